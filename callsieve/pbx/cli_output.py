@@ -1,16 +1,16 @@
-"""What Asterisk's console prints, as values. Each function takes the output of the command that its name says.
+"""Parsers of what Asterisk's console prints. Each function takes the output of the command in its description.
 
-The outputs are those of Asterisk 22.10.1 (measured); tests/callsieve/doctor/test_doctor.py has examples of older ones.
+The formats are those of Asterisk 22.10.1 (measured); tests/callsieve/doctor/test_doctor.py has older examples.
 
-Numbers that a PBX keeps in Asterisk's own database, as `database show FAMILY` prints them.
+Also the numbers that a PBX keeps in Asterisk's own database, as `database show FAMILY` prints them:
 
     /blacklist/12015550123                            : 1
     /allowlist/12015550124                            : Our bank
     /blacklist/blocked                                : 1
     3 results found.
 
-The value is `1`, or a description, of which FreePBX's Allowlist module writes special characters as HTML does. Some
-keys of FreePBX's are settings and no numbers.
+The value is `1` or a description, in which FreePBX's Allowlist module writes special characters as HTML does. Some keys
+of FreePBX are settings, not numbers.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _SOURCE = re.compile(r"\s+\[[^]]*]\s*$")
 
 @dataclass(frozen=True, slots=True)
 class AsteriskVersion:
-    """A release of Asterisk, (22, 10, 1) for instance. `certified` ones have fixes of their own."""
+    """A release of Asterisk, such as (22, 10, 1). `certified` releases have fixes of their own."""
 
     text: str
     numbers: tuple[int, ...]
@@ -51,6 +51,7 @@ class AsteriskVersion:
 
     @property
     def branch(self) -> int:
+        """Return the first part of the version."""
         return self.numbers[0]
 
 
@@ -65,10 +66,10 @@ class DialplanStep:
 
 @dataclass(frozen=True, slots=True)
 class Dialplan:
-    """The dialplan that is loaded.
+    """The loaded dialplan.
 
-    `includes` are (context, the context it includes) in Asterisk's order, `timed` those that count at certain times
-    only. `switches` are the contexts that ask elsewhere (another server, a database) what to do.
+    `includes`: (context, the context it includes) in Asterisk's order; `timed`: those that apply only at certain times.
+    `switches`: the contexts that ask elsewhere (another server, a database) what to do.
     """
 
     contexts: frozenset[str]
@@ -78,20 +79,23 @@ class Dialplan:
     switches: frozenset[str] = frozenset()
 
     def reached_from(self, context: str) -> frozenset[str]:
-        """A context and all that it includes."""
+        """Return a context and all contexts that it includes."""
         reached: set[str] = set()
         waiting = [context]
         while waiting:
-            one = waiting.pop()
-            if one not in reached:
-                reached.add(one)
-                waiting += [inner for outer, inner in self.includes if outer == one]
+            current = waiting.pop()
+            if current not in reached:
+                reached.add(current)
+                waiting += [inner for outer, inner in self.includes if outer == current]
         return frozenset(reached)
 
 
 @dataclass(frozen=True, slots=True)
 class PjsipEndpoint:
-    """`number`: of its caller ID, as far as it fits. `is_trunk`: it is known by an address, or we log in to it."""
+    """A PJSIP endpoint. `number`: of its caller ID, as far as it fits the table.
+
+    `is_trunk`: it is known by an address, or we log in to it.
+    """
 
     name: str
     number: str = ""
@@ -114,7 +118,7 @@ class Match:
 
 
 def version_in(output: str) -> AsteriskVersion | None:
-    """`core show version`."""
+    """Parse `core show version`."""
     match = _VERSION.search(output)
     if match is None:
         return None
@@ -126,18 +130,18 @@ def version_in(output: str) -> AsteriskVersion | None:
 
 
 def setting_in(output: str, name: str) -> str | None:
-    """`core show settings`: the value of, say, `AGI Scripts directory`."""
+    """Parse `core show settings`: return the value of a setting such as `AGI Scripts directory`."""
     match = re.search(rf"^\s*{re.escape(name)}:[ \t]+(\S.*?)\s*$", output, re.MULTILINE)
     return match[1] if match else None
 
 
 def modules_in(output: str) -> frozenset[str]:
-    """`module show`: the names of the modules that run, without `.so`."""
+    """Parse `module show`: return the running modules, without `.so`."""
     return frozenset(name.removesuffix(".so") for name, status in _MODULE.findall(output) if status == "Running")
 
 
 def dialplan_in(output: str) -> Dialplan:
-    """`dialplan show`, all of it."""
+    """Parse `dialplan show` of all contexts."""
     contexts: list[str] = []
     steps: list[DialplanStep] = []
     includes: list[tuple[str, str]] = []
@@ -162,18 +166,18 @@ def dialplan_in(output: str) -> Dialplan:
 
 
 def matches_in(output: str) -> list[Match]:
-    """`dialplan show EXTEN@CONTEXT`: what matches in the context and in those it includes, in Asterisk's order."""
-    found: list[Match] = []
+    """Parse `dialplan show EXTEN@CONTEXT`: return the matches in a context and those it includes, in Asterisk's order."""
+    matches: list[Match] = []
     context = ""
     for line in output.splitlines():
         if match := _CONTEXT.match(line):
             context = match[1]
         elif match := _MATCH.match(line):
-            found.append(Match(context, match[1], sometimes=match[2] is not None))
-            _add_step(found[-1], match[3])
-        elif found and context:
-            _add_step(found[-1], line)
-    return found
+            matches.append(Match(context, match[1], sometimes=match[2] is not None))
+            _add_step(matches[-1], match[3])
+        elif matches and context:
+            _add_step(matches[-1], line)
+    return matches
 
 
 def _add_step(to: Match, line: str) -> None:
@@ -185,13 +189,13 @@ def _add_step(to: Match, line: str) -> None:
 
 
 def globals_in(output: str) -> dict[str, str]:
-    """`dialplan show globals`."""
+    """Parse `dialplan show globals`."""
     pairs = (line.strip().partition("=") for line in output.splitlines())
     return {name: value for name, equals, value in pairs if equals and name.isidentifier()}
 
 
 def features_in(output: str) -> dict[str, str]:
-    """`features show`: the code of each feature that has one, by its name."""
+    """Parse `features show`: return the code of each feature that has one."""
     codes = {}
     for line in output.splitlines():
         match = _FEATURE.match(line)
@@ -201,55 +205,55 @@ def features_in(output: str) -> dict[str, str]:
 
 
 def mailboxes_in(output: str) -> frozenset[str]:
-    """`voicemail show users`: the boxes of the context that we look in, `default`."""
+    """Parse `voicemail show users`: return the boxes of the context `default`, the only one that is used."""
     return frozenset(re.findall(r"^default\s+(\S+)\s", output, re.MULTILINE))
 
 
 def endpoint_context_in(output: str) -> str | None:
-    """`pjsip show endpoint NAME`: the context that its calls arrive in."""
+    """Parse `pjsip show endpoint NAME`: return the context that its calls arrive in."""
     match = re.search(r"^\s*context\s+: (\S+)\s*$", output, re.MULTILINE)
     return match[1] if match else None
 
 
 def endpoints_in(output: str) -> list[str]:
-    """`pjsip show endpoints`: all of them."""
+    """Parse `pjsip show endpoints`: return all names."""
     return re.findall(r"^ Endpoint:\s+([^\s<][^\s/]*)", output, re.MULTILINE)
 
 
 def identified_in(output: str) -> list[str]:
-    """`pjsip show endpoints`: the endpoints that are known by where a call comes from, as trunks are."""
+    """Parse `pjsip show endpoints`: return those that are identified by address, as trunks are."""
     return list(dict.fromkeys(re.findall(r"^\s*Identify:\s+[^\s<]\S*/(\S+)\s*$", output, re.MULTILINE)))
 
 
 def pjsip_endpoints_in(output: str) -> list[PjsipEndpoint]:
-    """`pjsip show endpoints`, without those whose names do not fit into their column."""
-    found: list[PjsipEndpoint] = []
+    """Parse `pjsip show endpoints`, without endpoints whose names do not fit their column."""
+    endpoints: list[PjsipEndpoint] = []
     is_cut = False
     for line in output.splitlines():
         if match := _ENDPOINT.match(line):
             name, slash, number = match[1].partition("/")
             is_cut = (not slash and len(name) >= ENDPOINT_COLUMN) or name.startswith("<")
-            found += [] if is_cut else [PjsipEndpoint(name, number)]
-        elif found and not is_cut and _OF_TRUNKS.match(line):
-            found[-1] = replace(found[-1], is_trunk=True)
-    return found
+            endpoints += [] if is_cut else [PjsipEndpoint(name, number)]
+        elif endpoints and not is_cut and _OF_TRUNKS.match(line):
+            endpoints[-1] = replace(endpoints[-1], is_trunk=True)
+    return endpoints
 
 
 def endpoint_values_in(output: str) -> dict[str, str]:
-    """`pjsip show endpoint NAME`: its settings."""
+    """Parse `pjsip show endpoint NAME`: return its settings."""
     pairs = re.findall(r"^ (\w+)\s+: (.*)$", output, re.MULTILINE)
     return {key: value.strip() for key, value in pairs}
 
 
 def hints_in(output: str) -> list[tuple[str, str]]:
-    """`dialplan show`: each extension with a hint, and what that watches."""
+    """Parse `dialplan show`: return each extension with a hint, and what the hint watches."""
     return re.findall(r"^  '([^']+)' (?:\(CID match '.*?'\) )?=>\s+hint: (\S+)", output, re.MULTILINE)
 
 
 def queue_members_in(output: str) -> dict[str, list[str]]:
-    """`queue show`: the phones of each queue's members, as `PJSIP/201` or `hint:201@office`; else `Local/201@office/n`.
+    """Parse `queue show`: return the phones of each queue, as `PJSIP/201`, `hint:201@office` or `Local/201@office/n`.
 
-    Left out: who is in it only as long as logged in.
+    Members who are only logged in for a time are left out.
     """
     members: dict[str, list[str]] = {}
     queue = ""
@@ -263,28 +267,28 @@ def queue_members_in(output: str) -> dict[str, list[str]]:
 
 
 def database_in(output: str) -> dict[str, str]:
-    """`database show FAMILY`: the values by their keys, without the slash in front."""
+    """Parse `database show FAMILY`: return the values by key, without the leading slash."""
     pairs = re.findall(r"^/(\S.*?)\s*: (.*)$", output, re.MULTILINE)
     return {key: value.strip() for key, value in pairs}
 
 
 def mailbox_names_in(output: str) -> dict[str, str]:
-    """`voicemail show users`: who has each box of the context `default`, as far as it fits into its column."""
+    """Parse `voicemail show users`: return the names of boxes in `default`, as far as they fit their column."""
     pairs = re.findall(r"^default\s+(\S+)\s(.{25})", output, re.MULTILINE)
     return {box: name.strip() for box, name in pairs}
 
 
 def iax_users_in(output: str) -> dict[str, str]:
-    """`iax2 show users`: the context of each user. The secrets beside them are not looked at."""
+    """Parse `iax2 show users`: return the context of each user. The secrets beside them are not read."""
     return dict(re.findall(r"^(\S+)\s.*\s(\S+)\s+(?:Yes|No)\s", output, re.MULTILINE))
 
 
 def permissions_in(output: str) -> tuple[frozenset[str], frozenset[str]] | None:
-    """`manager show user NAME`: what it may read and write, or None when there is no such user."""
-    found = {kind: re.search(rf"^\s*{kind} perm: *(\S*)", output, re.MULTILINE) for kind in ("read", "write")}
-    if found["read"] is None or found["write"] is None:
+    """Parse `manager show user NAME`: return what it may read and write. None if there is no such user."""
+    matches = {kind: re.search(rf"^\s*{kind} perm: *(\S*)", output, re.MULTILINE) for kind in ("read", "write")}
+    if matches["read"] is None or matches["write"] is None:
         return None
-    read, write = (frozenset(match[1].split(",")) - {"", "<none>"} for match in found.values() if match)
+    read, write = (frozenset(match[1].split(",")) - {"", "<none>"} for match in matches.values() if match)
     return read, write
 
 
@@ -292,7 +296,7 @@ _LINE = re.compile(r"/(?P<family>\w+)/(?P<key>.*?)\s*: (?P<value>.*)")
 
 
 class NumberFamily(NamedTuple):
-    """A family of numbers. `settings`: keys that are none; `settings_below`: what else such keys begin with."""
+    """A family of numbers in AstDB. `settings`: keys that are not numbers; `settings_below`: prefixes of such keys."""
 
     name: str
     settings: frozenset[str]
@@ -304,27 +308,27 @@ class NumberFamily(NamedTuple):
         return f"database show {self.name}"
 
     def is_setting(self, key: str) -> bool:
-        """Whether this key is one of FreePBX's settings."""
+        """Return whether this key is a setting of FreePBX."""
         return key in self.settings or key.startswith(self.settings_below)
 
 
-# Asterisk's own, which FreePBX uses too. `blocked`: callers who withhold their number are turned away too; `dest`:
-# where the turned away are sent.
+# Asterisk's own family, which FreePBX uses too. `blocked`: also reject callers who withhold their number. `dest`: where
+# rejected callers are sent.
 BLACKLIST = NumberFamily("blacklist", frozenset({"blocked", "dest"}))
-# FreePBX's contributed module Allowlist. `dest`: where all others are sent; `pause`: until when nobody is;
-# `knowncallers`: contacts are let in too; `did`: for which routes it is asked; `autoadd`: whom we call is added.
+# FreePBX's contributed module Allowlist. `dest`: where other callers are sent; `pause`: until when none is; `knowncallers`:
+# also admit contacts; `did`: the routes it applies to; `autoadd`: add numbers that are called from here.
 ALLOWLIST = NumberFamily("allowlist", frozenset({"dest", "pause", "knowncallers"}), ("did", "autoadd"))
 
 
 class FamilyLine(NamedTuple):
-    """One key of the family. `note` is empty for the bare `1`."""
+    """A key of the family. `note` is empty for the value `1`."""
 
     key: str
     note: str
 
 
 def parse_family(text: str, family: NumberFamily) -> Iterator[FamilyLine]:
-    """The keys of the family, settings among them, in the order printed. Other lines are passed over."""
+    """Yield the keys of a family, also its settings, in the order printed. Other lines are skipped."""
     for line in text.splitlines():
         match = _LINE.fullmatch(line.strip())
         if match and match["family"] == family.name:

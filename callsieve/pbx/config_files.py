@@ -1,7 +1,7 @@
-"""Asterisk's configuration files as text: what counts in them, what they include, and lines of ours in them.
+"""Asterisk's configuration files as text: their effective lines, their includes, and the lines that we add.
 
-How Asterisk reads them (main/config.c): `;` begins a comment unless `\\;`, `;--` opens one of several lines and `--;`
-ends it; `#include` and `#tryinclude` take a glob, relative to the configuration directory wherever they stand.
+How Asterisk reads them (main/config.c): `;` begins a comment unless escaped, `;--` opens a comment of several lines and
+`--;` closes it. `#include` and `#tryinclude` take a glob, relative to the configuration directory.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 
 from policies.files import open_regular
 
-# At the end of each line that we add: it tells which lines are ours when they are to go again.
+# At the end of each line that we add, so that `uninstall` finds it.
 MARK = "by callsieve asterisk install"
 LEVELS = 10  # config.c, MAX_INCLUDE_LEVEL
 
@@ -26,7 +26,7 @@ _SECTION = re.compile(r"\[([^]]+)]")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line that counts: without comments, and never empty."""
+    """An effective line: without comments, and not empty."""
 
     file: Path
     number: int
@@ -34,18 +34,21 @@ class Line:
 
     @property
     def section(self) -> str | None:
-        """The name of the section that it opens or goes on with."""
+        """Return the name of the section that the line opens."""
         match = _SECTION.match(self.text)
         return match[1].strip() if match else None
 
     @property
     def included(self) -> str | None:
-        """The pattern of files that it includes."""
+        """Return the pattern of files that the line includes."""
         return included_by(self.text)
 
 
 def read_text(path: Path) -> str | None:
-    """A file as it is, byte for byte, or None when there is none. OSError, at once for what is no regular file."""
+    """Return a file's content unchanged, or None if it does not exist.
+
+    Raise OSError, also if it is not a regular file.
+    """
     try:
         with open_regular(path) as file:
             return file.read().decode("utf-8", "surrogateescape")
@@ -54,7 +57,7 @@ def read_text(path: Path) -> str | None:
 
 
 def included_by(line: str) -> str | None:
-    """`callsieve.d/*.conf` for `#include "callsieve.d/*.conf"` in any of its spellings."""
+    """Return `callsieve.d/*.conf` for `#include "callsieve.d/*.conf"` in any spelling."""
     match = _INCLUDE.fullmatch(line.strip())
     if not match:
         return None
@@ -65,7 +68,7 @@ def included_by(line: str) -> str | None:
 
 
 def lines_of(file: Path, text: str) -> Iterator[Line]:
-    """The lines of one file that count."""
+    """Yield the effective lines of a file."""
     depth = 0
     for number, raw in enumerate(text.split("\n"), 1):
         line, depth = _without_comments(raw, depth)
@@ -74,7 +77,7 @@ def lines_of(file: Path, text: str) -> Iterator[Line]:
 
 
 def _without_comments(raw: str, depth: int) -> tuple[str, int]:
-    """What counts of a line, and how many blocks of comments are open after it."""
+    """Return the effective part of a line, and how many comment blocks are open after it."""
     kept, rest = "", raw
     while rest:
         if depth:
@@ -94,7 +97,7 @@ def _without_comments(raw: str, depth: int) -> tuple[str, int]:
 
 
 def walk(etc: Path, file: Path, level: int = 0) -> Iterator[Line]:
-    """The lines of a file and of all that it includes, in the order in which Asterisk reads them."""
+    """Yield the lines of a file and of its includes, in the order in which Asterisk reads them."""
     text = read_text(file)
     if text is None or level >= LEVELS:
         return
@@ -106,12 +109,12 @@ def walk(etc: Path, file: Path, level: int = 0) -> Iterator[Line]:
 
 
 def covers(etc: Path, pattern: str, path: Path) -> bool:
-    """Whether an include pattern takes in this path, be it there or not."""
+    """Return whether an include pattern matches this path, which need not exist."""
     return PurePath(path).match(str(etc / pattern))
 
 
 def with_lines(text: str | None, lines: Sequence[str]) -> str:
-    """`text` with lines of ours at its end, marked. `without_our_lines` gives the very bytes back."""
+    """Return `text` with marked lines of ours at its end. `without_our_lines` restores it exactly."""
     block = "\n".join(f"{line} ; {MARK}" for line in lines)
     if text and not text.endswith("\n"):
         return f"{text}\n{block}"
@@ -119,5 +122,5 @@ def with_lines(text: str | None, lines: Sequence[str]) -> str:
 
 
 def without_our_lines(text: str) -> str:
-    """`text` without the lines that `with_lines` added, wherever they have been moved to."""
+    """Return `text` without the lines that `with_lines` added, wherever they were moved."""
     return "\n".join(line for line in text.split("\n") if not line.rstrip().endswith(MARK))

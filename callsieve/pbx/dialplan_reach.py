@@ -1,9 +1,9 @@
-"""Whom a call may ring, read from the dialplan that is loaded. Pure.
+"""Which phones a call may ring, by the loaded dialplan. Pure.
 
     DialplanReach(output, globals).of("2071838750", "from-carrier") -> Reach(phones={"PJSIP/201", "PJSIP/202"})
 
-No condition is judged: who is rung by day and who by night both count. What only the running call knows leaves the
-answer open, and then everybody may be rung.
+Conditions are not evaluated: phones that ring by day and phones that ring by night both count. If something depends on
+the running call, the result is open: others may ring too.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from callsieve.pbx.cli_output import Match, dialplan_in, matches_in
 from callsieve.pbx.dialplan_text import branches, split_outside_brackets, substituted, takes
 
 MOST_STEPS = 3000  # of all branches together
-LONGEST_CHOICE = 6  # what a caller keys in a menu; longer ones are numbers that stand beside it
+LONGEST_CHOICE = 6  # keys in a menu; longer extensions are numbers in the same context
 
-# Applications by lower-case name. They end a call here; they leave it to the caller, or to others, where it goes.
+# Applications by lower-case name. ENDS end the call; after the others the caller or another program decides.
 ENDS = frozenset({"busy", "congestion", "hangup", "return"})
 MENUS = frozenset({"background", "waitexten"})
 OPEN = frozenset(
@@ -28,9 +28,9 @@ OPEN = frozenset(
 RINGS = frozenset({"dial", "retrydial"})
 OUR_OPTIONS = "CALLSIEVE_DIAL"  # the variable with the options that bring labels, rings and whispers to a phone
 
-# In FreePBX 17 these ring extensions, and in 15 and 16 by Macro: the argument that has them, with - between.
+# Contexts (Macros in FreePBX 15 and 16) that ring extensions: the index of the argument with them, separated by -.
 FREEPBX_DIALS = {"macro-dial": 2, "macro-dial-confirm": 2, "macro-dial-one": 2, "macro-exten-vm": 1}
-# Where an extension of FreePBX stands for the person who has it.
+# Contexts in which an extension of FreePBX stands for its person.
 FREEPBX_PEOPLE = frozenset(
     (
         "ext-findmefollow",
@@ -51,16 +51,16 @@ _PHONE = re.compile(r"([A-Za-z0-9]+/[^/@!]+)(?:[/!].*)?")
 _SPECIAL = re.compile(r"[sihtoTea]|fax", re.ASCII)
 
 
-# What is known of a call's variables: its own, then the dialplan's globals.
+# The known variables of a call: its own, then the dialplan's globals.
 Variables = ChainMap[str, str | None]
 
 
 @dataclass(slots=True)
 class Reach:
-    """`phones` are endpoints, `extensions` those that FreePBX rings, `queues` names. `is_open`: perhaps others, too.
+    """Whom a call may ring. `phones`: endpoints. `extensions`: rung by FreePBX. `is_open`: perhaps others too.
 
-    `unlabelled`: phones that a Dial without our options rings, each with the place of that Dial. For them the variable
-    CALLSIEVE_DIAL must have a value.
+    `unlabelled`: phones that a Dial without our options rings, with the place of that Dial. Finding them needs a value
+    of the variable CALLSIEVE_DIAL.
     """
 
     phones: set[str] = field(default_factory=set)
@@ -72,7 +72,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a call is, and what is known of its own variables."""
+    """The place of a call, and its known variables."""
 
     context: str
     extension: str
@@ -81,7 +81,7 @@ class _Place:
 
 
 class DialplanReach:
-    """A loaded dialplan, as `dialplan show` prints it. `freepbx`: it is one of FreePBX's making."""
+    """A loaded dialplan, as printed by `dialplan show`. `freepbx`: FreePBX made it."""
 
     def __init__(self, output: str, variables: Mapping[str, str], *, freepbx: bool = False) -> None:
         self._variables = variables
@@ -95,30 +95,30 @@ class DialplanReach:
             self._matches.setdefault(match.context, []).append(match)
 
     def extensions(self, context: str) -> list[str]:
-        """The extensions of a context itself, without patterns and what is none that anybody dials."""
+        """Return the extensions of the context itself, without patterns and special extensions."""
         names = dict.fromkeys(match.extension for match in self._matches.get(context, ()))
         return [name for name in names if not name.startswith("_") and not _SPECIAL.fullmatch(name)]
 
     @property
     def contexts(self) -> list[str]:
-        """Those that have an extension."""
+        """Return the contexts that have an extension."""
         return list(self._matches)
 
     def of(self, extension: str, context: str) -> Reach:
-        """Whom a call to this extension of this context may ring."""
+        """Return whom a call to this extension of this context may ring."""
         return _Walk(self, self._variables, freepbx=self._freepbx).reach(extension, context)
 
-    def found(self, extension: str, context: str) -> list[Match]:
-        """What takes the extension: those for certain callers only, and the first for all."""
-        found: list[Match] = []
+    def matches(self, extension: str, context: str) -> list[Match]:
+        """Return the matches of an extension: those for certain callers, and the first for all callers."""
+        matches: list[Match] = []
         for match in self._candidates(extension, context, set()):
-            found.append(match)
+            matches.append(match)
             if not match.sometimes:
                 break
-        return found
+        return matches
 
     def has_direct_dial(self, context: str) -> bool:
-        """Whether a caller in a menu there may dial more than what stands in it."""
+        """Return whether a caller in a menu there may dial other extensions than the context's own."""
         own = any(match.extension.startswith("_") for match in self._matches.get(context, ()))
         return own or any(inner in self._matches for inner in self._dialplan.reached_from(context) - {context})
 
@@ -145,7 +145,7 @@ class _Walk:
         self._steps = 0
 
     def reach(self, extension: str, context: str) -> Reach:
-        """All who may ring."""
+        """Return all phones that may ring."""
         self._go(context, extension, 1, {})
         while self._waiting:
             self._follow(self._waiting.pop())
@@ -174,7 +174,7 @@ class _Walk:
                     break
 
     def _runs(self, application: str, place: _Place, priority: int, variables: Variables) -> bool:
-        """Whether the call is over, or elsewhere, after this step."""
+        """Return whether the call ends or leaves the context with this step."""
         parts = _APPLICATION.fullmatch(application.strip())
         name, arguments = (parts[1].lower(), parts[2] or "") if parts else ("", "")
         if name in RINGS:
@@ -196,8 +196,8 @@ class _Walk:
             context, _, given = arguments.partition(",")
             self._calls(f"macro-{context},s,1({given})", place, variables)
         elif name in ("execif", "execiftime"):
-            for one in branches(arguments)[1:]:
-                self._runs(one or "NoOp()", place, priority, variables)
+            for branch in branches(arguments)[1:]:
+                self._runs(branch or "NoOp()", place, priority, variables)
         elif name in MENUS or (name == "read" and self._freepbx):
             self._chooses(place, variables)
         elif name in OPEN and not self._freepbx:
@@ -237,7 +237,7 @@ class _Walk:
             self._found.is_open = True
 
     def _calls(self, raw: str, place: _Place, variables: Variables) -> None:
-        """A subroutine, with what it is given as ARG1 and so on. Of FreePBX's only those that ring somebody."""
+        """Follow a subroutine with its arguments as ARG1 and so on. In FreePBX only subroutines that ring phones."""
         if not raw:
             return
         spot, *given = split_outside_brackets(raw, "(", 1)
@@ -259,8 +259,10 @@ class _Walk:
         if extensions is None:
             self._found.is_open = True
             return
-        # One that ends in # is a number outside.
-        self._found.extensions.update(one for one in extensions.split("-") if one and not one.endswith("#"))
+        # An extension that ends in # is an outside number.
+        self._found.extensions.update(
+            extension for extension in extensions.split("-") if extension and not extension.endswith("#")
+        )
 
     def _chooses(self, place: _Place, variables: Variables) -> None:
         if self._plan.has_direct_dial(place.context):
@@ -270,7 +272,7 @@ class _Walk:
                 self._go(place.context, extension, 1, variables.maps[0])
 
     def _target(self, raw: str, place: _Place, variables: Variables) -> tuple[str, str, int | str] | None:
-        """Where `context,extension,priority`, `extension,priority` or `priority` is; None where that is not known."""
+        """Return the place that `context,extension,priority` names, with fewer parts too. None if unknown."""
         text = substituted(raw, variables)
         parts = [part.strip() for part in text.split(",")] if text else []
         if not 1 <= len(parts) <= 3 or not parts[-1] or parts[-1][0] in "+-":

@@ -1,4 +1,4 @@
-"""The arguments of applications in the dialplan: how they are split, and what is known of their variables. Pure."""
+"""Parse the arguments of dialplan applications: split them, and substitute known variables. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EXISTS = re.compile(r"DIALPLAN_EXISTS\(([^,]+),([^,]+),([^,]+)\)")
 _COMPARED = re.compile(
     r"""\$\[\s*(?P<quote>"?)(?P<one>[^"]*?)(?P=quote)\s*(?P<sign>!?=)\s*(?P=quote)(?P<other>[^"]*?)(?P=quote)\s*]"""
 )
-# Of what stands for a digit in a pattern, and of what stands for the rest.
+# An example for each character class of a pattern.
 _EXAMPLES = {"X": "5", "Z": "5", "N": "5", ".": "5550100", "!": ""}
 _CLASSES = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", ".": ".+", "!": ".*"}
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
@@ -25,23 +25,23 @@ Exists = Callable[[str, str, str], bool | None]
 
 
 def nothing_known(context: str, extension: str, priority: str) -> bool | None:
-    """Where nobody looks whether there is such a step."""
+    """Return that it is unknown whether a step exists."""
     return None
 
 
 def substituted(text: str, variables: Mapping[str, str | None], exists: Exists = nothing_known) -> str | None:
-    """The text with variables, their parts (`${EXTEN:1}`) and what two functions give; None where that is not known.
+    """Return the text with variables, slices (`${EXTEN:1}`) and two functions substituted. None if a value is unknown.
 
-    The functions are FILTER, and DIALPLAN_EXISTS by `exists(context, extension, priority)`. A value with a `$` is not
-    known: Asterisk puts in nothing that a value names, and a caller's name in a variable could name itself.
+    The functions are FILTER, and DIALPLAN_EXISTS by `exists(context, extension, priority)`. A value that contains `$`
+    counts as unknown: Asterisk does not substitute in values, and a caller's name could contain a variable's name.
     """
     known = True
 
     def value(match: re.Match[str]) -> str:
         nonlocal known
-        found = _value(match[1], variables, exists)
-        known = known and found is not None and "$" not in found
-        return found or ""
+        text = _value(match[1], variables, exists)
+        known = known and text is not None and "$" not in text
+        return text or ""
 
     while known and _VARIABLE.search(text):
         text = _VARIABLE.sub(value, text)
@@ -49,8 +49,8 @@ def substituted(text: str, variables: Mapping[str, str | None], exists: Exists =
 
 
 def is_true(condition: str, variables: Mapping[str, str | None], exists: Exists) -> bool | None:
-    """What a condition gives, if it compares two known texts; None where that is not known."""
-    single_spaced = " ".join(condition.split())  # of a run of spaces the expression would try every part
+    """Return the value of a condition that compares two known texts, else None."""
+    single_spaced = " ".join(condition.split())  # a run of spaces would make the regular expression slow
     if compared := _COMPARED.fullmatch(single_spaced):
         one, other = (substituted(compared[side], variables, exists) for side in ("one", "other"))
         return None if one is None or other is None else (one == other) == (compared["sign"] == "=")
@@ -78,9 +78,9 @@ def _part(text: str, offset: str | None, length: str | None) -> str:
 
 
 def _filtered(allowed: str, text: str) -> str:
-    """FILTER of func_strings.c: characters, ranges, and characters written as `\\x2d`."""
+    r"""Apply FILTER of func_strings.c: characters, ranges, and characters written as `\\x2d`."""
     pairs = [(_character(first), _character(last or first)) for first, last in _ALLOWED.findall(allowed)]
-    return "".join(one for one in text if any(first <= one <= last for first, last in pairs))
+    return "".join(character for character in text if any(first <= character <= last for first, last in pairs))
 
 
 def _character(written: str) -> str:
@@ -88,30 +88,30 @@ def _character(written: str) -> str:
 
 
 def branches(arguments: str) -> tuple[str, str, str]:
-    """A condition, what stands after its `?`, and after the `:`."""
+    """Return a condition, the text after its `?`, and the text after the `:`."""
     condition, *rest = split_outside_brackets(arguments, "?", 1)
     yes, *no = split_outside_brackets(rest[0], ":", 1) if rest else ("",)
     return condition, yes.strip(), no[0].strip() if no else ""
 
 
 def split_outside_brackets(text: str, separator: str, most: int = -1) -> list[str]:
-    """Like str.split, but not within brackets."""
+    """Split a text like str.split, but not within brackets."""
     parts: list[str] = []
     open_brackets: list[str] = []
     start = 0
-    for index, one in enumerate(text):
-        if one == separator and not open_brackets and most != len(parts):
+    for index, character in enumerate(text):
+        if character == separator and not open_brackets and most != len(parts):
             parts.append(text[start:index])
             start = index + 1
-        elif one in _CLOSING:
-            open_brackets.append(_CLOSING[one])
-        elif open_brackets and one == open_brackets[-1]:
+        elif character in _CLOSING:
+            open_brackets.append(_CLOSING[character])
+        elif open_brackets and character == open_brackets[-1]:
             open_brackets.pop()
     return [*parts, text[start:]]
 
 
 def example_of(pattern: str) -> str | None:
-    """A number that an extension pattern takes, None for what is no pattern."""
+    """Return a number that matches an extension pattern, or None if it is not a pattern."""
     if not pattern.startswith("_"):
         return None
     parts = re.findall(r"\[[^]]*]|[^-]", pattern[1:])  # a dash outside brackets is decoration
@@ -120,19 +120,19 @@ def example_of(pattern: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _pattern(pattern: str) -> re.Pattern[str]:
-    """An extension pattern as a regular expression."""
+    """Return an extension pattern as a regular expression."""
     parts = re.findall(r"\[[^]]*]|[^-]", pattern)
     written = [f"[{re.escape(part[1:-1]).replace(chr(92) + '-', '-')}]" if part[0] == "[" else part for part in parts]
     try:
         return re.compile(
             "".join(_CLASSES.get(part.upper(), part if part[0] == "[" else re.escape(part)) for part in written)
         )
-    except re.error:  # a class such as [z-a], which Asterisk takes for nothing
+    except re.error:  # a class such as [z-a], which matches nothing in Asterisk
         return re.compile(r"(?!)")
 
 
 def takes(extension: str, number: str) -> bool:
-    """Whether an extension of the dialplan, or a pattern, is for this number."""
+    """Return whether an extension or pattern of the dialplan matches this number."""
     if not extension.startswith("_"):
         return extension == number
     return _pattern(extension[1:]).fullmatch(number) is not None

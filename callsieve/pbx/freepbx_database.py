@@ -1,9 +1,9 @@
-"""Where FreePBX keeps its calls, from the file with its password: nobody types what is there.
+"""Where FreePBX keeps its call records, read from the file with its password, so that nobody needs to type it.
 
     database_of_calls(conf) -> Address, table of CDRs, table of CEL
 
-/etc/freepbx.conf is PHP, of which only the lines `$amp_conf['AMPDBUSER'] = '...';` are read; nothing of it is run. A
-database of calls that was moved elsewhere is named in FreePBX's own settings (Advanced Settings: Remote CDR DB ...).
+/etc/freepbx.conf is PHP. Only its lines `$amp_conf['AMPDBUSER'] = '...';` are read, and nothing is run. A database that
+was moved is named in FreePBX's own settings (Advanced Settings: Remote CDR DB ...).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from callsieve.pbx.mysql import CALLS, PORT, Address, Database, DatabaseError, c
 from callsieve.system.privileges import open_named
 
 CONF = Path("/etc/freepbx.conf")
-CONF_VARIABLE = "FREEPBX_CONF"  # FreePBX's own name for another place
+CONF_VARIABLE = "FREEPBX_CONF"  # FreePBX's own variable for another path
 MOST_BYTES = 64 * 1024
 SETTINGS_TABLE = "freepbx_settings"
-# Empty in all but those that keep their calls elsewhere.
+# Settings that are empty unless the call records were moved.
 MOVED = ("CDRDBHOST", "CDRDBPORT", "CDRDBUSER", "CDRDBPASS", "CDRDBNAME", "CDRDBTABLENAME", "CELDBTABLENAME")
 
 _LINE = re.compile(
@@ -31,7 +31,7 @@ _LINE = re.compile(
 
 
 class CallTables(NamedTuple):
-    """The database of calls, and its two tables."""
+    """The database of call records, and its two tables."""
 
     address: Address
     cdr: str = "cdr"
@@ -39,12 +39,12 @@ class CallTables(NamedTuple):
 
 
 def conf_path() -> Path:
-    """FreePBX's own file."""
+    """Return the path of FreePBX's configuration file."""
     return Path(os.environ.get(CONF_VARIABLE) or CONF)
 
 
 def call_tables(path: Path) -> CallTables:
-    """Where the calls are, as the file and FreePBX's settings say. DatabaseError, OSError."""
+    """Return where the call records are, by the file and FreePBX's settings. Raise DatabaseError or OSError."""
     conf = read_conf(path)
     home = _home(path, conf)
     moved = {**{key: conf[key] for key in MOVED if conf.get(key)}, **_settings(home)}
@@ -61,7 +61,7 @@ def call_tables(path: Path) -> CallTables:
 
 
 def home_address(path: Path) -> Address:
-    """FreePBX's own database, as its file says. DatabaseError, OSError."""
+    """Return FreePBX's own database, by its file. Raise DatabaseError or OSError."""
     return _home(path, read_conf(path))
 
 
@@ -79,25 +79,25 @@ def _home(path: Path, conf: Mapping[str, str]) -> Address:
 
 
 def read_conf(path: Path) -> dict[str, str]:
-    """The settings that FreePBX's file names. OSError."""
+    """Return the settings in FreePBX's file. Raise OSError."""
     with open_named(path) as stream:
         text = stream.read(MOST_BYTES).decode("utf-8", "replace")
-    return {found["key"]: _value(found.groupdict()) for found in _LINE.finditer(text)}
+    return {match["key"]: _value(match.groupdict()) for match in _LINE.finditer(text)}
 
 
-def _value(found: Mapping[str, str | None]) -> str:
-    """As PHP reads it: of single quotes only the quote and the backslash are escaped."""
-    if (text := found["single"]) is not None:
+def _value(groups: Mapping[str, str | None]) -> str:
+    """Unescape a PHP string. In single quotes only the quote and the backslash are escaped."""
+    if (text := groups["single"]) is not None:
         return re.sub(r"\\(['\\])", r"\1", text)
-    return re.sub(r'\\(["\\$])', r"\1", found["double"] or "")
+    return re.sub(r'\\(["\\$])', r"\1", groups["double"] or "")
 
 
 def _settings(home: Address) -> dict[str, str]:
-    """Those of FreePBX's own settings that say where calls were moved to."""
+    """Return FreePBX's settings that tell where call records were moved."""
     marks = ", ".join(["%s"] * len(MOVED))
     with connected(home) as db:
-        found = db.rows(SETTINGS_TABLE, ("keyword", "value"), f"WHERE keyword IN ({marks})", MOVED)
-        return {row["keyword"]: row["value"] for row in found if row["value"]}
+        rows = db.rows(SETTINGS_TABLE, ("keyword", "value"), f"WHERE keyword IN ({marks})", MOVED)
+        return {row["keyword"]: row["value"] for row in rows if row["value"]}
 
 
 def _port(text: str) -> int:
@@ -108,14 +108,14 @@ GROUPS = "contactmanager_groups"
 ENTRIES = "contactmanager_group_entries"
 NUMBERS = "contactmanager_entry_numbers"
 USERS = "userman_users"
-NOBODY = "-1"  # the owner of what is everybody's
+NOBODY = "-1"  # the owner of shared groups
 NO_EXTENSION = ("", "none")
 ENTRY_FIELDS = ("id", "groupid", "displayname", "fname", "lname", "company")
 PAGE_ROWS = 5000
 
 
 class KnownContact(NamedTuple):
-    """`person` None: of the whole company."""
+    """A contact in FreePBX. `person` None: it belongs to the whole company."""
 
     number: str
     name: str
@@ -124,12 +124,12 @@ class KnownContact(NamedTuple):
 
 
 def has_contacts(db: Database) -> bool:
-    """Whether the module is installed there."""
+    """Return whether the module Contact Manager is installed."""
     return db.has_table(NUMBERS)
 
 
 def contacts_in_freepbx(db: Database) -> Iterator[KnownContact]:
-    """Each number of each contact, in the order in which they were written. DatabaseError."""
+    """Yield each number of each contact, oldest first. Raise DatabaseError."""
     whose = _whose(db)
     known = {row["id"]: (row["groupid"], _name(row), row["company"]) for row in _all(db, ENTRIES, ENTRY_FIELDS)}
     for row in _all(db, NUMBERS, ("id", "entryid", "number")):
@@ -139,21 +139,21 @@ def contacts_in_freepbx(db: Database) -> Iterator[KnownContact]:
 
 
 def _whose(db: Database) -> dict[str, str | None]:
-    """The groups that are read, and whose each is."""
+    """Return the groups that are read, and whose each is."""
     extensions = {row["id"]: row["default_extension"] for row in _all(db, USERS, ("id", "default_extension"))}
-    found: dict[str, str | None] = {}
+    owners: dict[str, str | None] = {}
     for row in _all(db, GROUPS, ("id", "owner", "type")):
         if row["type"] == "internal":
             continue
         if row["owner"] == NOBODY:
-            found[row["id"]] = None
+            owners[row["id"]] = None
         elif (extension := extensions.get(row["owner"], "")) not in NO_EXTENSION:
-            found[row["id"]] = extension
-    return found
+            owners[row["id"]] = extension
+    return owners
 
 
 def _all(db: Database, table: str, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
-    """All rows by their ids, a page at a time."""
+    """Yield all rows by id, reading a page at a time."""
     last = "0"
     while rows := db.rows(table, columns, f"WHERE id > %s ORDER BY id LIMIT {PAGE_ROWS}", (int(last),)):
         yield from rows

@@ -1,11 +1,11 @@
-"""MariaDB and MySQL, to read from: where PyMySQL is fenced. All that can go wrong is a DatabaseError.
+"""Read from MariaDB and MySQL. Only this module imports PyMySQL. Every error is a DatabaseError.
 
     address = parse_address("mysql://reader@localhost/asteriskcdrdb")
     with connected(address) as db:  db.rows("cdr", ("src", "dst"), "WHERE ... LIMIT 9") -> [{"src": "201", ...}, ...]
 
-Each field comes as text and is cut on the server, so that a huge one is never sent. Nothing is ever written there.
-Results are taken whole, and are bounded by who asks: one that is read row by row holds MyISAM's lock, and the library's
-cursor for it cannot be given up half-way without a complaint.
+Fields come as text, cut on the server, so that a huge one is never sent. Nothing is ever written. Results are read
+whole, and the caller bounds them: reading row by row would hold MyISAM's lock, and PyMySQL's cursor for it cannot be
+abandoned without an error.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pymysql.cursors import Cursor
 SCHEMES = ("mysql", "mariadb")
 PORT = 3306
 CALLS = "asteriskcdrdb"  # FreePBX's name for the database of its calls
-# Where Debian and Red Hat have the server's socket. FreePBX's user may often come in by that alone.
+# The server's socket on Debian and Red Hat. FreePBX's user may often log in only through it.
 SOCKETS = (Path("/run/mysqld/mysqld.sock"), Path("/var/lib/mysql/mysql.sock"))
 LOCAL = ("localhost", "")
 CONNECT_SECONDS = 10
@@ -35,30 +35,30 @@ FIELD_CHARACTERS = 512
 EXAMPLE = f"mysql://USER@HOST/{CALLS}"
 
 _NAME = re.compile(r"[A-Za-z0-9_$-]{1,64}")
-# Parameters are quoted as the library does it; what comes back stays bytes, for a table may hold any.
+# Parameters are quoted by the library. Results stay bytes, because a table may hold any.
 _QUOTED_ONLY: dict[Any, Any] = {kind: encode for kind, encode in conversions.items() if not isinstance(kind, int)}
-# The server's error -> the way out. https://mariadb.com/kb/en/mariadb-error-codes/
+# Remedies by the server's error code. https://mariadb.com/kb/en/mariadb-error-codes/
 _REMEDIES = {
     1044: "let the user read it: GRANT SELECT ON {database}.* TO '{user}'@'localhost'",
-    1045: "name the right user, and the password in MYSQL_PWD or when asked",
+    1045: "check the user name, and give the password in MYSQL_PWD or when asked",
     1049: "name the database as HOST/DATABASE; FreePBX's is asteriskcdrdb",
-    1054: "it has not the columns of Asterisk's cdr table",
+    1054: "the table lacks columns of Asterisk's cdr table: check the database name",
     1142: "let the user read it: GRANT SELECT ON {database}.* TO '{user}'@'localhost'",
     1146: "name the database that has Asterisk's cdr table; FreePBX's is asteriskcdrdb",
-    1698: "this user comes in by the Unix socket only: run this as that user, or name FreePBX's",
-    2002: "see whether MariaDB runs (systemctl status mariadb)",
-    2003: "see whether MariaDB runs there (systemctl status mariadb), and the port",
-    2013: "see whether MariaDB still runs (systemctl status mariadb), then run this again: it goes on",
+    1698: "this user may log in through the Unix socket only: run this as that user, or use FreePBX's user",
+    2002: "check that MariaDB runs (systemctl status mariadb)",
+    2003: "check that MariaDB runs there (systemctl status mariadb), and check the port",
+    2013: "check that MariaDB still runs (systemctl status mariadb), then run this again: it continues",
 }
 
 
 class DatabaseError(Exception):
-    """The database cannot be read. One line: which, why, and the way out; never a password."""
+    """The database cannot be read. One line with the database, the reason and a remedy; never a password."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a database is and who reads it. `password` None: nobody has said. `socket` wins over host and port."""
+    """The address of a database and its user. `password` None: not given. `socket` overrides host and port."""
 
     user: str
     host: str = "localhost"
@@ -73,61 +73,65 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """What `mysql://user:password@host:port/database` says. DatabaseError, without the password."""
+    """Parse `mysql://user:password@host:port/database`. Raise DatabaseError, without the password."""
     try:
         parts = urlsplit(text)
         port = parts.port or PORT
     except ValueError:
-        raise DatabaseError(f"this is no address of a database: write {EXAMPLE}") from None
+        raise DatabaseError(f"this is not a database address: write it as {EXAMPLE}") from None
     database = unquote(parts.path.strip("/")) or CALLS
     if parts.scheme not in SCHEMES or not parts.username or not parts.hostname or not _NAME.fullmatch(database):
-        raise DatabaseError(f"this is no address of a database: write {EXAMPLE}")
+        raise DatabaseError(f"this is not a database address: write it as {EXAMPLE}")
     password = None if parts.password is None else unquote(parts.password)
     return Address(unquote(parts.username), parts.hostname, port, database, password)
 
 
 class Database:
-    """An open connection. A time-out, or a server that goes away, is a DatabaseError too."""
+    """An open connection. A timeout or a lost server raises DatabaseError too."""
 
     def __init__(self, address: Address, connection: pymysql.Connection[Cursor]) -> None:
         self._address = address
         self._connection = connection
 
     def columns(self, table: str) -> list[str]:
-        """The table's columns, in small letters. DatabaseError if there is no such table."""
-        with said(self._address), self._connection.cursor() as cursor:
+        """Return the table's columns in lower case. Raise DatabaseError if there is no such table."""
+        with database_errors(self._address), self._connection.cursor() as cursor:
             cursor.execute(f"SELECT * FROM {quoted(table)} LIMIT 0")
             return [column[0].lower() for column in cursor.description or ()]
 
     def has_table(self, table: str) -> bool:
-        """Whether there is such a table, as far as this user may know."""
+        """Return whether there is such a table that this user may see."""
         quoted(table)
-        with said(self._address), self._connection.cursor() as cursor:
+        with database_errors(self._address), self._connection.cursor() as cursor:
             cursor.execute("SHOW TABLES LIKE %s", (table.replace("_", r"\_"),))
             return cursor.fetchone() is not None
 
     def has_index(self, table: str, column: str) -> bool:
-        """Whether rows are found by this column without a look at the whole table."""
-        with said(self._address), self._connection.cursor() as cursor:
+        """Return whether rows can be found by this column without reading the whole table."""
+        with database_errors(self._address), self._connection.cursor() as cursor:
             cursor.execute(f"SHOW INDEX FROM {quoted(table)} WHERE Seq_in_index = 1 AND Column_name = %s", (column,))
             return cursor.fetchone() is not None
 
     def rows(
         self, table: str, columns: Collection[str], rest: str, parameters: Sequence[object] = ()
     ) -> list[dict[str, str]]:
-        """The rows that a statement finds, which says itself how many are enough.
+        """Return the rows of a query, which limits itself.
 
-        `rest`: from WHERE on, our own text; what is not ours is in `parameters`.
+        Args:
+            table: The table.
+            columns: Its columns.
+            rest: The query from WHERE on, without outside values.
+            parameters: Outside values.
         """
         fields = ", ".join(f"LEFT({quoted(column)}, {FIELD_CHARACTERS})" for column in columns)
-        with said(self._address), self._connection.cursor() as cursor:
+        with database_errors(self._address), self._connection.cursor() as cursor:
             cursor.execute(f"SELECT {fields} FROM {quoted(table)} {rest}", tuple(parameters))
-            found = cursor.fetchall()
-        return [{column: _text(value) for column, value in zip(columns, row, strict=True)} for row in found]
+            records = cursor.fetchall()
+        return [{column: _text(value) for column, value in zip(columns, row, strict=True)} for row in records]
 
     def value(self, table: str, expression: str, rest: str = "", parameters: Sequence[object] = ()) -> str:
-        """The one value that a statement of ours finds, as text; empty for none."""
-        with said(self._address), self._connection.cursor() as cursor:
+        """Return the single value of a query as text, or an empty text."""
+        with database_errors(self._address), self._connection.cursor() as cursor:
             cursor.execute(f"SELECT {expression} FROM {quoted(table)} {rest}", tuple(parameters))
             row = cursor.fetchone()
             return _text(row[0]) if row else ""
@@ -135,7 +139,7 @@ class Database:
 
 @contextmanager
 def connected(address: Address) -> Iterator[Database]:
-    """The database, open; closed at the end, whatever was left unread."""
+    """Open the database, and close it at the end, even with unread results."""
     connection: pymysql.Connection[Cursor] = pymysql.Connection(
         host=address.host,
         port=address.port,
@@ -152,7 +156,7 @@ def connected(address: Address) -> Iterator[Database]:
         init_command="SET SESSION TRANSACTION READ ONLY",
         defer_connect=True,
     )
-    with said(address):
+    with database_errors(address):
         connection.connect(_local_socket(address))
     try:
         yield Database(address, connection)
@@ -162,13 +166,13 @@ def connected(address: Address) -> Iterator[Database]:
 
 
 def _local_socket(address: Address) -> socket.socket | None:
-    """Connected to the Unix socket of a server on this machine; None where a port is meant.
+    """Connect to the Unix socket of a local server. None if a port is meant.
 
-    The library would leave it open when nobody listens there.
+    PyMySQL would leave the socket open if nobody listens.
     """
     path = address.socket
     if not path and address.host in LOCAL and address.port == PORT:
-        path = next((str(one) for one in SOCKETS if one.is_socket()), "")
+        path = next((str(candidate) for candidate in SOCKETS if candidate.is_socket()), "")
     if not path:
         return None
     local = socket.socket(socket.AF_UNIX)
@@ -182,11 +186,11 @@ def _local_socket(address: Address) -> socket.socket | None:
 
 
 @contextmanager
-def said(address: Address) -> Iterator[None]:
-    """Inside, whatever the library raises becomes a DatabaseError."""
+def database_errors(address: Address) -> Iterator[None]:
+    """Convert every error of the library to a DatabaseError."""
     try:
         yield
-    except (pymysql.MySQLError, RuntimeError, UnicodeError) as error:  # RuntimeError: a login it cannot do
+    except (pymysql.MySQLError, RuntimeError, UnicodeError) as error:  # RuntimeError: an unsupported login method
         code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         text = str(error.args[-1]) if error.args else type(error).__name__
         way = _REMEDIES.get(code, "see the server's log").format(database=address.database, user=address.user)
@@ -194,9 +198,9 @@ def said(address: Address) -> Iterator[None]:
 
 
 def quoted(name: str) -> str:
-    """A table or column in a statement. DatabaseError for what no name of Asterisk's looks like."""
+    """Quote a table or column name. Raise DatabaseError if it does not look like one of Asterisk's."""
     if not _NAME.fullmatch(name):
-        raise DatabaseError(f"{name[:40]!r} is no name of a table")
+        raise DatabaseError(f"{name[:40]!r} is not a table name")
     return f"`{name}`"
 
 

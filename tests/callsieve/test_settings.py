@@ -607,7 +607,7 @@ ERRORS = [
     (
         "report-echo",
         REPORT + "token = 'env:X'\n" + FEED.replace("example.com", "phoneblock.net"),
-        "feed[0].url: is where",
+        "feed[0].url: is the server",
     ),
     ("exchange-nowhere", '[[exchange]]\nname = "a"\n', "exchange[0].url: needs either url or path"),
     ("exchange-both", EXCHANGE + 'url = "https://example.com/"\n', "exchange[0].url: needs either url or path"),

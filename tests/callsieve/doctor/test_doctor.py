@@ -1200,7 +1200,7 @@ def test_a_console_that_fails_says_why_and_in_time(
     ("command", "error"),
     [
         ("/nonsense/asterisk", "not found"),
-        ("asterisk 'x", "cannot be split"),
+        ("asterisk 'x", "has an error"),
         ("", "is empty"),
         ("/etc/passwd", "Permission denied"),
     ],
