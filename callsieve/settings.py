@@ -577,7 +577,10 @@ def _problems(settings: Settings) -> Problems:
         if did.groups and did.group is not None:
             yield f"did '{did.number}'.group", "cannot be used together with groups: write all names there"
         if did.trap and (did.callee is not None or did.all_groups or not did.screen):
-            yield f"did '{did.number}'.trap", "cannot be used with callee, groups or screen = false: a trap belongs to nobody"
+            yield (
+                f"did '{did.number}'.trap",
+                "cannot be used with callee, groups or screen = false: a trap belongs to nobody",
+            )
     yield from _repeated("trunk", [trunk.name for trunk in settings.trunk])
     yield from _repeated("did", [did_number_of(did.number, home) or did.number for did in settings.did])
     yield from _repeated("person", [person.extension for person in settings.person])

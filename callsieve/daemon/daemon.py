@@ -236,9 +236,7 @@ class Daemon:
         self.screening.look_ups = self.look_ups if self.look_ups.budget_seconds else None
 
     def _listener(self, settings: Ami) -> OutcomeRecorder:
-        from callsieve.daemon.outcome_recorder import (
-            OutcomeRecorder,
-        )  # not imported if not needed: it would delay the start
+        from callsieve.daemon.outcome_recorder import OutcomeRecorder  # only if needed: it delays the start
 
         return OutcomeRecorder(settings, lambda: self.screening.site, self.store)
 

@@ -57,7 +57,7 @@ class AsteriskVersion:
 
 @dataclass(frozen=True, slots=True)
 class DialplanStep:
-    """A priority of the dialplan: `application` is what runs, with its arguments."""
+    """A priority of the dialplan. `application` is what runs, with its arguments."""
 
     context: str
     extension: str
@@ -104,9 +104,9 @@ class PjsipEndpoint:
 
 @dataclass(slots=True)
 class Match:
-    """An extension that takes a dialled number, with its applications by priority. `labels` name priorities.
+    """An extension that matches a dialled number, with its applications by priority. `labels` name priorities.
 
-    `sometimes`: only for certain callers. `is_switch`: whoever is asked by a `switch =>` may take the number.
+    `sometimes`: it matches only certain callers. `is_switch`: whatever the `switch =>` asks may match the number.
     """
 
     context: str
@@ -166,7 +166,7 @@ def dialplan_in(output: str) -> Dialplan:
 
 
 def matches_in(output: str) -> list[Match]:
-    """Parse `dialplan show EXTEN@CONTEXT`: return the matches in a context and those it includes, in Asterisk's order."""
+    """Parse `dialplan show EXTEN@CONTEXT`: return the matches there and in included contexts, in Asterisk's order."""
     matches: list[Match] = []
     context = ""
     for line in output.splitlines():
@@ -304,7 +304,7 @@ class NumberFamily(NamedTuple):
 
     @property
     def command(self) -> str:
-        """What has Asterisk print it."""
+        """Return the console command that prints the family."""
         return f"database show {self.name}"
 
     def is_setting(self, key: str) -> bool:
@@ -315,8 +315,8 @@ class NumberFamily(NamedTuple):
 # Asterisk's own family, which FreePBX uses too. `blocked`: also reject callers who withhold their number. `dest`: where
 # rejected callers are sent.
 BLACKLIST = NumberFamily("blacklist", frozenset({"blocked", "dest"}))
-# FreePBX's contributed module Allowlist. `dest`: where other callers are sent; `pause`: until when none is; `knowncallers`:
-# also admit contacts; `did`: the routes it applies to; `autoadd`: add numbers that are called from here.
+# FreePBX's contributed module Allowlist. `dest`: where other callers are sent; `pause`: until when none is;
+# `knowncallers`: also admit contacts; `did`: the routes it applies to; `autoadd`: add called numbers.
 ALLOWLIST = NumberFamily("allowlist", frozenset({"dest", "pause", "knowncallers"}), ("did", "autoadd"))
 
 
