@@ -289,7 +289,7 @@ def _why(reasons: Iterable[GradeReason]) -> str | Wording:
 
 def _feeds(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
     for name, health in digest.feeds:
-        words = Wording("{name}: {health}", {"name": name, "health": health.said})
+        words = Wording("{name}: {health}", {"name": name, "health": health.summary})
         yield DigestLine(writer.say(words), ("callsieve feeds",))
 
 

@@ -1,6 +1,6 @@
-"""Which rows may be published: by our own people's evidence alone, of numbers that three of them speak against.
+"""The numbers that may be published: three people here speak against them, and only evidence from here counts.
 
-`listed_numbers` reads the store as it goes, in little memory.
+`listed_numbers` reads the store row by row, in little memory.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ from reputation.store.published import Accused, accused_by, accused_numbers, peo
 from reputation.weights import DAY_SECONDS, Weights
 
 LEAST_PEOPLE = 3
-# A number that is listed stays until its log-odds are so far below a warning: else it would come and go.
+# A listed number stays until its log-odds are this far below a warning. Else it would come and go.
 STAYS = 0.5
 MOST_CLEARED = 100_000
 
 
 class Candidate(NamedTuple):
-    """A row as it would be now. `may_begin`: also where the number is not listed yet."""
+    """A row as it would be published now. `may_begin`: also if the number is not listed yet."""
 
     row: PeerNumber
     may_begin: bool
 
 
 def listed_numbers(db: sqlite3.Connection, context: Context) -> Iterator[Candidate]:
-    """In the order of their keys."""
+    """Yield the candidates in the order of their keys."""
     weights, now = context.settings.reputation, context.at
     never = tuple(text.rstrip("*") for text in context.settings.publish.never)
     ours, people = known_own_numbers(db, context.loaded), people_here(db)
     for accused in accused_numbers(db, now, now - weights.appeal.days * DAY_SECONDS):
         if accused.number in ours or accused.number.startswith(never):
             continue
-        if (found := _candidate(db, accused, weights, people, now)) is not None:
-            yield found
+        if (candidate := _candidate(db, accused, weights, people, now)) is not None:
+            yield candidate
 
 
 def _candidate(db: sqlite3.Connection, accused: Accused, weights: Weights, people: int, now: float) -> Candidate | None:
-    """None where too few people, or too weak evidence, stand behind it."""
+    """Return the row, or None if too few people or too weak evidence stand behind it."""
     standing, days = accused.standing, weights.witnesses.days
     since = max(now - days * DAY_SECONDS, accused.epoch_at or 0.0)
-    if sum(at > since for at in standing.witnessed) < LEAST_PEOPLE:  # DIDs among them: the store is asked for people
+    if sum(at > since for at in standing.witnessed) < LEAST_PEOPLE:  # includes DIDs; people are counted below
         return None
     evidence = Evidence(standing=standing, reviewed_at=accused.reviewed_at)
     reputation = reputation_of(evidence, Circumstances(accused.auth_class, people=people), weights, now)
@@ -81,7 +81,7 @@ def _candidate(db: sqlite3.Connection, accused: Accused, weights: Weights, peopl
 def cleared_lines(
     db: sqlite3.Connection, context: Context, key: SigningKey, issuer: str, after: str = ""
 ) -> Iterator[str]:
-    """The statements of upheld appeals that still count, by number, each on a line: those of numbers after that one."""
+    """Yield the statement of each upheld appeal that still counts, a line each, for numbers after `after`."""
     settings, now = context.settings, context.at
     if not settings.publish.cleared:
         return
@@ -97,7 +97,7 @@ def cleared_lines(
         if now >= until or count >= MOST_CLEARED:
             continue
         count += 1
-        kept = statement_of(db, appeal.reference)  # the owner's, with a link, where there is a public page
+        kept = statement_of(db, appeal.reference)  # with a link for the owner, if there is a public page
         about = {
             "number": number,
             "appeal": appeal.reference,

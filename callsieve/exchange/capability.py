@@ -1,4 +1,4 @@
-"""What the capability `exchange` adds to the program: signed evidence of and for other companies."""
+"""The capability `exchange`: signed evidence for, and from, other companies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reputation.wording import N_, Wording
 
 COMPANIES = {
     **dict.fromkeys(
-        ("exchange enable", "exchange disable"),
+        ("exchange resume", "exchange pause"),
         Undo(by="callsieve.exchange.operations:SWITCH", role=Role.ADMINISTRATOR),
     ),
     **dict.fromkeys(
@@ -28,22 +28,24 @@ CAPABILITY = Capability(
         "exchange show": "cli.commands:show",
         "exchange add": "cli.commands:add",
         "exchange remove": "cli.commands:remove",
-        "exchange enable": "cli.commands:enable",
-        "exchange disable": "cli.commands:disable",
+        "exchange resume": "cli.commands:resume",
+        "exchange pause": "cli.commands:pause",
     },
     pages=("web.pages",),
     endpoints=("api.endpoints",),
     changes={
         **COMPANIES,
         "exchange fetch": NOT_KEPT,
-        "exchange key": Wording("Another key is taken with the company: callsieve exchange add NAME URL --key KEY."),
-        "exchange publish": Wording("What was published may have been read; a number is kept back by [publish] never."),
+        "exchange key": Wording("To accept another key: callsieve exchange add NAME URL --key KEY."),
+        "exchange publish": Wording(
+            "Others may have read what was published. To keep a number out from now on: [publish] never."
+        ),
     },
     messages={
-        "company-added": N_("The company's evidence is taken from the next fetch on."),
-        "company-removed": N_("The company's evidence counts no longer."),
-        "company-paused": N_("The company is paused: nothing that it says counts."),
-        "company-resumed": N_("The company counts again, and is measured anew."),
+        "company-added": N_("The company's evidence counts from the next fetch on."),
+        "company-removed": N_("The company's evidence no longer counts."),
+        "company-paused": N_("The company is paused: its evidence does not count."),
+        "company-resumed": N_("The company counts again. How often it is right is measured from now on."),
     },
     has_templates=True,
     checks="checks:CHECKS",

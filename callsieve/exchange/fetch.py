@@ -1,7 +1,7 @@
-"""Takes what a company publishes: its index, and of its files those that make our copy the same.
+"""Fetching a company's bundle: its index, and the files that bring our copy up to date.
 
-Everything is checked before a row is written: the signature, that it is no older copy and no second history, that it
-has not run out, each file's digest and size, and each row. What is refused leaves what was taken before.
+Everything is checked before a row is written: the signature, the history and expiry of the index, each file's digest
+and size, and each row. After a refusal the earlier data stays.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, Protocol
 
-from callsieve.exchange.health import ExchangeProblem, UnusableBundle, of_key
+from callsieve.exchange.health import ExchangeProblem, UnusableBundle, peer_id_of
 from callsieve.exchange.rows import (
     HANDOVER_FILE,
     INDEX_FILE,
@@ -63,29 +63,29 @@ from reputation.store.peers import (
 )
 
 FILE_SECONDS, INDEX_SECONDS, CONNECT_SECONDS = 300.0, 30.0, 10.0
-UNPACKED_TIMES = 10  # as large as it may come, a file may be when it is unpacked
-CLOCK_SECONDS = 3600.0  # so far a publisher's clock may be ahead of ours
+UNPACKED_TIMES = 10  # an unpacked file may be this many times as large as a packed one
+CLOCK_SECONDS = 3600.0  # how far a publisher's clock may be ahead
 LONGEST_VALID_SECONDS = 31 * 86_400.0
 KEY_FILE_BYTES = 100
 MOST_CLEARED = 100_000
 
 
 class BundleSource(Protocol):
-    """Where the files are."""
+    """Where a company's files are."""
 
     async def read(self, name: str, most: int, seconds: float, into: BinaryIO) -> None:
-        """Writes the file into another. NotTaken, OutsideError, OSError."""
+        """Copy a file into another. UnusableBundle, OutsideError and OSError are left to the caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSource:
-    """A web server."""
+    """A company's web server."""
 
     table: ExchangeTable
     client: OutsideClient
 
     async def read(self, name: str, most: int, seconds: float, into: BinaryIO) -> None:
-        """Files are packed already: what a server packs once more would have another digest."""
+        """Download a file. It is packed already: if the server packed it again, its digest would differ."""
         url = f"{self.table.url.rstrip('/')}/{name}"
         limits = RequestLimits(seconds, CONNECT_SECONDS, most)
         headers = {"accept-encoding": "identity"}
@@ -97,12 +97,12 @@ class ServerSource:
 
 @dataclass(frozen=True, slots=True)
 class FolderSource:
-    """A directory of this machine, to which somebody copies the files."""
+    """A directory of this server, into which somebody copies the files."""
 
     folder: Path
 
     async def read(self, name: str, most: int, seconds: float, into: BinaryIO) -> None:
-        """Not more than the bytes that it may have; a pipe or a device is refused at once."""
+        """Copy at most as many bytes as allowed. A pipe or a device is refused at once."""
         with open_regular(self.folder / name) as file:
             while piece := file.read(PIECE_BYTES):
                 if into.tell() + len(piece) > most:
@@ -112,9 +112,9 @@ class FolderSource:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What was taken. `written`: rows; `unchanged`: it was the same index. `deltas`: so many, None: the snapshot.
+    """Result of a fetch. `unchanged`: the same index as before. `deltas`: how many were applied, None for a snapshot.
 
-    `new_key`: the company signs with it now, as the key before it says.
+    `new_key`: the company's new key, if the former key confirms it.
     """
 
     index: TakenIndex
@@ -134,9 +134,11 @@ async def take(
     *,
     accept_fork: bool = False,
 ) -> Taken:
-    """Makes our copy what the company publishes. NotTaken, OutsideError, OSError, StoreError.
+    """Make our copy equal to what the company publishes.
 
-    Writes the store in many transactions; that the index was taken is for the caller to record.
+    The store is written in many transactions. The caller records the index, and handles UnusableBundle,
+    OutsideError,
+    OSError and StoreError.
     """
     known = PublicKey.parse(key_now(db, table.key)) if table.key else None
     index, key = await _index(source, known, own_key, now)
@@ -144,7 +146,7 @@ async def take(
     contents, statement = index.contents, index.statement
     _check_history(index, state, now, accept_fork=accept_fork)
     taken = TakenIndex(
-        *(of_key(table), statement.issuer, contents.sequence, index.digest),
+        *(peer_id_of(table), statement.issuer, contents.sequence, index.digest),
         *(float(statement.issued_at), float(statement.valid_until or 0)),
         *(contents.snapshot.rows, contents.cleared.rows if contents.cleared else 0),
     )
@@ -154,17 +156,19 @@ async def take(
     chain = deltas_from(contents, state.sequence) if may_be_deltas else None
     with ExitStack() as files:
         rows = chain if chain is not None else (contents.snapshot,)
-        fetched = [(one, await _file(source, one, table, files)) for one in rows]
+        fetched = [(published, await _file(source, published, table, files)) for published in rows]
         cleared = await _file(source, contents.cleared, table, files) if contents.cleared else None
-        for one, file in fetched:
-            _check_rows(one, file, contents.sequence)
+        for published, file in fetched:
+            _check_rows(published, file, contents.sequence)
         statements = list(_cleared(contents.cleared, cleared, key, now)) if cleared else []
         written = 0
-        for one, file in fetched:
+        for published, file in fetched:
             file.seek(0)
-            lines = unpacked_lines(file, one.unpacked)
-            if isinstance(one, PublishedDelta):
-                written += change_numbers(db, state.id, changes_in(lines, delta_head(one.before, one.sequence)), now)
+            lines = unpacked_lines(file, published.unpacked)
+            if isinstance(published, PublishedDelta):
+                written += change_numbers(
+                    db, state.id, changes_in(lines, delta_head(published.before, published.sequence)), now
+                )
             else:
                 rows_now = rows_in(lines, snapshot_head(contents.sequence))
                 written += replace_numbers(db, state.id, rows_now, now)
@@ -175,7 +179,7 @@ async def take(
 async def _index(
     source: BundleSource, key: PublicKey | None, own_key: PublicKey | None, now: float
 ) -> tuple[SignedIndex, PublicKey]:
-    """Return the index and the key that signed it: the one that is known, or one that it has handed over to."""
+    """Return the index and the key that signed it: the known key, or one that the known key confirms."""
     if key is None:
         raise UnusableBundle(ExchangeProblem.NO_KEY, **await offered(source))
     if own_key is not None and key.raw == own_key.raw:
@@ -195,14 +199,14 @@ async def _index(
         raise UnusableBundle(ExchangeProblem.TOO_NEW)
     until = statement.valid_until
     if until is None or until > statement.issued_at + LONGEST_VALID_SECONDS:
-        raise UnusableBundle(ExchangeProblem.NO_INDEX, why="it counts for longer than a month")
+        raise UnusableBundle(ExchangeProblem.NO_INDEX, why="it is valid for longer than a month")
     if until <= now:
         raise UnusableBundle(ExchangeProblem.RAN_OUT, day=datetime.fromtimestamp(until, UTC).date().isoformat())
     return index, key
 
 
 async def _checked(source: BundleSource, raw: bytes, key: PublicKey, now: float) -> tuple[SignedIndex, PublicKey]:
-    """Return the index by the key or by the one that it hands over to. StatementError: of the key that is known."""
+    """Return the index and its key: the known one, or its confirmed successor. Else raise StatementError."""
     try:
         return read_index(raw, key), key
     except StatementError as error:
@@ -221,7 +225,7 @@ _BY_CODE = {"other-key": ExchangeProblem.OTHER_KEY, "bad-signature": ExchangePro
 
 
 async def offered(source: BundleSource) -> dict[str, str]:
-    """The key that lies beside the index: to be shown, never to be believed."""
+    """Return the key published beside the index. It may be shown, but never trusted."""
     with TemporaryFile(prefix="callsieve-exchange-") as file:
         await source.read(KEY_FILE, KEY_FILE_BYTES, INDEX_SECONDS, file)
         file.seek(0)
@@ -234,75 +238,76 @@ async def offered(source: BundleSource) -> dict[str, str]:
 
 
 def _check_history(index: SignedIndex, state: PeerState, now: float, *, accept_fork: bool) -> None:
-    """An older copy, and one of another history, are refused: whoever has the server has both. An index must name the
-    one that is in force here, else whoever has the key too would leave out what it does not follow.
+    """Refuse an older index and a second history: an attacker on the server has both.
+
+    The new index must name the one that we have. Else an attacker with the key could skip it.
     """
     contents = index.contents
     if accept_fork or not state.sequence or index.digest == state.digest:
         return
     if contents.sequence < state.sequence:
         raise UnusableBundle(ExchangeProblem.ROLLED_BACK, sequence=contents.sequence, before=state.sequence)
-    before = {one.sequence: one.digest for one in contents.previous}
+    before = {index.sequence: index.digest for index in contents.previous}
     if now >= state.counts_until:
         before.setdefault(state.sequence, state.digest)
     if contents.sequence == state.sequence or before.get(state.sequence) != state.digest:
         raise UnusableBundle(ExchangeProblem.FORKED)
 
 
-async def _file(source: BundleSource, one: PublishedFile, table: ExchangeTable, files: ExitStack) -> BinaryIO:
-    """The file with that digest, open until `files` are closed."""
+async def _file(source: BundleSource, published: PublishedFile, table: ExchangeTable, files: ExitStack) -> BinaryIO:
+    """Fetch a file and check its digest. It stays open until `files` are closed."""
     most = table.megabytes * 1_000_000
-    if one.bytes > most or one.unpacked > UNPACKED_TIMES * most:
-        raise UnusableBundle(ExchangeProblem.TOO_LARGE, file=one.file, most=most)
-    file: BinaryIO = files.enter_context(TemporaryFile(prefix="callsieve-exchange-"))  # noqa: SIM115 it is one
-    await source.read(one.file, one.bytes, FILE_SECONDS, file)
+    if published.bytes > most or published.unpacked > UNPACKED_TIMES * most:
+        raise UnusableBundle(ExchangeProblem.TOO_LARGE, file=published.file, most=most)
+    file: BinaryIO = files.enter_context(TemporaryFile(prefix="callsieve-exchange-"))  # noqa: SIM115 in an ExitStack
+    await source.read(published.file, published.bytes, FILE_SECONDS, file)
     digest = sha256()
     file.seek(0)
     while piece := file.read(1 << 20):
         digest.update(piece)
-    if digest.hexdigest() != one.digest:
-        raise UnusableBundle(ExchangeProblem.BAD_CHECKSUM, file=one.file)
+    if digest.hexdigest() != published.digest:
+        raise UnusableBundle(ExchangeProblem.BAD_CHECKSUM, file=published.file)
     return file
 
 
-def _check_rows(one: PublishedFile, file: BinaryIO, sequence: int) -> None:
-    """Every row of it, before the first is written."""
+def _check_rows(published: PublishedFile, file: BinaryIO, sequence: int) -> None:
+    """Check every row of a file before the first is written."""
     file.seek(0)
-    lines = unpacked_lines(file, one.unpacked)
+    lines = unpacked_lines(file, published.unpacked)
     try:
-        if isinstance(one, PublishedDelta):
-            count = sum(1 for _ in changes_in(lines, delta_head(one.before, one.sequence)))
+        if isinstance(published, PublishedDelta):
+            count = sum(1 for _ in changes_in(lines, delta_head(published.before, published.sequence)))
         else:
             count = sum(1 for _ in rows_in(lines, snapshot_head(sequence)))
     except DamagedFile:
-        raise UnusableBundle(ExchangeProblem.DAMAGED, file=one.file) from None
+        raise UnusableBundle(ExchangeProblem.DAMAGED, file=published.file) from None
     except BadRow as error:
-        raise UnusableBundle(ExchangeProblem.BAD_ROW, file=one.file, line=error.line) from None
-    if count != one.rows:
-        raise UnusableBundle(ExchangeProblem.DAMAGED, file=one.file)
+        raise UnusableBundle(ExchangeProblem.BAD_ROW, file=published.file, line=error.line) from None
+    if count != published.rows:
+        raise UnusableBundle(ExchangeProblem.DAMAGED, file=published.file)
 
 
-def _cleared(one: PublishedFile | None, file: BinaryIO, key: PublicKey, now: float) -> Iterator[PeerNumber]:
-    """A row for each statement that still counts, in the order of their numbers."""
-    assert one is not None
+def _cleared(published: PublishedFile | None, file: BinaryIO, key: PublicKey, now: float) -> Iterator[PeerNumber]:
+    """Yield a row for each statement that still counts, in the order of the numbers."""
+    assert published is not None
     file.seek(0)
     before = ""
     try:
-        for line, text in enumerate(unpacked_lines(file, one.unpacked), 1):
+        for line, text in enumerate(unpacked_lines(file, published.unpacked), 1):
             statement = _statement(text, key)
             number = None if statement is None else str(statement.about.get("number"))
             is_good = number is not None and number > before and NUMBER.fullmatch(number) and line <= MOST_CLEARED
             if statement is None or number is None or not is_good:
-                raise UnusableBundle(ExchangeProblem.BAD_STATEMENT, file=one.file, line=line)
+                raise UnusableBundle(ExchangeProblem.BAD_STATEMENT, file=published.file, line=line)
             before = number
             if not statement.is_over(now):
                 yield PeerNumber(number, "", last_week=week_of(statement.issued_at))
     except DamagedFile:
-        raise UnusableBundle(ExchangeProblem.DAMAGED, file=one.file) from None
+        raise UnusableBundle(ExchangeProblem.DAMAGED, file=published.file) from None
 
 
 def _statement(text: bytes, key: PublicKey) -> SignedStatement | None:
-    """What a line states, if the company signed it, that a number was cleared."""
+    """Return the statement in a line, if the company signed it and it clears a number."""
     with suppress(StatementError, json.JSONDecodeError):
         statement = verify(text, key)
         return statement if statement.kind == NUMBER_CLEARED else None

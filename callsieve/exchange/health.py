@@ -1,4 +1,4 @@
-"""Which companies' evidence is taken, whether it still comes, and why the last bundle was not taken."""
+"""The state of each subscribed company: whether its data arrives, and why the last bundle was refused."""
 
 from __future__ import annotations
 
@@ -26,49 +26,51 @@ from reputation.store.errors import StoreError
 from reputation.store.peers import PeerState, WantedPeer, compared_with_peer, key_digest, replace_peers, subscriptions
 from reputation.wording import Places, Wording
 
-OVERDUE_SECONDS = 3600.0  # the timer looks every quarter of an hour
-# A company is late when nothing came for so many of its usual times, and no less than a day.
+OVERDUE_SECONDS = 3600.0  # the timer runs every quarter of an hour
+# A company is late if nothing came for this many of its usual intervals, and for a day at least.
 LATE_AFTER = 4.0
 LEAST_LATE_SECONDS = 86_400.0
-_SHORTENED = re.compile(r"([a-z]+-[0-9a-f]{8})[0-9a-f]{56}\.rows")  # a name with a whole digest says no more
+_SHORTENED = re.compile(r"([a-z]+-[0-9a-f]{8})[0-9a-f]{56}\.rows")  # a full digest in a message helps nobody
 
 
 class ExchangeProblem(StrEnum):
-    """Why a bundle was not taken, beside what may be wrong with its server."""
+    """Why a bundle was refused, other than for a fault of its server."""
 
     NO_KEY = (
-        "its key is not in the settings. It offers key {id}: ask them on another way whether `callsieve signing key` "
-        'says the same, then write key = "{key}"'
+        "its key is not in the settings. It offers key {id}: ask over another channel whether `callsieve signing key` "
+        'shows the same, then write key = "{key}"'
     )
-    OUR_OWN = "it is signed by our own key: what we publish is no evidence of others"
-    OTHER_KEY = "it is signed by another key than {id}, that of the settings: ask them on another way what theirs is"
-    BAD_SIGNATURE = "the signature is not of this index: do not trust it"
-    NO_INDEX = "its index cannot be used: {why}"
-    RAN_OUT = "its index ran out on {day}: does nobody publish there any more, or is it an old copy?"
-    TOO_NEW = "its index is dated in the future: is a clock wrong?"
-    ROLLED_BACK = "its index is older ({sequence}) than the one taken last ({before}): somebody serves an old copy"
-    FORKED = "it has published two different histories: ask them, then `callsieve exchange fetch NAME --accept-fork`"
-    BAD_STATUS = "{file}: the server answers {status} in the place of the file"
-    BAD_CHECKSUM = "{file}: it is not the file that the index names"
+    OUR_OWN = "it is signed by your own key: your own publication cannot count as another company's evidence"
+    OTHER_KEY = "it is not signed by key {id} of the settings: ask them over another channel which key is theirs"
+    BAD_SIGNATURE = "the signature does not fit the index: do not trust it"
+    NO_INDEX = "its index is not usable: {why}"
+    RAN_OUT = "its index expired on {day}: they have stopped publishing, or this is an old copy"
+    TOO_NEW = "its index is dated in the future: check the clocks"
+    ROLLED_BACK = "its index ({sequence}) is older than the last one ({before}): somebody serves an old copy"
+    FORKED = "its data contradicts its history: ask them, then run `callsieve exchange fetch NAME --accept-fork`"
+    BAD_STATUS = "{file}: the server answered {status} instead of the file"
+    BAD_CHECKSUM = "{file}: its checksum differs from the one in the index"
     TOO_LARGE = "{file}: larger than the {most:,} bytes of `megabytes` in the settings"
-    DAMAGED = "{file}: it cannot be unpacked, or has another size than the index says"
-    BAD_ROW = "{file}: line {line} is no row"
-    BAD_STATEMENT = "{file}: line {line} is no statement of theirs that a number was cleared"
-    NO_FILE = "{file}: there is no such file"
-    UNREADABLE = "{file}: it cannot be read ({error})"
-    STORE = "the store could not be written: `callsieve doctor` says why"
+    DAMAGED = "{file}: it cannot be unpacked, or its size differs from the one in the index"
+    BAD_ROW = "{file}: line {line} is not a valid row"
+    BAD_STATEMENT = "{file}: line {line} is not a statement signed by them that clears a number"
+    NO_FILE = "{file}: file not found"
+    UNREADABLE = "{file}: cannot be read ({error})"
+    STORE = "the store could not be written: `callsieve doctor` shows why"
 
     @property
     def code(self) -> str:
-        """For programs: `rolled-back`."""
+        """Return the code for programs, such as `rolled-back`."""
         return self._name_.lower().replace("_", "-")
 
 
-PROBLEMS: Mapping[str, str] = {one.code: one.value for table in (OutsideProblem, ExchangeProblem) for one in table}
+PROBLEMS: Mapping[str, str] = {
+    problem.code: problem.value for table in (OutsideProblem, ExchangeProblem) for problem in table
+}
 
 
 class UnusableBundle(Refused):
-    """A bundle that cannot be used."""
+    """A bundle that is refused."""
 
     def __init__(self, problem: ExchangeProblem, **about: str | int) -> None:
         if "file" in about:
@@ -78,7 +80,7 @@ class UnusableBundle(Refused):
 
 
 class PeerStatus(StrEnum):
-    """How a company is; the worst that is true of it."""
+    """The state of a company: the worst that applies."""
 
     OK = "ok"
     WAITING = "waiting"
@@ -90,11 +92,11 @@ class PeerStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PeerHealth:
-    """How a company is.
+    """The state of a company.
 
     Attributes:
-        health: How it is doing: ok, waiting, off, failed, stale or ran_out.
-        detail: Why, in words; null where it is well.
+        health: ok, waiting, off, failed, stale or ran_out.
+        detail: The reason, in words; null if all is well.
     """
 
     health: PeerStatus
@@ -102,18 +104,18 @@ class PeerHealth:
 
     @property
     def is_bad(self) -> bool:
-        """Whether somebody has to know: it does not come, was refused, or counts no longer."""
+        """Return whether somebody has to act: nothing came, it was refused, or it expired."""
         return self.health not in (PeerStatus.OK, PeerStatus.WAITING)
 
     @property
-    def said(self) -> Wording:
-        """Both, for any language."""
+    def summary(self) -> Wording:
+        """Return the status and its reason, for any language."""
         status = Wording(self.health.value)
         return Wording("{status}: {detail}", {"status": status, "detail": self.detail}) if self.detail else status
 
 
 def health_of(peer: PeerState, now: float) -> PeerHealth:
-    """How the company is at that time."""
+    """Return the state of a company at a time."""
     if peer.off_at is not None:
         return PeerHealth(PeerStatus.OFF)
     failure = None
@@ -123,27 +125,27 @@ def health_of(peer: PeerState, now: float) -> PeerHealth:
     if peer.came_at is None:
         return PeerHealth(PeerStatus.FAILED, failure) if failure else PeerHealth(PeerStatus.WAITING)
     if now >= peer.counts_until:
-        ended = Wording("its index ran out on {when}: nothing of it counts", {"when": when(peer.counts_until)})
+        ended = Wording("its index expired on {when}: its evidence does not count", {"when": when(peer.counts_until)})
         both = Wording("{ended}; {failure}", {"ended": ended, "failure": failure}) if failure else ended
         return PeerHealth(PeerStatus.RAN_OUT, both)
     if now - peer.came_at > max(LATE_AFTER * peer.every_seconds, LEAST_LATE_SECONDS):
-        late = Wording("nothing came for {span}", {"span": span_words(now - peer.came_at)})
+        late = Wording("nothing was fetched for {span}", {"span": span_words(now - peer.came_at)})
         both = Wording("{ended}; {failure}", {"ended": late, "failure": failure}) if failure else late
         return PeerHealth(PeerStatus.STALE, both)
     return PeerHealth(PeerStatus.FAILED, failure) if failure else PeerHealth(PeerStatus.OK)
 
 
 def nobody_fetches(peers: Iterable[PeerState], now: float) -> bool:
-    """Whether companies of the settings wait for somebody to ask for them: the timer does not run."""
+    """Return whether a company is overdue: the timer does not run."""
     return any(peer.off_at is None and now > peer.next_at + OVERDUE_SECONDS for peer in peers)
 
 
 def problem_of(error: Exception, file: str) -> str:
-    """Why a bundle was not taken, as the store keeps it: `{"code": "bad-row", "file": "...", "line": 11}`."""
-    return keep_failure(*_problem_of(error, file), PROBLEMS)
+    """Return why a bundle was refused, as the store keeps it: `{"code": "bad-row", "file": "...", "line": 11}`."""
+    return keep_failure(*_code_and_places(error, file), PROBLEMS)
 
 
-def _problem_of(error: Exception, file: str) -> tuple[str, Places]:
+def _code_and_places(error: Exception, file: str) -> tuple[str, Places]:
     if isinstance(error, Refused | OutsideError) and error.code in PROBLEMS:
         return error.code, error.words.places if isinstance(error.words, Wording) else {}
     if isinstance(error, FileNotFoundError | NotADirectoryError):
@@ -155,9 +157,9 @@ def _problem_of(error: Exception, file: str) -> tuple[str, Places]:
 
 
 def read_problem(kept: str) -> KeptFailure:
-    """Return what `problem_of` made."""
+    """Return the failure that `problem_of` made."""
     failure = read_kept_failure(kept, PROBLEMS)
-    return failure if failure.code else KeptFailure("", Wording("not read: {kept}", {"kept": kept}))
+    return failure if failure.code else KeptFailure("", Wording("unreadable: {kept}", {"kept": kept}))
 
 
 MEASURED_DAYS = 90
@@ -165,32 +167,34 @@ DAY_SECONDS = 86_400.0
 
 
 def skill_of_peer(db: sqlite3.Connection, state: PeerState, now: float) -> Skill:
-    """How good it is, over the last 90 days or since it was switched on again."""
+    """Return how often a company was right, over the last 90 days or since it was resumed."""
     return skill_of(compared_with_peer(db, state.id, max(state.since, now - MEASURED_DAYS * DAY_SECONDS)))
 
 
 def companies_of(db: sqlite3.Connection, settings: Settings) -> tuple[ExchangeTable, ...]:
-    """All of them. One of the settings comes before one of the same name or key that was subscribed to."""
-    names, keys = ({getattr(one, field) for one in settings.exchange} for field in ("name", "key"))
-    added = [one for one in subscriptions(db) if one.name not in names and one.key not in keys]
+    """Return all subscribed companies. The settings win over a subscription of the same name or key."""
+    names, keys = ({getattr(entry, field) for entry in settings.exchange} for field in ("name", "key"))
+    added = [entry for entry in subscriptions(db) if entry.name not in names and entry.key not in keys]
     tables = [
-        ExchangeTable(name=one.name, url=one.url, key=one.key, weight=one.weight, private=bool(one.private))
-        for one in added
+        ExchangeTable(name=entry.name, url=entry.url, key=entry.key, weight=entry.weight, private=bool(entry.private))
+        for entry in added
     ]
     return (*settings.exchange, *tables)
 
 
 def register_peers(db: sqlite3.Connection, settings: Settings) -> None:
-    """Makes the companies in the store those. Call it in a transaction."""
+    """Make the store's companies those of settings and subscriptions. Call it in a transaction."""
     companies = companies_of(db, settings)
-    replace_peers(db, {one.name: WantedPeer(of_key(one), one.weight, every_seconds(one)) for one in companies})
+    replace_peers(
+        db, {table.name: WantedPeer(peer_id_of(table), table.weight, every_seconds(table)) for table in companies}
+    )
 
 
-def of_key(table: ExchangeTable) -> str:
-    """Who it is: whoever has that key, wherever the files are."""
+def peer_id_of(table: ExchangeTable) -> str:
+    """Return the identifier of a company, which depends only on its key."""
     return key_digest(table.key)
 
 
 def every_seconds(table: ExchangeTable) -> float:
-    """How often it is fetched."""
+    """Return the interval between two fetches, in seconds."""
     return float(int(table.every[:-1]) * SECONDS_BY_UNIT[table.every[-1]])

@@ -1,8 +1,6 @@
-"""Taking what companies publish, subscribing to one, switching one off and on, and switching off the one that is worse
-than chance.
+"""Operations on companies: fetch their data, subscribe, unsubscribe, pause and resume them.
 
-subscribe, unsubscribe, enable, disable: operations (callsieve/changes/operation.py). `fetch_peer` writes in many
-transactions: not within one.
+All are operations as in callsieve/changes/operation.py, except `fetch_peer`, which writes in many transactions.
 """
 
 from __future__ import annotations
@@ -62,16 +60,16 @@ from reputation.store.peers import (
 )
 from reputation.wording import Wording
 
-# After a failure it is asked again soon, then less and less often, up to its usual time.
+# After a failure the company is asked again soon, then less and less often, down to its usual interval.
 FIRST_RETRY_SECONDS = 900.0
-MOST_SECONDS = 900.0  # of one company, all of its files
+MOST_SECONDS = 900.0  # for all files of one company
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """What became of a company's bundle. `failure`: why nothing was taken."""
+    """The result of fetching a company's bundle. `failure`: why it was refused."""
 
     name: str
     taken: Annotated[Taken | None, HIDDEN]
@@ -81,24 +79,24 @@ class FetchResult:
     @property
     @told
     def result(self) -> Literal["failed", "unchanged", "taken"]:
-        """What became of it, in a word."""
+        """Return the result in a word."""
         return "failed" if self.taken is None else "unchanged" if self.taken.unchanged else "taken"
 
     @property
     @told
     def rows(self) -> int | None:
-        """How many rows were written."""
+        """Return the number of rows written."""
         return self.taken.written if self.taken else None
 
     @property
     @told
     def deltas(self) -> int | None:
-        """How many deltas were taken; null for a whole list."""
+        """Return the number of deltas applied; null for a whole list."""
         return self.taken.deltas if self.taken else None
 
 
 def known_peers(db: sqlite3.Connection, context: Context) -> dict[str, PeerState]:
-    """The companies whose evidence is taken, as the store has them from now on; what the others said is dropped."""
+    """Return the subscribed companies as the store has them, after deleting rows of all others."""
     with whole(db):
         register_peers(db, context.settings)
     drop_unnamed(db)
@@ -106,13 +104,13 @@ def known_peers(db: sqlite3.Connection, context: Context) -> dict[str, PeerState
 
 
 def due(state: PeerState, now: float) -> bool:
-    """Whether it is time to ask: it never was, the time is over, or the clock was set back."""
+    """Return whether to fetch a company: it never was, its time has come, or the clock was set back."""
     return state.off_at is None and (now >= state.next_at or state.asked_at is None or now < state.asked_at)
 
 
 def fetch_peer(db: sqlite3.Connection, context: Context, state: PeerState, *, accept_fork: bool = False) -> FetchResult:
-    """Fetches one and takes it; how it went is kept, whatever happens to the others."""
-    table = next(one for one in companies_of(db, context.settings) if one.name == state.name)
+    """Fetch a company's bundle, and record the result."""
+    table = next(table for table in companies_of(db, context.settings) if table.name == state.name)
     every = every_seconds(table)
     try:
         taken = asyncio.run(_take(db, context, table, state, accept_fork=accept_fork))
@@ -152,7 +150,7 @@ async def _take(
 
 
 async def within(seconds: float, host: str, taking: Awaitable[T]) -> T:
-    """What is awaited, unless its server takes longer: each of many files may come slowly. OutsideError."""
+    """Await the result within a time limit for all files together, or raise OutsideError."""
     try:
         async with asyncio.timeout(seconds):
             return await taking
@@ -161,20 +159,20 @@ async def within(seconds: float, host: str, taking: Awaitable[T]) -> T:
 
 
 def own_key(context: Context) -> PublicKey | None:
-    """The key that we sign with, if there is one that can be read."""
+    """Return our own public key, if there is a readable one."""
     with suppress(KeyFileError, OSError):
         return signing_key(context.loaded.state).public_key
     return None
 
 
 class SubscribeRequest(msgspec.Struct, frozen=True):
-    """A company whose evidence is to be taken. `private`: its server may be in our own network; no program says so.
+    """A company to subscribe to. `private`: its server may be in our own network; not offered to programs.
 
     Attributes:
         name: The name that it gets here.
-        url: Where it publishes: https, on the internet.
-        key: Its public key, as it was told on another way.
-        weight: What its word weighs, of a tag: from 0 to 1.
+        url: The https address at which it publishes.
+        key: Its public key, received over another channel.
+        weight: Weight of its evidence, from 0 to 1: the share of a tag.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=64)]
@@ -185,10 +183,10 @@ class SubscribeRequest(msgspec.Struct, frozen=True):
 
 
 class CompanyChange(NamedTuple):
-    """A change of a company whose evidence is taken.
+    """A changed company.
 
     Attributes:
-        company: The company as it is now; null where it was taken out. Compare `key_id` with theirs once more.
+        company: The company now; null after it was removed. Compare `key_id` with theirs once more.
     """
 
     change_id: ChangeId | None
@@ -196,7 +194,7 @@ class CompanyChange(NamedTuple):
 
 
 def table_of(context: Context, request: SubscribeRequest) -> ExchangeTable:
-    """As it would stand in the settings: a server on the internet, over TLS. Refused for what could not."""
+    """Return the request as a table of the settings, or raise Refused if it would not be valid there."""
     fields = {"name": request.name.strip(), "url": request.url.strip(), "key": request.key.strip()}
     values = {**fields, "weight": request.weight, "private": request.private}
     if (misfit := find_misfit(values, ExchangeTable)) is not None:
@@ -206,83 +204,83 @@ def table_of(context: Context, request: SubscribeRequest) -> ExchangeTable:
     for key, wrong in exchange_problems((table,)):
         raise Refused("bad-company", wrong, key.rpartition(".")[2])
     if not table.key:
-        words = Wording("is missing: they tell it on another way, from `callsieve signing key`")
+        words = Wording("is missing: get it over another channel; they see it with `callsieve signing key`")
         raise Refused("no-key", words, "key")
     ours = own_key(context)
     if ours is not None and ours.text == table.key:
-        words = Wording("is our own: what we publish is no evidence of others")
+        words = Wording("is your own key: your own publication cannot count as another company's evidence")
         raise Refused("our-own-key", words, "key")
     return table
 
 
 def subscribe(db: sqlite3.Connection, context: Context, request: SubscribeRequest) -> CompanyChange:
-    """Take a company's evidence, or change where it is, its key or its weight."""
+    """Subscribe to a company's evidence, or change its address, key or weight."""
     table = table_of(context, request)
-    one = Subscription(table.name, table.url, table.key, table.weight, context.at, int(table.private))
-    with change(db, context, "exchange add", name=one.name) as changed:
-        before = subscription_of(db, one.name)
+    subscription = Subscription(table.name, table.url, table.key, table.weight, context.at, int(table.private))
+    with change(db, context, "exchange add", name=subscription.name) as changed:
+        before = subscription_of(db, subscription.name)
         others = [other for other in companies_of(db, context.settings) if before is None or other.name != before.name]
-        if any(other.name == one.name for other in others):
-            words = Wording("the settings have a company {name!r}", {"name": one.name})
+        if any(other.name == subscription.name for other in others):
+            words = Wording("the settings already name a company {name!r}", {"name": subscription.name})
             raise Refused("name-taken", words)
-        if (same := next((other.name for other in others if other.key == one.key), None)) is not None:
-            raise Refused("key-taken", Wording("is that of {name!r}: one company is one voice", {"name": same}), "key")
-        put_subscription(db, one)
-        changed.before, changed.after = before, one
-    return _change(db, context, changed.id, one.name)
+        if (same := next((other.name for other in others if other.key == subscription.key), None)) is not None:
+            raise Refused("key-taken", Wording("is the key of {name!r}: a company counts once", {"name": same}), "key")
+        put_subscription(db, subscription)
+        changed.before, changed.after = before, subscription
+    return _change(db, context, changed.id, subscription.name)
 
 
 def unsubscribe(db: sqlite3.Connection, context: Context, name: NameText) -> CompanyChange:
-    """Stop taking a company's evidence. One of the settings is taken out there."""
+    """Unsubscribe from a company. One that the settings name has to be removed there."""
     with change(db, context, "exchange remove", name=name) as changed:
-        found = subscription_of(db, name)
-        if found is None:
+        subscription = subscription_of(db, name)
+        if subscription is None:
             _state(db, name)
-            words = Wording("{name} stands in the settings: take it out there", {"name": name})
+            words = Wording("{name} is named in the settings: remove it there", {"name": name})
             raise Refused("in-the-settings", words)
         remove_subscription(db, name)
         register_peers(db, context.settings)
-        changed.before = found
+        changed.before = subscription
     return CompanyChange(changed.id, None)
 
 
 def offered_key(url: str, *, private: bool = False) -> tuple[str, str]:
-    """The id and the text of the key that lies there: to be compared, never believed. Refused, OutsideError."""
+    """Return the id and text of the key that a company offers, for comparison. Raises Refused and OutsideError."""
     table = ExchangeTable(name="x", url=url, private=private)
     for _, wrong in exchange_problems((table,)):
         raise Refused("bad-company", wrong, "url")
 
-    async def ask() -> dict[str, str]:
+    async def fetch_key() -> dict[str, str]:
         async with OutsideClient() as client:
             return await offered(ServerSource(table, client))
 
-    found = asyncio.run(ask())
-    return found["id"], found["key"]
+    offer = asyncio.run(fetch_key())
+    return offer["id"], offer["key"]
 
 
-def disable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> CompanyChange:
-    """Switch a company off: it is not fetched, and nothing that it said counts."""
-    with change(db, context, "exchange disable", name=request.name) as changed:
+def pause(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> CompanyChange:
+    """Pause a company: it is not fetched, and its evidence does not count."""
+    with change(db, context, "exchange pause", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not switch_peer_off(db, request.name, context.at, encode(request.why).decode()):
-            raise Refused("off-already", Wording("{source} is off already", {"source": request.name}))
+            raise Refused("off-already", Wording("{source} is already paused", {"source": request.name}))
         changed.after = _switched(db, request.name)
     return _change(db, context, changed.id, request.name)
 
 
-def enable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> CompanyChange:
-    """Let a company count again. It is measured anew from now on."""
-    with change(db, context, "exchange enable", name=request.name) as changed:
+def resume(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> CompanyChange:
+    """Let a paused company count again. How often it is right is measured from now on."""
+    with change(db, context, "exchange resume", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not switch_peer_on(db, request.name, context.at):
-            raise Refused("on-already", Wording("{source} is on already", {"source": request.name}))
+            raise Refused("on-already", Wording("{source} is not paused", {"source": request.name}))
         changed.after = _switched(db, request.name)
     return _change(db, context, changed.id, request.name)
 
 
-def disable_the_bad(db: sqlite3.Connection, context: Context) -> list[str]:
-    """Switches off each company that is worse than chance. Their names."""
-    done = []
+def pause_the_bad(db: sqlite3.Connection, context: Context) -> list[str]:
+    """Pause each company that is worse than chance, and return their names."""
+    paused = []
     for state in peer_states(db):
         if state.off_at is not None or not state.in_settings:
             continue
@@ -291,22 +289,20 @@ def disable_the_bad(db: sqlite3.Connection, context: Context) -> list[str]:
             with whole(db):
                 record_skill(db, state.name, skill.right, skill.told)
         if skill.judgement is Judgement.WORSE:
-            with suppress(Refused):  # comparing takes a while: somebody has switched it off meanwhile
-                disable(
-                    db, context, SwitchRequest(state.name, OffReason(skill.judgement.code, skill.right, skill.told))
-                )
-                done.append(state.name)
-    return done
+            with suppress(Refused):  # somebody may have paused it during the comparison
+                pause(db, context, SwitchRequest(state.name, OffReason(skill.judgement.code, skill.right, skill.told)))
+                paused.append(state.name)
+    return paused
 
 
 def _state(db: sqlite3.Connection, name: str) -> PeerState:
-    found = peer_state(db, name)
-    if found is None or not found.in_settings:
-        names = [state.name for state in peer_states(db) if state.in_settings]
+    state = peer_state(db, name)
+    if state is None or not state.in_settings:
+        names = [peer.name for peer in peer_states(db) if peer.in_settings]
         hint = nearest(name, names) if names else ""
-        words = Wording("there is no company {name!r}{hint}", {"name": name[:80], "hint": hint})
+        words = Wording("unknown company {name!r}{hint}", {"name": name[:80], "hint": hint})
         raise Refused("no-such-company", words)
-    return found
+    return state
 
 
 def _switched(db: sqlite3.Connection, name: str) -> SwitchState:
@@ -316,11 +312,11 @@ def _switched(db: sqlite3.Connection, name: str) -> SwitchState:
 
 
 def _change(db: sqlite3.Connection, context: Context, change_id: int | None, name: str) -> CompanyChange:
-    found = (one for one in exchange_shown(db, context.loaded, context.at).companies if one.name == name)
-    return CompanyChange(change_id, next(found, None))
+    companies = exchange_shown(db, context.loaded, context.at).companies
+    return CompanyChange(change_id, next((company for company in companies if company.name == name), None))
 
 
-# How changes are undone.
+# Undo of changes.
 
 
 SWITCH = undo_of_switch("peer", _switched)

@@ -1,10 +1,10 @@
-"""Publishing what our own people have against numbers: static files for any web server. docs/how-to/exchange.md
+"""Publishing evidence for other companies as static files for any web server (docs/how-to/exchange.md).
 
     publish(db, context, request) -> Published        operation (callsieve/changes/operation.py)
 
-Whoever compares two snapshots sees what came between them. So numbers are added once a day at most, and their rows
-changed once a week, to what whole weeks have brought; a number that three people no longer stand behind is withdrawn
-whenever somebody publishes.
+Comparing two snapshots shows what came between them. So numbers are added at most once a day, and their rows change
+once a
+week, by whole weeks. A number that three people no longer stand behind is withdrawn at once.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ from callsieve.exchange.rows import (
     PublishedFile,
     SignedIndex,
     delta_head,
-    gone_line,
     published_keys,
     read_index,
     read_own_index,
+    removal_line,
     row_line,
     rows_in,
     sign_index,
@@ -60,31 +60,31 @@ from reputation.store.peers import PeerNumber
 from reputation.wording import Wording
 
 DAY_SECONDS = 86_400.0
-# Numbers are added no more often; the timer may be some hours late and must not lose a day.
+# Minimum time between two publications that add numbers. The timer may be some hours late without losing a day.
 LEAST_GAP_SECONDS = 20 * 3600.0
-# An index counts for so long: who takes an old copy for the new one notices, and what was erased here ends there.
+# Validity of an index: it ends the use of an old copy, and of what was erased here since.
 VALID_SECONDS = 7 * DAY_SECONDS
 DELTA_SECONDS = 14 * DAY_SECONDS
-# A file that the index names no longer stays for so long, for those who have just read the index of before.
+# Files that the index no longer names stay for this long, for readers of the former index.
 KEPT_SECONDS = 2 * DAY_SECONDS
 MODE = 0o644
 LOCK_FILE = ".lock"
-# In the state directory: the index of the settings' directory, so that its history goes on where that was lost.
+# In the state directory: a copy of the index of the settings' directory, which keeps its history if that is lost.
 COPY_FILE = "exchange-index.json"
 _OUR_FILE = re.compile(FILE_NAME)
 
 
 class PublishBundleRequest(NamedTuple):
-    """`purge`: no deltas, and every file of before goes at once: after a number was erased."""
+    """Where to publish. `purge`: without deltas, and all former files are removed at once, after an erasure."""
 
     directory: Path
     purge: bool = False
 
 
 class PublishedBundle(NamedTuple):
-    """What was published. `is_full`: numbers may have been added; else they were only withdrawn, being too early.
+    """Result of a publication. `is_full`: numbers may have been added; else they were only withdrawn (too early).
 
-    `kept` of rows: not changed, as the week is not over. `delta`: None for the first, and after a purge.
+    `delta`: None for the first publication, and after a purge.
     """
 
     sequence: int
@@ -99,14 +99,14 @@ class PublishedBundle(NamedTuple):
 
 
 class _Before(NamedTuple):
-    """What was published last. `rows` can be read once: None where they are lost, or nothing was published."""
+    """The last publication. `rows` can be read once; None if they are lost, or nothing was published."""
 
     signed: SignedIndex | None = None
     rows: Iterator[PeerNumber] | None = None
 
 
 def publish(db: sqlite3.Connection, context: Context, request: PublishBundleRequest) -> PublishedBundle:
-    """Operation: writes the files, and then their index. Refused, OSError. Reads the store in no transaction."""
+    """Write the files, and then their index. Raises Refused and OSError. Reads the store in no transaction."""
     issuer, key = signer_of(context)
     request.directory.mkdir(parents=True, exist_ok=True)
     with _alone(request.directory):
@@ -114,11 +114,11 @@ def publish(db: sqlite3.Connection, context: Context, request: PublishBundleRequ
 
 
 def signer_of(context: Context) -> tuple[str, SigningKey]:
-    """As whom we publish, and the key that we sign with. Refused, OSError."""
+    """Return the name and key with which we sign. Raises Refused and OSError."""
     settings = context.settings
     issuer = settings.publish.name.strip() or settings.public.name.strip()
     if not issuer:
-        words = Wording("the settings do not say who publishes: [publish] name")
+        words = Wording("the publisher's name is missing: set [publish] name")
         raise Refused("no-name", words)
     try:
         return issuer, signing_key(context.loaded.state)
@@ -135,7 +135,7 @@ def _publish(
         last = before.signed.contents if before.signed else None
         listed_at = last.listed_at if last else 0
         is_full = before.rows is None or not 0 <= now - listed_at < LEAST_GAP_SECONDS
-        # Minutes since 1970, so that it goes on where the directory was lost.
+        # Minutes since 1970: it still grows after the directory was lost.
         sequence = max(int(now // 60), last.sequence + 1 if last else 1)
         with _Writer(folder, "snapshot", snapshot_head(sequence)) as snapshot, _delta_writer(last, sequence) as delta:
             may_change = is_full and week_of(listed_at) != week_of(now)
@@ -159,27 +159,27 @@ def _publish(
     )
     text = sign_index(key, issuer, contents, now, now + VALID_SECONDS).encode()
     assert len(text) <= MOST_INDEX_BYTES
-    read_index(text, key.public_key)  # as others will
+    read_index(text, key.public_key)  # as readers will
     _write(folder / KEY_FILE, f"{key.public_key.text}\n".encode())
     if handover is not None:
-        _write(folder / HANDOVER_FILE, handover)  # before the index: who knows the old key alone looks here
+        _write(folder / HANDOVER_FILE, handover)  # before the index: readers who know only the old key look here
     else:
         (folder / HANDOVER_FILE).unlink(missing_ok=True)
     _write(folder / INDEX_FILE, text)
     if copy is not None:
         _write(copy, text)
     _clean(folder, contents, last, now, purge=request.purge)
-    done = PublishedBundle(
+    published = PublishedBundle(
         *(sequence, merge.numbers, merge.added, merge.changed, merge.withdrawn),
         *(cleared_file.rows if cleared_file else 0, is_full, snapshot_file, delta_file),
     )
     with change(db, context, "exchange publish", name=str(sequence)) as changed:
-        changed.after = {"numbers": done.numbers, "added": done.added, "withdrawn": done.withdrawn}
-    return done
+        changed.after = {"numbers": published.numbers, "added": published.added, "withdrawn": published.withdrawn}
+    return published
 
 
 class _Merge:
-    """Makes of what was published and what may be now the next snapshot, and what makes the one the other."""
+    """Merges the last publication and the current candidates into the next snapshot and its delta."""
 
     def __init__(self, snapshot: _Writer, delta: _Writer, *, may_add: bool, may_change: bool, week: int) -> None:
         self._snapshot, self._delta = snapshot.lines, delta.lines
@@ -187,7 +187,7 @@ class _Merge:
         self.numbers = self.added = self.changed = self.withdrawn = 0
 
     def run(self, before: Iterator[PeerNumber], after: Iterator[Candidate]) -> None:
-        """Both in the order of their keys."""
+        """Merge both, each in the order of their keys."""
         old, new = next(before, None), next(after, None)
         while old is not None or new is not None:
             if new is None or (old is not None and old.key < new.row.key):
@@ -198,12 +198,12 @@ class _Merge:
                 self._add(new)
                 new = next(after, None)
             else:
-                self._go_on(old, new.row)
+                self._update(old, new.row)
                 old, new = next(before, None), next(after, None)
 
     def _withdraw(self, old: PeerNumber) -> None:
         self.withdrawn += 1
-        self._delta.write(gone_line(old.key))
+        self._delta.write(removal_line(old.key))
 
     def _add(self, new: Candidate) -> None:
         if self._may_add and new.may_begin:
@@ -211,8 +211,8 @@ class _Merge:
             self._keep(new.row)
             self._delta.write(row_line(new.row))
 
-    def _go_on(self, old: PeerNumber, new: PeerNumber) -> None:
-        # Rows change on the first day of a week: that the latest witness is of this week would tell the day.
+    def _update(self, old: PeerNumber, new: PeerNumber) -> None:
+        # Rows change on the first day of a week. A latest witness of this week would reveal the day.
         new = new._replace(last_week=max(old.last_week, min(new.last_week, self._week - 1)))
         if new == old or not self._may_change:
             self._keep(old)
@@ -227,7 +227,7 @@ class _Merge:
 
 
 class _Writer:
-    """A file that is written under no name, and gets one with its digest when it is complete."""
+    """A file that gets its name, which contains its digest, when it is complete."""
 
     def __init__(self, folder: Path, kind: str, head: str) -> None:
         self._folder, self._kind = folder, kind
@@ -241,7 +241,7 @@ class _Writer:
         self._file.close()
 
     def place(self) -> PublishedFile:
-        """Names it in the directory."""
+        """Store the file in the directory under its name."""
         self.lines.close()
         size, digest = self._file.tell(), sha256()
         self._file.seek(0)
@@ -255,7 +255,7 @@ class _Writer:
         return PublishedFile(file=name, bytes=size, unpacked=self.lines.unpacked, rows=self.lines.rows)
 
     def place_in(self, folder: Path, before: int, sequence: int) -> PublishedDelta:
-        """The same of a delta."""
+        """Store a delta in the directory under its name."""
         self._folder = folder
         return PublishedDelta(before=before, sequence=sequence, **msgspec.structs.asdict(self.place()))
 
@@ -265,7 +265,7 @@ def _delta_writer(last: IndexContents | None, sequence: int) -> _Writer:
 
 
 def _copy(context: Context, folder: Path) -> Path | None:
-    """Where a copy of the index is kept; None for a directory that is not that of the settings."""
+    """Return where a copy of the index is kept, or None for a directory that is not that of the settings."""
     loaded, ours = context.loaded, context.settings.publish.directory
     return loaded.state / COPY_FILE if ours and loaded.state_path(ours) == folder else None
 
@@ -277,8 +277,9 @@ def _index_in(path: Path, keys: Sequence[PublicKey]) -> SignedIndex:
 
 @contextmanager
 def _published_before(folder: Path, copy: Path | None, keys: Sequence[PublicKey]) -> Iterator[_Before]:
-    """What the directory has of us. Where it is damaged, older than our copy or another's there is no more than the
-    index that others have taken: then there is a snapshot and no delta.
+    """Yield the last publication in a directory.
+
+    If it is damaged, older than our copy or not ours, yield only the index: the next publication then has no delta.
     """
     last = None
     with suppress(OSError, StatementError):
@@ -290,7 +291,7 @@ def _published_before(folder: Path, copy: Path | None, keys: Sequence[PublicKey]
         last = index
         snapshot = index.contents.snapshot
         head = snapshot_head(index.contents.sequence)
-        with open_regular(folder / snapshot.file) as file:  # read it whole once: half a delta is none
+        with open_regular(folder / snapshot.file) as file:  # read it once in full: half a delta would be wrong
             for _ in rows_in(unpacked_lines(file, snapshot.unpacked), head):
                 pass
         rows = open_regular(folder / snapshot.file)
@@ -303,7 +304,7 @@ def _published_before(folder: Path, copy: Path | None, keys: Sequence[PublicKey]
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Refused while another process publishes there."""
+    """Hold the lock of a directory, or raise Refused while another process publishes there."""
     descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -321,18 +322,18 @@ def _alone(folder: Path) -> Iterator[None]:
 def _chain(
     last: IndexContents | None, new: PublishedDelta | None, snapshot: PublishedFile, now: float, *, purge: bool
 ) -> tuple[PublishedDelta, ...]:
-    """The deltas of before and the new one, the latest of them that are together smaller than the snapshot."""
+    """Return the latest deltas, the new one included, that are together smaller than the snapshot."""
     if purge or last is None or new is None:
         return ()
-    found: list[PublishedDelta] = []
+    chain: list[PublishedDelta] = []
     size = 0
     for delta in reversed((*last.deltas, new)):
         size += delta.bytes
         is_old = now - 60 * delta.sequence > DELTA_SECONDS
-        if found and (size > snapshot.bytes or len(found) >= MOST_DELTAS or is_old):
+        if chain and (size > snapshot.bytes or len(chain) >= MOST_DELTAS or is_old):
             break
-        found.append(delta)
-    return tuple(reversed(found))
+        chain.append(delta)
+    return tuple(reversed(chain))
 
 
 def _previous(before: SignedIndex | None) -> tuple[PreviousIndex, ...]:
@@ -348,9 +349,9 @@ def _write(path: Path, raw: bytes) -> None:
 
 
 def _clean(folder: Path, contents: IndexContents, last: IndexContents | None, now: float, *, purge: bool) -> None:
-    """Removes files that have been named by no index for KEPT_SECONDS: since then nobody has touched them."""
-    named = {one.file for one in contents.files}
-    dropped = {one.file for one in last.files} - named if last else set()
+    """Remove files that no index has named for KEPT_SECONDS, by their last change."""
+    named = {file.file for file in contents.files}
+    dropped = {file.file for file in last.files} - named if last else set()
     for path in folder.iterdir():
         if not _OUR_FILE.match(path.name) or path.name in named:
             continue

@@ -1,11 +1,11 @@
-"""The rows of a published file: text lines, packed with gzip, in the order of number and class. Pure.
+"""The rows of a published file: gzipped text lines in the order of number and class. Pure.
 
     callsieve-exchange,1,snapshot,29405310
     +12017421834,u,warn,5,10,2948,2960,scam
-    +12017421899,u                              in a delta: no more
+    +12017421899,u                              in a delta: removed
 
-docs/exchange-format.md is for whoever writes another program. All text is hostile: a line that is not exactly this is
-refused, and so is a file that unpacks to more than its index says.
+The format is described in docs/exchange-format.md. All input is hostile: every line must fit exactly, and a file must
+unpack to the size in its index.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ FORMAT = 1
 PIECE_BYTES = 1 << 16
 MOST_LINE = 1 << 13  # bytes; a statement is the longest
 GZIP = zlib.MAX_WBITS | 16
-# With letters files are a third smaller; they are in the order of the words.
+# Letters make files a third smaller. Their order is that of the words.
 LETTER_BY_CLASS = {AuthClass.AUTHENTICATED: "a", AuthClass.UNAUTHENTICATED: "n", AuthClass.UNKNOWN: "u"}
 CLASS_BY_LETTER = {letter: auth_class.value for auth_class, letter in LETTER_BY_CLASS.items()}
 _LETTERS = {auth_class.value: letter for auth_class, letter in LETTER_BY_CLASS.items()}
-# Our people alone lead no further; what a call of the number meets elsewhere is decided there.
+# The evidence of a company justifies no higher level. Its receiver decides what to do with a call.
 LEVELS = {Level.WARN.word: int(Level.WARN), Level.CHALLENGE.word: int(Level.CHALLENGE)}
 _WORDS = {level: word for word, level in LEVELS.items()}
-# At least so many people: no more is told, so that one person more is hardly ever seen.
+# Counts are rounded down to a step, so that a single further person hardly ever shows.
 PEOPLE_STEPS = (3, 5, 10, 20, 50)
 ANSWERED_STEPS = (0, 5, 10, 20, 50, 100)
 NUMBER = re.compile(r"\+[1-9][0-9]{5,14}", re.ASCII)
@@ -64,41 +64,41 @@ class DamagedFile(Exception):
 
 
 class BadRow(Exception):
-    """A line is no row, or not in order. `line`: its number, from 1."""
+    """A line is not a valid row, or not in order. `line`: its number, from 1."""
 
     def __init__(self, line: int) -> None:
-        super().__init__(f"line {line} is no row of such a file")
+        super().__init__(f"line {line} is not a valid row")
         self.line = line
 
 
 def snapshot_head(sequence: int) -> str:
-    """The first line of a snapshot."""
+    """Return the first line of a snapshot."""
     return f"callsieve-exchange,{FORMAT},snapshot,{sequence}"
 
 
 def delta_head(before: int, sequence: int) -> str:
-    """The first line of a delta."""
+    """Return the first line of a delta."""
     return f"callsieve-exchange,{FORMAT},delta,{before},{sequence}"
 
 
 def step_of(count: int, steps: tuple[int, ...]) -> int:
-    """The highest step that is reached."""
+    """Return the highest step that is reached."""
     return max(step for step in steps if step <= count)
 
 
 def row_line(row: PeerNumber) -> str:
-    """As it is written."""
+    """Return the line of a row."""
     counts = f"{row.witnesses},{row.answered},{row.first_week},{row.last_week}"
     return f"{row.number},{_LETTERS[row.auth_class]},{_WORDS[row.level]},{counts},{row.category}"
 
 
-def gone_line(key: tuple[str, str]) -> str:
-    """That there is no row of this key any more."""
+def removal_line(key: tuple[str, str]) -> str:
+    """Return the line of a delta that removes a row."""
     return f"{key[0]},{_LETTERS[key[1]]}"
 
 
 class PackedLines:
-    """Writes lines into a file, packed; the same lines give the same bytes with the same zlib. `head` may be empty."""
+    """Writes packed lines into a file. The same zlib gives the same bytes for the same lines. `head` may be empty."""
 
     def __init__(self, file: BinaryIO, head: str) -> None:
         self._file, self._packer = file, zlib.compressobj(9, zlib.DEFLATED, GZIP)
@@ -108,12 +108,12 @@ class PackedLines:
             self._add(head)
 
     def write(self, line: str) -> None:
-        """One row."""
+        """Write one row."""
         self.rows += 1
         self._add(line)
 
     def close(self) -> None:
-        """What is left of it. The file stays open."""
+        """Write the remaining bytes. The file stays open."""
         self._pack()
         self._file.write(self._packer.flush())
 
@@ -130,7 +130,7 @@ class PackedLines:
 
 
 def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
-    """The lines of a packed file of exactly so many bytes, in little memory. DamagedFile."""
+    """Yield the lines of a packed file of exactly `unpacked` bytes, in little memory, or raise DamagedFile."""
     packer, arrived, rest = zlib.decompressobj(GZIP), 0, b""
     while piece := file.read(PIECE_BYTES):
         while piece:
@@ -152,17 +152,17 @@ def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
 
 
 def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
-    """The rows of a snapshot or delta, in strict order. BadRow, DamagedFile."""
+    """Yield the rows of a snapshot or delta in strict order. A None removes a row. Raises BadRow and DamagedFile."""
     before = ("", "")
     for number, line in enumerate(lines, 1):
         if number == 1:
             if line != head.encode():
                 raise BadRow(1)
             continue
-        found = _LINE.fullmatch(line)
-        if found is None:
+        match = _LINE.fullmatch(line)
+        if match is None:
             raise BadRow(number)
-        e164, letter, word, *counts, category = found.groups()
+        e164, letter, word, *counts, category = match.groups()
         key = e164.decode(), CLASS_BY_LETTER[letter.decode()]
         if key <= before:
             raise BadRow(number)
@@ -176,7 +176,7 @@ def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
 
 
 def rows_in(lines: Iterable[bytes], head: str) -> Iterator[PeerNumber]:
-    """The rows of a snapshot, of which none says that it is gone. BadRow, DamagedFile."""
+    """Yield the rows of a snapshot, which contains no removals. Raises BadRow and DamagedFile."""
     for number, (_, row) in enumerate(changes_in(lines, head), 2):
         if row is None:
             raise BadRow(number)
@@ -196,7 +196,7 @@ Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class PublishedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file: its name with the SHA-256 of its bytes, and how many these are, packed and unpacked."""
+    """A published file: its name with the SHA-256 of its bytes, and its packed and unpacked size."""
 
     file: FileName
     bytes: Count
@@ -205,28 +205,28 @@ class PublishedFile(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of its bytes."""
+        """Return the SHA-256 of its bytes."""
         return self.file.partition("-")[2].partition(".")[0]
 
 
 class PublishedDelta(PublishedFile, frozen=True, kw_only=True):
-    """What makes the rows of one sequence number those of a later one."""
+    """A file that leads from the rows of one sequence number to those of a later one."""
 
     before: Count
     sequence: Count
 
 
 class PreviousIndex(msgspec.Struct, frozen=True, kw_only=True):
-    """An index of before: whoever took it must find its digest here, or somebody publishes two histories."""
+    """A former index. A reader must find the digest of the last index it took here, or there are two histories."""
 
     sequence: Count
     digest: Digest
 
 
 class IndexContents(msgspec.Struct, frozen=True, kw_only=True):
-    """What the index is about. `listed_at`: when numbers were last added, in UTC seconds; withdrawn they may be later.
+    """The contents of the index. `listed_at`: when numbers were last added, UTC seconds; withdrawals may be later.
 
-    `deltas`: the oldest first, each beginning where the one before ends; `previous`: the latest first.
+    `deltas`: oldest first, each starts where the one before ends. `previous`: latest first.
     """
 
     format: Literal[1] = 1
@@ -240,12 +240,12 @@ class IndexContents(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def files(self) -> tuple[PublishedFile, ...]:
-        """All that it names."""
+        """Return all files that the index names."""
         return (self.snapshot, *self.deltas, *((self.cleared,) if self.cleared else ()))
 
 
 class SignedIndex(msgspec.Struct, frozen=True):
-    """An index whose signature was found good. `digest` is that of its statement."""
+    """An index with a valid signature. `digest` is that of its statement."""
 
     contents: IndexContents
     statement: SignedStatement
@@ -253,34 +253,36 @@ class SignedIndex(msgspec.Struct, frozen=True):
 
 
 def sign_index(key: SigningKey, issuer: str, contents: IndexContents, issued_at: float, valid_until: float) -> str:
-    """The text of index.json."""
+    """Return the text of index.json."""
     about = msgspec.to_builtins(contents)
     return sign(key, KIND, issuer, issued_at=issued_at, valid_until=valid_until, about=about)
 
 
 def read_index(text: bytes, key: PublicKey) -> SignedIndex:
-    """The index, if this key signed it. StatementError; whether it is over is for the caller to ask."""
+    """Return the index if this key signed it, or raise StatementError. The caller checks that it has not expired."""
     statement = verify(text, key)
     if statement.kind != KIND or len(statement.issuer) > ISSUER_CHARACTERS or not statement.issuer.isprintable():
-        raise StatementError("not-a-statement", f"this is no {KIND}")
+        raise StatementError("not-a-statement", f"this is not a statement of kind {KIND}")
     try:
         contents = msgspec.convert(dict(statement.about), IndexContents, strict=True)
     except msgspec.ValidationError as error:
-        raise StatementError("not-a-statement", f"this is no {KIND} of format {FORMAT}: {error}") from None
+        raise StatementError(
+            "not-a-statement", f"this is not a statement of kind {KIND}, format {FORMAT}: {error}"
+        ) from None
     follows = contents.deltas[1:]
-    if any(one.sequence != after.before for one, after in zip(contents.deltas, follows, strict=False)):
-        raise StatementError("not-a-statement", "its deltas are no chain")
+    if any(delta.sequence != after.before for delta, after in zip(contents.deltas, follows, strict=False)):
+        raise StatementError("not-a-statement", "its deltas do not follow each other")
     return SignedIndex(contents, statement, index_digest(text))
 
 
 def index_digest(text: bytes | str) -> str:
-    """The SHA-256 of the statement in an index, as canonical JSON."""
-    found: Any = json.loads(text)
-    return sha256(canonical(found["statement"])).hexdigest()
+    """Return the SHA-256 of the statement in an index, as canonical JSON."""
+    index: Any = json.loads(text)
+    return sha256(canonical(index["statement"])).hexdigest()
 
 
 def deltas_from(contents: IndexContents, sequence: int) -> tuple[PublishedDelta, ...] | None:
-    """The deltas that lead from that sequence number to this index, if they do, and are smaller than its snapshot."""
+    """Return the deltas from a sequence number to this index, or None if that is impossible or the snapshot smaller."""
     if sequence == contents.sequence:
         return ()
     chain: list[PublishedDelta] = []
@@ -289,11 +291,11 @@ def deltas_from(contents: IndexContents, sequence: int) -> tuple[PublishedDelta,
             chain.append(delta)
     if not chain or chain[-1].sequence != contents.sequence:
         return None
-    return tuple(chain) if sum(one.bytes for one in chain) < contents.snapshot.bytes else None
+    return tuple(chain) if sum(delta.bytes for delta in chain) < contents.snapshot.bytes else None
 
 
 def last_published(folder: Path, state: Path) -> SignedIndex | None:
-    """Return the index in the directory, if it is ours and can be read."""
+    """Return the index in the directory, if we signed it and it can be read."""
     try:
         keys, _ = published_keys(state, signing_key(state).public_key, time.time())
         with open_regular(folder / INDEX_FILE) as file:
@@ -303,7 +305,7 @@ def last_published(folder: Path, state: Path) -> SignedIndex | None:
 
 
 def published_keys(state: Path, key: PublicKey, now: float) -> tuple[tuple[PublicKey, ...], bytes | None]:
-    """Return our key, with the one before it while its handover counts, and the text of that handover."""
+    """Return our key, the one before it while its handover counts, and the text of that handover."""
     text = handover_text(state)
     if text is None or handover_of(state, key, now) is None:
         return (key,), None
@@ -311,7 +313,7 @@ def published_keys(state: Path, key: PublicKey, now: float) -> tuple[tuple[Publi
 
 
 def read_own_index(text: bytes, keys: Sequence[PublicKey]) -> SignedIndex:
-    """Return the index, if one of our keys signed it. StatementError."""
+    """Return the index if one of our keys signed it, or raise StatementError."""
     for key in keys[:-1]:
         try:
             return read_index(text, key)

@@ -1,4 +1,4 @@
-"""What is shown of the exchange: each company, how it is and how often it was right, and what we publish ourselves."""
+"""Views of the exchange: each company, its health and how often it was right, and the own publication."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from callsieve.exchange.health import (
 from callsieve.exchange.publish import signer_of
 from callsieve.exchange.rows import last_published
 from callsieve.lookups.operations import Judgement, OffReason, Skill, read_reason
-from callsieve.lookups.views import said_right
+from callsieve.lookups.views import accuracy_of
 from callsieve.outside.errors import KeptFailure
 from callsieve.settings import Loaded
 from callsieve.signing.keys import KeyFileError, PublicKey
@@ -38,21 +38,21 @@ from reputation.wording import Wording
 
 PUBLISH_LATE_SECONDS = 2 * 86_400.0
 JUDGED = {
-    Judgement.TOO_FEW: Wording("too few calls to tell how good it is"),
+    Judgement.TOO_FEW: Wording("too few calls to judge it"),
     Judgement.NO_WORSE: Wording("no better than chance so far"),
-    Judgement.WORSE: Wording("worse than chance: it is switched off when the timer looks next"),
+    Judgement.WORSE: Wording("worse than chance: the next run of the timer pauses it"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class PeerShown:
-    """A company whose evidence is taken.
+    """A company whose evidence counts here.
 
     Attributes:
         skill: How often it was right.
         where: Its address or directory.
-        key_id: The id of the key that signs; empty where there is none yet.
-        of_settings: The settings name it: it is taken out there.
+        key_id: The id of its key; empty before there is one.
+        of_settings: The settings name it, so it is removed there.
     """
 
     state: Annotated[PeerState, FLAT]
@@ -65,87 +65,87 @@ class PeerShown:
 
     @property
     def name(self) -> str:
-        """As the settings have it."""
+        """Return its name here."""
         return self.state.name
 
     @property
     @told
     def on(self) -> bool:
-        """Whether its evidence counts: nobody has switched it off."""
+        """Return whether its evidence counts: it is not paused."""
         return self.state.off_at is None
 
     @property
     @told
     def off_why(self) -> OffReason | None:
-        """Why it was switched off; null while it is on."""
+        """Return why it was paused; null while it counts."""
         return None if self.state.off_why is None else read_reason(self.state.off_why)
 
     @property
     @told
     def counts_until(self) -> Instant | None:
-        """Until when what was taken counts; null where nothing was."""
+        """Return until when its data counts; null before the first fetch."""
         return self.state.counts_until or None
 
     @property
     @told
     def next_at(self) -> Instant | None:
-        """When it is asked for next; null for now."""
+        """Return the time of the next fetch; null for now."""
         return self.state.next_at or None
 
     @property
     @told
     def measured_since(self) -> Instant | None:
-        """Since when it is measured; null for always."""
+        """Return since when it is measured; null for always."""
         return self.state.since or None
 
     @property
     @told
     def failure(self) -> KeptFailure | None:
-        """Why the last fetch failed; null where it did not."""
+        """Return why the last fetch failed; null if it succeeded."""
         return None if self.state.failure is None else read_problem(self.state.failure)
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing is wrong with it."""
+        """Return whether nothing is wrong with it."""
         return self.health.health in (PeerStatus.OK, PeerStatus.OFF, PeerStatus.WAITING)
 
     @property
     def came(self) -> Wording:
-        """How long ago it came."""
+        """Return how long ago its data came."""
         return Wording("never") if self.state.came_at is None else ago(self.state.came_at, self.now)
 
     @property
-    def right_said(self) -> Wording:
-        """`12 of 14 (60-96 %)`."""
-        return said_right(self.skill)
+    def accuracy(self) -> Wording:
+        """Return how often it was right: `12 of 14 (60-96 %)`."""
+        return accuracy_of(self.skill)
 
     @property
     def remarks(self) -> tuple[Wording, ...]:
-        """What is to be known besides the figures."""
-        found = []
+        """Return remarks that the figures do not show."""
+        remarks = []
         if self.state.off_at is not None:
             why = read_reason(self.state.off_why or "").words
-            found.append(Wording("off since {when}, {why}", {"when": when(self.state.off_at), "why": why}))
+            remarks.append(Wording("off since {when}, {why}", {"when": when(self.state.off_at), "why": why}))
         elif self.skill.judgement is not Judgement.BETTER and self.state.numbers:
-            found.append(JUDGED[self.skill.judgement])
+            remarks.append(JUDGED[self.skill.judgement])
         if self.health.detail is not None:
-            found.append(self.health.detail)
-        return tuple(found)
+            remarks.append(self.health.detail)
+        return tuple(remarks)
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedShown:
-    """What we publish.
+    """The own publication for other companies.
 
     Attributes:
-        directory: The directory that is published.
-        issuer: The name that it is signed with; empty where nothing was published yet.
-        key_id: The id of the key that signs; empty where nothing was published yet.
-        numbers: How many numbers are listed.
-        cleared: How many numbers are cleared.
-        issued_at: When it was issued; null where nothing was published yet.
+        directory: The published directory.
+        issuer: The name in the signature; empty before the first publication.
+        key_id: The id of the signing key; empty before the first publication.
+        numbers: The number of numbers listed.
+        cleared: The number of numbers cleared.
+        issued_at: When it was issued; null before the first publication.
         valid_until: Until when it is valid.
-        is_late: Whether nothing was published for two days, or it cannot be read.
+        is_late: Whether the last publication is more than two days ago, or cannot be read.
     """
 
     directory: str
@@ -160,7 +160,7 @@ class PublishedShown:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeShown:
-    """Both. `published` is None where the settings publish nothing; `nobody_fetches`: the timer does not run."""
+    """The companies, and the own publication if there is one. `nobody_fetches`: the timer does not run."""
 
     companies: tuple[PeerShown, ...]
     published: PublishedShown | None
@@ -168,9 +168,7 @@ class ExchangeShown:
 
 
 def exchange_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> ExchangeShown:
-    """The companies whose evidence is taken, first those of the settings; one that the store has not seen yet is left
-    out.
-    """
+    """Return the subscribed companies that the store knows, those of the settings first, and the own publication."""
     states = {state.name: state for state in peer_states(db) if state.in_settings}
     companies = companies_of(db, loaded.settings)
     known = [table for table in companies if table.name in states]
@@ -191,10 +189,10 @@ def exchange_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> Exchan
 
 
 class CompaniesRequest(PageQuery, frozen=True, kw_only=True):
-    """Which companies.
+    """Which companies to list.
 
     Attributes:
-        on: Only those whose evidence counts, or only those that are switched off.
+        on: Only those whose evidence counts, or only those that are paused.
     """
 
     on: bool | None = None
@@ -208,7 +206,7 @@ class ClearedStatement(NamedTuple):
         appeal: The reference of the appeal.
         issued_at: When the statement was issued.
         valid_until: Until when it is valid.
-        statement: The signed text, as it stands in what we publish.
+        statement: The signed text, as published.
     """
 
     number: str
@@ -219,19 +217,19 @@ class ClearedStatement(NamedTuple):
 
 
 def find_companies(db: sqlite3.Connection, context: Context, request: CompaniesRequest) -> ResultPage[PeerShown]:
-    """Return the companies whose evidence is taken."""
-    found = exchange_shown(db, context.loaded, context.at).companies
-    wanted = (one for one in found if request.on in (None, one.on))
-    return page_from(wanted, request, lambda one: (one.name,), lambda one: one)
+    """Return the companies whose evidence counts here."""
+    companies = exchange_shown(db, context.loaded, context.at).companies
+    matching = (company for company in companies if request.on in (None, company.on))
+    return page_from(matching, request, lambda company: (company.name,), lambda company: company)
 
 
 def find_company(db: sqlite3.Connection, context: Context, name: NameText) -> PeerShown:
-    """Return a company whose evidence is taken."""
+    """Return a company whose evidence counts here."""
     return company_shown(db, context.loaded, name, context.at)
 
 
 def find_published(_db: sqlite3.Connection, context: Context) -> PublishedShown:
-    """Return what we publish."""
+    """Return what is published here for other companies."""
     shown = published_shown(context.loaded, context.at)
     if shown is None:
         raise Refused("not-published", Wording("The settings publish nothing."))
@@ -239,7 +237,7 @@ def find_published(_db: sqlite3.Connection, context: Context) -> PublishedShown:
 
 
 def find_cleared(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[ClearedStatement]:
-    """Return the signed statements of numbers that were cleared here; none where we publish nothing."""
+    """Return the signed statements of numbers that were cleared here; empty if nothing is published."""
     after = place_of(request.cursor, tuple[str])
     if not context.settings.publish.directory:
         return ResultPage([], None)
@@ -248,8 +246,8 @@ def find_cleared(db: sqlite3.Connection, context: Context, request: PageQuery) -
     except Refused:
         return ResultPage([], None)
     lines = cleared_lines(db, context, key, issuer, after=after[0] if after else "")
-    found = [_cleared_statement(line) for line in islice(lines, request.limit + 1)]
-    shown, following = page_of(found, request.limit, lambda one: (one.number,))
+    statements = [_cleared_statement(line) for line in islice(lines, request.limit + 1)]
+    shown, following = page_of(statements, request.limit, lambda statement: (statement.number,))
     return ResultPage(list(shown), following)
 
 
@@ -261,17 +259,17 @@ def _cleared_statement(line: str) -> ClearedStatement:
 
 
 def company_shown(db: sqlite3.Connection, loaded: Loaded, name: str, now: float) -> PeerShown:
-    """One of them. Refused where there is none of this name."""
-    names = {one.name: one for one in exchange_shown(db, loaded, now).companies}
+    """Return a company, or raise Refused for an unknown name."""
+    names = {company.name: company for company in exchange_shown(db, loaded, now).companies}
     if name not in names:
         hint = nearest(name, names) if names else ""
-        words = Wording("there is no company {name!r}{hint}", {"name": name[:80], "hint": hint})
+        words = Wording("unknown company {name!r}{hint}", {"name": name[:80], "hint": hint})
         raise Refused("no-such-company", words)
     return names[name]
 
 
 def published_shown(loaded: Loaded, now: float) -> PublishedShown | None:
-    """What lies in the directory of the settings."""
+    """Return the publication in the directory of the settings, or None without a directory."""
     if not loaded.settings.publish.directory:
         return None
     folder = Path(loaded.state_path(loaded.settings.publish.directory))

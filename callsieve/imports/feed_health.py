@@ -50,8 +50,8 @@ class FeedFailure(StrEnum):
     )
     NOTHING_USABLE = "not one row can be used"
     TOO_MANY_ROWS = "more than {most:,} rows: that is no feed of telephone numbers"
-    NO_SUCH_FILE = "{file}: there is no such file or directory"
-    UNREADABLE = "{file}: it cannot be read ({error})"
+    NO_SUCH_FILE = "{file}: file not found or directory"
+    UNREADABLE = "{file}: cannot be read ({error})"
     BAD_STATUS = "{host}: it answers {status} in the place of the file"
     NO_CHECKSUM = "{host}: there is no sha256 of the file"
     BAD_CHECKSUM = "{host}: the file is not the one that its sha256 is of: is it being replaced?"
@@ -59,7 +59,7 @@ class FeedFailure(StrEnum):
     BAD_SIGNATURE = "{host}: the file is not signed by the key of the settings"
     OLD_SIGNATURE = "{host}: the file was signed before the one in force: somebody serves an old one"
     UNPACKS_LARGE = "more than {most:,} bytes when it is unpacked: a larger `megabytes` in the settings takes it"
-    STORE = "the store could not be written: `callsieve doctor` says why"
+    STORE = "the store could not be written: `callsieve doctor` shows why"
     REFUSED = "the import was refused: run it again to see why"
 
     @property
@@ -96,10 +96,10 @@ class FeedHealth:
     detail: str | Wording = ""
 
     def __str__(self) -> str:
-        return str(self.said)
+        return str(self.summary)
 
     @property
-    def said(self) -> Wording:
+    def summary(self) -> Wording:
         """Both, for any language."""
         health = Wording(self.health.value)
         return Wording("{health}: {detail}", {"health": health, "detail": self.detail}) if self.detail else health
@@ -293,7 +293,7 @@ def _judged(db: sqlite3.Connection, settings: Settings, now: float) -> Finding:
     found = feeds_found(db, settings, now)
     ill = [one for one in found if one.health.health is not FeedStatus.OK]
     if ill:
-        first = Wording("{feed} {health}", {"feed": ill[0].name, "health": ill[0].health.said})
+        first = Wording("{feed} {health}", {"feed": ill[0].name, "health": ill[0].health.summary})
         return warn(and_more(first, len(ill) - 1), FEEDS)
     if not found:
         return ok(NONE)

@@ -22,7 +22,7 @@ from reputation.wording import Places, Wording
 
 SHOWN_DAYS = 30
 JUDGED = {
-    Judgement.TOO_FEW: Wording("too few calls to tell how good it is"),
+    Judgement.TOO_FEW: Wording("too few calls to judge it"),
     Judgement.NO_WORSE: Wording("no better than chance so far"),
     Judgement.WORSE: Wording("worse than chance: it is switched off within the hour"),
 }
@@ -102,14 +102,14 @@ class LookupShown:
         return f"{self.lately.cost:,.2f}" if self.lately.cost or self.daily_spend else ""
 
     @property
-    def right_said(self) -> Wording:
+    def accuracy(self) -> Wording:
         """`12 of 14 (60-96 %)`."""
-        return said_right(self.skill)
+        return accuracy_of(self.skill)
 
     @property
     def right_text(self) -> str:
         """The same for the terminal."""
-        return str(self.right_said)
+        return str(self.accuracy)
 
     @property
     def changed_text(self) -> str:
@@ -133,7 +133,7 @@ class LookupShown:
         return tuple(found)
 
 
-def said_right(skill: Skill) -> Wording:
+def accuracy_of(skill: Skill) -> Wording:
     """`12 of 14 (60-96 %)`."""
     if not skill.told:
         return Wording("not known yet")

@@ -14,7 +14,7 @@ from pathlib import Path
 from callsieve.changes.operation import Context
 from callsieve.doctor.finding import fail, ok
 from callsieve.doctor.stored_findings import findings_of, store_findings
-from callsieve.exchange.health import of_key, register_peers
+from callsieve.exchange.health import peer_id_of, register_peers
 from callsieve.exchange_settings import ExchangeTable
 from callsieve.health import Check
 from callsieve.install.install import TRUNK_LINES
@@ -204,9 +204,9 @@ def _sites(db: sqlite3.Connection, now: float) -> None:
 
 def _companies(db: sqlite3.Connection, now: float) -> None:
     """One that is well, and one whose last index was refused."""
-    index = TakenIndex(of_key(PARTNER), "Partner Ltd", 29_929_611, "d", now - HOUR, now + 6 * DAY)
+    index = TakenIndex(peer_id_of(PARTNER), "Partner Ltd", 29_929_611, "d", now - HOUR, now + 6 * DAY)
     record_taken(db, "partner", index, now - HOUR, now + HOUR)
-    record_taken(db, "gone", index._replace(of=of_key(GONE), counts_until=now - DAY), now - 8 * DAY, now)
+    record_taken(db, "gone", index._replace(of=peer_id_of(GONE), counts_until=now - DAY), now - 8 * DAY, now)
     about = {"code": "bad-row", "file": "snapshot-1379295b….rows", "line": 1_204}
     record_peer_failure(db, "gone", now - HOUR, now, json.dumps(about))
 

@@ -1,4 +1,4 @@
-"""Other companies' evidence and ours for them, for programs."""
+"""API endpoints of the exchange: other companies' evidence, and what is published for them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ ENDPOINTS = (
     endpoint("POST", COMPANIES, operations.subscribe, *ADMIN, example=PARTNER, status=201),
     endpoint("GET", COMPANY, views.find_company, Scope.READ, Role.VIEWER),
     endpoint("DELETE", COMPANY, operations.unsubscribe, *ADMIN),
-    endpoint("POST", COMPANY + "/pause", operations.disable, *ADMIN),
-    endpoint("POST", COMPANY + "/resume", operations.enable, *ADMIN),
+    endpoint("POST", COMPANY + "/pause", operations.pause, *ADMIN),
+    endpoint("POST", COMPANY + "/resume", operations.resume, *ADMIN),
 )

@@ -1,4 +1,4 @@
-"""`callsieve exchange`: what our people have against numbers for other companies, and theirs for us."""
+"""`callsieve exchange`: signed evidence against numbers, for and from other companies."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from callsieve.exchange.health import PeerStatus, companies_of
 from callsieve.exchange.operations import (
     FetchResult,
     SubscribeRequest,
-    disable_the_bad,
     due,
     fetch_peer,
     known_peers,
+    pause_the_bad,
 )
 from callsieve.exchange.publish import (
     DAY_SECONDS,
@@ -57,32 +57,30 @@ from callsieve.text.times import ago, when
 from policies.files import nearest
 from reputation.model import Level
 
-NONE_WANTED = "no company's evidence is taken yet: callsieve exchange add NAME URL, or [[exchange]] in the settings"
+NONE_WANTED = "no company is subscribed to: run callsieve exchange add NAME URL, or write [[exchange]] in the settings"
 LOCK_FILE = "exchange.lock"
-BUSY = "process {process} is fetching already: wait until it is done"
+BUSY = "process {process} is already fetching: wait until it is done"
 TIMER = "systemctl enable --now callsieve-exchange.timer"
 
 DirectoryArgument = Annotated[
     Path | None,
-    typer.Argument(metavar="DIR", help="Where a web server finds it; else publish.directory of the settings."),
+    typer.Argument(metavar="DIR", help="Directory of a web server. Default: publish.directory of the settings."),
 ]
 PurgeOption = Annotated[
-    bool, typer.Option("--purge", help="After an erasure: no deltas, and remove all older files at once.")
+    bool, typer.Option("--purge", help="After an erasure: publish without deltas, and remove all older files at once.")
 ]
-DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Write nothing: print the rows that would be listed, as they would be.")
-]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Write nothing: print the rows that would be listed.")]
 NamesArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="NAME", help="Fetch these now; without a name, those that are due.")
+    list[str] | None, typer.Argument(metavar="NAME", help="Companies to fetch now. Default: all that are due.")
 ]
 ForkOption = Annotated[
-    bool, typer.Option("--accept-fork", help="Take what one company publishes now, though it does not follow.")
+    bool, typer.Option("--accept-fork", help="Accept data of one company that does not continue its history.")
 ]
-NameArgument = Annotated[str, typer.Argument(help="The company, as it is called here.", show_default=False)]
-UrlArgument = Annotated[str, typer.Argument(help="Where it publishes: https, on the internet.", show_default=False)]
-KeyOption = Annotated[str, typer.Option("--key", help="Its public key, as it was told on another way.")]
-PrivateOption = Annotated[bool, typer.Option("--private", help="Its server may be in our own network.")]
-WeightOption = Annotated[float, typer.Option("--weight", help="What its word weighs, of a tag: 0 to 1.")]
+NameArgument = Annotated[str, typer.Argument(help="The company's name here.", show_default=False)]
+UrlArgument = Annotated[str, typer.Argument(help="The https address at which it publishes.", show_default=False)]
+KeyOption = Annotated[str, typer.Option("--key", help="Its public key, received over another channel.")]
+PrivateOption = Annotated[bool, typer.Option("--private", help="Allow a server in your own network.")]
+WeightOption = Annotated[float, typer.Option("--weight", help="Weight of its evidence, 0 to 1: the share of a tag.")]
 
 
 def publish_files(
@@ -92,20 +90,20 @@ def publish_files(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Publish what three of our people or more have against numbers. No person, no contact, none of our own numbers."""
+    """Publish numbers that at least three people here speak against. Never people, contacts or own numbers."""
     loaded = settings_of(config)
     if dry_run:
         _say_rows(loaded, as_json=as_json)
         return
     folder = directory or _directory(loaded)
     if folder is None:
-        raise CommandError("exchange publish: where to? Name a directory, or write `directory` in [publish]")
+        raise CommandError("exchange publish: no directory: name one, or set `directory` in [publish]")
     with existing_store(loaded) as db:
-        done = publish(db, context_of(loaded), PublishBundleRequest(folder, purge))
+        published = publish(db, context_of(loaded), PublishBundleRequest(folder, purge))
     if as_json:
-        print_json(done)
+        print_json(published)
         return
-    _say_published(done, folder)
+    _say_published(published, folder)
 
 
 def fetch(
@@ -114,38 +112,38 @@ def fetch(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Fetch what the companies of the settings publish, each when it is due. One that is refused stays as it was."""
+    """Fetch the data of the subscribed companies that are due. If one is refused, its earlier data stays."""
     loaded = settings_of(config)
     if accept_fork and len(names or []) != 1:
-        raise CommandError("exchange fetch: --accept-fork is for one company: name it")
+        raise CommandError("exchange fetch: --accept-fork takes exactly one company: name it")
     with any_store(loaded) as db:
         results = _fetch(db, context_of(loaded), names or [], accept_fork=accept_fork, quiet=as_json)
     if as_json:
         print_json(results)
-    if any(one.failure is not None for one in results):
+    if any(result.failure is not None for result in results):
         raise SystemExit(EXIT_TROUBLE)
 
 
 def run(config: ConfigOption = None) -> None:
-    """For the timer: publish when it is time, fetch what is due, switch off who is worse than chance."""
+    """Run by the timer: publish if due, fetch what is due, and pause companies that are worse than chance."""
     loaded, failed = settings_of(config), False
     folder = _directory(loaded)
     with any_store(loaded) as db:
         if folder is not None:
             last = last_published(folder, loaded.state)
             if last is None or not 0 <= time.time() - last.contents.listed_at < DAY_SECONDS:
-                failed = not _published(loaded, db, folder)
+                failed = not _try_to_publish(loaded, db, folder)
         if companies_of(db, loaded.settings):
             results = _fetch(db, context_of(loaded), [], accept_fork=False, quiet=False)
-            failed = failed or any(one.failure is not None for one in results)
-        for name in disable_the_bad(db, context_of(loaded)):
-            warn(f"{name} is worse than chance and was switched off: callsieve exchange show {name}")
+            failed = failed or any(result.failure is not None for result in results)
+        for name in pause_the_bad(db, context_of(loaded)):
+            warn(f"{name} was paused because it is worse than chance: callsieve exchange show {name}")
     if failed:
         raise SystemExit(EXIT_TROUBLE)
 
 
-def _published(loaded: Loaded, db: sqlite3.Connection, folder: Path) -> bool:
-    """Publishes; False where it cannot: what others publish is fetched all the same."""
+def _try_to_publish(loaded: Loaded, db: sqlite3.Connection, folder: Path) -> bool:
+    """Publish, and return whether that worked. Fetching goes on after a failure."""
     try:
         _say_published(publish(db, context_of(loaded), PublishBundleRequest(folder)), folder)
     except (Refused, OSError) as error:
@@ -155,7 +153,7 @@ def _published(loaded: Loaded, db: sqlite3.Connection, folder: Path) -> bool:
 
 
 def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show what we publish and whose evidence we take: how old it is, and how often it was right."""
+    """Show what is published here and the subscribed companies: how old their data is, and how often it was right."""
     loaded, now = settings_of(config), time.time()
     with existing_store(loaded) as db:
         shown = exchange_shown(db, loaded, now)
@@ -166,14 +164,14 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def show(name: NameArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show one company: where it publishes, with which key, and what we have of it."""
+    """Show one company: its address, its key, and what it has published."""
     loaded, now = settings_of(config), time.time()
     with existing_store(loaded) as db:
-        one = company_shown(db, loaded, name, now)
+        company = company_shown(db, loaded, name, now)
     if as_json:
-        print_json(one)
+        print_json(company)
         return
-    print_pairs(_pairs(one, now))
+    print_pairs(_pairs(company, now))
 
 
 def add(
@@ -184,62 +182,62 @@ def add(
     private: PrivateOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Take a company's evidence. Without its key: show which key lies there, and take nothing."""
+    """Subscribe to a company's evidence. Without --key, only show the key that it offers."""
     loaded = settings_of(config)
     if not key:
         _say_offered(name, url, private=private)
     request = SubscribeRequest(name, url, key, weight, private)
-    done = perform(loaded, operations.subscribe, request, existing=True)
-    say(f"{name} is fetched when the timer looks next, or now: callsieve exchange fetch {shlex.quote(name)}")
-    say_undo(done.change_id, config)
+    change = perform(loaded, operations.subscribe, request, existing=True)
+    say(f"{name} is fetched when the timer runs next, or now: callsieve exchange fetch {shlex.quote(name)}")
+    say_undo(change.change_id, config)
 
 
 def remove(name: NameArgument, config: ConfigOption = None) -> None:
-    """Take a company's evidence no more. What it said counts no longer at once; its rows go with the next fetch."""
-    done = perform(settings_of(config), operations.unsubscribe, name, existing=True)
-    say(f"{name} is fetched no more, and what it said does not count.")
-    say_undo(done.change_id, config)
+    """Unsubscribe from a company. Its evidence stops counting at once; its rows are deleted with the next fetch."""
+    change = perform(settings_of(config), operations.unsubscribe, name, existing=True)
+    say(f"{name} is not fetched any more, and its evidence does not count.")
+    say_undo(change.change_id, config)
 
 
 def _say_offered(name: str, url: str, *, private: bool) -> NoReturn:
-    """Nobody is believed because their key was there first."""
+    """Show the offered key and stop: a key is not trusted because it came first."""
     try:
         key_id, key = operations.offered_key(url, private=private)
     except (OutsideError, Refused) as error:
-        raise CommandError(f"exchange add: no --key, and none can be shown: {error}") from None
+        raise CommandError(f"exchange add: --key is missing, and the offered key cannot be read: {error}") from None
     again = f"callsieve exchange add {shlex.quote(name)} {shlex.quote(url)} --key {shlex.quote(key)}"
     again += " --private" if private else ""
     raise CommandError(
-        f"exchange add: nothing was taken. Key {key_id} lies there: ask them on another way whether "
-        f"`callsieve signing key` says the same, and then\n  {again}"
+        f"exchange add: not subscribed. The company offers key {key_id}: ask them over another channel whether "
+        f"`callsieve signing key` shows the same, and then run\n  {again}"
     )
 
 
-def enable(name: NameArgument, config: ConfigOption = None) -> None:
-    """Let a company count again that was switched off. It is measured anew from now on."""
-    done = perform(settings_of(config), operations.enable, SwitchRequest(name), existing=True)
+def resume(name: NameArgument, config: ConfigOption = None) -> None:
+    """Let a paused company count again. How often it is right is measured from now on."""
+    change = perform(settings_of(config), operations.resume, SwitchRequest(name), existing=True)
     say(f"{name} is fetched again, and counts from the next call on.")
-    say_undo(done.change_id, config)
+    say_undo(change.change_id, config)
 
 
-def disable(name: NameArgument, config: ConfigOption = None) -> None:
-    """Let a company count no more, from the next call on, and fetch it no more."""
-    done = perform(settings_of(config), operations.disable, SwitchRequest(name), existing=True)
-    say(f"{name} is not fetched any more, and what it said does not count.")
-    say_undo(done.change_id, config)
+def pause(name: NameArgument, config: ConfigOption = None) -> None:
+    """Pause a company: it is not fetched, and its evidence does not count from the next call on."""
+    change = perform(settings_of(config), operations.pause, SwitchRequest(name), existing=True)
+    say(f"{name} is not fetched, and its evidence does not count.")
+    say_undo(change.change_id, config)
 
 
 def _say_rows(loaded: Loaded, *, as_json: bool) -> None:
-    """What would be listed if nothing were yet."""
+    """Print the rows that a first publication would list."""
     with existing_store(loaded) as db:
-        rows = [one.row for one in listed_numbers(db, context_of(loaded)) if one.may_begin]
+        rows = [candidate.row for candidate in listed_numbers(db, context_of(loaded)) if candidate.may_begin]
     if as_json:
         print_json([{**row._asdict(), "level": Level(row.level).word} for row in rows])
         return
     for row in rows:
         print(row_line(row))
     if not rows:
-        say("No number would be listed: none has three people of ours and enough evidence against it.")
+        say("No number would be listed: it takes three people here and enough evidence against a number.")
 
 
 def _directory(loaded: Loaded) -> Path | None:
@@ -260,13 +258,13 @@ def _fetch(
 def _fetch_alone(
     db: sqlite3.Connection, context: Context, names: list[str], *, accept_fork: bool, quiet: bool
 ) -> list[FetchResult]:
-    """Two at once could put an older index in the place of a newer one."""
+    """Fetch companies while no other process does: two at once could replace a newer index by an older one."""
     known = known_peers(db, context)
     if not known:
         raise CommandError(NONE_WANTED)
     for name in names:
         if name not in known:
-            raise CommandError(f"there is no company {name[:80]!r}{nearest(name, known)}")
+            raise CommandError(f"unknown company {name[:80]!r}{nearest(name, known)}")
     results = []
     for name in dict.fromkeys(names or known):
         if names or due(known[name], time.time()):
@@ -274,82 +272,82 @@ def _fetch_alone(
             if not quiet:
                 _say_result(results[-1])
     if not results and not quiet:
-        waiting = [one.next_at for one in known.values() if one.off_at is None]
+        waiting = [peer.next_at for peer in known.values() if peer.off_at is None]
         first = f": the next one {ago(min(waiting), time.time())}" if waiting else ""
         say(f"{plural(len(known), 'company', 'companies')}, none due{first}.")
     return results
 
 
-def _say_published(done: PublishedBundle, folder: Path) -> None:
-    changes = f"{done.added:,} added, {done.changed:,} changed, {done.withdrawn:,} withdrawn"
-    cleared = f", and {plural(done.cleared, 'number')} as cleared" if done.cleared else ""
-    say(f"{folder}: {plural(done.numbers, 'number')} published ({changes}){cleared}.")
-    if not done.is_full:
+def _say_published(published: PublishedBundle, folder: Path) -> None:
+    changes = f"{published.added:,} added, {published.changed:,} changed, {published.withdrawn:,} withdrawn"
+    cleared = f", and {plural(published.cleared, 'number')} as cleared" if published.cleared else ""
+    say(f"{folder}: {plural(published.numbers, 'number')} published ({changes}){cleared}.")
+    if not published.is_full:
         hours = round(LEAST_GAP_SECONDS / 3600)
-        say(f"The last time was less than {hours} hours ago: numbers were only withdrawn, and none added.")
+        say(f"Less than {hours} hours passed since the last publication: numbers were withdrawn, but not added.")
 
 
-def _say_result(one: FetchResult) -> None:
-    if one.taken is not None and (new := one.taken.new_key) is not None:
-        say(f"{one.name} signs with key {new.id} now: the key before it said so, and it is followed.")
-    again = f"It is asked again at {when(one.next_at)}."
-    if one.failure is not None:
-        warn(f"{one.name}: {one.failure.words}. What was taken before stays. {again}")
-    elif one.taken is not None and one.taken.unchanged:
-        say(f"{one.name}: unchanged. {again}")
-    elif one.taken is not None:
-        say(f"{one.name}: {plural(one.taken.written, 'row')} changed. {again}")
+def _say_result(result: FetchResult) -> None:
+    if result.taken is not None and (new := result.taken.new_key) is not None:
+        say(f"{result.name} signs with key {new.id} now, as its former key confirms.")
+    retry = f"Next fetch at {when(result.next_at)}."
+    if result.failure is not None:
+        warn(f"{result.name}: {result.failure.words}. Its earlier data stays. {retry}")
+    elif result.taken is not None and result.taken.unchanged:
+        say(f"{result.name}: unchanged. {retry}")
+    elif result.taken is not None:
+        say(f"{result.name}: {plural(result.taken.written, 'row')} changed. {retry}")
 
 
 def _say_status(shown: ExchangeShown, now: float) -> None:
-    ours = shown.published
-    if ours is not None and ours.issued_at is None:
-        say(f"Nothing is published yet in {ours.directory}: callsieve exchange publish")
-    elif ours is not None and ours.issued_at is not None:
-        cleared = f" and {ours.cleared:,} as cleared" if ours.cleared else ""
-        about = f"{plural(ours.numbers, 'number')}{cleared}, {ago(ours.issued_at, now)}, signed with key {ours.key_id}"
-        say(f"We publish in {ours.directory}: {about}.")
-        if ours.is_late:
-            warn(f"nobody has published for days: {TIMER}")
+    published = shown.published
+    if published is not None and published.issued_at is None:
+        say(f"Nothing is published yet in {published.directory}: run callsieve exchange publish")
+    elif published is not None and published.issued_at is not None:
+        cleared = f" and {published.cleared:,} as cleared" if published.cleared else ""
+        about = f"{plural(published.numbers, 'number')}{cleared}, {ago(published.issued_at, now)}"
+        say(f"Published in {published.directory}: {about}, signed with key {published.key_id}.")
+        if published.is_late:
+            warn(f"nothing was published for days: {TIMER}")
     if shown.companies:
-        headings = ("company", "state", "numbers", "cleared", "came", "weight", "right")
-        print_table(headings, [_row(one) for one in shown.companies], keep=range(1, len(headings)))
-        for one in shown.companies:
-            for remark in one.remarks:
-                say(f"{one.name}: {remark}")
+        headings = ("company", "state", "numbers", "cleared", "fetched", "weight", "right")
+        print_table(headings, [_row(company) for company in shown.companies], keep=range(1, len(headings)))
+        for company in shown.companies:
+            for remark in company.remarks:
+                say(f"{company.name}: {remark}")
     elif not shown.nobody_fetches:
-        say("No company's evidence is taken: the documentation says how, under Exchange.")
+        say("No company is subscribed to: see Exchange in the documentation.")
     if shown.nobody_fetches:
-        say(f"Nobody fetches the companies of the settings: {TIMER}")
+        say(f"The companies are not fetched: {TIMER}")
 
 
-def _row(one: PeerShown) -> tuple[str | Text, ...]:
-    style = "green" if one.health.health is PeerStatus.OK else "yellow"
+def _row(company: PeerShown) -> tuple[str | Text, ...]:
+    style = "green" if company.health.health is PeerStatus.OK else "yellow"
     return (
-        one.name,
-        Text(one.health.health.value, style=style),
-        f"{one.state.numbers:,}",
-        f"{one.state.cleared:,}",
-        str(one.came),
-        f"{one.state.weight:g}",
-        str(one.right_said),
+        company.name,
+        Text(company.health.health.value, style=style),
+        f"{company.state.numbers:,}",
+        f"{company.state.cleared:,}",
+        str(company.came),
+        f"{company.state.weight:g}",
+        str(company.accuracy),
     )
 
 
-def _pairs(one: PeerShown, now: float) -> list[tuple[str, str | Text]]:
-    state = one.state
-    found: list[tuple[str, str | Text]] = [
-        ("company", f"{one.name}, signs as {state.issuer}" if state.issuer else one.name),
-        ("where", one.where),
-        ("key", one.key_id or "none in the settings"),
-        ("state", one.health.health.value),
+def _pairs(company: PeerShown, now: float) -> list[tuple[str, str | Text]]:
+    state = company.state
+    pairs: list[tuple[str, str | Text]] = [
+        ("company", f"{company.name}, signs as {state.issuer}" if state.issuer else company.name),
+        ("address", company.where),
+        ("key", company.key_id or "none in the settings"),
+        ("state", company.health.health.value),
         ("weight", f"{state.weight:g} of a tag"),
         ("lists", f"{plural(state.numbers, 'number')}, {state.cleared:,} as cleared"),
-        ("right", str(one.right_said)),
+        ("right", str(company.accuracy)),
     ]
     if state.came_at is not None:
-        found.append(("came", f"{when(state.came_at)}, sequence {state.sequence}"))
-        found.append(("counts", f"until {when(state.counts_until)}"))
+        pairs.append(("fetched", f"{when(state.came_at)}, sequence {state.sequence}"))
+        pairs.append(("counts", f"until {when(state.counts_until)}"))
     if state.off_at is None and state.next_at:
-        found.append(("next", str(ago(state.next_at, now)) if state.next_at > now else "now"))
-    return [*found, *(("", str(remark)) for remark in one.remarks)]
+        pairs.append(("next", str(ago(state.next_at, now)) if state.next_at > now else "now"))
+    return [*pairs, *(("", str(remark)) for remark in company.remarks)]

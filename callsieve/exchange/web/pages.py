@@ -1,4 +1,4 @@
-"""Other companies: whose evidence is taken, how each is and how often it was right, and what we publish ourselves."""
+"""Console page of the exchange: the companies, their health and how often they were right, and the own publication."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from reputation.wording import Wording
 
 PLACE = "/exchange"
 FIELDS = ("name", "url", "key", "weight")
-# What a refusal begins with: what is wrong says it of a field.
+# A problem with a field is shown after the field's name.
 FIELD_NAMES = {"name": N_("The name"), "url": N_("The address"), "key": N_("The key"), "weight": N_("The weight")}
 
 
 @dataclass(frozen=True, slots=True)
 class ExchangePage:
-    """The page, and what was changed lately."""
+    """The state of the exchange, and recent changes."""
 
     shown: ExchangeShown
     latest: tuple[Latest, ...]
 
 
 async def show(req: PageRequest, problem: Refused | None = None, key_id: str = "") -> Response:
-    """The page, with what was wrong of what was asked, or the key that is to be compared before it is believed."""
+    """Show the exchange, what was wrong with a request, or a key to compare before it is trusted."""
     exchange = await req.read(exchange_page, req.state.loaded, req.now)
     typed = {field: req.form.get(field, "") for field in FIELDS}
-    told = None if problem is None else (FIELD_NAMES.get(problem.field, ""), problem.words)
-    about = {"exchange": exchange, "problem": told, "typed": typed, "key_id": key_id}
+    problem_words = None if problem is None else (FIELD_NAMES.get(problem.field, ""), problem.words)
+    about = {"exchange": exchange, "problem": problem_words, "typed": typed, "key_id": key_id}
     return req.page("exchange/exchange.html", 422 if problem else 200, **about)
 
 
 async def subscribe(req: PageRequest) -> Response:
-    """Takes a company's evidence, once somebody says that its key was told on another way."""
+    """Subscribe to a company, once the user has compared its key."""
     try:
         name, url, key, weight = (req.form.get(field, "") for field in FIELDS)
         request = SubscribeRequest(name, url, key, _weight(weight))
@@ -59,7 +59,7 @@ async def subscribe(req: PageRequest) -> Response:
 
 
 async def remove(req: PageRequest) -> Response:
-    """Takes it no more."""
+    """Unsubscribe from a company."""
     try:
         await req.perform(operations.unsubscribe, req.form.get("name", ""))
     except Refused as refused:
@@ -68,30 +68,30 @@ async def remove(req: PageRequest) -> Response:
 
 
 async def pause(req: PageRequest) -> Response:
-    """Lets nothing count that it says."""
+    """Pause a company."""
     try:
-        await req.perform(operations.disable, SwitchRequest(req.form.get("name", "")))
+        await req.perform(operations.pause, SwitchRequest(req.form.get("name", "")))
     except Refused as refused:
         return await show(req, refused)
     return req.go(PLACE, "company-paused")
 
 
 async def resume(req: PageRequest) -> Response:
-    """Lets it count again."""
+    """Let a paused company count again."""
     try:
-        await req.perform(operations.enable, SwitchRequest(req.form.get("name", "")))
+        await req.perform(operations.resume, SwitchRequest(req.form.get("name", "")))
     except Refused as refused:
         return await show(req, refused)
     return req.go(PLACE, "company-resumed")
 
 
 def exchange_page(db: sqlite3.Connection, loaded: Loaded, now: float) -> ExchangePage:
-    """What the page shows."""
+    """Return the contents of the page."""
     return ExchangePage(exchange_shown(db, loaded, now), latest_changes(db, COMPANIES))
 
 
 def _weight(text: str) -> float:
-    """Refused for what is no number."""
+    """Return the weight, or raise Refused if it is not a number."""
     try:
         return float(text.strip().replace(",", ".") or 1)
     except ValueError:

@@ -49,7 +49,7 @@ from callsieve.imports.rows import (
 )
 from callsieve.lookups.cli.commands import print_lookups
 from callsieve.lookups.operations import Judgement
-from callsieve.lookups.views import lookups_shown, said_right
+from callsieve.lookups.views import accuracy_of, lookups_shown
 from callsieve.settings import Loaded
 from callsieve.text.csv_table import CsvTable
 from callsieve.text.table_errors import TableError
@@ -144,7 +144,7 @@ def show_feeds(
     _show(there, now, are_named=len(there) < len(found))
     for name, skill in skills.items():
         if skill.told:
-            say(f"{name} was right about {said_right(skill)} of the callers that it lists")
+            say(f"{name} was right about {accuracy_of(skill)} of the callers that it lists")
         if skill.judgement is Judgement.WORSE:
             warn(f"{name} is worse than chance: `callsieve import remove {name}` ends it")
     for one in found:

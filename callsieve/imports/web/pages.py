@@ -30,7 +30,7 @@ from callsieve.imports.operations import (
     source_name,
 )
 from callsieve.imports.rows import DID_COLUMNS, PEOPLE_COLUMNS, dids_as_csv, dids_in, people_as_csv, people_in
-from callsieve.lookups.views import LookupShown, lookups_shown, said_right
+from callsieve.lookups.views import LookupShown, accuracy_of, lookups_shown
 from callsieve.settings import Loaded, Settings
 from callsieve.text.csv_table import CsvTable, usable
 from callsieve.text.table_errors import TableError
@@ -180,7 +180,7 @@ def feeds_shown(db: sqlite3.Connection, now: float, loaded: Loaded) -> FeedsShow
     there = [(one.feed, one.health) for one in feeds if one.feed is not None]
     skills = skills_of(db, [feed for feed, _ in there], now)
     found = [
-        FeedShown(feed, health, fresh_at(feed) + late_after_seconds(feed), said_right(skills[feed.name]))
+        FeedShown(feed, health, fresh_at(feed) + late_after_seconds(feed), accuracy_of(skills[feed.name]))
         for feed, health in there
     ]
     found.sort(key=lambda one: (not one.health.detail, one.feed.name))

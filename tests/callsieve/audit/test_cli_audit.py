@@ -89,7 +89,7 @@ WRITING_IN_THEIR_TURN = {
     "own pack",
     *("own retire", "own use", "user add", "user password", "user remove", "user role"),
     *("user reset-totp", "lookups enable", "lookups disable"),
-    *("exchange publish", "exchange fetch", "exchange run", "exchange enable", "exchange disable"),
+    *("exchange publish", "exchange fetch", "exchange run", "exchange resume", "exchange pause"),
     *("exchange add", "exchange remove"),
     *("events replay", "events test"),
     *("own watch add", "own watch ask"),

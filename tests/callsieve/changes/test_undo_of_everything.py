@@ -191,11 +191,11 @@ CASES: dict[str, tuple[Step, ...]] = {
         step(lookups.disable, lookups.SwitchRequest("phoneblock")),
         step(lookups.enable, lookups.SwitchRequest("phoneblock")),
     ),
-    "exchange disable": (PEER, step(exchange.disable, lookups.SwitchRequest("acme"))),
-    "exchange enable": (
+    "exchange pause": (PEER, step(exchange.pause, lookups.SwitchRequest("acme"))),
+    "exchange resume": (
         PEER,
-        step(exchange.disable, lookups.SwitchRequest("acme")),
-        step(exchange.enable, lookups.SwitchRequest("acme")),
+        step(exchange.pause, lookups.SwitchRequest("acme")),
+        step(exchange.resume, lookups.SwitchRequest("acme")),
     ),
     "exchange add": (OUR_KEY, step(exchange.subscribe, COMPANY)),
     "exchange remove": (OUR_KEY, step(exchange.subscribe, COMPANY), step(exchange.unsubscribe, "acme")),

@@ -422,7 +422,7 @@ ELSEWHERE = {
         *("hub init", "hub join", "hub run", "hub status", "hub sites", "hub quota", "hub expel", "hub leave"),
     ),
     "test_cli_exchange.py": (
-        *("exchange add", "exchange remove", "exchange disable", "exchange enable"),
+        *("exchange add", "exchange remove", "exchange pause", "exchange resume"),
         *("exchange fetch", "exchange run"),
     ),
     "test_cli_hub_evidence.py": (

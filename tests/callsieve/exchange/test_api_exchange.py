@@ -55,7 +55,7 @@ def test_a_company_is_added_paused_and_taken_out(tmp_path: Path) -> None:
         program.done("POST", f"/changes/{gone['change_id']}/undo")
         assert program.get(f"{COMPANIES}/partner")["name"] == "partner"
     assert [change[0] for change in changes_of(office)] == [
-        *("undo exchange remove", "exchange remove", "exchange enable", "exchange disable", "exchange add"),
+        *("undo exchange remove", "exchange remove", "exchange resume", "exchange pause", "exchange add"),
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from callsieve.exchange.cli.commands import LOCK_FILE
 from callsieve.exchange.health import companies_of, register_peers
-from callsieve.exchange.operations import disable_the_bad
+from callsieve.exchange.operations import pause_the_bad
 from callsieve.system.service_process import only_process
 from policies.decision import Action
 from reputation.model import Verdict
@@ -85,7 +85,7 @@ def test_the_status_of_both_sides(berlin: Company, munich: Company) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [("fetch", "Berlin"), ("show", "Berlin"), ("enable", "Berlin"), ("disable", "Berlin")]
+    "command", [("fetch", "Berlin"), ("show", "Berlin"), ("resume", "Berlin"), ("pause", "Berlin")]
 )
 def test_a_name_that_is_none(munich: Company, command: tuple[str, ...]) -> None:
     munich("exchange", "fetch")
@@ -114,15 +114,15 @@ def test_two_do_not_fetch_at_once(berlin: Company, munich: Company) -> None:
 def test_switching_off_and_on_and_taking_it_back(berlin: Company, munich: Company) -> None:
     berlin.publish()
     munich.fetch()
-    munich.ok("exchange", "disable", "Berlin Ltd")
+    munich.ok("exchange", "pause", "Berlin Ltd")
     assert munich.action() is Action.ALLOW
     assert "none due" in munich.ok("exchange", "fetch")
-    assert "is off already" in munich("exchange", "disable", "Berlin Ltd").err
-    [row] = [one for one in munich("audit", "--json").json if one["what"] == "exchange disable"]
+    assert "already paused" in munich("exchange", "pause", "Berlin Ltd").err
+    [row] = [one for one in munich("audit", "--json").json if one["what"] == "exchange pause"]
     munich.ok("undo", str(row["id"]))
     assert munich.action() is Action.TAG
-    munich.ok("exchange", "disable", "Berlin Ltd")
-    munich.ok("exchange", "enable", "Berlin Ltd")
+    munich.ok("exchange", "pause", "Berlin Ltd")
+    munich.ok("exchange", "resume", "Berlin Ltd")
     assert munich.action() is Action.TAG
 
 
@@ -140,13 +140,13 @@ def test_one_that_is_worse_than_chance_is_switched_off(berlin: Company, munich: 
             add_mark(db, make_mark(f"+1203555{n:04}", at=now, verdict=Verdict.SPAM))  # type: ignore[arg-type]
 
     munich.write(judge)
-    assert munich.read(lambda db: disable_the_bad(db, munich.context(now))) == ["Berlin Ltd"]
+    assert munich.read(lambda db: pause_the_bad(db, munich.context(now))) == ["Berlin Ltd"]
     assert munich.facts(SPAMMER).peers == ()
     [state] = munich.read(peer_states)
     assert state.off_at == now
     assert "worse than chance: right about 0 of 60" in munich.ok("exchange", "status")
-    munich.ok("exchange", "enable", "Berlin Ltd")
-    assert munich.read(lambda db: disable_the_bad(db, munich.context(now + DAY))) == [], "it is measured anew"
+    munich.ok("exchange", "resume", "Berlin Ltd")
+    assert munich.read(lambda db: pause_the_bad(db, munich.context(now + DAY))) == [], "it is measured anew"
 
 
 # Subscribing without the settings. -----------------------------------------------------------------------------

@@ -32,8 +32,8 @@ from callsieve.exchange.rows import (
     PublishedFile,
     changes_in,
     delta_head,
-    gone_line,
     read_index,
+    removal_line,
     row_line,
     rows_in,
     sign_index,
@@ -59,7 +59,7 @@ ROWS = (
     PeerNumber("+12015550124", "unknown", 2, 3, 0, 2960, 2960),
     PeerNumber("+8695588", "authenticated", 2, 50, 100, 2900, 2960, "debt-collection"),
 )
-CHANGES = (row_line(ROWS[1]), gone_line(("+12015550199", "unknown")))
+CHANGES = (row_line(ROWS[1]), removal_line(("+12015550199", "unknown")))
 CLEARED = "+442071838755"
 
 
@@ -181,7 +181,7 @@ def test_any_other_line_is_refused(line: bytes) -> None:
     except BadRow:
         return
     [(key, row)] = found
-    assert line == (gone_line(key) if row is None else row_line(row)).encode()
+    assert line == (removal_line(key) if row is None else row_line(row)).encode()
 
 
 @pytest.mark.parametrize(("count", "step"), [(3, 3), (4, 3), (5, 5), (9, 5), (49, 20), (50, 50), (5000, 50)])
