@@ -1,7 +1,8 @@
-"""Alert rules: which events are told to whom, when not, and at most how often.
+"""Alert rules: which events are sent to whom, at which hours, and how often.
 
-A rule and one of its receivers are a receiver of their own: what cannot be delivered to one is tried again for that one
-alone. How often it was told is kept in the store, so that a restart repeats nothing.
+Each pair of a rule and a receiver is delivered and retried on its own. How often it was alerted is kept in the store,
+so
+a restart repeats nothing.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ from reputation.weights import QuietWeights
 from reputation.wording import Places, Wording
 
 ALERT_PREFIX: Final = "alert_"
-ALERT: Final = "alert"  # what an alert adds to the data of its event
+ALERT: Final = "alert"  # the field that an alert adds to the data of its event
 LINE_CHARACTERS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """That a rule of this name fired. `suppressed`: how often it would have since `since` and was kept quiet."""
+    """A rule that fired. `suppressed`: how many of its alerts were held since `since`."""
 
     name: str
     suppressed: int = 0
@@ -56,23 +57,23 @@ NAMED = frozenset({*PEOPLE, *NUMBERS})
 
 
 def with_alert(event: Event, alert: Alert) -> Event:
-    """The event as receivers of an alert get it: its id and its data say so, the same at each attempt."""
-    told = {"name": alert.name, "event": event.id, "suppressed": alert.suppressed, "since": alert.since}
-    # An id of its own: a receiver may be told of the event itself, too, and leave out what it knows.
+    """Return the event as receivers of an alert get it. Its id and data are the same at each attempt."""
+    about = {"name": alert.name, "event": event.id, "suppressed": alert.suppressed, "since": alert.since}
+    # An id of its own: the receiver may also get the event itself, and drop repeated ids.
     rule = sha256(alert.name.encode()).hexdigest()[:8].upper()
     return replace(
-        event, id=f"{ALERT_PREFIX}{event.id.removeprefix(ID_PREFIX)}_{rule}", data={**event.data, ALERT: told}
+        event, id=f"{ALERT_PREFIX}{event.id.removeprefix(ID_PREFIX)}_{rule}", data={**event.data, ALERT: about}
     )
 
 
 def alert_of(event: Event) -> Alert | None:
-    """The alert that the event is told for; None: it is told for itself."""
-    told = event.data.get(ALERT)
-    return Alert(told["name"], told["suppressed"], told["since"]) if told else None
+    """Return the alert that the event is sent for, or None if it is sent for itself."""
+    about = event.data.get(ALERT)
+    return Alert(about["name"], about["suppressed"], about["since"]) if about else None
 
 
 def event_in_words(event: Event, language: str, *, mask: bool) -> str:
-    """One line. What others wrote is in it as text: without controls, and not endless."""
+    """Return the event in one line. Text from outside has no control characters and a limited length."""
     data = {
         name: in_words(value, event.names, mask=mask) if name in NAMED and isinstance(value, str) else value
         for name, value in event.data.items()
@@ -85,21 +86,21 @@ def event_in_words(event: Event, language: str, *, mask: bool) -> str:
     return one_line(words.said(partial(translated, catalogue=translations_of(language))), mask=mask)
 
 
-def said(words: Wording, language: str) -> str:
-    """A text of ours in a language."""
+def translate(words: Wording, language: str) -> str:
+    """Return one of our texts in a language."""
     return words.said(partial(translated, catalogue=translations_of(language)))
 
 
 def one_line(text: str, *, mask: bool) -> str:
-    """Text as a header or a line may have it."""
+    """Return the text as a single line for a header or a list."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:LINE_CHARACTERS]
     return mask_numbers(line) if mask else line
 
 
 def in_words(text: str, names: Mapping[str, str], *, mask: bool) -> str:
-    """Return a person or a number as people know it: `Alice (201)`, `+1 201 555 0123 (Joe's Loans)`.
+    """Return a person or number for people: `Alice (201)`, `+1 201 555 0123 (Joe's Loans)`.
 
-    Who may not see numbers is not told whose they are.
+    `mask` hides the owners of numbers as well.
     """
     if not text.startswith("+"):
         return f"{names[text]} ({text})" if text in names else text
@@ -110,34 +111,34 @@ def in_words(text: str, names: Mapping[str, str], *, mask: bool) -> str:
 
 SECONDS_BY_UNIT: Final = {"min": 60.0, "h": 3600.0, "d": 86_400.0}
 RANK: Final = {level.word: rank for rank, level in enumerate(Level)}
-WHOEVER: Final = "whoever"
+ANYBODY: Final = "whoever"
 
 
 class StateStore(Protocol):
-    """What the states of alerts are kept in."""
+    """Where the states of alerts are kept."""
 
     async def read(self, key: str) -> str | None:
-        """The value that was kept last. StoreError."""
+        """Return the last stored value. StoreError is left to the caller."""
         ...
 
     async def write(self, key: str, value: str, at: float) -> None:
-        """Keeps it. StoreError."""
+        """Store a value. StoreError is left to the caller."""
         ...
 
 
 class NoStates:
-    """For a try, which counts as nothing."""
+    """Keeps no state: for a test alert."""
 
     async def read(self, _key: str) -> str | None:
-        """None."""
+        """Return None: nothing is stored."""
         return None
 
     async def write(self, _key: str, _value: str, _at: float) -> None:
-        """Keeps nothing."""
+        """Do nothing."""
 
 
 class AlertState(msgspec.Struct, frozen=True):
-    """When it was told lately, and how often it was kept quiet since `since`."""
+    """When an alert was sent lately, and how many were held since `since`."""
 
     told: tuple[float, ...] = ()
     suppressed: int = 0
@@ -145,7 +146,7 @@ class AlertState(msgspec.Struct, frozen=True):
 
 
 class AlertReceiver:
-    """A rule, and one of those whom it tells, which it calls `to`. `usual`: the site's quiet hours, for their zone."""
+    """A rule and one of its receivers, named `to`. `usual`: the site's quiet hours, for their time zone."""
 
     def __init__(
         self,
@@ -161,15 +162,15 @@ class AlertReceiver:
         self._store = store
         self._usual = usual
         self._clock = clock
-        self._one_at_a_time = asyncio.Lock()  # reads and writes of the state; many may be told at once, in one mail
-        self._being_told: list[float] = []
-        self._being_said = 0  # of those that were kept quiet, how many are being told of now
+        self._state_lock = asyncio.Lock()  # one mail may contain many alerts
+        self._sending_at: list[float] = []
+        self._reporting = 0  # held alerts that the alerts under way report
         self.name = alert_receiver(rule.name, to)
         self.reads_names = bool(getattr(target, "reads_names", False))
         self.deliver_seconds = getattr(target, "deliver_seconds", DELIVER_SECONDS)
 
     async def deliver(self, event: Event) -> bool:
-        """Return whether the receiver has it now, or need not be told. DeliveryError."""
+        """Send the event if the rule wants it. Return whether it was sent. DeliveryError is left to the caller."""
         if not is_met(self._rule.when, event):
             return False
         now = self._clock()
@@ -179,33 +180,33 @@ class AlertReceiver:
                 return False
             try:
                 await self._target.deliver(with_alert(event, alert))
-                await self._told(now, alert)
+                await self._note_sent(now, alert)
             finally:
-                self._being_told.remove(now)
-                self._being_said -= alert.suppressed
+                self._sending_at.remove(now)
+                self._reporting -= alert.suppressed
         except StoreError as error:
             raise DeliveryError(f"the store: {error}") from None
         return True
 
     async def _begin(self, now: float) -> Alert | None:
-        """What the receiver is to be told; None: it is kept quiet, and counted. StoreError."""
+        """Return the alert to send, or None if it is held, which is counted."""
         rule = self._rule
-        async with self._one_at_a_time:
+        async with self._state_lock:
             state = state_from(await self._store.read(self.name))
             if is_quiet_now(rule, self._usual, now) or is_too_often(
-                rule.at_most, (*state.told, *self._being_told), now
+                rule.at_most, (*state.told, *self._sending_at), now
             ):
                 since = state.since if state.suppressed else now
                 await self._keep(AlertState(state.told, state.suppressed + 1, since), now)
                 return None
-            unsaid = max(0, state.suppressed - self._being_said)
-            self._being_told.append(now)
-            self._being_said += unsaid
-            return Alert(rule.name, unsaid, state.since if unsaid else 0.0)
+            unreported = max(0, state.suppressed - self._reporting)
+            self._sending_at.append(now)
+            self._reporting += unreported
+            return Alert(rule.name, unreported, state.since if unreported else 0.0)
 
-    async def _told(self, now: float, alert: Alert) -> None:
-        """It and what it said count once it was taken: a crash before this tells once more, and never once less."""
-        async with self._one_at_a_time:
+    async def _note_sent(self, now: float, alert: Alert) -> None:
+        """Record a sent alert. After a crash before this it is sent once more, but never lost."""
+        async with self._state_lock:
             state = state_from(await self._store.read(self.name))
             told = (*_lately(self._rule.at_most, state.told, now), now)
             left = max(0, state.suppressed - alert.suppressed)
@@ -217,7 +218,7 @@ class AlertReceiver:
 
 
 def is_met(when: WhenTable, event: Event) -> bool:
-    """Whether all conditions hold; what an event does not say holds for none."""
+    """Return whether all conditions hold. A condition on a field that the event lacks does not hold."""
     return all(_holds(condition, when, event) for condition in conditions_of(when))
 
 
@@ -233,26 +234,26 @@ def _holds(condition: str, when: WhenTable, event: Event) -> bool:
 
 
 def is_quiet_now(rule: AlertTable, usual: QuietWeights, now: float) -> bool:
-    """Whether it is one of the rule's quiet hours."""
+    """Return whether the rule is quiet now."""
     if rule.quiet_hours is None:
         return False
-    return QuietHours.of(usual, {WHOEVER: rule.quiet_hours}).is_resting(WHOEVER, now)
+    return QuietHours.of(usual, {ANYBODY: rule.quiet_hours}).is_resting(ANYBODY, now)
 
 
 def is_too_often(at_most: str, told: tuple[float, ...], now: float) -> bool:
-    """Whether it was told so often already that once more is too much. `at_most` as in `3/h`."""
+    """Return whether another alert would be too many. `at_most`: as in `3/h`."""
     return len(_lately(at_most, told, now)) >= int(at_most.partition("/")[0])
 
 
 def _lately(at_most: str, told: tuple[float, ...], now: float) -> tuple[float, ...]:
-    """When it was told within the time that counts; a clock that was set back counts nothing for ever."""
+    """Return the alerts within the period that counts, except future ones (the clock may have been set back)."""
     seconds = SECONDS_BY_UNIT[at_most.partition("/")[2]]
     return tuple(at for at in told if now - seconds < at <= now)
 
 
-def state_from(kept: str | None) -> AlertState:
-    """Of a CallSieve that kept something else: none."""
+def state_from(text: str | None) -> AlertState:
+    """Return the stored state, or a new one if its format is unknown."""
     try:
-        return msgspec.json.decode(kept or "{}", type=AlertState)
+        return msgspec.json.decode(text or "{}", type=AlertState)
     except msgspec.ValidationError:
         return AlertState()

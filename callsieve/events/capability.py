@@ -1,4 +1,4 @@
-"""What the capability `events` adds to the program: events and alerts."""
+"""The capability `events`: events and alerts for other programs and for people."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ CAPABILITY = Capability(
     endpoints=("api.endpoints",),
     navigation=(Entry(14, "/events", N_("Events"), Role.ADMINISTRATOR),),
     changes={
-        "events replay": Wording("What was delivered again cannot be taken back."),
-        "events test": Wording("A receiver that was switched on again stays so, until it wants no events any more."),
+        "events replay": Wording("An event that was delivered again cannot be recalled."),
+        "events test": Wording("The receiver stays on until it answers that it wants no events."),
     },
     messages={
-        "events-replayed": N_("What was given up is delivered again."),
-        "no-dead-letter": N_("There is no dead letter any more."),
+        "events-replayed": N_("The dead letters are delivered again."),
+        "no-dead-letter": N_("There are no dead letters."),
     },
     has_templates=True,
     checks="checks:CHECKS",

@@ -1,4 +1,4 @@
-"""The health check of events: somebody sends them, receivers take them, and nothing waits for a look."""
+"""The health check of events: a sender runs, receivers accept events, and there are no dead letters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LIST = "callsieve events list"
 
 
 def are_delivered(context: CheckContext) -> Finding:
-    """Receivers of the settings are told what happens."""
+    """Check that the receivers get their events."""
     return context.judge_store(lambda db, now: _judged(events_shown(db, context.loaded.settings, now)))
 
 
@@ -32,58 +32,66 @@ def _judged(shown: EventsShown) -> Finding:
     if not shown.receivers:
         return ok(NONE)
     if not shown.is_sent:
-        return warn(Wording("nobody sends them to the receivers of the settings"), START)
+        return warn(Wording("no sender runs, so receivers get no events"), START)
     failing = sorted(
-        (one.failing_since or 0.0, one.name) for one in shown.receivers if one.health is ReceiverHealth.FAILING
+        (receiver.failing_since or 0.0, receiver.name)
+        for receiver in shown.receivers
+        if receiver.health is ReceiverHealth.FAILING
     )
     if failing:
-        told: Places = {
+        failure: Places = {
             "receivers": ", ".join(name for _, name in failing),
             "when": when(failing[0][0]),
             "count": shown.dead_letters,
         }
-        return warn(Wording("{receivers}: failing since {when}; dead letters: {count:,}", told), LIST)
-    ill = [one for one in shown.receivers if one.health is not ReceiverHealth.OK]
+        return warn(Wording("{receivers}: failing since {when}; dead letters: {count:,}", failure), LIST)
+    ill = [receiver for receiver in shown.receivers if receiver.health is not ReceiverHealth.OK]
     if ill:
         about: Places = {"receiver": ill[0].name, "health": Wording(ill[0].health.words)}
         return warn(and_more(Wording("{receiver}: {health}", about), len(ill) - 1), LIST)
     if shown.dead_letters:
-        words = Wording("events that a receiver did not take: {count}", {"count": shown.dead_letters})
+        words = Wording("dead letters: {count}", {"count": shown.dead_letters})
         return warn(words, "callsieve events dead")
-    latest = max((one.state.delivered_at or 0.0 for one in shown.receivers if one.state is not None), default=0.0)
+    latest = max(
+        (receiver.state.delivered_at or 0.0 for receiver in shown.receivers if receiver.state is not None), default=0.0
+    )
     count: Places = {"count": len(shown.receivers)}
     if not latest:
-        return ok(Wording("receivers: {count}, none was told anything yet", count))
-    return ok(Wording("receivers: {count}, told last {when}", {**count, "when": ago(latest, shown.now)}))
+        return ok(Wording("receivers: {count}, no event sent yet", count))
+    return ok(Wording("receivers: {count}, last event {when}", {**count, "when": ago(latest, shown.now)}))
 
 
 EVENT_COUNTERS = (
-    ("events_delivered", "delivered", "Events that a receiver took."),
-    ("events_attempts_failed", "failed", "Attempts that a receiver did not take."),
+    ("events_delivered", "delivered", "Events that a receiver accepted."),
+    ("events_attempts_failed", "failed", "Failed attempts to deliver to a receiver."),
     ("events_given_up", "dead", "Events that became dead letters of a receiver."),
-    ("events_lost", "lost", "Events that were dropped for their age or number before a receiver had them."),
+    ("events_lost", "lost", "Events dropped for their age or number before a receiver got them."),
 )
 EVENT_GAUGES = (
-    ("events_waiting", "waiting", "Events that a receiver is still to be told."),
-    ("events_dead_letters", "dead_letters", "Dead letters of a receiver that wait for somebody."),
+    ("events_waiting", "waiting", "Events that wait for a receiver."),
+    ("events_dead_letters", "dead_letters", "Dead letters of a receiver."),
 )
 
 
 def event_metrics(shown: EventsShown) -> Iterator[MetricFamily]:
-    """Return how each receiver does, by the name that the settings give it; what waits, of those the sender knows."""
+    """Yield the metrics of each receiver, by its name in the settings."""
     if not shown.receivers:
         return
-    yield single("events_sender_up", "1 while a sender of events says that it lives.", shown.is_sent)
+    yield single("events_sender_up", "1 while a sender of events runs.", shown.is_sent)
     for name, field, text in EVENT_COUNTERS:
-        counts = {one.name: float(getattr(one.state, field, 0)) for one in shown.receivers}
+        counts = {receiver.name: float(getattr(receiver.state, field, 0)) for receiver in shown.receivers}
         yield MetricFamily(name, text, counts, "receiver", is_counter=True)
     for name, field, text in EVENT_GAUGES:
-        values = {one.state.name: float(getattr(one.state, field)) for one in shown.receivers if one.state is not None}
+        values = {
+            receiver.state.name: float(getattr(receiver.state, field))
+            for receiver in shown.receivers
+            if receiver.state is not None
+        }
         yield MetricFamily(name, text, values, "receiver")
 
 
 def metrics(db: sqlite3.Connection, loaded: Loaded, now: float) -> Iterator[MetricFamily]:
-    """Return what /metrics shows of events."""
+    """Return the events' part of /metrics."""
     return event_metrics(events_shown(db, loaded.settings, now))
 
 
@@ -96,27 +104,27 @@ _FIGURES = re.compile(r"[0-9][0-9.,:]*")
 
 
 def scheduled_checks(capabilities: Capabilities) -> list[ScheduledCheck]:
-    """Return those that the capabilities declare."""
+    """Return the scheduled checks that the capabilities declare."""
     return [check for checks in capabilities.load("scheduled") for check in checks]
 
 
-def look(
+def run_scheduled(
     db: sqlite3.Connection,
     settings: Settings,
     telemetry: Telemetry | None,
     now: float,
     scheduled: Iterable[ScheduledCheck],
 ) -> None:
-    """Tell what has changed since the last look. Call it in a transaction."""
+    """Emit events for what has changed since the last run. Call it in a transaction."""
     for check in scheduled:
         if is_wanted(db, *check.kinds):
             check.run(db, settings, now)
     if is_wanted(db, EventKind.DAEMON_TROUBLE) and telemetry is not None:
-        _look_at_daemon(db, telemetry, now)
+        _check_daemon(db, telemetry, now)
 
 
-def _look_at_daemon(db: sqlite3.Connection, telemetry: Telemetry, now: float) -> None:
-    """Tell once of each trouble, whatever its figures, and once when there is none any more."""
+def _check_daemon(db: sqlite3.Connection, telemetry: Telemetry, now: float) -> None:
+    """Emit an event once for each trouble, whatever its figures, and once when it is over."""
     running = is_fresh(telemetry, now)
     trouble = telemetry.trouble if running else NOT_RUNNING
     if not trouble and state_of(db, DAEMON) is None:

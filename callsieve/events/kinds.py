@@ -1,6 +1,7 @@
-"""What is told of each kind of event: an example of its data, and a line for people. Pure.
+"""Description of each kind of event: example data, and its line for people. Pure.
 
-reputation/events.py has the data. The examples are what `callsieve events test` sends and the documentation shows.
+The data types are in reputation/events.py. `callsieve events test` sends the examples, and the documentation shows
+them.
 """
 
 from __future__ import annotations
@@ -46,15 +47,16 @@ from reputation.wording import Places, Wording
 
 __all__ = ["DELIVER_SECONDS", "DeliveryError", "Event", "EventData", "EventKind", "Receiver"]
 
-# So long a delivery may take; a receiver that gathers events for longer says so by its `deliver_seconds`.
+# Time limit of a delivery. A receiver that gathers events for longer has its own `deliver_seconds`.
 DELIVER_SECONDS: Final = 30.0
 
 
 class DeliveryError(Exception):
-    """The event was not taken. `words` say why in one line, without a secret or a number.
+    """The event was not accepted. `words` give the reason in one line, without a secret or a number.
 
-    `permanent`: to try again is useless, so that the event becomes a dead letter at once. `retry_after`: seconds that
-    the receiver asks for. `gone`: it wants no event any more, and is switched off.
+    `permanent`: a retry is useless, so the event becomes a dead letter at once. `retry_after`: seconds that the
+    receiver asks
+    for. `gone`: it wants no events at all, and is switched off.
     """
 
     def __init__(
@@ -68,15 +70,15 @@ class DeliveryError(Exception):
 
 
 class Receiver(Protocol):
-    """Somebody who is told events. `deliver` is called for several subjects at once, and may be cancelled."""
+    """A recipient of events. `deliver` is called for several subjects at once, and may be cancelled."""
 
     @property
     def name(self) -> str:
-        """As the settings name it; it is kept with what is still to be delivered."""
+        """Return its name in the settings. It is stored with the waiting deliveries."""
         ...
 
     async def deliver(self, event: Event) -> bool | None:
-        """Return when the receiver has it; False: it need not be told, and nothing was sent. DeliveryError."""
+        """Deliver an event. Return False if it was not needed and not sent. DeliveryError is left to the caller."""
         ...
 
 
@@ -86,23 +88,23 @@ Data = Mapping[str, Any]
 
 
 class EventDescription(NamedTuple):
-    """A kind of event. `said`: its line, with the data for its places, or a function of the data that makes it.
+    """A kind of event. `line`: its text with places for the data, or a function that makes it from the data.
 
-    `worded`: places that are words of ours, to be translated.
+    `worded`: places that are our own words, to be translated.
     """
 
     sample: EventData
-    said: Wording | Callable[[Data], Wording]
+    line: Wording | Callable[[Data], Wording]
     worded: tuple[str, ...] = ()
 
 
 def event_words(kind: EventKind, data: Data) -> Wording:
-    """Return the line for people, of data in which people and numbers are as the reader may see them."""
+    """Return the line for people. People and numbers in `data` are already as the reader may see them."""
     description = KINDS[kind]
-    if not isinstance(description.said, Wording):
-        return description.said(data)
+    if not isinstance(description.line, Wording):
+        return description.line(data)
     worded = {name: Wording(data[name] or "none") for name in description.worded}
-    return Wording(description.said.template, _places(data) | worded)
+    return Wording(description.line.template, _places(data) | worded)
 
 
 def _places(data: Data) -> dict[str, Any]:
@@ -129,20 +131,20 @@ def _mark(data: Data) -> Wording:
         return Wording("{reporter} marked {number} as spam", _places(data))
     if data["verdict"] == "ok":
         return Wording("{reporter} marked {number} as not spam", _places(data))
-    return Wording("{reporter} took back what they said of {number}", _places(data))
+    return Wording("{reporter} removed their mark of {number}", _places(data))
 
 
 def _appeal_due(data: Data) -> Wording:
     places = _places(data) | {"day": day(data["due_at"] - 1)}
     if data.get("overdue"):
-        return Wording("appeal {reference} of {number} should have been decided until {day}", places)
-    return Wording("appeal {reference} of {number} is to be decided until {day}", places)
+        return Wording("appeal {reference} of {number} should have been decided by {day}", places)
+    return Wording("appeal {reference} of {number} must be decided by {day}", places)
 
 
 def _label(data: Data) -> Wording:
     labels: Places = {name: data[name] or Wording("no label") for name in ("label", "before")}
     places: Places = {"number": data["number"], "platform": data["platform"], **labels}
-    return Wording("{platform} shows {label} of our number {number}, before: {before}", places)
+    return Wording("{platform} shows {label} for own number {number}, before: {before}", places)
 
 
 def _suspicion(data: Data) -> Wording:
@@ -151,14 +153,14 @@ def _suspicion(data: Data) -> Wording:
         "where": place_of(Network(data["country"], data["network"])),
         "confidence": confidence_text(data["confidence"]),
     }
-    return Wording("our number {number} may be marked in {where} (confidence {confidence})", places)
+    return Wording("own number {number} may be labelled in {where} (confidence {confidence})", places)
 
 
 def _policy(data: Data) -> Wording:
     if data["state"] == "waiting":
         return Wording("policy {policy} of another site waits to be accepted", _places(data))
     if data["state"] == "unusable":
-        return Wording("policy {policy} of another site cannot be used; what was accepted of it stays", _places(data))
+        return Wording("policy {policy} of another site is unusable; the accepted version stays", _places(data))
     return Wording("policy {policy} is in force, by {by}; before: {before}", _places(data))
 
 
@@ -286,7 +288,7 @@ KINDS: Final[Mapping[EventKind, EventDescription]] = {
 
 
 def sample_of(kind: EventKind, at: float = AT) -> Event:
-    """Return an event of this kind with invented numbers, and an id of its own."""
+    """Return an event of this kind with invented numbers and an id of its own."""
     data = msgspec.to_builtins(KINDS[kind].sample)
     return Event(new_event_id(at), kind, str(data.get("number") or data.get("caller") or "sample"), at, data)
 
@@ -295,8 +297,8 @@ IDS = frozenset({"id", "linkedid", "decision_id", "reference"})
 _NUMBER = re.compile(r"\+[0-9]{4,17}")
 
 
-def as_told(event: Event, *, mask: bool = False) -> Event:
-    """The event as a receiver gets it."""
+def as_sent(event: Event, *, mask: bool = False) -> Event:
+    """Return the event as a receiver gets it."""
     data: Any = event.data
     if event.kind is EventKind.DECISION_TAKEN:
         why = why_of(str(data["reason"]))
@@ -307,21 +309,21 @@ def as_told(event: Event, *, mask: bool = False) -> Event:
 
 
 def body_of(event: Event, *, with_id: bool = False) -> bytes:
-    """JSON in the form of Standard Webhooks: `type`, `timestamp`, `data`; `with_id`: where no header says that."""
+    """Return the event as JSON in the form of Standard Webhooks. `with_id`: include the id, if no header has it."""
     at = datetime.fromtimestamp(event.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     head = {"id": event.id} if with_id else {}
     return msgspec.json.encode({**head, "type": event.kind.value, "timestamp": at, "data": event.data})
 
 
 def _masked(value: Any) -> Any:
-    """Numbers in all texts, wherever they stand and however they are written."""
+    """Mask the numbers in all texts of the data."""
     if isinstance(value, str):
         return mask_numbers(value)
     if isinstance(value, Mapping):
-        return {key: _masked_id(one) if key in IDS and one else _masked(one) for key, one in value.items()}
-    return [_masked(one) for one in value] if isinstance(value, list | tuple) else value
+        return {key: _masked_id(item) if key in IDS and item else _masked(item) for key, item in value.items()}
+    return [_masked(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _masked_id(text: str) -> str:
-    """Receivers find a call by it, so its digits stay; a whole number in it is none of its own."""
-    return _NUMBER.sub(lambda found: masked(found[0]), text)
+    """Mask whole numbers in an id, but keep other digits, by which receivers find a call."""
+    return _NUMBER.sub(lambda match: masked(match[0]), text)

@@ -1,13 +1,12 @@
-"""The deliveries to one receiver: what is delivered next, when it is tried again, and when it is given up. Pure.
+"""The deliveries to one receiver: what comes next, when to retry, and when to give up. Pure.
 
-    lane.load(deliveries, now)      what the store has, in its order
-    lane.next(now)                  what may be delivered now, if anything
-    lane.delivered(one, now)        or lane.failed(one, error, now): what is to be written of it
+    lane.load(deliveries, now)      the next deliveries from the store
+    lane.next(now)                  a delivery to make now, or None
+    lane.delivered(delivery, now)   or lane.failed(delivery, error, now), which returns what to record
 
-Of one subject one event is under way at a time, so that its order is kept. One that fails waits, and with it what comes
-after it of that subject; nothing else does. That stays in the store alone, and is read again when its time comes: so a
-lane has a bounded number of events in memory, however many wait. A receiver that fails with everything is left alone,
-and asked with one event at a time until it takes one.
+Events of one subject are delivered one by one, which keeps their order. A failed one and its successors of that subject
+stay in the store until the retry, so the lane holds a bounded number of events. A receiver that always fails is paused,
+and tried with one event at a time until it accepts one.
 """
 
 from __future__ import annotations
@@ -27,23 +26,25 @@ OF_SUBJECT: Final = 100  # deliveries of one subject that are read at once
 FIRST_WAIT_SECONDS: Final = 5.0
 LONGEST_WAIT_SECONDS: Final = 900.0
 LEAST_WAIT_SECONDS: Final = 1.0
-LONGEST_ASKED_SECONDS: Final = 3600.0  # a receiver may ask for more time, but not for ever
+LONGEST_ASKED_SECONDS: Final = 3600.0  # a receiver may ask for no longer pause
 GIVE_UP_SECONDS: Final = 86_400.0
 FAILURES_UNTIL_PAUSE: Final = 5  # in a row, of any subjects
 
 
 @dataclass(slots=True)
 class _Stored:
-    """A subject whose deliveries after the place `seq` are in the store alone, until they are read at `next_at`."""
+    """A subject whose deliveries after `seq` are only in the store, and are read again at `next_at`."""
 
     seq: int
     next_at: float
 
 
 class Lane:
-    """Of one receiver. `chance()` is from 0 to 1. `cursor`: all before it was loaded, or is in the store on purpose.
+    """The lane of one receiver.
 
-    `resets` counts: what was read from the store before a reset is not to be loaded after it.
+    `chance()` is from 0 to 1. `cursor`: everything before it was loaded, or left in the store on purpose. `resets`
+    counts
+    resets: what was read before one must not be loaded after it.
     """
 
     def __init__(self, name: str, chance: Callable[[], float]) -> None:
@@ -62,84 +63,81 @@ class Lane:
 
     @property
     def room(self) -> int:
-        """How many more deliveries may be loaded."""
+        """Return how many more deliveries may be loaded."""
         return max(0, WINDOW - self._held - len(self._running))
 
     def load(self, deliveries: Sequence[Delivery], now: float, had: Collection[int] = ()) -> None:
-        """Takes the next deliveries of the store, those after `cursor`.
-
-        `had`: what was delivered, and the store does not know yet.
-        """
-        for one in deliveries:
-            self.cursor = max(self.cursor, one.event.seq)
-            subject = one.event.subject
-            if subject in self._stored or one.event.seq in had:
+        """Take the store's next deliveries after `cursor`. `had`: already delivered, but not recorded yet."""
+        for delivery in deliveries:
+            self.cursor = max(self.cursor, delivery.event.seq)
+            subject = delivery.event.subject
+            if subject in self._stored or delivery.event.seq in had:
                 continue
-            if one.next_at is not None and not _is_over(one.next_at, now) and subject not in self._queues:
-                self._stored[subject] = _Stored(one.event.seq - 1, one.next_at)
+            if delivery.next_at is not None and not _is_over(delivery.next_at, now) and subject not in self._queues:
+                self._stored[subject] = _Stored(delivery.event.seq - 1, delivery.next_at)
             else:
-                self._add(one)
+                self._add(delivery)
 
     def due(self, now: float) -> list[tuple[str, int]]:
-        """Subjects whose deliveries after a place are to be read again, up to `cursor`; `refill` takes them.
+        """Return subjects and places after which to read deliveries again, up to `cursor`, for `refill`.
 
-        All that wait are looked at: ask once a second.
+        It goes through all waiting subjects: call it once a second.
         """
         if not _is_over(self.paused_until, now):
             return []
         room = self.room // OF_SUBJECT
-        found = (
+        waiting = (
             (subject, stored.seq)
             for subject, stored in self._stored.items()
             if _is_over(stored.next_at, now) and subject not in self._queues and subject not in self._running
         )
-        return [one for one, _ in zip(found, range(room), strict=False)]
+        return [place for place, _ in zip(waiting, range(room), strict=False)]
 
     def refill(self, subject: str, deliveries: Sequence[Delivery], had: Collection[int] = ()) -> None:
-        """Takes the deliveries of a subject that `due` named, OF_SUBJECT at most; fewer are all that there are."""
+        """Take the deliveries of a subject that `due` returned. Fewer than OF_SUBJECT are all there are."""
         if len(deliveries) < OF_SUBJECT:
             self._stored.pop(subject, None)
         else:
             self._stored[subject].seq = deliveries[-1].event.seq
-        for one in deliveries:
-            if one.event.seq not in had:
-                self._add(one)
+        for delivery in deliveries:
+            if delivery.event.seq not in had:
+                self._add(delivery)
 
     def next(self, now: float) -> Delivery | None:
-        """A delivery to make now."""
+        """Return a delivery to make now, or None."""
         most = IN_FLIGHT if self._failures < FAILURES_UNTIL_PAUSE else 1
         if not _is_over(self.paused_until, now) or len(self._running) >= most or not self._ready:
             return None
         subject = self._ready.popleft()
         queue = self._queues[subject]
-        one = self._running[subject] = queue.popleft()
+        delivery = self._running[subject] = queue.popleft()
         self._held -= 1
         if not queue:
             del self._queues[subject]
-        return one
+        return delivery
 
-    def delivered(self, one: Delivery, now: float) -> None:
-        """The receiver has it. One that had failed with everything is asked for all that waits at once."""
+    def delivered(self, delivery: Delivery, now: float) -> None:
+        """Note a success. After a series of failures, all waiting events become due."""
         if self._failures >= FAILURES_UNTIL_PAUSE:
             for stored in self._stored.values():
                 stored.next_at = min(stored.next_at, now)
-        self._answers()
-        self._done(one)
+        self._note_answer()
+        self._done(delivery)
 
-    def failed(self, one: Delivery, error: DeliveryError, now: float) -> FailedDelivery:
-        """It was not taken. What is to be written: when it is tried again, or that it is a dead letter."""
-        event, since = one.event, now if one.failing_since is None else one.failing_since
+    def failed(self, delivery: Delivery, error: DeliveryError, now: float) -> FailedDelivery:
+        """Note a failure, and return what to record: a retry, or a dead letter."""
+        event, since = delivery.event, now if delivery.failing_since is None else delivery.failing_since
         if error.permanent:
-            self._answers()
-            self._done(one)
+            self._note_answer()
+            self._done(delivery)
             return FailedDelivery(event.seq, error.words, since, None)
-        self._fails(now)
+        self._note_failure(now)
         if now - since >= GIVE_UP_SECONDS:
-            self._done(one)
+            self._done(delivery)
             return FailedDelivery(event.seq, error.words, since, None)
-        next_at = now + self._wait(one.attempts + 1, error.retry_after)
+        next_at = now + self._wait(delivery.attempts + 1, error.retry_after)
         if error.retry_after is not None:
-            self.paused_until = max(self.paused_until, next_at)  # it speaks for itself, not for the subject
+            self.paused_until = max(self.paused_until, next_at)  # it asks for all events, not for one subject
         self._running.pop(event.subject, None)
         self._drop(event.subject)
         stored = self._stored.get(event.subject)
@@ -148,7 +146,7 @@ class Lane:
         return FailedDelivery(event.seq, error.words, since, next_at)
 
     def reset(self) -> None:
-        """Everything is to be loaded again, but for what is under way."""
+        """Load everything again, except what is under way."""
         self.cursor = 0
         self.resets += 1
         self.paused_until = 0.0
@@ -159,20 +157,20 @@ class Lane:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is under way."""
+        """Return whether nothing is under way."""
         return not self._running
 
-    def _add(self, one: Delivery) -> None:
-        subject = one.event.subject
+    def _add(self, delivery: Delivery) -> None:
+        subject = delivery.event.subject
         if subject not in self._queues:
             self._queues[subject] = deque()
             if subject not in self._running:
                 self._ready.append(subject)
-        self._queues[subject].append(one)
+        self._queues[subject].append(delivery)
         self._held += 1
 
-    def _done(self, one: Delivery) -> None:
-        subject = one.event.subject
+    def _done(self, delivery: Delivery) -> None:
+        subject = delivery.event.subject
         self._running.pop(subject, None)
         if subject in self._queues:
             self._ready.append(subject)
@@ -180,11 +178,11 @@ class Lane:
     def _drop(self, subject: str) -> None:
         self._held -= len(self._queues.pop(subject, ()))
 
-    def _answers(self) -> None:
+    def _note_answer(self) -> None:
         self._failures, self.failing_since, self.paused_until = 0, None, 0.0
 
-    def _fails(self, now: float) -> None:
-        """What was under way when the receiver began to fail says nothing new."""
+    def _note_failure(self, now: float) -> None:
+        """Count a failure, except of deliveries that were under way when the receiver began to fail."""
         if not _is_over(self.paused_until, now):
             return
         self._failures += 1
@@ -194,12 +192,12 @@ class Lane:
             self.paused_until = now + self._wait(self._failures - FAILURES_UNTIL_PAUSE + 1, None)
 
     def _wait(self, attempts: int, asked: float | None) -> float:
-        """Longer after each failure, and never the same for two: what failed together does not come back together."""
+        """Return the pause before a retry: longer each time, and random, so that retries do not coincide."""
         if asked is not None:
             return min(max(asked, LEAST_WAIT_SECONDS), LONGEST_ASKED_SECONDS)
         return wait_seconds(attempts, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS) * (0.8 + 0.4 * self._chance())
 
 
 def _is_over(until: float, now: float) -> bool:
-    """Whether a wait is over. One that is longer than any of ours is of a clock that was ahead."""
+    """Return whether a wait is over. A longer wait than ours comes from a clock that was ahead."""
     return not now < until <= now + LONGEST_ASKED_SECONDS

@@ -1,7 +1,4 @@
-"""What an administrator does about events.
-
-replay, switch_on: operations (callsieve/changes/operation.py)
-"""
+"""Operations on events (callsieve/changes/operation.py): replay dead letters, switch a receiver on."""
 
 from __future__ import annotations
 
@@ -33,8 +30,8 @@ class ReplayRequest(msgspec.Struct, frozen=True):
     """Which dead letters: those of one event, of one receiver, or all.
 
     Attributes:
-        event: The id of the event, null for all.
-        receiver: The receiver, null for all.
+        event: The id of the event; null for all.
+        receiver: The receiver; null for all.
     """
 
     event: EventId | None = None
@@ -53,7 +50,7 @@ class Replayed(NamedTuple):
 
 
 def replay(db: sqlite3.Connection, context: Context, request: ReplayRequest) -> Replayed:
-    """Have dead letters delivered again."""
+    """Deliver dead letters again."""
     receiver = None if request.receiver is None else named(context, request.receiver)
     with change(db, context, "events replay", name=request.event or receiver or "") as changed:
         count = store.replay(db, request.event, receiver, context.at)
@@ -64,9 +61,9 @@ def replay(db: sqlite3.Connection, context: Context, request: ReplayRequest) -> 
 
 
 def switch_on(db: sqlite3.Connection, context: Context, receiver: str) -> bool:
-    """A receiver that had answered that it wants no events gets them again. False: it was not switched off."""
+    """Switch a receiver on again that had answered that it wants no events. Return whether it was off."""
     name = named(context, receiver)
-    state = next((one for one in store.receiver_states(db) if one.name == name), None)
+    state = next((receiver_state for receiver_state in store.receiver_states(db) if receiver_state.name == name), None)
     if state is None or not state.off:
         return False
     with change(db, context, "events test", name=name) as changed:
@@ -75,38 +72,36 @@ def switch_on(db: sqlite3.Connection, context: Context, receiver: str) -> bool:
 
 
 def named(context: Context, text: str) -> str:
-    """The name of a receiver of the settings, from how somebody typed it: `webhook/crm`, or `crm`."""
+    """Return the full name of a receiver from what was typed: `webhook/crm`, or `crm`. Raises Refused."""
     names = list(wanted_events_of(context.settings))
-    found = [name for name in names if text in (name, name.partition("/")[2])]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        words = Wording("{name} may be {names}: write one of these", {"name": text[:80], "names": ", ".join(found)})
+    matches = [name for name in names if text in (name, name.partition("/")[2])]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        words = Wording("{name} may be {names}: write one of these", {"name": text[:80], "names": ", ".join(matches)})
         raise Refused("ambiguous-receiver", words)
     if not names:
-        raise Refused(
-            "no-receiver", Wording("no receiver is in the settings: the documentation says how, under Events")
-        )
+        raise Refused("no-receiver", Wording("the settings name no receiver: see Events in the documentation"))
     hint = nearest(text, names)
-    raise Refused("no-such-receiver", Wording("there is no receiver {name}{hint}", {"name": text[:80], "hint": hint}))
+    raise Refused("no-such-receiver", Wording("unknown receiver {name}{hint}", {"name": text[:80], "hint": hint}))
 
 
 def _no_dead_letter(db: sqlite3.Connection, event_id: str) -> Refused:
     about = {"id": event_id[:40]}
     if event_of(db, event_id) is None:
-        return Refused("no-such-event", Wording("there is no event {id}: it is too old, or was never written", about))
-    return Refused("no-dead-letter", Wording("event {id} is no dead letter of anybody's", about))
+        return Refused("no-such-event", Wording("unknown event {id}: it expired, or was never written", about))
+    return Refused("no-dead-letter", Wording("event {id} is not a dead letter", about))
 
 
 LATE_SECONDS = 600.0
-# How the sender says in the store that it runs, and how often; one that has not for longer than FRESH_SECONDS does not.
+# The sender reports under this name, this often. After FRESH_SECONDS without a report it counts as stopped.
 HEARTBEAT = "events/sender"
-LOOK_SECONDS = 30.0
-FRESH_SECONDS = 4 * LOOK_SECONDS
+HEARTBEAT_SECONDS = 30.0
+FRESH_SECONDS = 4 * HEARTBEAT_SECONDS
 
 
 class ReceiverHealth(StrEnum):
-    """How a receiver does; the worst that is true of it."""
+    """The health of a receiver: the worst that applies."""
 
     OK = "ok"
     NEW = "new"
@@ -116,7 +111,7 @@ class ReceiverHealth(StrEnum):
 
     @property
     def words(self) -> str:
-        """The same, for people."""
+        """Return the status in words."""
         return HEALTH_WORDS.get(self, self.value)
 
 
@@ -128,11 +123,11 @@ HEALTH_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class ReceiverShown:
-    """A receiver of the settings. The counts are 0 until the sender has run with it.
+    """A receiver in the settings. The counts are 0 until the sender has run with it.
 
     Attributes:
         name: The name: `webhook/crm`.
-        health: How it does; `new` until the sender has run with it.
+        health: Its health; `new` until the sender has run with it.
     """
 
     name: str
@@ -142,43 +137,43 @@ class ReceiverShown:
     @property
     @told
     def waiting(self) -> int:
-        """How many events wait for it."""
+        """Return how many events wait for it."""
         return self.state.waiting if self.state else 0
 
     @property
     @told
     def delivered(self) -> int:
-        """How many events it took."""
+        """Return how many events it accepted."""
         return self.state.delivered if self.state else 0
 
     @property
     @told
     def delivered_at(self) -> Instant | None:
-        """When it took one last."""
+        """Return when it last accepted an event."""
         return self.state and self.state.delivered_at
 
     @property
     @told
     def dead_letters(self) -> int:
-        """How many events it will not be told, unless they are replayed."""
+        """Return how many of its events wait for a replay."""
         return self.state.dead_letters if self.state else 0
 
     @property
     @told
     def lost(self) -> int:
-        """How many events were dropped for their age or number."""
+        """Return how many events were dropped for their age or number."""
         return self.state.lost if self.state else 0
 
     @property
     @told
     def off(self) -> str:
-        """Why nothing is sent to it; empty where something is."""
+        """Return why it is switched off; empty while it is on."""
         return self.state.off if self.state else ""
 
     @property
     @told
     def failure(self) -> str:
-        """Why it gets nothing, or what went wrong last, if nothing went well since."""
+        """Return the last failure, if nothing was delivered since."""
         state = self.state
         if state is None or state.failed_at is None or (state.delivered_at or 0.0) >= state.failed_at:
             return ""
@@ -187,7 +182,7 @@ class ReceiverShown:
     @property
     @told
     def failing_since(self) -> Instant | None:
-        """Since when it takes nothing, null where it does."""
+        """Return since when it accepts nothing; null while it does."""
         if not self.failure or self.state is None:
             return None
         return self.state.failing_since or self.state.failed_at
@@ -195,11 +190,11 @@ class ReceiverShown:
 
 @dataclass(frozen=True, slots=True)
 class EventsShown:
-    """Who is told of events.
+    """The receivers of events.
 
     Attributes:
-        receivers: The receivers of the settings.
-        sender_at: When a sender said last that it runs, null: never, or it was stopped.
+        receivers: The receivers in the settings.
+        sender_at: When a sender last reported; null if there never was one, or it was stopped.
     """
 
     receivers: tuple[ReceiverShown, ...]
@@ -209,32 +204,31 @@ class EventsShown:
     @property
     @told
     def sending(self) -> bool:
-        """Whether a sender runs."""
+        """Return whether a sender runs."""
         return self.is_sent
 
     @property
     def is_sent(self) -> bool:
-        """Whether a sender runs."""
+        """Return whether a sender runs."""
         return self.sender_at is not None and self.now - self.sender_at < FRESH_SECONDS
 
     @property
     def dead_letters(self) -> int:
-        """Of all receivers."""
-        return sum(one.state.dead_letters for one in self.receivers if one.state is not None)
+        """Return the number of dead letters of all receivers."""
+        return sum(receiver.state.dead_letters for receiver in self.receivers if receiver.state is not None)
 
 
 def events_shown(db: sqlite3.Connection, settings: Settings, now: float) -> EventsShown:
-    """The receivers of the settings, in their order."""
-    states = {one.name: one for one in receiver_states(db)}
-    found = ((name, states.get(name)) for name in wanted_events_of(settings))
-    receivers = tuple(_shown(name, state, now) for name, state in found)
+    """Return the receivers in the settings, in their order."""
+    states = {state.name: state for state in receiver_states(db)}
+    receivers = tuple(_shown(name, states.get(name), now) for name in wanted_events_of(settings))
     return EventsShown(receivers, noted_at(db, HEARTBEAT), now)
 
 
 def find_receivers(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[ReceiverShown]:
-    """Return the receivers of the settings, by name."""
+    """Return the receivers in the settings, by name."""
     shown = events_shown(db, context.settings, context.at).receivers
-    return page_from(shown, request, lambda one: (one.name,), lambda one: one)
+    return page_from(shown, request, lambda receiver: (receiver.name,), lambda receiver: receiver)
 
 
 def _shown(name: str, state: ReceiverState | None, now: float) -> ReceiverShown:

@@ -1,4 +1,4 @@
-"""`callsieve events send` as a process: one at a time, until SIGTERM; SIGHUP reads the settings again."""
+"""The process `callsieve events send`: one per store, until SIGTERM. SIGHUP reads the settings again."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from reputation.store.errors import StoreError
 logger = logging.getLogger("callsieve.events.process")
 
 LOCK = "events.lock"
-SENT_ALREADY = "events are sent already, by process {process}: stop it first (systemctl stop callsieve-events)"
+SENT_ALREADY = "process {process} already sends events: stop it first (systemctl stop callsieve-events)"
 MOST_THREADS = 256
 
 
 def run(load: Callable[[], Loaded], capabilities: Capabilities) -> None:
-    """Sends events until SIGTERM or SIGINT. SettingsError, AlreadyRunning."""
+    """Send events until SIGTERM or SIGINT. SettingsError and AlreadyRunning are left to the caller."""
     loaded = load()
     with only_process(loaded.state / LOCK, SENT_ALREADY):
         asyncio.run(_serve(load, loaded, capabilities))
@@ -34,7 +34,7 @@ def run(load: Callable[[], Loaded], capabilities: Capabilities) -> None:
 
 async def _serve(load: Callable[[], Loaded], loaded: Loaded, capabilities: Capabilities) -> None:
     stop, reload = follow_signals()
-    # A name that nobody answers for holds a thread for as long as resolv.conf says, and must not hold up others.
+    # Looking up a name whose server does not answer blocks a thread for as long as resolv.conf says.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_THREADS, "events"))
     failures = 0
     while not stop.is_set():
@@ -46,22 +46,22 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded, capabilities: Capab
             failures = 0
         except StoreError as error:
             failures += 1
-            logger.log(logging.ERROR if failures == 1 else logging.DEBUG, "no events are sent: %s", error)
+            logger.log(logging.ERROR if failures == 1 else logging.DEBUG, "sending events failed: %s", error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), wait_seconds(failures))
         except StoreChanged:
-            logger.warning("the store is another one, or a backup: it is opened again")
+            logger.warning("store file replaced or restored: opening it again")
     logger.info("stopped")
 
 
 async def _send(loaded: Loaded, capabilities: Capabilities, stop: asyncio.Event, reload: asyncio.Event) -> None:
-    """Until it is to stop or to read the settings again. StoreError, StoreChanged."""
+    """Send events until the process stops or the settings are to be read again."""
     async with AsyncExitStack() as stack:
         store = await Store.open(loaded.store_path)
         stack.push_async_callback(store.close)
         receivers = await open_receivers(loaded, StatesInStore(store), stack, capabilities)
         sender = Sender(store, loaded, receivers, scheduled_checks(capabilities))
         stack.push_async_callback(sender.close)
-        names = ", ".join(one.name for one in receivers) or "nobody: no receiver is in the settings"
+        names = ", ".join(receiver.name for receiver in receivers) or "nobody (the settings name no receiver)"
         logger.info("sending events to %s", names)
         await run_until(sender.run(), stop, reload)

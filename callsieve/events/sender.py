@@ -1,10 +1,10 @@
-"""The sender: a process of its own that takes events out of the store and delivers them.
+"""The sender: a process that takes events out of the store and delivers them.
 
-    store -> Lane of each receiver -> Receiver.deliver -> what became of it, back into the store in batches
+    store -> Lane of each receiver -> Receiver.deliver -> results, back into the store in batches
 
-Nothing tells it that there are events: it asks the store twice a second whether anything was written. Each receiver has
-a lane, a client and tasks of its own, so that one that is dead or slow costs the others nothing. An event is deleted
-from what waits only after it was delivered: ended at any moment in between, it is delivered again, with the same id.
+It asks the store twice a second whether anything was written. Each receiver has its own lane, client and tasks, so a
+slow one does not delay the others. An event leaves the queue only after its delivery: after a crash in between it is
+delivered again, with the same id.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from dataclasses import replace
 from typing import Final
 
 from callsieve.doctor.finding import ScheduledCheck
-from callsieve.events.checks import look
+from callsieve.events.checks import run_scheduled
 from callsieve.events.kinds import DELIVER_SECONDS, DeliveryError, Event, Receiver
 from callsieve.events.lane import GIVE_UP_SECONDS, OF_SUBJECT, Lane
-from callsieve.events.operations import HEARTBEAT, LOOK_SECONDS
+from callsieve.events.operations import HEARTBEAT, HEARTBEAT_SECONDS
 from callsieve.settings import Loaded
 from callsieve.telemetry import read_telemetry
 from callsieve.wiring import wanted_events_of
@@ -49,20 +49,20 @@ from reputation.store.outbox import forget_state, note_state, state_of, use_rece
 
 logger = logging.getLogger("callsieve.events.sender")
 
-ASK_SECONDS: Final = 0.5  # whether anything was written
+ASK_SECONDS: Final = 0.5  # between two checks whether anything was written
 FLUSH_SECONDS: Final = 0.1
-TICK_SECONDS: Final = 1.0  # when events that wait are looked at
+TICK_SECONDS: Final = 1.0  # between two checks of waiting events
 CLOSE_SECONDS: Final = 3.0
-TELL_SECONDS: Final = 60.0  # between two lines about dead letters
-MOST_UNWRITTEN: Final = 5000  # deliveries; beyond, nothing is delivered until the store takes what became of them
+REPORT_SECONDS: Final = 60.0  # between two lines about dead letters
+MOST_UNWRITTEN: Final = 5000  # results; beyond, no delivery starts until the store has recorded them
 
 
 class StoreChanged(Exception):
-    """The store's file is another one than the one that is open, or a backup was put into it."""
+    """The store's file was replaced, or a backup was restored into it."""
 
 
 class Sender:
-    """Delivers what waits in one store, until it is closed. `receivers` are those of the settings."""
+    """Delivers the waiting events of one store, until it is closed. `receivers` are those in the settings."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Sender:
         self._files: tuple[object, ...] = ()
 
     async def run(self) -> None:
-        """Until cancelled. StoreError, StoreChanged: open the store again."""
+        """Deliver until cancelled. StoreError or StoreChanged: open the store again."""
         self._files = await asyncio.to_thread(files_of, self._loaded.store_path)
         wanted = wanted_events_of(self._loaded.settings)
         await self._store.write(use_receivers, wanted, self._loaded.settings.reputation)
@@ -88,13 +88,13 @@ class Sender:
         self._restored = await self._store.read(state_of, RESTORED)
         try:
             async with asyncio.TaskGroup() as tasks:
-                for part in (self._watch, self._flush, self._look, *(lane.run for lane in self._lanes)):
+                for part in (self._watch, self._flush, self._run_checks, *(lane.run for lane in self._lanes)):
                     tasks.create_task(part())
         except ExceptionGroup as group:
             raise group.exceptions[0] from group
 
     async def close(self) -> None:
-        """Waits for what is under way, for a while, and writes what became of it."""
+        """Wait a while for deliveries under way, and record their results."""
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await asyncio.gather(*(lane.finish() for lane in self._lanes))
@@ -106,7 +106,7 @@ class Sender:
                 await self._store.write(forget_state, HEARTBEAT)
 
     async def _watch(self) -> None:
-        """Wakes the lanes when anything was written, by whomever."""
+        """Wake the lanes whenever any process has written to the store."""
         path = self._loaded.store_path
         version = 0
         while True:
@@ -131,43 +131,43 @@ class Sender:
             await asyncio.sleep(max(FLUSH_SECONDS, wait_seconds(failures) if failures else 0.0))
             try:
                 await self._write_progress()
-            except StoreError as error:  # locked by an import, or the disk is full: what was delivered is not forgotten
+            except StoreError as error:  # locked, or the disk is full: the results are kept
                 failures += 1
-                logger.log(logging.WARNING if failures == 1 else logging.DEBUG, "what was delivered: %s", error)
+                logger.log(logging.WARNING if failures == 1 else logging.DEBUG, "results not recorded yet: %s", error)
             else:
                 failures = 0
 
     async def _write_progress(self) -> None:
-        """Of all lanes in one transaction. StoreError: it is kept for the next time."""
+        """Record the results of all lanes in one transaction. After a StoreError they are kept for the next time."""
         taken = {lane.name: lane.take_progress() for lane in self._lanes}
         if not any(taken.values()):
             return
         try:
             await self._store.write(_record, taken, time.time())
-        except (StoreError, asyncio.CancelledError):  # if it was written all the same, twice changes nothing
+        except (StoreError, asyncio.CancelledError):  # recording a result twice changes nothing
             for lane in self._lanes:
                 lane.put_back(taken[lane.name])
             raise
         for lane in self._lanes:
             lane.written(taken[lane.name])
 
-    async def _look(self) -> None:
-        """What has to be looked for; and that we live."""
+    async def _run_checks(self) -> None:
+        """Run the scheduled checks, and report that the sender runs."""
         while True:
             telemetry = await asyncio.to_thread(read_telemetry, self._loaded.state)
             now = time.time()
             try:
-                await self._store.write(look, self._loaded.settings, telemetry, now, self._scheduled)
+                await self._store.write(run_scheduled, self._loaded.settings, telemetry, now, self._scheduled)
                 await self._store.write(note_state, HEARTBEAT, str(os.getpid()), now)
                 for lane in self._lanes:
                     await lane.give_up_old(now)
             except StoreError as error:
-                logger.debug("not looked: %s", error)
-            await asyncio.sleep(LOOK_SECONDS)
+                logger.debug("scheduled checks failed: %s", error)
+            await asyncio.sleep(HEARTBEAT_SECONDS)
 
 
 class _LaneTasks:
-    """A lane with what it does: reading the store, delivering, and what is to be written."""
+    """A lane and its work: reading the store, delivering, and collecting results."""
 
     def __init__(self, store: Store, receiver: Receiver) -> None:
         self.name = receiver.name
@@ -181,14 +181,14 @@ class _LaneTasks:
         self._delivered: list[int] = []
         self._untold: list[int] = []
         self._failed: list[FailedDelivery] = []
-        self._had: set[int] = set()  # delivered, and not written yet
+        self._had: set[int] = set()  # delivered, but not recorded yet
         self._is_off = False
         self._is_failing = False
-        self._told_at = 0.0
+        self._logged_at = 0.0
         self._unlogged = 0  # dead letters
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Deliver until cancelled."""
         ticked_at = 0.0
         while True:
             now = time.time()
@@ -198,9 +198,9 @@ class _LaneTasks:
             if self._has_more and self._lane.room >= OF_SUBJECT:
                 await self._load(now)
             while len(self._delivered) + len(self._failed) + len(self._untold) < MOST_UNWRITTEN:
-                if (one := self._lane.next(now)) is None:
+                if (delivery := self._lane.next(now)) is None:
                     break
-                task = asyncio.create_task(self._deliver(one))
+                task = asyncio.create_task(self._deliver(delivery))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             # Not wait_for: before Python 3.12 it forgets that it was cancelled, if it was woken at the same moment.
@@ -210,133 +210,133 @@ class _LaneTasks:
             self._awake.clear()
 
     def wake(self) -> None:
-        """There may be something new."""
+        """Check the store for new events."""
         self._has_more = True
         self._awake.set()
 
     def reset(self) -> None:
-        """Somebody wants something to be delivered again."""
+        """Load everything again, because events are to be replayed."""
         self._lane.reset()
         self._is_off = False
         self.wake()
 
     async def finish(self) -> None:
-        """Waits for what is under way."""
+        """Wait for the deliveries under way."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def cancel(self) -> None:
-        """What is under way will be delivered again."""
+        """Cancel the deliveries under way; they will be repeated."""
         for task in self._tasks:
             task.cancel()
 
     def take_progress(self) -> Progress:
-        """What is to be written; `written` or `put_back` follows."""
+        """Return the results to record; `written` or `put_back` follows."""
         progress = Progress(self._delivered, self._failed, self._untold)
         self._delivered, self._failed, self._untold = [], [], []
         return progress
 
     def put_back(self, progress: Progress) -> None:
-        """It could not be written."""
+        """Take back results that could not be recorded."""
         self._delivered[:0] = progress.delivered
         self._failed[:0] = progress.failed
         self._untold[:0] = progress.untold
 
     def written(self, progress: Progress) -> None:
-        """The store has it."""
+        """Forget results that were recorded."""
         self._had.difference_update((*progress.delivered, *progress.untold))
         self._awake.set()
 
     async def give_up_old(self, now: float) -> None:
-        """A receiver that has taken nothing for so long gets no more of what is as old."""
+        """Give up events that are a day old, if the receiver has accepted nothing for a day."""
         since = self._lane.failing_since
         if since is not None and now - since >= GIVE_UP_SECONDS:
-            why = "it has taken nothing for a day"
+            why = "it has accepted nothing for a day"
             if buried := await self._store.write(bury_old, self.name, now - GIVE_UP_SECONDS, why, now):
-                logger.warning("%s: %d events are dead letters: %s", self.name, buried, why)
+                logger.warning("%s: %d events became dead letters: %s", self.name, buried, why)
                 self._lane.reset()
 
     async def _refill(self, now: float) -> None:
         resets = self._lane.resets
         for subject, seq in self._lane.due(now):
-            found = await self._store.read(
+            deliveries = await self._store.read(
                 deliveries_of_subject, self.name, subject, seq, self._lane.cursor, OF_SUBJECT
             )
             if self._lane.resets != resets:
                 return
-            self._lane.refill(subject, found, self._had)
+            self._lane.refill(subject, deliveries, self._had)
 
     async def _load(self, now: float) -> None:
         limit, resets = self._lane.room, self._lane.resets
-        found = await self._store.read(deliveries_after, self.name, self._lane.cursor, limit)
+        deliveries = await self._store.read(deliveries_after, self.name, self._lane.cursor, limit)
         if self._lane.resets != resets:
             return
-        self._has_more = len(found) == limit
-        self._lane.load(found, now, self._had)
+        self._has_more = len(deliveries) == limit
+        self._lane.load(deliveries, now, self._had)
 
-    async def _deliver(self, one: Delivery) -> None:
+    async def _deliver(self, delivery: Delivery) -> None:
         try:
             async with asyncio.timeout(self._seconds):
-                is_told = await self._receiver.deliver(await self._named(one.event)) is not False
+                is_sent = await self._receiver.deliver(await self._named(delivery.event)) is not False
         except DeliveryError as error:
-            await self._note_failure(one, error)
+            await self._note_failure(delivery, error)
         except TimeoutError:
-            await self._note_failure(one, DeliveryError(f"it took longer than {self._seconds:.0f} s"))
+            await self._note_failure(delivery, DeliveryError(f"it took longer than {self._seconds:.0f} s"))
         except Exception:
             logger.exception("%s: an event could not be delivered", self.name)
-            await self._note_failure(one, DeliveryError("delivering failed: the log says why"))
+            await self._note_failure(delivery, DeliveryError("delivery failed: see the log"))
         else:
-            self._lane.delivered(one, time.time())
-            self._had.add(one.event.seq)
-            (self._delivered if is_told else self._untold).append(one.event.seq)
+            self._lane.delivered(delivery, time.time())
+            self._had.add(delivery.event.seq)
+            (self._delivered if is_sent else self._untold).append(delivery.event.seq)
             if self._is_failing:
                 self._is_failing = False
-                logger.info("%s: takes events again", self.name)
+                logger.info("%s: accepts events again", self.name)
         self._awake.set()
 
     async def _named(self, event: Event) -> Event:
-        """The event with the names in it, where people read it. Without them it is told all the same."""
+        """Return the event with names, if people read it. It is sent without them if the store cannot be read."""
         if getattr(self._receiver, "reads_names", False):
             with suppress(StoreError):
                 return replace(event, names=await self._store.read(names_of_event, event))
         return event
 
-    async def _note_failure(self, one: Delivery, error: DeliveryError) -> None:
+    async def _note_failure(self, delivery: Delivery, error: DeliveryError) -> None:
         now = time.time()
-        failed = self._lane.failed(one, error, now)
+        failed = self._lane.failed(delivery, error, now)
         self._failed.append(failed)
         if failed.next_at is None:
-            self._tell_dead(one, error, now)
+            self._log_dead(delivery, error, now)
         elif not self._is_failing:
             self._is_failing = True
-            logger.warning("%s: an event is tried again later: %s", self.name, error.words)
+            logger.warning("%s: delivery failed, will be retried: %s", self.name, error.words)
         if error.gone and not self._is_off:
             await self._switch_off(error.words, now)
 
-    def _tell_dead(self, one: Delivery, error: DeliveryError, now: float) -> None:
-        """Once a minute: a receiver may refuse everything that happens."""
+    def _log_dead(self, delivery: Delivery, error: DeliveryError, now: float) -> None:
+        """Log dead letters once a minute: a receiver may refuse all events."""
         self._unlogged += 1
-        if not 0 <= now - self._told_at < TELL_SECONDS:
-            others = f", and {self._unlogged - 1} others before it" if self._unlogged > 1 else ""
-            logger.warning("%s: event %s is a dead letter%s: %s", self.name, one.event.id, others, error.words)
-            self._told_at, self._unlogged = now, 0
+        if not 0 <= now - self._logged_at < REPORT_SECONDS:
+            others = f", after {self._unlogged - 1} others" if self._unlogged > 1 else ""
+            logger.warning("%s: event %s became a dead letter%s: %s", self.name, delivery.event.id, others, error.words)
+            self._logged_at, self._unlogged = now, 0
 
     async def _switch_off(self, why: str, now: float) -> None:
-        self._is_off = True  # others that are under way will be refused as well
+        self._is_off = True  # other deliveries under way will be refused as well
         try:
             await self._store.write(switch_off, self.name, why, now)
-        except StoreError:  # the next one to be refused does it
+        except StoreError:  # the next refusal tries again
             self._is_off = False
             return
-        logger.warning("%s: is switched off: %s. `callsieve events test` switches it on again", self.name, why)
+        logger.warning("%s: switched off: %s. To switch it on again: callsieve events test", self.name, why)
         self._lane.reset()
 
 
 def _record(db: sqlite3.Connection, progress: Mapping[str, Progress], now: float) -> None:
-    for name, one in progress.items():
-        if one:
-            record_deliveries(db, name, one, now)
+    for name, results in progress.items():
+        if results:
+            record_deliveries(db, name, results, now)
 
 
 def _data_version(db: sqlite3.Connection) -> int:
-    """Another number whenever another connection has written, by whichever process."""
+    """Return a number that changes whenever another connection has written."""
     return int(db.execute("PRAGMA data_version").fetchone()[0])

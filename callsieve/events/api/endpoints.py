@@ -1,4 +1,4 @@
-"""Events for programs that read along."""
+"""API endpoints for events: a stream of them, and their receivers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from callsieve.api.endpoint import ApiRequest, Stream, endpoint
 from callsieve.api.problem import ApiError
 from callsieve.changes.operation import Refused
 from callsieve.events import operations
-from callsieve.events.kinds import Event, EventKind, as_told, body_of
+from callsieve.events.kinds import Event, EventKind, as_sent, body_of
 from callsieve.events.operations import ReplayRequest
 from callsieve.text.times import day
 from policies.files import nearest
@@ -30,38 +30,38 @@ from reputation.weights import Weights
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-LOOK_SECONDS: Final = 1.0
+POLL_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 15.0
 STREAM_SECONDS: Final = 300
 AT_ONCE: Final = 200
 MOST_STREAMS: Final = 50
 MOST_OF_TOKEN: Final = 4
 MEDIA_TYPE: Final = "text/event-stream"
-# To who asks for what is no longer kept: some events are missing.
+# Sent to a reader whose starting point is no longer kept: events may be missing.
 GAP: Final = b"event: gap\ndata: {}\n\n"
 
 
 class Reads(Protocol):
-    """What a stream needs of a request."""
+    """The part of a request that a stream needs."""
 
     def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> Awaitable[T]:
-        """What `fn(db, *args)` returns. StoreError."""
+        """Return what `fn(db, *args)` returns. StoreError is left to the caller."""
         ...
 
 
 class EventStreams:
-    """Counts who reads along."""
+    """Counts the open streams."""
 
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
 
     def is_full(self, who: str) -> bool:
-        """Whether nobody more can read along, or this token no more than already."""
+        """Return whether no further stream may be opened, at all or with this token."""
         return self._open.total() >= MOST_STREAMS or self._open[who] >= MOST_OF_TOKEN
 
     @contextmanager
-    def one(self, who: str) -> Iterator[None]:
-        """Inside, a stream of theirs is open."""
+    def open(self, who: str) -> Iterator[None]:
+        """Count an open stream during the block."""
         self._open[who] += 1
         try:
             yield
@@ -70,13 +70,13 @@ class EventStreams:
 
 
 def keep_stream(db: sqlite3.Connection, weights: Weights, now: float) -> None:
-    """From now on all events are written, whoever else wants them, until nobody has read along for a week."""
+    """Write all events from now on, until nobody has read the stream for a week."""
     use_stream(db, tuple(EventKind), weights)
     set_state(db, STREAM_READ, day(now), now)
 
 
 class StreamPosition:
-    """Where a stream goes on: after `seq`. `has_gap`: what was to come first is no longer kept."""
+    """Where a stream continues: after `seq`. `has_gap`: the next events are no longer kept."""
 
     __slots__ = ("has_gap", "seq")
 
@@ -86,7 +86,7 @@ class StreamPosition:
 
 
 def place_after(db: sqlite3.Connection, event_id: str) -> StreamPosition:
-    """After the event with this id; without one, after all that there are now."""
+    """Return the place after the event with this id, or after the latest event without an id."""
     first, last = places(db)
     if not event_id:
         return StreamPosition(last, has_gap=False)
@@ -108,63 +108,61 @@ async def stream(
     ending: asyncio.Event,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[bytes]:
-    """The events after the place, of these kinds, until the clock says so, or the process is to end (`ending`), or the
-    store cannot be read.
-    """
-    with streams.one(who):
-        heard_at = clock()
+    """Yield the events after a place, of some kinds, until a time, the end of the process or a failure of the store."""
+    with streams.open(who):
+        sent_at = clock()
         yield b"retry: 1000\n\n" + (GAP if place.has_gap else b"")
         seq = place.seq
         while True:
             try:
-                found = await store.read(events_after, seq, AT_ONCE)
+                events = await store.read(events_after, seq, AT_ONCE)
             except StoreError:
                 return
-            if found:
-                seq = found[-1].seq
-            if chunk := b"".join(_told(event) for event in found if event.kind in kinds):
-                heard_at = clock()
+            if events:
+                seq = events[-1].seq
+            if chunk := b"".join(_as_message(event) for event in events if event.kind in kinds):
+                sent_at = clock()
                 yield chunk
-            elif clock() - heard_at >= HEARTBEAT_SECONDS:
-                heard_at = clock()
+            elif clock() - sent_at >= HEARTBEAT_SECONDS:
+                sent_at = clock()
                 yield b": still here\n\n"
-            if len(found) < AT_ONCE:
+            if len(events) < AT_ONCE:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(min(LOOK_SECONDS, max(0.0, until - clock()))):
+                    async with asyncio.timeout(min(POLL_SECONDS, max(0.0, until - clock()))):
                         await ending.wait()
             if ending.is_set() or clock() >= until:
                 return
 
 
-def _told(event: Event) -> bytes:
-    """JSON has no line break, so the event is one line."""
-    body = body_of(as_told(event))
+def _as_message(event: Event) -> bytes:
+    """Return the event as a server-sent event. JSON contains no line break."""
+    body = body_of(as_sent(event))
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (event.id.encode(), event.kind.value.encode(), body)
 
 
-FULL = "too many programs read along already, or this token does so too often: close one"
+FULL = "too many open streams, in total or of this token: close one"
 
 
 class EventsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which events, and after which."""
+    """Which events to stream, and where to start."""
 
     kinds: Annotated[str, Meta(max_length=500, description="Kinds with commas between them; all if not given.")] = ""
     after: Annotated[
-        str, Meta(max_length=64, description="The id of an event: the stream begins after it. Else Last-Event-ID.")
+        str, Meta(max_length=64, description="Id of the event after which the stream starts. Default: Last-Event-ID.")
     ] = ""
-    seconds: Annotated[int, Meta(ge=0, le=STREAM_SECONDS, description="How long the stream goes on.")] = STREAM_SECONDS
+    seconds: Annotated[int, Meta(ge=0, le=STREAM_SECONDS, description="Length of the stream.")] = STREAM_SECONDS
 
 
 class StreamedEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An event of the stream. Only its data is always there."""
+    """An event of the stream. Only its data is always present."""
 
     data: Annotated[str, Meta(description="The event, as JSON.")]
-    event: Annotated[str, Meta(description="Its kind, or `gap`: some are missing before it.")] = ""
+    event: Annotated[str, Meta(description="Its kind, or `gap`: events before it are missing.")] = ""
     id: Annotated[str, Meta(description="Its id.")] = ""
 
 
 async def read_along(req: ApiRequest, request: EventsRequest) -> Stream[StreamedEvent]:
-    """Read events as they happen (server-sent events); Last-Event-ID goes on where a stream ended."""
+    """Read events as they happen (server-sent events). Last-Event-ID continues an earlier stream."""
     kinds = kinds_named(request.kinds)
     streams = req.state.service(EventStreams)
     if streams.is_full(req.context.actor):
@@ -176,12 +174,12 @@ async def read_along(req: ApiRequest, request: EventsRequest) -> Stream[Streamed
 
 
 def kinds_named(text: str) -> frozenset[EventKind]:
-    """`call.ended,number.marked`; nothing: all. Refused."""
+    """Return the kinds in a text such as `call.ended,number.marked`; all for an empty one. Raises Refused."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     known = [kind.value for kind in EventKind]
     for name in names:
         if name not in known:
-            raise Refused("unknown-kind", f"there are no events {name[:60]!r}{nearest(name, known)}", "kinds")
+            raise Refused("unknown-kind", f"unknown kind of event {name[:60]!r}{nearest(name, known)}", "kinds")
     return frozenset(map(EventKind, names or known))
 
 

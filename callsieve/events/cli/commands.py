@@ -1,4 +1,4 @@
-"""`callsieve events`: the sender, how receivers do, and what they were not told."""
+"""`callsieve events` and `callsieve alerts`: the sender, the receivers, dead letters, and alert rules."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ from reputation.weights import QuietWeights
 
 START = "systemctl enable --now callsieve-events"
 EventArgument = Annotated[
-    str | None, typer.Argument(metavar="ID", help="The event, of `events dead`.", show_default=False)
+    str | None, typer.Argument(metavar="ID", help="Id of the event, from `events dead`.", show_default=False)
 ]
-ReceiverOption = Annotated[str | None, typer.Option(metavar="NAME", help="Those of this receiver.")]
+ReceiverOption = Annotated[str | None, typer.Option(metavar="NAME", help="Only of this receiver.")]
 
 
 def send(
@@ -56,7 +56,7 @@ def send(
     config: ConfigOption = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Deliver events to the receivers of the settings. Runs until it is stopped; SIGHUP reads the settings again."""
+    """Deliver events to the receivers in the settings until stopped. SIGHUP reads the settings again."""
     configure_logs(as_json=log_json)
     try:
         process.run(partial(served_settings, config), ctx.obj)
@@ -67,7 +67,7 @@ def send(
 
 
 def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show each receiver: what waits for it, what it got, and what went wrong last."""
+    """Show each receiver: waiting and delivered events, and the last failure."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         shown = events_shown(db, loaded.settings, time.time())
@@ -75,12 +75,12 @@ def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         print_json(shown)
         return
     if not shown.receivers:
-        say("There is no receiver: [[webhook]], [mqtt], [mail] and [[notify]] of the settings make some.")
+        say("No receivers. To add some: [[webhook]], [mqtt], [mail] and [[notify]] in the settings.")
         return
-    rows = [_row(one) for one in shown.receivers]
-    said = [_said(one, shown.now) for one in shown.receivers]
+    rows = [_row(receiver) for receiver in shown.receivers]
+    failures = [_failure(receiver, shown.now) for receiver in shown.receivers]
     headings = ("receiver", "waiting", "delivered", "dead", "lost", "state")
-    print_table(headings, rows, keep=(0, 1, 2, 3, 4, 5), right=(1, 2, 3, 4), below=said)
+    print_table(headings, rows, keep=(0, 1, 2, 3, 4, 5), right=(1, 2, 3, 4), below=failures)
     if not shown.is_sent:
         say("No sender runs, so nothing is delivered:")
         say_command(START)
@@ -89,24 +89,24 @@ def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def show_dead(
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="So many at most, the latest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Show at most this many, latest first.")] = 50,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show dead letters: events that a receiver was not told, and why."""
+    """Show dead letters: events that could not be delivered, and why."""
     with existing_store(settings_of(config)) as db:
-        found, count = dead_letters(db, limit), count_dead_letters(db)
+        letters, count = dead_letters(db, limit), count_dead_letters(db)
     if as_json:
-        print_json([DeadLetterShown.of(one) for one in found])
+        print_json([DeadLetterShown.of(letter) for letter in letters])
         return
-    if not found:
-        say("There is no dead letter.")
+    if not letters:
+        say("No dead letters.")
         return
-    rows = [(one.event.id, one.event.kind.value, one.receiver, when(one.dead_at)) for one in found]
-    below = [f"{plural(one.attempts, 'attempt')}: {one.error}" for one in found]
+    rows = [(letter.event.id, letter.event.kind.value, letter.receiver, when(letter.dead_at)) for letter in letters]
+    below = [f"{plural(letter.attempts, 'attempt')}: {letter.error}" for letter in letters]
     print_table(("event", "kind", "receiver", "given up"), rows, keep=(0, 1, 2, 3), below=below)
-    if count > len(found):
-        say(f"{count - len(found):,} more: --limit {count}")
+    if count > len(letters):
+        say(f"{count - len(letters):,} more: --limit {count}")
     say("To have them delivered again:")
     say_command("callsieve events replay --all")
 
@@ -117,20 +117,20 @@ def replay(
     receiver: ReceiverOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Have dead letters delivered again: those of one event, of one receiver, or all."""
+    """Deliver dead letters again: those of one event, of one receiver, or all."""
     if [event is not None, all_of_them].count(True) + (receiver is not None and event is None and not all_of_them) != 1:
-        raise CommandError("events replay: name an event, or say --all or --receiver NAME")
+        raise CommandError("events replay: give an event, --receiver NAME or --all")
     count = perform(settings_of(config), operations.replay, ReplayRequest(event, receiver), existing=True).replayed
-    say(f"{plural(count, 'dead letter')} will be delivered again." if count else "There is no dead letter.")
+    say(f"{plural(count, 'dead letter')} will be delivered again." if count else "No dead letters.")
 
 
 def try_receiver(
     ctx: typer.Context,
-    receiver: Annotated[str, typer.Argument(help="As the settings name it.", show_default=False)],
+    receiver: Annotated[str, typer.Argument(help="Its name in the settings.", show_default=False)],
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Send a made-up event to a receiver now, and say what it answers. One that was switched off gets events again."""
+    """Send a made-up event to a receiver now, show the answer, and switch the receiver on if it was off."""
     loaded = settings_of(config)
     name = operations.named(context_of(loaded), receiver)
     event = sample_of(next(iter(wanted_events_of(loaded.settings)[name]), EventKind.NUMBER_MARKED), time.time())
@@ -147,15 +147,15 @@ def try_receiver(
     if as_json:
         print_json({"receiver": name, "event": event.id, "delivered": True, "seconds": round(seconds, 3)})
         return
-    say(f"{name} took {event.kind.value} {event.id} within {1000 * seconds:.0f} ms.")
+    say(f"{name} accepted {event.kind.value} {event.id} within {1000 * seconds:.0f} ms.")
     if is_on:
-        say("It was switched off, and gets events again. What it missed are dead letters: callsieve events replay")
+        say("It was switched off and is on again. The events it missed are dead letters: callsieve events replay")
 
 
 async def _deliver(loaded: Loaded, capabilities: Capabilities, name: str, event: Event) -> None:
     async with AsyncExitStack() as stack:
         receivers = await open_receivers(loaded, NoStates(), stack, capabilities)
-        (receiver,) = [one for one in receivers if one.name == name]
+        (receiver,) = [receiver for receiver in receivers if receiver.name == name]
         await receiver.deliver(event)
 
 
@@ -163,29 +163,29 @@ def _health(health: ReceiverHealth) -> Text:
     return Text(health.words, style="green" if health is ReceiverHealth.OK else "yellow")
 
 
-def _row(one: ReceiverShown) -> tuple[str | Text, ...]:
-    state = one.state
+def _row(receiver: ReceiverShown) -> tuple[str | Text, ...]:
+    state = receiver.state
     counts = () if state is None else (state.waiting, state.delivered, state.dead_letters, state.lost)
-    return (one.name, *([f"{count:,}" for count in counts] or [""] * 4), _health(one.health))
+    return (receiver.name, *([f"{count:,}" for count in counts] or [""] * 4), _health(receiver.health))
 
 
-def _said(one: ReceiverShown, now: float) -> str:
-    since = one.failing_since
-    if since is None or one.state is None:
+def _failure(receiver: ReceiverShown, now: float) -> str:
+    since = receiver.failing_since
+    if since is None or receiver.state is None:
         return ""
-    dead = f"; {plural(one.state.dead_letters, 'dead letter')}" if one.state.dead_letters else ""
-    return f"since {when(since)} ({ago(since, now)}): {one.failure}{dead}"
+    dead = f"; {plural(receiver.state.dead_letters, 'dead letter')}" if receiver.state.dead_letters else ""
+    return f"since {when(since)} ({ago(since, now)}): {receiver.failure}{dead}"
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterShown:
-    """A dead letter: the event, and why the receiver was not told.
+    """A dead letter: the event, and why it could not be delivered.
 
     Attributes:
         id: The id of the event.
         kind: The kind of the event.
         at: When it happened.
-        data: What it says.
+        data: Its data.
     """
 
     letter: Annotated[DeadLetter, FLAT]
@@ -196,13 +196,13 @@ class DeadLetterShown:
 
     @classmethod
     def of(cls, letter: DeadLetter) -> DeadLetterShown:
-        """Return a dead letter, ready to be written."""
+        """Return the dead letter for display."""
         event = letter.event
         return cls(letter, event.id, event.kind, event.at, event.data)
 
 
 def list_alerts(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show each alert rule: which events, under which conditions, to whom, and what it has kept quiet."""
+    """Show each alert rule: its events, conditions, receivers, and held alerts."""
     loaded = settings_of(config)
     rules = loaded.settings.alert
     states = _states(loaded)
@@ -210,45 +210,45 @@ def list_alerts(as_json: JsonOption = False, config: ConfigOption = None) -> Non
         print_json([_alert_shown(rule, states) for rule in rules])
         return
     if not rules:
-        say("There is no rule: [[alert]] of the settings makes one.")
+        say("No alert rules. To add one: [[alert]] in the settings.")
         return
     now, usual = time.time(), loaded.settings.reputation.quiet
-    rows = [(rule.name, rule.event, rule.at_most, _last_told(rule, states)) for rule in rules]
+    rows = [(rule.name, rule.event, rule.at_most, _last_sent(rule, states)) for rule in rules]
     below = ["; ".join(filter(None, _about(rule, states, usual, now))) for rule in rules]
-    print_table(("alert", "event", "at most", "told last"), rows, keep=(0, 1, 2, 3), below=below)
+    print_table(("alert", "event", "at most", "last sent"), rows, keep=(0, 1, 2, 3), below=below)
 
 
 def try_rule(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="As the settings name it.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Its name in the settings.", show_default=False)],
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Tell all receivers of a rule now, with a made-up event, whatever its conditions. It counts as nothing."""
+    """Send a made-up event to all receivers of a rule now, whatever its conditions. It is not counted."""
     loaded = settings_of(config)
     rules = {rule.name: rule for rule in loaded.settings.alert}
     rule = rules.get(name)
     if rule is None:
         if not rules:
-            raise CommandError("there is no rule: [[alert]] of the settings makes one")
-        raise CommandError(f"there is no alert {name[:80]!r}{nearest(name, list(rules))}")
-    errors = asyncio.run(_tell(loaded, ctx.obj, rule))
+            raise CommandError("there are no alert rules: add an [[alert]] to the settings")
+        raise CommandError(f"unknown alert {name[:80]!r}{nearest(name, list(rules))}")
+    errors = asyncio.run(_send_alert(loaded, ctx.obj, rule))
     if as_json:
         print_json([{"receiver": to, "delivered": not error, "error": error} for to, error in errors.items()])
     else:
         for to, error in errors.items():
-            say(f"{to}: {error or 'told'}")
+            say(f"{to}: {error or 'sent'}")
     if any(errors.values()):
         raise CommandError("" if as_json else f"{sum(map(bool, errors.values()))} of {len(errors)} could not be told")
 
 
-async def _tell(loaded: Loaded, capabilities: Capabilities, rule: AlertTable) -> dict[str, str]:
-    """What went wrong, by receiver."""
+async def _send_alert(loaded: Loaded, capabilities: Capabilities, rule: AlertTable) -> dict[str, str]:
+    """Send a made-up event to each receiver, and return the errors by receiver."""
     event = with_alert(sample_of(rule.event, time.time()), Alert(rule.name))
     errors: dict[str, str] = {}
     async with AsyncExitStack() as stack:
         receivers = await open_receivers(loaded, NoStates(), stack, capabilities)
-        by_name = {one.name.partition("/")[2] or one.name: one for one in receivers}
+        by_name = {receiver.name.partition("/")[2] or receiver.name: receiver for receiver in receivers}
         for to in rule.to:
             errors[to] = ""
             try:
@@ -274,7 +274,7 @@ def _of_rule(rule: AlertTable, states: States) -> list[AlertState]:
     return [states.get(alert_receiver(rule.name, to), AlertState()) for to in rule.to]
 
 
-def _last_told(rule: AlertTable, states: States) -> str:
+def _last_sent(rule: AlertTable, states: States) -> str:
     at = max((at for state in _of_rule(rule, states) for at in state.told), default=None)
     return "" if at is None else when(at)
 
@@ -285,7 +285,7 @@ def _kept_quiet(rule: AlertTable, states: States) -> str:
 
 
 def _about(rule: AlertTable, states: States, usual: QuietWeights, now: float) -> tuple[str, ...]:
-    """What stands below its line; empty where there is nothing to say."""
+    """Return the remarks below the rule's line; an empty one is left out."""
     is_quiet = " (now)" if is_quiet_now(rule, usual, now) else ""
     quiet = f"quiet {rule.quiet_hours}{is_quiet}" if rule.quiet_hours else ""
     return (_conditions(rule), f"to {', '.join(rule.to)}", quiet, _kept_quiet(rule, states))

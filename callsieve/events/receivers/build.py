@@ -1,4 +1,4 @@
-"""The receivers that the settings name, ready to be told events."""
+"""The receivers that the settings name, and webhooks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from callsieve.digest.text import DigestText, console_address, digest_text
 from callsieve.doctor.checks import checks_of
 from callsieve.doctor.finding import CheckContext, HealthCheck, not_asked, read_store
 from callsieve.events.alerts import AlertReceiver, StateStore
-from callsieve.events.kinds import DeliveryError, Event, Receiver, as_told, body_of
+from callsieve.events.kinds import DeliveryError, Event, Receiver, as_sent, body_of
 from callsieve.events.receivers.mail import MailReceiver
 from callsieve.events.receivers.mqtt import MqttReceiver
 from callsieve.events.receivers.notify import NotifyReceiver
@@ -67,7 +67,7 @@ AHEAD_SECONDS = 60.0
 
 
 def screening_state(loaded: Loaded, checks: Iterable[HealthCheck], *, mask: bool) -> dict[str, Any]:
-    """All that is told, by key; None: not known. It reads files and the store, and asks the daemon: 3 s at most."""
+    """Return the state of screening by key; None is unknown. It may wait 3 s for the daemon."""
     now = time.time()
     status = status_of(CheckContext(loaded, not_asked, now), loaded, checks)
     counted = read_store(loaded.store_path, lambda db: _calls_today(db, now), None)
@@ -86,16 +86,16 @@ def screening_state(loaded: Loaded, checks: Iterable[HealthCheck], *, mask: bool
 
 
 def _calls_today(db: sqlite3.Connection, now: float) -> Counter[str]:
-    """By what was ordered, or in observe mode would have been."""
+    """Return today's calls by action, or in observe mode by what the action would have been."""
     midnight = datetime.fromtimestamp(now).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     counted: Counter[str] = Counter()
-    for one in counts_over(db, midnight.timestamp(), now + AHEAD_SECONDS, timedelta(days=2).total_seconds()):
-        counted[one.action] += one.calls
+    for row in counts_over(db, midnight.timestamp(), now + AHEAD_SECONDS, timedelta(days=2).total_seconds()):
+        counted[row.action] += row.calls
     return counted
 
 
 def _trouble(status: Status) -> str:
-    """What has to be put right, the worst first; empty: nothing."""
+    """Return the troubles, worst first, or an empty text."""
     return "; ".join(f"{check.name}: {check.detail}" for check in status.trouble)[:1000]
 
 
@@ -118,12 +118,12 @@ LIMITS: Final = RequestLimits(total_seconds=15.0, body_bytes=1 << 16, redirects=
 SECRET_PREFIX: Final = "whsec_"
 LEAST_SECRET_BYTES: Final = 24
 GONE: Final = 410
-# What may well go better another time. Any other answer from 400 to 499 says that the event itself is not wanted.
+# Answers after which a retry may succeed. Any other from 400 to 499 says that the receiver does not want this event.
 PASSING: Final = frozenset({408, 409, 421, 423, 425, 429})
 
 
 class Webhook:
-    """One `[[webhook]]` of the settings. The secret is read for each event: another one counts at once."""
+    """A `[[webhook]]` in the settings. Its secret is read for each event, so a change takes effect at once."""
 
     def __init__(self, table: WebhookTable, client: OutsideClient, limits: RequestLimits = LIMITS) -> None:
         self.name = f"webhook/{table.name}"
@@ -132,8 +132,8 @@ class Webhook:
         self._limits = limits
 
     async def deliver(self, event: Event) -> None:
-        """Posts it. Only an answer from 200 to 299 takes it."""
-        body = body_of(as_told(event, mask=self._table.mask))
+        """Post an event. Only an answer from 200 to 299 accepts it."""
+        body = body_of(as_sent(event, mask=self._table.mask))
         signature = signed(event.id, body, keys_of(self._table.secret), time.time())
         headers = {"content-type": "application/json", **signature}
         try:
@@ -152,7 +152,7 @@ class Webhook:
 
 
 def keys_of(setting: str) -> list[bytes]:
-    """The keys to sign with: several, with a space between, while a secret is replaced by another. DeliveryError."""
+    """Return the keys to sign with: several, separated by a space, while a secret is replaced. Raises DeliveryError."""
     try:
         texts = secret_of(setting).split()
     except OutsideError as error:
@@ -160,14 +160,14 @@ def keys_of(setting: str) -> list[bytes]:
     try:
         keys = [base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True) for text in texts]
     except (binascii.Error, ValueError):
-        raise DeliveryError(f"the secret of {setting} is no Base64: write {SECRET_PREFIX} and Base64") from None
+        raise DeliveryError(f"the secret of {setting} is not Base64: write {SECRET_PREFIX} and Base64") from None
     if any(len(key) < LEAST_SECRET_BYTES for key in keys):
-        raise DeliveryError(f"the secret of {setting} is too short: {LEAST_SECRET_BYTES} random bytes at least")
+        raise DeliveryError(f"the secret of {setting} is too short: use at least {LEAST_SECRET_BYTES} random bytes")
     return keys
 
 
 def signed(event_id: str, body: bytes, keys: list[bytes], now: float) -> dict[str, str]:
-    """The three headers. The time is that of the attempt: receivers refuse what is older than some minutes."""
+    """Return the three headers. They carry the time of the attempt: receivers refuse old ones."""
     at = str(int(now))
     content = f"{event_id}.{at}.".encode() + body
     digests = (base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode() for key in keys)
@@ -176,17 +176,17 @@ def signed(event_id: str, body: bytes, keys: list[bytes], now: float) -> dict[st
 
 
 def _refused(status: int, headers: Mapping[str, str], now: float) -> DeliveryError:
-    """What an answer means that takes no event."""
+    """Return the error for an answer that does not accept the event."""
     if status == GONE:
-        return DeliveryError("it answers 410: it wants no events any more", gone=True)
+        return DeliveryError("answered 410: it wants no further events", gone=True)
     permanent = 400 <= status < 500 and status not in PASSING
-    redirect = ": it redirects, write the address that it names" if 300 <= status < 400 else ""
+    redirect = ": it redirects; use the address it redirects to" if 300 <= status < 400 else ""
     retry_after = _asked(headers.get("retry-after"), now)
-    return DeliveryError(f"it answers {status}{redirect}", permanent, retry_after=retry_after)
+    return DeliveryError(f"answered {status}{redirect}", permanent, retry_after=retry_after)
 
 
 def _asked(text: str | None, now: float) -> float | None:
-    """The seconds of a Retry-After, which may be an instant. What is neither asks for nothing."""
+    """Return the seconds of a Retry-After header, which may be an instant; None if it is invalid."""
     if text is None:
         return None
     if text.strip().isascii() and text.strip().isdigit():
@@ -198,35 +198,35 @@ def _asked(text: str | None, now: float) -> float | None:
 
 
 class StatesInStore:
-    """The states of alerts, where those of events are."""
+    """Keeps the states of alerts in the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def read(self, key: str) -> str | None:
-        """The value that was kept last. StoreError."""
+        """Return the last stored value. StoreError is left to the caller."""
         return await self._store.read(state_of, key)
 
     async def write(self, key: str, value: str, at: float) -> None:
-        """Keeps it. StoreError."""
+        """Store a value. StoreError is left to the caller."""
         await self._store.write(set_state, key, value, at)
 
 
 async def open_receivers(
     loaded: Loaded, states: StateStore, stack: AsyncExitStack, capabilities: Capabilities
 ) -> list[Receiver]:
-    """Return all of them; `stack` closes what they hold. Each has connections of its own, none uses up another's."""
+    """Return all receivers. `stack` closes their connections, of which each has its own."""
     settings = loaded.settings
     by_name: dict[str, Receiver] = {
-        one.name: Webhook(one, await stack.enter_async_context(OutsideClient())) for one in settings.webhook
+        table.name: Webhook(table, await stack.enter_async_context(OutsideClient())) for table in settings.webhook
     }
     if settings.mqtt.host:
-        look = partial(screening_state, loaded, checks_of(capabilities), mask=settings.mqtt.mask)
-        mqtt = MqttReceiver(settings.mqtt, look, console_address(settings.web))
+        read_state = partial(screening_state, loaded, checks_of(capabilities), mask=settings.mqtt.mask)
+        mqtt = MqttReceiver(settings.mqtt, read_state, console_address(settings.web))
         by_name[mqtt.name] = await stack.enter_async_context(mqtt)
     if settings.mail.host:
         by_name["mail"] = MailReceiver(settings.mail, partial(_digest_of, loaded), settings.digest.to)
-    by_name |= {one.name: NotifyReceiver(one) for one in settings.notify}
+    by_name |= {table.name: NotifyReceiver(table) for table in settings.notify}
     alerts = [
         AlertReceiver(rule, to, by_name[to], states, settings.reputation.quiet)
         for rule in settings.alert
@@ -235,11 +235,11 @@ async def open_receivers(
     return [*by_name.values(), *alerts]
 
 
-def _digest_of(loaded: Loaded, wanted: date) -> DigestText:
-    """As the mail has it. Refused, StoreError."""
+def _digest_of(loaded: Loaded, wanted_day: date) -> DigestText:
+    """Return the digest of a day for the mail. Raises Refused and StoreError."""
     settings = loaded.settings
     context = Context("events", Role.ADMINISTRATOR, time.time(), loaded)
     with open_store(loaded.store_path) as db:
-        digest = day(db, context, DayRequest(wanted))
+        digest = day(db, context, DayRequest(wanted_day))
     console = console_address(settings.web)
     return digest_text(digest, settings.digest.language, numbers=not settings.mail.mask, console=console)

@@ -1,7 +1,7 @@
-"""Events by mail: what comes within a minute is one mail; the digest of a day is one of its own.
+"""Events by mail: those within a minute share one mail; the digest of a day has its own.
 
-Mails are made with email.message, which lets no line break into a header. The server has bounded time and says no more
-than a bounded amount. A mail that is sent again after a crash has the same Message-ID.
+Mails are made with email.message, which allows no line break in a header. Time and replies of the server are bounded. A
+mail repeated after a crash has the same Message-ID.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from callsieve.changes.operation import Refused
 from callsieve.digest.text import DigestText, html_page, plain_text
-from callsieve.events.alerts import alert_of, event_in_words, one_line, said
+from callsieve.events.alerts import alert_of, event_in_words, one_line, translate
 from callsieve.events.kinds import DeliveryError, Event, EventKind
 from callsieve.integration_settings import MailTable
 from callsieve.outside.errors import OutsideError
@@ -36,8 +36,8 @@ logger = logging.getLogger("callsieve.events.mail")
 GATHER_SECONDS: Final = 2.0
 BETWEEN_SECONDS: Final = 60.0
 MOST_EVENTS: Final = 200  # in one mail; the others wait for the next
-STEP_SECONDS: Final = 15.0  # of one answer of the server
-TOTAL_SECONDS: Final = 60.0  # of a mail
+STEP_SECONDS: Final = 15.0  # for one answer of the server
+TOTAL_SECONDS: Final = 60.0  # for one mail
 REPLY_BYTES: Final = 1 << 16
 SUBJECT_CHARACTERS: Final = 150
 
@@ -45,7 +45,7 @@ Waiting = tuple[Event, "asyncio.Future[None]"]
 
 
 class MailReceiver:
-    """A mail server. `read_digest`: the digest of a day in words, in a thread; `digest_to`: who gets it.
+    """A mail server. `read_digest`: returns the digest of a day, in a thread. `digest_to`: its recipients.
 
     `between`: seconds from one mail of events to the next.
     """
@@ -73,39 +73,39 @@ class MailReceiver:
         self._next_at = 0.0
 
     async def deliver(self, event: Event) -> None:
-        """Returns when the server has taken the mail with the event. DeliveryError."""
+        """Deliver an event and return when the server has accepted its mail. DeliveryError is left to the caller."""
         if event.kind is EventKind.DIGEST_READY and self._digest_to and alert_of(event) is None:
             await self._send(await self._digest_mail(event), self._digest_to)
             return
         loop = asyncio.get_running_loop()
-        taken: asyncio.Future[None] = loop.create_future()
-        self._waiting.append((event, taken))
+        accepted: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((event, accepted))
         if self._task is None or self._task.done():
             self._task = loop.create_task(self._send_waiting(), name="mail")
-        await taken
+        await accepted
 
     async def _send_waiting(self) -> None:
-        """One mail after the other, until nothing waits."""
+        """Send one mail after the other, until nothing waits."""
         clock = asyncio.get_running_loop().time
         while self._waiting:
             await asyncio.sleep(max(self._gather, self._next_at - clock()))
-            # Whoever has given up waiting tries again, and then the event would be there twice.
-            wanted = [(event, taken) for event, taken in self._waiting if not taken.done()]
-            batch, self._waiting = wanted[:MOST_EVENTS], wanted[MOST_EVENTS:]
+            # A cancelled delivery is retried. Sending its event now would duplicate it.
+            waiting = [(event, accepted) for event, accepted in self._waiting if not accepted.done()]
+            batch, self._waiting = waiting[:MOST_EVENTS], waiting[MOST_EVENTS:]
             if not batch:
                 continue
             self._next_at = clock() + self._between
             error: Exception | None = None
             try:
                 await self._send(events_mail(self._table, [event for event, _ in batch]), self._table.to)
-            except Exception as failure:  # noqa: BLE001  those who wait are told whatever it is
+            except Exception as failure:  # noqa: BLE001  each delivery must learn of any failure
                 error = failure
-            for _, taken in batch:
-                if not taken.done():
-                    taken.set_result(None) if error is None else taken.set_exception(error)
+            for _, accepted in batch:
+                if not accepted.done():
+                    accepted.set_result(None) if error is None else accepted.set_exception(error)
 
     async def _digest_mail(self, event: Event) -> EmailMessage:
-        """DeliveryError: the store cannot be read."""
+        """Return the mail of a digest. DeliveryError: the store cannot be read."""
         assert self._read_digest is not None
         try:
             text = await asyncio.to_thread(self._read_digest, date.fromisoformat(event.data["day"]))
@@ -117,9 +117,9 @@ class MailReceiver:
         return mail
 
     async def _send(self, mail: EmailMessage, to: Sequence[str]) -> None:
-        """DeliveryError. Whoever talks to us for too long is cut off."""
+        """Send a mail within the time limit, and cut the connection after it. DeliveryError is left to the caller."""
         if not to:
-            raise DeliveryError("[mail] to names nobody", permanent=True)
+            raise DeliveryError("[mail] to is empty", permanent=True)
         mail["To"] = ", ".join(to)
         try:
             password = secret_of(self._table.password) if self._table.password else ""
@@ -131,7 +131,7 @@ class MailReceiver:
             async with asyncio.timeout(self._total):
                 await asyncio.shield(talking)
         except TimeoutError:
-            raise DeliveryError(f"{self._table.host}: not done within {self._total:g} seconds") from None
+            raise DeliveryError(f"{self._table.host}: no answer within {self._total:g} seconds") from None
         finally:
             if not talking.done():
                 server.cut()
@@ -139,12 +139,12 @@ class MailReceiver:
 
 
 def events_mail(table: MailTable, events: Sequence[Event]) -> EmailMessage:
-    """Events as one mail, a line each, in their order; the subject is the only one, or how many there are."""
+    """Return events as one mail, a line each. The subject is the single event, or their number."""
     lines = [(event, event_in_words(event, table.language, mask=table.mask)) for event in events]
     if len(lines) == 1:
         subject = lines[0][1]
     else:
-        subject = said(Wording("{count:,} events", {"count": len(lines)}), table.language)
+        subject = translate(Wording("{count:,} events", {"count": len(lines)}), table.language)
     names = dict.fromkeys(alert.name for event in events if (alert := alert_of(event)) is not None)
     if names:
         subject = f"{', '.join(names)}: {subject}"
@@ -158,7 +158,7 @@ def _name_before(event: Event) -> str:
 
 
 def _mail(table: MailTable, event: Event, subject: str, body: str) -> EmailMessage:
-    """`event`: the first of those that the mail is about, whose id is the mail's."""
+    """Return a mail. `event`: the first that it is about, whose id is the mail's."""
     mail = EmailMessage(SMTP)
     mail["From"] = table.sender
     mail["Subject"] = f"[CallSieve] {one_line(subject, mask=False)}"[:SUBJECT_CHARACTERS]
@@ -177,7 +177,7 @@ class _Server:
         self._smtp: smtplib.SMTP | None = None
 
     def send(self, mail: EmailMessage, password: str) -> None:
-        """DeliveryError, permanent where the server says that it will never take the mail."""
+        """Send a mail. DeliveryError is permanent if the server will never accept the mail."""
         table = self._table
         try:
             with self._connected() as smtp:
@@ -189,21 +189,21 @@ class _Server:
                 refused = smtp.send_message(mail)
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _ in error.recipients.values()]
-            raise self._error("no recipient is taken", *next(iter(error.recipients.values())), codes) from None
+            raise self._error("all recipients were refused", *next(iter(error.recipients.values())), codes) from None
         except smtplib.SMTPAuthenticationError as error:
-            raise self._error("user name or password are refused", error.smtp_code, error.smtp_error, []) from None
+            raise self._error("user name or password refused", error.smtp_code, error.smtp_error, []) from None
         except smtplib.SMTPResponseException as error:
-            raise self._error("the mail is refused", error.smtp_code, error.smtp_error, [error.smtp_code]) from None
+            raise self._error("the mail was refused", error.smtp_code, error.smtp_error, [error.smtp_code]) from None
         except smtplib.SMTPNotSupportedError as error:
             raise DeliveryError(f"{table.host}: {one_line(str(error), mask=True)}") from None
         except (smtplib.SMTPException, OSError, ValueError) as error:
             words = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise DeliveryError(f"{table.host}: {one_line(str(words), mask=True)}") from None
         if refused:
-            logger.warning("mail: %d of the recipients were refused", len(refused))
+            logger.warning("recipients refused by the mail server: %d", len(refused))
 
     def cut(self) -> None:
-        """From another thread: the conversation fails at once."""
+        """Make the conversation fail at once, from another thread."""
         smtp = self._smtp
         if smtp is not None and smtp.sock is not None:
             with suppress(OSError):
@@ -220,15 +220,15 @@ class _Server:
         return smtp
 
     def _error(self, what: str, code: int, reply: bytes | str, codes: list[int]) -> DeliveryError:
-        """`codes`: those that say whether it is for good (5xx)."""
+        """Return the error. `codes`: those that decide whether it is permanent (5xx)."""
         text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
         line = one_line(text.splitlines()[0] if text else "", mask=True)[:200]
-        permanent = bool(codes) and all(500 <= one < 600 for one in codes)
+        permanent = bool(codes) and all(500 <= status < 600 for status in codes)
         return DeliveryError(f"{self._table.host}: {what} ({code} {line})", permanent=permanent)
 
 
 class _Bounded:
-    """What a server says, up to REPLY_BYTES in all: smtplib reads lines for as long as there are some."""
+    """A server's replies, up to REPLY_BYTES in all. smtplib reads lines without end."""
 
     def __init__(self, file: BufferedReader) -> None:
         self._file = file
@@ -238,7 +238,7 @@ class _Bounded:
         line = self._file.readline(size)
         self._left -= len(line)
         if self._left < 0:
-            raise OSError("it talks without end")
+            raise OSError("its replies are too long")
         return line
 
     def close(self) -> None:
@@ -246,7 +246,7 @@ class _Bounded:
 
 
 class _BoundedReplies:
-    """smtplib makes its file where it reads the first reply, and again after STARTTLS."""
+    """Bounds the replies: smtplib opens its file with the first reply, and again after STARTTLS."""
 
     file: Any
     sock: Any
@@ -258,7 +258,7 @@ class _BoundedReplies:
 
 
 class _Smtp(_BoundedReplies, smtplib.SMTP):
-    """Not connected yet. smtplib checks the certificate for `_host`, which it sets where it connects at once only."""
+    """Not connected yet. smtplib checks the certificate for `_host`, which it sets only if it connects at once."""
 
     def __init__(self, host: str) -> None:
         super().__init__(timeout=STEP_SECONDS)

@@ -1,11 +1,12 @@
-"""A broker that is told events, and how screening is. The only module with aiomqtt.
+"""The receiver MQTT: a broker gets events, and the state of screening. The only module that imports aiomqtt.
 
-PREFIX/availability      online, or offline as our last will; kept by the broker
-PREFIX/state             how screening is, as JSON; kept by the broker
-PREFIX/event/KIND        each event, as JSON, at least once
-PREFIX/alert/NAME        each alert
+    PREFIX/availability      online, or offline as last will; retained by the broker
+    PREFIX/state             state of screening as JSON; retained by the broker
+    PREFIX/event/KIND        each event as JSON, at least once
+    PREFIX/alert/NAME        each alert
 
-One connection, made again for as long as it takes. Nothing is taken from the broker: no topic switches anything.
+Its one connection is restored for as long as it takes. It accepts nothing from the broker, so no topic controls
+CallSieve.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import aiomqtt
 import msgspec
 
 from callsieve.events.alerts import alert_of, one_line
-from callsieve.events.kinds import DeliveryError, Event, as_told, body_of
+from callsieve.events.kinds import DeliveryError, Event, as_sent, body_of
 from callsieve.health import ScreeningState
 from callsieve.integration_settings import MqttTable
 from callsieve.outside.errors import OutsideError
@@ -35,27 +36,27 @@ ONLINE, OFFLINE = "online", "offline"
 
 
 def node_of(prefix: str) -> str:
-    """What the device is known by, from the prefix of its topics: two of ours have two prefixes."""
+    """Return the name of the device, from the prefix of its topics. Two installations need two prefixes."""
     return prefix.replace("/", "_")
 
 
 def discovery_topic(prefix: str) -> str:
-    """Where the message belongs; an empty one there makes Home Assistant forget the device."""
+    """Return the topic of Home Assistant's discovery message. An empty message there removes the device."""
     return f"{DISCOVERY_PREFIX}/device/{node_of(prefix)}/config"
 
 
 def availability_topic(prefix: str) -> str:
-    """`online`, or as our last will `offline`."""
+    """Return the topic that says `online`, or `offline` as last will."""
     return f"{prefix}/availability"
 
 
 def state_topic(prefix: str) -> str:
-    """One JSON object with all that the entities show."""
+    """Return the topic of the state, one JSON object for all entities."""
     return f"{prefix}/state"
 
 
 def discovery_message(prefix: str, console: str = "") -> dict[str, Any]:
-    """The device. `console`: the address of its page, or empty."""
+    """Return the description of the device for Home Assistant. `console`: the address of its page, or empty."""
     node = node_of(prefix)
     entities = {
         name: {"unique_id": f"{node}_{name}", "value_template": f"{{{{ value_json.{name} }}}}", **entity}
@@ -81,13 +82,13 @@ def discovery_message(prefix: str, console: str = "") -> dict[str, Any]:
 
 
 _COUNT = {"platform": "sensor", "state_class": "total_increasing", "unit_of_measurement": "calls"}
-# By their key in the state; what is none there is `unknown`.
+# By their key in the state; a null there is shown as `unknown`.
 ENTITIES: Final[dict[str, dict[str, Any]]] = {
     "screening": {
         "platform": "sensor",
         "name": "Screening",
         "device_class": "enum",
-        "options": [one.value for one in ScreeningState],
+        "options": [state.value for state in ScreeningState],
         "icon": "mdi:phone-check",
     },
     "screening_text": {"platform": "sensor", "name": "Screening in words", "icon": "mdi:phone-check"},
@@ -118,29 +119,29 @@ ENTITIES: Final[dict[str, dict[str, Any]]] = {
 
 
 logger = logging.getLogger("callsieve.events.mqtt")
-logger.addHandler(logging.NullHandler())  # a command that tries a receiver says itself what went wrong
+logger.addHandler(logging.NullHandler())  # a command that tests a receiver prints the failure itself
 
 KEEPALIVE_SECONDS: Final = 30
 ANSWER_SECONDS: Final = 10.0
 STATE_SECONDS: Final = 30.0
-GATHER_SECONDS: Final = 1.0  # the state follows an event within so long
+GATHER_SECONDS: Final = 1.0  # delay of the state after an event
 LEAVE_SECONDS: Final = 3.0
 LONGEST_WAIT_SECONDS: Final = 60.0
 QUIET = logging.getLogger("callsieve.events.mqtt.library")
-QUIET.setLevel(logging.CRITICAL)  # what it has to say comes as an exception, too
+QUIET.setLevel(logging.CRITICAL)  # its messages come as exceptions, too
 
 
 class MqttReceiver:
-    """The broker. `look`: how screening is now, in a thread; `console`: the address of its page, or empty.
+    """The broker. `read_state`: returns the state of screening. `console`: the address of its page, or empty.
 
-    `async with` it: the connection is there from then on, sooner or later.
+    `async with` starts the connection, which may be up only later.
     """
 
     name = "mqtt"
 
-    def __init__(self, table: MqttTable, look: Callable[[], Mapping[str, Any]], console: str = "") -> None:
+    def __init__(self, table: MqttTable, read_state: Callable[[], Mapping[str, Any]], console: str = "") -> None:
         self._table = table
-        self._look = look
+        self._read_state = read_state
         self._console = console
         self._client: aiomqtt.Client | None = None
         self._trouble = "not connected yet"
@@ -158,8 +159,8 @@ class MqttReceiver:
             await asyncio.wait({self._task}, timeout=LEAVE_SECONDS)
 
     async def deliver(self, event: Event) -> None:
-        """Returns when the broker has it. DeliveryError."""
-        with suppress(TimeoutError):  # we have just begun to connect
+        """Deliver an event and return when the broker has it. DeliveryError is left to the caller."""
+        with suppress(TimeoutError):  # connecting has only begun
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._tried.wait()
         client = self._client
@@ -167,7 +168,7 @@ class MqttReceiver:
             raise DeliveryError(f"{self._table.host}: {self._trouble}")
         alert = alert_of(event)
         part = f"alert/{_as_topic(alert.name)}" if alert is not None else f"event/{event.kind.value}"
-        payload = body_of(as_told(event, mask=self._table.mask), with_id=True)
+        payload = body_of(as_sent(event, mask=self._table.mask), with_id=True)
         try:
             await client.publish(f"{self._table.prefix}/{part}", payload, qos=1, timeout=ANSWER_SECONDS)
         except aiomqtt.MqttError as error:
@@ -195,14 +196,13 @@ class MqttReceiver:
                 self._trouble = trouble
                 self._tried.set()
             except Exception:
-                logger.exception("mqtt: %s: the connection is made again", self._table.host)
-                self._trouble = "a part of ours failed: the log says more"
+                logger.exception("mqtt: %s: connecting again after a failure", self._table.host)
+                self._trouble = "internal error: see the log"
                 self._tried.set()
             failures += 1
             await asyncio.sleep(wait_seconds(failures, longest=LONGEST_WAIT_SECONDS))
 
     def _make_client(self) -> aiomqtt.Client:
-        """OutsideError where the password cannot be read."""
         table = self._table
         return aiomqtt.Client(
             table.host,
@@ -217,20 +217,20 @@ class MqttReceiver:
         )
 
     async def _announce(self, client: aiomqtt.Client) -> None:
-        """Home Assistant's message; an empty one where it shall not find us, or no more."""
+        """Publish Home Assistant's discovery message, or an empty one if discovery is off, and `online`."""
         prefix = self._table.prefix
         message = msgspec.json.encode(discovery_message(prefix, self._console)) if self._table.discovery else b""
         await client.publish(discovery_topic(prefix), message, qos=1, retain=True)
         await client.publish(availability_topic(prefix), ONLINE, qos=1, retain=True)
 
     async def _publish_state(self, client: aiomqtt.Client) -> None:
-        """Every STATE_SECONDS and soon after each event, if it is another one. MqttError once the broker is gone."""
+        """Publish a changed state every STATE_SECONDS and soon after an event, until the broker is gone."""
         lost = asyncio.create_task(_until_lost(client))
         published = b""
         try:
             while not lost.done():
                 self._happened.clear()
-                state = msgspec.json.encode(await asyncio.to_thread(self._look))
+                state = msgspec.json.encode(await asyncio.to_thread(self._read_state))
                 if state != published:
                     await client.publish(state_topic(self._table.prefix), state, qos=1, retain=True)
                     published = state
@@ -244,24 +244,23 @@ class MqttReceiver:
             await asyncio.gather(lost, return_exceptions=True)
 
     async def _say_offline(self, client: aiomqtt.Client) -> None:
-        """The broker says it itself where we do not come to it."""
+        """Publish `offline`. If that fails, the broker does it by the last will."""
         with suppress(aiomqtt.MqttError):
             await client.publish(availability_topic(self._table.prefix), OFFLINE, qos=1, retain=True, timeout=1.0)
 
 
 async def _until_lost(client: aiomqtt.Client) -> None:
-    """MqttError once the connection is lost: we have subscribed to nothing, so no message comes."""
+    """Wait for the end of the connection, which raises MqttError. There are no subscriptions, so no message comes."""
     async for _ in client.messages:
         pass
 
 
 def _as_topic(name: str) -> str:
-    """The name of an alert as a part of a topic."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def _words(error: Exception) -> str:
-    """In one line: MQTT's reason, or the system's."""
+    """Return the reason in one line: MQTT's, or the system's."""
     if isinstance(error, aiomqtt.MqttError) and isinstance(error.__cause__, OSError):
         error = error.__cause__
     words = getattr(error, "strerror", None) or re.sub(r"^\[Errno \d+\] ", "", str(error)) or type(error).__name__

@@ -1,6 +1,6 @@
-"""Any service that apprise knows (chats, telephones, tickets): an extra, and the only module that imports it.
+"""Receivers through apprise (chats, telephones, tickets). An optional package; the only module that imports it.
 
-The address of a service is its password as well, so nothing of it is ever in a message or a log.
+The address of a service is also its password, so it never appears in a message or a log.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class NotifyReceiver:
         self.name = f"notify/{table.name}"
 
     async def deliver(self, event: Event) -> None:
-        """Returns when the service has it, as far as apprise can tell. DeliveryError."""
+        """Deliver an event and return when the service has accepted it, as far as apprise can tell."""
         table = self._table
         try:
             url = secret_of(table.url)
@@ -43,17 +43,16 @@ class NotifyReceiver:
         body = event_in_words(event, table.language, mask=table.mask)
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
-                taken = await service.async_notify(body=body, title=title, body_format="text")
+                is_accepted = await service.async_notify(body=body, title=title, body_format="text")
         except TimeoutError:
-            raise DeliveryError(f"{table.name}: not done within {TOTAL_SECONDS:g} seconds") from None
-        except Exception as error:  # noqa: BLE001  of a hundred plugins; what they say may hold the address
-            raise DeliveryError(f"{table.name}: it failed ({type(error).__name__})") from None
-        if not taken:
-            raise DeliveryError(f"{table.name}: the service did not take it")
+            raise DeliveryError(f"{table.name}: no answer within {TOTAL_SECONDS:g} seconds") from None
+        except Exception as error:  # noqa: BLE001  from a hundred plugins; messages may contain the address
+            raise DeliveryError(f"{table.name}: delivery failed ({type(error).__name__})") from None
+        if not is_accepted:
+            raise DeliveryError(f"{table.name}: the service did not accept the event")
 
 
 def _service_at(url: str) -> Any:
-    """DeliveryError: no such library, or no address of a service."""
     try:
         import apprise
     except ImportError:
@@ -61,5 +60,5 @@ def _service_at(url: str) -> Any:
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # it logs addresses
     service = apprise.Apprise(asset=apprise.AppriseAsset(secure_logging=True, app_id="CallSieve"))
     if not service.add(url):
-        raise DeliveryError("the address is none that apprise knows: https://github.com/caronc/apprise says how")
+        raise DeliveryError("apprise does not know this kind of address: see https://github.com/caronc/apprise")
     return service

@@ -1,4 +1,4 @@
-"""Receivers of events: how each does, and the dead letters, which can be delivered again; for administrators."""
+"""Console page of the receivers of events and the dead letters, for administrators."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_DEAD = 100
 
 @dataclass(frozen=True, slots=True)
 class EventsPage:
-    """The page. `letters` are the latest dead ones, `count` is how many there are."""
+    """The contents of the page. `letters`: the latest dead letters, of `count`."""
 
     shown: EventsShown
     letters: tuple[DeadLetter, ...]
@@ -28,16 +28,16 @@ class EventsPage:
 
 
 async def show(req: PageRequest) -> Response:
-    """The page."""
+    """Show the receivers and dead letters."""
     events = await req.read(events_page, req.state.loaded.settings, req.now)
     return req.page("events/events.html", events=events)
 
 
 async def replay(req: PageRequest) -> Response:
-    """One dead letter, or all of them."""
+    """Deliver one dead letter, or all of them, again."""
     try:
-        done = await req.perform(operations.replay, ReplayRequest(req.form.get("event") or None))
-        count = done.replayed
+        result = await req.perform(operations.replay, ReplayRequest(req.form.get("event") or None))
+        count = result.replayed
     except Refused as refused:
         if refused.code == "no-such-event":
             raise NotFound from None
@@ -46,7 +46,7 @@ async def replay(req: PageRequest) -> Response:
 
 
 def events_page(db: sqlite3.Connection, settings: Settings, now: float) -> EventsPage:
-    """What the page shows."""
+    """Return the contents of the page."""
     return EventsPage(events_shown(db, settings, now), tuple(dead_letters(db, MOST_DEAD)), count_dead_letters(db))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from callsieve.events.checks import NOT_RUNNING, look, scheduled_checks
+from callsieve.events.checks import NOT_RUNNING, run_scheduled, scheduled_checks
 from callsieve.events.kinds import EventKind
 from callsieve.integration_settings import HubTable
 from callsieve.main.capabilities import ALL
@@ -46,7 +46,7 @@ def seen(
     """What is told of two looks at that time."""
     last = max((event.seq for event in events_after(db, 0, 1000)), default=0)
     for _ in range(2):
-        look(db, settings or Settings(), telemetry, at, SCHEDULED)
+        run_scheduled(db, settings or Settings(), telemetry, at, SCHEDULED)
     return [dict(event.data) for event in events_after(db, last, 1000)]
 
 
@@ -102,7 +102,7 @@ def test_a_hub_that_was_never_reached_is_told(db: sqlite3.Connection, failure: s
     assert (told["status"], told["exchanged_at"]) == (status, None)
     assert failure in told["detail"]
     assert hub_seen(db, NOW + 900) == []
-    look(db, Settings(), None, NOW + 901, SCHEDULED)  # it is switched off
+    run_scheduled(db, Settings(), None, NOW + 901, SCHEDULED)  # it is switched off
     assert hub_seen(db, NOW + 902) == hub_seen(db, NOW + 1501) == []
 
 

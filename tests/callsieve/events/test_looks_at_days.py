@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.digest.operations import SCHEDULED
-from callsieve.events.checks import look
+from callsieve.events.checks import run_scheduled
 from callsieve.events.kinds import EventKind
 from callsieve.settings import parse_settings
 from reputation.store.database import open_store
@@ -43,7 +43,7 @@ def days(db: sqlite3.Connection, *times: float) -> list[str]:
     """The days that are told when somebody looks at these times."""
     for now in times:
         with transaction(db):
-            look(db, SETTINGS, None, now, SCHEDULED)
+            run_scheduled(db, SETTINGS, None, now, SCHEDULED)
     return [event.data["day"] for event in events_after(db, 0, 100)]
 
 

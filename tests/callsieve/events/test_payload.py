@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from callsieve.events.kinds import EventKind, as_told, body_of, sample_of
+from callsieve.events.kinds import EventKind, as_sent, body_of, sample_of
 
 
 @pytest.mark.parametrize(
@@ -22,12 +22,12 @@ from callsieve.events.kinds import EventKind, as_told, body_of, sample_of
 def test_no_number_is_left(kind: EventKind, field: str, text: str) -> None:
     event = sample_of(kind)
     event = replace(event, data={**event.data, field: text})
-    assert "2015550177" in re.sub(r"[ ()-]", "", body_of(as_told(event)).decode())
-    assert "5550177" not in re.sub(r"[ ()-]", "", body_of(as_told(event, mask=True)).decode())
+    assert "2015550177" in re.sub(r"[ ()-]", "", body_of(as_sent(event)).decode())
+    assert "5550177" not in re.sub(r"[ ()-]", "", body_of(as_sent(event, mask=True)).decode())
 
 
 def test_a_receiver_still_finds_the_call() -> None:
     event = sample_of(EventKind.CALL_ENDED)
-    told = as_told(event, mask=True)
+    told = as_sent(event, mask=True)
     for field in ("linkedid", "decision_id", "answered_by", "started_at", "trunk"):
         assert told.data[field] == event.data[field]

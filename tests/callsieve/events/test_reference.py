@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.events.kinds import EventKind, as_told, body_of, sample_of
+from callsieve.events.kinds import EventKind, as_sent, body_of, sample_of
 from reputation.events import DATA
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "events.md"
@@ -17,7 +17,7 @@ SECTION = re.compile(r"^### `([a-z.-]+)`\n\n(.*?)\n\n```json\n(.*?)```\n", re.MU
 
 def shown(kind: EventKind) -> str:
     """The JSON of its sample, a line a field."""
-    told = json.loads(body_of(as_told(sample_of(kind))))
+    told = json.loads(body_of(as_sent(sample_of(kind))))
     return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
 
 

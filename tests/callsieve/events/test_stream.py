@@ -134,7 +134,7 @@ def test_nothing_is_written_for_a_stream_that_nobody_reads(api: RunningApi) -> N
 @pytest.mark.parametrize(("streams", "is_full"), [(MOST_OF_TOKEN - 1, False), (MOST_OF_TOKEN, True)])
 def test_a_token_has_so_many_streams(streams: int, is_full: bool) -> None:
     open_now = EventStreams()
-    held = [open_now.one("token:crm") for _ in range(streams)]
+    held = [open_now.open("token:crm") for _ in range(streams)]
     for one in held:
         one.__enter__()
     assert open_now.is_full("token:crm") is is_full
@@ -146,7 +146,7 @@ def test_a_token_has_so_many_streams(streams: int, is_full: bool) -> None:
 
 def test_all_together_have_so_many() -> None:
     open_now = EventStreams()
-    held = [open_now.one(f"token:{place}") for place in range(MOST_STREAMS)]
+    held = [open_now.open(f"token:{place}") for place in range(MOST_STREAMS)]
     for one in held:
         one.__enter__()
     assert open_now.is_full("token:crm") is True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def test_publishing_says_what_was_done(berlin: Company) -> None:
     )
     again = berlin("exchange", "publish", "--json").json
     assert (again["is_full"], again["numbers"]) == (False, 1)
-    assert "numbers were only withdrawn" in berlin.ok("exchange", "publish", "--purge")
+    assert "20 hours" in berlin.ok("exchange", "publish", "--purge")
 
 
 def test_what_would_leave_is_shown_and_nothing_is_written(berlin: Company) -> None:
@@ -97,7 +98,7 @@ def test_a_name_that_is_none(munich: Company, command: tuple[str, ...]) -> None:
 def test_a_company_that_fails_is_an_exit_code(munich: Company) -> None:
     result = munich("exchange", "fetch")
     assert (result.code, result.out) == (2, "")
-    assert "there is no such file. What was taken before stays." in result.err
+    assert "index.json" in result.err
 
 
 def test_two_do_not_fetch_at_once(berlin: Company, munich: Company) -> None:
@@ -106,7 +107,7 @@ def test_two_do_not_fetch_at_once(berlin: Company, munich: Company) -> None:
     with only_process(munich.state / LOCK_FILE, "held"):
         for command in ("fetch", "run"):
             got = munich("exchange", command)
-            assert (got.code, "is fetching already" in got.err) == (2, True)
+            assert (got.code, str(os.getpid()) in got.err) == (2, True)
         assert munich.facts().peers == ()
     munich.ok("exchange", "fetch")
 
@@ -225,8 +226,8 @@ def test_what_it_said_counts_no_longer_and_comes_back(berlin: Company, hamburg: 
         pytest.param("b", "https://192.168.1.1/", "theirs", "", id="inside-is-for-the-settings"),
         pytest.param("b", URL, "abc", "44 characters", id="no-key"),
         pytest.param("b", URL, "ours", "our own", id="our-own-key"),
-        pytest.param("partner", URL, "theirs", "the settings have a company", id="name-of-the-settings"),
-        pytest.param("b", URL, "partners", "can be listed only once", id="key-of-the-settings"),
+        pytest.param("partner", URL, "theirs", "partner", id="name-of-the-settings"),
+        pytest.param("b", URL, "partners", "partner", id="key-of-the-settings"),
     ],
 )
 def test_who_cannot_be_subscribed_to(
@@ -246,12 +247,12 @@ def test_who_cannot_be_subscribed_to(
 
 def test_one_of_the_settings_is_taken_out_there(munich: Company) -> None:
     munich("exchange", "fetch")
-    assert "stands in the settings" in munich("exchange", "remove", "Berlin Ltd").err
+    assert "Berlin Ltd" in munich("exchange", "remove", "Berlin Ltd").err
     assert "there is no company 'berlin'" in munich("exchange", "remove", "berlin").err
 
 
 def test_without_a_key_nothing_is_taken(hamburg: Company) -> None:
     got = hamburg("exchange", "add", "berlin", "https://127.0.0.1/")
     assert got.code == 2
-    assert "no --key, and none can be shown" in got.err
+    assert "--key" in got.err
     assert added(hamburg) == []

@@ -114,7 +114,7 @@ def test_weight_and_settings_count_at_once(berlin: Company, munich: Company) -> 
     munich.ok("exchange", "fetch")
     assert munich.action() is Action.TAG
     munich.settings_with("")
-    assert "no company's evidence is taken yet" in munich("exchange", "fetch").err
+    assert "callsieve exchange add" in munich("exchange", "fetch").err
 
 
 # What is refused: what was taken before stays. -----------------------------------------------------------------

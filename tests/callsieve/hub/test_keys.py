@@ -106,7 +106,7 @@ def at_its_site(kind: Kind, row: dict[str, object]) -> dict[str, object]:
     return row | {column: name_at_site(name) for column, name in names.items()}
 
 
-def as_told(kind: Kind, row: dict[str, object]) -> dict[str, object]:
+def as_sent(kind: Kind, row: dict[str, object]) -> dict[str, object]:
     """A row of berlin without what stays with a site."""
     is_statement = kind.scope is SharedWith.STATEMENT
     stays = {column: text or "" for column, text in kind.own.items() if text or is_statement}
@@ -143,7 +143,7 @@ def test_every_kind_of_row_comes_back_as_it_was_written(office: Office, names: l
         assert ours, kind.name
         assert (kind.name, rows(office.second, kind)) == (kind.name, ours)
         seen = [at_its_site(kind, row) for row in rows(office.center, kind)]
-        expected = [] if kind.scope is SharedWith.STANDBY else sorted((as_told(kind, row) for row in ours), key=repr)
+        expected = [] if kind.scope is SharedWith.STANDBY else sorted((as_sent(kind, row) for row in ours), key=repr)
         assert (kind.name, sorted(seen, key=repr)) == (kind.name, expected)
     assert not office.berlin.read(has_outgoing)
     office.berlin.write(empty)
