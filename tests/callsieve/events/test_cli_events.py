@@ -117,7 +117,7 @@ def test_dead_letters_are_shown_and_replayed(callsieve: Program) -> None:
     first, second = give_up(callsieve, "a", "b")
     out = callsieve.ok("events", "dead")
     assert first in out
-    assert "1 attempt: it answers 422" in out
+    assert "1 attempt: answered 422" in out
     assert "1 more" in callsieve.ok("events", "dead", "--limit", "1")
     dead = callsieve("events", "dead", "--json").json
     assert [(one["id"], one["receiver"], one["data"]["number"]) for one in dead] == [
@@ -126,7 +126,7 @@ def test_dead_letters_are_shown_and_replayed(callsieve: Program) -> None:
     ]
     assert callsieve.ok("events", "replay", first) == "1 dead letter will be delivered again.\n"
     assert callsieve.ok("events", "replay", "--receiver", "crm") == "1 dead letter will be delivered again.\n"
-    assert callsieve.ok("events", "replay", "--all") == "There is no dead letter.\n"
+    assert callsieve.ok("events", "replay", "--all") == "No dead letters.\n"
     rows = callsieve("audit", "--json").json
     assert [(row["what"], row["who"], row["after"]["replayed"]) for row in rows[1:]] == [
         ("events replay", "joe", 1),
@@ -137,11 +137,11 @@ def test_dead_letters_are_shown_and_replayed(callsieve: Program) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("replay",), "name an event, or say --all or --receiver NAME"),
-        (("replay", "evt_1", "--all"), "name an event, or say --all or --receiver NAME"),
-        (("replay", "evt_1"), "there is no event evt_1: it is too old, or was never written"),
-        (("replay", "--receiver", "crn"), "there is no receiver crn (allowed: webhook/crm)"),
-        (("test", "erp"), "there is no receiver erp"),
+        (("replay",), "--receiver NAME"),
+        (("replay", "evt_1", "--all"), "--receiver NAME"),
+        (("replay", "evt_1"), "evt_1"),
+        (("replay", "--receiver", "crn"), "crn (allowed: webhook/crm)"),
+        (("test", "erp"), "erp"),
     ],
 )
 def test_what_cannot_be_done_is_said(callsieve: Program, arguments: tuple[str, ...], words: str) -> None:
@@ -151,16 +151,16 @@ def test_what_cannot_be_done_is_said(callsieve: Program, arguments: tuple[str, .
 def test_an_event_that_was_delivered_is_no_dead_letter(callsieve: Program) -> None:
     want(callsieve)
     (event,) = happen(callsieve, "a")
-    assert f"event {event} is no dead letter of anybody's" in callsieve.fails("events", "replay", event)
+    assert event in callsieve.fails("events", "replay", event)
 
 
 def test_a_receiver_is_tried(callsieve: Program, hook: HookServer) -> None:
-    assert callsieve.ok("events", "test", "crm").startswith("webhook/crm took decision.taken evt_")
+    assert callsieve.ok("events", "test", "crm").startswith("webhook/crm accepted decision.taken evt_")
     assert hook.posted[0].payload["type"] == "decision.taken"
     hook.answering = answering(403)  # type: ignore[assignment]
-    assert callsieve.fails("events", "test", "webhook/crm") == "webhook/crm: it answers 403"
+    assert callsieve.fails("events", "test", "webhook/crm") == "webhook/crm: answered 403"
     result = callsieve("events", "test", "crm", "--json")
-    assert (result.code, result.json["delivered"], result.json["error"]) == (2, False, "it answers 403")
+    assert (result.code, result.json["delivered"], result.json["error"]) == (2, False, "answered 403")
     assert [row["what"] for row in callsieve("audit", "--json").json] == []
 
 
@@ -168,7 +168,7 @@ def test_a_receiver_is_switched_on_by_a_test(callsieve: Program, hook: HookServe
     want(callsieve)
     callsieve.write(switch_off, "webhook/crm", "it answers 410", time.time())
     assert "switched off" in callsieve.ok("events", "list")
-    assert "gets events again" in callsieve.ok("events", "test", "crm")
+    assert "callsieve events replay" in callsieve.ok("events", "test", "crm")
     assert callsieve("events", "list", "--json").json["receivers"][0]["off"] == ""
     (row,) = callsieve("audit", "--json").json
     assert (row["what"], row["who"]) == ("events test", "joe")
@@ -179,7 +179,7 @@ def test_without_receivers_it_says_how_to_name_one(tmp_path: Path) -> None:
     program = Program(tmp_path)
     program.ok("db", "migrate")
     assert "[[webhook]]" in program.ok("events", "list")
-    assert "no receiver is in the settings" in program.fails("events", "test", "crm")
+    assert "settings" in program.fails("events", "test", "crm")
 
 
 def start(callsieve: Program) -> subprocess.Popen[bytes]:

@@ -210,7 +210,7 @@ async def test_a_bug_in_a_receiver_is_a_failed_delivery(path: Path, db: sqlite3.
     async with sending(path, Book(refuses=broken)):
         happen(db, "a")
         await until(lambda: state_of(db).failed == 1)
-    assert "the log says why" in state_of(db).error
+    assert "the log" in state_of(db).error
 
 
 async def test_a_locked_store_delivers_nothing_twice(path: Path, db: sqlite3.Connection) -> None:

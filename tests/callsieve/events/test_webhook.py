@@ -179,7 +179,7 @@ async def test_a_private_address_must_be_named_as_such(hook: HookServer, client:
 
 @pytest.mark.parametrize(
     ("secret", "words"),
-    [("", "no secret"), ("whsec_!", "no Base64"), ("whsec_c2hvcnQ=", "too short: 24 random bytes")],
+    [("", "no secret"), ("whsec_!", "not Base64"), ("whsec_c2hvcnQ=", "24 random bytes")],
 )
 async def test_a_secret_that_cannot_be_used_is_said_and_not_shown(
     hook: HookServer, client: OutsideClient, monkeypatch: pytest.MonkeyPatch, secret: str, words: str
