@@ -40,7 +40,7 @@ SUFFIXES = {".py", ".md", ".html", *COMMENT_SIGNS}
 
 RULES = {
     "headless": re.compile(r"^(Who|What|Whose|Whom)\b.*[^?]$", re.S),
-    "is-none": re.compile(r"\b(is|are|was|were) none\b", re.I),
+    "is-none": re.compile(r"\b(is|are|was|were) none\b"),
     "no-more": re.compile(r"\bno more\b(?! than\b)", re.I),
     "of-ours": re.compile(r"\bof (ours|theirs)\b", re.I),
     "he-his-him": re.compile(r"\b(he|his|him|himself)\b", re.I),

@@ -1,1 +1,1 @@
-"""What to do with a call: policies as data and one pure function that decides. No I/O but reading a policy file."""
+"""Decide about a call: policies as data, and one function without I/O. Only policy files are read."""

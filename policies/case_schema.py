@@ -1,7 +1,7 @@
-"""What a case of `callsieve policy test` may say: the keys of its tables `call`, `facts` and `expect`, each checked.
+"""The keys of a case of `callsieve policy test`: the tables `call`, `facts` and `expect`, each value checked.
 
-A reader takes a TOML value, or raises PolicyError in a few words; `read_parts` says where, and goes on reading.
-docs/policy-reference.md describes every key.
+A reader takes a TOML value, or raises PolicyError with a short reason. `read_parts` adds the place, and goes on
+reading. docs/policy-reference.md describes every key.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ POINTS_OF_LOG_ODDS = 4.34
 ENTRY = re.compile(r"\+[1-9][0-9]{0,14}\*?")
 LEVELS = {level.word: level for level in Level}
 
-# What a call is where a case does not say: a caller from New Jersey on a Thursday morning, of whom nothing is known.
+# The defaults of a call: an unknown caller from New Jersey on a Thursday morning.
 SOMEBODY = "+12017421834"
 SOME_DAY = datetime(2026, 1, 1, 9, tzinfo=UTC)
 
@@ -57,45 +57,45 @@ Reader = Callable[[Any], Any]
 
 
 def read_line(value: Any) -> str:
-    """One line of text."""
+    """Read one line of text."""
     if not isinstance(value, str) or not 0 < len(value) <= MOST_TEXT or not value.isprintable():
         raise PolicyError(f"takes one line of text, not {shown(value)}")
     return value
 
 
 def read_line_or_nothing(value: Any) -> str:
-    """One line of text; an empty one means that there is none."""
+    """Read one line of text; return None for an empty one."""
     return "" if value == "" else read_line(value)
 
 
 def read_line_or_lines(value: Any) -> tuple[str, ...]:
-    """One line of text, or a list of them."""
+    """Read one line of text, or a list of them."""
     return read_list(read_line, value) if isinstance(value, list) else (read_line(value),)
 
 
 def read_word(allowed: frozenset[str], value: Any) -> str:
-    """One word of a closed set."""
+    """Read one word of a closed set."""
     if not isinstance(value, str) or value not in allowed:
         raise PolicyError(f"does not know {shown(value)}{nearest(str(value), allowed)}")
     return value
 
 
 def read_count(lowest: int, highest: int, value: Any) -> int:
-    """A whole number within bounds."""
+    """Read a whole number within bounds."""
     if type(value) is not int or not lowest <= value <= highest:
         raise PolicyError(f"takes a whole number from {lowest} to {highest}, not {shown(value)}")
     return value
 
 
 def read_amount(value: Any) -> float:
-    """So many minutes, hours or days ago."""
+    """Read a number of minutes, hours or days."""
     if type(value) not in (int, float) or not math.isfinite(value) or not 0 <= value <= 1e6:
         raise PolicyError(f"takes a number from 0 on, not {shown(value)}")
     return float(value)
 
 
 class Refusal(NamedTuple):
-    """One thing that is wrong within a value. `path`: where in it; `about`: what the words begin with, as a path."""
+    """One error within a value. `path` is its place, and `about` is how the message begins, as a path."""
 
     path: KeyPath
     about: KeyPath
@@ -105,12 +105,12 @@ class Refusal(NamedTuple):
         return f"{'.'.join(step for step in self.about if isinstance(step, str))} {self.words}".lstrip()
 
     def below(self, step: str | int) -> Refusal:
-        """The same, of the value that has this one as a part."""
+        """Return the error with its place in the value that contains this one."""
         return Refusal((step, *self.path), (step, *self.about), self.words)
 
 
 class Refusals(PolicyError):
-    """All that is wrong within a list or a table."""
+    """All errors within a list or a table."""
 
     def __init__(self, found: Sequence[Refusal]) -> None:
         super().__init__(str(found[0]))
@@ -118,12 +118,12 @@ class Refusals(PolicyError):
 
 
 def refused_by(error: PolicyError) -> Sequence[Refusal]:
-    """What a reader has refused: of a list or a table perhaps several things."""
+    """Return the errors of a reader, several for a list or a table."""
     return error.found if isinstance(error, Refusals) else [Refusal((), (), str(error))]
 
 
 def read_parts(parts: Iterable[tuple[str | int, Reader, Any]], found: Sequence[Refusal] = ()) -> list[Any]:
-    """The values of a list or a table. `found`: what is wrong with it already."""
+    """Read the values of a list or a table. `found` has the errors so far."""
     values, refusals = [], list(found)
     for step, read, value in parts:
         try:
@@ -136,14 +136,14 @@ def read_parts(parts: Iterable[tuple[str | int, Reader, Any]], found: Sequence[R
 
 
 def read_list(read: Reader, value: Any) -> tuple[Any, ...]:
-    """A list, each item of which is read alike."""
+    """Read a list whose items have one reader."""
     if not isinstance(value, list):
         raise PolicyError(f"takes a list, not {shown(value)}")
     return tuple(read_parts((place, read, item) for place, item in enumerate(value)))
 
 
 def read_keys(keys: Mapping[str, Reader], required: frozenset[str], value: Any) -> dict[str, Any]:
-    """A table with a fixed set of keys."""
+    """Read a table with a fixed set of keys."""
     if not isinstance(value, dict):
         raise PolicyError(f"takes a table with {', '.join(sorted(keys))}, not {shown(value)}")
     unknown = [Refusal((key,), (), f"has no key {shown(key)}{nearest(key, keys)}") for key in value if key not in keys]
@@ -154,21 +154,21 @@ def read_keys(keys: Mapping[str, Reader], required: frozenset[str], value: Any) 
 
 
 def read_region(value: Any) -> str:
-    """By whose number plan national numbers are read."""
+    """Read the region whose number plan national numbers follow."""
     if not isinstance(value, str) or not is_possible_region(value):
         raise PolicyError(f"does not know the region {shown(value)}: write a code such as GB")
     return value
 
 
 def read_instant(value: Any) -> float:
-    """A date and time of TOML with its zone, in UTC seconds."""
+    """Read a date and time of TOML with its zone, as UTC seconds."""
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise PolicyError(f"takes a time with its zone as 2026-01-15T03:00:00-05:00, not {shown(value)}")
     return value.timestamp()
 
 
 def read_entry(value: Any) -> str:
-    """A number, or the start of numbers."""
+    """Read a number, or the start of numbers."""
     if not isinstance(value, str) or not ENTRY.fullmatch(value):
         raise PolicyError(f"does not take {shown(value)}: write it as +12017421834 or +1201742*")
     return value
@@ -248,7 +248,7 @@ EXPECT: dict[str, tuple[Reader, Callable[[Decision], Any]]] = {
 
 
 def call_of(table: Mapping[str, Any], home: str) -> tuple[IncomingCall, float]:
-    """The call that a table describes, and its moment. Numbers are read as the network's text is, `anonymous` too."""
+    """Return the call of a table, and its time. Numbers are parsed like text from the network, `anonymous` too."""
     region = table.get("region", home)
     did, diverted_from = table.get("did"), table.get("diverted_from")
     call = IncomingCall(
@@ -267,7 +267,7 @@ def call_of(table: Mapping[str, Any], home: str) -> tuple[IncomingCall, float]:
 
 
 def facts_of(table: Mapping[str, Any], call: IncomingCall, now: float, levels: Thresholds) -> Facts:
-    """What is known of the call, as a table says it."""
+    """Return the facts of a table."""
     number = call.caller.key or ""
 
     def ago(key: str, unit_seconds: float) -> float | None:
@@ -334,7 +334,6 @@ def _imported(now: float, source: str, verdict: str = Verdict.SPAM, category: st
 
 
 def _plan(table: Mapping[str, Any], number: str) -> PlanRow | None:
-    """A range of this one number."""
     if "purpose" not in table:
         return None
     law = (
@@ -346,7 +345,7 @@ def _plan(table: Mapping[str, Any], number: str) -> PlanRow | None:
 
 
 def _first_call(table: Mapping[str, Any]) -> FirstCall | None:
-    """What strangers did before. Nothing is known of a caller unless the case says otherwise."""
+    """Return the first-call signals, unless the case has facts about the caller."""
     if not table.get("first_call", table.keys().isdisjoint(_KNOWN_BY)):
         return None
     return FirstCall(table.get("neighbours_called", 0), table.get("dids_in_a_row", 1))
@@ -359,7 +358,7 @@ _KNOWN_BY = frozenset(
 
 
 def _reputation(table: Mapping[str, Any], levels: Thresholds) -> Reputation:
-    """Of points the level that they reach, of a level the fewest points that reach it; where both are told, both."""
+    """Return a reputation: from points the level, from a level its lowest points, or both as given."""
     level, appeal = LEVELS.get(table.get("level", "")), table.get("appeal")
     near = block.block_of(block.LISTED, table.get("bad_neighbours", 0), DEFAULT.block)
     families = () if near is None else (near,)
@@ -376,6 +375,6 @@ def _minutes_ago(minutes: Sequence[float], now: float) -> tuple[float, ...]:
 
 
 def differences(expected: Mapping[str, Any], decision: Decision) -> tuple[tuple[str, Any, Any], ...]:
-    """What is not as expected: the key, what was expected, and what the decision has."""
+    """Return each difference from the expected result: the key, the expected value, and that of the decision."""
     found = ((key, value, EXPECT[key][1](decision)) for key, value in expected.items())
     return tuple((key, value, has) for key, value, has in found if value != has)

@@ -1,4 +1,4 @@
-"""Cases of an operator's own: a call, what is known of it, and what is expected of a policy. `callsieve policy test`.
+"""An operator's own test cases: a call, its facts, and the expected result of a policy. For `callsieve policy test`.
 
     [[case]]
     name = "a spammer who called us a minute ago"
@@ -7,8 +7,7 @@
     facts = { level = "challenge", called_minutes_ago = [1] }
     expect = { action = "warn", rule = "level-challenge" }
 
-What is expected is compared key by key; a key that is not there does not matter. An error names the file, the line, the
-case, the key and the way out:
+Only the keys of `expect` are compared. An error names the file, the line, the case, the key and the remedy:
     cases.toml: line 4: case 'a spammer': call has no key 'calle' (did you mean caller?)
 """
 
@@ -50,9 +49,9 @@ _TABLES: Mapping[str, Mapping[str, Reader]] = {
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A case with what is expected of it. `policy` is a policy's name, `text` one in full; neither: the running one.
+    """A case with its expected result. `policy` is a policy's name, `text` a whole policy; neither: the running one.
 
-    `line` is where it stands in its file.
+    `line` is its place in the file.
     """
 
     name: str
@@ -64,12 +63,12 @@ class Trial:
 
 
 class Difference(NamedTuple):
-    """Something that is not as expected.
+    """A value that is not as expected.
 
     Attributes:
-        key: What differs.
-        expected: What was expected.
-        found: What came.
+        key: The key of the value.
+        expected: The expected value.
+        found: The value of the decision.
     """
 
     key: str
@@ -79,7 +78,7 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What came of a case. It passed when nothing differs."""
+    """The result of a case. It passed if there are no differences."""
 
     name: str
     decision: Decision
@@ -89,7 +88,7 @@ class Tried:
 def read_trials(
     text: str, region: str = "US", levels: Thresholds = DEFAULT.levels
 ) -> tuple[tuple[Trial, ...], list[PolicyProblem]]:
-    """The cases of a file, or all that is wrong with it. `region`: that of the PBX; `levels`: what points reach."""
+    """Read the cases of a file, or return all its errors. `region` is that of the PBX, `levels` are the thresholds."""
     trials, problems = read_toml(text, lambda file, problems: _trials_from(file, region, levels, problems))
     if problems or trials is None:
         return (), problems
@@ -103,7 +102,7 @@ def run_trial(
     policy_of: Callable[[str], Policy],
     window_seconds: float = EMERGENCY_WINDOW_SECONDS,
 ) -> Tried:
-    """Decides the case. `running`: for cases that name no policy. PolicyError: a policy cannot be used."""
+    """Decide about the case. `running` is for cases without a policy. Raise PolicyError for an unusable policy."""
     case = trial.case
     facts = case.facts._replace(emergency_window_seconds=window_seconds)
     try:
@@ -139,7 +138,7 @@ def _trials_from(file: Mapping[str, Any], region: str, levels: Thresholds, probl
 def _trial_from(
     table: Mapping[str, Any], place: int, region: str, levels: Thresholds, problems: Problems
 ) -> Trial | None:
-    """The case; None if anything is wrong with it."""
+    """Return the case, or None after an error."""
     path, before = ("case", place), len(problems)
     try:
         name = read_line(table.get("name"))
@@ -185,7 +184,7 @@ def _policy(trial: Trial, running: PolicySet | Policy, policy_of: Callable[[str]
 
 
 def _check_rule(rule: str | None, policy: Policy) -> None:
-    """A rule that cannot decide anything would only ever fail the case."""
+    """Report a rule that can never decide, because with it the case would always fail."""
     known = [*(rule.name for rule in policy.rules), *OWN_RULES]
     if rule is not None and rule not in known:
         raise PolicyError(f"expect: policy {policy.name} has no rule {shown(rule)}{nearest(rule, known)}")

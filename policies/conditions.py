@@ -1,4 +1,4 @@
-"""From the `when` table of a rule to conditions: the vocabulary, and `any`, `all`, `not` around it."""
+"""From the `when` table of a rule to conditions: the vocabulary, with `any`, `all` and `not` around it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from policies.policy import Case, Condition, PolicyError, Problems
 from policies.vocabulary import VOCABULARY
 
 COMBINATIONS = ("any", "all", "not")
-# Families of evidence of older versions, which some wrote as conditions: what says so now.
+# Families of evidence of older versions, which some policies had as conditions, and the conditions that replace them.
 REPLACED = {
     "marks": "level_at_least",
     "behaviour": "level_at_least",
@@ -28,7 +28,7 @@ KeyPath = tuple[str | int, ...]
 
 
 def read_when(table: Any) -> tuple[Condition, ...]:
-    """The conditions of a table, all of which must hold. PolicyError for the first that is wrong."""
+    """Read the conditions of a table, all of which must hold. Raise PolicyError for the first error."""
     problems = Problems()
     conditions = read_conditions(table, (), problems)
     if problems:
@@ -37,7 +37,7 @@ def read_when(table: Any) -> tuple[Condition, ...]:
 
 
 def read_conditions(table: Any, path: KeyPath, problems: Problems, depth: int = 0) -> tuple[Condition, ...]:
-    """The same; all that is wrong is added to the problems, and left out. Empty tables would always hold."""
+    """Read the conditions of a table, and add its errors to the problems. An empty table is one."""
     if not isinstance(table, dict):
         problems.add(f'conditions are a table such as {{ level_at_least = "warn" }}, not {shown(table)}', path)
     elif not table:
@@ -69,7 +69,7 @@ def _read_condition(name: str, value: Any, path: KeyPath, problems: Problems, de
 
 
 def _read_combination(name: str, value: Any, path: KeyPath, problems: Problems, depth: int) -> Condition | None:
-    """`any = [{...}, {...}]`, `all = [...]`, `not = {...}`."""
+    """Read `any = [{...}, {...}]`, `all = [...]` or `not = {...}`."""
     if name == "not":
         inner = read_conditions(value, path, problems, depth + 1)
         reads = _reads_of(inner)
@@ -89,7 +89,7 @@ def _read_combination(name: str, value: Any, path: KeyPath, problems: Problems, 
 
 
 def _reads_of(conditions: Iterable[Condition]) -> tuple[str, ...]:
-    """On which fields alone a combination depends: on those of its conditions, if they are known of each."""
+    """Return the fields on which a combination depends, if those of each of its conditions are known."""
     reads = [condition.reads for condition in conditions]
     return tuple(dict.fromkeys(chain.from_iterable(reads))) if all(reads) else ()
 
@@ -99,7 +99,7 @@ def _all(conditions: tuple[Condition, ...], case: Case) -> bool:
 
 
 def why_not(condition: Condition, case: Case) -> str:
-    """A condition that does not hold, as it is written, and what the facts are: `country = "GB": it is US`."""
+    """Return a condition that does not hold, as it is written, with the fact: `country = "GB": it is US`."""
     if condition.name not in COMBINATIONS:
         return f"{condition.text}: it is {_fact_of(condition, case)}"
     facts = {one.name: _fact_of(one, case) for one in single_conditions((condition,))}
@@ -111,7 +111,7 @@ def _fact_of(condition: Condition, case: Case) -> str:
 
 
 def single_conditions(conditions: Iterable[Condition]) -> Iterator[Condition]:
-    """Each condition, those within any, all and not too."""
+    """Yield each condition, including those within any, all and not."""
     for condition in conditions:
         if condition.name not in COMBINATIONS:
             yield condition
@@ -123,7 +123,7 @@ def single_conditions(conditions: Iterable[Condition]) -> Iterator[Condition]:
 
 
 def implies(narrow: tuple[Condition, ...], wide: tuple[Condition, ...]) -> bool:
-    """Whether `wide` certainly holds wherever `narrow` does (sound, not complete: combinations must be equal)."""
+    """Return whether `wide` certainly holds if `narrow` does. False is not certain: combinations must be equal."""
     return all(any(_covers(w, n) for n in narrow) for w in wide)
 
 
@@ -136,7 +136,7 @@ def _covers(wide: Condition, narrow: Condition) -> bool:
 
 
 def toml_of(value: Any) -> str:
-    """A value as TOML writes it, for showing a policy; only what a policy can hold."""
+    """Return a value as TOML, for showing a policy. Supports only the types that a policy can hold."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

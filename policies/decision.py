@@ -1,9 +1,9 @@
-"""What goes into a decision and what comes out of it. Read this file first.
+"""The input and the result of a decision. Read this file first.
 
     decide(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> Decision      (policies/engine.py)
 
-An IncomingCall is what Asterisk said, parsed; Facts are what we know; a Decision is what to do and why. All are named
-tuples: one of each is made for every call, and a frozen dataclass takes three to eight times as long to make.
+An IncomingCall has the parsed data from Asterisk, Facts those from the store, and a Decision the action and the reason.
+All are named tuples: one of each is made for every call, and a frozen dataclass takes three to eight times as long.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from reputation.plan.rows import Purpose
 
 
 class Action(IntEnum):
-    """What the policy orders, weakest first: the order is what a cap works on.
+    """The action of a policy, weakest first: a cap depends on this order.
 
     `word`: in policies, in CALLSIEVE_ACTION and in the journal.
     """
@@ -36,24 +36,23 @@ class Action(IntEnum):
 for _action in Action:  # once: a property would make the text anew for every call
     _action.word = _action._name_.lower()
 
-# For what every call goes through: until Python 3.12 a member costs ten times as much as a global name.
+# For code that every call runs: until Python 3.12 a member costs ten times as much as a global name.
 ALLOW, TAG, WARN, CHALLENGE, ROUTE, REJECT = Action
 
 ACTION_BY_WORD = {action.word: action for action in Action}
 
-# What a challenge may ask a caller for: to press a digit, to say who it is (the callee then decides), or, of one who
-# hides it, to enter the number.
+# A challenge asks the caller to press a digit, to say a name (the callee then decides), or, if the number is withheld,
+# to enter it.
 ASKS = ("digit", "name", "number")
 
 
 class IncomingCall(NamedTuple):
-    """One inbound call as it reached us. Nothing here is trusted but `trunk`, `trusted` and `carrier_counts`.
+    """One incoming call. Only `trunk`, `trusted` and `carrier_counts` can be trusted.
 
-    `priority_callback`: the call carries `Priority: psap-callback`. `diverted_from`: the number that redirected
-    the call to us, the caller being the original one. `name`: the name that came with the call, which may be the
-    carrier's word or the caller's own; None where nobody wrote it down (a call of the past).
-    `withheld`: the number of a caller who withholds it, where blocklists may match it; nothing else does.
-    `carrier_counts`: whether what the trunk's carrier says of the caller is evidence.
+    `priority_callback`: the call carries `Priority: psap-callback`. `diverted_from`: the number that diverted the call
+    here; the caller is the original one. `name` came with the call, from the carrier or the caller; None if it was not
+    recorded. `withheld`: the number of a caller who withholds it, only for blocklists that may match it.
+    `carrier_counts`: the reports of the trunk's carrier about the caller are evidence.
     """
 
     linkedid: str
@@ -71,20 +70,17 @@ class IncomingCall(NamedTuple):
 
     @property
     def auth_class(self) -> AuthClass:
-        """The class that evidence about this call is kept under."""
+        """Return the class under which evidence about this call is kept."""
         return auth_class_of(self.attestation, self.verification, self.trusted)
 
 
 class Decision(NamedTuple):
     """A decision that explains itself.
 
-    `action` is what to do; `would_be` what a policy in observe mode would have done (else the same), and
-    `observed` whether it was in that mode;
-    `step` the step of the written precedence (docs/policy-reference.md) that decided, 0 for fail-open;
-    `capped_by` why the policy's own action was weakened, or None; `name` a verified caller's name to show;
-    `label` the rule's own prefix for the display; `category` what imported sources call the number; `purpose` what the
-    numbering plan says that it is for; `callee` the extension of the person the call is for, where known, and
-    `language` that person's; `ask` what the rule wants a challenge to ask for, or None.
+    `step` is the deciding step of the precedence (docs/policy-reference.md), 0 for fail-open. `would_be` is the action
+    without observe mode, and `observed` whether that mode changed it. `capped_by` is the reason why the policy's own
+    action was weakened. `name` is a verified caller's. `label` is the rule's own tag, and `ask` its question for a
+    challenge. `category` comes from imported sources. `callee` is the callee's extension, if known, with `language`.
     """
 
     action: Action
@@ -108,7 +104,7 @@ class Decision(NamedTuple):
 
 FAIL_OPEN_RULE = "fail-open"
 
-# What decides where no rule of a policy does (policies/engine.py). No rule may have one of these names.
+# The rules of the steps before the policy (policies/engine.py). No rule of a policy may have one of these names.
 OWN_RULES = frozenset(
     {
         *(FAIL_OPEN_RULE, "internal", "emergency-number", "unscreened-did", "emergency-window", "emergency-callback"),
@@ -119,5 +115,5 @@ OWN_RULES = frozenset(
 
 
 def fail_open(reason: str) -> Decision:
-    """The decision when screening could not decide in time: the call goes on as if we were not there."""
+    """Return the decision for a call about which screening could not decide in time."""
     return Decision(Action.ALLOW, FAIL_OPEN_RULE, why_of_failure(reason), step=0)

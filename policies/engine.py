@@ -1,7 +1,7 @@
-"""The written precedence (docs/policy-reference.md) as a table of steps, and the one pure function that decides.
+"""The precedence (docs/policy-reference.md) as a table of steps, and the one function that decides, without I/O.
 
-A step looks at a case and either decides or passes. The first that decides wins; caps weaken only what a rule
-or the default orders. Read this file after policies/decision.py.
+A step looks at a case and either decides or passes. The first that decides wins. Caps weaken only rules and the default
+of a policy. Read this file after policies/decision.py.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from reputation.facts import Facts
 from reputation.model import CallerKind, Imported, Level, Tie, Verification
 
 EMERGENCY = CallerKind.EMERGENCY  # a member costs ten times as much as a global name until Python 3.12
-FAILURES_AGAINST_REDIALLING = 2  # who failed twice calls again because a machine does
+FAILURES_AGAINST_REDIALLING = 2  # after two failures, a caller who calls again is a machine
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the precedence: its number in docs/policy-reference.md, a title, its rules, and what it does."""
+    """One step of the precedence: its number in docs/policy-reference.md, a title, its rules, and its function."""
 
     number: int
     title: str
@@ -43,7 +43,7 @@ class Step:
 
 
 def never_screened(case: Case) -> Ruling | None:
-    """Step 1: internal extensions, emergency numbers, DIDs set so."""
+    """Allow internal extensions, emergency numbers, and DIDs that are not screened (step 1)."""
     if case.facts.caller_person is not None:
         return Ruling(ALLOW, "internal", Why(Reason.INTERNAL))
     if case.call.caller.kind is EMERGENCY:
@@ -54,11 +54,9 @@ def never_screened(case: Case) -> Ruling | None:
 
 
 def emergency_window(case: Case) -> Ruling | None:
-    """Step 2: after an emergency call from here, and for a call-back that a trusted trunk vouches for; else nobody has
-    anything to do with a call to a trap.
-    """
+    """Allow calls after an emergency call, call-backs that a trusted trunk vouches for, and calls to traps (step 2)."""
     at = case.facts.emergency_at
-    # Where a clock was ahead, this holds a call up for no longer than the window.
+    # abs: if a clock was ahead, the window is still no longer than this.
     if at is not None and abs(case.now - at) < case.facts.emergency_window_seconds:
         return Ruling(ALLOW, "emergency-window", Why(Reason.EMERGENCY_WINDOW))
     if case.call.priority_callback and case.call.trusted:
@@ -69,7 +67,7 @@ def emergency_window(case: Case) -> Ruling | None:
 
 
 def callee_lists(case: Case) -> Ruling | None:
-    """Step 3: the callee's own lists, when the callee is known."""
+    """Apply the callee's own lists, if the callee is known (step 3)."""
     ties = ties_of_callee(case.facts)
     if not ties:
         return None
@@ -83,7 +81,7 @@ def callee_lists(case: Case) -> Ruling | None:
 
 
 def administrator_lists(case: Case) -> Ruling | None:
-    """Step 4: the administrator's allowlist, then the blocklist; entries act as written."""
+    """Apply the administrator's allowlist, then the blocklist, with the action of the entry (step 4)."""
     entry = case.facts.allow
     if entry is not None:
         action = ACTION_BY_WORD.get(entry.action or "allow", ALLOW)
@@ -98,9 +96,9 @@ def administrator_lists(case: Case) -> Ruling | None:
 
 
 def relationship(case: Case) -> Ruling | None:
-    """Step 6: the callee, or the company, knows this caller. Step 5, the callee expects a call, is a fact and a cap."""
+    """Allow a caller whom the callee or the company knows (step 6). Step 5, an expected call, is a fact and a cap."""
     facts = case.facts
-    # In this order: the second asks the number plan (60 us).
+    # In this order, because the second reads the number plan (60 us).
     if not facts.ties or not may_relate(case.call, facts, case.now):
         return None
     ties = ties_of_callee(facts, case.now)
@@ -125,9 +123,10 @@ STEPS = (
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """A bound on what a rule or the default may do. `holds` tells whether it applies, `reference` to what there is more
-    to read about. `only_evidence`: it does not bound a rule for strangers, one that asks for no level and no points;
-    `only_actions`: nor one that orders another, where there are any.
+    """A limit for the action of a rule or of the default. `holds` says whether it applies to a case.
+
+    `reference` is an appeal that the reason names. `only_evidence`: rules without a condition on level or points, which
+    are meant for strangers, are exempt. `only_actions`: if not empty, it limits only these actions.
     """
 
     highest: Action
@@ -138,20 +137,21 @@ class Cap:
     only_actions: frozenset[Action] = frozenset()
 
     def bounds(self, action: Action, about_evidence: bool) -> bool:
-        """Whether it would weaken a ruling of this action."""
+        """Return whether it would weaken this action."""
         if self.only_actions and action not in self.only_actions:
             return False
         return self.highest < action and (about_evidence or not self.only_evidence)
 
     def why_in(self, case: Case) -> Why:
-        """Why it holds in this case."""
+        """Return its reason in this case."""
         reference = self.reference(case)
         return Why(self.reason, {} if reference is None else {"reference": reference})
 
 
 def redialled(case: Case) -> bool:
-    """Whether the same caller called the same DID within the last 3 minutes. Not where the number's signature is false,
-    nor for who failed challenges, or hung up on them, again and again: that is how machines call.
+    """Return whether the same caller called the same DID within the last 3 minutes.
+
+    False after a failed signature, or after several failed or abandoned challenges, because machines call like that.
     """
     return (
         is_redialled(case.facts, case.now, case.call.did)
@@ -161,71 +161,72 @@ def redialled(case: Case) -> bool:
 
 
 def challenge_passed(case: Case) -> bool:
-    """Whether a passed challenge, or a proof of control, still speaks for the caller (families/caller.py)."""
+    """Return whether a passed challenge, or a proof of control, still counts for the caller (families/caller.py)."""
     until = case.facts.passed_until
     return until is not None and case.now < until
 
 
 def is_sampled(case: Case) -> bool:
-    """Whether this call goes without its label, so that something is learnt of callers who are labelled."""
+    """Return whether this call belongs to the control sample, which goes without tag and warning."""
     return is_drawn(case.facts.sample, case.call.linkedid)
 
 
 def said_not_spam(case: Case) -> bool:
-    """Whether the callee, where known, said that the number is no spam: as good as a passed challenge, for this callee.
+    """Return whether the callee, if known, marked the number as not spam, which counts like a passed challenge.
 
-    It is how a machine that is wanted, and cannot press a digit, gets through.
+    It lets an automated caller through that is wanted and cannot press a digit.
     """
     return Tie.NOT_SPAM in ties_of_callee(case.facts, case.now) and may_relate(case.call, case.facts, case.now)
 
 
 def appeal_in_force(case: Case) -> str | None:
-    """The reference of the number's appeal that is in force."""
+    """Return the reference of the number's appeal that is in force."""
     return case.facts.reputation.appeal
 
 
 def is_appealed(case: Case) -> bool:
-    """Whether the number's owner has a case pending that is more than an allegation."""
+    """Return whether the number has an appeal in force."""
     return appeal_in_force(case) is not None
 
 
 def somebody_invites(case: Case) -> bool:
-    """Whether the callee is not known yet and somebody the call may reach has allowed the caller or expects a call.
+    """Return whether the callee is unknown and somebody in reach has allowed the caller or expects a call.
 
-    Their own lists apply only when their phone rings: the call must get there.
+    Their own lists apply only when their phone rings, so the call must get there.
     """
     return case.facts.callee is None and any(tie.tie in INVITED for tie in ties_in_reach(case.facts))
 
 
 def somebody_knows(case: Case) -> bool:
-    """The same for their contacts."""
+    """Return the same for contacts."""
     return _somebody_has(Tie.CONTACT, case)
 
 
 def somebody_talked(case: Case) -> bool:
-    """The same for those who have called the number and talked."""
+    """Return the same for people who have called the number and talked."""
     return _somebody_has(Tie.TALKED, case)
 
 
 def _somebody_has(tie: Tie, case: Case) -> bool:
     ties = ties_in_reach(case.facts) if case.facts.callee is None else ()
-    found = any(one.tie is tie and lasts(one, case.now) for one in ties)
-    return found and may_relate(case.call, case.facts, case.now)
+    has_tie = any(other.tie is tie and lasts(other, case.now) for other in ties)
+    return has_tie and may_relate(case.call, case.facts, case.now)
 
 
 def law_protects(case: Case) -> bool:
-    """Whether the law forbids that calls from the number's range are blocked (reputation/plan). It protects those who
-    have such a number: not a caller whose signature is false.
+    """Return whether the law forbids blocking calls from the number's range (reputation/plan).
+
+    It protects the owners of such numbers, so not a caller with a failed signature.
     """
     has_law = case.facts.plan is not None and case.facts.plan.law is not None
     return has_law and case.call.verification is not Verification.FAILED
 
 
-# The one cap that also bounds the administrator's lists (step 4): the callee's own (step 3) outrank them.
+# The only cap that also limits the administrator's lists (step 4), because the callee's own (step 3) outrank them.
 INVITATION = Cap(WARN, Reason.SOMEBODY_INVITES, somebody_invites)
 
-# Steps 5 and 7: the first that holds counts, so the control sample takes only what nothing else has weakened. Quiet
-# hours, also step 7, are a floor instead.
+# Steps 5 and 7. The first that holds counts, so the control sample takes only calls that no other cap weakens. Quiet
+# hours, also of step 7, are a lower limit instead.
 CAPS = (
     INVITATION,
     Cap(WARN, Reason.SOMEBODY_KNOWS, somebody_knows),
@@ -234,9 +235,9 @@ CAPS = (
     Cap(WARN, Reason.VERIFIED, lambda c: is_verified(c.call, c.facts)),
     Cap(WARN, Reason.PASSED_CHALLENGE, challenge_passed),
     Cap(WARN, Reason.NOT_SPAM_FOR_CALLEE, said_not_spam),
-    # A rule for strangers asks everybody: calling again must not be the way around its challenge.
+    # A rule for strangers asks everybody, so calling again must not avoid its challenge.
     Cap(WARN, Reason.REDIALLED, redialled, only_evidence=True),
-    # What an administrator orders by name, a rule for the range or an entry of the blocklist, is not ours to judge.
+    # Rules for a range and entries of the blocklist are the administrator's responsibility.
     Cap(WARN, Reason.LAW_FORBIDS, law_protects, only_evidence=True),
     Cap(CHALLENGE, Reason.APPEALED, is_appealed, appeal_in_force),
     Cap(ALLOW, Reason.CONTROL_SAMPLE, is_sampled, only_evidence=True, only_actions=frozenset({TAG, WARN})),
@@ -246,7 +247,7 @@ CAPS = (
 BY_DEFAULT = tuple([(9, Ruling(action, "default", Why(Reason.DEFAULT))) for action in Action])
 
 
-# By a ruling's action and its `about_evidence`: what bounds it. By place, for an enum's member is hashed in Python.
+# The caps by a ruling's action and `about_evidence`. A tuple, because hashing a member of an enum is slow.
 CapTable = tuple[tuple[tuple[Cap, ...], ...], ...]
 
 
@@ -261,24 +262,24 @@ ALL_CAPS, CAPS_OF_LISTS, NO_CAPS = _cap_table(CAPS), _cap_table((INVITATION,)), 
 
 
 def policy_rules(case: Case, policy: Policy) -> tuple[int, Ruling]:
-    """Steps 8 and 9, with the step's number: the rules in file order, else the default."""
+    """Return the ruling of steps 8 and 9, with the number of the step: the rules in file order, else the default."""
     ruling = policy.table.ruling(case)
     return BY_DEFAULT[policy.default] if ruling is None else (8, ruling)
 
 
 def decide(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> Decision:
-    """What to do with a call, and why. `now` in UTC seconds. Pure: the same arguments, the same decision."""
+    """Decide about a call. `now` is in UTC seconds. The same arguments give the same decision."""
     return decide_by_each(call, facts, (policy,), now)[0]
 
 
 def decide_by_each(call: IncomingCall, facts: Facts, policies: Iterable[Policy], now: float) -> list[Decision]:
-    """What each of the policies does with the same call. The steps above them are the same, and walked once."""
+    """Return the decision of each policy about the same call. The steps before the policies are tried only once."""
     case = Case(call, facts, now)
     for step in STEPS:
         ruling = step.rule_on(case)
         if ruling is not None:
             caps = CAPS_OF_LISTS if step.number == STEP_OF_LISTS else NO_CAPS
-            return [in_quiet_hours(case, _decision(case, one, ruling, step.number, caps), one) for one in policies]
+            return [in_quiet_hours(case, _decision(case, each, ruling, step.number, caps), each) for each in policies]
     return [_by_policy(case, policy) for policy in policies]
 
 
@@ -287,15 +288,15 @@ def _by_policy(case: Case, policy: Policy) -> Decision:
     return in_quiet_hours(case, _decision(case, policy, ruling, number, ALL_CAPS), policy)
 
 
-# What the callee's own ties decide. All other steps did so at the trunk, where they were known already.
+# The steps that depend on the callee's ties. All others decided at the trunk.
 STEPS_OF_CALLEE = (3, 6)
 
 
 def decide_for_callee(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> Decision | None:
-    """What one phone does differently from what was decided at the trunk, now that its person is known.
+    """Return how one person's phone differs from the decision at the trunk, now that the callee is known; None if not.
 
-    Steps 3 and 6 and quiet hours only, and only where no step before them decides; None: nothing. In observe mode
-    the decision is recorded and does not act.
+    Only steps 3 and 6 and quiet hours apply, and only if no earlier step decides. In observe mode the decision is
+    recorded but changes nothing.
     """
     case = Case(call, facts, now)
     for step in STEPS:
@@ -309,21 +310,21 @@ def decide_for_callee(call: IncomingCall, facts: Facts, policy: Policy, now: flo
 
 
 def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: CapTable) -> Decision:
-    """The decision of a ruling, after the first of its caps that holds and after observe mode."""
+    """Return the decision of a ruling, after the first cap that holds and after observe mode."""
     call, facts = case.call, case.facts
-    ordered, why_capped = ruling.action, None
+    action, why_capped = ruling.action, None
     for cap in caps[ruling.action][ruling.about_evidence]:
         if cap.holds(case):
-            ordered, why_capped = _left_by(cap, case, step), cap.why_in(case)
+            action, why_capped = _left_by(cap, case, step), cap.why_in(case)
             break
     identity, callee, reputation = facts.identity, facts.callee, facts.reputation
     decision = Decision(  # by place: by keyword it takes three times as long
-        ordered,
+        action,
         ruling.rule,
         ruling.reason,
         step,
         policy.name,
-        ordered,  # would_be
+        action,  # would_be
         False,
         reputation.level,
         reputation,
@@ -340,7 +341,7 @@ def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: CapTa
 
 
 def _left_by(cap: Cap, case: Case, step: int) -> Action:
-    """What a cap leaves. Nobody is warned of a caller against whom there is nothing: then the call is allowed."""
+    """Return the action that a cap leaves. A warning needs evidence against the caller; else the call is allowed."""
     against = (
         case.facts.reputation.level is not Level.NONE
         or step == STEP_OF_LISTS
@@ -350,5 +351,5 @@ def _left_by(cap: Cap, case: Case, step: int) -> Action:
 
 
 def _category(imported: Iterable[Imported]) -> str | None:
-    """What the first source that says so calls the number."""
+    """Return the category of the first source that has one."""
     return next((row.category for row in imported if row.category and row.verdict == "spam"), None)

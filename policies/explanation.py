@@ -1,4 +1,4 @@
-"""A decision step by step: what each step, cap and rule said of a call, and which conditions did not hold. Pure."""
+"""A decision step by step: the result of each step, cap and rule, and the conditions that did not hold. No I/O."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ExplanationLine:
     Attributes:
         step: The number of the step.
         title: The step, or the rule.
-        outcome: What it said.
+        outcome: The result.
         failed: The conditions of the rule that did not hold.
     """
 
@@ -32,12 +32,13 @@ class ExplanationLine:
 
 
 def explain(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> tuple[ExplanationLine, ...]:
-    """Every step and rule that is looked at for this call, in order, up to the one that decides; last, the decision."""
+    """Return every step and rule that was tried for this call, in order, and the decision as the last line."""
     decision = decide(call, facts, policy, now)
-    return (*_looks(Case(call, facts, now), policy), ExplanationLine(decision.step, "decision", _in_words(decision)))
+    lines = _explain_steps(Case(call, facts, now), policy)
+    return (*lines, ExplanationLine(decision.step, "decision", _in_words(decision)))
 
 
-def _looks(case: Case, policy: Policy) -> Iterator[ExplanationLine]:
+def _explain_steps(case: Case, policy: Policy) -> Iterator[ExplanationLine]:
     for step in STEPS:
         ruling = step.rule_on(case)
         yield ExplanationLine(
@@ -51,7 +52,7 @@ def _looks(case: Case, policy: Policy) -> Iterator[ExplanationLine]:
             yield ExplanationLine(7, "cap", f"{cap.highest.word} at most{bounded}: {cap.why_in(case)}")
     for rule in policy.rules:
         held = rule.matches(case)
-        failed = tuple(why_not(one, case) for one in rule.when if not one.holds(case))
+        failed = tuple(why_not(condition, case) for condition in rule.when if not condition.holds(case))
         yield ExplanationLine(8, f"rule {rule.name}", f"{rule.action.word}: {rule.reason}" if held else PASSES, failed)
         if held:
             return
@@ -59,7 +60,7 @@ def _looks(case: Case, policy: Policy) -> Iterator[ExplanationLine]:
 
 
 def _in_words(decision: Decision) -> str:
-    """`warn by level-challenge, no more: the caller passed a challenge`."""
-    capped = f", no more: {decision.capped_by}" if decision.capped_by is not None else ""
-    ordered = f"{decision.would_be.word} by {decision.rule}{capped}"
-    return f"{decision.action.word}; without observe it would be {ordered}" if decision.observed else ordered
+    """Return for example `warn by level-challenge, limited: the caller passed a challenge`."""
+    capped = f", limited: {decision.capped_by}" if decision.capped_by is not None else ""
+    decided = f"{decision.would_be.word} by {decision.rule}{capped}"
+    return f"{decision.action.word}; without observe it would be {decided}" if decision.observed else decided

@@ -1,11 +1,11 @@
-"""Files that somebody names, opened without a chance to hang; the line of a TOML key; and hints for errors.
+r"""Open files by name without the risk to hang, find the line of a TOML key, and make hints for errors.
 
-tomllib gives values without lines, and an error must name its line.
+tomllib returns values without lines, and an error must name its line.
 
     places_of('a = 1\n[[rule]]\nwhen = { x = 2 }') -> a tree: .line_of(("rule", 0, "when", "x")) == 3
 
-One pass over the tokens, without recursion. It judges nothing: what is no TOML, tomllib says. Only a key of too many
-parts is refused here, before tomllib, which needs the square of their number.
+One pass over the tokens, without recursion. It does not check TOML, which tomllib does. It only refuses a key with too
+many parts, because tomllib needs the square of their number.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class NotRegular(OSError):
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """The file, to be read. NotRegular at once for what may never begin or never end; OSError."""
+    """Open a file for reading. Raise NotRegular at once for a pipe or device, which may block; otherwise OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     try:
         mode = os.fstat(descriptor).st_mode
@@ -50,12 +50,12 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
 
 
 def shown(value: object) -> str:
-    """A value as an error shows it: one line of bounded length, whatever the file holds."""
+    """Return a value for an error: one line of limited length."""
     return _SHORT.repr(value)
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
-    """` (did you mean x?)`, or the allowed words when there are few, or nothing."""
+    """Return ` (did you mean x?)`, or the allowed words if there are few, or an empty text."""
     by_folded = {allowed_word.casefold(): allowed_word for allowed_word in sorted(allowed)}
     close = get_close_matches(word.casefold(), by_folded, n=1)
     if close:
@@ -81,17 +81,17 @@ TOKEN = re.compile(
 
 @dataclass(slots=True)
 class Position:
-    """A value: its line, counted from 1, and what is in it, by key or by position in a list."""
+    """A value: its line, counted from 1, and its parts, by key or by position in a list."""
 
     line: int
     parts: dict[Step, Position] = field(default_factory=dict)
 
     def part(self, step: Step, line: int) -> Position:
-        """What is in it there; new if it is met for the first time."""
+        """Return a part, which is made if it is new."""
         return self.parts.setdefault(step, Position(line))
 
     def line_of(self, path: tuple[Step, ...]) -> int:
-        """The line of what is there, or of the last that is met on the way."""
+        """Return the line of the value at a path, or of the last value on the way."""
         place = self
         for step in path:
             if step not in place.parts:
@@ -101,13 +101,13 @@ class Position:
 
 
 def places_of(text: str) -> Position:
-    """The tree of all keys. PolicyError for one of more than MAX_PARTS parts."""
+    """Return the tree of all keys. Raise PolicyError for a key of more than MAX_PARTS parts."""
     return _Scanner().scan(text)
 
 
 @dataclass(slots=True)
 class _Open:
-    """A list or an inline table that is not closed yet. `count`: the values of a list before this one."""
+    """A list or an inline table that is not closed yet. `count` is the number of list values so far."""
 
     place: Position
     is_list: bool
@@ -115,7 +115,7 @@ class _Open:
 
 
 class _Scanner:
-    """`keys`: those of the key that is being read, None while a value is; `open`: what surrounds it."""
+    """`keys` are those of the key that is being read, None while a value is; `open` are the surrounding values."""
 
     def __init__(self) -> None:
         self.root = self.table = Position(1)
@@ -174,7 +174,7 @@ class _Scanner:
         self.keys = None
 
     def _table_of(self, keys: list[str], line: int) -> Position:
-        """The table that a header begins: of `[[rule]]` the next one."""
+        """Return the table that a header begins; for `[[rule]]` the next one."""
         place = self.root
         for key in keys[:-1]:
             place = _latest(place.part(key, line))
@@ -183,12 +183,12 @@ class _Scanner:
 
 
 def _latest(place: Position) -> Position:
-    """Of a list of tables the last."""
+    """Return the last table of a list of tables."""
     return place.parts.get(len(place.parts) - 1, place)
 
 
 def _tokens(text: str) -> Iterator[tuple[str, int]]:
-    """Each token with the line it begins in; no blanks and no comments."""
+    """Yield each token with its first line, without blanks and comments."""
     line = 1
     for found in TOKEN.finditer(text):
         token = found[0]

@@ -1,5 +1,6 @@
-"""Remarks on a policy that can be used: what in it never holds, and what turns callers away because of our own people
-alone. Its errors: `policies.loader.read_policy`.
+"""Remarks on a valid policy: conditions that never hold, and rules that stop callers because of marks alone.
+
+Its errors are found by `policies.loader.read_policy`.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from policies.decision import Action
 from policies.policy import Condition, Policy
 from reputation.model import Level, Verification
 
-# Conditions whose operands are names that the settings define; one that is not there never holds.
+# Conditions whose operands are names from the settings. An unknown name never matches.
 NAMES = {"trunk": "[[trunk]]", "did": "[[did]]", "callee_group": "[[person]] or [[did]]", "listed": "imported source"}
 
 
 def unknown_names(policy: Policy, known: Mapping[str, frozenset[str]]) -> list[str]:
-    """Conditions that name a trunk, DID, group or source that is not in `known` (by condition): remarks, no errors."""
+    """Return a remark for each trunk, DID, group or source that is not in `known` (by condition)."""
     return [
-        f"rule '{rule.name}': {condition.name} {name!r} is no {NAMES[condition.name]}: it never holds"
+        f"rule '{rule.name}': {condition.name} {name!r} is not a known {NAMES[condition.name]}, so it never holds"
         for rule in policy.rules
         for condition in single_conditions(rule.when)
         if condition.name in NAMES and condition.name in known
@@ -29,27 +30,27 @@ def unknown_names(policy: Policy, known: Mapping[str, frozenset[str]]) -> list[s
 
 
 class _Speaks(IntEnum):
-    """Who must have spoken against a caller for whom conditions hold."""
+    """The evidence that conditions need in order to hold."""
 
     NOBODY = 0
-    PEOPLE = 1  # our own people are enough
-    MORE = 2  # it takes a source outside, or as many of our people as the model wants for this action
+    PEOPLE = 1  # marks and hang-ups of people here are enough
+    MORE = 2  # it takes a source, or as many people as the model requires for this action
 
 
-# From which level on the model has its own guards against people who gang up, and what an action costs without them.
+# The level from which the model protects callers against a group of people, and the remark on rules below it.
 GUARDED_FROM = {Action.CHALLENGE: Level.CHALLENGE, Action.ROUTE: Level.ROUTE, Action.REJECT: Level.ROUTE}
 COSTS = {
-    Action.CHALLENGE: "may challenge an honest caller because of a few of our own people: "
-    "level 'challenge' wants more of them, or a source outside",
-    Action.ROUTE: "may send an honest caller to voicemail because of our own people alone: "
-    "level 'route' wants a source outside and a failed challenge",
-    Action.REJECT: "may reject an honest caller because of our own people alone: "
-    "levels 'route' and 'reject' want a source outside and a failed challenge",
+    Action.CHALLENGE: "may challenge an honest caller because of a few people here: "
+    "level 'challenge' needs more of them, or a source",
+    Action.ROUTE: "may send an honest caller to voicemail because of people here alone: "
+    "level 'route' needs a source and a failed challenge",
+    Action.REJECT: "may reject an honest caller because of people here alone: "
+    "levels 'route' and 'reject' need a source and a failed challenge",
 }
 
 
 def trusting_rules(policy: Policy) -> list[str]:
-    """Rules that ask callers, or keep them away, though only our own people speak against them: remarks, no errors."""
+    """Return a remark for each rule that challenges, routes or rejects callers because of people here alone."""
     return [
         f"rule '{rule.name}': {COSTS[rule.action]}"
         for rule in policy.rules
@@ -58,11 +59,11 @@ def trusting_rules(policy: Policy) -> list[str]:
 
 
 def _speaking(conditions: Iterable[Condition], action: Action) -> set[_Speaks]:
-    """In each way in which all of the conditions may hold, the most that it takes."""
-    found = {_Speaks.NOBODY}
+    """Return, for each way in which all conditions can hold, the strongest evidence that it needs."""
+    needed = {_Speaks.NOBODY}
     for condition in conditions:
-        found = {max(one, other) for one in found for other in _speaking_in(condition, action)}
-    return found
+        needed = {max(before, added) for before in needed for added in _speaking_in(condition, action)}
+    return needed
 
 
 def _speaking_in(condition: Condition, action: Action) -> set[_Speaks]:

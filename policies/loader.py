@@ -1,6 +1,6 @@
-"""From TOML to a Policy. Everything is checked here, so that deciding cannot fail on a policy.
+"""From TOML to a Policy. Everything is checked here, so that deciding cannot fail because of a policy.
 
-An error names the file, the line, the rule and the way out:
+An error names the file, the line, the rule and the remedy:
     balanced.toml: line 7: rule 'known-bad': unknown condition level_atleast (did you mean level_at_least?)
 """
 
@@ -35,7 +35,7 @@ from reputation.wording import Wording
 
 
 class Preset(NamedTuple):
-    """What a preset does, in a sentence, and what it costs, where that is to be known before it is used."""
+    """The description of a preset, and its drawback if there is one to know before using it."""
 
     sentence: Wording
     price: Wording | None = None
@@ -59,8 +59,8 @@ PRESETS: Mapping[str, Preset] = {
     ),
 }
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # of a rule, and of a policy of this site
-# A policy of another site is `head-office:office` as it was accepted here, `head-office:office.new` as it came, and
-# `head-office:office.old` as it was before (callsieve/site_policies.py).
+# The policy `office` of the site `berlin` is `berlin:office` as accepted here, `berlin:office.new` as it came, and
+# `berlin:office.old` as it was before (callsieve/site_policies.py).
 SITE_POLICY = re.compile(rf"(?P<policy>(?P<site>{SITE.pattern}):{NAME.pattern})(?P<which>\.new|\.old)?")
 LABEL = re.compile(r"[ -~]{1,15}")  # printable ASCII, and no longer than phones show beside a name
 POLICY_KEYS = frozenset({"extends", "observe", "default", "rule"})
@@ -75,7 +75,7 @@ T = TypeVar("T")
 
 
 def load_policy(name: str, directories: Sequence[Path] = ()) -> Policy:
-    """A preset, or `NAME.toml` in the first of the directories that has it. PolicyError when it cannot be used."""
+    """Load a preset, or `NAME.toml` from the first directory that has it. Raise PolicyError if it is unusable."""
     return _load(name, directories, chain=())
 
 
@@ -91,19 +91,19 @@ def _load(name: str, directories: Sequence[Path], chain: tuple[str, ...]) -> Pol
 
 
 def is_policy_name(name: str) -> bool:
-    """Whether a policy may be called so: no such name is a path."""
+    """Return whether a name is allowed for a policy. No allowed name is a path."""
     return bool(NAME.fullmatch(name) or SITE_POLICY.fullmatch(name))
 
 
 def policy_text(name: str, directories: Sequence[Path] = ()) -> str:
-    """The text of the policy that `load_policy` would load. PolicyError when there is none."""
+    """Return the text of the policy that `load_policy` would load. Raise PolicyError if it does not exist."""
     if not is_policy_name(name):
         raise PolicyError(f"{shown(name)} is not a policy's name: use small letters, digits, - and _")
     return _text_of(name, directories)[0]
 
 
 def _text_of(name: str, directories: Sequence[Path]) -> tuple[str, str]:
-    """The text of a policy and the name of its file for errors."""
+    """Return the text of a policy and the name of its file for errors."""
     own = next((d / f"{name}.toml" for d in directories if os.path.lexists(d / f"{name}.toml")), None)
     if name in PRESETS:
         if own is not None:
@@ -117,7 +117,7 @@ def _text_of(name: str, directories: Sequence[Path]) -> tuple[str, str]:
 
 
 def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
-    """The text of a file of policies or cases, bounded in size. PolicyError."""
+    """Return the text of a file of policies or cases, limited in size. Raise PolicyError if it cannot be read."""
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
@@ -136,7 +136,7 @@ BaseOf = Callable[[str], Policy]
 
 
 def parse_policy(text: str, name: str, source: str, base_of: BaseOf) -> Policy:
-    """A policy from its text. `source` is the file's name for errors; `base_of` resolves `extends`."""
+    """Parse a policy. `source` is the file's name for errors, and `base_of` loads the policy that it `extends`."""
     policy, problems = read_policy(text, name, base_of)
     if policy is None:
         more = f" (and {len(problems) - 1} more: callsieve policy check)" if len(problems) > 1 else ""
@@ -145,14 +145,14 @@ def parse_policy(text: str, name: str, source: str, base_of: BaseOf) -> Policy:
 
 
 def read_policy(text: str, name: str, base_of: BaseOf) -> tuple[Policy | None, list[PolicyProblem]]:
-    """The policy, or all that is wrong with the text, in its order."""
+    """Return the policy, or all errors in the text, in its order."""
     return read_toml(text, lambda table, problems: _policy_from(table, name, base_of, problems))
 
 
 def read_toml(
     text: str, read: Callable[[Mapping[str, Any], Problems], T | None]
 ) -> tuple[T | None, list[PolicyProblem]]:
-    """What `read` makes of the tables of the text, or all that is wrong with it: each with its line, in their order."""
+    """Return the result of `read` for the tables of the text, or all errors with their lines, in text order."""
     problems, made = Problems(), None
     try:
         places = places_of(text)
@@ -173,7 +173,7 @@ def read_toml(
 def line_of_toml_error(error: Exception, text: str) -> int | None:
     """Return the line at which tomllib gave up.
 
-    Before Python 3.14 only its message has it, and the messages of those versions change no more.
+    Before Python 3.14 only its message has the line. The messages of those versions do not change.
     """
     lines = max(1, len(text.splitlines()))
     line: int | None = getattr(error, "lineno", None)
@@ -204,7 +204,7 @@ def _policy_from(table: Mapping[str, Any], name: str, base_of: BaseOf, problems:
 
 
 def _read(problems: Problems, path: KeyPath, read: Callable[..., T], *arguments: Any, about: str = "") -> T | None:
-    """What `read` makes of the arguments; None where it refuses them, and then why is one of the problems."""
+    """Return the result of `read`, or None after adding its error to the problems."""
     try:
         return read(*arguments)
     except PolicyError as error:
@@ -231,7 +231,7 @@ def _observe(value: Any) -> bool:
 
 
 def _rules_from(tables: Any, problems: Problems) -> tuple[Rule, ...]:
-    """Each rule by itself, and each good one beside those before it."""
+    """Read the rules, each by itself and then against the rules before it."""
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         problems.add("rules are written as [[rule]] tables", ("rule",))
         return ()
@@ -251,7 +251,7 @@ def _rules_from(tables: Any, problems: Problems) -> tuple[Rule, ...]:
 
 
 def _fits(rule: Rule, before: Sequence[Rule], place: int, problems: Problems) -> bool:
-    """Whether its name is its own, and it can be reached."""
+    """Return whether the rule has a name of its own and can be reached."""
     for earlier in before:
         if earlier.name == rule.name:
             problems.add(f"rule '{rule.name}': the name is used twice", ("rule", place, "name"))
@@ -267,7 +267,7 @@ def _fits(rule: Rule, before: Sequence[Rule], place: int, problems: Problems) ->
 
 
 def _rule_from(table: Mapping[str, Any], place: int, problems: Problems) -> Rule | None:
-    """The rule; None if anything is wrong with it."""
+    """Return the rule, or None after an error."""
     path, before = ("rule", place), len(problems)
     name = _read(problems, (*path, "name"), _name, table.get("name"), place + 1)
     about = f"rule '{name}': " if name else f"rule number {place + 1}: "

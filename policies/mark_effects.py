@@ -1,10 +1,10 @@
-"""How many marks it takes until something happens, by the scorer and the policies themselves. Pure.
+"""The number of marks that it takes to change a level, by the scorer and the policies themselves. No I/O.
 
     effect_of(MarkedNumber(marks=3, hung_up=3, answered=50), weights, people) -> Effect      its level, and how long
     least_people(Kind.MARKS, 50, Level.WARN, weights, people) -> 3                           None: never
-    action_under(policy, case, weights, people) -> Action                                    what is done with a call
+    action_under(policy, case, weights, people) -> Action                                    of a call from the number
 
-The rows of a made-up number go through the same fold and the same levels as everybody's, so this is no second model.
+The rows of a made-up number go through the same code as those of real numbers, so this is not a second model.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ MULTIPLES = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
 class MarkedNumber(NamedTuple):
-    """A made-up number. `marks` people marked it, `hung_up` others hung up within seconds; all of them answered, and
-    with those who said nothing they are `answered`. `groups`: of how many groups those who marked are.
+    """A made-up number that `answered` people answered. `marks` of them, of `groups` groups, marked it.
 
-    `listed`: a source outside lists it; `failed`: it was challenged twice and pressed nothing, `passed`: it pressed the
-    digit; `at_once`: all marks came within minutes; `appealed`: an appeal is in force; `verified`: its owner is known.
+    `hung_up` others hung up within seconds. `listed`: a source lists it. `failed`: it was challenged twice and pressed
+    nothing, `passed`: it pressed the digit. `at_once`: all marks came within minutes. `appealed`: an appeal is in
+    force. `verified`: its owner is known.
     """
 
     marks: int
@@ -70,19 +70,19 @@ class MarkedNumber(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """What comes of it: the reputation, and in how many days the level is lower, and which, if no more happens."""
+    """The reputation, and the days until the level falls, and to which, if nothing else happens."""
 
     reputation: Reputation
     lower_in: tuple[int, Level] | None
 
     @property
     def level(self) -> Level:
-        """The level now."""
+        """Return the present level."""
         return self.reputation.level
 
 
 class MarkKind(StrEnum):
-    """How our people say that they do not want a call."""
+    """How people here show that they do not want a call."""
 
     MARKS = "marks"  # they mark it
     HANG_UPS = "hang-ups"  # they hang up within seconds, and mark nothing
@@ -91,7 +91,7 @@ class MarkKind(StrEnum):
 
 @lru_cache(maxsize=4096)
 def effect_of(case: MarkedNumber, weights: Weights, people: int) -> Effect:
-    """What comes of it where so many people work."""
+    """Return the effect in an organisation of so many people."""
     evidence, circumstances = evidence_of(case, weights), Circumstances(auth_class=CLASS, people=people)
     reputation = reputation_of(evidence, circumstances, weights, NOW)
     is_more = reputation.level is not Level.NONE
@@ -99,7 +99,7 @@ def effect_of(case: MarkedNumber, weights: Weights, people: int) -> Effect:
 
 
 def evidence_of(case: MarkedNumber, weights: Weights) -> Evidence:
-    """What the store would know of it."""
+    """Return the evidence that the store would have about the number."""
     apart = 0.0 if case.at_once else 60.0 * weights.counts.burst_minutes + 60.0  # else they are a burst
     marks, signals = [], []
     for i in range(case.marks):
@@ -125,7 +125,7 @@ def evidence_of(case: MarkedNumber, weights: Weights) -> Evidence:
 
 
 def least_people(kind: MarkKind, answered: int, level: Level, weights: Weights, people: int) -> int | None:
-    """How many people of those who answered it takes to reach the level, by this alone; None: not even all of them."""
+    """Return how many of those who answered it takes to reach the level in this way, or None if all are not enough."""
 
     def level_by(count: int) -> Level:
         marks = {MarkKind.MARKS: count, MarkKind.HANG_UPS: 0, MarkKind.BOTH: count // 2}[kind]
@@ -138,9 +138,7 @@ def least_people(kind: MarkKind, answered: int, level: Level, weights: Weights, 
 
 
 def strongest(case: MarkedNumber, weights: Weights, people: int) -> MarkedNumber:
-    """The case with as many people as make the most of it: its marks and hang-ups, in their proportion, of as many who
-    answered.
-    """
+    """Return the case with the number of people with the strongest effect, with marks and hang-ups in proportion."""
     sized = (
         case._replace(marks=case.marks * n, hung_up=case.hung_up * n, answered=(case.marks + case.hung_up) * n)
         for n in MULTIPLES
@@ -150,7 +148,7 @@ def strongest(case: MarkedNumber, weights: Weights, people: int) -> MarkedNumber
 
 
 def action_under(policy: Policy, case: MarkedNumber, weights: Weights, people: int) -> Action:
-    """What the policy orders for a call of a stranger with that number; of one that observes, what it would order."""
+    """Return the action of the policy for a stranger's call with that number, ignoring observe mode."""
     call = IncomingCall("", Number(NUMBER, NUMBER, CallerKind.NUMBER))
     evidence = evidence_of(case, weights)
     facts = Facts(

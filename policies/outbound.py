@@ -1,8 +1,8 @@
-"""The outbound guard: whether a call of ours may go out now. Pure; the same style as policies/engine.py.
+"""The outbound guard: whether an outgoing call may go out now. No I/O, in the style of policies/engine.py.
 
     guard(call, facts, rules, now) -> OutboundDecision      allow, hold (until when), or refuse, with rule and reason
 
-A step looks at the call and either decides or passes; the first that decides wins. Emergency calls come before all.
+A step looks at the call and either decides or passes. The first that decides wins. Emergency calls come first.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from reputation.own.register import NumberState
 
 
 class Passage(IntEnum):
-    """What becomes of an outbound call, weakest first."""
+    """The decision about an outgoing call, weakest first."""
 
     ALLOW = 0
     HOLD = 1  # not now: there is a better time
@@ -40,7 +40,7 @@ class Passage(IntEnum):
 
     @property
     def word(self) -> str:
-        """The word used in the dialplan, the journal and on screens."""
+        """Return the word used in the dialplan, the journal and on screens."""
         return self.name.lower()
 
 
@@ -57,9 +57,9 @@ def _utc_minute(at: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundRules:
-    """The policy for outbound calls, from the settings. A limit of 0 is none; `day` and `when` say one in a reason.
+    """The policy for outgoing calls, from the settings. A limit of 0 means no limit. `day` and `when` write dates.
 
-    `laws` are those of all countries that we know; `needs_consent`: where a law asks for consent, nobody without.
+    `laws` are those of all known countries. `needs_consent`: if a law asks for consent, calls without one are refused.
     """
 
     observe: bool = True
@@ -80,7 +80,7 @@ class OutboundRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingCall:
-    """An outbound call before it goes out. `callee` is None for what is no telephone number."""
+    """An outgoing call before it goes out. `callee` is None for a text that is not a telephone number."""
 
     linkedid: str
     callee: Number | None
@@ -111,28 +111,28 @@ class _Case:
 
     @property
     def law(self) -> LawFile | None:
-        """The law where the called person is."""
+        """Return the law of the called person's country."""
         return _law_of(self.call.callee, self.rules)
 
     @property
     def key(self) -> str:
-        """The key of the called number; "" where there is none."""
+        """Return the key of the called number, or an empty text."""
         return _key_of(self.call.callee)
 
     @property
     def country(self) -> str | None:
-        """The country of the called number."""
+        """Return the country of the called number."""
         return None if self.call.callee is None else self.call.callee.country
 
     @property
     def agrees(self) -> bool:
-        """Whether the called person agreed to be called by us, and did not say otherwise since."""
+        """Return whether the called person consented to calls and has not objected since."""
         facts = self.facts
         return facts.consent_at is not None and (facts.unwanted_at is None or facts.unwanted_at < facts.consent_at)
 
     @property
     def tomorrow(self) -> float | None:
-        """The first good time of the called person's next day."""
+        """Return the first good time of the called person's next day."""
         return next_morning(self.place, self.now)
 
 
@@ -146,7 +146,7 @@ class _Ruling:
 
 @dataclass(frozen=True, slots=True)
 class GuardStep:
-    """One step: its title, what it does, and what an explanation says where it decides nothing."""
+    """One step: its title, its function, and the text of an explanation if it does not decide."""
 
     title: str
     rule_on: Callable[[_Case], _Ruling | None]
@@ -179,7 +179,7 @@ def _do_not_call(case: _Case) -> _Ruling | None:
 
 
 def _refusal_of(case: _Case) -> tuple[LawFile, RefusalRow] | None:
-    """For how long a wish holds by law, while it does."""
+    """Return the days for which a do-not-call request still counts by law."""
     law, said_at = case.law, case.facts.unwanted_at
     row = binding(law.refusal, case.key, case.now) if law else None
     if law is None or row is None or said_at is None or case.now >= said_at + row.days * DAY_SECONDS:
@@ -197,7 +197,7 @@ def _register(case: _Case) -> _Ruling | None:
 
 
 def _about_copy(case: _Case, copy: RegisterCopy) -> tuple[dict[str, str | int], bool]:
-    """What a reason says of a copy, and whether it is older than the law allows."""
+    """Return the values of a reason about a copy of a register, and whether the copy is older than the law allows."""
     about: dict[str, str | int] = {"register": copy.name, "day": case.rules.day(copy.file_at)}
     row = _row_of(case.law, copy.name)
     if case.law is None or row is None:
@@ -206,7 +206,7 @@ def _about_copy(case: _Case, copy: RegisterCopy) -> tuple[dict[str, str | int], 
 
 
 def is_too_old(copy: RegisterCopy, row: RegisterRow, now: float) -> bool:
-    """Whether the law wants a newer copy."""
+    """Return whether the law requires a newer copy."""
     return now - copy.file_at > row.max_days * DAY_SECONDS
 
 
@@ -215,7 +215,7 @@ def _row_of(law: LawFile | None, name: str) -> RegisterRow | None:
 
 
 def _copies(case: _Case) -> str:
-    """Of the copies of the registers there: those that are too old."""
+    """Return the copies of the registers of that country that are too old."""
     old = [copy for copy in case.facts.copies if copy.country == case.country]
     old = [copy for copy in old if _about_copy(case, copy)[1]]
     return "; ".join(["passes", *(str(Why(OutboundReason.OLD_REGISTER, _about_copy(case, copy)[0])) for copy in old)])
@@ -264,7 +264,7 @@ def _grade(case: _Case) -> str:
 
 
 def _is_of_a_person(callee: Number | None) -> bool:
-    """Not the line of a bank or an authority, which may be called at any time and often."""
+    """Return whether limits per person apply: not to a bank or an authority, which may be called often."""
     return callee is None or callee.service is None
 
 
@@ -335,7 +335,7 @@ FAIL_OPEN_RULE = "fail-open"
 
 
 def guard(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float) -> OutboundDecision:
-    """What to do with an outbound call, and why. `now` in UTC seconds."""
+    """Decide about an outgoing call. `now` is in UTC seconds."""
     case = _case(call, facts, rules, now)
     ruling = _first_ruling(case) or _allowed(case)
     decision = OutboundDecision(
@@ -349,7 +349,7 @@ def guard(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: f
 
 
 def _first_ruling(case: _Case) -> _Ruling | None:
-    """Of the first step that decides; None where none does."""
+    """Return the ruling of the first step that decides, or None."""
     for step in STEPS:
         ruling = step.rule_on(case)
         if ruling is not None:
@@ -358,7 +358,7 @@ def _first_ruling(case: _Case) -> _Ruling | None:
 
 
 def _allowed(case: _Case) -> _Ruling:
-    """By default; with what is good practice and binds nobody, or with a copy of a register that is too old."""
+    """Return the default, with advice that is not binding, or with a copy of a register that is too old."""
     why, place = Why(OutboundReason.NOTHING_AGAINST), case.place
     if place.advised is not None and _is_of_a_person(case.call.callee):
         at_better_hours = replace(place, hours=place.advised)
@@ -375,7 +375,7 @@ def _allowed(case: _Case) -> _Ruling:
 def explain_guard(
     call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float
 ) -> tuple[tuple[str, str], ...]:
-    """Every step that is looked at, up to the one that decides: its title, and what it said."""
+    """Yield every step that was tried, up to the one that decides: its title and its result."""
     case = _case(call, facts, rules, now)
     looks: list[tuple[str, str]] = []
     for step in STEPS:
@@ -388,12 +388,12 @@ def explain_guard(
 
 
 def day_of(call: OutgoingCall, rules: OutboundRules, now: float) -> int | None:
-    """The called person's day, as days since 1970."""
+    """Return the called person's day, as days since 1970."""
     return None if call.callee is None else local_date_number(rules.hours.place_of(call.callee, now), now)
 
 
 def outbound_query(call: OutgoingCall, rules: OutboundRules, now: float) -> OutboundQuery | None:
-    """What the store is asked about the call; None for one that is no call to a number."""
+    """Return the query to the store about the call; None for a call to something other than a number."""
     day = day_of(call, rules, now)
     if call.callee is None or day is None:
         return None
@@ -411,7 +411,7 @@ def outbound_query(call: OutgoingCall, rules: OutboundRules, now: float) -> Outb
 
 
 def limit_of(callee: Number | None, rules: OutboundRules, now: float) -> LimitRow | None:
-    """How many calls to this person a law allows; None: any number."""
+    """Return how many calls to this person a law allows; None: any number."""
     law = _law_of(callee, rules)
     return binding(law.limit, _key_of(callee), now) if law else None
 

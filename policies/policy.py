@@ -1,4 +1,4 @@
-"""What a policy is: ordered rules over closed conditions, a default, and perhaps observe mode."""
+"""A policy: ordered rules over closed conditions, a default, and optionally observe mode."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from reputation.facts import Facts
 
 
 class PolicyError(ValueError):
-    """A policy cannot be used. The text names the file, the line, the rule and the way out."""
+    """A policy is unusable. The text names the file, the line, the rule and the remedy."""
 
 
 class PolicyNotFound(PolicyError):
-    """There is no policy of this name. `words` leave out where it was looked for."""
+    """There is no policy of this name. `words` leave out the directories."""
 
     def __init__(self, name: str, words: str, looked: str = "") -> None:
         super().__init__(words + looked)
@@ -27,7 +27,7 @@ class PolicyNotFound(PolicyError):
 
 @dataclass(frozen=True, slots=True)
 class PolicyProblem:
-    """One thing that is wrong with a policy's text. `path`: of the key that it is about, as TOML nests them."""
+    """One error in a policy's text. `path` is that of the key, as TOML nests them."""
 
     text: str
     path: tuple[str | int, ...] = ()
@@ -38,25 +38,25 @@ class PolicyProblem:
 
 
 class Problems(list[PolicyProblem]):
-    """Those that are found while a text is read; reading goes on after each, up to MOST of them."""
+    """The errors of a text. Reading goes on after each, up to MOST of them."""
 
     MOST = 50
 
     def add(self, text: str, path: tuple[str | int, ...]) -> None:
-        """One more. TooManyProblems after the last that anybody would read."""
+        """Add an error. Raise TooManyProblems at the limit."""
         self.append(PolicyProblem(text, path))
         if len(self) >= self.MOST:
             raise TooManyProblems
 
 
 class TooManyProblems(Exception):
-    """What is read is hardly a policy: nobody looks for more."""
+    """The text has so many errors that it is probably not a policy."""
 
 
 class Ruling(NamedTuple):
-    """What a step ordered: the action, the rule's name, and why; `label` and `ask` of the rule.
+    """The result of a step: the action, the rule's name and the reason, with `label` and `ask` of the rule.
 
-    `about_evidence`: whether it was ordered because of what is known against the caller, or by the default.
+    `about_evidence`: it is based on the evidence against the caller, or is the default.
     """
 
     action: Action
@@ -69,9 +69,9 @@ class Ruling(NamedTuple):
 
 @dataclass(slots=True)
 class Case:
-    """One call with all that is known about it at one instant: what a condition is tested on.
+    """One call with all that is known about it at one instant, on which conditions are tested.
 
-    Not frozen, which would take longer to make; nobody changes it.
+    Not frozen, because that would take longer to make. It is never changed.
     """
 
     call: IncomingCall
@@ -89,8 +89,9 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One named test with its operand, as loaded. `text` is how it is written in the file; `reads` are the fields of a
-    case on which alone it depends (`call.verification`), empty where these are not known.
+    """One named test with its operand. `text` is its form in the file.
+
+    `reads` are the fields of a case on which it depends (`call.verification`), empty if these are not known.
     """
 
     name: str
@@ -100,15 +101,16 @@ class Condition:
     reads: tuple[str, ...] = field(compare=False, repr=False, default=())
 
     def holds(self, case: Case) -> bool:
-        """Whether it does in this case."""
+        """Return whether the condition holds in this case."""
         return self.test(case, self.operand)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Conditions, all of which must hold, and one action. `label` is the prefix a tag shows on the phone; `ask` what a
-    challenge asks for, one of decision.ASKS, where that is not left to the settings. `about_evidence`: one of the
-    conditions is about a level or points; other rules are for strangers, whatever is known of them.
+    """Conditions, all of which must hold, and one action. `label` is the tag that the phone shows.
+
+    `ask` is the question of a challenge, one of decision.ASKS, if it is not that of the settings. `about_evidence`: a
+    condition is about a level or points. Other rules are for strangers, whatever their evidence.
     """
 
     name: str
@@ -120,17 +122,17 @@ class Rule:
     about_evidence: bool = False
 
     def matches(self, case: Case) -> bool:
-        """Whether every condition holds."""
+        """Return whether every condition holds."""
         return all_hold(self.when, case)
 
     @property
     def ruling(self) -> Ruling:
-        """What it orders where it matches."""
+        """Return the ruling of the rule for a case that it matches."""
         return Ruling(self.action, self.name, self.reason, self.label, self.ask, self.about_evidence)
 
 
 def all_hold(conditions: tuple[Condition, ...], case: Case) -> bool:
-    """Whether every one of them does."""
+    """Return whether every condition holds."""
     for condition in conditions:  # noqa: SIM110 (a quarter of `decide` was the generator for `all`)
         if not condition.test(case, condition.operand):
             return False
@@ -141,10 +143,10 @@ LeftRule = tuple[tuple[Condition, ...], Ruling]
 
 
 class RuleTable:
-    """The rules of a policy, and those of them that are left for cases alike in the fields that their conditions read.
+    """The rules of a policy, with a cache of the rules that remain for cases with the same values in some fields.
 
-    A condition with known `reads` says the same wherever these are the same, and nearly all calls are alike in them. So
-    it is tested once for each combination that comes up, and what is left of the rules is kept.
+    A condition with known `reads` has the same result if these fields are the same, as in nearly all calls. So it is
+    tested once for each combination of values.
     """
 
     MOST = 4096  # combinations kept: callers choose some of the fields
@@ -156,7 +158,7 @@ class RuleTable:
         self._left: dict[Hashable, tuple[LeftRule, ...]] = {}
 
     def ruling(self, case: Case) -> Ruling | None:
-        """What the first rule that matches orders; None: none does."""
+        """Return the ruling of the first rule that matches, or None."""
         fields = self._fields_of(case)
         left = self._left.get(fields)
         if left is None:
@@ -169,7 +171,7 @@ class RuleTable:
         return None
 
     def _left_for(self, case: Case) -> Iterator[LeftRule]:
-        """The rules that still may match, each with the conditions that are to be tested with every case."""
+        """Return the rules that may still match, each with the conditions that must be tested for every case."""
         for rule in self._rules:
             if all_hold(tuple([one for one in rule.when if one.reads]), case):
                 yield tuple([one for one in rule.when if not one.reads]), rule.ruling
@@ -177,10 +179,10 @@ class RuleTable:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Rules in the order in which they are tried, and what happens when none matches.
+    """Rules in the order in which they are tried, and a default.
 
-    `chain` names the policies this one was built from, itself first; `conditions` are the names of all that its rules
-    ask; `table` finds the rule that matches.
+    `chain` names the policies from which it was built, itself first. `conditions` are the names of all conditions.
+    `table` finds the rule that matches.
     """
 
     name: str
@@ -197,7 +199,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class PolicyScope:
-    """Which policy applies to part of the calls: those to a DID or a group, or from a trunk."""
+    """The policy for a part of the calls: those to a DID or a group, or from a trunk."""
 
     policy: Policy
     did: str | None = None
@@ -205,7 +207,7 @@ class PolicyScope:
     group: str | None = None
 
     def covers(self, call: IncomingCall, facts: Facts) -> bool:
-        """Whether this call is in the scope."""
+        """Return whether this call is in the scope."""
         return (
             (self.did is None or self.did == call.did)
             and (self.trunk is None or self.trunk == call.trunk)
@@ -215,7 +217,7 @@ class PolicyScope:
 
 @dataclass(frozen=True, slots=True)
 class PolicySet:
-    """The policy of the whole PBX and its scopes, in order: the first that covers a call wins."""
+    """The policy of the whole PBX, and its scopes in order. The first scope that covers a call wins."""
 
     default: Policy
     scopes: tuple[PolicyScope, ...] = ()
@@ -225,7 +227,7 @@ class PolicySet:
         return condition in self.default.conditions or any(condition in one.policy.conditions for one in self.scopes)
 
     def policy_of(self, call: IncomingCall, facts: Facts) -> Policy:
-        """The policy that applies to a call."""
+        """Return the policy that applies to a call."""
         for scope in self.scopes:
             if scope.covers(call, facts):
                 return scope.policy
@@ -233,7 +235,7 @@ class PolicySet:
 
 
 def callee_groups(facts: Facts) -> tuple[str, ...]:
-    """The groups the call is for: that of the person, else those of the DID."""
+    """Return the groups that the call is for: that of the callee, else those of the DID."""
     if facts.callee is not None and facts.callee.group is not None:
         return (facts.callee.group,)
     return facts.did.groups if facts.did is not None else ()

@@ -1,7 +1,7 @@
-"""Quiet hours of single people: at these hours a stranger's call does not ring them, but goes to their voicemail.
+"""Quiet hours of single people: calls of strangers do not ring them, but go to their voicemail.
 
-A stranger is who has no tie to the person. Whatever outranks people's own lists outranks this too: who is never
-screened, the emergency window, the administrator's allowlist; and who calls again within three minutes rings.
+Here a stranger is a caller without a tie to the person. The steps that outrank people's own lists outrank quiet hours
+too. A caller who calls again within three minutes rings.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from reputation.model import Person, Tie
 from reputation.own.hours import QuietHours
 
 RULE = "quiet-hours"
-STEP = 7  # with the caps: it bounds what 4's blocklist, 8 and 9 do, from below
+STEP = 7  # with the caps: a lower limit for the blocklist of step 4 and for steps 8 and 9
 STEP_OF_BLOCKLIST = 4
 
 
 def resting(facts: Facts, hours: QuietHours, now: float, came_at: float | None = None) -> Facts:
-    """The facts with only those in `quiet` who rest now. `came_at`: when the call came in, if not just now."""
+    """Return the facts with only those in `quiet` who rest now. `came_at`: when the call came in, if not just now."""
     if is_redialled(facts, now if came_at is None else came_at):
         return facts._replace(quiet=())
-    return facts._replace(quiet=tuple(one for one in facts.quiet if hours.is_resting(one.extension, now)))
+    return facts._replace(quiet=tuple(person for person in facts.quiet if hours.is_resting(person.extension, now)))
 
 
 def kept_from(case: Case) -> bool:
-    """Whether the callee, who is known, is not to be rung by this caller now."""
+    """Return whether this caller must not ring the callee now."""
     callee = case.facts.callee
     return callee is not None and any(
         person.extension == callee.extension and not _knows(person, case.call, case.facts)
@@ -36,7 +36,7 @@ def kept_from(case: Case) -> bool:
 
 
 def in_quiet_hours(case: Case, decision: Decision, policy: Policy) -> Decision:
-    """The decision, or `route` where that is more and the callee rests. Steps that outrank people stay as they are."""
+    """Return the decision, or `route` if that is more and the callee rests, unless its step outranks people."""
     if not case.facts.quiet:
         return decision
     outranks = decision.step < STEP_OF_BLOCKLIST or decision.rule == "allowlist" or decision.step == 6
@@ -55,9 +55,7 @@ def in_quiet_hours(case: Case, decision: Decision, policy: Policy) -> Decision:
 
 
 def phones_kept_from(call: IncomingCall, facts: Facts, decision: Decision) -> tuple[str, ...]:
-    """The endpoints that this call must not ring, where the callee is not known: of those in reach who rest and do not
-    know the caller.
-    """
+    """Return the endpoints that must not ring if the callee is unknown: resting people who do not know the caller."""
     if not facts.quiet or facts.callee is not None or decision.rule == "allowlist":
         return ()
     groups = facts.did.groups if facts.did is not None else ()

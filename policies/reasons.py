@@ -1,6 +1,6 @@
-"""Why a call was decided as it was: a code and what goes into its words, or what an administrator wrote. Pure.
+"""The reason of a decision: a code with values for its text, or an administrator's own text. No I/O.
 
-The journal keeps `Why.kept`: the code, never the words of ours. They are made where they are shown, by `why_of`.
+The journal stores `Why.kept`, which has the code and not the text. `why_of` makes the text where it is shown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reputation.wording import Wording
 
 
 class Reason(StrEnum):
-    """All that the engine says by itself; `{entry}` is one of the administrator's lists."""
+    """The reasons of the engine. `{entry}` is an entry of an administrator's list."""
 
     INTERNAL = "the call comes from one of our own endpoints"
     EMERGENCY_NUMBER = "an emergency number is calling"
@@ -50,7 +50,7 @@ class Reason(StrEnum):
 
 
 class PresetReason(StrEnum):
-    """What the rules of the presets say, so that a rule of an operator's that says the same is translated too."""
+    """The reasons of the presets' rules, so that the same text in an operator's rule is translated too."""
 
     VERY_STRONG_EVIDENCE = "very strong evidence against this number"
     STRONG_EVIDENCE = "strong evidence against this number, some of it from how its calls went"
@@ -61,7 +61,7 @@ class PresetReason(StrEnum):
     TELEMARKETING_RANGE = "the numbering plan keeps this range for telemarketing"
     CARRIER_WARNS = "the carrier warns of this call"
     NOBODYS_RANGE = "nobody calls from numbers of this range"
-    STORM = "new numbers call several of ours at once"
+    STORM = "new numbers call several DIDs at once"
     COMPANIES_COMPLAIN = "people of other companies complain of this number"
     ONE_SOURCE = "one source alone lists this number"
     ONE_SOURCE_ASKS = "a source that was nearly always right lists this number"
@@ -72,7 +72,7 @@ class PresetReason(StrEnum):
 
 
 class FailOpen(StrEnum):
-    """Why a call was answered without a decision: the keys of the server's Stats.failed_open."""
+    """The reason why a call was answered without a decision: the keys of the server's Stats.failed_open."""
 
     TIMED_OUT = "timed out"
     FAILED = "failed"
@@ -84,7 +84,7 @@ class FailOpen(StrEnum):
 
 
 class OutboundReason(StrEnum):
-    """All that the outbound guard says."""
+    """The reasons of the outbound guard."""
 
     EMERGENCY = "an emergency call is never held up"
     NOT_A_NUMBER = "what was dialled is no telephone number"
@@ -131,17 +131,17 @@ PLACES: Mapping[str, tuple[str, ...]] = {
     reason: tuple(name for _, name, *_ in Formatter().parse(reason) if name) for reason in CODES
 }
 KEPT: Mapping[str, str] = {reason: json.dumps({"code": code}) for reason, code in CODES.items()}
-CODED = '{"code"'  # how what has a code begins in the journal
+CODED = '{"code"'  # the beginning of a reason with a code in the journal
 _OF_RULES: Mapping[str, PresetReason] = {one.value: one for one in PresetReason}
 _OF_FAILURES: Mapping[str, FailOpen] = {one.value: one for one in FailOpen}
 
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """One of our reasons and what it is about, or an administrator's own words; and why the action is no stronger.
+    """A reason with its values, or an administrator's own text; and the reason of the cap.
 
-    `about` has `entry`, `day` and so on for the places of the words, and `reference` for an appeal. `why` of a number
-    at risk is the code of a GradeReason, with its figures beside it; in rows of older versions it is a text.
+    `about` has `entry`, `day` and so on for the text, and `reference` for an appeal. `why` of a number at risk is the
+    code of a GradeReason, with its figures beside it. In rows of older versions it is a text.
     """
 
     reason: Ours | str
@@ -150,12 +150,12 @@ class Why:
 
     @property
     def code(self) -> str:
-        """The code; "" for what an administrator wrote."""
+        """Return the code, or an empty text for an administrator's own text."""
         return CODES[self.reason] if isinstance(self.reason, StrEnum) else ""
 
     @property
     def words(self) -> str | Wording:
-        """What can be said in any language; what an administrator wrote is a text, and is not."""
+        """Return the text, translatable unless an administrator wrote it."""
         words: str | Wording = self.reason
         if isinstance(self.reason, StrEnum):
             words = Wording(self.reason.value, {name: self._place(name) for name in PLACES[self.reason]})
@@ -165,18 +165,18 @@ class Why:
 
     @property
     def kept(self) -> str:
-        """As the journal has it: `{"code": "on-blocklist", "entry": "+1900*"}`, or what an administrator wrote.
+        """Return the value for the journal: `{"code": "on-blocklist", "entry": "+1900*"}`, or an administrator's text.
 
-        With a cap, the administrator's words are `text`.
+        With a cap, the administrator's text is `text`.
         """
         if self.cap is None and not self.about:  # nearly every call
             return KEPT[self.reason] if isinstance(self.reason, StrEnum) else self.reason
-        told = {"code": self.code, **self.about}
+        fields = {"code": self.code, **self.about}
         if not self.code:
-            told["text"] = str(self.reason)
+            fields["text"] = str(self.reason)
         if self.cap is not None:
-            told["cap"] = CODES[self.cap]
-        return json.dumps(told, ensure_ascii=False)
+            fields["cap"] = CODES[self.cap]
+        return json.dumps(fields, ensure_ascii=False)
 
     def _place(self, name: str) -> str | int | float | Wording:
         value = self.about.get(name, "?")
@@ -191,37 +191,37 @@ class Why:
 
 
 def capped(why: Why, cap: Why | None) -> Why:
-    """The reason of a decision, and why it was no more than that."""
+    """Return the reason of a decision, together with that of its cap."""
     if cap is None:
         return why
     return Why(why.reason, {**why.about, **cap.about}, Reason(cap.reason))
 
 
 def why_of(kept: str) -> Why:
-    """A reason as the journal has it. What is not in our tables, as in rows of other versions, is a text."""
+    """Return a reason from the journal. An unknown code, as in rows of other versions, becomes a text."""
     if not kept.startswith(CODED):
         return Why(kept)
     try:
-        told = json.loads(kept)
-        code, cap = told.pop("code"), told.pop("cap", None)
-        reason = BY_CODE[code] if code else told.pop("text")
-        why = Why(reason, told, None if cap is None else Reason(BY_CODE[cap]))
-        str(why)  # has all that its words need
+        fields = json.loads(kept)
+        code, cap = fields.pop("code"), fields.pop("cap", None)
+        reason = BY_CODE[code] if code else fields.pop("text")
+        why = Why(reason, fields, None if cap is None else Reason(BY_CODE[cap]))
+        str(why)  # raises if a value of the text is missing
         return why
     except (ValueError, KeyError, TypeError):
         return Why(kept)
 
 
 def is_of_sample(kept: str) -> bool:
-    """Whether the call of this reason was left without its warning on purpose, as one of the control sample."""
+    """Return whether the call with this reason belonged to the control sample."""
     return CODES[Reason.CONTROL_SAMPLE] in kept and why_of(kept).cap is Reason.CONTROL_SAMPLE
 
 
 def why_of_rule(text: str) -> Why:
-    """The reason that a rule of a policy gives."""
+    """Return the reason of a policy's rule."""
     return Why(_OF_RULES.get(text, text))
 
 
 def why_of_failure(text: str) -> Why:
-    """Why there was no decision."""
+    """Return the reason why there was no decision."""
     return Why(_OF_FAILURES.get(text, text))

@@ -1,7 +1,7 @@
-"""What ties a caller to the callee, read from the facts: relationship, own lists, identity, spoofing.
+"""The ties between caller and callee, from the facts: relationship, own lists, identity, spoofing.
 
-At the trunk the person is often not known yet (a ring group, an IVR). Then the ties that count are those of
-everybody the call may reach: the DID's groups, or all of us.
+At the trunk the callee is often unknown (a ring group, an IVR). Then the ties of everybody in reach count: of the DID's
+groups, or of all people.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from reputation.scoring import VERIFIED_LEVEL
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 from reputation.weights import DAY_SECONDS
 
-REDIAL_SECONDS = 180.0  # who calls again within 3 min is more likely a person
+REDIAL_SECONDS = 180.0  # a caller who calls again within 3 min is more likely a person
 
-# Ties of step 3 that speak for the caller: they outrank the administrator's lists, as a contact (step 6) does not.
+# Ties of step 3 for the caller. They outrank the administrator's lists. A contact (step 6) does not.
 INVITED = frozenset({Tie.ALLOW, Tie.EXPECTED})
 
 
 def ties_in_reach(facts: Facts) -> tuple[PersonalTie, ...]:
-    """The ties of those whom this call may reach, and the company's own."""
+    """Return the ties of the people that this call may reach, and the company's own."""
     if facts.callee is not None:
         who = facts.callee.extension
         return tuple(tie for tie in facts.ties if tie.person in (who, None))
@@ -36,7 +36,7 @@ def ties_in_reach(facts: Facts) -> tuple[PersonalTie, ...]:
 
 
 def ties_of_callee(facts: Facts, now: float | None = None) -> list[Tie]:
-    """Which ties the callee, where known, has to the caller."""
+    """Return the callee's ties to the caller, if the callee is known."""
     if facts.callee is None or not facts.ties:
         return []
     who = facts.callee.extension
@@ -44,13 +44,14 @@ def ties_of_callee(facts: Facts, now: float | None = None) -> list[Tie]:
 
 
 def lasts(tie: PersonalTie, now: float | None) -> bool:
-    """Whether the tie still counts: a talk does for 180 days. Without `now` the facts were read for this very call."""
+    """Return whether the tie still counts; a talk does for 180 days. Without `now` the facts belong to this call."""
     return tie.at is None or now is None or now - tie.at < RELATIONSHIP_SECONDS
 
 
 def may_relate(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
-    """Whether a relationship can speak for this caller: never a premium number, never a failed signature, and not
-    within a day after a call that rang once and gave up, so as to be called back.
+    """Return whether a relationship can count for this caller.
+
+    It cannot for a premium number, a failed signature, or within a day after a call that rang once to be called back.
     """
     ringing = facts.one_ring_at is not None and (now is None or now - facts.one_ring_at < ONE_RING_GUARD_SECONDS)
     return (
@@ -61,15 +62,15 @@ def may_relate(call: IncomingCall, facts: Facts, now: float | None = None) -> bo
     )
 
 
-# Ties that tell who the caller is to one of us.
+# Ties by which a caller is not a stranger.
 KNOWING = frozenset({Tie.ALLOW, Tie.CONTACT, Tie.TALKED, Tie.NOT_SPAM})
 
-# What makes a relationship when the callee has it: step 6, and for the condition also the own allowlist.
+# Ties that make a relationship in step 6. For the condition the own allowlist counts too.
 FRIENDLY = frozenset({Tie.CONTACT, Tie.TALKED})
 
 
 def has_relationship(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
-    """Whether somebody the call may reach has the caller as a contact or on the own allowlist, or has called it."""
+    """Return whether somebody in reach has the caller as a contact, on the own allowlist, or has called the number."""
     friendly = any((t.tie in FRIENDLY and lasts(t, now)) or t.tie is Tie.ALLOW for t in ties_in_reach(facts))
     return friendly and may_relate(call, facts, now)
 
@@ -77,9 +78,9 @@ def has_relationship(call: IncomingCall, facts: Facts, now: float | None = None)
 def is_stranger(call: IncomingCall, facts: Facts, now: float) -> bool | None:
     """Return whether nobody here knows the caller; None for a caller without a number.
 
-    Known is who is a contact, shows the name of a contact's company, is on an own allowlist, is verified, was called by
-    one of us within 30 days, answered or not, or talked with one of us who called it within 180. A premium number, a
-    failed signature and a call that rang once and gave up know nobody.
+    A caller is known who is a contact, shows the name of a contact's company, is on an own allowlist or is verified. So
+    is a number that was called from here within 30 days, or with a talk within 180. A premium number, a failed
+    signature and a call that rang once are always strangers.
     """
     if call.caller.key is None:
         return None
@@ -98,12 +99,12 @@ def passed_days_ago(facts: Facts, now: float) -> float:
 
 
 def is_verified(call: IncomingCall, facts: Facts) -> bool:
-    """Whether the caller's identity is proven well enough to show its name and to cap what is done."""
+    """Return whether the identity is proven well enough to show its name and to cap the action."""
     return effective_level(facts.identity, call.auth_class) >= VERIFIED_LEVEL
 
 
 def is_redialled(facts: Facts, now: float, did: str | None = None) -> bool:
-    """Whether the same caller called the DID, or any where none is given, within the last 3 minutes."""
+    """Return whether the same caller called the DID, or any DID if none is given, within the last 3 minutes."""
     if not facts.recent_calls:
         return False
     since, dids = now - REDIAL_SECONDS, facts.recent_dids
@@ -114,13 +115,15 @@ def is_redialled(facts: Facts, now: float, did: str | None = None) -> bool:
 
 
 def own_number_spoofed(call: IncomingCall, facts: Facts) -> bool:
-    """Whether an untrusted trunk shows one of our own numbers as the caller."""
+    """Return whether an untrusted trunk shows an own number as the caller."""
     return facts.own_number and not call.trusted
 
 
 class PerPhone(NamedTuple):
-    """What single phones do differently: the endpoints that know the caller and need no warning, that block him, and
-    whose people want no spoken warning.
+    """Phones that differ from the decision, by endpoint.
+
+    `known`: they know the caller and need no warning. `blocked`: they have blocked the caller. `unwhispered`: they have
+    switched whispers off.
     """
 
     known: tuple[str, ...] = ()
@@ -130,20 +133,19 @@ class PerPhone(NamedTuple):
 
 NOTHING_DIFFERENT = PerPhone()
 
-LAST_STEP_ABOVE_PEOPLE = 2  # no person's own list outranks fail-open, never screened, and the emergency window
+LAST_STEP_ABOVE_PEOPLE = 2  # fail-open, never screened and the emergency window outrank people's own lists
 STEP_OF_RELATIONSHIP = 6
 
 
 def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision, at_rest: tuple[str, ...] = ()) -> PerPhone:
-    """The own lists and relationships of everybody the call may ring, when the person is not known at the trunk; and
-    for a warned call, whose phones are not to whisper. `at_rest`: phones that it must not ring (policies.quiet_hours).
+    """Return the phones that differ because of own lists, relationships and phone settings, if the callee is unknown.
 
-    The facts were read for this very call: what is in force is in them.
+    `at_rest`: phones that the call must not ring (policies.quiet_hours). The facts belong to this call.
     """
     unwhispered = facts.unwhispered if decision.action is WARN else ()
     if facts.callee is not None or decision.observed or decision.step <= LAST_STEP_ABOVE_PEOPLE:
         return PerPhone(unwhispered=unwhispered)
-    if not facts.ties and not at_rest and not unwhispered:  # nearly every call
+    if not facts.ties and not at_rest and not unwhispered:  # most calls
         return NOTHING_DIFFERENT
     if not facts.ties:
         return PerPhone(blocked=tuple(sorted(at_rest)), unwhispered=unwhispered)

@@ -1,15 +1,13 @@
-"""What a decision is made from, for every door: `/screen`, `/callee`, `lookup`, `policy explain`, a replay. Pure.
+"""The input of a decision, for every interface: `/screen`, `/callee`, `lookup`, `policy explain`, a replay. No I/O.
 
-    query = query_of(call, now, hours.quiet, plan=plan)       what the one read of the store is asked
+    query = query_of(call, now, hours.quiet, plan=plan)       the facts query for the store
     situation = situation_of(call, facts, now, hours, lately)
     decision = decide(*situation.under(policies))
 
-A door brings the call, the facts, and what no store can tell it (`Lately`). All else is done here.
+An interface passes the call, the facts, and what the store does not have (`Lately`).
 
-Which callers others may be asked about: those whom nobody here knows, and where it could change something. Pure.
-
-A look-up takes time, costs money and tells somebody else who calls here. So nobody is asked about a caller who is
-known, on a list, expected, verified or labelled already, nor where the decision came from anything but the policy.
+This module also says which callers may be looked up. A look-up takes time, costs money and tells others who calls here.
+So only unknown callers are looked up, and only if the result could change the decision.
 """
 
 from __future__ import annotations
@@ -29,16 +27,17 @@ from reputation.plan.rows import NO_PLAN, NumberPlan
 
 @dataclass(frozen=True, slots=True)
 class ScreeningHours:
-    """When calls are treated differently: quiet hours, and how long nothing is screened after an emergency call."""
+    """The quiet hours, and how long nothing is screened after an emergency call."""
 
     quiet: QuietHours = field(default_factory=QuietHours)
     emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS
 
 
 class Lately(NamedTuple):
-    """What the store cannot tell: the earlier calls of the number and of its block within the hour, the last emergency
-    call that Asterisk's own database knows of, when the call came in, if not just now, and to which DIDs the number's
-    earlier calls went.
+    """Facts that the store does not have.
+
+    `calls` are the number's earlier ones within the hour, to `dids`, and `block_calls` those of its block.
+    `emergency_at` is the last emergency call in AstDB. `came_at` is when the call came in, if not just now.
     """
 
     calls: tuple[float, ...] = ()
@@ -60,9 +59,10 @@ def query_of(
     plan: NumberPlan = NO_PLAN,
     first_call: FirstCall | None = None,
 ) -> FactsQuery:
-    """What the store is asked. `quiet`: None where no call in particular is meant, so that its hour says nothing.
-    `endpoint`: the phone that the call is for, where that is known; `channel_endpoint`: where it comes from.
-    `first_call`: what strangers did shortly before, where that is known.
+    """Return the facts query.
+
+    `quiet` is None for a query about no particular call, so its hour does not matter. `endpoint` is the callee's phone,
+    if known, and `channel_endpoint` where the call comes from. `first_call` are the first-call signals, if known.
     """
     number = None if call.caller.key is None else call.caller
     hour = None if quiet is None else hour_at(now, quiet.usual)
@@ -86,7 +86,7 @@ def query_of(
 def situation_of(
     call: IncomingCall, facts: Facts, now: float, hours: ScreeningHours, lately: Lately = NOTHING_LATELY
 ) -> Case:
-    """The facts as the store has them become those of this very moment."""
+    """Return the case: the facts of the store at this very moment."""
     if lately.calls or lately.block_calls:
         calls, block_calls = lately.calls, lately.block_calls
         facts = facts._replace(recent_calls=calls, recent_block_calls=block_calls, recent_dids=lately.dids)
@@ -100,7 +100,7 @@ def situation_of(
 
 
 def _with_emergency(facts: Facts, at: float, now: float) -> Facts:
-    """With an emergency call of which the store may not have been told; of two the one closer to now counts."""
+    """Return the facts with an emergency call that the store may not know. Of two the one closer to now counts."""
     if not opens_after_closing(at, facts.emergency_closed_at):
         return facts
     if facts.emergency_at is not None and abs(facts.emergency_at - now) <= abs(at - now):
@@ -113,7 +113,7 @@ STEPS_OF_POLICY = (8, 9)
 
 
 def is_stranger(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
-    """Whether nobody here has anything to do with the caller, and the policy alone has decided."""
+    """Return whether nobody here has a tie to the caller and the policy alone has decided."""
     return (
         decision.step in STEPS_OF_POLICY
         and call.caller.kind is CallerKind.NUMBER
@@ -127,13 +127,11 @@ def is_stranger(call: IncomingCall, facts: Facts, decision: Decision, now: float
 
 
 def may_ask_others(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
-    """Whether what others say of the caller could change the decision: of a stranger against whom there is nothing."""
+    """Return whether a look-up could change the decision: the caller is a stranger without evidence against it."""
     return facts.reputation.level is Level.NONE and is_stranger(call, facts, decision, now)
 
 
 def may_ask_again(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
-    """Whether a stranger is labelled by what others said: if that has become old they are asked anew, and no call
-    waits for it.
-    """
+    """Return whether a stranger is tagged because of look-ups, which are then renewed if they are old."""
     looked_up = any(row.looked_up for row in facts.imported)
     return looked_up and facts.reputation.level <= Level.TAG and is_stranger(call, facts, decision, now)

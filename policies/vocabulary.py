@@ -1,7 +1,7 @@
 """The closed vocabulary of conditions: one table, checked when a policy is loaded.
 
-Each word has a reader (TOML value -> operand, or PolicyError), a test (case, operand -> bool) and `covers`:
-whether one operand holds wherever another does, which is how unreachable rules are found.
+Each word has a reader (TOML value -> operand, or PolicyError), a test (case, operand -> bool) and `covers`: whether one
+operand holds if another does, by which unreachable rules are found.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from reputation.plan.rows import AGAINST_CALLERS, NOBODYS, Purpose
 LEVELS = {level.word: level for level in Level if level is not Level.NONE}
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-# What the daemon's velocity counters keep: calls of the last hour, at most 64 a number.
+# The daemon's velocity counters keep the calls of the last hour, at most 64 a number.
 MAX_MINUTES = 60
 MAX_CALLS = 64
-# What they keep of a block, and how long a row of DIDs may be.
+# The calls of a block that they keep, and the length of a row of DIDs.
 MAX_NEIGHBOURS = KEPT_OF_BLOCK
 LEAST_IN_A_ROW, MAX_IN_A_ROW = 2, 9
 
@@ -49,8 +49,9 @@ LOCAL = "local"  # in the place of a time zone: the machine's own
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One condition of the vocabulary. `value` says in a few words what it takes; `fact` what it is in a case; `reads`
-    on which fields of a case alone `holds` depends, where they are cheap to compare; empty: look at each case.
+    """One condition of the vocabulary: `value` describes its operand, and `fact` is its value in a case.
+
+    `reads` are the fields of a case on which it depends, if these are cheap to compare; empty: test every case.
     """
 
     value: str
@@ -62,14 +63,14 @@ class Word:
 
 
 def read_boolean(value: Any) -> bool:
-    """True or false."""
+    """Read true or false."""
     if not isinstance(value, bool):
         raise PolicyError(f"takes true or false, not {shown(value)}")
     return value
 
 
 def read_texts(value: Any) -> frozenset[str]:
-    """One text, or a list of at least one."""
+    """Read one text, or a list of at least one."""
     values = value if isinstance(value, list) else [value]
     if not values or not all(isinstance(v, str) and v for v in values):
         raise PolicyError(f"takes a text or a list of texts, not {shown(value)}")
@@ -77,7 +78,7 @@ def read_texts(value: Any) -> frozenset[str]:
 
 
 def read_words(allowed: frozenset[str], value: Any) -> frozenset[str]:
-    """One word of a closed set, or a list of them. Sets too large to be listed are codes of two letters."""
+    """Read one word of a closed set, or a list of them. Sets too large to be listed are codes of two letters."""
     words = read_texts(value)
     for word in sorted(words - allowed):
         raise PolicyError(f"does not know {shown(word)}{nearest(word, allowed) or ': write a code such as GB'}")
@@ -85,7 +86,7 @@ def read_words(allowed: frozenset[str], value: Any) -> frozenset[str]:
 
 
 def read_pattern(pattern: re.Pattern[str], example: str, value: Any) -> frozenset[str]:
-    """Texts that all match a pattern."""
+    """Read texts that all match a pattern."""
     texts = read_texts(value)
     for text in sorted(texts):
         if not pattern.fullmatch(text):
@@ -94,14 +95,14 @@ def read_pattern(pattern: re.Pattern[str], example: str, value: Any) -> frozense
 
 
 def read_level(value: Any) -> Level:
-    """A level by its word."""
+    """Read a level."""
     if not isinstance(value, str) or value not in LEVELS:
         raise PolicyError(f"does not know level {shown(value)}{nearest(str(value), LEVELS)}")
     return LEVELS[value]
 
 
 def read_points(value: Any) -> tuple[int, int]:
-    """Two whole numbers, the smaller first."""
+    """Read two whole numbers, the smaller first."""
     whole = isinstance(value, list) and len(value) == 2 and all(type(v) is int for v in value)
     if not whole or value[0] > value[1]:
         raise PolicyError(f"takes [lowest, highest] in whole points, not {shown(value)}")
@@ -109,7 +110,7 @@ def read_points(value: Any) -> tuple[int, int]:
 
 
 def read_table(value: Any, required: frozenset[str], optional: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """A table with a fixed set of keys."""
+    """Read a table with a fixed set of keys."""
     if not isinstance(value, dict):
         raise PolicyError(f"takes a table with {', '.join(sorted(required | optional))}, not {shown(value)}")
     for key in sorted(value.keys() - required - optional):
@@ -129,7 +130,7 @@ class CallsWithin:
 
 
 def read_calls_within(value: Any) -> CallsWithin:
-    """`{ minutes = 10, at_least = 5, of = "number" }`."""
+    """Read `{ minutes = 10, at_least = 5, of = "number" }`."""
     table = read_table(value, frozenset({"minutes", "at_least"}), frozenset({"of"}))
     for key, highest in (("minutes", MAX_MINUTES), ("at_least", MAX_CALLS)):
         if type(table[key]) is not int or not 1 <= table[key] <= highest:
@@ -141,32 +142,32 @@ def read_calls_within(value: Any) -> CallsWithin:
 
 
 def holds_calls_within(case: Case, operand: CallsWithin) -> bool:
-    """Whether there were so many."""
+    """Return whether there were so many calls."""
     return count_calls_within(case, operand) >= operand.at_least
 
 
 def count_calls_within(case: Case, operand: CallsWithin) -> int:
-    """The earlier calls that the facts carry."""
+    """Count the earlier calls in the facts."""
     calls = case.facts.recent_block_calls if operand.block else case.facts.recent_calls
     since = case.now - 60 * operand.minutes
     return sum(at > since for at in calls)
 
 
 def covers_calls_within(wide: CallsWithin, narrow: CallsWithin) -> bool:
-    """More minutes and fewer calls hold wherever fewer minutes and more calls do."""
+    """Return whether `wide` has at least as many minutes and at most as many calls."""
     return wide.block == narrow.block and wide.minutes >= narrow.minutes and wide.at_least <= narrow.at_least
 
 
 @dataclass(frozen=True, slots=True)
 class DidsCalled:
-    """At least so many of our DIDs in so many minutes."""
+    """At least so many DIDs in so many minutes."""
 
     minutes: int
     at_least: int
 
 
 def read_dids_called(value: Any) -> DidsCalled:
-    """`{ minutes = 10, at_least = 5 }`."""
+    """Read `{ minutes = 10, at_least = 5 }`."""
     table = read_table(value, frozenset({"minutes", "at_least"}))
     for key, lowest, highest in (("minutes", 1, MAX_MINUTES), ("at_least", 2, MAX_CALLS)):
         if type(table[key]) is not int or not lowest <= table[key] <= highest:
@@ -175,21 +176,21 @@ def read_dids_called(value: Any) -> DidsCalled:
 
 
 def count_dids_called(case: Case, operand: DidsCalled) -> int:
-    """How many of our DIDs the number has called in that time, that of this call among them."""
+    """Count the DIDs that the number has called in that time, including that of this call."""
     since = case.now - 60 * operand.minutes
     calls = zip(case.facts.recent_calls, case.facts.recent_dids, strict=False)
     return len({did for at, did in (*calls, (case.now, case.call.did)) if did and at > since})
 
 
 def read_at_least(lowest: int, highest: int, value: Any) -> int:
-    """A whole number within bounds."""
+    """Read a whole number within bounds."""
     if type(value) is not int or not lowest <= value <= highest:
         raise PolicyError(f"takes a whole number from {lowest} to {highest}, not {shown(value)}")
     return value
 
 
 def at_least(lowest: int, highest: int, fact: Callable[[Case], int]) -> Word:
-    """A condition over a count: so many or more."""
+    """Return a condition over a count: so many or more."""
     return Word(
         f"a whole number from {lowest} to {highest}",
         partial(read_at_least, lowest, highest),
@@ -200,45 +201,45 @@ def at_least(lowest: int, highest: int, fact: Callable[[Case], int]) -> Word:
 
 
 def before_first_call(case: Case) -> FirstCall:
-    """What strangers did before the call, if it is the first of its number; else nothing."""
+    """Return the first-call signals if this is the first call of its number, otherwise empty ones."""
     return case.facts.first_call or NOTHING_BEFORE
 
 
 def is_storm(case: Case) -> bool:
-    """Whether new numbers call ours in a way that single-use numbers do, this one among them."""
+    """Return whether single-use numbers call here, this one among them."""
     return before_first_call(case).is_storm
 
 
 def carrier_label_of(call: IncomingCall) -> str | None:
-    """What the carrier, where its word counts, warns of the call with in the place of a name."""
+    """Return the carrier's warning in place of the name, if the carrier's reports count."""
     return label_of_carrier(call.name) if call.carrier_counts and call.name else None
 
 
 def is_of_nobodys_range(case: Case) -> bool:
-    """Whether a source says that the caller's range has no numbers, or none that call."""
+    """Return whether a source says that the caller's range has no numbers, or none that make calls."""
     plan = case.facts.plan
     return plan is not None and plan.is_evidence and plan.purpose in AGAINST_CALLERS - {Purpose.TELEMARKETING}
 
 
 def companies_complaining(case: Case) -> int:
-    """How many other companies complain of the number, each by its weight, less one where one has cleared it."""
+    """Return how many other companies complain about the number, by weight, minus one if one has cleared it."""
     said = case.facts.peers
     listed = sum([min(1.0, word.weight) for word in said if not word.is_cleared])
     return floor(listed + 1e-9) - any(word.is_cleared for word in said) if said else 0
 
 
 def is_first_call(case: Case) -> bool | None:
-    """Whether nobody here knows anything of the number; None for a caller without one."""
+    """Return whether nothing is known about the number; None for a caller without one."""
     return None if case.call.caller.key is None else case.facts.first_call is not None
 
 
 def is_of_listed_block(case: Case) -> bool:
-    """Whether other numbers of the block are bad, and so many of them that it is evidence."""
+    """Return whether enough other numbers of the block are bad to be evidence."""
     return any(family.name in (block.LISTED, block.OWN) for family in case.facts.reputation.families)
 
 
 def is_of_same_exchange(case: Case) -> bool | None:
-    """Whether number and DID differ in their last four digits only; None where one of them is not known."""
+    """Return whether number and DID differ in their last four digits only; None if one of them is unknown."""
     number, did = case.call.caller.key, case.call.did
     if number is None or not did:
         return None
@@ -246,7 +247,7 @@ def is_of_same_exchange(case: Case) -> bool | None:
 
 
 def is_of_one_source(case: Case) -> bool:
-    """Whether one source alone lists the number, and nothing but that makes its level."""
+    """Return whether a single source lists the number, and its level comes from that alone."""
     listing = {row.source for row in case.facts.imported if row.verdict == "spam"}
     witnesses = case.facts.reputation.witnesses
     return len(listing) == 1 and (witnesses is None or witnesses.seen < witnesses.label)
@@ -254,7 +255,7 @@ def is_of_one_source(case: Case) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A time of day in a zone; `until` before `since` means over midnight."""
+    """A time of day in a zone. `until` before `since` means over midnight."""
 
     since: time
     until: time
@@ -270,7 +271,7 @@ class Days:
 
 
 def read_zone(table: dict[str, Any]) -> ZoneInfo | None:
-    """Return the zone of a table, by its IANA name; None for `local`, the machine's own."""
+    """Return the zone of a table, by its IANA name; None for `local`, the server's own."""
     name = table["zone"]
     if name == LOCAL:
         return None
@@ -281,14 +282,14 @@ def read_zone(table: dict[str, Any]) -> ZoneInfo | None:
 
 
 def read_time(text: Any) -> time:
-    """`22:00`."""
+    """Read a time such as `22:00`."""
     if not isinstance(text, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
         raise PolicyError(f"takes a time as 22:00, not {shown(text)}")
     return time(int(text[:2]), int(text[3:]))
 
 
 def read_hours(value: Any) -> Clock:
-    """`{ from = "22:00", to = "08:00", zone = "Europe/London" }`."""
+    """Read `{ from = "22:00", to = "08:00", zone = "Europe/London" }`."""
     table = read_table(value, frozenset({"from", "to", "zone"}))
     clock = Clock(read_time(table["from"]), read_time(table["to"]), read_zone(table))
     if clock.since == clock.until:
@@ -297,12 +298,12 @@ def read_hours(value: Any) -> Clock:
 
 
 def time_of(case: Case, operand: Clock) -> time:
-    """The time of day now, there."""
+    """Return the time of day now, in the operand's zone."""
     return datetime.fromtimestamp(case.now, operand.zone).time()
 
 
 def holds_hours(case: Case, operand: Clock) -> bool:
-    """Whether it is that time of day now; the first minute counts, the last does not."""
+    """Return whether it is that time of day now, with the first minute and without the last."""
     now = time_of(case, operand)
     if operand.since < operand.until:
         return operand.since <= now < operand.until
@@ -310,7 +311,7 @@ def holds_hours(case: Case, operand: Clock) -> bool:
 
 
 def read_weekdays(value: Any) -> Days:
-    """`{ days = ["sat", "sun"], zone = "Europe/London" }`."""
+    """Read `{ days = ["sat", "sun"], zone = "Europe/London" }`."""
     table = read_table(value, frozenset({"days", "zone"}))
     return Days(read_words(frozenset(WEEKDAYS), table["days"]), read_zone(table))
 
@@ -320,22 +321,22 @@ def _days_ago(days: float) -> str:
 
 
 def holds_weekdays(case: Case, operand: Days) -> bool:
-    """Whether it is one of those days now."""
+    """Return whether it is one of those days now."""
     return weekday_of(case, operand) in operand.days
 
 
 def weekday_of(case: Case, operand: Days) -> str:
-    """The day of the week now, there."""
+    """Return the day of the week now, in the operand's zone."""
     return WEEKDAYS[datetime.fromtimestamp(case.now, operand.zone).weekday()]
 
 
 def covers_weekdays(wide: Days, narrow: Days) -> bool:
-    """More days of the same zone hold wherever fewer do."""
+    """Return whether `wide` has the same zone and at least the same days."""
     return wide.zone == narrow.zone and wide.days >= narrow.days
 
 
 def one_of(fact: Callable[[Case], str | None]) -> Callable[[Case, frozenset[str]], bool]:
-    """A test: the fact is one of the operand's words."""
+    """Return a test: the fact is one of the operand's words."""
     return lambda case, operand: fact(case) in operand
 
 
@@ -343,7 +344,7 @@ NOTHING = "none"
 
 
 def told(fact: Callable[[Case], object]) -> Callable[[Case, Any], str]:
-    """What an explanation says of a fact."""
+    """Return a function that writes a fact for an explanation."""
 
     def say(case: Case, _operand: Any) -> str:
         value = fact(case)
@@ -353,57 +354,57 @@ def told(fact: Callable[[Case], object]) -> Callable[[Case, Any], str]:
 
 
 def is_so(fact: Callable[[Case], bool | None]) -> Callable[[Case, bool], bool]:
-    """A test: the fact is true, or false, as the operand says; neither where there is none."""
+    """Return a test: the fact equals the operand, true or false. A missing fact equals neither."""
     return lambda case, operand: fact(case) is operand
 
 
 def words(allowed: frozenset[str], fact: Callable[[Case], str | None], *reads: str) -> Word:
-    """A condition over a closed set of words."""
+    """Return a condition over a closed set of words."""
     value = ", ".join(sorted(allowed)) if len(allowed) < 20 else "codes such as GB"
     value = f"one or several of {value}"
     return Word(value, partial(read_words, allowed), one_of(fact), frozenset.issuperset, told(fact), reads)
 
 
 def texts(value: str, fact: Callable[[Case], str | None], *reads: str) -> Word:
-    """A condition over names that the administrator chose."""
+    """Return a condition over names that the administrator chose."""
     return Word(value, read_texts, one_of(fact), frozenset.issuperset, told(fact), reads)
 
 
 def boolean(fact: Callable[[Case], bool | None], *reads: str) -> Word:
-    """A condition that is so or not; None: neither."""
+    """Return a condition that is true or false, or None for neither."""
     return Word("true or false", read_boolean, is_so(fact), lambda wide, narrow: wide is narrow, told(fact), reads)
 
 
 def purpose_of(case: Case) -> Purpose | None:
-    """What the numbering plan says that the caller's number is for."""
+    """Return the purpose of the caller's number by the numbering plan."""
     return None if case.facts.plan is None else case.facts.plan.purpose
 
 
 def is_allocated(case: Case) -> bool | None:
-    """Whether somebody can have the caller's number: by the plan, else by libphonenumber's metadata."""
+    """Return whether somebody can have the caller's number: by the plan, else by libphonenumber's metadata."""
     if case.facts.plan is not None:
         return case.facts.plan.purpose not in NOBODYS
     return case.call.caller.is_allocated
 
 
 def starts_with(case: Case, prefixes: frozenset[str]) -> bool:
-    """Whether the caller's number starts with one of the prefixes."""
+    """Return whether the caller's number starts with one of the prefixes."""
     number = case.call.caller.key
     return number is not None and begins_with_one(number, prefixes)
 
 
 def begins_with_one(text: str, prefixes: frozenset[str]) -> bool:
-    """Whether it starts with one of the prefixes: a look-up for each length, however many prefixes there are."""
+    """Return whether a text starts with one of the prefixes, by one set look-up for each length."""
     return any(text[:length] in prefixes for length in range(1, len(text) + 1))
 
 
 def covers_prefixes(wide: frozenset[str], narrow: frozenset[str]) -> bool:
-    """Shorter prefixes hold wherever longer ones do."""
+    """Return whether each narrow prefix starts with a wide one."""
     return all(begins_with_one(prefix, wide) for prefix in narrow)
 
 
 def read_name_patterns(value: Any) -> frozenset[str]:
-    """Names, each with `*` for any text."""
+    """Read names, each with `*` for any text."""
     texts = read_texts(value)
     if len(texts) > MAX_PATTERNS:
         raise PolicyError(f"takes at most {MAX_PATTERNS} names, not {len(texts)}")
@@ -414,18 +415,18 @@ def read_name_patterns(value: Any) -> frozenset[str]:
 
 
 def has_such_a_name(case: Case, patterns: frozenset[str]) -> bool:
-    """Whether a name came with the call, and is like one of the patterns."""
+    """Return whether the call has a name that matches one of the patterns."""
     name = compared(case.call.name or "")
     return bool(name) and any(name_matches(name, pattern) for pattern in patterns)
 
 
 def name_missing(case: Case) -> bool | None:
-    """Whether no name came with the call; None where nobody knows."""
+    """Return whether the call came without a name; None if it was not recorded."""
     return None if case.call.name is None else is_missing(case.call.name)
 
 
 def enum_words(members: Any) -> frozenset[str]:
-    """The words of a StrEnum."""
+    """Return the words of a StrEnum."""
     return frozenset(str(member) for member in members)
 
 
@@ -434,11 +435,11 @@ COUNTRIES = frozenset({*supported_regions(), "001"})  # 001: numbers of no count
 
 
 def points_here(case: Case) -> int:
-    """The points that rules count: all but those of other companies, whose word leads to a tag and no further."""
+    """Return the points that rules count."""
     return case.facts.reputation.points
 
 
-# What the class of a call is made of.
+# The fields that make the auth class of a call.
 CLASS = ("call.attestation", "call.verification", "call.trusted")
 
 VOCABULARY: dict[str, Word] = {

@@ -589,7 +589,7 @@ def test_an_explanation_names_every_step_on_the_way() -> None:
             "rule level-challenge",
             "challenge: strong evidence against this number, some of it from how its calls went",
         ),
-        ExplanationLine(8, "decision", "warn by level-challenge, no more: the caller passed a challenge"),
+        ExplanationLine(8, "decision", "warn by level-challenge, limited: the caller passed a challenge"),
     )
 
 

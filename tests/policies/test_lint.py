@@ -130,7 +130,7 @@ reason = "x"
         load_policy,
     )
     known = {"trunk": frozenset({"carrier"}), "did": frozenset({"+442071838750"}), "listed": frozenset({"mine"})}
-    assert [text.split(" is no ")[0] for text in unknown_names(policy, known)] == [
+    assert [text.split(" is not ")[0] for text in unknown_names(policy, known)] == [
         "rule 'deep': trunk 'carier'",
         "rule 'deep': listed 'ftc'",
     ]

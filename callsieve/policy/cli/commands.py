@@ -392,7 +392,7 @@ def _show_one(one: Tried) -> None:
     say(Text("FAIL  ", "bold red"), one.name)
     for key, expected, found in one.differs:
         say(f"        {key}: expected {_told(expected)}, got {_told(found)}")
-    capped = f", no more: {decision.capped_by}" if decision.capped_by else ""
+    capped = f", limited: {decision.capped_by}" if decision.capped_by else ""
     say(
         dim(f"        policy {decision.policy}: {decision.would_be.word} by {decision.rule}: {decision.reason}{capped}")
     )
