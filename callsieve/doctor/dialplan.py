@@ -218,7 +218,7 @@ def _unlabelled(context: CheckContext, trunks: list[TrunkContext]) -> Iterator[t
     for trunk in trunks:
         dialplan_context = trunk.context or ""
         for number in numbers_to_try(context, trunk, dialplan_context, variables, ())[:MOST_NUMBERS]:
-            reaches = [plan.of(form, dialplan_context) for form in number.forms if plan.found(form, dialplan_context)]
+            reaches = [plan.of(form, dialplan_context) for form in number.forms if plan.matches(form, dialplan_context)]
             steps = sorted(step for reach in reaches for phone, step in reach.unlabelled if phone not in outside)
             if steps:
                 yield number.name, steps[0]

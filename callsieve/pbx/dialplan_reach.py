@@ -162,7 +162,7 @@ class _Walk:
             self._waiting.append(_Place(context, extension, priority, known))
 
     def _follow(self, place: _Place) -> None:
-        for match in self._plan.found(place.extension, place.context):
+        for match in self._plan.matches(place.extension, place.context):
             start = match.labels.get(place.priority, 1) if isinstance(place.priority, str) else place.priority
             variables: Variables = ChainMap(dict(place.variables), self._globals)
             for priority in sorted(step for step in match.applications if step >= start):
