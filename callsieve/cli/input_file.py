@@ -1,4 +1,4 @@
-"""How imports read: the file or standard input, packed with gzip or not, and the options that all of them have."""
+"""How imports read a file or standard input, packed with gzip or not, and the options they share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from callsieve.text.table_errors import TableError, TableProblem, table_error
 T = TypeVar("T")
 
 FileArgument = Annotated[Path, typer.Argument(help="CSV in UTF-8; - for standard input.", show_default=False)]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Read all of it and change nothing.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Read everything and change nothing.")]
 
 
 @contextmanager
@@ -34,7 +34,10 @@ def table_in(
     bare: re.Pattern[str] | None = None,
     longest: int = FIELD_CHARACTERS,
 ) -> Iterator[tuple[CsvTable, Callable[[], int]]]:
-    """The table in the file and how many bytes of the file are read. CommandError (of a TableError), OSError."""
+    """Open the table in a file, and yield it with a function that returns the bytes read.
+
+    Raise CommandError or OSError.
+    """
 
     def table_of(stream: BinaryIO, name: str) -> CsvTable:
         return CsvTable(stream, columns, name, others=others, bare=bare, longest=longest)
@@ -45,7 +48,12 @@ def table_in(
 
 @contextmanager
 def input_as(file: Path, reader: Callable[[BinaryIO, str], T]) -> Iterator[tuple[T, Callable[[], int] | None]]:
-    """What reads the file, and how far a packed one is read. CommandError (of a TableError), OSError."""
+    """Open a file with `reader`. For a packed file also yield a function that returns the position in it.
+
+    Raises:
+        CommandError: It is damaged, or not a table.
+        OSError: It cannot be read.
+    """
     name = "standard input" if str(file) == "-" else str(file)
     with naming(name), nullcontext(sys.stdin.buffer) if str(file) == "-" else open_named(file) as packed:
         stream = unpacked(packed)
@@ -57,12 +65,12 @@ def input_as(file: Path, reader: Callable[[BinaryIO, str], T]) -> Iterator[tuple
 
 
 def nothing_usable(problems: Sequence[RowProblem]) -> CommandError:
-    """The error for a table of which nothing can be used."""
+    """Return the error for a table without any usable row."""
     return CommandError(f"{csv_table.nothing_usable(problems)}. Nothing was changed")
 
 
 class RowsRead(Protocol):
-    """A table after it was read, or what counts rows as one does."""
+    """A table that was read, or anything that counts rows like one."""
 
     skipped: int
     cut: int
@@ -70,11 +78,11 @@ class RowsRead(Protocol):
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """The columns that nobody asked for."""
+        """Return the columns that were not read."""
 
 
 def warn_of_rows(rows: RowsRead, longest: int = FIELD_CHARACTERS) -> None:
-    """Names what was passed over, cut or not read."""
+    """Warn about rows that were skipped, fields that were cut and columns that were not read."""
     warn_of_skipped(rows.problems, rows.skipped)
     if rows.cut:
         warn(f"cut {plural(rows.cut, 'field')} longer than {longest:,} characters")
@@ -83,7 +91,7 @@ def warn_of_rows(rows: RowsRead, longest: int = FIELD_CHARACTERS) -> None:
 
 
 def warn_of_skipped(problems: Sequence[RowProblem], skipped: int) -> None:
-    """Names the first rows that were passed over, and how many more there were."""
+    """Warn about the first skipped rows, and how many more there were."""
     for problem in problems:
         warn(f"skipped {problem}")
     if skipped > len(problems):

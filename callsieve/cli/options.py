@@ -1,8 +1,7 @@
-"""What all commands share: `--config`, `--json`, the store, and what people are asked.
+"""What commands share: `--config`, `--json`, access to the store, and questions to people.
 
-How commands write: each change in one transaction with its row in the audit, so that none can leave it out.
-
-Imports write their numbers as one generation, and in a dry run into thin air.
+Each change is one transaction with its row in the audit. Imports write their numbers as one generation, and in a dry
+run into a store that is thrown away.
 """
 
 from __future__ import annotations
@@ -38,69 +37,69 @@ from reputation.users import Role
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="Settings file; else CALLSIEVE_CONFIG, else /etc/callsieve."),
+    typer.Option("--config", metavar="FILE", help="Settings file; default: CALLSIEVE_CONFIG, else /etc/callsieve."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+NumberArgument = Annotated[str, typer.Argument(help="As dialled here, or as +12015550123.", show_default=False)]
 
 
 _NOT_ASCII = re.compile(r"[^\n -~]")
 
 
 def settings_of(config: Path | None) -> Loaded:
-    """The settings for a command, which from now on has no more rights in the state directory than its owner."""
+    """Load the settings for a command, which then has only the rights of the state directory's owner."""
     loaded = load_settings(config)
     become_owner(loaded)
     return loaded
 
 
 def salvaged_settings_of(config: Path | None) -> tuple[Loaded, SettingsError | None]:
-    """The same for commands that must work with a broken settings file, and what is wrong with that."""
+    """Load the settings for a command that must work with a broken file. Return them with the error, if any."""
     loaded, error = load_or_salvage(config)
     become_owner(loaded)
     return loaded, error
 
 
 def settings_even_broken(config: Path | None) -> tuple[Loaded, bool]:
-    """The same, and whether the file is broken: that and what is used instead are said on standard error."""
+    """Load the settings, even broken ones, and return whether they are broken. Warn what is used instead."""
     loaded, error = salvaged_settings_of(config)
     if error is not None:
         asked, store = loaded.settings.asterisk.command, loaded.store_path
-        warn(f"the settings are broken: {error}. Used instead: Asterisk by `{asked}`, the store {store}")
+        warn(f"the settings are broken: {error}. Instead used: the command `{asked}` for Asterisk, the store {store}")
     return loaded, error is not None
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
+    """Print a JSON document."""
     sys.stdout.write(json_text(value) + "\n")
 
 
 def json_text(value: Any) -> str:
-    """The same as a text, without the end of its last line."""
+    """Return a value as JSON, without a final line break."""
     return escaped(msgspec.json.format(encode(value), indent=2).decode())
 
 
 def escaped(text: str) -> str:
-    """JSON with what no terminal should be sent as `\\u009b`: controls, and what turns the direction of writing."""
-    return _NOT_ASCII.sub(lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text)
+    """Return JSON with control characters and characters that change the writing direction escaped."""
+    return _NOT_ASCII.sub(lambda match: match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1], text)
 
 
 def check_new(out: Path, remedy: str = "choose another, or remove it") -> None:
-    """CommandError where there is a file of this name."""
+    """Raise CommandError if there is a file of this name."""
     with acting_for(out):
-        is_there = out.is_file()
-    if is_there:
-        raise CommandError(f"{out}: there is a file of this name: {remedy}")
+        exists = out.is_file()
+    if exists:
+        raise CommandError(f"{out}: this file exists already: {remedy}")
 
 
 @contextmanager
 def existing_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
-    """The store for a command that only looks: one that is not there is said, not made."""
+    """Open the store for a command that only reads. Raise CommandError if there is none."""
     if not has_store(loaded):
         raise CommandError(
-            f"{loaded.store_path}: there is no store yet; `callsieve serve` or the first change makes one, "
-            "or this is not its directory (--config, CALLSIEVE_STATE, or run this as root)"
+            f"{loaded.store_path}: there is no store yet. `callsieve serve` or the first change makes one. "
+            "If there should be one, check --config and CALLSIEVE_STATE, or run this as root"
         )
     with open_store(loaded.store_path) as db:
         yield db
@@ -108,13 +107,13 @@ def existing_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def any_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
-    """The store for a command that changes something; made when it is not there."""
+    """Open the store for a command that changes something, and make it if there is none."""
     with open_store(loaded.store_path) as db:
         yield db
 
 
 def has_store(loaded: Loaded) -> bool:
-    """Whether the store's file is there. OSError when that cannot be seen."""
+    """Return whether the store's file exists. Raise OSError if that cannot be determined."""
     try:
         loaded.store_path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -123,7 +122,7 @@ def has_store(loaded: Loaded) -> bool:
 
 
 def number_argument(text: str, loaded: Loaded) -> str:
-    """E.164 of a number on the command line. CommandError says why it is none."""
+    """Return a number on the command line as E.164. Raise CommandError if it is not one."""
     try:
         return number_from(text, loaded.settings.numbers.region)
     except EntryError as error:
@@ -131,7 +130,7 @@ def number_argument(text: str, loaded: Loaded) -> str:
 
 
 def number_option(name: str, text: str | None, loaded: Loaded) -> str | None:
-    """The same of an option, which may be left out. The error names it: the command may take more than one number."""
+    """Return the number in an optional option. The error names the option."""
     try:
         return None if text is None else number_argument(text, loaded)
     except CommandError as error:
@@ -139,12 +138,12 @@ def number_option(name: str, text: str | None, loaded: Loaded) -> str | None:
 
 
 def since_option(name: str, text: str, now: float) -> float:
-    """Since when: 90s, 1h, 7d, 18:00, 2026-12-31, 2026-12-31T18:00. CommandError names the option."""
+    """Return the time in an option, such as 90s, 1h, 7d, 18:00 or 2026-12-31. Raise CommandError."""
     return _time(name, text, now, since_of)
 
 
 def until_option(name: str, text: str, now: float) -> float:
-    """Until when, written alike; it may be to come."""
+    """Return the time in an option, which may be in the future."""
     return _time(name, text, now, moment_of)
 
 
@@ -156,15 +155,15 @@ def _time(name: str, text: str, now: float, read: Callable[[str, float], float])
 
 
 def confirmed(question: str, *, yes: bool) -> bool:
-    """Whether the person says yes. CommandError where nobody can be asked."""
+    """Return whether the person agrees. Raise CommandError without a terminal."""
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise CommandError(f"{question} Nobody can be asked here: add --yes")
+        raise CommandError(f"{question} Cannot ask without a terminal: add --yes")
     try:
         return typer.confirm(question, err=True)
     except typer.Abort:
-        print(file=sys.stderr)  # the line of the question has no end yet
+        print(file=sys.stderr)  # end the line of the question
         raise
 
 
@@ -178,9 +177,9 @@ NAME_CHARACTERS = 64
 def stores(
     loaded: Loaded, *, dry_run: bool, copied: bool = False
 ) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
-    """The store as it is known, and where to write: for a dry run one that is thrown away, so all else is the same.
+    """Yield the store to read, and the store to write: in a dry run one that is thrown away.
 
-    `copied`: what is thrown away begins as a copy of the store, where what is written depends on what is there.
+    `copied`: for a dry run that store begins as a copy, because what is written depends on what is there.
     """
     if not dry_run:
         with any_store(loaded) as db:
@@ -197,33 +196,38 @@ def stores(
 
 
 def context_of(loaded: Loaded) -> Context:
-    """Who asks on the command line, now: the person at the keyboard, who may do everything."""
+    """Return the context of an operation from the command line: an administrator, now."""
     return Context(who(), Role.ADMINISTRATOR, time.time(), loaded)
 
 
 def perform(
     loaded: Loaded, operation: Callable[[sqlite3.Connection, Context, R], T], request: R, *, existing: bool = False
 ) -> T:
-    """What the operation returns. Refused. The store is made if need be, but not for what must be there: `existing`."""
+    """Run an operation on the store and return its result. Raise Refused.
+
+    `existing`: do not make the store, because the request concerns something in it.
+    """
     with existing_store(loaded) if existing else any_store(loaded) as db:
         return operation(db, context_of(loaded), request)
 
 
 def note_done(loaded: Loaded, done: Change) -> None:
-    """The row of the audit for what was done already, elsewhere than in the store: one that fails undoes nothing."""
+    """Add to the audit what was already done outside the store. A failure is only a warning."""
     try:
         if has_store(loaded):
             perform(loaded, note, done, existing=True)
     except OSError as error:
-        warn(f"it is not in the audit: {error.filename or loaded.store_path}: {error.strerror or error}")
+        warn(
+            f"the change was not written to the audit: {error.filename or loaded.store_path}: {error.strerror or error}"
+        )
     except StoreError as error:
-        warn(f"it is not in the audit: {error}")
+        warn(f"the change was not written to the audit: {error}")
 
 
 def who() -> str:
-    """The login name of the person at the keyboard, also behind sudo."""
+    """Return the login name of the person at the keyboard, also behind sudo."""
     try:
         name = os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):  # nobody has this user id
+    except (KeyError, OSError):  # the user id has no name
         name = f"user {os.getuid()}"
     return "".join(filter(str.isprintable, name))[:NAME_CHARACTERS]

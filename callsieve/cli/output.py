@@ -1,10 +1,7 @@
-"""How commands show things in a terminal: plain columns, few colours, and never a character that a terminal obeys.
+"""How commands print: plain columns, few colours, and no character that controls a terminal.
 
-Names and notes come from callers and from files of strangers: they pass through `clean` and are never markup.
-
-Stacked bars: how long each part is drawn. Pure.
-
-How far a long command is, on a terminal; elsewhere nothing is shown.
+Names and notes come from callers and other people's files: they pass through `clean` and are never markup. Also stacked
+bars, and progress bars for long commands.
 """
 
 from __future__ import annotations
@@ -27,7 +24,7 @@ from rich.text import Text
 
 from callsieve.system.privileges import acting_for
 
-# Of levels and actions, which have the same words.
+# By level or action, which have the same words.
 COLOURS = {
     "none": "",
     "allow": "green",
@@ -39,60 +36,60 @@ COLOURS = {
 }
 WIDE = 110
 GAP = 2  # between columns
-WORD = 12  # what a column has at least that may be folded
-WIDTH_OF_FILES = 200  # where the output is no terminal nobody wants it folded at 80
+WORD = 12  # the least width of a column that may be folded
+WIDTH_OF_FILES = 200  # without a terminal, lines are not folded at 80
 
 Cell = str | Text
 
 
 def console() -> Console:
-    """Standard output. Colours only on a terminal, and not with NO_COLOR."""
+    """Return a console for standard output. Colours only on a terminal, and not with NO_COLOR."""
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else WIDTH_OF_FILES
     return Console(file=sys.stdout, highlight=False, markup=False, emoji=False, width=width)
 
 
 def clean(text: object) -> str:
-    """Text as a terminal may be given it: escape sequences and controls become `?`."""
+    """Return a text that is safe to print: escape sequences and controls become `?`."""
     return "".join(c if c.isprintable() else "?" for c in str(text))
 
 
 def word(text: str) -> Text:
-    """A level or an action, in its colour."""
+    """Return a level or action in its colour."""
     return Text(text, style=COLOURS.get(text, ""))
 
 
 def ordered(action: str, would_be: str) -> Text:
-    """What was done; in brackets what would have been done where the policy only observed."""
+    """Return the action, or in brackets the one that a policy which only observed did not take."""
     return word(action) if action == would_be else Text.assemble("(", word(would_be), ")")
 
 
 def dim(text: str) -> Text:
-    """Less important."""
+    """Return dimmed text."""
     return Text(clean(text), style="dim")
 
 
 def bold(text: str) -> Text:
-    """More important."""
+    """Return bold text."""
     return Text(clean(text), style="bold")
 
 
 def lines(texts: Iterable[object]) -> Text:
-    """Several lines in one cell."""
+    """Return several lines for one cell."""
     return Text("\n").join(Text(clean(text)) for text in texts)
 
 
 def say(*parts: Cell) -> None:
-    """One line; a terminal that is too narrow folds it between words."""
+    """Print one line, folded between words on a narrow terminal."""
     console().print(Text.assemble(*(_cell(part) for part in parts)), soft_wrap=not sys.stdout.isatty())
 
 
 def say_command(command: str) -> None:
-    """A command to be copied: never folded by us."""
+    """Print a command to copy, which is never folded."""
     console().print(Text(f"  {clean(command)}", style="cyan"), soft_wrap=True)
 
 
 def is_wide() -> bool:
-    """Whether there is room for the columns that can be done without."""
+    """Return whether there is room for optional columns."""
     return console().width >= WIDE
 
 
@@ -104,10 +101,11 @@ def print_table(
     right: Collection[int] = (),
     below: Sequence[str] = (),
 ) -> None:
-    """Columns without lines between them. `keep`: columns that are never folded, `right`: those of figures; no
-    headings: none are shown. `below`: what is said of each row in the line below it, where all columns are kept.
+    """Print columns without borders.
 
-    Numbers and ids are not cut: a terminal that is too narrow for the columns that are kept folds the lines itself.
+    `keep`: columns that are never folded. `right`: columns of figures. Without headings none are printed. `below`: a
+    line to print below each row, with all columns kept. Numbers and ids are not cut: a narrow terminal folds the lines
+    itself.
     """
     texts = [[_cell(cell) for cell in row] for row in rows]
     table = _plain_table(show_header=bool(headings))
@@ -123,12 +121,12 @@ def print_table(
         return
     start = bool(headings)
     _write(lines[:start])
-    for line, said in zip(lines[start:], below, strict=True):
-        _write([line, *(_lines_of(Padding(dim(said), (0, 0, 0, 2))) if said else [])])
+    for line, remark in zip(lines[start:], below, strict=True):
+        _write([line, *(_lines_of(Padding(dim(remark), (0, 0, 0, 2))) if remark else [])])
 
 
 def print_pairs(pairs: Iterable[tuple[str, Cell]], width: int = 0) -> None:
-    """`name   value` lines without those whose value is empty; values that are too long go on below themselves."""
+    """Print `name   value` lines, without empty values. Long values continue below themselves."""
     table = _plain_table(show_header=False)
     table.add_column(no_wrap=True, style="dim", min_width=width)
     table.add_column(overflow="fold")
@@ -143,12 +141,12 @@ def _plain_table(*, show_header: bool) -> Table:
 
 
 def print_plain(table: Table) -> None:
-    """Without the spaces that fill the last column: they get in the way when somebody copies a line."""
+    """Print a table without trailing spaces, which get in the way when a line is copied."""
     _write(_lines_of(table))
 
 
 def _least_width(rows: Sequence[Sequence[Text]], keep: Sequence[int]) -> int:
-    """Of a table: what is kept needs its width, and all else a word."""
+    """Return the least width of a table: kept columns need their width, others a word."""
     columns = zip_longest(*rows, fillvalue=Text())
     widths = [max(map(_width_of, column)) for column in columns]
     widths = [width if index in keep else min(WORD, width) for index, width in enumerate(widths)]
@@ -160,7 +158,7 @@ def _width_of(cell: Text) -> int:
 
 
 def _lines_of(what: Table | Padding, least: int = 0) -> list[str]:
-    """As wide as the terminal, and at least so wide."""
+    """Return the lines of a table, as wide as the terminal and at least `least`."""
     out = console()
     out.width = max(out.width, least)
     with out.capture() as captured:
@@ -173,12 +171,12 @@ def _write(lines: Iterable[str]) -> None:
 
 
 def some(words: Sequence[str], most: int = 5) -> str:
-    """The first five, or as many as are asked for, and how many more there are."""
+    """Return the first words, and how many more there are."""
     return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
-    """`1 number`, `1,000 numbers`."""
+    """Return a count with its noun: `1 number`, `1,000 numbers`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
@@ -187,16 +185,16 @@ def _cell(cell: Cell) -> Text:
 
 
 def say_undo(change_id: int | None, config: Path | None) -> None:
-    """What takes back a change that was written; nothing where none was."""
+    """Print the command that undoes a change. Nothing if there was no change."""
     if change_id is None:
         return
     words = ["callsieve", "undo", str(change_id), *(["--config", str(config)] if config else [])]
-    say("To take it back:")
+    say("To undo it:")
     say_command(shlex.join(words))
 
 
 def cells_of(counts: Sequence[int], most: int, width: int) -> list[int]:
-    """The cells of each part of a bar, of which one of `most` fills `width`. What there is gets one cell at least.
+    """Return the cells of each part of a bar, in which `most` fills `width`. A part that is not 0 gets at least one.
 
     The rounding goes to the largest part, so that the bar is as long as its sum.
     """
@@ -212,12 +210,12 @@ T = TypeVar("T")
 
 ROWS_BETWEEN_LOOKS = 2000
 
-# How many bytes of the file and how many rows are read.
+# Called with the bytes and rows that are read.
 Tell = Callable[[int, int], None]
 
 
 def meter(file: Path, afterwards: str = "storing") -> AbstractContextManager[Tell]:
-    """A bar while the file is read, then a sign of life while its rows are stored, or whatever comes afterwards."""
+    """Show a bar while a file is read, then a sign of life while its rows are stored."""
     with acting_for(file):  # root's own directories are closed to whom it acts as
         size = file.stat().st_size if file.is_file() else None
     return meter_of(size, afterwards)
@@ -225,7 +223,7 @@ def meter(file: Path, afterwards: str = "storing") -> AbstractContextManager[Tel
 
 @contextmanager
 def meter_of(size: int | None, afterwards: str = "storing") -> Iterator[Tell]:
-    """The same for what is no file: of bytes, or of whatever it is told; None where nobody knows how many."""
+    """Show a bar for something that is not a file. `size` None: unknown."""
     if not sys.stderr.isatty():
         yield _nobody
         return
@@ -249,7 +247,7 @@ def meter_of(size: int | None, afterwards: str = "storing") -> Iterator[Tell]:
 
 @contextmanager
 def counted(total: int, what: str) -> Iterator[Callable[[], None]]:
-    """A bar of so many things; it is told of each that is done."""
+    """Show a bar of `total` things, advanced by calling the yielded function."""
     if not sys.stderr.isatty():
         yield _no_one
         return
@@ -260,7 +258,7 @@ def counted(total: int, what: str) -> Iterator[Callable[[], None]]:
 
 
 def watched(rows: Iterator[T], bytes_read: Callable[[], int], tell: Tell) -> Iterator[T]:
-    """The rows; every few of them, and at the end, it is told how far that is."""
+    """Yield the rows, and report the progress every few rows and at the end."""
     count = 0
     for count, row in enumerate(rows, 1):
         if count % ROWS_BETWEEN_LOOKS == 0:
@@ -270,8 +268,8 @@ def watched(rows: Iterator[T], bytes_read: Callable[[], int], tell: Tell) -> Ite
 
 
 def _nobody(_bytes_read: int, _rows: int) -> None:
-    """Nobody is looking."""
+    """Do nothing, without a terminal."""
 
 
 def _no_one() -> None:
-    """Nobody is looking."""
+    """Do nothing, without a terminal."""

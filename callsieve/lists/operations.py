@@ -282,7 +282,7 @@ def bring_in(
     refused = tuple(str(text) for _, found in judged for text in found)
     usable = [one for one, found in judged if not found]
     if refused and not usable:
-        raise Refused("nothing-usable", Wording("not one row can be used: {why}", {"why": refused[0]}))
+        raise Refused("nothing-usable", Wording("no row can be used: {why}", {"why": refused[0]}))
     with whole(db):
         plan = _plan(db, usable, keep=keep)
         return ListImport(_write(db, context, plan) if plan.entries else None, plan, refused)

@@ -1,7 +1,7 @@
-"""`callsieve-agi`: the classic AGI script. Asterisk starts one process a call.
+"""`callsieve-agi`: the classic AGI script. Asterisk starts one process per call.
 
-`callsieve-agi [SOCKET]` hands the call to the daemon (agi/relay.py, which the installed wrappers run bare);
-`callsieve-agi --standalone` decides from the store file, with no daemon at all.
+`callsieve-agi [SOCKET]` passes the call to the daemon, like agi/relay.py, which the installed scripts run directly.
+`callsieve-agi --standalone` decides from the store file, without a daemon.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from agi import relay
 
 
 def main() -> None:
-    """The console script."""
+    """Run the AGI script."""
     parser = ArgumentParser(prog="callsieve-agi", description="Answer one call for Asterisk's AGI().")
-    parser.add_argument("socket", nargs="?", help="the daemon's Unix socket; else that of the settings")
+    parser.add_argument("socket", nargs="?", help="the daemon's Unix socket; default: as in the settings")
     parser.add_argument("--standalone", action="store_true", help="decide without a daemon")
     parser.add_argument("--config", type=Path, default=None, help="settings file")
     arguments = parser.parse_args()
@@ -34,7 +34,7 @@ def _socket_of(config: Path | None) -> str:
 
 
 def _standalone(config: Path | None) -> None:
-    """Same settings, store and screening as the daemon's; velocity counters are the one thing only a daemon has."""
+    """Answer one call with the daemon's settings, store and screening. Only velocity counters are missing."""
     import logging
     from dataclasses import replace
 
@@ -67,7 +67,7 @@ def _standalone(config: Path | None) -> None:
         except TimeoutError:
             return screening.failed_open("timed out", request)
         except Exception as error:  # noqa: BLE001 (the outermost point: the call goes on)
-            logging.getLogger("callsieve").warning("the call goes on unscreened: %s", error)
+            logging.getLogger("callsieve").warning("call not screened: %s", error)
             return screening.failed_open("failed", request)
 
     with asyncio.Runner() as runner:

@@ -1,4 +1,4 @@
-"""The application of the API process: the API and nothing else. Other switches are answered first."""
+"""The application of the API process: the API only. Calls of other switches are answered first."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from callsieve.web.throttle import RateLimits
 
 
 def make_api_app(load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> tuple[ASGIApp, AppState]:
-    """Return the application and its state. It tells systemd when it is ready, and that it still answers."""
+    """Return the application and its state. It tells systemd when it is ready, and that it still runs."""
     state = AppState(load, clock)
     state.provide(DaemonClient.of(state.loaded), RateLimits(window_seconds=1.0))
 
@@ -45,8 +45,8 @@ def make_api_app(load: Callable[[], Loaded], clock: Callable[[], float] = time.t
         background = [asyncio.ensure_future(api.load()), asyncio.ensure_future(service_process.run_watchdog())]
         yield
         service_process.stopping()
-        for one in background:
-            one.cancel()
+        for task in background:
+            task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await state.close()
 

@@ -1,6 +1,7 @@
-"""The API process: `/decide` and `/outcomes` for other switches, and all of the API, whatever the console does.
+"""The API process: `/decide` and `/outcomes` for other switches, and the whole API, independent of the console.
 
-It listens before the rest is imported, and answers calls before all endpoints are: calls that come meanwhile wait.
+It listens before other modules are imported, so that early calls wait instead of failing, and answers calls before all
+endpoints are loaded.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ logger = logging.getLogger("callsieve.api")
 
 
 def serve_api(config: Path | None, *, log_json: bool) -> None:
-    """Serve until SIGTERM or SIGINT. SettingsError or OSError when it cannot listen."""
+    """Serve until SIGTERM or SIGINT. Raise SettingsError or OSError if it cannot listen."""
 
     def load() -> Loaded:
         return served_settings(config)

@@ -1,6 +1,6 @@
-"""The tuple of all capabilities. What the program can do is derived from it: commands, pages, endpoints, navigation.
+"""The table of all capabilities, from which commands, pages, endpoints and navigation are derived.
 
-Each is found by its name; pages and endpoints are imported when they are first asked for.
+Each capability is found by its name. Pages and endpoints are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _OF_MAIN = Capability(
         Unit("callsieve-public-backend.service", "public backend"),
     ),
 )
-# In this order the help and the API's document have them.
+# In the order of the help and of the API's document.
 _NAMES = [
     "status",
     "policy",
@@ -84,11 +84,11 @@ CAPABILITIES: tuple[Capability, ...] = (
     *(import_module(f"callsieve.{name}.capability").CAPABILITY for name in _NAMES),
     _OF_MAIN,
 )
-CHANGES = {what: undo for one in CAPABILITIES for what, undo in one.changes.items()}
+CHANGES = {what: undo for capability in CAPABILITIES for what, undo in capability.changes.items()}
 ALL = Capabilities(CAPABILITIES, CHANGES)
 
 
-# Set by a shell that wants to know how a command line may go on.
+# Set by a shell that asks for completions.
 COMPLETION = "_CALLSIEVE_COMPLETE"
 
 GROUPS: dict[str, dict[str, str]] = {
@@ -96,12 +96,16 @@ GROUPS: dict[str, dict[str, str]] = {
     for group in Group
 }
 HELP = {name: text for group in GROUPS.values() for name, text in group.items()}
-HELP_WITHIN = {words: text for one in CAPABILITIES for words, text in one.help_within.items()}
+HELP_WITHIN = {words: text for capability in CAPABILITIES for words, text in capability.help_within.items()}
 # Which `callsieve --help` shows; `callsieve help all` shows all.
 SHORT_HELP = (Group.EVERY_DAY.value, Group.SETTING_UP.value)
-RUN_BY_UNITS = {unit.command for one in CAPABILITIES for unit in one.units if unit.command}
-# The module of each is named from `callsieve` on.
-COMMANDS = {command: f"{one.name}.{place}" for one in CAPABILITIES for command, place in one.commands.items()}
+RUN_BY_UNITS = {unit.command for capability in CAPABILITIES for unit in capability.units if unit.command}
+# Modules are named below `callsieve`.
+COMMANDS = {
+    command: f"{capability.name}.{place}"
+    for capability in CAPABILITIES
+    for command, place in capability.commands.items()
+}
 
 
 def capability_of(command: str) -> str:
@@ -118,7 +122,7 @@ def endpoints_of(capabilities: Capabilities) -> tuple[Endpoint, ...]:
     """Return the endpoints of these capabilities."""
     return tuple(
         endpoint
-        for one in capabilities.all
-        for module in one.endpoints
-        for endpoint in import_module(f"callsieve.{one.name}.{module}").ENDPOINTS
+        for capability in capabilities.all
+        for module in capability.endpoints
+        for endpoint in import_module(f"callsieve.{capability.name}.{module}").ENDPOINTS
     )

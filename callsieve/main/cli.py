@@ -1,6 +1,6 @@
-"""The command line: finds the command that is named, and makes errors of ours of what typer says.
+"""The command line: finds the named command, and turns typer's messages into errors of ours.
 
-A command's module, and what that imports, is imported when the command is named: starting takes as long as it needs.
+A command's module is imported when the command is named, so that starting takes no longer than needed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HELP_OPTIONS = ["-h", "--help"]
 
 
 class LazyGroup(TyperGroup):
-    """All commands by name and help; the one that is named is imported in the place of its entry.
+    """The group of all commands by name and help. The named command is imported and replaces its entry.
 
     `off`: the capabilities that the settings switch off.
     """
@@ -39,19 +39,19 @@ class LazyGroup(TyperGroup):
                 self.add_command(TyperCommand(name, short_help=text, rich_help_panel=group))
 
     def load(self, name: str) -> None:
-        """Imports the command of this name, if there is one, or all of the group."""
+        """Import the command of this name, if there is one, or all commands of the group."""
         if name in capabilities.HELP:
             command = _command_of(name, self.off)
             command.rich_help_panel = next(group for group, helps in capabilities.GROUPS.items() if name in helps)
             self.commands[name] = command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Loads the command that is run or completed; `get_command`, which the help uses, leaves the entry."""
+        """Import the command that is run or completed. `get_command`, which the help uses, does not."""
         self.load(args[0])
         return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any, groups: Iterable[str] = capabilities.SHORT_HELP) -> None:
-        """Print the help with the commands of these groups that are on."""
+        """Print the help with the commands of these groups that are switched on."""
         every = self.commands
         names = (name for group in groups for name in capabilities.GROUPS[group])
         shown = [name for name in names if not (self.off and capabilities.capabilities_below(name) <= self.off)]
@@ -62,7 +62,7 @@ class LazyGroup(TyperGroup):
 
 @cache
 def _command_of(first: str, off: frozenset[str]) -> Any:
-    """The command, or the group of all commands that begin with this word, but for those of capabilities in `off`."""
+    """Return the command or command group with this first word, without capabilities in `off`."""
     groups = {"": typer.Typer()}
 
     def group_of(path: str) -> typer.Typer:
@@ -102,9 +102,9 @@ app = typer.Typer(
 
 @app.callback()
 def callsieve(
-    version: bool = typer.Option(False, "--version", help="Print the version and leave.", is_eager=True),
+    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
 ) -> None:
-    """What is said without a command."""
+    """Run without a command: print the version or the help."""
     if version:
         from callsieve.version import program_version  # brings importlib.metadata: 10 ms
 
@@ -112,27 +112,28 @@ def callsieve(
         raise typer.Exit
 
 
-# Once: calling `app` itself would put it together again.
+# Built once: calling `app` would build it again.
 COMMAND: Any = get_group(app)
 
 
 def whole_command_line() -> Any:
-    """All commands with their options, also those that are switched off: each is imported."""
+    """Import and return all commands with their options, also those that are switched off."""
     COMMAND.off = frozenset()
     for name in capabilities.HELP:
         COMMAND.load(name)
     return COMMAND
 
 
-# What typer raises for a command line that it cannot read. Typer carries click inside itself since 0.2x and depended
-# on it before, so the classes are found through the one that it always exports.
+# What typer raises for a wrong command line. Typer contains click since 0.2x and depended on it before, so the class is
+# found through one that typer always exports.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command; its exit code. What typer says of a command line becomes an error of ours.
+    """Run one command and return its exit code. Convert typer's errors to ours.
 
-    BrokenPipeError where nobody reads any more: typer and rich make code 1 of it, each in its own way.
+    Raises:
+        BrokenPipeError: The reader is gone. Typer and rich would turn that into exit code 1.
     """
     COMMAND.off = frozenset()
     if capabilities.COMPLETION in os.environ:
@@ -173,7 +174,7 @@ def _switched_off(arguments: list[str]) -> frozenset[str]:
 
 
 def _refuse_off(arguments: list[str], off: frozenset[str]) -> None:
-    """CommandError if the command that is named is switched off; not if there is none of that name."""
+    """Raise CommandError if the named command is switched off. Unknown commands are ignored."""
     if not off:
         return
     words = tuple(takewhile(lambda word: not word.startswith("-"), arguments))
@@ -183,13 +184,13 @@ def _refuse_off(arguments: list[str], off: frozenset[str]) -> None:
             if of <= off:
                 kind = SwitchedOffError if command in capabilities.RUN_BY_UNITS else CommandError
                 raise kind(
-                    f"{command}: switched off: take {' and '.join(of)} out of [capabilities] off of the settings"
+                    f"{command}: switched off: remove {' and '.join(of)} from [capabilities] off in the settings"
                 )
             return
 
 
 def _hide_types_of_flags(arguments: list[str]) -> None:
-    """Newer typers write `<bool>` beside every flag in `--help`; here of the command that is named, for its help."""
+    """Remove `<bool>`, which newer typers print beside every flag, from the help of the named command."""
     command = COMMAND
     COMMAND.load(arguments[0] if arguments else "")
     for word in (*arguments, ""):
@@ -201,10 +202,10 @@ def _hide_types_of_flags(arguments: list[str]) -> None:
             return
 
 
-# How typer says what an option takes, and how people do.
+# Typer's messages about option values, and plainer ones.
 _PLAINLY = (
-    (re.compile(r"(?<=': )'.*' is not a valid int(eger)?( range)?$", re.DOTALL), "this is no whole number"),
-    (re.compile(r"(?<=': )'.*' is not a valid float( range)?$", re.DOTALL), "this is no number"),
+    (re.compile(r"(?<=': )'.*' is not a valid int(eger)?( range)?$", re.DOTALL), "this is not a whole number"),
+    (re.compile(r"(?<=': )'.*' is not a valid float( range)?$", re.DOTALL), "this is not a number"),
     (re.compile(r"\S+ is not in the range (\S+?)<=x<=(\S+)$"), r"this must be at least \1 and at most \2"),
     (re.compile(r"\S+ is not in the range x>=(\S+)$"), r"this must be at least \1"),
     (re.compile(r"\S+ is not in the range x<=(\S+)$"), r"this must be at most \1"),
@@ -212,7 +213,10 @@ _PLAINLY = (
 
 
 def _usage_text(error: Any) -> str:
-    """`list add: missing argument 'ENTRY' (callsieve list add --help)`; empty when the help was printed instead."""
+    """Return a usage error such as `list add: missing argument 'ENTRY' (callsieve list add --help)`.
+
+    Empty if the help was printed instead.
+    """
     text = error.format_message().strip().rstrip(".")
     for pattern, plainly in _PLAINLY:
         text = pattern.sub(plainly, text)

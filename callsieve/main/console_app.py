@@ -1,4 +1,4 @@
-"""The application: the table of all pages, each behind the gate, and the files that browsers fetch.
+"""The application of the console: all pages with their access checks, and static files.
 
 make_app(make_app_state(load)) -> an ASGI application, for uvicorn and for tests
 """
@@ -43,24 +43,28 @@ from callsieve.web.request import Menu, Page
 from callsieve.web.security_headers import SecurityHeaders
 from callsieve.web.throttle import RateLimits
 
-WITH_TEMPLATES = tuple(one.name for one in CAPABILITIES if one.has_templates)
+WITH_TEMPLATES = tuple(capability.name for capability in CAPABILITIES if capability.has_templates)
 STATIC_SECONDS = 3600
 SCREENING_SECONDS = 5.0
 
 
 def pages_of(capabilities: Capabilities) -> list[Page]:
     """Return the pages of these capabilities, in the order in which addresses are looked up."""
-    modules = (import_module(f"callsieve.{one.name}.{module}") for one in capabilities.all for module in one.pages)
+    modules = (
+        import_module(f"callsieve.{capability.name}.{module}")
+        for capability in capabilities.all
+        for module in capability.pages
+    )
     pages: Iterable[Page] = (page for module in modules for page in module.PAGES)
-    # A fixed word comes before a number or name in the same place: /own/guidance before /own/{number}.
+    # Fixed words come before parameters: /own/guidance before /own/{number}.
     return sorted(pages, key=lambda page: [part.startswith("{") for part in page.path.split("/")])
 
 
 def menu_of(capabilities: Capabilities) -> Menu:
     """Return the navigation of these capabilities, with the messages of all."""
     on = capabilities.all
-    messages = {word: text for one in CAPABILITIES for word, text in one.messages.items()}
-    return Menu(tuple(sorted(entry for one in on for entry in one.navigation)), messages, {one.name for one in on})
+    messages = {word: text for capability in CAPABILITIES for word, text in capability.messages.items()}
+    return Menu(tuple(sorted(entry for item in on for entry in item.navigation)), messages, {item.name for item in on})
 
 
 PAGES = pages_of(ALL)
@@ -68,7 +72,7 @@ MENU = menu_of(ALL)
 
 
 class _Files(StaticFiles):
-    """What never differs between visitors, and may be kept by browsers."""
+    """Static files, which are the same for all visitors and may be cached."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
@@ -77,12 +81,12 @@ class _Files(StaticFiles):
 
 
 def make_templates() -> Templates:
-    """All templates of the console."""
+    """Return all templates of the console."""
     return Templates(WITH_TEMPLATES, {"appeal": appeal_in_words})
 
 
 def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> AppState:
-    """What the pages of a console with these settings share."""
+    """Return the state that the pages of a console share."""
     loaded = load()
     on = ALL.without(loaded.settings.capabilities.off)
     checks = checks_of(on)
@@ -98,7 +102,7 @@ def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time
 
 
 def make_app(state: AppState) -> ASGIApp:
-    """The console with this state, which it closes at its end."""
+    """Return the application with this state, which it closes at its end."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -111,7 +115,7 @@ def make_app(state: AppState) -> ASGIApp:
         return error_page(anonymous(request, state), status)
 
     async def icon(_request: Request) -> Response:
-        """Browsers ask for it here where a document names none: the guidance, or what is no page at all."""
+        """Redirect to the icon. Browsers request this path for documents that name no icon."""
         return RedirectResponse("/static/icon.svg", 301)
 
     static = Path(str(files("callsieve.web"))) / "static"

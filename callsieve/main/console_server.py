@@ -1,6 +1,6 @@
-"""The console's process, which serves the API, too, at the console's address.
+"""The console's process, which also serves the API at the console's address.
 
-`python -m callsieve.main.console_server`: the console as the daemon starts it. It ends when the daemon does.
+`python -m callsieve.main.console_server`: the console as the daemon starts it. It ends with the daemon.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ logger = logging.getLogger("callsieve.web")
 
 
 def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False) -> None:
-    """Serve until SIGTERM or SIGINT. `until_stdin_ends`: also until whoever started us is gone.
+    """Serve until SIGTERM or SIGINT. `until_stdin_ends`: also until the parent process is gone.
 
-    SettingsError when the address cannot be listened on.
+    Raises:
+        SettingsError: It cannot listen on the address.
     """
     state = make_app_state(load)
     web = state.loaded.settings.web
@@ -36,7 +37,7 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
 
 
 def main() -> None:
-    """The one argument, if there is one, is the settings file."""
+    """Serve with the settings file that the only argument names, if there is one."""
     config = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     with errors_in_one_line():
         configure_logs()

@@ -1,7 +1,7 @@
-"""`callsieve`: where the program starts.
+"""`callsieve`: the entry point of the program.
 
-`serve` and `api` as systemd and people write them start without typer and the modules of all other commands, which take
-0.1 s for two options. Everything else, `serve --help` too, is read in `cli.py`.
+`serve` and `api`, as systemd and people write them, start without typer and the modules of other commands, which take
+0.1 s. `cli.py` handles everything else, also `serve --help`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from callsieve.cli.errors import errors_in_one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The console script. Ends with SystemExit; `arguments` are those of the command line if not given."""
+    """Run the program. It ends with SystemExit. `arguments`: by default those of the command line."""
     with errors_in_one_line():
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
     raise SystemExit(code)
@@ -33,7 +33,7 @@ def _run(arguments: list[str]) -> int:
 
             serve_api(None, log_json=bool(flags))
         case _:
-            gc.disable()  # what is imported lasts
+            gc.disable()  # imported objects stay until the end
             from callsieve.main.cli import run
 
             gc.enable()
@@ -42,8 +42,8 @@ def _run(arguments: list[str]) -> int:
 
 
 def serve_calls(config: Path | None, *, log_json: bool) -> None:
-    """Answer Asterisk until it is stopped."""
-    gc.disable()  # what is made while starting lasts: see Daemon.run
+    """Answer Asterisk until stopped."""
+    gc.disable()  # objects made at the start stay until the end: see Daemon.run
     from callsieve.daemon.daemon import run
     from callsieve.logs import configure_logs, flush_logs
     from callsieve.system.privileges import served_settings

@@ -1,4 +1,4 @@
-"""Serving the console, the public page or the API: uvicorn. Only this module and web/connections.py import it."""
+"""Serve the console, the public page or the API with uvicorn. Only this module and web/connections.py import it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from callsieve.web.connections import Connections, protocol_of
 NICE = 10
 GRACE_SECONDS = 2
 KEEP_ALIVE_SECONDS = 20
-BACKLOG = 2048  # as uvicorn has it
+BACKLOG = 2048  # uvicorn's default
 
 
 class HttpServer(uvicorn.Server):
-    """Tells the answers that go on, of live calls and of events, that they are to end, before it waits for all."""
+    """A server that first ends the streams of live calls and events at shutdown, before it waits for other answers."""
 
     def __init__(self, ending: asyncio.Event, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -43,18 +43,18 @@ class HttpServer(uvicorn.Server):
 def make_server(
     app: ASGIApp, ending: asyncio.Event, proxies: Iterable[str] | None, *, loop: Literal["auto", "asyncio"] = "auto"
 ) -> HttpServer:
-    """A server of the application. `ending` is set when it is to stop; `proxies` None: there is no proxy before it.
+    """Return a server for the application. `ending` is set at shutdown. `proxies` None: no proxy in front.
 
-    `loop` "asyncio": the event loop is Python's own, whatever is installed.
+    `loop` "asyncio": use Python's own event loop, whatever is installed.
     """
     proxied = None if proxies is None else ProxyHeadersMiddleware(cast("Any", app), list(proxies))
     config = uvicorn.Config(
         cast("Any", app),
         http=protocol_of(Connections(), proxied),
         loop=loop,
-        ws="none",  # an upgrade would leave the limits of connections.py
+        ws="none",  # an upgraded connection would escape the limits of connections.py
         log_config=None,
-        access_log=False,  # addresses of pages hold numbers and secrets
+        access_log=False,  # paths contain numbers and secrets
         server_header=False,
         proxy_headers=False,  # connections.py decides who is a proxy
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
@@ -72,20 +72,22 @@ def run_server(
             os.setpriority(os.PRIO_PROCESS, 0, nice)
     if until_stdin_ends:
         threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
-    # It tells of itself what we tell in one line, and warns of each request that is none: strangers could fill the log.
+    # It repeats what we log in one line, and warns of each malformed request: strangers could fill the log.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     with suppress(KeyboardInterrupt):  # uvicorn has stopped properly, and then raises it again
         server.run(list(sockets))
 
 
 def listening(listen: str, key: str, what: str) -> socket.socket:
-    """A socket at the address of the settings. SettingsError when it cannot be listened on."""
+    """Return a listening socket at an address of the settings. Raise SettingsError if that fails."""
     host, port = address_of(listen)
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if sock.family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # as asyncio does: the other may be another's
+            sock.setsockopt(
+                socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1
+            )  # as asyncio does: IPv4 may belong to another server
         sock.bind((host, port))
         sock.listen(BACKLOG)
     except OSError:
@@ -95,14 +97,11 @@ def listening(listen: str, key: str, what: str) -> socket.socket:
 
 
 def listening_unix(path: Path) -> socket.socket:
-    """A Unix socket at the path, which this user and its group may open. OSError where another server has it.
-
-    Its directory is made where it is missing: the API may be the first that is started.
-    """
+    """Return a listening Unix socket for this user and its group. Raise OSError if another server has the path."""
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     sock = make_unix_socket(str(path))
     sock.listen(BACKLOG)
-    os.rename(temporary_path_of(str(path)), path)  # now that it listens: nobody ever sees a socket that refuses
+    os.rename(temporary_path_of(str(path)), path)  # only now that it listens, so that no connection is refused
     return sock
 
 

@@ -1,7 +1,8 @@
-"""`callsieve public backend`: what the page for owners of numbers asks.
+"""`callsieve public backend`: answers the questions of the public page.
 
-This process has the store, the settings and the call-back helper, and answers the few questions of backend.py. The page
-(public_page.py) is what strangers reach. It runs as another user and has nothing but a connection to this one.
+This process has the store, the settings and the call-back helper, and answers the few questions of backend.py.
+Strangers reach only the page (public_page.py), which runs as another user and has nothing but a connection to this
+process.
 """
 
 from __future__ import annotations
@@ -37,19 +38,19 @@ def backend(
     path: SocketOption = SOCKET,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Answer the public page, which has no store itself. Runs until it is stopped."""
+    """Answer the public page, which has no access to the store. Runs until stopped."""
     configure_logs(as_json=log_json)
     answering = Backend(partial(served_settings, config))
     if not answering.loaded.settings.public.enabled:
         raise CommandError("the public page is off: set enabled, address and name in [public] of the settings")
     with _listening(path) as listener:
         asyncio.run(_serve(answering, listener))
-    logger.info("public page: its backend stopped")
+    logger.info("public page: backend stopped")
 
 
 @contextmanager
 def _listening(path: Path) -> Iterator[socket.socket]:
-    """The socket, which our user and the page's may open. OSError where another process has it."""
+    """Yield the socket, which our user and the page's user may open. Raise OSError if another process has it."""
     temporary = temporary_path_of(str(path))
     with make_unix_socket(str(path)) as sock:
         page = ids_of(PUBLIC_USER)
@@ -65,7 +66,7 @@ def _listening(path: Path) -> Iterator[socket.socket]:
 
 
 async def _serve(answering: Backend, listener: socket.socket) -> None:
-    """Answer pages until we are to stop."""
+    """Answer pages until stopped."""
     pages: set[asyncio.Task[None]] = set()
     signals = follow_signals()
 
@@ -76,12 +77,12 @@ async def _serve(answering: Backend, listener: socket.socket) -> None:
 
     server = await asyncio.start_unix_server(answer, sock=listener)
     service_process.ready()
-    logger.info("public page: %s is answered", answering.loaded.settings.public.address)
+    logger.info("public page: backend ready for %s", answering.loaded.settings.public.address)
     await signals.stop.wait()
     server.close()
     for task in pages:
         task.cancel()
-    await asyncio.gather(*pages, return_exceptions=True)  # what was begun is written
+    await asyncio.gather(*pages, return_exceptions=True)  # requests in progress are completed
     await answering.close()
 
 
@@ -94,4 +95,4 @@ async def _answer_page(answering: Backend, reader: asyncio.StreamReader, writer:
     try:
         await serve_backend(answering, reader, writer)  # until the page ends
     except ValueError as error:
-        logger.critical("public page: %s: its connection is closed", error)
+        logger.critical("public page: closed its connection: %s", error)

@@ -1,7 +1,7 @@
 """`callsieve public page`: the process that strangers reach.
 
-It connects to its backend (public_backend.py), listens, and then gives up everything else for good: all files but those
-of the programs, and all system calls but those that serve what is open (system/seccomp.py does both).
+It connects to its backend (public_backend.py), listens, and then permanently gives up access to all files but those of
+the programs, and all system calls but those that serve open connections (system/seccomp.py does both).
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from callsieve.system.seccomp import confine, serve_only
 
 logger = logging.getLogger("callsieve.public")
 
-# Of the system: shared libraries, and what the time is here.
+# Files of the system: shared libraries and the time zone.
 SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime")
 
-SocketOption = Annotated[Path, typer.Option("--socket", metavar="PATH", help="Where the page asks its backend.")]
+SocketOption = Annotated[Path, typer.Option("--socket", metavar="PATH", help="The socket of the page's backend.")]
 
 
 class OpenListener(socket.socket):
-    """A socket that listens already: the event loop tells it to once more, when that is no longer allowed."""
+    """A listening socket that ignores the event loop's second call of listen, which is not allowed by then."""
 
     def listen(self, backlog: int = 0, /) -> None:
         """Do nothing."""
@@ -44,20 +44,20 @@ def page(
     path: SocketOption = SOCKET,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Serve the page where owners of numbers appeal. Runs until it is stopped, or its backend is."""
+    """Serve the public page for appeals. Runs until it or its backend is stopped."""
     configure_logs(as_json=log_json)
     try:
         _leave_root(path)
         backend = BackendClient(connected(path))
     except (OSError, EOFError) as error:
         why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-        raise CommandError(f"{path}: {why}: is callsieve-public-backend running?") from None
+        raise CommandError(f"{path}: {why}: check that callsieve-public-backend runs") from None
     public = backend.public
     with listening(public.listen, "[public] listen", "the public page") as bound:
         listener = OpenListener(fileno=bound.detach())
     state = PublicState(backend, public)
     proxies = public.proxies if public.behind_proxy else None
-    # The system calls of another loop are another list.
+    # Another event loop would need other system calls.
     server = make_server(make_public_app(state), state.ending, proxies, loop="asyncio")
 
     def stop() -> None:
@@ -66,7 +66,7 @@ def page(
     backend.on_gone = stop
     own = (sys.prefix, sys.base_prefix, *filter(None, sys.path))
     if not confine(map(Path, {*own, *SYSTEM}), [Path(tempfile.gettempdir())]):
-        logger.warning("public page: this kernel has no Landlock: which files it may open, the unit alone says")
+        logger.warning("public page: this kernel has no Landlock: only the unit restricts which files it may open")
     serve_only()
     logger.info("public page: %s, served at http://%s", public.address, public.listen)
     run_server(server, [listener])
@@ -74,7 +74,7 @@ def page(
 
 
 def _leave_root(path: Path) -> None:
-    """Root becomes the page's user; on a machine without that user, whoever the backend is."""
+    """Change from root to the page's user, or to the backend's user if there is none."""
     if os.geteuid() == 0:
         owner = path.stat()
         become(*(ids_of(PUBLIC_USER) or (owner.st_uid, owner.st_gid)))

@@ -1,6 +1,6 @@
-"""`callsieve serve`, `callsieve api` and `callsieve web`. Each imports what it serves alone.
+"""`callsieve serve`, `callsieve api` and `callsieve web`. Each imports only what it serves.
 
-entry.py reads `serve` and `api` as systemd and people write them, without typer; here their options come in any order.
+entry.py handles `serve` and `api` as systemd and people write them, without typer. Here options may come in any order.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ LogJsonOption = Annotated[bool, typer.Option("--log-json", help="Log JSON lines.
 
 
 def api(config: ConfigOption = None, log_json: LogJsonOption = False) -> None:
-    """Serve the API and other switches, without the console. Runs until it is stopped."""
+    """Serve the API, also for other switches, without the console. Runs until stopped."""
     from callsieve.main.api_process import serve_api
 
     serve_api(config, log_json=log_json)
 
 
 def serve(config: ConfigOption = None, log_json: LogJsonOption = False) -> None:
-    """Answer Asterisk: the FastAGI server. Runs until it is stopped; SIGHUP reloads settings and policies."""
+    """Run the daemon, which answers Asterisk (FastAGI). Runs until stopped; SIGHUP reloads settings and policies."""
     entry.serve_calls(config, log_json=log_json)
 
 
 def web(config: ConfigOption = None, log_json: LogJsonOption = False) -> None:
-    """Serve the console, without the daemon. Runs until it is stopped."""
+    """Serve the console without the daemon. Runs until stopped."""
     from callsieve.main.console_server import serve_console
 
     configure_logs(as_json=log_json)

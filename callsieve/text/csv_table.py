@@ -1,14 +1,14 @@
-"""Tables in text files: CSV with a header, of any size and from anybody.
+"""Read tables from text files: CSV with a header, of any size and from anybody.
 
-    table = Table(stream, columns=("number", "name"), name="list.csv")     TableError: this is no such table
-    for number, name in table: ...                                         what cannot be read is in table.problems
-    usable(table, rows_of(table), 5000, "too many")                        all of them; TableError: none, or too many
+    table = Table(stream, columns=("number", "name"), name="list.csv")     TableError: not such a table
+    for number, name in table: ...                                         unreadable rows are in table.problems
+    usable(table, rows_of(table), 5000, "too many")                        all rows; TableError: none, or too many
 
-A list without a header, one thing a line and `#` before comments, is a table of one column where that is asked for.
+A list without a header, with one value per line and comments after `#`, can be read as a table of one column.
 
-Everything is bounded: a field to 200 characters where no more is asked for, a line to 64 kB, a quoted field to 20
-lines, empty lines to 100,000 more than there are rows. A quote that is never closed costs one row, not the rest of
-the file, which is why lines are put together here and not by the csv module.
+Everything is bounded: a field to 200 characters by default, a line to 64 kB, a quoted field to 20 lines, empty lines to
+100,000 more than rows. An unclosed quote costs one row, not the rest of the file. That is why lines are joined here and
+not by the csv module.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ from reputation.wording import Wording
 
 T = TypeVar("T")
 
-# A spreadsheet takes a field that begins so for a formula; a leading quote makes it text there, and is taken off here.
+# Spreadsheets read such a field as a formula. A leading quote makes it text there, and is removed here.
 FORMULAS = ("=", "+", "-", "@", "\t")
 
 FIELD_CHARACTERS = 200
 LINE_BYTES = 64 * 1024
-BLOCK_BYTES = 64 * 1024  # are read at once
+BLOCK_BYTES = 64 * 1024  # read at once
 RECORD_LINES = 20
-# Besides as many as there are rows. Packed, 300 million of them are 300 kB, and take minutes to pass over.
+# More than there are rows. 300 million empty lines, packed, are 300 kB and take minutes to skip.
 EMPTY_LINES = 100_000
 DELIMITERS = ",;\t"
-NO_DELIMITER = "\0"  # in no line: one with a NUL is refused
+NO_DELIMITER = "\0"  # never in a line: lines with a NUL are refused
 KEPT_PROBLEMS = 10
 
 GZIP = b"\x1f\x8b"
 NOTHING_USABLE = "nothing-usable"
-# What reading a packed file may raise when it is DAMAGED.
+# The errors of reading a damaged packed file.
 DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
-# What a file that is no text begins with.
+# The first bytes of files that are not text.
 _OTHER_FORMATS = (
     (GZIP, TableProblem.PACKED),
     (b"PK\x03\x04", TableProblem.SPREADSHEET_OR_ARCHIVE),
@@ -62,9 +62,9 @@ _OTHER_FORMATS = (
 
 
 class RowProblem(NamedTuple):
-    """A row that was passed over: its line in the file, counted from 1, and why. Line 0: it is in no file.
+    """A row that was skipped: its line in the file, counted from 1, and why. Line 0: no file.
 
-    `unit`: what is counted, `row` where the file has no lines.
+    `unit`: what is counted, `row` if the file has no lines.
     """
 
     line: int
@@ -76,11 +76,11 @@ class RowProblem(NamedTuple):
 
 
 class CsvTable:
-    """A table being read, row by row. Each row is a tuple in the order of `columns`; what is missing is empty text.
+    """A table that is read row by row. Each row is a tuple in the order of `columns`; missing fields are empty.
 
-    `read` counts the rows, `skipped` those passed over, `cut` the fields that were too long; `problems` keeps the first
-    ten. `ignored` names the columns that nobody asked for, `columns` those that are read, `given` those of them that
-    the file has. `record`: all fields of the row that was read last, as the file has them; `header`: their names.
+    `read` counts rows, `skipped` skipped rows, `cut` fields that were too long. `problems` keeps the first ten.
+    `ignored` names columns that are not read, `columns` those that are, `given` those of them that the file has.
+    `record`: all fields of the last row, unchanged; `header`: their names.
     """
 
     def __init__(
@@ -93,10 +93,10 @@ class CsvTable:
         bare: re.Pattern[str] | None = None,
         longest: int = FIELD_CHARACTERS,
     ) -> None:
-        """Reads the header. The first of `columns` must be there, or the first of one of the `others`.
+        """Read the header, which must have the first of `columns`, or the first of one of the `others`.
 
-        Where the first line is as `bare` there is no header: each line is the first column. Fields are cut to `longest`
-        characters.
+        If the first line matches `bare` there is no header, and each line is the first column. Fields are cut to
+        `longest` characters.
         """
         self.read = self.skipped = self.cut = self.bytes_read = 0
         self.problems: list[RowProblem] = []
@@ -104,7 +104,7 @@ class CsvTable:
         self._stream = stream
         self._name = name
         self._longest = longest
-        self._held: deque[bytes] = deque()  # lines of a block that is not plain
+        self._held: deque[bytes] = deque()  # lines of a block that needs checks
         self._again: deque[tuple[int, str]] = deque()
         self._lines_read = 0
         self._line = 1
@@ -117,11 +117,11 @@ class CsvTable:
             self.header = names
         else:
             ways = (columns, *others)
-            columns = next((one for one in ways if _delimiter_of(header, one[0])), columns)
+            columns = next((way for way in ways if _delimiter_of(header, way[0])), columns)
             self.delimiter = _delimiter_of(header, columns[0]) or max(DELIMITERS, key=header.count)
             names = _names_in(header, self.delimiter)
             self.header = self._split(header) or names
-            self._check(names, [one[0] for one in ways], bare is not None)
+            self._check(names, [way[0] for way in ways], bare is not None)
         self.columns = tuple(columns)
         self._width = len(names)
         self._places = tuple(names.index(column) if column in names else -1 for column in columns)
@@ -144,9 +144,9 @@ class CsvTable:
                 return
 
     def _plain_lines(self) -> list[str] | None:
-        """The lines of a block in which nothing has to be mended, as in nearly every one: short, printable, no quotes.
+        """Return the lines of a block that needs no checks, as nearly all do: short, printable, no quotes.
 
-        None: something has, or the file has ended; then its lines are held.
+        None: it needs checks, or the file has ended. Its lines are held then.
         """
         block = self._stream.read(BLOCK_BYTES)
         if not block.endswith(b"\n"):
@@ -171,20 +171,20 @@ class CsvTable:
             else:
                 fields += [""] * (width - len(fields))
             self.record = fields
-            fields.append("")  # of columns that are missing
+            fields.append("")  # for missing columns
             yield tuple(map(str.strip, chosen(fields)))
 
     @property
     def line(self) -> int:
-        """Where the row that was read last begins, counted from 1."""
+        """Return the line at which the last row begins, counted from 1."""
         return self._line
 
     def place_of(self, column: str) -> int:
-        """Where a column of ours is in `record`."""
+        """Return the index of a column in `record`."""
         return self._places[self.columns.index(column)]
 
     def refuse(self, problem: str) -> None:
-        """The row that was read last is passed over, for this reason."""
+        """Skip the last row, for this reason."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(RowProblem(self._line, problem))
@@ -195,7 +195,7 @@ class CsvTable:
             raise self._error(TableProblem.EMPTY_LINES, line=self._lines_read, lines=self._empty)
 
     def _fields(self, text: str) -> list[str] | None:
-        """The fields of a record, None when it was refused or there is nothing in it."""
+        """Return the fields of a record, or None if it was refused or is empty."""
         if self.is_bare:
             text = text.partition("#")[0]
         if not text.strip():
@@ -207,7 +207,7 @@ class CsvTable:
         if "\0" in text:
             problem = "contains a NUL character"
         elif fields is None:
-            problem = "has a quote in the wrong place, or one that is not closed"
+            problem = "has a quote in the wrong place, or an unclosed quote"
         elif len(fields) > self._width and any(map(str.strip, fields[self._width :])):
             problem = f"has {len(fields)} fields where the header has {self._width}: put the text in quotes"
         if problem:
@@ -216,7 +216,7 @@ class CsvTable:
         return fields
 
     def _split(self, text: str) -> list[str] | None:
-        """The fields of a record with quotes; None when it is none."""
+        """Return the fields of a record with quotes, or None if it is not one record."""
         try:
             records = list(csv.reader([text], delimiter=self.delimiter, strict=True))
         except csv.Error:
@@ -233,7 +233,7 @@ class CsvTable:
         return field if field.isprintable() else "".join(c if c.isprintable() else " " for c in field).strip()
 
     def _next_record(self) -> tuple[int, str] | None:
-        """The next line, with those after it that a quoted field goes on in; None at the end."""
+        """Return the next line, with the lines that continue a quoted field. None at the end."""
         first = self._next_line()
         if first is None or first[1].count('"') % 2 == 0:
             return first
@@ -277,7 +277,7 @@ class CsvTable:
             raise self._error(TableProblem.NOT_UTF_8, line=self._lines_read, byte=byte) from None
 
     def _header(self, *, comments: bool) -> str:
-        """The first line. With `comments` those, and empty lines, may come before it."""
+        """Return the first line. With `comments`, comments and empty lines may come before it."""
         header = self._first_line()
         while comments and header.strip()[:1] in ("", "#"):
             line = self._next_line()
@@ -303,11 +303,11 @@ class CsvTable:
         return self._decoded(raw.removeprefix(codecs.BOM_UTF8)).rstrip("\r\n")
 
     def _check(self, names: list[str], required: list[str], bare: bool) -> None:
-        found = ", ".join(_shown(name) for name in names[:10]) + (", ..." if len(names) > 10 else "")
+        columns = ", ".join(_shown(name) for name in names[:10]) + (", ..." if len(names) > 10 else "")
         if not any(name in names for name in required):
             wanted = " or ".join(map(repr, required))
             problem = TableProblem.NO_COLUMN_OR_NUMBER if bare else TableProblem.NO_COLUMN
-            raise self._error(problem, wanted=wanted, line=self._lines_read, found=found)
+            raise self._error(problem, wanted=wanted, line=self._lines_read, found=columns)
         for name in names:
             if names.count(name) > 1 and name:
                 raise self._error(TableProblem.COLUMN_TWICE, column=_shown(name))
@@ -317,37 +317,37 @@ class CsvTable:
 
 
 class Refusing(Protocol):
-    """What rows are made of, and why some were passed over."""
+    """A source of rows, with the problems of rows that were skipped."""
 
     problems: list[RowProblem]
 
 
 def usable(table: Refusing, rows: Iterable[T], most: int, too_many: str | Wording) -> list[T]:
-    """All rows made of the table. TableError: not one can be used, or there are more than `most`: `too_many`."""
-    found = list(islice(rows, most + 1))
-    if not found:
+    """Return all rows of a table. Raise TableError if none is usable, or `too_many` if there are more than `most`."""
+    taken = list(islice(rows, most + 1))
+    if not taken:
         raise TableError(nothing_usable(table.problems), NOTHING_USABLE)
-    if len(found) > most:
+    if len(taken) > most:
         raise TableError(too_many, "too-many-rows")
-    return found
+    return taken
 
 
 def nothing_usable(problems: Sequence[RowProblem]) -> Wording:
-    """What is said of rows of which not one can be used."""
-    why = str(problems[0]) if problems else Wording("there is none")
-    return Wording("not one row can be used: {why}", {"why": why})
+    """Return the message for rows of which none is usable."""
+    why = str(problems[0]) if problems else Wording("there is no row")
+    return Wording("no row can be used: {why}", {"why": why})
 
 
 def unpacked(stream: BinaryIO) -> BinaryIO:
-    """What gzip packed is read as if it were not. What it unpacks to is bounded line by line, as all else is."""
+    """Return a stream that unpacks gzip, or the stream itself. The unpacked lines are bounded like others."""
     if isinstance(stream, BufferedReader) and stream.peek(len(GZIP)).startswith(GZIP):
         return BufferedReader(gzip.GzipFile(fileobj=stream))
     return stream
 
 
 def _delimiter_of(header: str, required: str) -> str | None:
-    """The one that makes the required column one of the names."""
-    return next((one for one in DELIMITERS if required in _names_in(header, one)), None)
+    """Return the delimiter with which the required column is one of the names."""
+    return next((delimiter for delimiter in DELIMITERS if required in _names_in(header, delimiter)), None)
 
 
 def _names_in(header: str, delimiter: str) -> list[str]:
@@ -359,12 +359,12 @@ def _shown(name: str) -> str:
 
 
 def csv_of(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table as CSV, with its header."""
+    """Return a table as CSV, with its header."""
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows((columns, *rows))
     return out.getvalue()
 
 
 def as_text(field: str) -> str:
-    """A text that a spreadsheet does not compute with."""
+    """Return a text that a spreadsheet does not evaluate."""
     return f"'{field}" if field.startswith((*FORMULAS, "'")) else field

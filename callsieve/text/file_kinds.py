@@ -1,18 +1,18 @@
-"""What a file is, by what its content begins with: the name and the type that a browser says prove nothing. Pure.
+"""Return the kind of a file by its first bytes: names and types from browsers prove nothing. Pure.
 
 document_kind_of(content) -> "pdf", "png", "jpg", "txt" or None; image_kind_of(content) -> "png", "jpg", "webp" or None
 """
 
 from __future__ import annotations
 
-# PDF 1.7 7.5.2, PNG 5.2, JPEG (ISO 10918-1 B.1): what each of them begins with.
+# PDF 1.7 7.5.2, PNG 5.2, JPEG (ISO 10918-1 B.1): the first bytes of each.
 BEGINNINGS = {b"%PDF-": "pdf", b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg"}
 IMAGES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 MARKUP = ("<", "{\\rtf")
 
 
 def document_kind_of(content: bytes) -> str | None:
-    """The end of its name: pdf, png, jpg, or txt for plain text in UTF-8. None: another kind, or markup."""
+    """Return pdf, png, jpg, or txt for plain text in UTF-8. None for other kinds and for markup."""
     kind = _by_beginning(content)
     if kind is not None:
         return kind
@@ -20,12 +20,12 @@ def document_kind_of(content: bytes) -> str | None:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
-    is_plain = all(one.isprintable() or one in "\t\r\n" for one in text)
+    is_plain = all(character.isprintable() or character in "\t\r\n" for character in text)
     return "txt" if is_plain and not text.lstrip().startswith(MARKUP) else None
 
 
 def image_kind_of(content: bytes) -> str | None:
-    """A key of IMAGES; None: no picture that every browser shows."""
+    """Return a key of IMAGES, or None if the content is not an image that every browser shows."""
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":  # RFC 9649, 2.4
         return "webp"
     kind = _by_beginning(content)

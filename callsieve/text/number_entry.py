@@ -1,8 +1,8 @@
-"""Entries of the administrator's lists, as they are typed: a number, a prefix or a range.
+"""Parse entries of the administrator's lists as they are typed: a number, a prefix or a range.
 
-    +12015550123                    one number; also as it is dialled here (201-555-0123)
-    +1900*                          every number that begins so; also 0162* in FR, and 95* in CN for service numbers
-    +12015550100-+12015550199       every number from the one to the other
+    +12015550123                    one number; also as dialled here (201-555-0123)
+    +1900*                          every number with this prefix; also 0162* in FR, and 95* in CN for service numbers
+    +12015550100-+12015550199       every number between the two
 
 Pure. An error says what is allowed.
 """
@@ -25,31 +25,31 @@ _PREFIX = re.compile(r"\+[1-9][0-9]{0,13}")
 _END = re.compile(r"\+[1-9][0-9]{3,14}")
 _BETWEEN_ENDS = re.compile(r"(?<=[0-9)]) ?(?:-|\u2013|\.\.) ?(?=\+)")
 
-# Why text that is plainly something else is no number.
+# The messages for text that is clearly something else than a number.
 INSTEAD_OF_A_NUMBER = {
-    CallerKind.WITHHELD: "no number: it stands for a caller who withholds the number (in a policy: caller_kind)",
-    CallerKind.EMERGENCY: "an emergency number: nothing here holds up its calls",
+    CallerKind.WITHHELD: "not a number: it stands for a caller who withholds the number (in a policy, use caller_kind)",
+    CallerKind.EMERGENCY: "an emergency number: its calls are never screened",
     CallerKind.INTERNAL: (
-        "too short for a telephone number, and no service number of {region} (another country's is written as +8695588)"
+        "too short for a telephone number, and not a service number of {region} (write another country's as +8695588)"
     ),
 }
 
 
 class EntryError(ValueError):
-    """The text is no entry. It says what is allowed."""
+    """The text is not an entry. The message says what is allowed."""
 
 
-# What a pattern of the dialplan has and no number: without its brackets, [0-9] would be two digits.
+# Characters of dialplan patterns that no number has: without its brackets, [0-9] would be two digits.
 _OF_PATTERNS = frozenset("[]{}!?")
 
 
 def parse_entry(text: str, list_name: ListName, region: str) -> ListEntry:
-    """An entry of that list without note, action and expiry. National numbers are read by the region's plan."""
+    """Parse an entry of this list, without note, action and expiry. National numbers are read by the region's plan."""
     text = text.strip()
     if numbers.is_emergency(text.rstrip("*"), region):
         raise EntryError(f"{text!r} is an emergency number: those are never screened, and cannot be listed")
     if not _OF_PATTERNS.isdisjoint(text):
-        raise EntryError(f"{text!r}: patterns of the dialplan are not read here: write a prefix (+1900*) or a range")
+        raise EntryError(f"{text!r}: dialplan patterns are not supported here: write a prefix (+1900*) or a range")
     ends = _BETWEEN_ENDS.split(text)
     if len(ends) > 1:
         return ListEntry(list_name, EntryKind.RANGE, *_range(text, ends))
@@ -59,7 +59,7 @@ def parse_entry(text: str, list_name: ListName, region: str) -> ListEntry:
 
 
 def number_from(text: str, region: str) -> str:
-    """E.164 of one number as it is typed. EntryError says why it is none."""
+    """Return a typed number as E.164. EntryError says why it is not one."""
     number = numbers.number_of(text, region)
     if number is not None:
         return number
@@ -68,7 +68,7 @@ def number_from(text: str, region: str) -> str:
     instead = INSTEAD_OF_A_NUMBER.get(kind)
     if instead:
         raise EntryError(f"{shown!r} is {instead.format(region=region)}")
-    raise EntryError(f"{shown!r} is no telephone number: write it as +12015550123, or as it is dialled in {region}")
+    raise EntryError(f"{shown!r} is not a telephone number: write it as +12015550123, or as dialled in {region}")
 
 
 def _prefix(text: str, region: str) -> str:
@@ -84,7 +84,7 @@ def _prefix(text: str, region: str) -> str:
                 ) from None
     if not _PREFIX.fullmatch(start):
         raise EntryError(
-            f"{text!r} is no prefix: write + and 1 to {LONGEST_PREFIX} digits with the country's code first, "
+            f"{text!r} is not a prefix: write + and 1 to {LONGEST_PREFIX} digits with the country's code first, "
             "and one * at the end (+1900*)"
         )
     return start
@@ -93,16 +93,16 @@ def _prefix(text: str, region: str) -> str:
 def _range(text: str, ends: list[str]) -> tuple[str, str]:
     first, last = (_SEPARATORS.sub("", end) for end in (ends[0], ends[-1]))
     if len(ends) != 2 or not (_END.fullmatch(first) and _END.fullmatch(last)):
-        raise EntryError(f"{text!r} is no range: write two whole numbers (+12015550100-+12015550199)")
+        raise EntryError(f"{text!r} is not a range: write two whole numbers (+12015550100-+12015550199)")
     if len(first) != len(last):
-        raise EntryError(f"{text!r} is no range: its two numbers must have the same number of digits")
+        raise EntryError(f"{text!r} is not a range: its two numbers must have the same number of digits")
     if first > last:
-        raise EntryError(f"{text!r} is no range: its first number comes after its last; swap them")
+        raise EntryError(f"{text!r} is not a range: its first number comes after its last; swap them")
     return first, last
 
 
 def covers(entry: ListEntry, number: str) -> bool:
-    """Whether the entry matches the number: what the one read of a decision does in SQL."""
+    """Return whether the entry matches the number, as the facts query does in SQL."""
     if entry.kind is EntryKind.EXACT:
         return entry.first == number
     if entry.kind is EntryKind.PREFIX:
@@ -111,7 +111,7 @@ def covers(entry: ListEntry, number: str) -> bool:
 
 
 def coverage(entry: ListEntry) -> str:
-    """What the entry matches, in words."""
+    """Return what the entry matches, in words."""
     if entry.kind is EntryKind.PREFIX:
         ordinary = whole_areas.ordinary_beside_services(entry.first)
         among = f", not only service numbers but also {ordinary}..." if ordinary else ""
@@ -123,7 +123,10 @@ def coverage(entry: ListEntry) -> str:
 
 
 def with_country(number: str) -> str:
-    """`+442071838750 (GB, fixed)`: what was typed may be the number of another country. `+8695588 (95588 in CN)`."""
+    """Return a number with its country: `+442071838750 (GB, fixed)`, `+8695588 (95588 in CN, service)`.
+
+    A typed number may turn out to be of another country.
+    """
     if (service := numbers.service_number_of(number)) is not None:
         return f"{number} ({service.digits} in {service.country}, service)"
     kind = numbers.number_type_of(number).value if numbers.is_valid(number) else "in no allocated block"
@@ -135,18 +138,18 @@ def _in(country: str | None) -> str:
 
 
 def objections_to(entry: ListEntry, own_numbers: Iterable[str]) -> list[str]:
-    """What speaks against adding the entry, unless it is forced. Nothing speaks against allowing."""
+    """Return the objections to adding the entry, which `--force` overrides. Allowing has none."""
     if entry.list_name is ListName.ALLOW:
         return []
     objections = []
     fixed = len(_shared_start(entry))
     if fixed < SHORTEST_START:
-        objections.append(f"{entry.text} would block whole countries: at least {SHORTEST_START} digits")
+        objections.append(f"{entry.text} would block whole countries: write at least {SHORTEST_START} digits")
     own = sorted(number for number in own_numbers if covers(entry, number))
     if own:
         shown = ", ".join(own[:3]) + (f" and {len(own) - 3} more" if len(own) > 3 else "")
         what = "one of our own numbers" if len(own) == 1 else f"{len(own)} of our own numbers"
-        objections.append(f"{entry.text} would block {what} ({shown}), and people of ours who call in")
+        objections.append(f"{entry.text} would block {what} ({shown}), and our people who call in")
     return objections
 
 
@@ -156,18 +159,18 @@ def area_covered(entry: ListEntry) -> whole_areas.WholeArea | None:
 
 
 def objection_to_part(entry: ListEntry) -> list[str]:
-    """What speaks against a single number that is only the start of whole ones."""
+    """Return the objection to a single number that is only the start of longer ones."""
     start = whole_areas.start_of_longer(entry.first) if entry.kind is EntryKind.EXACT else None
     if start is None:
         return []
     return [
-        f"{entry.first} is no whole number, and nobody calls from it: write all its digits, "
+        f"{entry.first} is not a complete number, so nobody calls from it: write all its digits, "
         f"or {start}* for every number that begins so"
     ]
 
 
 def _shared_start(entry: ListEntry) -> str:
-    """The digits that all numbers of the entry begin with."""
+    """Return the digits that all numbers of the entry begin with."""
     first, last = entry.first[1:], (entry.last or entry.first)[1:]
     same = 0
     while same < len(first) and first[same] == last[same]:

@@ -1,6 +1,6 @@
-"""HTML pages as PDF, with the font inside. WeasyPrint is only here: the extra `callsieve[pdf]`, and the system's Pango.
+"""Print HTML pages as PDF, with the font inside. Only this module uses WeasyPrint (`callsieve[pdf]`, and Pango).
 
-A page brings nothing from elsewhere: no address in it is followed. The same page makes the same bytes.
+Pages cannot load anything: no address in them is followed. The same page gives the same bytes.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ class NoPrinter(Exception):
 def printer_trouble() -> str | None:
     """Return why PDF cannot be made here, with what to install; None where it can."""
     try:
-        with warnings.catch_warnings():  # it asks for HarfBuzz-Subset, and does without
+        with warnings.catch_warnings():  # it would prefer HarfBuzz-Subset, but works without
             warnings.simplefilter("ignore", DeprecationWarning)
             import_module("weasyprint")
-    except (ImportError, OSError):  # OSError: the package is there, and Pango is not
+    except (ImportError, OSError):  # OSError: Pango is missing
         return f"no PDF without WeasyPrint: {HOW_TO}"
     return None
 
 
 def printed(html: str) -> bytes:
-    """Return the page as PDF. NoPrinter."""
+    """Return the page as PDF. Raise NoPrinter."""
     if (trouble := printer_trouble()) is not None:
         raise NoPrinter(trouble)
-    os.environ.setdefault("SOURCE_DATE_EPOCH", "0")  # fontTools dates the part of the font that it puts into the file
+    os.environ.setdefault("SOURCE_DATE_EPOCH", "0")  # fontTools writes a date into the embedded font
     for name in ("weasyprint", "fontTools"):
         logging.getLogger(name).setLevel(logging.ERROR)
     weasyprint, urls = import_module("weasyprint"), import_module("weasyprint.urls")

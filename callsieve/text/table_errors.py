@@ -1,4 +1,4 @@
-"""What may be wrong with a file that should be a table, by code and in words."""
+"""The problems of files that should be tables, as codes and texts."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from reputation.wording import Wording
 
 
 class TableProblem(StrEnum):
-    """Why a file is no table that can be read, and what can be done."""
+    """Why a file cannot be read as a table, and what to do."""
 
     DAMAGED = "{file}: the packed file is damaged or cut off: fetch it again"
     PACKED = "{file}: compressed: unpack it first (gunzip)"
     SPREADSHEET_OR_ARCHIVE = "{file}: a spreadsheet or a zip archive: save it as CSV"
     SPREADSHEET = "{file}: a spreadsheet: save it as CSV"
     UTF_16 = "{file}: UTF-16: save it as UTF-8"
-    DATABASE = "{file}: a database, not a table in text"
+    DATABASE = "{file}: a database, not a text table: export it as CSV"
     NOT_UTF_8 = "{file}: line {line}: not UTF-8 (byte {byte}); convert the file first (iconv -f windows-1252 -t utf-8)"
-    NO_TEXT = "{file}: not a table in text: expected CSV with the names of columns in line 1"
+    NO_TEXT = "{file}: not a text table: expected CSV with column names in line 1"
     CR_LINES = "{file}: its lines end with CR alone; convert the file first (tr '\\r' '\\n')"
-    NOTHING = "{file}: there is nothing in it"
-    NO_HEADER = "{file}: the file is empty, or its first line is: that must name the columns"
-    EMPTY_LINES = "{file}: line {line}: {lines:,} lines are empty: this is no table; remove them (grep .)"
-    NO_COLUMN = "{file}: no column {wanted} in line {line}; the columns there are: {found}"
+    NOTHING = "{file}: the file is empty"
+    NO_HEADER = "{file}: the file is empty, or its first line is empty: that line must name the columns"
+    EMPTY_LINES = "{file}: line {line}: {lines:,} lines are empty: remove them (grep .)"
+    NO_COLUMN = "{file}: no column {wanted} in line {line}; its columns are: {found}"
     NO_COLUMN_OR_NUMBER = (
-        "{file}: no column {wanted} in line {line}, and that is no number; the columns there are: {found}"
+        "{file}: no column {wanted} in line {line}, which is not a number either; its columns are: {found}"
     )
-    COLUMN_TWICE = "{file}: the column '{column}' is there twice"
+    COLUMN_TWICE = "{file}: the column '{column}' appears twice: remove one"
 
     @property
     def code(self) -> str:
-        """For what keeps it, and for tests: `not-utf-8`."""
+        """Return the code of the problem, such as `not-utf-8`."""
         return self._name_.lower().replace("_", "-")
 
 
 class TableError(ValueError):
-    """The file is no table that can be read. `words` name the file and say what to do; `code` says it to programs."""
+    """The file cannot be read as a table. `words` name the file and what to do; `code` is for programs."""
 
     def __init__(self, words: str | Wording, code: str = "") -> None:
         super().__init__(str(words))
@@ -44,5 +44,5 @@ class TableError(ValueError):
 
 
 def table_error(problem: TableProblem, file: str | Wording, **about: str | int) -> TableError:
-    """The file has this problem; `about` is what else goes into its words."""
+    """Return the error for a file with this problem. `about` fills its text."""
     return TableError(Wording(problem.value, {"file": file, **about}), problem.code)

@@ -1,8 +1,8 @@
-"""Spans and instants as people type and read them. Instants are UTC seconds; what is shown is in the machine's zone.
+"""Parse and format spans and instants. Instants are UTC seconds, shown in the server's time zone.
 
 2h 30d 2w               a span
-2026-12-31              a day: of an expiry, until it ends
-2026-12-31T18:00, 18:00 an instant, in the machine's zone unless it says another
+2026-12-31              a day; as an expiry, its end
+2026-12-31T18:00, 18:00 an instant, in the server's time zone unless it names another
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ LONGEST_SECONDS = 100 * 365 * 86400
 _SPAN = re.compile(r"([0-9]{1,9}) ?([smhdwy])")
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
-# What an amount of time is called, from the largest unit down.
+# The units of spans, the largest first.
 UNITS = ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 class TimeError(ValueError):
-    """The text is no time. It says what is allowed."""
+    """The text is not a time. The message says what is allowed."""
 
 
 def expiry_of(text: str, now: float) -> float:
-    """Until when: after a span from now, at the end of a day, or at an instant. TimeError unless that is to come."""
+    """Parse an expiry: a span from now, the end of a day, or an instant. Raise TimeError unless it is in the future."""
     text = text.strip().lower()
     span = _SPAN.fullmatch(text)
     if span:
@@ -35,68 +35,68 @@ def expiry_of(text: str, now: float) -> float:
     elif (at_end := _end_of_day(text)) is not None:
         at = at_end
     else:
-        at = _instant(text, f"{text!r} is no expiry: write it as 2h, 30d, 2026-12-31 or 2026-12-31T18:00")
+        at = _instant(text, f"{text!r} is not an expiry: write it as 2h, 30d, 2026-12-31 or 2026-12-31T18:00")
     if at <= now:
         raise TimeError(f"{text!r} is in the past")
     if at > now + LONGEST_SECONDS:
-        raise TimeError(f"{text!r} is more than a hundred years away: leave the expiry out")
+        raise TimeError(f"{text!r} is more than a hundred years away: omit the expiry")
     return at
 
 
 def instant_of(text: str, now: float) -> float:
-    """`2026-12-31T18:00`, or `18:00` for today."""
+    """Parse an instant such as `2026-12-31T18:00`, or `18:00` for today. Raise TimeError."""
     clock = _CLOCK.fullmatch(text.strip())
     if clock:
         today = _local(now).date()
         return _seconds(datetime.combine(today, time(int(clock[1]), int(clock[2]))))
-    return _instant(text.strip(), f"{text!r} is no time: write it as 18:00 or 2026-12-31T18:00")
+    return _instant(text.strip(), f"{text!r} is not a time: write it as 18:00 or 2026-12-31T18:00")
 
 
 def since_of(text: str, now: float) -> float:
-    """Since when, as `moment_of` reads it. TimeError unless that is past."""
+    """Parse a time as `moment_of` does. Raise TimeError unless it is past."""
     at = moment_of(text, now)
     if at > now:
-        raise TimeError(f"{text!r} is to come")
+        raise TimeError(f"{text!r} is in the future")
     return at
 
 
 def moment_of(text: str, now: float) -> float:
-    """A span before now, the beginning of a day, or an instant. TimeError."""
+    """Parse a span before now, the beginning of a day, or an instant. Raise TimeError."""
     span = _SPAN.fullmatch(text.strip().lower())
     if span:
         return now - int(span[1]) * SECONDS_BY_UNIT[span[2]]
     if _CLOCK.fullmatch(text.strip()):
         return instant_of(text, now)
-    return _instant(text.strip(), f"{text!r} is no time: write it as 1h, 7d, 18:00, 2026-12-31 or 2026-12-31T18:00")
+    return _instant(text.strip(), f"{text!r} is not a time: write it as 1h, 7d, 18:00, 2026-12-31 or 2026-12-31T18:00")
 
 
 def when(at: float) -> str:
-    """`2026-12-31 18:00`."""
+    """Format as `2026-12-31 18:00`."""
     return _format(at, "%Y-%m-%d %H:%M")
 
 
 def day(at: float) -> str:
-    """`2026-12-31`."""
+    """Format as `2026-12-31`."""
     return _format(at, "%Y-%m-%d")
 
 
 def when_there(at: float) -> str:
-    """`2026-12-31 18:00 CET`: where another zone is spoken of too."""
+    """Format as `2026-12-31 18:00 CET`, for texts that also name other time zones."""
     return _format(at, "%Y-%m-%d %H:%M %Z")
 
 
 def when_exactly(at: float) -> str:
-    """`2026-12-31 18:00:07 CET`."""
+    """Format as `2026-12-31 18:00:07 CET`."""
     return _format(at, "%Y-%m-%d %H:%M:%S %Z")
 
 
 def iso(at: float) -> str:
-    """`2026-12-31T18:00:07`: as it can be typed again."""
+    """Format as `2026-12-31T18:00:07`, which can be typed again."""
     return _format(at, "%Y-%m-%dT%H:%M:%S")
 
 
 def iso_with_zone(at: float) -> str:
-    """`2026-12-31T18:00:07+01:00`: the same instant wherever it is read."""
+    """Format as `2026-12-31T18:00:07+01:00`. Empty if the calendar ends before."""
     try:
         return _local(at).replace(microsecond=0).isoformat()
     except (ValueError, OverflowError, OSError):
@@ -104,12 +104,12 @@ def iso_with_zone(at: float) -> str:
 
 
 def span_words(seconds: float) -> Wording:
-    """`3 d`, `2 h`, `40 s`: the largest whole unit."""
+    """Format a span in its largest whole unit: `3 d`, `2 h`, `40 s`."""
     return _counted(seconds, "{count} ")
 
 
 def ago(at: float, now: float) -> Wording:
-    """`3 d ago`, `in 2 h`, `just now`."""
+    """Format as `3 d ago`, `in 2 h` or `just now`."""
     if abs(now - at) < 1:
         return Wording("just now")
     return _counted(now - at, "{count} ", " ago") if at < now else _counted(at - now, "in {count} ")
@@ -126,7 +126,7 @@ def _end_of_day(text: str) -> float | None:
     try:
         return _seconds(datetime.combine(date.fromisoformat(text) + timedelta(days=1), time()))
     except (ValueError, OverflowError):
-        raise TimeError(f"{text!r} is no day of the calendar") from None
+        raise TimeError(f"{text!r} is not a day of the calendar") from None
 
 
 def _instant(text: str, otherwise: str) -> float:
@@ -137,7 +137,7 @@ def _instant(text: str, otherwise: str) -> float:
 
 
 def _seconds(moment: datetime) -> float:
-    """A moment that names no zone is in the machine's."""
+    """Return UTC seconds. A moment without a time zone is in the server's."""
     return moment.astimezone(UTC).timestamp()
 
 
@@ -149,4 +149,4 @@ def _format(at: float, form: str) -> str:
     try:
         return f"{_local(at):{form}}"
     except (ValueError, OverflowError, OSError):
-        return f"@{at:.0f}"  # far outside of what a calendar knows
+        return f"@{at:.0f}"  # outside the calendar's range

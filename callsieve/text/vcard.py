@@ -1,10 +1,10 @@
-"""Address books as vCards (2.1, 3.0, 4.0), one after another in a file, from anybody: names and telephone numbers.
+"""Read vCards (2.1, 3.0, 4.0), one after another in a file, from anybody: names and telephone numbers.
 
-    for card in Vcards(stream, "contacts.vcf"): card.name, card.numbers         what cannot be read is in .problems
+    for card in Vcards(stream, "contacts.vcf"): card.name, card.numbers         unreadable values are in .problems
 
-Read as telephones, Google, iCloud and Outlook write them, mistakes included: folded lines, quoted-printable with its
-soft line breaks, a charset of its own for each value, groups (`item1.TEL`), a card without an end. Everything else of a
-card, photographs first of all, is passed over line by line. RFC 2426, RFC 6350; versit's vCard 2.1 of 1996.
+Read as telephones, Google, iCloud and Outlook write them, with their mistakes: folded lines, quoted-printable with soft
+line breaks, a charset per value, groups (`item1.TEL`), a card without an end. Everything else, photographs above all,
+is skipped line by line. RFC 2426, RFC 6350; versit's vCard 2.1 of 1996.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ _SEPARATOR = re.compile(r"(?<!\\);")
 
 
 class Card(NamedTuple):
-    """One contact. `line`: where it begins; `name` and `company` are empty where it has none; `numbers` as they were
-    written, also as tel: and sip: addresses.
+    """A contact. `line`: where it begins. `name` and `company` may be empty.
+
+    `numbers`: as they were written, also as tel: and sip: addresses.
     """
 
     line: int
@@ -52,7 +53,7 @@ class Card(NamedTuple):
 
 @dataclass(slots=True)
 class _Open:
-    """A card that is being read: the texts of its properties by their names."""
+    """A card that is being read: the texts of its properties by name."""
 
     line: int
     texts: dict[bytes, str] = field(default_factory=dict)
@@ -62,18 +63,18 @@ class _Open:
         family, given = (*_parts(self.texts.get(b"N", "")), "", "")[:2]
         company = _plain(_parts(self.texts.get(b"ORG", ""))[0])[:FIELD_CHARACTERS]
         names = (self.texts.get(b"FN"), f"{given} {family}")
-        name = next((text for one in names if one and (text := _plain(one))), company)
+        name = next((text for candidate in names if candidate and (text := _plain(candidate))), company)
         return Card(self.line, name[:FIELD_CHARACTERS], company, tuple(self.numbers))
 
 
 def is_vcard(stream: BinaryIO) -> bool:
-    """Whether a vCard begins here; nothing is read away."""
+    """Return whether a vCard begins here, without consuming anything."""
     start = stream.peek(PEEKED)[:PEEKED] if isinstance(stream, BufferedReader) else b""
     return start.removeprefix(codecs.BOM_UTF8).lstrip()[: len(BEGIN)].upper() == BEGIN
 
 
 class Vcards:
-    """The cards of a file; iterate over it once. `read` counts cards, `skipped` numbers that were refused."""
+    """The cards of a file, to iterate over once. `read` counts cards, `skipped` refused numbers."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.read = self.skipped = self.cut = self.bytes_read = self.without_number = 0
@@ -85,7 +86,7 @@ class Vcards:
         self._line = 0
 
     def refuse(self, problem: str) -> None:
-        """Something of the card that was read last is passed over."""
+        """Skip a value of the last card, for this reason."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(RowProblem(self._line, problem))
@@ -119,7 +120,7 @@ class Vcards:
         return card.closed()
 
     def _properties(self) -> Iterator[tuple[int, bytes, bytes, bytes]]:
-        """The properties that are read, each whole: line, name in capitals, options, value."""
+        """Yield the properties that are read, unfolded: line, name in capitals, options, value."""
         kept: bytes | None = None
         begun = 0
         for number, line in self._lines():
@@ -137,7 +138,7 @@ class Vcards:
             yield begun, *found
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
-        """Line by line without their ends; of one that is too long only the beginning."""
+        """Yield the lines without their ends. A long line is cut."""
         while raw := self._stream.readline(LINE_BYTES):
             self.bytes_read += len(raw)
             self._lines_read += 1
@@ -152,23 +153,23 @@ class Vcards:
 
 
 def _name_of(line: bytes) -> bytes:
-    """The property's name, without its group, in capitals."""
+    """Return the property's name in capitals, without its group."""
     return re.split(rb"[;:]", line, maxsplit=1)[0].rpartition(b".")[2].strip().upper()
 
 
 def _property(line: bytes) -> tuple[bytes, bytes, bytes] | None:
-    found = _PROPERTY.match(line)
-    return (found["name"].upper(), found["options"], found["value"]) if found else None
+    match = _PROPERTY.match(line)
+    return (match["name"].upper(), match["options"], match["value"]) if match else None
 
 
 def _is_quoted(line: bytes) -> bool:
-    """Whether its value is quoted-printable, so that a `=` at its end goes on in the next line."""
-    found = _PROPERTY.match(line)
-    return found is not None and _QUOTED.search(found["options"]) is not None
+    """Return whether the value is quoted-printable, so that a `=` at the end of a line continues it."""
+    match = _PROPERTY.match(line)
+    return match is not None and _QUOTED.search(match["options"]) is not None
 
 
 def _text(options: bytes, value: bytes) -> str:
-    """The value as text: in the charset that it names, else in UTF-8, else as Windows writes it."""
+    """Return the value as text, in its own charset, else UTF-8, else Windows-1252."""
     if _QUOTED.search(options):
         value = quopri.decodestring(value)
     named = _CHARSET.search(options)
@@ -185,5 +186,5 @@ def _parts(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """One line without what escapes in it and what cannot be shown."""
+    """Return the text as one line, without escapes and unprintable characters."""
     return one_line(_ESCAPE.sub(lambda found: " " if found[1] in "nN" else found[1], text))

@@ -166,7 +166,7 @@ def test_a_mark_that_an_import_sends_again_stays_retracted(callsieve: Program) -
         pytest.param(["open", "911", *FILED], "emergency number", id="emergency-number"),
         pytest.param(["show", "AAAAAAAA"], "AAAAAAAA", id="no-such-appeal"),
         pytest.param(["show", CALLER], CALLER, id="none-of-the-number"),
-        pytest.param(["accept", "x"], "no telephone number", id="neither-id-nor-number"),
+        pytest.param(["accept", "x"], "not a telephone number", id="neither-id-nor-number"),
         pytest.param(["decide", CALLER, "maybe", "--reason", "x"], "uphold or deny", id="no-ruling"),
         pytest.param(["decide", CALLER, "deny", "--reason", "x", "--category-only"], "--category-only: ", id="of-what"),
         pytest.param(["decide", CALLER, "uphold"], "'--reason'", id="no-reason"),

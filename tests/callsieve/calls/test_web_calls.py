@@ -136,11 +136,11 @@ def test_calls_are_found_by_what_is_known_of_them(
 @pytest.mark.parametrize(
     ("query", "field", "problem"),
     [
-        ("number=abc", "caller", "is no telephone number"),
+        ("number=abc", "caller", "is not a telephone number"),
         ("action=explode", "decision", "allowed: allow"),
         ("ending=never", "how it ended", "allowed: answered"),
-        ("since=yesterday", "from", "is no time"),
-        ("until=2026-13-45", "until", "is no time"),
+        ("since=yesterday", "from", "is not a time"),
+        ("until=2026-13-45", "until", "is not a time"),
     ],
 )
 def test_what_cannot_be_looked_for_is_said_at_the_field(console: Console, query: str, field: str, problem: str) -> None:
@@ -367,7 +367,7 @@ def test_who_is_nobody_of_ours_marks_nothing(office: Office) -> None:
     ("path", "fields", "problem"),
     [
         ("+12025550100/block", {}, "our own numbers"),
-        (f"{CALLER}/block", {"expires": "soon"}, "is no expiry"),
+        (f"{CALLER}/block", {"expires": "soon"}, "is not an expiry"),
         (f"{CALLER}/unlist", {"list": "block"}, "is not on the blocklist"),
         (f"{CALLER}/unmark", {}, "there is nothing to take back"),
         (f"{CALLER}/owner", {"reason": " "}, "write one line"),

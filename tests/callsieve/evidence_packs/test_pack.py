@@ -286,7 +286,7 @@ def test_the_command(calling: Program) -> None:
     assert out.stat().st_mode & 0o777 == 0o600
     (row,) = [row for row in calling.read(audit_rows) if row.what == "own pack"]
     assert (row.number, row.name) == (OWN, "baidu")
-    assert calling(*typed, out).code == 2, "there is a file of this name"
+    assert calling(*typed, out).code == 2, "this file exists already"
     calling.ok(*typed, calling.folder)
     assert list(calling.folder.glob(f"{OWN[1:]}-baidu-zh-*.zip"))
     wrong = calling("own", "pack", OWN, "--for", "baidoo")

@@ -201,7 +201,7 @@ def test_more_rows_than_there_are_numbers_are_no_feed(callsieve: Program, monkey
     ("head", "tail", "code", "says"),
     [
         pytest.param(b"number\n+12017421834\n", b"\n+12017421835\n", 0, "line 3: ", id="between-rows"),
-        pytest.param(b"", b"", 2, "not a table in text", id="alone"),
+        pytest.param(b"", b"", 2, "not a text table", id="alone"),
     ],
 )
 def test_one_endless_line_is_refused_in_little_memory(

@@ -80,7 +80,7 @@ def test_it_says_how_many_calls_of_late_it_would_have_matched(callsieve: Program
         pytest.param("+1*", "whole countries", id="country"),
         pytest.param("+12025550100", "one of our own", id="own-number-of-the-settings"),
         pytest.param("+4420*", "(+442071838750)", id="did-under-a-prefix"),
-        pytest.param("hello", "no telephone number", id="word"),
+        pytest.param("hello", "not a telephone number", id="word"),
         pytest.param("1900*", "country's code first", id="national-prefix"),
     ],
 )
@@ -168,7 +168,7 @@ def test_a_personal_entry_is_removed_and_comes_back(callsieve: Program) -> None:
 
 
 def test_people_block_single_numbers_only(callsieve: Program) -> None:
-    assert "no telephone number" in callsieve.fails("list", "add", "block", "+1900*", "--person", "201")
+    assert "not a telephone number" in callsieve.fails("list", "add", "block", "+1900*", "--person", "201")
 
 
 def test_an_expired_entry_is_put_back_without_its_end(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:

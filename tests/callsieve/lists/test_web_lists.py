@@ -151,7 +151,7 @@ def test_nobody_else_puts_such_an_entry_back_by_undoing(
 BAD = [
     pytest.param({"entry": "911"}, "emergency number", id="emergency"),
     pytest.param({"entry": "12"}, "too short", id="extension"),
-    pytest.param({"entry": ""}, "no telephone number", id="nothing"),
+    pytest.param({"entry": ""}, "not a telephone number", id="nothing"),
     pytest.param({"expires": "soon"}, "write it as 2h, 30d", id="no-time"),
     pytest.param({"expires": "2020-01-01"}, "in the past", id="past"),
     pytest.param({"action": "rejct"}, "did you mean reject?", id="no-action"),

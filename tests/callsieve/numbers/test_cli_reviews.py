@@ -110,7 +110,7 @@ def test_another_owner_and_the_same_again(callsieve: Program) -> None:
     [
         pytest.param(["--reason", ""], "--reason: ", id="no-reason"),
         pytest.param(["--reason", "x", "--since", "soon"], "--since: 'soon'", id="no-time"),
-        pytest.param(["--reason", "x", "--since", "2999-01-01"], "is to come", id="in-the-future"),
+        pytest.param(["--reason", "x", "--since", "2999-01-01"], "is in the future", id="in-the-future"),
     ],
 )
 def test_a_change_of_owner_is_dated_and_has_a_reason(callsieve: Program, more: list[str], says: str) -> None:

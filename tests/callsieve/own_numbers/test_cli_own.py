@@ -168,7 +168,7 @@ def test_a_file_that_was_imported_is_undone_as_a_whole(callsieve: Program, tmp_p
     before = the_own(callsieve)
     file = tmp_path / "own.csv"
     file.write_text(f"number,name\n{OWN},Beta\n+442071838751,Gamma\n")
-    assert "To take it back" not in callsieve.ok("own", "import", file, "--dry-run")
+    assert "To undo it" not in callsieve.ok("own", "import", file, "--dry-run")
     assert repeat(callsieve, callsieve.ok("own", "import", file)) == "Undone: own import, 2 numbers.\n"
     assert the_own(callsieve) == before
     assert len(callsieve("own", "list", "--json").json["numbers"]) == 1
@@ -289,7 +289,7 @@ def test_what_is_exported_and_imported_again_is_no_change(callsieve: Program, tm
     assert callsieve.ok("own", "export", "--out", file) == f"{file}: 1 own number.\n"
     out = callsieve.ok("own", "import", file)
     assert "Added 0 own numbers, changed 0" in out
-    assert "take it back" not in out
+    assert "undo it" not in out
     assert the_own(callsieve) == before
     assert callsieve("audit", "--json").json == []
     callsieve.ok("own", "remove", OWN)

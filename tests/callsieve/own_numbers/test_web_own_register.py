@@ -311,7 +311,7 @@ def send(browser: Browser, csv: str) -> str:
         pytest.param("name\nAcme\n", "no column", id="no-column"),
         pytest.param("number\n12\n", "line 2:", id="no-row"),
         pytest.param(f"number,since\n{OWN},2099-01-01\n", "since: &#39;2099-01-01&#39;", id="to-come"),
-        pytest.param("number\n", "not one row", id="empty"),
+        pytest.param("number\n", "no row", id="empty"),
     ],
 )
 def test_a_file_of_which_nothing_can_be_used_is_refused(console: Console, office: Office, csv: str, says: str) -> None:

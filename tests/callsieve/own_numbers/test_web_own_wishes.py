@@ -115,8 +115,8 @@ def test_the_list_is_searched(office: Office, otto: Browser, text: str, finds: s
     ("fields", "says"),
     [
         pytest.param({"number": "12"}, "too short", id="no-number"),
-        pytest.param({"number": ""}, "is no telephone number", id="nothing"),
-        pytest.param({"number": STRANGER, "after": "x"}, "is no telephone number", id="no-own-number"),
+        pytest.param({"number": ""}, "is not a telephone number", id="nothing"),
+        pytest.param({"number": STRANGER, "after": "x"}, "is not a telephone number", id="no-own-number"),
         pytest.param({"number": STRANGER, "note": "a\tb"}, "200", id="two-lines"),
         pytest.param({"number": CALLED}, f"{CALLED} has been on", id="there-already"),
     ],

@@ -303,7 +303,7 @@ def test_explain_without_a_store_says_that_nothing_is_known(callsieve: Program) 
     [
         pytest.param([], "'--caller'", id="no-caller"),
         pytest.param(["--caller", CALLER, "--trunk", "carier"], "'carier' (did you mean carrier", id="trunk"),
-        pytest.param(["--caller", CALLER, "--at", "noon"], "--at: 'noon' is no time", id="time"),
+        pytest.param(["--caller", CALLER, "--at", "noon"], "--at: 'noon' is not a time", id="time"),
         pytest.param(["--caller", CALLER, "--attestation", "D"], "--attestation", id="attestation"),
         pytest.param(["mine", "--caller", CALLER], "'mine'", id="policy"),
     ],

@@ -46,15 +46,15 @@ def test_an_entry_is_read_and_written_the_same(text: str, kind: EntryKind, shown
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        pytest.param("", "no telephone number", id="nothing"),
-        pytest.param("abc", "no telephone number", id="word"),
-        pytest.param("*", "no prefix", id="star"),
+        pytest.param("", "not a telephone number", id="nothing"),
+        pytest.param("abc", "not a telephone number", id="word"),
+        pytest.param("*", "not a prefix", id="star"),
         pytest.param("+1876[0-9]*", "patterns", id="pattern"),
         pytest.param("+1876555012?", "patterns", id="wildcard"),
-        pytest.param("+*", "no prefix", id="plus-star"),
+        pytest.param("+*", "not a prefix", id="plus-star"),
         pytest.param("1900*", "country's code", id="national-prefix"),
-        pytest.param("+1*900", "no prefix", id="star-in-the-middle"),
-        pytest.param("+1900**", "no prefix", id="two-stars"),
+        pytest.param("+1*900", "not a prefix", id="star-in-the-middle"),
+        pytest.param("+1900**", "not a prefix", id="two-stars"),
         pytest.param("+123456789012345*", "1 to 14 digits", id="prefix-too-long"),
         pytest.param("+12015550199-+12015550100", "swap them", id="range-backwards"),
         pytest.param("+12015550100-+442071838750", "same number of digits", id="range-of-two-lengths"),
@@ -66,7 +66,7 @@ def test_an_entry_is_read_and_written_the_same(text: str, kind: EntryKind, shown
         pytest.param("95588", "+8695588", id="service-number-of-another-country"),
         pytest.param("+1911", "emergency number", id="emergency-number-with-its-country"),
         pytest.param("anonymous", "caller_kind", id="withheld"),
-        pytest.param("+12015550123\n+12015550124", "no telephone number", id="two-lines"),
+        pytest.param("+12015550123\n+12015550124", "not a telephone number", id="two-lines"),
     ],
 )
 def test_what_is_no_entry_says_what_is_allowed(text: str, says: str) -> None:
