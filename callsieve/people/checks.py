@@ -1,4 +1,4 @@
-"""The health checks of people: trunks, numbers and people have names, and DIDs ring whom they are for."""
+"""The health checks of people: trunks, DIDs and people are described, and DIDs ring the right phones."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from reputation.weights import DAY_SECONDS
 from reputation.wording import Places, Wording, listed
 
 LOOKED_BACK_DAYS = 30
-# A phone that rang less often did so for another reason: a pickup, a day's forwarding.
+# A phone that rang less often rang for another reason: a pickup, a day's forwarding.
 LEAST_CALLS = 3
 LEAST_SHARE = 0.2
 WRONG_CALLEE = Wording("{number} rings {phones}, and its callee is {named}")
 WRONG_GROUPS = Wording("{number} rings {phones}, and not all of them are in {named}")
-CORRECT = Wording("correct its [[did]] in {file}, or take it out there and run: {command}")
+CORRECT = Wording("correct its [[did]] in {file}, or remove it there and run: {command}")
 
 
 def knows_us(context: CheckContext) -> Finding:
-    """Trunks, numbers and people have names, so that lists, marks and trust can be about them."""
+    """Check that trunks, DIDs and people are described, so that lists, marks and trust can refer to them."""
     settings = context.loaded.settings
     dids = len({did.number for did in (*context.read_rows(all_dids), *dids_of(settings))})
     known_people = (*context.read_rows(all_people), *people_of(settings))
@@ -40,7 +40,7 @@ def knows_us(context: CheckContext) -> Finding:
     words = listed([one if count == 1 else many for count, one, many in counts], "{some}, {more}")
     if not settings.trunk:
         if settings.ami.username and not people:
-            guessed = Wording("{known}: what is a phone is guessed, from names like PJSIP/201", {"known": words})
+            guessed = Wording("{known}: phones are guessed from names such as PJSIP/201", {"known": words})
             return warn(guessed, context.take_over)
         nobody = Wording("{known}: without a trunk's name no caller can be authenticated", {"known": words})
         return warn(nobody, Wording("[[trunk]] in the settings"))
@@ -48,12 +48,12 @@ def knows_us(context: CheckContext) -> Finding:
     if trunks:
         missing: Places = {"known": words, "trunks": listed(trunks[:4], "{some}, {more}")}
         way = Wording("[[trunk]] in the settings: callsieve import people prints the lines")
-        return warn(Wording("{known}; taken for phones, because no [[trunk]] describes them: {trunks}", missing), way)
+        return warn(Wording("{known}; treated as phones, because no [[trunk]] describes them: {trunks}", missing), way)
     return ok(words)
 
 
 def _undescribed_trunks(context: CheckContext, phones: Container[str]) -> list[str]:
-    """Nothing where Asterisk cannot be asked: another check says that."""
+    """Return the trunks that no [[trunk]] describes. Empty if Asterisk cannot be asked: another check reports that."""
     try:
         return undescribed_trunks(context, phones)
     except ConsoleError:
@@ -61,24 +61,24 @@ def _undescribed_trunks(context: CheckContext, phones: Container[str]) -> list[s
 
 
 def are_people(context: CheckContext) -> Finding:
-    """The callee of each DID is a person of the settings or of an import."""
+    """Check that the callee of each DID is a person in the settings or an import."""
     settings, file = context.loaded.settings, context.loaded.settings_file
-    people = {one.extension for one in (*context.read_rows(all_people), *people_of(settings))}
+    people = {person.extension for person in (*context.read_rows(all_people), *people_of(settings))}
     named = [(index, did.callee) for index, did in enumerate(settings.did) if did.callee is not None]
     unknown = [(index, callee) for index, callee in named if callee not in people]
     if not unknown:
-        return ok(Wording("each is a person that we know")) if named else ok(NONE)
+        return ok(Wording("each is a known person")) if named else ok(NONE)
     index, callee = unknown[0]
     line = places_of(read_text(file) or "").line_of(("did", index, "callee"))
     where = Wording(
-        '{file}: line {line}: did.callee = "{callee}" is no person, and counts for nothing',
+        '{file}: line {line}: did.callee = "{callee}" is not a known person, so it has no effect',
         {"file": str(file), "line": line, "callee": callee},
     )
     return warn(and_more(where, len(unknown) - 1), _remedy(callee, people, context.take_over))
 
 
 def are_rung(context: CheckContext) -> Finding:
-    """Calls to a DID ring the phone of its callee, or those of its groups."""
+    """Check that calls to a DID ring the phone of its callee, or those of its groups."""
     settings = context.loaded.settings
     people = (*context.read_rows(all_people), *people_of(settings))
     group_of = {person.extension: person.group for person in people}
@@ -90,22 +90,22 @@ def are_rung(context: CheckContext) -> Finding:
         return ok(Wording("as configured") if named else NONE)
     did, who = others[0]
     known = did.callee or ", ".join(did.groups)
-    said: Places = {"number": did.number, "phones": ", ".join(sorted(who)), "named": known}
+    places: Places = {"number": did.number, "phones": ", ".join(sorted(who)), "named": known}
     template = (WRONG_CALLEE if did.callee else WRONG_GROUPS).template
-    is_typed = did.number in {one.number for one in dids_of(settings)}
+    is_typed = did.number in {did.number for did in dids_of(settings)}
     where: Places = {"file": str(context.loaded.settings_file), "command": context.take_over}
     remedy = Wording(CORRECT.template, where) if is_typed else context.take_over
-    return warn(and_more(Wording(template, said), len(others) - 1), remedy)
+    return warn(and_more(Wording(template, places), len(others) - 1), remedy)
 
 
 def _often_rung(context: CheckContext) -> dict[str, list[str]]:
-    """Whose phones calls to each number rang, but for those that rang once in a while."""
+    """Return the people whose phones calls to each DID rang often."""
     since = context.now - LOOKED_BACK_DAYS * DAY_SECONDS
-    found: dict[str, list[str]] = {}
-    for one in context.read_rows(lambda db: rang_by_number(db, since, context.now)):
-        if one.times >= max(LEAST_CALLS, LEAST_SHARE * one.calls):
-            found.setdefault(one.did, []).append(one.who)
-    return found
+    rung: dict[str, list[str]] = {}
+    for count in context.read_rows(lambda db: rang_by_number(db, since, context.now)):
+        if count.times >= max(LEAST_CALLS, LEAST_SHARE * count.calls):
+            rung.setdefault(count.did, []).append(count.who)
+    return rung
 
 
 def _says_who(did: Did) -> bool:
@@ -113,10 +113,10 @@ def _says_who(did: Did) -> bool:
 
 
 def _are_named(did: Did, who: list[str], group_of: Mapping[str, str | None]) -> bool:
-    """Whether those who ring are the callee, or are all in the groups."""
+    """Return whether those who were rung are the callee, or all in the groups."""
     if did.callee:
         return who == [did.callee]
-    return all(group_of.get(one) in did.groups for one in who)
+    return all(group_of.get(person) in did.groups for person in who)
 
 
 def _remedy(callee: str, people: set[str], take_over: str) -> Wording:

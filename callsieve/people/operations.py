@@ -1,9 +1,9 @@
-"""Taking over the people and DIDs that a PBX knows: what would change, and one operation that changes it.
+"""Import the people and DIDs of a PBX: compare them, and write the changes in one operation.
 
-What the administrator has typed (settings, imports of files) stays; what is gone from the PBX stays until it is asked
-to go. Done twice, the second time changes nothing.
+What the administrator has entered (settings, imported files) stays. What no longer exists on the PBX stays until its
+removal is requested. Repeating an import changes nothing.
 
-Our people and DIDs: shown, and brought in row by row by a directory that says who has which phone.
+Also people and DIDs for programs: shown, and imported row by row from a directory.
 
 find_people, find_dids: views; import_people, import_dids, remove_people, remove_dids: operations
 """
@@ -48,11 +48,11 @@ from reputation.store.people import (
 )
 from reputation.store.sources import From, dids_from, people_from
 
-NOBODY_THERE = "the PBX knows nobody now, which takes nobody out: see whether its modules are loaded (module show)"
+NOBODY_THERE = "the PBX has no people now, so nobody is removed: check that its modules are loaded (module show)"
 
 
 class TakeoverState(StrEnum):
-    """What becomes of a person or DID. YOURS: the administrator says something else, and that stays."""
+    """What an import does to a person or DID. YOURS: the administrator entered another value, which stays."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -62,7 +62,7 @@ class TakeoverState(StrEnum):
 
 
 class Takeover(NamedTuple):
-    """One person or DID. `before` is what is known, `after` what the PBX says; None: nothing."""
+    """A person or DID in an import. `before`: what is known here; `after`: what the PBX says; None: nothing."""
 
     kind: ImportKind
     key: str
@@ -72,7 +72,7 @@ class Takeover(NamedTuple):
 
 
 class TakeoverRequest(NamedTuple):
-    """All that a PBX knows. `source`: one of PBX_SOURCES; `remove_gone`: what it does not know any more goes."""
+    """Everything a PBX knows. `source`: one of PBX_SOURCES. `remove_gone`: remove what no longer exists there."""
 
     source: str
     people: Sequence[Person]
@@ -81,27 +81,28 @@ class TakeoverRequest(NamedTuple):
 
 
 class TakenOver(NamedTuple):
-    """`change_id` None: nothing had to be changed."""
+    """The result of an import from a PBX. `change_id` None: nothing had to change."""
 
     change_id: int | None
     rows: list[Takeover]
 
 
 def compared(db: sqlite3.Connection, context: Context, request: TakeoverRequest) -> list[Takeover]:
-    """What the PBX says beside what is known here: people, then DIDs, each in their order."""
+    """Return what the PBX says beside what is known here: people, then DIDs, each in their order."""
     settings = context.settings
-    people = {one.extension: From(one, SETTINGS) for one in people_of(settings)}
-    dids = {one.number: From(one, SETTINGS) for one in dids_of(settings)}
+    people = {entry.extension: From(entry, SETTINGS) for entry in people_of(settings)}
+    dids = {entry.number: From(entry, SETTINGS) for entry in dids_of(settings)}
     return [
-        *_compared(ImportKind.PEOPLE, people_from(db) | people, {one.extension: one for one in request.people}),
-        *_compared(ImportKind.DIDS, dids_from(db) | dids, {one.number: one for one in request.dids}),
+        *_compared(ImportKind.PEOPLE, people_from(db) | people, {entry.extension: entry for entry in request.people}),
+        *_compared(ImportKind.DIDS, dids_from(db) | dids, {entry.number: entry for entry in request.dids}),
     ]
 
 
 def take_over(db: sqlite3.Connection, context: Context, request: TakeoverRequest) -> TakenOver:
-    """Operation: writes what is new and changed, and on request takes out what is gone.
+    """Write what is new and changed, and on request remove what no longer exists.
 
-    Refused where the PBX knows nobody at all: while it starts, say. That is no reason to drop everybody.
+    Raises:
+        Refused: The PBX has no people at all, for example while it starts.
     """
     assert request.source in PBX_SOURCES
     if request.remove_gone and not request.people:
@@ -112,22 +113,22 @@ def take_over(db: sqlite3.Connection, context: Context, request: TakeoverRequest
     with change(db, context, "import people", name=request.source) as changed:
         rows = compared(db, context, request)
         written = [row for row in rows if _is_written(row, request)]
-        there = people_from(db) | dids_from(db)
+        previous = people_from(db) | dids_from(db)
         _write(db, written, request.source)
         after = people_from(db) | dids_from(db)
-        note_each(db, context, changed.what, {row.key: (there.get(row.key), after.get(row.key)) for row in written})
+        note_each(db, context, changed.what, {row.key: (previous.get(row.key), after.get(row.key)) for row in written})
         changed.after = {"rows": len(written)}
     return TakenOver(changed.id, rows)
 
 
 def _compared(kind: ImportKind, known: dict[str, From], said: dict[str, Person] | dict[str, Did]) -> Iterable[Takeover]:
     for key in sorted(known.keys() | said.keys(), key=lambda key: (len(key), key)):
-        there, after = known.get(key), said.get(key)
-        before = there.one if there else None
-        is_ours = there is None or there.source in PBX_SOURCES
-        if after is None and not is_ours:
-            continue  # the administrator's, of which the PBX says nothing
-        yield Takeover(kind, key, _state(before, after, is_ours=is_ours), before, after)
+        known_entry, after = known.get(key), said.get(key)
+        before = known_entry.one if known_entry else None
+        is_from_pbx = known_entry is None or known_entry.source in PBX_SOURCES
+        if after is None and not is_from_pbx:
+            continue  # entered by the administrator, and unknown to the PBX
+        yield Takeover(kind, key, _state(before, after, is_ours=is_from_pbx), before, after)
 
 
 def _state(before: Person | Did | None, after: Person | Did | None, *, is_ours: bool) -> TakeoverState:
@@ -159,7 +160,7 @@ SourceText = Annotated[str, Meta(min_length=1, max_length=128, description="The 
 
 
 class PersonShown(NamedTuple):
-    """One of our people. `source`: the import that it comes from; `of_settings`: the settings win over imports."""
+    """A person. `source`: the import that they come from. `of_settings`: the settings describe them, and win."""
 
     person: Annotated[Person, FLAT]
     source: str | None
@@ -167,7 +168,7 @@ class PersonShown(NamedTuple):
 
 
 class DidShown(NamedTuple):
-    """A number of ours that callers dial. `source`: the import that it comes from; `of_settings`: the settings win."""
+    """A DID. `source`: the import that it comes from. `of_settings`: the settings describe it, and win."""
 
     did: Annotated[Did, FLAT]
     source: str | None
@@ -206,7 +207,7 @@ class DidRow(msgspec.Struct, frozen=True):
 
 
 class PeopleImport(msgspec.Struct, frozen=True):
-    """People to be added, or brought up to date. Those that are not here stay.
+    """People to be added or updated. Others stay.
 
     Attributes:
         people: The people.
@@ -217,7 +218,7 @@ class PeopleImport(msgspec.Struct, frozen=True):
 
 
 class DidImport(msgspec.Struct, frozen=True):
-    """DIDs to be added, or brought up to date. Those that are not here stay.
+    """DIDs to be added or updated. Others stay.
 
     Attributes:
         dids: The DIDs.
@@ -229,46 +230,46 @@ class DidImport(msgspec.Struct, frozen=True):
 
 def find_people(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[PersonShown]:
     """Return our people."""
-    sources, named = people_from(db), {one.extension for one in people_of(context.settings)}
+    sources, named = people_from(db), {person.extension for person in people_of(context.settings)}
     return page_from(
-        {one.extension: one for one in all_people(db)}.values(),
+        {person.extension: person for person in all_people(db)}.values(),
         request,
-        lambda one: (one.extension,),
-        lambda one: PersonShown(one, _source(sources.get(one.extension)), one.extension in named),
+        lambda person: (person.extension,),
+        lambda person: PersonShown(person, _source(sources.get(person.extension)), person.extension in named),
     )
 
 
 def find_dids(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[DidShown]:
     """Return our DIDs."""
-    sources, named = dids_from(db), {one.number for one in dids_of(context.settings)}
+    sources, named = dids_from(db), {did.number for did in dids_of(context.settings)}
     return page_from(
-        {one.number: one for one in all_dids(db)}.values(),
+        {did.number: did for did in all_dids(db)}.values(),
         request,
-        lambda one: (one.number,),
-        lambda one: DidShown(one, _source(sources.get(one.number)), one.number in named),
+        lambda did: (did.number,),
+        lambda did: DidShown(did, _source(sources.get(did.number)), did.number in named),
     )
 
 
 def import_people(db: sqlite3.Connection, context: Context, request: PeopleImport) -> PeopleImported:
-    """Add people, or bring them up to date, under a name by which they can be taken out again: all or none."""
+    """Add or update people, under a name by which they can be removed again. All are written, or none."""
     rows = [_person(place, row) for place, row in enumerate(request.people)]
     return operations.import_people(db, context, PeopleRequest(request.source, rows, ImportKind.PEOPLE))
 
 
 def import_dids(db: sqlite3.Connection, context: Context, request: DidImport) -> PeopleImported:
-    """Add DIDs, or bring them up to date, under a name by which they can be taken out again: all or none."""
+    """Add or update DIDs, under a name by which they can be removed again. All are written, or none."""
     region = context.settings.numbers.region
     rows = [_did(place, row, region) for place, row in enumerate(request.dids)]
     return operations.import_people(db, context, PeopleRequest(request.source, rows, ImportKind.DIDS))
 
 
 def remove_people(db: sqlite3.Connection, context: Context, source: SourceText) -> Removed:
-    """Take an import of people out, with all that it brought."""
+    """Remove an import of people with everything it added."""
     return operations.remove(db, context, RemoveImportRequest(source, ImportKind.PEOPLE))
 
 
 def remove_dids(db: sqlite3.Connection, context: Context, source: SourceText) -> Removed:
-    """Take an import of DIDs out, with all that it brought."""
+    """Remove an import of DIDs with everything it added."""
     return operations.remove(db, context, RemoveImportRequest(source, ImportKind.DIDS))
 
 
@@ -278,7 +279,7 @@ def _source(found: From | None) -> str | None:
 
 def _person(place: int, row: PersonRow) -> Person:
     fields = (row.extension, row.endpoint, row.group, row.language)
-    problem = problem_of_person(*fields) or ("" if row.name.isprintable() else "a name is one line")
+    problem = problem_of_person(*fields) or ("" if row.name.isprintable() else "the name must be one line")
     if problem:
         raise Refused("bad-person", problem, f"people[{place}]")
     return person_of_row(*fields, row.name)

@@ -1,7 +1,7 @@
-"""What a running PBX knows of people and numbers: phones, caller IDs, mailboxes, groups, queues, DIDs and trunks.
+"""Read people and numbers from a running PBX: phones, caller IDs, mailboxes, groups, queues, DIDs and trunks.
 
-Asterisk's console is asked, and of FreePBX also what it keeps in Asterisk's database. Nothing is written. All that the
-PBX says is text of others: what is no name, extension or endpoint in the settings is none here.
+Asterisk's console is asked, for FreePBX also for entries in Asterisk's database. Nothing is written. The PBX's texts
+are not trusted: names, extensions and endpoints must be valid as in the settings.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reputation.model import Did, Person
 from reputation.numbers import did_number_of
 from reputation.wording import one_line
 
-MOST_ASKED = 1000  # endpoints: each is a question of its own, which takes Asterisk 5 ms
+MOST_ASKED = 1000  # endpoints: each needs a question, which takes Asterisk 5 ms
 MOST_TRUNKS = 50
 MOST_CHARACTERS = 80  # of a person's name
 MOST_REMARKS = 20
@@ -35,24 +35,24 @@ _LOCAL = re.compile(r"Local/([^@/]+)@", re.IGNORECASE)
 _HINT = re.compile(r"hint:([^@]+)@", re.IGNORECASE)
 _FREEPBX_DIDS = re.compile(r"ext-did-\d+")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})?")
-# Asterisk's samples have them: whoever has no account of his own.
+# Asterisk's sample configuration has them for callers without an account.
 _NOBODYS = frozenset({"guest", "anonymous", "dpma_endpoint"})
 
 
 class PbxKind(StrEnum):
-    """What is asked: any Asterisk, or FreePBX, which keeps its people in Asterisk's database."""
+    """The kind of PBX: any Asterisk, or FreePBX, which keeps its people in Asterisk's database."""
 
     ASTERISK = "asterisk"
     FREEPBX = "freepbx"
 
 
 class NotThisPbx(Exception):
-    """The PBX is not of this kind. The text says which, and what to do."""
+    """The PBX is not of this kind. The text says which it is, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundTrunk:
-    """A trunk: its channels as a glob, and the `[[trunk]]` of the settings that has them."""
+    """A trunk: its channels as a glob, and the `[[trunk]]` of the settings that describes it."""
 
     channels: str
     described: str | None
@@ -60,9 +60,9 @@ class FoundTrunk:
 
 @dataclass(frozen=True, slots=True)
 class FoundPbx:
-    """What the PBX says. `remarks`: what was seen and could not be taken, a line each.
+    """What the PBX knows. `remarks`: what could not be imported, one line each.
 
-    `rings`: of a DID without callee and groups, whom the dialplan rings all the same: people and other phones.
+    `rings`: the people and other phones that a DID without callee and groups rings.
     """
 
     kind: PbxKind
@@ -75,7 +75,7 @@ class FoundPbx:
 
 @dataclass(slots=True)
 class _Phones:
-    """The people by extension, whose phone is which, and who is in which group or queue."""
+    """The people by extension, the owner of each phone, and the members of groups and queues."""
 
     people: dict[str, Person] = field(default_factory=dict)
     extension_of: dict[str, str] = field(default_factory=dict)
@@ -86,21 +86,21 @@ class _Phones:
     remarks: list[str] = field(default_factory=list)
 
     def add(self, person: Person) -> None:
-        """Adds a person, or says why that is none. The first phone of an extension counts."""
+        """Add a person, or a remark why not. Of several phones of an extension the first counts."""
         language = person.language if person.language and _LANGUAGE.fullmatch(person.language) else None
         name = one_line(person.name or "", MOST_CHARACTERS)
         problem = problem_of_person(person.extension, person.endpoint or "", "", language or "")
         if problem:
-            self.remarks.append(f"not taken: {problem}")
+            self.remarks.append(f"not imported: {problem}")
         elif person.extension in self.people:
             self.extension_of.setdefault(person.endpoint or "", person.extension)
-            self.remarks.append(f"{person.extension} has several phones: {person.endpoint} is not known as one of them")
+            self.remarks.append(f"{person.extension} has several phones: {person.endpoint} is not imported")
         else:
             self.people[person.extension] = replace(person, name=name or None, language=language)
             self.extension_of[person.endpoint or ""] = person.extension
 
     def member(self, interface: str) -> str | None:
-        """The extension of a queue's member: a phone, or an extension that is dialled."""
+        """Return the extension of a queue's member, which is a phone or a dialled extension."""
         if interface in self.extension_of:
             return self.extension_of[interface]
         dialled = _LOCAL.match(interface) or _HINT.match(interface)
@@ -108,17 +108,17 @@ class _Phones:
 
 
 def read_pbx(context: CheckContext, kind: PbxKind) -> FoundPbx:
-    """What the PBX knows. ConsoleError, OSError; NotThisPbx."""
+    """Return what the PBX knows. Raise ConsoleError, OSError, or NotThisPbx if it is of another kind."""
     shown = context.ask("dialplan show")
     is_freepbx = bool(cli_output.database_in(context.ask("database show AMPUSER")))
     if is_freepbx and kind is PbxKind.ASTERISK:
-        raise NotThisPbx("this is FreePBX, which knows more: use --from freepbx")
+        raise NotThisPbx("this is FreePBX: use --from freepbx")
     if not is_freepbx and kind is PbxKind.FREEPBX:
         raise NotThisPbx("FreePBX has no people in Asterisk's database (database show AMPUSER): use --from asterisk")
     plan = DialplanReach(shown, cli_output.globals_in(context.ask("dialplan show globals")), freepbx=is_freepbx)
     phones = _phones_of_freepbx(context) if is_freepbx else _phones_of_asterisk(context, shown)
     for queue, members in phones.queues.items():
-        found = {one for member in members if (one := phones.member(member)) is not None}
+        found = {extension for member in members if (extension := phones.member(member)) is not None}
         if NAME.fullmatch(queue) and found:
             phones.groups[queue] = found
     _add_ring_groups(plan, phones, freepbx=is_freepbx)
@@ -132,7 +132,7 @@ def read_pbx(context: CheckContext, kind: PbxKind) -> FoundPbx:
     trunks = [FoundTrunk(f"{trunk}-*", site.described_trunk(f"{trunk}-00000000")) for trunk in phones.trunks]
     return FoundPbx(
         kind,
-        tuple(sorted(people, key=lambda one: one.extension)),
+        tuple(sorted(people, key=lambda person: person.extension)),
         tuple(did for _, did in sorted(dids.items())),
         tuple(trunks),
         tuple(phones.remarks[:MOST_REMARKS]),
@@ -144,7 +144,7 @@ def read_pbx(context: CheckContext, kind: PbxKind) -> FoundPbx:
 
 
 def _phones_of_freepbx(context: CheckContext) -> _Phones:
-    """Extensions are AMPUSER's, phones DEVICE's; who belongs to a queue but logs in is in QPENALTY."""
+    """Return FreePBX's phones. Extensions are in AMPUSER, phones in DEVICE, queue members who log in in QPENALTY."""
     users, devices = (
         cli_output.database_in(context.ask(f"database show {family}")) for family in ("AMPUSER", "DEVICE")
     )
@@ -159,11 +159,11 @@ def _phones_of_freepbx(context: CheckContext) -> _Phones:
         dials = [devices.get(f"DEVICE/{device}/dial", "") for device in of_user.get("device", "").split("&") if device]
         dials = [dial for dial in dials if dial]
         if not dials:
-            phones.remarks.append(f"{one_line(extension, MOST_CHARACTERS)} has no phone: not taken")
+            phones.remarks.append(f"{one_line(extension, MOST_CHARACTERS)} has no phone: not imported")
         for dial in dials:
             if site.described_trunk(f"{dial}-00000000") is not None:
                 phones.remarks.append(
-                    f"{one_line(extension, MOST_CHARACTERS)} has a trunk of the settings as its phone: not taken"
+                    f"{one_line(extension, MOST_CHARACTERS)} has a trunk of the settings as its phone: not imported"
                 )
                 continue
             phones.add(Person(extension, dial, None, of_user.get("language") or None, of_user.get("cidname")))
@@ -180,7 +180,7 @@ def _phones_of_freepbx(context: CheckContext) -> _Phones:
 
 
 def _phones_of_asterisk(context: CheckContext, shown: str) -> _Phones:
-    """PJSIP's endpoints that are no trunks, and whatever phone of another kind an extension's hint watches."""
+    """Return Asterisk's phones: PJSIP endpoints that are not trunks, and other phones that a hint watches."""
     phones = _Phones(queues=cli_output.queue_members_in(context.ask("queue show")))
     hints: dict[str, list[str]] = {}
     for extension, watched in cli_output.hints_in(shown):
@@ -190,36 +190,38 @@ def _phones_of_asterisk(context: CheckContext, shown: str) -> _Phones:
     site = site_of(context.loaded.settings)
     endpoints = cli_output.pjsip_endpoints_in(context.ask("pjsip show endpoints"))
     asked = 0
-    for one in endpoints:
-        phone = f"PJSIP/{one.name}"
-        if one.name in _NOBODYS or not _ASKABLE.fullmatch(one.name):
+    for endpoint in endpoints:
+        phone = f"PJSIP/{endpoint.name}"
+        if endpoint.name in _NOBODYS or not _ASKABLE.fullmatch(endpoint.name):
             continue
         # Nobody screens the calls of a person: a trunk must never be taken for one.
         # A hint may watch a trunk as well, so that phones can show whether it is in use.
-        is_own = not {one.name, one.number}.isdisjoint(hints.get(phone, ()))
-        if site.described_trunk(f"{phone}-00000000") is not None or (one.is_trunk and not is_own):
+        is_own = not {endpoint.name, endpoint.number}.isdisjoint(hints.get(phone, ()))
+        if site.described_trunk(f"{phone}-00000000") is not None or (endpoint.is_trunk and not is_own):
             phones.trunks.append(phone)
             continue
         asked += 1
         values = (
-            cli_output.endpoint_values_in(context.ask(f"pjsip show endpoint {one.name}")) if asked <= MOST_ASKED else {}
+            cli_output.endpoint_values_in(context.ask(f"pjsip show endpoint {endpoint.name}"))
+            if asked <= MOST_ASKED
+            else {}
         )
         if values.get("context", "").startswith("callsieve") or values.get("context") == TRUNK_CONTEXT:
             phones.trunks.append(phone)
             continue
-        name, number = _caller_id(values.get("callerid", f"<{one.number}>"))
+        name, number = _caller_id(values.get("callerid", f"<{endpoint.number}>"))
         box = values.get("mailboxes", "").split(",")[0].partition("@")[0]
         if not (phone in hints or is_phone_name(phone) or _SHORT.fullmatch(number) or box):
-            phones.remarks.append(f"{phone}: nothing tells whether it is a phone or a trunk: not taken")
+            phones.remarks.append(f"{phone}: cannot tell whether it is a phone or a trunk: not imported")
             continue
-        extension = _extension(one.name, hints.pop(phone, []), number, box)
+        extension = _extension(endpoint.name, hints.pop(phone, []), number, box)
         phones.add(Person(extension, phone, None, values.get("language") or None, name or boxes.get(extension)))
         team = values.get("named_call_group", "").strip()
         if NAME.fullmatch(team):  # one, not a list of several
             phones.teams[extension] = team
     if asked > MOST_ASKED:
         phones.remarks.append(f"of {asked} phones only the first {MOST_ASKED} were asked for their names")
-    known = {f"PJSIP/{one.name}" for one in endpoints}
+    known = {f"PJSIP/{endpoint.name}" for endpoint in endpoints}
     for phone, extensions in hints.items():
         # Asterisk's samples have hints of phones whose channel driver is not there.
         is_here = phone not in known and f"chan_{phone.partition('/')[0].lower()}" in context.modules
@@ -229,7 +231,7 @@ def _phones_of_asterisk(context: CheckContext, shown: str) -> _Phones:
 
 
 def _extension(name: str, hinted: list[str], number: str, box: str) -> str:
-    """What is dialled for a phone: its hint says so, else its name, its caller ID, or its mailbox."""
+    """Return the extension of a phone: by its hint, else its name, its caller ID, or its mailbox."""
     if name in hinted or (not hinted and _SHORT.fullmatch(name)):
         return name
     if hinted:
@@ -238,7 +240,7 @@ def _extension(name: str, hinted: list[str], number: str, box: str) -> str:
 
 
 def _caller_id(text: str) -> tuple[str, str]:
-    """`"Alice Smith" <204>` as name and number."""
+    """Parse `"Alice Smith" <204>` into name and number."""
     if text == "<unknown>":
         return "", ""
     name, number = text.strip(), ""
@@ -252,7 +254,7 @@ def _caller_id(text: str) -> tuple[str, str]:
 
 
 def _add_ring_groups(plan: DialplanReach, phones: _Phones, *, freepbx: bool) -> None:
-    """Extensions that ring several people themselves, and FreePBX's ring groups. A trunk's number is none."""
+    """Add extensions that ring several people, and FreePBX's ring groups. Numbers of trunks are not groups."""
     for context in ["ext-group"] if freepbx else plan.contexts:
         for extension in plan.extensions(context):
             if not re.fullmatch(r"\d{2,6}", extension) or extension in phones.people:
@@ -264,7 +266,7 @@ def _add_ring_groups(plan: DialplanReach, phones: _Phones, *, freepbx: bool) -> 
 
 
 def _teams(phones: _Phones) -> dict[str, str]:
-    """The one group that each person is in: the call group of the phone, else the smallest ring group or queue."""
+    """Return the single group of each person: the phone's call group, else the smallest ring group or queue."""
     by_size = sorted(phones.groups.items(), key=lambda one: (len(one[1]), len(one[0]), one[0]))
     teams: dict[str, str] = {}
     for name, members in by_size:
@@ -274,10 +276,10 @@ def _teams(phones: _Phones) -> dict[str, str]:
 
 
 def _people_in(reach: Reach, phones: _Phones) -> set[str]:
-    """The people whom a call may ring."""
-    found = {extension for extension in reach.extensions if extension in phones.people}
-    found |= {phones.extension_of[phone] for phone in reach.phones if phone in phones.extension_of}
-    return found.union(*(phones.groups.get(queue, set()) for queue in reach.queues))
+    """Return the people whom a call may ring."""
+    people = {extension for extension in reach.extensions if extension in phones.people}
+    people |= {phones.extension_of[phone] for phone in reach.phones if phone in phones.extension_of}
+    return people.union(*(phones.groups.get(queue, set()) for queue in reach.queues))
 
 
 # Numbers
@@ -296,7 +298,7 @@ def _freepbx_numbers(context: CheckContext, plan: DialplanReach) -> Spots:
 
 
 def _asterisk_numbers(context: CheckContext, phones: _Phones) -> Spots:
-    """The numbers of each trunk's context, and of those that it passes the dialled number on to."""
+    """Return the numbers of each trunk's context, and of those that it passes the dialled number on to."""
     variables = cli_output.globals_in(context.ask("dialplan show globals"))
     home = context.loaded.settings.numbers.region
     contexts = [(one.context, (one.table.region if one.table else None) or home) for one in trunks_of(context)]
@@ -328,7 +330,7 @@ def _by_number(spots: Iterable[tuple[str, str]], region: str) -> Spots:
 
 
 def _rung_by(reaches: list[Reach], phones: _Phones) -> tuple[str, ...]:
-    """The people, phones and queues that the dialplan names for a number."""
+    """Return the people, phones and queues that the dialplan rings for a number."""
     people = set[str]().union(*(_people_in(reach, phones) for reach in reaches))
     rung = {phone for reach in reaches for phone in reach.phones} - phones.extension_of.keys() - set(phones.trunks)
     queues = {f"queue {queue}" for reach in reaches for queue in reach.queues if not phones.groups.get(queue)}
@@ -336,7 +338,10 @@ def _rung_by(reaches: list[Reach], phones: _Phones) -> tuple[str, ...]:
 
 
 def _did_of(number: str, reaches: list[Reach], phones: _Phones, team_of: Mapping[str, str]) -> Did:
-    """The callee where it rings one person, else the groups of all whom it may ring; neither where nobody can tell."""
+    """Return the DID with its callee if it rings one person, else with the groups of all whom it may ring.
+
+    It gets neither if that is unknown.
+    """
     people = set[str]().union(*(_people_in(reach, phones) for reach in reaches))
     rung = {phone for reach in reaches for phone in reach.phones if phone not in phones.trunks}
     queues = {queue for reach in reaches for queue in reach.queues}

@@ -1,4 +1,4 @@
-"""Users of the console, for programs. With a password no Idempotency-Key is taken: the store would keep a digest."""
+"""API endpoints of the console's users. Requests with a password accept no Idempotency-Key: its digest is stored."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ PASSWORD = "correct horse battery staple"
 
 
 async def add(req: ApiRequest, request: NewUser) -> RoleChange:
-    """Let somebody use the console."""
+    """Add a user of the console."""
     await req.read(operations.check_new, req.context, request)
     password = await req.state.hashing(lambda: hashed(request.password, name=request.name))
     return await req.perform(operations.add, replace(request, password=password))
 
 
 async def reset_password(req: ApiRequest, request: PasswordRequest) -> UserChange:
-    """Set another password; whoever is logged in with the old one is out."""
+    """Set another password. All sessions of the user end."""
     await req.read(operations.other_user, req.context, request.name)
     password = await req.state.hashing(lambda: hashed(request.password, name=request.name))
     return await req.perform(operations.reset_password, replace(request, password=password))

@@ -1,6 +1,6 @@
-"""Who may use the console: users added, changed and removed, and what they change about themselves.
+"""Operations on the console's users, by administrators and by the users themselves.
 
-Passwords come as hashes (callsieve/users/passwords.py): hashing takes too long for a transaction.
+Passwords come as hashes (callsieve/users/passwords.py), because hashing takes too long for a transaction.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ from reputation.users import NAME, ROLE_BY_WORD, ConsoleUser, Role, RoleWord, Se
 from reputation.wording import Wording
 
 PasswordText = Annotated[str, Meta(max_length=1000)]
-NO_NAME = Wording("A name has at most 64 letters, digits, _ . @ and -, a letter or digit first.")
+NO_NAME = Wording("A name must be at most 64 letters, digits, _ . @ and -, and begin with a letter or digit.")
 TAKEN = Wording("There is a user of this name already.")
 NO_SECOND_FACTOR = Wording("This user has no second factor.")
 NO_PERSON = Wording("There is no such person: import people, or name them in the settings.")
 ON_ALREADY = Wording("The second factor is on already.")
 CHANGED = Wording("Something changed meanwhile. Nothing was done: try again.")
 TOO_LATE = Wording("That took too long, or something changed meanwhile. Log in again.")
-ONESELF = Wording("Another administrator does that: nobody takes the console away from themselves.")
-LAST_ADMINISTRATOR = Wording("This is the last administrator: make another one first.")
-NOWHERE_ELSE = Wording("You are logged in nowhere else.")
+ONESELF = Wording("You cannot do this to your own user: ask another administrator.")
+LAST_ADMINISTRATOR = Wording("This is the last administrator: add another one first.")
+NOWHERE_ELSE = Wording("You have no other sessions.")
 
 
 class NewUser(msgspec.Struct, frozen=True):
-    """Somebody to be let in.
+    """A user to be added.
 
     Attributes:
-        person: The extension in whose name they mark numbers, null for nobody.
+        person: The extension of the person for whom they mark numbers, null for nobody.
         password: The password. Operations take its hash.
     """
 
@@ -66,14 +66,14 @@ class NewUser(msgspec.Struct, frozen=True):
 
 
 class RoleRequest(msgspec.Struct, frozen=True):
-    """Another role, by its word."""
+    """Another role for a user."""
 
     name: UserName
     role: RoleWord
 
 
 class PasswordRequest(msgspec.Struct, frozen=True):
-    """Another password.
+    """Another password for a user.
 
     Attributes:
         password: The password. Operations take its hash.
@@ -84,14 +84,14 @@ class PasswordRequest(msgspec.Struct, frozen=True):
 
 
 class OwnPassword(NamedTuple):
-    """Another password of who asks, as its hash. `session`: the token of the one that stays."""
+    """Another password for the user's own login, as its hash. `session`: the token of the session that stays."""
 
     password: str
     session: str
 
 
 class OwnSecondFactor(NamedTuple):
-    """A second factor of who asks, or the accepted step of the one that goes, with the hash of the password."""
+    """The second factor to turn on, or the accepted step and password hash to turn it off."""
 
     session: str
     factor: SecondFactor | None = None
@@ -100,7 +100,7 @@ class OwnSecondFactor(NamedTuple):
 
 
 class Login(NamedTuple):
-    """`password`: the hash that was right, `fresh` what replaces it; `step`: that of the code, of a second factor."""
+    """A login. `password`: the hash that matched, `fresh`: its replacement; `step`: the accepted step of a code."""
 
     session: Session
     lifetime: Lifetime
@@ -110,7 +110,7 @@ class Login(NamedTuple):
 
 
 class RoleChange(NamedTuple):
-    """The role of a user. `before`: the role until now.
+    """The role of a user. `before`: the previous role.
 
     Attributes:
         role: The role.
@@ -122,7 +122,7 @@ class RoleChange(NamedTuple):
 
 
 class UserChange(NamedTuple):
-    """A change of a user that has nothing to show.
+    """A change of a user, which returns only the name.
 
     Attributes:
         name: The name.
@@ -133,8 +133,8 @@ class UserChange(NamedTuple):
 
 
 def find_users(db: sqlite3.Connection, _context: Context, request: PageQuery) -> ResultPage[ConsoleUser]:
-    """Return who may use the console, by name."""
-    return page_from(all_users(db), request, lambda one: (one.name,), lambda one: one)
+    """Return the users of the console, by name."""
+    return page_from(all_users(db), request, lambda user: (user.name,), lambda user: user)
 
 
 def find_user(db: sqlite3.Connection, _context: Context, name: NameText) -> ConsoleUser:
@@ -143,20 +143,20 @@ def find_user(db: sqlite3.Connection, _context: Context, name: NameText) -> Cons
 
 
 def check_new(db: sqlite3.Connection, context: Context, request: NewUser) -> Role:
-    """The role of a user who can be added, before anybody is asked for a password. Changes nothing."""
+    """Return the role of a user who can be added. Changes nothing, so it can run before asking for the password."""
     if not NAME.fullmatch(request.name):
         raise Refused("bad-name", NO_NAME)
     role = _role(request.role)
     if user_of(db, request.name):
         raise Refused("name-taken", TAKEN)
-    people = {one.extension for one in (*all_people(db), *people_of(context.settings))}
+    people = {person.extension for person in (*all_people(db), *people_of(context.settings))}
     if request.person is not None and request.person not in people:
         raise Refused("unknown-person", NO_PERSON, "person")
     return role
 
 
 def add(db: sqlite3.Connection, context: Context, request: NewUser) -> RoleChange:
-    """Let somebody use the console."""
+    """Add a user of the console."""
     with change(db, context, "user add", name=request.name) as changed:
         role = check_new(db, context, request)
         user = ConsoleUser(request.name, role, request.person, context.at, context.at)
@@ -166,7 +166,7 @@ def add(db: sqlite3.Connection, context: Context, request: NewUser) -> RoleChang
 
 
 def change_role(db: sqlite3.Connection, context: Context, request: RoleRequest) -> RoleChange:
-    """Give somebody another role; they have to log in again."""
+    """Give a user another role. They must log in again."""
     role = _role(request.role)
     with change(db, context, "user role", name=request.name) as changed:
         user = other_user(db, context, request.name)
@@ -176,7 +176,7 @@ def change_role(db: sqlite3.Connection, context: Context, request: RoleRequest) 
 
 
 def reset_password(db: sqlite3.Connection, context: Context, request: PasswordRequest) -> UserChange:
-    """Set another password; whoever is logged in with the old one is out."""
+    """Set another password. All sessions of the user end."""
     with change(db, context, "user password", name=request.name) as changed:
         other_user(db, context, request.name)
         changed.after = {"password": "changed"}
@@ -185,7 +185,7 @@ def reset_password(db: sqlite3.Connection, context: Context, request: PasswordRe
 
 
 def reset_second_factor(db: sqlite3.Connection, context: Context, name: NameText) -> UserChange:
-    """Take the second factor from somebody who has lost it; all their sessions are over."""
+    """Remove the second factor of a user who has lost it. All their sessions end."""
     with change(db, context, "user reset-totp", name=name) as changed:
         if not other_user(db, context, name).has_second_factor:
             raise Refused("no-second-factor", NO_SECOND_FACTOR)
@@ -195,14 +195,14 @@ def reset_second_factor(db: sqlite3.Connection, context: Context, name: NameText
 
 
 def removable(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUser:
-    """The user, who may be removed. Changes nothing."""
+    """Return the user, if they may be removed. Changes nothing."""
     user = other_user(db, context, name)
     _check_may_go(db, name)
     return user
 
 
 def remove(db: sqlite3.Connection, context: Context, name: NameText) -> UserChange:
-    """Take the console away from somebody; all their sessions are over."""
+    """Remove a user. All their sessions end."""
     with change(db, context, "user remove", name=name) as changed:
         changed.before = other_user(db, context, name)
         take_away(db, context, name)
@@ -210,14 +210,14 @@ def remove(db: sqlite3.Connection, context: Context, name: NameText) -> UserChan
 
 
 def other_user(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUser:
-    """Return the user of this name, who is not the one who asks."""
+    """Return the user of this name. Raise Refused if it is the one who asks."""
     user = _user_named(db, name)
     _check_other(context, name)
     return user
 
 
 def give_role(db: sqlite3.Connection, context: Context, name: str, role: Role) -> None:
-    """Give another role. Refused when no administrator would be left."""
+    """Give a user another role. Raise Refused if no administrator would remain."""
     _check_other(context, name)
     if role < Role.ADMINISTRATOR:
         _keep_an_administrator(db, name)
@@ -225,24 +225,24 @@ def give_role(db: sqlite3.Connection, context: Context, name: str, role: Role) -
 
 
 def take_away(db: sqlite3.Connection, context: Context, name: str) -> None:
-    """Remove the user. Refused where they must stay."""
+    """Remove the user. Raise Refused if they must stay."""
     _check_other(context, name)
     _check_may_go(db, name)
     remove_user(db, name)
 
 
-# What users change about themselves, who have said their password just now.
+# Changes of users to themselves. They have just entered their password.
 
 
 def change_own_password(db: sqlite3.Connection, context: Context, request: OwnPassword) -> None:
-    """Another password; all other sessions are over."""
+    """Change the user's own password. All their other sessions end."""
     with change(db, context, "user password", name=context.user) as changed:
         changed.after = {"password": "changed"}
         set_password(db, context.user, request.password, context.at, but=request.session)
 
 
 def turn_on_second_factor(db: sqlite3.Connection, context: Context, request: OwnSecondFactor) -> None:
-    """The login asks for a code from now on; all other sessions are over."""
+    """Require a code at login from now on. All other sessions of the user end."""
     with change(db, context, "user totp", name=context.user) as changed:
         if second_factor_of(db, context.user) is not None:
             raise Refused("on-already", ON_ALREADY)
@@ -251,7 +251,7 @@ def turn_on_second_factor(db: sqlite3.Connection, context: Context, request: Own
 
 
 def turn_off_second_factor(db: sqlite3.Connection, context: Context, request: OwnSecondFactor) -> None:
-    """The login asks for the password alone from now on; all other sessions are over."""
+    """Require only the password at login from now on. All other sessions of the user end."""
     with change(db, context, "user totp", name=context.user) as changed:
         if not accept_step(db, context.user, request.password, request.step):
             raise Refused("changed-since", CHANGED)
@@ -260,7 +260,7 @@ def turn_off_second_factor(db: sqlite3.Connection, context: Context, request: Ow
 
 
 def log_out_elsewhere(db: sqlite3.Connection, context: Context, session: str) -> None:
-    """Ends all sessions of who asks but this one."""
+    """End all other sessions of the user."""
     with change(db, context, "log out", name=context.user) as changed:
         ended = end_other_sessions(db, context.user, session)
         if not ended:
@@ -269,7 +269,7 @@ def log_out_elsewhere(db: sqlite3.Connection, context: Context, session: str) ->
 
 
 def log_in(db: sqlite3.Connection, context: Context, request: Login) -> None:
-    """Begins a session, with a token that nobody knew before. What was checked may have changed meanwhile."""
+    """Begin a session with a new token. Raise Refused if what was checked has changed meanwhile."""
     name, password = context.user, request.password
     with change(db, context, "login", name=request.session.address):
         if request.step is None:
@@ -289,7 +289,7 @@ def _check_other(context: Context, name: str) -> None:
 
 
 def _check_may_go(db: sqlite3.Connection, name: str) -> None:
-    """Refuse the last administrator, unless nobody else is left behind."""
+    """Raise Refused for the last administrator, unless no other user would remain."""
     if len(all_users(db)) > 1:
         _keep_an_administrator(db, name)
 
@@ -301,7 +301,7 @@ def _keep_an_administrator(db: sqlite3.Connection, name: str) -> None:
 
 
 def _user_named(db: sqlite3.Connection, name: str) -> ConsoleUser:
-    users = {one.name: one for one in all_users(db)}
+    users = {user.name: user for user in all_users(db)}
     if name not in users:
         hint = nearest(name, users) if users else ""
         raise Refused("no-such-user", f"there is no user {name[:40]!r}{hint}: `callsieve user list`")
@@ -315,7 +315,7 @@ def _role(word: str) -> Role:
     return ROLE_BY_WORD[word]
 
 
-# How changes are undone: a user by name, with the role.
+# Undoing a change: by the user's name and role.
 
 ADDED = UndoKind(
     lambda _db, row, value: (row.name, ROLE_BY_WORD[value["role"]]),

@@ -1,10 +1,10 @@
-"""Passwords and second factors of the console's users. The only module that imports argon2 and pyotp.
+"""Passwords and second factors of users. Only this module imports argon2 and pyotp.
 
-Argon2id with the library's own figures, which are those of RFC 9106's second recommendation: 64 MB and some 50 ms for
-each look, so whoever steals the store cannot try many. NIST SP 800-63B: length counts, kinds of characters do not.
+Argon2id with the library's parameters, which are RFC 9106's second recommendation: 64 MB and about 50 ms per check, so
+that a stolen store resists guessing. NIST SP 800-63B: length counts, kinds of characters do not.
 
-The second factor is a code of six digits that changes every 30 s (TOTP, RFC 6238). A code of the step before or after
-counts too, for clocks that are a little off.
+The second factor is a code of six digits that changes every 30 s (TOTP, RFC 6238). Codes of the step before and after
+are accepted too, for inexact clocks.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from callsieve.web.tokens import hash_of, new_token
 from reputation.wording import Wording
 
 SHORTEST = 12
-LONGEST = 256  # hashing time does not depend on it; a megabyte is no password
+LONGEST = 256  # hashing time does not depend on it, but input must be bounded
 
 LENGTH = Wording(
-    "a password has {shortest} to {longest} characters: some words in a row are a good one",
+    "a password must have {shortest} to {longest} characters: use several words",
     {"shortest": SHORTEST, "longest": LONGEST},
 )
 
@@ -35,16 +35,16 @@ HASHER = PasswordHasher()
 
 
 def hashed(password: str, *, name: str = "") -> str:
-    """What is stored. Refused for one that is too short, too long, or the user's own name."""
+    """Return the hash to store. Raise Refused if the password is too short, too long, or the user's name."""
     if not SHORTEST <= len(password) <= LONGEST:
         raise Refused("bad-password", LENGTH)
     if len(set(password)) < 5 or (name and password.lower().strip() in (name.lower(), name.lower() * 2)):
-        raise Refused("bad-password", Wording("this password would be guessed at once: take some words in a row"))
+        raise Refused("bad-password", Wording("this password is too easy to guess: use several words"))
     return HASHER.hash(password)
 
 
 def is_password(password: str, stored: str | None) -> bool:
-    """Whether it is this one. For a user whom nobody knows (None) it takes as long, and is not."""
+    """Return whether the password matches. For an unknown user (None) it takes as long, and returns False."""
     try:
         return HASHER.verify(stored or _nobodys(HASHER), password[:LONGEST]) and stored is not None
     except (Argon2Error, InvalidHashError):
@@ -52,7 +52,7 @@ def is_password(password: str, stored: str | None) -> bool:
 
 
 def is_outdated(stored: str) -> bool:
-    """Whether it was hashed with figures that are no longer customary."""
+    """Return whether the hash was made with outdated parameters."""
     return HASHER.check_needs_rehash(stored)
 
 
@@ -69,22 +69,22 @@ _CODE = re.compile(r"[0-9]{6}", re.ASCII)
 
 
 def new_secret() -> str:
-    """160 random bits, in base32, as authenticator apps take them."""
+    """Return 160 random bits in base32, as authenticator apps expect."""
     return random_base32()
 
 
 def is_secret(text: str) -> bool:
-    """Whether it can be one of ours."""
+    """Return whether the text looks like one of our secrets."""
     return _SECRET.fullmatch(text) is not None
 
 
 def address_of(secret: str, name: str) -> str:
-    """The otpauth:// address that puts it into an app."""
+    """Return the otpauth:// address for an authenticator app."""
     return TOTP(secret).provisioning_uri(name=name, issuer_name=ISSUER)
 
 
 def step_of(secret: str, code: str, now: float, after: int = -1) -> int | None:
-    """The time step of a right code; None for a wrong one, and for one that is not of a step later than `after`."""
+    """Return the time step of a correct code. None for a wrong code, or a step that is not later than `after`."""
     typed = re.sub(r"\s", "", code)
     if not _CODE.fullmatch(typed):
         return None
@@ -101,7 +101,10 @@ MOST_KEPT = 1000
 
 @dataclass(frozen=True, slots=True)
 class HalfLogin:
-    """`password` is the hash that was right, `fresh` what replaces it; `form` the token of that browser's forms."""
+    """A login that still needs a code. `password`: the hash that matched, `fresh`: its replacement.
+
+    `form`: the token of that browser's forms.
+    """
 
     name: str
     password: str
@@ -112,13 +115,13 @@ class HalfLogin:
 
 
 class HalfLogins:
-    """By the hash of a ticket that only the page which asks for the code has."""
+    """The half logins, by the hash of a ticket that only the page for the code has."""
 
     def __init__(self) -> None:
         self._by_ticket: OrderedDict[str, HalfLogin] = OrderedDict()
 
     def keep(self, half: HalfLogin) -> str:
-        """The ticket that takes it out again."""
+        """Keep a half login, and return the ticket for it."""
         ticket = new_token()
         self._by_ticket[hash_of(ticket)] = half
         while len(self._by_ticket) > MOST_KEPT:
@@ -126,6 +129,6 @@ class HalfLogins:
         return ticket
 
     def take(self, ticket: str, form: str, now: float) -> HalfLogin | None:
-        """What the ticket is for, once; None when it was used, is too old, or comes from another browser."""
+        """Return the half login of a ticket, once. None if it was used, is too old, or comes from another browser."""
         half = self._by_ticket.pop(hash_of(ticket), None)
         return half if half is not None and now < half.until and half.form == form else None

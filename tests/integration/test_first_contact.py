@@ -61,7 +61,7 @@ def test_doctor_has_nothing_to_put_right(seen: dict[str, Any]) -> None:
 
 def test_people_and_numbers_are_taken_over(seen: dict[str, Any]) -> None:
     said = seen["said"]["callsieve import people --from asterisk"]
-    assert "Taken over from asterisk: 2 people and 3 DIDs." in said
+    assert "Imported from asterisk: 2 people and 3 DIDs." in said
     assert "3 DIDs, 2 people" in seen["doctor"]["people"]["detail"]
 
 

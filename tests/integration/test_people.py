@@ -194,10 +194,10 @@ def test_a_trunk_is_nobody(stock: Asterisk, tmp_path: Path) -> None:
 
 def test_the_second_time_nothing_changes(stock: Asterisk, tmp_path: Path) -> None:
     pbx = Pbx(stock, tmp_path / "state")
-    assert "Taken over from asterisk: 6 people and 8 DIDs" in pbx.take_over("--from", "asterisk", "--yes", "--quiet")
+    assert "Imported from asterisk: 6 people and 8 DIDs" in pbx.take_over("--from", "asterisk", "--yes", "--quiet")
     changes = pbx.changes()
     assert pbx.take_over("--from", "asterisk", "--yes", "--quiet") == ""
-    assert "Nothing to take over." in pbx.take_over("--from", "asterisk")
+    assert "Nothing to import." in pbx.take_over("--from", "asterisk")
     assert set(pbx.rows("--from", "asterisk").values()) == {"same", "yours"}
     assert pbx.changes() == changes
 
@@ -245,10 +245,10 @@ def test_what_is_gone_stays_until_it_is_asked_to_go(stock: Asterisk, tmp_path: P
     [
         pytest.param(("--from", "freepbx", "--yes"), "use --from asterisk", id="no-freepbx"),
         pytest.param(("--from", "asterisk"), "add --yes", id="nobody-to-ask"),
-        pytest.param((), "either a FILE or --from", id="nothing-said"),
-        pytest.param(("people.csv", "--quiet", "--source", "x"), "--quiet go with --from", id="quiet-file"),
+        pytest.param((), "either FILE or --from", id="nothing-said"),
+        pytest.param(("people.csv", "--quiet", "--source", "x"), "--quiet need --from", id="quiet-file"),
         pytest.param(("people.csv", "--source", "asterisk"), "people.csv", id="no-file"),
-        pytest.param(("--from", "asterisk", "--source", "x"), "--source names a file", id="source"),
+        pytest.param(("--from", "asterisk", "--source", "x"), "--source is only for files", id="source"),
     ],
 )
 def test_what_cannot_be_done(stock: Asterisk, tmp_path: Path, options: tuple[str, ...], said: str) -> None:

@@ -1,4 +1,4 @@
-"""Our people and DIDs, for programs: a directory that says who has which phone."""
+"""API endpoints of people and DIDs, for a directory that knows who has which phone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`callsieve import people`: our people from a file, or with their numbers from the PBX that runs here."""
+"""`callsieve import people`: import people from a file, or people and DIDs from the local PBX."""
 
 from __future__ import annotations
 
@@ -39,32 +39,34 @@ def import_people(
         str | None, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)
     ] = None,
     origin: Annotated[
-        PbxKind | None, typer.Option("--from", help="No file: what the PBX here knows of people, groups and DIDs.")
+        PbxKind | None, typer.Option("--from", help="Instead of a file: people, groups and DIDs from the local PBX.")
     ] = None,
     remove_gone: Annotated[
-        bool, typer.Option("--remove-gone", help="With --from: take out what the PBX does not know any more.")
+        bool, typer.Option("--remove-gone", help="With --from: remove what no longer exists on the PBX.")
     ] = False,
     yes: options.YesOption = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="With --from: one line if something changed, else nothing.")
+        bool, typer.Option("--quiet", "-q", help="With --from: print one line if something changed, else nothing.")
     ] = False,
     dry_run: DryRunOption = False,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Import our people, or bring them up to date. Header: extension[,endpoint][,group][,language][,name].
+    """Import or update people. Header: extension[,endpoint][,group][,language][,name].
 
-    With --from, people, groups and DIDs come from the PBX; what you have typed wins. Run it again whenever you like.
+    With --from, people, groups and DIDs come from the PBX. What you have entered yourself stays. It can be repeated.
     """
     if (file is None) == (origin is None):
-        raise CommandError("import people: say either a FILE or --from asterisk|freepbx (see --help)")
+        raise CommandError("import people: give either FILE or --from asterisk|freepbx (see --help)")
     if file is not None:
         if remove_gone or quiet:
-            raise CommandError("import people: --remove-gone and --quiet go with --from")
+            raise CommandError("import people: --remove-gone and --quiet need --from")
         _import_file(file, source, dry_run=dry_run, as_json=as_json, config=config)
         return
     if source is not None or origin is None:
-        raise CommandError("import people: --source names a file; what comes from a PBX is called asterisk or freepbx")
+        raise CommandError(
+            "import people: --source is only for files; an import from a PBX is named asterisk or freepbx"
+        )
     loaded = options.settings_of(config)
     pbx = _read(loaded, origin)
     request = TakeoverRequest(origin.value, pbx.people, pbx.dids, remove_gone)
@@ -75,14 +77,14 @@ def import_people(
     done = TakenOver(None, rows)
     waiting = _counts(rows, request)
     if waiting and not dry_run:
-        if not options.confirmed("Take this over?", yes=yes):
+        if not options.confirmed("Import this?", yes=yes):
             say("Nothing was changed.")
             raise SystemExit(1)
         done = options.perform(loaded, take_over, request)
     if as_json:
         options.print_json(_as_json(pbx, done, dry_run=dry_run))
     elif quiet and done.change_id is not None:
-        say(f"Taken over from {origin.value}: {waiting}. To take it back: callsieve undo {done.change_id}")
+        say(f"Imported from {origin.value}: {waiting}. To undo it: callsieve undo {done.change_id}")
     elif not quiet:
         _say_done(request, done, waiting, dry_run=dry_run, config=config)
 
@@ -97,7 +99,7 @@ def _read(loaded: Loaded, kind: PbxKind) -> FoundPbx:
 
 
 def _counts(rows: list[Takeover], request: TakeoverRequest) -> str:
-    """What is to be written, in words: `2 people and 1 DID`; empty for nothing."""
+    """Return what will be written, in words: `2 people and 1 DID`. Empty for nothing."""
     states = {TakeoverState.NEW, TakeoverState.CHANGED} | ({TakeoverState.GONE} if request.remove_gone else set())
     counts = Counter(row.kind for row in rows if row.state in states)
     people = plural(counts[ImportKind.PEOPLE], "person", "people") if counts[ImportKind.PEOPLE] else ""
@@ -106,11 +108,11 @@ def _counts(rows: list[Takeover], request: TakeoverRequest) -> str:
 
 
 def _show(pbx: FoundPbx, rows: list[Takeover]) -> None:
-    """What is not known yet, or otherwise; what is known already is only counted."""
+    """Print what is new or different. What is the same is only counted."""
     for remark in pbx.remarks:
         warn(remark)
     lines = [(row.state.value, KIND_WORDS[row.kind], row.key, _told(row, pbx)) for row in rows if row.state != "same"]
-    lines += [("trunk", "trunk", one.channels, _told_trunk(one)) for one in pbx.trunks]
+    lines += [("trunk", "trunk", trunk.channels, _told_trunk(trunk)) for trunk in pbx.trunks]
     if lines:
         table = [({"yours": "kept", "trunk": ""}.get(state, state), *line) for state, *line in lines]
         print_table(("", "what", "which", "what the PBX says"), table, keep=(0, 1, 2))
@@ -118,22 +120,26 @@ def _show(pbx: FoundPbx, rows: list[Takeover]) -> None:
     same = Counter(row.kind for row in rows if row.state is TakeoverState.SAME)
     if same:
         people, dids = plural(same[ImportKind.PEOPLE], "person", "people"), plural(same[ImportKind.DIDS], "DID")
-        say(f"{people} and {dids} are known already, and as the PBX has them.")
+        say(f"{people} and {dids} are known already and unchanged.")
 
 
 def _show_missing_trunks(pbx: FoundPbx) -> None:
-    """What describes them in the settings, to be copied."""
-    names = [(one.channels.removesuffix("-*").partition("/")[2], one) for one in pbx.trunks if not one.described]
-    lines = [f'[[trunk]]\nname = "{name}"\nchannels = "{one.channels}"' for name, one in names if NAME.fullmatch(name)]
+    """Print the lines that describe missing trunks in the settings, to be copied."""
+    names = [
+        (trunk.channels.removesuffix("-*").partition("/")[2], trunk) for trunk in pbx.trunks if not trunk.described
+    ]
+    lines = [
+        f'[[trunk]]\nname = "{name}"\nchannels = "{trunk.channels}"' for name, trunk in names if NAME.fullmatch(name)
+    ]
     if lines:
-        say("For the settings, with region and trusted where they are not as usual:")
+        say("Add to the settings, with region and trusted where they differ from the defaults:")
         for line in "\n".join(lines).splitlines():
             say_command(line)
 
 
 def _told(row: Takeover, pbx: FoundPbx) -> str:
     if row.after is None:
-        return f"nothing any more; was: {_said(row.before)}"
+        return f"no longer exists; was: {_said(row.before)}"
     said = _said(row.after, pbx.rings.get(row.key, ()))
     if row.state is TakeoverState.YOURS:
         return f"{said}; you say: {_said(row.before)}"
@@ -143,12 +149,12 @@ def _told(row: Takeover, pbx: FoundPbx) -> str:
 
 
 def _said(one: Person | Did | None, rings: Sequence[str] = ()) -> str:
-    """The person or DID; of a DID of nobody's, whom the dialplan `rings` all the same."""
+    """Return the person or DID in words. For a DID without callee also whom the dialplan `rings`."""
     if parts := ", ".join(_parts(one)):
         return parts
     if rings:
-        return f"ours; rings {', '.join(rings)}, who are not all in a group"
-    return "ours; the dialplan does not say whom it rings"
+        return f"rings {', '.join(rings)}, who are not all in a group"
+    return "the dialplan does not determine whom it rings"
 
 
 def _parts(one: Person | Did | None) -> Iterator[str]:
@@ -169,12 +175,12 @@ def _told_trunk(trunk: FoundTrunk) -> str:
 
 def _say_done(request: TakeoverRequest, done: TakenOver, waiting: str, *, dry_run: bool, config: Path | None) -> None:
     if done.change_id is not None:
-        say(f"Taken over from {request.source}: {waiting}. The daemon knows them at the next call.")
+        say(f"Imported from {request.source}: {waiting}. The daemon uses them from the next call on.")
         say_undo(done.change_id, config)
     else:
-        say("Nothing was changed." if waiting and dry_run else "Nothing to take over.")
+        say("Nothing was changed." if waiting and dry_run else "Nothing to import.")
     if not request.remove_gone and any(row.state is TakeoverState.GONE for row in done.rows):
-        say("What is gone from the PBX stays until you add --remove-gone.")
+        say("Entries that no longer exist on the PBX stay. To remove them, add --remove-gone.")
 
 
 def _as_json(pbx: FoundPbx, done: TakenOver, *, dry_run: bool) -> dict[str, object]:
@@ -201,7 +207,7 @@ def _as_json(pbx: FoundPbx, done: TakenOver, *, dry_run: bool) -> dict[str, obje
 
 def _import_file(file: Path, source: str | None, *, dry_run: bool, as_json: bool, config: Path | None) -> None:
     if source is None:
-        raise CommandError("import people: missing option --source NAME: what this list is called")
+        raise CommandError("import people: missing option --source NAME, the name of this import")
     loaded = options.settings_of(config)
     summary = Summary(ImportKind.PEOPLE, source_given(source), dry_run)
     with table_in(file, PEOPLE_COLUMNS) as (table, _):
@@ -211,7 +217,7 @@ def _import_file(file: Path, source: str | None, *, dry_run: bool, as_json: bool
     summary.take(table)
     summary.imported, summary.duplicates = done.rows, len(people) - done.rows
     if done.kept:
-        summary.remarks.append(f"the settings say who has {some(done.kept)}, and they win")
+        summary.remarks.append(f"kept {some(done.kept)}, because the settings describe them")
     print_summary(summary, as_json=as_json)
     if not as_json and not dry_run:
         say_undo(done.change_id, config)

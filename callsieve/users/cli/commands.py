@@ -1,4 +1,4 @@
-"""`callsieve user`: who may use the console."""
+"""`callsieve user`: manage the users of the console."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from callsieve.users.operations import NewUser, PasswordRequest, RoleRequest
 from callsieve.users.passwords import hashed
 from reputation.store.users import all_users
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The name to log in by.", show_default=False)]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The login name.", show_default=False)]
 ROLES = "viewer, operator or administrator"
 
 
@@ -27,23 +27,28 @@ def add(
     role: Annotated[str, typer.Option("--role", metavar="ROLE", help=f"{ROLES}.")] = "viewer",
     person: Annotated[
         str | None,
-        typer.Option("--person", metavar="EXT", help="In whose name the user marks numbers.", show_default=False),
+        typer.Option(
+            "--person",
+            metavar="EXT",
+            help="The extension of the person for whom the user marks numbers.",
+            show_default=False,
+        ),
     ] = None,
     config: options.ConfigOption = None,
 ) -> None:
-    """Let somebody use the console. The password is asked for, or read from standard input."""
+    """Add a user of the console. The password is asked for, or read from standard input."""
     loaded, wanted = options.settings_of(config), NewUser(name, role, person)
     with options.any_store(loaded) as db:
         operations.check_new(db, options.context_of(loaded), wanted)
     added = options.perform(loaded, operations.add, msgspec.structs.replace(wanted, password=_asked(name)))
     say(f"{name} may use the console as {added.role.word}: http://{loaded.settings.web.listen}")
     if not loaded.settings.web.enabled:
-        say("It runs by `callsieve web`, or beside the daemon with `[web] enabled = true`.")
+        say("The console is off: set `enabled = true` in [web] of the settings, or run `callsieve web`.")
     say_undo(added.change_id, config)
 
 
 def show(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show who may use the console."""
+    """Show the users of the console."""
     with options.existing_store(options.settings_of(config)) as db:
         users = all_users(db)
     if as_json:
@@ -51,23 +56,23 @@ def show(as_json: options.JsonOption = False, config: options.ConfigOption = Non
     elif users:
         rows = [
             (
-                *(one.name, one.role.word, one.extension or "", day(one.added_at), day(one.password_at)),
-                "on" if one.has_second_factor else "",
+                *(user.name, user.role.word, user.extension or "", day(user.added_at), day(user.password_at)),
+                "on" if user.has_second_factor else "",
             )
-            for one in users
+            for user in users
         ]
         print_table(("name", "role", "person", "added", "password of", "second factor"), rows)
     else:
-        say("Nobody may use the console yet: `callsieve user add NAME --role administrator`.")
+        say("There are no users yet. To add one: callsieve user add NAME --role administrator")
 
 
 def password(name: NameArgument, config: options.ConfigOption = None) -> None:
-    """Set another password; whoever is logged in with the old one is out."""
+    """Set another password. All sessions of the user end."""
     loaded = options.settings_of(config)
     with options.existing_store(loaded) as db:
         operations.other_user(db, options.context_of(loaded), name)
     options.perform(loaded, operations.reset_password, PasswordRequest(name, _asked(name)), existing=True)
-    say(f"The password of {name} is changed; all their sessions are over.")
+    say(f"Changed the password of {name}. All their sessions have ended.")
 
 
 def role(
@@ -75,16 +80,16 @@ def role(
     role: Annotated[str, typer.Argument(metavar="ROLE", help=f"{ROLES}.", show_default=False)],
     config: options.ConfigOption = None,
 ) -> None:
-    """Give somebody another role; they have to log in again."""
+    """Give a user another role. They must log in again."""
     done = options.perform(options.settings_of(config), operations.change_role, RoleRequest(name, role), existing=True)
     say(f"{name} is {done.role.word} (was {done.before.word}).")
     say_undo(done.change_id, config)
 
 
 def reset_totp(name: NameArgument, config: options.ConfigOption = None) -> None:
-    """Take the second factor from somebody who has lost it; they log in by the password alone."""
+    """Remove the second factor of a user who has lost it. They log in with the password alone."""
     options.perform(options.settings_of(config), operations.reset_second_factor, name, existing=True)
-    say(f"{name} logs in by the password alone; all their sessions are over.")
+    say(f"{name} logs in with the password alone. All their sessions have ended.")
 
 
 def remove(
@@ -92,23 +97,23 @@ def remove(
     yes: options.YesOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Take the console away from somebody; all their sessions are over. That cannot be undone."""
+    """Remove a user. All their sessions end. This cannot be undone."""
     loaded = options.settings_of(config)
     with options.existing_store(loaded) as db:
         before = operations.removable(db, options.context_of(loaded), name)
-    if not options.confirmed(f"Take the console away from {name} ({before.role.word})?", yes=yes):
+    if not options.confirmed(f"Remove the user {name} ({before.role.word})?", yes=yes):
         say("Nothing was changed.")
         return
     options.perform(loaded, operations.remove, name, existing=True)
-    say(f"{name} may not use the console any more.")
+    say(f"Removed the user {name}.")
 
 
 def _asked(name: str) -> str:
-    """The hash of a password that is typed twice at a terminal, or else is the first line of standard input."""
+    """Return the hash of a password that is typed twice at a terminal, or read from standard input."""
     if sys.stdin.isatty():
         typed = getpass(f"Password for {name}: ", sys.stderr)
-        if getpass("The same again: ", sys.stderr) != typed:
-            raise CommandError("the two are not the same. Nothing was changed")
+        if getpass("Repeat it: ", sys.stderr) != typed:
+            raise CommandError("the two passwords differ. Nothing was changed")
     else:
         typed = sys.stdin.readline().rstrip("\r\n")
     return hashed(typed, name=name)

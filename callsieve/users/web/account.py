@@ -1,6 +1,6 @@
-"""My account: the password, where I am logged in, and the second factor.
+"""The page *My account*: the password, the sessions and the second factor.
 
-The second factor is turned on by the password and a first code, and off by the password and a code.
+The second factor is turned on with the password and a first code, and off with the password and a code.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from reputation.store.users import SecondFactor, password_of, second_factor_of, 
 from reputation.users import LONGEST_NAME, NAME, ConsoleUser, Role, Session
 from reputation.wording import Wording
 
-TRIES_OF_AN_ADDRESS = 20  # many people may share one
+TRIES_OF_AN_ADDRESS = 20  # people may share an address
 
 
 class TooManyTriesError(Exception):
-    """Nobody has looked: it was tried too often. `words` say how long to wait."""
+    """Nothing was checked, because of too many attempts. `words` say how long to wait."""
 
     def __init__(self, seconds: int) -> None:
         self.words = Wording("Too many attempts. Try again in {seconds} s.", {"seconds": seconds})
@@ -35,7 +35,7 @@ class TooManyTriesError(Exception):
 
 
 class LoginTries:
-    """Who tried how often. Codes have a count of their own: a right password does not forgive wrong codes."""
+    """Failed attempts. Codes are counted separately, so that a right password does not forgive wrong codes."""
 
     def __init__(self) -> None:
         self.of_user = Throttle()
@@ -44,9 +44,9 @@ class LoginTries:
 
 
 class Try:
-    """A try for a name, which counts as a failure until it succeeded. TooManyTriesError.
+    """An attempt to log in, which counts as failed until it succeeds. Raise TooManyTriesError.
 
-    `stored` is the hash of the user's password, None for a name that nobody has.
+    `stored` is the hash of the user's password, None for an unknown name.
     """
 
     def __init__(self, req: PageRequest, of_name: Throttle, name: str, stored: str | None) -> None:
@@ -58,19 +58,19 @@ class Try:
         wait = max(throttle.wait_seconds(key, req.now) for throttle, key in self._keys)
         if wait > 0:
             raise TooManyTriesError(int(wait) + 1)
-        for throttle, key in self._keys:  # before it is known, so that many at once do not all get a try
+        for throttle, key in self._keys:  # before the check, so that parallel attempts count too
             throttle.failed(key, req.now)
 
     def succeeded(self) -> None:
-        """It was the right one."""
+        """Count the attempt as successful."""
         (own, own_key), *shared = self._keys
         own.succeeded(own_key)
         for throttle, key in shared:
             throttle.take_back(key)
 
 
-async def look_at_password(req: PageRequest, name: str, password: str) -> str | None:
-    """The hash that is stored, if it is of this password; None: it is not. TooManyTriesError."""
+async def check_password(req: PageRequest, name: str, password: str) -> str | None:
+    """Return the stored hash if the password matches it, else None. Raise TooManyTriesError."""
     stored = await req.read(password_of, name) if NAME.fullmatch(name) else None
     this_try = Try(req, req.state.service(LoginTries).of_user, name, stored)
     if not await req.state.hashing(is_password, password, stored):
@@ -79,8 +79,8 @@ async def look_at_password(req: PageRequest, name: str, password: str) -> str | 
     return stored
 
 
-async def look_at_code(req: PageRequest, name: str, code: str) -> int | None:
-    """The time step of the code, if it is a right one that was not used; None: it is not. TooManyTriesError."""
+async def check_code(req: PageRequest, name: str, code: str) -> int | None:
+    """Return the time step of a correct code that was not used, else None. Raise TooManyTriesError."""
     this_try = Try(req, req.state.service(LoginTries).of_code, name, await req.read(password_of, name))
     factor = await req.read(second_factor_of, name)
     step = step_of(factor.secret, code, req.now, factor.step) if factor else None
@@ -90,7 +90,7 @@ async def look_at_code(req: PageRequest, name: str, code: str) -> int | None:
 
 
 def remember_browser(response: Response, req: PageRequest, name: str, stored: str) -> None:
-    """The user has logged in with this browser. `stored` is the hash of the password."""
+    """Remember that the user has logged in with this browser. `stored` is the hash of the password."""
     set_cookie(response, req.http, BROWSER_COOKIE, browser_token(name, stored), YEAR_SECONDS)
 
 
@@ -100,7 +100,7 @@ DIFFERENT = N_("The two new passwords are not the same. Nothing was changed.")
 
 @dataclass(frozen=True, slots=True)
 class AccountShown:
-    """What the page shows. `here` is the session that it is asked in."""
+    """What the page shows. `here`: the token of the present session."""
 
     user: ConsoleUser
     sessions: tuple[Session, ...]
@@ -108,17 +108,17 @@ class AccountShown:
 
 
 async def show(req: PageRequest, problem: str | Wording = "", status: int = 422) -> Response:
-    """The page."""
+    """Show the page."""
     sessions = await req.read(sessions_of, req.me.name)
     shown = AccountShown(req.me, tuple(sessions), req.here.token)
     return req.page("users/account.html", status if problem else 200, account=shown, problem=problem)
 
 
 async def change_password(req: PageRequest) -> Response:
-    """Another password, for who knows the present one."""
+    """Change the password, if the present one is given."""
     name = req.me.name
     try:
-        if await look_at_password(req, name, req.form.get("present", "")) is None:
+        if await check_password(req, name, req.form.get("present", "")) is None:
             return await show(req, WRONG)
     except TooManyTriesError as error:
         return await show(req, error.words, 429)
@@ -135,7 +135,7 @@ async def change_password(req: PageRequest) -> Response:
 
 
 async def end_others(req: PageRequest) -> Response:
-    """Logged out everywhere but here."""
+    """End all other sessions."""
     await req.perform(operations.log_out_elsewhere, req.here.token)
     return req.go("/account", "others-out")
 
@@ -144,19 +144,19 @@ WRONG_CODE = N_("The password or the code is wrong. Nothing was changed.")
 
 
 async def show_second_factor(req: PageRequest) -> Response:
-    """The page. Who has no second factor yet sees the secret of one that is not in force."""
+    """Show the page. Users without a second factor see a new secret, which is not active yet."""
     return _second_factor_page(req, "" if req.me.has_second_factor else new_secret())
 
 
 async def turn_on(req: PageRequest) -> Response:
-    """In force from now on, for who knows the password and has put the secret into an app."""
+    """Turn on the second factor, with the password and a code from the app."""
     name, secret = req.me.name, req.form.get("secret", "")
     if req.me.has_second_factor:
         raise Refused("on-already", operations.ON_ALREADY)
     if not is_secret(secret):
         return _second_factor_page(req, new_secret(), WRONG_CODE)
     try:
-        password = await look_at_password(req, name, req.form.get("present", ""))
+        password = await check_password(req, name, req.form.get("present", ""))
     except TooManyTriesError as error:
         return _second_factor_page(req, secret, error.words, 429)
     step = step_of(secret, req.form.get("code", ""), req.now)
@@ -168,11 +168,11 @@ async def turn_on(req: PageRequest) -> Response:
 
 
 async def turn_off(req: PageRequest) -> Response:
-    """The password alone is asked for from now on."""
+    """Turn off the second factor."""
     name = req.me.name
     try:
-        password = await look_at_password(req, name, req.form.get("present", ""))
-        step = await look_at_code(req, name, req.form.get("code", "")) if password is not None else None
+        password = await check_password(req, name, req.form.get("present", ""))
+        step = await check_code(req, name, req.form.get("code", "")) if password is not None else None
     except TooManyTriesError as error:
         return _second_factor_page(req, "", error.words, 429)
     if password is None or step is None:

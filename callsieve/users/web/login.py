@@ -1,4 +1,4 @@
-"""To log in and out, and how the console looks to this browser."""
+"""Pages to log in and out, and the preferences of this browser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from callsieve.changes.operation import Refused
 from callsieve.users import operations
 from callsieve.users.passwords import LASTS_SECONDS, HalfLogin, HalfLogins, hashed, is_outdated
-from callsieve.users.web.account import TooManyTriesError, look_at_code, look_at_password, remember_browser
+from callsieve.users.web.account import TooManyTriesError, check_code, check_password, remember_browser
 from callsieve.web import access
 from callsieve.web.i18n import LANGUAGES, N_
 from callsieve.web.request import THEMES, Page, PageRequest, local_path
@@ -26,24 +26,24 @@ WRONG_CODE = N_("The code is wrong, too old, or was used already. Wait for the n
 
 
 async def show(req: PageRequest) -> Response:
-    """The form."""
+    """Show the login form."""
     if req.user is not None:
         return req.go(local_path(req.query.get("next")))
     return await _form(req, local_path(req.query.get("next")))
 
 
 async def log_in(req: PageRequest) -> Response:
-    """The password, and then the code of who has a second factor."""
+    """Check the password, and then the code if the user has a second factor."""
     if "ticket" in req.form:
         return await _second_step(req)
     name, password = req.form.get("name", "").strip(), req.form.get("password", "")
     target = local_path(req.form.get("next"))
     try:
-        stored = await look_at_password(req, name, password)
+        stored = await check_password(req, name, password)
     except TooManyTriesError as error:
         return await _form(req, target, error.words, name, 429)
     if stored is None:
-        logger.warning("console: nobody logs in from %s: wrong name or password", req.address)
+        logger.warning("console: login failed from %s: wrong name or password", req.address)
         return await _form(req, target, WRONG, name, 401)
     fresh = await req.state.hashing(_hashed_again, password, stored)
     half = HalfLogin(name, stored, fresh, target, req.token, req.now + LASTS_SECONDS)
@@ -57,17 +57,17 @@ async def _second_step(req: PageRequest) -> Response:
     if half is None:
         return await _form(req, "/", operations.TOO_LATE, status=401)
     try:
-        step = await look_at_code(req, half.name, req.form.get("code", ""))
+        step = await check_code(req, half.name, req.form.get("code", ""))
     except TooManyTriesError as error:
         return _code_form(req, half, error.words, 429)
     if step is None:
-        logger.warning("console: %s does not log in from %s: wrong code", half.name, req.address)
+        logger.warning("console: login of %s failed from %s: wrong code", half.name, req.address)
         return _code_form(req, half, WRONG_CODE, 401)
     return await _logged_in(req, half, step)
 
 
 async def _logged_in(req: PageRequest, half: HalfLogin, step: int | None = None) -> Response:
-    """A new session, with a token that nobody knew before."""
+    """Begin a session with a new token."""
     token, name, now = new_token(), half.name, req.now
     agent = "".join(filter(str.isprintable, req.http.headers.get("user-agent", "")))
     session = Session(hash_of(token), name, now, now, req.address, agent)
@@ -77,7 +77,7 @@ async def _logged_in(req: PageRequest, half: HalfLogin, step: int | None = None)
         await req.state.store.write(operations.log_in, context, login)
     except Refused as refused:
         return await _form(req, half.target, refused.words, status=401)
-    logger.info("console: %s logs in from %s", name, req.address)
+    logger.info("console: %s logged in from %s", name, req.address)
     response = req.go(half.target)
     access.set_cookie(response, req.http, access.COOKIE, token)
     access.drop_cookie(response, req.http, access.LOGIN_COOKIE)
@@ -88,12 +88,12 @@ async def _logged_in(req: PageRequest, half: HalfLogin, step: int | None = None)
 def _hashed_again(password: str, stored: str) -> str | None:
     try:
         return hashed(password) if is_outdated(stored) else None
-    except Refused:  # one from before there was a least length
+    except Refused:  # an old password, shorter than is allowed now
         return None
 
 
 async def log_out(req: PageRequest) -> Response:
-    """The session is over, here and in the store."""
+    """End the session."""
     if req.session is not None:
         await req.state.store.write(end_session, req.session.token)
     response = req.go("/login", "logged-out")
@@ -102,7 +102,7 @@ async def log_out(req: PageRequest) -> Response:
 
 
 async def prefer(req: PageRequest) -> Response:
-    """Language and theme, in a cookie of this browser."""
+    """Store language and theme in a cookie."""
     response = req.go(local_path(req.form.get("next")))
     if req.form.get("language") in LANGUAGES:
         access.set_cookie(response, req.http, access.LANGUAGE_COOKIE, req.form["language"], access.YEAR_SECONDS)

@@ -1,4 +1,4 @@
-"""Who may use the console: added, given another role or password, and taken out; for administrators."""
+"""The page *Users*, where administrators add, change and remove users."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class UserShown:
-    """A user; `seen_at`: when somebody was last seen who is logged in as this one, None for nobody."""
+    """A user. `seen_at`: the last activity of their sessions, None without a session."""
 
     user: ConsoleUser
     sessions: int
@@ -35,7 +35,7 @@ class UserShown:
 
 @dataclass(frozen=True, slots=True)
 class UsersShown:
-    """The page. `extensions`: the people of ours in whose name a user can mark."""
+    """What the page shows. `extensions`: the people for whom a user can mark."""
 
     users: tuple[UserShown, ...]
     extensions: tuple[str, ...]
@@ -43,15 +43,15 @@ class UsersShown:
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """The page, with what was wrong of what was asked."""
-    ours = tuple(one.extension for one in people_of(req.state.loaded.settings))
-    shown = await req.read(users_shown, ours)
+    """Show the page, with the problem of the last request."""
+    extensions = tuple(person.extension for person in people_of(req.state.loaded.settings))
+    shown = await req.read(users_shown, extensions)
     typed = {key: req.form.get(key, "") for key in ("name", "role", "person")}
     return req.page("users/users.html", 422 if problem else 200, users=shown, problem=problem, typed=typed)
 
 
 async def add(req: PageRequest) -> Response:
-    """Somebody more."""
+    """Add a user."""
     form = req.form
     name, person = form.get("name", "").strip(), form.get("person", "").strip() or None
     request = NewUser(name, form.get("role", ""), person)
@@ -64,13 +64,13 @@ async def add(req: PageRequest) -> Response:
 
 
 async def change_role(req: PageRequest) -> Response:
-    """Another role; the user has to log in again."""
+    """Give a user another role. They must log in again."""
     request = RoleRequest(req.path("name"), req.form.get("role", ""))
     return await _change(req, operations.change_role, request, "user-role")
 
 
 async def reset(req: PageRequest) -> Response:
-    """Another password; whoever is logged in with the old one is out."""
+    """Set another password. All sessions of the user end."""
     name = req.path("name")
     try:
         password = await _hashed(req, name)
@@ -80,12 +80,12 @@ async def reset(req: PageRequest) -> Response:
 
 
 async def reset_second_factor(req: PageRequest) -> Response:
-    """No second factor any more, for who has lost theirs; all their sessions are over."""
+    """Remove the second factor of a user who has lost it. All their sessions end."""
     return await _change(req, operations.reset_second_factor, req.path("name"), "user-second-factor")
 
 
 async def remove(req: PageRequest) -> Response:
-    """Takes the console away from somebody."""
+    """Remove a user."""
     return await _change(req, operations.remove, req.path("name"), "user-gone")
 
 
@@ -96,7 +96,7 @@ async def _change(
         await req.perform(operation, request)
     except Refused as refused:
         if refused.code == "no-such-user":
-            raise NotFound from None  # the address names nobody
+            raise NotFound from None  # the path names no user
         raise
     return req.go("/users", said)
 
@@ -105,13 +105,13 @@ async def _hashed(req: PageRequest, name: str) -> str:
     return await req.state.hashing(lambda: hashed(req.form.get("password", ""), name=name))
 
 
-def users_shown(db: sqlite3.Connection, ours: tuple[str, ...]) -> UsersShown:
-    """What the page shows. `ours`: the extensions that the settings name."""
+def users_shown(db: sqlite3.Connection, from_settings: tuple[str, ...]) -> UsersShown:
+    """Return what the page shows. `from_settings`: the extensions in the settings."""
     users = []
     for user in all_users(db):
         sessions = sessions_of(db, user.name)
         users.append(UserShown(user, len(sessions), sessions[0].seen_at if sessions else None))
-    extensions = {*ours, *(one.extension for one in all_people(db))}
+    extensions = {*from_settings, *(person.extension for person in all_people(db))}
     return UsersShown(tuple(users), tuple(sorted(extensions)))
 
 
