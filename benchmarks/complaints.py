@@ -1,8 +1,8 @@
 """`python -m benchmarks.complaints [--data DIR] [--write]`: what lists and blocks of numbers catch of later complaints.
 
-Two public files, which are no part of the project (docs/accuracy.md): complaints about US callers in the order of their
-publication, and the main numbers of US hospitals. What was published earlier is the feed; the complaints of later days,
-and the hospitals, are the callers. Asked are the model's own families: feeds, and blocks of 1000.
+Two public files, which are no part of the project (accuracy/RESULTS.md): complaints about US callers in the order in
+which they were published, and the main numbers of US hospitals. What was published earlier is the feed; the complaints
+of later days, and the hospitals, are the callers. Asked are the model's own families: feeds, and blocks of 1000.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from benchmarks.accuracy.tables import BLOCKS, Sheet, markdown, terminal_table
+from benchmarks.accuracy.tables import BLOCKS, PAGE, Sheet, markdown, terminal_table
 from benchmarks.tables import write_page
 from reputation.families.block import LISTED, block_of
 from reputation.families.feeds import feeds_of
@@ -27,7 +27,6 @@ from reputation.model import Imported
 from reputation.weights import DEFAULT
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "accuracy.md"
 COMPLAINTS, HOSPITALS = "us_complaints_2025_train.csv.gz", "us_hospital_main_numbers_train.csv"
 SOURCE = "complaints"
 
@@ -157,7 +156,7 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, default=ROOT.parent / "shared" / "data", metavar="DIR", help="the two files"
     )
-    parser.add_argument("--write", action="store_true", help="keep the tables in docs/accuracy.md")
+    parser.add_argument("--write", action="store_true", help="keep the tables in the page of results")
     arguments = parser.parse_args()
     try:
         complaints = load_complaints(arguments.data / COMPLAINTS)

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from benchmarks.accuracy import first_calls, fit
 from benchmarks.accuracy.chart import chart_of
+from benchmarks.accuracy.front import FRONT, FRONT_BLOCKS, front_sheets
 from benchmarks.accuracy.offices import OFFICES
 from benchmarks.accuracy.running import FIRST_SEED, measure_all, measure_shadows, seeds_of, weights_with
 from benchmarks.accuracy.tables import BLOCKS, PAGE, PICTURE, markdown, methods_sheet, terminal_table
@@ -34,7 +35,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", metavar="TEXT", help="only the closed loop of offices so named")
     parser.add_argument("--set", type=weights_with, default="", metavar="TABLE.KEY=VALUE,...", help="other weights")
     parser.add_argument("--workers", type=int, metavar="N", help="how many processes (one a core)")
-    parser.add_argument("--write", action="store_true", help="keep tables and picture in docs/accuracy.md and .svg")
+    parser.add_argument("--write", action="store_true", help="keep tables and picture in the two pages")
     arguments = parser.parse_args()
     seeds: Sequence[int] = seeds_of(QUICK) if arguments.quick else arguments.seeds
     weights, workers, began = arguments.set, arguments.workers, time.monotonic()
@@ -45,7 +46,8 @@ def main() -> None:
     else:
         of_first_calls = first_calls.measure_all(seeds[:FEW], weights, workers)
         shadow = measure_shadows(seeds[:FEW], workers)
-        sheets = sheets_of(measured._replace(first_calls=of_first_calls[first_calls.STANDARD_NAME]))
+        measured = measured._replace(first_calls=of_first_calls[first_calls.STANDARD_NAME])
+        sheets = sheets_of(measured)
         sheets += [
             first_calls.first_calls_sheet(seeds[:FEW], of_first_calls),
             methods_sheet(shadow),
@@ -62,6 +64,7 @@ def main() -> None:
     console.print(how)
     if arguments.write and not arguments.only:
         write_page(PAGE, {"seeds": how, **{sheet.name: markdown(sheet) for sheet in sheets}}, BLOCKS)
+        write_page(FRONT, {sheet.name: markdown(sheet) for sheet in front_sheets(measured)}, FRONT_BLOCKS)
         PICTURE.write_text(chart_of(shadow), "utf-8")
 
 

@@ -23,13 +23,14 @@ from rich.console import Console
 
 from benchmarks.accuracy.closed_loop import Site, Tally, What, tallies_of
 from benchmarks.accuracy.estimates import share_of, share_of_numbers
+from benchmarks.accuracy.front import FRONT, FRONT_BLOCKS
 from benchmarks.accuracy.happening import NUMBER, Dated, Listing
 from benchmarks.accuracy.office import Office, Plan, in_order, make_office, new_number, plans
 from benchmarks.accuracy.parameters import DAY_SECONDS, NEW_KINDS, STANDARD, START, Kind, Nature, Parameters
 from benchmarks.accuracy.reading import Cell
 from benchmarks.accuracy.running import FIRST_SEED, nature_of, seeds_of, shown_while
 from benchmarks.accuracy.screening import Screening
-from benchmarks.accuracy.tables import BLOCKS, PAGE, Sheet, markdown, terminal_table
+from benchmarks.accuracy.tables import Sheet, markdown, terminal_table
 from benchmarks.tables import write_page
 from callsieve.replay.false_positives import DecidedCall, KnownCallers, Stops
 from policies.decision import Decision
@@ -192,7 +193,7 @@ def strangers_sheet(seeds: Sequence[Tallies]) -> Sheet:
         " of robots pass, and no wanted machine; of the people who fail, 30 % call again within three minutes. 30 % of"
         " wanted machines and 8 % of spam leave a message when nobody answers or they fail."
     )
-    return Sheet("strangers", says, ("strangers are asked in", *ASKED), lines)
+    return Sheet("strangers press a digit", says, ("strangers are asked in", *ASKED), lines)
 
 
 def main() -> None:
@@ -200,7 +201,7 @@ def main() -> None:
     default = f"{FIRST_SEED}-{FIRST_SEED + SEEDS - 1}"
     parser.add_argument("--seeds", type=seeds_of, default=default, metavar="A-B", help=f"the seeds ({default})")
     parser.add_argument("--workers", type=int, metavar="N", help="how many processes (one a core)")
-    parser.add_argument("--write", action="store_true", help="keep the table in the page of results")
+    parser.add_argument("--write", action="store_true", help="keep the table in docs/accuracy.md")
     arguments = parser.parse_args()
     seeds: Sequence[int] = arguments.seeds
     sheet = strangers_sheet(measure_all(seeds, arguments.workers))
@@ -211,7 +212,7 @@ def main() -> None:
     console.print(terminal_table(sheet))
     console.print(f"{sum(os.times()[:4]):.0f} s of processor time")
     if arguments.write:
-        write_page(PAGE, {sheet.name: markdown(sheet)}, BLOCKS)
+        write_page(FRONT, {sheet.name: markdown(sheet)}, FRONT_BLOCKS)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The tables of what is judged where nobody screens; and how a table reads on the terminal and in docs/accuracy.md."""
+"""The tables of what is judged where nobody screens; and how a table reads on the terminal and on a page."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from benchmarks.accuracy.parameters import ESTABLISHED, STANDARD, Kind
 from benchmarks.accuracy.reading import NEW, Cell, Counts
 from reputation.model import Level
 
-DOCS = Path(__file__).parents[2] / "docs"
-PAGE, PICTURE = DOCS / "accuracy.md", DOCS / "accuracy.svg"
-# The blocks of the page, in order.
+DOCS, HERE = Path(__file__).parents[2] / "docs", Path(__file__).parent
+PAGE, PICTURE = HERE / "RESULTS.md", HERE / "methods.svg"
+# The blocks of the page, in order. The short page for readers has its own (front.py).
 BLOCKS = (
     "seeds",
     "targets",
@@ -25,7 +25,6 @@ BLOCKS = (
     "first calls",
     "attacks",
     "offices",
-    "strangers",
     "collusion across sites",
     "sharing between sites",
     "how soon spam is warned of",

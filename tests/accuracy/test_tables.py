@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -11,12 +12,13 @@ from benchmarks.accuracy.closed_loop import Tally, What
 from benchmarks.accuracy.estimates import Estimate, estimate, of, share_of, shares
 from benchmarks.accuracy.first_calls import Style
 from benchmarks.accuracy.first_calls import Tally as FirstCalls
+from benchmarks.accuracy.front import ATTACK_WORDS, FACTS, FRONT, FRONT_BLOCKS, front_sheets
 from benchmarks.accuracy.office import make_office, plans
 from benchmarks.accuracy.offices import ATTACKS, OFFICES
 from benchmarks.accuracy.reading import Cell
 from benchmarks.accuracy.running import nature_of
 from benchmarks.accuracy.screening import STRICT
-from benchmarks.accuracy.tables import Sheet, markdown
+from benchmarks.accuracy.tables import BLOCKS, PAGE, Sheet, markdown
 from benchmarks.accuracy.targets import TARGETS, Measured, Target
 from reputation.model import Level
 
@@ -72,19 +74,51 @@ def test_the_chart_has_a_bar_for_each_figure() -> None:
     assert "ours" in str(bars[1].get("class"))
 
 
-def test_every_target_is_read_where_its_callers_call() -> None:
-    """No row is met because nobody was measured."""
-    everything = Tally(set(What) - {What.OWN_BLOCK})
+@pytest.fixture(scope="module")
+def everything() -> Measured:
+    """Measurements in which whatever can happen to a call has happened to each."""
+    tally = Tally(set(What) - {What.OWN_BLOCK})
     closed = {}
     for name, parameters in OFFICES.items():
         met = [plan for plan in plans(make_office(parameters, 1)) if plan.events]
         cells = {Cell(STRICT, calls) for plan in met for calls in (plan.kind.value, nature_of(plan))}
         for attack, counts, targets in ATTACKS.get(name, ()):
             cells |= {Cell(STRICT, target, attack, count) for count in counts for target in targets}
-        closed[name] = [dict.fromkeys(cells, everything)]
-    first_calls = [FirstCalls({(style, what): 1 for style in Style for what in ("calls", "tagged")})]
-    figures = {one.what: one.measure(Measured(closed, first_calls)) for one in TARGETS}
+        closed[name] = [dict.fromkeys(cells, tally)]
+    return Measured(closed, [FirstCalls({(style, what): 1 for style in Style for what in ("calls", "tagged")})])
+
+
+def test_every_target_is_read_where_its_callers_call(everything: Measured) -> None:
+    """No row is met because nobody was measured."""
+    figures = {one.what: one.measure(everything) for one in TARGETS}
     assert {what for what, value in figures.items() if value is None or value.mean != 100.0} == set()
+
+
+def test_every_line_of_the_short_page_is_read_where_its_callers_call(everything: Measured) -> None:
+    for fact in FACTS:
+        value = fact.measure(everything) if fact.measure is not None else None
+        assert (value is None) is (fact.measure is None), fact.says
+        assert value is None or value.mean >= 100.0, fact.says
+        assert bool(fact.assumes) is (fact.measure is not None), "no figure without what it assumes"
+
+
+def test_the_short_page_has_every_office_and_every_attack(everything: Measured) -> None:
+    short, offices, attacks = front_sheets(everything)
+    assert len(short.rows) == len(FACTS)
+    assert [row[0] for row in offices.rows] == list(OFFICES)
+    assert all(set(row[1:]) != {"-"} for row in offices.rows)
+    assert {row[0] for row in attacks.rows} == set(ATTACK_WORDS.values())
+    assert all(any(row[2:]) for row in attacks.rows)
+
+
+def test_the_short_page_is_short_and_has_its_tables() -> None:
+    text = FRONT.read_text("utf-8")
+    assert len(text.splitlines()) <= 300
+    assert re.findall("^### (.*)$", text, re.MULTILINE) == list(FRONT_BLOCKS)
+
+
+def test_the_page_of_results_has_its_tables() -> None:
+    assert re.findall("^### (.*)$", PAGE.read_text("utf-8"), re.MULTILINE) == list(BLOCKS)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,194 @@
+"""The tables of docs/accuracy.md: what a reader wants to know first, and what each figure assumes.
+
+front_sheets(measured) -> list of Sheet      from the same measurements as the tables of RESULTS.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.accuracy import offices
+from benchmarks.accuracy.attacks import (
+    MARKS,
+    OWN_LIST,
+    RELENTLESS,
+    SLOW,
+    SPLIT,
+    SPOOFED,
+    SPOOFED_BURSTS,
+    SPOOFED_ELSEWHERE,
+    SPOOFING,
+)
+from benchmarks.accuracy.closed_loop import Tally, What
+from benchmarks.accuracy.estimates import share_of
+from benchmarks.accuracy.first_calls import HONEST as HONEST_STYLES
+from benchmarks.accuracy.offices import ATTACKS, OFFICES, STANDARD_NAME
+from benchmarks.accuracy.parameters import ESTABLISHED, ESTABLISHED_MACHINE, Kind
+from benchmarks.accuracy.reading import Cell
+from benchmarks.accuracy.running import Tallies
+from benchmarks.accuracy.tables import DOCS, Sheet
+from benchmarks.accuracy.targets import (
+    HONEST,
+    LABELLED,
+    LINES,
+    MACHINE,
+    MACHINES,
+    PERSON,
+    SPAM,
+    Measure,
+    Measured,
+    cell,
+    of_calls,
+    of_first_calls,
+    of_nine_storms,
+    of_numbers,
+    worst_honest,
+)
+
+FRONT: Path = DOCS / "accuracy.md"
+FRONT_BLOCKS = ("in short", "strangers press a digit", "offices", "attacks")
+BASE, COLD, LISTED, WRONGLY = STANDARD_NAME, offices.COLD, offices.LISTED, offices.WRONGLY
+
+
+class Fact(NamedTuple):
+    """A line of the first table. A heading measures nothing."""
+
+    says: str
+    measure: Measure | None = None
+    assumes: str = ""
+
+
+SINGLE_USE, WANGIRI = (cell(kind.value) for kind in (Kind.SINGLE_USE, Kind.WANGIRI))
+FACTS = (
+    Fact("**How often is a good caller stopped?**"),
+    Fact(
+        "calls of people, companies and machines whom nobody attacks: stopped, the worst kind of them",
+        worst_honest(BASE),
+        "an office of 200 people; what its own people do with calls is all that is known",
+    ),
+    Fact(
+        "calls of wanted machines (reminders, alarms): stopped, where hardly anybody answers them",
+        of_calls(COLD, What.STOPPED, cell(MACHINES)),
+        "people answer 30 % of their calls, 15 % of the others leave a message, 1 % are called back",
+    ),
+    Fact(
+        "calls of wanted machines: stopped, where sources wrongly list some",
+        of_calls(WRONGLY, What.STOPPED, cell(MACHINES)),
+        "two sources list one machine in 20 from its first call on",
+    ),
+    Fact(
+        "customer-service numbers that are labelled once or more in 90 days",
+        of_numbers(BASE, What.EVER_LABELLED, cell(LINES)),
+        "one answered call in 200 is marked as spam by mistake",
+    ),
+    Fact(
+        "first calls of good callers: labelled",
+        of_first_calls(*HONEST_STYLES),
+        "60 strangers a day, and companies, clinics, call centres, conferences, couriers",
+    ),
+    Fact("**How much spam still rings?**"),
+    Fact(
+        "calls of numbers that call again and again: rings without a label",
+        of_calls(BASE, What.PLAIN, cell(SPAM)),
+        "70 % are robots; 6 calls a day for a week; 10 % of answered calls are marked; 8 % of missed leave a message",
+    ),
+    Fact("the same: rings with a label", of_calls(BASE, LABELLED, cell(SPAM)), "as above"),
+    Fact(
+        "the same: stopped before it rings",
+        of_calls(BASE, What.STOPPED, cell(SPAM)),
+        "5 % of robots and 60 % of human spammers press the right digit",
+    ),
+    Fact(
+        "the same, where sources list some of it: rings without a label",
+        of_calls(LISTED, What.PLAIN, cell(SPAM)),
+        "two sources list 24 % of spam numbers from their first call on",
+    ),
+    Fact(
+        "numbers that are used for one call: rings without a label",
+        of_calls(BASE, What.PLAIN, SINGLE_USE),
+        "each number is new, and calls alone",
+    ),
+    Fact(
+        "storms of such numbers: labelled; the rest rings without",
+        of_nine_storms,
+        "300 new numbers within an hour, or 60 slowly; nine ways of choosing numbers count the same",
+    ),
+    Fact("one-ring calls: labelled", of_calls(BASE, LABELLED, WANGIRI), "a number rings 20 to 60 of us within an hour"),
+)
+ATTACK_WORDS: Mapping[str, str] = {
+    MARKS: "mark it as spam, within 6 hours",
+    SPLIT: "half mark it, half ask for a call and hang up on it",
+    RELENTLESS: "the same, and hang up on a call every other day to the end",
+    OWN_LIST: "the same, and let it in by their own allowlists, so that each call reaches them",
+    SLOW: "one of them marks or hangs up each day, for 89 days",
+    SPOOFED: "an outsider shows the number 20 times a day for 10 days",
+    SPOOFED_ELSEWHERE: "the same by another trunk than the owner's",
+    SPOOFED_BURSTS: "an outsider shows the number in bursts of 40 one-ring calls",
+}
+VICTIMS = (PERSON, MACHINE, ESTABLISHED, ESTABLISHED_MACHINE)
+
+
+def front_sheets(measured: Measured) -> list[Sheet]:
+    """Return what was measured of these tables."""
+    sheets = [short_sheet(measured), offices_sheet(measured)]
+    return [*sheets, attacks_sheet(measured)] if STANDARD_NAME in measured.closed else sheets
+
+
+def short_sheet(measured: Measured) -> Sheet:
+    """Return the answers to the questions that come first, each with what it assumes."""
+    rows = []
+    for fact in FACTS:
+        value = fact.measure(measured) if fact.measure is not None else None
+        if fact.measure is None or value is not None:
+            rows.append([fact.says, "" if value is None else value.text, fact.assumes])
+    says = (
+        "In % of calls, of numbers where it says so, with the preset `strict`, which stops most. In brackets: where the"
+        " figure lies in 95 of 100 such measurements."
+    )
+    return Sheet("in short", says, ("", "%", "what is assumed"), rows)
+
+
+def offices_sheet(measured: Measured) -> Sheet:
+    """Return each office, which differs from the standard one by what its name says."""
+    rows = []
+    for name in (one for one in OFFICES if one in measured.closed):
+        seeds = measured.closed[name]
+        spam = [_text(seeds, (what,), cell(SPAM)) for what in (What.STOPPED, What.PLAIN)]
+        honest = [share_of(seeds, (What.STOPPED,), cell(kind)) for kind in HONEST if _is_there(seeds, cell(kind))]
+        rows.append([name, *spam, max(honest).text if honest else "-"])
+    says = "Each office differs from the standard one by the assumption that is its name. In % of calls, with `strict`."
+    headings = ("office", "spam stopped", "spam that rings without a label", "good callers stopped, the worst kind")
+    return Sheet("offices", says, headings, rows)
+
+
+def _is_there(seeds: Sequence[Tallies], one: Cell) -> bool:
+    """Return whether any such call was counted."""
+    return any(tallies.get(one, Tally())[What.CALLS] for tallies in seeds)
+
+
+def _text(seeds: Sequence[Tallies], whats: Sequence[What], one: Cell) -> str:
+    return share_of(seeds, whats, one).text if _is_there(seeds, one) else "-"
+
+
+def attacks_sheet(measured: Measured) -> Sheet:
+    """Return every attack on four kinds of numbers: the calls lost, and those labelled."""
+    seeds, rows = measured.closed[STANDARD_NAME], []
+    plan = [(one, count) for one, counts, _ in ATTACKS[STANDARD_NAME] if one in ATTACK_WORDS for count in counts]
+    for attack, count in dict.fromkeys(plan):
+        cells = [cell(victim, attack, count) for victim in VICTIMS]
+        shares = [
+            f"{share_of(seeds, (What.STOPPED,), one).text} / {share_of(seeds, LABELLED, one).text}"
+            if _is_there(seeds, one)
+            else ""
+            for one in cells
+        ]
+        who = f"{count} of us" if attack not in SPOOFING else f"an outsider, {count} of us" if count else "an outsider"
+        rows.append([ATTACK_WORDS[attack], who, *shares])
+    says = (
+        "What people who gang up on a good number reach in the standard office: calls lost / labelled, in %, after the"
+        " attack, with `strict`. A new number is a day old when it is attacked and calls once a day."
+    )
+    headings = ("attack", "by", "new number of a person", "new machine", "old line with people", "old machine")
+    return Sheet("attacks", says, headings, rows)
