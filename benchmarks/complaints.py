@@ -1,6 +1,6 @@
 """`python -m benchmarks.complaints [--data DIR] [--write]`: what lists and blocks of numbers catch of later complaints.
 
-Two public files, which are no part of the project (accuracy/RESULTS.md): complaints about US callers in the order in
+Two public files, which are not ours (benchmarks/accuracy/RESULTS.md): complaints about US callers in the order in
 which they were published, and the main numbers of US hospitals. What was published earlier is the feed; the complaints
 of later days, and the hospitals, are the callers. Asked are the model's own families: feeds, and blocks of 1000.
 """

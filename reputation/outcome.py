@@ -151,7 +151,7 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
         that was dialled, for which it is one missed call.
 
         Whose phone rings alone decides whether the call is missed. Were it the DID's signal, people who mark a number
-        could let its calls ring out, and move two families each (docs/accuracy.md).
+        could let its calls ring out, and move two families each (benchmarks/accuracy/RESULTS.md).
         """
         rung = self.rung
         rang_alone = rung[0] if len(rung) == 1 and self.queue is None else None

@@ -51,8 +51,8 @@ class CountWeights(WeightsTable, frozen=True):
     half-life and are of distinct people (docs/explanation/model.md). And one-ring calls, each `one_ring`.
 
     Source: the design's fit on four seeds of its base office; messages are lowered. On 2026-11-30 `python -m
-    benchmarks.accuracy fit` found none that do better in the loop (docs/accuracy.md). The intercept, -2.24, is part of
-    the thresholds of the levels.
+    benchmarks.accuracy fit` found none that do better in the loop (benchmarks/accuracy/RESULTS.md). The intercept,
+    -2.24, is part of the thresholds of the levels.
     """
 
     marked: ForSpam = 4.87
@@ -96,7 +96,7 @@ class WitnessWeights(WeightsTable, frozen=True):
 
     As shares of all people here, within bounds: of 200 people 5 for a label and 14 for a challenge. Shares of 1 to
     2.5 % for a label made no difference in the simulated office; 6 % for a challenge lost a new machine 29 % of its
-    calls to 10 people who share the work, 7 % loses it 3 % (docs/accuracy.md).
+    calls to 10 people who share the work, 7 % loses it 3 % (benchmarks/accuracy/RESULTS.md).
     """
 
     days: Days = 90.0

@@ -2,7 +2,7 @@
 
 A store of an office of 20 people, 1,400 numbers of which different things are known, and companies that publish all of
 them as spam, signed as they should be. Each number is then decided about as a call of it is, with the policy `strict`,
-which does whatever the level justifies. The table is in RESULTS.md, and a test compares.
+which does whatever the level justifies. The table is in benchmarks/accuracy/RESULTS.md, and a test compares.
 """
 
 from __future__ import annotations

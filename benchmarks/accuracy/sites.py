@@ -425,7 +425,7 @@ def main() -> None:
     )
     parser.add_argument("--set", default="", metavar="TABLE.KEY=VALUE,...", help="other weights")
     parser.add_argument("--workers", type=int, metavar="N", help="how many processes (one a core)")
-    parser.add_argument("--write", action="store_true", help="keep the tables in RESULTS.md")
+    parser.add_argument("--write", action="store_true", help="keep the tables in benchmarks/accuracy/RESULTS.md")
     arguments = parser.parse_args()
     seeds = range(arguments.first, arguments.first + arguments.seeds)
     sheets = sheets_of(measure_all(seeds, weights_with(arguments.set), arguments.workers))

@@ -26,7 +26,7 @@ from benchmarks.accuracy.estimates import share_of, share_of_numbers
 from benchmarks.accuracy.front import FRONT, FRONT_BLOCKS
 from benchmarks.accuracy.happening import NUMBER, Dated, Listing
 from benchmarks.accuracy.office import Office, Plan, in_order, make_office, new_number, plans
-from benchmarks.accuracy.parameters import DAY_SECONDS, NEW_KINDS, STANDARD, START, Kind, Nature, Parameters
+from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature, Parameters
 from benchmarks.accuracy.reading import Cell
 from benchmarks.accuracy.running import FIRST_SEED, nature_of, seeds_of, shown_while
 from benchmarks.accuracy.screening import Screening
@@ -54,7 +54,7 @@ FEWER = replace(
     storms=0,
     wangiri_bursts=0,
 )
-NEW_NUMBERS = 20  # of each kind, a seed; each begins to call on some day of the first half
+NEW_MACHINES = 20  # a seed; each begins to call on some day of the first half
 DIGEST_SECONDS = 7 * 3600.0  # after midnight
 WITH_DIGEST = "an administrator lets through what the digest lists"
 RANG = (What.PLAIN, What.TAGGED, What.WARNED)
@@ -133,10 +133,9 @@ def allowed(office: Office, plan: Plan, at: float) -> Plan:
 
 def _plans(office: Office) -> Iterator[Plan]:
     yield from plans(office)
-    for kind in NEW_KINDS:
-        for n in range(NEW_NUMBERS):
-            first_day = office.chance(kind, n, "first day").uniform(0, office.parameters.days / 2)
-            yield new_number(office, kind, n, first_day)
+    for n in range(NEW_MACHINES):
+        first_day = office.chance(Kind.NEW_MACHINE, n, "first day").uniform(0, office.parameters.days / 2)
+        yield new_number(office, Kind.NEW_MACHINE, n, first_day)
 
 
 def measure_all(seeds: Sequence[int], workers: int | None = None) -> list[Tallies]:
@@ -154,13 +153,11 @@ class Row(NamedTuple):
     how: str = ""
 
 
-PERSON, MACHINE = (kind.value for kind in NEW_KINDS)
-ONE_OFF, SERVICE_MACHINE = Kind.ONE_OFF.value, f"{Kind.SERVICE}: {Nature.MACHINE}"
+ONE_OFF, MACHINE, SERVICE_MACHINE = Kind.ONE_OFF.value, Kind.NEW_MACHINE.value, f"{Kind.SERVICE}: {Nature.MACHINE}"
 LOST, LISTED = (What.STOPPED,), (What.EVER_LISTED,)
 ROWS = (
     Row("people who call once or twice: asked", ONE_OFF, (What.EVER_ASKED,)),
     Row("**people who call once or twice: lost**", ONE_OFF, (What.EVER_LOST,)),
-    Row("people who call every day from a new number: calls lost", PERSON, LOST),
     Row("customer services with people: calls lost", f"{Kind.SERVICE}: {Nature.STAFF}", LOST),
     Row("people whom the office calls too, in no address book: asked", Kind.CONTACT.value, (What.EVER_ASKED,)),
     Row("**wanted machines with a new number: calls lost**", MACHINE, LOST),
@@ -190,8 +187,8 @@ def strangers_sheet(seeds: Sequence[Tallies]) -> Sheet:
     says = (
         "Callers whom nobody here knows are asked for a digit in so many of the hours. In % of calls; of numbers for"
         " people who call once or twice, `asked` and `listed`. Assumed: 92 % of people, 60 % of human spammers and 5 %"
-        " of robots pass, and no wanted machine; of the people who fail, 30 % call again within three minutes. 30 % of"
-        " wanted machines and 8 % of spam leave a message when nobody answers or they fail."
+        " of robots pass, and no wanted machine and one person in 25 ever; of the people who fail, 30 % call again"
+        " within three minutes. 30 % of wanted machines and 8 % of spam leave a message when they fail."
     )
     return Sheet("strangers press a digit", says, ("strangers are asked in", *ASKED), lines)
 
