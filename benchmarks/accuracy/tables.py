@@ -15,8 +15,9 @@ from benchmarks.accuracy.parameters import ESTABLISHED, STANDARD, Kind
 from benchmarks.accuracy.reading import NEW, Cell, Counts
 from reputation.model import Level
 
-DOCS, HERE = Path(__file__).parents[2] / "docs", Path(__file__).parent
-PAGE, PICTURE = HERE / "RESULTS.md", HERE / "methods.svg"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGE, PICTURE = ROOT / "benchmarks/accuracy/RESULTS.md", ROOT / "benchmarks/accuracy/methods.svg"
 # The blocks of the page, in order. The short page for readers has its own (front.py).
 BLOCKS = (
     "seeds",
