@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, TypeAlias
 
 from reputation.users import Role
-from reputation.wording import Wording
+from reputation.wording import N_, Wording
 
 
 class Group(StrEnum):
@@ -32,6 +32,18 @@ class Help(NamedTuple):
     text: str
 
 
+class Section(StrEnum):
+    """The parts of the console, in the order of its navigation. Each is a task of the people who use it."""
+
+    TODAY = N_("Today")
+    CALLS = N_("Calls")
+    NUMBERS = N_("Numbers")
+    RULES = N_("Rules")
+    OWN_NUMBERS = N_("Own numbers")
+    APPEALS = N_("Appeals")
+    SETTINGS = N_("Settings")
+
+
 class Entry(NamedTuple):
     """An entry of the navigation, sorted by `place`. `label` is English; the catalogues translate it.
 
@@ -39,6 +51,7 @@ class Entry(NamedTuple):
     """
 
     place: int
+    section: Section
     path: str
     label: str
     role: Role = Role.VIEWER

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Undo
+from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section, Undo
 from reputation.wording import N_, Wording
 
 STEPS = {
@@ -28,7 +28,7 @@ CAPABILITY = Capability(
     },
     pages=("web.pages",),
     endpoints=("api.endpoints",),
-    navigation=(Entry(9, "/appeals", N_("Appeals")),),
+    navigation=(Entry(9, Section.APPEALS, "/appeals", N_("Appeals")),),
     changes={
         **STEPS,
         **CLEARED,

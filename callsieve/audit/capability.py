@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help
+from callsieve.capability import Capability, Entry, Group, Help, Section
 from reputation.users import Role
 from reputation.wording import N_
 
@@ -18,7 +18,7 @@ CAPABILITY = Capability(
     },
     pages=("web.pages",),
     endpoints=("api.endpoints",),
-    navigation=(Entry(15, "/audit", N_("Audit"), Role.ADMINISTRATOR),),
+    navigation=(Entry(15, Section.SETTINGS, "/audit", N_("Audit"), Role.ADMINISTRATOR),),
     messages={
         "undone": N_("It is undone."),
     },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help
+from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section
 from reputation.wording import N_
 
 CAPABILITY = Capability(
@@ -17,8 +17,8 @@ CAPABILITY = Capability(
     pages=("web.pages",),
     endpoints=("api.endpoints",),
     navigation=(
-        Entry(1, "/", N_("Overview")),
-        Entry(3, "/calls", N_("Calls")),
+        Entry(1, Section.TODAY, "/", N_("Overview")),
+        Entry(3, Section.CALLS, "/calls", N_("Calls")),
     ),
     changes={
         "calls export": DATA_OUT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help
+from callsieve.capability import Capability, Entry, Group, Help, Section
 from reputation.wording import N_
 
 CAPABILITY = Capability(
@@ -13,7 +13,7 @@ CAPABILITY = Capability(
         "digest": "cli.commands:digest",
     },
     pages=("web.pages",),
-    navigation=(Entry(2, "/digest", N_("Digest")),),
+    navigation=(Entry(2, Section.TODAY, "/digest", N_("Digest")),),
     has_templates=True,
     scheduled="operations:SCHEDULED",
 )

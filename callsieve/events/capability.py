@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help, Unit
+from callsieve.capability import Capability, Entry, Group, Help, Section, Unit
 from reputation.users import Role
 from reputation.wording import N_, Wording
 
@@ -24,7 +24,7 @@ CAPABILITY = Capability(
     },
     pages=("web.pages",),
     endpoints=("api.endpoints",),
-    navigation=(Entry(14, "/events", N_("Events"), Role.ADMINISTRATOR),),
+    navigation=(Entry(14, Section.SETTINGS, "/events", N_("Events"), Role.ADMINISTRATOR),),
     changes={
         "events replay": Wording("An event that was delivered again cannot be recalled."),
         "events test": Wording("The receiver stays on until it answers that it wants no events."),

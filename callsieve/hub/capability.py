@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help, Undo, Unit
+from callsieve.capability import Capability, Entry, Group, Help, Section, Undo, Unit
 from reputation.users import Role
 from reputation.wording import N_, Wording
 
@@ -42,7 +42,7 @@ CAPABILITY = Capability(
     },
     endpoints=("api",),
     pages=("web.pages",),
-    navigation=(Entry(3, "/sites", N_("Sites"), is_central=True),),
+    navigation=(Entry(3, Section.CALLS, "/sites", N_("Sites"), is_central=True),),
     changes={
         **OTHER_SITES,
         "hub erasure": Wording(

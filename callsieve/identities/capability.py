@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help, Undo
+from callsieve.capability import Capability, Entry, Group, Help, Section, Undo
 from reputation.wording import N_, Wording
 
 IDENTITIES = dict.fromkeys(("identity add", "identity remove"), Undo(by="callsieve.identities.operations:IDENTITY"))
@@ -19,7 +19,7 @@ CAPABILITY = Capability(
     },
     pages=("web.pages",),
     endpoints=("api.endpoints",),
-    navigation=(Entry(7, "/identities", N_("Identities")),),
+    navigation=(Entry(7, Section.NUMBERS, "/identities", N_("Identities")),),
     changes={
         **IDENTITIES,
         "identity code": Wording("The code was sent."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import DATA_OUT, NOT_KEPT, Capability, Entry, Group, Help, Undo, Unit
+from callsieve.capability import DATA_OUT, NOT_KEPT, Capability, Entry, Group, Help, Section, Undo, Unit
 from reputation.users import Role
 from reputation.wording import N_
 
@@ -25,8 +25,8 @@ CAPABILITY = Capability(
     pages=("web.pages",),
     endpoints=("api.endpoints",),
     navigation=(
-        Entry(10, "/feeds", N_("Feeds")),
-        Entry(12, "/people", N_("People")),
+        Entry(10, Section.SETTINGS, "/feeds", N_("Feeds")),
+        Entry(12, Section.SETTINGS, "/people", N_("People")),
     ),
     changes={
         **dict.fromkeys(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Undo
+from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role
 from reputation.wording import N_
 
@@ -23,7 +23,7 @@ CAPABILITY = Capability(
     },
     pages=("web.pages",),
     endpoints=("api.endpoints",),
-    navigation=(Entry(6, "/lists", N_("Lists")),),
+    navigation=(Entry(6, Section.NUMBERS, "/lists", N_("Lists")),),
     changes={
         **LISTS,
         "list export": DATA_OUT,

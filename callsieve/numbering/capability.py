@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help, Undo
+from callsieve.capability import Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role
 from reputation.wording import N_
 
@@ -19,7 +19,7 @@ CAPABILITY = Capability(
         "plan remove": "cli.commands:remove",
     },
     pages=("web.pages",),
-    navigation=(Entry(11, "/plans", N_("Ranges")),),
+    navigation=(Entry(11, Section.NUMBERS, "/plans", N_("Ranges")),),
     changes={
         **PLANS,
     },

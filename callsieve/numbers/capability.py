@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Undo
+from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role
 from reputation.wording import N_, Wording
 
@@ -35,7 +35,7 @@ CAPABILITY = Capability(
     },
     pages=("web.pages",),
     endpoints=("api.endpoints",),
-    navigation=(Entry(4, "/numbers", N_("Numbers"), Role.OPERATOR),),
+    navigation=(Entry(4, Section.NUMBERS, "/numbers", N_("Numbers"), Role.OPERATOR),),
     changes={
         "mark": Undo(by="callsieve.numbers.operations:MARK"),
         "unmark": Undo(by="callsieve.numbers.operations:MARK"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Undo
+from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role
 from reputation.wording import N_
 
@@ -47,7 +47,7 @@ CAPABILITY = Capability(
     },
     pages=("web.pages",),
     endpoints=("api.endpoints",),
-    navigation=(Entry(8, "/own", N_("Own numbers"), Role.OPERATOR),),
+    navigation=(Entry(8, Section.OWN_NUMBERS, "/own", N_("Own numbers"), Role.OPERATOR),),
     changes={
         **REGISTER,
         **WISHES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help, Undo
+from callsieve.capability import Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role
 from reputation.wording import N_
 
@@ -22,7 +22,7 @@ CAPABILITY = Capability(
     },
     pages=("web.pages",),
     endpoints=("api.endpoints",),
-    navigation=(Entry(5, "/policies", N_("Policies")),),
+    navigation=(Entry(5, Section.RULES, "/policies", N_("Policies")),),
     changes={
         "policy activate": Undo(by="callsieve.policy.operations:ACTIVE", role=Role.ADMINISTRATOR),
         "policy publish": Undo(by="callsieve.policy.operations:PUBLISHED", role=Role.ADMINISTRATOR),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Group, Help
+from callsieve.capability import Capability, Entry, Group, Help, Section
+from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="status",
@@ -11,5 +12,6 @@ CAPABILITY = Capability(
         "status": "cli.commands:status",
     },
     pages=("web.pages",),
+    navigation=(Entry(16, Section.SETTINGS, "/health", N_("Health")),),
     endpoints=("api.endpoints",),
 )

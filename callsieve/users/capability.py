@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help, Undo
+from callsieve.capability import Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role
 from reputation.wording import N_, Wording
 
@@ -24,7 +24,7 @@ CAPABILITY = Capability(
         "web.account",
         "web.pages",
     ),
-    navigation=(Entry(13, "/users", N_("Users"), Role.ADMINISTRATOR),),
+    navigation=(Entry(13, Section.SETTINGS, "/users", N_("Users"), Role.ADMINISTRATOR),),
     changes={
         "user add": Undo(by="callsieve.users.operations:ADDED", role=Role.ADMINISTRATOR),
         "user role": Undo(by="callsieve.users.operations:ROLE", role=Role.ADMINISTRATOR),

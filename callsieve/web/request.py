@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from callsieve.capability import Entry
+from callsieve.capability import Entry, Section
 from callsieve.changes.operation import Context
 from callsieve.changes.undo import UndoRequest, undo
 from callsieve.emergency_window import EmergencyWindow
@@ -52,6 +52,27 @@ class Menu(NamedTuple):
     entries: tuple[Entry, ...]
     messages: Mapping[str, str]
     on: Set[str]
+
+
+class MenuPlace(NamedTuple):
+    """A page of the navigation, and whether the visitor is on it or below it."""
+
+    section: Section
+    path: str
+    label: str
+    is_current: bool
+
+
+class MenuPart(NamedTuple):
+    """A part of the navigation with its pages, of which there is at least one."""
+
+    section: Section
+    places: Sequence[MenuPlace]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the visitor is on one of its pages."""
+        return any(place.is_current for place in self.places)
 
 
 Ts = TypeVarTuple("Ts")
@@ -168,6 +189,16 @@ class PageRequest:
             return False
         return not entry.is_central or self.state.health.latest.is_central
 
+    def _parts(self, path: str) -> list[MenuPart]:
+        """Return the parts of the navigation that the visitor may see."""
+        entries = [entry for entry in self.state.service(Menu).entries if self._may_see(entry)]
+        places = [
+            MenuPlace(entry.section, entry.path, entry.label, path == entry.path or path.startswith(f"{entry.path}/"))
+            for entry in entries
+        ]
+        parts = ((section, [place for place in places if place.section is section]) for section in Section)
+        return [MenuPart(section, inner) for section, inner in parts if inner]
+
     def _common(self) -> dict[str, Any]:
         path = self.http.url.path
         health = self.state.health.latest if self.user else None
@@ -181,7 +212,7 @@ class PageRequest:
             "form_token": form_token(self.token),
             "path": path,
             "here": f"{path}?{self.http.url.query}" if self.http.url.query else path,
-            "places": [entry for entry in menu.entries if self._may_see(entry)],
+            "parts": self._parts(path),
             "language": self.language,
             "lang": TAGS[self.language],
             "languages": LANGUAGES,

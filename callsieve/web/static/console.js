@@ -4,8 +4,8 @@
 
 document.documentElement.classList.add("js");
 
-// On a telephone the navigation is wider than the screen: it begins where one is.
-const here = document.querySelector(".places [aria-current]");
+// On a phone the pages of a part are wider than the screen: the row begins where one is.
+const here = document.querySelector(".within [aria-current]");
 if (here) here.scrollIntoView({ block: "nearest", inline: "center" });
 
 // A menu closes with Escape and by a click elsewhere, as people expect.

@@ -42,7 +42,7 @@ def test_sites_are_in_the_menu_of_a_central_console_alone(console: Console, is_c
         set_link(db, "center", "main", "hub")
         note_standing(db, 0, has_twin=False, is_central=is_central)
     console.wait_for_health()
-    assert ('href="/sites"' in console.browser("viewer").text("/")) == is_central
+    assert ('href="/sites"' in console.browser("viewer").text("/calls")) == is_central
 
 
 def test_a_site_is_ignored_resumed_and_undone(console: Console) -> None:
