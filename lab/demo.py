@@ -227,7 +227,7 @@ def open_office(stack: ExitStack) -> Office:
         settings + f"\n[asterisk]\ncommand = {json.dumps(shlex.join(pbx.asterisk.console_command))}\n"
     )
     pbx.daemon.reload()
-    pbx.daemon.wait_for_log("policy demo is in force")
+    pbx.daemon.wait_for_log("policy activated: demo")
     with tempfile.TemporaryDirectory() as folder:
         for command in commands(Path(folder)):
             done = pbx.daemon.callsieve(*command)

@@ -131,7 +131,7 @@ def test_a_call_is_watched_opened_undone_and_the_next_passes(pbx: ScreenedPbx, p
     page.get_by_role("button", name=f"Allow {WANTED}").click()
     expect(page.get_by_role("status")).to_contain_text("its next call goes through")
 
-    page.get_by_role("link", name="Overview").click()
+    page.get_by_role("link", name="Today").click()
     expect(page.locator("#live-state.on")).to_be_visible()
     assert call(pbx, WANTED).code == 200
     expect(page.locator("#live tr", has_text=WANTED)).to_have_count(2)
@@ -144,7 +144,7 @@ def test_a_policy_is_drafted_tried_activated_and_taken_back(pbx: ScreenedPbx, pa
     with open_store(pbx.daemon.store) as db:
         wait_until(lambda: any(one.caller is None for one in outcomes(db)), "how the call ended")
 
-    page.get_by_role("link", name="Policies").click()
+    page.get_by_role("link", name="Rules").click()
     page.get_by_role("link", name="Write a draft").first.click()
     draft = page.get_by_role("textbox", name="The policy as TOML")
     draft.fill(rule("rejct"))
@@ -157,7 +157,7 @@ def test_a_policy_is_drafted_tried_activated_and_taken_back(pbx: ScreenedPbx, pa
     expect(different).to_have_text("1", timeout=TRIAL_MS)
     page.get_by_role("button", name="Put the draft in force").click()
     expect(page.get_by_role("heading", name="In force: console-1")).to_be_visible()
-    pbx.daemon.wait_for_log("policy console-1 is in force", POLICY_SECONDS)
+    pbx.daemon.wait_for_log("policy activated: console-1", POLICY_SECONDS)
     assert decided(pbx, place) == (603, "reject", "console-1")
 
     page.get_by_role("button", name="Return to cautious, as the settings say").click()

@@ -157,7 +157,7 @@ def test_calls_are_answered_while_a_file_takes_for_ever_to_read(tmp_path: Path) 
         file.write_bytes(text)
         os.write(writers[0], text)
         os.close(writers[0])
-        wait_until(lambda: "policy strict is in force" in daemon.log.read_text(), "it goes on with what it read")
+        wait_until(lambda: "policy activated: strict" in daemon.log.read_text(), "it goes on with what it read")
 
 
 def is_being_read(fifo: Path, writers: list[int]) -> bool:

@@ -385,7 +385,7 @@ def test_policy_broken_at_reload(
     (policies / "office.toml").write_text('extends = "cautious"\n')
     pbx.daemon.write_settings(SETTINGS.replace('name = "cautious"', 'name = "office"'))
     pbx.daemon.reload()
-    pbx.daemon.wait_for_log("policy office is in force")
+    pbx.daemon.wait_for_log("policy activated: office")
     (policies / "office.toml").write_text(text)
     assert says in pbx.daemon.wait_for_log("the previous policy stays active")
     result = pbx.carrier.call(CallSpec(caller=STRANGER, did=ALICE))

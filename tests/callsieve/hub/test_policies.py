@@ -382,7 +382,7 @@ def test_real_calls_are_decided_by_it(hub: TestHub, head_office: Site, tmp_path:
         for words in (("accept", OFFICE), ("activate", OFFICE)):
             done = pbx.daemon.callsieve("policy", *words)
             assert done.returncode == 0, done.stderr
-        pbx.daemon.wait_for_log(f"policy {OFFICE} is in force")
+        pbx.daemon.wait_for_log(f"policy activated: {OFFICE}")
         policy, rule, action, code = decided()
         assert (policy, rule, action) == (OFFICE, "first", "reject")
         assert code != 200
@@ -394,7 +394,7 @@ def test_real_calls_are_decided_by_it(hub: TestHub, head_office: Site, tmp_path:
         loaded.policy_directories[1].mkdir(exist_ok=True)
         (loaded.policy_directories[1] / "berlin.toml").write_text(own)
         assert pbx.daemon.callsieve("policy", "activate", "berlin").returncode == 0
-        pbx.daemon.wait_for_log("policy berlin is in force")
+        pbx.daemon.wait_for_log("policy activated: berlin")
         assert decided()[:3] == ("berlin", "ours", "allow")
         hub.run("SELECT callsieve.expel('main', 'head-office', true)")
         process.run_once(loaded)
