@@ -119,7 +119,7 @@ def test_it_says_how_it_goes(tmp_path: Path) -> None:
 def test_a_reload_says_whether_the_outbound_guard_acts(tmp_path: Path) -> None:
     with Daemon(tmp_path) as daemon:
         daemon.reload()
-        wait_until(lambda: "the outbound guard observes" in daemon.log.read_text(), "it observes")
+        wait_until(lambda: "the outbound guard only observes" in daemon.log.read_text(), "it observes")
         daemon.write_settings("[outbound]\nobserve = false\n")
         daemon.reload()
         wait_until(lambda: "the outbound guard holds and refuses calls" in daemon.log.read_text(), "it acts")
