@@ -19,6 +19,7 @@ from reputation.model import (
     Attestation,
     AuthClass,
     ChallengeResult,
+    EndedBy,
     Imported,
     Level,
     Mark,
@@ -26,7 +27,7 @@ from reputation.model import (
     Reputation,
     Verdict,
 )
-from reputation.outcome import EndedBy, OutcomeRecord
+from reputation.outcome import OutcomeRecord
 from reputation.scoring import reputation_of
 from reputation.weights import DAY_SECONDS, DEFAULT
 from tests.reputation.store_builders import CALLER, NOW, make_outcome
