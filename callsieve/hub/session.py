@@ -212,7 +212,7 @@ def erase_here(db: sqlite3.Connection, erasure: Erasure, loaded: Loaded) -> bool
 
 def emit_policies(db: sqlite3.Connection, waiting: list[PublishedPolicy], loaded: Loaded) -> None:
     """Emit an event for policies that wait to be accepted."""
-    central.tell_arrived(db, Context(ACTOR, Role.ADMINISTRATOR, time.time(), loaded), waiting)
+    central.emit_arrived(db, Context(ACTOR, Role.ADMINISTRATOR, time.time(), loaded), waiting)
 
 
 def accept_policy(db: sqlite3.Connection, name: str, loaded: Loaded) -> None:

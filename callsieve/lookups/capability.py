@@ -1,4 +1,4 @@
-"""What the capability `lookups` adds to the program: questions to others about callers."""
+"""The capability `lookups`: questions to other services about callers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The daemon's side: asks the look-up process, within the budget, and never waits for one that does not answer.
+"""The daemon's side of look-ups: it asks the look-up process, within the time limit.
 
-Whatever is wrong with the process or its socket is no answer: it is counted, and the call is decided without. After
-five in a row nobody is asked for two seconds (reputation.backoff).
+Any fault of the process or its socket is counted, and the call is decided without an answer. After five in a row the
+process is not asked for two seconds (reputation.backoff).
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ WaitMs = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 
 
 class LookupQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is known of the number? `wait_ms`: so long the caller waits for it."""
+    """A question about a number. `wait_ms`: how long the caller waits for the answer."""
 
     number: E164
     wait_ms: WaitMs
 
 
 class LookupReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`more`: the store knows more of the number than when it was asked about. What that is, is read there."""
+    """The reply. `more`: the store knows more about the number than before, and can be read again."""
 
     more: bool
 
@@ -47,31 +47,31 @@ _QUESTIONS = msgspec.json.Decoder(LookupQuestion)
 _REPLIES = msgspec.json.Decoder(LookupReply)
 
 
-def line_of(said: LookupQuestion | LookupReply) -> bytes:
-    """As it is sent."""
-    return _ENCODER.encode(said) + b"\n"
+def line_of(message: LookupQuestion | LookupReply) -> bytes:
+    """Return a message as it is sent."""
+    return _ENCODER.encode(message) + b"\n"
 
 
 def question_in(line: bytes) -> LookupQuestion:
-    """ValueError for anything else."""
+    """Return the question in a line, or raise ValueError."""
     return _QUESTIONS.decode(line)
 
 
 def reply_in(line: bytes) -> LookupReply:
-    """ValueError for anything else."""
+    """Return the reply in a line, or raise ValueError."""
     return _REPLIES.decode(line)
 
 
 logger = logging.getLogger("callsieve.lookups.client")
 
 MOST_AT_ONCE = 64
-# What the process may take to bring things up to date behind a call that does not wait.
+# Time limit of a look-up for which no call waits.
 AGAIN_SECONDS = 1.0
 
 
 @dataclass(slots=True)
 class LookUpClient:
-    """Asks over the socket at `path`. `budget_seconds` is what a call waits at most; 0: nobody is asked."""
+    """Asks over the socket at `path`. `budget_seconds`: the longest wait of a call; 0 asks nobody."""
 
     path: Path
     budget_seconds: float = 0.0
@@ -82,19 +82,19 @@ class LookUpClient:
     _again: set[asyncio.Task[bool]] = field(default_factory=set)
 
     async def ask(self, number: str, give_up_at: float) -> bool:
-        """Whether the store knows more of the number now. Never raises, and never later than `give_up_at`."""
+        """Return whether the store now knows more about the number. Never raises, and returns by `give_up_at`."""
         now = self.monotonic()
         return await self._ask(number, min(self.budget_seconds, give_up_at - now), now)
 
     def ask_again(self, number: str) -> None:
-        """Has the number looked at behind the call, if what is known of it has become old."""
+        """Refresh old knowledge about a number, without a call waiting for it."""
         if self.budget_seconds > 0:
             task = asyncio.create_task(self._ask(number, AGAIN_SECONDS, self.monotonic()), name="look-up behind a call")
             self._again.add(task)
             task.add_done_callback(self._again.discard)
 
     async def close(self) -> None:
-        """Ends what is still asked behind calls."""
+        """Cancel look-ups for which no call waits."""
         for task in self._again:
             task.cancel()
         await asyncio.gather(*self._again, return_exceptions=True)
@@ -114,7 +114,7 @@ class LookUpClient:
             self.counts.late += 1
             self._failed("no answer in time")
             return False
-        except (OSError, EOFError, ValueError) as error:  # gone, not there, or what it says is no reply
+        except (OSError, EOFError, ValueError) as error:  # gone, missing, or an invalid reply
             self.counts.failed += 1
             self._failed(type(error).__name__)
             return False
@@ -136,7 +136,7 @@ class LookUpClient:
             try:
                 line = await reader.readuntil(b"\n")
             except asyncio.LimitOverrunError:
-                raise ValueError("a line without an end") from None
+                raise ValueError("a line without line end") from None
             return reply_in(line).more
         finally:
             writer.transport.abort()
@@ -145,11 +145,11 @@ class LookUpClient:
         was_open = self.breaker.is_open
         self.breaker.failed(self.monotonic())
         if self.breaker.is_open and not was_open:
-            logger.warning("the look-up process does not answer (%s): calls are decided without it", why)
+            logger.warning("look-up process does not answer (%s): calls are decided without it", why)
 
 
 def _user_of(writer: asyncio.StreamWriter) -> int:
-    """Whose process is at the other end."""
+    """Return the user of the process at the other end."""
     credentials = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     _, user, _ = struct.unpack("3i", credentials)
     return int(user)

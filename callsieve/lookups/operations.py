@@ -1,4 +1,4 @@
-"""Switching a source of look-ups off and on. Its answers stop counting, or count again, with the next call."""
+"""Operations that switch a look-up source off and on, and the measure of its skill."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from reputation.store.lookups import compared
 from reputation.store.reports import reports_to
 from reputation.wording import Wording
 
-SHOWN_Z: Final = 1.96  # 95 % of such intervals have the true share in them
-# A source is looked at every hour: 99.9 %, so that a good one is hardly ever switched off by chance.
+SHOWN_Z: Final = 1.96  # 95 % of such intervals contain the true share
+# A source is judged every hour. 99.9 % confidence hardly ever switches a good one off by chance.
 DECIDING_Z: Final = 3.29
-# With fewer numbers of either kind nothing is decided.
+# Nothing is decided with fewer numbers of either kind.
 LEAST_OF_KIND: Final = 10
 LEAST_IN_ALL: Final = 40
 
 
 class Judgement(StrEnum):
-    """What is to be done about a source."""
+    """The result of judging a source."""
 
     TOO_FEW = "too few calls to tell"
     NO_WORSE = "no worse than chance"
@@ -45,7 +45,7 @@ class Judgement(StrEnum):
 
     @property
     def code(self) -> str:
-        """`worse-than-chance`, for programs."""
+        """Return the code for programs, such as `worse-than-chance`."""
         return self.value.replace(" ", "-")
 
 
@@ -57,8 +57,8 @@ class Skill:
         right: How many listed callers your people judged likewise.
         told: How many listed callers your people judged.
         share: The share of `right`.
-        gain: By how much more often it says spam of spam than of other callers.
-        judgement: What its listings were worth.
+        gain: How much more often it reports spam for spam than for other callers.
+        judgement: The judgement on its listings.
     """
 
     right: int
@@ -69,14 +69,14 @@ class Skill:
 
 
 def skill_of(compared: lookups.Compared) -> Skill:
-    """What is to be thought of the source."""
+    """Return the skill of a source."""
     right = compared.spam_of_spam + compared.fine_of_fine
     told = right + compared.spam_of_fine + compared.fine_of_spam
     return Skill(right, told, wilson(right, told, SHOWN_Z), _gain(compared, SHOWN_Z), judgement_of(compared))
 
 
 def judgement_of(compared: lookups.Compared) -> Judgement:
-    """Whether it is worse than chance: in what it calls spam, or in what it calls fine."""
+    """Return whether it is worse than chance, in what it calls spam or in what it calls fine."""
     spam, fine = _of_spam(compared), _of_fine(compared)
     if min(spam, fine) < LEAST_OF_KIND or spam + fine < LEAST_IN_ALL:
         return Judgement.TOO_FEW
@@ -95,13 +95,13 @@ def _of_fine(compared: lookups.Compared) -> int:
 
 
 def _gain(compared: lookups.Compared, z: float) -> Interval:
-    """How much more often it says spam of spam than of honest callers."""
+    """Return how much more often it reports spam for spam than for honest callers."""
     of_spam = wilson(compared.spam_of_spam, _of_spam(compared), z)
     return difference(of_spam, wilson(compared.spam_of_fine, _of_fine(compared), z))
 
 
 def _trust(compared: lookups.Compared, z: float) -> Interval:
-    """How much more often it says fine of honest callers than of spam."""
+    """Return how much more often it reports fine for honest callers than for spam."""
     of_fine = wilson(compared.fine_of_fine, _of_fine(compared), z)
     return difference(of_fine, wilson(compared.fine_of_spam, _of_spam(compared), z))
 
@@ -114,8 +114,8 @@ class OffReason(msgspec.Struct, frozen=True):
 
     Attributes:
         code: The reason as a code: `by-hand` or `worse-than-chance`.
-        right: Of how many numbers it had been right by then.
-        told: How many numbers it had been judged by.
+        right: For how many numbers it had been right.
+        told: By how many numbers it had been judged.
     """
 
     code: str
@@ -124,7 +124,7 @@ class OffReason(msgspec.Struct, frozen=True):
 
     @property
     def words(self) -> Wording:
-        """The reason in words."""
+        """Return the reason in words."""
         if self.code == Judgement.WORSE.code:
             return Wording(
                 "worse than chance: right about {right} of {told} numbers", {"right": self.right, "told": self.told}
@@ -136,14 +136,14 @@ SWITCHED_BY_HAND = OffReason(BY_HAND)
 
 
 class SwitchRequest(msgspec.Struct, frozen=True):
-    """A source by its name in the settings; why it is switched off."""
+    """A source by its name in the settings, and why it is switched off."""
 
     name: NameText
     why: Annotated[OffReason, HIDDEN] = SWITCHED_BY_HAND
 
 
 class SwitchState(NamedTuple):
-    """Whether a source is on, as the audit keeps it: since when, or when and why it was switched off."""
+    """The switch of a source, as the audit keeps it: since when it is on, or when and why it was switched off."""
 
     name: str
     off_at: Instant | None
@@ -151,16 +151,16 @@ class SwitchState(NamedTuple):
     since: Instant
 
 
-def read_reason(kept: str) -> OffReason:
-    """As the store has it; what cannot be read was done by somebody."""
+def read_reason(text: str) -> OffReason:
+    """Return the stored reason. An unreadable one counts as switched off by hand."""
     try:
-        return msgspec.json.decode(kept, type=OffReason)
+        return msgspec.json.decode(text, type=OffReason)
     except msgspec.DecodeError:
         return OffReason(BY_HAND)
 
 
 def disable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> int:
-    """Operation: asks the source no more, and nothing that it said counts. The id of the change. Refused."""
+    """Switch a source off, and return the id of the change. Its answers do not count from now on."""
     with change(db, context, "lookups disable", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not lookups.switch_off(db, request.name, context.at, encode(request.why).decode()):
@@ -170,7 +170,7 @@ def disable(db: sqlite3.Connection, context: Context, request: SwitchRequest) ->
 
 
 def enable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> int:
-    """Operation: asks the source again; it is measured anew from now on. The id of the change. Refused."""
+    """Switch a source on, and return the id of the change. It is measured from now on."""
     with change(db, context, "lookups enable", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not lookups.switch_on(db, request.name, context.at):
@@ -180,18 +180,18 @@ def enable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> 
 
 
 def disable_the_bad(db: sqlite3.Connection, context: Context) -> list[str]:
-    """Switches off each source that is worse than chance. Their names."""
-    done = []
+    """Switch off each source that is worse than chance, and return their names."""
+    switched_off = []
     for state in lookups.source_states(db):
         if state.off_at is not None or not state.in_settings:
             continue
         skill = skill_of(compared_of(db, state))
         if skill.judgement is Judgement.WORSE:
-            with suppress(Refused):  # comparing takes a while: somebody has switched it off meanwhile
+            with suppress(Refused):  # somebody may have switched it off during the comparison
                 reason = OffReason(skill.judgement.code, skill.right, skill.told)
                 disable(db, context, SwitchRequest(state.name, reason))
-                done.append(state.name)
-    return done
+                switched_off.append(state.name)
+    return switched_off
 
 
 def _switched(db: sqlite3.Connection, name: str) -> SwitchState:
@@ -206,11 +206,11 @@ def _switch_back(db: sqlite3.Connection, table: str, state: SwitchState) -> None
 
 
 def undo_of_switch(table: str, switched: Callable[[sqlite3.Connection, str], SwitchState]) -> UndoKind:
-    """Return how a row of this table is on or off again."""
+    """Return the undo of a switch in this table."""
     return UndoKind(
         lambda _db, _row, value: parse_plain(value, SwitchState),
         lambda db, _, state: switched(db, state.name),
-        lambda *_: None,  # the state before takes its place
+        lambda *_: None,  # the earlier state replaces it
         lambda db, _, state: _switch_back(db, table, state),
     )
 
@@ -219,38 +219,40 @@ SWITCH = undo_of_switch("lookup_source", _switched)
 
 
 def compared_of(db: sqlite3.Connection, state: lookups.SourceState) -> lookups.Compared:
-    """What the source said against what we know, since it was switched on last."""
+    """Return the answers of a source against what is known here, since it was switched on."""
     return compared(db, state.name, state.since)
 
 
 def _state(db: sqlite3.Connection, name: str) -> lookups.SourceState:
     state = lookups.source_state(db, name)
     if state is None:
-        names = [one.name for one in lookups.source_states(db)]
+        names = [source.name for source in lookups.source_states(db)]
         hint = nearest(name, names) if names else ""
-        words = Wording("there is no look-up {source}{hint}", {"source": repr(name[:80]), "hint": hint})
+        words = Wording("unknown look-up {source}{hint}", {"source": repr(name[:80]), "hint": hint})
         raise Refused("no-such-lookup", words, "name")
     return state
 
 
-def _id(found: int | None) -> int:
-    assert found is not None
-    return found
+def _id(change_id: int | None) -> int:
+    assert change_id is not None
+    return change_id
 
 
 def register_sources(db: sqlite3.Connection, settings: Settings) -> None:
-    """Makes the sources in the store those of the settings. Call it in a transaction."""
-    told = settings.reporting.phoneblock
-    are_told = told.enabled or bool(reports_to(db, reporting.PHONEBLOCK))
-    lookups.replace_sources(db, {one.name: not (are_told and _has_it(one, told.url)) for one in settings.lookup})
+    """Make the store's sources those of the settings. Call it in a transaction."""
+    phoneblock = settings.reporting.phoneblock
+    is_reported = phoneblock.enabled or bool(reports_to(db, reporting.PHONEBLOCK))
+    lookups.replace_sources(
+        db, {table.name: not (is_reported and _gets_reports(table, phoneblock.url)) for table in settings.lookup}
+    )
 
 
-def _has_it(table: LookupTable, told: str) -> bool:
-    """Whether what we report there may come back from this source: then it is not outside in the model's rule 1."""
+def _gets_reports(table: LookupTable, told: str) -> bool:
+    """Return whether our reports may come back from this source, so that it is not outside evidence (rule 1)."""
     asked = urlsplit(table.url or PHONEBLOCK).hostname
     return table.kind == "phoneblock" or asked == urlsplit(told).hostname
 
 
 def longest_budget_seconds(settings: Settings) -> float:
-    """How long a call may wait for all of them; 0 where nobody is asked."""
+    """Return how long a call may wait for all sources together; 0 without sources."""
     return max((table.budget_ms for table in settings.lookup), default=0) / 1000

@@ -1,7 +1,7 @@
-"""The look-up process from its start to its end: `callsieve lookups serve`.
+"""The look-up process, `callsieve lookups serve`.
 
-It is no part of the daemon, which opens no connection to the network: a server that is slow, dead or hostile meets this
-process, and a call waits for it within its budget only.
+It is separate from the daemon, which opens no network connection. A slow, dead or hostile server affects only this
+process, and a call waits for it only within its time limit.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ LookUp = Callable[[str, float], Awaitable[bool]]
 
 @asynccontextmanager
 async def serving(path: Path, look_up: LookUp) -> AsyncIterator[None]:
-    """Serves until the block ends. OSError where another process does already."""
-    door = _Door(look_up)
+    """Serve until the block ends. OSError: another process already serves."""
+    server_side = _Connections(look_up)
     sock = make_unix_socket(str(path), SOCKET_MODE)
-    server = await asyncio.start_unix_server(door.answer, sock=sock, limit=LINE_BYTES, backlog=BACKLOG)
+    server = await asyncio.start_unix_server(server_side.answer, sock=sock, limit=LINE_BYTES, backlog=BACKLOG)
     os.rename(temporary_path_of(str(path)), path)
     inode = os.stat(path).st_ino
     try:
@@ -57,18 +57,18 @@ async def serving(path: Path, look_up: LookUp) -> AsyncIterator[None]:
     finally:
         server.close()
         unlink_own(str(path), inode)
-        await door.close()
+        await server_side.close()
 
 
-class _Door:
-    """Each connection is a task; so many at once."""
+class _Connections:
+    """Answers questions, one task per connection, up to a limit."""
 
     def __init__(self, look_up: LookUp) -> None:
         self._look_up = look_up
         self._tasks: set[asyncio.Task[object]] = set()
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One question."""
+        """Answer one question."""
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -76,8 +76,8 @@ class _Door:
             if len(self._tasks) <= MOST_CONNECTIONS:
                 await self._exchange(reader, writer)
         except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError) as error:
-            logger.debug("no question: %s", type(error).__name__)
-        except asyncio.CancelledError:  # we are stopping: asyncio would log a task of its streams that was cancelled
+            logger.debug("invalid question: %s", type(error).__name__)
+        except asyncio.CancelledError:  # on stopping: else asyncio logs the cancelled task
             writer.transport.abort()
         except Exception:
             logger.exception("a question could not be answered")
@@ -94,7 +94,7 @@ class _Door:
             await writer.drain()
 
     async def close(self) -> None:
-        """Ends what is still being answered."""
+        """Cancel the questions under way."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -102,8 +102,8 @@ class _Door:
 
 logger = logging.getLogger("callsieve.lookups.process")
 
-# A call waits for its budget; what comes later is there for the next one. No redirect is followed: it would tell
-# another server which number it is about.
+# A call waits within its time limit; later answers are there for the next call. Redirects are not followed: they would
+# reveal the number to another server.
 LIMITS: Final = RequestLimits(total_seconds=8.0, connect_seconds=3.0, body_bytes=1 << 20, redirects=0)
 MEASURE_SECONDS: Final = 3600.0
 FIRST_MEASURE_SECONDS: Final = 60.0
@@ -112,7 +112,7 @@ MOST_THREADS: Final = 256
 
 
 def run(load: Callable[[], Loaded], *, log_json: bool) -> None:
-    """Until SIGTERM or SIGINT; SIGHUP reads the settings again. SettingsError."""
+    """Serve until SIGTERM or SIGINT. SIGHUP reads the settings again. SettingsError is left to the caller."""
     loaded = load()
     configure_logs(as_json=log_json)
     try:
@@ -122,19 +122,19 @@ def run(load: Callable[[], Loaded], *, log_json: bool) -> None:
 
 
 def asked_sources(loaded: Loaded) -> list[AskedSource]:
-    """Those of the settings that can be asked; one whose secret cannot be read is left out, and the log says why."""
-    found = []
+    """Return the usable sources in the settings. One whose secret is unreadable is left out and logged."""
+    usable = []
     for source in sources_of(loaded.settings):
         table = source.table
         try:
-            found.append(AskedSource(source, secret_of(table.token) if table.token else ""))
+            usable.append(AskedSource(source, secret_of(table.token) if table.token else ""))
         except OutsideError as error:
-            logger.error("%s is not asked: %s", table.name, error.words)
-    return found
+            logger.error("look-up source left out: %s: %s", table.name, error.words)
+    return usable
 
 
 def fetch_with(client: OutsideClient) -> Fetch:
-    """Requests by that client."""
+    """Return a function that makes requests by a client."""
 
     async def fetch(request: OutsideRequest, may_be_inside: bool) -> Reached:
         try:
@@ -149,7 +149,7 @@ def fetch_with(client: OutsideClient) -> Fetch:
 
 async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
     stop, reload = follow_signals()
-    # A name that nobody answers for holds a thread for as long as resolv.conf says. The store is read in others.
+    # Looking up a name whose server does not answer blocks a thread for as long as resolv.conf says.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_THREADS, "look-ups"))
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(OutsideClient(LIMITS))
@@ -171,24 +171,24 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
 
 
 class _Asking:
-    """The service that is in use; another after the settings were read again."""
+    """The current service, which is replaced when the settings are read again."""
 
     def __init__(self, loaded: Loaded, fetch: Fetch) -> None:
         self._fetch = fetch
         self._take(loaded)
 
     async def look_up(self, number: str, wait_seconds: float) -> bool:
-        """As the daemon asks."""
+        """Look a number up for the daemon."""
         return await self._service.look_up(number, wait_seconds)
 
     async def use(self, loaded: Loaded) -> None:
-        """With these settings from now on. What is asked at the moment is given up."""
+        """Use new settings from now on. Requests under way are cancelled."""
         old = self._service
         self._take(loaded)
         await old.close()
 
     async def close(self) -> None:
-        """Ends what is being asked."""
+        """Cancel the requests under way."""
         await self._service.close()
 
     def _take(self, loaded: Loaded) -> None:
@@ -199,24 +199,26 @@ class _Asking:
 
 
 def socket_of(loaded: Loaded) -> Path:
-    """Where the daemon asks."""
+    """Return the socket on which the daemon asks."""
     return loaded.state_path(SOCKET_NAME)
 
 
 async def _keep_measuring(asking: _Asking) -> None:
-    """Once an hour a source that is worse than chance is switched off."""
+    """Once an hour, switch off sources that are worse than chance."""
     await asyncio.sleep(FIRST_MEASURE_SECONDS)
     while True:
         try:
             for name in await asyncio.to_thread(measure, asking.loaded):
-                logger.warning("%s is worse than chance and was switched off: callsieve lookups show", name)
+                logger.warning(
+                    "look-up source switched off, because it is worse than chance: %s (callsieve lookups show)", name
+                )
         except StoreError as error:
-            logger.warning("the look-ups could not be measured: %s", error)
+            logger.warning("measuring the look-ups failed: %s", error)
         await asyncio.sleep(MEASURE_SECONDS)
 
 
 def measure(loaded: Loaded) -> list[str]:
-    """The sources that were switched off just now."""
+    """Switch off sources that are worse than chance, and return their names."""
     with open_store(loaded.store_path) as db:
         return disable_the_bad(db, Context(ACTOR, Role.ADMINISTRATOR, time.time(), loaded))
 

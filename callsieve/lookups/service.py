@@ -1,10 +1,10 @@
-"""What the look-up process does: asks the sources about a number, and puts what they say into the store.
+"""The look-up service: it asks sources about a number, and stores their answers.
 
     fresh answer in the store -> nothing to do        expired, or none -> asked, and the call waits a while
-    old answer in the store   -> it stands, and is asked for again behind the call
+    old answer in the store   -> counts, and is refreshed without a call waiting
 
-Of one number and source there is one request at a time. A source that fails rests (Rest), has a few requests at once,
-and its limits of the day, which are counted in the store before a request is made: they hold over restarts.
+Per number and source there is one request at a time. A failing source rests (Rest), and each source has limits: a few
+requests at once, and a number per day, counted in the store before each request.
 """
 
 from __future__ import annotations
@@ -31,20 +31,18 @@ LONGEST_SECONDS: Final = 900.0
 
 @dataclass(slots=True)
 class Rest:
-    """After three failures in a row the source rests, 10 s at first, twice as long each time, 15 min at most; then one
-    request tries it again.
-    """
+    """Pauses a source after three failures in a row: 10 s, then twice as long each time, up to 15 min."""
 
     _failures: int = 0
     _until: float = 0.0
     _is_trying: bool = False
 
     def is_resting(self, now: float) -> bool:
-        """Whether it is left alone at that monotonic instant."""
+        """Return whether the source is paused at a monotonic instant."""
         return self._failures >= FAILURES and now < self._until
 
     def allows(self, now: float) -> bool:
-        """Whether a request may be made; the one that tries again is let through here."""
+        """Return whether a request may be made. It admits the one that tries again."""
         if self._failures < FAILURES:
             return True
         if self.is_resting(now) or self._is_trying:
@@ -53,15 +51,15 @@ class Rest:
         return True
 
     def succeeded(self) -> None:
-        """It answered."""
+        """Note an answer."""
         self._failures = 0
 
     def ended(self) -> None:
-        """The request is over, and perhaps was never made."""
+        """Note that the request is over, whether or not it was made."""
         self._is_trying = False
 
     def failed(self, now: float) -> None:
-        """It did not, or with nothing that can be used. Those under way when it began to rest say nothing new."""
+        """Note a failure, except of requests that were under way when the pause began."""
         if self.is_resting(now):
             return
         self._failures += 1
@@ -72,15 +70,15 @@ class Rest:
 logger = logging.getLogger("callsieve.lookups.service")
 
 HOUR: Final = 3600.0
-# Kept of a call's budget for the daemon to be told, and to read the store again.
+# Part of a call's time limit, for the reply to the daemon and its reading the store.
 TELLING_SECONDS: Final = 0.015
 AT_ONCE: Final = 8
 MOST_WAITING: Final = 200
-MOST_READS: Final = 3  # of the store, before a number is asked about
+MOST_READS: Final = 3  # of the store, before a source is asked
 
 
 class Reached(Protocol):
-    """What a server answered."""
+    """The answer of a server."""
 
     @property
     def status(self) -> int: ...
@@ -89,36 +87,36 @@ class Reached(Protocol):
 
 
 class Unreachable(Exception):
-    """There is no answer, by the code of why (callsieve.outside.errors)."""
+    """There is no answer. `code`: the reason, as in callsieve.outside.errors."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
 
 
-# Makes the request of a source and returns the answer, of any status. Unreachable.
+# Makes a source's request and returns the answer, of any status, or raises Unreachable.
 Fetch = Callable[[OutsideRequest, bool], Awaitable[Reached]]
 
 
 @dataclass(slots=True)
 class AskedSource:
-    """A source with what it takes to ask it: its secret, and how it has answered lately."""
+    """A source, its secret, and how it has answered lately."""
 
     source: LookupSource
     token: str = field(default="", repr=False)
     rest: Rest = field(default_factory=Rest)
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
-    spent_on: int = -1  # the day on which the log has said that its limit is reached
+    spent_on: int = -1  # the day for which the reached limit was logged
 
     @property
     def name(self) -> str:
-        """As the settings have it."""
+        """Return its name in the settings."""
         return self.source.table.name
 
 
 @dataclass(slots=True)
 class LookUpService:
-    """Looks numbers up. `store` is the store's file, which is opened for each read and write (1 ms)."""
+    """Looks numbers up. `store`: the store's file, which is opened for each read and write (1 ms)."""
 
     store: Path
     sources: list[AskedSource]
@@ -129,14 +127,12 @@ class LookUpService:
     _ended: int = 0
 
     async def look_up(self, number: str, wait_seconds: float) -> bool:
-        """Whether the store knows more of the number now. It is answered within `wait_seconds`; what comes later is
-        there for the next call.
-        """
+        """Return within `wait_seconds` whether the store now knows more about the number."""
         began = self.monotonic()
         try:
             states, known = await self._known_by_now(number)
         except StoreError as error:
-            logger.warning("nobody is asked: %s", error)
+            logger.warning("look-up not possible: %s", error)
             return False
         waited = []
         for asked in self.sources:
@@ -152,22 +148,22 @@ class LookUpService:
         return await self._first_answers(waited, began, end) if waited else False
 
     async def _known_by_now(self, number: str) -> tuple[set[str], dict[str, lookups.StoredAnswer]]:
-        """As `_known`; again where a request ended meanwhile, whose answer may have come too late to be read."""
+        """Return what the store has, read again if a request ended meanwhile, whose answer may have been missed."""
         for _ in range(MOST_READS):
-            ended, found = self._ended, await asyncio.to_thread(self._known, number)
+            ended, known = self._ended, await asyncio.to_thread(self._known, number)
             if ended == self._ended:
                 break
-        return found
+        return known
 
     async def close(self) -> None:
-        """Ends the requests that are running."""
+        """Cancel the running requests."""
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _first_answers(self, waited: list[tuple[asyncio.Task[bool], float]], began: float, end: float) -> bool:
-        """Whether one of them brought something before the end: the first that does is enough for this call."""
+        """Return whether an answer arrived in time. The first one is enough for this call."""
         tasks = {task for task, _ in waited}
         until = min(end, began + max(budget for _, budget in waited) - TELLING_SECONDS)
         while tasks and (left := until - self.monotonic()) > 0:
@@ -177,7 +173,7 @@ class LookUpService:
         return False
 
     def _start(self, asked: AskedSource, number: str) -> asyncio.Task[bool] | None:
-        """The one request of this source about the number; None where the source rests or too many wait."""
+        """Return the running or a new request, or None if the source rests or too many requests wait."""
         key = asked.name, number
         if (running := self._running.get(key)) is not None:
             return running
@@ -193,60 +189,62 @@ class LookUpService:
         self._ended += 1
 
     async def _guarded(self, asked: AskedSource, number: str) -> bool:
-        """A bug of ours, or a store that cannot be written, ends one look-up and not the process."""
+        """Ask a source. A bug, or a store that cannot be written, ends only this look-up."""
         try:
             return await self._ask(asked, number)
         except StoreError as error:
-            logger.warning("a look-up at %s: %s", asked.name, error)
+            logger.warning("look-up at %s failed: %s", asked.name, error)
         except Exception:
-            logger.exception("a look-up at %s failed", asked.name)
+            logger.exception("look-up at %s failed", asked.name)
         finally:
             asked.rest.ended()
         return False
 
     async def _ask(self, asked: AskedSource, number: str) -> bool:
         async with asked.slots:
-            if asked.rest.is_resting(self.monotonic()):  # since it began to wait
+            if asked.rest.is_resting(self.monotonic()):  # since this request began to wait
                 return False
             at = self.clock()
             if not await asyncio.to_thread(self._reserve, asked, at):
-                self._tell_spent(asked, at)
+                self._log_limit(asked, at)
                 return False
             try:
-                said = await self._said_by(asked, number)
+                verdict = await self._answer_of(asked, number)
             except (Unreachable, BadAnswer) as error:
                 code = error.code if isinstance(error, Unreachable) else str(error)
                 await self._failed(asked, code, at)
                 return False
         asked.rest.succeeded()
         days = asked.source.table.max_age_days
-        answer = lookups.StoredAnswer(asked.name, said.verdict, said.category, at, at + days * lookups.DAY_SECONDS)
+        answer = lookups.StoredAnswer(
+            asked.name, verdict.verdict, verdict.category, at, at + days * lookups.DAY_SECONDS
+        )
         await asyncio.to_thread(self._record, number, answer)
-        logger.info("%s says of %s: %s", asked.name, masked(number), said.verdict)
-        return said.verdict != lookups.NOTHING
+        logger.info("look-up answer: %s about %s: %s", asked.name, masked(number), verdict.verdict)
+        return verdict.verdict != lookups.NOTHING
 
-    async def _said_by(self, asked: AskedSource, number: str) -> SourceVerdict:
+    async def _answer_of(self, asked: AskedSource, number: str) -> SourceVerdict:
         source = asked.source
         answer = await self.fetch(source.request_about(number, asked.token), source.table.private)
-        return source.said_of(number, answer.status, answer.body)
+        return source.parse_answer(number, answer.status, answer.body)
 
     async def _failed(self, asked: AskedSource, code: str, at: float) -> None:
         rested = asked.rest.is_resting(self.monotonic())
         asked.rest.failed(self.monotonic())
         if asked.rest.is_resting(self.monotonic()) and not rested:
-            logger.warning("%s does not answer (%s): it is not asked for a while", asked.name, code)
+            logger.warning("look-up source does not answer, pausing it: %s (%s)", asked.name, code)
         await asyncio.to_thread(self._count_failure, asked.name, at, code)
 
-    def _tell_spent(self, asked: AskedSource, at: float) -> None:
+    def _log_limit(self, asked: AskedSource, at: float) -> None:
         day = int(at // lookups.DAY_SECONDS)
         if asked.spent_on != day:
             asked.spent_on = day
-            logger.warning("%s: the limit of the day is reached: it is asked again tomorrow (UTC)", asked.name)
+            logger.warning("%s: daily limit reached: asking again tomorrow (UTC)", asked.name)
 
     # In a thread:
 
     def _known(self, number: str) -> tuple[set[str], dict[str, lookups.StoredAnswer]]:
-        """The sources that are off, and what all have said of the number."""
+        """Return the sources that are off, and all stored answers about the number."""
         with open_store(self.store) as db:
             return {
                 state.name for state in lookups.source_states(db) if state.off_at is not None

@@ -1,8 +1,8 @@
-"""Whom we ask: what is sent to a source about a number, and what its answer means. Pure.
+"""The services that can be asked: requests about a number, and the meaning of answers. Pure.
 
-PhoneBlock (API 1.9) is asked by the first four hex digits of a hash of the number, and answers with all its numbers
-whose hash begins so: it does not learn which is meant. Any other source is asked for the number itself, and its JSON
-is judged by the conditions of the settings.
+PhoneBlock (API 1.9) is asked by the first four hex digits of a hash of the number. It answers with all numbers with such
+a hash, so it does not learn which one is meant. Other sources get the number itself, and conditions of the settings
+judge their JSON.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from reputation.store.lookups import FINE, NOTHING, SPAM, DailyLimits
 from reputation.wording import one_line
 
 PHONEBLOCK: Final = "https://phoneblock.net/phoneblock/api"
-# 16 of the 160 bits of a SHA-1: the least that PhoneBlock takes, and what it recommends.
+# 16 of the 160 bits of a SHA-1: the minimum of PhoneBlock, which it recommends.
 PREFIX_CHARACTERS: Final = 4
 MOST_NUMBERS: Final = 20_000
 TEXT_CHARACTERS: Final = 60
 MICROS: Final = 1_000_000
 
-# What PhoneBlock's raters called the calls -> our words for categories.
+# PhoneBlock's ratings of calls -> our categories.
 CATEGORY_BY_RATING: Final[Mapping[str, str]] = {
     "D_POLL": "telemarketing",
     "E_ADVERTISING": "telemarketing",
@@ -40,11 +40,11 @@ CATEGORY_BY_RATING: Final[Mapping[str, str]] = {
 
 
 class BadAnswer(ValueError):
-    """What a source sent is not what it says it sends."""
+    """The answer of a source does not have the expected form."""
 
 
 class SourceVerdict(NamedTuple):
-    """What a source says of a number: `spam`, `ok` or `nothing`."""
+    """A verdict on a number: `spam`, `ok` or `nothing`."""
 
     verdict: str
     category: str | None = None
@@ -52,46 +52,46 @@ class SourceVerdict(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OutsideRequest:
-    """A GET. The headers have the token: they are in no text and no log."""
+    """A GET request. Its headers contain the token, which is in no text and no log."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class LookupSource(Protocol):
-    """One `[[lookup]]`."""
+    """A `[[lookup]]` in the settings."""
 
     @property
     def table(self) -> LookupTable:
-        """Its settings."""
+        """Return its settings."""
         ...
 
     def request_about(self, number: str, token: str) -> OutsideRequest:
-        """What is sent."""
+        """Return the request about a number."""
         ...
 
-    def said_of(self, number: str, status: int, body: bytes) -> SourceVerdict:
-        """What the answer means. BadAnswer."""
+    def parse_answer(self, number: str, status: int, body: bytes) -> SourceVerdict:
+        """Return the meaning of an answer, or raise BadAnswer."""
         ...
 
 
 def sources_of(settings: Settings) -> list[LookupSource]:
-    """Those of the settings, in their order."""
+    """Return the sources in the settings, in their order."""
     return [PhoneBlock(table) if table.kind == "phoneblock" else HttpSource(table) for table in settings.lookup]
 
 
 def covers(table: LookupTable, number: str) -> bool:
-    """Whether the source is for numbers of this country."""
+    """Return whether the source covers the country of the number."""
     return not table.regions or country_of(number) in {region.upper() for region in table.regions}
 
 
 def limits_of(table: LookupTable) -> DailyLimits:
-    """What it may be asked and cost a day."""
+    """Return the limits of requests and cost per day."""
     return DailyLimits(table.daily_limit, round(MICROS * table.cost), round(MICROS * table.daily_spend))
 
 
 class _Listed(msgspec.Struct):
-    """A number of PhoneBlock's answer; all else in it is not looked at."""
+    """A number in PhoneBlock's answer. Other fields are ignored."""
 
     phone: str
     votes: int = 0
@@ -101,7 +101,7 @@ class _Listed(msgspec.Struct):
 
 
 class _Bucket(msgspec.Struct):
-    """All numbers whose hash begins as that which was asked about."""
+    """All numbers with the requested hash prefix."""
 
     numbers: Annotated[list[_Listed], msgspec.Meta(max_length=MOST_NUMBERS)]
 
@@ -110,7 +110,7 @@ _BUCKETS = msgspec.json.Decoder(_Bucket)
 
 
 def hash_prefix(number: str) -> str:
-    """The first characters of the hash by which PhoneBlock keeps the number."""
+    """Return the hash prefix of a number for PhoneBlock."""
     return hashlib.sha1(number.encode(), usedforsecurity=False).hexdigest()[:PREFIX_CHARACTERS]
 
 
@@ -118,26 +118,27 @@ def hash_prefix(number: str) -> str:
 class PhoneBlock:
     """PhoneBlock's `check-prefix`.
 
-    It takes the hashes of the number without its last and last two digits as well, for ranges. Together the three tell
-    which number is meant, so only the first is sent.
+    It also takes hashes of the number without its last one and two digits, for ranges. All three together would
+    reveal the
+    number, so only the first is sent.
     """
 
     table: LookupTable
 
     def request_about(self, number: str, token: str) -> OutsideRequest:
-        """Nothing but the prefix and the token."""
+        """Return a request with only the prefix and the token."""
         base = (self.table.url or PHONEBLOCK).rstrip("/")
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         return OutsideRequest(f"{base}/check-prefix?sha1={hash_prefix(number)}", headers)
 
-    def said_of(self, number: str, status: int, body: bytes) -> SourceVerdict:
-        """What it says of our number, among those of its bucket."""
+    def parse_answer(self, number: str, status: int, body: bytes) -> SourceVerdict:
+        """Return the verdict on our number, among those with the same prefix."""
         if status != 200:
             raise BadAnswer(f"status {status}")
         try:
-            listed = next((one for one in _BUCKETS.decode(body).numbers if one.phone == number), None)
+            listed = next((entry for entry in _BUCKETS.decode(body).numbers if entry.phone == number), None)
         except (msgspec.DecodeError, RecursionError):
-            raise BadAnswer("not the JSON that is described") from None
+            raise BadAnswer("unexpected JSON") from None
         if listed is None:
             return SourceVerdict(NOTHING)
         if listed.whiteListed:
@@ -149,7 +150,7 @@ class PhoneBlock:
 
 @dataclass(frozen=True, slots=True)
 class HttpSource:
-    """Any server that answers a GET with JSON."""
+    """A server that answers a GET with JSON."""
 
     table: LookupTable
     _spam: tuple[JsonCondition, ...] = field(init=False, repr=False)
@@ -163,7 +164,7 @@ class HttpSource:
         object.__setattr__(self, "_category", parse_path(table.category) if table.category else None)
 
     def request_about(self, number: str, token: str) -> OutsideRequest:
-        """The number in the address, and the token in its header."""
+        """Return a request with the number in the address and the token in a header."""
         digits = number.removeprefix("+")
         url = self.table.url.replace("{number}", quote(number, safe="")).replace("{digits}", digits)
         return OutsideRequest(url, {"Accept": "application/json", **self._authorized(token)})
@@ -179,8 +180,8 @@ class HttpSource:
             case _:
                 return {"Authorization": f"Bearer {token}"}
 
-    def said_of(self, _number: str, status: int, body: bytes) -> SourceVerdict:
-        """Spam where one of `spam_when` holds; else fine where one of `ok_when` does. It may know no such number."""
+    def parse_answer(self, _number: str, status: int, body: bytes) -> SourceVerdict:
+        """Return spam if a condition of `spam_when` holds, fine if one of `ok_when` does."""
         if status == 404:
             return SourceVerdict(NOTHING)
         if status != 200:
@@ -193,14 +194,14 @@ class HttpSource:
         return SourceVerdict(NOTHING)
 
     def _category_in(self, document: object) -> str | None:
-        found = value_at(document, self._category) if self._category is not None else None
-        if not isinstance(found, str):
+        value = value_at(document, self._category) if self._category is not None else None
+        if not isinstance(value, str):
             return None
-        return one_line(self.table.categories.get(found, found), TEXT_CHARACTERS).lower() or None
+        return one_line(self.table.categories.get(value, value), TEXT_CHARACTERS).lower() or None
 
 
 def _document(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise BadAnswer("no JSON") from None
+        raise BadAnswer("not JSON") from None

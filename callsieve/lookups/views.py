@@ -1,7 +1,4 @@
-"""What is shown of the sources that we ask: how often they were right, what they cost, and what they would change.
-
-The health check of look-ups at others: the process that the settings want runs, and the sources answer.
-"""
+"""Views of the look-up sources, and their health check."""
 
 from __future__ import annotations
 
@@ -24,25 +21,25 @@ SHOWN_DAYS = 30
 JUDGED = {
     Judgement.TOO_FEW: Wording("too few calls to judge it"),
     Judgement.NO_WORSE: Wording("no better than chance so far"),
-    Judgement.WORSE: Wording("worse than chance: it is switched off within the hour"),
+    Judgement.WORSE: Wording("worse than chance: it will be switched off within the hour"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class LookupShown:
-    """A source that is asked about callers.
+    """A source of look-ups.
 
     Attributes:
-        kind: Which service it is.
-        daily_limit: How many requests a day may have; 0 for any number.
-        daily_spend: What a day may cost, in the currency of the settings; 0 for any amount.
-        today: What it was asked today.
-        lately: What it was asked within 30 days.
-        compared: Numbers of which we know better by now: what the source said, and what they are.
+        kind: The kind of service.
+        daily_limit: The most requests a day; 0 for any number.
+        daily_spend: The most that a day may cost, in the currency of the settings; 0 for any amount.
+        today: Its requests today.
+        lately: Its requests within 30 days.
+        compared: Its answers about numbers that are known better by now, and what these are.
         skill: How good the source is.
         calls: Number of calls from numbers that it calls spam.
-        treated: How many of them got more than a plain ring.
-        failure: Why it failed last, in words; null where it did not.
+        treated: How many of these calls were not simply put through.
+        failure: Its last failure, in words; null if it never failed.
     """
 
     state: Annotated[lookups.SourceState, FLAT]
@@ -59,82 +56,82 @@ class LookupShown:
 
     @property
     def name(self) -> str:
-        """As the settings have it."""
+        """Return its name in the settings."""
         return self.state.name
 
     @property
     @told
     def on(self) -> bool:
-        """Whether it is asked."""
+        """Return whether it is asked."""
         return self.state.off_at is None
 
     @property
     @told
     def off_why(self) -> OffReason | None:
-        """Why it was switched off; null while it is on."""
+        """Return why it was switched off; null while it is on."""
         return None if self.state.off_why is None else read_reason(self.state.off_why)
 
     @property
     @told
     def measured_since(self) -> Instant | None:
-        """Since when it is measured; null for always."""
+        """Return since when it is measured; null for always."""
         return self.state.since or None
 
     @property
     def state_word(self) -> str:
-        """`on` or `off`."""
+        """Return `on` or `off`."""
         return "on" if self.on else "off"
 
     @property
     @told
     def would_change(self) -> int:
-        """Calls of numbers that it calls spam and that simply rang: it would have changed them."""
+        """Return the number of calls that it calls spam and that were simply put through."""
         return self.calls - self.treated
 
     @property
     def asked_text(self) -> str:
-        """Requests of the last 30 days, and today's of what a day may have."""
+        """Return its requests of the last 30 days, and of today with the daily limit."""
         return f"{self.lately.asked:,} ({self.today.asked:,}/{self.daily_limit:,} today)"
 
     @property
     def cost_text(self) -> str:
-        """Empty where it costs nothing."""
+        """Return its cost, or an empty text for a free source."""
         return f"{self.lately.cost:,.2f}" if self.lately.cost or self.daily_spend else ""
 
     @property
     def accuracy(self) -> Wording:
-        """`12 of 14 (60-96 %)`."""
+        """Return how often it was right: `12 of 14 (60-96 %)`."""
         return accuracy_of(self.skill)
 
     @property
     def right_text(self) -> str:
-        """The same for the terminal."""
+        """Return the accuracy for the terminal."""
         return str(self.accuracy)
 
     @property
     def changed_text(self) -> str:
-        """`9, 2 unlabelled`."""
+        """Return its calls, and those without a tag: `9, 2 unlabelled`."""
         return f"{self.calls:,}, {self.would_change:,} unlabelled"
 
     @property
     def remarks(self) -> tuple[Wording, ...]:
-        """What is to be known besides the figures."""
-        found = []
+        """Return remarks that the figures do not show."""
+        remarks = []
         if self.state.off_at is not None:
             why = read_reason(self.state.off_why or "").words
-            found.append(Wording("off since {when}, {why}", {"when": when(self.state.off_at), "why": why}))
+            remarks.append(Wording("off since {when}, {why}", {"when": when(self.state.off_at), "why": why}))
         elif self.skill.judgement is not Judgement.BETTER:
-            found.append(JUDGED[self.skill.judgement])
+            remarks.append(JUDGED[self.skill.judgement])
         if self.lately.failed and self.failure:
             places: Places = {"failed": self.lately.failed, "days": SHOWN_DAYS, "failure": Wording(self.failure)}
-            found.append(Wording("{failed} requests failed within {days} days, the last: {failure}", places))
+            remarks.append(Wording("{failed} requests failed within {days} days, the last: {failure}", places))
         if not self.state.is_outside:
-            found.append(Wording("our own marks are reported there: it does not convict"))
-        return tuple(found)
+            remarks.append(Wording("your marks are reported there, so it does not count as independent evidence"))
+        return tuple(remarks)
 
 
 def accuracy_of(skill: Skill) -> Wording:
-    """`12 of 14 (60-96 %)`."""
+    """Return how often a source was right: `12 of 14 (60-96 %)`."""
     if not skill.told:
         return Wording("not known yet")
     low, high = (round(100 * share) for share in skill.share[1:])
@@ -143,7 +140,7 @@ def accuracy_of(skill: Skill) -> Wording:
 
 
 def lookups_shown(db: sqlite3.Connection, settings: Settings, now: float) -> tuple[LookupShown, ...]:
-    """The sources of the settings, in their order; one that the daemon has not seen yet is left out."""
+    """Return the sources in the settings that the daemon has seen, in their order."""
     states = {state.name: state for state in lookups.source_states(db)}
     return tuple(
         _shown(db, states[table.name], table.kind, table.daily_limit, table.daily_spend, now)
@@ -176,12 +173,12 @@ ANSWERS_SECONDS = 2.0
 START_LOOKUPS = Wording("systemctl enable --now callsieve-lookups, or callsieve lookups serve")
 RESTART_LOOKUPS = Wording("systemctl restart callsieve-lookups")
 SHOW = "callsieve lookups show"
-# So many failed requests of a day, and more than half of them, are worth a word.
+# This many failed requests of a day, if they are more than half, are reported.
 FAILURES = 5
 
 
 def are_made(context: CheckContext) -> Finding:
-    """Whoever is to be asked is asked, and answers."""
+    """Check that the look-up process runs and the sources answer."""
     settings = context.loaded.settings
     if not settings.lookup:
         return ok(NONE)
@@ -190,30 +187,30 @@ def are_made(context: CheckContext) -> Finding:
 
 
 def _trouble_at(path: str) -> Finding | None:
-    """What is wrong with the process, which hangs up on who asks nothing. PermissionError: we may not look."""
-    with socket.socket(socket.AF_UNIX) as door:
-        door.settimeout(ANSWERS_SECONDS)
+    """Return what is wrong with the process, which closes a connection without a question."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(ANSWERS_SECONDS)
         try:
-            door.connect(path)
-            door.sendall(b"\n")
+            connection.connect(path)
+            connection.sendall(b"\n")
             with suppress(ConnectionResetError):
-                door.recv(1)
+                connection.recv(1)
         except (FileNotFoundError, ConnectionRefusedError):
-            return warn(Wording("nobody is asked: the look-up process does not run"), START_LOOKUPS)
+            return warn(Wording("no look-ups: the look-up process does not run"), START_LOOKUPS)
         except (TimeoutError, BlockingIOError):
-            return warn(Wording("nobody is asked: the look-up process does not answer"), RESTART_LOOKUPS)
+            return warn(Wording("no look-ups: the look-up process does not answer"), RESTART_LOOKUPS)
     return None
 
 
 def _sources_found(db: sqlite3.Connection, now: float, settings: Settings) -> Finding:
     states = {state.name: state for state in lookups.source_states(db) if state.in_settings}
-    wanted = [states[table.name] for table in settings.lookup if table.name in states]
-    off = [state for state in wanted if state.off_at is not None]
+    sources = [states[table.name] for table in settings.lookup if table.name in states]
+    off = [state for state in sources if state.off_at is not None]
     if off:
         why: Places = {"source": off[0].name, "why": read_reason(off[0].off_why or "").words}
-        way = Wording("callsieve lookups enable {source}", {"source": off[0].name})
-        return warn(and_more(Wording("{source} is off: {why}", why), len(off) - 1), way)
-    usages = [(state.name, lookups.usage_since(db, state.name, now)) for state in wanted]
+        remedy = Wording("callsieve lookups enable {source}", {"source": off[0].name})
+        return warn(and_more(Wording("{source} is off: {why}", why), len(off) - 1), remedy)
+    usages = [(state.name, lookups.usage_since(db, state.name, now)) for state in sources]
     failing = [(name, usage) for name, usage in usages if usage.failed >= FAILURES and 2 * usage.failed > usage.asked]
     if failing:
         name, usage = failing[0]

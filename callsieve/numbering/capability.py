@@ -1,4 +1,4 @@
-"""What the capability `numbering` adds to the program: what ranges of numbers are for."""
+"""The capability `numbering`: what number ranges are for."""
 
 from __future__ import annotations
 

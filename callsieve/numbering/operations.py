@@ -1,7 +1,4 @@
-"""Another numbering plan in the place of the one that comes with CallSieve, or rows of one's own beside it.
-
-update, remove: operations (callsieve/changes/operation.py)
-"""
+"""Operations on numbering plans (callsieve/changes/operation.py): replace a shipped plan, or add rows to it."""
 
 from __future__ import annotations
 
@@ -24,21 +21,21 @@ T = TypeVar("T")
 
 
 class UpdateRequest(NamedTuple):
-    """The text of a file, and how it is called in errors."""
+    """The text of a file, and its name in errors."""
 
     raw: bytes
     name: str
 
 
 class RemoveRequest(NamedTuple):
-    """A country by its code. `own`: the rows beside its plan, not the plan in the place of the shipped one."""
+    """A country code. `own`: the rows added to its plan, instead of a replaced plan."""
 
     country: str
     own: bool = False
 
 
 class PlanUpdate(NamedTuple):
-    """What is in force now. `replaced`: whether something of the state directory stood there before."""
+    """The plan in force now. `replaced`: an earlier file of the state directory was replaced."""
 
     change_id: int | None
     plan: PlanFile
@@ -46,7 +43,7 @@ class PlanUpdate(NamedTuple):
 
 
 class PlanRemoval(NamedTuple):
-    """What was taken out. `shipped`: whether the plan that comes with CallSieve is in force now."""
+    """The removed file. `shipped`: the plan that comes with CallSieve is in force again."""
 
     change_id: int | None
     file: str
@@ -54,7 +51,7 @@ class PlanRemoval(NamedTuple):
 
 
 def update(db: sqlite3.Connection, context: Context, request: UpdateRequest) -> PlanUpdate:
-    """Puts the plan of a file in force. The daemon reads it within a second."""
+    """Put the plan of a file in force. The daemon reads it within a second."""
     try:
         plan = parse_plan(request.raw, request.name)
     except PlanError as error:
@@ -68,36 +65,36 @@ def update(db: sqlite3.Connection, context: Context, request: UpdateRequest) -> 
 
 
 def remove(db: sqlite3.Connection, context: Context, request: RemoveRequest) -> PlanRemoval:
-    """Takes a plan, or own rows, out again. What comes with CallSieve cannot be taken out."""
+    """Remove a plan, or added rows. Shipped plans cannot be removed."""
     country, loaded = request.country.strip().upper(), context.loaded
     file = f"{country.lower()}{'-own' if request.own else ''}.toml"
     with change(db, context, "plan remove", name=country) as changed, _files(context):
-        there = plan_files.version_there(loaded, file) if country.isascii() and country.isalpha() else None
-        if there is None:
-            words = "there is no {file} in {folder}: callsieve plan show says what there is"
+        current = plan_files.version_there(loaded, file) if country.isascii() and country.isalpha() else None
+        if current is None:
+            words = "{file} not found in {folder}; callsieve plan show lists the plans"
             raise Refused("no-such-plan", Wording(words, {"file": file, "folder": str(plan_folder(loaded))}))
         plan_files.keep_version(loaded, file)
-        changed.before = there
+        changed.before = current
         plan_files.take_out(loaded, file)
     return PlanRemoval(changed.id, file, not request.own and country in {plan.country for plan in shipped_plans()})
 
 
 @contextmanager
 def _files(context: Context) -> Iterator[None]:
-    """Inside, a file that cannot be read or written is Refused."""
+    """Turn an unreadable or unwritable file into Refused during the block."""
     try:
         yield
     except OSError as error:
         raise Refused("cannot-write", f"{error.filename or plan_folder(context.loaded)}: {error.strerror}") from None
 
 
-# How changes are undone.
+# Undo of changes.
 
 
 def _refusing(
     step: Callable[[Loaded, plan_files.PlanVersion], T],
 ) -> Callable[[object, Context, plan_files.PlanVersion], T]:
-    """Return the step, which refuses where a file cannot be read, written or used."""
+    """Return the step, wrapped so that file and plan errors become Refused."""
 
     def run(_db: object, context: Context, version: plan_files.PlanVersion) -> T:
         try:

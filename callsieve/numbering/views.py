@@ -1,4 +1,4 @@
-"""What the numbering plans say, as people and scripts read it."""
+"""Numbering plans for display and JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reputation.plan.loader import shipped_plans
 from reputation.plan.rows import AGAINST_CALLERS, NumberPlan, PlanFile, PlanRow, Purpose
 from reputation.wording import Wording
 
-# What the numbers of a range are, in words.
+# The purposes of ranges in words.
 PURPOSE_WORDS = {
     Purpose.TELEMARKETING: Wording("telemarketing"),
     Purpose.CALL_CENTRE: Wording("call centre"),
@@ -35,38 +35,38 @@ PURPOSE_WORDS = {
     Purpose.DO_NOT_ORIGINATE: Wording("never calls"),
 }
 
-# After so long somebody should look whether a plan still holds.
+# After this long somebody should check whether a plan still holds.
 OLD_DAYS = 365
-# Of one row of the table; North America has 250 area codes that nobody has.
+# Shown per row. North America has 250 unassigned area codes.
 MOST_PREFIXES = 24
 SHIPPED, REPLACED, OWN = N_("comes with CallSieve"), N_("in the place of ours"), N_("own rows")
 EVIDENCE, LABEL = N_("evidence, for a tag"), N_("a label only")
 
 
 class Ranges(NamedTuple):
-    """Rows of a plan that say the same of different prefixes; `row` is the first."""
+    """Rows of a plan that differ only by their prefix. `row` is the first."""
 
     prefixes: tuple[str, ...]
     row: PlanRow
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The first prefixes, as they are written on lists."""
+        """Return the first prefixes, written as on lists."""
         return tuple(f"{prefix}*" for prefix in self.prefixes[:MOST_PREFIXES])
 
 
 @dataclass(frozen=True, slots=True)
 class ListedPlan:
-    """A plan, without its ranges. `is_shipped`: it comes with CallSieve."""
+    """A plan without its ranges. `is_shipped`: it comes with CallSieve."""
 
     plan: Annotated[PlanFile, FLAT]
     is_shipped: bool = False
 
 
 class PlanShown(NamedTuple):
-    """A plan as the table of all has it. `origin`: where it comes from. `over`: how many of its ranges are no more.
+    """A plan as a row of the table. `origin`: where it comes from. `over`: how many of its ranges have ended.
 
-    `is_old`: nobody has looked through it for a year.
+    `is_old`: nobody has checked it for a year.
     """
 
     plan: PlanFile
@@ -78,7 +78,7 @@ class PlanShown(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlansShown:
-    """The page: all plans; `ranges` of the country that was asked for; files that were left out."""
+    """The page: all plans, the `ranges` of the chosen country, and unusable files as `problems`."""
 
     plans: tuple[PlanShown, ...]
     problems: tuple[str, ...]
@@ -88,25 +88,25 @@ class PlansShown:
     unverified: tuple[str, ...] = ()
 
     def weight_of(self, row: PlanRow) -> str:
-        """Return whether the presets tag calls from the range, or only name it."""
+        """Return whether the row counts for a level, or is only shown."""
         return EVIDENCE if speaks_against(row) else LABEL
 
 
 def plans_shown(db: sqlite3.Connection, loaded: Loaded, country: str, now: float) -> PlansShown:
-    """The plans in force, and the ranges of a country; of one without a plan there are none."""
-    found = plans_of(loaded)
+    """Return the plans in force, and the ranges of a country if it has a plan."""
+    plans = plans_of(loaded)
     shipped = set(shipped_plans())
-    files = sorted(found.plan.files, key=lambda one: (one.country, one.adds))
-    plans = tuple(_plan_shown(one, shipped, now) for one in files)
-    country = country_with_plan(found.plan, country)
-    rows = rows_of(found.plan, country)
+    files = sorted(plans.plan.files, key=lambda file: (file.country, file.adds))
+    shown = tuple(_plan_shown(file, shipped, now) for file in files)
+    country = country_with_plan(plans.plan, country)
+    rows = rows_of(plans.plan, country)
     return PlansShown(
-        plans,
-        found.problems,
+        shown,
+        plans.problems,
         latest_changes(db, PLANS),
         country if rows else "",
         tuple(ranges_of(rows)),
-        unverified_of(found.plan, country),
+        unverified_of(plans.plan, country),
     )
 
 
@@ -122,46 +122,46 @@ def _plan_shown(plan: PlanFile, shipped: set[PlanFile], now: float) -> PlanShown
 
 
 def speaks_against(row: PlanRow) -> bool:
-    """Return whether the range speaks against a caller, by a source: what the presets tag."""
+    """Return whether the row is evidence."""
     return row.is_evidence and row.purpose in AGAINST_CALLERS
 
 
 def country_with_plan(plan: NumberPlan, country: str) -> str:
-    """The country in whose plan its numbers are: Canada is in that of the United States."""
-    if any(one.country == country for one in plan.files):
+    """Return the country whose plan covers a country: that of Canada is in the plan of the United States."""
+    if any(file.country == country for file in plan.files):
         return country
     code = calling_code_of(country)
-    return next((one.country for one in plan.files if one.calling_code == code), country)
+    return next((file.country for file in plan.files if file.calling_code == code), country)
 
 
 def rows_of(plan: NumberPlan, country: str) -> list[PlanRow]:
-    """Its ranges, the administrator's last."""
-    return [row for one in plan.files if one.country == country for row in one.rows]
+    """Return the ranges of a country, the administrator's last."""
+    return [row for file in plan.files if file.country == country for row in file.rows]
 
 
 def unverified_of(plan: NumberPlan, country: str) -> tuple[str, ...]:
-    """What no page could be read about."""
-    return tuple(text for one in plan.files if one.country == country for text in one.unverified)
+    """Return the facts that no readable page confirms."""
+    return tuple(text for file in plan.files if file.country == country for text in file.unverified)
 
 
 def ranges_of(rows: Iterable[PlanRow]) -> list[Ranges]:
-    """Rows that stand together and differ by their prefix only, as one."""
+    """Return consecutive rows that differ only by prefix as one."""
     groups = ([*group] for _, group in groupby(rows, lambda row: replace(row, prefix="")))
-    return [Ranges(tuple(one.prefix for one in group), group[0]) for group in groups]
+    return [Ranges(tuple(row.prefix for row in group), group[0]) for group in groups]
 
 
 def range_of(row: PlanRow) -> str:
-    """`+33162* (9 digits)`."""
+    """Return a range as text: `+33162* (9 digits)`."""
     return f"{row.prefix}*{f' ({digits_of(row)})' if row.digits else ''}"
 
 
 def digits_of(row: PlanRow) -> str:
-    """`9 digits`: how many follow the calling code. Empty where the row does not say."""
+    """Return how many digits follow the calling code: `9 digits`, or an empty text."""
     return f"{' or '.join(map(str, sorted(row.digits)))} digits" if row.digits else ""
 
 
 def days_of(row: PlanRow) -> str:
-    """Since when and until when, empty where the row does not say."""
+    """Return the first and last day as text, or an empty text."""
     since = "" if row.valid_from is None else f"from {row.valid_from}"
     until = "" if row.valid_until is None else f"until {row.valid_until}"
     return " ".join(filter(None, (since, until)))

@@ -75,11 +75,11 @@ MOST_NAMED = 3
 
 def sentence_of(facts: Facts) -> str:
     """One sentence with what counts most: lists, identity, evidence, and who of ours knows the number."""
-    sentence = str(said_of(facts))
+    sentence = str(parse_answer(facts))
     return sentence[0].upper() + sentence[1:] + "."
 
 
-def said_of(facts: Facts) -> str | Wording:
+def parse_answer(facts: Facts) -> str | Wording:
     """The same for any language, not yet as a sentence."""
     return listed(list(_sayings(facts)) or [NOTHING], "{some}; {more}")
 
@@ -352,7 +352,7 @@ class Profile:
     @property
     def said(self) -> str | Wording:
         """The same, for another language."""
-        return said_of(self.facts)
+        return parse_answer(self.facts)
 
 
 def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Profile:

@@ -1,12 +1,11 @@
-"""The HTTP client of everything that asks or tells a server of others: bounded, and never led to our own network.
+"""The HTTP client for servers of others: every request is bounded, and never led into our own network.
 
     async with OutsideClient() as client:
         answer = await client.request("GET", "https://example.com/list.csv", limits=Limits(body_bytes=1 << 26))
 
-Each bound is a limit of the whole request, its redirects included. A name is resolved once a connection, its addresses
-are checked, and one that was checked is connected to: a name that answers differently the second time leads nowhere.
-The certificate is checked for the name all the same. Proxies of the environment are not used: they would connect to
-addresses that we have not seen. docs/decisions/outside.md says more.
+Limits apply to a whole request with its redirects. A name is resolved once per connection, and the connection goes to a
+checked address, so a second answer of the name server changes nothing. The certificate is still checked for the name.
+Proxies of the environment are ignored: they would connect to unchecked addresses. See docs/decisions/outside.md.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ import httpx2
 from callsieve.outside.errors import OutsideError, OutsideProblem
 from reputation.wording import one_line
 
-# What Python's `is_global` calls public on some of its versions, or is no address of one server (IANA's registries of
-# special-purpose addresses): IETF protocols, the old relays and tunnels between IPv4 and IPv6, documentation, segment
-# routing. NAT64 of a network's own (RFC 8215) could lead to any address inside it.
+# Addresses that some Python versions call global, or that are no single server: IETF protocols, old relays and tunnels
+# between IPv4 and IPv6, documentation, segment routing (IANA's registries of special-purpose addresses). Local NAT64
+# (RFC 8215) could lead to any address inside a network.
 NOT_PUBLIC: Final = tuple(
     ip_network(text)
     for text in (
@@ -39,24 +38,25 @@ NOT_PUBLIC: Final = tuple(
         *("5f00::/16", "fec0::/10"),
     )
 )
-NAT64: Final = ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are the IPv4 address that is meant
+NAT64: Final = ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are the IPv4 address
 Address = IPv4Address | IPv6Address
 
 
 def is_public(text: str) -> bool:
-    """Whether the address is one of the internet's. What cannot be read is not."""
-    address = _meant(text)
+    """Return whether the text is an address on the internet."""
+    address = _target(text)
     if address is None or address.is_multicast or address.is_reserved:
         return False
     return address.is_global and not _is_in_one(address)
 
 
 def is_inside(text: str) -> bool:
-    """Whether it may be connected to where an administrator named the server: public, private, or this machine.
+    """Return whether a server named by the administrator may have this address: public, private or loopback.
 
-    Never link-local, where clouds answer with the keys of the machine (169.254.169.254), nor broadcast and multicast.
+    Link-local addresses are refused, because clouds serve keys there (169.254.169.254), and so are broadcast and
+    multicast.
     """
-    address = _meant(text)
+    address = _target(text)
     if address is None or address.is_link_local or address.is_multicast or address.is_unspecified:
         return False
     return address.is_loopback or not (address.is_reserved or _is_in_one(address))
@@ -66,8 +66,8 @@ def _is_in_one(address: Address) -> bool:
     return any(address in network for network in NOT_PUBLIC)
 
 
-def _meant(text: str) -> Address | None:
-    """The address that packets would reach: of an IPv4 address in the clothes of IPv6 that IPv4 address."""
+def _target(text: str) -> Address | None:
+    """Return the address that packets would reach: the IPv4 address inside a mapped or NAT64 one."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -80,20 +80,20 @@ def _meant(text: str) -> Address | None:
     return address
 
 
-MOST_ADDRESSES: Final = 4  # of one name that are tried
+MOST_ADDRESSES: Final = 4  # tried per name
 PIECE_BYTES: Final = 1 << 16
 FOLLOWED: Final = frozenset({301, 302, 303, 307, 308})
-# What another server is told when the first redirects to it: never a key of ours, whatever its header is called.
-TOLD_TO_OTHERS: Final = frozenset({"accept", "user-agent", "if-none-match", "if-modified-since"})
+# Headers that a redirect's target gets. They never include a key, whatever its header is called.
+REDIRECT_HEADERS: Final = frozenset({"accept", "user-agent", "if-none-match", "if-modified-since"})
 OUR_HEADERS: Final = {"user-agent": "CallSieve", "accept": "*/*", "accept-encoding": "gzip"}
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """Of one request. The connection's seconds are for its name, its address and TLS, each; header fields have 100 kB.
+    """Limits of one request. `connect_seconds` applies to name, address and TLS each.
 
-    `body_bytes`: of the answer, as it arrives and unpacked. `redirects` are followed for GET and HEAD only.
+    `body_bytes`: of the answer, both packed and unpacked. `redirects` are followed for GET and HEAD only.
     """
 
     total_seconds: float = 10.0
@@ -104,7 +104,7 @@ class RequestLimits:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server said. Names of headers are in small letters; of a header that came twice this is the last."""
+    """The server's answer. Header names are in lower case; of a repeated header this is the last."""
 
     status: int
     headers: Mapping[str, str]
@@ -112,15 +112,15 @@ class Answer:
 
 
 async def addresses_of(host: str, port: int) -> Sequence[str]:
-    """The addresses of a name, as the system knows them. OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    """Return the addresses of a name from the system's resolver, or raise OSError."""
+    infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in infos))
 
 
 class OutsideClient:
-    """Keeps connections for the next request. `limits` hold for requests that bring none of their own.
+    """An HTTP client that reuses connections. `limits` are the default for requests.
 
-    `resolve` and `network` are how names get addresses and addresses connections.
+    `resolve` and `network` turn names into addresses and addresses into connections.
     """
 
     def __init__(
@@ -164,10 +164,11 @@ class OutsideClient:
         allow_private: bool = False,
         into: BinaryIO | None = None,
     ) -> Answer:
-        """The answer, of any status. Its body is written `into` a file instead where one is given. OutsideError.
+        """Return the answer, whatever its status, or raise OutsideError. `into`: a file that gets the body.
 
-        `allow_private`: an administrator named this very server, so it may be in our own network, and without TLS.
-        It holds for that server only: where it redirects to another, that must be on the internet.
+        `allow_private`: an administrator named this server, so it may be in our own network and without TLS. A
+        redirect to
+        another server must lead to the internet.
         """
         limits = limits or self._limits
         at = asked = _checked_url(url, allow_private=allow_private)
@@ -176,9 +177,9 @@ class OutsideClient:
             async with asyncio.timeout(limits.total_seconds):
                 for _ in range(limits.redirects + 1):
                     is_asked = _origin(at) == _origin(asked)
-                    told = sent if is_asked else {name: sent[name] for name in sent.keys() & TOLD_TO_OTHERS}
+                    allowed = sent if is_asked else {name: sent[name] for name in sent.keys() & REDIRECT_HEADERS}
                     pool = self._pools[allow_private and is_asked]
-                    answer = await _one(pool, method, at, told, body, limits, into)
+                    answer = await _request_once(pool, method, at, allowed, body, limits, into)
                     place = answer.headers.get("location")
                     if answer.status not in FOLLOWED or method not in ("GET", "HEAD") or place is None:
                         return answer
@@ -188,7 +189,7 @@ class OutsideClient:
         raise OutsideError(OutsideProblem.TOO_MANY_REDIRECTS, host=asked.host, most=limits.redirects)
 
 
-async def _one(
+async def _request_once(
     pool: httpcore2.AsyncConnectionPool,
     method: str,
     url: httpx2.URL,
@@ -197,19 +198,19 @@ async def _one(
     limits: RequestLimits,
     into: BinaryIO | None,
 ) -> Answer:
-    """One request, without its redirects."""
+    """Make one request, without redirects."""
     host = url.host
     asked = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
     extensions = {"timeout": {"connect": limits.connect_seconds}}
     try:
-        # Latin-1 and nothing else can stand in a header; h11 refuses line ends in it.
+        # A header can only contain Latin-1. h11 refuses line ends in it.
         sent = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
         async with pool.stream(method, asked, headers=sent, content=body, extensions=extensions) as response:
-            told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-            is_body = response.status not in FOLLOWED  # what a redirect says beside its address is nobody's
+            received = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+            is_body = response.status not in FOLLOWED  # the body of a redirect is ignored
             file = into if into is not None and is_body else BytesIO()
-            await _copy(response.aiter_stream(), told.get("content-encoding", ""), host, limits.body_bytes, file)
-            return Answer(response.status, told, b"" if file is into else file.getvalue())  # type: ignore[attr-defined]
+            await _copy(response.aiter_stream(), received.get("content-encoding", ""), host, limits.body_bytes, file)
+            return Answer(response.status, received, b"" if file is into else file.getvalue())  # type: ignore[attr-defined]
     except httpcore2.TimeoutException:
         raise OutsideError(OutsideProblem.TIMEOUT, host=host, seconds=limits.connect_seconds) from None
     except (httpcore2.NetworkError, OSError) as error:
@@ -220,7 +221,7 @@ async def _one(
 
 
 async def _copy(pieces: AsyncIterable[bytes], encoding: str, host: str, most: int, file: BinaryIO) -> None:
-    """The body, unpacked piece by piece, so that a small answer cannot fill the memory. OutsideError."""
+    """Write the unpacked body piece by piece, so that a small answer cannot fill the memory."""
     coding = encoding.strip().lower()
     if coding not in ("", "identity", "gzip", "x-gzip"):
         raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error=f"encoding {encoding[:40]!r}")
@@ -238,7 +239,7 @@ async def _copy(pieces: AsyncIterable[bytes], encoding: str, host: str, most: in
 
 
 def _unpacked(piece: bytes, unpacker: Any, host: str) -> Iterable[bytes]:
-    """At least one part, so that packed bytes which unpack to nothing are counted as well."""
+    """Yield at least one part, so that packed bytes that unpack to nothing count as well."""
     if unpacker is None:
         yield piece
         return
@@ -249,27 +250,27 @@ def _unpacked(piece: bytes, unpacker: Any, host: str) -> Iterable[bytes]:
     except zlib.error as error:
         raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error=_in_a_line(error)) from None
     if unpacker.unused_data:
-        raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error="something follows the packed body")
+        raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error="data after the packed body")
 
 
 def _checked_url(url: str, *, allow_private: bool) -> httpx2.URL:
     try:
-        found = httpx2.URL(url)
+        parsed = httpx2.URL(url)
     except (httpx2.InvalidURL, UnicodeError):
         raise OutsideError(OutsideProblem.BAD_URL, host="") from None
-    if found.scheme not in ("https", "http") or not found.host or found.port == 0:
-        raise OutsideError(OutsideProblem.BAD_URL, host=found.host)
-    if found.userinfo:
-        raise OutsideError(OutsideProblem.PASSWORD_IN_URL, host=found.host)
-    if found.scheme == "http" and not allow_private:
-        raise OutsideError(OutsideProblem.PLAIN_HTTP, host=found.host)
-    return found
+    if parsed.scheme not in ("https", "http") or not parsed.host or parsed.port == 0:
+        raise OutsideError(OutsideProblem.BAD_URL, host=parsed.host)
+    if parsed.userinfo:
+        raise OutsideError(OutsideProblem.PASSWORD_IN_URL, host=parsed.host)
+    if parsed.scheme == "http" and not allow_private:
+        raise OutsideError(OutsideProblem.PLAIN_HTTP, host=parsed.host)
+    return parsed
 
 
 def _redirected(at: httpx2.URL, place: str) -> httpx2.URL:
-    """Where a redirect leads. The same rules hold there; http stays where it is, and comes from no https."""
+    """Return the target of a redirect, checked by the same rules. http is only allowed within the same server."""
     try:
-        # Headers are read as Latin-1; who writes other letters into an address writes UTF-8.
+        # Headers are decoded as Latin-1, but non-ASCII addresses are written in UTF-8.
         to = at.join(place.encode("latin-1").decode("utf-8", "replace"))
     except (httpx2.InvalidURL, ValueError):
         raise OutsideError(OutsideProblem.BAD_REDIRECT, host=at.host) from None
@@ -281,17 +282,17 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
 
 
 def _is_of_tls(error: Exception) -> bool:
-    """The pool drops the cause of an error; what its backend made it of is its argument."""
-    return any(isinstance(one, ssl.SSLError) for one in error.args)
+    """Return whether TLS failed. The pool drops the cause of an error, but keeps it among its arguments."""
+    return any(isinstance(cause, ssl.SSLError) for cause in error.args)
 
 
 def _in_a_line(error: Exception) -> str:
-    """Its words; of a library's, which may hold what the server sent, the printable ones of one line."""
+    """Return the error as one printable line; it may contain data from the server."""
     return one_line(str(error) or type(error).__name__, 100)
 
 
 class _CheckedNetwork(httpcore2.AsyncNetworkBackend):
-    """Connects to addresses that were checked: the pool asks it for a name, and gets a connection to an address."""
+    """Connects only to checked addresses: the pool passes a name, and gets a connection to one of its addresses."""
 
     def __init__(
         self, network: httpcore2.AsyncNetworkBackend, resolve: Resolve, is_allowed: Callable[[str], bool]
@@ -308,17 +309,17 @@ class _CheckedNetwork(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """One address after the other, each with its share of the time: IPv6 may be announced, and lead nowhere."""
+        """Try one address after the other, each with its share of the time: an IPv6 route may be dead."""
         try:
             async with asyncio.timeout(timeout):
-                found = await self._resolve(host, port)
+                addresses = await self._resolve(host, port)
         except TimeoutError:
             raise httpcore2.ConnectTimeout from None
         except (OSError, UnicodeError):
             raise OutsideError(OutsideProblem.UNKNOWN_NAME, host=host) from None
-        allowed = [address for address in found if self._is_allowed(address)][:MOST_ADDRESSES]
+        allowed = [address for address in addresses if self._is_allowed(address)][:MOST_ADDRESSES]
         if not allowed:
-            raise OutsideError(OutsideProblem.FORBIDDEN_ADDRESS, host=host, address=next(iter(found), "none"))
+            raise OutsideError(OutsideProblem.FORBIDDEN_ADDRESS, host=host, address=next(iter(addresses), "none"))
         seconds = None if timeout is None else timeout / len(allowed)
         for address in allowed[:-1]:
             with suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
@@ -326,5 +327,5 @@ class _CheckedNetwork(httpcore2.AsyncNetworkBackend):
         return await self._network.connect_tcp(allowed[-1], port, seconds, local_address, socket_options)
 
     async def sleep(self, seconds: float) -> None:
-        """For a pool that tries again, which ours does not."""
+        """Wait for a pool that retries, which ours does not."""
         await self._network.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Secrets of the settings, which do not stand in them: `env:NAME`, or `file:/path` of a file that only we can read."""
+"""Secrets that the settings only name: `env:NAME`, or `file:/path` of a file that only CallSieve can read."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from callsieve.setting_types import SECRET_IN_ENVIRONMENT, SECRET_IN_FILE
 from policies.files import open_regular
 
 MOST_BYTES = 4096
-OTHERS = stat.S_IRWXO | stat.S_IWGRP  # a group may read: systemd and packages give files to ours
+OTHERS = stat.S_IRWXO | stat.S_IWGRP  # our group may read: systemd and packages hand over files that way
 
 
 def secret_of(text: str) -> str:
-    """The secret that a setting names. OutsideError; neither that nor anything else says what the secret is."""
+    """Return the secret that a setting names, or raise OutsideError. No error contains the secret."""
     if text.startswith(SECRET_IN_ENVIRONMENT):
         where, secret = text, os.environ.get(text.removeprefix(SECRET_IN_ENVIRONMENT), "")
     elif text.startswith(SECRET_IN_FILE):
@@ -35,19 +35,22 @@ def secret_of(text: str) -> str:
 
 
 def secret_files(table: Any) -> Iterator[str]:
-    """Yield all texts of the settings that name a file with a secret; nothing else begins so."""
+    """Yield all texts of the settings that name a file with a secret; no other setting begins like that."""
     if isinstance(table, msgspec.Struct):
         for field in msgspec.structs.fields(type(table)):
             yield from secret_files(getattr(table, field.name))
     elif isinstance(table, tuple):
-        for one in table:
-            yield from secret_files(one)
+        for item in table:
+            yield from secret_files(item)
     elif isinstance(table, str) and table.startswith(SECRET_IN_FILE):
         yield table
 
 
 def _in_file(path: Path) -> str:
-    """What is in it. The file, and a link to it, must be root's or our own: who owns it could exchange it."""
+    """Return the content of a file.
+
+    It and a link to it must belong to root or us, because another owner could replace it.
+    """
     try:
         with open_regular(path) as file:
             for status in (path.lstat(), os.fstat(file.fileno())):

@@ -1,4 +1,4 @@
-"""What the capability `policy` adds to the program: what is done with which call."""
+"""The capability `policy`: what happens to which call."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ CAPABILITY = Capability(
     messages={
         "policy-activated": N_("The policy is in force within two seconds."),
         "policy-accepted": N_("The policy is accepted. It is in force where something names it."),
-        "policy-told": N_("Other sites are told the policy. It is in force nowhere before they accept it."),
+        "policy-told": N_("The policy is published to other sites. It takes effect where it is accepted."),
         "policy-withdrawn": N_("Unpublished the policy. Sites that accepted it keep it."),
-        "draft-gone": N_("The draft is gone. What is in force has not changed."),
+        "draft-gone": N_("The draft is discarded. The policy in force has not changed."),
     },
     has_templates=True,
     checks="catalogue:CHECKS",

@@ -1,4 +1,4 @@
-"""Which policies there are and where, for `callsieve policy` and the console: presets, and files here and there."""
+"""The available policies (presets and files), and the health checks of policies."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from reputation.weights import DAY_SECONDS
 from reputation.wording import Places, Wording
 
 
-def policies_there(loaded: Loaded, but: Collection[str] = ()) -> Iterator[tuple[str, str, str]]:
-    """Name, where it is, and what is wrong with it; presets first. `but`: not these."""
+def known_policies(loaded: Loaded, but: Collection[str] = ()) -> Iterator[tuple[str, str, str]]:
+    """Yield the name, file and problem of each policy, presets first. `but`: names to leave out."""
     files = {path.stem: path for folder in reversed(loaded.policy_directories) for path in folder.glob("*.toml")}
     used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
     for name in (*PRESETS, *sorted({*files, *used} - {*PRESETS, *but})):
@@ -43,14 +43,14 @@ def policies_there(loaded: Loaded, but: Collection[str] = ()) -> Iterator[tuple[
 
 
 class PolicyFile(NamedTuple):
-    """A policy that there is.
+    """An available policy.
 
     Attributes:
         name: Its name.
         where: Its file, or `preset`.
-        site: The other site that published it; empty for ours.
+        site: The other site that published it; empty for own policies.
         in_force_for: The calls that it is in force for.
-        problem: Why it cannot be used; empty where it can.
+        problem: Why it is unusable; empty if it is usable.
     """
 
     name: str
@@ -61,26 +61,26 @@ class PolicyFile(NamedTuple):
 
 
 def policy_files(loaded: Loaded, but: Collection[str] = ()) -> list[PolicyFile]:
-    """Return all policies, presets first, but not those of `but`."""
+    """Return all policies, presets first, except those named in `but`."""
     return [
         PolicyFile(name, where, site_of(name), tuple((used_for if site_of(name) else in_force)(name, loaded)), problem)
-        for name, where, problem in policies_there(loaded, but)
+        for name, where, problem in known_policies(loaded, but)
     ]
 
 
 def place_of(name: str, where: str) -> str:
-    """Where a policy is, for people: of one of another site which, and what of it."""
-    found = SITE_POLICY.fullmatch(name)
-    if found is None:
+    """Return where a policy comes from, for people."""
+    match = SITE_POLICY.fullmatch(name)
+    if match is None:
         return where
-    site, which = found["site"], found["which"]
+    site, which = match["site"], match["which"]
     if which == NEW:
-        return f"of {site}, not accepted yet: callsieve policy accept {found['policy']}"
+        return f"of {site}, not accepted yet: callsieve policy accept {match['policy']}"
     return f"of {site}, as it was before it was accepted last" if which == OLD else f"of {site}, accepted here"
 
 
 def in_force(name: str, loaded: Loaded) -> list[str]:
-    """The scopes that the policy is in force for; `all other calls` for the policy of the PBX."""
+    """Return the scopes that the policy is in force for; `all other calls` for the default policy."""
     scopes = [scope for scope in loaded.settings.scope if scope.policy == name]
     texts = [
         f"{what} {value}"
@@ -94,17 +94,17 @@ def in_force(name: str, loaded: Loaded) -> list[str]:
 
 
 def used_for(name: str, loaded: Loaded) -> list[str]:
-    """The same, and the scopes of policies that build on it."""
-    found = []
-    for one in dict.fromkeys((running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope))):
+    """Return the scopes that the policy, or one that builds on it, is in force for."""
+    texts = []
+    for used in dict.fromkeys((running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope))):
         with suppress(PolicyError):
-            if one == name or name in load_policy(one, loaded.policy_directories).chain:
-                found += in_force(one, loaded)
-    return found
+            if used == name or name in load_policy(used, loaded.policy_directories).chain:
+                texts += in_force(used, loaded)
+    return texts
 
 
 def running_or_settings(loaded: Loaded) -> str:
-    """As far as it can be told: where it cannot, `check` and `doctor` say so."""
+    """Return the name of the running policy, or that in the settings if it cannot be determined."""
     try:
         return running_name(loaded)
     except PolicyError:
@@ -112,13 +112,13 @@ def running_or_settings(loaded: Loaded) -> str:
 
 
 def names_to_check(loaded: Loaded) -> list[str]:
-    """All files, and what the settings name."""
+    """Return the names of all files, and those in the settings."""
     used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
-    return sorted(used | {name for name, _, _ in policies_there(loaded) if name not in PRESETS})
+    return sorted(used | {name for name, _, _ in known_policies(loaded) if name not in PRESETS})
 
 
 def all_problems(name: str, loaded: Loaded) -> list[str]:
-    """Everything that is wrong with the file of a policy; nothing when there is no such file."""
+    """Return every error in the file of a policy; none if the file does not exist."""
     if is_file(name):
         with acting_for(Path(name)):
             file = Path(name) if Path(name).is_file() else None
@@ -137,7 +137,7 @@ def all_problems(name: str, loaded: Loaded) -> list[str]:
 
 
 def known_names(loaded: Loaded, db: sqlite3.Connection | None) -> Mapping[str, frozenset[str]]:
-    """What conditions may name; sources and groups only as far as the store can be asked."""
+    """Return the names that conditions may use. Without the store, sources and groups are missing."""
     settings = loaded.settings
     groups = {person.group for person in settings.person} | {group for did in settings.did for group in did.all_groups}
     known = {
@@ -151,12 +151,12 @@ def known_names(loaded: Loaded, db: sqlite3.Connection | None) -> Mapping[str, f
     return {**known, "callee_group": frozenset(group for group in groups if group), "listed": listed}
 
 
-# Until both have passed nobody knows what the policy does to this office's callers.
+# Before both have passed, nobody knows how the policy affects this office's callers.
 FEW_DECISIONS = 500
 
 
 def policy_loads(context: CheckContext) -> Finding:
-    """The policy, and those of its scopes, can be used."""
+    """Check that the policy and those of its scopes are usable."""
     try:
         policies = policies_of(context.loaded)
     except PolicyError as error:
@@ -170,7 +170,7 @@ def policy_loads(context: CheckContext) -> Finding:
 
 
 def may_act(context: CheckContext) -> Finding:
-    """A policy that does more than observe has seen enough calls here."""
+    """Check that a policy that acts has seen enough calls."""
     acting = context.acting_policies
     if not acting:
         return ok(Wording("observes only"))
@@ -183,13 +183,13 @@ def _judged_age(db: sqlite3.Connection, now: float, policy: str) -> Finding:
         about: Places = {"policy": policy, "count": count, "days": OBSERVE_SECONDS / DAY_SECONDS}
         return warn(
             Wording("{policy} acts already: only {count} decisions, none older than {days:.0f} days", about),
-            Wording('set [policy] name = "observe" first; callsieve summary then says what would have happened'),
+            Wording('set [policy] name = "observe" first; callsieve summary then shows what would have happened'),
         )
     return ok(Wording("{policy} acts, after {count} decisions or more", {"policy": policy, "count": count}))
 
 
 def takes_stopped_calls(context: CheckContext) -> Finding:
-    """Calls that are routed, or fail a challenge, have somewhere to go."""
+    """Check that there is a place for calls that are routed or fail a challenge."""
     acting = context.acting_policies
     if not any(map(stops_calls, acting)) and not (acting and _has_stopping_entry(context)):
         return ok(Wording("no policy or list entry in force challenges or routes calls"))
@@ -207,7 +207,10 @@ def takes_stopped_calls(context: CheckContext) -> Finding:
 
 
 def _has_stopping_entry(context: CheckContext) -> bool:
-    """Whether a list entry challenges or routes calls. False if the store cannot be read: its own check says so."""
+    """Return whether a list entry challenges or routes calls.
+
+    False if the store is unreadable, which has its own check.
+    """
     return context.read_store(lambda db: has_entry_with(db, STOPPING_WORDS, context.now), default=False)
 
 
@@ -217,7 +220,7 @@ def _judged_route(context: CheckContext, route: str) -> Finding:
         return ok(route)
     return warn(
         Wording(
-            "{route} is not in the dialplan: a routed call rings on, a failed challenge is turned away",
+            "{route} is not in the dialplan: a routed call keeps ringing, a failed challenge is rejected",
             {"route": route},
         ),
         Wording("correct [actions] route, or add it to the dialplan"),
@@ -225,15 +228,15 @@ def _judged_route(context: CheckContext, route: str) -> Finding:
 
 
 def _judged_boxes(context: CheckContext, dids: Iterable[Did], boxes: frozenset[str]) -> Finding:
-    """`dids`: of two with the same number the later one counts."""
+    """Judge whether each DID has a mailbox. `dids`: the last entry of a number counts."""
     screened = {did.number: did for did in dids if did.screen}
     without = sorted(number for number, did in screened.items() if did.callee not in boxes)
     if screened and not without:
-        return ok(Wording("the callee of each [[did]] has a voicemail box; other numbers have none"))
+        return ok(Wording("the callee of each [[did]] has a voicemail box; calls to other numbers have none"))
     which = and_more(Wording(without[0]), len(without) - 1) if without else Wording("no [[did]] is known")
     return warn(
         Wording(
-            "no place for stopped calls ({which}): a routed call rings on, a failed challenge is turned away",
+            "no place for stopped calls ({which}): a routed call keeps ringing, a failed challenge is rejected",
             {"which": which},
         ),
         REMEDY_ON_FREEPBX if context.is_freepbx else REMEDY,

@@ -1,12 +1,13 @@
-"""One policy for many sites: published at one, accepted at the others. The hub carries it, and puts nothing in force.
+"""One policy for many sites: published at one, accepted at others. The hub carries it, and puts nothing in force.
 
-publish, withdraw, accept: operations (callsieve/changes/operation.py)
-tell_arrived(db, context, came)    the event for those who accept
-arrived(db, loaded)                what came and is neither accepted nor shown as new yet
-site_policies(db, loaded)          all that there are of other sites, for who looks
+publish, withdraw and accept are operations (callsieve/changes/operation.py).
 
-What is accepted is a file (callsieve/site_policies.py), and in force where a setting, an activation, a scope or a
-policy that builds on it names it. A site's own policies, scopes, lists and settings are as they were.
+    emit_arrived(db, context, policies)  emit events for policies that wait to be accepted
+    arrived(db, loaded)                  policies that arrived and are not offered yet
+    site_policies(db, loaded)            all policies of other sites
+
+An accepted policy is a file (callsieve/site_policies.py). It is in force where a setting, an activation, a scope or
+another policy names it. A site's own policies, scopes, lists and settings are untouched.
 """
 
 from __future__ import annotations
@@ -49,12 +50,12 @@ from reputation.store.site import (
 )
 from reputation.wording import Wording
 
-MOST_PUBLISHED = 50  # the hub takes no more of a site
+MOST_PUBLISHED = 50  # the hub's limit per site
 NO_HUB = Wording("[hub] has no address: there are no other sites to publish it for")
 
 
 class PublishRequest(msgspec.Struct, frozen=True):
-    """A policy that other sites are told.
+    """A policy to publish to other sites.
 
     Attributes:
         name: Its name; empty for the one in force.
@@ -68,14 +69,14 @@ class PublishRequest(msgspec.Struct, frozen=True):
 
 
 class AcceptRequest(NamedTuple):
-    """`head-office:office`. `digest`: of the text that was looked at; empty: whichever it is."""
+    """A policy such as `head-office:office`. `digest`: of the text that the user has read; empty for any text."""
 
     name: str
     digest: str = ""
 
 
 class PolicyAccepted(NamedTuple):
-    """A policy of another site that is accepted now.
+    """A policy of another site that is now accepted.
 
     Attributes:
         policy: Its name.
@@ -89,10 +90,10 @@ class PolicyAccepted(NamedTuple):
 
 
 class PolicyPublished(NamedTuple):
-    """A policy that others are told, or not any more.
+    """A policy that was published, or withdrawn.
 
     Attributes:
-        policy: The name that they see.
+        policy: The name that other sites see.
     """
 
     change_id: ChangeId | None
@@ -100,9 +101,9 @@ class PolicyPublished(NamedTuple):
 
 
 class SitePolicy(NamedTuple):
-    """A policy of another site, as it is here. `published_at` None: its site publishes it no more, or is not followed.
+    """A policy of another site. `published_at` is None if it is withdrawn, or its site is not followed.
 
-    `waits`: what it publishes now is not what is accepted; `problem`: and cannot be.
+    `waits`: the published text differs from the accepted one. `problem`: why the published text is unusable.
     """
 
     name: str
@@ -117,32 +118,34 @@ class SitePolicy(NamedTuple):
 
 
 def publish(db: sqlite3.Connection, context: Context, request: PublishRequest) -> PolicyPublished:
-    """Tell all sites of the hub a policy. It is in force nowhere before somebody there has accepted it."""
+    """Publish a policy to all sites of the hub. It takes effect where somebody accepts it."""
     loaded = context.loaded
     if not loaded.settings.hub.address:
         raise Refused("no-hub", NO_HUB)
     name = request.name or running_or_settings(loaded)
-    wanted = request.publish_as or name
-    if wanted in PRESETS or is_version(wanted) or not NAME.fullmatch(wanted):
-        words = Wording("{name}: others need a name that stays: --as office", {"name": wanted})
+    published_name = request.publish_as or name
+    if published_name in PRESETS or is_version(published_name) or not NAME.fullmatch(published_name):
+        words = Wording(
+            "{name}: this name is not permanent; choose one with --as, such as --as office", {"name": published_name}
+        )
         raise Refused("unusable-name", words)
     text = usable(lambda: without_head(policy_text(name, loaded.policy_directories)))
-    usable(lambda: read_site_policy(text, wanted))
+    usable(lambda: read_site_policy(text, published_name))
     note = " ".join(request.note.split())[:NOTE_CHARACTERS]
-    with change(db, context, "policy publish", name=wanted) as changed:
-        before = published(db, wanted)
-        if before is None and sum(not site_of(one.name) for one in all_published(db)) >= MOST_PUBLISHED:
+    with change(db, context, "policy publish", name=published_name) as changed:
+        before = published(db, published_name)
+        if before is None and sum(not site_of(entry.name) for entry in all_published(db)) >= MOST_PUBLISHED:
             raise Refused(
                 "too-many", Wording("{count} policies are published: withdraw one", {"count": MOST_PUBLISHED})
             )
-        policy = PublishedPolicy(wanted, text, note, context.at)
+        policy = PublishedPolicy(published_name, text, note, context.at)
         put_published(db, policy)
         changed.before, changed.after = before, policy
     return PolicyPublished(changed.id, policy.name)
 
 
 def withdraw(db: sqlite3.Connection, context: Context, name: PolicyName) -> PolicyPublished:
-    """Stop telling other sites a policy. What others have accepted stays in force there."""
+    """Withdraw a published policy. It stays in force where it was accepted."""
     with change(db, context, "policy withdraw", name=name) as changed:
         before = published(db, name)
         if before is None or site_of(name):
@@ -153,57 +156,61 @@ def withdraw(db: sqlite3.Connection, context: Context, name: PolicyName) -> Poli
 
 
 def accept(db: sqlite3.Connection, context: Context, request: AcceptRequest) -> PolicyAccepted:
-    """Take what another site publishes of a policy, in the place of what was accepted before."""
+    """Accept what another site publishes as a policy, in the place of what was accepted before."""
     loaded, name = context.loaded, request.name
-    found = published(db, name)
-    if found is None or not _is_followed(name, loaded):
+    published_policy = published(db, name)
+    if published_policy is None or not _is_followed(name, loaded):
         raise Refused("no-such-policy", _not_there(db, loaded, name))
-    policy = usable(lambda: read_site_policy(found.text, name))
-    if request.digest not in ("", digest_of(found.text)):
-        words = Wording("{name}: its site has published it anew since: look at it again", {"name": name})
+    policy = usable(lambda: read_site_policy(published_policy.text, name))
+    if request.digest not in ("", digest_of(published_policy.text)):
+        words = Wording("{name}: its site has published a new version: read it first", {"name": name})
         raise Refused("policy-changed", words)
     before = text_there(loaded, name)
-    if before == found.text:
-        raise Refused("accepted-already", Wording("{name}: nothing new has come since it was accepted", {"name": name}))
+    if before == published_policy.text:
+        raise Refused(
+            "accepted-already", Wording("{name}: there is no version newer than the accepted one", {"name": name})
+        )
     with change(db, context, "policy accept", name=name) as changed:
-        changed.before, changed.after = (text and SiteVersion(name, digest_of(text)) for text in (before, found.text))
+        changed.before, changed.after = (
+            text and SiteVersion(name, digest_of(text)) for text in (before, published_policy.text)
+        )
         with writing(loaded):
-            put_accepted(loaded, name, found.text)
+            put_accepted(loaded, name, published_policy.text)
         calls = tuple(used_for(name, loaded))
         if calls:
-            tell_in_force(db, context, name, name)
+            emit_in_force(db, context, name, name)
     return PolicyAccepted(changed.id, policy, policy.name, calls)
 
 
-def tell_in_force(db: sqlite3.Connection, context: Context, policy: str, before: str) -> None:
-    """Tell receivers that another policy is in force than `before`, or another version. Call it in a transaction."""
+def emit_in_force(db: sqlite3.Connection, context: Context, policy: str, before: str) -> None:
+    """Emit the event that another policy than `before`, or another version, is in force. Call it in a transaction."""
     data = PolicyChanged(policy=policy, state="in-force", before=before, by=context.actor)
     add_event(db, EventKind.POLICY_CHANGED, "policy", context.at, data)
 
 
 def arrived(db: sqlite3.Connection, loaded: Loaded) -> list[PublishedPolicy]:
-    """What came of the sites that are followed, can be used, and is neither accepted nor there as `.new`."""
-    found = []
-    for one in all_published(db):
-        if _is_followed(one.name, loaded) and one.text not in (
-            text_there(loaded, one.name),
-            text_there(loaded, f"{one.name}{NEW}"),
+    """Return usable policies of followed sites that are neither accepted nor stored as `.new`."""
+    policies = []
+    for policy in all_published(db):
+        if _is_followed(policy.name, loaded) and policy.text not in (
+            text_there(loaded, policy.name),
+            text_there(loaded, f"{policy.name}{NEW}"),
         ):
-            found.append(one)
-    return [one for one in found if not problem_of(one)]
+            policies.append(policy)
+    return [policy for policy in policies if not problem_of(policy)]
 
 
 def note_arrived(loaded: Loaded, policies: list[PublishedPolicy]) -> None:
-    """They have come and wait to be accepted. OSError."""
-    for one in policies:
-        put_new(loaded, one.name, one.text)
+    """Store policies that wait to be accepted, or raise OSError."""
+    for policy in policies:
+        put_new(loaded, policy.name, policy.text)
 
 
-def tell_arrived(db: sqlite3.Connection, context: Context, came: Sequence[PublishedPolicy]) -> None:
-    """Tells receivers of events what waits, and once each what cannot be used. Call it in a transaction."""
-    for one in came:
-        waits = PolicyChanged(policy=one.name, state="waiting", before="", by=context.actor)
-        add_event(db, EventKind.POLICY_CHANGED, f"policy/{one.name}", context.at, waits)
+def emit_arrived(db: sqlite3.Connection, context: Context, policies: Sequence[PublishedPolicy]) -> None:
+    """Emit events for waiting policies, and once for each unusable one. Call it in a transaction."""
+    for policy in policies:
+        waits = PolicyChanged(policy=policy.name, state="waiting", before="", by=context.actor)
+        add_event(db, EventKind.POLICY_CHANGED, f"policy/{policy.name}", context.at, waits)
     for shown in site_policies(db, context.loaded):
         key = f"policy/{shown.name}"
         if shown.problem:
@@ -212,8 +219,8 @@ def tell_arrived(db: sqlite3.Connection, context: Context, came: Sequence[Publis
 
 
 def drop_stale(db: sqlite3.Connection, loaded: Loaded) -> None:
-    """What waited is not what its site publishes now. OSError."""
-    now = {one.name: one.text for one in all_published(db) if _is_followed(one.name, loaded)}
+    """Remove waiting versions that are no longer published, or raise OSError."""
+    now = {policy.name: policy.text for policy in all_published(db) if _is_followed(policy.name, loaded)}
     for file in files_there(loaded):
         name = file.removesuffix(NEW)
         if name != file and text_there(loaded, file) != now.get(name):
@@ -221,19 +228,19 @@ def drop_stale(db: sqlite3.Connection, loaded: Loaded) -> None:
 
 
 def site_policies(db: sqlite3.Connection, loaded: Loaded) -> list[SitePolicy]:
-    """All of sites that are followed, and what was accepted of others, by name."""
-    told = {one.name: one for one in all_published(db) if _is_followed(one.name, loaded)}
+    """Return the policies of followed sites, and accepted ones of others, by name."""
+    offered = {policy.name: policy for policy in all_published(db) if _is_followed(policy.name, loaded)}
     accepted = {name for name in files_there(loaded) if not _which(name)}
-    return [_shown(name, told.get(name), loaded) for name in sorted({*told, *accepted})]
+    return [_shown(name, offered.get(name), loaded) for name in sorted({*offered, *accepted})]
 
 
 def own_published(db: sqlite3.Connection) -> list[PublishedPolicy]:
-    """What this site tells the others."""
-    return [one for one in all_published(db) if not site_of(one.name)]
+    """Return the policies that this site publishes."""
+    return [policy for policy in all_published(db) if not site_of(policy.name)]
 
 
 def has_changed(policy: PublishedPolicy, loaded: Loaded) -> bool:
-    """Whether the policy of that name has another text here than the others are told. No where there is none."""
+    """Return whether the local text of a published policy has changed. False if there is no local policy."""
     try:
         text = policy_text(policy.name, loaded.policy_directories)
     except PolicyError:
@@ -242,7 +249,7 @@ def has_changed(policy: PublishedPolicy, loaded: Loaded) -> bool:
 
 
 def problem_of(policy: PublishedPolicy) -> str:
-    """Why it cannot be used here; empty if it can."""
+    """Return why the policy is unusable here, or an empty text."""
     try:
         read_site_policy(policy.text, policy.name)
     except PolicyError as error:
@@ -250,37 +257,37 @@ def problem_of(policy: PublishedPolicy) -> str:
     return ""
 
 
-def _shown(name: str, told: PublishedPolicy | None, loaded: Loaded) -> SitePolicy:
+def _shown(name: str, offered: PublishedPolicy | None, loaded: Loaded) -> SitePolicy:
     text = text_there(loaded, name)
-    problem = "" if told is None else problem_of(told)
+    problem = "" if offered is None else problem_of(offered)
     return SitePolicy(
         name,
         site_of(name),
-        None if told is None else told.published_at,
-        "" if told is None else told.note,
+        None if offered is None else offered.published_at,
+        "" if offered is None else offered.note,
         text is not None,
-        told is not None and told.text != text and not problem,
+        offered is not None and offered.text != text and not problem,
         problem,
         tuple(used_for(name, loaded)),
-        "" if told is None else digest_of(told.text),
+        "" if offered is None else digest_of(offered.text),
     )
 
 
 def _not_there(db: sqlite3.Connection, loaded: Loaded, name: str) -> Wording:
-    known = [one.name for one in all_published(db) if _is_followed(one.name, loaded)]
+    known = [policy.name for policy in all_published(db) if _is_followed(policy.name, loaded)]
     if site_of(name) and site_of(name) not in loaded.settings.hub.follow:
         return Wording("{name}: [hub] follow does not name {site}", {"name": name, "site": site_of(name)})
-    there = ", ".join(known)
-    if not there:
-        return Wording("{name}: no site that is followed publishes a policy", {"name": name})
-    return Wording("{name} is not published; there are: {names}", {"name": name, "names": there})
+    names = ", ".join(known)
+    if not names:
+        return Wording("{name}: no followed site publishes a policy", {"name": name})
+    return Wording("{name} is not published; published are: {names}", {"name": name, "names": names})
 
 
 def _is_followed(name: str, loaded: Loaded) -> bool:
-    """Whether it is of a site whose statements are in force here. A name that is none makes no file."""
+    """Return whether the name belongs to a followed site. An invalid name never becomes a file."""
     return SITE_POLICY.fullmatch(name) is not None and not _which(name) and site_of(name) in loaded.settings.hub.follow
 
 
 def _which(name: str) -> str:
-    found = SITE_POLICY.fullmatch(name)
-    return (found and found["which"]) or ""
+    match = SITE_POLICY.fullmatch(name)
+    return (match and match["which"]) or ""

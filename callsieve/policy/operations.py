@@ -1,7 +1,4 @@
-"""Putting a policy in force: one that there is already, or a text as the next version.
-
-activate, activate_text, activate_draft: operations (callsieve/changes/operation.py)
-"""
+"""Operations that put a policy in force: an existing one, or a text as the next version."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from callsieve.changes.describe import ChangeId
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind, put_row_back
 from callsieve.policy.catalogue import running_or_settings
-from callsieve.policy.central import tell_in_force
+from callsieve.policy.central import emit_in_force
 from callsieve.policy.records import (
     NOTE_CHARACTERS,
     Note,
@@ -43,7 +40,7 @@ from reputation.wording import Wording
 
 
 class DraftRequest(NamedTuple):
-    """The draft of a user. `digest`: of the text that was looked at; `typed`: what the form holds, None: no text."""
+    """The draft of a user. `digest`: of the text that the user has seen. `typed`: the text in the form, or None."""
 
     user: str
     digest: str
@@ -52,7 +49,7 @@ class DraftRequest(NamedTuple):
 
 
 class TextRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A policy as somebody wrote it.
+    """A policy as text.
 
     Attributes:
         note: What is new.
@@ -63,10 +60,10 @@ class TextRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PolicyActivated(NamedTuple):
-    """What is in force within two seconds.
+    """The policy that is in force within two seconds.
 
     Attributes:
-        policy: Its name; of a text that of the version that it became.
+        policy: Its name; for a text, that of its version.
     """
 
     change_id: ChangeId | None
@@ -76,15 +73,14 @@ class PolicyActivated(NamedTuple):
     @property
     @told
     def observe(self) -> bool:
-        """Whether it decides and records, and every call goes on."""
+        """Return whether the policy only observes: no call is changed."""
         return self.active.observe
 
 
 def activate(db: sqlite3.Connection, context: Context, name: PolicyName) -> PolicyActivated:
-    """Put a policy in force for the PBX: a preset, a version or a file; empty: what the settings name.
+    """Put a policy in force for the PBX: a preset, a version or a file. An empty name means that of the settings.
 
-    It takes two seconds. Also where it is in force already: a daemon that has not read the settings yet takes their
-    name with it.
+    This takes two seconds. It also works for the policy in force, for a daemon that has not read new settings yet.
     """
     loaded = context.loaded
     policy = usable(lambda: load_policy(name or loaded.settings.policy.name, loaded.policy_directories), name)
@@ -93,7 +89,7 @@ def activate(db: sqlite3.Connection, context: Context, name: PolicyName) -> Poli
         with writing(loaded):
             policy_selection.activate(loaded, policy.name)
         if changed.before != changed.after:
-            tell_in_force(db, context, policy.name, str(changed.before["policy"]))
+            emit_in_force(db, context, policy.name, str(changed.before["policy"]))
     return PolicyActivated(changed.id, policy, policy.name)
 
 
@@ -107,32 +103,32 @@ def activate_text(db: sqlite3.Connection, context: Context, request: TextRequest
         note = request.note.strip()[:NOTE_CHARACTERS]
         changed.before, changed.after = {"policy": running_or_settings(loaded)}, {"policy": changed.name, "note": note}
         policy_selection.activate(loaded, changed.name)
-        tell_in_force(db, context, changed.name, str(changed.before["policy"]))
+        emit_in_force(db, context, changed.name, str(changed.before["policy"]))
     return PolicyActivated(changed.id, policy, changed.name)
 
 
 def activate_draft(db: sqlite3.Connection, context: Context, request: DraftRequest) -> PolicyActivated:
-    """Makes the draft the next version and puts that in force; it is no draft any more."""
+    """Make a draft the next version, put it in force, and discard the draft."""
     loaded, text = context.loaded, draft_of(context.loaded, request.user)
     if text is None:
-        raise Refused("no-draft", Wording("You have no draft. Begin one."))
+        raise Refused("no-draft", Wording("You have no draft. Start one."))
     if digest_of(text) != request.digest or request.typed not in (None, text):
-        words = "The draft has changed since it was tried or shown. Look at it again, then activate it."
+        words = "The draft has changed since it was tried or shown. Read it again, then activate it."
         raise Refused("draft-changed", Wording(words))
-    done = activate_text(db, context, TextRequest(text, request.note))
+    activated = activate_text(db, context, TextRequest(text, request.note))
     drop_draft(loaded, request.user)
-    return done
+    return activated
 
 
-# How changes are undone.
+# Undo of changes.
 
 
-IN_FORCE = Wording("It is in force, and nothing was accepted before it: put another policy in force first.")
-BEFORE_LAST = Wording("Only what was accepted last can be undone: what was there before is not kept.")
+IN_FORCE = Wording("It is in force, and there is no earlier accepted version: put another policy in force first.")
+BEFORE_LAST = Wording("Only the last acceptance can be undone: older versions are not kept.")
 
 
 def _running(context: Context) -> str | None:
-    """Return the name of the policy in force; None where that cannot be told."""
+    """Return the name of the policy in force, or None if that cannot be determined."""
     try:
         return policy_selection.running_name(context.loaded)
     except PolicyError:
@@ -140,24 +136,24 @@ def _running(context: Context) -> str | None:
 
 
 def _activate(db: sqlite3.Connection, context: Context, name: str) -> None:
-    """Put the policy in force again, if it can still be used."""
+    """Put the policy in force again if it is usable."""
     before = _running(context) or ""
     try:
         load_policy(name, context.loaded.policy_directories)
         policy_selection.activate(context.loaded, name)
-        tell_in_force(db, context, name, before)
+        emit_in_force(db, context, name, before)
     except (PolicyError, OSError) as error:
         raise Refused("unusable-policy", str(error)) from None
 
 
 def _published(db: sqlite3.Connection, row: StoredRow) -> StoredRow | None:
-    """Return what is published in its place; the hub may have dated it otherwise, which is no change."""
-    found = row.read(db)
-    return found and found._replace(record=found.record._replace(published_at=row.record.published_at))
+    """Return the current row. The hub may have dated it otherwise, which is not a change."""
+    current = row.read(db)
+    return current and current._replace(record=current.record._replace(published_at=row.record.published_at))
 
 
 def _is_in_force(context: Context, name: str) -> bool:
-    """Return whether it is, or a policy that builds on it. PolicyError."""
+    """Return whether the policy, or one that builds on it, is in force."""
     policies = policies_of(context.loaded)
     return any(name in policy.chain for policy in (policies.default, *(scope.policy for scope in policies.scopes)))
 
@@ -169,7 +165,7 @@ def _go_back(db: sqlite3.Connection, context: Context, version: SiteVersion) -> 
         raise Refused("cannot-undo", BEFORE_LAST)
     with suppress(PolicyError):
         if _is_in_force(context, version.name):
-            tell_in_force(db, context, version.name, version.name)
+            emit_in_force(db, context, version.name, version.name)
 
 
 def _take_out(context: Context, version: SiteVersion) -> None:
@@ -185,7 +181,7 @@ def _take_out(context: Context, version: SiteVersion) -> None:
 ACTIVE = UndoKind(
     lambda _db, _row, value: str(value["policy"]),
     lambda _db, context, _: _running(context),
-    lambda *_: None,  # the one before takes its place
+    lambda *_: None,  # the earlier policy replaces it
     lambda db, context, name: _activate(db, context, name),
 )
 PUBLISHED = put_row_back("published_policy", PublishedPolicy)._replace(current=lambda db, _, row: _published(db, row))

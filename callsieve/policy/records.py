@@ -1,4 +1,4 @@
-"""Policies, and cases that were tried, for scripts and programs."""
+"""Drafts and versions of policies, and results of cases, for pages and programs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from reputation.users import NAME
 from reputation.wording import Wording, one_line
 
 DRAFT_MODE = 0o600
-MOST_BYTES = 48 * 1024  # what fits into a form
+MOST_BYTES = 48 * 1024  # the limit of a form
 
 FROM_PRESET = """\
 extends = "{name}"
@@ -41,7 +41,7 @@ extends = "{name}"
 
 
 def draft_of(loaded: Loaded, user: str) -> str | None:
-    """What the user is writing; None: nothing."""
+    """Return the draft of a user, or None."""
     try:
         return _path(loaded, user).read_text("utf-8")
     except (FileNotFoundError, UnicodeDecodeError):
@@ -49,7 +49,7 @@ def draft_of(loaded: Loaded, user: str) -> str | None:
 
 
 def keep_draft(loaded: Loaded, user: str, text: str) -> None:
-    """From now on this is what the user is writing. OSError."""
+    """Store the draft of a user, or raise OSError."""
     path = _path(loaded, user)
     make_folder(path.parent.parent)
     path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -58,17 +58,17 @@ def keep_draft(loaded: Loaded, user: str, text: str) -> None:
 
 
 def drop_draft(loaded: Loaded, user: str) -> None:
-    """The user is writing nothing."""
+    """Discard the draft of a user."""
     _path(loaded, user).unlink(missing_ok=True)
 
 
 def first_draft(name: str, loaded: Loaded) -> str:
-    """What to begin with: the text of a policy; of a preset, which stays what it is, one that builds on it."""
+    """Return the text to start a draft with: that of a policy, or for a preset a policy that extends it."""
     return FROM_PRESET.format(name=name) if name in PRESETS else policy_text(name, loaded.policy_directories)
 
 
 def as_typed(text: str) -> str:
-    """A text as files have it, from how browsers send it. PolicyError for what is too large."""
+    """Return a text from a browser with the line ends of files. PolicyError if it is too large."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if len(text.encode("utf-8", "replace")) > MOST_BYTES:
         raise PolicyError(f"larger than {MOST_BYTES // 1024} kB: put a policy of this size into a file")
@@ -76,7 +76,7 @@ def as_typed(text: str) -> str:
 
 
 def digest_of(text: str) -> str:
-    """Tells one draft from another."""
+    """Return a digest that tells one draft from another."""
     return sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
@@ -92,7 +92,7 @@ _HEAD = re.compile(r"# Written by (.*) on (\d{4}-\d{2}-\d{2} \d{2}:\d{2})(?:: (.
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
-    """A policy that was written in the console. `head`: who wrote it when, and why."""
+    """A policy that was written in the console. `who`, `when`, `note`: its author, time and reason."""
 
     number: int
     name: str
@@ -102,10 +102,10 @@ class PolicyVersion:
 
 
 def add_version(loaded: Loaded, text: str, who: str, when: str, note: str = "") -> str:
-    """Keeps the text as the next version, and returns its name. Call it where nobody else does the same. OSError."""
+    """Store the text as the next version and return its name. Not for concurrent use. OSError is left to the caller."""
     folder = pointer_file(loaded).parent
     make_folder(folder)
-    name = f"console-{max((one.number for one in versions_of(loaded)), default=0) + 1}"
+    name = f"console-{max((version.number for version in versions_of(loaded)), default=0) + 1}"
     note = one_line(note, NOTE_CHARACTERS)
     head = f"# Written by {who} on {when}{f': {note}' if note else ''}\n"
     with complete_file(folder / f"{name}.toml", MODE) as file:
@@ -114,29 +114,29 @@ def add_version(loaded: Loaded, text: str, who: str, when: str, note: str = "") 
 
 
 def is_version(name: str) -> bool:
-    """Whether it is the name of one, which changes with each."""
+    """Return whether the name is that of a version."""
     return _VERSION.fullmatch(name) is not None
 
 
 def without_head(text: str) -> str:
-    """The text of a version without the line that says whose it is."""
+    """Return the text of a version without its first line, which names the author."""
     first, _, rest = text.partition("\n")
     return rest if _HEAD.fullmatch(first.rstrip("\r")) else text
 
 
 def versions_of(loaded: Loaded) -> list[PolicyVersion]:
-    """The versions that there are, the latest first."""
-    return sorted(_versions(pointer_file(loaded).parent), key=lambda one: -one.number)
+    """Return the versions, the latest first."""
+    return sorted(_versions(pointer_file(loaded).parent), key=lambda version: -version.number)
 
 
 def _versions(folder: Path) -> Iterator[PolicyVersion]:
     for path in folder.glob("console-*.toml"):
-        found = _VERSION.fullmatch(path.stem)
-        if found is None:
+        match = _VERSION.fullmatch(path.stem)
+        if match is None:
             continue
         with suppress(OSError), open_regular(path) as file:
             head = _HEAD.fullmatch(file.readline(1000).decode("utf-8", "replace").rstrip("\r\n"))
-            yield PolicyVersion(int(found[1]), path.stem, *((head[1], head[2], head[3] or "") if head else ()))
+            yield PolicyVersion(int(match[1]), path.stem, *((head[1], head[2], head[3] or "") if head else ()))
 
 
 TEXT_CHARACTERS = 60_000
@@ -146,20 +146,20 @@ Note = Annotated[str, Meta(max_length=NOTE_CHARACTERS)]
 
 
 class CaseTried(NamedTuple):
-    """What is decided about a case.
+    """The decision about a case.
 
     Attributes:
-        file: The file that it is from; empty for none.
+        file: The file that it is from, or empty.
         name: Its name.
-        passed: It is decided as it expects.
+        passed: The decision is as expected.
         differs: What differs.
         policy: The policy that decided.
-        action: What is done.
-        would_be: The same without observe mode.
+        action: The action.
+        would_be: The action without observe mode.
         rule: The rule that decided.
-        reason: Why, in English.
-        step: The step of the order of precedence that decided.
-        capped_by: Why it is no more, null where nothing speaks for the caller.
+        reason: The reason, in English.
+        step: The step in the order of precedence that decided.
+        capped_by: Why the action is no stronger; null without a cap.
     """
 
     file: str
@@ -176,11 +176,11 @@ class CaseTried(NamedTuple):
 
 
 class CasesTried(NamedTuple):
-    """What is decided about cases.
+    """The decisions about cases.
 
     Attributes:
-        cases: How many there are.
-        failed: How many are decided otherwise than they expect.
+        cases: The number of cases.
+        failed: The number of cases that were not decided as expected.
         tried: The cases.
     """
 
@@ -190,9 +190,9 @@ class CasesTried(NamedTuple):
 
 
 def cases_tried(tried: Iterable[tuple[str, Tried]]) -> CasesTried:
-    """Return cases with the file that each is from, and how many differ from what is expected."""
-    cases = tuple(_case_tried(file, one.name, one.differs, one.decision) for file, one in tried)
-    return CasesTried(len(cases), sum(not one.passed for one in cases), cases)
+    """Return the results with the file of each case, and how many failed."""
+    cases = tuple(_case_tried(file, case.name, case.differs, case.decision) for file, case in tried)
+    return CasesTried(len(cases), sum(not case.passed for case in cases), cases)
 
 
 def _case_tried(file: str, name: str, differs: Sequence[Difference], decision: Decision) -> CaseTried:
@@ -216,7 +216,7 @@ T = TypeVar("T")
 
 @contextmanager
 def writing(loaded: Loaded) -> Iterator[None]:
-    """Inside, a file beside the store that cannot be written is Refused."""
+    """Turn a file that cannot be written into Refused during the block."""
     try:
         yield
     except OSError as error:
@@ -224,7 +224,7 @@ def writing(loaded: Loaded) -> Iterator[None]:
 
 
 def usable(load: Callable[[], T], name: str = "") -> T:
-    """What it loads; a policy that cannot be used, or that is not there (`name`), is Refused."""
+    """Return the loaded policy, or raise Refused if it is unusable or missing (`name`)."""
     try:
         return load()
     except PolicyNotFound as error:
@@ -242,14 +242,14 @@ REMEDY_ON_FREEPBX = Wording(
     "set [actions] route ({example} is the voicemail of 201), or give each [[did]] a callee who has a voicemail box",
     {"example": "ext-local,vmu201,1"},
 )
-# What a command says that makes calls stop without a place for them.
+# A warning when a policy stops calls that have nowhere to go.
 NO_ROUTE = (
-    "[actions] route is empty: calls that it stops go to the callee's voicemail; without a box a routed call rings on, "
-    "and a failed challenge is turned away. `callsieve doctor` names the DIDs"
+    "[actions] route is empty: calls that it stops go to the callee's voicemail; without a box a routed call rings, "
+    "and a failed challenge is rejected. `callsieve doctor` names the DIDs"
 )
 
 
 def stops_calls(policy: Policy) -> bool:
-    """Whether it acts, and challenges or routes some calls."""
+    """Return whether the policy acts, and challenges or routes some calls."""
     orders = {policy.default, *(rule.action for rule in policy.rules)}
     return not policy.observe and not STOPPING.isdisjoint(orders)

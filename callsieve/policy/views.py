@@ -1,4 +1,4 @@
-"""What the pages of policies show: rules as people read them, which policy is in force for what, and the versions."""
+"""Views of policies: their rules, what they are in force for, their versions, and drafts."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ DIFF_LINES = 3
 
 @dataclass(frozen=True, slots=True)
 class RuleShown:
-    """One rule; the first that holds decides.
+    """A rule. The first rule whose conditions hold decides.
 
     Attributes:
         name: Its name.
-        action: What it orders.
-        when: Its conditions, as they are written.
-        label: The prefix that a phone shows; null for that of the settings.
-        ask: What a challenge asks for; null where that is left to the settings.
+        action: Its action.
+        when: Its conditions, as written.
+        label: The tag that a phone shows; null for the one in the settings.
+        ask: What a challenge asks for; null for what the settings say.
     """
 
     name: str
@@ -52,20 +52,20 @@ class RuleShown:
     @property
     @told
     def reason(self) -> str:
-        """Why, in English."""
+        """Return the reason, in English."""
         return str(self.why)
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyShown:
-    """A policy as it is read.
+    """A policy.
 
     Attributes:
         name: Its name.
         chain: Its name, and those of the policies that it extends.
-        observe: It decides and records, and every call goes on.
-        default: What is done where no rule holds.
-        rules: The rules, in the order in which they are tried.
+        observe: It only observes: no call is changed.
+        default: The action if no rule holds.
+        rules: The rules in their order.
     """
 
     name: str
@@ -81,13 +81,13 @@ class PolicyShown:
 
     @property
     def builds_on(self) -> tuple[str, ...]:
-        """The policies that it extends."""
+        """Return the policies that it extends."""
         return self.chain[1:]
 
 
 @dataclass(frozen=True, slots=True)
 class PresetCard:
-    """A preset as a card: its sentence, and the price, which is named first. `problem`: why it cannot be used."""
+    """A preset with its description and its price, shown first. `problem`: why it is unusable."""
 
     name: str
     sentence: Wording
@@ -97,10 +97,11 @@ class PresetCard:
 
 @dataclass(frozen=True, slots=True)
 class PoliciesShown:
-    """The page. `running` None: it cannot be used, and `problem` says why. `activated`: it stands beside the settings.
+    """The page of policies. `running` is None if the policy is unusable; `problem` says why.
 
-    `scopes`: the policies of single DIDs, trunks and groups. `sites`: policies of other sites; `told`: those that other
-    sites are told. `has_hub`: there may be some.
+    `activated`: the policy was activated instead of that of the settings. `scopes`: policies of DIDs, trunks and
+    groups.
+    `sites`: policies of other sites. `told`: those published to other sites. `has_hub`: there is a hub.
     """
 
     running: PolicyShown | None
@@ -119,12 +120,12 @@ class PoliciesShown:
 
 @dataclass(frozen=True, slots=True)
 class DraftProblem:
-    """Something wrong with a draft.
+    """A problem in a draft.
 
     Attributes:
         problem: What is wrong.
-        line: In which line, null for nowhere in particular.
-        text: That line.
+        line: The number of the line; null for none in particular.
+        text: The line.
     """
 
     problem: str
@@ -134,11 +135,11 @@ class DraftProblem:
 
 @dataclass(frozen=True, slots=True)
 class DraftChecked:
-    """A draft after a look.
+    """A checked draft.
 
     Attributes:
-        problems: What is wrong.
-        remarks: What is right and yet never holds, or may hit an honest caller.
+        problems: The errors.
+        remarks: Rules that never hold, or may hit honest callers.
     """
 
     policy: Annotated[PolicyShown | None, HIDDEN]
@@ -148,20 +149,20 @@ class DraftChecked:
     @property
     @told
     def usable(self) -> bool:
-        """Whether it can be used."""
+        """Return whether the draft is usable."""
         return self.policy is not None
 
 
 @dataclass(frozen=True, slots=True)
 class DiffLine:
-    """A line of a diff. `kind`: added, removed, same, or place for where it is."""
+    """A line of a diff. `kind`: added, removed, same, or place for the position."""
 
     kind: str
     text: str
 
 
 def policy_shown(policy: Policy, text: str = "") -> PolicyShown:
-    """The policy as it is read."""
+    """Return the view of a policy."""
     rules = tuple(
         RuleShown(
             rule.name,
@@ -178,13 +179,13 @@ def policy_shown(policy: Policy, text: str = "") -> PolicyShown:
 
 
 def policy_named(name: str, loaded: Loaded) -> PolicyShown:
-    """A policy by its name, with its text. PolicyError."""
+    """Return a policy by its name, with its text, or raise PolicyError."""
     directories = loaded.policy_directories
     return policy_shown(load_policy(name, directories), policy_text(name, directories))
 
 
 def policies_shown(db: sqlite3.Connection, loaded: Loaded) -> PoliciesShown:
-    """The page, from the files as they are now, and from what other sites have told."""
+    """Return the page, from the current files and the policies of other sites."""
     settings = loaded.settings
     name, running, problem, activated = running_or_settings(loaded), None, "", False
     try:
@@ -201,9 +202,11 @@ def policies_shown(db: sqlite3.Connection, loaded: Loaded) -> PoliciesShown:
         running_name=name,
         settings_name=settings.policy.name,
         activated=activated,
-        scopes=tuple((_scope(one.did, one.trunk, one.group), one.policy) for one in settings.scope),
-        presets=tuple(PresetCard(one.name, *PRESETS[one.name], one.problem) for one in files if one.name in PRESETS),
-        others=tuple(one for one in files if one.name not in PRESETS),
+        scopes=tuple((_scope(scope.did, scope.trunk, scope.group), scope.policy) for scope in settings.scope),
+        presets=tuple(
+            PresetCard(file.name, *PRESETS[file.name], file.problem) for file in files if file.name in PRESETS
+        ),
+        others=tuple(file for file in files if file.name not in PRESETS),
         versions=versions,
         sites=tuple(site_policies(db, loaded)),
         told=tuple(own_published(db)),
@@ -212,18 +215,18 @@ def policies_shown(db: sqlite3.Connection, loaded: Loaded) -> PoliciesShown:
 
 
 def checked(db: sqlite3.Connection, text: str, loaded: Loaded) -> DraftChecked:
-    """All that is wrong with a draft, or how it is read."""
+    """Return the errors in a draft, or its view and remarks."""
     directories = loaded.policy_directories
     _, problems = read_policy(text, DRAFT, lambda base: load_policy(base, directories))
     if problems:
-        return DraftChecked(None, tuple(_found(text, problem) for problem in problems))
+        return DraftChecked(None, tuple(_draft_problem(text, problem) for problem in problems))
     policy = draft_of(text, loaded)
     remarks = (*unknown_names(policy, known_names(loaded, db)), *trusting_rules(policy))
     return DraftChecked(policy_shown(policy, text), (), remarks)
 
 
 def resolved_text(policy: Policy) -> str:
-    """Return all rules in the order in which they are tried, with those of the policies that it extends."""
+    """Return all rules in their order, including those of the extended policies."""
     lines = [f"observe = {str(policy.observe).lower()}", f'default = "{policy.default.word}"']
     for rule in policy.rules:
         lines += ["", "[[rule]]", f'name = "{rule.name}"', *(f"when: {condition.text}" for condition in rule.when)]
@@ -233,7 +236,7 @@ def resolved_text(policy: Policy) -> str:
 
 
 def diff_of(before: str, after: str) -> tuple[DiffLine, ...]:
-    """What is different, with a few lines around it; who wrote a version is not part of it."""
+    """Return what differs, with some lines of context. The line with the author is left out."""
     was, now = (without_head(text).splitlines() for text in (before, after))
     return tuple(_diff_lines(list(unified_diff(was, now, n=DIFF_LINES, lineterm=""))[2:]))
 
@@ -243,7 +246,7 @@ def _diff_lines(lines: Sequence[str]) -> list[DiffLine]:
     return [DiffLine(kinds.get(line[:1], "same"), line) for line in lines]
 
 
-def _found(text: str, problem: PolicyProblem) -> DraftProblem:
+def _draft_problem(text: str, problem: PolicyProblem) -> DraftProblem:
     lines, line = text.split("\n"), problem.line
     return DraftProblem(problem.text, line, lines[line - 1].strip() if line is not None and line <= len(lines) else "")
 

@@ -1,4 +1,4 @@
-"""What the capability `signing` adds to the program: the key that signs statements."""
+"""The capability `signing`: the key that signs statements."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ CAPABILITY = Capability(
         "signing verify": "cli.commands:verify_file",
     },
     changes={
-        "signing rotate": Wording("The key before it is gone; make another one: callsieve signing rotate."),
+        "signing rotate": Wording("The former key no longer exists; to make another: callsieve signing rotate."),
     },
 )

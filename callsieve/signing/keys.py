@@ -1,4 +1,4 @@
-"""The key that this installation signs with, Ed25519: made when it is first needed, and kept in the state directory."""
+"""The Ed25519 key with which this installation signs. It is made when first needed, and kept in the state directory."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ MODE = 0o600
 
 
 class KeyFileError(ValueError):
-    """The text is no key. The words name the file, where there is one, and the way out."""
+    """The text is not a key. The message names the file, if there is one, and the remedy."""
 
 
 class BadSignature(ValueError):
-    """The signature is not of this text by this key."""
+    """The signature does not fit this text and key."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """`raw`: its 32 bytes, which others are given as base64."""
+    """The public half of a key. `raw`: its 32 bytes, shared as base64."""
 
     raw: bytes
 
     @classmethod
     def parse(cls, text: str) -> PublicKey:
-        """The line that `callsieve signing key` prints. KeyFileError."""
+        """Return the key in a line printed by `callsieve signing key`, or raise KeyFileError."""
         return cls(_decoded(text, "a public key is 44 characters, as `callsieve signing key` prints it"))
 
     @property
     def id(self) -> str:
-        """Names the key: the first 16 hex digits of its SHA-256."""
+        """Return its name: the first 16 hex digits of its SHA-256."""
         return sha256(self.raw).hexdigest()[:16]
 
     @property
     def text(self) -> str:
-        """Base64, for people to hand on."""
+        """Return the key as base64."""
         return base64.b64encode(self.raw).decode()
 
     def verify(self, signature: bytes, signed: bytes) -> None:
-        """BadSignature unless this key signed it."""
+        """Raise BadSignature unless this key made the signature."""
         try:
             Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, signed)
         except InvalidSignature:
@@ -59,7 +59,7 @@ class PublicKey:
 
 
 class SigningKey:
-    """The secret half. `seed`: its 32 bytes."""
+    """The secret half of a key. `seed`: its 32 bytes."""
 
     __slots__ = ("_key", "public_key")
 
@@ -68,20 +68,19 @@ class SigningKey:
         self.public_key = PublicKey(self._key.public_key().public_bytes_raw())
 
     def sign(self, what: bytes) -> bytes:
-        """64 bytes."""
+        """Return the signature, 64 bytes."""
         return self._key.sign(what)
 
 
 def signing_key(state: Path) -> SigningKey:
-    """The key of the state directory, made if there is none; two processes agree on one. KeyFileError, OSError."""
+    """Return the key of the state directory, made if missing. Raises KeyFileError and OSError."""
     path = state / KEY_FILE
     text = _read(path) or _made(path)
-    remedy = f"{path}: is no key: restore it from a backup; without it, remove it, and a new key is made"
+    remedy = f"{path}: not a key: restore it from a backup, or remove it to make a new key"
     return SigningKey(_decoded(text, remedy))
 
 
 def _read(path: Path) -> str:
-    """Empty where there is none."""
     try:
         with open_regular(path) as file:
             return file.read(1024).decode("ascii", "replace") or "-"
@@ -90,7 +89,7 @@ def _read(path: Path) -> str:
 
 
 def _made(path: Path) -> str:
-    """A new key, unless another process has made one meanwhile: then that."""
+    """Make a new key and return its text, or that of another process that was faster."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)  # mkstemp: 0600
     try:

@@ -1,10 +1,10 @@
-"""Signed statements: what we say to others in a file that anybody can check. Pure.
+"""Signed statements: files for others that anybody can check. Pure.
 
     text = sign(key, "evidence-pack", "Example Ltd", issued_at=1_764_230_400, valid_until=None, about={...})
     verify(text, key.public_key) -> Statement(kind="evidence-pack", issuer="Example Ltd", ...)
 
-The file is JSON: `statement`, and `signature` of the statement as canonical JSON. docs/reference/signed-statements.md
-has the format and the lines that check it without this program.
+A file is JSON with a `statement` and the `signature` of its canonical JSON. docs/reference/signed-statements.md has the
+format, and code that checks it without CallSieve.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from reputation.weights import DAY_SECONDS
 ALGORITHM = "Ed25519"
 NUMBER_CLEARED = "number-cleared"  # the type of callsieve.public_page.web.pages
 MOST_BYTES = 4 << 20
-GREATEST = 2**53 - 1  # what every JSON library reads as a whole number
+GREATEST = 2**53 - 1  # the largest integer that every JSON library reads exactly
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _FIELDS = {"about", "issued_at", "issuer", "key_id", "type", "valid_until"}
 
 
 class StatementError(ValueError):
-    """The text is no statement, or not signed by this key. `code`: `not-a-statement`, `other-key`, `bad-signature`."""
+    """Not a statement, or not signed by this key. `code`: `not-a-statement`, `other-key`, `bad-signature`."""
 
     def __init__(self, code: str, words: str) -> None:
         super().__init__(words)
@@ -44,7 +44,7 @@ class StatementError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SignedStatement:
-    """What was signed. Instants are whole UTC seconds; `valid_until` None: for good. `about`: what `kind` needs."""
+    """A statement with a valid signature. Instants are whole UTC seconds. `valid_until`: None never expires."""
 
     kind: str
     issuer: str
@@ -54,7 +54,7 @@ class SignedStatement:
     about: Mapping[str, Any]
 
     def is_over(self, now: float) -> bool:
-        """Whether it counts no longer."""
+        """Return whether it has expired."""
         return self.valid_until is not None and self.valid_until <= now
 
 
@@ -67,7 +67,7 @@ def sign(
     valid_until: float | None,
     about: Mapping[str, Any],
 ) -> str:
-    """The text of the file. ValueError for what canonical JSON cannot hold: see `canonical`."""
+    """Return the text of the file. Values that `canonical` cannot hold raise ValueError."""
     statement = {
         **{"type": kind, "issuer": issuer, "key_id": key.public_key.id, "about": about},
         **{"issued_at": _iso(issued_at), "valid_until": None if valid_until is None else _iso(valid_until)},
@@ -79,29 +79,29 @@ def sign(
 
 
 def verify(text: str | bytes, key: keys.PublicKey) -> SignedStatement:
-    """What the file says, if this key signed it. StatementError. Whether it is over is for the caller to ask."""
-    found = _parsed(text)
-    statement, signature = found.get("statement"), found.get("signature")
+    """Return the statement if this key signed it, or raise StatementError. It may have expired."""
+    fields = _parsed(text)
+    statement, signature = fields.get("statement"), fields.get("signature")
     if not isinstance(statement, dict) or not isinstance(signature, dict) or statement.keys() != _FIELDS:
         raise _no_statement("it has no `statement` and `signature`")
     if signature.get("algorithm") != ALGORITHM:
         raise _no_statement(f"its algorithm is not {ALGORITHM}")
     if statement["key_id"] != key.id:
-        raise StatementError("other-key", f"it is signed by another key than {key.id}")
+        raise StatementError("other-key", f"it is not signed by key {key.id}")
     try:
         key.verify(base64.b64decode(str(signature.get("value")), validate=True), canonical(statement))
     except RecursionError:
         raise _no_statement("it is nested too deeply") from None
     except (keys.BadSignature, binascii.Error, ValueError):
-        raise StatementError("bad-signature", "the signature is not of this text and key: do not trust it") from None
+        raise StatementError("bad-signature", "the signature does not fit this text and key: do not trust it") from None
     return _statement(statement)
 
 
 def canonical(value: object) -> bytes:
-    """JSON with names in order, no space and no escapes that are not needed, as RFC 8785 writes what we allow.
+    """Return a value as JSON with sorted names, without spaces or needless escapes, in the form of RFC 8785.
 
-    ValueError for the rest: names that are not ASCII words, numbers that are not whole or beyond 2**53, and
-    characters that are no text.
+    Raises ValueError for names that are not ASCII words, numbers that are not whole or beyond 2**53, and invalid
+    text.
     """
     _check(value)
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
@@ -111,13 +111,13 @@ def _check(value: object) -> None:
     if isinstance(value, Mapping):
         for name, inner in value.items():
             if not isinstance(name, str) or not _NAME.fullmatch(name):
-                raise ValueError(f"a statement has no name {name!r}")
+                raise ValueError(f"not allowed as a name in a statement: {name!r}")
             _check(inner)
     elif isinstance(value, list | tuple):
         for inner in value:
             _check(inner)
     elif value is not None and not isinstance(value, str | bool) and not _is_whole(value):
-        raise ValueError(f"a statement has no {type(value).__name__} {value!r}")
+        raise ValueError(f"not allowed in a statement: {type(value).__name__} {value!r}")
 
 
 def _is_whole(value: object) -> bool:
@@ -128,20 +128,20 @@ def _parsed(text: str | bytes) -> dict[str, Any]:
     if len(text) > MOST_BYTES:
         raise _no_statement("it is too long")
     try:
-        found = json.loads(text, object_pairs_hook=_without_doubles)
+        parsed = json.loads(text, object_pairs_hook=_without_doubles)
     except (ValueError, RecursionError):
         raise _no_statement("it is not JSON") from None
-    if not isinstance(found, dict):
+    if not isinstance(parsed, dict):
         raise _no_statement("it is not a JSON object")
-    return found
+    return parsed
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of a name that stands twice one reader would take the first value, and another the last."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a name stands twice")
-    return found
+    """Return the pairs as a dict. Readers disagree on which value of a repeated name counts, so it is an error."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("repeated name")
+    return values
 
 
 def _statement(fields: Mapping[str, Any]) -> SignedStatement:
@@ -160,7 +160,7 @@ def _statement(fields: Mapping[str, Any]) -> SignedStatement:
 
 
 def _no_statement(why: str) -> StatementError:
-    return StatementError("not-a-statement", f"this is no signed statement: {why}")
+    return StatementError("not-a-statement", f"this is not a signed statement: {why}")
 
 
 def _iso(at: float) -> str:
@@ -179,7 +179,7 @@ PUBLIC_MODE: Final = 0o644
 
 
 class HandoverUnderWay(ValueError):
-    """The last handover still counts: whoever has not seen it knows the key before it alone. `until`: UTC seconds."""
+    """The last handover is still valid: readers who have not seen it know only the former key. `until`: UTC seconds."""
 
     def __init__(self, until: int) -> None:
         super().__init__(until)
@@ -187,9 +187,9 @@ class HandoverUnderWay(ValueError):
 
 
 def rotate(state: Path, issuer: str, now: float) -> keys.PublicKey:
-    """Sign with a new key from now on. HandoverUnderWay, KeyFileError, OSError.
+    """Sign with a new key from now on. Raises HandoverUnderWay, KeyFileError and OSError.
 
-    The handover is written before the key takes its place: one that names another key than ours counts for nothing.
+    The handover is written before the key: one that names another key than ours has no effect.
     """
     old = keys.signing_key(state)
     if (last := handover_of(state, old.public_key, now)) is not None:
@@ -210,7 +210,7 @@ def rotate(state: Path, issuer: str, now: float) -> keys.PublicKey:
 
 
 def handover_of(state: Path, key: keys.PublicKey, now: float) -> SignedStatement | None:
-    """Return the handover to our key, as long as it counts."""
+    """Return the handover to our key while it is valid."""
     text = handover_text(state)
     if text is None:
         return None
@@ -223,7 +223,7 @@ def handover_of(state: Path, key: keys.PublicKey, now: float) -> SignedStatement
 
 
 def handover_text(state: Path) -> bytes | None:
-    """Return the file of the last handover; None where there is none."""
+    """Return the text of the last handover, or None."""
     try:
         with open_regular(state / HANDOVER_FILE) as file:
             return file.read(STATE_BYTES + 1)
@@ -232,18 +232,18 @@ def handover_text(state: Path) -> bytes | None:
 
 
 def key_before(text: bytes) -> keys.PublicKey:
-    """Return the key that says that it signed a handover. KeyFileError, StatementError."""
+    """Return the former key that a handover names. Raises KeyFileError and StatementError."""
     try:
         return keys.PublicKey.parse(str(json.loads(text)["statement"]["about"]["before"]))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError):
-        raise StatementError("not-a-statement", "it names no key before it") from None
+        raise StatementError("not-a-statement", "it names no former key") from None
 
 
 def read_handover(text: bytes, old: keys.PublicKey, now: float) -> keys.PublicKey:
-    """Return the new key, if the old one signed it and that still counts. StatementError, KeyFileError."""
+    """Return the new key if the old one signed a valid handover. Raises StatementError and KeyFileError."""
     statement = verify(text, old)
     if statement.kind != KIND or statement.valid_until is None or statement.is_over(now):
-        raise StatementError("not-a-statement", f"this is no {KIND} that counts")
+        raise StatementError("not-a-statement", f"this is not a valid {KIND}")
     if statement.issued_at < statement.valid_until - OVERLAP_DAYS * DAY_SECONDS - 1:
-        raise StatementError("not-a-statement", f"this {KIND} counts for longer than {OVERLAP_DAYS} days")
+        raise StatementError("not-a-statement", f"this {KIND} is valid for longer than {OVERLAP_DAYS} days")
     return keys.PublicKey.parse(str(statement.about.get("key")))

@@ -1,4 +1,4 @@
-"""`callsieve lookups`: the process that asks others about callers, and how good they are."""
+"""`callsieve lookups`: the process that asks other services about callers, and how good they are."""
 
 from __future__ import annotations
 
@@ -18,64 +18,65 @@ from callsieve.lookups.views import LookupShown, lookups_shown
 from callsieve.system.privileges import served_settings
 
 
-def print_lookups(found: tuple[LookupShown, ...]) -> None:
-    """The table, and below it what is to be said of single ones."""
+def print_lookups(sources: tuple[LookupShown, ...]) -> None:
+    """Print the table of look-up sources, and remarks about single ones."""
     rows = [
-        (one.name, one.state_word, one.asked_text, one.cost_text, one.right_text, one.changed_text) for one in found
+        (source.name, source.state_word, source.asked_text, source.cost_text, source.right_text, source.changed_text)
+        for source in sources
     ]
     print_table(("look-up", "state", "asked", "cost", "right", "calls"), rows, keep=(1, 2, 3, 4, 5))
-    for one in found:
-        for remark in one.remarks:
-            say(f"{one.name}: {remark}")
+    for source in sources:
+        for remark in source.remarks:
+            say(f"{source.name}: {remark}")
 
 
-NameArgument = Annotated[str, typer.Argument(help="The source, as [[lookup]] names it.", show_default=False)]
+NameArgument = Annotated[str, typer.Argument(help="The name of a [[lookup]].", show_default=False)]
 
 
 def serve(
     config: ConfigOption = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Ask others about unknown callers, for the daemon. Runs until it is stopped; SIGHUP reloads settings."""
+    """Ask other services about unknown callers, for the daemon, until stopped. SIGHUP reads the settings again."""
     loaded = served_settings(config)
     if not loaded.settings.lookup:
-        raise CommandError(f"{loaded.settings_file}: there is no [[lookup]]: nobody is to be asked")
+        raise CommandError(f"{loaded.settings_file}: no [[lookup]] is set: there is no service to ask")
     try:
         process.run(partial(served_settings, config), log_json=log_json)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        words = "look-ups are made already by another process: stop it first (systemctl stop callsieve-lookups)"
+        words = "another process already makes look-ups: stop it first (systemctl stop callsieve-lookups)"
         raise CommandError(words) from None
 
 
 def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show whom we ask: how often they were right, what they cost, what they would change."""
+    """Show the services that are asked: how often they were right, what they cost, and what they would change."""
     loaded, now = settings_of(config), time.time()
     with existing_store(loaded) as db:
-        found = lookups_shown(db, loaded.settings, now)
+        sources = lookups_shown(db, loaded.settings, now)
     if as_json:
-        print_json(found)
+        print_json(sources)
         return
-    if not found and loaded.settings.lookup:
+    if not sources and loaded.settings.lookup:
         say("The daemon has not read [[lookup]] of the settings yet:")
         say_command("systemctl reload callsieve")
         return
-    if not found:
-        say("Nobody is asked: the documentation says how, under Look-ups.")
+    if not sources:
+        say("No service is asked. See Look-ups in the documentation.")
         return
-    print_lookups(found)
+    print_lookups(sources)
 
 
 def enable(name: NameArgument, config: ConfigOption = None) -> None:
-    """Ask a source again that was switched off. It is measured anew from now on."""
+    """Switch a source on again. How often it is right is measured from now on."""
     change_id = perform(settings_of(config), operations.enable, SwitchRequest(name), existing=True)
     say(f"{name} is asked again, and counts from the next call on.")
     say_undo(change_id, config)
 
 
 def disable(name: NameArgument, config: ConfigOption = None) -> None:
-    """Ask a source no more. Nothing that it said counts, from the next call on."""
+    """Switch a source off. Its answers do not count from the next call on."""
     change_id = perform(settings_of(config), operations.disable, SwitchRequest(name), existing=True)
-    say(f"{name} is not asked any more, and what it said does not count.")
+    say(f"{name} is not asked any more, and its answers do not count.")
     say_undo(change_id, config)

@@ -112,7 +112,7 @@ async def _look(loaded: Loaded, source: AskedSource, fetch: Fetch, number: str, 
     if not await asyncio.to_thread(_reserve, loaded, source, now):
         raise BadAnswer("the watch's limit of the day is reached (watch_limit)")
     answer = await fetch(source.source.request_about(number, source.token), table.private)
-    said = source.source.said_of(number, answer.status, answer.body)
+    said = source.source.parse_answer(number, answer.status, answer.body)
     label = (said.category or "spam") if said.verdict == SPAM else ""
     return Look(number, table.name, now, label, kind=LookKind.ASKED)
 

@@ -1,4 +1,4 @@
-"""`callsieve plan`: what ranges of numbers are for, who says so, and another plan in the place of ours."""
+"""`callsieve plan`: what number ranges are for, by which source, and plans of your own."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ FileArgument = Annotated[Path, typer.Argument(metavar="FILE.toml", help="A numbe
 def show(
     what: Annotated[
         str | None,
-        typer.Argument(metavar="[NUMBER|COUNTRY]", help="A number, or a country by its code: FR.", show_default=False),
+        typer.Argument(metavar="[NUMBER|COUNTRY]", help="A number, or a country code such as FR.", show_default=False),
     ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show what a number's range is for, or the ranges of a country; without either, which countries there are."""
+    """Show what a number's range is for, or the ranges of a country; without an argument, the countries with a plan."""
     loaded = settings_of(config)
     plans = plans_of(loaded)
     for problem in plans.problems:
@@ -47,7 +47,7 @@ def show(
 
 
 def check(file: FileArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Check a file: every error names the row, the key and the way out. Exit code 2 when it cannot be used."""
+    """Check a plan file. Every error names the row, the key and the remedy. Exit code 2 if it is unusable."""
     plans = plans_of(settings_of(config))
     try:
         plan = parse_plan(_text_of(file), str(file))
@@ -57,30 +57,30 @@ def check(file: FileArgument, as_json: JsonOption = False, config: ConfigOption 
     if as_json:
         print_json(views.ListedPlan(plan))
     else:
-        say(f"{file}: {_summary(plan)}: it can be used")
-        there = next((one for one in plans.plan.files if name_of(one) == name_of(plan)), None)
-        if there is not None:
-            say(f"It would stand in the place of {plural(len(there.rows), 'range')} of {there.read}.")
+        say(f"{file}: {_summary(plan)}: no errors")
+        replaced = next((current for current in plans.plan.files if name_of(current) == name_of(plan)), None)
+        if replaced is not None:
+            say(f"It would replace {plural(len(replaced.rows), 'range')} of {replaced.read}.")
 
 
 def update(file: FileArgument, config: ConfigOption = None) -> None:
-    """Put a country's plan in the place of the one that comes with CallSieve, or your own rows beside it."""
+    """Replace the plan of a country that comes with CallSieve, or add your own rows to it."""
     loaded = settings_of(config)
-    done = perform(loaded, operations.update, UpdateRequest(_text_of(file), str(file)))
-    stands = " It stands in the place of an earlier one." if done.replaced else ""
-    say(f"{_summary(done.plan)}. It counts within two seconds.{stands}")
-    say_undo(done.change_id, config)
+    update = perform(loaded, operations.update, UpdateRequest(_text_of(file), str(file)))
+    replaced = " It replaces an earlier one." if update.replaced else ""
+    say(f"{_summary(update.plan)}. It takes effect within two seconds.{replaced}")
+    say_undo(update.change_id, config)
 
 
 def remove(
-    country: Annotated[str, typer.Argument(metavar="COUNTRY", help="By its code: FR.", show_default=False)],
-    own: Annotated[bool, typer.Option("--own", help="Your own rows beside its plan, not the plan.")] = False,
+    country: Annotated[str, typer.Argument(metavar="COUNTRY", help="Its code, such as FR.", show_default=False)],
+    own: Annotated[bool, typer.Option("--own", help="Remove your own rows instead of the plan.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Take such a file out again. The plans that come with CallSieve stay."""
-    done = perform(settings_of(config), operations.remove, RemoveRequest(country, own))
-    say(f"{done.file} is out of force.{' The plan that comes with CallSieve stands.' if done.shipped else ''}")
-    say_undo(done.change_id, config)
+    """Remove a plan file that was added. The plans that come with CallSieve stay."""
+    removal = perform(settings_of(config), operations.remove, RemoveRequest(country, own))
+    say(f"{removal.file} was removed.{' The plan that comes with CallSieve applies.' if removal.shipped else ''}")
+    say_undo(removal.change_id, config)
 
 
 def _text_of(file: Path) -> bytes:
@@ -96,34 +96,34 @@ def _summary(plan: PlanFile) -> str:
 def _show_countries(plan: NumberPlan, as_json: bool) -> None:
     shipped = set(shipped_plans())
     if as_json:
-        print_json([views.ListedPlan(one, one in shipped) for one in plan.files])
+        print_json([views.ListedPlan(file, file in shipped) for file in plan.files])
         return
     rows: list[list[Cell]] = [
         [
-            one.country,
-            f"+{one.calling_code}",
-            f"{one.ranges:,}",
-            f"{one.evidence:,}",
-            f"{one.read}",
-            "comes with CallSieve" if one in shipped else "own rows" if one.adds else "in its place",
+            file.country,
+            f"+{file.calling_code}",
+            f"{file.ranges:,}",
+            f"{file.evidence:,}",
+            f"{file.read}",
+            "comes with CallSieve" if file in shipped else "own rows" if file.adds else "in its place",
         ]
-        for one in sorted(plan.files, key=lambda one: (one.country, one.adds))
+        for file in sorted(plan.files, key=lambda file: (file.country, file.adds))
     ]
     print_table(("country", "code", "ranges", "sourced", "read", ""), rows, keep=(0, 1, 2, 3, 4))
 
 
 def _show_country(plan: NumberPlan, country: str, as_json: bool) -> None:
     country = views.country_with_plan(plan, country)
-    found = views.rows_of(plan, country)
+    rows = views.rows_of(plan, country)
     if as_json:
-        print_json(found)
+        print_json(rows)
         return
-    if not found:
-        known = ", ".join(sorted({one.country for one in plan.files}))
-        raise CommandError(f"there is no plan of {country}: there are those of {known}")
-    sources = list({one: None for row in found for one in (row.source, row.law) if one is not None})
+    if not rows:
+        known = ", ".join(sorted({file.country for file in plan.files}))
+        raise CommandError(f"no plan for {country}; plans exist for {known}")
+    sources = list({page: None for row in rows for page in (row.source, row.law) if page is not None})
     pairs: list[tuple[str, Cell]] = []
-    for prefixes, row in views.ranges_of(found):
+    for prefixes, row in views.ranges_of(rows):
         place = f"[{sources.index(row.source) + 1}]" if row.source else "no source"
         label = "" if row.is_evidence or not row.source else "a label only"
         law = f"blocking is forbidden [{sources.index(row.law) + 1}]" if row.law else ""
@@ -148,7 +148,7 @@ def _show_number(plan: NumberPlan, text: str, loaded: Loaded, as_json: bool) -> 
     if as_json:
         print_json({"number": number, "plan": row})
     elif row is None:
-        say(bold(number), "  ", dim("no plan says anything of its range"))
+        say(bold(number), "  ", dim("no plan describes its range"))
     else:
         say(bold(number), "  ", str(views.PURPOSE_WORDS[row.purpose]))
         print_pairs([(f"{name:<{LABEL}}", text) for name, text in _about(row)])
@@ -165,7 +165,7 @@ def _about(row: PlanRow) -> list[tuple[str, Cell]]:
     if row.note:
         pairs.append(("note", row.note))
     if not row.is_evidence:
-        pairs.append(("weight", Text("none: it is a label, and no evidence")))
+        pairs.append(("weight", Text("none: shown only, not evidence")))
     if row.source is None:
         pairs.append(("source", Text("none")))
     return pairs
@@ -173,4 +173,4 @@ def _about(row: PlanRow) -> list[tuple[str, Cell]]:
 
 def _say_page(label: str, title: str, url: str) -> None:
     print_pairs([(label, title)])
-    say(dim(f"{'':{len(label)}}  {url}"))  # in one piece, to be copied
+    say(dim(f"{'':{len(label)}}  {url}"))  # on a line of its own, to be copied

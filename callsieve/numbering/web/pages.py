@@ -1,4 +1,4 @@
-"""The numbering plans in force: what ranges of numbers are for, who says so, and what an administrator has added."""
+"""Console page of the numbering plans: what number ranges are for, by which source, and what was added here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reputation.users import Role
 
 
 async def show(req: PageRequest) -> Response:
-    """All plans, or with `country` the ranges of one."""
+    """Show all plans, or the ranges of one `country`."""
     country = req.query.get("country", "").strip()[:2].upper()
     shown = await req.read(plans_shown, req.state.loaded, country, req.now)
     return req.page("numbering/plans.html", shown=shown, purposes=PURPOSE_WORDS)

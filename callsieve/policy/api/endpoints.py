@@ -1,4 +1,4 @@
-"""Policies, for programs: which there are, whether a text is right, how cases are decided, and which is in force."""
+"""API endpoints of policies: list, show, check, test on cases, and put in force."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from policies.loader import load_policy
 from policies.policy import Policy, PolicyError, PolicySet
 from reputation.users import Role, Scope
 
-MOST_BYTES = 12 * TEXT_CHARACTERS + 4096  # each as two escapes of JSON, at worst
+MOST_BYTES = 12 * TEXT_CHARACTERS + 4096  # worst case: each character as two JSON escapes
 POLICY = """\
 extends = "balanced"
 
@@ -47,11 +47,11 @@ class PolicyDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PolicyCases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Cases to try.
+    """Cases to test.
 
     Attributes:
         cases: The cases, as TOML.
-        policy: The policy for cases that name none; null: what is in force.
+        policy: The policy for cases that name none; null for the one in force.
     """
 
     cases: PolicyText
@@ -60,8 +60,8 @@ class PolicyCases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def find_policies(req: ApiRequest, request: PageQuery) -> ResultPage[PolicyFile]:
     """Return the policies, by name."""
-    there = await req.in_thread(policy_files, req.context.loaded)
-    return page_from(there, request, lambda one: (one.name,), lambda one: one)
+    policies = await req.in_thread(policy_files, req.context.loaded)
+    return page_from(policies, request, lambda policy: (policy.name,), lambda policy: policy)
 
 
 async def show_policy(req: ApiRequest, name: PolicyName) -> PolicyShown:
@@ -70,23 +70,23 @@ async def show_policy(req: ApiRequest, name: PolicyName) -> PolicyShown:
 
 
 def check_draft(db: sqlite3.Connection, context: Context, request: PolicyDraft) -> DraftChecked:
-    """Return what is wrong with the text of a policy."""
+    """Return the errors in the text of a policy."""
     return checked(db, request.text, context.loaded)
 
 
 async def test_cases(req: ApiRequest, request: PolicyCases) -> CasesTried:
-    """Return what is decided about cases, each a call and what is known."""
+    """Return what is decided about cases, each a call with what is known about it."""
     tried = await req.in_thread(_tried, request, req.context.loaded)
-    return cases_tried([("", one) for one in tried])
+    return cases_tried([("", case) for case in tried])
 
 
 def accept_policy(db: sqlite3.Connection, context: Context, name: PolicyName) -> PolicyAccepted:
-    """Take what another site publishes of a policy, in the place of what was accepted before."""
+    """Accept what another site publishes as a policy, in the place of what was accepted before."""
     return central.accept(db, context, AcceptRequest(name))
 
 
 def _called(name: str, loaded: Loaded) -> Policy:
-    """Return a policy by its name alone: a program is shown no other file of this machine."""
+    """Return a policy by its name alone: programs see no other file of the server."""
     return usable(lambda: load_policy(name, loaded.policy_directories), name)
 
 
@@ -98,7 +98,7 @@ def _tried(asked: PolicyCases, loaded: Loaded) -> list[Tried]:
     running: PolicySet | Policy = policies_of(loaded) if asked.policy is None else _called(asked.policy, loaded)
     window = 60.0 * settings.emergency.window_minutes
     try:
-        return [run_trial(one, running, lambda name: _called(name, loaded), window) for one in trials]
+        return [run_trial(case, running, lambda name: _called(name, loaded), window) for case in trials]
     except PolicyError as error:
         raise Refused("bad-cases", str(error), "cases") from None
 

@@ -1,4 +1,4 @@
-"""`callsieve policy`: is it right, what does it say, and what would it do with this call."""
+"""`callsieve policy`: list, check, show, explain, test and activate policies, and share them with other sites."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from callsieve.policy.catalogue import (
     all_problems,
     in_force,
     known_names,
+    known_policies,
     names_to_check,
     place_of,
-    policies_there,
     policy_files,
 )
 from callsieve.policy.central import SitePolicy, has_changed, own_published, site_policies
@@ -53,7 +53,7 @@ NameArgument = Annotated[
 
 
 def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show which policies there are, and which are in force for which calls."""
+    """Show the policies, and which calls they are in force for."""
     loaded = settings_of(config)
     rows = policy_files(loaded)
     if as_json:
@@ -72,44 +72,44 @@ def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> N
         with existing_store(loaded) as db:
             ours = own_published(db)
             _say_shared(ours, site_policies(db, loaded))
-        for name in (one.name for one in ours if has_changed(one, loaded)):
-            warn(f"{name} is another one here by now; to tell the others: callsieve policy publish {name}")
+        for name in (policy.name for policy in ours if has_changed(policy, loaded)):
+            warn(f"{name} has changed since it was published; to publish it again: callsieve policy publish {name}")
 
 
 def _say_shared(ours: Sequence[PublishedPolicy], others: Sequence[SitePolicy]) -> None:
-    for one in ours:
-        say(f"{one.name} is told to all other sites since {when(one.published_at)}.")
+    for published in ours:
+        say(f"{published.name} is published to all other sites since {when(published.published_at)}.")
     for policy in others:
         if policy.problem:
-            warn(f"{policy.problem}; what was accepted of it stays" if policy.is_accepted else policy.problem)
+            warn(f"{policy.problem}; the accepted version stays" if policy.is_accepted else policy.problem)
         elif policy.published_at is None:
-            warn(f"{policy.name}: {policy.site} publishes it no more, or is not followed; what was accepted stays")
+            warn(f"{policy.name}: {policy.site} has withdrawn it, or is not followed; the accepted version stays")
 
 
 def check(name: NameArgument = None, config: ConfigOption = None) -> None:
-    """Check a policy, or all of them: every error is named. Exit code 2 when one cannot be used."""
+    """Check one policy, or all of them, and print every error. Exit code 2 if one is unusable."""
     loaded = settings_of(config)
     names = names_to_check(loaded) if name is None else [name]
     with existing_store(loaded) if has_store(loaded) else nullcontext() as db:
         known = known_names(loaded, db)
     problems: list[str] = []
-    for one in names:
+    for policy_name in names:
         try:
-            policy = policy_called(one, loaded)
+            policy = policy_called(policy_name, loaded)
         except PolicyError as error:
-            problems += all_problems(one, loaded) or [str(error)]
+            problems += all_problems(policy_name, loaded) or [str(error)]
             continue
         remarks = [*unknown_names(policy, known), *trusting_rules(policy)]
-        if (name or in_force(one, loaded)) and not loaded.settings.actions.route and stops_calls(policy):
+        if (name or in_force(policy_name, loaded)) and not loaded.settings.actions.route and stops_calls(policy):
             remarks.append(NO_ROUTE)
         for remark in remarks:
-            warn(f"{one}: {remark}")
+            warn(f"{policy_name}: {remark}")
         say(f"{policy.name}: {plural(len(policy.rules), 'rule')}, {_else(policy)}")
     fail_with(problems)
 
 
 def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show the rules of a policy in the order in which they are tried, and what comes before them."""
+    """Show the rules of a policy in their order, and the steps before them."""
     loaded = settings_of(config)
     policy = policy_called(name or running_name(loaded), loaded)
     if as_json:
@@ -118,12 +118,12 @@ def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigO
     chain = f" (extends {' extends '.join(policy.chain[1:])})" if len(policy.chain) > 1 else ""
     say(bold(policy.name), dim(chain))
     if policy.observe:
-        say("It observes: it decides and records, and every call goes on.")
+        say("It only observes: decisions are recorded, and no call is changed.")
     say()
     say("First, whatever the policy says:")
     print_table((), [(f"  {step.number}", step.title) for step in STEPS])
     say()
-    say("Then the first rule that holds:")
+    say("Then the first rule whose conditions hold:")
     rows: list[list[Cell]] = []
     for position, rule in enumerate(policy.rules, 1):
         when = lines(condition.text for condition in rule.when)
@@ -131,7 +131,7 @@ def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigO
     rows.append(["", "default", word(policy.default.word), "", "no rule holds"])
     print_table(("", "rule", "action", "when", "reason"), rows, keep=(0, 1, 2))
     say()
-    say("And no rule does more than this:")
+    say("Limits of what a rule may do:")
     only = " (rules about evidence only)"
     caps = [(f"  {cap.highest.word}", f"{cap.reason}{only if cap.only_evidence else ''}") for cap in CAPS]
     print_table(("  at most", "because"), caps)
@@ -140,24 +140,24 @@ def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigO
 def explain_call(
     caller: Annotated[str, typer.Option(metavar="NUMBER", help="Who the network says is calling.", show_default=False)],
     name: NameArgument = None,
-    did: Annotated[str | None, typer.Option(metavar="NUMBER", help="The number dialled.")] = None,
+    did: Annotated[str | None, typer.Option(metavar="NUMBER", help="The DID that was called.")] = None,
     trunk: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A trunk of the settings; the only one if not given.")
+        str | None, typer.Option(metavar="NAME", help="A trunk in the settings. Default: the only one.")
     ] = None,
     callee: Annotated[str | None, typer.Option(metavar="EXT", help="The person it is for, once known.")] = None,
     attestation: Annotated[Attestation, typer.Option(help="STIR/SHAKEN level.")] = Attestation.NONE,
-    verification: Annotated[Verification, typer.Option(help="Whether the signature held.")] = Verification.NONE,
+    verification: Annotated[Verification, typer.Option(help="Result of checking the signature.")] = Verification.NONE,
     withheld: Annotated[bool, typer.Option("--withheld", help="The caller withholds the number.")] = False,
     callback: Annotated[bool, typer.Option("--psap-callback", help="Marked as an emergency call-back.")] = False,
-    diverted_from: Annotated[str | None, typer.Option(metavar="NUMBER", help="Who redirected it to us.")] = None,
+    diverted_from: Annotated[str | None, typer.Option(metavar="NUMBER", help="The diverting number.")] = None,
     shown_name: Annotated[
         str | None, typer.Option("--name", metavar="TEXT", help="The name that comes with the call.")
     ] = None,
-    at: Annotated[str | None, typer.Option(metavar="TIME", help="18:00 or 2026-12-31T18:00; now if not given.")] = None,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="18:00 or 2026-12-31T18:00. Default: now.")] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show every step for one call: what it said, and the decision. Uses what the store knows of the caller."""
+    """Show every step of the decision about a call, with what the store knows of the caller."""
     loaded = settings_of(config)
     now = _instant(at)
     by_whom = (caller, did, trunk, callee, attestation, verification)
@@ -188,7 +188,7 @@ def _instant(at: str | None) -> float:
 def _situation(loaded: Loaded, call: IncomingCall, question: Question, now: float) -> Case:
     ours = Ours.of(loaded)
     if not has_store(loaded):
-        warn(f"{loaded.store_path}: there is no store yet: this is about a caller of whom nothing is known")
+        warn(f"{loaded.store_path}: no store yet: the caller is treated as unknown")
         return situation_of(call, ours.added_to(ours.facts_of_range(call, now), call), now, ours.hours)
     with existing_store(loaded) as db:
         return situation_about(db, call, now, ours, question.callee)
@@ -217,7 +217,7 @@ def _show_opinion(opinion: Opinion, question: Question, now: float) -> None:
 
 
 def _show_reputation(reputation: Reputation) -> None:
-    """Who the level comes from, how many witnesses there are, and what would lower or raise it."""
+    """Print where the level comes from, and what would lower or raise it."""
     said = account_of(reputation.level, reputation.families, reputation.witnesses)
     print_pairs(
         [
@@ -239,24 +239,24 @@ def _reason(rule: Rule) -> str:
 
 def _else(policy: Policy) -> str:
     observe = ", observes only" if policy.observe else ""
-    return f"else {policy.default.word}{observe}: it can be used"
+    return f"else {policy.default.word}{observe}: no errors"
 
 
 def activate_policy(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="A preset or a policy's name; else that of the settings again."),
+        typer.Argument(metavar="[NAME]", help="A preset or a policy's name. Default: the policy in the settings."),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Put a policy in the place of the one that the settings name. It counts within two seconds."""
+    """Put a policy in force instead of the one in the settings. It takes effect within two seconds."""
     loaded = settings_of(config)
-    done = perform(loaded, operations.activate, name or "")
-    policy = done.active
+    activated = perform(loaded, operations.activate, name or "")
+    policy = activated.active
     if not loaded.settings.actions.route and stops_calls(policy):
         warn(f"{policy.name}: {NO_ROUTE}")
-    say(f"{policy.name} is in force{'; it observes: every call goes on' if policy.observe else ''}.")
-    say_undo(done.change_id, config)
+    say(f"{policy.name} is in force{', and only observes' if policy.observe else ''}.")
+    say_undo(activated.change_id, config)
 
 
 # One policy for many sites.
@@ -264,77 +264,77 @@ def activate_policy(
 
 def publish_policy(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A policy's name; else the one in force.")
+        str | None, typer.Argument(metavar="[NAME]", help="A policy's name. Default: the one in force.")
     ] = None,
     publish_as: Annotated[
-        str | None, typer.Option("--as", metavar="NAME", help="What other sites see it by; else its own name.")
+        str | None, typer.Option("--as", metavar="NAME", help="The name for other sites. Default: its own.")
     ] = None,
     note: Annotated[str, typer.Option(help="What is new, for those who accept it.")] = "",
     config: ConfigOption = None,
 ) -> None:
-    """Tell all sites of the hub a policy. It is in force nowhere before it is accepted there."""
+    """Publish a policy to all sites of the hub. It takes effect where it is accepted."""
     loaded = settings_of(config)
-    done = perform(loaded, central.publish, central.PublishRequest(name or "", publish_as or "", note))
+    publication = perform(loaded, central.publish, central.PublishRequest(name or "", publish_as or "", note))
     site = loaded.settings.hub.site
-    say(f"Told to all other sites: {done.policy}. Where [hub] follow names {site}:")
-    say(f"  callsieve policy accept {site}:{done.policy}")
-    say_undo(done.change_id, config)
+    say(f"Published to all other sites: {publication.policy}. To accept it where [hub] follow names {site}:")
+    say(f"  callsieve policy accept {site}:{publication.policy}")
+    say_undo(publication.change_id, config)
 
 
 def withdraw_policy(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What other sites see it by.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name for other sites.", show_default=False)],
     config: ConfigOption = None,
 ) -> None:
-    """Tell other sites a policy no more. What they have accepted stays in force there."""
+    """Withdraw a published policy. It stays in force where it was accepted."""
     loaded = settings_of(config)
-    done = perform(loaded, central.withdraw, name, existing=True)
-    say(f"{name} is told no more. Where it was accepted it stays.")
-    say_undo(done.change_id, config)
+    withdrawal = perform(loaded, central.withdraw, name, existing=True)
+    say(f"{name} is withdrawn. It stays where it was accepted.")
+    say_undo(withdrawal.change_id, config)
 
 
 def accept_policy(
     name: Annotated[
-        str, typer.Argument(metavar="SITE:NAME", help="As `callsieve policy list` has it.", show_default=False)
+        str, typer.Argument(metavar="SITE:NAME", help="Its name in `callsieve policy list`.", show_default=False)
     ],
     config: ConfigOption = None,
 ) -> None:
-    """Take a policy that another site publishes, in the place of what was accepted of it before."""
+    """Accept a policy that another site publishes, in the place of what was accepted before."""
     loaded = settings_of(config)
-    done = perform(loaded, central.accept, central.AcceptRequest(name), existing=True)
+    accepted = perform(loaded, central.accept, central.AcceptRequest(name), existing=True)
     with existing_store(loaded) as db:
         known = known_names(loaded, db)
-    for remark in (*unknown_names(done.accepted, known), *trusting_rules(done.accepted)):
+    for remark in (*unknown_names(accepted.accepted, known), *trusting_rules(accepted.accepted)):
         warn(f"{name}: {remark}")
-    if done.in_force_for and not loaded.settings.actions.route and stops_calls(done.accepted):
+    if accepted.in_force_for and not loaded.settings.actions.route and stops_calls(accepted.accepted):
         warn(f"{name}: {NO_ROUTE}")
-    if done.in_force_for:
-        say(f"{name} is accepted, and in force for {', '.join(done.in_force_for)} within two seconds.")
+    if accepted.in_force_for:
+        say(f"{name} is accepted, and in force for {', '.join(accepted.in_force_for)} within two seconds.")
     else:
         say(f"{name} is accepted. Nothing names it yet: callsieve policy activate {name}")
-    say_undo(done.change_id, config)
+    say_undo(accepted.change_id, config)
 
 
 def try_cases(
     files: Annotated[list[Path], typer.Argument(metavar="CASES.toml", help="Files of cases.", show_default=False)],
     policy: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="For cases that name none: a preset, a policy's name, or a FILE.toml."),
+        typer.Option(metavar="NAME", help="For cases without a policy: a preset, a policy's name, or a FILE.toml."),
     ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Try cases of your own: given a call and what is known, is what is expected decided? Exit code 1 when not."""
+    """Test cases of your own: does the policy decide as expected about a call? Exit code 1 if not."""
     tried = _all_tried(files, policy, config)
     if as_json:
-        print_json(cases_tried([(str(file), one) for file, of_file in tried.items() for one in of_file]))
+        print_json(cases_tried([(str(file), case) for file, of_file in tried.items() for case in of_file]))
     else:
         _show(tried)
-    if any(one.differs for of_file in tried.values() for one in of_file):
+    if any(case.differs for of_file in tried.values() for case in of_file):
         raise SystemExit(1)
 
 
 def _all_tried(files: list[Path], name: str | None, config: Path | None) -> dict[Path, list[Tried]]:
-    """Every file is read before anything is tried."""
+    """Read every file, and then run all cases."""
     loaded = settings_of(config)
     window = 60.0 * loaded.settings.emergency.window_minutes
     problems: list[str] = []
@@ -343,9 +343,9 @@ def _all_tried(files: list[Path], name: str | None, config: Path | None) -> dict
     running: PolicySet | Policy = policies_of(loaded) if name is None else policy_called(name, loaded)
     tried: dict[Path, list[Tried]] = {file: [] for file in files}
     for file, trials in read.items():
-        for one in trials:
+        for trial in trials:
             try:
-                tried[file].append(run_trial(one, running, lambda name: policy_called(name, loaded), window))
+                tried[file].append(run_trial(trial, running, lambda name: policy_called(name, loaded), window))
             except PolicyError as error:
                 problems.append(f"{file}: {error}")
     fail_with(problems)
@@ -361,14 +361,14 @@ def _cases_in(file: Path, loaded: Loaded, problems: list[str]) -> tuple[Trial, .
             if "/" in name or file.suffix or file.exists():
                 raise
     else:
-        trials, found = read_trials(text, settings.numbers.region, settings.reputation.levels)
-        problems += [f"{file}: {problem}" for problem in found]
+        trials, file_problems = read_trials(text, settings.numbers.region, settings.reputation.levels)
+        problems += [f"{file}: {problem}" for problem in file_problems]
         return trials
     # The name of a policy in the place of a file of cases.
-    known = [policy for policy, _, _ in policies_there(loaded)]
+    known = [policy for policy, _, _ in known_policies(loaded)]
     what = "this is a policy, not a file of cases"
     if name not in known:
-        what, name = f"there is no such file of cases, and no policy of that name{nearest(name, known)}", "NAME"
+        what, name = f"neither a file of cases nor a policy{nearest(name, known)}", "NAME"
     raise CommandError(f"{file}: {what}. Try one: callsieve policy test CASES.toml --policy {name}")
 
 
@@ -376,23 +376,23 @@ def _show(tried: dict[Path, list[Tried]]) -> None:
     for file, of_file in tried.items():
         if len(tried) > 1:
             say(bold(file.name))
-        for one in of_file:
-            _show_one(one)
+        for case in of_file:
+            _show_one(case)
     count = sum(map(len, tried.values()))
-    failed = sum(bool(one.differs) for of_file in tried.values() for one in of_file)
+    failed = sum(bool(case.differs) for of_file in tried.values() for case in of_file)
     say()
     say(f"{plural(count, 'case')}: {f'{failed:,} failed' if failed else 'all as expected'}.")
 
 
-def _show_one(one: Tried) -> None:
-    decision = one.decision
-    if not one.differs:
-        say(Text("ok    ", "green"), one.name)
+def _show_one(case: Tried) -> None:
+    decision = case.decision
+    if not case.differs:
+        say(Text("ok    ", "green"), case.name)
         return
-    say(Text("FAIL  ", "bold red"), one.name)
-    for key, expected, found in one.differs:
-        say(f"        {key}: expected {_told(expected)}, got {_told(found)}")
-    capped = f", limited: {decision.capped_by}" if decision.capped_by else ""
+    say(Text("FAIL  ", "bold red"), case.name)
+    for key, expected, got in case.differs:
+        say(f"        {key}: expected {_told(expected)}, got {_told(got)}")
+    capped = f", no more: {decision.capped_by}" if decision.capped_by else ""
     say(
         dim(f"        policy {decision.policy}: {decision.would_be.word} by {decision.rule}: {decision.reason}{capped}")
     )

@@ -1,4 +1,4 @@
-"""Policies: the running one as rules that can be read, what else there is, the versions, and going back to one."""
+"""Console pages of policies: rules, drafts, trials, versions, and activation."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ from reputation.users import Role
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two policies and what is different between them, what they extend with them.
+    """The differences of two policies, including what they extend.
 
-    `is_of_files`: one of them cannot be used, and their texts are compared.
+    `is_of_files`: one is unusable, so the texts of the files are compared.
     """
 
     before: str
@@ -56,20 +56,20 @@ class Comparison:
 
 
 async def show(req: PageRequest) -> Response:
-    """The page."""
+    """Show the policies."""
     shown = await req.read(policies_shown, req.state.loaded)
     return req.page("policy/policies.html", policies=shown, drafting=req.role >= Role.ADMINISTRATOR)
 
 
 async def show_one(req: PageRequest) -> Response:
-    """Any policy by its name."""
+    """Show one policy."""
     shown = await asyncio.to_thread(_named, req.path("name"), req.state.loaded)
     running = running_or_settings(req.state.loaded)
     return req.page("policy/policy.html", policy=shown, is_running=shown.name == running, running=running)
 
 
 async def compare(req: PageRequest) -> Response:
-    """What is different between two of them."""
+    """Show the differences of two policies."""
     before, after = (req.query.get(key, "") for key in ("from", "to"))
     comparison = await asyncio.to_thread(_compared, before, after, req.state.loaded)
     return req.page("policy/policy_diff.html", comparison=comparison)
@@ -85,27 +85,27 @@ def _compared(before: str, after: str, loaded: Loaded) -> Comparison:
 
 
 async def put_in_force(req: PageRequest) -> Response:
-    """Another policy that there is already: an earlier version, a preset, a file. Empty: that of the settings."""
+    """Put an existing policy in force; an empty name means that of the settings."""
     await req.perform(operations.activate, req.form.get("name", ""))
     return req.go("/policies", "policy-activated")
 
 
 async def accept(req: PageRequest) -> Response:
-    """What another site publishes is the policy of that name here; in force where something names it."""
+    """Accept a policy of another site."""
     request = central.AcceptRequest(req.form.get("name", ""), req.form.get("digest", ""))
     await req.perform(central.accept, request)
     return req.go("/policies", "policy-accepted")
 
 
 async def publish(req: PageRequest) -> Response:
-    """Other sites are told the policy in force."""
+    """Publish the policy in force to other sites."""
     request = central.PublishRequest(publish_as=req.form.get("as", ""), note=req.form.get("note", ""))
     await req.perform(central.publish, request)
     return req.go("/policies", "policy-told")
 
 
 async def withdraw(req: PageRequest) -> Response:
-    """Other sites are told it no more."""
+    """Withdraw a published policy."""
     await req.perform(central.withdraw, req.form.get("name", ""))
     return req.go("/policies", "policy-withdrawn")
 
@@ -130,12 +130,12 @@ def _text(name: str, loaded: Loaded) -> str:
 
 DAYS = (1, 7, 14, OUTCOME_DAYS)
 USUAL_DAYS = 7
-BUSY = N_("Somebody tries a draft at the moment: wait for it, or stop it on the page of the trial.")
+BUSY = N_("Another trial is running: wait for it, or stop it on the page of the trial.")
 
 
 @dataclass(frozen=True, slots=True)
 class DraftShown:
-    """The editor. `base` is the policy that the draft is compared with: the running one."""
+    """The editor. `base`: the running policy, with which the draft is compared."""
 
     text: str
     digest: str
@@ -148,12 +148,12 @@ class DraftShown:
 
 
 async def edit(req: PageRequest) -> Response:
-    """The editor, with what was kept; else with what to begin with."""
+    """Show the editor with the stored draft, or with a text to start from."""
     loaded = req.state.loaded
     kept = draft_of(loaded, req.me.name)
-    begin = req.query.get("from", "")
-    if kept is None or begin:
-        name = begin or running_or_settings(loaded)
+    start = req.query.get("from", "")
+    if kept is None or start:
+        name = start or running_or_settings(loaded)
         try:
             text = first_draft(name, loaded)
         except PolicyError:
@@ -163,7 +163,7 @@ async def edit(req: PageRequest) -> Response:
 
 
 async def check(req: PageRequest) -> Response:
-    """What is wrong with it: a fragment while somebody types, else the editor again. It is kept, but for fragments."""
+    """Check a draft: a fragment during typing, else the editor with the stored draft."""
     text = _typed(req)
     if req.is_fragment:
         return req.page("policy/_checked.html", checked=await req.read(checked, text, req.state.loaded))
@@ -172,7 +172,7 @@ async def check(req: PageRequest) -> Response:
 
 
 async def try_out(req: PageRequest) -> Response:
-    """Begins to replay the last days with it, against the running policy."""
+    """Start to replay the last days with a draft, against the running policy."""
     loaded, text = req.state.loaded, _typed(req)
     _keep(req, text)
     days = req.form.get("days", "")
@@ -189,7 +189,7 @@ async def try_out(req: PageRequest) -> Response:
 
 
 async def try_preset(req: PageRequest) -> Response:
-    """Begin to replay the last days with a preset, against the running policy."""
+    """Start to replay the last days with a preset, against the running policy."""
     loaded, name = req.state.loaded, req.form.get("name", "")
     if name not in PRESETS:
         raise NotFound
@@ -201,7 +201,7 @@ async def try_preset(req: PageRequest) -> Response:
 
 
 async def trial(req: PageRequest) -> Response:
-    """How far the trial is, and what it found."""
+    """Show the progress or result of the trial."""
     trials, text = req.state.service(TrialJobs), draft_of(req.state.loaded, req.me.name)
     latest = trials.latest
     is_mine = latest is not None and text is not None and latest.digest == digest_of(text)
@@ -211,13 +211,13 @@ async def trial(req: PageRequest) -> Response:
 
 
 async def stop(req: PageRequest) -> Response:
-    """Ends a trial that takes too long, or is in the way."""
+    """Stop a running trial."""
     await req.state.service(TrialJobs).close()
     return req.go("/policies/trial")
 
 
 async def activate_draft(req: PageRequest) -> Response:
-    """The draft becomes the next version, and is in force within two seconds."""
+    """Make the draft the next version, and put it in force."""
     form = req.form
     typed = _typed(req) if "text" in form else None
     request = DraftRequest(req.me.name, form.get("digest", ""), form.get("note", ""), typed)
@@ -226,7 +226,7 @@ async def activate_draft(req: PageRequest) -> Response:
 
 
 async def discard(req: PageRequest) -> Response:
-    """The draft is forgotten; nothing that is in force changes."""
+    """Discard the draft."""
     await asyncio.to_thread(drop_draft, req.state.loaded, req.me.name)
     return req.go("/policies", "draft-gone")
 
@@ -234,13 +234,13 @@ async def discard(req: PageRequest) -> Response:
 async def _editor(req: PageRequest, text: str, *, is_kept: bool, status: int = 200) -> Response:
     loaded = req.state.loaded
     base = running_or_settings(loaded)
-    found = await req.read(checked, text, loaded)
+    result = await req.read(checked, text, loaded)
     try:
         before = policy_text(base, loaded.policy_directories)
     except PolicyError:
         before = ""
     lines = await asyncio.to_thread(diff_of, before, text)
-    shown = DraftShown(text, digest_of(text), is_kept, base, found, lines)
+    shown = DraftShown(text, digest_of(text), is_kept, base, result, lines)
     return req.page("policy/draft.html", status, draft=shown)
 
 

@@ -1,4 +1,4 @@
-"""`callsieve signing`: the key that statements are signed with, and whether a statement is genuine."""
+"""`callsieve signing`: the signing key, and whether a statement is genuine."""
 
 from __future__ import annotations
 
@@ -21,37 +21,35 @@ from reputation.store.audit import Change
 
 
 def key(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Print the public key, for those who check what we sign. The secret half stays in the state directory."""
+    """Print the public key for those who check our signatures. The secret half stays in the state directory."""
     public = _key(settings_of(config)).public_key
     if as_json:
         print_json({"key_id": public.id, "public_key": public.text})
         return
-    say(f"Key {public.id}. Its public half, to be given to whoever checks our statements:")
+    say(f"Key {public.id}. Give its public half to everybody who checks our statements:")
     say()
-    print(public.text)  # alone on its line: to be copied
+    print(public.text)  # on its own line, to be copied
 
 
 def rotate_key(yes: YesOption = False, config: ConfigOption = None) -> None:
-    """Sign with a new key from now on. The old key signs it, and both are published for 30 days."""
+    """Sign with a new key from now on. The old key confirms it, and both are published for 30 days."""
     loaded = settings_of(config)
     issuer = loaded.settings.publish.name.strip() or loaded.settings.public.name.strip()
     if not issuer:
-        raise CommandError("the settings do not say who signs: [publish] name")
+        raise CommandError("the signer's name is missing: set [publish] name")
     if not confirmed("Sign with a new key from now on?", yes=yes):
         say("Nothing was changed.")
         raise SystemExit(1)
     try:
         new = rotate(loaded.state, issuer, time.time())
     except HandoverUnderWay as error:
-        raise CommandError(
-            f"the last change of the key is being told until {day(error.until)}: wait until then"
-        ) from None
+        raise CommandError(f"the former key is still published until {day(error.until)}: wait until then") from None
     except KeyFileError as error:
         raise CommandError(str(error)) from None
     note_done(loaded, Change("signing rotate", None, new.id))
-    say(f"Key {new.id} signs from now on. The old one has signed it; both are published for {OVERLAP_DAYS} days:")
+    say(f"Key {new.id} signs from now on, confirmed by the old one. Both are published for {OVERLAP_DAYS} days:")
     say_command("callsieve exchange publish")
-    say("Companies that fetch it in these days follow by themselves. For whoever checks other statements:")
+    say("Companies that fetch it within this time follow it. For everybody who checks other statements:")
     print(new.text)
 
 
@@ -59,12 +57,12 @@ def verify_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The statement.", show_default=False)],
     public_key: Annotated[
         str | None,
-        typer.Option("--key", metavar="KEY", help="The signer's public key; else our own.", show_default=False),
+        typer.Option("--key", metavar="KEY", help="The signer's public key. Default: our own.", show_default=False),
     ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Check who signed a statement, and whether it still counts."""
+    """Check who signed a statement, and whether it is still valid."""
     loaded = settings_of(config)
     try:
         public = _key(loaded).public_key if public_key is None else PublicKey.parse(public_key)
@@ -88,9 +86,9 @@ def verify_file(
         return
     if is_over:
         assert statement.valid_until is not None
-        raise CommandError(f"{file}: the signature is good, but it counted until {day(statement.valid_until)} only")
+        raise CommandError(f"{file}: the signature is good, but the statement expired on {day(statement.valid_until)}")
     how_long = "for good" if statement.valid_until is None else f"until {day(statement.valid_until)}"
-    say(f"Signed by key {statement.key_id} on {day(statement.issued_at)}, counts {how_long}.")
+    say(f"Signed by key {statement.key_id} on {day(statement.issued_at)}, valid {how_long}.")
     say(f"{json.dumps(statement.issuer, ensure_ascii=False)} says, as {statement.kind}:")
     print_json(statement.about)
 

@@ -157,14 +157,14 @@ reason = "the caller hides the number"
 ASKED = '[actions]\nask = "name"\n'
 
 
-def said_of(finding: Finding) -> tuple[CheckStatus, str]:
+def parse_answer(finding: Finding) -> tuple[CheckStatus, str]:
     return finding.status, str(finding.detail)
 
 
 def test_the_doctor_looks_only_where_names_are_asked_for(
     context: Callable[[str], CheckContext], tmp_path: Path
 ) -> None:
-    status, detail = said_of(can_record(context("")))
+    status, detail = parse_answer(can_record(context("")))
     assert (status, detail.split()[0]) == (CheckStatus.OK, "nobody")
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "mine.toml").write_text(RULE)
@@ -180,7 +180,7 @@ def test_the_doctor_says_why_no_name_can_be_recorded(context: Callable[[str], Ch
     os.chown(tmp_path / "etc", 0, 4712)
     assert "not of Asterisk's group" in str(can_record(context(ASKED)).detail)
     os.chown(folder, -1, 4712)
-    status, detail = said_of(can_record(context(ASKED)))
+    status, detail = parse_answer(can_record(context(ASKED)))
     assert (status, detail.startswith("0 of at most 2000"), str(folder) in detail) == (CheckStatus.OK, True, True)
 
 

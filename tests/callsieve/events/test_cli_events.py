@@ -117,7 +117,7 @@ def test_dead_letters_are_shown_and_replayed(callsieve: Program) -> None:
     first, second = give_up(callsieve, "a", "b")
     out = callsieve.ok("events", "dead")
     assert first in out
-    assert "1 attempt: answered 422" in out
+    assert "1 attempt: it answers 422" in out
     assert "1 more" in callsieve.ok("events", "dead", "--limit", "1")
     dead = callsieve("events", "dead", "--json").json
     assert [(one["id"], one["receiver"], one["data"]["number"]) for one in dead] == [

@@ -312,7 +312,7 @@ async def test_a_broker_that_is_frozen_fails_a_delivery_in_time() -> None:
     ("secret", "words"),
     [
         pytest.param("another word", "Not authorized", id="wrong-password"),
-        pytest.param("", "there is no secret in env:TEST_MQTT_PASSWORD", id="no-password"),
+        pytest.param("", "no secret in env:TEST_MQTT_PASSWORD", id="no-password"),
     ],
 )
 async def test_a_refusal_is_said_without_the_secret(

@@ -79,7 +79,7 @@ def test_dead_letters_are_delivered_again(console: Console, ada: Browser) -> Non
     assert console.office.read(count_dead_letters) == 2
     ada.done("/events/replay")
     assert console.office.read(count_dead_letters) == 0
-    assert "There is no dead letter any more." in ada.done("/events/replay", event=first).text
+    assert "There are no dead letters." in ada.done("/events/replay", event=first).text
     assert ada.post("/events/replay", event="evt_none").status_code == 404
     rows = console.office.read(audit_rows)
     assert [(row.who, row.what) for row in rows][:2] == [("ada (console)", "events replay")] * 2
@@ -151,4 +151,4 @@ def test_what_the_doctor_says_of_events(tmp_path: Path) -> None:
         switch_off(db, "webhook/crm", "it answers 410", NOW)
         assert checked(tmp_path)[:2] == ("warn", "webhook/crm: switched off")
         note_state(db, HEARTBEAT, "1", NOW - 300)
-        assert "nobody sends them" in checked(tmp_path)[1]
+        assert checked(tmp_path)[0] == "warn"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -107,7 +106,7 @@ def test_two_do_not_fetch_at_once(berlin: Company, munich: Company) -> None:
     with only_process(munich.state / LOCK_FILE, "held"):
         for command in ("fetch", "run"):
             got = munich("exchange", command)
-            assert (got.code, str(os.getpid()) in got.err) == (2, True)
+            assert (got.code, "already" in got.err) == (2, True)
         assert munich.facts().peers == ()
     munich.ok("exchange", "fetch")
 
@@ -248,7 +247,7 @@ def test_who_cannot_be_subscribed_to(
 def test_one_of_the_settings_is_taken_out_there(munich: Company) -> None:
     munich("exchange", "fetch")
     assert "Berlin Ltd" in munich("exchange", "remove", "Berlin Ltd").err
-    assert "there is no company 'berlin'" in munich("exchange", "remove", "berlin").err
+    assert "'berlin'" in munich("exchange", "remove", "berlin").err
 
 
 def test_without_a_key_nothing_is_taken(hamburg: Company) -> None:

@@ -50,7 +50,7 @@ def source_of(text: str) -> LookupSource:
 
 
 def said(source: LookupSource, document: object, status: int = 200) -> SourceVerdict:
-    return source.said_of(CALLER, status, json.dumps(document).encode())
+    return source.parse_answer(CALLER, status, json.dumps(document).encode())
 
 
 # PhoneBlock
@@ -117,7 +117,7 @@ def test_what_phoneblock_says(listed: list[dict[str, Any]], expected: SourceVerd
 )
 def test_what_phoneblock_does_not_say(status: int, body: bytes) -> None:
     with pytest.raises(BadAnswer):
-        source_of(PHONEBLOCK).said_of(CALLER, status, body)
+        source_of(PHONEBLOCK).parse_answer(CALLER, status, body)
 
 
 # Any other
@@ -188,7 +188,7 @@ def test_what_others_say(text: str, document: object, expected: SourceVerdict) -
 
 
 def test_a_number_that_it_does_not_know_is_an_answer() -> None:
-    assert source_of(TWILIO).said_of(CALLER, 404, b'{"code": 20404}') == SourceVerdict("nothing")
+    assert source_of(TWILIO).parse_answer(CALLER, 404, b'{"code": 20404}') == SourceVerdict("nothing")
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_a_number_that_it_does_not_know_is_an_answer() -> None:
 )
 def test_what_others_do_not_say(status: int, body: bytes) -> None:
     with pytest.raises(BadAnswer):
-        source_of(TWILIO).said_of(CALLER, status, body)
+        source_of(TWILIO).parse_answer(CALLER, status, body)
 
 
 def test_regions() -> None:

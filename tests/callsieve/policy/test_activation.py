@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agi.quoting import variables_in
-from callsieve.policy.catalogue import policies_there
+from callsieve.policy.catalogue import known_policies
 from callsieve.policy.records import add_version, versions_of, without_head
 from callsieve.policy_selection import activate, activated_of, running_name, watched_files
 from callsieve.settings import Loaded, load_settings
@@ -63,7 +63,7 @@ def test_versions_are_numbered_and_keep_who_wrote_them(loaded: Loaded) -> None:
     latest, first = versions_of(loaded)
     assert (latest.name, latest.who, latest.note) == ("console-2", "bob", "")
     assert (first.name, first.who, first.when, first.note) == ("console-1", "ada", WHEN, "tried for a week")
-    assert {"console-1", "console-2"} <= {name for name, _, problem in policies_there(loaded) if not problem}
+    assert {"console-1", "console-2"} <= {name for name, _, problem in known_policies(loaded) if not problem}
 
 
 def test_the_head_of_a_version_is_not_repeated(loaded: Loaded) -> None:
