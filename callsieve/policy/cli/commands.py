@@ -392,7 +392,7 @@ def _show_one(case: Tried) -> None:
     say(Text("FAIL  ", "bold red"), case.name)
     for key, expected, got in case.differs:
         say(f"        {key}: expected {_told(expected)}, got {_told(got)}")
-    capped = f", no more: {decision.capped_by}" if decision.capped_by else ""
+    capped = f", limited: {decision.capped_by}" if decision.capped_by else ""
     say(
         dim(f"        policy {decision.policy}: {decision.would_be.word} by {decision.rule}: {decision.reason}{capped}")
     )
