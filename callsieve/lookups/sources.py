@@ -1,8 +1,8 @@
 """The services that can be asked: requests about a number, and the meaning of answers. Pure.
 
 PhoneBlock (API 1.9) is asked by the first four hex digits of a hash of the number. It answers with all numbers of
-such hashes, so it does not learn which one is meant. Other sources get the number itself, and conditions of the settings
-judge their JSON.
+such hashes, so it does not learn which one is meant. Other sources get the number itself, and conditions of the
+settings judge their JSON.
 """
 
 from __future__ import annotations
