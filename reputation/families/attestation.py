@@ -1,4 +1,4 @@
-"""What the network says of this one call (STIR/SHAKEN)."""
+"""Evidence from the signature of this call (STIR/SHAKEN)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ A, B, C = Attestation.A, Attestation.B, Attestation.C
 
 
 def attestation_of(attestation: Attestation, verification: Verification, weights: AttestationWeights) -> Family | None:
-    """The family; None for a call without attestation, and for an A that nobody has checked."""
+    """Return the family; None for a call without attestation, and for an unchecked A."""
     if verification is FAILED:
         return Family(NAME, weights.failed, (("failed", 1),))
     if attestation is A and verification is PASSED:
@@ -45,5 +45,5 @@ def _spoken(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:
         yield ("explain-vouched",) if "A" in counts else ("explain-not-vouched",)
 
 
-# A false signature is the network's word against the number itself: a source outside.
+# A false signature is evidence of the network against the number, so it counts as a source.
 ATTESTATION = FamilyKind(NAME, Speaker.CALL, _compute, _words, _spoken, speaker_by_count={"failed": Speaker.OUTSIDE})

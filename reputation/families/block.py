@@ -1,6 +1,6 @@
-"""The block of 1000 numbers that a number lies in: what is left to say of numbers never seen before.
+"""Evidence from the block of 1000 numbers, the only one about a number that was never seen before.
 
-Neighbours that feeds list and neighbours that our own people made bad are two families: only the first is from outside.
+Neighbours listed by feeds and neighbours marked by people here are two families. Only the first is outside evidence.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OWN = "own block"
 
 
 def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | None:
-    """The family for so many distinct bad numbers in the block, the number itself left out. `name`: LISTED or OWN."""
+    """Return the family for so many distinct bad numbers in the block, without this one. `name` is LISTED or OWN."""
     if bad_numbers < weights.some:
         return None
     log_odds = weights.many_weight if bad_numbers >= weights.many else weights.some_weight
@@ -29,14 +29,14 @@ def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | Non
 
 
 def is_bad(standing: Standing | None, weights: Weights, now: float) -> bool:
-    """Whether a neighbour counts as bad by what our own people said and saw, lately."""
+    """Return whether a neighbour counts as bad by recent evidence of people here."""
     if standing is None or standing.at < now - weights.block.days * DAY_SECONDS:
         return False
     return people_of(standing, weights, now) >= weights.block.bad_from
 
 
 def may_be_bad(standing: Standing, weights: Weights) -> bool:
-    """Whether `is_bad` may hold at some time from the standing's on."""
+    """Return whether `is_bad` may become true at any time after the standing's."""
     return may_weigh(standing, weights) >= weights.block.bad_from
 
 

@@ -1,4 +1,4 @@
-"""What the caller itself did when it was challenged, apart from all that people saw (docs/explanation/model.md)."""
+"""Evidence from the caller's own behaviour in challenges, separate from what people saw (docs/explanation/model.md)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ NAME_OF_PROOF, NAME_OF_PASS, NAME_OF_FAILURE, NAME_OF_ABANDONED = "proven", "pas
 
 
 def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, proven: float = 0.0) -> Family | None:
-    """The family now; None for who was never challenged. `proven`: what a proof of control is worth by itself, of which
-    and of a pass the stronger counts.
+    """Return the family now; None without a challenge.
+
+    `proven` is the weight of a proof of control. Of that and a pass the stronger counts.
     """
     counts = _counts(history, proven != 0.0)
     if not counts:
@@ -27,9 +28,10 @@ def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, pro
 
 
 def passed_until(history: ChallengeHistory, weights: CallerWeights) -> float | None:
-    """How long the number's last pass, in calls of any class, caps what is done. It ends early once people answer and
-    mark the number all the same: twice as many for each earlier pass, so that nobody is asked again and again by the
-    same few.
+    """Return until when the number's last pass, in calls of any class, caps the action.
+
+    A pass ends early if people answer and still mark the number. Each earlier pass doubles the number of people that
+    this takes.
     """
     if not history.of_number:
         return None
@@ -40,7 +42,7 @@ def passed_until(history: ChallengeHistory, weights: CallerWeights) -> float | N
 
 
 def has_failed(history: ChallengeHistory, weights: CallerWeights, now: float) -> bool:
-    """Whether it failed a challenge, and has passed none in all the time that a pass would have spoken for it."""
+    """Return whether it failed a challenge, and passed none for as long as a pass counts."""
     lasts = weights.pass_days * DAY_SECONDS
     passed_lately = history.passed_at is not None and now - history.passed_at < lasts
     return history.failed_at is not None and now - history.failed_at < lasts and not passed_lately

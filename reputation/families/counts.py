@@ -1,7 +1,7 @@
-"""What our people saw of a number: seven counts, each a family of its own (docs/explanation/model.md).
+"""Seven counts of what people here saw of a number, each a family of its own (docs/explanation/model.md).
 
-A count weighs `weight * ln(1 + count)`, so the tenth witness says less than the first. Counts are of distinct people
-and fade. One-ring calls are told beside them: the caller alone causes those, so each weighs the same.
+A count weighs `weight * ln(1 + count)`, so the tenth witness counts less than the first. Counts are of distinct people
+and fade. One-ring calls are counted separately: they come from the caller alone, so each weighs the same.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class EvidenceCounts(NamedTuple):
 
 
 def counts_of(standing: Standing, weights: Weights, now: float) -> EvidenceCounts:
-    """Return the counts as they are at `now`."""
+    """Return the counts at `now`."""
     counts = weights.counts
     age = standing.at - now
     of_marks = 1.0 if age >= 0 else 2.0 ** (age / (counts.marks_half_life_days * DAY_SECONDS))
@@ -67,7 +67,7 @@ def counts_of(standing: Standing, weights: Weights, now: float) -> EvidenceCount
 
 
 def log_odds_of(counts: EvidenceCounts, weights: CountWeights) -> tuple[float, ...]:
-    """Return what each count weighs, in their order."""
+    """Return the weight of each count, in their order."""
     weighed = zip(_weights(weights), counts, strict=True)
     return tuple([weight * log1p(count) if count > 0 else 0.0 for weight, count in weighed])
 
@@ -85,25 +85,25 @@ def _weights(weights: CountWeights) -> tuple[float, ...]:
 
 
 def one_ring_of(standing: Standing, weights: CountWeights, now: float) -> float:
-    """Return what one-ring calls weigh."""
+    """Return the weight of one-ring calls."""
     if not standing.one_ring:
         return 0.0
     return weights.one_ring * decayed(standing.one_ring, standing.at, now, weights.one_ring_half_life_hours * 3600.0)
 
 
 def people_of(standing: Standing, weights: Weights, now: float) -> float:
-    """Return what all counts weigh together, without one-ring calls, which come in bursts with any numbers."""
+    """Return the weight of all counts together, without one-ring calls, which come in bursts from any number."""
     return sum(log_odds_of(counts_of(standing, weights, now), weights.counts))
 
 
 def may_weigh(standing: Standing, weights: Weights) -> float:
-    """Return the most that `people_of` may be at any time from the standing's on: what speaks for it may fade first."""
+    """Return the most that `people_of` can become after the standing's time: evidence for the caller may fade first."""
     weighed = log_odds_of(counts_of(standing, weights, standing.at), weights.counts)
     return sum([one for one in weighed if one > 0])
 
 
 def is_alarmed(standing: Standing, weights: Weights, reviewed_at: float | None) -> bool:
-    """Whether many marks came at once of a number that behaves well, and nobody has looked since."""
+    """Return whether many marks came at once against a number that behaves well, and wait for a review."""
     burst_at = standing.burst_at
     if burst_at is None or (reviewed_at is not None and reviewed_at > burst_at):
         return False
@@ -168,7 +168,7 @@ _SILENT = Counted("one answered and did not mark it", "{n} answered and did not 
 
 
 def words_of_marks(counts: Told) -> Iterator[Wording]:
-    """Tell how many of those who answered marked it."""
+    """Return the text for how many of those who answered marked it."""
     marked, answered = counts.get("marked", 0), counts.get("answered", 0)
     both = {"marked": marked, "answered": answered}
     if marked and answered - counts.get("silent", 0) == marked:
@@ -184,7 +184,7 @@ def words_of_marks(counts: Told) -> Iterator[Wording]:
 
 
 def spoken_of_marks(counts: Told, _speaks_for: bool) -> Iterator[Prompts]:
-    """Say how many of those who answered marked it; where others marked it too, only how many did."""
+    """Return the prompts for how many of those who answered marked it, or only how many if others did too."""
     marked, answered = counts.get("marked", 0), counts.get("answered", 0)
     if marked == 0:
         yield counted_keys(answered, "unmarked")
@@ -197,7 +197,7 @@ def spoken_of_marks(counts: Told, _speaks_for: bool) -> Iterator[Prompts]:
 
 
 def words_of_signals(counts: Told) -> Iterator[Wording]:
-    """Tell what calls showed."""
+    """Return the texts of the signals."""
     for category, count in counts.items():
         words = SIGNAL_WORDS.get(category)
         unknown = Wording("{n} x {category}", {"n": count, "category": category})  # a category of another version
@@ -205,7 +205,7 @@ def words_of_signals(counts: Told) -> Iterator[Wording]:
             yield unknown if words is None else words.of(count)
 
 
-# Which signals are heard, by whether they speak for the caller: the heaviest first.
+# The signals that have prompts, the heaviest first, for and against the caller.
 _SPOKEN = {
     False: (("hung-up-on", "hung-up"), ("one-ring", "one-ring"), ("unanswered", "unanswered")),
     True: (
@@ -219,7 +219,7 @@ _SPOKEN = {
 
 
 def spoken_of_signals(counts: Told, speaks_for: bool) -> Iterator[Prompts]:
-    """Say what calls showed."""
+    """Return the prompts of the signals."""
     for category, name in _SPOKEN[speaks_for]:
         count = counts.get(category, 0)
         if count:

@@ -1,7 +1,6 @@
-"""Imported sources (docs/explanation/model.md): many that list a number are hardly more than two.
+"""Evidence from imported sources (docs/explanation/model.md). Many sources count little more than two.
 
-All look-ups together are one source: those who are asked often know what they say from one another, and alone they lead
-to a tag and no further.
+All look-ups together count as one source, because such services often copy each other. Alone they can only tag.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ NAME = "feeds"
 
 
 def feeds_of(imported: Iterable[Imported], weights: FeedWeights) -> Family | None:
-    """The family; None where no source lists the number."""
+    """Return the family; None if no source lists the number."""
     verdicts = [(row.verdict, row.looked_up) for row in imported]
     if not verdicts:
         return None
@@ -37,7 +36,7 @@ _LISTS_IT = {
 
 
 def listed_by(sources: int, verdict: str) -> Wording:
-    """Return that so many imported sources list the number, as `spam` or `ok`."""
+    """Return the text for so many imported sources that list the number, as `spam` or `ok`."""
     return _LISTS_IT[verdict].of(sources)
 
 

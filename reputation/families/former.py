@@ -1,6 +1,6 @@
-"""The families that decisions of older versions were made of, so that they still explain themselves. None is computed.
+"""The families of decisions of older versions, so that these can still be explained. They are no longer computed.
 
-Marks and behaviour became the seven counts. The others led to a tag and no further: conditions of policies do that now.
+The seven counts replaced marks and behaviour. The others could only tag, as conditions of policies do now.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who the number belongs to, as far as that is proven: a known owner speaks for the call, and marks count less."""
+"""Evidence from the proven owner of a number. A known owner counts for the caller, and makes marks count less."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ NAME = "identity"
 
 
 def effective_level(identity: Identity | None, auth_class: AuthClass) -> int:
-    """The level of an identity in a call of this class: 0 is none.
+    """Return the level of an identity in a call of this class; 0 means no identity.
 
-    Authenticated, a stored L2 counts as L3; unknown counts as stored; unauthenticated counts for nothing.
+    In an authenticated call a stored L2 counts as L3. In an unknown one it counts as stored, in an unauthenticated one
+    not at all.
     """
     if identity is None or auth_class is AuthClass.UNAUTHENTICATED:
         return 0
@@ -24,7 +25,7 @@ def effective_level(identity: Identity | None, auth_class: AuthClass) -> int:
 
 
 def identity_of(level: int, weights: IdentityWeights) -> Family | None:
-    """The family of an effective level; None for 0, and for 1, which counts as a passed challenge (families/caller)."""
+    """Return the family of an effective level; None for 0, and for 1, which counts as a passed challenge."""
     if level < 2:
         return None
     log_odds = (weights.level_2, weights.level_3)[level - 2]

@@ -1,4 +1,4 @@
-"""A family of evidence as one value: how it is computed, who speaks in it, how far it leads, and how it is told."""
+"""A family of evidence as one value: its function, its speaker, the level that it allows, and its texts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Prompts = tuple[str, ...]  # keys of asterisk-conf/prompts/*.toml
 
 
 class Speaker(StrEnum):
-    """Who can speak against a number. Our people may have it asked; only the outside may convict."""
+    """The origin of evidence against a number. People here may have it challenged. Only sources may lead further."""
 
     OUR_PEOPLE = "our people"
     OUTSIDE = "sources outside"
@@ -25,7 +25,7 @@ class Speaker(StrEnum):
 
     @property
     def code(self) -> str:
-        """`our-people`."""
+        """Return the code, for example `our-people`."""
         return self._name_.lower().replace("_", "-")
 
 
@@ -34,13 +34,13 @@ class FamilyKind:
     """One family of evidence.
 
     Attributes:
-        compute: Returns the family of a subject, or None where it has nothing to say. None: it is made with others
-            (families/counts.py), or by older versions only (families/former.py).
-        speaker: Who speaks in it. A source outside and the call itself may tag.
-        words: Tells the counts in words, each part by itself.
-        spoken: Tells the counts as prompts. The flag says whether the family speaks for the caller.
-        needs: Fields of Evidence or Circumstances, at most two; without any of them `compute` is not called.
-        speaker_by_count: The speaker where a count is present whose speaker is another one.
+        compute: Returns the family of a subject, or None without evidence. None: other code makes it
+            (families/counts.py), or only older versions did (families/former.py).
+        speaker: Its origin. A source and the call itself may tag.
+        words: Returns the counts as texts, one for each part.
+        spoken: Returns the counts as prompts. The flag says whether the family counts for the caller.
+        needs: At most two fields of Evidence or Circumstances. `compute` is called if one of them is set.
+        speaker_by_count: Another speaker, if a count is present that has one.
     """
 
     name: str
@@ -53,11 +53,11 @@ class FamilyKind:
 
     @property
     def may_tag(self) -> bool:
-        """Whether a tag may come from it: not from our people or from what the caller did."""
+        """Return whether it may lead to a tag, which evidence of people here and of the caller may not."""
         return self.speaker not in (Speaker.OUR_PEOPLE, Speaker.CALLER)
 
 
-# Larger counts are rounded down: nobody counts along.
+# Larger counts are rounded down, because listeners do not need them exactly.
 _ROUNDED = ((100, "count-over-100"), (50, "count-over-50"), (20, "count-over-20"))
 
 
@@ -72,5 +72,5 @@ def counted_keys(count: int, name: str) -> Prompts:
 
 
 def always(*keys: str) -> Callable[[Counts, bool], Iterator[Prompts]]:
-    """Return a `spoken` that says the same prompts, whatever the counts are."""
+    """Return a `spoken` with the same prompts for all counts."""
     return lambda _counts, _speaks_for: iter((keys,))

@@ -1,4 +1,4 @@
-"""An unknown caller in the night."""
+"""Evidence from the hour: an unknown caller at night."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAME = "quiet hours"
 
 
 def quiet_of(hour: int | None, is_stranger: bool, weights: QuietWeights) -> Family | None:
-    """The family at this hour of the callee's day (0 to 23; None: not known), for callers that nobody here knows."""
+    """Return the family at this hour of the callee's day (0 to 23; None: unknown), for unknown callers."""
     if hour is None or not is_stranger or not is_quiet(hour, weights):
         return None
     return Family(NAME, weights.weight)

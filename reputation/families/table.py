@@ -1,4 +1,4 @@
-"""The tuple of all families of evidence. Sums, words, prompts and who speaks are derived from it."""
+"""The tuple of all families of evidence, from which sums, texts, prompts and speakers are derived."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reputation.families.kind import Speaker
 from reputation.families.quiet import QUIET_HOURS
 from reputation.families.traps import TRAPS
 
-# In the order in which they are told.
+# In the order in which they are shown.
 FAMILIES = (*PEOPLE, CALLER, TRAPS, LISTED_BLOCK, OWN_BLOCK, FEEDS, ATTESTATION, QUIET_HOURS, IDENTITY)
 KIND_BY_NAME = {kind.name: kind for kind in (*FORMER, *FAMILIES)}
 OUTSIDE = frozenset(kind.name for kind in FAMILIES if kind.speaker is Speaker.OUTSIDE)

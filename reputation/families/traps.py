@@ -1,4 +1,4 @@
-"""Calls to DIDs that are given to nobody: whoever calls those dials numbers by the list."""
+"""Evidence from calls to traps, DIDs that nobody has: such callers dial numbers in sequence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VERIFIED, UNVERIFIED = "verified", "not verified"
 
 
 def trap_calls_of(standing: Standing | None, weights: Weights, now: float) -> tuple[int, int]:
-    """Return how many trap calls there were lately with a passed signature, and how many without."""
+    """Return how many recent trap calls had a passed signature, and how many did not."""
     if standing is None or not (standing.traps or standing.verified_traps):
         return 0, 0
     oldest = now - weights.witnesses.days * DAY_SECONDS
@@ -36,11 +36,11 @@ def _compute(subject: Subject) -> Family | None:
 
 _WORDS = {
     VERIFIED: Counted(
-        "it called a number of ours that nobody has", "it called numbers of ours that nobody has {n} times"
+        "it called a trap, a number that nobody has", "it called traps, numbers that nobody has, {n} times"
     ),
     UNVERIFIED: Counted(
-        "a call showed it to a number of ours that nobody has",
-        "{n} calls showed it to numbers of ours that nobody has",
+        "a call to a trap showed it",
+        "{n} calls to traps showed it",
     ),
 }
 

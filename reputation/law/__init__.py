@@ -1,1 +1,1 @@
-"""When, how often and whom the law lets a company call, as dated data: a file a country."""
+"""The laws on calls that companies make, when, how often and to whom, as dated data: one file for each country."""

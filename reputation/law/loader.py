@@ -1,10 +1,11 @@
-"""The law of a country on calls that a company makes: rows with their days and sources, and the files they come from.
+"""The law of a country on calls that a company makes: rows with their days and sources, and the files with them.
 
-The files come with CallSieve. They are checked when they are read, and each by the tests.
+The files come with CallSieve. They are checked when they are read, and by the tests.
 
-    law_of("FR").hours -> its rows;   binding(law_of("US").limit, "+13055550123", now) -> the row that holds, or None
+    law_of("FR").hours -> its rows;   binding(law_of("US").limit, "+13055550123", now) -> the row in force, or None
 
-An administrator changes hours in the settings ([[hours]]) and no file: what differs from the law is seen there.
+An administrator changes hours in the settings ([[hours]]) and not in these files, so that differences from the law are
+visible there.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from reputation.own.hours import Hours, HoursTable, parse_spans, read_apart
 
 
 class LawSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A page that was read, on that day. `cite`: what a reason names it by."""
+    """A page that was read on that day. `cite` is its short name in reasons."""
 
     name: str
     cite: str
@@ -32,10 +33,10 @@ class LawSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LawRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What every row has. It holds from the first day to the last, both included, in UTC.
+    """The common fields of all rows. A row is in force from its first to its last day, both included, in UTC.
 
-    `area`: the country, or a state of it (US-FL); `prefixes`: where its numbers begin, all of the country's if empty.
-    Without a `source`, or with `advice`, it is good practice and no law: said, and not acted upon.
+    `area` is the country or a state of it (US-FL), `prefixes` the beginnings of its numbers, empty for the whole
+    country. A row without a `source` or with `advice` is good practice: it is shown, but does not hold calls.
     """
 
     area: str
@@ -48,26 +49,26 @@ class LawRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     @property
     def is_binding(self) -> bool:
-        """Whether the guard acts by it as installed."""
+        """Return whether the guard follows it as installed."""
         return bool(self.source) and not self.advice
 
     @property
     def begins_at(self) -> float:
-        """The first instant at which it holds, UTC seconds."""
+        """Return the instant at which it comes into force, in UTC seconds."""
         return -float("inf") if self.valid_from is None else _midnight(self.valid_from)
 
     @property
     def ends_at(self) -> float:
-        """The first instant at which it holds no more, UTC seconds."""
+        """Return the instant at which it is no longer in force, in UTC seconds."""
         return float("inf") if self.valid_until is None else _midnight(self.valid_until + timedelta(days=1))
 
     def holds(self, at: float) -> bool:
-        """Whether it is in force at that instant."""
+        """Return whether it is in force at that instant."""
         return self.begins_at <= at < self.ends_at
 
 
 class HoursRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Spans of the day, `10:00-13:00 14:00-20:00`; empty: never. `holidays`: None is as on any other day."""
+    """Spans of the day, `10:00-13:00 14:00-20:00`; empty: never. `holidays`: None means like any other day."""
 
     weekdays: str
     saturday: str
@@ -76,24 +77,24 @@ class HoursRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class LimitRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """At most so many calls to one person within so many days of 24 hours."""
+    """The highest number of calls to one person within so many days of 24 hours."""
 
     calls: int
     days: int
 
 
 class RefusalRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """For how many days at least a person who wants no more calls is not to be called."""
+    """The least number of days for which a do-not-call request counts."""
 
     days: int
 
 
 class ConsentRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Who has not agreed before is not to be called to be sold something."""
+    """Sales calls need the person's consent."""
 
 
 class RegisterRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A public register of people who do not want calls. `max_days`: how old a copy may be when one calls."""
+    """A public register of people who do not want calls. `max_days` is the highest age of a copy."""
 
     name: str
     title: str
@@ -101,7 +102,7 @@ class RegisterRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class LawFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The law of a country. `read`: when it was last looked through; `unverified`: what no page could be read about."""
+    """The law of a country. `read` is the day of the last review. `unverified` lists questions without a source."""
 
     country: str
     read: date
@@ -115,11 +116,11 @@ class LawFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     @property
     def rows(self) -> tuple[LawRow, ...]:
-        """All of them, of every kind."""
+        """Return all rows, of every kind."""
         return (*self.hours, *self.limit, *self.refusal, *self.consent, *self.register)
 
     def cite(self, row: LawRow) -> str:
-        """What a reason names the row's source by; `(advice)` of one that binds nobody."""
+        """Return the name of the row's source for reasons, with `(advice)` if it is not binding."""
         named = next((one.cite for one in self.source if one.name == row.source), f"{row.area}: good practice")
         return named if row.is_binding else f"{named} (advice)"
 
@@ -132,11 +133,11 @@ R = TypeVar("R", bound=LawRow)
 
 
 class LawError(ValueError):
-    """A file that cannot be used, with its name and what is wrong."""
+    """A file is unusable. The text has its name and the error."""
 
 
 def parse_law(raw: bytes, name: str) -> LawFile:
-    """The law that a file holds. LawError."""
+    """Parse a law file. Raise LawError if it is unusable."""
     try:
         law = msgspec.toml.decode(raw, type=LawFile)
     except msgspec.MsgspecError as error:
@@ -156,57 +157,57 @@ def parse_law(raw: bytes, name: str) -> LawFile:
 
 @lru_cache(maxsize=1)
 def shipped_laws() -> tuple[LawFile, ...]:
-    """All countries, by their codes."""
+    """Return the laws of all countries, by their codes."""
     found = (entry for entry in files("reputation.law").iterdir() if entry.name.endswith(".toml"))
     return tuple(parse_law(entry.read_bytes(), entry.name) for entry in sorted(found, key=lambda entry: entry.name))
 
 
 def law_of(country: str) -> LawFile | None:
-    """The law of a country, by its code of two letters; None where we have none."""
+    """Return the law of a country, by its code of two letters, or None."""
     return next((law for law in shipped_laws() if law.country == country), None)
 
 
 def law_of_number(number: str) -> LawFile | None:
-    """The law where a number is."""
+    """Return the law of a number's country, or None."""
     return law_of(country_of(number) or "")
 
 
 def row_for(rows: Iterable[R], number: str, at: float) -> R | None:
-    """The row for this number at that instant: that of the longest prefix, a binding one before advice."""
+    """Return the row for this number at that instant: of the longest prefix, a binding one before advice."""
     found = [row for row in rows if row.holds(at) and (not row.prefixes or number.startswith(row.prefixes))]
     return max(found, key=lambda row: (row.is_binding, bool(row.prefixes)), default=None)
 
 
 def binding(rows: Sequence[R], number: str, at: float) -> R | None:
-    """As `row_for`, of what binds only."""
+    """Return the same as `row_for`, of binding rows only."""
     return row_for([row for row in rows if row.is_binding], number, at)
 
 
 def source_cited(cite: str) -> LawSource | None:
-    """The source that a reason names."""
+    """Return the source that a reason names."""
     named = cite.removesuffix(" (advice)")
     return next((source for law in shipped_laws() for source in law.source if source.cite == named), None)
 
 
 def register_named(name: str) -> tuple[LawFile, RegisterRow] | None:
-    """A national do-not-call register, by its name."""
+    """Return a national do-not-call register, by its name."""
     found = ((law, row) for law in shipped_laws() for row in law.register)
     return next(((law, row) for law, row in found if row.name == name), None)
 
 
 def register_names() -> tuple[str, ...]:
-    """Those that we know the law of."""
+    """Return the names of the known registers."""
     return tuple(row.name for law in shipped_laws() for row in law.register)
 
 
-# The hours of the law files in the form that calls are judged by.
+# The hours of the law files in the form that the guard uses.
 #
 # local, advised = hours_by_law()      by the start of numbers (+1305) or by country (FR)
 
 
 @lru_cache(maxsize=1)
 def hours_by_law() -> tuple[HoursTable, HoursTable]:
-    """The hours that bind, and those that are good practice."""
+    """Return the binding hours, and those that are good practice."""
     local: dict[str, tuple[Hours, ...]] = {}
     advised: dict[str, tuple[Hours, ...]] = {}
     for law in shipped_laws():
@@ -218,9 +219,7 @@ def hours_by_law() -> tuple[HoursTable, HoursTable]:
 
 
 def read_holidays(at: float) -> None:
-    """Reads the holidays of the year and those beside it for all places that have rules for them, so that no call waits
-    for that.
-    """
+    """Read the holidays of this year and its neighbours for all places, so that no call waits for that."""
     year = datetime.fromtimestamp(at, UTC).year
     areas = {row.area for law in shipped_laws() for row in law.hours if row.holidays is not None}
     read_apart(areas, (year, year + 1, year - 1))

@@ -1,6 +1,6 @@
 """From a file to the rows of a country. Everything is checked here, so that a look-up cannot fail.
 
-An error names the file, the row, the key and the way out:
+An error names the file, the row, the key and the remedy:
     fr.toml: range 3 (+33162): purpose does not know 'sales': use one of bank, call-centre, ...
 """
 
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class PlanError(ValueError):
-    """A file that cannot be used: all that is wrong with it, a line each, with the file's name."""
+    """A file is unusable. The text lists all errors, a line each, with the file's name."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         more = f" (and {len(problems) - 1} more: callsieve plan check)" if len(problems) > 1 else ""
@@ -45,11 +45,11 @@ class PlanError(ValueError):
 
 
 class _Wrong(ValueError):
-    """One value that is not taken: the key, and what it takes."""
+    """A wrong value: the key, and what it takes."""
 
 
 def parse_plan(raw: bytes, name: str) -> PlanFile:
-    """The plan that a file holds; `name` is the file's, for errors. PlanError."""
+    """Parse a plan. `name` is the file's, for errors. Raise PlanError if it is unusable."""
     if len(raw) > MAX_BYTES:
         raise PlanError([f"{name}: is larger than {MAX_BYTES:,} bytes: split it, a file a country"])
     try:
@@ -67,13 +67,13 @@ def parse_plan(raw: bytes, name: str) -> PlanFile:
 
 @lru_cache(maxsize=1)
 def shipped_plans() -> tuple[PlanFile, ...]:
-    """The plans that come with CallSieve, by country. They are tested, so that they cannot be wrong."""
+    """Return the plans that come with CallSieve, by country. The tests check them."""
     found = (entry for entry in files("reputation.plan").iterdir() if entry.name.endswith(".toml"))
     return tuple(parse_plan(entry.read_bytes(), entry.name) for entry in sorted(found, key=lambda entry: entry.name))
 
 
 class _Reader:
-    """Reads the tables of one file; what is wrong is added to the problems, so that all of it is named at once."""
+    """Reads the tables of one file and collects all errors."""
 
     def __init__(self, table: Mapping[str, Any], problems: list[str]) -> None:
         self._table = table
@@ -108,7 +108,7 @@ class _Reader:
         return PlanFile(country, code, read, tuple(self._sources.values()), tuple(rows), adds, unverified or ())
 
     def _tables(self, key: str, read: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
-        """What `read` makes of each table of an array; what it refuses is a problem of that table."""
+        """Return the result of `read` for each table of an array, without the tables that it refuses."""
         tables = self._table.get(key, [])
         if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
             self._problems.append(f"{key} is written as [[{key}]] tables")
@@ -178,7 +178,7 @@ class _Reader:
 
 
 def _overlaps(rows: Sequence[PlanRow]) -> Iterator[str]:
-    """Rows that say two things of one number at one time."""
+    """Return rows that contradict each other about a number at one time."""
     by_prefix: dict[str, list[PlanRow]] = {}
     for row in rows:
         others = by_prefix.setdefault(row.prefix, [])
@@ -259,7 +259,6 @@ def _named(table: Mapping[str, Any], key: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    """What was written, bounded and on one line."""
     text = value if isinstance(value, str) else repr(value)
     printable = "".join(c if c.isprintable() else "?" for c in text[:60])
     return f"{printable!r}" if isinstance(value, str) else printable

@@ -1,4 +1,4 @@
-"""What a numbering plan says of a range of numbers: what it is for, since when, and who says so."""
+"""The rows of a numbering plan: the purpose of a range of numbers, since when, and its source."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reputation.encoding import HIDDEN, told
 
 
 class Purpose(StrEnum):
-    """What the numbers of a range are for."""
+    """The purpose of the numbers of a range."""
 
     TELEMARKETING = "telemarketing"  # calls that offer something, by rule or by order
     CALL_CENTRE = "call-centre"  # call centres and automatic dialling in general
@@ -29,14 +29,13 @@ class Purpose(StrEnum):
 
 # Nobody can have such a number, whatever its length says.
 NOBODYS = frozenset({Purpose.UNALLOCATED})
-# What speaks against a caller by itself. Other ranges are named where nothing else does; whoever shows a bank's number
-# may be anybody.
+# Purposes that count against a caller. Other ranges are shown if nothing else is known. A bank's number may be forged.
 AGAINST_CALLERS = frozenset({Purpose.TELEMARKETING, Purpose.UNALLOCATED, Purpose.DO_NOT_ORIGINATE})
 
 
 @dataclass(frozen=True, slots=True)
 class PlanSource:
-    """A page that was read, on that day, and that says what the rows say which name it.
+    """A page that was read on that day, with the contents of the rows that name it.
 
     Attributes:
         name: The name.
@@ -53,19 +52,19 @@ class PlanSource:
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """A range of numbers. It holds from the first day to the last, both included, in UTC.
+    """A range of numbers. It is in force from the first day to the last, both included, in UTC.
 
     Attributes:
         country: The country, as two letters.
-        prefix: What its numbers begin with.
-        purpose: What it is for.
+        prefix: The beginning of its numbers.
+        purpose: Its purpose.
         digits: How many digits its numbers have after the calling code; empty for any.
-        source: Who says so, null for nobody.
+        source: The name of the source, null for none.
         valid_from: The first day, null for always.
         valid_until: The last day, null for no end.
-        is_evidence: A source says so, and it counts.
-        law: What forbids that its calls are blocked, null for nothing.
-        note: What else is to be said of it.
+        is_evidence: It has a source, and counts.
+        law: The law that forbids blocking its calls, or null.
+        note: A remark.
         is_own: It is an administrator's row.
     """
 
@@ -83,12 +82,12 @@ class PlanRow:
 
     @property
     def begins_at(self) -> float:
-        """The first instant at which it holds, UTC seconds."""
+        """Return the instant at which it comes into force, in UTC seconds."""
         return -float("inf") if self.valid_from is None else _midnight(self.valid_from)
 
     @property
     def ends_at(self) -> float:
-        """The first instant at which it holds no more, UTC seconds."""
+        """Return the instant at which it is no longer in force, in UTC seconds."""
         return float("inf") if self.valid_until is None else _midnight(self.valid_until + timedelta(days=1))
 
 
@@ -99,9 +98,9 @@ class PlanFile:
     Attributes:
         country: The country, as two letters.
         calling_code: Its calling code.
-        read: When it was last looked through.
+        read: The day of its last review.
         adds: Whether these are an administrator's rows beside the plan.
-        unverified: What no page could be read about.
+        unverified: Questions without a source.
     """
 
     country: str
@@ -115,13 +114,13 @@ class PlanFile:
     @property
     @told
     def ranges(self) -> int:
-        """How many ranges it has."""
+        """Return how many ranges it has."""
         return len(self.rows)
 
     @property
     @told
     def evidence(self) -> int:
-        """How many of its ranges have a source that counts."""
+        """Return how many of its ranges have a source that counts."""
         return sum(row.is_evidence for row in self.rows)
 
 
@@ -129,7 +128,7 @@ def _midnight(day: date) -> float:
     return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
 
 
-# The look-up: which row of the plans a number lies in.
+# The look-up of the row of a number.
 #
 #     NumberPlan(files).row_of("+33162123456", now) -> PlanRow or None
 #
@@ -167,7 +166,7 @@ class NumberPlan:
         return sum(map(len, self._entries.values()))
 
     def row_of(self, number: str, at: float) -> PlanRow | None:
-        """The row that the number lies in at that instant (UTC seconds); None where the plans say nothing of it."""
+        """Return the row of the number at that instant (UTC seconds), or None."""
         entries = self._entries
         for length in self._lengths.get(number[:_FIRST], ()):
             for begins_at, ends_at, lengths, row in entries.get(number[:length], ()):
