@@ -50,9 +50,9 @@ PRESETS: Mapping[str, Preset] = {
             "Like balanced. Outside office hours a caller whom nobody here knows presses a digit, once in 90 days."
         ),
         Wording(
-            "In our simulation 2 % of honest people who call once or twice are lost where they are asked in a quarter "
-            "of the hours, 7 % at all hours. The simulation of the design had 2.9 % and 8.3 %. Wanted machines press "
-            "no digit: a new one loses 11 % of its calls, or all, until somebody lets it through. The digest lists it."
+            "Asked in a quarter of the hours, 2 % of honest people who call once or twice are lost, at all hours 7 % "
+            "(simulated; the design: 2.9 and 8.3 %). A new wanted machine loses 12 % of its calls, or all, until "
+            "somebody lets it through."
         ),
     ),
     "strict": Preset(
