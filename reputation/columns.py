@@ -8,8 +8,12 @@ A field without such a mark is a column of the same name, and travels through th
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
+from msgspec.structs import fields as struct_fields
 
 ORIGIN: Final = "origin"  # has the site's name before it elsewhere, and tells whose the row is
 NAMED: Final = "named"  # has the site's name before it elsewhere
@@ -70,6 +74,23 @@ def fields_of(row: type) -> list[RowField]:
         kind, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         column = next((mark.name for mark in marks if isinstance(mark, Column)), name)
         found.append(RowField(name, column, get_args(kind) or (kind,), tuple(marks)))
+    return found
+
+
+def defaults_of(row: type) -> dict[str, str | int | float | None]:
+    """Return what a column holds where a record does not say, for fields that have a plain default."""
+    found: dict[str, Any] = {}
+    for one in fields_of(row):
+        if is_dataclass(row):
+            default = next(field.default for field in fields(row) if field.name == one.name)
+        elif issubclass(row, Struct):
+            default = next(field.default for field in struct_fields(row) if field.name == one.name)
+        else:
+            default = getattr(row, "_field_defaults", {}).get(one.name, MISSING)
+        if isinstance(default, Enum):
+            default = default.value
+        if default is None or isinstance(default, str | int | float):
+            found[one.column] = int(default) if isinstance(default, bool) else default
     return found
 
 

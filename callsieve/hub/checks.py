@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, ScheduledCheck, fail, ok, unknown, warn
 from callsieve.health import CheckStatus
-from callsieve.hub.operations import HubFigures, HubStatus, hub_figures, secret_source
+from callsieve.hub.operations import UPDATE, HubFigures, HubStatus, hub_figures, secret_source, sites_of
 from callsieve.monitoring.metrics import MetricFamily, single
 from callsieve.outside.errors import OutsideError, OutsideProblem
 from callsieve.outside.secrets import secret_of
@@ -22,8 +22,9 @@ from callsieve.settings import Loaded, Settings
 from callsieve.text.times import ago
 from reputation.events import EventKind, HubStale
 from reputation.store.hub.link import forget_first_try, link_of, note_first_try
+from reputation.store.hub.rows import Unfit
 from reputation.store.outbox import forget_state, set_state, tell_change
-from reputation.wording import Places, Wording
+from reputation.wording import N_, Places, Wording
 
 HUB = "hub"
 OFF = Wording("off: this PBX shares nothing")
@@ -37,7 +38,11 @@ TWIN = Wording(
     "give one of the two another [hub] site and run callsieve hub join, or set standby = true if it is the standby"
 )
 QUOTA = Wording("the database's administrator can raise the limit: callsieve hub quota SITE ROWS")
-NEWER = Wording("update CallSieve here; callsieve hub sites --json shows the version of each site")
+NOT_USABLE: Mapping[Unfit, str] = {
+    Unfit.NEWER: N_("rows that a newer CallSieve wrote at {sites} and this one cannot use: {count}"),
+    Unfit.OLDER: N_("rows that an older CallSieve wrote at {sites} and this one cannot use: {count}"),
+    Unfit.ODD: N_("rows of {sites} that no CallSieve writes: {count}"),
+}
 
 
 def is_exchanged(context: CheckContext) -> Finding:
@@ -104,8 +109,10 @@ def _judged(figures: HubFigures, now: float) -> Finding:
             Wording("erasures by other sites that wait for your confirmation: {count}", {"count": figures.erasures}),
             ERASURES,
         )
-    if link.refused:
-        return warn(Wording("unusable rows of other sites: {count}", {"count": link.refused}), NEWER)
+    for unfit, words in NOT_USABLE.items():
+        if refused := [one for one in figures.refused if one.unfit is unfit]:
+            count: Places = {"sites": sites_of(refused), "count": sum(one.rows for one in refused)}
+            return warn(Wording(words, count), UPDATE[unfit])
     about: Places = {"site": link.site, "organisation": link.organisation, "when": ago(link.pulled_at, now)}
     return ok(
         Wording(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -19,8 +20,9 @@ from callsieve.wiring import policies_of
 from policies.policy import PolicyError
 from reputation.encoding import encode
 from reputation.store.hub.incoming import expel_some, other_sites, waiting_erasures
-from reputation.store.hub.link import FirstTry, Link, first_try, link_of, remove_link
+from reputation.store.hub.link import FirstTry, Link, RefusedRows, first_try, link_of, refused_rows, remove_link
 from reputation.store.hub.outgoing import outbox_size, stop_capture
+from reputation.store.hub.rows import Unfit
 from reputation.store.hub.sites import PolicyInForce, note_sites
 from reputation.wording import Wording
 
@@ -73,36 +75,65 @@ DIGITS = 12  # of the digest of a policy
 
 @dataclass(frozen=True, slots=True)
 class LinkShown:
-    """This site's part in the hub. `waiting`: rows to send. `is_filling`: rows from before it joined are missing."""
+    """This site's part in the hub.
+
+    Attributes:
+        waiting: Rows to send.
+        is_filling: Whether rows from before it joined are still missing.
+        refused: Rows of other sites that could not be used.
+    """
 
     link: Link | None
     waiting: int
     is_filling: bool
     sites: tuple[str, ...]
+    refused: tuple[RefusedRows, ...] = ()
 
 
 def link_shown(db: sqlite3.Connection) -> LinkShown:
     """Return this site's part in the hub, from the store."""
     link = link_of(db)
     waiting, is_filling = outbox_size(db)
-    return LinkShown(link, waiting, is_filling, tuple(other_sites(db, link.site)) if link else ())
+    sites = tuple(other_sites(db, link.site)) if link else ()
+    return LinkShown(link, waiting, is_filling, sites, tuple(refused_rows(db)))
 
 
 @dataclass(frozen=True, slots=True)
 class HubFigures:
-    """This site's part in the hub for monitoring. `waiting`: rows to send. `erasures`: those that wait for a yes."""
+    """This site's part in the hub for monitoring.
+
+    Attributes:
+        waiting: Rows to send.
+        erasures: Erasures that wait for a confirmation.
+        refused: Rows of other sites that could not be used.
+    """
 
     link: Link | None
     waiting: int
     health: HubHealth
     erasures: int = 0
+    refused: tuple[RefusedRows, ...] = ()
 
 
 def hub_figures(db: sqlite3.Connection, table: HubTable, now: float) -> HubFigures:
     """Return the figures for monitoring, from the store."""
     link = link_of(db)
     waiting, _ = outbox_size(db)
-    return HubFigures(link, waiting, health_of(link, table.poll_seconds, now, first_try(db)), len(waiting_erasures(db)))
+    health = health_of(link, table.poll_seconds, now, first_try(db))
+    return HubFigures(link, waiting, health, len(waiting_erasures(db)), tuple(refused_rows(db)))
+
+
+# What to do about rows of other sites that could not be used.
+UPDATE: Mapping[Unfit, Wording] = {
+    Unfit.NEWER: Wording("update CallSieve here; it uses these rows after that"),
+    Unfit.OLDER: Wording("update CallSieve there; it sends these rows again after that"),
+    Unfit.ODD: Wording("callsieve hub sites --json shows the version of each site"),
+}
+
+
+def sites_of(refused: Iterable[RefusedRows]) -> str:
+    """Return the names of the sites whose rows these are."""
+    return ", ".join(sorted({one.site or "?" for one in refused}))
 
 
 def policy_in_force(loaded: Loaded) -> PolicyInForce | None:

@@ -42,7 +42,7 @@ from reputation.store.hub.link import (
     writing_for_hub,
 )
 from reputation.store.hub.rows import MICROSECONDS, SharedRow
-from reputation.store.hub.statements import settle_all
+from reputation.store.hub.statements import complete_all, settle_all
 from reputation.store.site import PublishedPolicy
 from reputation.store.standing import refresh_all
 from reputation.users import Role
@@ -162,10 +162,11 @@ def prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greet
     """Bring capture, ownership of rows and the remembered places up to date with the settings and the hub."""
     link = link_of(db)
     assert link is not None
+    program = program_version()
     outgoing.start_capture(db, private=private)
     with writing_for_hub(db):
-        refresh_all(db, settle_all(db, link.site, follow))
-    program = program_version()
+        completed = complete_all(db) if link.program != program else set()
+        refresh_all(db, completed | settle_all(db, link.site, follow))
     if greeting.lost_xid:  # the hub may have lost what was pulled from there on
         place = (greeting.lost_xid - 1, client.LAST_ID)
         note_rows_to(db, min(link.rows_to, place))

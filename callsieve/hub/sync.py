@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import Final
 
@@ -51,7 +52,7 @@ from reputation.store.hub.link import (
     note_rows_to,
     note_standing,
 )
-from reputation.store.hub.rows import MICROSECONDS, SharedRow
+from reputation.store.hub.rows import MICROSECONDS, SharedRow, Unfit
 from reputation.store.hub.sites import note_policy, note_sites, told_policy
 
 logger = logging.getLogger("callsieve.hub.sync")
@@ -160,7 +161,9 @@ class Sync:
         if link is not None and (is_of_another(link, greeting) or is_counted_anew(link, greeting)):
             self._heard_to = heard_to(link, greeting)
         link = await linked(self._store, link, greeting, self._settings)
-        own = self._settings.standby or greeting.version > link.clock_us
+        # Pull our own rows, too, after an update: an older CallSieve here may have dropped columns of a newer one.
+        is_again = link.rows_to == (0, 0) and link.pulled_at is not None
+        own = self._settings.standby or greeting.version > link.clock_us or is_again
         logger.info("%s exchanges rows with the hub %s", greeting.site, greeting.hub)
         return HubSession(
             link,
@@ -169,7 +172,7 @@ class Sync:
             clock_us=max(greeting.version, link.clock_us),
             hub_version=greeting.version,
             own=own,
-            private=self._settings.standby or greeting.is_central,
+            private=self._settings.standby or greeting.is_central or (own and self._settings.private),
             channel=greeting.channel,
         )
 
@@ -289,6 +292,7 @@ class Sync:
                 place = pulled.all_to
                 session.link = replace(session.link, rows_to=place, notices_to=place, pulled_at=time.time())
                 session.own, session.has_pulled = self._settings.standby, True
+                session.private = self._settings.standby or bool(session.link.is_central)
                 # Our own rows wake us as well, while other sites may have pushed too.
                 session.pace.note_pull(time.monotonic(), has_news=received > 0 or session.has_pushed)
                 session.has_pushed = False
@@ -308,7 +312,9 @@ class Sync:
             if (session.own or row.origin != session.link.site) and row.at_us <= latest_us
         ]
         if skipped := len(rows) - len(usable):
-            await self._store.write(note_refused, skipped)
+            taken = {place for _, place in usable}
+            odd = [row for row, place in zip(rows, places, strict=True) if place not in taken]
+            await self._store.write(note_refused, Counter((row.origin, Unfit.ODD) for row in odd))
         refused = skipped
         while usable:
             began = time.monotonic()
@@ -323,9 +329,7 @@ class Sync:
             session.link = replace(session.link, rows_to=places[-1])
         if refused:
             level = logging.DEBUG if session.has_refused else logging.WARNING
-            logger.log(
-                level, "%d rows of other sites are unusable: update CallSieve if other sites have a newer one", refused
-            )
+            logger.log(level, "%d rows of other sites are unusable: callsieve hub status says what to update", refused)
             session.has_refused = True
 
     async def _follow_notice(self, session: HubSession, notice: HubNotice) -> None:

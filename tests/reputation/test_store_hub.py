@@ -18,7 +18,7 @@ from reputation.numbers import stored_number
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.hub.incoming import apply_row, apply_rows, expel_some
-from reputation.store.hub.link import Link, link_of, noted_checksums, set_link, stored_checksums
+from reputation.store.hub.link import Link, link_of, noted_checksums, refused_rows, set_link, stored_checksums
 from reputation.store.hub.outgoing import fill_next, start_capture, stop_capture
 from reputation.store.hub.rows import KINDS, MICROSECONDS, NO_NUMBER, SharedRow, Unusable
 from reputation.store.hub.statements import settle_all
@@ -58,7 +58,7 @@ def make_row(kind: str = "mark", **fields: Any) -> SharedRow:
 
 
 def link(site: str = "london") -> Link:
-    return Link(site, "main", "hub", (0, 0), (0, 0), 0, "", None, None, None, "", 0)
+    return Link(site, "main", "hub", (0, 0), (0, 0), 0, "", None, None, None, "")
 
 
 def apply(path: Path, rows: list[SharedRow], follow: frozenset[str] = NOBODY, site: str = "london") -> int:
@@ -226,7 +226,7 @@ def test_no_row_of_another_site_stops_us_or_changes_ours(
         with transaction(db):
             done, refused = apply_rows(db, link(), rows, follow, 60.0)
         assert done == len(rows)
-        assert db.execute("SELECT refused FROM hub_link").fetchone() == (refused,)
+        assert sum(one.rows for one in refused_rows(db)) == refused
         for more in (frozenset({"berlin", "paris"}), NOBODY):
             with transaction(db):
                 settle_all(db, "london", more)

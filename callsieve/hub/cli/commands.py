@@ -19,7 +19,7 @@ from callsieve.cli.output import plural, print_pairs, print_table, say, say_comm
 from callsieve.hub import administration, client, operations, process
 from callsieve.hub.administration import address_of_site, write_secret
 from callsieve.hub.cli.evidence import print_figures
-from callsieve.hub.operations import SECRET, secret_path
+from callsieve.hub.operations import SECRET, UPDATE, secret_path
 from callsieve.hub.postgresql import (
     ADMINISTRATION_SECONDS,
     FORBIDDEN,
@@ -171,7 +171,10 @@ def status(as_json: options.JsonOption = False, config: options.ConfigOption = N
                 ("waiting", f"{plural(link_state.waiting, 'row')}{more}"),
                 ("pushed", "" if link.pushed_at is None else str(ago(link.pushed_at, now))),
                 ("complete", "never" if link.pulled_at is None else str(ago(link.pulled_at, now))),
-                ("unusable", plural(link.refused, "row") if link.refused else ""),
+                *[
+                    ("unusable", f"{plural(refused.rows, 'row')} of {refused.site or '?'}: {UPDATE[refused.unfit]}")
+                    for refused in link_state.refused
+                ],
                 ("rows of", ", ".join(link_state.sites)),
                 (
                     "policy",

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -26,14 +27,19 @@ from reputation.store.hub.rows import (
     Kind,
     SharedRow,
     SharedWith,
+    Unfit,
     Unusable,
     check_names,
     check_row,
     delete_row,
     digest_of,
+    has_unknown_columns,
     is_of_another,
     key_at,
+    lacks_new_columns,
     stored_row,
+    to_json,
+    unsaid_columns,
     values_of,
     write_row,
 )
@@ -57,6 +63,7 @@ SET version = excluded.version, at_us = excluded.at_us, deleted = excluded.delet
 """
 DATE = "SELECT at_us FROM hub_row WHERE number = ? AND kind = ? AND origin = ? AND key = ?"
 WAITS_NO_MORE = "DELETE FROM hub_outbox WHERE number = ? AND kind = ? AND key = ?"
+TELL = "INSERT INTO hub_outbox (kind, number, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 WAITS = "SELECT 1 FROM hub_outbox WHERE number = ? AND kind = ? AND key = ?"
 OF_SITE = "SELECT number, kind, key FROM hub_row WHERE origin = ? AND number > ? ORDER BY number LIMIT ?"
 SITES = "SELECT DISTINCT origin FROM hub_row WHERE origin <> ?"
@@ -69,7 +76,7 @@ def apply_rows(
 
     A row that is no use says what no site should. Call it in a transaction, which others wait for.
     """
-    give_up_at, done, refused = time.monotonic() + seconds, 0, 0
+    give_up_at, done, refused = time.monotonic() + seconds, 0, Counter[tuple[str, Unfit]]()
     changed: dict[str, list[SharedRow]] = {}
     with writing_for_hub(db):
         while done < len(rows) and (not done or time.monotonic() < give_up_at):
@@ -80,9 +87,9 @@ def apply_rows(
                     if apply_row(db, link.site, row, follow):
                         numbers |= {row.number} if KINDS[row.kind].is_folded else set()
                         changed.setdefault(row.kind, []).append(row)
-                except (ValueError, TypeError, sqlite3.IntegrityError):  # a number in the place of a text, too
+                except (ValueError, TypeError, sqlite3.IntegrityError) as error:  # a number for a text, too
                     db.execute("ROLLBACK TO hub_row")
-                    refused += 1
+                    refused[row.origin, error.unfit if isinstance(error, Unusable) else Unfit.ODD] += 1
                 db.execute("RELEASE hub_row")
                 done += 1
             # The first time that all is pulled, a level is news to nobody.
@@ -90,7 +97,7 @@ def apply_rows(
         _refresh_after(db, changed)
         if refused:
             note_refused(db, refused)
-    return done, refused
+    return done, refused.total()
 
 
 def _refresh_after(db: sqlite3.Connection, changed: Mapping[str, Sequence[SharedRow]]) -> None:
@@ -109,13 +116,14 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
     """Writes a row unless a version that wins is here. ValueError, sqlite3.IntegrityError where it cannot be used."""
     kind = KINDS.get(row.kind)
     if kind is None:
-        raise Unusable("kind")
+        raise Unusable("kind", Unfit.NEWER)
     if kind.scope is SharedWith.STANDBY and row.origin != site:
         return False  # a central site has no use for it
     checked = check_row(kind, row)
     known = db.execute(VERSION, (row.number, row.kind, row.origin, row.key)).fetchone()
     if known is not None and (row.version, row.deleted) <= (known[0], bool(known[1])):
-        return False
+        is_here = not row.deleted and row.version == known[0] and kind.scope is not SharedWith.STATEMENT
+        return is_here and _complete(db, kind, site, row, checked)
     is_statement = kind.scope is SharedWith.STATEMENT and row.origin != site
     if row.origin == site and db.execute(WAITS, (row.number, row.kind, row.key)).fetchone():
         if not _is_later(db, kind, row):
@@ -129,7 +137,11 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
         raise Unusable("key")
     else:
         _write(db, kind, site, row, checked, row.origin in follow)
-    digest = digest_of(row.kind, row.origin, row.number, row.key, row.payload, row.at_us)
+    payload = row.payload
+    if row.origin == site and not row.deleted and has_unknown_columns(kind, row):
+        # What is told of it from here would lack them: it is told only when it changes.
+        payload = getattr(stored_row(db, kind, row.number, row.key), "payload", payload)
+    digest = digest_of(row.kind, row.origin, row.number, row.key, payload, row.at_us)
     said = row.payload if is_statement else None
     db.execute(
         KNOW,
@@ -185,7 +197,27 @@ def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checke
             check_names(kind, dict(zip(kind.key, json.loads(row.key), strict=True)))
         take_out(db, kind, site, row.origin, row.number, row.key)
         return
-    write_row(db, kind, values_of(kind, row, checked, site, stones_for_all=is_followed))
+    values = values_of(kind, row, checked, site, stones_for_all=is_followed)
+    if unsaid := unsaid_columns(kind, row):  # an older CallSieve wrote it: these stay as they are here
+        stored = stored_row(db, kind, row.number, to_json(key_at(kind, values)))
+        kept = {column: json.loads(stored.payload)[column] for column in unsaid} if stored else {}
+        values |= kept
+        is_more = any(value != kind.defaults[column] for column, value in kept.items())
+        if row.origin == site and is_more and not has_unknown_columns(kind, row):
+            db.execute(TELL, (row.kind, row.number, row.key))
+    write_row(db, kind, values)
+
+
+def _complete(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checked: Checked) -> bool:
+    """Write the columns that an older CallSieve did not know here. Return whether there were any."""
+    if db.execute(WAITS, (row.number, row.kind, row.key)).fetchone():
+        return False
+    values = values_of(kind, row, checked, site, stones_for_all=False)
+    stored = stored_row(db, kind, row.number, to_json(key_at(kind, values)))
+    if stored is None or not lacks_new_columns(kind, json.loads(stored.payload or "{}"), values):
+        return False
+    write_row(db, kind, values)
+    return True
 
 
 def _try_to_write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checked: Checked) -> None:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 from reputation.encoding import HIDDEN, Instant
-from reputation.store.hub.rows import KINDS, SharedWith, digest_of, rows_in_table
+from reputation.site_names import SITE
+from reputation.store.hub.rows import KINDS, SharedWith, Unfit, digest_of, rows_in_table
 
 COLUMNS = """
 site, organisation, hub, row_xid, row_id, notice_xid, notice_id, clock_us, program, pushed_at, pulled_at, failed_at,
-failure, refused, history, full_at, has_twin, is_central
+failure, history, full_at, has_twin, is_central
 """
 READ = f"SELECT {COLUMNS} FROM hub_link"
 JOIN = "INSERT OR REPLACE INTO hub_link (only_row, site, organisation, hub) VALUES (1, ?, ?, ?)"
-AGAIN = "UPDATE hub_link SET row_xid = 0, row_id = 0, refused = 0"
+AGAIN = "UPDATE hub_link SET row_xid = 0, row_id = 0"
+REFUSED = """
+INSERT INTO hub_refused (site, unfit, rows) VALUES (?, ?, ?)
+ON CONFLICT (site, unfit) DO UPDATE SET rows = rows + excluded.rows
+"""
 PUSHED = "UPDATE hub_link SET pushed_at = ?, clock_us = max(clock_us, ?)"
 ROWS_TO = "UPDATE hub_link SET row_xid = ?, row_id = ?"
 NOTICES_TO = "UPDATE hub_link SET notice_xid = ?, notice_id = ?"
@@ -27,9 +32,9 @@ NOTICES_TO = "UPDATE hub_link SET notice_xid = ?, notice_id = ?"
 class Link:
     """Rows and notices of the hub are here up to these places. `clock_us`: the latest version that the hub has of ours.
 
-    `program`: the version of CallSieve that pulled last; `refused`: how many rows of others it could not use;
-    `history`: of the hub's server. `full_at`: how many rows of ours the hub keeps, if it takes no more; `has_twin`:
-    another PBX uses our name; `is_central`: this is the central console of all sites. Instants are UTC seconds.
+    `program`: the version of CallSieve that pulled last; `history`: of the hub's server. `full_at`: how many rows of
+    ours the hub keeps, if it takes no more; `has_twin`: another PBX uses our name; `is_central`: this is the central
+    console of all sites. Instants are UTC seconds.
     """
 
     site: str
@@ -43,7 +48,6 @@ class Link:
     pulled_at: Instant | None
     failed_at: Instant | None
     failure: str
-    refused: int
     history: Annotated[str | None, HIDDEN] = None
     full_at: int = 0
     has_twin: bool = False
@@ -62,12 +66,14 @@ def link_of(db: sqlite3.Connection) -> Link | None:
 def set_link(db: sqlite3.Connection, site: str, organisation: str, hub: str) -> None:
     """This site is that one of that hub. All is pulled from its beginning."""
     db.execute(JOIN, (site, organisation, hub))
+    db.execute("DELETE FROM hub_refused")
     db.execute("DELETE FROM hub_first_try")
 
 
 def remove_link(db: sqlite3.Connection) -> None:
     """It shares nothing any more."""
     db.execute("DELETE FROM hub_link")
+    db.execute("DELETE FROM hub_refused")
     db.execute("DELETE FROM hub_first_try")
 
 
@@ -77,6 +83,7 @@ def pull_again(db: sqlite3.Connection) -> None:
     What could not be used is counted anew.
     """
     db.execute(AGAIN)
+    db.execute("DELETE FROM hub_refused")
 
 
 def note_program(db: sqlite3.Connection, program: str) -> None:
@@ -145,9 +152,24 @@ def note_standing(db: sqlite3.Connection, full_at: int, has_twin: bool, is_centr
     db.execute("UPDATE hub_link SET full_at = ?, has_twin = ?, is_central = ?", (full_at, has_twin, is_central))
 
 
-def note_refused(db: sqlite3.Connection, rows: int) -> None:
-    """So many rows more are no use."""
-    db.execute("UPDATE hub_link SET refused = refused + ?", (rows,))
+class RefusedRows(NamedTuple):
+    """Rows of a site that could not be used here, and why. `site`: empty for one whose name cannot be read."""
+
+    site: str
+    unfit: Unfit
+    rows: int
+
+
+def note_refused(db: sqlite3.Connection, refused: Mapping[tuple[str, Unfit], int]) -> None:
+    """Count rows that could not be used, by site and reason. Call it in a transaction."""
+    found = [(site if SITE.fullmatch(site) else "", unfit, rows) for (site, unfit), rows in refused.items()]
+    db.executemany(REFUSED, found)
+
+
+def refused_rows(db: sqlite3.Connection) -> list[RefusedRows]:
+    """Return what could not be used since all was pulled from its beginning."""
+    found = db.execute("SELECT site, unfit, rows FROM hub_refused ORDER BY site, unfit").fetchall()
+    return [RefusedRows(site, Unfit(unfit), rows) for site, unfit, rows in found]
 
 
 @contextmanager

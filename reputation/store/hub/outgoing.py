@@ -319,6 +319,8 @@ def is_ours(kind: Kind, row: str) -> str:
 def _triggers(kind: Kind) -> Iterator[tuple[str, str]]:
     for event, rows in {"INSERT": ("NEW",), "UPDATE": ("OLD", "NEW"), "DELETE": ("OLD",)}.items():
         body = "".join(_note(kind, row) for row in rows)
+        # With other columns the trigger is another one, so that all rows are told again.
+        body = f"/* {' '.join(kind.shared)} */{body}"
         yield _trigger(f"{PREFIX}{kind.name}_{event.lower()}", event, kind.name, is_ours(kind, f"{rows[-1]}."), body)
     if kind.name == "signal":
         words = {"key": key_of(kind, ""), "is_ours": is_ours(kind, "")}

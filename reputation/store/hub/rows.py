@@ -14,6 +14,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -58,8 +59,20 @@ class SharedRow(NamedTuple):
     deleted: bool
 
 
+class Unfit(StrEnum):
+    """Why a row of another site cannot be used: a newer or an older CallSieve wrote it, or it says what none does."""
+
+    NEWER = "newer"
+    OLDER = "older"
+    ODD = "odd"
+
+
 class Unusable(ValueError):
-    """A row that another site should not have sent, or a newer CallSieve has."""
+    """A row of another site cannot be used."""
+
+    def __init__(self, what: str, unfit: Unfit = Unfit.ODD) -> None:
+        super().__init__(what)
+        self.unfit = unfit
 
 
 class Stored(NamedTuple):
@@ -201,13 +214,40 @@ def check_row(kind: Kind, row: SharedRow) -> Checked:
         value is None or (isinstance(value, str) and _is_text(value, MOST_PAYLOAD)) for value in own.values()
     ):
         raise Unusable("own")
-    if not row.deleted and said.keys() < set(kind.shared):
-        raise Unusable("columns")
+    shared = set(kind.shared)
+    if not row.deleted and said.keys() <= shared and shared - kind.defaults.keys() - said.keys():
+        raise Unusable("columns", Unfit.OLDER)
     columns = dict(zip(kind.key, key, strict=True))
-    said = {column: said.get(column) for column in kind.shared}
+    said = columns_said(kind, said)
     for column, value in (columns | ({} if row.deleted else said)).items():
         _check_value(kind, column, value)
     return columns, said
+
+
+def columns_said(kind: Kind, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a payload says of each column that travels; of one that an older CallSieve lacks, its default."""
+    return {column: said.get(column, kind.defaults.get(column)) for column in kind.shared}
+
+
+def unsaid_columns(kind: Kind, row: SharedRow) -> list[str]:
+    """Return the columns with a default of which the row says nothing."""
+    said = json.loads(row.payload) if row.payload else {}
+    return [column for column in kind.shared if column in kind.defaults and column not in said]
+
+
+def has_unknown_columns(kind: Kind, row: SharedRow) -> bool:
+    """Return whether the row has columns that this program does not know, as one of a newer CallSieve."""
+    return bool(row.payload) and not json.loads(row.payload).keys() <= set(kind.shared)
+
+
+def lacks_new_columns(kind: Kind, stored: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    """Return whether the row here is as it was told but for columns that have nothing but their default yet.
+
+    An older CallSieve took it, which did not know these columns.
+    """
+    different = [column for column in kind.shared if stored.get(column) != told.get(column)]
+    is_default = [column in kind.defaults and stored.get(column) == kind.defaults[column] for column in different]
+    return bool(different) and all(is_default)
 
 
 def check_names(kind: Kind, columns: Mapping[str, Any]) -> None:
@@ -235,7 +275,7 @@ def _check_value(kind: Kind, column: str, value: object) -> None:
     if not is_fine:
         raise Unusable(column)
     if column in kind.allowed and value not in kind.allowed[column]:
-        raise Unusable(column)
+        raise Unusable(column, Unfit.NEWER)
 
 
 def _is_text(text: str, most: int) -> bool:

@@ -106,6 +106,6 @@ def _origin(db: sqlite3.Connection, name: str, number: str, columns: dict[str, s
     if not said:
         return OURS
     stored = stored_row(db, kind, number, key)
-    theirs = [one.origin for one in said if stored is not None and one.is_in_force and is_as_said(one, stored)]
+    theirs = [one.origin for one in said if stored is not None and one.is_in_force and is_as_said(kind, one, stored)]
     others = sorted({one.origin for one in said} - set(theirs))
     return Origin(theirs[0]) if theirs else Origin("", tuple(others))

@@ -20,6 +20,8 @@ SAID = (
 )
 SET_STATE = "UPDATE hub_row SET state = ? WHERE number = ? AND kind = ? AND origin = ? AND key = ?"
 ALL = "SELECT DISTINCT number, kind, key FROM hub_row WHERE payload IS NOT NULL AND origin <> ?"
+ALL_IN_FORCE = "SELECT origin, number, kind, key FROM hub_row WHERE payload IS NOT NULL AND state = ?"
+WAITS = "SELECT 1 FROM hub_outbox WHERE number = ? AND kind = ? AND key = ?"
 STONES = f"SELECT number, reporter, case_id, until FROM tombstone WHERE NOT {is_ours('case_id')}"
 
 
@@ -41,7 +43,7 @@ class SiteStatement(NamedTuple):
 
 def is_in_force_from(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, stored: rows.Stored) -> bool:
     """Whether the row in the table is what another site has said, and nobody here has changed it."""
-    return any(said.state == IN_FORCE and is_as_said(said, stored) for said in _said(db, kind, number, key, ""))
+    return any(said.state == IN_FORCE and is_as_said(kind, said, stored) for said in _said(db, kind, number, key, ""))
 
 
 def statements_about(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str) -> list[SiteStatement]:
@@ -55,7 +57,7 @@ def note_ours(
     """Somebody here has written or removed the row. Call it in a transaction, inside `writing_for_hub`."""
     stored = rows.stored_row(db, kind, number, key)
     for said in _said(db, kind, number, key, site):
-        if said.state == IN_FORCE and not (stored is not None and is_as_said(said, stored)):
+        if said.state == IN_FORCE and not (stored is not None and is_as_said(kind, said, stored)):
             db.execute(SET_STATE, (OVERRULED, number, kind.name, said.origin, key))
     settle(db, kind, number, key, site, follow)
 
@@ -64,7 +66,7 @@ def settle(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, site:
     """Puts in force what is to be. Returns whether the table has changed."""
     said, stored = _said(db, kind, number, key, site), rows.stored_row(db, kind, number, key)
     before = next((one for one in said if one.state == IN_FORCE), None)
-    if stored is not None and (before is None or not is_as_said(before, stored)):
+    if stored is not None and (before is None or not is_as_said(kind, before, stored)):
         return False  # ours
     eligible = [one for one in said if one.origin in follow and not one.deleted and one.state != OVERRULED]
     best = max(eligible, key=lambda one: (one.at_us, one.version, one.origin), default=None)
@@ -91,9 +93,30 @@ def replaces(db: sqlite3.Connection, kind: rows.Kind, row: rows.SharedRow, site:
     for said in _said(db, kind, row.number, row.key, site):
         if said.origin == row.origin and said.state == IN_FORCE:
             stored = rows.stored_row(db, kind, row.number, row.key)
-            if stored is not None and is_as_said(said, stored):
+            if stored is not None and is_as_said(kind, said, stored):
                 rows.delete_row(db, kind, row.number, json.loads(row.key))
             db.execute(SET_STATE, (NOTHING, row.number, kind.name, row.origin, row.key))
+
+
+def complete_all(db: sqlite3.Connection) -> set[str]:
+    """Write the columns of what other sites said that an older CallSieve did not know here.
+
+    Return the numbers that are to be folded again. Call it in a transaction, inside `writing_for_hub`.
+    """
+    changed = set()
+    for origin, number, name, key in db.execute(ALL_IN_FORCE, (IN_FORCE,)).fetchall():
+        kind = rows.KINDS.get(name)
+        stored = None if kind is None else rows.stored_row(db, kind, number, key)
+        if kind is None or stored is None or db.execute(WAITS, (number, name, key)).fetchone():
+            continue
+        said = next(one for one in _said(db, kind, number, key, "") if one.origin == origin)
+        if said.at_us == stored.at_us and rows.lacks_new_columns(
+            kind, _columns(kind, stored.payload), _columns(kind, said.payload)
+        ):
+            row = rows.SharedRow(name, origin, number, key, said.payload, "", said.at_us, said.version, False)
+            rows.write_row(db, kind, rows.values_of(kind, row, rows.check_row(kind, row), "", stones_for_all=True))
+            changed |= {number} if kind.is_folded else set()
+    return changed
 
 
 def settle_all(db: sqlite3.Connection, site: str, follow: frozenset[str]) -> set[str]:
@@ -120,10 +143,10 @@ def _said(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, site: 
     return [SiteStatement(*row) for row in db.execute(SAID, (number, kind.name, key, site))]
 
 
-def is_as_said(said: SiteStatement, stored: rows.Stored) -> bool:
+def is_as_said(kind: rows.Kind, said: SiteStatement, stored: rows.Stored) -> bool:
     """Whether the row in the table is what the site said."""
-    return said.at_us == stored.at_us and _object(said.payload) == _object(stored.payload)
+    return said.at_us == stored.at_us and _columns(kind, said.payload) == _columns(kind, stored.payload)
 
 
-def _object(payload: str) -> Any:
-    return json.loads(payload) if payload else {}
+def _columns(kind: rows.Kind, payload: str) -> dict[str, Any]:
+    return rows.columns_said(kind, json.loads(payload) if payload else {})

@@ -75,7 +75,7 @@ AUDIT = Table(
 )
 # Nothing of these is about a number, travels, or is past its time.
 _PLAIN = """event_delivery event_receiver event_state event_wanted event_weights hub_fill hub_first_try hub_link
-    hub_site housekeeping migration site"""
+    hub_refused hub_site housekeeping migration site"""
 HOUSEKEEPING = (
     EVENT,
     HUB_OUTBOX,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from reputation.columns import LOCAL, NAMED, ORIGIN, Key, Own, fields_of
+from reputation.columns import LOCAL, NAMED, ORIGIN, Key, Own, defaults_of, fields_of
 
 DAY: Final = 86_400.0
 FOR_EVER: Final = 36_500.0
@@ -69,6 +69,7 @@ class Kind:
         shared: Other columns.
         own: Columns that stay with the site and its standby, and what stands there elsewhere; `{site}` is the site.
         allowed: Columns with a closed vocabulary.
+        defaults: What a column holds where a row does not say, as one of an older CallSieve.
         numeric: Whether a column holds a number, else text; not of columns that the record type does not have.
         counts: SQL that holds for rows worth telling. Others of a standby's kinds are not replaced there, either.
         long_text: A column of several lines. A row with one has at most MOST_POLICY characters, others MOST_PAYLOAD.
@@ -84,6 +85,7 @@ class Kind:
     shared: tuple[str, ...] = ()
     own: Mapping[str, str] = field(default_factory=dict)
     allowed: Mapping[str, frozenset[Any]] = field(default_factory=dict)
+    defaults: Mapping[str, str | int | float | None] = field(default_factory=dict)
     numeric: Mapping[str, bool] = field(default_factory=dict)
     counts: str = "1"
     is_folded: bool = False
@@ -173,6 +175,7 @@ class Table:
             own=own,
             allowed=told.allowed
             or {one.column: one.words for one in fields if one.words and told.scope is not SharedWith.STANDBY},
+            defaults=defaults_of(self.row) if self.row else {},
             numeric={one.column: one.is_number for one in fields},
             is_folded=self.is_folded,
         )

@@ -15,7 +15,7 @@ from reputation.store.hub.link import Link
 from reputation.store.hub.rows import MICROSECONDS, SharedRow
 from tests.callsieve.browsing import NOW, Console, Office
 
-LINK: Final = Link("center", "main", "hub", (0, 0), (0, 0), 0, "", None, None, None, "", 0)
+LINK: Final = Link("center", "main", "hub", (0, 0), (0, 0), 0, "", None, None, None, "")
 DECISION: Final[dict[str, Any]] = {
     "linkedid": "17.1",
     "caller_kind": "number",

@@ -239,7 +239,7 @@ class TestLyingHub:
         berlin.exchange()
         assert berlin.marks(CALLER) == {"201": "ok"}
         assert berlin.marks(OTHER) == {}
-        assert berlin.rows("SELECT refused FROM hub_link") == [(2,)]
+        assert berlin.rows("SELECT site, unfit, rows FROM hub_refused") == [("berlin", "odd", 2)]
 
     @pytest.mark.parametrize(
         "columns",
@@ -273,7 +273,7 @@ class TestLyingHub:
         self.write(hub, berlin, **columns)
         self.write(hub, berlin, number=OTHER)
         berlin.exchange()
-        assert berlin.rows("SELECT refused FROM hub_link") == [(1,)]
+        assert berlin.rows("SELECT rows FROM hub_refused") == [(1,)]
         assert berlin.rows("SELECT number, reporter FROM mark") == [(OTHER, "paris:201")]
 
     def test_dates_of_ours_are_only_put_back(self, hub: TestHub, berlin: Site) -> None:

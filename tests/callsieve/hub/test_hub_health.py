@@ -10,10 +10,11 @@ import pytest
 from callsieve.doctor.finding import CheckContext, Finding
 from callsieve.health import CheckStatus
 from callsieve.hub.checks import is_exchanged
-from callsieve.hub.operations import LEAST_LATE_SECONDS, HubStatus, health_of, hub_figures, secret_path
+from callsieve.hub.operations import LEAST_LATE_SECONDS, UPDATE, HubStatus, health_of, hub_figures, secret_path
 from callsieve.settings import Loaded, parse_settings
 from reputation.store.database import open_store
-from reputation.store.hub.link import FirstTry, Link, link_of, pull_again, set_link
+from reputation.store.hub.link import FirstTry, Link, link_of, note_refused, pull_again, set_link
+from reputation.store.hub.rows import Unfit
 from reputation.store.transaction import transaction
 from tests.callsieve.hub.sites import CALLER, Site, TestHub, running
 from tests.waiting import wait_until
@@ -34,7 +35,7 @@ def places(finding: Finding) -> dict[str, object]:
 
 def make_link(pulled_at: float | None = NOW, failed_at: float | None = None) -> Link:
     failure = "" if failed_at is None else "connection refused"
-    return Link("berlin", "main", "hub", (1, 1), (1, 1), 7, "1", None, pulled_at, failed_at, failure, 0)
+    return Link("berlin", "main", "hub", (1, 1), (1, 1), 7, "1", None, pulled_at, failed_at, failure)
 
 
 @pytest.mark.parametrize(
@@ -120,9 +121,10 @@ class TestDoctor:
     def test_rows_that_are_of_no_use_until_an_update(self, hub: TestHub) -> None:
         berlin = hub.join("berlin")
         berlin.exchange()
-        berlin.write(lambda db: db.execute("UPDATE hub_link SET refused = 3"))
+        berlin.write(note_refused, {("paris", Unfit.NEWER): 2, ("london", Unfit.NEWER): 1, ("rome", Unfit.ODD): 1})
         found = looked_at(berlin.loaded)
         assert (found.status, places(found)["count"]) == (CheckStatus.WARN, 3)
+        assert (places(found)["sites"], found.remedy) == ("london, paris", UPDATE[Unfit.NEWER])
         berlin.write(pull_again)  # as after an update
         assert looked_at(berlin.loaded).status is CheckStatus.OK
 

@@ -47,7 +47,7 @@ PARTNER = PeerState("partner", True, 1.0, 6 * HOUR, *_TAKEN, None, None, 0, None
 _NEVER = ("", 0, "", None, 0.0, 0, 0, None, NOW, NOW + HOUR)
 PAUSED = PeerState("paused", True, 1.0, 6 * HOUR, *_NEVER, NOW, '{"code": "store"}', 3, NOW, None, 0.0, 2)
 
-LINK = Link("berlin", "main", "hub", (1, 1), (1, 1), 7, "1", None, NOW - 30.0, None, "", 0)
+LINK = Link("berlin", "main", "hub", (1, 1), (1, 1), 7, "1", None, NOW - 30.0, None, "")
 HUB = HubFigures(LINK, 12, health_of(LINK, 5, NOW))
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
