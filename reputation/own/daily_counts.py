@@ -1,15 +1,12 @@
-"""What one outbound call adds to the day of the number that it went out with. Pure.
+"""Daily figures of our own numbers. Pure.
 
-The day is the called person's: "three calls to one person on one day" is about *their* day.
+- The counts that one outbound call adds to the day of its number. The day is the called person's: "three calls to one
+  person on one day" is about *their* day.
+- The sums of days, in windows of 1, 7 and 28 days.
+- The network to which a range of numbers was assigned, from a CSV file with `prefix,network` per line. libphonenumber
+  has no networks for North America. Assignments of central office codes and thousands-blocks are public:
 
-To which network a range of numbers was given, by a file of the administrator's: CSV, `prefix,network` a line.
-
-    networks_in(Path("networks.csv")).name_of("+12015551234") -> "Verizon Wireless", or None where the file has nothing
-
-For North America, of which libphonenumber has no networks: the assignments of central office codes and of blocks of
-1000 are public. The longest prefix counts.
-
-What an own number's days add up to, per window of 1, 7 and 28 days. Pure.
+    networks_in(Path("networks.csv")).name_of("+12015551234") -> "Verizon Wireless", or None; the longest prefix counts
 """
 
 from __future__ import annotations
@@ -35,8 +32,8 @@ SHORT_SECONDS = 6.0  # carriers charge for calls that are over within 6 s of the
 GIVEN_UP_SECONDS = 15.0
 HEARD_NOBODY_SECONDS = 2.0
 MANY_CALLS = 3  # to one person on one day
-# So soon after it began to ring nobody picks up: voicemail of a phone that is off, a menu, a call screener. Where no
-# ringing was seen at all nothing can be said.
+# No person answers so soon after the first ring: this is voicemail of a phone that is off, a menu, or a call screener.
+# If no ringing was seen, the answer may be a person's.
 MACHINE_SECONDS = 1.5
 
 # Nobody took it. A number that does not exist, or a trunk that failed, is nobody's choice.
@@ -44,9 +41,12 @@ NOT_TAKEN = frozenset({Disposition.NO_ANSWER, Disposition.BUSY, Disposition.REJE
 
 
 class DailyCounts(NamedTuple):
-    """One call. All but the first three are 0 or 1; `abandoned`: we gave up too early, before or after the answer.
+    """The counts of one call, each 0 or 1.
 
-    `blocked`: a network refused it; `machine`: no person answered it. Neither is among the others.
+    Attributes:
+        abandoned: We gave up too early, before or after the answer.
+        blocked: A network refused the call. Then no other count is set.
+        machine: A machine answered, not a person. Then no other count is set.
     """
 
     number: str
@@ -65,7 +65,7 @@ class DailyCounts(NamedTuple):
 
 
 class OwnDay(NamedTuple):
-    """What a number did on one day.
+    """One day of a number.
 
     Attributes:
         number: The number, E.164.
@@ -76,12 +76,12 @@ class OwnDay(NamedTuple):
         unanswered: How many were not taken.
         failed: How many failed, or went to a number that does not exist.
         abandoned: How many we gave up too early.
-        outside: How many came outside of the hours people may be called.
+        outside: How many were outside the hours when people may be called.
         people: How many people were called.
         repeated: How many of them were called three times or more.
-        most: How often one of them was called, at most.
+        most: The most calls to one of them.
         called_back: Calls to the number from people whom it had called within 28 days.
-        talk_seconds: For how long it was talked.
+        talk_seconds: Total talk time.
         blocked: How many calls a network refused.
         machine: How many calls a machine answered.
     """
@@ -105,8 +105,9 @@ class OwnDay(NamedTuple):
 
 
 def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> DailyCounts | None:
-    """What the call adds; None for one that is not outbound, not seen whole, to a service number, or has no whole
-    number on a side.
+    """Return what a call adds to the day of its number.
+
+    None if the call is not outbound, was not seen whole, went to a service number, or lacks a full number on one side.
     """
     own, key = outcome.own_number, outcome.number
     if outcome.direction is not Direction.OUTBOUND or not outcome.complete or key is None:
@@ -137,14 +138,14 @@ def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> Dail
 
 
 def is_machine(outcome: OutcomeRecord) -> bool:
-    """Whether no person answered our call: the dialplan knows, or it was answered as nobody answers."""
+    """Return whether no person answered our call: the dialplan says so, or people do not answer that fast."""
     if outcome.disposition is not Disposition.ANSWERED or outcome.direction is not Direction.OUTBOUND:
         return False
     return outcome.machine or 0.0 < outcome.ring_seconds <= MACHINE_SECONDS
 
 
 def _is_abandoned(outcome: OutcomeRecord) -> bool:
-    """Ended by us: while it rang for less than 15 s, or as soon as somebody had picked up."""
+    """Return whether we ended the call: while it rang for less than 15 s, or right after somebody had answered."""
     if outcome.ended_by is None or outcome.ended_by is EndedBy.CALLEE:
         return False
     if outcome.disposition is Disposition.ANSWERED:
@@ -162,20 +163,20 @@ LONGEST_SECONDS = 60.0
 
 
 class HangUps(NamedTuple):
-    """Calls that ended alike: after how many seconds of talk, and their linkedids."""
+    """Calls that ended after the same number of seconds of talk, and their linkedids."""
 
     seconds: float
     linkedids: frozenset[str]
 
 
 def machine_hang_ups(outcomes: Iterable[OutcomeRecord]) -> tuple[HangUps, ...]:
-    """The heaps among the calls of one number, the shortest first.
+    """Return the clusters of equal talk times among the calls of one number, the shortest first.
 
-    Durations of call detail records are whole seconds, in which everybody ends alike: they are left out.
+    Durations in call detail records are whole seconds and always collide, so they are ignored.
     """
-    calls = sorted((one.talk_seconds, one.linkedid) for one in outcomes if _is_ended_there(one))
+    calls = sorted((outcome.talk_seconds, outcome.linkedid) for outcome in outcomes if _is_ended_there(outcome))
     times = [seconds for seconds, _ in calls]
-    found: list[HangUps] = []
+    clusters: list[HangUps] = []
     first = 0
     while first < len(calls):
         end = bisect_right(times, times[first] + WIDTH_SECONDS)
@@ -183,13 +184,13 @@ def machine_hang_ups(outcomes: Iterable[OutcomeRecord]) -> tuple[HangUps, ...]:
             first += 1
             continue
         middle = times[(first + end) // 2]
-        found.append(HangUps(middle, frozenset(linkedid for _, linkedid in calls[first:end])))
+        clusters.append(HangUps(middle, frozenset(linkedid for _, linkedid in calls[first:end])))
         first = end
-    return tuple(found)
+    return tuple(clusters)
 
 
 def days_without(days: Iterable[OwnDay], calls: Iterable[OutcomeRecord]) -> tuple[OwnDay, ...]:
-    """The days, with these calls counted as a machine's and no longer as answered by a person."""
+    """Return the days with these calls counted as answered by a machine, no longer by a person."""
     by_day = {day.day: day for day in days}
     for call in calls:
         tally = tally_of(call)
@@ -218,7 +219,10 @@ def _is_ended_there(outcome: OutcomeRecord) -> bool:
 
 
 def _is_heap(times: list[float], first: int, end: int) -> bool:
-    """Whether so many stand there by more than chance. What is around it may begin at 0: nobody hangs up before."""
+    """Return whether so many calls ended at the same time by more than chance.
+
+    The calls in the second on either side say how many to expect. The first interval may begin at 0.
+    """
     start, stop = times[first], times[first] + WIDTH_SECONDS
     since = max(0.0, start - AROUND_SECONDS)
     around = (first - bisect_left(times, since)) + (bisect_right(times, stop + AROUND_SECONDS) - end)
@@ -233,11 +237,11 @@ _PREFIX = re.compile(r"\+?([1-9][0-9]{2,13})", re.ASCII)
 
 
 class NetworkFileError(ValueError):
-    """The file cannot be used: which line, and why."""
+    """The file cannot be used. The text says which line, and why."""
 
 
 class Networks:
-    """Names by prefixes, which are digits without `+`."""
+    """Names of networks by prefixes, which are digits without `+`."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
@@ -247,16 +251,21 @@ class Networks:
         return len(self._names)
 
     def name_of(self, e164: str) -> str | None:
-        """The network of the longest prefix."""
+        """Return the network of the longest prefix."""
         digits = e164[1:]
-        return next((found for size in self._lengths if (found := self._names.get(digits[:size])) is not None), None)
+        return next((name for size in self._lengths if (name := self._names.get(digits[:size])) is not None), None)
 
 
 NO_NETWORKS = Networks({})
 
 
 def networks_in(path: Path) -> Networks:
-    """What the file says. NetworkFileError, OSError."""
+    """Read the file.
+
+    Raises:
+        NetworkFileError: There is no such file, or a line is wrong.
+        OSError: It cannot be read.
+    """
     if not path.is_file():
         raise NetworkFileError(f"{path}: there is no such file")
     names: dict[str, str] = {}
@@ -280,13 +289,13 @@ WINDOWS = (1, WEEK, MONTH)
 
 
 def percent(share: float) -> str:
-    """`24%`; below ten with a decimal, `2.4%`: some limits are 1 or 2 %, and which side it is on is to be seen."""
+    """Format a share: `24%`. Below ten percent with a decimal, `2.4%`, because some limits are 1 or 2 %."""
     return f"{share:.1%}" if 0 < share < 0.0995 else f"{share:.0%}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiguresWindow:
-    """What the last so many days of a number add up to.
+    """The sums of a number's last days.
 
     Attributes:
         days: How many days.
@@ -296,14 +305,14 @@ class FiguresWindow:
         unanswered: How many were not taken.
         failed: How many failed, or went to a number that does not exist.
         abandoned: How many we gave up too early.
-        outside: How many came outside of the hours people may be called.
+        outside: How many were outside the hours when people may be called.
         person_days: How many people were called on each day, added up.
         repeated: How many of those were called three times or more on their day.
-        most: How often one person was called on a day, at most.
+        most: The most calls to one person on one day.
         called_back: Calls to the number from people whom it had called within 28 days.
         people: How many people were called, each counted once.
-        unwanted: How many of them complained or want no more calls; null of one day, as they name no day.
-        talk_seconds: For how long it was talked.
+        unwanted: How many of them complained or do not want to be called again; null for one day.
+        talk_seconds: Total talk time.
         blocked: How many calls a network refused.
         machine: How many calls a machine answered.
     """
@@ -328,21 +337,28 @@ class FiguresWindow:
 
     @property
     def calls_per_person_day(self) -> float:
-        """How often a person was called on a day, on average."""
+        """Average number of calls to one person on one day."""
         return self.attempts / self.person_days if self.person_days else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthFacts:
-    """All that the health of a number is made of.
+    """Everything from which the health of a number is computed.
 
-    `days` are those with calls, in order, `today` the last one that counts, `last_before` the one before them. `people`
-    are by window, 1, 7 and 28 days, and so are `unwanted`, but for 1. `first_day`: when it called first;
-    `counted_since`: since when anything is counted. `view` is how the called people would see it, None where it made
-    too few calls. `listed`: how many imported lists name it; `strangers`: complaints of people of whom nobody knows
-    that it called them: both are shown, and neither counts. `blocked`: the countries in which networks refused its
-    calls within 28 days, and how many. `hang_ups`: after how many seconds of talk machines ended calls of those days,
-    and how many: `days` have them as such. `labels`: the platforms that show something of it, and what.
+    Attributes:
+        today: The last day that counts.
+        days: Days with calls, in order.
+        people: Distinct people called, by window (1, 7 and 28 days).
+        unwanted: People who complained or do not want to be called again, by window (7 and 28 days).
+        view: How the called people would see the number; None if it made too few calls.
+        last_before: The last day with calls before `days`.
+        first_day: The first day on which it called.
+        counted_since: The day from which on calls are counted at all.
+        listed: How many imported lists name it. Shown only, as `strangers`: neither counts.
+        strangers: Complaints of people whom it is not known to have called.
+        blocked: Countries whose networks refused calls within 28 days, and how many.
+        hang_ups: Talk times after which machines ended calls, and how many calls. `days` count these as a machine's.
+        labels: Platforms that show a label for it, and the label.
     """
 
     number: str
@@ -362,18 +378,18 @@ class HealthFacts:
 
 
 def window_of(facts: HealthFacts, days: int) -> FiguresWindow:
-    """The sums of the last so many days."""
+    """Return the sums of the last so many days."""
     within = sums_of([day for day in facts.days if day.day > facts.today - days])
     return replace(within, days=days, people=facts.people.get(days, 0), unwanted=facts.unwanted.get(days))
 
 
 def window_of_day(day: OwnDay) -> FiguresWindow:
-    """One day by itself."""
+    """Return one day as a window."""
     return replace(sums_of([day]), days=1, people=day.people)
 
 
 def sums_of(days: Sequence[OwnDay]) -> FiguresWindow:
-    """What the days add up to, but for what is distinct over all of them."""
+    """Return the sums of the days, without figures that are distinct over all of them."""
 
     def total(name: str) -> int:
         return int(sum(getattr(day, name) for day in days))
@@ -398,6 +414,6 @@ def sums_of(days: Sequence[OwnDay]) -> FiguresWindow:
 
 
 def baseline_of(days: Sequence[OwnDay], before_day: int) -> float | None:
-    """What a day usually has: the median of the days with calls in the 28 days before; None below five."""
+    """Return the median calls of the days with calls in the 28 days before; None for fewer than five such days."""
     usual = [day.attempts for day in days if before_day - MONTH <= day.day < before_day and day.attempts]
     return median(usual) if len(usual) >= 5 else None

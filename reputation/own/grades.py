@@ -1,9 +1,7 @@
-"""How a number of ours was graded, and why: what is kept for the outbound guard, and all that the daemon needs.
+"""How an own number is graded: by what the people whom it called would think of it, computed with our own model. Pure.
 
-Would we mark ourselves? What the people whom a number called would think of it, by our own model. Pure.
-
-Each of our calls is turned round: it comes in from our number at a callee of ours, who is the called person. From there
-on it is what CallSieve does with any caller: reputation.memory_store learns, and reputation.scoring adds up.
+Each call is reversed: it comes in from our number to a callee, who is the called person. From there on,
+reputation.memory_store and reputation.scoring do what CallSieve does with any caller.
 """
 
 from __future__ import annotations
@@ -46,7 +44,7 @@ REASON_WORDS: Mapping[str, str] = {
 
 
 class Grade(StrEnum):
-    """How a number is doing. One with too few calls to say anything has none of these: None."""
+    """How a number is doing. A number with too few calls has no grade (None)."""
 
     HEALTHY = "healthy"
     WATCH = "watch"
@@ -77,7 +75,7 @@ class GradeReason(NamedTuple):
 
 
 class Graded(NamedTuple):
-    """How a number was graded last.
+    """The latest grade of a number.
 
     Attributes:
         graded_at: When it was graded.
@@ -91,7 +89,7 @@ class Graded(NamedTuple):
 
 
 class Due(NamedTuple):
-    """Something to be done about a number. `at` 0: since always."""
+    """A task about a number. `at` is 0 if it has always been due."""
 
     number: str
     at: Annotated[float, HIDDEN]
@@ -100,7 +98,7 @@ class Due(NamedTuple):
     @property
     @told
     def due_at(self) -> Instant | None:
-        """When it is due; null since always."""
+        """When it is due; null if always."""
         return self.at or None
 
 
@@ -116,16 +114,19 @@ class _Seen(Protocol):
 
 
 def due_of(register: Collection[OwnNumber], strangers: Iterable[_Seen], until: float) -> list[Due]:
-    """What is due by then, the earliest first. `strangers`: numbers that go out and are not registered, or retired."""
+    """Return the tasks that are due by `until`, the earliest first.
+
+    `strangers` are numbers that call out without being registered, or though they are retired.
+    """
     ours = {own.number for own in register}
-    found = [Due(one.number, 0.0, _stranger(one.calls, is_retired=one.number in ours)) for one in strangers]
+    tasks = [Due(number.number, 0.0, _stranger(number.calls, is_retired=number.number in ours)) for number in strangers]
     for own in register:
         rests_until = own.rests_until
         if own.state is not NumberState.RETIRED and own.next_check_at is not None and own.next_check_at <= until:
-            found.append(Due(own.number, own.next_check_at, _to_check(own)))
+            tasks.append(Due(own.number, own.next_check_at, _to_check(own)))
         if rests_until is not None and rests_until <= until:
-            found.append(Due(own.number, rests_until, Wording("has rested for 45 days: it may be used again")))
-    return sorted(found, key=lambda one: (one.at, one.number))
+            tasks.append(Due(own.number, rests_until, Wording("has rested for 45 days: it may be used again")))
+    return sorted(tasks, key=lambda task: (task.at, task.number))
 
 
 def _stranger(calls: int, *, is_retired: bool) -> Wording:
@@ -142,10 +143,10 @@ def _to_check(own: OwnNumber) -> Wording:
 
 
 def turned_round(outcome: OutcomeRecord, number: str) -> OutcomeRecord | None:
-    """The call as the other side saw it: from `number` to a person who is called by a number.
+    """Return the call as the other side saw it: from `number` to a person who is identified by a number.
 
-    None for a call that says nothing: of somebody without a number, to a menu of ours, one that a machine answered, one
-    that a network refused.
+    Return None if the call says nothing: a caller without a number, a menu or a machine that answered, a network that
+    refused.
     """
     other = outcome.number
     if other is None or not outcome.complete or outcome.blocked or is_machine(outcome):
@@ -173,11 +174,11 @@ def turned_round(outcome: OutcomeRecord, number: str) -> OutcomeRecord | None:
 def view_of(
     number: str, outcomes: Iterable[OutcomeRecord], unhappy: Iterable[tuple[str, float]], weights: Weights, now: float
 ) -> Reputation:
-    """The reputation that the number has among the people it called.
+    """Return the reputation of the number among the people it called.
 
-    `outcomes`: its calls, and the calls to it, in any order. `unhappy`: who of the called people complained or does not
-    want to be called again, and when: to them it is a mark. Those who answered and said nothing weigh against such
-    marks, as everywhere in the model, but by themselves they do not speak for us: what they say, they say to others.
+    People who answered and did not complain outweigh some complaints, as everywhere in the model. But silence alone
+    does not speak for us here, because these people report to others. `outcomes` are calls from and to the number, in
+    any order. `unhappy` are people who complained or do not want to be called again, and when. Each counts as a mark.
     """
     ledger = MemoryStore(weights)
     for outcome in outcomes:
@@ -188,7 +189,7 @@ def view_of(
         ledger.add_mark(Mark(number, AuthClass.UNKNOWN, who, Verdict.SPAM, at, MarkChannel.EXTENSION))
     evidence = ledger.evidence(number, AuthClass.UNKNOWN, now)
     seen_as = reputation_of(evidence, NO_CIRCUMSTANCES, weights, now)
-    if sum([one.log_odds for one in seen_as.families if one.name in (MARKED, UNMARKED)]) >= 0:
+    if sum([family.log_odds for family in seen_as.families if family.name in (MARKED, UNMARKED)]) >= 0:
         return seen_as
     standing = evidence.standing or Standing(at=now)
     without_silence = standing._replace(marks=0.0, answers=0.0, reporters=0, answered=0, silent=0)

@@ -1,8 +1,8 @@
-"""How an own number is doing: what its days add up to, a grade, and the reasons for it. Pure.
+"""The health of an own number: what its days add up to, a grade, and the reasons for it. Pure.
 
     health_of(facts) -> NumberHealth        facts: days, distinct people, complaints, and the called people's view
 
-The thresholds are LIMITS, and nothing else; docs/own-numbers.md has the same table.
+All thresholds are in LIMITS. docs/own-numbers.md shows the same table.
 """
 
 from __future__ import annotations
@@ -40,15 +40,18 @@ class HealthReason(NamedTuple):
 
     @property
     def words(self) -> Wording:
-        """In any language."""
+        """The reason in words, for translation."""
         return self.reason.words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberHealth:
-    """How the number is doing. `judged`: the window that the shares were judged over; `notes`: what does not count.
+    """How a number is doing.
 
-    `grade` is None where it made too few calls to say anything, and no platform labels it.
+    Attributes:
+        judged: The window over which shares were judged.
+        grade: None if it made too few calls to judge, and no platform labels it.
+        notes: Findings that do not count.
     """
 
     facts: HealthFacts
@@ -60,7 +63,7 @@ class NumberHealth:
 
 
 class HealthReading(NamedTuple):
-    """What a measure shows. `cases`: how many calls or people stand behind it."""
+    """The value of a measure. `cases`: how many calls or people it is based on."""
 
     value: float
     cases: int
@@ -74,7 +77,7 @@ class _Case(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """One row of the table: from where on a measure is to be watched, from where on it is a risk, and who says so."""
+    """One row of the table: the values from which on a measure means `watch` and `at risk`, and the source."""
 
     measure: str
     watch: float
@@ -84,7 +87,10 @@ class Limit(NamedTuple):
 
 
 def health_of(facts: HealthFacts) -> NumberHealth:
-    """The grade is that of the worst reason; below WATCH_SAMPLE calls only a platform's label gives one."""
+    """Return the health of a number. Its grade is that of the worst reason.
+
+    Below WATCH_SAMPLE calls, only a platform's label gives a grade.
+    """
     windows = tuple(window_of(facts, days) for days in WINDOWS)
     _, week, month = windows
     judged = week if week.attempts >= RISK_SAMPLE else month
@@ -105,7 +111,7 @@ def health_of(facts: HealthFacts) -> NumberHealth:
 
 
 def _labelled(facts: HealthFacts) -> list[HealthReason]:
-    """Return a reason for each platform that labels the number, whatever its calls are like: it is marked already."""
+    """Return a reason for each platform that labels the number, whatever its calls are like."""
     return [
         HealthReason("labelled", Grade.AT_RISK, GradeReason("labelled", {"platform": platform, "label": label}))
         for platform, label in facts.labels
@@ -113,10 +119,10 @@ def _labelled(facts: HealthFacts) -> list[HealthReason]:
 
 
 def above_limits(facts: HealthFacts, window: FiguresWindow) -> dict[str, Grade]:
-    """Which of SHARES are above their limits in a window, by the same law as the grade; a day may be a window."""
+    """Return which of SHARES are above their limits in a window or on a day, by the same rules as the grade."""
     case = _Case(facts, window, None)
-    found = (_judged(limit, case) for limit in LIMITS if limit.measure in SHARES)
-    return {reason.measure: reason.grade for reason in found if reason is not None}
+    reasons = (_judged(limit, case) for limit in LIMITS if limit.measure in SHARES)
+    return {reason.measure: reason.grade for reason in reasons if reason is not None}
 
 
 def _judged(limit: Limit, case: _Case) -> HealthReason | None:
@@ -131,7 +137,7 @@ def _judged(limit: Limit, case: _Case) -> HealthReason | None:
 
 
 def _share(code: str, whole: str) -> Callable[[_Case], HealthReading | None]:
-    """How much the figure of this name is of the other one."""
+    """Return a measure that is the share of one figure in another."""
 
     def read(case: _Case) -> HealthReading | None:
         some, of = getattr(case.window, code), getattr(case.window, whole)
@@ -143,7 +149,10 @@ def _share(code: str, whole: str) -> Callable[[_Case], HealthReading | None]:
 
 
 def _young(case: _Case) -> HealthReading | None:
-    """Young only once calls have been counted for longer: else every number would be, after an installation."""
+    """Return the calls of a number that called for the first time within YOUNG_DAYS.
+
+    Only if calls have been counted for longer: else every number would be young after an installation.
+    """
     first, since, busiest = case.facts.first_day, case.facts.counted_since, case.busiest
     if first is None or since is None or busiest is None or busiest.day - first >= YOUNG_DAYS:
         return None
@@ -166,7 +175,7 @@ def _spike(case: _Case) -> HealthReading | None:
 
 
 def _burst(case: _Case) -> HealthReading | None:
-    """A number that was silent, and then was not."""
+    """Return the calls of a number that called again after DORMANT_DAYS of silence."""
     busiest = case.busiest
     if busiest is None:
         return None

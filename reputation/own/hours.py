@@ -1,19 +1,14 @@
-"""When people may be called, by the clock where they are. Pure; zones and countries come from the number itself.
+"""When people may be called by the clock where they are, quiet hours, and public holidays. Pure.
 
-    hours.place_of("+33123456789", now) -> CalledPlace(zones=("Europe/Paris",), hours=weekdays 10-13 and 14-20)
-    next_good_time(place, now) -> the earliest instant at which it is a good time everywhere the number may be
+    hours.place_of(number, now)          where the called person may be, and the calling hours there
+    next_good_time(place, now)           the earliest instant that is a good time everywhere the number may be
+    holidays_of("FR", 2026)              the dates, as date.toordinal()
 
-By the wall clock: what daylight saving does to it is zoneinfo's business. What the law says is data (reputation/law).
+Legal hours are data (reputation/law). In quiet hours, unknown callers do not ring the phones of people who want that
+(policies/quiet_hours.py), and are a little suspect (reputation/families/quiet.py).
 
-Quiet hours: when strangers do not ring the phones of those who want that, and when an unknown caller is a little
-suspect. Pure. What they do to a call: policies/quiet_hours.py; what they say of a caller: reputation/families/quiet.py.
-
-Public holidays of a country or one of its states, by the package `holidays`, which is imported here only.
-
-    holidays_of("FR", 2026) -> the dates, as date.toordinal()
-
-Importing takes 90 ms and 11 MB, so it is done when somebody asks, and for the daemon in another process that ends
-(`read_apart`). Then a country takes 2 ms, and a year of it 0.2 ms, once.
+Only this module imports the package `holidays`. That takes 90 ms and 11 MB, so it is imported on demand, and for the
+daemon in another process that ends (`read_apart`). Then a country takes 2 ms, and each of its years 0.2 ms, once.
 """
 
 from __future__ import annotations
@@ -43,29 +38,29 @@ _READ: dict[tuple[str, int], frozenset[int]] = {}
 
 
 def holidays_of(area: str, year: int) -> frozenset[int]:
-    """The holidays of FR or US-LA; none where the package knows no such place."""
-    found = _READ.get((area, year))
-    return _read(area, year) if found is None else found
+    """Return the holidays of an area such as FR or US-LA, empty if the package does not know the area."""
+    days = _READ.get((area, year))
+    return _read(area, year) if days is None else days
 
 
 def read_apart(areas: Iterable[str], years: Iterable[int]) -> None:
-    """Reads all of them in another process. Where that fails, whoever asks for one imports the package."""
+    """Read the holidays in another process. Where that fails, `holidays_of` imports the package itself."""
     keys = [f"{area}:{year}" for year in years for area in sorted(areas)]
     command = (sys.executable, "-P", "-c", _APART, *keys)
     try:
-        said = subprocess.run(
+        printed = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_APART_SECONDS, check=True
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return
-    for line in said.splitlines():
+    for line in printed.splitlines():
         key, *days = line.split()
         area, _, year = key.rpartition(":")
         _READ[area, int(year)] = frozenset(map(int, days))
 
 
 def print_holidays(keys: Iterable[str]) -> None:
-    """What the other process does: each area and year with its holidays, a line each."""
+    """Print each area and year with its holidays, one per line. This runs in the other process."""
     for key in keys:
         area, _, year = key.rpartition(":")
         print(key, *sorted(holidays_of(area, int(year))))
@@ -78,15 +73,16 @@ def _read(area: str, year: int) -> frozenset[int]:
     _import_no_country()
     country, _, state = area.partition("-")
     try:
-        found = holidays.country_holidays(country, subdiv=state or None, years=year)
+        days = holidays.country_holidays(country, subdiv=state or None, years=year)
     except NotImplementedError:
         return frozenset()
-    return frozenset(day.toordinal() for day in found)
+    return frozenset(day.toordinal() for day in days)
 
 
 def _import_no_country() -> None:
-    """Keeps the first country from importing all 250, which takes 90 ms and 8 MB: the package that they are in does
-    that, so it stands there without having been run.
+    """Keep the first country from importing all 250, which takes 90 ms and 8 MB.
+
+    Their package does that when it runs, so put an unexecuted module in its place.
     """
     spec = find_spec(_COUNTRIES) if _COUNTRIES not in sys.modules else None
     if spec is not None:
@@ -99,7 +95,7 @@ SATURDAY, SUNDAY = 5, 6
 
 
 class HourSpan(NamedTuple):
-    """From a minute of the day until before another: 480 to 1260 is eight until nine in the evening."""
+    """A span of a day in minutes: 480 to 1260 is from 8:00 until before 21:00."""
 
     first: int
     last: int
@@ -107,9 +103,12 @@ class HourSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """When people may be called. `holidays`: on public holidays of `area` (FR, US-LA); None: as on any other day.
+    """When people may be called. A rule holds from `begins_at` until before `ends_at`, UTC seconds.
 
-    `source` says who says so. It holds from `begins_at` until before `ends_at`, UTC seconds.
+    Attributes:
+        source: The law or document that says so.
+        holidays: The spans on public holidays of `area`; None: as on any other day.
+        area: A country or state whose holidays count, such as FR or US-LA.
     """
 
     weekdays: tuple[HourSpan, ...]
@@ -122,18 +121,18 @@ class Hours:
     ends_at: float = float("inf")
 
     def on(self, day: date) -> tuple[HourSpan, ...]:
-        """The spans of a day."""
+        """Return the spans of a day."""
         if self.is_holiday(day):
             return self.holidays or ()
         return {SATURDAY: self.saturday, SUNDAY: self.sunday}.get(day.weekday(), self.weekdays)
 
     def is_holiday(self, day: date) -> bool:
-        """Whether the day has hours of its own, as a public holiday."""
+        """Return whether the day is a public holiday with hours of its own."""
         return self.holidays is not None and day.toordinal() in holidays_of(self.area, day.year)
 
 
 def daily(first_hour: int, last_hour: int, source: str = "") -> Hours:
-    """The same every day."""
+    """Return hours that are the same every day."""
     spans = (HourSpan(60 * first_hour, 60 * last_hour),)
     return Hours(spans, spans, spans, source)
 
@@ -142,7 +141,11 @@ _SPAN = re.compile(r"([01]\d|2[0-4]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)", re.AS
 
 
 def parse_spans(text: str) -> tuple[HourSpan, ...]:
-    """`10:00-13:00 14:00-20:00`; empty text: never. ValueError for what is no such thing."""
+    """Parse spans such as `10:00-13:00 14:00-20:00`. An empty text means never.
+
+    Raises:
+        ValueError: The text is no list of spans.
+    """
     spans = []
     for word in text.split():
         match = _SPAN.fullmatch(word)
@@ -162,9 +165,11 @@ _LONGEST_PREFIX = 7
 
 @dataclass(frozen=True, slots=True)
 class CalledPlace:
-    """Where a called person may be, and when people may be called there. `zones` is empty when nobody knows.
+    """Where a called person may be, and when people may be called there.
 
-    `advised`: hours that are good practice there and bind nobody.
+    Attributes:
+        zones: Time zones; empty if none is known.
+        advised: Hours of good practice that are not binding.
     """
 
     zones: tuple[str, ...]
@@ -174,10 +179,12 @@ class CalledPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallingHours:
-    """When people may be called in each country: the guard and the figures go by the same (callsieve/wiring.py).
+    """When people may be called in each country. The guard and the figures use the same hours (callsieve/wiring.py).
 
-    `local` are places with other hours than the `usual` ones, `advised` those that bind nobody; `home_zones` where a
-    number is looked for that is in no zone of its own.
+    Attributes:
+        local: Places whose hours differ from the `usual` ones.
+        advised: Hours of good practice that are not binding.
+        home_zones: Where numbers without a zone of their own are assumed to be.
     """
 
     usual: Hours = USUAL
@@ -186,7 +193,7 @@ class CallingHours:
     home_zones: tuple[str, ...] = ()
 
     def place_of(self, number: Number, at: float) -> CalledPlace:
-        """Return where a called person may be, and when people may be called there by the rules of that instant."""
+        """Return where the called person may be, and the hours that are valid there at that instant."""
         zones = number.time_zones or self.home_zones
         hours = _of_number(self.local, number, at) or self.usual
         return CalledPlace(zones, hours, _of_number(self.advised, number, at) if self.advised else None)
@@ -195,15 +202,15 @@ class CallingHours:
 def _of_number(table: HoursTable, number: Number, at: float) -> Hours | None:
     key = number.key or ""
     keys = (*(key[:length] for length in range(_LONGEST_PREFIX, 1, -1)), number.country or "")
-    found = (hours for key in keys for hours in table.get(key, ()))
-    return next((hours for hours in found if hours.begins_at <= at < hours.ends_at), None)
+    candidates = (hours for key in keys for hours in table.get(key, ()))
+    return next((hours for hours in candidates if hours.begins_at <= at < hours.ends_at), None)
 
 
 AS_INSTALLED = CallingHours()  # where only the zones count
 
 
 def local_date_number(place: CalledPlace, at: float) -> int:
-    """The called person's day, as days since 1970-01-01; UTC's where the zone is not known."""
+    """Return the called person's day as days since 1970-01-01; the day in UTC if the zone is unknown."""
     zone = _zone(place.zones[0]) if place.zones else None
     return datetime.fromtimestamp(at, zone or UTC).date().toordinal() - _EPOCH
 
@@ -212,12 +219,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).date().toordinal()
 
 
 def is_surely_outside(place: CalledPlace, at: float) -> bool:
-    """Whether it is a bad time wherever the number may be. Of a number in no known zone nobody can say so."""
+    """Return whether it is outside the hours in every zone of the number. False if no zone is known."""
     return bool(place.zones) and not any(is_open(place.hours, zone, at) for zone in place.zones)
 
 
 def is_good_time(place: CalledPlace, at: float) -> bool:
-    """Whether it is a good time everywhere the number may be; where that is never so, somewhere."""
+    """Return whether it is a good time in all zones of the number. If that never happens, one zone is enough."""
     if not place.zones:
         return True
     opened = [is_open(place.hours, zone, at) for zone in place.zones]
@@ -225,14 +232,14 @@ def is_good_time(place: CalledPlace, at: float) -> bool:
 
 
 def next_good_time(place: CalledPlace, at: float) -> float | None:
-    """The earliest good time from then on: `at` itself if it is one. None: not within nine days."""
+    """Return the earliest good time from `at` on; None if it is more than nine days away."""
     if is_good_time(place, at):
         return at
     return next((opening for opening in _openings(place, at) if is_good_time(place, opening)), None)
 
 
 def next_morning(place: CalledPlace, at: float) -> float | None:
-    """The first good time of the called person's next day."""
+    """Return the first good time on the called person's next day."""
     zone = _zone(place.zones[0]) if place.zones else None
     tomorrow = datetime.fromtimestamp(at, zone or UTC).date() + timedelta(days=1)
     midnight = datetime.combine(tomorrow, time(), zone or UTC).timestamp()
@@ -240,7 +247,7 @@ def next_morning(place: CalledPlace, at: float) -> float | None:
 
 
 def is_open(hours: Hours, zone: str, at: float) -> bool:
-    """Whether people in this zone may be called now. A zone that this machine does not know is no obstacle."""
+    """Return whether people in this zone may be called now. True for a zone that this server does not know."""
     info = _zone(zone)
     if info is None:
         return True
@@ -250,14 +257,17 @@ def is_open(hours: Hours, zone: str, at: float) -> bool:
 
 
 def is_holiday(place: CalledPlace, at: float) -> bool:
-    """Whether it is a public holiday with hours of its own in one of the zones."""
+    """Return whether today is a public holiday with hours of its own in one of the zones."""
     zones = [zone for zone in map(_zone, place.zones) if zone is not None]
     return any(place.hours.is_holiday(datetime.fromtimestamp(at, zone).date()) for zone in zones)
 
 
 @lru_cache(maxsize=4096)
 def _is_ever_good(place: CalledPlace, day: int) -> bool:
-    """Whether all zones are ever open at once around this day (since 1970): those of toll-free numbers never are."""
+    """Return whether all zones are ever open at once around this day (since 1970).
+
+    Those of toll-free numbers never are.
+    """
     zones = place.zones
     return any(
         all(is_open(place.hours, zone, opening) for zone in zones) for opening in _openings(place, day * DAY_SECONDS)
@@ -265,7 +275,7 @@ def _is_ever_good(place: CalledPlace, day: int) -> bool:
 
 
 def _openings(place: CalledPlace, at: float) -> list[float]:
-    """When a span begins in one of the zones, in order, from then on."""
+    """Return when a span begins in one of the zones, in order, from `at` on."""
     return sorted({opening for zone in place.zones for opening in _openings_in(place.hours, zone, at)})
 
 
@@ -296,36 +306,36 @@ WRITTEN = r"^([01]?[0-9]|2[0-3])-([01]?[0-9]|2[0-4])\Z"  # as in `22-7`
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """Those of everybody, and of people who have others, by extension."""
+    """The quiet hours of everybody, and of people who have their own, by extension."""
 
     usual: QuietWeights = DEFAULT.quiet
     own: Mapping[str, QuietWeights] = field(default_factory=dict)
 
     @classmethod
     def of(cls, usual: QuietWeights, written: Mapping[str, str]) -> QuietHours:
-        """`written`: the hours of single people, by extension, as WRITTEN has them."""
+        """Build them from the usual hours and from people's own hours as text (WRITTEN), by extension."""
         return cls(usual, {extension: _parse(text, usual) for extension, text in written.items()})
 
     def is_resting(self, extension: str, now: float) -> bool:
-        """Whether it is one of the person's quiet hours."""
+        """Return whether it is one of the person's quiet hours."""
         hours = self.own.get(extension, self.usual)
         return is_quiet(hour_at(now, hours), hours)
 
 
 def is_quiet(hour: int, weights: QuietWeights) -> bool:
-    """Whether the hour lies in the quiet ones, which may go over midnight. First and last the same: there are none."""
+    """Return whether the hour is a quiet one. Quiet hours may cross midnight; equal first and last hours mean none."""
     first, last = weights.first_hour, weights.last_hour
     return first <= hour < last if first <= last else hour >= first or hour < last
 
 
 def hour_at(at: float, weights: QuietWeights) -> int:
-    """The hour of the callee's day at that instant."""
+    """Return the hour of the callee's day."""
     return _hour_of_quarter(int(at // QUARTER_SECONDS), weights.time_zone)
 
 
 @lru_cache(maxsize=1024)
 def _hour_of_quarter(quarter: int, time_zone: str) -> int:
-    """That of a quarter of an hour since 1970: no zone's offset is finer."""
+    """Return the hour of a quarter of an hour since 1970. No zone has a finer offset."""
     return datetime.fromtimestamp(quarter * QUARTER_SECONDS, zone_of(time_zone)).hour
 
 

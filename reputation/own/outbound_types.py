@@ -1,4 +1,4 @@
-"""What the outbound guard asks about a call, is told, and keeps. Types only; policies/outbound.py decides."""
+"""The types of the outbound guard: its query, its facts and its record. Decisions are in policies/outbound.py."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from reputation.own.register import NumberState
 
 @dataclass(frozen=True, slots=True)
 class OutboundQuery:
-    """What the one read of an outbound call asks for. `day` is the called person's (reputation/own/hours.py).
+    """The facts query for one outbound call.
 
-    `linkedid`: the call's own earlier decisions do not count against it; it may be asked about once for each trunk.
-    `hour_limit`: how many calls may go out with a number within an hour, 0 for any number. `law_calls`: how many may
-    go to the callee within `law_days` of 24 hours; 0 where no law says so.
+    Attributes:
+        day: The called person's day (reputation/own/hours.py).
+        linkedid: The call. Its own earlier decisions do not count against it, since each trunk may ask once.
+        hour_limit: How many calls may go out from a number within an hour; 0: no limit.
+        law_calls: How many calls may go to the callee within `law_days` of 24 hours; 0: no law limits them.
     """
 
     callee: str
@@ -31,7 +33,7 @@ class OutboundQuery:
 
 
 class RegisterCopy(NamedTuple):
-    """Our copy of a national do-not-call register: its name, the country, and the day of the file, UTC seconds."""
+    """Our copy of a national do-not-call register: its name, its country, and the day of the file, UTC seconds."""
 
     name: str
     country: str
@@ -40,17 +42,22 @@ class RegisterCopy(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundFacts:
-    """All that is known about an outbound call. Of a number that is not registered `state` is None.
+    """Everything that is known about an outbound call.
 
-    `grade` and `graded_at` are None of a number that has not been graded lately.
-
-    `unwanted_at`: since when the callee does not want to be called. `calls_of_person`: calls of ours to the callee on
-    the callee's day, those in flight too. `calls_of_day` and `calls_of_hour` went out with the own number, on that day
-    and within the last hour; `hour_frees_at`: when there is room again, if it is full. `is_young`: as in the health.
-
-    `consent_at`: since when the callee agrees to be called by us, if that has not ended. `listed`: the registers that
-    the callee is on, `copies`: all that we have. `calls_by_law`: calls within the days of the query, and
-    `law_frees_at` when one more may be made.
+    Attributes:
+        unwanted_at: Since when the callee has not wanted calls.
+        state: State of the own number; None if it is not registered.
+        grade: Its latest grade; None, like `graded_at`, if it was not graded lately.
+        is_young: Whether the number began to call lately, as in its health.
+        calls_of_person: Our calls to the callee on the callee's day, including those in progress.
+        calls_of_day: Calls from the own number on that day.
+        calls_of_hour: Calls from the own number within the last hour.
+        hour_frees_at: When the next call fits into the limit of an hour, if it is full.
+        consent_at: Since when the callee has agreed to our calls; None if that has ended.
+        listed: The registers that list the callee.
+        copies: All registers that we have.
+        calls_by_law: Calls within `law_days` of the query.
+        law_frees_at: When the next call is within the law again.
     """
 
     unwanted_at: float | None = None
@@ -72,7 +79,7 @@ class OutboundFacts:
 
 
 class OutboundRecord(NamedTuple):
-    """One decision about an outbound call, as it is kept. `until`: the earliest good time of a call that is held.
+    """One stored decision about an outbound call. `until`: the earliest good time of a call that is held.
 
     Attributes:
         id: The identifier.
@@ -80,11 +87,11 @@ class OutboundRecord(NamedTuple):
         linkedid: The id of the call: Asterisk's linkedid.
         callee: The number that was dialled, null where it is not kept.
         day: The day, by the clock of the PBX.
-        own_number: The number that it showed.
-        person: The extension of who called.
-        action: What was done: `allow`, `hold` or `refuse`.
-        would_be: What would have been done, had the guard not only observed.
-        rule: The rule that decided; `fail-open` where nothing did.
+        own_number: The number that the call showed.
+        person: The extension of the caller.
+        action: The action: `allow`, `hold` or `refuse`.
+        would_be: The action that a guard which does more than observe would have taken.
+        rule: The rule that decided; `fail-open` where none did.
         elapsed_ms: How long the decision took, in milliseconds.
     """
 

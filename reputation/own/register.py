@@ -1,4 +1,4 @@
-"""The register of our own numbers: what each is for, and whether it is in use, rests, or is given back. Pure."""
+"""The register of our own numbers: what each is for, and whether it is in use, resting or retired. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REST_SECONDS = 45 * 86_400.0
 
 
 class NumberState(StrEnum):
-    """Whether a number may be called out from."""
+    """Whether calls may go out from a number."""
 
     ACTIVE = "active"
     RESTING = "resting"
@@ -22,7 +22,12 @@ class NumberState(StrEnum):
 
 
 class RegisterError(ValueError):
-    """The number cannot go into that state now. `code` does not change; `words` say why, and what can be done."""
+    """A number cannot change to the requested state.
+
+    Attributes:
+        code: The reason as a code that stays the same in every version.
+        words: The reason and the remedy, for people.
+    """
 
     def __init__(self, code: str, words: Wording) -> None:
         super().__init__(str(words))
@@ -36,14 +41,14 @@ class OwnNumber:
 
     Attributes:
         number: The number, E.164.
-        name: The name that people called are to see.
-        purpose: What its calls are about.
-        owner: Who of us answers for it.
+        name: The name that called people should see.
+        purpose: The subject of its calls.
+        owner: The person here who is responsible for it.
         trunks: The trunks that the number goes out on.
-        documents: What proves the right to use the number, in words: a contract, a letter of authority.
+        documents: Proof of the right to use the number, in words: a contract, a letter of authority.
         registered: Where the number is known under our name: a carrier's form, a free caller registry.
-        next_check_at: When somebody is to check whether all of this still holds; null for never.
-        checked_at: When that was done last.
+        next_check_at: When somebody should check whether all of this still holds; null for never.
+        checked_at: When that was last done.
         state: Whether the number is in use: active, resting or retired.
         since: When the state began.
         added_at: When the number was registered.
@@ -70,7 +75,11 @@ class OwnNumber:
 
 
 def rested(own: OwnNumber, at: float) -> OwnNumber:
-    """The number rests from now on."""
+    """Return the number as resting from now on.
+
+    Raises:
+        RegisterError: The number is not active.
+    """
     if own.state is not NumberState.ACTIVE:
         places: Places = {"number": own.number, "state": Wording(own.state.value)}
         raise RegisterError("not-active", Wording("{number} is {state}: only an active number can rest", places))
@@ -78,7 +87,11 @@ def rested(own: OwnNumber, at: float) -> OwnNumber:
 
 
 def used_again(own: OwnNumber, at: float, *, early: bool = False) -> OwnNumber:
-    """The number is in use again; `early` before it has rested for long enough."""
+    """Return the number as active again; `early` allows it before the rest of 45 days is over.
+
+    Raises:
+        RegisterError: The number is active already, or has to rest longer.
+    """
     if own.state is NumberState.ACTIVE:
         raise RegisterError("active-already", Wording("{number} is active already", {"number": own.number}))
     until = own.rests_until
@@ -89,12 +102,16 @@ def used_again(own: OwnNumber, at: float, *, early: bool = False) -> OwnNumber:
 
 
 def retired(own: OwnNumber, at: float) -> OwnNumber:
-    """The number is given back."""
+    """Return the number as retired.
+
+    Raises:
+        RegisterError: It is retired already.
+    """
     if own.state is NumberState.RETIRED:
         raise RegisterError("retired-already", Wording("{number} is retired already", {"number": own.number}))
     return replace(own, state=NumberState.RETIRED, since=at)
 
 
 def checked(own: OwnNumber, at: float, next_check_at: float | None) -> OwnNumber:
-    """Somebody has looked, and all that is registered holds."""
+    """Return the number with the date of a check that found everything in order."""
     return replace(own, checked_at=at, next_check_at=next_check_at)

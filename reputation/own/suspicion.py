@@ -1,16 +1,15 @@
-"""In which network the calls of an own number suddenly fare worse than they did: it may be marked there. Pure.
+"""Find networks in which calls from an own number suddenly do worse: the number may be labelled there. Pure.
 
-    suspicions_of(before, lately) -> the networks in which that is no chance, each with a confidence
+    suspicions_of(before, lately) -> the networks in which that is no coincidence, each with a confidence
 
-The share of answered calls of a network, now to before, is compared with what became of that share in the number's
-other networks meanwhile (a holiday, another list of people): the others' answers now to those that their shares of
-before let expect, so that more calls into a network that answers less are no drop. Both are ratios, whose logarithms
-are about normal (Katz and others, 1978). The share that networks refused is compared with that of before, by Newcombe's
-interval (1998). It is a suspicion and no fact: other people called, or another script, look the same.
+The change in a network's share of answered calls is compared with that in the number's other networks. A holiday or
+another list of people changes all of them. More calls into a network that answers less are no drop: the expected
+answers of the other networks use their earlier shares. Both are ratios whose logarithms are about normal (Katz and
+others, 1978). The share of calls refused by the network is compared with the earlier one by Newcombe's interval (1998).
+A result is a suspicion, not a fact: other people called, or another script, look the same.
 
-Compared are countries, and within them the networks to which ranges of numbers were given. Whoever took a number along
-to another network stands with the first one, so a drop in one network looks smaller than it is, and some of it is seen
-in the others.
+Countries are compared, and within them the networks that ranges of numbers were assigned to. A number that was ported
+still counts for its first network, so a drop in one network looks smaller than it is and partly shows in others.
 """
 
 from __future__ import annotations
@@ -39,12 +38,11 @@ NORMAL = NormalDist()
 
 
 class Network(NamedTuple):
-    """Where calls went: a country, by its two letters, and the network whose range it is; `name` empty: all of the
-    country, or what no network is known of.
+    """A country and the network of a number range.
 
     Attributes:
         country: ISO 3166-1 code of the country.
-        name: The name.
+        name: The name; empty: the whole country, or an unknown network.
     """
 
     country: str
@@ -52,7 +50,7 @@ class Network(NamedTuple):
 
 
 class NetworkCalls(NamedTuple):
-    """Calls of one number into one network: how many, how many people answered, and how many the network refused."""
+    """Calls from one number into one network: how many, how many people answered, and how many the network refused."""
 
     network: Network
     calls: int
@@ -61,16 +59,16 @@ class NetworkCalls(NamedTuple):
 
 
 class Suspicion(NamedTuple):
-    """`by`: `answered`, fewer are, or `blocked`, more are refused. Shares before and lately, of so many calls; the
-    `confidence` that this is no chance, all comparisons of the number taken together.
+    """A network in which a number may be labelled.
 
     Attributes:
         network: The network that the suspicion is about.
-        before: How it was before the change; null where there was nothing.
+        by: `answered`: fewer calls are answered. `blocked`: more calls are refused.
+        before: The share before the change; null where there was nothing.
         lately: The share lately.
         calls_before: Number of calls in the weeks before.
         calls_lately: Number of calls lately.
-        confidence: How sure this is, from 0 to 1.
+        confidence: How sure this is, from 0 to 1, with all comparisons of the number taken into account.
     """
 
     network: Network
@@ -84,55 +82,59 @@ class Suspicion(NamedTuple):
     @property
     @told
     def platforms(self) -> tuple[Labeller, ...]:
-        """Who shows labels there."""
+        """The platforms that show labels there."""
         return labellers_of(self.network)
 
 
 def suspicions_of(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]) -> list[Suspicion]:
-    """Where the number may be marked, the surest first.
+    """Return where the number may be labelled, the surest first.
 
-    A country whose calls fare worse than those elsewhere is named by the networks that fare worse than its others, or
-    as a whole where none does; and any network that fares worse than all the rest. What is suspected says nothing of
-    how a week was, so the others are compared once more without it: a number may be marked in several networks.
+    If calls do worse in a country than elsewhere, name its networks that do worse than its others, else the country.
+    Also name any network that does worse than all others. A suspected network is a bad comparison for others, so
+    compare again without it: a number may be labelled in several networks.
     """
     units = _comparable(before, lately)
-    found: list[Suspicion] = []
+    suspicions: list[Suspicion] = []
     for _ in range(MOST_ROUNDS):
-        suspected = {one.network for one in found}
-        found = _suspicions(units, suspected)
-        if {one.network for one in found} == suspected:
+        suspected = {suspicion.network for suspicion in suspicions}
+        suspicions = _suspicions(units, suspected)
+        if {suspicion.network for suspicion in suspicions} == suspected:
             break
-    return sorted(found, key=lambda one: (-one.confidence, one.network, one.by))
+    return sorted(suspicions, key=lambda suspicion: (-suspicion.confidence, suspicion.network, suspicion.by))
 
 
 def _suspicions(units: Sequence[_Unit], suspected: Collection[Network]) -> list[Suspicion]:
-    """In one round, after one that found the `suspected`."""
-    countries = {country: [one for one in units if one.network.country == country] for country in _countries(units)}
-    named = [one for one in units if one.network.name and one.is_enough]
-    tested = [country for country, there in countries.items() if sum(one.now.calls for one in there) >= LEAST_LATELY]
+    """Compare once, after a round that found the `suspected`."""
+    countries = {country: [unit for unit in units if unit.network.country == country] for country in _countries(units)}
+    named = [unit for unit in units if unit.network.name and unit.is_enough]
+    tested = [
+        country
+        for country, units_there in countries.items()
+        if sum(unit.now.calls for unit in units_there) >= LEAST_LATELY
+    ]
     comparisons = 2 * (len(tested) + len(named))
-    found: list[Suspicion] = []
+    suspicions: list[Suspicion] = []
     for country in tested:
-        there = countries[country]
-        elsewhere = [one for one in units if one.network.country != country]
-        whole = _found(Network(country), there, _control(elsewhere, suspected), comparisons)
-        around = there if whole else units
+        units_there = countries[country]
+        elsewhere = [unit for unit in units if unit.network.country != country]
+        whole = _found(Network(country), units_there, _control(elsewhere, suspected), comparisons)
+        around = units_there if whole else units
         networks = [
             suspicion
-            for one in named
-            if one.network.country == country
+            for unit in named
+            if unit.network.country == country
             for suspicion in _found(
-                one.network, [one], _control([rest for rest in around if rest is not one], suspected), comparisons
+                unit.network, [unit], _control([other for other in around if other is not unit], suspected), comparisons
             )
         ]
-        found += networks or whole
-    return found
+        suspicions += networks or whole
+    return suspicions
 
 
 def _control(units: Sequence[_Unit], suspected: Collection[Network]) -> Sequence[_Unit]:
-    """Those of them that are not suspected; all, where these are too few to compare with."""
-    rest = [one for one in units if not {one.network, Network(one.network.country)} & set(suspected)]
-    return rest if sum(one.now.calls for one in rest) >= LEAST_LATELY else units
+    """Return the units that are not suspected; all of them if the others are too few to compare with."""
+    rest = [unit for unit in units if not {unit.network, Network(unit.network.country)} & set(suspected)]
+    return rest if sum(unit.now.calls for unit in rest) >= LEAST_LATELY else units
 
 
 class _Unit(NamedTuple):
@@ -151,81 +153,90 @@ class _Unit(NamedTuple):
 
 
 def _comparable(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]) -> list[_Unit]:
-    """The networks with enough calls before; the others of a country together, where they have."""
-    enough = {one.network for one in before if one.calls >= LEAST_BEFORE}
+    """Return the networks with enough calls before, and the others of a country as one if they have enough together."""
+    enough = {network_calls.network for network_calls in before if network_calls.calls >= LEAST_BEFORE}
     was, now = _merged(before, enough), _merged(lately, enough)
     return [
-        _Unit(one, now[network]) for network, one in was.items() if one.calls >= LEAST_BEFORE and now[network].calls
+        _Unit(total, now[network])
+        for network, total in was.items()
+        if total.calls >= LEAST_BEFORE and now[network].calls
     ]
 
 
 def _merged(calls: Iterable[NetworkCalls], kept: set[Network]) -> defaultdict[Network, NetworkCalls]:
-    """By network; what is not kept counts to its country."""
-    found: defaultdict[Network, NetworkCalls] = defaultdict(lambda: NetworkCalls(Network(""), 0, 0))
-    for one in calls:
-        network = one.network if one.network in kept else Network(one.network.country)
-        before = found[network]
-        counts = (before.calls + one.calls, before.answered + one.answered, before.blocked + one.blocked)
-        found[network] = NetworkCalls(network, *counts)
-    return found
+    """Return the calls by network. Calls into a network that is not kept count for its country."""
+    totals: defaultdict[Network, NetworkCalls] = defaultdict(lambda: NetworkCalls(Network(""), 0, 0))
+    for total in calls:
+        network = total.network if total.network in kept else Network(total.network.country)
+        before = totals[network]
+        counts = (before.calls + total.calls, before.answered + total.answered, before.blocked + total.blocked)
+        totals[network] = NetworkCalls(network, *counts)
+    return totals
 
 
 def _countries(units: Iterable[_Unit]) -> list[str]:
-    return list(dict.fromkeys(one.network.country for one in units))
+    return list(dict.fromkeys(unit.network.country for unit in units))
 
 
 def _found(network: Network, units: Sequence[_Unit], rest: Sequence[_Unit], comparisons: int) -> list[Suspicion]:
-    """What is no chance in these, compared with the rest, of so many comparisons."""
-    was, now = _sum(network, (one.was for one in units)), _sum(network, (one.now for one in units))
+    """Return what is no coincidence in these units compared with the rest, given the number of comparisons."""
+    was, now = _sum(network, (unit.was for unit in units)), _sum(network, (unit.now for unit in units))
     blocked = [(-1, now.blocked, now.calls), (1, was.blocked, was.calls)]
-    found = []
-    for by, chance, one, other in (
+    suspicions = []
+    for by, chance, hits_before, hits_now in (
         ("answered", _chance_of_answers(units, rest), was.answered, now.answered),
         ("blocked", _chance(blocked), was.blocked, now.blocked),
     ):
         whole = min(1.0, comparisons * chance)
         if whole <= ALPHA:
-            shares = one / was.calls, other / now.calls
-            found.append(Suspicion(network, by, *shares, was.calls, now.calls, 1 - whole))
-    return found
+            shares = hits_before / was.calls, hits_now / now.calls
+            suspicions.append(Suspicion(network, by, *shares, was.calls, now.calls, 1 - whole))
+    return suspicions
 
 
 def _sum(network: Network, calls: Iterable[NetworkCalls]) -> NetworkCalls:
     parts = list(calls)
-    totals = (sum(one.calls for one in parts), sum(one.answered for one in parts), sum(one.blocked for one in parts))
+    totals = (
+        sum(part.calls for part in parts),
+        sum(part.answered for part in parts),
+        sum(part.blocked for part in parts),
+    )
     return NetworkCalls(network, *totals)
 
 
 def _chance_of_answers(units: Sequence[_Unit], rest: Sequence[_Unit]) -> float:
-    """How likely it is that as few answer by chance. `rest`: what else there is; with too few calls: no control."""
+    """Return the probability that so few answer by chance. With too few other calls, there is no control group."""
     ratio, variance = _change(units)
-    if sum(one.now.calls for one in rest) >= LEAST_LATELY:
+    if sum(unit.now.calls for unit in rest) >= LEAST_LATELY:
         of_rest, variance_of_rest = _change(rest)
         ratio, variance = ratio - of_rest, variance + variance_of_rest
     return NORMAL.cdf(ratio / sqrt(variance)) if ratio < 0 else 1.0
 
 
 def _change(units: Sequence[_Unit]) -> tuple[float, float]:
-    """The logarithm of answers to those that the shares of before let expect, and its variance."""
-    answered, calls = sum(one.now.answered for one in units), sum(one.now.calls for one in units)
-    expected, before = sum(_share(one.was) * one.now.calls for one in units), sum(one.was.answered for one in units)
+    """Return the logarithm of the answers over those expected from the earlier shares, and its variance."""
+    answered, calls = sum(unit.now.answered for unit in units), sum(unit.now.calls for unit in units)
+    expected, before = (
+        sum(_share(unit.was) * unit.now.calls for unit in units),
+        sum(unit.was.answered for unit in units),
+    )
     share = min(1.0, expected / calls)
     ratio = log((answered + 0.5) / (expected + 0.5))
     return ratio, _variance(answered, min(1.0, (answered + 0.5) / (calls + 1))) + _variance(before, share)
 
 
-def _share(one: NetworkCalls) -> float:
-    """Half an answer more of one call more, so that none is no zero."""
-    return (one.answered + 0.5) / (one.calls + 1)
+def _share(calls: NetworkCalls) -> float:
+    """Return the share with half an answer and one call added, so that it is never zero."""
+    return (calls.answered + 0.5) / (calls.calls + 1)
 
 
 def _variance(answered: int, share: float) -> float:
-    """Of the logarithm of a share."""
+    """Return the variance of the logarithm of a share."""
     return (1 - share) / (answered + 0.5)
 
 
 def _chance(terms: Sequence[tuple[int, int, int]]) -> float:
-    """How likely it is, at most, that the sum of signed shares is not below zero: 1 where nothing speaks for that."""
+    """Return the probability, at most, that the sum of signed shares is not below zero; 1 if nothing suggests that."""
     if sum(sign * hits / of for sign, hits, of in terms) >= 0:
         return 1.0
     low, high = 0.0, 10.0
@@ -236,7 +247,7 @@ def _chance(terms: Sequence[tuple[int, int, int]]) -> float:
 
 
 def _upper(terms: Sequence[tuple[int, int, int]], z: float) -> float:
-    """The upper limit of the sum of signed shares."""
+    """Return the upper limit of the sum of signed shares."""
     middle = squares = 0.0
     for sign, hits, of in terms:
         share, low, high = wilson(hits, of, z)
@@ -249,23 +260,23 @@ def _upper(terms: Sequence[tuple[int, int, int]], z: float) -> float:
 
 
 def place_of(network: Network) -> str | Wording:
-    """`GB`, or `EE (GB)`."""
+    """Return `GB`, or `EE (GB)` for a network."""
     if not network.name:
         return network.country
     return Wording("{network} ({country})", {"network": network.name, "country": network.country})
 
 
-def suspicion_words(one: Suspicion) -> Wording:
-    """Where, the share now, the share before, and the confidence."""
+def suspicion_words(suspicion: Suspicion) -> Wording:
+    """Return where, the share now, the share before, and the confidence."""
     about: Places = {
-        "where": place_of(one.network),
+        "where": place_of(suspicion.network),
         "days": LATELY_DAYS,
-        "lately": percent(one.lately),
+        "lately": percent(suspicion.lately),
         "days_before": BEFORE_DAYS,
-        "before": percent(one.before),
-        "confidence": confidence_text(one.confidence),
+        "before": percent(suspicion.before),
+        "confidence": confidence_text(suspicion.confidence),
     }
-    if one.by == "blocked":
+    if suspicion.by == "blocked":
         return Wording(
             "{where}: of calls in the last {days} days networks refused {lately}, of those in the {days_before} days "
             "before {before} (confidence {confidence})",
@@ -279,17 +290,19 @@ def suspicion_words(one: Suspicion) -> Wording:
 
 
 def confidence_text(confidence: float) -> str:
-    """`99.6%`; never 100."""
+    """Format a confidence: `99.6%`, never 100."""
     return f"{min(confidence, 0.9999):.2%}"
 
 
-def labeller_words(one: Labeller) -> Wording:
-    """Where the platform shows its labels."""
-    if one.on == "network":
-        return Wording("{platform}: on the network {network}", {"platform": one.platform, "network": one.networks[0]})
-    if one.phones:
-        return Wording("{platform}: on phones of {maker}", {"platform": one.platform, "maker": one.phones})
-    return Wording("{platform}: on phones, of every network", {"platform": one.platform})
+def labeller_words(labeller: Labeller) -> Wording:
+    """Return where the platform shows its labels."""
+    if labeller.on == "network":
+        return Wording(
+            "{platform}: on the network {network}", {"platform": labeller.platform, "network": labeller.networks[0]}
+        )
+    if labeller.phones:
+        return Wording("{platform}: on phones of {maker}", {"platform": labeller.platform, "maker": labeller.phones})
+    return Wording("{platform}: on phones, of every network", {"platform": labeller.platform})
 
 
 # Who shows labels of calls where: labellers.toml, each row with the page that says so.
@@ -301,16 +314,14 @@ def labeller_words(one: Labeller) -> Wording:
 
 
 class Labeller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A platform that shows labels. `on`: on the networks whose names begin so, or on phones, of every network.
-
-    `phones`: of which maker, "" for several or an app; `pack`: as `own pack --for` has it; `source`: an address.
+    """A platform that shows labels.
 
     Attributes:
         country: ISO 3166-1 code of the country.
         platform: The platform that shows labels.
-        pack: The platform of an evidence pack.
-        source: Where it comes from.
-        on: Where or whether it is on.
+        pack: The platform of an evidence pack, as in `own pack --for`.
+        source: The address of the page that says so.
+        on: On some networks, or on phones of every network.
         networks: The networks whose names begin so.
         phones: The maker of the phones, empty for several or an app.
     """
@@ -325,7 +336,7 @@ class Labeller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LabellerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All rows. `read`: when their pages were."""
+    """The rows of labellers.toml. `read`: when their pages were read."""
 
     read: date
     labeller: tuple[Labeller, ...]
@@ -333,22 +344,23 @@ class LabellerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @lru_cache(maxsize=1)
 def labellers() -> LabellerFile:
-    """The file is ours: a wrong one is a bug, and raises."""
+    """Return the rows. The file is part of the program: an error in it is a bug and raises."""
     return msgspec.toml.decode((files("reputation.own") / "labellers.toml").read_bytes(), type=LabellerFile)
 
 
 def labellers_of(network: Network) -> tuple[Labeller, ...]:
-    """Who may show a label there. Of a country as a whole all of its rows: the calls do not say which network it is."""
-    there = [one for one in labellers().labeller if one.country == network.country]
+    """Return the platforms that may label calls there, networks first. For a whole country, all of its rows."""
+    in_country = [labeller for labeller in labellers().labeller if labeller.country == network.country]
     name = network.name.casefold()
     of_network = [
-        one
-        for one in there
-        if one.on == "network" and (not name or any(_begins(name, known.casefold()) for known in one.networks))
+        labeller
+        for labeller in in_country
+        if labeller.on == "network"
+        and (not name or any(_begins(name, known.casefold()) for known in labeller.networks))
     ]
-    return (*of_network, *(one for one in there if one.on == "phone"))
+    return (*of_network, *(labeller for labeller in in_country if labeller.on == "phone"))
 
 
 def _begins(name: str, known: str) -> bool:
-    """`Verizon` is how `Verizon Wireless` begins, and not `O2` how `O2online` does."""
+    """Return whether a name begins with a known one as a word: `Verizon Wireless` with `Verizon`."""
     return name.startswith(known) and not name[len(known) :][:1].isalnum()
