@@ -12,15 +12,16 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from heapq import heapify, heappop, heappush
 from itertools import count
+from math import inf
 from typing import NamedTuple
 
 from benchmarks.accuracy.callers import Attempt, User, redialled
-from benchmarks.accuracy.happening import Event, Handling, Listing, Reading, consequences
+from benchmarks.accuracy.happening import NUMBER, Event, Handling, Listing, Proof, Reading, consequences
 from benchmarks.accuracy.office import Office, Plan
 from benchmarks.accuracy.screening import OWN_BLOCK, Screening
 from policies.decision import Action, Decision
 from policies.reasons import Reason
-from reputation.model import Mark
+from reputation.model import Identity, Mark
 
 
 class What(Enum):
@@ -102,6 +103,8 @@ def tallies_of(
             screening.add_mark(event)
         elif isinstance(event, Listing):
             screening.allow(event.extension)
+        elif isinstance(event, Proof):
+            screening.prove(Identity(NUMBER, "Invented", 1, inf), at)
         elif isinstance(event, Reading):
             _probe(tallies[place], screening.decide(f"probe-{at}", NEWCOMER, at))
         else:

@@ -37,7 +37,11 @@ class Listing(NamedTuple):
     extension: str
 
 
-Event = Reading | Attempt | OutcomeRecord | Mark | Listing
+class Proof(NamedTuple):
+    """The owner proves control of the number (identity L1)."""
+
+
+Event = Reading | Attempt | OutcomeRecord | Mark | Listing | Proof
 Dated = tuple[float, Event]
 
 

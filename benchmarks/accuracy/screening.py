@@ -62,6 +62,46 @@ TIES = {
 }
 
 
+class Memory(Protocol):
+    """What was learnt of the number, as it counts for calls by each trunk."""
+
+    @property
+    def stores(self) -> Sequence[MemoryStore]:
+        """All of them; the first knows everything."""
+        ...
+
+    def learn(self, outcome: OutcomeRecord) -> None:
+        """Learn from a call that is over."""
+        ...
+
+    def add_mark(self, mark: Mark) -> None:
+        """Note what one of ours says."""
+        ...
+
+    def store_for(self, trunk: str, now: float) -> MemoryStore:
+        """Return what counts for a call by this trunk."""
+        ...
+
+
+class OneMemory:
+    """The product's: the trunk makes no difference."""
+
+    def __init__(self, weights: Weights) -> None:
+        self.stores = (MemoryStore(weights),)
+
+    def learn(self, outcome: OutcomeRecord) -> None:
+        """Learn from a call that is over."""
+        self.stores[0].learn(outcome)
+
+    def add_mark(self, mark: Mark) -> None:
+        """Note what one of ours says."""
+        self.stores[0].add_mark(mark)
+
+    def store_for(self, _trunk: str, _now: float) -> MemoryStore:
+        """Return all that is known."""
+        return self.stores[0]
+
+
 class OtherSite(Protocol):
     """Another site as this one hears of it."""
 
@@ -83,11 +123,12 @@ class Screening:
         weights: Weights = DEFAULT,
         identity: Identity | None = None,
         listed: bool = False,
+        memory: Memory | None = None,
     ) -> None:
         self._policy = _preset(policy) if isinstance(policy, str) else policy
         self._parameters = p
         self._weights = weights
-        self._store = MemoryStore(weights)
+        self._memory = memory or OneMemory(weights)
         self._identity = identity
         self._imported = tuple(Imported(f"source-{n}", "spam") for n in range(p.sources if listed else 0))
         self._vouched: dict[str, float] = {}
@@ -99,30 +140,36 @@ class Screening:
         self.others: Sequence[OtherSite] = ()  # what this site hears of
         self._sample = ControlSample(SALT, weights.sample.every)
         if identity is not None:
-            for proof in proofs_of_control(NUMBER, START):
-                self._store.add_challenge(proof)
+            self.prove(identity, START)
+
+    def prove(self, identity: Identity, at: float) -> None:
+        """The owner proves control of the number."""
+        self._identity = identity
+        for store in self._memory.stores:
+            for proof in proofs_of_control(NUMBER, at):
+                store.add_challenge(proof)
 
     def said_at(self, _now: float) -> Standing | None:
         """What its own people say of the number, as other sites hear it at once."""
-        return self._store.standing(NUMBER, AuthClass.UNKNOWN)
+        return self._memory.stores[0].standing(NUMBER, AuthClass.UNKNOWN)
 
     def has_mark(self) -> bool:
         """Whether one of its people has marked the number."""
-        return any(mark.verdict is Verdict.SPAM for mark in self._store.marks(NUMBER))
+        return any(mark.verdict is Verdict.SPAM for mark in self._memory.stores[0].marks(NUMBER))
 
     def rows(self) -> Rows:
         """Return all that is known of the number."""
-        return self._store.rows(NUMBER)
+        return self._memory.stores[0].rows(NUMBER)
 
     def learn(self, outcome: OutcomeRecord) -> None:
         """A call is over."""
         if outcome.direction is Direction.OUTBOUND:
             self._dialled_at = outcome.at
-        self._store.learn(outcome)
+        self._memory.learn(outcome)
 
     def add_mark(self, mark: Mark) -> None:
         """One of ours says so, and has it on the own blocklist from then on."""
-        self._store.add_mark(mark)
+        self._memory.add_mark(mark)
         if mark.verdict is Verdict.SPAM:
             self._blocked.add(mark.reporter)
             self._allowed.discard(mark.reporter)
@@ -153,7 +200,8 @@ class Screening:
     ) -> Decision:
         """What would be done with a call to one of ours."""
         did, callee = _callee(user)
-        evidence = self._store.evidence(NUMBER, auth_class, now)
+        store = self._memory.store_for(trunk, now)
+        evidence = store.evidence(NUMBER, auth_class, now)
         evidence = evidence._replace(identity=self._identity, imported=self._imported)
         if self.others:
             theirs = [(said, 1.0) for other in self.others if (said := other.said_at(now)) is not None]
@@ -166,7 +214,7 @@ class Screening:
                 did=did,
                 callee=callee,
                 ties=ties,
-                one_ring_at=self._store.one_ring_at(NUMBER, now),
+                one_ring_at=store.one_ring_at(NUMBER, now),
                 sample=self._sample,
                 dialled_at=self._dialled(now),
             ),
@@ -183,7 +231,11 @@ class Screening:
         return None if at is None or now - at >= DIALLED_SECONDS else at
 
     def _ties(self, extension: str, now: float) -> list[PersonalTie]:
-        ties = [PersonalTie(Tie.TALKED, who, at=at) for who, at in self._store.talks(NUMBER, now) if who == extension]
+        ties = [
+            PersonalTie(Tie.TALKED, who, at=at)
+            for who, at in self._memory.stores[0].talks(NUMBER, now)
+            if who == extension
+        ]
         if extension in self._allowed:
             ties.append(PersonalTie(Tie.ALLOW, extension))
         if extension in self._blocked:
