@@ -19,6 +19,7 @@ from hashlib import sha256
 from os import cpu_count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
 
 from agi.speech import FOLDER, LANGUAGES
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, fail, ok, unknown, warn
@@ -29,6 +30,7 @@ from callsieve.prompts.catalogue import Prompt, PromptError, own_directories, pr
 from callsieve.system.files import complete_file
 from callsieve.system.privileges import acting_for, acting_ids
 from policies.files import nearest, open_regular, shown
+from reputation.encoding import FLAT, HIDDEN, told
 from reputation.wording import Places, Wording, listed
 
 ESPEAK, SOX = "espeak-ng", "sox"
@@ -54,8 +56,8 @@ _PAUSE = 0.05
 class PromptSource:
     """What a prompt is made from: its text, or a recording of it."""
 
-    prompt: Prompt
-    recording: Path | None = None
+    prompt: Annotated[Prompt, FLAT]
+    recording: Annotated[Path | None, HIDDEN] = None
 
     @property
     def note(self) -> str:
@@ -145,10 +147,22 @@ class PromptState(StrEnum):
 class PromptFile:
     """A prompt with its source, file and state. `seconds` is None if there is no sound."""
 
-    source: PromptSource
-    path: Path
+    source: Annotated[PromptSource, FLAT]
+    path: Annotated[Path, HIDDEN]
     state: PromptState
     seconds: float | None = None
+
+    @property
+    @told
+    def file(self) -> str:
+        """The path of its sound."""
+        return str(self.path)
+
+    @property
+    @told
+    def recording(self) -> str | None:
+        """The path of the recording that it is made from; null for the synthetic voice."""
+        return None if self.source.recording is None else str(self.source.recording)
 
     @property
     def key(self) -> str:

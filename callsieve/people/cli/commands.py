@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -27,10 +26,21 @@ from callsieve.people.pbx import FoundPbx, FoundTrunk, NotThisPbx, PbxKind, read
 from callsieve.settings import Loaded
 from callsieve.system.privileges import as_root
 from callsieve.text.csv_table import usable
+from reputation.encoding import FLAT
 from reputation.model import Did, Person
 
 KIND_WORDS = {ImportKind.PEOPLE: "person", ImportKind.DIDS: "DID"}
 UNDESCRIBED = "screened, but not described in the settings"
+
+
+class PeopleTaken(NamedTuple):
+    """What was taken over from a PBX, or would be. `remarks`: what was seen and could not be taken."""
+
+    source: PbxKind
+    dry_run: bool
+    taken: Annotated[TakenOver, FLAT]
+    trunks: tuple[FoundTrunk, ...]
+    remarks: tuple[str, ...]
 
 
 def import_people(
@@ -82,7 +92,7 @@ def import_people(
             raise SystemExit(1)
         done = options.perform(loaded, take_over, request)
     if as_json:
-        options.print_json(_as_json(pbx, done, dry_run=dry_run))
+        options.print_json(PeopleTaken(pbx.kind, dry_run, done, pbx.trunks, pbx.remarks))
     elif quiet and done.change_id is not None:
         say(f"Imported from {origin.value}: {waiting}. To undo it: callsieve undo {done.change_id}")
     elif not quiet:
@@ -181,28 +191,6 @@ def _say_done(request: TakeoverRequest, done: TakenOver, waiting: str, *, dry_ru
         say("Nothing was changed." if waiting and dry_run else "Nothing to import.")
     if not request.remove_gone and any(row.state is TakeoverState.GONE for row in done.rows):
         say("Entries that no longer exist on the PBX stay. To remove them, add --remove-gone.")
-
-
-def _as_json(pbx: FoundPbx, done: TakenOver, *, dry_run: bool) -> dict[str, object]:
-    rows = [
-        {
-            "kind": row.kind,
-            "key": row.key,
-            "state": row.state,
-            "before": asdict(row.before) if row.before else None,
-            "after": asdict(row.after) if row.after else None,
-        }
-        for row in done.rows
-    ]
-    trunks = [asdict(one) for one in pbx.trunks]
-    return {
-        "source": pbx.kind,
-        "dry_run": dry_run,
-        "change": done.change_id,
-        "rows": rows,
-        "trunks": trunks,
-        "remarks": list(pbx.remarks),
-    }
 
 
 def _import_file(file: Path, source: str | None, *, dry_run: bool, as_json: bool, config: Path | None) -> None:

@@ -113,7 +113,7 @@ def list_prompts(
     with _one_line():
         files = _files(settings_of(config), language, to)
     if as_json:
-        print_json([_as_json(file) for file in files])
+        print_json(files)
         return
     print_table(
         ("", "prompt", "state", "s", "text"),
@@ -134,18 +134,6 @@ def list_prompts(
     say(f"{', '.join(f'{count} {state}' for state, count in counts.items())}, in {_sounds_shown(files)}")
     if counts["missing"] or counts["outdated"]:
         say(f"To make what is missing or outdated: {BUILD}")
-
-
-def _as_json(file: PromptFile) -> dict[str, object]:
-    return {
-        "language": file.source.prompt.language,
-        "key": file.key,
-        "text": file.source.prompt.text,
-        "state": file.state,
-        "seconds": file.seconds,
-        "file": str(file.path),
-        "recording": file.source.recording and str(file.source.recording),
-    }
 
 
 def play_prompt(

@@ -17,6 +17,7 @@ from callsieve.reporting.authorities import AUTHORITIES, READ, PreparedComplaint
 from callsieve.reporting.operations import PHONEBLOCK, begin, due_reports, reported, reporting_to
 from callsieve.text.times import when
 from callsieve.web.i18n import translated, translations_of
+from reputation.encoding import instant_text
 from reputation.store.reports import note_look, service_state
 from reputation.wording import Wording
 
@@ -120,7 +121,9 @@ def _as_json(complaint: PreparedComplaint, said: Say) -> dict[str, object]:
             {"kind": field.kind, "label": said(field.label), "required": field.required, "value": said(value)}
             for field, value in complaint.filled
         ],
-        "calls": [{"at": one.at, "did": one.did, "disposition": one.disposition} for one in complaint.calls],
+        "calls": [
+            {"at": instant_text(one.at), "did": one.did, "disposition": one.disposition} for one in complaint.calls
+        ],
         "read": READ,
         "sources": list(authority.sources),
         "not_read": said(authority.not_read),
