@@ -255,16 +255,14 @@ def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site:
         span=span,
         steps=steps,
         totals=sum((step.counts for step in steps), Counter()),
-        sample=_sample(db, since, now) if not site else NO_SAMPLE,
+        sample=sampled_calls(db, since, now + 60, [rule for rule in rules_seen(db) if rule not in OWN_RULES])
+        if not site
+        else NO_SAMPLE,
         mistakes=tuple(probable_mistakes(db, now - MISTAKE_DAYS * DAY_SECONDS)),
         rising=tuple(rising_numbers(db, now - DAY_SECONDS, now + 60, LISTED)),
         blocks=tuple(busy_blocks(db, now - DAY_SECONDS, now + 60, LISTED)),
         site=site,
     )
-
-
-def _sample(db: sqlite3.Connection, since: float, now: float) -> SampledCalls:
-    return sampled_calls(db, since, now + 60, [rule for rule in rules_seen(db) if rule not in OWN_RULES])
 
 
 def probable_mistakes(db: sqlite3.Connection, since: float) -> list[FalsePositive]:

@@ -18,7 +18,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from callsieve.changes.operation import Context
 from callsieve.evidence_packs.document import pack_page
-from callsieve.evidence_packs.operations import AttachedFile, Document, Pack, PackContents, contents_of, platforms
+from callsieve.evidence_packs.operations import Document, Pack, PackContents, contents_of, platforms
 from callsieve.own_numbers.figures import date_of
 from callsieve.signing.statements import sign
 from callsieve.text.csv_table import as_text
@@ -54,7 +54,10 @@ class _Entry(NamedTuple):
 def write_pack(db: sqlite3.Connection, context: Context, pack: Pack, out: IO[bytes]) -> None:
     """Writes the zip. StoreError, OSError, Refused: the number has gone meanwhile."""
     request, platform = pack.request, platforms()[pack.request.platform]
-    files = [_document(one, context.at) for one in request.files]
+    files = [
+        Document(one.name, context.at, len(one.content), hashlib.sha256(one.content).hexdigest(), one.role)
+        for one in request.files
+    ]
     contents = replace(
         contents_of(db, pack.number, request.days, context.at, context.settings, files), recipient=request.unmasked_for
     )
@@ -130,10 +133,6 @@ def _lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[by
 def screenshot_name(one: Screenshot, place: int) -> str:
     """Where it stands in the zip. The name that its file had is a person's, and may be anything."""
     return f"screenshots/{place:02d}-{date_of(int(one.at // DAY_SECONDS))}.{one.kind}"
-
-
-def _document(file: AttachedFile, at: float) -> Document:
-    return Document(file.name, at, len(file.content), hashlib.sha256(file.content).hexdigest(), file.role)
 
 
 def _add_document(zipped: _Zip, page: str) -> None:

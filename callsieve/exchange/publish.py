@@ -137,7 +137,10 @@ def _publish(
         is_full = before.rows is None or not 0 <= now - listed_at < LEAST_GAP_SECONDS
         # Minutes since 1970: it still grows after the directory was lost.
         sequence = max(int(now // 60), last.sequence + 1 if last else 1)
-        with _Writer(folder, "snapshot", snapshot_head(sequence)) as snapshot, _delta_writer(last, sequence) as delta:
+        with (
+            _Writer(folder, "snapshot", snapshot_head(sequence)) as snapshot,
+            _Writer(Path(), "delta", delta_head(last.sequence if last else 0, sequence)) as delta,
+        ):
             may_change = is_full and week_of(listed_at) != week_of(now)
             merge = _Merge(snapshot, delta, may_add=is_full, may_change=may_change, week=week_of(now))
             merge.run(iter(()) if before.rows is None else before.rows, listed_numbers(db, context))
@@ -258,10 +261,6 @@ class _Writer:
         """Store a delta in the directory under its name."""
         self._folder = folder
         return PublishedDelta(before=before, sequence=sequence, **msgspec.structs.asdict(self.place()))
-
-
-def _delta_writer(last: IndexContents | None, sequence: int) -> _Writer:
-    return _Writer(Path(), "delta", delta_head(last.sequence if last else 0, sequence))
 
 
 def _copy(context: Context, folder: Path) -> Path | None:

@@ -122,11 +122,10 @@ class HubSession:
 
 def is_counted_anew(link: Link, greeting: Greeting) -> bool:
     """Return whether our remembered places are void, because the hub counts its transactions from another number."""
-    return greeting.lost_xid == 0 or min(max(link.rows_to[0], link.notices_to[0]), _lost(greeting)) > greeting.xid
-
-
-def _lost(greeting: Greeting) -> float:
-    return greeting.lost_xid or math.inf
+    return (
+        greeting.lost_xid == 0
+        or min(max(link.rows_to[0], link.notices_to[0]), greeting.lost_xid or math.inf) > greeting.xid
+    )
 
 
 def heard_to(link: Link, greeting: Greeting) -> float:

@@ -201,7 +201,15 @@ def preview(db: sqlite3.Connection, context: Context, request: EntryRequest) -> 
     entry = entry_of(context.settings, request, context.at)
     found = tuple(_objections_to_typed(db, context, entry))
     there, other = _what_is_there(db, entry)
-    return Preview(entry, action_of(entry), coverage(entry), found, there, other, _calls_lately(db, entry, context.at))
+    return Preview(
+        entry,
+        action_of(entry),
+        coverage(entry),
+        found,
+        there,
+        other,
+        sum(covers(entry, call.caller) for call in call_times(db, context.at - LOOK_BACK_DAYS * 86400)),
+    )
 
 
 def add(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Added:
@@ -406,11 +414,6 @@ def _what_is_there(db: sqlite3.Connection, entry: ListEntry) -> tuple[ListEntry 
     """The entry that matches the same numbers, on its list and on the other."""
     other = ListName.ALLOW if entry.list_name is ListName.BLOCK else ListName.BLOCK
     return lists.entry_there(db, entry), lists.entry_there(db, replace(entry, list_name=other))
-
-
-def _calls_lately(db: sqlite3.Connection, entry: ListEntry, now: float) -> int:
-    """How many calls of the last days the entry would have matched."""
-    return sum(covers(entry, call.caller) for call in call_times(db, now - LOOK_BACK_DAYS * 86400))
 
 
 def _not_listed(text: str, list_name: ListName | None, whose: str = "") -> Refused:

@@ -308,17 +308,17 @@ def _asterisk_numbers(context: CheckContext, phones: _Phones) -> Spots:
     for dialplan_context, region in dict.fromkeys(contexts):
         patterns, extensions = numbers_in_dialplan(context.dialplan, dialplan_context or "", variables)
         for pattern in patterns:
-            if re.search(r"\d{3}", pattern.name) and (remark := _of_pattern(pattern.name)) not in phones.remarks:
+            if (
+                re.search(r"\d{3}", pattern.name)
+                and (remark := f"{pattern.name} stands for many numbers: name those that matter as [[did]]")
+                not in phones.remarks
+            ):
                 phones.remarks.append(remark)
         # In some countries a number as short as an extension is a service number.
         spots = ((one, dialplan_context or "") for one in extensions if len(one) > 4 and one not in phones.people)
         for number, more in _by_number(spots, region).items():
             found[number] = [*found.get(number, ()), *(one for one in more if one not in found.get(number, ()))]
     return found
-
-
-def _of_pattern(name: str) -> str:
-    return f"{name} stands for many numbers: name those that matter as [[did]]"
 
 
 def _by_number(spots: Iterable[tuple[str, str]], region: str) -> Spots:

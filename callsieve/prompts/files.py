@@ -376,13 +376,10 @@ def are_built(context: CheckContext) -> Finding:
     except PromptError as error:
         return fail(str(error))
     if troubles:
-        return warn(listed([*troubles, *_instead_of(missing)], "{some}; {more}"), BUILD)
+        return warn(
+            listed([*troubles, *[what for tables, what in WITHOUT if tables & missing]], "{some}; {more}"), BUILD
+        )
     return ok(Wording("{count} are built, in {languages}", {"count": built, "languages": " and ".join(LANGUAGES)}))
-
-
-def _instead_of(missing: set[str]) -> list[Wording]:
-    """Return what happens without the prompts of these tables."""
-    return [what for tables, what in WITHOUT if tables & missing]
 
 
 CHECKS = (HealthCheck(place=160, name="prompts", find=are_built),)

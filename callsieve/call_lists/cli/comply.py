@@ -115,7 +115,12 @@ def _print(proof: DayProof, numbers: bool) -> None:
     if proof.unguarded:
         say()
         unasked = [
-            (when(one.at), _shown(one.callee, numbers), one.own_number or "", one.trunk or "")
+            (
+                when(one.at),
+                (one.callee if numbers else masked(one.callee)) if one.callee else "",
+                one.own_number or "",
+                one.trunk or "",
+            )
             for one in proof.unguarded[:20]
         ]
         print_table(("without the guard", "to", "from", "trunk"), unasked, keep=range(4))
@@ -127,10 +132,6 @@ def _register(one: CopyAge) -> str:
     old = ", too old" if one.is_too_old else ""
     numbers, file_of = f"{one.copy.numbers:,} numbers", f"file of {day(one.copy.file_at)}{old}"
     return f"{one.copy.name}: {numbers}, {file_of}, sha256 {one.copy.sha256[:12]}"
-
-
-def _shown(number: str | None, whole: bool) -> str:
-    return (number if whole else masked(number)) if number else ""
 
 
 MOST_SHOWN = 1000
@@ -184,7 +185,9 @@ def hygiene_of_list(
         rows = watched(iter(table), bytes_read, tell)
         for one in hygiene(db, rows, lambda: table.line, terms, report, stays):
             if to_go:
-                to_go.writerow(_row(one))
+                to_go.writerow(
+                    (str(one.line), as_text(one.written), one.number or "", one.fault.value, str(one.evidence))
+                )
             if len(shown) < MOST_SHOWN:
                 shown.append(one)
         faults = {fault.value: report.by_fault[fault] for fault in ListFault if fault in report.by_fault}
@@ -210,10 +213,6 @@ def _print_hygiene(report: ListReport, shown: list[RowFinding], faults: dict[str
         say(f"The first {len(shown):,} are shown: --write has all.")
     told = ", ".join(f"{count:,} {name}" for name, count in faults.items())
     say(f"{plural(report.rows, 'row')}, {report.kept:,} may stay{f'; {told}' if told else ''}.")
-
-
-def _row(one: RowFinding) -> tuple[str, ...]:
-    return (str(one.line), as_text(one.written), one.number or "", one.fault.value, str(one.evidence))
 
 
 def _csv(stack: ExitStack, path: Path, delimiter: str = ",") -> Any:

@@ -39,15 +39,14 @@ def show_steps(steps: list[InstallStep]) -> None:
 
 def _show_file(change: FileChange) -> None:
     mode = f" ({change.mode:04o})" if change.mode is not None and change.after is not None else ""
-    _print(_verb(_verb_of(change)), f" {change.path}{mode}{_size(change)}")
+    _print(
+        _verb("new" if change.before is None else "remove" if change.after is None else "change"),
+        f" {change.path}{mode}{_size(change)}",
+    )
     for line in _lines_that_matter(change):
         _print(_styled(f"        {line}", _style_of(line)))
     if change.copied and not change.copy_path.exists():
         _print(_styled(f"        original kept as {change.copy_path.name}", "dim"))
-
-
-def _verb_of(change: FileChange) -> str:
-    return "new" if change.before is None else "remove" if change.after is None else "change"
 
 
 def _size(change: FileChange) -> str:

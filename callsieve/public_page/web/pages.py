@@ -214,7 +214,12 @@ async def _shown(
     said = {"code": f"{code[:3]} {code[3:]}".strip(), "is_called": is_called, "wrong": wrong}
     view = await visit.ask(Backend.view, _hash(visit))
     parts = () if view is None else parts_of_view(view)
-    more = {"link": _link(visit), "view": view, "parts": parts, **said}
+    more = {
+        "link": f"{visit.state.public.address}/status/{visit.http.path_params['token']}",
+        "view": view,
+        "parts": parts,
+        **said,
+    }
     return visit.page("status", 422 if wrong else 200, status=status, **more)
 
 
@@ -282,11 +287,6 @@ async def status_in(visit: Visit) -> AppealStatus:
 def _hash(visit: Visit) -> str:
     """Of the secret of the address: by this the store knows the link."""
     return hash_of(str(visit.http.path_params["token"]))
-
-
-def _link(visit: Visit) -> str:
-    """To be kept by its owner. Never of the Host that a browser names."""
-    return f"{visit.state.public.address}/status/{visit.http.path_params['token']}"
 
 
 UPLOAD_BYTES = ATTACHMENT_BYTES + 64 * 1024
