@@ -102,7 +102,7 @@ class PjsipEndpoint:
     is_trunk: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Match:
     """An extension that matches a dialled number, with its applications by priority. `labels` name priorities.
 

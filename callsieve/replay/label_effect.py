@@ -83,7 +83,7 @@ class CallGroup:
         return Share(self.seen[what], self.calls)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class LabelEffect:
     """Adds up both groups."""
 
