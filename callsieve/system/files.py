@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, with their mode and owner."""
+"""Write files completely or not at all, with mode and owner."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextmanager
 def naming(what: Path | str) -> Iterator[None]:
-    """Inside, an OSError that names no file gets this one: the system says of a full disk or a socket only that."""
+    """Add this file name to an OSError without one, such as that of a full disk or a socket."""
     try:
         yield
     except OSError as error:
@@ -62,7 +62,7 @@ def complete_file(path: Path, mode: int, owner: tuple[int, int] | None = None) -
 
 @contextmanager
 def _naming_folder(path: Path) -> Iterator[None]:
-    """Inside, an OSError names the directory: nobody has asked for a temporary file."""
+    """Add the directory to an OSError of a temporary file, whose name nobody knows."""
     try:
         yield
     except OSError as error:

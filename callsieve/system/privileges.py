@@ -28,26 +28,26 @@ Ids = tuple[int, int]
 
 
 class ChildIds(TypedDict, total=False):
-    """Arguments of subprocess.run."""
+    """Return arguments for subprocess.run."""
 
     user: int
     group: int
 
 
 def become_owner(loaded: Loaded) -> None:
-    """From now on root acts as the owner of the state directory. For commands, which need root's rights again."""
+    """Make root act as the owner of the state directory. For commands, which need root's rights again later."""
     if os.geteuid() == 0 and (owner := _owner_of_state(loaded)) is not None:
         _act_as(*owner, [owner[1]])
 
 
 def drop_root(loaded: Loaded) -> None:
-    """The same for good. For what runs on and answers others. OSError."""
+    """Make root act as the owner of the state directory permanently, for long-running programs. Raise OSError."""
     if os.geteuid() == 0 and (owner := _owner_of_state(loaded)) is not None:
         become(*owner)
 
 
 def become(uid: int, gid: int) -> None:
-    """Root is this user from now on, for good. OSError."""
+    """Change from root to this user permanently. Raise OSError."""
     with _said():
         os.setgroups([gid])
         os.setresgid(gid, gid, gid)
@@ -55,7 +55,7 @@ def become(uid: int, gid: int) -> None:
 
 
 def served_settings(config: Path | None) -> Loaded:
-    """The settings for the daemon and the console, each time that they read them."""
+    """Load the settings for a long-running program, which then has only the rights of the state directory's owner."""
     loaded = load_settings(config)
     drop_root(loaded)
     return loaded
@@ -86,7 +86,7 @@ def act_for(owner: Ids | None) -> None:
 
 @contextmanager
 def as_root() -> Iterator[None]:
-    """Inside, root is root: for what is Asterisk's and the machine's."""
+    """Make root act as root inside, for files of Asterisk and the system."""
     with acting_for(Path("/")):
         yield
 
@@ -102,16 +102,13 @@ def acting_ids() -> ChildIds:
 
 
 def open_named(path: Path) -> BinaryIO:
-    """A file that the administrator names, to be read. OSError, for what is no regular file too."""
+    """Open a file that the administrator names for reading. Raise OSError, also if it is not a regular file."""
     with acting_for(path):
         return open_regular(path)
 
 
 def owner_on_the_way(path: Path) -> Ids | None:
-    """User and group of the first directory or link on the way to a path that is not root's. None: all of it is root's.
-
-    Links are followed one by one: each directory that a path leads through counts, not only those that it names.
-    """
+    """Return user and group of the first directory or link of a path that is not root's. None: all belong to root."""
     here, links = Path("/"), 0
     waiting = list(reversed(path.absolute().parts[1:]))
     while waiting:
@@ -137,7 +134,7 @@ def owner_on_the_way(path: Path) -> Ids | None:
 
 
 class Place(NamedTuple):
-    """Where a file is to be written."""
+    """A place where a file will be written."""
 
     folder: int
     """A descriptor of its directory."""
@@ -278,7 +275,7 @@ def user_id_of(name: str) -> int | None:
 
 
 def is_ours_or(name: str, user: int | None) -> bool:
-    """Whether a user ID is that of a named user or our own."""
+    """Return whether a user ID is that of a named user or our own."""
     return user is not None and user in (os.geteuid(), user_id_of(name))
 
 

@@ -187,7 +187,7 @@ class SeccompError(OSError):
 
 
 def serve_only() -> None:
-    """Confine all threads of this process to serving the sockets that it has open. SeccompError where that fails."""
+    """Restrict all threads of this process to serving their open sockets. Raise SeccompError if that fails."""
     name = platform.machine()
     program = filter_for(name, os.getpid())
     number = SECCOMP[ARCHITECTURES[name].column]
@@ -203,7 +203,7 @@ def serve_only() -> None:
 
 
 def filter_for(machine: str, process: int) -> list[Instruction]:
-    """Return the filter for an architecture, by `uname -m`. SeccompError where it has no table here."""
+    """Return the filter for an architecture, by `uname -m`. Raise SeccompError if it is not supported."""
     if machine not in ARCHITECTURES:
         raise SeccompError(errno.ENOSYS, f"there is no table of system calls for {machine}")
     return list(_instructions(ARCHITECTURES[machine], process))

@@ -36,7 +36,7 @@ class AlreadyRunning(OSError):
 
 @contextmanager
 def only_process(lock: Path, words: str) -> Iterator[None]:
-    """Inside, no other process holds this file. AlreadyRunning says `words`, with its id for `{process}`; OSError."""
+    """Hold a lock on this file inside. Raise OSError, or AlreadyRunning with `words` and the other process's id."""
     lock.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
     try:
