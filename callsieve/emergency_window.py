@@ -92,7 +92,7 @@ def open_window(db: sqlite3.Connection, context: Context, _request: None = None)
 
 
 def close_window(db: sqlite3.Connection, context: Context, asterisk_at: float | None = None) -> EmergencyWindow:
-    """Closes it: what opened it does so no more. What it was until then.
+    """Close the window, and return what it was until then.
 
     `asterisk_at`: the emergency call that Asterisk's database knows.
     """

@@ -36,6 +36,7 @@ class HttpServer(uvicorn.Server):
         self._ending = ending
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then stop as uvicorn does."""
         self._ending.set()
         await super().shutdown(sockets)
 

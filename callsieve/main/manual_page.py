@@ -46,7 +46,7 @@ ENVIRONMENT = (
 
 
 def man() -> None:
-    """Print the manual page with every command and option: callsieve man | man -l -"""
+    """Print the manual page with every command and option, for `callsieve man | man -l -`."""
     print("\n".join(_page()))
 
 

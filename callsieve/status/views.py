@@ -244,9 +244,7 @@ def _screening(
 ) -> ScreeningStatus:
     """Return what keeps calls from being screened: first what people did, then what broke.
 
-    Args:
-        told: The daemon's last report, however old.
-        checks: The findings by the name of their check.
+    `told`: the daemon's last report, however old. `checks`: by name.
     """
     switched = journal.switched_at if journal is not None else {}
     switch = checks[OFF_SWITCH.name]

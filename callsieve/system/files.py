@@ -27,11 +27,11 @@ def naming(what: Path | str) -> Iterator[None]:
 
 @contextmanager
 def complete_file(path: Path, mode: int, owner: tuple[int, int] | None = None) -> Iterator[BinaryIO]:
-    """A temporary file beside it, then a rename: a reader sees the old file or the new one; after an error the old.
+    """Yield a temporary file beside the path, and rename it to the path at the end: readers never see a part.
 
-    A link stays one, and its target changes. OSError for what is no file: renamed over, a device or a pipe is gone.
-    Without an `owner` root writes as whoever could redirect the path. The directory is opened once: a link that is
-    put on the way meanwhile leads nowhere.
+    After an error the old file stays. A link is kept, and its target changed. Raise OSError if the path is not a file,
+    since renaming would replace a device or pipe. Without an `owner` root writes as whoever could redirect the path.
+    The directory is opened once, so that a link placed on the way meanwhile has no effect.
     """
     place = open_place(path, act=owner is None)
     try:

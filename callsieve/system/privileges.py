@@ -92,9 +92,11 @@ def as_root() -> Iterator[None]:
 
 
 def acting_ids() -> ChildIds:
-    """For subprocess, where a program of others reads files of others: whom we act as. Root that acts as somebody is
-    still root by its real user, which a child inherits, and with it the right to become root again (capabilities(7)).
-    Empty where we are who we act as: then Python starts the child by vfork, which costs a large process much less.
+    """Return arguments for subprocess, so that a child has only the rights of the user we act as.
+
+    Root that acts as another user is still root by its real user. A child would inherit that, and the right to become
+    root again (capabilities(7)). Empty if we act as ourselves: then Python starts the child by vfork, which is much
+    cheaper for a large process.
     """
     if (os.getuid(), os.getgid()) == (os.geteuid(), os.getegid()):
         return {}

@@ -252,7 +252,7 @@ def _failing_unless(check: ArgumentCheck) -> Iterator[Instruction]:
 
 
 def _resolved(body: list[Instruction]) -> Iterator[Instruction]:
-    """A check that fails goes on behind the RETURN, where the number is loaded again."""
+    """Place a check, so that a failed one continues after the RETURN, where the number is loaded again."""
     for at, (code, true, false, value) in enumerate(body):
         yield code, true, len(body) - at if false == FAILED else false, value
 
@@ -271,8 +271,10 @@ SCOPES, ABSTRACT_SOCKETS_AND_SIGNALS = 6, 0b11
 
 
 def confine(readable: Iterable[Path], writable: Iterable[Path]) -> bool:
-    """This thread, and what it starts, reaches these paths and what is below them alone, runs no program, opens no TCP
-    connection and signals nobody. Call it before there are other threads. False: the kernel has no Landlock. OSError.
+    """Restrict this thread and its children with Landlock, and return False if the kernel has no Landlock.
+
+    They reach only these paths and what is below them, run no program, open no TCP connection and signal nobody. Call
+    it before there are other threads. Raise OSError if it fails.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     version = libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), VERSION_FLAG)
@@ -299,7 +301,7 @@ def confine(readable: Iterable[Path], writable: Iterable[Path]) -> bool:
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
-    """A path that is not there is passed over."""
+    """Allow a path. Paths that do not exist are skipped."""
     try:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:

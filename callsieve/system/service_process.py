@@ -142,12 +142,12 @@ def notify(state: str) -> bool:
 
 
 def ready() -> bool:
-    """Calls are answered from now on: after start-up, and after a reload."""
+    """Tell systemd that calls are answered: after start-up, and after a reload."""
     return notify("READY=1")
 
 
 def reloading() -> bool:
-    """A reload has begun; `ready` ends it."""
+    """Tell systemd that a reload has begun; `ready` ends it."""
     return notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
@@ -157,7 +157,7 @@ def stopping() -> bool:
 
 
 def watchdog() -> bool:
-    """The loop still turns."""
+    """Tell systemd that the event loop still runs."""
     return notify("WATCHDOG=1")
 
 
@@ -185,7 +185,7 @@ _LISTENING = "0A"
 
 
 def address_taken(listen: str, key: str, remedy: str = "", proc: Path = PROC) -> OSError:
-    """The error for `listen` (`127.0.0.1:4578`) of the setting `key`, which somebody else has; `remedy` ends it."""
+    """Return the error for an address of the setting `key` that another program uses. `remedy` is appended."""
     port = int(listen.rpartition(":")[2])
     return OSError(f"{listen} is in use by {holder_of(port, proc)}: stop that, or set another {key}{remedy}")
 

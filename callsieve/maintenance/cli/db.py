@@ -225,7 +225,7 @@ def _is_same(file: Path, store: Path) -> bool:
 
 @contextmanager
 def _readable(backup: Path, state: Path) -> Iterator[Path]:
-    """The backup, or a copy of it while it is restored: root may name a file that the store's owner may not read."""
+    """Yield the backup, or a copy of one that the store's owner may not read, as root may name any file."""
     if os.access(backup, os.R_OK, effective_ids=True):
         yield backup
         return
