@@ -126,7 +126,7 @@ class LookupShown:
             places: Places = {"failed": self.lately.failed, "days": SHOWN_DAYS, "failure": Wording(self.failure)}
             remarks.append(Wording("{failed} requests failed within {days} days, the last: {failure}", places))
         if not self.state.is_outside:
-            remarks.append(Wording("your marks are reported there, so it does not count as independent evidence"))
+            remarks.append(Wording("your marks are reported there, so it is not independent"))
         return tuple(remarks)
 
 

@@ -97,7 +97,7 @@ def test_a_name_that_is_none(munich: Company, command: tuple[str, ...]) -> None:
 def test_a_company_that_fails_is_an_exit_code(munich: Company) -> None:
     result = munich("exchange", "fetch")
     assert (result.code, result.out) == (2, "")
-    assert "index.json" in result.err
+    assert "Berlin Ltd: " in result.err
 
 
 def test_two_do_not_fetch_at_once(berlin: Company, munich: Company) -> None:

@@ -163,7 +163,7 @@ BOMB = answer(200, gzip.compress(b'{"spam": true, "x": "' + b"0" * 50_000_000 + 
         pytest.param(BOMB, "too-large", id="gzip-bomb"),
         pytest.param(answer(302, b"", location="http://127.0.0.1:1/x"), "plain-http", id="redirects-inside"),
         pytest.param(answer(500), "status 500", id="broken"),
-        pytest.param(answer(200, b"<html>"), "no JSON", id="no-json"),
+        pytest.param(answer(200, b"<html>"), "not JSON", id="no-json"),
         pytest.param(b"not HTTP at all\r\n\r\n", "bad-answer", id="no-http"),
         pytest.param(b"", "bad-answer", id="hangs-up"),
     ],
