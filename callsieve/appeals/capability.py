@@ -1,4 +1,4 @@
-"""What the capability `appeals` adds to the program: appeals of the owners of numbers."""
+"""The capability `appeals`: appeals of the owners of numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the capability `audit` adds to the program: who changed what, and undo."""
+"""The capability `audit`: who changed what, and undo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the capability `call_back` adds to the program: calling owners of numbers back."""
+"""The capability `call_back`: calling owners of numbers back."""
 
 from __future__ import annotations
 

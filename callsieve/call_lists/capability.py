@@ -1,4 +1,4 @@
-"""What the capability `call_lists` adds to the program: consents, registers and call lists."""
+"""The capability `call_lists`: consents, registers and call lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the capability `calls` adds to the program: calls and why they were treated so."""
+"""The capability `calls`: calls and why they were treated so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the capability `decide` adds to the program: decisions for other switches."""
+"""The capability `decide`: decisions for other switches."""
 
 from __future__ import annotations
 

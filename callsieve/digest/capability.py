@@ -1,4 +1,4 @@
-"""What the capability `digest` adds to the program: one day at a glance."""
+"""The capability `digest`: one day at a glance."""
 
 from __future__ import annotations
 

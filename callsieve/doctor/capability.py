@@ -1,4 +1,4 @@
-"""What the capability `doctor` adds to the program: everything that screening needs."""
+"""The capability `doctor`: everything that screening needs."""
 
 from __future__ import annotations
 

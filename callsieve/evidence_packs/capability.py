@@ -1,4 +1,4 @@
-"""What the capability `evidence_packs` adds to the program: evidence packs for platforms."""
+"""The capability `evidence_packs`: evidence packs for platforms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the capability `guide` adds to the program: the page for everybody with a phone."""
+"""The capability `guide`: the page for everybody with a phone."""
 
 from __future__ import annotations
 

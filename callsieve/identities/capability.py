@@ -1,4 +1,4 @@
-"""What the capability `identities` adds to the program: who a number belongs to."""
+"""The capability `identities`: who a number belongs to."""
 
 from __future__ import annotations
 

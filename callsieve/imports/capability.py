@@ -1,4 +1,4 @@
-"""What the capability `imports` adds to the program: imported lists and feeds."""
+"""The capability `imports`: imported lists and feeds."""
 
 from __future__ import annotations
 

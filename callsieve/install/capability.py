@@ -1,4 +1,4 @@
-"""What the capability `install` adds to the program: Asterisk's configuration."""
+"""The capability `install`: Asterisk's configuration."""
 
 from __future__ import annotations
 

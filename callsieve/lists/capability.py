@@ -1,4 +1,4 @@
-"""What the capability `lists` adds to the program: allowlists and blocklists."""
+"""The capability `lists`: allowlists and blocklists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the capability `maintenance` adds to the program: the store and the emergency window."""
+"""The capability `maintenance`: the store and the emergency window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the capability `mark_watch` adds to the program: what platforms show of our own numbers."""
+"""The capability `mark_watch`: what platforms show of our own numbers."""
 
 from __future__ import annotations
 

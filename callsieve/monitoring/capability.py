@@ -1,4 +1,4 @@
-"""What the capability `monitoring` adds to the program: metrics and probes."""
+"""The capability `monitoring`: metrics and probes."""
 
 from __future__ import annotations
 

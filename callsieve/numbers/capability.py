@@ -1,4 +1,4 @@
-"""What the capability `numbers` adds to the program: what is known about a number."""
+"""The capability `numbers`: what is known about a number."""
 
 from __future__ import annotations
 

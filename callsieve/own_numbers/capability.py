@@ -1,4 +1,4 @@
-"""What the capability `own_numbers` adds to the program: our own numbers."""
+"""The capability `own_numbers`: our own numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the capability `people` adds to the program: people from the PBX."""
+"""The capability `people`: people from the PBX."""
 
 from __future__ import annotations
 

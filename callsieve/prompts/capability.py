@@ -1,4 +1,4 @@
-"""What the capability `prompts` adds to the program: what callers and phones hear."""
+"""The capability `prompts`: what callers and phones hear."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the capability `public_page` adds to the program: its health checks. `main` has its commands."""
+"""The capability `public_page`: its health checks. `main` has its commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the capability `replay` adds to the program: trying a policy on past calls."""
+"""The capability `replay`: trying a policy on past calls."""
 
 from __future__ import annotations
 

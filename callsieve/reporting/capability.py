@@ -1,4 +1,4 @@
-"""What the capability `reporting` adds to the program: reports and complaints to others."""
+"""The capability `reporting`: reports and complaints to others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the capability `status` adds to the program: whether calls are screened now."""
+"""The capability `status`: whether calls are screened now."""
 
 from __future__ import annotations
 

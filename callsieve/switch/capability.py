@@ -1,4 +1,4 @@
-"""What the capability `switch` adds to the program: switching screening off and on."""
+"""The capability `switch`: switching screening off and on."""
 
 from __future__ import annotations
 

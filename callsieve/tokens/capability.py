@@ -1,4 +1,4 @@
-"""What the capability `tokens` adds to the program: programs that use the API."""
+"""The capability `tokens`: programs that use the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the capability `users` adds to the program: users of the console."""
+"""The capability `users`: users of the console."""
 
 from __future__ import annotations
 
