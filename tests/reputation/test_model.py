@@ -488,6 +488,20 @@ def test_one_more_mark_never_lowers(history: list[object], who: str) -> None:
     assert log_odds[1] >= log_odds[0] - 1e-9
 
 
+@given(histories, people, classes)
+def test_a_hang_up_never_lowers_what_the_same_call_says_without_one(
+    history: list[object], who: str, auth: AuthClass
+) -> None:
+    """It says less against the number than a call that was not answered: who hangs up has answered, without a mark."""
+    others = [one for one in history if who not in (getattr(one, "reporter", ""), getattr(one, "answered_by", ""))]
+    log_odds = []
+    for talk in (20.0, 3.0):
+        last = make_outcome("last", NOW, by=who, talk=talk, ended_by=EndedBy.CALLEE, auth_class=auth)
+        evidence = ledger_of([*others, last]).evidence(CALLER, auth, NOW)
+        log_odds.append(reputation_of(evidence, NO_CIRCUMSTANCES, DEFAULT, NOW).log_odds)
+    assert log_odds[1] >= log_odds[0] - 1e-9
+
+
 @given(histories, people)
 def test_one_more_call_back_never_raises(history: list[object], who: str) -> None:
     rows = ledger_of(history).rows(CALLER)
