@@ -22,10 +22,11 @@ SET endpoint = excluded.endpoint, grp = excluded.grp, language = excluded.langua
     source = excluded.source
 WHERE excluded.source = 'settings' OR person.source <> 'settings'
 """
-# Whether somebody has answered a call to it in the last 90 days, as far as calls are kept: then it is no trap.
+# Whether somebody has answered a call to it in the last 90 days: then it is no trap. Calls are kept for 30 days, and
+# `answered_did` has the latest of those that are gone.
 IS_ANSWERED = """EXISTS (
-    SELECT 1 FROM outcome WHERE did = ?1 AND direction = 'inbound' AND disposition = 'answered'
-       AND at > strftime('%s', 'now') - 90 * 86400)"""
+    SELECT at FROM outcome WHERE did = ?1 AND direction = 'inbound' AND disposition = 'answered'
+     UNION ALL SELECT at FROM answered_did WHERE number = ?1 AND at > strftime('%s', 'now') - 90 * 86400)"""
 UPSERT_DID = f"""
 INSERT INTO did (number, grp, callee, screen, trap, source)
 VALUES (?1, ?2, ?3, ?4, ?5 AND NOT {IS_ANSWERED}, ?6)

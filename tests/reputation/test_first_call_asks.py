@@ -12,6 +12,7 @@ import pytest
 from reputation.model import AuthClass, ChallengeResult, Did, Direction, Level
 from reputation.store.evidence import record_challenge
 from reputation.store.facts import facts_of
+from reputation.store.housekeeping import expire
 from reputation.store.imports import import_numbers
 from reputation.store.journal import record_decisions
 from reputation.store.marks import Tombstone, add_tombstone, remove_tombstones
@@ -20,7 +21,7 @@ from reputation.store.people import replace_settings_dids, trap_dids
 from reputation.store.standing import count_proofs, fold_next
 from tests.callsieve.program import make_record
 from tests.reputation.histories import empty_store
-from tests.reputation.store_builders import CALLER, NOW, make_outcome, make_query
+from tests.reputation.store_builders import CALLER, DAY, NOW, make_outcome, make_query
 
 TRAP = "+442071838790"
 SIGNED = '{"families": [{"family": "attestation", "log_odds": -0.5, "counts": {"A": 1}}], "would_change": []}'
@@ -85,6 +86,19 @@ def test_a_number_that_somebody_answered_lately_is_no_trap(db: sqlite3.Connectio
     record_outcome(db, make_outcome("c1", now, by="201", talk=5.0, did=TRAP, source="cdr"), now + 10)
     replace_settings_dids(db, [Did(TRAP, trap=True)])
     assert trap_dids(db) == []
+
+
+@pytest.mark.parametrize(("days", "traps"), [(60, []), (89, []), (91, [TRAP])])
+def test_it_is_known_for_longer_than_calls_are_kept(db: sqlite3.Connection, days: int, traps: list[str]) -> None:
+    now = time.time()
+    then = now - days * DAY
+    record_outcome(db, make_outcome("c1", then, by="201", talk=5.0, did=TRAP, source="cdr"), then + 10)
+    expire(db, now)
+    assert db.execute("SELECT count(*) FROM outcome").fetchone() == (0,)
+    replace_settings_dids(db, [Did(TRAP, trap=True)])
+    assert trap_dids(db) == traps
+    expire(db, now + 90 * DAY)
+    assert db.execute("SELECT count(*) FROM answered_did").fetchone() == (0,)
 
 
 def listed(db: sqlite3.Connection, right: int, wrong: int) -> None:

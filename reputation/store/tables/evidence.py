@@ -176,6 +176,13 @@ OUTCOME = Table(
     row=OutcomeRecord,
     shared=Kind(scope=SharedWith.PRIVATE, counts="direction = 'inbound'"),
 )
+# When somebody last answered one of our numbers: such a number is no trap. Deleted calls leave it behind (a trigger).
+ANSWERED_DID = Table(
+    name="answered_did",
+    label=("answered number of ours", "answered numbers of ours"),
+    own_numbers=("number",),
+    kept=Kept(DECISION_DAYS),
+)
 REACHED = Table(
     name="reached",
     label=("call that reached somebody", "calls that reached somebody"),
@@ -219,6 +226,7 @@ CALLS = (
     CHALLENGE,
     DECISION,
     OUTCOME,
+    ANSWERED_DID,
     REACHED,
     EMERGENCY_CALL,
     EMERGENCY_CLOSE,
