@@ -92,8 +92,8 @@ class Undo:
 
 
 # Why some changes cannot be undone.
-DATA_OUT = Wording("It took data out and changed nothing.")
-NOT_KEPT = Wording("What was there before is not kept.")
+DATA_OUT = Wording("This only exported data. Nothing was changed.")
+NOT_KEPT = Wording("The earlier state was not kept.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

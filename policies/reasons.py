@@ -97,7 +97,7 @@ class OutboundReason(StrEnum):
         "the called person is on the register {register}, by its file of {day}, which is too old: "
         "{law} allows {days} days"
     )
-    NO_CONSENT = "nobody has noted that the called person agreed to be called ({law})"
+    NO_CONSENT = "no consent of the called person is recorded ({law})"
     RETIRED = "the number it would go out with was given back"
     RESTING = "the number it would go out with rests until {day}"
     AT_RISK = "the number it would go out with is at risk of being marked"

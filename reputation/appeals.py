@@ -144,7 +144,7 @@ def checked(appeal: Appeal) -> Appeal:
     """The appeal with its texts trimmed. AppealError says what is missing or too long."""
     name, contact, statement = (text.strip() for text in (appeal.name, appeal.contact, appeal.statement))
     if not name or not contact:
-        raise AppealError("nobody", Wording("say who appeals, and how the answer reaches them"))
+        raise AppealError("nobody", Wording("enter who appeals and how to reach them"))
     if any(len(text) > LINE_CHARACTERS or not text.isprintable() for text in (name, contact)):
         words = Wording("name and contact are one line each, of at most {most} characters", {"most": LINE_CHARACTERS})
         raise AppealError("bad-text", words)
@@ -158,7 +158,7 @@ def checked_reason(reason: str) -> str:
     """The reason of a decision, trimmed: the owner gets to read it. AppealError when there is none."""
     reason = reason.strip()
     if not reason:
-        raise AppealError("no-reason", Wording("a decision needs a reason: whoever appealed gets to read it"))
+        raise AppealError("no-reason", Wording("enter a reason: the owner will read it"))
     if len(reason) > STATEMENT_CHARACTERS:
         words = Wording("the reason is longer than {most:,} characters", {"most": STATEMENT_CHARACTERS})
         raise AppealError("too-long", words)
@@ -186,7 +186,7 @@ def refusal(earlier: Iterable[Appeal], now: float) -> AppealError | None:
         if again_at is not None and now < again_at:
             days = -int(-(again_at - now) // DAY_SECONDS)
             words = Wording(
-                "appeal {reference} of {number} was denied: days until the next one can be filed: {days}",
+                "appeal {reference} of {number} was denied: the next one can be filed in {days} days",
                 {**about, "days": days},
             )
             return AppealError("denied-lately", words)

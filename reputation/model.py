@@ -111,9 +111,9 @@ class Happening(StrEnum):
     """What can happen to a number that would make its level lower, or higher. The journal keeps the codes."""
 
     ANSWERED = "10 more people answer and do not mark it"
-    CALLED_BACK = "one of us calls it back and talks for 30 s"
+    CALLED_BACK = "one of our people calls it back and talks for 30 s"
     PASSED = "it presses the digit when it is asked"
-    UNLISTED = "no imported source lists it any more"
+    UNLISTED = "imported sources stop listing it"
     VERIFIED = "its owner is verified"
     UPHELD = "an appeal is upheld"
     # What would make it higher.

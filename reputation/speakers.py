@@ -50,7 +50,7 @@ def _account(level: Level, families: Iterable[Family], witnesses: Witnesses | No
     if witnesses is not None:
         yield _of_witnesses(witnesses)
         if level >= Level.CHALLENGE:
-            yield Wording("only a source outside that speaks against it too, and a failed challenge, raise it further")
+            yield Wording("only an outside source against it and a failed challenge together raise it further")
 
 
 def _in_points(speaker: tuple[Speaker, float]) -> Wording:
@@ -61,7 +61,7 @@ def _in_points(speaker: tuple[Speaker, float]) -> Wording:
 
 def _of_witnesses(witnesses: Witnesses) -> Wording:
     counts = witnesses._asdict()
-    needed = Wording("where no source speaks, a label takes {label} and a challenge {challenge}", counts)
+    needed = Wording("without an outside source, a label needs {label} and a challenge {challenge}", counts)
     if witnesses.seen == 1:
-        return Wording("one witness has something against it; {needed}", {"needed": needed})
-    return Wording("{seen} witnesses have something against it; {needed}", {**counts, "needed": needed})
+        return Wording("one witness speaks against it; {needed}", {"needed": needed})
+    return Wording("{seen} witnesses speak against it; {needed}", {**counts, "needed": needed})

@@ -71,7 +71,7 @@ PROBLEMS = {
     HTTPStatus.UNAUTHORIZED: ("wrong-token", "There is no token, or none that counts."),
     HTTPStatus.FORBIDDEN: ("wrong-scope", "The token has not the scope or the role for this."),
     HTTPStatus.NOT_FOUND: ("no-such-change", "There is no such thing."),
-    HTTPStatus.METHOD_NOT_ALLOWED: ("wrong-method", "This address cannot be asked in this way."),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("wrong-method", "This address does not support this kind of request."),
     HTTPStatus.REQUEST_TIMEOUT: ("too-slow", "The body took too long to arrive."),
     HTTPStatus.CONFLICT: ("changed-since", "It does not fit what is there now."),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("too-large", "The body is too large."),

@@ -32,26 +32,26 @@ CAPABILITY = Capability(
     changes={
         **STEPS,
         **CLEARED,
-        "appeal open": Wording("An appeal that was filed is ended: callsieve appeal withdraw REFERENCE."),
+        "appeal open": Wording("End the filed appeal: callsieve appeal withdraw REFERENCE."),
         "appeal code": Wording("The code was sent."),
-        "appeal prove": Wording("A proof stays; the appeal is decided, or ended: callsieve appeal withdraw REFERENCE."),
+        "appeal prove": Wording(
+            "A proof is permanent. Decide the appeal, or end it: callsieve appeal withdraw REFERENCE."
+        ),
         "appeal evidence": Wording("Evidence stays with its appeal."),
         "appeal evidence download": DATA_OUT,
     },
     messages={
         "appealed": N_(
-            "The appeal is filed. It has no effect until control of the number is proven, or it is accepted."
+            "The appeal is filed. It has no effect until control of the number is proven or somebody accepts it."
         ),
         "appeal-accepted": N_(
-            "The appeal is in force: no rule rejects calls of the number until it is decided. Lists act as written."
+            "The appeal is in force: no rule rejects calls from the number until it is decided. Lists still apply."
         ),
         "appeal-proven": N_("Control of the number is proven; the appeal is in force."),
         "appeal-withdrawn": N_("The appeal is withdrawn."),
-        "appeal-upheld": N_(
-            "The appeal is upheld: the spam marks of until now count as never made. Now tell its owner."
-        ),
-        "appeal-cleared": N_("It was removed: the page says what calls of the number meet now."),
-        "appeal-denied": N_("The appeal is denied. Now tell its owner."),
+        "appeal-upheld": N_("The appeal is upheld: the spam marks made so far no longer count. Tell the owner."),
+        "appeal-cleared": N_("Removed. The page shows what now happens to calls from the number."),
+        "appeal-denied": N_("The appeal is denied. Tell the owner."),
         "evidence-added": N_("The evidence is attached."),
         "evidence-gone": N_("The evidence is removed."),
     },

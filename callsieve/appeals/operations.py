@@ -42,7 +42,7 @@ def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
     try:
         return frozenset(map(StopKind, names))
     except ValueError:
-        raise Refused("unknown-stop", Wording("takes list, policy or people"), "remove") from None
+        raise Refused("unknown-stop", Wording("must be list, policy or people"), "remove") from None
 
 
 def clear_stops(
@@ -277,10 +277,10 @@ def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> 
     What else stops its calls is removed in the same step where that is asked for, and one undo takes all of it back.
     """
     if request.ruling not in RULINGS:
-        raise Refused("unknown-ruling", Wording("Say who is right: uphold or deny."))
+        raise Refused("unknown-ruling", Wording("Choose a ruling: uphold or deny."))
     upheld = RULINGS[request.ruling]
     if request.category_only and not upheld:
-        words = Wording("this is a way to uphold an appeal: leave it out, or uphold it")
+        words = Wording("this applies only to an upheld appeal: leave it out, or uphold the appeal")
         raise Refused("denied-category", words, "category-only")
     if request.remove and not upheld:
         raise Refused("denied-remove", Wording("this is removed only where an appeal is upheld"), "remove")

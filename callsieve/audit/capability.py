@@ -20,7 +20,7 @@ CAPABILITY = Capability(
     endpoints=("api.endpoints",),
     navigation=(Entry(15, Section.SETTINGS, "/audit", N_("Audit"), Role.ADMINISTRATOR),),
     messages={
-        "undone": N_("It is undone."),
+        "undone": N_("Undone."),
     },
     has_templates=True,
 )

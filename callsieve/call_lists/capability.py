@@ -38,7 +38,7 @@ CAPABILITY = Capability(
         "own hygiene": DATA_OUT,
     },
     messages={
-        "consent-noted": N_("The consent is noted: the outbound guard lets calls to the number pass."),
+        "consent-noted": N_("The consent is recorded. The outbound guard allows calls to the number."),
         "consent-gone": N_("Removed the consent."),
     },
     has_templates=True,

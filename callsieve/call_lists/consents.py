@@ -102,7 +102,7 @@ def add(db: sqlite3.Connection, context: Context, request: ConsentRequest) -> Co
         raise Refused("bad-time", str(error), "until") from None
     proof, note = _text("proof", request.proof), _text("note", request.note)
     if not proof:
-        words = Wording("say what proves it: the text that was agreed to, or where the document is kept")
+        words = Wording("enter the proof: the text that was agreed to, or where the document is kept")
         raise Refused("no-proof", words, "proof")
     consent = Consent(number, at, until, proof, context.actor, note)
     with change(db, context, "own consent add", number) as changed:
@@ -118,7 +118,7 @@ def remove(db: sqlite3.Connection, context: Context, number: NumberText) -> Cons
     with change(db, context, "own consent remove", number) as changed:
         consent = remove_consent(db, number)
         if consent is None:
-            raise Refused("no-consent", Wording("no consent of {number} is noted", {"number": number}))
+            raise Refused("no-consent", Wording("no consent of {number} is recorded", {"number": number}))
         changed.before = consent
     return ConsentChange(changed.id, consent)
 
@@ -154,7 +154,9 @@ def consents_in(table: CsvTable, region: str, actor: str, now: float) -> dict[st
     found: dict[str, Consent] = {}
 
     def rows() -> list[tuple[str, ...]]:
-        return usable(table, table, MOST_ROWS, Wording("has more than {most} rows: split it", {"most": MOST_ROWS}))
+        return usable(
+            table, table, MOST_ROWS, Wording("has more than {most} rows: split the file", {"most": MOST_ROWS})
+        )
 
     for number, proof, at, until, note in rows():
         e164 = number_of(number, region)
@@ -190,5 +192,5 @@ def _text(field: str, text: str) -> str:
     text = text.strip()
     if len(text) > TEXT_CHARACTERS or not text.isprintable():
         most = {"most": TEXT_CHARACTERS}
-        raise Refused("bad-text", Wording("takes one line of at most {most} characters", most), field)
+        raise Refused("bad-text", Wording("must be one line of at most {most} characters", most), field)
     return text

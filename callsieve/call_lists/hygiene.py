@@ -127,9 +127,9 @@ def hygiene(
             report.rows += 1
             number = number_of(written, terms.region)
             if number is None:
-                found = [(ListFault.NOT_A_NUMBER, Wording("it is no telephone number"))]
+                found = [(ListFault.NOT_A_NUMBER, Wording("not a telephone number"))]
             elif not seen.add(number):
-                found = [(ListFault.DUPLICATE, Wording("it stands above already"))]
+                found = [(ListFault.DUPLICATE, Wording("already listed above"))]
             else:
                 found = list(_faults_of(db, number, terms))
             if number is not None and not found:
@@ -145,7 +145,7 @@ def _faults_of(db: sqlite3.Connection, number: str, terms: HygieneTerms) -> Iter
     agrees = consent is not None and not consent.is_over(terms.now)
     yield from _by_plan(number, terms)
     if number_type_of(number) is NumberType.PREMIUM or PAY_PER_CALL.fullmatch(number):
-        yield ListFault.PREMIUM, Wording("a call to it costs more than a call: a premium-rate number")
+        yield ListFault.PREMIUM, Wording("a premium-rate number: calls to it cost extra")
     yield from _by_people(db, number, consent if agrees else None)
     yield from _by_law(db, number, agrees, terms)
     yield from _by_calls(db, number, terms)
@@ -157,21 +157,23 @@ def _by_plan(number: str, terms: HygieneTerms) -> Iterator[tuple[ListFault, Word
         source = row.source.title if row.source else row.country
         yield (
             ListFault.UNALLOCATED,
-            Wording("nobody has a number of {prefix}: {source}", {"prefix": row.prefix, "source": source}),
+            Wording(
+                "numbers that begin with {prefix} are not assigned: {source}", {"prefix": row.prefix, "source": source}
+            ),
         )
     elif row is None and not is_valid(number):
-        yield ListFault.UNALLOCATED, Wording("its range is given to nobody, by libphonenumber's plan of the country")
+        yield ListFault.UNALLOCATED, Wording("its range is not assigned, according to libphonenumber")
 
 
 def _by_people(db: sqlite3.Connection, number: str, consent: Consent | None) -> Iterator[tuple[ListFault, Wording]]:
     epoch, wish = epoch_of(db, number), do_not_call_of(db, number)
     if epoch is not None and (consent is None or consent.at < epoch.at):
         about = {"day": day(epoch.at), "who": epoch.who}
-        yield ListFault.REASSIGNED, Wording("it has another owner since {day}, noted by {who}", about)
+        yield ListFault.REASSIGNED, Wording("it has a new owner since {day}, recorded by {who}", about)
     if wish is not None and (consent is None or consent.at <= wish.at):
         yield (
             ListFault.DO_NOT_CALL,
-            Wording("asked on {day} not to be called, noted by {who}", {"day": day(wish.at), "who": wish.person}),
+            Wording("asked on {day} not to be called, recorded by {who}", {"day": day(wish.at), "who": wish.person}),
         )
 
 
@@ -183,12 +185,12 @@ def _by_law(
     for copy in registers_with(db, number):
         yield (
             ListFault.REGISTER,
-            Wording("on {register}, by its file of {day}", {"register": copy.name, "day": day(copy.file_at)}),
+            Wording("on the register {register}, file of {day}", {"register": copy.name, "day": day(copy.file_at)}),
         )
     law = law_of_number(number) if terms.needs_consent else None
     row = binding(law.consent, number, terms.now) if law else None
     if law is not None and row is not None:
-        yield ListFault.NO_CONSENT, Wording("no consent is noted, and {law} asks for it", {"law": law.cite(row)})
+        yield ListFault.NO_CONSENT, Wording("no consent is recorded, and {law} requires one", {"law": law.cite(row)})
 
 
 def _by_calls(db: sqlite3.Connection, number: str, terms: HygieneTerms) -> Iterator[tuple[ListFault, Wording]]:
@@ -197,7 +199,7 @@ def _by_calls(db: sqlite3.Connection, number: str, terms: HygieneTerms) -> Itera
     if calls and calls[0].to_nobody:
         yield (
             ListFault.GONE,
-            Wording("our call of {day} was told that nobody has it (cause 1)", {"day": day(calls[0].at)}),
+            Wording("our call of {day} failed: unassigned number (cause 1)", {"day": day(calls[0].at)}),
         )
     elif len(arrived) >= terms.tries and not any(call.answered for call in arrived):
         about: Places = {"calls": len(arrived), "day": day(arrived[-1].at)}

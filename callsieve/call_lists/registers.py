@@ -144,7 +144,9 @@ def country_of_register(name: str, country: str | None) -> str:
         raise Refused("bad-name", Wording("a name has 1 to {most} letters", {"most": NAME_CHARACTERS}), "register")
     if country is None:
         names = {"name": name, "known": ", ".join(register_names())}
-        raise Refused("no-country", Wording("no law that we know names {name} ({known}): say its country", names))
+        raise Refused(
+            "no-country", Wording(("no known law names the register {name} ({known}): give its country"), names)
+        )
     return country.upper()
 
 

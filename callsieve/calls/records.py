@@ -424,10 +424,10 @@ def appeal_in_words(appeal: Appeal) -> Wording:
     about: Places = {"reference": appeal.reference, "name": appeal.name, "state": Wording(appeal.state.words)}
     if due:
         until = {**about, "day": day(due - 1)}
-        return Wording("{reference} of {name}: {state}, to be decided until {day}", until)
+        return Wording("{reference} by {name}: {state}, to be decided by {day}", until)
     if closed:
-        return Wording("{reference} of {name}: {state} {day}", {**about, "day": day(closed)})
-    return Wording("{reference} of {name}: {state}", about)
+        return Wording("{reference} by {name}: {state} {day}", {**about, "day": day(closed)})
+    return Wording("{reference} by {name}: {state}", about)
 
 
 def decided_since(cases: Disputes, at: float) -> Iterator[str]:

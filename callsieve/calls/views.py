@@ -275,7 +275,7 @@ def _decision(db: sqlite3.Connection, request: DecisionKey) -> DecisionRecord:
     wanted = parse_id(request.id)
     record = decision_of(db, wanted) if wanted else None
     if record is None:
-        raise Refused("no-such-decision", Wording("there is no decision of this id"), "id")
+        raise Refused("no-such-decision", Wording("there is no decision with this id"), "id")
     return record
 
 

@@ -95,9 +95,9 @@ def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest
     now = context.at
     wanted = request.day or day_before(now)
     if wanted.year < FIRST_YEAR:
-        raise Refused("too-old", Wording("{day} is before there were calls", {"day": wanted.isoformat()}), "day")
+        raise Refused("too-old", Wording("{day} is before the first call", {"day": wanted.isoformat()}), "day")
     if wanted > day_of(now):
-        raise Refused("to-come", Wording("{day} is to come", {"day": wanted.isoformat()}), "day")
+        raise Refused("to-come", Wording("{day} is in the future", {"day": wanted.isoformat()}), "day")
     since, until = start_of(wanted), min(end_of(wanted), now)
     figures = summary_of(db, since, until)
     appeals = appeals_to_decide(db)

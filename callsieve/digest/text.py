@@ -108,11 +108,13 @@ def lead_of(digest: Digest) -> Wording:
     }
     if figures.observed:
         return Wording(
-            "Calls: {calls:,}. The policy observes; without it {warned:,} warned of, {stopped:,} stopped, "
-            "{wrong:,} probably wrong.",
+            "Calls: {calls:,}. The policy only observes. It would have warned of {warned:,} and stopped "
+            "{stopped:,}; {wrong:,} of them probably by mistake.",
             about,
         )
-    return Wording("Calls: {calls:,}. {warned:,} warned of, {stopped:,} stopped, {wrong:,} probably wrong.", about)
+    return Wording(
+        ("Calls: {calls:,}. Warned of {warned:,}, stopped {stopped:,}; {wrong:,} of them probably by mistake."), about
+    )
 
 
 def plain_text(text: DigestText) -> str:
@@ -181,15 +183,15 @@ def _sections(digest: Digest, writer: _Writer) -> Iterator[Found]:
     challenged = ((CHALLENGED[result], count) for result, count in digest.challenged.items())
     yield Wording("Challenged callers"), _counts(writer, challenged)
     said = ((Wording(verdict), count) for verdict, count in digest.figures.marks.items())
-    yield Wording("What people said"), _counts(writer, said)
-    yield Wording("Calls that nobody screened"), _unscreened(digest, writer)
+    yield Wording("Marks"), _counts(writer, said)
+    yield Wording("Calls that were not screened"), _unscreened(digest, writer)
     yield Wording("Appeals to decide"), _appeals(digest, writer)
-    yield Wording("Own numbers with another grade"), _grades(digest, writer)
-    yield Wording("Own numbers that platforms show otherwise"), _labels(digest, writer)
+    yield Wording("Own numbers whose grade changed"), _grades(digest, writer)
+    yield Wording("Own numbers whose platform labels changed"), _labels(digest, writer)
     yield Wording("Own numbers that may be marked"), _suspicions(digest, writer)
     yield Wording("Own numbers to look after"), _due(digest, writer)
     yield Wording("Feeds"), _feeds(digest, writer)
-    yield Wording("What the doctor found"), _findings(digest, writer)
+    yield Wording("Problems that the doctor found"), _findings(digest, writer)
 
 
 def _mistakes(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
@@ -234,7 +236,7 @@ def _unscreened(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
         words = Wording("failed open ({reason}): {count:,}", {"reason": Wording(reason), "count": count})
         yield DigestLine(writer.say(words), ("callsieve doctor",))
     if digest.figures.unscreened:
-        words = Wording("nobody asked about them: {count:,}", {"count": digest.figures.unscreened})
+        words = Wording("not asked about: {count:,}", {"count": digest.figures.unscreened})
         yield DigestLine(writer.say(words), ("callsieve doctor",))
 
 

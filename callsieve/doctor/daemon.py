@@ -139,7 +139,7 @@ def is_asked_by_asterisk(context: CheckContext) -> Finding:
     """Check that no other local user than Asterisk, root and the service has asked the daemon since its start."""
     telemetry = context.fresh_telemetry
     if telemetry is None:
-        return unknown(Wording("the daemon has not reported lately"), START)
+        return unknown(Wording("no recent report from the daemon"), START)
     if telemetry.is_blind:
         remedy = Wording("callsieve asterisk install --systemd: the unit needs AF_NETLINK")
         return fail(Wording("the kernel does not tell which user asks: no call is screened"), remedy)

@@ -273,9 +273,9 @@ def announce(db: sqlite3.Connection, context: Context, request: PackRequest) -> 
     _check(request)
     own = registered(db, number)
     if own.state is NumberState.RETIRED:
-        raise Refused("retired", Wording("{number} was given back: it is not ours to speak for", {"number": number}))
+        raise Refused("retired", Wording("{number} was given back: we cannot speak for it", {"number": number}))
     if not own.name:
-        raise Refused("no-name", Wording("nobody knows in whose name: register it with a name first"))
+        raise Refused("no-name", Wording("the number has no registered name: register it with a name first"))
     try:
         key = signing_key(context.loaded.state)
     except KeyFileError as error:
@@ -292,34 +292,36 @@ def _check(request: PackRequest) -> None:
         asked = request.platform[:30]
         hint = nearest(asked, platforms()) or f"; there are {', '.join(platforms())}"
         places = {"asked": repr(asked), "hint": hint}
-        raise Refused("unknown-platform", Wording("does not know {asked}{hint}", places), "for")
+        raise Refused("unknown-platform", Wording("unknown value {asked}{hint}", places), "for")
     if request.language not in LANGUAGES:
-        raise Refused("unknown-language", Wording("takes en or zh"), "language")
+        raise Refused("unknown-language", Wording("must be en or zh"), "language")
     if not 1 <= request.days <= MOST_DAYS:
-        raise Refused("bad-days", Wording("takes 1 to {most}", {"most": MOST_DAYS}), "days")
+        raise Refused("bad-days", Wording("must be 1 to {most}", {"most": MOST_DAYS}), "days")
     recipient = request.unmasked_for
     if recipient and platforms()[request.platform].kind != "carrier":
-        words = Wording("whole numbers are for a carrier only, which carried the calls")
+        words = Wording("whole numbers are only for the carrier that carried the calls")
         raise Refused("not-a-carrier", words, "unmasked-for")
     if recipient != recipient.strip() or not recipient.isprintable() or len(recipient) > RECIPIENT_CHARACTERS:
         words = Wording(
-            "takes one line of at most {most} characters: who gets the pack", {"most": RECIPIENT_CHARACTERS}
+            "enter one line of at most {most} characters: who receives the pack", {"most": RECIPIENT_CHARACTERS}
         )
         raise Refused("bad-recipient", words, "unmasked-for")
     if len(request.files) > MOST_FILES or len({one.name for one in request.files}) < len(request.files):
-        words = Wording("takes at most {most} files, each of another name", {"most": MOST_FILES})
+        words = Wording("at most {most} files, each with a different name", {"most": MOST_FILES})
         raise Refused("bad-files", words, "document")
     for one in request.files:
         if len(one.content) > MOST_FILE_BYTES or not _is_plain(one.name):
             raise Refused(
-                "bad-file", Wording("{file} is larger than 10 MB, or has no plain name", {"file": one.name}), "document"
+                "bad-file",
+                Wording("{file} is larger than 10 MB, or its name has special characters", {"file": one.name}),
+                "document",
             )
         if one.role not in ROLES:
-            raise Refused("unknown-role", Wording("takes authorisation or assignment"), "document")
+            raise Refused("unknown-role", Wording("must be authorisation or assignment"), "document")
         ending = one.name.rpartition(".")[2].lower()
         if KIND_BY_ENDING.get(ending, "") not in ("", kind := document_kind_of(one.content)):
             places = {"file": one.name, "kind": kind or "?"}
-            words = Wording("{file} is not what its name says: its content is of the kind {kind}", places)
+            words = Wording("{file} has the wrong file extension: its content is {kind}", places)
             raise Refused("other-kind", words, "document")
 
 

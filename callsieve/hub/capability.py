@@ -56,7 +56,7 @@ CAPABILITY = Capability(
     },
     messages={
         "site-ignored": N_("Evidence from this site is ignored."),
-        "site-resumed": N_("The site counts again."),
+        "site-resumed": N_("The site's evidence counts again."),
         "number-kept": N_("The number's data is kept."),
         "people-same": N_("The two names are one person, who counts once."),
         "people-apart": N_("The name is a separate person again."),

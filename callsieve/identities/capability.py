@@ -23,11 +23,11 @@ CAPABILITY = Capability(
     changes={
         **IDENTITIES,
         "identity code": Wording("The code was sent."),
-        "identity prove": Wording("A proof stays; a wrong identity is removed: callsieve identity remove NUMBER."),
+        "identity prove": Wording("A proof is permanent. Remove a wrong identity: callsieve identity remove NUMBER."),
     },
     messages={
-        "identified": N_("It is recorded whose number it is."),
-        "unidentified": N_("It is forgotten whose number it was."),
+        "identified": N_("The owner of the number is recorded."),
+        "unidentified": N_("The owner of the number is removed."),
     },
     has_templates=True,
     checks="views:CHECKS",

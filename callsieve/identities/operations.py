@@ -27,17 +27,17 @@ SLACK_SECONDS = 2 * 86_400.0  # a leap day, and the end of a day that is named
 TEXT_CHARACTERS = 200
 LEVELS = (1, 2)
 PROVEN = 2  # the level that needs a note on how it was proven
-NAMELESS = Wording("Say who the number belongs to.")
+NAMELESS = Wording("Enter who the number belongs to.")
 UNPROVEN = Wording("Level 2 needs a note: how it was proven (documents seen, number called back).")
 LINES = Wording("Name and note are one line each, of at most 200 characters.")
-TOO_LONG = Wording("After 12 months at the latest it is to be proven again.")
+TOO_LONG = Wording("It must be proven again after 12 months at the latest.")
 PROOF = "gave the code of a call-back back"
 # Why a code is not accepted. Of these only a wrong one is counted.
 NOT_PROVEN = {
-    ProofAnswer.WRONG: Wording("This is not the code. After five wrong ones another has to be made."),
-    ProofAnswer.EXPIRED: Wording("The code is older than a day: make another one."),
-    ProofAnswer.SPENT: Wording("Five wrong codes were given, so it does not count any more: make another one."),
-    ProofAnswer.NONE: Wording("No code was made: make one, call the number and say it."),
+    ProofAnswer.WRONG: Wording("The code is wrong. After five wrong codes a new one must be made."),
+    ProofAnswer.EXPIRED: Wording("The code is older than a day: make a new one."),
+    ProofAnswer.SPENT: Wording("The code is void after five wrong attempts: make a new one."),
+    ProofAnswer.NONE: Wording("There is no code yet: make one, call the number and read it out."),
 }
 
 
@@ -113,7 +113,7 @@ def remove(db: sqlite3.Connection, context: Context, typed: NumberText) -> Ident
     with change(db, context, "identity remove", number) as changed:
         changed.before = removed = remove_identity(db, number)
         if removed is None:
-            words = Wording("It is not recorded who {number} belongs to.", {"number": number})
+            words = Wording("No owner of {number} is recorded.", {"number": number})
             raise Refused("not-recorded", words)
     return IdentityChange(changed.id, removed)
 
@@ -158,7 +158,7 @@ def _identity(context: Context, request: IdentityRequest) -> Identity:
     number, level = number_field(context, request.number), request.level
     name, note = _name(request.name), _line("note", request.note)
     if level not in LEVELS:
-        raise Refused("bad-level", Wording("There are levels 1 and 2."), "level")
+        raise Refused("bad-level", Wording("The level must be 1 or 2."), "level")
     if level == PROVEN and not note:
         raise Refused("no-note", UNPROVEN, "note")
     try:

@@ -38,7 +38,7 @@ CAPABILITY = Capability(
         "did export": DATA_OUT,
     },
     messages={
-        "import-gone": N_("The import is removed with all that it brought. The same file brings it back."),
+        "import-gone": N_("The import and its contents are removed. Import the same file to restore it."),
     },
     has_templates=True,
     checks="feed_health:CHECKS",

@@ -48,7 +48,7 @@ class FeedFailure(StrEnum):
         "{source} has the verdict {before} and this import {verdict}: "
         "say --verdict {before}, or first remove the import"
     )
-    NOTHING_USABLE = "not one row can be used"
+    NOTHING_USABLE = "no row is valid"
     TOO_MANY_ROWS = "more than {most:,} rows: that is no feed of telephone numbers"
     NO_SUCH_FILE = "{file}: file not found or directory"
     UNREADABLE = "{file}: cannot be read ({error})"
@@ -111,7 +111,7 @@ def health_of(feed: FeedSource, now: float) -> FeedHealth:
         return _failed(feed.failed_at, feed.failure, now)
     if now - fresh_at(feed) > late_after_seconds(feed):
         if not feed.every_seconds:
-            return FeedHealth(FeedStatus.STALE, Wording("it came but once"))
+            return FeedHealth(FeedStatus.STALE, Wording("imported only once"))
         usual = span_words(EARLY * feed.every_seconds)
         return FeedHealth(FeedStatus.STALE, Wording("it used to come every {span}", {"span": usual}))
     if feed.numbers_before and feed.numbers < SHRANK_SHARE * feed.numbers_before:

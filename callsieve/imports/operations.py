@@ -48,10 +48,10 @@ from reputation.store.sources import (
 from reputation.wording import Places, Wording
 
 MOST_ROWS = 250_000  # of contacts, people and DIDs, which are written in one transaction
-TOO_MANY = Wording("More than 250,000 rows: that is no list of contacts, people or DIDs.")
+TOO_MANY = Wording("More than 250,000 rows: this does not look like a list of contacts, people or DIDs.")
 # What was taken over from a PBX (callsieve/people/operations.py): no import of a file is called so.
 PBX_SOURCES = ("asterisk", "freepbx")
-NO_SOURCE = Wording("Say what this import is called: letters, digits, space, _, . and -, 64 at most.")
+NO_SOURCE = Wording("Enter a name for this import: letters, digits, space, _, . and -, 64 at most.")
 
 
 class ImportKind(StrEnum):
@@ -190,7 +190,7 @@ def import_people(db: sqlite3.Connection, context: Context, request: PeopleReque
     """Adds people or DIDs, or brings them up to date; those that the settings name stay as they say."""
     source, kind = source_name(request.source), request.kind
     if source in (SETTINGS, *PBX_SOURCES):
-        words = Wording("{name} is a name of CallSieve's own: use another", {"name": source})
+        words = Wording("{name} is a reserved name: use another one", {"name": source})
         raise Refused("bad-source", words, "source")
     table = _TABLES[kind]
     rows = {table.key(one): one for one in request.rows}

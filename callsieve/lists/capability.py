@@ -32,8 +32,8 @@ CAPABILITY = Capability(
         "on-allowlist": N_("The number is on the allowlist; its next call goes through."),
         "on-blocklist": N_("The number is on the blocklist; its next call is rejected."),
         "off-list": N_("The number is off the list."),
-        "listed": N_("The entry is on the list, and counts at the next call."),
-        "unlisted": N_("The entry is off the list."),
+        "listed": N_("The entry is on the list and applies from the next call."),
+        "unlisted": N_("The entry is removed from the list."),
     },
     has_templates=True,
 )

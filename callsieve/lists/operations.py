@@ -314,7 +314,7 @@ def entry_of(settings: Settings, request: EntryRequest, at: float) -> ListEntry:
     """The entry that was typed. Refused."""
     note = request.note.strip()
     if len(note) > NOTE_CHARACTERS or not note.isprintable():
-        words = Wording("takes one line of at most {most} characters", {"most": NOTE_CHARACTERS})
+        words = Wording("must be one line of at most {most} characters", {"most": NOTE_CHARACTERS})
         raise Refused("bad-note", words, "note")
     entry = _parsed(settings, request)
     try:
@@ -378,7 +378,7 @@ def _action(entry: ListEntry, word: str | None) -> str | None:
     if word not in ACTION_BY_WORD:
         raise Refused("unknown-action", f"unknown action {word[:40]!r}{nearest(word, ACTION_BY_WORD)}", "action")
     if (entry.list_name, word) == (ListName.BLOCK, "allow"):
-        words = Wording("a blocklist entry cannot allow: add it to the allowlist, which is tried first")
+        words = Wording("a blocklist entry cannot allow: add it to the allowlist, which is checked first")
         raise Refused("contrary-action", words, "action")
     if (entry.list_name, word) == (ListName.ALLOW, "reject"):
         words = Wording("an allowlist entry cannot reject: add it to the blocklist")

@@ -21,10 +21,10 @@ CAPABILITY = Capability(
     pages=("web.pages",),
     endpoints=("api.endpoints",),
     changes={
-        "own watch ask": Wording("What was said on that day stays; the next time says what is said then."),
+        "own watch ask": Wording("The record of that day stays. Record what the platform shows now."),
     },
     messages={
-        "own-watched": N_("It is recorded what the platform shows."),
+        "own-watched": N_("What the platform shows is recorded."),
     },
     checks="views:CHECKS",
     units=(

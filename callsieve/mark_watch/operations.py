@@ -82,10 +82,10 @@ def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> Re
     number = number_field(context, request.number)
     platform = one_line("platform", request.platform)
     if not platform or len(platform) > PLATFORM_CHARACTERS:
-        words = Wording("takes one line of 1 to {most} characters", {"most": PLATFORM_CHARACTERS})
+        words = Wording("must be one line of 1 to {most} characters", {"most": PLATFORM_CHARACTERS})
         raise Refused("bad-platform", words, "platform")
     if request.marks is not None and not 0 <= request.marks <= MOST_COUNT:
-        raise Refused("bad-count", Wording("takes a count from 0 on"), "count")
+        raise Refused("bad-count", Wording("must be 0 or more"), "count")
     if number not in known_own_numbers(db, context.loaded):
         raise Refused("not-ours", Wording("{number} is not one of our own numbers", {"number": number}))
     new = None if request.screenshot is None else _screenshot(db, request.screenshot)
@@ -126,14 +126,14 @@ def _screenshot(db: sqlite3.Connection, sent: ScreenshotFile) -> own_labels.NewS
     name, content = sent.name, sent.content
     kind = image_kind_of(content)
     if kind is None:
-        raise Refused("bad-type", Wording("takes a picture: PNG, JPEG or WebP"), "screenshot")
+        raise Refused("bad-type", Wording("must be a picture: PNG, JPEG or WebP"), "screenshot")
     if len(content) > MOST_SCREENSHOT_BYTES:
         words = Wording(
-            "is larger than {most} MB: cut the part out that matters", {"most": MOST_SCREENSHOT_BYTES >> 20}
+            "is larger than {most} MB: cut out the part that matters", {"most": MOST_SCREENSHOT_BYTES >> 20}
         )
         raise Refused("file-too-large", words, "screenshot")
     if own_labels.size_of_screenshots(db) + len(content) > MOST_BYTES_OF_ALL:
-        words = Wording("has no room: all together may have {most} MB", {"most": MOST_BYTES_OF_ALL >> 20})
+        words = Wording("does not fit: all screenshots together may have {most} MB", {"most": MOST_BYTES_OF_ALL >> 20})
         raise Refused("no-room", words, "screenshot")
     plain = "".join(filter(str.isprintable, name)).strip()[-NAME_CHARACTERS:] or f"screenshot.{kind}"
     return own_labels.NewScreenshot(plain, kind, content)

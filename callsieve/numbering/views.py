@@ -39,7 +39,7 @@ PURPOSE_WORDS = {
 OLD_DAYS = 365
 # Shown per row. North America has 250 unassigned area codes.
 MOST_PREFIXES = 24
-SHIPPED, REPLACED, OWN = N_("comes with CallSieve"), N_("in the place of ours"), N_("own rows")
+SHIPPED, REPLACED, OWN = N_("comes with CallSieve"), N_("replaces the shipped plan"), N_("own rows")
 EVIDENCE, LABEL = N_("evidence, for a tag"), N_("a label only")
 
 

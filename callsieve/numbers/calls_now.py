@@ -39,12 +39,12 @@ STEP_OF_CALLEE = 3
 MOST_DIDS = 20  # kinds of our numbers that are asked about
 
 HAPPENS = {
-    Action.ALLOW: Wording("calls of the number ring"),
-    Action.TAG: Wording("calls of the number ring"),
-    Action.WARN: Wording("calls of the number ring, and our people are warned"),
+    Action.ALLOW: Wording("calls from the number ring"),
+    Action.TAG: Wording("calls from the number ring"),
+    Action.WARN: Wording("calls from the number ring, and our people are warned"),
     Action.CHALLENGE: Wording("callers with the number are asked to press a key or to say who they are"),
-    Action.ROUTE: Wording("calls of the number go to voicemail, or wherever suspicious calls go"),
-    Action.REJECT: Wording("calls of the number are turned away"),
+    Action.ROUTE: Wording("calls from the number go to voicemail, or to wherever suspicious calls are routed"),
+    Action.REJECT: Wording("calls from the number are rejected"),
 }
 
 
@@ -57,9 +57,9 @@ class StopKind(StrEnum):
 
 
 DECIDES = {
-    StopKind.LIST: Wording("a list of the administrator decides that, and no appeal changes it"),
-    StopKind.POLICY: Wording("a rule for all calls decides that"),
-    StopKind.PEOPLE: Wording("the person who is called has decided that"),
+    StopKind.LIST: Wording("an administrator's list decides this, and an appeal does not change it"),
+    StopKind.POLICY: Wording("a rule for all calls decides this"),
+    StopKind.PEOPLE: Wording("the called person decided this"),
 }
 
 
@@ -97,7 +97,7 @@ class CallsNow:
         """The same for its owner, as the beginning of a sentence."""
         happens: Wording = HAPPENS[self.action]
         if self.varies:
-            happens = Wording("{happens}, at least at some of our numbers", {"happens": happens})
+            happens = Wording("{happens}, on at least some of our numbers", {"happens": happens})
         if self.by is None:
             return happens
         return Wording("{happens}; {decides}", {"happens": happens, "decides": DECIDES[self.by]})
@@ -108,9 +108,9 @@ class CallsNow:
         if not self.people:
             return None
         if self.people == 1:
-            return Wording("one person here has blocked the number on the own phone: that phone does not ring")
+            return Wording("one person here has blocked the number: their phone does not ring")
         places: Places = {"count": self.people}
-        return Wording("{count} people here have blocked the number on their own phones: those do not ring", places)
+        return Wording("{count} people here have blocked the number: their phones do not ring", places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
     people = _blockers(db, number)
     if people:
         count: Places = {"count": len(people)}
-        words = Wording("people who have blocked it on their own phones: {count}", count)
+        words = Wording("people who have blocked it: {count}", count)
         stops.append(Stop(StopKind.PEOPLE, words, Wording("take it off their own lists"), people=people))
     return tuple(stops)
 

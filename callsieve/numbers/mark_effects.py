@@ -32,19 +32,22 @@ MARKS = (1, 2, 3, 5, 10, 20)
 # What can come together, in the words of the table; each is looked at with as many people as make the most of it.
 COMBINED: tuple[tuple[Wording, MarkedNumber], ...] = (
     (Wording("marks alone, however many"), MarkedNumber(1)),
-    (Wording("marks alone, many within an hour, until somebody has looked"), MarkedNumber(1, at_once=True)),
+    (Wording("marks alone, many within an hour, before a review"), MarkedNumber(1, at_once=True)),
     (Wording("short hang-ups alone"), MarkedNumber(0, 1)),
     (Wording("marks and short hang-ups"), MarkedNumber(1, 1)),
-    (Wording("marks, and a source outside"), MarkedNumber(1, listed=True)),
+    (Wording("marks, and an outside source"), MarkedNumber(1, listed=True)),
     (Wording("marks and short hang-ups, and a failed challenge"), MarkedNumber(1, 1, failed=True)),
-    (Wording("marks and short hang-ups, and a source outside"), MarkedNumber(1, 1, listed=True)),
+    (Wording("marks and short hang-ups, and an outside source"), MarkedNumber(1, 1, listed=True)),
     (Wording("all of these, marks of one group of people"), MarkedNumber(1, 1, groups=1, listed=True, failed=True)),
     (Wording("all of these, marks of several groups"), MarkedNumber(1, 1, listed=True, failed=True)),
     (Wording("all of these, while an appeal is in force"), MarkedNumber(1, 1, listed=True, failed=True, appealed=True)),
-    (Wording("all of these, the owner is verified"), MarkedNumber(1, 1, listed=True, failed=True, verified=True)),
-    (Wording("all of these, a challenge passed since"), MarkedNumber(1, 1, listed=True, failed=True, passed=True)),
+    (Wording("all of these, but the owner is verified"), MarkedNumber(1, 1, listed=True, failed=True, verified=True)),
+    (
+        Wording("all of these, but a challenge was passed afterwards"),
+        MarkedNumber(1, 1, listed=True, failed=True, passed=True),
+    ),
 )
-NEVER = Wording("never by these")
+NEVER = Wording("never by these alone")
 IMPOSSIBLE = "-"
 
 
@@ -199,15 +202,15 @@ KIND_WORDS = {
 def introduction(shown: MarkEffects) -> Iterator[Wording]:
     """What to know before the tables, a sentence each without a full stop."""
     yield Wording(
-        "these tables are made by the same calculation that decides about calls, with the weights in force, for "
-        "{people} people who work here",
+        "these tables come from the same calculation that decides about calls, with the current weights, "
+        "for {people} people who work here",
         {"people": shown.people},
     )
     yield Wording(
-        "everybody counts once: more marks by the same person add nothing, and a mark by somebody who hung up is one "
-        "of both"
+        "everybody counts once: more marks by the same person add nothing, and a person who hung up and "
+        "marked counts as one"
     )
-    yield Wording("where a source outside lists the number or a signature is false, it takes fewer people")
+    yield Wording("if an outside source lists the number or its signature is false, fewer people are enough")
     if shown.policy:
         yield Wording("the policy in force is {policy}", {"policy": shown.policy})
 
@@ -229,7 +232,10 @@ def _least_table(shown: MarkEffects) -> TextTable:
     ]
     return TextTable(
         Wording("The least number of people"),
-        Wording("of those who answered; a hang-up is one within 6 seconds, by somebody who did not mark the number"),
+        Wording(
+            "among those who answered. A hang-up is a call ended within 6 seconds by somebody who did "
+            "not mark the number"
+        ),
         (Wording("answered"), Wording("by"), Wording("for a label"), Wording("for a challenge")),
         tuple(rows),
     )
@@ -248,8 +254,8 @@ def _examples_table(shown: MarkEffects) -> TextTable:
             rows.append((f"{marks}", f"{hung_up}", *cells))
     of_people = (Wording("of {n} who answered", {"n": answered}) for answered in ANSWERED)
     return TextTable(
-        Wording("What comes of it"),
-        Wording("with the days until the level falls if nothing more happens; marks that came over more than an hour"),
+        Wording("Result"),
+        Wording("with the days until the level falls if nothing new happens, for marks more than an hour apart"),
         (Wording("marks"), Wording("hang-ups"), *of_people),
         tuple(rows),
     )
@@ -268,8 +274,8 @@ def _combined_table(shown: MarkEffects) -> TextTable:
     names = list(shown.most[0].actions)
     rows = [(one.what, *(Wording(action.word) for action in one.actions.values())) for one in shown.most]
     return TextTable(
-        Wording("The most that can come of it, by policy"),
-        Wording("however many people; an administrator's own list or rule goes beyond it. observe only writes it down"),
+        Wording("The most severe action, by policy"),
+        Wording("for any number of people. An administrator's own list or rule can go further. observe only records"),
         (Wording("what speaks against a number"), *names),
         tuple(rows),
     )
@@ -293,9 +299,9 @@ def parts_of_view(view: OwnerView) -> tuple[Part, ...]:
     parts = (
         Part(Wording("What speaks against it"), view.against or (NOTHING,)),
         Part(Wording("What speaks for it"), view.in_favour or (NOTHING,)),
-        Part(Wording("What has no weight yet"), view.neutral),
+        Part(Wording("What does not count yet"), view.neutral),
         Part(Wording("What would make the level lower"), tuple(map(_changed, view.better_if))),
-        Part(Wording("When it fades, if nothing more happens"), fades),
+        Part(Wording("When it fades, if nothing new happens"), fades),
         Part(Wording("What would make the level higher"), (view.marks_words, *map(_changed, view.worse_if))),
     )
     return tuple(part for part in parts if part.lines)

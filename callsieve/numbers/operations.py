@@ -63,16 +63,15 @@ WHY_NOT_MARKED = {
     ),
     MarkRefusal.EMERGENCY_NUMBER: Wording("an emergency number cannot be marked"),
     MarkRefusal.INTERNAL_EXTENSION: Wording("an internal extension cannot be marked"),
-    MarkRefusal.NO_NUMBER: Wording("this is no telephone number and cannot be marked"),
+    MarkRefusal.NO_NUMBER: Wording("this is not a telephone number and cannot be marked"),
     MarkRefusal.OWN_NUMBER: Wording("{number} is one of our own numbers and cannot be marked"),
     MarkRefusal.TOO_MANY: Wording(
-        "{person} has marked {most} numbers within a day, which is the limit: "
-        "ask the administrator to block what is left"
+        "{person} has marked {most} numbers within a day, which is the limit: ask the administrator to block the rest"
     ),
     MarkRefusal.CONTACT: Wording(
         "{number} is a contact of somebody here and cannot be marked: block it for yourself instead"
     ),
-    MarkRefusal.VERIFIED: Wording("{number} is verified as {name}: say a category and a reason"),
+    MarkRefusal.VERIFIED: Wording("{number} is verified as {name}: enter a category and a reason"),
 }
 
 
@@ -170,7 +169,7 @@ def mark(db: sqlite3.Connection, context: Context, request: MarkRequest) -> Save
     """Mark a number in the name of one of our people, or take that back. Spam is blocked for that person."""
     is_retraction = request.verdict is Verdict.RETRACTED
     if request.category is not None and request.verdict is not Verdict.SPAM:
-        words = Wording("this is what kind of spam it is: leave it out for what is none")
+        words = Wording("the category is the kind of spam: leave it out if the number is not spam")
         raise Refused("category-of-no-spam", words, "category")
     statement = Statement(
         number=request.number,
@@ -188,9 +187,7 @@ def mark(db: sqlite3.Connection, context: Context, request: MarkRequest) -> Save
             raise Refused(result.refusal, _why_not_marked(db, result.refusal, result.number, statement.reporter))
         if result.status is MarkStatus.NOTHING:
             about: Places = {"person": statement.reporter, "number": result.number or request.number[:40]}
-            raise Refused(
-                "not-marked", Wording("{person} has not marked {number}: there is nothing to take back", about)
-            )
+            raise Refused("not-marked", Wording("{person} has not marked {number}: there is no mark to remove", about))
         changed.number, changed.before, changed.after = result.number, result.before, result.mark
         changed.is_nothing = result.status is MarkStatus.UNCHANGED
     return SavedMark(changed.id, result)
@@ -207,8 +204,8 @@ def _reporter(db: sqlite3.Connection, context: Context, person: str | None) -> s
     """Marks are counted by person, so a slip of the pen must not make another one."""
     if person is None:
         words = Wording(
-            "You can mark numbers once an administrator has tied you to one of our people: remove the user and add "
-            "it again with --person"
+            "To mark numbers, your user must be linked to a person: an administrator removes the user and "
+            "adds it again with --person"
         )
         raise Refused("nobody", words)
     people = names_of_people(db, context.settings)
@@ -226,7 +223,9 @@ def review(db: sqlite3.Connection, context: Context, number: str) -> Reviewed:
     e164 = number_field(context, number)
     with change(db, context, "review done", e164) as changed:
         if not numbers_to_review(db, e164):
-            raise Refused("nothing-to-review", Wording("no marks of {number} wait for a review", {"number": e164}))
+            raise Refused(
+                "nothing-to-review", Wording("no marks of {number} are waiting for a review", {"number": e164})
+            )
         changed.before = review_of(db, e164)
         marks.review(db, e164, context.at, context.actor)
         changed.after = review_of(db, e164)
@@ -269,7 +268,7 @@ def new_owner(db: sqlite3.Connection, context: Context, request: OwnerRequest) -
         latest, identity = epoch_of(db, e164), identity_of(db, e164)
         if latest is not None and at <= latest.at:
             about: Places = {"number": e164, "time": when(latest.at)}
-            words = Wording("{number} has another owner since {time} already: that is not before it", about)
+            words = Wording("{number} already has a new owner since {time}: the new time must be later", about)
             raise Refused("owned-already", words)
         raise_epoch(db, e164, at, reason, context.actor)
         epoch = epoch_of(db, e164)
@@ -284,7 +283,7 @@ def same_owner(db: sqlite3.Connection, context: Context, number: str) -> OwnerCh
     with change(db, context, "reassigned remove", e164) as changed:
         epoch = lower_epoch(db, e164)
         if epoch is None:
-            words = Wording("{number} is not known to have another owner", {"number": e164})
+            words = Wording("no change of owner of {number} is recorded", {"number": e164})
             raise Refused("not-reassigned", words)
         changed.before = epoch
     return OwnerChange(changed.id, epoch)

@@ -96,12 +96,12 @@ class OwnerView:
     def action_words(self) -> Wording:
         """What happens to its calls now."""
         if self.action is None:
-            return Wording("what happens to its calls cannot be told now")
-        told = Wording("a call of it now: {action}", {"action": Wording(self.action.word)})
+            return Wording("what happens to its calls cannot be determined now")
+        told = Wording("its next call: {action}", {"action": Wording(self.action.word)})
         if self.observed:
-            return Wording("{told}; this is only written down, and the call goes on", {"told": told})
+            return Wording("{told}; this is only recorded, and the call is put through", {"told": told})
         if self.listed:
-            return Wording("{told}; a list of the administrator decides that, whatever is said below", {"told": told})
+            return Wording("{told}; an administrator's list decides this, regardless of what follows", {"told": told})
         return told
 
     @property

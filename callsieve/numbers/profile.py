@@ -150,8 +150,8 @@ def _of_ties(facts: Facts) -> Iterable[Wording]:
 
 SHOWN_DECISIONS = 5
 TIES = {
-    "allow": Wording("on the own allowlist of"),
-    "block": Wording("on the own blocklist of"),
+    "allow": Wording("on the personal allowlist of"),
+    "block": Wording("on the personal blocklist of"),
     "contact": Wording("contact of"),
     "talked": Wording("called by"),
 }

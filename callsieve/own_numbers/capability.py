@@ -55,23 +55,23 @@ CAPABILITY = Capability(
         "own export": DATA_OUT,
     },
     messages={
-        "own-added": N_("The number is registered: it is one of our own for everything else too."),
-        "own-changed": N_("What is registered of the number is changed."),
-        "own-checked": N_("The number was looked at today, and what is registered holds."),
+        "own-added": N_("The number is registered and counts as one of our own numbers everywhere."),
+        "own-changed": N_("The registered details of the number are changed."),
+        "own-checked": N_("The number was checked today: the registered details are correct."),
         "own-rests": N_("The number rests for 45 days."),
         "own-used": N_("The number is in use again."),
-        "own-retired": N_("The number is retired: it is not one of ours any more, and its history stays."),
-        "own-removed": N_("The number is not registered any more."),
+        "own-retired": N_("The number is retired and no longer one of ours. Its history stays."),
+        "own-removed": N_("The number is no longer registered."),
         "do-not-call": N_(
-            "The number is on the do-not-call list; where the outbound guard acts, it refuses the next call."
+            "The number is on the do-not-call list. The outbound guard refuses calls to it, unless it only observes."
         ),
-        "may-call": N_("The number is off the do-not-call list: it may be called again."),
-        "complaint-counts": N_("The complaint is recorded, and counts: its sender was called within 28 days."),
+        "may-call": N_("The number is removed from the do-not-call list and may be called again."),
+        "complaint-counts": N_("The complaint is recorded and counts: its sender was called within 28 days."),
         "complaint-noted": N_(
-            "The complaint is recorded, and does not count: nobody knows that its sender was called within 28 days."
+            "The complaint is recorded but does not count: there is no record of a call to its sender within 28 days."
         ),
-        "complaint-of-nobody": N_("The complaint is recorded, and does not count: nobody says who complains."),
-        "complaint-gone": N_("The complaint is taken back."),
+        "complaint-of-nobody": N_("The complaint is recorded but does not count: its sender is unknown."),
+        "complaint-gone": N_("The complaint is withdrawn."),
     },
     has_templates=True,
     checks="checks:CHECKS",

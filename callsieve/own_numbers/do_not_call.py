@@ -171,7 +171,7 @@ def take_back_complaint(db: sqlite3.Connection, context: Context, request: TakeB
 def listed_since(wish: DoNotCall) -> Wording:
     """That the number was on the list already."""
     places: Places = {"number": wish.number, "day": day(wish.at)}
-    return Wording("{number} has been on the list since {day}: what was noted then stays", places)
+    return Wording("{number} has been on the list since {day}: the earlier entry stays", places)
 
 
 def held_by_law(wish: DoNotCall, now: float) -> Wording | None:
@@ -181,7 +181,7 @@ def held_by_law(wish: DoNotCall, now: float) -> Wording | None:
     if law is None or row is None or now >= (until := wish.at + row.days * DAY_SECONDS):
         return None
     places: Places = {"law": law.cite(row), "until": day(until), "days": row.days}
-    return Wording("{law} wants it kept for {days} days, until {until}", places)
+    return Wording("{law} requires it to be kept for {days} days, until {until}", places)
 
 
 def _check_not_ours(db: sqlite3.Connection, context: Context, number: str, option: str = "") -> None:

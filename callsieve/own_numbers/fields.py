@@ -82,18 +82,18 @@ class FormField(NamedTuple):
 
 
 FIELDS = (
-    FormField("name", Wording("name"), Wording("Name that people called are to see")),
-    FormField("purpose", Wording("purpose"), Wording("What its calls are about")),
-    FormField("owner", Wording("owner"), Wording("Who of us answers for it")),
-    FormField("trunks", Wording("trunks"), Wording("Trunks it goes out on"), FieldKind.LIST, "trunk"),
+    FormField("name", Wording("name"), Wording("Name that called people should see")),
+    FormField("purpose", Wording("purpose"), Wording("Purpose of its calls")),
+    FormField("owner", Wording("owner"), Wording("Person responsible")),
+    FormField("trunks", Wording("trunks"), Wording("Trunks it is used on"), FieldKind.LIST, "trunk"),
     FormField(
         "documents", Wording("documents"), Wording("Documents that prove it is ours"), FieldKind.LIST, "document"
     ),
-    FormField("registered", Wording("registered at"), Wording("Where it is known under our name"), FieldKind.LIST),
+    FormField("registered", Wording("registered at"), Wording("Where it is registered under our name"), FieldKind.LIST),
     FormField(
         "next_check",
         Wording("next check"),
-        Wording("When to look again (180d, 2026-12-31, never)"),
+        Wording("Next check (180d, 2026-12-31, never)"),
         FieldKind.TIME,
         "next-check",
     ),
@@ -160,7 +160,7 @@ def one_line(option: str, text: str) -> str:
     text = text.strip()
     if len(text) > TEXT_CHARACTERS or not text.isprintable():
         most = {"most": TEXT_CHARACTERS}
-        raise Refused("bad-text", Wording("takes one line of at most {most} characters", most), option)
+        raise Refused("bad-text", Wording("must be one line of at most {most} characters", most), option)
     return text
 
 
@@ -168,7 +168,7 @@ def several(option: str, texts: Sequence[str]) -> tuple[str, ...]:
     """Texts that stand beside each other, each once; in a file `|` stands between them. Refused."""
     if len(texts) > MOST_TEXTS or any("|" in text for text in texts):
         most = {"most": MOST_TEXTS}
-        words = Wording("may be given at most {most} times, and | has no place in it", most)
+        words = Wording("may be given at most {most} times, without the character |", most)
         raise Refused("bad-texts", words, option)
     return tuple(dict.fromkeys(kept for text in texts if (kept := one_line(option, text))))
 
@@ -183,7 +183,9 @@ def next_check_of(text: str, now: float, option: str) -> float | None:
         return max(now, instant_of(f"{text}T00:00", now)) if _DAY.fullmatch(text) else at
     except TimeError as error:
         problem = {"problem": str(error)}
-        raise Refused("bad-time", Wording("takes a time to come, or never: {problem}", problem), option) from None
+        raise Refused(
+            "bad-time", Wording("must be a time in the future, or never: {problem}", problem), option
+        ) from None
 
 
 def _due_words(at: float | None, now: float) -> str | Wording:

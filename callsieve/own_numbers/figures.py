@@ -49,17 +49,17 @@ MEASURES = (
     Measure("calls made", lambda window: f"{window.attempts:,}"),
     Measure("people called", lambda window: f"{window.people:,}"),
     Measure("answered", _of("answered", "attempts")),
-    Measure("over within 6 s, of those", _of("short", "answered"), "short"),
-    Measure("not taken", _of("unanswered", "attempts"), "unanswered"),
+    Measure("of those, ended within 6 s", _of("short", "answered"), "short"),
+    Measure("not answered", _of("unanswered", "attempts"), "unanswered"),
     Measure("a machine answered", _of("machine", "attempts")),
-    Measure("blocked by a network", _of("blocked", "attempts"), "blocked"),
+    Measure("refused by a network", _of("blocked", "attempts"), "blocked"),
     Measure("given up too early", _of("abandoned", "attempts"), "abandoned"),
     Measure("no such number, or failed", _of("failed", "attempts")),
-    Measure("at a bad hour", _of("outside", "attempts"), "outside"),
-    Measure("calls a person and day", _a_day),
-    Measure("called three times or more", _of("repeated", "person_days"), "repeated"),
+    Measure("outside calling hours", _of("outside", "attempts"), "outside"),
+    Measure("calls per person and day", _a_day),
+    Measure("called three times or more in a day", _of("repeated", "person_days"), "repeated"),
     Measure("called us back", lambda window: f"{window.called_back:,}"),
-    Measure("complaints, no more calls", _of("unwanted", "people"), "unwanted"),
+    Measure("complaints or do-not-call requests", _of("unwanted", "people"), "unwanted"),
 )
 
 
@@ -125,8 +125,8 @@ class _Trend(NamedTuple):
 
 
 TRENDS = (
-    _Trend(N_("over within 6 s"), "short", "short", "answered"),
-    _Trend(N_("not taken"), "unanswered", "unanswered", "attempts"),
+    _Trend(N_("ended within 6 s"), "short", "short", "answered"),
+    _Trend(N_("not answered"), "unanswered", "unanswered", "attempts"),
 )
 
 

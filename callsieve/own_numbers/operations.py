@@ -107,7 +107,7 @@ def add(db: sqlite3.Connection, context: Context, request: NewOwnNumber) -> OwnN
     with whole(db):
         before = own_of(db, number)
         if before is not None and not request.update:
-            raise Refused("registered-already", Wording("{number} is registered already", {"number": number}))
+            raise Refused("registered-already", Wording("{number} is already registered", {"number": number}))
         own = before or new_number(number, context.at)
         return _put(db, context, "own add", before, filled_in(own, request, context.at))
 

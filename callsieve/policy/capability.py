@@ -31,7 +31,7 @@ CAPABILITY = Capability(
     },
     messages={
         "policy-activated": N_("The policy is in force within two seconds."),
-        "policy-accepted": N_("The policy is accepted. It is in force where something names it."),
+        "policy-accepted": N_("The policy is accepted. It is in force wherever a setting names it."),
         "policy-told": N_("The policy is published to other sites. It takes effect where it is accepted."),
         "policy-withdrawn": N_("Unpublished the policy. Sites that accepted it keep it."),
         "draft-gone": N_("The draft is discarded. The policy in force has not changed."),

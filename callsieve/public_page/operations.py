@@ -47,15 +47,15 @@ TITLE_CHARACTERS = 100
 VIEW_DAYS = 90  # after the decision: by then what it was about weighs little
 NO_REFERENCE = "00000000"  # looked up for what cannot be one, which takes as long
 
-CLOSED_FOR_TODAY = Wording("More appeals were filed here than people can look at. Try again tomorrow, or call us.")
-NOT_NOW = Wording("An appeal about this call cannot be filed now: there is one already, or one was decided lately.")
+CLOSED_FOR_TODAY = Wording("More appeals were filed here than our people can handle. Try again tomorrow, or call us.")
+NOT_NOW = Wording("You cannot appeal about this call now: there already is an appeal, or one was decided recently.")
 NO_DOCUMENTS = Wording(
-    "Documents can be attached once the appeal is in force or the code was keyed, until the decision."
+    "You can attach documents once the appeal is in force or the code was keyed in, until the decision."
 )
 NO_FILE = Wording("Choose a file first.")
 BAD_TYPE = Wording("Attach a PDF, PNG or JPEG file, or plain text.")
-NO_PROOF = Wording("Nothing is to be proven by a call now.")
-UNKNOWN = Wording("We know no such reference.")
+NO_PROOF = Wording("There is nothing to prove by a call now.")
+UNKNOWN = Wording("We do not know this reference.")
 
 
 class HeldCall(NamedTuple):

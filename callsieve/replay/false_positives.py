@@ -213,7 +213,7 @@ def _mistake(number: str, of: _Of, talkers: int, known: KnownCallers, rows: Rows
     if shown and of.unsuspected:
         shown.append((LITTLE, Wording("it was asked only because nobody here knows it")))
     if of.called_back:
-        sure.insert(0, (SURE, Wording("we called it back later and talked")))
+        sure.insert(0, (SURE, Wording("one of our people called it back later and talked")))
     likelihood = sum(points for points, _ in [*sure, *shown]) - _against(rows)
     is_wanted = bool(shown) and likelihood >= WANTED
     if not sure and not is_wanted:
@@ -239,12 +239,12 @@ def _reasons_of_store(known: KnownCallers) -> Iterator[Reason]:
     if known.identity is not None and known.identity.level >= VERIFIED_LEVEL:
         yield SURE, Wording("it is verified as {name}", {"name": known.identity.name})
     if known.is_own:
-        yield SURE, Wording("it is a number of our own")
+        yield SURE, Wording("it is one of our own numbers")
 
 
 def _reasons_of_talks(people: int) -> Iterator[Reason]:
     if people >= MANY_TALKERS:
-        yield LIKELY, Wording("{people} of us talked with it for more than a minute", {"people": people})
+        yield LIKELY, Wording("{people} of our people talked with it for more than a minute", {"people": people})
 
 
 def _reasons_of_times(of: _Of, rows: Rows) -> Iterator[Reason]:
@@ -258,7 +258,7 @@ def _reasons_of_times(of: _Of, rows: Rows) -> Iterator[Reason]:
     times = sorted(one % DAY_SECONDS for one in at)
     gaps = [after - before for before, after in pairwise((*times, times[0] + DAY_SECONDS))]
     if DAY_SECONDS - max(gaps) <= REGULAR_SECONDS:
-        yield LIKELY, Wording("it calls the same line at the same time of day")
+        yield LIKELY, Wording("it calls the same number at the same time every day")
 
 
 def _reasons_of_evidence(rows: Rows, talkers: int) -> Iterator[Reason]:
@@ -273,8 +273,8 @@ def _reasons_of_evidence(rows: Rows, talkers: int) -> Iterator[Reason]:
     heard = {one.callee for one in rows.answered} - _marked(rows) - _hung_up(rows)
     if heard and talkers < MANY_TALKERS:
         one, many = (
-            "one of us answered it and said nothing against it",
-            "{n} of us answered it and said nothing against it",
+            "one of our people answered it and did not mark it",
+            "{n} of our people answered it and did not mark it",
         )
         yield LITTLE, Wording(one) if len(heard) == 1 else Wording(many, {"n": len(heard)})
 

@@ -42,7 +42,7 @@ ASSUMING_FIGURES = (
     *("actions", "against_actions", "periods", "changes", "stopped", "warned"),
     *("probable_mistakes", "probable_mistakes_warned"),
 )
-NOT_LOOKED_AT = "Appeals, reviews, people's quiet hours, emergencies and expected calls are not looked at."
+NOT_LOOKED_AT = "Appeals, reviews, people's quiet hours, emergencies and expected calls are not considered."
 
 
 @dataclass(frozen=True, slots=True)

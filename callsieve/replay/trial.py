@@ -84,7 +84,7 @@ def trial_report(
         if reading.read >= MOST_EVENTS:
             raise TrialError(f"more than {MOST_EVENTS:,} calls and marks: use `callsieve replay` for so many")
     if not tally.calls:
-        raise TrialError("there was no inbound call in these days that could be decided about again")
+        raise TrialError("no inbound call of these days can be decided again")
     names = [DRAFT, running_name(loaded)]
     report = tally.report(
         "store", names, replay, reading, known_in(replay, ground.ours.own_numbers), (), time.monotonic() - began

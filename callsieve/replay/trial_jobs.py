@@ -92,7 +92,7 @@ async def _run(job: TrialJob, asked: TrialRequest) -> None:
     except TimeoutError:
         job.problem = TOOK_TOO_LONG.format(WAIT_SECONDS)
     except asyncio.CancelledError:
-        job.problem = "it was stopped"
+        job.problem = "the trial was stopped"
         raise
     finally:
         with suppress(ProcessLookupError):

@@ -40,12 +40,12 @@ from reputation.wording import Wording
 
 PasswordText = Annotated[str, Meta(max_length=1000)]
 NO_NAME = Wording("A name must be at most 64 letters, digits, _ . @ and -, and begin with a letter or digit.")
-TAKEN = Wording("There is a user of this name already.")
+TAKEN = Wording("There is already a user with this name.")
 NO_SECOND_FACTOR = Wording("This user has no second factor.")
 NO_PERSON = Wording("There is no such person: import people, or name them in the settings.")
-ON_ALREADY = Wording("The second factor is on already.")
-CHANGED = Wording("Something changed meanwhile. Nothing was done: try again.")
-TOO_LATE = Wording("That took too long, or something changed meanwhile. Log in again.")
+ON_ALREADY = Wording("The second factor is already on.")
+CHANGED = Wording("Something changed meanwhile. Nothing was changed by this: try again.")
+TOO_LATE = Wording("The login took too long, or something changed meanwhile. Log in again.")
 ONESELF = Wording("You cannot do this to your own user: ask another administrator.")
 LAST_ADMINISTRATOR = Wording("This is the last administrator: add another one first.")
 NOWHERE_ELSE = Wording("You have no other sessions.")

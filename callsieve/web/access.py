@@ -40,17 +40,17 @@ MOST_FIELDS = 200
 FIRST_SECONDS = 1.0  # a page waits so long until it is known whether calls are screened
 
 ERRORS = {
-    400: N_("This request makes no sense to the console."),
+    400: N_("The console does not understand this request."),
     403: N_("Your role does not allow this. Ask an administrator if you need it."),
-    404: N_("There is no such page, or what it was about is gone."),
-    405: N_("This address cannot be asked in this way."),
+    404: N_("There is no such page, or its subject was removed."),
+    405: N_("This address does not support this kind of request."),
     408: N_("The form took too long to arrive. Nothing was changed: send it again."),
-    413: N_("This is more than the console takes at once."),
+    413: N_("This is more than the console accepts at once."),
     419: N_(
         "The form was too old, or from somewhere else. Nothing was changed: go back, reload the page and try again."
     ),
-    500: N_("A part of the console failed. Nothing was changed. Its log says more; calls are not affected."),
-    503: N_("The store cannot be used at the moment. Calls are not affected: they are decided by the daemon."),
+    500: N_("A part of the console failed. Nothing was changed. See the log for details. Calls are not affected."),
+    503: N_("The store is not available at the moment. Calls are not affected: the daemon decides about them."),
 }
 
 

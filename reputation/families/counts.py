@@ -155,7 +155,7 @@ def _shown(standing: Standing, weighed: tuple[float, ...]) -> Iterator[Family]:
 
 SIGNAL_WORDS = {
     "hung-up-on": Counted("one hung up within 6 s", "{n} hung up within 6 s"),
-    "one-ring": Counted("it rang one of us once and gave up", "it rang {n} of us once and gave up"),
+    "one-ring": Counted("rang one of our phones once and gave up", "rang {n} of our phones once and gave up"),
     "unanswered": Counted("one did not answer", "{n} did not answer"),
     "voicemail": Counted("it left a message", "it left {n} messages"),
     "long-talk": Counted("one talked for over a minute", "{n} talked for over a minute"),

@@ -29,14 +29,14 @@ YOUNG_DAYS = 30
 REASON_WORDS: Mapping[str, str] = {
     "labelled": "{platform} shows it as {label}",
     "seen": "the people it called would see it as {level} ({points:+d} points) if they had CallSieve",
-    "short": "{share} of the answered calls were over within 6 s ({part:,} of {whole:,})",
-    "unanswered": "{share} of the calls were not taken ({part:,} of {whole:,})",
-    "abandoned": "{share} of the calls were given up too early by us ({part:,} of {whole:,})",
+    "short": "{share} of the answered calls ended within 6 s ({part:,} of {whole:,})",
+    "unanswered": "{share} of the calls were not answered ({part:,} of {whole:,})",
+    "abandoned": "we gave up {share} of the calls too early ({part:,} of {whole:,})",
     "repeated": "a person was called three times or more on one day in {part:,} of {whole:,} cases ({share})",
-    "outside": "{share} of the calls came outside of the hours people may be called ({part:,} of {whole:,})",
+    "outside": "{share} of the calls were outside calling hours ({part:,} of {whole:,})",
     "blocked": "networks refused to carry {share} of the calls ({part:,} of {whole:,})",
-    "unwanted": "{share} of the people complained or want no more calls ({part:,} of {whole:,})",
-    "young": "{calls:,} calls on one day, {days} days after its first one",
+    "unwanted": "{share} of the people complained or asked not to be called ({part:,} of {whole:,})",
+    "young": "{calls:,} calls on one day, {days} days after its first call",
     "first-day": "{calls:,} calls on one day, the first on which it called",
     "burst": "{calls:,} calls on one day after {days} days without any",
     "spike": "{calls:,} calls on one day, {times:.0f} times as many as usual ({usual:.0f})",
@@ -125,21 +125,21 @@ def due_of(register: Collection[OwnNumber], strangers: Iterable[_Seen], until: f
         if own.state is not NumberState.RETIRED and own.next_check_at is not None and own.next_check_at <= until:
             tasks.append(Due(own.number, own.next_check_at, _to_check(own)))
         if rests_until is not None and rests_until <= until:
-            tasks.append(Due(own.number, rests_until, Wording("has rested for 45 days: it may be used again")))
+            tasks.append(Due(own.number, rests_until, Wording("has rested for 45 days and can be used again")))
     return sorted(tasks, key=lambda task: (task.at, task.number))
 
 
 def _stranger(calls: int, *, is_retired: bool) -> Wording:
     if is_retired:
-        return Wording("goes out and was given back (calls: {calls:,})", {"calls": calls})
-    return Wording("goes out and is not registered (calls: {calls:,})", {"calls": calls})
+        return Wording("makes calls but was given back (calls: {calls:,})", {"calls": calls})
+    return Wording("makes calls but is not registered (calls: {calls:,})", {"calls": calls})
 
 
 def _to_check(own: OwnNumber) -> Wording:
     if not own.registered:
-        return Wording("look again whether all that is registered holds")
+        return Wording("check that the registered details are still correct")
     where = {"where": ", ".join(own.registered)}
-    return Wording("look again whether all that is registered holds: {where}", where)
+    return Wording("check that the registered details are still correct: {where}", where)
 
 
 def turned_round(outcome: OutcomeRecord, number: str) -> OutcomeRecord | None:

@@ -266,21 +266,25 @@ def _notes(facts: HealthFacts, month: FiguresWindow) -> list[Wording]:
     notes = []
     if month.attempts < WATCH_SAMPLE:
         few = {"calls": month.attempts, "least": WATCH_SAMPLE}
-        notes.append(Wording("too few calls to say anything: {calls} of {least} in 28 days", few))
+        notes.append(Wording("too few calls for a grade: {calls} in 28 days, and {least} are needed", few))
     if facts.blocked:
         where = ", ".join(f"{country or '?'} {calls:,}" for country, calls in facts.blocked)
-        words = "networks that refused its calls are in {where}: ask your carrier which, and have it put right there"
+        words = "networks in {where} refused its calls: ask your carrier which ones, and ask them to correct it"
         notes.append(Wording(words, {"where": where}))
     for seconds, calls in facts.hang_ups:
         ended = {"calls": calls, "seconds": seconds}
-        notes.append(Wording("{calls:,} calls were ended there after {seconds:.1f} s: a machine answered them", ended))
+        notes.append(
+            Wording(
+                ("{calls:,} calls were ended by the other side after {seconds:.1f} s: a machine answered them"), ended
+            )
+        )
     if facts.listed == 1:
         notes.append(Wording("an imported list names it"))
     elif facts.listed:
         notes.append(Wording("{lists} imported lists name it", {"lists": facts.listed}))
     if facts.strangers == 1:
-        notes.append(Wording("a complaint does not count: nobody knows that its sender was called within 28 days"))
+        notes.append(Wording("1 complaint does not count: there is no record of a call to its sender within 28 days"))
     elif facts.strangers:
-        words = "{complaints} complaints do not count: nobody knows that their senders were called within 28 days"
+        words = "{complaints} complaints do not count: there is no record of calls to their senders within 28 days"
         notes.append(Wording(words, {"complaints": facts.strangers}))
     return notes

@@ -93,11 +93,11 @@ def used_again(own: OwnNumber, at: float, *, early: bool = False) -> OwnNumber:
         RegisterError: The number is active already, or has to rest longer.
     """
     if own.state is NumberState.ACTIVE:
-        raise RegisterError("active-already", Wording("{number} is active already", {"number": own.number}))
+        raise RegisterError("active-already", Wording("{number} is already active", {"number": own.number}))
     until = own.rests_until
     if until is not None and at < until and not early:
         places: Places = {"number": own.number, "days": (until - at) / 86_400}
-        raise RegisterError("rests-still", Wording("{number} has to rest for {days:.0f} more days", places))
+        raise RegisterError("rests-still", Wording("{number} must rest for {days:.0f} more days", places))
     return replace(own, state=NumberState.ACTIVE, since=at)
 
 
@@ -108,7 +108,7 @@ def retired(own: OwnNumber, at: float) -> OwnNumber:
         RegisterError: It is retired already.
     """
     if own.state is NumberState.RETIRED:
-        raise RegisterError("retired-already", Wording("{number} is retired already", {"number": own.number}))
+        raise RegisterError("retired-already", Wording("{number} is already retired", {"number": own.number}))
     return replace(own, state=NumberState.RETIRED, since=at)
 
 

@@ -278,13 +278,13 @@ def suspicion_words(suspicion: Suspicion) -> Wording:
     }
     if suspicion.by == "blocked":
         return Wording(
-            "{where}: of calls in the last {days} days networks refused {lately}, of those in the {days_before} days "
-            "before {before} (confidence {confidence})",
+            "{where}: networks refused {lately} of the calls in the last {days} days, and {before} in the "
+            "{days_before} days before (confidence {confidence})",
             about,
         )
     return Wording(
-        "{where}: of calls in the last {days} days {lately} were answered, of those in the {days_before} days before "
-        "{before} (confidence {confidence})",
+        "{where}: {lately} of the calls in the last {days} days were answered, and {before} in the "
+        "{days_before} days before (confidence {confidence})",
         about,
     )
 

@@ -105,7 +105,9 @@ def looks_for_suspicions(db: sqlite3.Connection) -> list[Due]:
     found = []
     for one in map(_suspected, db.execute(ALL)):
         about: Places = {"where": place_of(one.suspicion.network)}
-        found.append(Due(one.number, one.since, Wording("look at a phone of {where}: it may be marked there", about)))
+        found.append(
+            Due(one.number, one.since, Wording(("check on a phone in {where}: the number may be marked there"), about))
+        )
     return found
 
 

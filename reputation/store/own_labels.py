@@ -130,7 +130,7 @@ def looks_due(looks: Iterable[Look], until: float) -> list[Look]:
 def looks_to_make(db: sqlite3.Connection, until: float) -> list[Due]:
     """The same, as what is to be done about our numbers."""
     return [
-        Due(look.number, look.next_at or 0.0, Wording("look again what {platform} shows", {"platform": look.platform}))
+        Due(look.number, look.next_at or 0.0, Wording("check again what {platform} shows", {"platform": look.platform}))
         for look in looks_due(latest_looks(db), until)
     ]
 

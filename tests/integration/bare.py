@@ -71,7 +71,7 @@ class Office:
         self.asterisk.cli("dialplan reload")
 
     def doctor(self, code: int) -> dict[str, dict[str, str]]:
-        """What the doctor found, by the name of the check."""
+        """Problems that the doctor found, by the name of the check."""
         return {check["name"]: check for check in json.loads(self.run("doctor", "--json", code=code))}
 
     def files(self) -> dict[str, bytes]:

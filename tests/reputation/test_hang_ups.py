@@ -143,4 +143,4 @@ def test_they_are_no_short_calls_and_answer_nothing(db: sqlite3.Connection) -> N
     assert (judged.attempts, judged.answered, judged.short, judged.machine) == (100, 60, 0, 40)
     assert "short" not in {reason.measure for reason in health.reasons}
     assert [(round(seconds, 1), calls) for seconds, calls in health.facts.hang_ups] == [(4.3, 40)]
-    assert "40 calls were ended there after 4.3 s" in str(health.notes[-1])
+    assert "40 calls were ended by the other side after 4.3 s" in str(health.notes[-1])

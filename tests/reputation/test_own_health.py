@@ -478,7 +478,7 @@ def test_an_innocent_number_marked_from_malice_stays_healthy(db: sqlite3.Connect
     assert found.grade is Grade.HEALTHY
     assert [str(note) for note in found.notes] == [
         "an imported list names it",
-        "40 complaints do not count: nobody knows that their senders were called within 28 days",
+        "40 complaints do not count: there is no record of calls to their senders within 28 days",
     ]
 
 
@@ -524,7 +524,7 @@ def test_one_complaint_that_does_not_count_is_noted_as_one(db: sqlite3.Connectio
     with transaction(db):
         add_complaint(db, Complaint(OWN, who, now))
     [note] = health(db, now).notes
-    assert str(note).startswith("a complaint does not")
+    assert str(note).startswith("1 complaint does not")
 
 
 def test_a_rotated_number_is_found_by_its_youth(db: sqlite3.Connection) -> None:

@@ -48,7 +48,7 @@ async def show_compliance(req: ApiRequest, day: DayText) -> DayProof:
     """Return what the outbound guard checked on a day, by which rules, sources and files."""
     bounds = day_bounds(day)
     if bounds is None:
-        raise Refused("bad-day", Wording("takes a day, as 2026-12-31"), "day")
+        raise Refused("bad-day", Wording("must be a date, as 2026-12-31"), "day")
     return masked_proof(
         await req.state.slow_store.read(proof_of_day, req.state.loaded.settings, *bounds, req.context.at)
     )

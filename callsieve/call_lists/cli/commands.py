@@ -61,9 +61,9 @@ def list_consents(as_json: options.JsonOption = False, config: options.ConfigOpt
         options.print_json([{**one._asdict(), "is_over": one.is_over(now)} for one in consents])
     elif consents:
         rows = [(one.number, day(one.at), _ends(one, now), one.person, one.proof, one.note) for one in consents]
-        print_table(("number", "since", "until", "noted by", "proof", "note"), rows, keep=(0, 1, 2))
+        print_table(("number", "since", "until", "recorded by", "proof", "note"), rows, keep=(0, 1, 2))
     else:
-        say("No consent is noted.")
+        say("No consent is recorded.")
 
 
 def import_consents(
@@ -154,7 +154,7 @@ def list_registers(as_json: options.JsonOption = False, config: options.ConfigOp
             )
             for one in ages
         ]
-        print_table(("register", "numbers", "file of", "age", "allowed", "sha256"), rows, keep=(0, 1, 2, 3))
+        print_table(("register", "numbers", "file date", "age", "allowed", "sha256"), rows, keep=(0, 1, 2, 3))
     else:
         say("There is no copy of a register: callsieve own registers import FILE --register us-dnc")
 

@@ -73,7 +73,7 @@ async def bring_in_file(req: PageRequest) -> Response:
     await req.perform(operations.bring_in, found)
     if table.problems:
         counts: Places = {"count": table.skipped, "first": str(table.problems[0])}
-        return await show(req, Wording("rows passed over: {count}, the first: {first}", counts))
+        return await show(req, Wording("rows skipped: {count}, the first: {first}", counts))
     return req.go(PATH, "consent-noted")
 
 
@@ -103,7 +103,7 @@ async def print_day(req: PageRequest) -> Response:
 
 async def _proof(req: PageRequest, typed: str) -> tuple[DayProof, str | Wording]:
     bounds = day_bounds(typed) if typed else None
-    problem = Wording("{day} is no day: write it as 2026-12-31", {"day": typed}) if typed and bounds is None else ""
+    problem = Wording("{day} is not a date: write it as 2026-12-31", {"day": typed}) if typed and bounds is None else ""
     first, last = bounds or day_bounds(day(req.now)) or (req.now, req.now)
     settings = req.state.loaded.settings
     return await req.state.slow_store.read(proof_of_day, settings, first, last, req.now), problem

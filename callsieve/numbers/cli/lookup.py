@@ -222,7 +222,7 @@ def _caller(known: Profile) -> Iterator[Line]:
         note = f": {identity.note}" if identity.note else ""
         yield "identity", f"{identity.name}, level {identity.level}, until {when(identity.expires_at)}{note}"
     if known.facts.own_number:
-        yield "own number", "yes: a call that shows it comes from our own people, or is spoofed"
+        yield "own number", "yes: a call that shows it comes from our own people, or its number is spoofed"
         yield "", str(known.to_owner)
     for label, (auth_class, at) in _labelled("challenge", known.challenge_passed):
         yield label, f"passed {ago(at, known.at)} ({auth_class.value})"

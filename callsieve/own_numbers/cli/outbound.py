@@ -168,7 +168,7 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         print_json(wishes)
     elif wishes:
         rows = [(one.number, when(one.at), one.person, one.own_number, one.note) for one in wishes]
-        print_table(("number", "since", "heard by", "after a call from", "note"), rows, keep=(0, 1, 2, 3))
+        print_table(("number", "since", "recorded by", "after a call from", "note"), rows, keep=(0, 1, 2, 3))
     else:
         say("Nobody has asked not to be called.")
 

@@ -128,7 +128,7 @@ def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigO
     for position, rule in enumerate(policy.rules, 1):
         when = lines(condition.text for condition in rule.when)
         rows.append([f"  {position}", rule.name, word(rule.action.word), when, _reason(rule)])
-    rows.append(["", "default", word(policy.default.word), "", "no rule holds"])
+    rows.append(["", "default", word(policy.default.word), "", "no rule applies"])
     print_table(("", "rule", "action", "when", "reason"), rows, keep=(0, 1, 2))
     say()
     say("Limits of what a rule may do:")

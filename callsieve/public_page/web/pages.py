@@ -46,14 +46,12 @@ from reputation.wording import Wording
 
 TITLE = N_("Statement: a number was cleared")
 SAYS = N_("{issuer} has decided an appeal of the owner of {number} and found that the owner is right.")
-MEANS = N_(
-    "Spam marks that were made here until {day} count as never made. It is about our own screening of calls alone."
-)
+MEANS = N_("Spam marks made here until {day} no longer count. This statement is only about our own call screening.")
 REASON = N_("The reason: {reason}")
 PROVEN = N_("Control of the number was proven by a signed call or a call-back.")
 ACCEPTED = N_("Control of the number was not proven by a call: our people accepted the appeal.")
-CHECK = N_("Whether it still stands, and the key that the file is signed with: {link}")
-UNTIL = N_("It counts until {day}. Appeal {reference}.")
+CHECK = N_("To check whether it is still valid, and for the key that signed the file: {link}")
+UNTIL = N_("Valid until {day}. Appeal {reference}.")
 
 
 def cleared_page(cleared: Cleared, reason: str, language: str, say: Callable[[str], str]) -> str:
@@ -111,10 +109,14 @@ class ClearedStatus(NamedTuple):
     cleared: Cleared
 
 
-NEVER_CALLED = N_("We do not call numbers of this kind or country. Call us from it, or reach us in another way.")
-CALL_LATER = N_("The number was called lately, or there were too many calls. Try again later, or call us from it.")
-CALL_BY_DAY = N_("It is too early or too late there for a call. Try again by day, or call us from it.")
-CALL_FAILED = N_("The call could not be placed. Try again later, or reach us in another way.")
+NEVER_CALLED = N_(
+    "We do not call numbers of this kind or country. Call us from the number, or contact us in another way."
+)
+CALL_LATER = N_(
+    "The number was called recently, or there were too many calls. Try again later, or call us from the number."
+)
+CALL_BY_DAY = N_("It is too early or too late there for a call. Try again during the day, or call us from the number.")
+CALL_FAILED = N_("The call could not be placed. Try again later, or contact us in another way.")
 WHY_NOT_CALLED = {
     **dict.fromkeys(NEVER, NEVER_CALLED),
     **dict.fromkeys(LATER, CALL_LATER),

@@ -44,9 +44,9 @@ FORM_BYTES = 32 * 1024
 
 FAILED = N_("Something failed here. Nothing was changed: try again later, or call us.")
 ERRORS = {
-    400: N_("This request makes no sense here."),
-    403: N_("This form is from another site. Nothing was changed: open this page itself and try again."),
-    404: N_("There is no such page. A link to a status is valid as long as the appeal is kept: copy all of it."),
+    400: N_("This request is not valid."),
+    403: N_("This form was sent from another website. Nothing was changed: open this page itself and try again."),
+    404: N_("There is no such page. A status link is valid as long as the appeal is kept. Copy the whole link."),
     408: N_("The form took too long to arrive. Nothing was changed: send it again."),
     413: N_("This is more than can be sent at once."),
     429: N_("There were too many tries. Wait a while, or call us."),

@@ -65,7 +65,7 @@ def test_from_the_call_back_to_the_decision_and_back(callsieve: Program) -> None
     code = re.search(r"The code is (\d{3} \d{3})\.", callsieve.ok("appeal", "code", reference))
     assert code is not None
     wrong = "000000" if code[1] != "000 000" else "000001"
-    assert "not the code" in callsieve.fails("appeal", "prove", reference, wrong)
+    assert "code is wrong" in callsieve.fails("appeal", "prove", reference, wrong)
     assert "is in force" in callsieve.ok("appeal", "prove", reference, code[1])
     assert appeal_of(callsieve)["proven"] is True
     assert "its owner appeals" in callsieve.ok("lookup", CALLER).lower()
@@ -115,7 +115,7 @@ def test_what_was_accepted_or_withdrawn_can_be_undone(callsieve: Program) -> Non
     assert appeal_of(callsieve)["state"] == "in_force"
     callsieve.ok(*undo_of(out))
     assert appeal_of(callsieve)["state"] == "open"
-    assert "undone already" in callsieve.fails(*undo_of(out))
+    assert "already undone" in callsieve.fails(*undo_of(out))
     out = callsieve.ok("appeal", "withdraw", CALLER, "--reason", "filed by somebody else")
     assert callsieve.ok("appeal", "list").startswith("No appeal")
     assert "withdrawn" in callsieve.ok("appeal", "list", "--all")
@@ -179,7 +179,7 @@ def test_what_cannot_be_is_one_line(callsieve: Program, arguments: list[str], sa
 def test_what_is_only_filed_cannot_be_decided(callsieve: Program) -> None:
     file(callsieve)
     assert "not in force" in callsieve.fails("appeal", "decide", CALLER, "deny", "--reason", "x")
-    assert callsieve.fails("appeal", "prove", CALLER, "031415").startswith("No code was made")
+    assert callsieve.fails("appeal", "prove", CALLER, "031415").startswith("There is no code yet")
     exported = callsieve("privacy", "export", CALLER).json["tables"]
     assert [one["name"] for one in exported["appeal"]] == ["Acme Ltd"]
     assert "1 appeal," in callsieve.ok("privacy", "erase", CALLER, "--yes")

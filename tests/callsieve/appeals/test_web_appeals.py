@@ -73,7 +73,7 @@ def upload(browser: Browser, content: bytes, filename: str = "x.csv", **fields: 
 
 
 def test_an_empty_queue_says_how_an_appeal_comes_into_it(console: Console) -> None:
-    assert "No appeal waits" in console.browser("viewer").text("/appeals")
+    assert "No appeal is waiting" in console.browser("viewer").text("/appeals")
 
 
 def test_the_queue_is_by_deadline_and_says_what_is_overdue(console: Console, otto: Browser) -> None:
@@ -104,19 +104,19 @@ def test_from_the_call_back_over_the_decision_and_back(console: Console, otto: B
     page = otto.text(f"/appeals/{REFERENCE}")
     assert "No number of marks alone can stop your calls." in page
     assert "We call our own customers." in page
-    assert "no effect yet" in page
+    assert "Not in force yet" in page
     made = otto.post(f"/appeals/{REFERENCE}/code").text
     code = re.search(r'<strong class="mono">([0-9 ]{7})<', made)
     assert code
     assert code[1] not in otto.text(f"/appeals/{REFERENCE}")
     wrong = "000000" if code[1] != "000 000" else "111111"
-    assert "not the code" in otto.post(f"/appeals/{REFERENCE}/prove", code=wrong).text
+    assert "code is wrong" in otto.post(f"/appeals/{REFERENCE}/prove", code=wrong).text
     page = otto.done(f"/appeals/{REFERENCE}/prove", code=code[1]).text
     assert "is proven" in page
     assert "2 spam marks" in page
     assert "trusted a little less: 201, 202." in page
     page = otto.done(f"/appeals/{REFERENCE}/decide", ruling="uphold", reason="Its records show it.").text
-    assert "Now tell its owner." in page
+    assert "Tell the owner." in page
     assert "Its records show it." in page
     assert (state(console.office), spam_marks(console.office)) == (AppealState.UPHELD, 0)
     otto.done(f"/appeals/{REFERENCE}/undo", id=undo_of(otto.text(f"/appeals/{REFERENCE}")))
@@ -171,9 +171,9 @@ def test_accepted_withdrawn_and_undone(console: Console, otto: Browser) -> None:
     ("path", "fields", "problem"),
     [
         ("decide", {"ruling": "uphold", "reason": "x"}, "not in force yet"),
-        ("decide", {"ruling": "perhaps", "reason": "x"}, "Say who is right"),
-        ("decide", {"reason": "x"}, "Say who is right"),
-        ("prove", {"code": "123456"}, "No code was made"),
+        ("decide", {"ruling": "perhaps", "reason": "x"}, "Choose a ruling"),
+        ("decide", {"reason": "x"}, "Choose a ruling"),
+        ("prove", {"code": "123456"}, "There is no code yet"),
         ("evidence", {}, "Choose a file"),
     ],
 )

@@ -26,7 +26,7 @@ def rows_of(page: str) -> int:
 
 
 def test_before_any_change_it_says_what_it_is_for(ada: Browser) -> None:
-    assert "leaves a row" in ada.text("/audit")
+    assert "is recorded" in ada.text("/audit")
 
 
 def test_changes_are_found_by_who_what_and_about_what(console: Console, ada: Browser) -> None:

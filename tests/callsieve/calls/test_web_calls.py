@@ -273,7 +273,7 @@ def test_a_call_shows_the_evidence_the_rule_and_how_it_ended(console: Console) -
         "level-challenge",
         "strong evidence against this number",
         "2 of 3 colleagues who answered marked it",
-        "one of us calls it back and talks for 30 s",
+        "one of our people calls it back and talks for 30 s",
         "answered by",
         "+22 points",
     ):
@@ -326,7 +326,7 @@ def test_an_operator_allows_a_calls_number_and_takes_it_back(console: Console) -
     browser = console.browser("operator")
     page = browser.done(f"/numbers/{CALLER}/allow", note="our dentist", expires="30d", back="/calls/B0000000")
     assert "on the allowlist" in page.text
-    assert "Take it off again" in page.text
+    assert "Remove it from the list" in page.text
     (entry,) = console.office.read(list_entries)
     assert entry == ListEntry(
         ListName.ALLOW, entry.kind, CALLER, note="our dentist", expires_at=NOW + 30 * 86400, added_at=NOW
@@ -346,7 +346,7 @@ def test_an_operator_marks_for_a_person_and_takes_it_back(console: Console) -> N
     browser.done(f"/numbers/{CALLER}/spam", category="Scam", reason="car warranty", back="/calls/B0000000")
     (mark,) = console.office.read(marks_of, CALLER)
     assert (mark.reporter, mark.verdict, mark.category, mark.channel.value) == ("201", Verdict.SPAM, "scam", "web")
-    assert "Take my mark back" in browser.text("/calls/B0000000")
+    assert "Remove my mark" in browser.text("/calls/B0000000")
     browser.done(f"/numbers/{CALLER}/ok", back="/calls/B0000000")
     browser.done(f"/numbers/{CALLER}/unmark", back="/calls/B0000000")
     (mark,) = console.office.read(marks_of, CALLER)
@@ -369,7 +369,7 @@ def test_who_is_nobody_of_ours_marks_nothing(office: Office) -> None:
         ("+12025550100/block", {}, "our own numbers"),
         (f"{CALLER}/block", {"expires": "soon"}, "is not an expiry"),
         (f"{CALLER}/unlist", {"list": "block"}, "is not on the blocklist"),
-        (f"{CALLER}/unmark", {}, "there is nothing to take back"),
+        (f"{CALLER}/unmark", {}, "there is no mark to remove"),
         (f"{CALLER}/owner", {"reason": " "}, "write one line"),
     ],
 )

@@ -159,8 +159,8 @@ def test_the_cost_of_the_control_sample_is_counted(office: Office) -> None:
         browser = console.browser("operator")
         overview, calls, call = (browser.text(path) for path in ("/", "/calls", "/calls/ABCDEF01"))
     assert "4 of 12 warned calls left without the warning on purpose" in overview
-    assert calls.count("unwarned on purpose") == 4
-    assert "one of the control sample" in call
+    assert calls.count("control sample: no warning") == 4
+    assert "to the control sample" in call
 
 
 def test_numbers_and_blocks_that_call_more_than_before(office: Office) -> None:

@@ -288,7 +288,7 @@ def test_a_suspected_mark_is_in_the_digest_of_its_day(office: Office) -> None:
     office.write(record_suspicions, OWN, [found], NOON)
     told = digest_of(office)
     (line,) = lines_of(digest_text(told))
-    assert "EE (GB): of calls in the last 7 days 18% were answered" in line.text
+    assert "EE (GB): 18% of the calls in the last 7 days were answered" in line.text
     assert line.commands == (f"callsieve own watch suspect {OWN}",)
     (masked,) = lines_of(digest_text(told, numbers=False))
     assert (OWN in masked.text, masked.commands) == (False, ())
@@ -307,5 +307,5 @@ def test_what_is_to_be_looked_at_again_is_in_the_digest(office: Office) -> None:
     found = digest_of(office)
     assert [(one.number, one.at) for one in found.due] == [(OWN, MORNING - 3600), (OWN, MORNING + 3600)]
     lines = next(one.lines for one in digest_text(found).sections if one.title == "Own numbers to look after")
-    assert ["look again what Hiya shows" in line.text for line in lines] == [True, False]
+    assert ["check again what Hiya shows" in line.text for line in lines] == [True, False]
     assert [one["number"] for one in digest_as_json(found)["due"]] == [OWN, OWN]

@@ -87,6 +87,6 @@ def test_a_suspected_mark_and_a_look_that_is_due_are_there(console: Console) -> 
     console.office.write(record_suspicions, OWN, [found], NOW - 600)
     console.office.write(put_look, Look(OWN, "Hiya", NOW - 86_400, "", next_at=NOW))
     page = console.browser("operator").text(TODAY)
-    assert "US: of calls in the last 7 days 18% were answered" in page
-    assert "look again what Hiya shows" in page
+    assert "US: 18% of the calls in the last 7 days were answered" in page
+    assert "check again what Hiya shows" in page
     assert OWN not in console.browser("viewer").text(TODAY)

@@ -26,7 +26,7 @@ def make_feed(days: float = 1.0, **fields: Any) -> FeedSource:
     [
         pytest.param(make_feed(), "ok", id="new"),
         pytest.param(make_feed(29.9), "ok", id="came-once"),
-        pytest.param(make_feed(30.1), "stale: it came but once", id="came-once-long-ago"),
+        pytest.param(make_feed(30.1), "stale: imported only once", id="came-once-long-ago"),
         pytest.param(make_feed(13.9, every_seconds=7 * DAY), "ok", id="one-is-missing"),
         pytest.param(make_feed(14.1, every_seconds=7 * DAY - 30), "stale: it used to come every 7 d", id="weekly"),
         pytest.param(make_feed(1.9, every_seconds=3600.0), "ok", id="hourly-is-late-after-two-days"),

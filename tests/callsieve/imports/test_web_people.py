@@ -56,13 +56,13 @@ def test_people_are_shown_and_what_the_settings_say_is_told(console: Console, ad
 
 def test_empty_pages_say_what_to_do(console: Console) -> None:
     viewer = console.browser("viewer")
-    assert "named in the settings" in viewer.text("/people")
+    assert "name them in the settings" in viewer.text("/people")
     assert "callsieve import feed" in viewer.text("/feeds")
 
 
 def test_people_go_out_and_come_back_and_the_settings_win(console: Console, ada: Browser) -> None:
     page = upload(ada, "/people/import", "extension,name,group\n301,=1+1,sales\n302,Wei,support\n201,Mallory,\n")
-    assert "3 rows were taken." in page.text
+    assert "3 rows were imported." in page.text
     assert "and they win: 201" in page.text
     assert [(one.extension, one.name) for one in console.office.read(all_people)] == [
         ("201", "Alice"),
@@ -86,7 +86,7 @@ def test_people_go_out_and_come_back_and_the_settings_win(console: Console, ada:
 
 def test_dids_go_out_and_come_back_and_the_settings_win(console: Console, ada: Browser) -> None:
     content = f"number,group,callee,screen\n+12025550111,support; sales,,no\n(202) 555-0112,,301,\n{DID},other,,no\n"
-    assert "3 rows were taken." in upload(ada, "/people/dids/import", content).text
+    assert "3 rows were imported." in upload(ada, "/people/dids/import", content).text
     expected = [
         Did("+12025550111", ("support", "sales"), None, False),
         Did("+12025550112", (), "301", True),
@@ -106,7 +106,7 @@ def test_dids_go_out_and_come_back_and_the_settings_win(console: Console, ada: B
 @pytest.mark.parametrize(
     ("path", "content", "source", "problem"),
     [
-        ("/people/import", "extension\n301\n", "../x", "Say what this import"),
+        ("/people/import", "extension\n301\n", "../x", "Enter a name for this import"),
         ("/people/import", "extension\n301\n", "settings", "use another"),
         ("/people/import", "", "hr", "Choose a file first."),
         ("/people/import", "colour\nred\n", "hr", "extension"),
@@ -174,7 +174,7 @@ def test_whom_we_ask_is_shown_beside_the_feeds(office: Office) -> None:
         file.write('[[lookup]]\nname = "block"\nkind = "phoneblock"\ntoken = "env:T"\n')
     with office.console() as console:
         viewer = console.browser("viewer")
-        assert "Nobody is asked." in viewer.text("/feeds")
+        assert "No source is asked." in viewer.text("/feeds")
         office.write(replace_sources, {"block": True})
         page = viewer.text("/feeds")
         for text in ("block", "0 / 500", "not known yet", "too few calls"):

@@ -59,7 +59,7 @@ def upload(
 def test_a_number_is_added_removed_and_put_back(console: Console, otto: Browser) -> None:
     fields = {"list": "allow", "entry": "201-555-0123", "note": "the bank", "expires": "30d", "action": "tag"}
     page = otto.done("/lists/add", **fields).text
-    assert "at the next call" in page
+    assert "from the next call" in page
     assert entries(console.office) == [("allow", NUMBER, "tag", "the bank")]
     assert console.office.read(list_entries)[0].expires_at == NOW + 30 * DAY
     page = otto.done("/lists/remove", list="allow", entry=NUMBER).text
@@ -105,7 +105,7 @@ def test_only_an_administrator_blocks_our_own_numbers(
 ) -> None:
     page = otto.post("/lists/add", list="block", entry=entry).text
     assert "would block" in problem_of(page)
-    assert "all the same" not in page
+    assert "anyway" not in page
     assert otto.post("/lists/add", list="block", entry=entry, sure="yes", force="yes").status_code == 422
     page = ada.post("/lists/add", list="block", entry=entry).text
     assert ada.post("/lists/add", list="block", entry=entry, sure="yes").status_code == 422
@@ -407,11 +407,11 @@ def test_what_was_kept_without_its_proof_is_not_put_back(console: Console, otto:
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
-        ({"name": " "}, "Say who the number"),
+        ({"name": " "}, "Enter who the number"),
         ({"level": "2"}, "Level 2 needs a note"),
         ({"number": "911"}, "emergency number"),
         ({"expires": "never"}, "write it as"),
-        ({"expires": "2y"}, "After 12 months"),
+        ({"expires": "2y"}, "after 12 months"),
         ({"name": "x" * 201}, "at most 200 characters"),
         ({"note": "a\nb"}, "one line each"),
     ],

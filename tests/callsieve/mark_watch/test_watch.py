@@ -143,7 +143,7 @@ def test_the_console_keeps_and_shows_a_picture(tmp_path: Path, content: bytes, k
         assert otto.client.get(f"/own/{quote(OWN)}/screenshots/{'0' * 64}").status_code == 404
         files["screenshot"] = ("a.png", b"<html>", "image/png")
         answer = otto.client.post(f"/own/{OWN}/watch", data=form, files=files)
-        assert (answer.status_code, "takes a picture" in answer.text) == (422, True)
+        assert (answer.status_code, "must be a picture" in answer.text) == (422, True)
 
 
 def test_what_is_due_is_listed(callsieve: Program) -> None:
@@ -152,7 +152,7 @@ def test_what_is_due_is_listed(callsieve: Program) -> None:
     callsieve.ok("own", "watch", "add", OWN, "Tencent", "--next", "never")
     callsieve.ok("own", "watch", "add", OWN, "360", "--next", "40d")
     assert [one["platform"] for one in callsieve("own", "watch", "due", "--json").json] == ["Hiya"]
-    assert "look again what Hiya shows" in callsieve.ok("own", "due")
+    assert "check again what Hiya shows" in callsieve.ok("own", "due")
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_a_look_is_recorded_in_the_console(console: Console, office: Office) -> 
 def test_the_console_says_where_to_look_again(console: Console, office: Office) -> None:
     office.write(add_look, Look(OTHER, "Tencent", NOW - 1e6, "", next_at=NOW - 1))
     page = console.browser("operator").text("/own")
-    assert "look again what Tencent shows" in page
+    assert "check again what Tencent shows" in page
     assert "?do=watch#watch" in page
 
 

@@ -1,4 +1,4 @@
-"""`callsieve plan`: what ranges are for, another plan in the place of ours, and the way back; and who reads it."""
+"""`callsieve plan`: what ranges are for, another plan replaces the shipped plan, and the way back; and who reads it."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_all_that_is_known_is_shown(known: Program) -> None:
         "feeds       +1.50  1 spam",
         'ftc: spam, scam, "Joe", warranty (',
         'blocklist +1201*: warn "New Jersey" since ',
-        "on the own blocklist of 201 since ",
+        "on the personal blocklist of 201 since ",
         'contact of the company as "Acme"',
         'contact of 201 as "Joe at Acme"',
         "a call, from anybody, by 201",
@@ -211,7 +211,7 @@ def test_it_says_what_would_change_the_level_and_how_it_came(callsieve: Program)
     assert "7 witnesses have something against it; where no source speaks, a label takes 2 and a challenge 4" in out
     assert "more if marks or hang-ups by 2 more of our people: then challenge" in out
     assert "one more source outside lists it as spam: then challenge" in out
-    assert "nothing more happens for " in out
+    assert "nothing new happens for " in out
     assert "60 days" in out
     found = callsieve("lookup", CALLER, "--json").json
     levels = [point["level"] for point in found["history"]]

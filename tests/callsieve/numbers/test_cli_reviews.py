@@ -58,7 +58,7 @@ def test_a_burst_weighs_nothing_until_somebody_has_looked(callsieve: Program) ->
     assert log_odds(callsieve) > 3
     assert "by joe" in callsieve.ok("lookup", CALLER)
     assert "its marks were reviewed" in callsieve.ok("calls", "show", "7KQ2M4XA")
-    assert "wait for a review" in callsieve.fails("review", "done", CALLER)
+    assert "waiting for a review" in callsieve.fails("review", "done", CALLER)
     callsieve.ok(*undo_of(out))
     [waiting] = callsieve("review", "list", "--json").json
     assert (waiting["number"], waiting["reporters"]) == (CALLER, list(PEOPLE))

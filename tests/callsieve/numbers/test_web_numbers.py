@@ -60,12 +60,12 @@ def test_the_page_has_all_that_is_known(console: Console) -> None:
     page = console.browser("operator").text(f"/numbers/{CALLER}")
     for text in (
         "2 marked it",
-        "2 witnesses have something against it",
+        "2 witnesses speak against it",
         "challenge-silent",
         "203",
         "Springfield Motors",
         "Joe of Springfield",
-        "on the own allowlist of",
+        "on the personal allowlist of",
         "202 (Bob)",
         "the whole exchange",
         "telemarketing",
@@ -139,7 +139,7 @@ def test_many_marks_at_once_wait_for_somebody_to_look(console: Console) -> None:
         console.office.write(add_mark, make_mark(str(reporter), NOW - 60, NEIGHBOUR))
     assert [burst.number for burst in console.office.read(numbers_to_review)] == [NEIGHBOUR]
     browser = console.browser("operator")
-    assert "I have looked" in browser.text(f"/numbers/{NEIGHBOUR}")
+    assert "Reviewed: they count" in browser.text(f"/numbers/{NEIGHBOUR}")
     assert "marks count from now" in browser.done(f"/numbers/{NEIGHBOUR}/review").text
     assert console.office.read(numbers_to_review) == []
     browser.done(f"/numbers/{NEIGHBOUR}/unreview")
@@ -150,9 +150,9 @@ def test_a_new_owner_is_an_administrators_word(console: Console) -> None:
     assert console.browser("operator").post(f"/numbers/{CALLER}/owner", reason="reassigned").status_code == 403
     browser = console.browser("administrator")
     page = browser.done(f"/numbers/{CALLER}/owner", reason="the carrier says so")
-    assert "weighs less" in page.text
+    assert "counts less" in page.text
     assert "the carrier says so" in page.text
-    assert "owner that it had" in browser.done(f"/numbers/{CALLER}/same-owner").text
+    assert "earlier owner again" in browser.done(f"/numbers/{CALLER}/same-owner").text
     assert [row.what for row in console.office.read(audit_rows)] == ["reassigned remove", "reassigned add"]
 
 

@@ -151,9 +151,9 @@ def test_only_the_last_word_on_a_number_is_undone(callsieve: Program) -> None:
 def test_what_is_undone_already_is_said_to_be(callsieve: Program) -> None:
     words = shlex.split(callsieve.ok("own", "add", OWN).splitlines()[-1])[1:]
     callsieve.ok(*words)
-    assert callsieve.fails(*words).startswith("It was undone already")
+    assert callsieve.fails(*words).startswith("It was already undone")
     callsieve.ok("own", "add", OWN)
-    assert "It was undone already" in callsieve.fails(*words)
+    assert "It was already undone" in callsieve.fails(*words)
 
 
 def test_the_audit_names_what_can_be_undone(callsieve: Program) -> None:
@@ -367,7 +367,7 @@ def test_a_field_that_is_cut_is_said(callsieve: Program, tmp_path: Path) -> None
     [
         pytest.param("name", "x" * 201, "200", id="long"),
         pytest.param("documents", "|".join("abcdefghijklmnopqrstu"), "may be given at most 20", id="many"),
-        pytest.param("trunks", f"a|{'x' * 201}", "trunks takes one line", id="long-text"),
+        pytest.param("trunks", f"a|{'x' * 201}", "trunks must be one line", id="long-text"),
         pytest.param("since", "2099-01-01", "since: '2099-01-01'", id="since-to-come"),
         pytest.param("checked", "2099-01-01", "checked: '2099-01-01'", id="checked-to-come"),
         pytest.param("next_check", "soon", "'soon'", id="no-time"),
@@ -398,8 +398,8 @@ def test_rows_that_cannot_be_used_are_said(callsieve: Program, tmp_path: Path) -
     ("arguments", "says"),
     [
         pytest.param(["add", "12"], "12", id="no-number"),
-        pytest.param(["add", OWN, "--name", "a\nb"], "--name: takes one line", id="two-lines"),
-        pytest.param(["add", OWN, "--trunk", "a|b"], "| has no place", id="a-bar"),
+        pytest.param(["add", OWN, "--name", "a\nb"], "--name: must be one line", id="two-lines"),
+        pytest.param(["add", OWN, "--trunk", "a|b"], "without the character |", id="a-bar"),
         pytest.param(["add", OWN, "--next-check", "soon"], "or never", id="no-time"),
     ],
 )
@@ -415,4 +415,4 @@ def test_what_is_not_registered_is_said(callsieve: Program) -> None:
     assert "No number is registered" in callsieve.ok("own", "list")
     callsieve.ok("own", "add", OWN)
     assert "--within" in callsieve.fails("own", "due", "--within", "soon")
-    assert "is active already" in callsieve.fails("own", "use", OWN)
+    assert "is already active" in callsieve.fails("own", "use", OWN)

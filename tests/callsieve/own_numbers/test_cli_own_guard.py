@@ -35,7 +35,7 @@ def test_every_step_is_shown_up_to_the_one_that_decides(callsieve: Program) -> N
     out = callsieve.ok("own", "explain", CALLEE, "--from", OWN, "--at", EVENING)
     assert out.startswith(f"{CALLEE} (Europe/London) from {OWN}, at 2026-06-10 22:00")
     assert "hold: " in out
-    assert out.endswith("better from 2026-06-11 07:00 UTC on\n")
+    assert out.endswith("call after 2026-06-11 07:00 UTC\n")
     assert "allow by default" in callsieve.ok("own", "explain", CALLEE, "--at", NOON)
 
 
@@ -83,7 +83,7 @@ def test_decisions_are_readable_however_wide_the_terminal_is(
     callsieve: Program, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    reason = "the number it would go out with is at risk of being marked: 12 of 100 calls were over within 6 s"
+    reason = "the number it would go out with is at risk of being marked: 12 of 100 calls were ended within 6 s"
     records = [
         make_let_out(1, id="AAAAAAAA", callee="+123456789012345", own_number="+123456789012345"),
         make_let_out(2, NOW + 1, id="BBBBBBBB", callee=None, rule="emergency", would_be="refuse", reason=reason),

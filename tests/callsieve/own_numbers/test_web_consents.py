@@ -22,7 +22,7 @@ def otto(console: Console) -> Browser:
 
 
 def test_a_consent_is_noted_taken_back_and_put_back(console: Console, office: Office, otto: Browser) -> None:
-    assert "No consent is noted." in otto.text(PAGE)
+    assert "No consent is recorded." in otto.text(PAGE)
     page = otto.done(f"{PAGE}/add", number="201-742-1834", proof=" contract 12 ", at="", until="", note="").text
     noted = office.read(consent_of, CALLED)
     assert noted is not None

@@ -188,7 +188,7 @@ def test_undoing_on_a_page_that_is_gone_then_leads_to_the_list(office: Office, o
     ("path", "fields", "was", "says"),
     [
         pytest.param("add", {"number": "12"}, {}, "too short", id="no-number"),
-        pytest.param("add", {"number": OWN}, {}, "is registered already", id="registered-already"),
+        pytest.param("add", {"number": OWN}, {}, "is already registered", id="registered-already"),
         pytest.param("add", {"number": OTHER, "name": "a\tb"}, {}, "200", id="two-lines"),
         pytest.param("add", {"number": OTHER, "owner": "x" * 201}, {}, "owner takes one line", id="too-long"),
         pytest.param("add", {"number": OTHER, "trunks": "a|b"}, {}, "20 times", id="a-bar"),
@@ -205,8 +205,8 @@ def test_undoing_on_a_page_that_is_gone_then_leads_to_the_list(office: Office, o
         pytest.param(f"{OWN}/change", {"name": "a|b", "registered": "a|b"}, {}, "registered at may be", id="change"),
         pytest.param(f"{OWN}/check", {"next_check": "2020-01-01"}, {}, "'2020-01-01'", id="check-past"),
         pytest.param(f"{OWN}/rest", {}, {"state": NumberState.RESTING}, "can rest", id="rests-already"),
-        pytest.param(f"{OWN}/retire", {}, {"state": NumberState.RETIRED}, "is retired already", id="retired-already"),
-        pytest.param(f"{OWN}/use", {}, {}, "is active already", id="active-already"),
+        pytest.param(f"{OWN}/retire", {}, {"state": NumberState.RETIRED}, "is already retired", id="retired-already"),
+        pytest.param(f"{OWN}/use", {}, {}, "is already active", id="active-already"),
         pytest.param(
             f"{OWN}/use",
             {},
@@ -271,7 +271,7 @@ def test_what_is_undone_is_not_offered_again(office: Office, otto: Browser, put:
     change = undo_of(page)
     assert f'value="{change}"' in page
     assert f'value="{change}"' not in otto.done(f"/own/{OWN}/undo", id=change).text
-    assert "undone already, at " in problem_of(otto.post("/own/undo", id=change).text)
+    assert "already undone at " in problem_of(otto.post("/own/undo", id=change).text)
 
 
 def test_a_file_is_imported_and_undone_as_a_whole(office: Office, put: Callable[..., OwnNumber]) -> None:

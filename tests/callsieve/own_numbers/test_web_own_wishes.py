@@ -152,8 +152,8 @@ def test_what_is_not_on_the_list_is_not_taken_off(office: Office, otto: Browser)
     ("sender", "says", "counts"),
     [
         pytest.param("201 742 1834", "and counts", True, id="called"),
-        pytest.param(STRANGER, "and does not count", False, id="stranger"),
-        pytest.param("", "and does not count", False, id="nobody-known"),
+        pytest.param(STRANGER, "but does not count", False, id="stranger"),
+        pytest.param("", "but does not count", False, id="nobody-known"),
     ],
 )
 def test_a_complaint_is_recorded_and_taken_back(
@@ -162,7 +162,7 @@ def test_a_complaint_is_recorded_and_taken_back(
     page = otto.done(f"/own/{OWN}/complain", **{"from": sender, "note": "rude"}).text
     [complaint] = complaints(calling)
     assert (complaint.at, complaint.note, complaint.is_of_called) == (NOW, "rude", counts)
-    assert f"The complaint is recorded, {says}" in page
+    assert f"The complaint is recorded {says}" in page
     page = otto.done(f"/own/{OWN}/no-complaint", **{"from": complaint.number, "at": field_of(page, "at")}).text
     assert complaints(calling) == []
     otto.done(f"/own/{OWN}/undo", id=undo_of(page))
@@ -266,4 +266,4 @@ def test_who_complained_is_nowhere_after_the_number_was_erased(calling: Office, 
     kept = [row for row in calling.read(audit_rows) if CALLED in str(row)]
     assert kept == []
     assert CALLED not in otto.text(f"/own/{OWN}")
-    assert "/undo" not in otto.text(f"/own/{OWN}").partition("Changed lately")[2]
+    assert "/undo" not in otto.text(f"/own/{OWN}").partition("Recent changes")[2]

@@ -165,7 +165,7 @@ def test_an_activation_is_undone(tmp_path: Path) -> None:
     (change,) = callsieve("audit", "--json").json
     callsieve.ok("undo", str(change["id"]))
     assert callsieve.ok("policy", "show").startswith("cautious")
-    assert "undone already" in callsieve.fails("undo", str(change["id"]))
+    assert "already undone" in callsieve.fails("undo", str(change["id"]))
 
 
 def test_only_the_latest_activation_is_undone(tmp_path: Path) -> None:

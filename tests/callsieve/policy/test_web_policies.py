@@ -102,7 +102,7 @@ def test_the_running_policy_is_shown_as_rules(console: Console) -> None:
     ):
         assert text in page, text
     assert "Write a draft" not in page
-    assert "Nothing was activated" in page
+    assert "No policy was activated" in page
 
 
 def test_policies_for_parts_of_the_calls_are_named(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_name_leads_to_policies_only(console: Console, ada: Browser) -> None:
 def test_a_first_draft_builds_on_the_preset_in_force(ada: Browser) -> None:
     page = ada.text("/policies/draft")
     assert "extends = &#34;cautious&#34;" in page
-    assert "It can be used." in page
+    assert "The draft is valid." in page
 
 
 def test_a_draft_from_a_file_begins_with_its_text(console: Console, ada: Browser) -> None:
@@ -287,7 +287,7 @@ def test_a_preset_is_tried_and_used_and_the_draft_stays(with_calls: Console) -> 
     assert ada.post("/policies/try", name="strangers").headers["location"] == "/policies/trial"
     page = end_of_trial(ada)
     assert "40 calls from" in page
-    assert page.index(str(PRESETS["strangers"].price)) < page.index("calls would be treated differently")
+    assert page.index(str(PRESETS["strangers"].price)) < page.index("calls treated differently")
     assert 'name="name" value="strangers"' in page
     ada.done("/policies/activate", name="strangers")
     assert running_name(with_calls.office.load()) == "strangers"
@@ -306,9 +306,9 @@ def test_a_trial_shows_the_differences_and_is_activated(with_calls: Console) -> 
     ada = with_calls.browser("administrator")
     page = tried(ada)
     assert "40 calls from" in page
-    assert "0 of these calls came after one of the same number" in page
-    assert "0 calls had a warning, 0 went without" in page
-    assert re.search(rf"<b>{WITHHELD}</b><span class=\"dim\">calls would be treated differently", page)
+    assert "0 of these calls followed an earlier call" in page
+    assert "0 calls had a warning. 0 calls in the control sample" in page
+    assert re.search(rf"<b>{WITHHELD}</b><span class=\"dim\">calls treated differently", page)
     assert re.search(rf"a-tag.*?→.*?a-challenge.*?<b>{WITHHELD}</b>", page, re.DOTALL)
     assert page.count('<td class="mono">anon</td>') == min(WITHHELD, MOST_CHANGES)
     answer = ada.done("/policies/draft/activate", digest=field_of(page, "digest"), note="they never say who they are")
@@ -353,7 +353,7 @@ def test_one_trial_at_a_time_and_it_can_be_stopped(
         second = ada.post("/policies/draft/try", text=DRAFT, days="7")
         assert "<progress" in ada.text("/policies/trial")
         assert "stop it" in second.text
-        assert "it was stopped" in ada.done("/policies/trial/stop").text
+        assert "the trial was stopped" in ada.done("/policies/trial/stop").text
     assert "40 calls from" in tried(ada)
 
 
@@ -424,7 +424,7 @@ def test_a_note_is_one_line_of_text(console: Console, ada: Browser) -> None:
         assert rest == DRAFT, note
     page = ada.text("/policies")
     assert "<script>alert" not in page
-    assert page.count("Return to it") == len(notes) - 1
+    assert page.count("Return to this version") == len(notes) - 1
     assert policies_of(console.office.load()).default.rules[0].name == "anon"
 
 

@@ -105,7 +105,7 @@ def test_the_console_says_where_it_came_from(stranger: Stranger, office: Office)
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        pytest.param({"name": " "}, "say who appeals", id="nobody"),
+        pytest.param({"name": " "}, "enter who appeals", id="nobody"),
         pytest.param({"contact": "a\nb"}, "one line each", id="two-lines"),
         pytest.param({"statement": "x" * 2001}, "2,000 characters", id="long"),
     ],
@@ -131,7 +131,9 @@ def test_the_code_of_the_status_page_is_shown_once(stranger: Stranger, office: O
     assert "did not sign" in text_of(stranger.get(path))
     (appeal,) = office.read(all_appeals)
     with office.console() as console:
-        assert "a forged number can do that" in console.browser("operator").text(f"/appeals/{appeal.reference}")
+        assert "which is possible with a forged number" in console.browser("operator").text(
+            f"/appeals/{appeal.reference}"
+        )
     again = re.search(r'class="mono">(\d{3}) (\d{3})<', stranger.post(f"{path}/code").text)
     assert again
     office.write(prove_by_call, CALLER, again[1] + again[2], NOW + 90, AuthClass.AUTHENTICATED)

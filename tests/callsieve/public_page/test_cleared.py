@@ -75,7 +75,7 @@ def test_the_link_says_whether_it_still_stands(stranger: Stranger, office: Offic
     office.write(put_back, before)
     assert office.read(appeal_of, before.reference) == before
     page = text_of(stranger.get(check))
-    assert "does not stand" in page
+    assert "No longer valid" in page
     assert CALLER not in page
 
 
@@ -83,7 +83,7 @@ def test_it_does_not_stand_after_a_year(stranger: Stranger, office: Office, path
     rule(office, True)
     link = json.loads(stranger.get(f"{path}/cleared.json").text)["statement"]["about"]["check"]
     office.clock.now = NOW + 365 * DAY
-    assert "does not stand" in text_of(stranger.get(link.removeprefix(ADDRESS)))
+    assert "No longer valid" in text_of(stranger.get(link.removeprefix(ADDRESS)))
 
 
 def test_a_guessed_link_shows_nothing(stranger: Stranger, office: Office, path: str) -> None:

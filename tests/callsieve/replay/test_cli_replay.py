@@ -220,7 +220,7 @@ def test_the_page_can_be_read_by_everybody(page: Page) -> None:
 
 def test_the_page_says_what_the_terminal_says(page: Page) -> None:
     text = " ".join(page.text)
-    for what in (CALLER, "pushed", "we called it back later and talked", "no store here"):
+    for what in (CALLER, "pushed", "one of our people called it back later and talked", "no store here"):
         assert what in text
 
 

@@ -64,7 +64,7 @@ def test_what_a_person_looks_at_comes_first(callsieve: Program) -> None:
             "4 inbound calls, policy observe, cautious, which observes only: without it 2 would have been treated "
             "otherwise",
             "2 probable mistakes among the 2 calls that would have been stopped",
-            "we called it back later and talked",
+            "one of our people called it back later and talked",
             "No probable mistake among the 0 calls that would have been warned of.",
             "▓▓ challenge",
             "level-challenge      2        1  challenge",

@@ -604,7 +604,12 @@ BLOCKED = [said("spam", NOW), inbound("c0", NOW + 60, callee="201")]
     ("after", "known", "why"),
     [
         pytest.param([], None, None, id="nothing-speaks-for-it"),
-        pytest.param([outbound("o0", NOW + HOUR, "202")], None, "we called it back later and talked", id="called-back"),
+        pytest.param(
+            [outbound("o0", NOW + HOUR, "202")],
+            None,
+            "one of our people called it back later and talked",
+            id="called-back",
+        ),
         pytest.param([outbound("o0", NOW + HOUR, talk_seconds=29.0)], None, None, id="talked-too-short"),
         pytest.param([], KnownCallers(is_contact=True), "it is a contact of somebody here", id="contact"),
         pytest.param(
@@ -614,7 +619,7 @@ BLOCKED = [said("spam", NOW), inbound("c0", NOW + 60, callee="201")]
         pytest.param(
             [answered(f"t{n}", NOW + HOUR + n, who, talk_seconds=61.0) for n, who in enumerate(("202", "301"))],
             None,
-            "2 of us talked with it for more than a minute",
+            "2 of our people talked with it for more than a minute",
             id="talked-long-with-two",
         ),
         pytest.param(

@@ -65,7 +65,7 @@ def wanted(
         pytest.param(Rows(signals=[VOICEMAIL]), None, id="message-alone"),
         pytest.param(
             Rows(signals=[VOICEMAIL], answered=answered("201", "202")),
-            ["it left a message", "2 of us answered it and said nothing against it"],
+            ["it left a message", "2 of our people answered it and did not mark it"],
             id="message-and-answered",
         ),
         pytest.param(
@@ -95,7 +95,7 @@ def test_what_speaks_for_a_number(rows: Rows, why: list[str] | None) -> None:
     if why is None:
         assert said is None
     else:
-        one_of_us = "one of us answered it and said nothing against it"
+        one_of_us = "one of our people answered it and did not mark it"
         assert said == [one_of_us if one == "one of us" else one for one in why]
 
 
@@ -143,7 +143,7 @@ def test_midnight_is_no_other_time_of_day(before_midnight: float) -> None:
 def test_a_number_of_our_own_is_wanted() -> None:
     found = wanted(Rows(), known=KnownCallers(is_own=True))
     assert found is not None
-    assert [str(one) for one in found.why] == ["it is a number of our own"]
+    assert [str(one) for one in found.why] == ["it is one of our own numbers"]
 
 
 def test_the_likeliest_machine_comes_first() -> None:

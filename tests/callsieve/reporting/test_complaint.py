@@ -87,7 +87,7 @@ def test_the_page_of_a_number_leads_to_it(office: Office) -> None:
     with office.console() as console:
         ada = console.browser("operator")
         assert "/complaint" in ada.text(f"/numbers/{CALLER}")
-        assert "Choose whom the complaint is for" in ada.text(f"/numbers/{CALLER}/complaint")
+        assert "Choose the authority" in ada.text(f"/numbers/{CALLER}/complaint")
         page = ada.text(f"/numbers/{CALLER}/complaint?to=ftc")
         assert "The number that called" in page
         assert "来电号码" in ada.text(f"/numbers/{CALLER}/complaint?to=ftc&language=zh")

@@ -265,7 +265,7 @@ def test_turning_it_off_is_no_way_round_the_throttle(otto: Console) -> None:
 
 def test_an_administrator_resets_that_of_somebody_else(otto: Console) -> None:
     ada, browser = otto.browser("administrator"), otto.browser("operator")
-    assert "by the password alone" in ada.done("/users/otto/second-factor").text
+    assert "with the password alone" in ada.done("/users/otto/second-factor").text
     assert otto.office.read(second_factor_of, "otto") is None
     assert not is_in(browser)
     assert with_password(browser).status_code == 303

@@ -34,7 +34,7 @@ def test_somebody_is_added_and_logs_in(console: Console, ada: Browser) -> None:
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
-        ({"name": "ada"}, "this name already"),
+        ({"name": "ada"}, "already a user with this name"),
         ({"name": "../etc"}, "A name must be at most 64"),
         ({"name": ""}, "A name must be at most 64"),
         ({"name": "x" * 65}, "A name must be at most 64"),
