@@ -67,7 +67,7 @@ class HubSite:
 
 
 @dataclass(frozen=True, slots=True)
-class HubStatus:
+class HubOverview:
     """This site's part in the hub, and what the hub says of all sites.
 
     Attributes:

@@ -28,7 +28,7 @@ from callsieve.hub.postgresql import (
     connection_to,
     place_of,
 )
-from callsieve.hub.views import HubSite, HubStatus, lag_of, remarks_on, state_of
+from callsieve.hub.views import HubOverview, HubSite, lag_of, remarks_on, state_of
 from callsieve.logs import configure_logs, flush_logs
 from callsieve.settings import SERVICE_STATE, Loaded, SettingsUnreadable
 from callsieve.system.privileges import acting_for, as_root, served_settings
@@ -150,7 +150,7 @@ def status(as_json: options.JsonOption = False, config: options.ConfigOption = N
     sites, failure = _sites_or_why_not(loaded)
     policy = operations.policy_in_force(loaded) if first_policy is not None else None
     if as_json:
-        shown = HubStatus(link_state, policy, first_policy, not failure, tuple(map(HubSite, sites)))
+        shown = HubOverview(link_state, policy, first_policy, not failure, tuple(map(HubSite, sites)))
         options.print_json(shown)
         return
     if link_state.link is None:
