@@ -184,13 +184,8 @@ def proofs_of_control(number: str, at: float) -> list[Challenged]:
     return [Challenged(number, auth_class, "", ChallengeResult.PASSED, at, "") for auth_class in classes]
 
 
-def says_something(outcome: OutcomeRecord) -> bool:
-    """A call seen whole, with a number that somebody may have: withheld and unallocated ones have no reputation."""
-    return _number_told_of(outcome) is not None
-
-
 def _number_told_of(outcome: OutcomeRecord) -> str | None:
-    """The number of such a call."""
+    """Return the number, if the call was seen whole and somebody may have it: others have no reputation."""
     number = outcome.number if outcome.complete else None
     return number if number is not None and is_valid(number) else None
 
