@@ -138,7 +138,7 @@ def test_restore_asks_and_takes_no_for_an_answer(filled: Program) -> None:
     filled.ok("list", "add", "block", "+1900*")
     result = filled("db", "restore", typed="n\n")
     assert (result.code, result.out.strip()) == (1, "Nothing was changed.")
-    assert "in the place of" in result.err
+    assert "Replace " in result.err
     assert filled("db", "restore", typed="").code == 130  # Ctrl-D
     assert len(filled("list", "show", "--json").json) == 2
     assert filled("db", "restore", typed="y\n").code == 0
