@@ -51,7 +51,7 @@ PRESETS: Mapping[str, Preset] = {
         ),
         Wording(
             "Asked in a quarter of the hours, 2 % of honest people who call once or twice are lost, at all hours 7 % "
-            "(simulated; the design: 2.9 and 8.3 %). A new wanted machine loses 12 % of its calls, or all, until "
+            "(simulated; the design: 2.9 and 8.3 %). A new wanted machine loses 11 % of its calls, or all, until "
             "somebody lets it through."
         ),
     ),
