@@ -294,7 +294,7 @@ def test_few_calls_say_nothing_or_no_more_than_watch() -> None:
         return health_of(make_facts(day, level=Level.WARN)).grade
 
     assert [grade(n) for n in (19, 20, 99, 100)] == [None, Grade.WATCH, Grade.WATCH, Grade.AT_RISK]
-    assert "19 of 20" in str(health_of(make_facts(CALLS._replace(attempts=19))).notes[0])
+    assert "19 in 28 days" in str(health_of(make_facts(CALLS._replace(attempts=19))).notes[0])
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_from_the_call_back_over_the_decision_and_back(console: Console, otto: B
     page = otto.done(f"/appeals/{REFERENCE}/prove", code=code[1]).text
     assert "is proven" in page
     assert "2 spam marks" in page
-    assert "trusted a little less: 201, 202." in page
+    assert "count a little less from then on: 201, 202." in page
     page = otto.done(f"/appeals/{REFERENCE}/decide", ruling="uphold", reason="Its records show it.").text
     assert "Tell the owner." in page
     assert "Its records show it." in page

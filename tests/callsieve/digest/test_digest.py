@@ -233,7 +233,7 @@ def test_whole_numbers_come_with_what_puts_it_right(full: Office) -> None:
         ),
         "https://pbx.example.com/numbers/%2B12017421834",
     )
-    assert "AP9E4100 of Carol Ltd: in force, to be decided until" in plain_text(text)
+    assert "AP9E4100 by Carol Ltd: in force, to be decided by" in plain_text(text)
 
 
 def test_a_stranger_who_failed_and_left_a_message_is_probably_wrong(office: Office) -> None:

@@ -318,7 +318,7 @@ def test_rows_that_cannot_be_used_are_named_with_their_lines(console: Console, a
     content = f"entry,list,action\n{NUMBER},,\nnobody,,\n+12015550124,grey,\n+12015550125,,explode\n{OWN},block,\n"
     page = upload(ada, content.encode(), list="block").text
     assert "1 entry was added" in page
-    assert "4 rows were passed over" in page
+    assert "4 rows were skipped" in page
     for text in ("line 3:", "line 4:", "line 5:", "one of our own numbers"):
         assert text in page
     assert entries(console.office) == [("block", NUMBER, None, "")]
