@@ -15,8 +15,8 @@ from benchmarks.accuracy.happening import UNSCREENED, Reading, consequences
 from benchmarks.accuracy.office import Office, Plan, Stream, make_office, shadow_of
 from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature
 from reputation.model import AuthClass, Direction, Disposition, EndedBy, Mark
+from reputation.numbers import is_valid
 from reputation.outcome import OutcomeRecord
-from reputation.signals import says_something
 
 PARAMETERS = replace(STANDARD, days=60)
 OFFICE = make_office(STANDARD, 7)
@@ -65,7 +65,7 @@ def test_habits_are_those_asked_for(
     assert 1 - len(unanswered) / len(calls) == pytest.approx(answered, abs=0.02)
     assert sum(call.voicemail_left for call in unanswered) / len(unanswered) == pytest.approx(voicemail, abs=0.02)
     assert len(marks(found)) / len(calls) == pytest.approx(marked, abs=0.005)
-    assert all(says_something(call) for call in calls)
+    assert all(call.complete and is_valid(call.number or "") for call in calls)
 
 
 @pytest.mark.parametrize(
