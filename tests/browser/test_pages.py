@@ -25,6 +25,7 @@ GRAVE = ("serious", "critical")
 NO_PAGES = {
     "/live",
     "/activity",
+    "/screening",
     "/livez",
     "/readyz",
     "/metrics",
