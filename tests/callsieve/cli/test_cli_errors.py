@@ -496,7 +496,7 @@ def test_what_is_no_file_is_not_replaced_by_one(callsieve: Program, words: list[
     assert "this is a directory" in callsieve.fails(*words, "--out", folder)
     assert "this is a directory" in callsieve.fails(*words, "--out", ".")
     nowhere = folder / "nowhere"
-    assert callsieve.fails(*words, "--out", nowhere / "x").startswith(f"{nowhere}: there is no such")
+    assert callsieve.fails(*words, "--out", nowhere / "x").startswith(f"{nowhere}: no such file or directory")
     callsieve.ok(*words, "--out", folder / "link.html")
     assert sorted(path.name for path in folder.iterdir()) == ["fifo", "link.html", "page.html"]
     assert (folder / "fifo").is_fifo()

@@ -1158,7 +1158,7 @@ def test_asterisks_database(tmp_path: Path) -> None:
 
 def test_a_database_that_does_not_keep_is_an_error(tmp_path: Path) -> None:
     settings = settings_for("print('Value: something else')", tmp_path)
-    with pytest.raises(ConsoleError, match="keep callsieve/off"):
+    with pytest.raises(ConsoleError, match="store callsieve/off"):
         database_put(settings, "off", "1")
     with pytest.raises(ConsoleError, match="delete callsieve/off"):
         database_del(settings, "off")
@@ -1177,8 +1177,8 @@ def test_the_console_gives_text(tmp_path: Path) -> None:
             "Asterisk does not run: nothing answers on /run/x: systemctl start asterisk",
             id="not-running",
         ),
-        pytest.param("print('sudo: a password is required'); raise SystemExit(1)", "ended with 1: sudo: a", id="sudo"),
-        pytest.param("raise SystemExit(3)", "ended with 3: it said nothing", id="silent"),
+        pytest.param("print('sudo: a password is required'); raise SystemExit(1)", "exit code 1: sudo: a", id="sudo"),
+        pytest.param("raise SystemExit(3)", "exit code 3: no output", id="silent"),
         pytest.param("import time; time.sleep(60)", "did not answer within", id="frozen"),
         pytest.param("import os, time; os.close(1); os.close(2); time.sleep(60)", "did not answer within", id="mute"),
         pytest.param("while True: print('x' * 65536)", "longer than", id="endless"),
