@@ -65,7 +65,8 @@ def _read_condition(name: str, value: Any, path: KeyPath, problems: Problems, de
     except PolicyError as error:
         problems.add(f"condition {name} {error}", path)
         return None
-    return Condition(name, operand, word.holds, f"{name} = {toml_of(value)}", word.reads)
+    needs = "" if operand is False else word.needs
+    return Condition(name, operand, word.holds, f"{name} = {toml_of(value)}", word.reads, needs)
 
 
 def _read_combination(name: str, value: Any, path: KeyPath, problems: Problems, depth: int) -> Condition | None:

@@ -99,6 +99,7 @@ class Condition:
     test: Callable[[Case, Any], bool] = field(compare=False, repr=False)
     text: str = field(compare=False, default="")
     reads: tuple[str, ...] = field(compare=False, repr=False, default=())
+    needs: str = field(compare=False, repr=False, default="")
 
     def holds(self, case: Case) -> bool:
         """Return whether the condition holds in this case."""
@@ -146,7 +147,7 @@ class RuleTable:
     """The rules of a policy, with a cache of the rules that remain for cases with the same values in some fields.
 
     A condition with known `reads` has the same result if these fields are the same, as in nearly all calls. So it is
-    tested once for each combination of values.
+    tested once for each combination of values. A rule with a condition that `needs` an empty field cannot match.
     """
 
     MOST = 4096  # combinations kept: callers choose some of the fields
@@ -154,12 +155,15 @@ class RuleTable:
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self._rules = rules
         reads = dict.fromkeys(path for rule in rules for condition in rule.when for path in condition.reads)
+        needs = dict.fromkeys(condition.needs for rule in rules for condition in rule.when if condition.needs)
         self._fields_of: Callable[[Case], Hashable] = attrgetter(*reads) if reads else lambda _case: None
+        # Two at least, so that what it returns is always a tuple.
+        self._needed_of: Callable[[Case], tuple[object, ...]] = attrgetter("now", "now", *needs)
         self._left: dict[Hashable, tuple[LeftRule, ...]] = {}
 
     def ruling(self, case: Case) -> Ruling | None:
         """Return the ruling of the first rule that matches, or None."""
-        fields = self._fields_of(case)
+        fields = (self._fields_of(case), *map(bool, self._needed_of(case)))
         left = self._left.get(fields)
         if left is None:
             if len(self._left) >= self.MOST:
@@ -173,7 +177,8 @@ class RuleTable:
     def _left_for(self, case: Case) -> Iterator[LeftRule]:
         """Return the rules that may still match, each with the conditions that must be tested for every case."""
         for rule in self._rules:
-            if all_hold(tuple([one for one in rule.when if one.reads]), case):
+            needed = [attrgetter(one.needs)(case) for one in rule.when if one.needs]
+            if all(needed) and all_hold(tuple([one for one in rule.when if one.reads]), case):
                 yield tuple([one for one in rule.when if not one.reads]), rule.ruling
 
 

@@ -52,6 +52,7 @@ class Word:
     """One condition of the vocabulary: `value` describes its operand, and `fact` is its value in a case.
 
     `reads` are the fields of a case on which it depends, if these are cheap to compare; empty: test every case.
+    `needs` is a field without which the condition is false, whatever its operand but false; empty: none.
     """
 
     value: str
@@ -60,6 +61,7 @@ class Word:
     covers: Callable[[Any, Any], bool]
     fact: Callable[[Case, Any], str]
     reads: tuple[str, ...] = ()
+    needs: str = ""
 
 
 def read_boolean(value: Any) -> bool:
@@ -189,7 +191,7 @@ def read_at_least(lowest: int, highest: int, value: Any) -> int:
     return value
 
 
-def at_least(lowest: int, highest: int, fact: Callable[[Case], int]) -> Word:
+def at_least(lowest: int, highest: int, fact: Callable[[Case], int], needs: str) -> Word:
     """Return a condition over a count: so many or more."""
     return Word(
         f"a whole number from {lowest} to {highest}",
@@ -197,7 +199,11 @@ def at_least(lowest: int, highest: int, fact: Callable[[Case], int]) -> Word:
         lambda case, least: fact(case) >= least,
         lambda wide, narrow: wide <= narrow,
         lambda case, _least: str(fact(case)),
+        needs=needs,
     )
+
+
+FIRST_CALL = "facts.first_call"
 
 
 def before_first_call(case: Case) -> FirstCall:
@@ -370,9 +376,11 @@ def texts(value: str, fact: Callable[[Case], str | None], *reads: str) -> Word:
     return Word(value, read_texts, one_of(fact), frozenset.issuperset, told(fact), reads)
 
 
-def boolean(fact: Callable[[Case], bool | None], *reads: str) -> Word:
+def boolean(fact: Callable[[Case], bool | None], *reads: str, needs: str = "") -> Word:
     """Return a condition that is true or false, or None for neither."""
-    return Word("true or false", read_boolean, is_so(fact), lambda wide, narrow: wide is narrow, told(fact), reads)
+    return Word(
+        "true or false", read_boolean, is_so(fact), lambda wide, narrow: wide is narrow, told(fact), reads, needs
+    )
 
 
 def purpose_of(case: Case) -> Purpose | None:
@@ -490,13 +498,13 @@ VOCABULARY: dict[str, Word] = {
     "same_exchange": boolean(is_of_same_exchange),
     "block_listed": boolean(is_of_listed_block),
     "first_call": boolean(is_first_call),
-    "neighbours_called": at_least(1, MAX_NEIGHBOURS, lambda case: before_first_call(case).neighbours),
-    "dids_in_a_row": at_least(LEAST_IN_A_ROW, MAX_IN_A_ROW, lambda case: before_first_call(case).in_a_row),
-    "storm": boolean(is_storm),
-    "carrier_warns": boolean(lambda case: carrier_label_of(case.call) is not None),
+    "neighbours_called": at_least(1, MAX_NEIGHBOURS, lambda case: before_first_call(case).neighbours, FIRST_CALL),
+    "dids_in_a_row": at_least(LEAST_IN_A_ROW, MAX_IN_A_ROW, lambda case: before_first_call(case).in_a_row, FIRST_CALL),
+    "storm": boolean(is_storm, needs=FIRST_CALL),
+    "carrier_warns": boolean(lambda case: carrier_label_of(case.call) is not None, needs="call.carrier_counts"),
     "nobodys_range": boolean(is_of_nobodys_range, "facts.plan"),
-    "companies_complain": at_least(1, MAX_COMPANIES, companies_complaining),
-    "one_source": boolean(is_of_one_source),
+    "companies_complain": at_least(1, MAX_COMPANIES, companies_complaining, "facts.peers"),
+    "one_source": boolean(is_of_one_source, needs="facts.imported"),
     "did": texts("our numbers, as in [[did]]", lambda case: case.call.did, "call.did"),
     "trunk": texts("names of trunks, as in [[trunk]]", lambda case: case.call.trunk, "call.trunk"),
     "callee_group": Word(

@@ -68,6 +68,8 @@ _COMPUTES = tuple(
     if kind.compute is not None
 )
 NO_LEVEL = Level.NONE  # until Python 3.12 a member costs ten times as much as a global name
+_FAILED = Verification.FAILED
+_TAG, _WARN, _CHALLENGE, _REJECT = Level.TAG, Level.WARN, Level.CHALLENGE, Level.REJECT
 
 
 def reputation_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
@@ -136,7 +138,7 @@ class _Said(NamedTuple):
 
     @property
     def has_bad_signature(self) -> bool:
-        return self.circumstances.verification is Verification.FAILED
+        return self.circumstances.verification is _FAILED
 
     @property
     def seen(self) -> float:
@@ -159,19 +161,19 @@ def _level(level: Level, said: _Said, weights: Weights) -> Level:
     not answer, may convict.
     """
     asks = _sources_ask(said, weights)
-    if asks and level < Level.CHALLENGE:
-        return Level.CHALLENGE
-    if level > Level.CHALLENGE and not (_may_convict(said, weights) and (asks or _may_ask(said, weights))):
-        level = Level.CHALLENGE
-    if level is Level.REJECT and not _may_reject(said, weights):
+    if asks and level < _CHALLENGE:
+        return _CHALLENGE
+    if level > _CHALLENGE and not (_may_convict(said, weights) and (asks or _may_ask(said, weights))):
+        level = _CHALLENGE
+    if level is _REJECT and not _may_reject(said, weights):
         level = Level.ROUTE
-    if level is Level.CHALLENGE and not asks and not _may_ask(said, weights):
-        level = Level.WARN
-    if level is Level.WARN and not _may_label(said, weights):
-        level = Level.TAG
-    if level < Level.WARN and _rings_once(said, weights):
-        return Level.WARN
-    return level if level > Level.TAG else _tag(said, weights)
+    if level is _CHALLENGE and not asks and not _may_ask(said, weights):
+        level = _WARN
+    if level is _WARN and not _may_label(said, weights):
+        level = _TAG
+    if level < _WARN and _rings_once(said, weights):
+        return _WARN
+    return level if level > _TAG else _tag(said, weights)
 
 
 def _tag(said: _Said, weights: Weights) -> Level:
@@ -193,8 +195,9 @@ def _may_label(said: _Said, weights: Weights) -> bool:
 
 def _rings_once(said: _Said, weights: Weights) -> bool:
     """Whether one-ring calls, in which nobody of ours has a part, reached enough of us for a warning."""
-    against = said.of(_RINGS) + min(0.0, said.of(_FOR_CALLER))
-    return against >= weights.levels.ringing and said.witnesses.seen >= said.witnesses.label
+    if said.witnesses.seen < said.witnesses.label:
+        return False
+    return said.of(_RINGS) + min(0.0, said.of(_FOR_CALLER)) >= weights.levels.ringing
 
 
 def _is_share(said: _Said, weights: Weights) -> bool:
@@ -247,15 +250,19 @@ def signs_of(evidence: Evidence, circumstances: Circumstances, weights: Weights,
     """Return how many independent signs from outside speak against the number. A source that was proven right, and a
     trap call with a passed signature, are enough by themselves; so is no block, whatever it holds.
     """
-    alone = weights.outside.asks
+    alone, standing = weights.outside.asks, evidence.standing
+    has_traps = standing is not None and (standing.traps or standing.verified_traps)
+    has_failed = circumstances.verification is _FAILED
+    if not (evidence.imported or evidence.listed_neighbours or has_traps or has_failed):
+        return 0  # of nearly every caller
     listings = [row for row in evidence.imported if row.verdict == "spam" and row.is_feed]
     if any(row.is_proven for row in listings):
         return alone
     asked = any(row.looked_up for row in listings)
     signs = len({row.source for row in listings if not row.looked_up}) + asked
     signs += evidence.listed_neighbours >= weights.block.many
-    signs += circumstances.verification is Verification.FAILED
-    verified, unverified = traps.trap_calls_of(evidence.standing, weights, now)
+    signs += has_failed
+    verified, unverified = traps.trap_calls_of(standing, weights, now)
     return alone if verified else signs + unverified
 
 
