@@ -262,7 +262,7 @@ def _remedy(context: CheckContext, trunks: Sequence[TrunkContext]) -> str | Word
         "reload": TRUNKS_RELOAD,
     }
     if context.dialplan.contexts.issuperset(fronts):
-        return Wording("context = {context} for the trunk, then {reload}", steps)
+        return Wording("in pjsip.conf, for each trunk: context = {context}; then {reload}", steps)
     return Wording("{command}; then context = {context} for the trunk", steps)
 
 

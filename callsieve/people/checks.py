@@ -23,6 +23,7 @@ LEAST_CALLS = 3
 LEAST_SHARE = 0.2
 WRONG_CALLEE = Wording("{number} rings {phones}, and its callee is {named}")
 WRONG_GROUPS = Wording("{number} rings {phones}, and not all of them are in {named}")
+DESCRIBE_TRUNKS = Wording("[[trunk]] in the settings: callsieve import people prints the lines")
 CORRECT = Wording("correct its [[did]] in {file}, or remove it there and run: {command}")
 
 
@@ -43,12 +44,12 @@ def knows_us(context: CheckContext) -> Finding:
             guessed = Wording("{known}: phones are guessed from names such as PJSIP/201", {"known": words})
             return warn(guessed, context.take_over)
         nobody = Wording("{known}: without a trunk's name no caller can be authenticated", {"known": words})
-        return warn(nobody, Wording("[[trunk]] in the settings"))
+        return warn(nobody, DESCRIBE_TRUNKS)
     trunks = _undescribed_trunks(context, {one.endpoint for one in known_people if one.endpoint})
     if trunks:
         missing: Places = {"known": words, "trunks": listed(trunks[:4], "{some}, {more}")}
-        way = Wording("[[trunk]] in the settings: callsieve import people prints the lines")
-        return warn(Wording("{known}; treated as phones, because no [[trunk]] describes them: {trunks}", missing), way)
+        nameless = Wording("{known}; treated as phones, because no [[trunk]] describes them: {trunks}", missing)
+        return warn(nameless, DESCRIBE_TRUNKS)
     return ok(words)
 
 

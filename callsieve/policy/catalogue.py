@@ -12,7 +12,7 @@ from callsieve.calls.first_run import OBSERVE_SECONDS
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, and_more, fail, ok, warn
 from callsieve.pbx.cli_output import dialplan_in, mailboxes_in
 from callsieve.policy.records import REMEDY, REMEDY_ON_FREEPBX, STOPPING_WORDS, stops_calls
-from callsieve.policy_selection import is_file, policy_called, running_name, text_of
+from callsieve.policy_selection import is_file, pointer_file, policy_called, running_name, text_of
 from callsieve.settings import Loaded
 from callsieve.site_policies import NEW, OLD
 from callsieve.system.privileges import acting_for
@@ -151,22 +151,38 @@ def known_names(loaded: Loaded, db: sqlite3.Connection | None) -> Mapping[str, f
     return {**known, "callee_group": frozenset(group for group in groups if group), "listed": listed}
 
 
+# The daemon notices an activation within two seconds, and reports its policy every five.
+SETTLED_SECONDS = 10.0
 # Before both have passed, nobody knows how the policy affects this office's callers.
 FEW_DECISIONS = 500
 
 
 def policy_loads(context: CheckContext) -> Finding:
-    """Check that the policy and those of its scopes are usable."""
+    """Check that the policy and those of its scopes are usable, and that the daemon has read the settings."""
     try:
         policies = policies_of(context.loaded)
     except PolicyError as error:
         return fail(str(error), "callsieve policy check")
     policy = policies.default
+    if running := _other_policy_of_daemon(context, policy.name):
+        differing: Places = {"policy": policy.name, "running": running}
+        words = "{policy} should be in force, but the daemon still uses {running}"
+        return warn(Wording(words, differing), "systemctl reload callsieve")
     named: str | Wording = policy.name
     if policies.scopes:
         parts: Places = {"policy": policy.name, "count": len(policies.scopes)}
         named = Wording("{policy}, and {count} for parts of the calls", parts)
     return ok(Wording("{policy}: observes, never acts", {"policy": named}) if policy.observe else named)
+
+
+def _other_policy_of_daemon(context: CheckContext, policy: str) -> str:
+    """Return the policy that the daemon uses, if it is another one and had the time to change it. Else return ''."""
+    telemetry = context.fresh_telemetry
+    if telemetry is None or telemetry.policy == policy:
+        return ""
+    files = (context.loaded.settings_file, pointer_file(context.loaded))
+    changed_at = max((path.stat().st_mtime for path in files if path.exists()), default=0.0)
+    return telemetry.policy if telemetry.at > changed_at + SETTLED_SECONDS else ""
 
 
 def may_act(context: CheckContext) -> Finding:
