@@ -17,6 +17,7 @@ from callsieve.users import operations
 from callsieve.users.operations import NewUser, PasswordRequest, RoleRequest
 from callsieve.users.passwords import hashed
 from reputation.store.users import all_users
+from reputation.users import Role
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The login name.", show_default=False)]
 ROLES = "viewer, operator or administrator"
@@ -40,8 +41,11 @@ def add(
     loaded, wanted = options.settings_of(config), NewUser(name, role, person)
     with options.any_store(loaded) as db:
         operations.check_new(db, options.context_of(loaded), wanted)
+        has_administrator = any(user.role is Role.ADMINISTRATOR for user in all_users(db))
     added = options.perform(loaded, operations.add, msgspec.structs.replace(wanted, password=_asked(name)))
     say(f"{name} may use the console as {added.role.word}: http://{loaded.settings.web.listen}")
+    if not has_administrator and added.role is not Role.ADMINISTRATOR:
+        say(f"No user is an administrator yet. To make {name} one: callsieve user role {name} administrator")
     if not loaded.settings.web.enabled:
         say("The console is off: set `enabled = true` in [web] of the settings, or run `callsieve web`.")
     say_undo(added.change_id, config)
