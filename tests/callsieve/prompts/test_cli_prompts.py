@@ -115,7 +115,7 @@ def test_a_whisper_too_long_is_refused_alone(callsieve: Program, sounds: Path, b
     result = callsieve("prompts", "build", "--language", "en", "--to", sounds)
     assert result.code == 2
     assert re.match(r"callsieve: en: whisper-spam and whisper-menu .*[456]\.\d s", result.err)
-    assert "3.8 s is the most" in result.err
+    assert "at most 3.8 s" in result.err
     assert result.out.startswith("Made 1 prompt in")
     made = {path: path.read_bytes() for path in sounds.rglob("*.wav")}
     assert made.pop(wav(sounds, "say-later"))
@@ -133,7 +133,7 @@ def test_one_language_that_is_too_slow_does_not_stop_the_other(
         (tmp_path / missing).unlink()
     result = callsieve("prompts", "build", "--to", tmp_path)
     assert result.code == 2
-    assert [line.partition(" last")[0] for line in result.err.splitlines()] == [
+    assert [line.partition(" last ")[0] for line in result.err.splitlines()] == [
         "callsieve: zh: whisper-spam and whisper-menu"
     ]
     built = {language: {path.stem for path in (tmp_path / language).rglob("*.wav")} for language in ("en", "zh")}
@@ -145,8 +145,7 @@ def test_a_menu_after_a_name_that_would_not_be_played_is_refused(callsieve: Prog
     before = {path: path.read_bytes() for path in sounds.rglob("*.wav")}
     record(callsieve.folder / "prompts" / "en" / "screening-menu.wav", seconds=4.2)
     said = callsieve.fails("prompts", "build", "--language", "en", "--to", sounds)
-    trouble = r"en: screening-menu lasts 4\.\d s, and no name would be played: 4\.0 s is the most: say less, or faster"
-    assert re.fullmatch(trouble, said)
+    assert re.match(r"en: screening-menu lasts 4\.\d s, .*at most 4\.0 s", said)
     assert {path: path.read_bytes() for path in sounds.rglob("*.wav")} == before
 
 
@@ -165,8 +164,8 @@ def test_warnings_and_menu_are_short_in_both_languages(voices: Path) -> None:
     ("name", "trouble"),
     [
         ("say-okay.wav", "there is no prompt 'say-okay' (did you mean say-ok?)"),
-        ("say-ok.flac", "say-ok.flac: sox cannot use it: "),
-        ("say-ok.wav", "say-ok.wav: nothing is to be heard in it: record it again, or take the file away"),
+        ("say-ok.flac", "say-ok.flac: sox failed: "),
+        ("say-ok.wav", "say-ok.wav: the recording is silent: record it again, or remove the file"),
     ],
 )
 def test_a_recording_that_cannot_be_used_is_named(callsieve: Program, sounds: Path, name: str, trouble: str) -> None:
@@ -186,7 +185,7 @@ def test_a_recording_that_cannot_be_used_stops_no_other(callsieve: Program, soun
     wav(sounds, "say-later").unlink()
     result = callsieve("prompts", "build", "--language", "en", "--to", sounds)
     assert (result.code, wav(sounds, "say-later").exists()) == (2, True)
-    assert "say-ok.wav: nothing is to be heard" in result.err
+    assert "say-ok.wav: the recording is silent" in result.err
 
 
 def test_two_recordings_of_one_prompt(callsieve: Program, sounds: Path) -> None:
@@ -201,12 +200,12 @@ def test_what_was_built_is_taken_away_and_what_was_not_stays(callsieve: Program,
     by_hand = record(wav(sounds, "say-later"))
     wav(sounds, "say-spam").unlink()
     said = callsieve.ok("prompts", "remove", "--language", "en", "--to", sounds)
-    assert said.startswith(f"Took {COUNT - 2} prompts")
+    assert said.startswith(f"Removed {COUNT - 2} prompts from {sounds}")
     assert said.endswith("callsieve prompts build\n")
     assert list(sounds.rglob("*.wav")) == [by_hand]
     assert recording.exists()
     by_hand.unlink()
-    assert "Took 0 prompts" in callsieve.ok("prompts", "remove", "--language", "en", "--to", sounds)
+    assert "Removed 0 prompts" in callsieve.ok("prompts", "remove", "--language", "en", "--to", sounds)
     assert not (sounds / "en" / "callsieve").exists()
     assert "--to DIR" in callsieve.fails("prompts", "remove", "--to", sounds / "nowhere")
 
@@ -217,7 +216,8 @@ def test_without_the_programs_it_says_which_and_how_to_get_them(
     wav(sounds, "say-later").unlink()
     monkeypatch.setenv("PATH", str(callsieve.folder))
     said = callsieve.fails("prompts", "build", "--language", "en", "--to", sounds)
-    assert said == ("espeak-ng and sox: not found; install them, as with: apt-get install espeak-ng sox")
+    assert said.startswith("espeak-ng and sox: not found; ")
+    assert said.endswith("apt-get install espeak-ng sox")
     assert "Nothing to make" not in said
 
 
