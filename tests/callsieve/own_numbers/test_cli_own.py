@@ -220,7 +220,9 @@ def test_a_number_of_ours_is_not_put_on_the_do_not_call_list(callsieve: Program,
 
 def test_what_was_noted_of_a_wish_stays_and_is_said_to(callsieve: Program) -> None:
     callsieve.ok("own", "dnc", "add", CALLER, "--note", "first")
-    assert "noted" in callsieve.ok("own", "dnc", "add", CALLER, "--note", "again")
+    said = callsieve.ok("own", "dnc", "add", CALLER, "--note", "again")
+    assert "the earlier entry stays" in said
+    assert [wish["note"] for wish in callsieve("own", "dnc", "list", "--json").json] == ["first"]
 
 
 @pytest.mark.parametrize(
