@@ -143,7 +143,7 @@ def test_one_that_is_worse_than_chance_is_switched_off(berlin: Company, munich: 
     assert munich.read(lambda db: pause_the_bad(db, munich.context(now))) == ["Berlin Ltd"]
     assert munich.facts(SPAMMER).peers == ()
     [state] = munich.read(peer_states)
-    assert state.off_at == now
+    assert state.off_at == round(now, 6)
     assert "worse than chance: right about 0 of 60" in munich.ok("exchange", "status")
     munich.ok("exchange", "resume", "Berlin Ltd")
     assert munich.read(lambda db: pause_the_bad(db, munich.context(now + DAY))) == [], "it is measured anew"

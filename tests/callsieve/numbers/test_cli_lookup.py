@@ -208,7 +208,7 @@ def test_it_says_what_would_change_the_level_and_how_it_came(callsieve: Program)
     assert "2 marked it and 5 answered; 5" in out
     assert "appeal is upheld: then " in out
     assert "the level comes from our people (+" in out
-    assert "7 witnesses have something against it; where no source speaks, a label takes 2 and a challenge 4" in out
+    assert "7 witnesses speak against it; without an outside source, a label needs 2 and a challenge 4" in out
     assert "more if marks or hang-ups by 2 more of our people: then challenge" in out
     assert "one more source outside lists it as spam: then challenge" in out
     assert "nothing new happens for " in out
@@ -232,7 +232,7 @@ def test_another_sites_people_are_not_ours(callsieve: Program) -> None:
         refresh(db, CALLER)
     out = " ".join(callsieve.ok("lookup", CALLER).split())
     assert "hung-up-on: 1 of our people and 2 at other sites, last " in out
-    assert "2 witnesses have something against it" in out
+    assert "2 witnesses speak against it" in out
 
 
 def test_what_a_number_did_when_challenged(callsieve: Program) -> None:

@@ -172,7 +172,7 @@ def test_show_has_the_precedence_the_rules_in_order_and_the_caps(callsieve: Prog
             'prefix = ["+1900", "+1976"]',
             "level-challenge",
             'shown as "Withheld"',
-            "no rule holds",
+            "no rule applies",
             "the caller passed a challenge",
         )
     ]
@@ -226,7 +226,7 @@ def test_explain_says_who_the_level_comes_from(callsieve: Program) -> None:
         callsieve.ok("mark", CALLER, "spam", "--as", person)
     out = " ".join(callsieve.ok("policy", "explain", "--caller", CALLER).split())
     assert "the level comes from our people (+" in out
-    assert "2 witnesses have something against it" in out
+    assert "2 witnesses speak against it" in out
     assert "less if" in out
     assert "more if" in out
     found = callsieve("policy", "explain", "--caller", CALLER, "--json").json["reputation"]
