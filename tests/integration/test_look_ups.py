@@ -256,7 +256,7 @@ def test_the_look_up_process_is_frozen(pbx: ScreenedPbx, record_delay: RecordDel
         waited = [call_from(pbx, number, record_delay).ringing_seconds or 0 for number in STRANGERS[:5]]
         assert min(waited) > BUDGET - 0.05
         assert max(waited) < BUDGET + SLACK
-        pbx.daemon.wait_for_log("the look-up process does not answer")
+        pbx.daemon.wait_for_log("look-up process does not answer")
         call_from(pbx, STRANGERS[5], record_delay)
         assert {record.rule for record in journal(pbx.daemon.store)} == {"default"}
 
