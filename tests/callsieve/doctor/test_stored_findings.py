@@ -224,7 +224,7 @@ def found_by(office: Program, *, nobody: bool = False) -> dict[str, dict[str, ob
 def test_who_may_not_ask_asterisk_is_shown_what_root_found(office: Program) -> None:
     alone = found_by(office, nobody=True)
     assert alone["off switch"]["status"] == "unknown"
-    assert alone["checked by root"]["status"] == "warn"
+    assert alone["seen by root"]["status"] == "warn"
 
     root = found_by(office)
     assert (root["Asterisk"]["status"], root["off switch"]["stored"]) == ("ok", False)
@@ -232,7 +232,7 @@ def test_who_may_not_ask_asterisk_is_shown_what_root_found(office: Program) -> N
     for name in ("Asterisk", "off switch"):
         assert shown[name] == {**root[name], "stored": True}
     assert not shown["store"]["stored"], "what we can see ourselves we look at"
-    assert "checked by root" not in shown
+    assert "seen by root" not in shown
 
 
 @pytest.mark.root
