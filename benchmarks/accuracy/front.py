@@ -64,7 +64,8 @@ SINGLE_USE, WANGIRI = (cell(kind.value) for kind in (Kind.SINGLE_USE, Kind.WANGI
 FACTS = (
     Fact("**How often is a good caller stopped?**"),
     Fact(
-        "calls of people, companies and machines whom nobody attacks: stopped, the worst kind of them",
+        "calls of people, companies and machines whom nobody attacks, in the standard office: stopped (the kind that"
+        " fares worst)",
         worst_honest(BASE),
         "an office of 200 people; what its own people do with calls is all that is known",
     ),
@@ -74,9 +75,9 @@ FACTS = (
         "people answer 30 % of their calls, 15 % of the others leave a message, 1 % are called back",
     ),
     Fact(
-        "calls of wanted machines: stopped, where sources wrongly list some",
+        "calls of wanted machines: stopped, where two outside spam lists wrongly name some",
         of_calls(WRONGLY, What.STOPPED, cell(MACHINES)),
-        "two sources list one machine in 20 from its first call on",
+        "the lists name one machine in 20 from its first call on",
     ),
     Fact(
         "customer-service numbers that are labelled once or more in 90 days",
@@ -113,7 +114,8 @@ FACTS = (
     Fact(
         "storms of such numbers: labelled; the rest rings without",
         of_nine_storms,
-        "300 new numbers within an hour, or 60 slowly; nine ways of choosing numbers count the same",
+        "many new numbers call at about the same time: 300 within an hour, or 60 more slowly; the mean of nine ways to"
+        " choose them",
     ),
     Fact("one-ring calls: labelled", of_calls(BASE, LABELLED, WANGIRI), "a number rings 20 to 60 of us within an hour"),
 )
@@ -144,8 +146,8 @@ def short_sheet(measured: Measured) -> Sheet:
         if fact.measure is None or value is not None:
             rows.append([fact.says, "" if value is None else value.text, fact.assumes])
     says = (
-        f"{_in_a_sentence(measured)}In % of calls, of numbers where it says so, with the preset `strict`, which stops"
-        " most. In brackets: where the figure lies in 95 of 100 such measurements."
+        f"{_in_a_sentence(measured)}In % of calls, of numbers where it says so, with the preset `strict`. In"
+        " brackets: where the figure lies in 95 of 100 such measurements."
     )
     return Sheet("in short", says, ("", "%", "what is assumed"), rows)
 
@@ -161,8 +163,9 @@ def _in_a_sentence(measured: Measured) -> str:
     return (
         f"**Of 100 calls of good callers {honest.mean:.2g} are stopped. Of 100 calls of spam that calls again and again"
         f" {plain.mean:.0f} ring without a label, {labelled.mean:.0f} with one, and {stopped.mean:.0f} do not ring."
-        " Spam that uses each number once rings, unless strangers press a digit.** This is an office of 200 people that"
-        " learns from its own calls only and that nobody attacks.\n\n"
+        " Spam that uses each number only once rings, unless you choose the policy `strangers`, which makes every"
+        " unknown caller press a digit.** This is an office of 200 people that learns from its own calls only and that"
+        " nobody attacks.\n\n"
     )
 
 

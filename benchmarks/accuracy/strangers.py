@@ -185,10 +185,13 @@ def strangers_sheet(seeds: Sequence[Tallies]) -> Sheet:
         ]
         lines.append([row.says, *(share.text for share in shares)])
     says = (
-        "Callers whom nobody here knows are asked for a digit in so many of the hours. In % of calls; of numbers for"
-        " people who call once or twice, `asked` and `listed`. Assumed: 92 % of people, 60 % of human spammers and 5 %"
-        " of robots pass, and no wanted machine and one person in 25 ever; of the people who fail, 30 % call again"
-        " within three minutes. 30 % of wanted machines and 8 % of spam leave a message when they fail."
+        "This is the policy `strangers`: a caller whom nobody here knows presses a digit before the phone rings. The "
+        "columns show its price when it is on in none, a quarter, half or all of the hours; by default it is on "
+        "outside office hours. Figures are % of calls. Three kinds of row count numbers instead: people who call once "
+        "or twice, `asked`, and `listed`. *Lost*: the caller never got through. Assumed: 92 % of people, 60 % of "
+        "human spammers and 5 % of robots press the right digit. Wanted machines never do, and one person in 25 never "
+        "can. Of the people who fail, 30 % call again within three minutes. 30 % of wanted machines and 8 % of spam "
+        "leave a message when they fail."
     )
     return Sheet("strangers press a digit", says, ("strangers are asked in", *ASKED), lines)
 
