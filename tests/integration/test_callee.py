@@ -35,7 +35,7 @@ TAG_RING = "<http://localhost>;info=callsieve-tag"
 
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
-    settings = f'{SETTINGS}\n[[did]]\nnumber = "{UNSCREENED}"\nscreen = false\n'
+    settings = f'{SETTINGS}\n[[did]]\nnumber = "{UNSCREENED}"\nscreen = false\n[reputation.sample]\nevery = 0\n'
     with ScreenedPbx(extensions=OFFICE, settings=settings) as office:
         fill(office.daemon.store)
         with open_store(office.daemon.store) as db:

@@ -31,6 +31,8 @@ PEOPLE = """
 [[did]]
 number = "+442071838753"
 callee = "202"
+[reputation.sample]
+every = 0
 """
 TAGGED, WARNED, BUSINESS, SCAMMER = (f"+1201555014{n}" for n in range(4))
 
