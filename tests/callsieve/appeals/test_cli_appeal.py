@@ -73,7 +73,7 @@ def test_from_the_call_back_to_the_decision_and_back(callsieve: Program) -> None
     out = callsieve.ok("appeal", "decide", reference, "uphold", "--reason", "a customer's own bank")
     assert "(201)" in out
     assert f"found wrong by {reference}" in callsieve.ok("lookup", CALLER)
-    assert f"{reference} of Acme Ltd: upheld" in callsieve.ok("calls", "show", "7KQ2M4XA")
+    assert f"{reference} by Acme Ltd: upheld" in callsieve.ok("calls", "show", "7KQ2M4XA")
     assert callsieve("lookup", CALLER, "--json").json["reputation"]["points"] == -18  # who proved control has passed
     assert "found wrong" in callsieve.ok("appeal", "show", CALLER)
 
@@ -81,7 +81,7 @@ def test_from_the_call_back_to_the_decision_and_back(callsieve: Program) -> None
     assert appeal_of(callsieve)["state"] == "in_force"
     assert callsieve("lookup", CALLER, "--json").json["reputation"]["points"] == -3  # the mark counts again
     callsieve.ok("appeal", "decide", reference, "deny", "--reason", "three took such a call")
-    assert ": 30" in callsieve.fails("appeal", "open", CALLER, *FILED)
+    assert "30 days" in callsieve.fails("appeal", "open", CALLER, *FILED)
     rows = callsieve("audit", CALLER, "--json").json
     did = [*(f"appeal {what}" for what in ("open", "code", "prove", "prove", "decide")), "undo appeal decide"]
     assert [row["what"] for row in reversed(rows) if row["what"] != "mark"] == [*did, "appeal decide"]

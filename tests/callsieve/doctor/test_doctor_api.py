@@ -83,5 +83,5 @@ def test_tokens_count_still(tmp_path: Path, expires_at: dict[str, float | None],
 
 def test_the_first_that_ends_is_named(tmp_path: Path) -> None:
     found = tokens(tmp_path, later=NOW + 99, first=NOW - 99)
-    assert str(found.detail).startswith("first ended ")
+    assert str(found.detail).startswith("first expired ")
     assert "first" in str(found.remedy)
