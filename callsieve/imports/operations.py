@@ -337,7 +337,7 @@ def undo_of_person(value: dict[str, Any]) -> UndoKind:
 
 
 def _did_of(value: dict[str, Any]) -> Did:
-    """Return a DID as kept; of an older version it had one group."""
+    """Return a DID as kept; of an older version it had one group and no `trap`."""
     old = value.get("group")
-    did: Did = parse_plain({**value, "groups": value.get("groups", [old] if old else [])}, Did)
+    did: Did = parse_plain({"trap": False, **value, "groups": value.get("groups", [old] if old else [])}, Did)
     return did
