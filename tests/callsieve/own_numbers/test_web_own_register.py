@@ -190,7 +190,7 @@ def test_undoing_on_a_page_that_is_gone_then_leads_to_the_list(office: Office, o
         pytest.param("add", {"number": "12"}, {}, "too short", id="no-number"),
         pytest.param("add", {"number": OWN}, {}, "is already registered", id="registered-already"),
         pytest.param("add", {"number": OTHER, "name": "a\tb"}, {}, "200", id="two-lines"),
-        pytest.param("add", {"number": OTHER, "owner": "x" * 201}, {}, "owner takes one line", id="too-long"),
+        pytest.param("add", {"number": OTHER, "owner": "x" * 201}, {}, "owner must be one line", id="too-long"),
         pytest.param("add", {"number": OTHER, "trunks": "a|b"}, {}, "20 times", id="a-bar"),
         pytest.param(
             "add", {"number": OTHER, "documents": "\n".join("abcdefghijklmnopqrstu")}, {}, "20 times", id="many"
