@@ -40,7 +40,7 @@ def test_totals_changes_and_mistakes(callsieve: Program, history: Path) -> None:
     assert "assumed that nothing would have changed" in out
     assert "What a warning changes is not known: 0 calls" in out
     assert "1 probable mistake among the 1" in out
-    assert re.search(rf"^\{CALLER} +1 +reject +pushed +we called it.*$", out, re.MULTILINE)
+    assert re.search(rf"^\{CALLER} +1 +reject +pushed +one of our people called it.*$", out, re.MULTILINE)
     assert "no store here" in out
     assert "says who answered" in out
     assert not callsieve.store.exists()
