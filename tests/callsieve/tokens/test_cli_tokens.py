@@ -78,10 +78,10 @@ def test_making_one_is_undone(callsieve: Program) -> None:
     [
         ("crm --role admin", "--role: there is no role 'admin'"),
         ("crm --scope writ", "--scope: there is no scope 'writ' (did you mean write?)"),
-        ("crm --role viewer --scope write", "--scope: write is of no use to a viewer: it takes the role operator"),
+        ("crm --role viewer --scope write", "--scope: write needs the role operator"),
         ("crm --expires soon", "--expires: 'soon' is not an expiry"),
         ("crm --expires 2020-01-01", "--expires: '2020-01-01' is in the past; or never"),
-        ("crm --per-minute 0", "--per-minute: takes 1 to 100000"),
+        ("crm --per-minute 0", "--per-minute: must be 1 to 100000"),
         ("a/b", "A name must be at most 64 letters"),
     ],
 )
