@@ -134,7 +134,7 @@ class TestQuota:
             wait_until(lambda: hub.run("SELECT payload LIKE '%%retracted%%' FROM callsieve.evidence_row") == [(True,)])
 
     def test_there_is_no_such_site(self, hub: TestHub) -> None:
-        with pytest.raises(HubError, match="no such site"):
+        with pytest.raises(HubError, match="no site"):
             self.give(hub, 7)
 
 
