@@ -48,7 +48,7 @@ class FeedFailure(StrEnum):
         "{source} has the verdict {before} and this import {verdict}: "
         "say --verdict {before}, or first remove the import"
     )
-    NOTHING_USABLE = "no row is valid"
+    NOTHING_USABLE = "no row can be used"
     TOO_MANY_ROWS = "more than {most:,} rows: that is no feed of telephone numbers"
     NO_SUCH_FILE = "{file}: file not found or directory"
     UNREADABLE = "{file}: cannot be read ({error})"
