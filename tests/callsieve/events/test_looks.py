@@ -140,7 +140,7 @@ def test_a_feed_is_told_when_it_goes_bad(db: sqlite3.Connection) -> None:
     assert seen(db, NOW + 40 * DAY) == []
     record_failure(db, "ftc", NOW + 41 * DAY, '{"code": "nothing-usable"}')
     (failed,) = seen(db, NOW + 41 * DAY)
-    assert (failed["status"], "no row is valid" in failed["detail"]) == ("failed", True)
+    assert (failed["status"], "no row can be used" in failed["detail"]) == ("failed", True)
     remove_source(db, "ftc")
     assert seen(db, NOW + 42 * DAY) == []
     assert db.execute("SELECT count(*) FROM event_state").fetchone() == (0,)
