@@ -61,6 +61,7 @@ class _Round:
     count: int
     looks: list[Look] = field(default_factory=list)
     failure: str = ""
+    in_order: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 def ask_all_sources(loaded: Loaded, numbers: Sequence[str], now: float, seconds: float = SECONDS) -> LabelAnswers:
@@ -100,17 +101,21 @@ def _round(source: AskedSource, numbers: Sequence[str], seen: Mapping[tuple[str,
 async def _work(loaded: Loaded, turn: _Round, fetch: Fetch, now: float) -> None:
     """Ask about one number after the other until none is left, or the source has failed."""
     while turn.left and not turn.failure:
-        number = turn.left.popleft()
+        async with turn.in_order:  # the last request of the day is for the number that waits for longest
+            if not turn.left:
+                return
+            number = turn.left.popleft()
+            may_ask = await asyncio.to_thread(_reserve, loaded, turn.source, now)
         try:
-            turn.looks.append(await _look(loaded, turn.source, fetch, number, now))
+            if not may_ask:
+                raise BadAnswer("the watch's limit of the day is reached (watch_limit)")
+            turn.looks.append(await _look(turn.source, fetch, number, now))
         except (Unreachable, BadAnswer) as error:
             turn.failure = turn.failure or str(error)
 
 
-async def _look(loaded: Loaded, source: AskedSource, fetch: Fetch, number: str, now: float) -> Look:
+async def _look(source: AskedSource, fetch: Fetch, number: str, now: float) -> Look:
     table = source.source.table
-    if not await asyncio.to_thread(_reserve, loaded, source, now):
-        raise BadAnswer("the watch's limit of the day is reached (watch_limit)")
     answer = await fetch(source.source.request_about(number, source.token), table.private)
     said = source.source.parse_answer(number, answer.status, answer.body)
     label = (said.category or "spam") if said.verdict == SPAM else ""

@@ -38,7 +38,7 @@ def test_numbers_are_possible_and_categories_lower_case() -> None:
 
 @pytest.mark.parametrize(
     ("number", "says"),
-    [("", "has no number"), ("911", "'911'"), ("1&PJSIP/x", "not a telephone number")],
+    [("", "has no number"), ("911", "'911'"), ("1&PJSIP/x", "is no telephone number")],
 )
 def test_what_is_no_number_is_refused(number: str, says: str) -> None:
     table = table_of(NUMBER_COLUMNS, f"number,name\n{number},Joe\n")
