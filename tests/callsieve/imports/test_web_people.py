@@ -63,7 +63,7 @@ def test_empty_pages_say_what_to_do(console: Console) -> None:
 def test_people_go_out_and_come_back_and_the_settings_win(console: Console, ada: Browser) -> None:
     page = upload(ada, "/people/import", "extension,name,group\n301,=1+1,sales\n302,Wei,support\n201,Mallory,\n")
     assert "3 rows were imported." in page.text
-    assert "and they win: 201" in page.text
+    assert "the settings win: 201" in page.text
     assert [(one.extension, one.name) for one in console.office.read(all_people)] == [
         ("201", "Alice"),
         ("301", "=1+1"),
