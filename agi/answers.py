@@ -133,7 +133,7 @@ def _may_appeal(decision: Decision, decision_id: str) -> bool:
 
 
 def language_for(call: IncomingCall, decision: Decision, site: Site) -> str:
-    """Return the language for a caller to whom a prompt may be played."""
+    """Return the language of prompts for this caller."""
     if decision.action in HEARD_BY_CALLER or decision.action is WARN:
         return language_of(call.caller.country, site.language)
     return ""

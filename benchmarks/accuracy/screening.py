@@ -75,7 +75,7 @@ class Memory(Protocol):
         ...
 
     def add_mark(self, mark: Mark) -> None:
-        """Note what one of ours says."""
+        """Record a mark by one of our people."""
         ...
 
     def store_for(self, trunk: str, now: float) -> MemoryStore:
@@ -94,7 +94,7 @@ class OneMemory:
         self.stores[0].learn(outcome)
 
     def add_mark(self, mark: Mark) -> None:
-        """Note what one of ours says."""
+        """Record a mark by one of our people."""
         self.stores[0].add_mark(mark)
 
     def store_for(self, _trunk: str, _now: float) -> MemoryStore:
@@ -168,7 +168,7 @@ class Screening:
         self._memory.learn(outcome)
 
     def add_mark(self, mark: Mark) -> None:
-        """One of ours says so, and has it on the own blocklist from then on."""
+        """Mark the number for one of our people, and put it on their own blocklist."""
         self._memory.add_mark(mark)
         if mark.verdict is Verdict.SPAM:
             self._blocked.add(mark.reporter)
@@ -179,7 +179,7 @@ class Screening:
             self._vouched[mark.reporter] = mark.at
 
     def allow(self, extension: str) -> None:
-        """One of ours lets the number in."""
+        """Put the number on the allowlist of one of our people."""
         self._allowed.add(extension)
 
     def handle(self, attempt: Attempt) -> tuple[Decision, Handling]:
@@ -198,7 +198,7 @@ class Screening:
         auth_class: AuthClass = AuthClass.UNKNOWN,
         trunk: str = "trunk-1",
     ) -> Decision:
-        """What would be done with a call to one of ours."""
+        """Return what would be done with a call to one of our people."""
         did, callee = _callee(user)
         store = self._memory.store_for(trunk, now)
         evidence = store.evidence(NUMBER, auth_class, now)

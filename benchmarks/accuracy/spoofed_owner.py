@@ -70,7 +70,7 @@ class TrunkMemory:
         self.stores = [MemoryStore(self.weights) for _ in range(1 + len(TRUNKS))]
 
     def learn(self, outcome: OutcomeRecord) -> None:
-        """Learn from a call that is over; one of ours to the number counts everywhere."""
+        """Learn from a call that is over. A call by our people to the number counts for every trunk."""
         trunk = outcome.trunk if outcome.trunk in TRUNKS else None
         if trunk is not None:
             self._first_at.setdefault(trunk, outcome.at)
@@ -79,7 +79,7 @@ class TrunkMemory:
             store.learn(outcome)
 
     def add_mark(self, mark: Mark) -> None:
-        """Note what one of ours says; of no call, everywhere."""
+        """Record a mark. A mark that belongs to no call counts for every trunk."""
         for store in self._of(self._trunk_of.get(mark.linkedid or "")):
             store.add_mark(mark)
 
@@ -113,7 +113,7 @@ class VouchedMemory:
         self.stores[0].learn(outcome)
 
     def add_mark(self, mark: Mark) -> None:
-        """Note what one of ours says."""
+        """Record a mark by one of our people."""
         self.stores[0].add_mark(mark)
         if mark.verdict is Verdict.OK and mark.reporter not in self._vouching:
             self._vouching.add(mark.reporter)
@@ -162,7 +162,7 @@ VARIANTS = (
 
 
 class Scene(NamedTuple):
-    """Whose calls are counted: plans with what an attack adds."""
+    """The calls that are counted: plans, with what an attack adds."""
 
     name: str
     about: str
@@ -233,7 +233,7 @@ def _aged(trunks: Sequence[str], office: Office) -> Iterator[Plan]:
 
 
 def _with_accomplices(office: Office) -> Iterator[Plan]:
-    """Two of ours say "not spam" of each spam number on its first day, and again every 30 days."""
+    """Let two of our people say "not spam" of each spam number on its first day, and every 30 days."""
     for place, plan in enumerate(_spam(office)):
         calls = [at for at, event in plan.events if isinstance(event, Attempt)]
         if not calls:
@@ -259,7 +259,7 @@ SCENES = (
     Scene("spam by two trunks", TRUNKS_OF_SPAM, _by_two_trunks, SPAM_FROM, SPAM_ONLY),
     Scene("aged, then by another trunk", TRUNKS_OF_SPAM, partial(_aged, TRUNKS[1:]), SPAM_FROM, SPAM_ONLY),
     Scene("aged, then by both", TRUNKS_OF_SPAM, partial(_aged, TRUNKS), SPAM_FROM, SPAM_ONLY),
-    Scene("two of ours vouch for it", VOUCHED, _with_accomplices, SPAM_FROM, SPAM_ONLY),
+    Scene("two of our people say it is not spam", VOUCHED, _with_accomplices, SPAM_FROM, SPAM_ONLY),
 )
 
 

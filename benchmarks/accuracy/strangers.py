@@ -159,7 +159,7 @@ ROWS = (
     Row("people who call once or twice: asked", ONE_OFF, (What.EVER_ASKED,)),
     Row("**people who call once or twice: lost**", ONE_OFF, (What.EVER_LOST,)),
     Row("customer services with people: calls lost", f"{Kind.SERVICE}: {Nature.STAFF}", LOST),
-    Row("people whom the office calls too, in no address book: asked", Kind.CONTACT.value, (What.EVER_ASKED,)),
+    Row("people that the office calls too, in no address book: asked", Kind.CONTACT.value, (What.EVER_ASKED,)),
     Row("**wanted machines with a new number: calls lost**", MACHINE, LOST),
     Row(f"the same, where {WITH_DIGEST}", MACHINE, LOST, WITH_DIGEST),
     Row("wanted machines that call several times a day: calls lost", SERVICE_MACHINE, LOST),
