@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from lab.tools import library_path, tools_root
 
 MISSING = "there is no chromium here: python -m lab fetch --tools"
-PATIENCE_MS = 30_000.0
+PATIENCE_MS = 60_000.0
 # It asks nobody else for anything, and it runs as root in a container.
 ARGUMENTS = [
     "--no-sandbox",
