@@ -1,6 +1,6 @@
-"""What happens lately, counted: decisions over time, and the numbers and blocks that call more than they did.
+"""Recent activity in figures: decisions over time, and the numbers and blocks that call more than before.
 
-Read from indices alone where there are very many rows (migration `calls_index`), so an overview costs milliseconds.
+Large tables are read through indices only (migration `calls_index`), so an overview costs milliseconds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ COUNTS = """
 SELECT CAST((at - :since) / :step AS INTEGER), would_be, count(*) FROM decision
  WHERE at >= :since AND at < :until GROUP BY 1, 2
 """
-# Those about a call that was decided about before: what one of the called wants differently.
+# Later decisions about a call that had a decision before: for one callee who wants something else.
 AGAIN = """
 SELECT CAST((at - :since) / :step AS INTEGER), would_be, count(*) FROM decision AS later
  WHERE callee IS NOT NULL AND at >= :since AND at < :until AND linkedid <> ''
@@ -38,8 +38,8 @@ SELECT substr(caller, 1, length(caller) - 3), count(*), count(DISTINCT caller), 
  WHERE at >= :since AND at < :until AND caller IS NOT NULL
  GROUP BY 1 HAVING count(DISTINCT caller) >= :least ORDER BY 3 DESC, 2 DESC, 1
 """
-# Numbers that were stopped or warned of, and that something speaks for: whether that is a mistake is for
-# callsieve/replay/false_positives.py to say, call by call.
+# Numbers that were stopped or warned about although some evidence speaks for them. Whether that was a mistake,
+# callsieve/replay/false_positives.py decides call by call.
 STOPPED_AND_KNOWN = """
 SELECT caller FROM decision AS d
  WHERE would_be IN ('warn', 'challenge', 'route', 'reject') AND would_be <> 'allow' AND at >= :since
@@ -51,7 +51,7 @@ HAVING EXISTS (SELECT 1 FROM contact WHERE number = d.caller)
     OR (SELECT count(DISTINCT callee) FROM signal WHERE number = d.caller AND category = 'long-talk') >= 2
  ORDER BY max(at) DESC LIMIT :limit
 """
-# Marks are those of the call, or of who answered it, from then on.
+# Counted are later marks of this call, or by the person who answered it.
 SAMPLED = f"""
 SELECT count(*), coalesce(sum(o.disposition = 'answered'), 0),
        coalesce(sum(o.disposition = 'answered' AND o.ended_by = 'callee' AND o.talk_seconds < {HUNG_UP_SECONDS}), 0),
@@ -70,7 +70,7 @@ LEAST_NUMBERS = 3
 
 
 class ActionCount(NamedTuple):
-    """How many calls had this action ordered in one step of time, counted from the first."""
+    """How many calls got this action in one step of time. Steps are counted from the first."""
 
     step: int
     action: str
@@ -78,7 +78,7 @@ class ActionCount(NamedTuple):
 
 
 class Rising(NamedTuple):
-    """A number: its calls in the span, those of a span as long on average before, and its latest decision."""
+    """A number with its calls in the span, in an average span of that length before, and its latest decision."""
 
     number: str
     calls: int
@@ -88,7 +88,7 @@ class Rising(NamedTuple):
 
 
 class CallerBlock(NamedTuple):
-    """A block of 1000 numbers of which several called: `block` is what they begin with."""
+    """A block of 1000 numbers of which several called. `block`: its common prefix."""
 
     block: str
     calls: int
@@ -96,8 +96,9 @@ class CallerBlock(NamedTuple):
 
 
 def counts_over(db: sqlite3.Connection, since: float, until: float, step: float, site: str = "") -> list[ActionCount]:
-    """Calls by what was ordered first, or would have been, in steps of so many seconds. `site`: those of another site
-    alone.
+    """Count calls by their first action, or by the action that would have been taken, in steps of `step` seconds.
+
+    `site`: count only the calls of that other site.
     """
     about = {"since": since, "until": until, "step": step, "site": site}
     counts, again_of = (
@@ -109,44 +110,45 @@ def counts_over(db: sqlite3.Connection, since: float, until: float, step: float,
         ActionCount(step, action, calls - again.get((step, action), 0))
         for step, action, calls in db.execute(counts, about)
     )
-    return [one for one in counted if one.calls]
+    return [count for count in counted if count.calls]
 
 
 def decided_by(db: sqlite3.Connection, rule: str, since: float, until: float) -> int:
-    """How many decisions a rule made in that time."""
+    """Return how many decisions a rule made in that time."""
     (count,) = db.execute(BY_RULE, (since, until, rule)).fetchone()
     return int(count)
 
 
 def rising_numbers(db: sqlite3.Connection, since: float, until: float, limit: int) -> list[Rising]:
-    """The numbers that call most beyond what they did: of those that call most, by the difference."""
+    """Return the numbers whose calls increased most. Only those with the most calls are compared."""
     span = until - since
     spans_before = 7
     about = {"since": since, "until": until, "least": LEAST_CALLS, "limit": 10 * limit}
-    found = []
+    rising = []
     for number, calls in db.execute(CALLERS, about).fetchall():
         (before,) = db.execute(BEFORE, (number, since - spans_before * span, since)).fetchone()
         action, log_odds = db.execute(LATEST, (number,)).fetchone()
-        found.append(Rising(number, calls, before / spans_before, action, log_odds))
-    return sorted(found, key=lambda one: (one.before - one.calls, one.number))[:limit]
+        rising.append(Rising(number, calls, before / spans_before, action, log_odds))
+    return sorted(rising, key=lambda row: (row.before - row.calls, row.number))[:limit]
 
 
 def busy_blocks(db: sqlite3.Connection, since: float, until: float, limit: int) -> list[CallerBlock]:
-    """Blocks of which the most different numbers called."""
+    """Return the blocks of which the most different numbers called."""
     about = {"since": since, "until": until, "least": LEAST_NUMBERS}
     # Service numbers are in no block.
-    found = (CallerBlock(*row) for *row, one in db.execute(BLOCKS, about) if block_of(one) is not None)
-    return list(islice(found, limit))
+    blocks = (CallerBlock(*row) for *row, caller in db.execute(BLOCKS, about) if block_of(caller) is not None)
+    return list(islice(blocks, limit))
 
 
 def stopped_but_known(db: sqlite3.Connection, since: float, limit: int) -> list[str]:
-    """Numbers of calls that were stopped or warned of since then, and that something speaks for."""
+    """Return callers stopped or warned about since then although some evidence speaks for them."""
     return [number for (number,) in db.execute(STOPPED_AND_KNOWN, {"since": since, "limit": limit})]
 
 
 def sampled_calls(db: sqlite3.Connection, since: float, until: float, rules: Sequence[str] = ()) -> SampledCalls:
-    """What became of the calls of the control sample. `rules`: only those of these, which is quick; the default's are
-    not among them.
+    """Return what became of the calls of the control sample.
+
+    `rules`: count only calls of these rules, which is quick. The calls of the default are left out then.
     """
     about = {"since": since, "until": until, "rules": json.dumps(list(rules))}
     return SampledCalls(*db.execute(SAMPLED + (OF_RULES if rules else ""), about).fetchone())

@@ -1,10 +1,10 @@
-"""What the store knows of a number besides its calls and marks, with its dates: a replay asks what was known then.
+"""Facts about a number at an earlier time, besides its calls and marks, for a replay.
 
-    background_of(db, number) -> Background        read once a number
+    background_of(db, number) -> Background        read once per number
     background.then(at) -> Then                    pure
 
-Contacts have no date and count always; identities, imports and entries from when they were written; what other
-companies say while they have listed it without a gap: what they took back is not kept.
+Contacts have no date and always count. Identities, imports and entries count from the time they were written. Words of
+other companies count while they listed the number without a gap. Withdrawn words are not kept.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class OwnEntry(NamedTuple):
 
 
 class PeerRow(NamedTuple):
-    """What another company says of a number, and from when until when it counts. `auth_class` '': in any call."""
+    """A word of another company about a number, and its time. `auth_class` is empty if it is about all calls."""
 
     auth_class: str
     came_at: float
@@ -65,8 +65,9 @@ class PeerRow(NamedTuple):
 
 
 class Then(NamedTuple):
-    """What was known of a number at an instant. `listed`: numbers of its block on feeds of spam that do not list it
-    itself, since when.
+    """The facts known about a number at an instant.
+
+    `listed`: feeds of spam that list other numbers of its block, and since when.
     """
 
     allow: ListEntry | None = None
@@ -79,12 +80,12 @@ class Then(NamedTuple):
     peers: tuple[PeerRow, ...] = ()
 
     def words_of_peers(self, auth_class: AuthClass) -> tuple[PeerWord, ...]:
-        """What other companies say of it in calls of the class."""
+        """Return what other companies say about it in calls of the class."""
         return tuple(row.word for row in self.peers if row.auth_class in ("", auth_class.value))
 
 
 class Background(NamedTuple):
-    """All of it with its dates. Of contacts the person, None for one of the company."""
+    """All dated facts about a number. `contacts` has persons, None for a contact of the company."""
 
     entries: tuple[ListEntry, ...] = ()
     personal: tuple[OwnEntry, ...] = ()
@@ -96,7 +97,7 @@ class Background(NamedTuple):
     peers: tuple[PeerRow, ...] = ()
 
     def then(self, at: float) -> Then:
-        """What of it was known at that instant."""
+        """Return what was known at that instant."""
         if self is NO_BACKGROUND or self == NO_BACKGROUND:
             return NOTHING_THEN
         entries = [e for e in self.entries if e.added_at <= at and (e.expires_at is None or e.expires_at > at)]
@@ -120,7 +121,7 @@ NOTHING_THEN = Then()
 
 
 def background_of(db: sqlite3.Connection, number: str) -> Background:
-    """What the store has about the number. Seven look-ups in indices."""
+    """Read the background of a number: seven look-ups in indices."""
     about = {"number": number, "block": block_of(number)}
     entries = tuple(entry_of_row(row) for row in db.execute(ENTRIES, about))
     personal = tuple(
@@ -132,11 +133,11 @@ def background_of(db: sqlite3.Connection, number: str) -> Background:
     imported = tuple(imported_from(row) for row in db.execute(IMPORTED, about))
     listed = tuple(db.execute(LISTED, about).fetchall())
     peers = tuple(PeerRow(row[0], row[1], row[2], peer_word_from(row[3:])) for row in db.execute(PEERS, about))
-    found = Background(entries, personal, contacts, imported=imported, listed=listed, peers=peers)
-    return found._replace(identity=Identity(*identity[:4]), identified_at=identity[4]) if identity else found
+    background = Background(entries, personal, contacts, imported=imported, listed=listed, peers=peers)
+    return background._replace(identity=Identity(*identity[:4]), identified_at=identity[4]) if identity else background
 
 
-# What is counted, in the words for one and for several.
+# The kinds of row, as singular and plural.
 COUNTS = {
     ("entry of the lists", "entries of the lists"): "SELECT count(*) FROM list_entry",
     ("entry of people's own lists", "entries of people's own lists"): "SELECT count(*) FROM personal_entry",
@@ -150,5 +151,5 @@ COUNTS = {
 
 
 def counts_of(db: sqlite3.Connection) -> dict[tuple[str, str], int]:
-    """How much there is of each kind."""
+    """Count the rows of each kind."""
     return {words: int(db.execute(sql).fetchone()[0]) for words, sql in COUNTS.items()}

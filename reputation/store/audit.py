@@ -1,11 +1,9 @@
 """The audit: one row for every change that a person makes, written in the transaction of the change.
 
-add_audit(db, Change("list add", number="+12015550123", after=entry), who="joe", at=now)
+    add_audit(db, Change("list add", number="+12015550123", after=entry), who="joe", at=now)
 
-One row of any table, as the audit keeps it: read, put back and removed.
-
-It is found by a unique key of the table whose columns the audit has all. For rows that nothing follows from: a table
-with sums or other rows beside it has functions of its own.
+`StoredRow` reads, restores and removes a row of any table as the audit keeps it. It is for tables whose unique key is
+among the kept columns and without dependent sums or rows. Other tables have functions of their own.
 """
 
 from __future__ import annotations
@@ -31,10 +29,10 @@ SELECT at, who, what, number, name, before, after FROM audit
 
 @dataclass(slots=True)
 class Change:
-    """What a person does. `what` is the command; it is about one `number`, or about what `name` says.
+    """A change by a person. `what` is the command, about one `number` or about what `name` says.
 
-    `before` and `after` are how it was and how it is now: records that `--json` and the API show, None where there is
-    nothing. `id`: by what it is found again, once it is written. `is_nothing`: it was so already.
+    `before` and `after` are records as `--json` and the API show them, None for nothing. `id` is set once the change is
+    written. `is_nothing`: nothing had to be changed.
     """
 
     what: str
@@ -51,10 +49,10 @@ class AuditRow(NamedTuple):
 
     Attributes:
         at: When it was made.
-        who: Who made it: `joe`, `token:crm`, `phone 201`.
-        what: What was done: the command.
+        who: The user or program that made it: `joe`, `token:crm`, `phone 201`.
+        what: The command.
         number: The number that it is about, null for none.
-        name: What else it is about; empty for nothing.
+        name: The name of the subject, if it is no number; otherwise empty.
     """
 
     at: Instant
@@ -67,18 +65,18 @@ class AuditRow(NamedTuple):
 
 
 def add_audit(db: sqlite3.Connection, change: Change, who: str, at: float) -> None:
-    """Writes the row. `who`: a login name, or `phone 201` for what was dialled on a phone."""
+    """Write a change. `who`: a login name, or `phone 201` for a feature code dialled there."""
     row = (at, who, change.what, change.number, change.name, *map(_json, (change.before, change.after)))
     change.id = db.execute(ADD, row).lastrowid
 
 
 def audit_rows(db: sqlite3.Connection, number: str | None = None, limit: int = 100) -> list[AuditRow]:
-    """The changes, of one number or all, the latest first."""
+    """Return the changes of one number or all, the latest first."""
     return [AuditRow(*row) for row in db.execute(ROWS, {"number": number, "limit": limit})]
 
 
 def last_change(db: sqlite3.Connection, what: str) -> float | None:
-    """When this was done last; None: not within two years."""
+    """Return when this was last done, None if not within two years."""
     (at,) = db.execute(LAST, (what,)).fetchone()
     return None if at is None else float(at)
 
@@ -88,7 +86,7 @@ def _json(value: object) -> str | None:
 
 
 def value_of(text: str) -> Any:
-    """The value of JSON text of ours; the text itself when it is damaged."""
+    """Return the value of stored JSON text, or the text itself if it is damaged."""
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
@@ -105,7 +103,7 @@ SELECT {COLUMNS} FROM audit
 BY_ID = f"SELECT {COLUMNS} FROM audit WHERE id = ?"
 LATEST_OF = f"SELECT {COLUMNS} FROM audit WHERE what IN ({{}}) AND (? IS NULL OR number = ?) ORDER BY id DESC LIMIT ?"
 AT_ONCE = f"SELECT {COLUMNS} FROM audit WHERE at = ? AND who = ? AND what = ? ORDER BY id DESC"
-# An undoing keeps the ids of the first and the last change that it took back: those of an import follow each other.
+# An undo keeps the ids of the first and the last change that it undid. The ids of one import are consecutive.
 UNDONE_AT = """
 SELECT max(at) FROM audit WHERE what = :what AND id > :id
    AND :id BETWEEN json_extract(before, '$.undone[0]') AND json_extract(before, '$.undone[1]')
@@ -114,7 +112,7 @@ WORDS = "SELECT DISTINCT {} FROM audit ORDER BY 1 LIMIT 200"
 
 
 class AuditFilter(NamedTuple):
-    """What is looked for; None: any. `about`: a number or name; `before`: only older than the change of this id."""
+    """A search in the audit; None: any. `about`: a number or name; `before`: only changes older than this id."""
 
     who: str | None = None
     what: str | None = None
@@ -124,49 +122,49 @@ class AuditFilter(NamedTuple):
 
 
 class KeptChange(NamedTuple):
-    """A change and by what it is found again."""
+    """A change with its id."""
 
     id: int
     row: AuditRow
 
 
 def search_audit(db: sqlite3.Connection, wanted: AuditFilter) -> list[KeptChange]:
-    """The changes, the latest first."""
+    """Return matching changes, the latest first."""
     return [_kept(row) for row in db.execute(SEARCH, wanted._asdict())]
 
 
 def change_of_id(db: sqlite3.Connection, change_id: int) -> KeptChange | None:
-    """The change of this id."""
+    """Return the change of this id."""
     return next((_kept(row) for row in db.execute(BY_ID, (change_id,))), None)
 
 
 def latest_of(
     db: sqlite3.Connection, whats: tuple[str, ...], limit: int, number: str | None = None
 ) -> list[KeptChange]:
-    """The latest changes of these kinds; all, or those of one number."""
+    """Return the latest changes of these kinds, of all numbers or one."""
     sql = LATEST_OF.format(", ".join("?" * len(whats)))
     return [_kept(row) for row in db.execute(sql, (*whats, number, number, limit))]
 
 
 def changed_at_once(db: sqlite3.Connection, row: AuditRow) -> list[KeptChange]:
-    """All that was changed together with this, itself too, the last first."""
-    return [_kept(one) for one in db.execute(AT_ONCE, (row.at, row.who, row.what))]
+    """Return all changes that were made together with this one, and itself, the last first."""
+    return [_kept(changed) for changed in db.execute(AT_ONCE, (row.at, row.who, row.what))]
 
 
 def undone_at(db: sqlite3.Connection, change: KeptChange) -> float | None:
-    """When the change was taken back; None: it was not, or before that was kept."""
+    """Return when the change was undone, None if it was not or if that is not kept."""
     about = {"what": f"undo {change.row.what}", "id": change.id}
-    found: float | None = db.execute(UNDONE_AT, about).fetchone()[0]
-    return found
+    at: float | None = db.execute(UNDONE_AT, about).fetchone()[0]
+    return at
 
 
 def who_changed(db: sqlite3.Connection) -> list[str]:
-    """Everybody who has changed anything."""
+    """Return everybody who has changed anything."""
     return [str(who) for (who,) in db.execute(WORDS.format("who"))]
 
 
 def what_was_changed(db: sqlite3.Connection) -> list[str]:
-    """Every kind of change."""
+    """Return every kind of change."""
     return [str(what) for (what,) in db.execute(WORDS.format("what"))]
 
 
@@ -181,7 +179,7 @@ SELECT json_group_array(part.name) FROM pragma_index_list(?) AS key, pragma_inde
 
 
 class StoredRow(NamedTuple):
-    """A row of a table, as the record that the audit keeps, and the columns by which it is found."""
+    """A row of a table, as the record that the audit keeps, and its key columns."""
 
     table: str
     record: Any
@@ -189,21 +187,21 @@ class StoredRow(NamedTuple):
 
     @property
     def _values(self) -> dict[str, Any]:
-        return {one.column: getattr(self.record, one.name) for one in fields_of(type(self.record))}
+        return {field.column: getattr(self.record, field.name) for field in fields_of(type(self.record))}
 
     @property
     def _where(self) -> str:
         return " AND ".join(f"{column} = :{column}" for column in self.key)
 
     def read(self, db: sqlite3.Connection) -> StoredRow | None:
-        """Return the row as it is now; None: there is no such row."""
+        """Return the row as it is now, None if it is gone."""
         values, kind = self._values, type(self.record)
         sql = f"SELECT {', '.join(values)} FROM {self.table} WHERE {self._where}"
-        found = db.execute(sql, values).fetchone()
-        return found and self._replace(record=msgspec.convert(found, kind, strict=False))
+        row = db.execute(sql, values).fetchone()
+        return row and self._replace(record=msgspec.convert(row, kind, strict=False))
 
     def put(self, db: sqlite3.Connection) -> None:
-        """Give the row these values, or add it. Other columns stay."""
+        """Insert or update the row with these values. Other columns stay."""
         values = self._values
         changed = ", ".join(f"{column} = :{column}" for column in values)
         if db.execute(f"UPDATE {self.table} SET {changed} WHERE {self._where}", values).rowcount == 0:
@@ -222,6 +220,6 @@ def stored_row(db: sqlite3.Connection, table: str, kind: type, kept: Mapping[str
         KeyError: A field is missing.
         msgspec.ValidationError: A field does not fit.
     """
-    columns = {one.column for one in fields_of(kind)}
+    columns = {field.column for field in fields_of(kind)}
     keys = (tuple(json.loads(key)) for (key,) in db.execute(KEYS, (table,)))
     return StoredRow(table, parse_plain(kept, kind), next(key for key in keys if columns >= set(key)))

@@ -1,4 +1,4 @@
-"""People who do not want to be called, and complaints about our numbers."""
+"""The do-not-call list, and complaints against own numbers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from reputation.own.hours import AS_INSTALLED, local_date_number
 from reputation.store.own_days import PEOPLE_DAYS
 
 
-class DoNotCall(NamedTuple):
-    """A number not to be called.
+class DoNotCallRequest(NamedTuple):
+    """A number that must not be called.
 
     Attributes:
         number: The number, E.164.
         at: When it was put on the list.
         own_number: The own number that had called; empty if unknown.
-        person: Who of us heard it; empty if unknown.
+        person: The person who took the request; empty if unknown.
         note: A note, one line.
         is_of_called: Whether that own number had called within 28 days.
     """
@@ -33,10 +33,10 @@ class DoNotCall(NamedTuple):
 
 
 class Complaint(NamedTuple):
-    """A complaint about a number of ours. `number` of who complains, '' when that is not known.
+    """A complaint against an own number. `number`: who complains, empty if unknown.
 
-    `is_of_called`: our number had called that one within 28 days (`was_called`), so that it counts: settled when it is
-    written down, and never again.
+    `is_of_called`: the own number had called that number within 28 days, so the complaint counts. This is decided when
+    it is recorded, and stays.
     """
 
     own_number: str
@@ -47,13 +47,13 @@ class Complaint(NamedTuple):
 
 
 class Talk(NamedTuple):
-    """Who was on the other side, and with which number of ours; '' when that is not known."""
+    """The other party of a talk, and the own number used; empty if unknown."""
 
     number: str
     own_number: str
 
 
-# A talk that was over since then; it began at most a day before, which bounds what the indexes are searched for.
+# A talk that ended since then. It began at most a day before, which bounds the search in the indexes.
 LAST_TALK = """
 SELECT number, own FROM (
     SELECT dialled AS number, own_number AS own, at + ring_seconds + talk_seconds + waited_seconds AS ended_at
@@ -65,8 +65,8 @@ SELECT number, own FROM (
      WHERE person = :person AND reached.at > :since - 86400 AND direction = 'inbound' AND disposition = 'answered')
  WHERE number LIKE '+%' AND ended_at > :since ORDER BY ended_at DESC LIMIT 1
 """
-ADD = insert_sql("do_not_call", DoNotCall) + " ON CONFLICT (number) DO NOTHING"
-WISH = f"SELECT {column_list(DoNotCall)} FROM do_not_call"
+ADD = insert_sql("do_not_call", DoNotCallRequest) + " ON CONFLICT (number) DO NOTHING"
+WISH = f"SELECT {column_list(DoNotCallRequest)} FROM do_not_call"
 ONE = f"{WISH} WHERE number = ?"
 ALL = f"{WISH} ORDER BY at DESC, number LIMIT ?"
 SAID_SINCE = "SELECT count(*) FROM do_not_call WHERE person = ? AND at > ?"
@@ -93,93 +93,93 @@ WAS_CALLED = "SELECT EXISTS (SELECT 1 FROM own_called WHERE number = ? AND calle
 
 
 def was_called(db: sqlite3.Connection, own_number: str, number: str, at: float) -> bool:
-    """Whether our number had called that one on its day, or within the 28 days before. '': nobody knows."""
+    """Return whether the own number called the number on that day or in the 28 days before."""
     if not own_number or not number:
         return False
     day = local_date_number(AS_INSTALLED.place_of(stored_number(number), at), at)
     return bool(db.execute(WAS_CALLED, (own_number, number, day - PEOPLE_DAYS, day)).fetchone()[0])
 
 
-def add_do_not_call(db: sqlite3.Connection, wish: DoNotCall) -> bool:
-    """The number is not to be called from now on. False when that was known: what was said first stays."""
-    return db.execute(ADD, wish).rowcount > 0
+def add_do_not_call(db: sqlite3.Connection, request: DoNotCallRequest) -> bool:
+    """Add a request. Return False if the number is on the list already: the first request stays."""
+    return db.execute(ADD, request).rowcount > 0
 
 
-def do_not_call_of(db: sqlite3.Connection, number: str) -> DoNotCall | None:
-    """Who said so, and when; None: the number may be called."""
+def do_not_call_of(db: sqlite3.Connection, number: str) -> DoNotCallRequest | None:
+    """Return the request of the number, None if it may be called."""
     return next((_wish(row) for row in db.execute(ONE, (number,))), None)
 
 
-def all_do_not_call(db: sqlite3.Connection, limit: int = 1000) -> list[DoNotCall]:
-    """The list, the latest first."""
+def all_do_not_call(db: sqlite3.Connection, limit: int = 1000) -> list[DoNotCallRequest]:
+    """Return the do-not-call list, the latest first."""
     return [_wish(row) for row in db.execute(ALL, (limit,))]
 
 
 def count_do_not_call(db: sqlite3.Connection) -> int:
-    """How many do not want to be called."""
+    """Return the size of the do-not-call list."""
     return int(db.execute(COUNT).fetchone()[0])
 
 
-def count_said_since(db: sqlite3.Connection, person: str, since: float) -> int:
-    """How many wishes a person of ours has written down since then."""
+def count_requests_since(db: sqlite3.Connection, person: str, since: float) -> int:
+    """Return how many requests a person has recorded since then."""
     return int(db.execute(SAID_SINCE, (person, since)).fetchone()[0])
 
 
-def find_do_not_call(db: sqlite3.Connection, text: str, number: str | None, limit: int) -> tuple[list[DoNotCall], int]:
-    """Those of this number, or with the text in any field, the latest first; and how many there are of them."""
+def find_do_not_call(
+    db: sqlite3.Connection, text: str, number: str | None, limit: int
+) -> tuple[list[DoNotCallRequest], int]:
+    """Return requests of this number or with the text in any field, the latest first, and their total number."""
     wanted = {"text": text, "number": number, "limit": limit}
     rows = db.execute(FIND, wanted)
     return [_wish(row) for row in rows], int(db.execute(COUNT_FOUND, wanted).fetchone()[0])
 
 
-def wishes_after(db: sqlite3.Connection, own_number: str, since: float) -> list[DoNotCall]:
-    """Those that were said after a call with this number of ours."""
+def requests_after(db: sqlite3.Connection, own_number: str, since: float) -> list[DoNotCallRequest]:
+    """Return the requests that followed a call from this own number."""
     return [_wish(row) for row in db.execute(OF_OWN, (own_number, since))]
 
 
-def remove_do_not_call(db: sqlite3.Connection, number: str) -> DoNotCall | None:
-    """The number may be called again; returns what was said."""
-    wish = do_not_call_of(db, number)
+def remove_do_not_call(db: sqlite3.Connection, number: str) -> DoNotCallRequest | None:
+    """Remove the number from the list and return its request."""
+    request = do_not_call_of(db, number)
     db.execute(REMOVE, (number,))
-    return wish
+    return request
 
 
 def last_talk_of(db: sqlite3.Connection, person: str, since: float) -> Talk | None:
-    """Whom the person was connected with last, on either side's call, in a talk that was over since then.
-
-    None: nobody with a whole number.
-    """
+    """Return the person's last talk that ended since then, in either direction; None without a whole number."""
     rows = db.execute(LAST_TALK, {"person": person, "since": since}).fetchall()
     return next((Talk(number, own or "") for number, own in rows), None)
 
 
 def add_complaint(db: sqlite3.Connection, complaint: Complaint) -> bool:
-    """Somebody complained about a number of ours. False when that very complaint is known."""
+    """Add a complaint against an own number. Return False if the same one is known."""
     return db.execute(ADD_COMPLAINT, complaint).rowcount > 0
 
 
 def remove_complaint(
     db: sqlite3.Connection, own_number: str, number: str | None, at: float | None = None
 ) -> Complaint | None:
-    """Takes back the complaint of this number ('': of nobody known; None: of anybody) about ours: of that instant, or
-    the latest.
+    """Remove and return a complaint against an own number: the one of instant `at`, otherwise the latest.
+
+    `number`: who complained; empty for an unknown number, None for anybody.
     """
     rows = db.execute(REMOVE_COMPLAINT, {"own": own_number, "number": number, "at": at}).fetchall()
     return next((_complaint(row) for row in rows), None)
 
 
 def complaint_of(db: sqlite3.Connection, own_number: str, number: str, at: float) -> Complaint | None:
-    """That very complaint."""
+    """Return the complaint with these three values."""
     return next((_complaint(row) for row in db.execute(ONE_COMPLAINT, (own_number, number, at))), None)
 
 
 def complaints_about(db: sqlite3.Connection, own_number: str, since: float) -> list[Complaint]:
-    """Complaints about the number, the earliest first."""
+    """Return complaints against the own number, the earliest first."""
     return [_complaint(row) for row in db.execute(COMPLAINTS, (own_number, since))]
 
 
-def _wish(row: tuple[Any, ...]) -> DoNotCall:
-    return DoNotCall(*row)._replace(is_of_called=bool(row[-1]))
+def _wish(row: tuple[Any, ...]) -> DoNotCallRequest:
+    return DoNotCallRequest(*row)._replace(is_of_called=bool(row[-1]))
 
 
 def _complaint(row: tuple[Any, ...]) -> Complaint:

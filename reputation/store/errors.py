@@ -1,4 +1,4 @@
-"""What goes wrong with a store, in words for the person on duty: the file, the trouble and the way out."""
+"""Errors of the store as messages for the person on duty: which file, what happened, and what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class StoreError(Exception):
-    """The store cannot do what was asked. `damaged`: the file's content is broken, see `recovery`."""
+    """An operation on the store failed. `damaged`: the content of the file is broken (see backup.py)."""
 
     def __init__(self, message: str, *, damaged: bool = False) -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ TROUBLE = {
 
 
 def store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
-    """The same trouble in plain words. Extended result codes are reduced to their primary one."""
+    """Return a StoreError with a message for an error of SQLite or of the operating system."""
     if isinstance(error, OSError):
         trouble = _NO_PERMISSION if isinstance(error, PermissionError) else "the file cannot be used"
         return StoreError(f"{path}: {trouble} ({error.strerror or error})")
@@ -46,13 +46,16 @@ def store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
 
 
 def primary_code(error: sqlite3.Error) -> int:
-    """SQLite's primary result code, 0 when the error comes from Python's module and not from SQLite."""
+    """Return SQLite's primary result code, or 0 if the error comes from Python's module and not from SQLite."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 @contextmanager
 def store_errors(path: Path) -> Iterator[None]:
-    """Inside, what SQLite refuses becomes a StoreError. Broken constraints and misuse are bugs and pass."""
+    """Raise a StoreError in place of an error of SQLite.
+
+    Broken constraints and misuse are bugs of the program, so these errors pass unchanged.
+    """
     try:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):

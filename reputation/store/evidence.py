@@ -1,8 +1,6 @@
-"""The rows that are learnt from calls: signals, who answered, who talked to whom, one-ring calls.
+"""Evidence that calls leave in the store: signals, who answered, who talked to whom, one-ring calls, challenges.
 
-Each write is a maximum or a minimum by time, so calls may come in any order and more than once.
-
-Challenges: what the caller of a call did, by call and by number.
+Each write keeps the maximum or minimum of a time, so calls may come in any order and more than once.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from reputation.outcome import OutcomeRecord, Signal
 from reputation.signals import ANOTHER_DAY_SECONDS, lessons_of
 from reputation.store.standing import refresh
 
-# What is known of the call when it is over is better than what was told during it, whichever is written first.
+# The result known after the call is better than the one reported during it, whichever is written first.
 TELL = """
 INSERT INTO challenge (number, auth_class, epoch, linkedid, did, result, at)
 VALUES (:number, :auth_class, :epoch, :linkedid, :did, :result, :at) ON CONFLICT DO NOTHING
@@ -36,7 +34,7 @@ LATEST_PASS = "SELECT max(at) FROM challenge WHERE number = ? AND auth_class = ?
 def record_challenge(
     db: sqlite3.Connection, linkedid: str, number: str | None, auth_class: AuthClass, result: ChallengeResult, at: float
 ) -> None:
-    """How a challenge ended, told while the call lasts: for its outcome, and at once for the number."""
+    """Record how a challenge ended while the call lasts: for its outcome, and at once for the number."""
     if linkedid:
         db.execute(RESULT, (linkedid, result.value, at))
     if number is not None:
@@ -45,22 +43,22 @@ def record_challenge(
 
 
 def settle_challenge(db: sqlite3.Connection, challenged: Challenged) -> None:
-    """The same once the call is over. Its number is to be folded again in the same transaction."""
+    """Record how a challenge ended after the call. Fold its number again in the same transaction."""
     db.execute(SETTLE, _challenge_parameters(challenged))
 
 
 def challenge_result_of(db: sqlite3.Connection, linkedid: str) -> ChallengeResult | None:
-    """What the caller of a call did when challenged; None: nothing is known of it."""
+    """Return what the challenged caller of a call did, None if nothing is known."""
     return next((ChallengeResult(result) for (result,) in db.execute(OF_CALL, (linkedid,))), None)
 
 
 def challenge_results(db: sqlite3.Connection, since: float, until: float) -> dict[ChallengeResult, int]:
-    """What callers did who were challenged from `since` until before `until`, and how many; the most first."""
+    """Count the results of challenges from `since` until before `until`, the most frequent first."""
     return {ChallengeResult(result): calls for result, calls in db.execute(RESULTS, (since, until))}
 
 
 def latest_challenge_pass(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> float | None:
-    """When the number last passed one."""
+    """Return when the number last passed a challenge."""
     (at,) = db.execute(LATEST_PASS, (number, auth_class)).fetchone()
     return None if at is None else float(at)
 
@@ -77,7 +75,7 @@ def _challenge_parameters(challenged: Challenged) -> dict[str, object]:
     }
 
 
-# One call, one signal: a call that another source tells otherwise (a CDR of it) adds nothing.
+# One call, one signal: a second report of it (its CDR) with another category adds nothing.
 ADD_SIGNAL = """
 INSERT INTO signal (number, auth_class, epoch, callee, category, at, linkedid)
 SELECT :number, :auth_class, :epoch, :callee, :category, :at, :linkedid
@@ -115,14 +113,13 @@ DELETE FROM signal WHERE number = :number AND auth_class = :auth_class AND epoch
 
 
 def _add_signal(db: sqlite3.Connection, signal: Signal) -> None:
-    """Adds a signal; of its number, class, epoch, callee and category the latest stays."""
     db.execute(ADD_SIGNAL, _parameters(signal))
 
 
 def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
-    """Adds all that the call shows, and returns the signal that it is. The outcome is joined with the journal.
+    """Record all evidence of a call whose outcome is joined with the journal, and return its signal.
 
-    Its number is to be folded again in the same transaction (standing.refresh).
+    Fold its number again in the same transaction (`standing.refresh`).
     """
     lessons = lessons_of(outcome)
     signal = lessons.signal
@@ -144,7 +141,7 @@ def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
 
 
 def _second_talk(db: sqlite3.Connection, talk: Signal) -> Signal | None:
-    """The signal that the talk is, or makes another one, if the two are of different days."""
+    """Record the talk and return its signal if the two people also talked on another day."""
     about = _parameters(talk)
     (row,) = db.execute(ADD_INBOUND_TALK, about | {"another_day": ANOTHER_DAY_SECONDS}).fetchall()
     is_second, at, linkedid = row

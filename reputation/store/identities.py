@@ -1,9 +1,6 @@
-"""Identities: who a number belongs to, as far as that is proven.
+"""Identities (who a number belongs to, and how well that is proven) and epochs (since when it has its present owner).
 
-Epochs: since when a number has its present owner. What is older weighs less, and what was proven of an earlier owner
-counts for nothing.
-
-    raise_epoch(db, number, at, reason, who)      an audited, dated event; it can be undone by `lower_epoch`
+Evidence from an earlier epoch weighs less, and an identity that was proven for an earlier owner counts for nothing.
 """
 
 from __future__ import annotations
@@ -17,8 +14,8 @@ from reputation.model import Identity
 from reputation.store.evidence_rows import EXPIRES_AT
 from reputation.store.standing import refresh
 
-LASTS_SECONDS = 365 * 86_400.0  # then it is to be proven again (docs/explanation/model.md)
-CONTROL_LEVEL = 1  # whoever answers there gave a code back; who that is, nobody has checked
+LASTS_SECONDS = 365 * 86_400.0  # then it must be proven again (docs/explanation/model.md)
+CONTROL_LEVEL = 1  # the person who answers there repeated a code; nobody has checked who that is
 
 SET = """
 INSERT INTO identity (number, name, level, expires_at, note, added_at) VALUES (?, ?, ?, ?, ?, ?)
@@ -34,16 +31,16 @@ DUE = f"{SELECT} WHERE ends_at < ? ORDER BY ends_at, number"
 
 
 def set_identity(db: sqlite3.Connection, identity: Identity, added_at: float) -> None:
-    """Records who the number belongs to; what was recorded later stays."""
+    """Record the owner of a number, unless a later record exists."""
     row = (identity.number, identity.name, identity.level, identity.expires_at, identity.note, added_at)
     db.execute(SET, row)
     refresh(db, identity.number)  # a proof counts as a challenge that was passed
 
 
 def note_control(db: sqlite3.Connection, number: str, name: str, at: float, note: str) -> Identity:
-    """Control of the number was proven: level 1 for twelve months. What is known better, and still is, stays.
+    """Record that somebody proved control of the number: level 1 for twelve months. Return the identity it now has.
 
-    Returns the identity that the number has then. `name` is what its owner says: nobody has checked it.
+    A higher level that is still valid stays. `name` is what the owner claims: nobody has checked it.
     """
     known = identity_of(db, number)
     lasts = known is not None and known.expires_at > at
@@ -56,7 +53,7 @@ def note_control(db: sqlite3.Connection, number: str, name: str, at: float, note
 
 
 def remove_identity(db: sqlite3.Connection, number: str) -> Identity | None:
-    """Removes the identity of the number, and returns it as it was."""
+    """Remove the identity of the number and return it as it was."""
     identity = identity_of(db, number)
     db.execute("DELETE FROM identity WHERE number = ?", (number,))
     refresh(db, number)
@@ -64,17 +61,17 @@ def remove_identity(db: sqlite3.Connection, number: str) -> Identity | None:
 
 
 def identity_of(db: sqlite3.Connection, number: str) -> Identity | None:
-    """The identity of the number, also if it has expired: after its time, or with its owner."""
+    """Return the identity of the number, including one that has expired or belongs to an earlier owner."""
     return next((Identity(*row) for row in db.execute(OF, (number,))), None)
 
 
 def all_identities(db: sqlite3.Connection) -> list[Identity]:
-    """Every identity, by number."""
+    """Return all identities, ordered by number."""
     return [Identity(*row) for row in db.execute(ALL)]
 
 
 def identities_due(db: sqlite3.Connection, until: float) -> list[Identity]:
-    """Those that have ended or end before that instant, the first to end first: to be proven again, or forgotten."""
+    """Return identities that end before that instant or have ended, the earliest first."""
     return [Identity(*row) for row in db.execute(DUE, (until,))]
 
 
@@ -86,7 +83,7 @@ class Epoch(NamedTuple):
         epoch: How many owners it had before.
         at: Since when the number has this owner.
         reason: Why somebody said so.
-        who: Who said so.
+        who: The user who said so.
     """
 
     number: str
@@ -104,24 +101,24 @@ LOWER = "DELETE FROM epoch WHERE number = ? AND epoch = ?"
 
 
 def epochs_of(db: sqlite3.Connection, number: str) -> list[Epoch]:
-    """When the number changed its owner, the latest first."""
+    """Return the changes of the owner of a number, the latest first."""
     return [Epoch(*row) for row in db.execute(EPOCH_OF, (number,))]
 
 
 def epoch_of(db: sqlite3.Connection, number: str) -> Epoch | None:
-    """The present one; None: the number has had no other owner as far as we know."""
+    """Return the present epoch, None if no change of owner is known."""
     return next(iter(epochs_of(db, number)), None)
 
 
 def all_epochs(db: sqlite3.Connection) -> list[Epoch]:
-    """Every change of an owner, the latest first."""
+    """Return all changes of owners, the latest first."""
     return [Epoch(*row) for row in db.execute(ALL_EPOCHS)]
 
 
 def raise_epoch(db: sqlite3.Connection, number: str, at: float, reason: str, who: str) -> int:
-    """The number has another owner since `at`. Returns the epoch.
+    """Record that the number has another owner since `at`, and return its epoch.
 
-    Epochs only rise: a date that is not after the latest one changes nothing.
+    Only a date after the latest change has an effect.
     """
     latest = epoch_of(db, number)
     if latest is not None and at <= latest.at:
@@ -133,7 +130,7 @@ def raise_epoch(db: sqlite3.Connection, number: str, at: float, reason: str, who
 
 
 def lower_epoch(db: sqlite3.Connection, number: str) -> Epoch | None:
-    """The latest change of the owner was none: all is as before. None: there is none."""
+    """Remove the latest change of the owner and return it, None if nothing is known."""
     latest = epoch_of(db, number)
     if latest is not None:
         db.execute(LOWER, (number, latest.epoch))

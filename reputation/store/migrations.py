@@ -1,7 +1,7 @@
 """Numbered migrations: `migrations/0053_store.sql` and so on, applied in order, each in one transaction.
 
-A migration that has been released is never edited: its checksum is kept in the store and compared. The first one makes
-a whole store. It stands for all steps up to its number; a store that came there step by step goes on from there.
+A released migration is never edited: its checksum is kept in the store and compared. The first migration makes a whole
+store and stands for all steps up to its number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from reputation.store.errors import StoreError
 from reputation.store.transaction import transaction
 
-# The checksum that version 53 has in stores which came there step by step.
+# The checksum of version 53 in stores that reached it through the earlier migrations.
 STEP_BY_STEP = {53: "aa0849a9f5cc2b1e038a82a016bc87c1491e008e5342e4e9acb76c4b0a54a7b9"}
 MIGRATION_TABLE = """
 CREATE TABLE IF NOT EXISTS migration (
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS migration (
 
 
 class Migration(NamedTuple):
-    """One step of the schema; `version` is the number at the head of the file's name."""
+    """One step of the schema. `version` is the number at the beginning of the file's name."""
 
     version: int
     name: str
@@ -38,20 +38,20 @@ class Migration(NamedTuple):
 
     @property
     def sha256(self) -> str:
-        """Checksum of the text as it was applied."""
+        """The checksum of the SQL text."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
 @cache
 def known_migrations() -> tuple[Migration, ...]:
-    """All migrations of this program, oldest first."""
+    """Return all migrations of this program, the oldest first."""
     folder = files("reputation.store") / "migrations"
     texts = {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".sql")}
     return tuple(Migration(int(name[:4]), name.removesuffix(".sql"), texts[name]) for name in sorted(texts))
 
 
 def pending(db: sqlite3.Connection, known: Sequence[Migration] | None = None) -> list[Migration]:
-    """Return what is still to be applied.
+    """Return the migrations that are not applied yet.
 
     Raises:
         StoreError: The store is newer than this program, too old for it, or a migration was edited.
@@ -62,7 +62,7 @@ def pending(db: sqlite3.Connection, known: Sequence[Migration] | None = None) ->
     first = known[0].version
     if applied and first not in applied:
         raise StoreError(
-            f"{_path_of(db)}: of version {max(applied)}, and this CallSieve reads stores from version {first} on; "
+            f"{_path_of(db)}: the store has version {max(applied)}, and this CallSieve needs at least version {first}; "
             "install CallSieve 0.1.0, run `callsieve db migrate`, then install this one again"
         )
     for version, (name, sha256) in applied.items():
@@ -83,13 +83,13 @@ def pending(db: sqlite3.Connection, known: Sequence[Migration] | None = None) ->
 
 
 def migrate(db: sqlite3.Connection, known: Sequence[Migration] | None = None) -> list[Migration]:
-    """Brings the store up to date and returns what was applied. Safe when several programs start at once."""
+    """Apply the pending migrations and return them. Several programs may do so at once."""
     known = known_migrations() if known is None else known
     return [migration for migration in pending(db, known) if _apply(db, migration)]
 
 
 def _apply(db: sqlite3.Connection, migration: Migration) -> bool:
-    """False when another program has just applied it."""
+    """Apply one migration. Return False if another program has just applied it."""
     with transaction(db):
         db.execute(MIGRATION_TABLE)
         if migration.version in _applied(db):
@@ -111,7 +111,7 @@ def _applied(db: sqlite3.Connection) -> dict[int, tuple[str, str]]:
 
 
 def _statements(sql: str) -> Iterator[str]:
-    """The statements one by one: `executescript` would commit the transaction that we are in."""
+    """Yield the statements one by one: `executescript` would commit the open transaction."""
     statement = ""
     for line in sql.splitlines(keepends=True):
         statement += line

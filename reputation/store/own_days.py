@@ -1,7 +1,7 @@
-"""The days of our own numbers: one call adds to one row, in the transaction of its outcome.
+"""Daily counts of the own numbers: each call adds to one row, in the transaction of its outcome.
 
-`count_call` is called once for each outcome that is new (by linkedid), so a call that comes again adds nothing. Calls
-older than outcomes are kept for are not counted, because nobody could tell then whether they had been.
+`count_call` is called once per new outcome (by linkedid), so a repeated call adds nothing. Calls older than the time
+for which outcomes are kept are not counted, because nobody could tell whether they were counted before.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ PEOPLE = "SELECT count(DISTINCT callee) FROM own_called WHERE number = ? AND day
 FIRST_DAY = "SELECT min(day) FROM own_day WHERE number = ? AND attempts > 0"
 LAST_BEFORE = "SELECT max(day) FROM own_day WHERE number = ? AND day < ? AND attempts > 0"
 FIRST_DAY_OF_ALL = "SELECT min(day) FROM own_day"
-# Each day on which a person was called, with the six days before it: whoever has three calls there once, has them.
+# Each day on which a person was called, with the six days before it. One such week with three calls is enough.
 WEEKLY = """
 WITH of_day AS (SELECT callee, day, sum(calls) AS calls FROM own_called WHERE day > :since GROUP BY callee, day),
      often AS (SELECT DISTINCT callee FROM
@@ -75,7 +75,7 @@ CALLING = "SELECT number FROM own_day WHERE day > ? GROUP BY number ORDER BY sum
 
 
 class WeeklyRepeats(NamedTuple):
-    """People who were called three times or more within seven days, of all called within 28 days."""
+    """People who were called three times or more within seven days, and all people called within 28 days."""
 
     often: int
     people: int
@@ -85,15 +85,15 @@ NO_REPEATS = WeeklyRepeats(0, 0)
 
 
 def weekly_repeats(db: sqlite3.Connection, day: int) -> WeeklyRepeats:
-    """Over all own numbers, up to and with that day (since 1970). The days are the called people's."""
+    """Count repeats of all own numbers up to and including that day (since 1970), in the called people's days."""
     often, people = db.execute(WEEKLY, {"since": day - PEOPLE_DAYS, "many": MANY_CALLS}).fetchone()
     return WeeklyRepeats(int(often), int(people))
 
 
 def count_call(db: sqlite3.Connection, outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> None:
-    """Adds a call that was not counted before. Call it in the transaction that records it.
+    """Count a call that was not counted before. Call it in the transaction that records it.
 
-    `hours` are those in force now; what was counted already stays as it was counted.
+    `hours` are those in force now. Earlier counts stay as they were counted.
     """
     if outcome.direction is Direction.INBOUND:
         _count_call_back(db, outcome, hours)
@@ -109,29 +109,29 @@ def count_call(db: sqlite3.Connection, outcome: OutcomeRecord, hours: CallingHou
 
 
 def days_of(db: sqlite3.Connection, number: str, since_day: int) -> list[OwnDay]:
-    """The number's days with calls, from that one on."""
+    """Return the number's days with calls, from that day on."""
     return [OwnDay(*row) for row in db.execute(DAYS, (number, since_day))]
 
 
 def people_of(db: sqlite3.Connection, number: str, days: int, today: int) -> int:
-    """How many distinct people the number called within so many days, at most 28; `today` is the last."""
+    """Return how many people the number called in the last `days` days (at most 28), `today` included."""
     (count,) = db.execute(PEOPLE, (number, today - days)).fetchone()
     return int(count)
 
 
 def blocked_of(db: sqlite3.Connection, number: str, after_day: int) -> tuple[tuple[str, int], ...]:
-    """In which countries networks refused the number's calls after that day, and how many: the five with most."""
+    """Return the five countries where networks refused most of the number's calls after that day, with counts."""
     return tuple(db.execute(BLOCKED, (number, after_day)))
 
 
 def first_days(db: sqlite3.Connection, number: str) -> tuple[int | None, int | None]:
-    """When the number called first, and since when calls are counted at all."""
+    """Return when the number called first, and since when calls are counted at all."""
     (first,), (of_all,) = db.execute(FIRST_DAY, (number,)).fetchone(), db.execute(FIRST_DAY_OF_ALL).fetchone()
     return first, of_all
 
 
 def last_day_before(db: sqlite3.Connection, number: str, day: int) -> int | None:
-    """The number's last day with calls before that one."""
+    """Return the number's last day with calls before that day."""
     (last,) = db.execute(LAST_BEFORE, (number, day)).fetchone()
     return None if last is None else int(last)
 
@@ -139,9 +139,9 @@ def last_day_before(db: sqlite3.Connection, number: str, day: int) -> int | None
 def network_calls(
     db: sqlite3.Connection, number: str, since: float, until: float, networks: Networks = NO_NETWORKS
 ) -> list[NetworkCalls]:
-    """The number's calls by network since then, those of before `until`: of raw outcomes, kept for 30 days.
+    """Return the number's calls from `since` until before `until` by network. Outcomes are kept 30 days.
 
-    What the administrator's `networks` do not name, libphonenumber may.
+    A network that the administrator's `networks` do not name may be known to libphonenumber.
     """
     counts: dict[Network, list[int]] = {}
     for dialled, calls, blocked, answered in db.execute(NETWORK_CALLS, (MACHINE_SECONDS, number, since, until)):
@@ -149,14 +149,14 @@ def network_calls(
         if country is not None:
             name = networks.name_of(dialled)
             network = Network(country, network_name_of(dialled) if name is None else name)
-            found = counts.setdefault(network, [0, 0, 0])
+            totals = counts.setdefault(network, [0, 0, 0])
             for place, count in enumerate((calls, answered, blocked)):
-                found[place] += count
-    return [NetworkCalls(network, *found) for network, found in sorted(counts.items())]
+                totals[place] += count
+    return [NetworkCalls(network, *totals) for network, totals in sorted(counts.items())]
 
 
 def calling_numbers(db: sqlite3.Connection, after_day: int, limit: int = 1000) -> list[str]:
-    """The numbers with calls after that day, the busiest first."""
+    """Return the numbers with calls after that day, the busiest first."""
     return [number for (number,) in db.execute(CALLING, (after_day, limit))]
 
 
@@ -165,6 +165,6 @@ def _count_call_back(db: sqlite3.Connection, outcome: OutcomeRecord, hours: Call
     if caller is None or outcome.did is None or not outcome.complete:
         return
     if db.execute(IS_CALLED, (outcome.did, caller)).fetchone() is None:
-        return  # as of nearly all: to find out what day it is there is most of the work
+        return  # for nearly all calls; finding the day at the caller's place is most of the work
     day = local_date_number(hours.place_of(stored_number(caller), outcome.at), outcome.at)
     db.execute(ADD_CALL_BACK, {"number": outcome.did, "callee": caller, "day": day, "since": day - PEOPLE_DAYS})

@@ -1,4 +1,4 @@
-"""What platforms (carriers, apps, lists) show of our own numbers: each look, who looked, and when to look again."""
+"""Label checks: what platforms (carriers, apps, lists) show of own numbers, and when to check again."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from reputation.store.outbox import add_event
 from reputation.wording import Wording
 
 
-class LookKind(StrEnum):
-    """How it was seen."""
+class LabelCheckKind(StrEnum):
+    """How a label was checked."""
 
-    MANUAL = "manual"  # somebody looked at a phone, or in an app
-    ASKED = "asked"  # a [[lookup]] was asked
-    LISTED = "listed"  # an imported list was read
+    MANUAL = "manual"  # somebody checked on a phone or in an app
+    ASKED = "asked"  # a [[lookup]] service answered
+    LISTED = "listed"  # it is on an imported list, or not
 
 
-class Look(NamedTuple):
-    """A look at what a platform shows of a number. `label`: what it shows, "" for nothing; `marks`: how many marks it
-    says that there are, null: it does not say; `person`: who looked; `proof`: a file with its SHA-256, or a text;
-    `next_at`: when to look again.
+class LabelCheck(NamedTuple):
+    """A check of what a platform shows of a number.
+
+    `label`: the label shown, "" for nothing. `marks`: how many marks it reports, null if it does not say.
+    `person`: who checked. `proof`: a file with its SHA-256, or a text. `next_at`: when to check again.
 
     Attributes:
         number: A telephone number: E.164, or the key of a service number.
@@ -40,14 +41,14 @@ class Look(NamedTuple):
     at: Instant
     label: str
     marks: int | None = None
-    kind: LookKind = LookKind.MANUAL
+    kind: LabelCheckKind = LabelCheckKind.MANUAL
     person: str = ""
     proof: str = ""
     next_at: Instant | None = None
 
 
 class LabelChange(NamedTuple):
-    """A platform that shows something else than before; `before` None: it was looked at for the first time.
+    """A platform that shows something else than at the check before. `before` is None at the first check.
 
     Attributes:
         number: A telephone number: E.164, or the key of a service number.
@@ -66,7 +67,7 @@ class LabelChange(NamedTuple):
     marks: int | None
 
 
-COLUMNS = ", ".join(Look._fields)
+COLUMNS = ", ".join(LabelCheck._fields)
 PUT = f"INSERT OR REPLACE INTO own_label ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 OF_NUMBER = f"SELECT {COLUMNS} FROM own_label WHERE number = ? ORDER BY at DESC, platform LIMIT ?"
 BEFORE = f"""
@@ -83,80 +84,86 @@ SELECT import_source.name, own_number.number, imported.number IS NOT NULL, coale
 """
 
 
-def add_look(db: sqlite3.Connection, look: Look) -> LabelChange | None:
-    """Keeps it, and tells where the platform shows something else than before. Call it in a transaction."""
-    before = look_before(db, look)
-    put_look(db, look)
-    change = _change(before, look)
+def record_label_check(db: sqlite3.Connection, check: LabelCheck) -> LabelChange | None:
+    """Store a check and emit an event if the platform shows something new. Call it in a transaction."""
+    before = label_check_before(db, check)
+    put_label_check(db, check)
+    change = _change(before, check)
     if change is not None:
         data = LabelChanged(
-            number=look.number, platform=look.platform, before=change.before, label=look.label, marks=look.marks
+            number=check.number, platform=check.platform, before=change.before, label=check.label, marks=check.marks
         )
-        add_event(db, EventKind.LABEL_CHANGED, look.number, look.at, data)
+        add_event(db, EventKind.LABEL_CHANGED, check.number, check.at, data)
     return change
 
 
-def put_look(db: sqlite3.Connection, look: Look) -> None:
-    """Keep it, and tell nobody."""
-    db.execute(PUT, look)
+def put_label_check(db: sqlite3.Connection, check: LabelCheck) -> None:
+    """Store a check without an event."""
+    db.execute(PUT, check)
 
 
-def look_before(db: sqlite3.Connection, look: Look) -> Look | None:
-    """The look before it at the same platform."""
-    return next((_look(row) for row in db.execute(BEFORE, (look.number, look.platform, look.at))), None)
+def label_check_before(db: sqlite3.Connection, check: LabelCheck) -> LabelCheck | None:
+    """Return the previous check at the same platform."""
+    return next((_check(row) for row in db.execute(BEFORE, (check.number, check.platform, check.at))), None)
 
 
-def looks_of(db: sqlite3.Connection, number: str, limit: int = 100) -> list[Look]:
-    """The looks at a number, the latest first."""
-    return [_look(row) for row in db.execute(OF_NUMBER, (number, limit))]
+def label_checks_of(db: sqlite3.Connection, number: str, limit: int = 100) -> list[LabelCheck]:
+    """Return the checks of a number, the latest first."""
+    return [_check(row) for row in db.execute(OF_NUMBER, (number, limit))]
 
 
-def latest_looks(db: sqlite3.Connection) -> list[Look]:
-    """The latest of each number and platform, in that order."""
-    return [_look(row) for row in db.execute(LATEST)]
+def latest_label_checks(db: sqlite3.Connection) -> list[LabelCheck]:
+    """Return the latest check of each number and platform, in that order."""
+    return [_check(row) for row in db.execute(LATEST)]
 
 
 def labels_of(db: sqlite3.Connection, number: str) -> tuple[tuple[str, str], ...]:
-    """Return the platforms that showed something of the number when they were looked at last, and what."""
-    return tuple((look.platform, look.label) for look in latest_looks(db) if look.number == number and look.label)
+    """Return platforms and what they showed of the number at the last check, if anything."""
+    return tuple(
+        (look.platform, look.label) for look in latest_label_checks(db) if look.number == number and look.label
+    )
 
 
-def looks_due(looks: Iterable[Look], until: float) -> list[Look]:
-    """Those of the latest looks that are to be repeated by then, the earliest first."""
-    due = [(look.next_at, look) for look in looks if look.next_at is not None and look.next_at <= until]
-    return [look for _, look in sorted(due)]
+def label_checks_due(checks: Iterable[LabelCheck], until: float) -> list[LabelCheck]:
+    """Return those of the latest checks that are due for repetition by then, the earliest first."""
+    due = [(check.next_at, check) for check in checks if check.next_at is not None and check.next_at <= until]
+    return [check for _, check in sorted(due)]
 
 
-def looks_to_make(db: sqlite3.Connection, until: float) -> list[Due]:
-    """The same, as what is to be done about our numbers."""
+def label_checks_to_make(db: sqlite3.Connection, until: float) -> list[Due]:
+    """Return the checks that are due as tasks about own numbers."""
     return [
-        Due(look.number, look.next_at or 0.0, Wording("check again what {platform} shows", {"platform": look.platform}))
-        for look in looks_due(latest_looks(db), until)
+        Due(
+            check.number,
+            check.next_at or 0.0,
+            Wording("check again what {platform} shows", {"platform": check.platform}),
+        )
+        for check in label_checks_due(latest_label_checks(db), until)
     ]
 
 
 def changed_labels(db: sqlite3.Connection, since: float, until: float) -> list[LabelChange]:
-    """What platforms began or ceased to show from `since` until before `until`, in that order."""
-    looks = [_look(row) for row in db.execute(SINCE, (since, until))]
-    return [change for look in looks if (change := _change(look_before(db, look), look)) is not None]
+    """Return what platforms began or stopped showing from `since` until before `until`, in that order."""
+    checks = [_check(row) for row in db.execute(SINCE, (since, until))]
+    return [change for check in checks if (change := _change(label_check_before(db, check), check)) is not None]
 
 
 def lists_about_ours(db: sqlite3.Connection) -> list[tuple[str, str, bool, str]]:
-    """Of each imported list of spam and each number of ours: whether it is on it, and as what."""
+    """Return for each imported list of spam and each own number whether the list has it, and as what."""
     return [(name, number, bool(listed), category) for name, number, listed, category in db.execute(LISTS)]
 
 
-def _change(before: Look | None, look: Look) -> LabelChange | None:
-    """A first look that finds nothing is no change."""
+def _change(before: LabelCheck | None, check: LabelCheck) -> LabelChange | None:
+    """Return the change between two checks. A label is new at the first check."""
     was = None if before is None else before.label
-    if (was or "") == look.label:
+    if (was or "") == check.label:
         return None
-    return LabelChange(look.number, look.platform, look.at, was, look.label, look.marks)
+    return LabelChange(check.number, check.platform, check.at, was, check.label, check.marks)
 
 
-def _look(row: tuple[str, str, float, str, int | None, str, str, str, float | None]) -> Look:
+def _check(row: tuple[str, str, float, str, int | None, str, str, str, float | None]) -> LabelCheck:
     number, platform, at, label, marks, kind, person, proof, next_at = row
-    return Look(number, platform, at, label, marks, LookKind(kind), person, proof, next_at)
+    return LabelCheck(number, platform, at, label, marks, LabelCheckKind(kind), person, proof, next_at)
 
 
 PUT_SCREENSHOT = """
@@ -172,7 +179,7 @@ SIZE = "SELECT coalesce(sum(length(content)), 0) FROM own_screenshot"
 
 
 class NewScreenshot(NamedTuple):
-    """A picture to be kept. `kind`: png, jpg or webp, by its content."""
+    """A picture to be stored. `kind`: png, jpg or webp, by its content."""
 
     name: str
     kind: str
@@ -180,12 +187,12 @@ class NewScreenshot(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """SHA-256, in hex."""
+        """The SHA-256, in hex."""
         return hashlib.sha256(self.content).hexdigest()
 
 
 class Screenshot(NamedTuple):
-    """A picture without its content. `platform` and `at` are those of its look.
+    """A picture without its content. `platform` and `at` are those of its label check.
 
     Attributes:
         platform: The platform that shows labels.
@@ -204,27 +211,27 @@ class Screenshot(NamedTuple):
     digest: str
 
 
-def put_screenshot(db: sqlite3.Connection, look: Look, new: NewScreenshot) -> None:
-    """Keeps the picture of a look. Call it in a transaction."""
-    db.execute(PUT_SCREENSHOT, (look.number, look.platform, look.at, new.name, new.kind, new.digest, new.content))
+def put_screenshot(db: sqlite3.Connection, check: LabelCheck, new: NewScreenshot) -> None:
+    """Store the picture of a check. Call it in a transaction."""
+    db.execute(PUT_SCREENSHOT, (check.number, check.platform, check.at, new.name, new.kind, new.digest, new.content))
 
 
-def remove_screenshot(db: sqlite3.Connection, look: Look) -> None:
-    """Forgets the picture of a look."""
-    db.execute(REMOVE, (look.number, look.platform, look.at))
+def remove_screenshot(db: sqlite3.Connection, check: LabelCheck) -> None:
+    """Delete the picture of a check."""
+    db.execute(REMOVE, (check.number, check.platform, check.at))
 
 
 def screenshots_of(db: sqlite3.Connection, number: str, since: float = 0.0, limit: int = 100) -> list[Screenshot]:
-    """Those of the number since then, the latest first."""
+    """Return the pictures of the number since then, the latest first."""
     return [Screenshot(*row) for row in db.execute(SCREENSHOTS_OF_NUMBER, (number, since, limit))]
 
 
 def screenshot_content(db: sqlite3.Connection, number: str, digest: str) -> tuple[str, bytes] | None:
-    """Its kind and its content; None: there is no such."""
+    """Return kind and content of a picture, None if it is unknown."""
     row = db.execute(CONTENT, (number, digest)).fetchone()
     return None if row is None else (str(row[0]), bytes(row[1]))
 
 
 def size_of_screenshots(db: sqlite3.Connection) -> int:
-    """How many bytes all together have."""
+    """Return the total size of all pictures in bytes."""
     return int(db.execute(SIZE).fetchone()[0])

@@ -1,7 +1,7 @@
-"""The register of our own numbers, and which numbers are seen going out that are not in it.
+"""The register of the organisation's own numbers, and the numbers that outgoing calls show but the register lacks.
 
-What is registered and not retired is one of our own numbers for everything else too: it cannot be marked, and as an
-inbound caller it is somebody who borrows it.
+A registered number that is not retired is an own number everywhere: it cannot be marked, and an incoming call that
+shows it has borrowed it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SELECT own_number, count(*), min(at), max(at) FROM outcome
 
 
 class Seen(NamedTuple):
-    """A number that calls went out from.
+    """A number that outgoing calls have shown.
 
     Attributes:
         number: The number, E.164.
@@ -56,14 +56,14 @@ class Seen(NamedTuple):
 
 
 def put_own(db: sqlite3.Connection, own: OwnNumber) -> None:
-    """Adds the number, or makes it exactly this. Call it in a transaction."""
+    """Add the number to the register or replace it. Call it in a transaction."""
     values = ((name, getattr(own, name)) for name in _FIELDS)
     db.execute(PUT, [(json.dumps(value, ensure_ascii=False) if name in _LISTS else value) for name, value in values])
     db.execute(UNNAME_OURS if own.state is NumberState.RETIRED else NAME_OURS, (own.number,))
 
 
 def remove_own(db: sqlite3.Connection, number: str) -> OwnNumber | None:
-    """Takes the number out of the register, and returns it as it was. Call it in a transaction."""
+    """Remove the number from the register and return it as it was. Call it in a transaction."""
     own = own_of(db, number)
     db.execute(REMOVE, (number,))
     db.execute(UNNAME_OURS, (number,))
@@ -71,22 +71,22 @@ def remove_own(db: sqlite3.Connection, number: str) -> OwnNumber | None:
 
 
 def name_registered(db: sqlite3.Connection) -> None:
-    """Makes every registered number one of ours again, after another source has taken numbers away."""
+    """Make every registered number an own number again after another source has removed numbers."""
     db.execute(NAME_ALL_OURS)
 
 
 def own_of(db: sqlite3.Connection, number: str) -> OwnNumber | None:
-    """The number as it is registered."""
+    """Return the number as it is registered."""
     return next(map(_own, db.execute(ONE, (number,))), None)
 
 
 def register_of(db: sqlite3.Connection) -> list[OwnNumber]:
-    """The whole register, by number."""
+    """Return the whole register, ordered by number."""
     return [_own(row) for row in db.execute(ALL)]
 
 
 def unregistered(db: sqlite3.Connection, since: float, limit: int = 100) -> list[Seen]:
-    """Numbers that went out since then and are not in the register, or are retired; the busiest first."""
+    """Return unregistered or retired numbers that outgoing calls have shown since then, the busiest first."""
     return [Seen(*row) for row in db.execute(UNREGISTERED, (since, limit))]
 
 

@@ -1,7 +1,7 @@
-"""Our people, DIDs and own numbers: from the settings file, and from imports, over which it wins.
+"""People, DIDs and own numbers, from the settings file and from imports. The settings win over imports.
 
-A phone that is nobody's is known by its endpoint, `PJSIP/201`, in the place of a person. Groups of a DID stand in `grp`
-with commas between them, which no group has in its name.
+A phone without a person is known by its endpoint, such as `PJSIP/201`. The column `grp` has the groups of a DID,
+separated by commas, because no group has a comma in its name.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ SET endpoint = excluded.endpoint, grp = excluded.grp, language = excluded.langua
     source = excluded.source
 WHERE excluded.source = 'settings' OR person.source <> 'settings'
 """
-# Whether somebody has answered a call to it in the last 90 days: then it is no trap. Calls are kept for 30 days, and
-# `answered_did` has the latest of those that are gone.
+# Whether somebody has answered a call to it in the last 90 days: then it is no trap. Calls are kept for 30 days;
+# `answered_did` has the latest answered call of each DID from before.
 IS_ANSWERED = """EXISTS (
     SELECT at FROM outcome WHERE did = ?1 AND direction = 'inbound' AND disposition = 'answered'
      UNION ALL SELECT at FROM answered_did WHERE number = ?1 AND at > strftime('%s', 'now') - 90 * 86400)"""
@@ -46,7 +46,7 @@ SELECT extension, endpoint, grp, language, name FROM person WHERE endpoint = ? O
 """
 DIDS = "SELECT number, grp, callee, screen, trap FROM did ORDER BY number"
 TRAPS = "SELECT number FROM did WHERE trap = 1 ORDER BY number"
-FOLD_ALL = "UPDATE folding SET after = ''"  # the daemon does, some numbers at a time
+FOLD_ALL = "UPDATE folding SET after = ''"  # the daemon folds some numbers at a time
 REMOVE_PERSON = "DELETE FROM person WHERE extension = ?"
 REMOVE_DID = "DELETE FROM did WHERE number = ?"
 IS_OWN_NUMBER = """
@@ -56,15 +56,15 @@ OWN_NUMBERS = "SELECT number FROM own_number UNION SELECT number FROM did ORDER 
 
 
 def replace_settings_people(db: sqlite3.Connection, people: Iterable[Person]) -> None:
-    """Makes the people of the settings file exactly these. Call it in a transaction."""
+    """Replace the people of the settings file. Call it in a transaction."""
     db.execute("DELETE FROM person WHERE source = 'settings'")
     upsert_people(db, people, SETTINGS)
 
 
 def replace_settings_dids(db: sqlite3.Connection, dids: Iterable[Did]) -> None:
-    """Makes the DIDs of the settings file exactly these. Call it in a transaction.
+    """Replace the DIDs of the settings file. Call it in a transaction.
 
-    Calls to a DID that is no trap any more say nothing once the daemon has folded all numbers again.
+    Calls to a DID that is no longer a trap count until the daemon has folded all numbers again.
     """
     before = set(trap_dids(db))
     db.execute("DELETE FROM did WHERE source = 'settings'")
@@ -74,66 +74,66 @@ def replace_settings_dids(db: sqlite3.Connection, dids: Iterable[Did]) -> None:
 
 
 def trap_dids(db: sqlite3.Connection) -> list[str]:
-    """Return the DIDs that are given to nobody."""
+    """Return the DIDs that belong to nobody."""
     return [number for (number,) in db.execute(TRAPS)]
 
 
 def replace_settings_own_numbers(db: sqlite3.Connection, numbers: Iterable[str]) -> None:
-    """Makes the own numbers of the settings file exactly these. Call it in a transaction."""
+    """Replace the own numbers of the settings file. Call it in a transaction."""
     db.execute("DELETE FROM own_number WHERE source = 'settings'")
     db.executemany(ADD_OWN_NUMBER, ((number, SETTINGS) for number in numbers))
     name_registered(db)
 
 
 def upsert_people(db: sqlite3.Connection, people: Iterable[Person], source: str) -> None:
-    """Adds people or brings them up to date, unless a better source has spoken. `source`: see the module."""
+    """Add or update people, unless a better source has them. `source`: "settings" or the name of the import."""
     rows = ((p.extension, p.endpoint, p.group, p.language, p.name, source) for p in people)
     db.executemany(UPSERT_PERSON, rows)
     count_people(db)
 
 
 def upsert_dids(db: sqlite3.Connection, dids: Iterable[Did], source: str) -> None:
-    """Adds DIDs or brings them up to date, unless the settings have spoken. `source`: the name of the import."""
+    """Add or update DIDs, unless the settings have them. `source`: the name of the import."""
     rows = ((did.number, ",".join(did.groups) or None, did.callee, did.screen, did.trap, source) for did in dids)
     db.executemany(UPSERT_DID, rows)
 
 
 def all_people(db: sqlite3.Connection) -> list[Person]:
-    """Everybody, by extension."""
+    """Return all people, ordered by extension."""
     return [Person(*row) for row in db.execute(PEOPLE)]
 
 
 def person_of(db: sqlite3.Connection, extension: str) -> Person | None:
-    """The person with this extension."""
+    """Return the person with this extension."""
     return next((Person(*row) for row in db.execute(PERSON, (extension,))), None)
 
 
 def person_of_endpoint(db: sqlite3.Connection, endpoint: str) -> Person | None:
-    """The person whose endpoint (`PJSIP/201`) this is; the lowest extension when several share it."""
+    """Return the person whose endpoint (`PJSIP/201`) this is; of several the one with the lowest extension."""
     return next((Person(*row) for row in db.execute(PERSON_OF_ENDPOINT, (endpoint,))), None)
 
 
 def all_dids(db: sqlite3.Connection) -> list[Did]:
-    """Every DID, by number."""
+    """Return all DIDs, ordered by number."""
     return [did_from_row(row) for row in db.execute(DIDS)]
 
 
 def remove_person(db: sqlite3.Connection, extension: str) -> None:
-    """Takes out the person with this extension. Call it in a transaction."""
+    """Remove the person with this extension. Call it in a transaction."""
     db.execute(REMOVE_PERSON, (extension,))
     count_people(db)
 
 
 def remove_did(db: sqlite3.Connection, number: str) -> None:
-    """Takes out this DID. Call it in a transaction."""
+    """Remove the DID. Call it in a transaction."""
     db.execute(REMOVE_DID, (number,))
 
 
 def is_own_number(db: sqlite3.Connection, number: str) -> bool:
-    """Return whether the number is one of ours: an own number or a DID."""
+    """Return whether the number is an own number or a DID."""
     return bool(db.execute(IS_OWN_NUMBER, {"number": number}).fetchone()[0])
 
 
 def own_numbers(db: sqlite3.Connection) -> list[str]:
-    """Every number of ours: own numbers and DIDs."""
+    """Return all own numbers and DIDs, in order."""
     return [number for (number,) in db.execute(OWN_NUMBERS)]

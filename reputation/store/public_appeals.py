@@ -1,6 +1,6 @@
-"""Appeals that came from the public page: which they are, the secret link of each, and how many there are.
+"""Appeals from the public page, the codes that prove control of a number, and attachments.
 
-What is shown for an appeal: call records and statements, as files of bounded size in the store.
+Attachments (call records, statements) are files of bounded size in the store.
 """
 
 from __future__ import annotations
@@ -26,62 +26,62 @@ SINCE = "SELECT count(*) FROM public_appeal WHERE filed_at > ?"
 
 
 def shown_code(reference: str) -> str:
-    """What the code that the status page shows is kept by: not as one that an operator says."""
+    """Return the key of the code on the status page, which is not the code that an operator reads out."""
     return f"shown {reference}"
 
 
 def called_code(reference: str) -> str:
-    """What the code of a call that was placed to the number is kept by, together with the ticket of that call."""
+    """Return the key of the code in a call placed to the number. It is kept with that call's ticket."""
     return f"called {reference}"
 
 
-def note_called_in(db: sqlite3.Connection, reference: str, at: float) -> None:
-    """That code was keyed in a call that showed the number."""
+def record_called_in(db: sqlite3.Connection, reference: str, at: float) -> None:
+    """Record that the code was keyed in a call that showed the number."""
     db.execute(CALLED, (at, reference))
 
 
 def called_in_at(db: sqlite3.Connection, reference: str) -> float | None:
-    """When that was last; None: never, or the appeal is not of the public page."""
+    """Return when the code was last keyed in such a call, None for never."""
     return next((at for (at,) in db.execute(CALLED_AT, (reference,))), None)
 
 
 def add_public_appeal(db: sqlite3.Connection, reference: str, link: str, at: float) -> None:
-    """The appeal was filed on the public page. `link`: the SHA-256 of its secret, as hex."""
+    """Record that the appeal was filed on the public page. `link`: the SHA-256 of its secret, as hex."""
     db.execute(ADD, (reference, link, at))
 
 
 def reference_of_link(db: sqlite3.Connection, link: str) -> str | None:
-    """The appeal whose status the secret link shows; None: there is no such."""
+    """Return the appeal whose status page has this secret link."""
     return next((reference for (reference,) in db.execute(OF_LINK, (link,))), None)
 
 
 def public_appeals(db: sqlite3.Connection) -> frozenset[str]:
-    """The references of all that were filed there."""
+    """Return the references of all appeals from the public page."""
     return frozenset(reference for (reference,) in db.execute(ALL))
 
 
 def is_public(db: sqlite3.Connection, reference: str) -> bool:
-    """Whether it was filed there."""
+    """Return whether the appeal was filed on the public page."""
     return bool(db.execute(IS_PUBLIC, (reference,)).fetchone()[0])
 
 
 def keep_cleared(db: sqlite3.Connection, reference: str, text: str, key: str) -> None:
-    """The signed statement that its number was cleared, and the public key as base64."""
+    """Store the signed statement that the number was cleared, and the public key as base64."""
     db.execute(KEEP_CLEARED, (text, key, reference))
 
 
 def cleared_of(db: sqlite3.Connection, reference: str) -> tuple[str, str] | None:
-    """Both; None: no statement was made."""
+    """Return statement and public key, None if no statement was made."""
     return next(((str(text), str(key)) for text, key in db.execute(CLEARED, (reference,))), None)
 
 
 def count_open_public(db: sqlite3.Connection) -> int:
-    """How many of them have no effect yet."""
+    """Return how many public appeals are open, so without effect yet."""
     return int(db.execute(OPEN).fetchone()[0])
 
 
 def count_filed_since(db: sqlite3.Connection, at: float) -> int:
-    """How many were filed after the instant."""
+    """Return how many public appeals were filed after the instant."""
     return int(db.execute(SINCE, (at,)).fetchone()[0])
 
 
@@ -96,22 +96,22 @@ SPENT = "DELETE FROM call_back_code WHERE about = ?"
 
 
 def keep_code(db: sqlite3.Connection, about: str, number: str, code: str, at: float, name: str = "") -> None:
-    """The code counts from now on, for a day and five tries; one that was made before does not any more."""
+    """Store a code, valid for a day and five tries, replacing an earlier one."""
     db.execute(MAKE, (about, number, appeals.digest_of(code, about), at, name))
 
 
 def name_for(db: sqlite3.Connection, about: str) -> str:
-    """Whom a right code proves, as it was said when the code was made; empty where nobody said."""
+    """Return the name that a right code proves, empty if none was given."""
     return next((name for (name,) in db.execute(NAME, (about,))), "")
 
 
 def code_of(db: sqlite3.Connection, about: str) -> appeals.Code | None:
-    """The code as it is kept."""
+    """Return the stored code."""
     return next((appeals.Code(*row) for row in db.execute(OF, (about,))), None)
 
 
 def try_code(db: sqlite3.Connection, about: str, text: str, at: float) -> appeals.ProofAnswer:
-    """Whether the text is the code. A right one is used up, a wrong one is counted: keep the transaction."""
+    """Check the text against the code. A right code is used up, a wrong try is counted: commit the transaction."""
     answer = appeals.answer_of(code_of(db, about), text, about, at)
     if answer is appeals.ProofAnswer.RIGHT:
         db.execute(SPENT, (about,))
@@ -132,7 +132,7 @@ REMOVE = f"DELETE FROM attachment WHERE appeal = ? AND place = ? RETURNING {ATTA
 
 
 class Attachment(NamedTuple):
-    """One piece of evidence without its content. `place`: 1, 2, ... within the appeal; `digest`: SHA-256.
+    """One attachment without its content. `place`: 1, 2, ... within the appeal; `digest`: SHA-256.
 
     Attributes:
         name: The name.
@@ -150,7 +150,7 @@ class Attachment(NamedTuple):
 
 
 class NewAttachment(NamedTuple):
-    """A piece of evidence to be added. `name`: of its file, or what it is; `added_by`: who of us."""
+    """An attachment to be added. `name`: the file's name or a description; `added_by`: the user."""
 
     name: str
     content: bytes
@@ -158,19 +158,23 @@ class NewAttachment(NamedTuple):
 
 
 def attach(db: sqlite3.Connection, reference: str, new: NewAttachment, at: float) -> Attachment:
-    """Adds it to the appeal; what is there already is not added again. AppealError: too large, or too many."""
+    """Add an attachment to the appeal, or return the one with the same content.
+
+    Raises:
+        AppealError: The file is empty or too large, or the appeal has too many.
+    """
     name = "".join(filter(str.isprintable, new.name)).strip()[: appeals.LINE_CHARACTERS] or "unnamed"
     if not new.content:
         raise appeals.AppealError("empty-file", Wording("{file} is empty: there is nothing to attach", {"file": name}))
     if len(new.content) > appeals.ATTACHMENT_BYTES:
         words = Wording("{file} is larger than 1 MB: attach the part that matters", {"file": name})
         raise appeals.AppealError("file-too-large", words)
-    there = attachments_of(db, reference)
+    attached = attachments_of(db, reference)
     digest = hashlib.sha256(new.content).hexdigest()
-    known = next((one for one in there if one.digest == digest), None)
+    known = next((attachment for attachment in attached if attachment.digest == digest), None)
     if known is not None:
         return known
-    if len(there) >= appeals.ATTACHMENTS:
+    if len(attached) >= appeals.ATTACHMENTS:
         words = Wording("an appeal has at most {most} attachments", {"most": appeals.ATTACHMENTS})
         raise appeals.AppealError("too-many-files", words)
     about = {"appeal": reference, "name": name, "at": at, "by": new.added_by, "digest": digest, "content": new.content}
@@ -179,21 +183,21 @@ def attach(db: sqlite3.Connection, reference: str, new: NewAttachment, at: float
 
 
 def attachments_of(db: sqlite3.Connection, reference: str) -> list[Attachment]:
-    """What was attached, in the order of its coming."""
+    """Return the attachments of an appeal, the first first."""
     return [Attachment(*row) for row in db.execute(ATTACHMENTS_OF, (reference,))]
 
 
 def size_of_all(db: sqlite3.Connection, added_by: str) -> int:
-    """How many bytes all together have that somebody added."""
+    """Return the total size in bytes of the attachments that this user has added."""
     return int(db.execute(SIZE, (added_by,)).fetchone()[0])
 
 
 def content_of(db: sqlite3.Connection, reference: str, place: int) -> bytes | None:
-    """The content of one; None: there is no such."""
+    """Return the content of an attachment, None if this place is empty."""
     row = db.execute(CONTENT, (reference, place)).fetchone()
     return None if row is None else bytes(row[0])
 
 
 def detach(db: sqlite3.Connection, reference: str, place: int) -> Attachment | None:
-    """Removes one for good, and returns what it was; None: there is no such."""
+    """Delete an attachment for good and return its description."""
     return next((Attachment(*row) for row in db.execute(REMOVE, (reference, place)).fetchall()), None)

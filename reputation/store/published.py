@@ -1,8 +1,8 @@
-"""Which numbers our own people have something against, for others to be told: never a person, and never whom we know.
+"""Numbers that people here have marked, for publication to other companies. Nothing in it identifies a person.
 
-Left out are our own numbers, contacts, who is called from here or was talked with, who is on anybody's allowlist, has
-proven who they are, appeals, was cleared lately, or is in a register of people we call. What other companies, feeds and
-look-ups say is not looked at.
+Left out: own numbers, contacts, and numbers that people here call or talk with. Also numbers on any allowlist or the
+do-not-call list, those with an identity or consent, and those with an appeal that is open or was upheld lately.
+Evidence from other companies, feeds and look-ups does not count.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reputation.store.facts import COLUMNS, standing_from
 
 BATCH = 2_000
 
-# A prefix of up to 15 digits and the whole number, as the one read of the hot path looks for list entries.
+# A prefix of up to 15 digits and the whole number, as the facts query looks for list entries.
 _PREFIXES = ", ".join(f"substr(standing.number, 1, {length})" for length in range(2, 16))
 AGAINST = f"""
 SELECT number, auth_class, (SELECT at FROM review WHERE review.number = standing.number),
@@ -44,9 +44,9 @@ SELECT number, auth_class, (SELECT at FROM review WHERE review.number = standing
                       AND (expires_at IS NULL OR expires_at > :now))
  ORDER BY number, auth_class LIMIT {BATCH}
 """
-# Of a number and class: who of our people has what against it, each human once. A DID or a queue is nobody: a person is
-# one of the settings or of an import, or has a phone of their own (PJSIP/201), by which they were known before they
-# were imported. People of other sites are told of there.
+# Per number and class: which people have marks or signals against it, each human once. A DID or a queue is no person.
+# A person is named in the settings or an import, or has a phone of their own (PJSIP/201), the name that counted before
+# the import. Other sites publish for their people.
 PEOPLE = f"""
 WITH said AS (
     SELECT reporter AS who, at, category FROM mark
@@ -72,8 +72,9 @@ PEOPLE_HERE = "SELECT people FROM site WHERE id = 1"
 
 
 class Accused(NamedTuple):
-    """A number that somebody has something against, in one class of calls. `reviewed_at`: as in scoring.Evidence;
-    `epoch_at`: since when it has its present owner.
+    """A number with evidence against it, in calls of one auth class.
+
+    `reviewed_at` is the date of `scoring.Evidence`. `epoch_at`: since when it has its present owner.
     """
 
     number: str
@@ -84,8 +85,9 @@ class Accused(NamedTuple):
 
 
 class AccusedBy(NamedTuple):
-    """How many of our people have something against it, and when the first and the latest had; `category`: what so many
-    of them call it that nobody is told what one of them says, else None.
+    """How many people have evidence against a number, and when the first and the latest of it is from.
+
+    `category` is only given if so many people chose it that it identifies nobody.
     """
 
     people: int
@@ -95,7 +97,7 @@ class AccusedBy(NamedTuple):
 
 
 def accused_numbers(db: sqlite3.Connection, now: float, cleared_since: float) -> Iterator[Accused]:
-    """In the order of number and class. No read is open between two batches, however long the reader takes."""
+    """Yield the numbers by number and class. No read transaction is open while the caller handles a batch."""
     number = auth_class = ""
     about = {"now": now, "cleared_since": cleared_since}
     while rows := db.execute(AGAINST, about | {"number": number, "auth_class": auth_class}).fetchall():
@@ -104,13 +106,13 @@ def accused_numbers(db: sqlite3.Connection, now: float, cleared_since: float) ->
 
 
 def accused_by(db: sqlite3.Connection, number: str, auth_class: AuthClass, since: float, least: int) -> AccusedBy:
-    """Who has something against it since then; the category is one that at least so many people say."""
+    """Return who has evidence against the number since then. The category needs at least `least` people."""
     about = {"number": number, "auth_class": auth_class.value, "since": since, "least": least}
     people, first_at, last_at, category = db.execute(PEOPLE, about).fetchone()
     return AccusedBy(people, first_at or 0.0, last_at or 0.0, category)
 
 
 def people_here(db: sqlite3.Connection) -> int:
-    """How many people work here, as far as that is known."""
-    found = db.execute(PEOPLE_HERE).fetchone()
-    return int(found[0]) if found else 0
+    """Return how many people work here, 0 if that is unknown."""
+    row = db.execute(PEOPLE_HERE).fetchone()
+    return int(row[0]) if row else 0

@@ -1,7 +1,7 @@
-"""Copies of national do-not-call registers: millions of numbers, looked up by one indexed read.
+"""Copies of national do-not-call registers (millions of numbers, looked up by one indexed read), and consents.
 
-A copy is written beside the one in force, in batches, and takes its place in one step at the end. Broken off, it leaves
-numbers of nobody's copy, which the next import takes away.
+A new copy is written in batches beside the one in force and replaces it in one step at the end. If the import stops
+half-way, the next one deletes the numbers that it left.
 """
 
 from __future__ import annotations
@@ -55,59 +55,59 @@ RETURNING number
 """
 
 
-def copies_there(db: sqlite3.Connection) -> list[StoredCopy]:
-    """All copies in force."""
+def list_copies(db: sqlite3.Connection) -> list[StoredCopy]:
+    """Return all copies in force."""
     return [StoredCopy(*row) for row in db.execute(COPIES)]
 
 
 def registers_with(db: sqlite3.Connection, number: str) -> tuple[RegisterCopy, ...]:
-    """The copies that have the number, the newest first."""
+    """Return the copies that contain the number, the newest first."""
     return tuple(RegisterCopy(*row) for row in db.execute(LISTED, (_key(number),)))
 
 
 def copies_in_force(db: sqlite3.Connection) -> tuple[RegisterCopy, ...]:
-    """Which copies there are, for a reason."""
+    """Return which copies were consulted, as part of a reason."""
     return tuple(RegisterCopy(*row) for row in db.execute(IN_FORCE))
 
 
 def begin_copy(db: sqlite3.Connection, name: str, country: str, file: str, file_at: float, now: float) -> int:
-    """A copy that is not in force yet; returns its id. Call it in a transaction."""
+    """Add a copy that is not in force yet and return its id. Call it in a transaction."""
     cursor = db.execute(BEGIN, (name, country, file, "", file_at, now))
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
 
 def add_numbers(db: sqlite3.Connection, copy: int, numbers: Iterable[str]) -> int:
-    """Adds numbers; returns how many were new to the copy. Call it in a transaction, once a batch."""
+    """Add numbers to a copy and return how many were new. Call it in a transaction per batch."""
     return db.executemany(ADD, ((_key(number), copy) for number in numbers)).rowcount
 
 
 def put_in_force(db: sqlite3.Connection, copy: int, sha256: str, numbers: int) -> list[int]:
-    """The copy takes the place of the one before; returns the ids of those that `take_away` is to take away."""
+    """Replace the register's copy. Return the ids of the old copies, for `delete_numbers`."""
     (name,) = db.execute("SELECT name FROM register_copy WHERE id = ?", (copy,)).fetchone()
-    others = [one for (one,) in db.execute(OTHERS, (name, copy))]
+    others = [copy_id for (copy_id,) in db.execute(OTHERS, (name, copy))]
     db.execute("UPDATE register_copy SET complete = 0 WHERE name = ?", (name,))
     db.execute("UPDATE register_copy SET complete = 1, sha256 = ?, numbers = ? WHERE id = ?", (sha256, numbers, copy))
     return others
 
 
 def withdraw(db: sqlite3.Connection, name: str) -> StoredCopy | None:
-    """The register's copy is in force no more; returns what it was."""
-    gone = next((one for one in copies_there(db) if one.name == name), None)
+    """Put the register's copy out of force and return it as it was."""
+    withdrawn = next((stored for stored in list_copies(db) if stored.name == name), None)
     db.execute("UPDATE register_copy SET complete = 0 WHERE name = ?", (name,))
-    return gone
+    return withdrawn
 
 
-def shelved(db: sqlite3.Connection, name: str) -> list[int]:
-    """Copies that are not in force: broken off, replaced or withdrawn."""
-    return [one for (one,) in db.execute(SHELVED, (name,))]
+def unused_copies(db: sqlite3.Connection, name: str) -> list[int]:
+    """Return the ids of copies out of force: incomplete, replaced or withdrawn."""
+    return [copy_id for (copy_id,) in db.execute(SHELVED, (name,))]
 
 
-def take_away(db: sqlite3.Connection, copy: int, after: int = 0) -> int | None:
-    """Deletes a batch of the numbers of a copy, from there on; returns where to go on, None when all is gone."""
-    gone = db.execute(TAKE_AWAY, {"copy": copy, "after": after, "batch": BATCH}).fetchall()
-    if gone:
-        return max(int(number) for (number,) in gone)
+def delete_numbers(db: sqlite3.Connection, copy: int, after: int = 0) -> int | None:
+    """Delete a batch of a copy's numbers after `after`. Return where to continue, None if all are deleted."""
+    deleted = db.execute(TAKE_AWAY, {"copy": copy, "after": after, "batch": BATCH}).fetchall()
+    if deleted:
+        return max(int(number) for (number,) in deleted)
     db.execute("DELETE FROM register_copy WHERE id = ? AND NOT complete", (copy,))
     return None
 
@@ -117,8 +117,9 @@ def _key(number: str) -> int:
 
 
 class Consent(NamedTuple):
-    """Who agreed to be called. `proof`: a text, or where the document is kept; `until`: when it ends, null for never;
-    `person`: who noted it.
+    """A person's agreement to be called.
+
+    `proof`: a text, or where the document is kept; `until`: when it ends, null for never; `person`: who recorded it.
 
     Attributes:
         number: A telephone number: E.164, or the key of a service number.
@@ -150,24 +151,24 @@ COUNT_FOUND = f"SELECT count(*) FROM consent {HAS_TEXT}"
 
 
 def put_consent(db: sqlite3.Connection, consent: Consent) -> None:
-    """The number's consent; what was noted before goes."""
+    """Record the number's consent, replacing an earlier one."""
     db.execute(PUT, consent)
 
 
 def consent_of(db: sqlite3.Connection, number: str) -> Consent | None:
-    """The number's consent, also one that has ended."""
+    """Return the number's consent, including one that has ended."""
     return next((Consent(*row) for row in db.execute(ONE, (number,))), None)
 
 
 def remove_consent(db: sqlite3.Connection, number: str) -> Consent | None:
-    """The number agrees no more; returns what was noted."""
+    """Remove the number's consent and return it as it was."""
     return next((Consent(*row) for row in db.execute(REMOVE, (number,)).fetchall()), None)
 
 
 def find_consents(
     db: sqlite3.Connection, text: str = "", number: str | None = None, limit: int = 1000
 ) -> tuple[list[Consent], int]:
-    """Those of this number, or with the text in any field, the latest first; and how many there are of them."""
+    """Return consents of this number or with the text in any field, the latest first, and their total number."""
     wanted = {"text": text, "number": number, "limit": limit}
     rows = [Consent(*row) for row in db.execute(FIND, wanted)]
     return rows, int(db.execute(COUNT_FOUND, wanted).fetchone()[0])

@@ -1,4 +1,4 @@
-"""What was reported to services of others: the number, what was said of it, and nothing of who said so."""
+"""Reports to outside services: which number was reported to whom and as what, without the person who marked it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ALL = f"SELECT {COLUMNS} FROM report WHERE service = ? ORDER BY at DESC, number"
 OF = f"SELECT {COLUMNS} FROM report WHERE service = ? AND number = ?"
 SET = "INSERT OR REPLACE INTO report (service, number, rating, at, refused) VALUES (?, ?, ?, ?, ?)"
 FORGET = "DELETE FROM report WHERE service = ? AND number = ?"
-# Numbers that may be reported, and all that were: each is looked at. What other sites mark they report themselves.
+# Numbers that may be reported, and all that were reported before. Each site reports the marks of its own people.
 IN_QUESTION = f"""
 SELECT number FROM report WHERE service = :service
 UNION SELECT number FROM mark WHERE at >= :since AND verdict = 'spam' AND number LIKE '+%' AND {is_ours("reporter")}
@@ -26,7 +26,7 @@ FAILURE_CHARACTERS = 300
 
 
 class Report(NamedTuple):
-    """What a service has of us about a number, and since when. `refused`: it did not want that."""
+    """A report to a service about a number. `refused`: the service did not accept it."""
 
     number: str
     rating: str
@@ -35,7 +35,10 @@ class Report(NamedTuple):
 
 
 class ReportService(NamedTuple):
-    """`since`: marks of before are not reported; `failed_at`, `failure`: of the last look, if that failed, in words."""
+    """The state of reporting to a service.
+
+    Marks from before `since` are not reported. `failed_at` and `failure` describe the last run, if it failed.
+    """
 
     service: str
     since: float
@@ -45,47 +48,47 @@ class ReportService(NamedTuple):
 
 
 def reports_to(db: sqlite3.Connection, service: str) -> list[Report]:
-    """All that the service has of us, the latest first."""
+    """Return all reports to the service, the latest first."""
     return [_report(row) for row in db.execute(ALL, (service,))]
 
 
 def report_of(db: sqlite3.Connection, service: str, number: str) -> Report | None:
-    """What it has of us about the number."""
+    """Return the report about the number to the service."""
     return next((_report(row) for row in db.execute(OF, (service, number))), None)
 
 
 def set_report(db: sqlite3.Connection, service: str, report: Report) -> None:
-    """The service has this now."""
+    """Record what the service has been told about a number."""
     db.execute(SET, (service, *report))
 
 
 def forget_report(db: sqlite3.Connection, service: str, number: str) -> None:
-    """The service has nothing of us about the number, or we no longer know that it has."""
+    """Remove the record of a report: it was withdrawn, or nobody knows any longer whether the service has it."""
     db.execute(FORGET, (service, number))
 
 
 def numbers_in_question(db: sqlite3.Connection, service: str, since: float) -> list[str]:
-    """Numbers that were marked as spam since, and those that the service was told of."""
+    """Return the numbers marked as spam since then, and those reported to the service before."""
     return [number for (number,) in db.execute(IN_QUESTION, {"service": service, "since": since})]
 
 
 def service_state(db: sqlite3.Connection, service: str) -> ReportService | None:
-    """How reporting to the service goes; None before it was begun."""
+    """Return the state of reporting to the service, None if it was never started."""
     return next((ReportService(*row) for row in db.execute(SERVICE, (service,))), None)
 
 
 def begin_reporting(db: sqlite3.Connection, service: str, now: float) -> None:
-    """From now on marks may be reported to it, unless they may already."""
+    """Allow marks from now on to be reported to the service. If it is allowed already, nothing changes."""
     db.execute(BEGIN, (service, now))
 
 
 def end_reporting(db: sqlite3.Connection, service: str) -> None:
-    """Nothing is reported to it any more: begun again, it is begun anew."""
+    """Stop reporting to the service. If it is started again, older marks are not reported."""
     db.execute(END, (service,))
 
 
-def note_look(db: sqlite3.Connection, service: str, now: float, failure: str | None) -> None:
-    """It was looked what is to be reported, and that went well or failed."""
+def record_reporting_run(db: sqlite3.Connection, service: str, now: float, failure: str | None) -> None:
+    """Record that the marks were checked for what to report, and the failure if there was one."""
     failed_at = None if failure is None else now
     db.execute(LOOKED, (now, failed_at, failure and failure[:FAILURE_CHARACTERS], service))
 

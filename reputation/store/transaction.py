@@ -1,4 +1,4 @@
-"""What a transaction is: the write lock first, then all of the block or nothing."""
+"""Transactions of the store: the write lock is taken first, and the block is committed or rolled back as a whole."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 
 def begin_immediate(db: sqlite3.Connection) -> None:
-    """Waits for the write lock now, so that nothing can fail half-way for want of it."""
+    """Begin a transaction and wait for the write lock now, so that no later statement fails because it is taken."""
     db.execute("BEGIN IMMEDIATE")
 
 
 def begin_reading(db: sqlite3.Connection) -> None:
-    """All reads of the block see the store as it was at the first of them."""
+    """Begin a transaction in which all reads see the store as it was at the first of them."""
     db.execute("BEGIN")
 
 
@@ -21,7 +21,7 @@ def begin_reading(db: sqlite3.Connection) -> None:
 def transaction(
     db: sqlite3.Connection, begin: Callable[[sqlite3.Connection], None] = begin_immediate
 ) -> Iterator[None]:
-    """All of the block or nothing."""
+    """Run the block in one transaction: commit at its end, roll back if it raises."""
     begin(db)
     try:
         yield
@@ -34,7 +34,7 @@ def transaction(
 
 @contextmanager
 def rehearsal(db: sqlite3.Connection) -> Iterator[None]:
-    """All of the block, and then nothing of it: how a dry run does the same work."""
+    """Run the block in a transaction and roll it back: a dry run does the same work as the real run."""
     begin_immediate(db)
     try:
         yield
