@@ -19,7 +19,7 @@ import msgspec
 
 from reputation.encoding import parse_plain
 from reputation.marking import DAY_SECONDS, UNDO_SECONDS, MarkResult, MarkStatus, Statement, mark, mark_last_caller
-from reputation.model import DecisionRecord, ListName, MarkChannel, Tie, Verdict, Wish
+from reputation.model import DecisionRecord, ListName, MarkChannel, PhoneSetting, Tie, Verdict
 from reputation.store import do_not_call, lists
 from reputation.store.audit import AuditRow, Change, add_audit, audit_rows
 from reputation.store.journal import decisions, latest_for
@@ -56,14 +56,14 @@ SPOKEN_OF_LIST = {ListName.ALLOW: Spoken.ALLOWED, ListName.BLOCK: Spoken.BLOCKED
 class Switch(NamedTuple):
     """What a code switches, and the words for both ways."""
 
-    wish: Wish
+    wish: PhoneSetting
     wished: Spoken
     dropped: Spoken
 
 
 SWITCHES = {
-    "whispers": Switch(Wish.NO_WHISPER, wished=Spoken.WHISPERS_OFF, dropped=Spoken.WHISPERS_ON),
-    "quiet": Switch(Wish.QUIET, wished=Spoken.QUIET_ON, dropped=Spoken.QUIET_OFF),
+    "whispers": Switch(PhoneSetting.NO_WHISPER, wished=Spoken.WHISPERS_OFF, dropped=Spoken.WHISPERS_ON),
+    "quiet": Switch(PhoneSetting.QUIET, wished=Spoken.QUIET_ON, dropped=Spoken.QUIET_OFF),
 }
 CODES = frozenset({*VERDICTS, *LISTS, "expect", "dnc", *SWITCHES})
 # "Do not call me again" is about a conversation that is just over.
@@ -153,20 +153,20 @@ def _do_not_call(db: sqlite3.Connection, reporter: str, at: float) -> str:
         do_not_call.remove_do_not_call(db, last.number)
         add_audit(db, Change("own dnc remove", last.number, before=known), _who(reporter), at)
         return Spoken.UNDONE
-    if known is None and do_not_call.count_said_since(db, reporter, at - DAY_SECONDS) >= WISHES_A_DAY:
+    if known is None and do_not_call.count_requests_since(db, reporter, at - DAY_SECONDS) >= WISHES_A_DAY:
         return Spoken.REFUSED
     is_of_called = do_not_call.was_called(db, last.own_number, last.number, at)
-    wish = do_not_call.DoNotCall(last.number, at, last.own_number, reporter, is_of_called=is_of_called)
+    wish = do_not_call.DoNotCallRequest(last.number, at, last.own_number, reporter, is_of_called=is_of_called)
     if do_not_call.add_do_not_call(db, wish):
         add_audit(db, Change("own dnc add", last.number, after=wish), _who(reporter), at)
     return Spoken.DO_NOT_CALL
 
 
 def _switch(db: sqlite3.Connection, reporter: str, switch: Switch, at: float) -> str:
-    dropped = lists.drop_wish(db, reporter, switch.wish)
+    dropped = lists.clear_phone_setting(db, reporter, switch.wish)
     word = switch.dropped if dropped else switch.wished
     if not dropped:
-        lists.set_wish(db, reporter, switch.wish, at)
+        lists.set_phone_setting(db, reporter, switch.wish, at)
     add_audit(db, Change(word, name=reporter), _who(reporter), at)
     return word
 

@@ -292,7 +292,7 @@ class Did:
     trap: bool = False
 
 
-class Wish(StrEnum):
+class PhoneSetting(StrEnum):
     """What a person has chosen for all calls that ring the phone."""
 
     NO_WHISPER = "no-whisper"  # no spoken warning before a warned call

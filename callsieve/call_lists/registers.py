@@ -127,7 +127,7 @@ class CopyAge:
 
 def copy_ages(db: sqlite3.Connection, now: float) -> list[CopyAge]:
     """All copies in force."""
-    return [_age_of(copy, now) for copy in registers.copies_there(db)]
+    return [_age_of(copy, now) for copy in registers.list_copies(db)]
 
 
 def list_registers(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[CopyAge]:
@@ -152,7 +152,7 @@ def country_of_register(name: str, country: str | None) -> str:
 
 def import_register(db: sqlite3.Connection, context: Context, request: RegisterRequest) -> RegisterImported:
     """Makes the numbers of the file the copy of the register, at once or not at all."""
-    before = next((one for one in registers.copies_there(db) if one.name == request.name), None)
+    before = next((one for one in registers.list_copies(db) if one.name == request.name), None)
     _clear(db, request.name)
     with whole(db):
         copy = registers.begin_copy(db, request.name, request.country, request.file, request.file_at, context.at)
@@ -170,7 +170,7 @@ def import_register(db: sqlite3.Connection, context: Context, request: RegisterR
             changed.after = {"numbers": numbers, "file": request.file, "sha256": request.numbers.sha256}
     finally:
         _clear(db, request.name)
-    return RegisterImported(next(one for one in registers.copies_there(db) if one.name == request.name), before)
+    return RegisterImported(next(one for one in registers.list_copies(db) if one.name == request.name), before)
 
 
 def remove_register(db: sqlite3.Connection, context: Context, name: str) -> registers.StoredCopy:
@@ -195,11 +195,11 @@ def _check(request: RegisterRequest, numbers: int, before: registers.StoredCopy 
 
 def _clear(db: sqlite3.Connection, name: str) -> None:
     """Takes away what is in force no more, in steps that let others write between them."""
-    for copy in registers.shelved(db, name):
+    for copy in registers.unused_copies(db, name):
         after: int | None = 0
         while after is not None:
             with whole(db):
-                after = registers.take_away(db, copy, after)
+                after = registers.delete_numbers(db, copy, after)
 
 
 def _age_of(copy: registers.StoredCopy, now: float) -> CopyAge:

@@ -52,7 +52,7 @@ from reputation.store.calls import (
 )
 from reputation.store.evidence_rows import live_marks_of
 from reputation.store.journal import decision_of, decisions
-from reputation.store.lists import entry_there
+from reputation.store.lists import find_entry
 from reputation.store.people import all_people
 from reputation.wording import Places, Wording
 
@@ -157,7 +157,7 @@ def call_shown(db: sqlite3.Connection, raw_id: str, extension: str | None, now: 
     others = decisions(db, linkedid=record.linkedid) if record.linkedid else []
     evidence = evidence_of(record)
     number = record.caller
-    allowed = entry_there(db, ListEntry(ListName.ALLOW, EntryKind.EXACT, number)) if number else None
+    allowed = find_entry(db, ListEntry(ListName.ALLOW, EntryKind.EXACT, number)) if number else None
     my_marks = live_marks_of(db, number, extension) if number and extension else []
     return CallShown(
         record=record,

@@ -31,7 +31,7 @@ from reputation.store.appeals import appeals_to_decide
 from reputation.store.evidence import challenge_results
 from reputation.store.outbox import state_of, tell_change
 from reputation.store.own_health import GradeChange, Suspected, begun_suspicions, changed_grades
-from reputation.store.own_labels import LabelChange, changed_labels, looks_to_make
+from reputation.store.own_labels import LabelChange, changed_labels, label_checks_to_make
 from reputation.store.own_register import register_of
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
@@ -159,7 +159,7 @@ def _of_each_number(found: Iterable[FalsePositive]) -> list[FalsePositive]:
 def _due(db: sqlite3.Connection, until: float) -> list[Due]:
     """Re-checks, numbers that have rested, and platforms that are to be looked at again, the earliest first."""
     return sorted(
-        [*due_of(register_of(db), (), until), *looks_to_make(db, until)], key=lambda one: (one.at, one.number)
+        [*due_of(register_of(db), (), until), *label_checks_to_make(db, until)], key=lambda one: (one.at, one.number)
     )
 
 

@@ -30,7 +30,7 @@ from reputation.own.daily_counts import FiguresWindow, OwnDay, sums_of
 from reputation.own.health import NumberHealth
 from reputation.own.register import NumberState, OwnNumber
 from reputation.store.appeals import appeals_of
-from reputation.store.do_not_call import Complaint, complaints_about, count_do_not_call, do_not_call_of, wishes_after
+from reputation.store.do_not_call import Complaint, complaints_about, count_do_not_call, do_not_call_of, requests_after
 from reputation.store.identities import identity_of
 from reputation.store.own_days import days_of
 from reputation.store.own_health import own_health
@@ -125,7 +125,7 @@ def contents_of(
         weeks=_weeks(counted),
         total=sums_of(counted),
         complaints=tuple(_handled(db, one) for one in complaints_about(db, number, since)),
-        wishes=len(wishes_after(db, number, since)),
+        wishes=len(requests_after(db, number, since)),
         do_not_call=count_do_not_call(db),
         guard=settings.outbound,
         documents=(*(Document(name) for name in own.documents), *_of_appeals(db, number), *documents),

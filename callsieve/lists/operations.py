@@ -300,7 +300,7 @@ def _write(db: sqlite3.Connection, context: Context, plan: ListImportPlan) -> in
     """The entries of a plan, each with its row in the audit, and the row that sums them up. Returns the id of that."""
     with change(db, context, "list import") as changed:
         for entry in plan.entries:
-            row = Change("list import", *subject_of(entry), lists.entry_there(db, entry), entry)
+            row = Change("list import", *subject_of(entry), lists.find_entry(db, entry), entry)
             lists.add_entry(db, entry)
             add_audit(db, row, context.actor, context.at)
         changed.after = {"entries": len(plan.entries), "replaced": plan.replaced}
@@ -352,7 +352,7 @@ def subject_of(entry: ListEntry) -> tuple[str | None, str]:
 def _plan(db: sqlite3.Connection, entries: Iterable[ListEntry], *, keep: bool) -> ListImportPlan:
     """What the entries change; of several that match the same numbers the last counts."""
     last = {(entry.list_name, entry.kind, entry.first, entry.last): entry for entry in entries}
-    found = [(lists.entry_there(db, entry), entry) for entry in last.values()]
+    found = [(lists.find_entry(db, entry), entry) for entry in last.values()]
     told = [(before, entry) for before, entry in found if before is None or not (keep or _is_same(before, entry))]
     replaced = sum(before is not None for before, _ in told)
     return ListImportPlan(tuple(entry for _, entry in told), replaced, len(last) - len(told))
@@ -403,7 +403,7 @@ def _objection_to_area(db: sqlite3.Connection, entry: ListEntry) -> list[Wording
 
 def _objection_to_new_area(db: sqlite3.Connection, entry: ListEntry) -> list[Wording]:
     """The same, of an entry of a file that is not on the list yet."""
-    return [] if lists.entry_there(db, entry) is not None else _objection_to_area(db, entry)
+    return [] if lists.find_entry(db, entry) is not None else _objection_to_area(db, entry)
 
 
 def _is_for_administrators(entry: ListEntry, against: Sequence[str | Wording]) -> bool:
@@ -413,7 +413,7 @@ def _is_for_administrators(entry: ListEntry, against: Sequence[str | Wording]) -
 def _what_is_there(db: sqlite3.Connection, entry: ListEntry) -> tuple[ListEntry | None, ListEntry | None]:
     """The entry that matches the same numbers, on its list and on the other."""
     other = ListName.ALLOW if entry.list_name is ListName.BLOCK else ListName.BLOCK
-    return lists.entry_there(db, entry), lists.entry_there(db, replace(entry, list_name=other))
+    return lists.find_entry(db, entry), lists.find_entry(db, replace(entry, list_name=other))
 
 
 def _not_listed(text: str, list_name: ListName | None, whose: str = "") -> Refused:

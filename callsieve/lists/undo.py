@@ -11,7 +11,7 @@ from callsieve.text.number_entry import area_covered, objections_to
 from callsieve.wiring import known_own_numbers
 from reputation.encoding import parse_plain
 from reputation.model import ListEntry
-from reputation.store.lists import PersonalEntry, add_entry, entry_there, remove_entry
+from reputation.store.lists import PersonalEntry, add_entry, find_entry, remove_entry
 from reputation.users import Role
 
 
@@ -25,7 +25,7 @@ def _put_back(db: sqlite3.Connection, context: Context, entry: ListEntry) -> Non
 
 ENTRY = UndoKind(
     lambda _db, _row, value: parse_plain(value, ListEntry),
-    lambda db, _, entry: entry_there(db, entry),
+    lambda db, _, entry: find_entry(db, entry),
     lambda db, _, entry: remove_entry(db, entry),
     _put_back,
 )

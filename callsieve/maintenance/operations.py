@@ -30,7 +30,7 @@ from reputation.store.database import is_lost
 from reputation.store.errors import StoreError
 from reputation.store.housekeeping import JOBS, HousekeepingReport, believe, is_held, leap_of, reports, run_jobs
 from reputation.store.migrations import known_migrations, pending
-from reputation.store.site import BY_TIME, close_window, opened_and_closed_at, reopen_window, tell_closed
+from reputation.store.site import BY_TIME, close_window, emit_window_closed, opened_and_closed_at, reopen_window
 from reputation.wording import Places, Wording
 
 
@@ -209,7 +209,7 @@ def keeps_house(db: sqlite3.Connection, now: float) -> finding.Finding:
 def _tell_window_closed(db: sqlite3.Connection, settings: Settings, now: float) -> None:
     window = window_of(db, settings, now)
     if not window.is_open:
-        tell_closed(db, now if window.until is None else min(now, window.until), BY_TIME)
+        emit_window_closed(db, now if window.until is None else min(now, window.until), BY_TIME)
 
 
 def store_metrics(size: int, backup_age: float | None) -> Iterator[MetricFamily]:

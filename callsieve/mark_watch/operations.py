@@ -65,7 +65,7 @@ class RecordedLook(NamedTuple):
     """
 
     change_id: ChangeId | None
-    look: own_labels.Look
+    look: own_labels.LabelCheck
     changed: own_labels.LabelChange | None
 
 
@@ -73,7 +73,7 @@ class Noted(NamedTuple):
     """What sources and lists say of our numbers, and where that is something else than before."""
 
     change_id: int | None
-    looks: tuple[own_labels.Look, ...]
+    looks: tuple[own_labels.LabelCheck, ...]
     changed: tuple[own_labels.LabelChange, ...]
 
 
@@ -89,7 +89,7 @@ def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> Re
     if number not in known_own_numbers(db, context.loaded):
         raise Refused("not-ours", Wording("{number} is not one of our own numbers", {"number": number}))
     new = None if request.screenshot is None else _screenshot(db, request.screenshot)
-    look = own_labels.Look(
+    look = own_labels.LabelCheck(
         number=number,
         platform=platform,
         at=context.at,
@@ -101,23 +101,23 @@ def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> Re
     )
     with change(db, context, "own watch add", number) as changed:
         changed.after = look
-        label = own_labels.add_look(db, look)
+        label = own_labels.record_label_check(db, look)
         if new is not None:
             own_labels.put_screenshot(db, look, new)
     return RecordedLook(changed.id, look, label)
 
 
-def note_all(db: sqlite3.Connection, context: Context, looks: Sequence[own_labels.Look]) -> Noted:
+def note_all(db: sqlite3.Connection, context: Context, looks: Sequence[own_labels.LabelCheck]) -> Noted:
     """Keeps what was asked, with what the imported lists say."""
     listed = [
-        own_labels.Look(
-            number, name, context.at, (category or "spam") if is_listed else "", kind=own_labels.LookKind.LISTED
+        own_labels.LabelCheck(
+            number, name, context.at, (category or "spam") if is_listed else "", kind=own_labels.LabelCheckKind.LISTED
         )
         for name, number, is_listed, category in own_labels.lists_about_ours(db)
     ]
     asked = {(look.number, look.platform): look for look in (*listed, *looks)}
     with change(db, context, "own watch ask") as changed:
-        found = [label for look in asked.values() if (label := own_labels.add_look(db, look)) is not None]
+        found = [label for look in asked.values() if (label := own_labels.record_label_check(db, look)) is not None]
         changed.after = {"looks": len(asked), "changed": len(found)}
     return Noted(changed.id, tuple(asked.values()), tuple(found))
 

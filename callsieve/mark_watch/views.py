@@ -49,16 +49,16 @@ class ScreenshotContent(NamedTuple):
     content: bytes
 
 
-def find_looks(db: sqlite3.Connection, context: Context, request: LooksRequest) -> ResultPage[own_labels.Look]:
+def find_looks(db: sqlite3.Connection, context: Context, request: LooksRequest) -> ResultPage[own_labels.LabelCheck]:
     """Return what platforms show of our numbers: the latest look at each."""
-    looks = own_labels.latest_looks(db)
-    found = own_labels.looks_due(looks, context.at + DAY_SECONDS) if request.due else looks
+    looks = own_labels.latest_label_checks(db)
+    found = own_labels.label_checks_due(looks, context.at + DAY_SECONDS) if request.due else looks
     return page_from(found, request, lambda one: (one.number, one.platform), lambda one: one)
 
 
-def find_looks_of(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[own_labels.Look]:
+def find_looks_of(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[own_labels.LabelCheck]:
     """Return what platforms have shown of one number, the latest first."""
-    found = own_labels.looks_of(db, number_field(context, request.number), MOST_LOOKS)
+    found = own_labels.label_checks_of(db, number_field(context, request.number), MOST_LOOKS)
     return page_from(found, request, lambda one: (-one.at, one.platform), lambda one: one)
 
 
@@ -101,7 +101,7 @@ def _watch_found(db: sqlite3.Connection, now: float, can_ask: bool) -> Finding:
     asked = last_change(db, ASKED)
     if ours and can_ask and (asked is None or now - asked > ASKED_LATE_SECONDS):
         return warn(Wording("nobody asks what others show of our numbers: the timer does not run"), WATCH_TIMER)
-    late = own_labels.looks_due(own_labels.latest_looks(db), now - ASKED_LATE_SECONDS)
+    late = own_labels.label_checks_due(own_labels.latest_label_checks(db), now - ASKED_LATE_SECONDS)
     if late:
         return warn(
             Wording("platforms to be looked at again for days: {count}", {"count": len(late)}),

@@ -17,7 +17,7 @@ from reputation.numbers import block_of
 from reputation.standing import Standing
 from reputation.store.audit import AuditRow, audit_rows
 from reputation.store.calls import CallFilter, CallRow, find_calls
-from reputation.store.do_not_call import DoNotCall, do_not_call_of
+from reputation.store.do_not_call import DoNotCallRequest, do_not_call_of
 from reputation.store.evidence_rows import Neighbour, answered_of, bad_numbers_near, callers_near, challenges_of
 from reputation.store.facts import standing
 from reputation.store.standing import numbers_to_review
@@ -59,7 +59,7 @@ class NumberShown:
     calls: tuple[CallRow, ...]
     own_entries: tuple[ListEntry, ...]
     my_mark: Mark | None
-    wish: DoNotCall | None
+    wish: DoNotCallRequest | None
     bad_near: tuple[str, ...]
     callers_near: tuple[Neighbour, ...]
     changes: tuple[AuditRow, ...]

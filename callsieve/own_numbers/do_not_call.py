@@ -25,7 +25,7 @@ from reputation.own.daily_counts import MONTH
 from reputation.own.register import NumberState
 from reputation.store.do_not_call import (
     Complaint,
-    DoNotCall,
+    DoNotCallRequest,
     add_complaint,
     add_do_not_call,
     all_do_not_call,
@@ -35,8 +35,8 @@ from reputation.store.do_not_call import (
     find_do_not_call,
     remove_complaint,
     remove_do_not_call,
+    requests_after,
     was_called,
-    wishes_after,
 )
 from reputation.store.own_register import own_of, register_of
 from reputation.weights import DAY_SECONDS
@@ -93,7 +93,7 @@ class WishChange(NamedTuple):
     """
 
     change_id: ChangeId | None
-    wish: DoNotCall
+    wish: DoNotCallRequest
 
 
 class ComplaintChange(NamedTuple):
@@ -104,7 +104,7 @@ class ComplaintChange(NamedTuple):
     is_ours: bool
 
 
-def find_wishes(db: sqlite3.Connection, context: Context, request: WishesRequest) -> ResultPage[DoNotCall]:
+def find_wishes(db: sqlite3.Connection, context: Context, request: WishesRequest) -> ResultPage[DoNotCallRequest]:
     """Return who does not want to be called, the latest first."""
     if request.number is None:
         rows = all_do_not_call(db, MOST_WISHES)
@@ -124,7 +124,7 @@ def list_number(db: sqlite3.Connection, context: Context, request: WishRequest) 
         known = do_not_call_of(db, number)
         if known is not None:
             return WishChange(None, known)
-        wish = DoNotCall(number, context.at, own, request.person or context.actor, note)
+        wish = DoNotCallRequest(number, context.at, own, request.person or context.actor, note)
         wish = wish._replace(is_of_called=was_called(db, own, number, context.at))
         with change(db, context, "own dnc add", number) as changed:
             changed.after = wish
@@ -168,13 +168,13 @@ def take_back_complaint(db: sqlite3.Connection, context: Context, request: TakeB
     return ComplaintChange(changed.id, removed, own_of(db, own) is not None)
 
 
-def listed_since(wish: DoNotCall) -> Wording:
+def listed_since(wish: DoNotCallRequest) -> Wording:
     """That the number was on the list already."""
     places: Places = {"number": wish.number, "day": day(wish.at)}
     return Wording("{number} has been on the list since {day}: the earlier entry stays", places)
 
 
-def held_by_law(wish: DoNotCall, now: float) -> Wording | None:
+def held_by_law(wish: DoNotCallRequest, now: float) -> Wording | None:
     """That a law wants the wish to be kept for longer; None where it does not, or is not known."""
     law = law_of_number(wish.number)
     row = binding(law.refusal, wish.number, now) if law else None
@@ -207,7 +207,7 @@ class WishesShown:
     `own_numbers`: those of the register, to choose from.
     """
 
-    wishes: tuple[DoNotCall, ...]
+    wishes: tuple[DoNotCallRequest, ...]
     found: int
     all: int
     own_numbers: tuple[str, ...]
@@ -238,7 +238,7 @@ def wishes_shown(db: sqlite3.Connection, text: str, number: str | None) -> Wishe
 def complaints_shown(db: sqlite3.Connection, own_number: str, now: float) -> ComplaintsShown:
     """What people said of the number."""
     month_ago = now - MONTH * DAY_SECONDS
-    found, wishes = complaints_about(db, own_number, 0.0), wishes_after(db, own_number, month_ago)
+    found, wishes = complaints_about(db, own_number, 0.0), requests_after(db, own_number, month_ago)
     return ComplaintsShown(
         tuple((one, _weight(one, month_ago)) for one in reversed(found[-MOST_SHOWN:])),
         len(found),

@@ -40,7 +40,7 @@ from reputation.encoding import parse_plain
 from reputation.numbers import number_of
 from reputation.own.register import NumberState, OwnNumber, RegisterError, checked, rested, retired, used_again
 from reputation.store.audit import Change, StoredRow, add_audit
-from reputation.store.own_labels import Look, remove_screenshot
+from reputation.store.own_labels import LabelCheck, remove_screenshot
 from reputation.store.own_register import own_of, put_own, remove_own
 from reputation.wording import Wording
 
@@ -248,7 +248,7 @@ def _remove_look(db: sqlite3.Connection, row: StoredRow) -> None:
     remove_screenshot(db, row.record)
 
 
-LOOK = put_row_back("own_label", Look)._replace(remove=lambda db, _, row: _remove_look(db, row))
+LOOK = put_row_back("own_label", LabelCheck)._replace(remove=lambda db, _, row: _remove_look(db, row))
 
 
 COLUMNS = ("number", *(field.name for field in FIELDS), "checked", "state", "since")

@@ -37,7 +37,7 @@ from reputation.store.own_health import (
     recent_grade,
     suspicions_about,
 )
-from reputation.store.own_labels import Look, Screenshot, looks_of, looks_to_make, screenshots_of
+from reputation.store.own_labels import LabelCheck, Screenshot, label_checks_of, label_checks_to_make, screenshots_of
 from reputation.store.own_register import Seen, own_of, register_of, unregistered
 from reputation.store.site import people_here
 from reputation.weights import DAY_SECONDS
@@ -260,7 +260,7 @@ class OneShown:
     said: ComplaintsShown
     latest: tuple[Latest, ...]
     to_owner: Wording | str
-    looks: tuple[tuple[Look, Screenshot | None], ...]
+    looks: tuple[tuple[LabelCheck, Screenshot | None], ...]
     suspicions: tuple[SuspicionLine, ...]
 
 
@@ -284,7 +284,7 @@ def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> 
             *(DueLine(one, _path_of(one, ours.get(one.number))) for one in due_of(register, seen, now + DUE_SECONDS)),
             *(
                 DueLine(one, f"/own/{quote(one.number)}?do=watch#watch")
-                for one in (*looks_for_suspicions(db), *looks_to_make(db, now + DUE_SECONDS))
+                for one in (*looks_for_suspicions(db), *label_checks_to_make(db, now + DUE_SECONDS))
             ),
         ),
         latest=latest_changes(db, REGISTER),
@@ -319,7 +319,7 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
         days_to_rest=max(0, ceil((rests_until - now) / DAY_SECONDS)) if rests_until else 0,
         said=complaints_shown(db, number, now),
         latest=latest_changes(db, REGISTER | TOLD, number),
-        looks=tuple((one, pictures.get((one.platform, one.at))) for one in looks_of(db, number, SHOWN_LOOKS)),
+        looks=tuple((one, pictures.get((one.platform, one.at))) for one in label_checks_of(db, number, SHOWN_LOOKS)),
         suspicions=tuple(map(_suspicion_line, suspicions_about(db, number))),
         to_owner=owner_sentence(loaded.settings.reputation, people_here(db)),
     )

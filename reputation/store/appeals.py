@@ -33,7 +33,7 @@ from reputation.store.evidence_rows import rows_of
 from reputation.store.identities import epoch_of, identity_of, note_control
 from reputation.store.marks import Tombstone, add_tombstone, remove_tombstones
 from reputation.store.outbox import add_event
-from reputation.store.public_appeals import called_code, name_for, note_called_in, shown_code, try_code
+from reputation.store.public_appeals import called_code, name_for, record_called_in, shown_code, try_code
 from reputation.store.standing import settle_case, unsettle_case
 from reputation.wording import Wording
 
@@ -248,7 +248,7 @@ def prove_by_call(
 
 def _appeal_proven(db: sqlite3.Connection, appeal: appeals.Appeal, at: float, auth_class: AuthClass) -> None:
     """The code that the public page showed was keyed: the appeal is in force, or it is noted that somebody called."""
-    note_called_in(db, appeal.reference, at)
+    record_called_in(db, appeal.reference, at)
     after: object = {"note": UNSIGNED_NOTE}
     if auth_class is AuthClass.AUTHENTICATED:
         after = proven = appeals.stepped(appeal, appeals.AppealStep.PROVE, at)

@@ -37,9 +37,9 @@ from reputation.model import (
     PeerWord,
     Person,
     PersonalTie,
+    PhoneSetting,
     SignalCategory,
     Tie,
-    Wish,
 )
 from reputation.signals import DIALLED_SECONDS, ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 from reputation.site_names import site_of
@@ -198,7 +198,7 @@ SELECT 'tie', 'expected', person, grp, endpoint, NULL, NULL, NULL, NULL, NULL, N
   FROM expected_call LEFT JOIN person ON extension = person WHERE until > :now
 UNION ALL
 SELECT 'wish', wish, coalesce(endpoint, person), person, grp, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-  FROM (VALUES ('{Wish.NO_WHISPER}'), ('{Wish.QUIET}')) AS one CROSS JOIN wish ON wish = column1
+  FROM (VALUES ('{PhoneSetting.NO_WHISPER}'), ('{PhoneSetting.QUIET}')) AS one CROSS JOIN wish ON wish = column1
        LEFT JOIN person ON extension = person
 UNION ALL
 SELECT 'identity', number, name, level, {EXPIRES_AT} AS ends_at,
@@ -289,7 +289,7 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
     entries = [entry_of_row(row[1:9]) for row in of.get("entry", ())]
     ties = [PersonalTie(Tie(row[1]), *row[2:6]) for row in of.get("tie", ())]
     evidence, circumstances = _evidence(of, query, weights)
-    wishes = of.get("wish", ())
+    switched = of.get("wish", ())
     _, salt, emergency_at, own_number, one_ring_at, _, _, _, emergency_closed_at, _, dialled_at, company, *_ = moments
     context = CallContext(
         did=did_from_row(of["did"][0][1:6]) if "did" in of else None,
@@ -302,8 +302,10 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
         emergency_closed_at=emergency_closed_at,
         one_ring_at=one_ring_at,
         own_number=bool(own_number),
-        unwhispered=tuple([row[2] for row in wishes if row[1] == Wish.NO_WHISPER]) if wishes else (),
-        quiet=tuple([Person(row[3], row[2], row[4]) for row in wishes if row[1] == Wish.QUIET]) if wishes else (),
+        unwhispered=tuple([row[2] for row in switched if row[1] == PhoneSetting.NO_WHISPER]) if switched else (),
+        quiet=tuple([Person(row[3], row[2], row[4]) for row in switched if row[1] == PhoneSetting.QUIET])
+        if switched
+        else (),
         first_call=query.first_call if _is_first_call(of, query) else None,
         sample=ControlSample(salt, weights.sample.every),
         plan=query.plan,

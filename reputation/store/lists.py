@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 
 from reputation.columns import Key, column_list
 from reputation.encoding import Instant
-from reputation.model import EntryKind, ListEntry, ListName, Tie, Wish
+from reputation.model import EntryKind, ListEntry, ListName, PhoneSetting, Tie
 
 COLUMNS = column_list(ListEntry)
 THERE = "first = ? AND last = ? AND kind = ? AND list = ?"
@@ -49,7 +49,7 @@ def remove_entry(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
     return next(map(entry_of_row, db.execute(REMOVE, _key(entry)).fetchall()), None)
 
 
-def entry_there(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
+def find_entry(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
     """The entry that matches the same numbers on the same list, as it is."""
     return next(map(entry_of_row, db.execute(OF, _key(entry))), None)
 
@@ -221,12 +221,12 @@ def stop_expecting(db: sqlite3.Connection, person: str) -> bool:
     return db.execute("DELETE FROM expected_call WHERE person = ?", (person,)).rowcount > 0
 
 
-def set_wish(db: sqlite3.Connection, person: str, wish: Wish, at: float) -> bool:
+def set_phone_setting(db: sqlite3.Connection, person: str, wish: PhoneSetting, at: float) -> bool:
     """The person wants it so from now on. False when that was said before."""
     return db.execute(SET_WISH, (person, wish.value, at)).rowcount > 0
 
 
-def drop_wish(db: sqlite3.Connection, person: str, wish: Wish) -> bool:
+def clear_phone_setting(db: sqlite3.Connection, person: str, wish: PhoneSetting) -> bool:
     """As everybody has it again. False when it was so."""
     return db.execute(DROP_WISH, (person, wish.value)).rowcount > 0
 

@@ -23,11 +23,11 @@ from reputation.own.health import WATCH_SAMPLE, NumberHealth, health_of
 from reputation.own.suspicion import BEFORE_DAYS, LATELY_DAYS, Network, Suspicion, place_of, suspicions_of
 from reputation.store import own_days
 from reputation.store.database import open_store
-from reputation.store.do_not_call import complaints_about, wishes_after
+from reputation.store.do_not_call import complaints_about, requests_after
 from reputation.store.errors import StoreError
 from reputation.store.outbox import add_event
 from reputation.store.outcomes import outcomes_of_own
-from reputation.store.own_labels import labels_of, latest_looks
+from reputation.store.own_labels import labels_of, latest_label_checks
 from reputation.store.transaction import transaction
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
 from reputation.wording import Places, Wording
@@ -206,7 +206,7 @@ def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights
     first_day, counted_since = own_days.first_days(db, number)
     month_ago = now - daily_counts.MONTH * DAY_SECONDS
     complaints = complaints_about(db, number, month_ago)
-    unhappy = [(one.number, one.at) for one in wishes_after(db, number, month_ago) if one.is_of_called]
+    unhappy = [(one.number, one.at) for one in requests_after(db, number, month_ago) if one.is_of_called]
     unhappy += [(one.number, one.at) for one in complaints if one.is_of_called]
     # Below so many calls nothing is judged; and a line that is only called may have thousands to be turned round.
     is_judged = sum(day.attempts for day in days if day.day > today - daily_counts.MONTH) >= WATCH_SAMPLE
@@ -251,7 +251,7 @@ def grade_all(
     be marked.
     """
     calling = own_days.calling_numbers(db, int(now // DAY_SECONDS) - daily_counts.MONTH)
-    labelled = (look.number for look in latest_looks(db) if look.label)
+    labelled = (look.number for look in latest_label_checks(db) if look.label)
     numbers = dict.fromkeys((*calling, *unwell_numbers(db), *labelled))
     for number in numbers:
         health, before = own_health(db, number, now, weights), grade_of(db, number)

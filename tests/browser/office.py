@@ -50,7 +50,7 @@ from reputation.own.suspicion import Network, Suspicion
 from reputation.store.appeals import open_appeal, take_step
 from reputation.store.audit import Change, add_audit
 from reputation.store.database import open_store
-from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
+from reputation.store.do_not_call import Complaint, DoNotCallRequest, add_complaint, add_do_not_call
 from reputation.store.hub.incoming import ErasureRequest, request_erasure
 from reputation.store.identities import set_identity
 from reputation.store.imports import Feed, import_numbers
@@ -62,7 +62,7 @@ from reputation.store.marks import add_mark
 from reputation.store.other_sites import Ignored, declare_same, ignore_site
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_health import record_suspicions
-from reputation.store.own_labels import Look, NewScreenshot, add_look, put_screenshot
+from reputation.store.own_labels import LabelCheck, NewScreenshot, put_screenshot, record_label_check
 from reputation.store.own_register import put_own
 from reputation.store.peers import (
     Subscription,
@@ -341,7 +341,7 @@ def _own_numbers(db: sqlite3.Connection, now: float) -> None:
     )
     resting = OwnNumber(number=OWN_RESTING, name="Lamps Ltd, sales", state=NumberState.RESTING, since=now - 40 * DAY)
     for person, note in {NUISANCE: "", CUSTOMER: "asked twice, and was friendly about it"}.items():
-        wish = DoNotCall(person, now - 2 * DAY, OWN, "201", note)
+        wish = DoNotCallRequest(person, now - 2 * DAY, OWN, "201", note)
         add_do_not_call(db, wish)
         add_audit(db, Change("own dnc add", person, "", None, wish), "phone 201", wish.at)
     for own in (known, resting):
@@ -352,8 +352,8 @@ def _own_numbers(db: sqlite3.Connection, now: float) -> None:
 def _watched(db: sqlite3.Connection, now: float) -> None:
     """What platforms showed of a number, with a picture, and where it may be marked."""
     for days, label, marks in ((40, "", None), (9, "Scam Likely", 12)):
-        look = Look(OWN, "Hiya", now - days * DAY, label, marks, person="ada", next_at=now + DAY)
-        add_look(db, look)
+        look = LabelCheck(OWN, "Hiya", now - days * DAY, label, marks, person="ada", next_at=now + DAY)
+        record_label_check(db, look)
     put_screenshot(db, look, NewScreenshot("hiya.png", "png", picture(180, 320)))
     everywhere = Suspicion(Network("US"), "answered", 0.41, 0.18, 1240, 410, 0.9991)
     one_network = Suspicion(Network("GB", "EE"), "blocked", 0.0, 0.27, 310, 96, 0.9999)

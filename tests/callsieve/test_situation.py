@@ -26,7 +26,7 @@ from policies.policy import Case, Policy
 from policies.reasons import capped
 from policies.situation import ScreeningHours
 from reputation.facts import Facts, FactsQuery
-from reputation.model import Attestation, DecisionRecord, Did, Identity, ListName, Verification, Wish
+from reputation.model import Attestation, DecisionRecord, Did, Identity, ListName, PhoneSetting, Verification
 from reputation.numbers import stored_number
 from reputation.own.hours import QuietHours
 from reputation.store.as_of import background_of
@@ -42,7 +42,7 @@ from reputation.store.lists import (
     add_entry,
     expect_call,
     set_personal_entry,
-    set_wish,
+    set_phone_setting,
 )
 from reputation.store.people import replace_settings_dids
 from reputation.store.site import record_emergency
@@ -256,7 +256,7 @@ def test_a_question_knows_the_circumstances_of_a_call(
             if expects:
                 expect_call(db, ALICE, LATER + HOUR)
             if rests:
-                set_wish(db, ALICE, Wish.QUIET, NOW)
+                set_phone_setting(db, ALICE, PhoneSetting.QUIET, NOW)
         assert told(opinion_of(asked(db, world), world.policy).decision) == decided_by(by_call(db, world))
 
 
@@ -266,7 +266,7 @@ def test_the_person_is_asked_about_with_the_same_facts(history: Path, world: Wor
     with stored(history, world) as db:
         if rests:
             with transaction(db):
-                set_wish(db, ALICE, Wish.QUIET, NOW)
+                set_phone_setting(db, ALICE, PhoneSetting.QUIET, NOW)
         screening = by_call(db, world)
         situation = asked(db, world, ALICE)
         auth = "failed" if Verification.FAILED in world.signed else situation.call.auth_class.value

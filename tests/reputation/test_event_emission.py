@@ -24,7 +24,7 @@ from reputation.store.marks import add_mark, marks_between
 from reputation.store.outbox import events_after, places, telling, use_receivers
 from reputation.store.outcomes import outcome_of, record_outcome, settle_outcomes
 from reputation.store.own_health import record_grade
-from reputation.store.site import close_window, latest_emergency, record_emergency, tell_closed
+from reputation.store.site import close_window, emit_window_closed, latest_emergency, record_emergency
 from reputation.store.standing import fold_next, refresh, use_weights
 from reputation.store.transaction import rehearsal, transaction
 from reputation.weights import CountWeights, Thresholds, Weights
@@ -179,8 +179,8 @@ def test_the_emergency_window_is_told_as_it_opens_and_closes(db: sqlite3.Connect
     steps: list[Callable[[], None]] = [
         lambda: record_emergency(db, NOW),
         lambda: record_emergency(db, NOW + 1),
-        lambda: tell_closed(db, NOW + 7200, "time"),
-        lambda: tell_closed(db, NOW + 7201, "time"),
+        lambda: emit_window_closed(db, NOW + 7200, "time"),
+        lambda: emit_window_closed(db, NOW + 7201, "time"),
         lambda: record_emergency(db, NOW + 9000, who=""),
         lambda: close_window(db, NOW + 9001),
     ]

@@ -14,7 +14,7 @@ from reputation.model import AuthClass, CallerKind, Direction, Disposition, Ende
 from reputation.outcome import OutcomeRecord
 from reputation.store.audit import audit_rows
 from reputation.store.connection import open_store
-from reputation.store.do_not_call import LAST_TALK, DoNotCall, add_do_not_call, do_not_call_of
+from reputation.store.do_not_call import LAST_TALK, DoNotCallRequest, add_do_not_call, do_not_call_of
 from reputation.store.evidence_rows import marks_of
 from reputation.store.facts import facts_of
 from reputation.store.journal import record_decisions
@@ -189,7 +189,7 @@ def test_who_was_called_last_does_not_want_to_be_called_again(db: sqlite3.Connec
     called(db, CALLER, NOW - 200)
     called(db, "+12015550198", NOW - 100, talk=0.0)  # nobody took it, so nobody has said anything
     assert apply_feature_code(db, PHONE, "dnc", NOW) == "do-not-call"
-    assert do_not_call_of(db, CALLER) == DoNotCall(CALLER, NOW, OWN, "201", is_of_called=True)
+    assert do_not_call_of(db, CALLER) == DoNotCallRequest(CALLER, NOW, OWN, "201", is_of_called=True)
     assert apply_feature_code(db, PHONE, "dnc", NOW + 59) == "undone"
     assert do_not_call_of(db, CALLER) is None
     assert [(row.who, row.what) for row in audit_rows(db, CALLER)] == [
@@ -209,15 +209,15 @@ def test_who_calls_us_to_say_so_is_meant_too(db: sqlite3.Connection) -> None:
 
 def test_a_wish_is_not_taken_back_later_or_by_others(db: sqlite3.Connection) -> None:
     called(db, CALLER, NOW - 100)
-    add_do_not_call(db, DoNotCall(CALLER, NOW - 30, OWN, "202"))
+    add_do_not_call(db, DoNotCallRequest(CALLER, NOW - 30, OWN, "202"))
     assert [apply_feature_code(db, PHONE, "dnc", NOW + seconds) for seconds in (0, 10, 300)] == ["do-not-call"] * 3
-    assert do_not_call_of(db, CALLER) == DoNotCall(CALLER, NOW - 30, OWN, "202")
+    assert do_not_call_of(db, CALLER) == DoNotCallRequest(CALLER, NOW - 30, OWN, "202")
 
 
 def test_a_phone_says_so_of_some_numbers_a_day(db: sqlite3.Connection) -> None:
     day = 86_400.0
     for n in range(WISHES_A_DAY):
-        add_do_not_call(db, DoNotCall(f"+120155502{n:02}", NOW - day + 10, OWN, "201"))
+        add_do_not_call(db, DoNotCallRequest(f"+120155502{n:02}", NOW - day + 10, OWN, "201"))
     called(db, CALLER, NOW - 100)
     assert apply_feature_code(db, PHONE, "dnc", NOW) == "refused"
     assert do_not_call_of(db, CALLER) is None

@@ -25,7 +25,7 @@ from reputation.own.register import OwnNumber
 from reputation.store.database import open_store
 from reputation.store.do_not_call import (
     Complaint,
-    DoNotCall,
+    DoNotCallRequest,
     add_complaint,
     add_do_not_call,
     complaints_about,
@@ -44,7 +44,7 @@ from reputation.store.own_health import (
     recent_grade,
     record_grade,
 )
-from reputation.store.own_labels import Look, add_look
+from reputation.store.own_labels import LabelCheck, record_label_check
 from reputation.store.own_register import put_own, unregistered
 from reputation.store.transaction import transaction
 from reputation.weights import DEFAULT
@@ -252,8 +252,8 @@ def test_a_number_that_a_platform_labels_is_not_healthy(attempts: int) -> None:
 def test_the_latest_look_at_each_platform_counts(db: sqlite3.Connection) -> None:
     with transaction(db):
         for at, label in ((TEN - 2, "Scam Likely"), (TEN - 1, "")):
-            add_look(db, Look(OWN, "Hiya", at, label))
-        add_look(db, Look(OWN, "First Orion", TEN - 2, "Spam"))
+            record_label_check(db, LabelCheck(OWN, "Hiya", at, label))
+        record_label_check(db, LabelCheck(OWN, "First Orion", TEN - 2, "Spam"))
     assert [one.words.places["platform"] for one in own_health(db, OWN, TEN).reasons] == ["First Orion"]
     grade_all(db, TEN)
     graded = grade_of(db, OWN)
@@ -473,7 +473,7 @@ def test_an_innocent_number_marked_from_malice_stays_healthy(db: sqlite3.Connect
         for n in range(40):
             add_complaint(db, Complaint(OWN, f"+1201555{n:04d}", now - n))
         for n in range(2):  # two of them were really called
-            add_do_not_call(db, DoNotCall(person(39 * 40 + n), now - n, OWN, "201", is_of_called=True))
+            add_do_not_call(db, DoNotCallRequest(person(39 * 40 + n), now - n, OWN, "201", is_of_called=True))
     found = health(db, now)
     assert found.grade is Grade.HEALTHY
     assert [str(note) for note in found.notes] == [
@@ -486,7 +486,7 @@ def test_wishes_count_of_people_whom_the_number_called(db: sqlite3.Connection) -
     now = run(db, campaign(CONSIDERATE, range(4)))
     with transaction(db):
         for n in range(4):  # they ring in, and the agent dials *29
-            add_do_not_call(db, DoNotCall(f"+1201555{n:04d}", now - n, OWN, "201"))
+            add_do_not_call(db, DoNotCallRequest(f"+1201555{n:04d}", now - n, OWN, "201"))
     assert health(db, now).windows[2].unwanted == 0
     assert health(db, now).grade is Grade.HEALTHY
 

@@ -13,7 +13,7 @@ from reputation.own.grades import Grade
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.own.register import NumberState, OwnNumber
 from reputation.store.database import open_store
-from reputation.store.do_not_call import DoNotCall, add_do_not_call
+from reputation.store.do_not_call import DoNotCallRequest, add_do_not_call
 from reputation.store.journal import record_all
 from reputation.store.outbound import (
     FIRST_OF_FULL_HOUR,
@@ -150,7 +150,7 @@ def test_calls_that_skipped_the_guard_count_at_their_end(db: sqlite3.Connection)
 
 def test_what_the_number_is(db: sqlite3.Connection) -> None:
     put_own(db, OwnNumber(number=OWN, state=NumberState.RESTING, since=NOW - DAY))
-    add_do_not_call(db, DoNotCall(CALLEE, NOW - 5))
+    add_do_not_call(db, DoNotCallRequest(CALLEE, NOW - 5))
     facts = ask(db)
     assert (facts.state, facts.rests_until, facts.unwanted_at) == (NumberState.RESTING, NOW + 44 * DAY, NOW - 5)
 

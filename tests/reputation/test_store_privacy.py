@@ -35,7 +35,7 @@ from reputation.own.suspicion import Network, Suspicion
 from reputation.store.appeals import AppealRuling, appeals_of, decide, open_appeal, take_step
 from reputation.store.audit import Change, add_audit
 from reputation.store.database import open_store
-from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
+from reputation.store.do_not_call import Complaint, DoNotCallRequest, add_complaint, add_do_not_call
 from reputation.store.evidence import ADD_TRAP_CALL, record_challenge
 from reputation.store.evidence_rows import marks_of, signals_of
 from reputation.store.housekeeping import EXPIRING, expire
@@ -59,7 +59,7 @@ from reputation.store.outbox import add_event, use_receivers
 from reputation.store.outcomes import record_outcome
 from reputation.store.own_days import count_call
 from reputation.store.own_health import record_grade, record_suspicions
-from reputation.store.own_labels import Look, NewScreenshot, put_look, put_screenshot, screenshots_of
+from reputation.store.own_labels import LabelCheck, NewScreenshot, put_label_check, put_screenshot, screenshots_of
 from reputation.store.peers import PeerNumber, WantedPeer, replace_numbers, replace_peers
 from reputation.store.people import replace_settings_dids
 from reputation.store.privacy import ERASED, EXPORTED, digits_in_text, erase_number, export_number, text_columns
@@ -155,13 +155,15 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     review(db, number, NOW, "admin")
     appeal_against_it(db, number, NOW)
     add_audit(db, Change("mark", number, after={"number": number}), "joe", NOW)
-    add_do_not_call(db, DoNotCall(number, NOW, DID, "201"))
+    add_do_not_call(db, DoNotCallRequest(number, NOW, DID, "201"))
     put_consent(db, Consent(number, NOW, None, "contract 7", "201", "by letter"))
     add_numbers(db, begin_copy(db, "us-dnc", "US", "dnc.csv", NOW, NOW), [number])
     add_complaint(db, Complaint(DID, number, NOW, "by letter"))
     add_audit(db, Change("own complaint", DID, after=Complaint(DID, number, NOW, "by letter")), "joe", NOW)
     record_outbound(db, [make_outbound(number, NOW)])
-    put_screenshot(db, Look(DID, f"an app of {number[-4:]}", NOW, ""), NewScreenshot(f"{shown}.png", "png", b"PNG"))
+    put_screenshot(
+        db, LabelCheck(DID, f"an app of {number[-4:]}", NOW, ""), NewScreenshot(f"{shown}.png", "png", b"PNG")
+    )
     answer_about(db, number, NOW)
 
 
@@ -409,7 +411,7 @@ def test_our_own_lines_are_exported_and_stay(store: Path) -> None:
 
 
 def test_the_pictures_of_an_erased_line_of_ours_go(store: Path) -> None:
-    write(store, put_screenshot, Look(DID, "Hiya", NOW, ""), NewScreenshot("a.png", "png", b"PNG"))
+    write(store, put_screenshot, LabelCheck(DID, "Hiya", NOW, ""), NewScreenshot("a.png", "png", b"PNG"))
     assert write(store, erase_number, DID)["own_screenshot"] == 3
     assert read(store, screenshots_of, DID) == []
 
@@ -433,8 +435,8 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     for number, days in ((CALLER, 366), (OTHER, 364)):
         write(path, record_calls_with, number, NOW - days * DAY)
         write(path, count_call, refused_call_to(number, NOW - days * DAY))
-        look = Look(DID, "Hiya", NOW - days * DAY, "")
-        write(path, put_look, look)
+        look = LabelCheck(DID, "Hiya", NOW - days * DAY, "")
+        write(path, put_label_check, look)
         write(path, put_screenshot, look, NewScreenshot("a.png", "png", b"PNG"))
         write(path, add_mark, make_mark(number, at=NOW - days * DAY))
         write(path, review, number, NOW - days * DAY, "ada")

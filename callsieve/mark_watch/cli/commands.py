@@ -38,7 +38,14 @@ from reputation.own.suspicion import Network, confidence_text, labellers_of, pla
 from reputation.store.database import open_store
 from reputation.store.lookups import SPAM, reserve
 from reputation.store.own_health import find_suspicions
-from reputation.store.own_labels import LabelChange, Look, LookKind, latest_looks, looks_due, looks_of
+from reputation.store.own_labels import (
+    LabelChange,
+    LabelCheck,
+    LabelCheckKind,
+    label_checks_due,
+    label_checks_of,
+    latest_label_checks,
+)
 from reputation.store.own_register import register_of
 
 SECONDS: Final = 120.0
@@ -48,7 +55,7 @@ AT_ONCE: Final = 4  # requests to one source: half of what calls may make at a t
 class LabelAnswers(NamedTuple):
     """What was said, and which sources did not answer for all numbers, with why."""
 
-    looks: tuple[Look, ...]
+    looks: tuple[LabelCheck, ...]
     failures: tuple[tuple[str, str], ...]
 
 
@@ -59,7 +66,7 @@ class _Round:
     source: AskedSource
     left: deque[str]
     count: int
-    looks: list[Look] = field(default_factory=list)
+    looks: list[LabelCheck] = field(default_factory=list)
     failure: str = ""
     in_order: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -88,7 +95,7 @@ async def _ask(loaded: Loaded, numbers: Sequence[str], now: float, seconds: floa
 
 def _last_seen(loaded: Loaded) -> Mapping[tuple[str, str], float]:
     with open_store(loaded.store_path) as db:
-        return {(look.platform, look.number): look.at for look in latest_looks(db)}
+        return {(look.platform, look.number): look.at for look in latest_label_checks(db)}
 
 
 def _round(source: AskedSource, numbers: Sequence[str], seen: Mapping[tuple[str, str], float]) -> _Round:
@@ -114,12 +121,12 @@ async def _work(loaded: Loaded, turn: _Round, fetch: Fetch, now: float) -> None:
             turn.failure = turn.failure or str(error)
 
 
-async def _look(source: AskedSource, fetch: Fetch, number: str, now: float) -> Look:
+async def _look(source: AskedSource, fetch: Fetch, number: str, now: float) -> LabelCheck:
     table = source.source.table
     answer = await fetch(source.source.request_about(number, source.token), table.private)
     said = source.source.parse_answer(number, answer.status, answer.body)
     label = (said.category or "spam") if said.verdict == SPAM else ""
-    return Look(number, table.name, now, label, kind=LookKind.ASKED)
+    return LabelCheck(number, table.name, now, label, kind=LabelCheckKind.ASKED)
 
 
 def _reserve(loaded: Loaded, source: AskedSource, now: float) -> bool:
@@ -169,14 +176,14 @@ def show(
     loaded = options.settings_of(config)
     e164 = None if number is None else options.number_argument(number, loaded)
     with options.existing_store(loaded) as db:
-        looks = latest_looks(db) if e164 is None else looks_of(db, e164)
+        looks = latest_label_checks(db) if e164 is None else label_checks_of(db, e164)
     _show(looks, "Nobody has looked yet: callsieve own watch add NUMBER PLATFORM", as_json=as_json)
 
 
 def due(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
     """Show which platforms are to be looked at again, today or before."""
     with options.existing_store(options.settings_of(config)) as db:
-        looks = looks_due(latest_looks(db), time.time() + DAY_SECONDS)
+        looks = label_checks_due(latest_label_checks(db), time.time() + DAY_SECONDS)
     _show(looks, "Nothing is due.", as_json=as_json)
 
 
@@ -252,7 +259,7 @@ def _show_changes(changes: Iterable[LabelChange]) -> None:
         print_table(("number", "platform", "label", "before"), rows, keep=(0, 1))
 
 
-def _show(looks: list[Look], nothing: str, *, as_json: bool) -> None:
+def _show(looks: list[LabelCheck], nothing: str, *, as_json: bool) -> None:
     if as_json:
         options.print_json(looks)
     elif looks:

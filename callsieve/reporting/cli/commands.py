@@ -18,7 +18,7 @@ from callsieve.reporting.operations import PHONEBLOCK, begin, due_reports, repor
 from callsieve.text.times import when
 from callsieve.web.i18n import translated, translations_of
 from reputation.encoding import instant_text
-from reputation.store.reports import note_look, service_state
+from reputation.store.reports import record_reporting_run, service_state
 from reputation.wording import Wording
 
 OFF = "reporting is off: [reporting.phoneblock] enabled = true in the settings switches it on"
@@ -49,7 +49,7 @@ def send(as_json: options.JsonOption = False, config: options.ConfigOption = Non
         due = due_reports(db, loaded, time.time())
         sent = asyncio.run(send_due(db, loaded, due)) if due else Sent()
         if is_on:
-            note_look(db, PHONEBLOCK, time.time(), sent.failure)
+            record_reporting_run(db, PHONEBLOCK, time.time(), sent.failure)
     if as_json:
         options.print_json(sent)
     elif not is_on:

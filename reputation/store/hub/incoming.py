@@ -197,7 +197,7 @@ def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checke
             check_names(kind, dict(zip(kind.key, json.loads(row.key), strict=True)))
         take_out(db, kind, site, row.origin, row.number, row.key)
         return
-    values = values_of(kind, row, checked, site, stones_for_all=is_followed)
+    values = values_of(kind, row, checked, site, tombstones_cover_all=is_followed)
     if unsaid := unsaid_columns(kind, row):  # an older CallSieve wrote it: these stay as they are here
         stored = stored_row(db, kind, row.number, to_json(key_at(kind, values)))
         kept = {column: json.loads(stored.payload)[column] for column in unsaid} if stored else {}
@@ -212,7 +212,7 @@ def _complete(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, che
     """Write the columns that an older CallSieve did not know here. Return whether there were any."""
     if db.execute(WAITS, (row.number, row.kind, row.key)).fetchone():
         return False
-    values = values_of(kind, row, checked, site, stones_for_all=False)
+    values = values_of(kind, row, checked, site, tombstones_cover_all=False)
     stored = stored_row(db, kind, row.number, to_json(key_at(kind, values)))
     if stored is None or not lacks_new_columns(kind, json.loads(stored.payload or "{}"), values):
         return False
@@ -224,7 +224,7 @@ def _try_to_write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow,
     """ValueError, sqlite3.IntegrityError where it could not be in force, if its site were followed some day."""
     db.execute("SAVEPOINT hub_try")
     try:
-        write_row(db, kind, values_of(kind, row, checked, site, stones_for_all=True))
+        write_row(db, kind, values_of(kind, row, checked, site, tombstones_cover_all=True))
     finally:
         db.execute("ROLLBACK TO hub_try")
         db.execute("RELEASE hub_try")

@@ -147,10 +147,10 @@ def set_date(db: sqlite3.Connection, kind: Kind, number: str, key: str, at_us: i
     db.execute(sql, (at_us / MICROSECONDS, number, *json.loads(key)))
 
 
-def values_of(kind: Kind, row: SharedRow, checked: Checked, site: str, *, stones_for_all: bool) -> dict[str, Any]:
+def values_of(kind: Kind, row: SharedRow, checked: Checked, site: str, *, tombstones_cover_all: bool) -> dict[str, Any]:
     """The columns of a row, as it is written at `site`. `checked`: by `check_row`. Unusable.
 
-    `stones_for_all`: the origin is followed, so what it found wrong is wrong whoever said it.
+    `tombstones_cover_all`: the origin is followed, so what it found wrong is wrong whoever said it.
     """
     key, said = checked
     own: dict[str, Any] = {column: _filled(text, row.origin) for column, text in kind.own.items()}
@@ -168,7 +168,7 @@ def values_of(kind: Kind, row: SharedRow, checked: Checked, site: str, *, stones
         check_names(kind, values)
         for column in kind.named:
             values[column] = of_site(row.origin, values[column])
-        if kind.name == "tombstone" and not values["reporter"] and not stones_for_all:
+        if kind.name == "tombstone" and not values["reporter"] and not tombstones_cover_all:
             values["reporter"] = all_of(row.origin)
     return values
 

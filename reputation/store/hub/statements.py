@@ -80,7 +80,7 @@ def settle(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, site:
     if best == before and stored is not None:
         return False
     row = rows.SharedRow(kind.name, best.origin, number, key, best.payload, "", best.at_us, best.version, False)
-    rows.write_row(db, kind, rows.values_of(kind, row, rows.check_row(kind, row), site, stones_for_all=True))
+    rows.write_row(db, kind, rows.values_of(kind, row, rows.check_row(kind, row), site, tombstones_cover_all=True))
     db.execute(SET_STATE, (IN_FORCE, number, kind.name, best.origin, key))
     return True
 
@@ -114,7 +114,9 @@ def complete_all(db: sqlite3.Connection) -> set[str]:
             kind, _columns(kind, stored.payload), _columns(kind, said.payload)
         ):
             row = rows.SharedRow(name, origin, number, key, said.payload, "", said.at_us, said.version, False)
-            rows.write_row(db, kind, rows.values_of(kind, row, rows.check_row(kind, row), "", stones_for_all=True))
+            rows.write_row(
+                db, kind, rows.values_of(kind, row, rows.check_row(kind, row), "", tombstones_cover_all=True)
+            )
             changed |= {number} if kind.is_folded else set()
     return changed
 

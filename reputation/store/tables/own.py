@@ -5,7 +5,7 @@ from __future__ import annotations
 from reputation.own.daily_counts import OwnDay
 from reputation.own.outbound_types import OutboundRecord
 from reputation.own.register import OwnNumber
-from reputation.store.do_not_call import Complaint, DoNotCall
+from reputation.store.do_not_call import Complaint, DoNotCallRequest
 from reputation.store.own_days import PEOPLE_DAYS
 from reputation.store.registers import Consent
 from reputation.store.tables.people import NOT_OF_SETTINGS
@@ -36,7 +36,7 @@ DO_NOT_CALL = Table(
     name="do_not_call",
     label=("wish not to be called", "wishes not to be called"),
     numbers=("number",),
-    row=DoNotCall,
+    row=DoNotCallRequest,
     shared=SharedWith.STANDBY,
 )
 CONSENT = Table(

@@ -40,7 +40,7 @@ from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
 from reputation.store.own_health import record_grade, record_suspicions
-from reputation.store.own_labels import Look, put_look
+from reputation.store.own_labels import LabelCheck, put_label_check
 from reputation.store.own_register import put_own
 from reputation.users import Role
 from tests.callsieve.browsing import Office
@@ -302,8 +302,8 @@ def lines_of(text: DigestText) -> tuple[DigestLine, ...]:
 
 def test_what_is_to_be_looked_at_again_is_in_the_digest(office: Office) -> None:
     office.write(put_own, OwnNumber(number=OWN, since=NOON, next_check_at=MORNING + 3600))
-    office.write(put_look, Look(OWN, "Hiya", NOON, "", next_at=MORNING - 3600))
-    office.write(put_look, Look(OWN, "TNS", NOON, "", next_at=MORNING + 3 * 86_400))
+    office.write(put_label_check, LabelCheck(OWN, "Hiya", NOON, "", next_at=MORNING - 3600))
+    office.write(put_label_check, LabelCheck(OWN, "TNS", NOON, "", next_at=MORNING + 3 * 86_400))
     found = digest_of(office)
     assert [(one.number, one.at) for one in found.due] == [(OWN, MORNING - 3600), (OWN, MORNING + 3600)]
     lines = next(one.lines for one in digest_text(found).sections if one.title == "Own numbers to look after")

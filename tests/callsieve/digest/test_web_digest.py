@@ -12,7 +12,7 @@ from reputation.own.suspicion import Network, Suspicion
 from reputation.store.evidence import settle_challenge
 from reputation.store.lists import Contact, add_contacts, list_entries
 from reputation.store.own_health import record_suspicions
-from reputation.store.own_labels import Look, put_look
+from reputation.store.own_labels import LabelCheck, put_label_check
 from tests.callsieve.browsing import NOW, Console, Office
 from tests.callsieve.console_calls import CALLER, DID, add_calls, make_decision
 
@@ -85,7 +85,7 @@ def test_the_page_leads_to_the_days_beside_it(console: Console) -> None:
 def test_a_suspected_mark_and_a_look_that_is_due_are_there(console: Console) -> None:
     found = Suspicion(Network("US"), "answered", 0.41, 0.18, 900, 300, 0.9991)
     console.office.write(record_suspicions, OWN, [found], NOW - 600)
-    console.office.write(put_look, Look(OWN, "Hiya", NOW - 86_400, "", next_at=NOW))
+    console.office.write(put_label_check, LabelCheck(OWN, "Hiya", NOW - 86_400, "", next_at=NOW))
     page = console.browser("operator").text(TODAY)
     assert "US: 18% of the calls in the last 7 days were answered" in page
     assert "check again what Hiya shows" in page

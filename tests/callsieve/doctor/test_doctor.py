@@ -351,7 +351,7 @@ def hooked(last: str = f"Gosub({PHONE_HOOKS[-1].asks},s,1)") -> str:
     return "".join([*asking, step_of(PHONE_HOOKS[-1].context, last)])
 
 
-Look = Callable[[CheckContext], Finding]
+LabelCheck = Callable[[CheckContext], Finding]
 
 
 @pytest.mark.parametrize(
@@ -666,7 +666,7 @@ Look = Callable[[CheckContext], Finding]
     ],
 )
 def test_findings(
-    tmp_path: Path, look: Look, answers: Mapping[str, str], settings: str, status: str, words: str
+    tmp_path: Path, look: LabelCheck, answers: Mapping[str, str], settings: str, status: str, words: str
 ) -> None:
     finding = look(make_check_context(tmp_path, answers, settings))
     assert (finding.status, words in str(finding.detail)) == (status, True), finding

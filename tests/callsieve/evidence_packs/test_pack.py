@@ -29,8 +29,8 @@ from callsieve.text.printing import printer_trouble
 from reputation.own.register import NumberState, OwnNumber
 from reputation.store.audit import audit_rows
 from reputation.store.database import open_store
-from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
-from reputation.store.own_labels import Look, NewScreenshot, put_screenshot
+from reputation.store.do_not_call import Complaint, DoNotCallRequest, add_complaint, add_do_not_call
+from reputation.store.own_labels import LabelCheck, NewScreenshot, put_screenshot
 from reputation.store.own_register import put_own
 from reputation.users import Role
 from tests.callsieve.program import Program
@@ -54,7 +54,7 @@ def campaign_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         run(db, campaign(CONSIDERATE, range(40)))
         put_own(db, REGISTERED)
         add_complaint(db, Complaint(OWN, UNHAPPY, NOW - 3 * DAY, "he was angry", True))
-        add_do_not_call(db, DoNotCall(UNHAPPY, NOW - 2 * DAY, OWN))
+        add_do_not_call(db, DoNotCallRequest(UNHAPPY, NOW - 2 * DAY, OWN))
     return path.read_bytes()
 
 
@@ -141,7 +141,7 @@ def test_the_screenshots_of_the_mark_watch_are_in_it(state: Path) -> None:
     pictures = [b"\x89PNG\r\n\x1a\n" + bytes([place]) for place in range(MOST_SCREENSHOTS + 1)]
     with open_store(state / "store.db") as db:
         for place, picture in enumerate(pictures):
-            look = Look(OWN, "Hiya", NOW - (30 - place) * DAY, "Scam Likely")
+            look = LabelCheck(OWN, "Hiya", NOW - (30 - place) * DAY, "Scam Likely")
             put_screenshot(db, look, NewScreenshot("../../etc/passwd", "png", picture))
     pack = pack_of(state, PackRequest(OWN, "hiya"))
     listed = {

@@ -26,7 +26,7 @@ from reputation.model import (
 )
 from reputation.own.register import OwnNumber
 from reputation.store.appeals import AppealRuling, decide, open_appeal, take_step
-from reputation.store.do_not_call import DoNotCall, add_do_not_call
+from reputation.store.do_not_call import DoNotCallRequest, add_do_not_call
 from reputation.store.identities import set_identity
 from reputation.store.imports import Feed, import_numbers
 from reputation.store.lists import Contact, PersonalEntry, add_contacts, add_entry, set_personal_entry
@@ -169,7 +169,7 @@ KEPT_BACK = {
         db, ListEntry(ListName.ALLOW, EntryKind.PREFIX, "+120155501", None, None, "", None, AT)
     ),
     "allowed-by-one": lambda db: set_personal_entry(db, PersonalEntry("201", SPAMMER, ListName.ALLOW, AT)),
-    "do-not-call": lambda db: add_do_not_call(db, DoNotCall(SPAMMER, AT)),
+    "do-not-call": lambda db: add_do_not_call(db, DoNotCallRequest(SPAMMER, AT)),
     "talked": lambda db: db.execute("INSERT INTO talk (number, person, at) VALUES (?, '201', ?)", (SPAMMER, AT)),
     "appeals": lambda db: open_appeal(db, make_appeal(number=SPAMMER, opened_at=AT)),
 }

@@ -32,12 +32,12 @@ from reputation.store.lookups import DailyLimits, reserve, usage_since
 from reputation.store.outbox import events_after, use_receivers
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_labels import (
-    Look,
-    add_look,
+    LabelCheck,
     changed_labels,
-    latest_looks,
-    looks_due,
-    looks_of,
+    label_checks_due,
+    label_checks_of,
+    latest_label_checks,
+    record_label_check,
     screenshot_content,
     screenshots_of,
 )
@@ -50,8 +50,8 @@ OWN, OTHER = "+12025550100", "+442071838750"
 PNG = b"\x89PNG\r\n\x1a\n..."
 
 
-def look(at: float, label: str, platform: str = "Hiya", next_at: float | None = None) -> Look:
-    return Look(OWN, platform, at, label, next_at=next_at)
+def look(at: float, label: str, platform: str = "Hiya", next_at: float | None = None) -> LabelCheck:
+    return LabelCheck(OWN, platform, at, label, next_at=next_at)
 
 
 @pytest.fixture
@@ -64,8 +64,8 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 def test_a_change_is_told_once_and_a_first_empty_look_is_none(db: sqlite3.Connection) -> None:
     with transaction(db):
         for at, label in ((1.0, ""), (2.0, "spam"), (3.0, "spam"), (4.0, "")):
-            add_look(db, look(at, label))
-        add_look(db, look(2.0, "fraud", "Tencent"))
+            record_label_check(db, look(at, label))
+        record_label_check(db, look(2.0, "fraud", "Tencent"))
     told = [event.data for event in events_after(db, 0, 100) if event.kind is EventKind.LABEL_CHANGED]
     assert [(one["platform"], one["before"], one["label"]) for one in told] == [
         ("Hiya", "", "spam"),
@@ -78,9 +78,9 @@ def test_a_change_is_told_once_and_a_first_empty_look_is_none(db: sqlite3.Connec
 def test_the_latest_look_says_when_to_look_again(db: sqlite3.Connection) -> None:
     with transaction(db):
         for one in (look(1.0, "", next_at=5.0), look(2.0, "", next_at=9.0), look(1.0, "", "Tencent", next_at=6.0)):
-            add_look(db, one)
-    assert [one.platform for one in looks_due(latest_looks(db), 8.0)] == ["Tencent"]
-    assert [one.platform for one in looks_due(latest_looks(db), 9.0)] == ["Tencent", "Hiya"]
+            record_label_check(db, one)
+    assert [one.platform for one in label_checks_due(latest_label_checks(db), 8.0)] == ["Tencent"]
+    assert [one.platform for one in label_checks_due(latest_label_checks(db), 9.0)] == ["Tencent", "Hiya"]
 
 
 def test_a_look_is_recorded_with_its_screenshot_and_taken_back(callsieve: Program, tmp_path: Path) -> None:
@@ -278,8 +278,8 @@ def test_a_limit_below_the_count_comes_round_to_all_numbers(callsieve: Program) 
             asked = ask_all_sources(loaded, [OWN, OTHER], now + day * 86_400)
             with open_store(callsieve.store) as db, transaction(db):
                 for one in asked.looks:
-                    add_look(db, one)
-    assert {one.number for one in callsieve.read(latest_looks)} == {OWN, OTHER}
+                    record_label_check(db, one)
+    assert {one.number for one in callsieve.read(latest_label_checks)} == {OWN, OTHER}
 
 
 def test_a_source_that_never_answers_ends_with_the_time(callsieve: Program) -> None:
@@ -305,7 +305,7 @@ def test_a_look_is_recorded_in_the_console(console: Console, office: Office) -> 
     text = otto.text(page)
     assert "&lt;b&gt;spam&lt;/b&gt;" in text
     assert "<b>spam" not in text
-    assert [(one.platform, one.marks, one.person) for one in office.read(looks_of, OTHER)] == [
+    assert [(one.platform, one.marks, one.person) for one in office.read(label_checks_of, OTHER)] == [
         ("Hiya", 7, "otto (console)")
     ]
     wrong = otto.post(f"{page}/watch", platform="Hiya", label="", count="many", next="30d")
@@ -314,7 +314,7 @@ def test_a_look_is_recorded_in_the_console(console: Console, office: Office) -> 
 
 
 def test_the_console_says_where_to_look_again(console: Console, office: Office) -> None:
-    office.write(add_look, Look(OTHER, "Tencent", NOW - 1e6, "", next_at=NOW - 1))
+    office.write(record_label_check, LabelCheck(OTHER, "Tencent", NOW - 1e6, "", next_at=NOW - 1))
     page = console.browser("operator").text("/own")
     assert "check again what Tencent shows" in page
     assert "?do=watch#watch" in page
@@ -324,7 +324,7 @@ def test_the_digest_has_what_changed(callsieve: Program) -> None:
     callsieve.ok("own", "add", OWN)
     yesterday = datetime.now(UTC) - timedelta(days=1)
     with open_store(callsieve.store) as db, transaction(db):
-        add_look(db, look(yesterday.timestamp(), "Scam Likely"))
+        record_label_check(db, look(yesterday.timestamp(), "Scam Likely"))
     [label] = callsieve("digest", yesterday.date().isoformat(), "--json").json["labels"]
     assert (label["platform"], label["before"], label["label"]) == ("Hiya", None, "Scam Likely")
     assert "Hiya shows Scam Likely" in callsieve.ok("digest", yesterday.date().isoformat())
@@ -368,7 +368,7 @@ def test_the_doctor_says_that_nobody_asks_or_looks(callsieve: Program) -> None:
     assert found() == ("ok", "numbers watched: 1")
     callsieve.ok("own", "watch", "add", OWN, "Hiya", "--next", "1d")
     with open_store(callsieve.store) as db, transaction(db):
-        add_look(db, look(time.time() - 1, "", "TNS", next_at=time.time() - 4 * 86_400))
+        record_label_check(db, look(time.time() - 1, "", "TNS", next_at=time.time() - 4 * 86_400))
     assert found() == ("warn", "platforms to be looked at again for days: 1")
     with callsieve.config.open("a") as file:
         file.write(SOURCE.format(name="local", port=1, limit=9))

@@ -13,7 +13,7 @@ from reputation.own.register import OwnNumber
 from reputation.store.audit import Change, add_audit, audit_rows
 from reputation.store.do_not_call import (
     Complaint,
-    DoNotCall,
+    DoNotCallRequest,
     add_complaint,
     add_do_not_call,
     all_do_not_call,
@@ -53,7 +53,7 @@ def test_a_number_is_put_on_the_list_taken_off_and_put_back(console: Console, of
     assert "Nobody has asked" in page
     assert field_of(page, "after") == OWN
     page = otto.done(f"{LIST}/add", number="201-742-1834", after=OWN, note=" asked twice ").text
-    wish = DoNotCall(CALLED, NOW, OWN, "201", "asked twice")
+    wish = DoNotCallRequest(CALLED, NOW, OWN, "201", "asked twice")
     assert office.read(all_do_not_call) == [wish]
     assert "asked twice" in page
     page = otto.done(f"{LIST}/remove", number=CALLED).text
@@ -80,7 +80,7 @@ def test_a_numbers_page_says_whether_it_is_on_the_list(office: Office, otto: Bro
 
 def test_what_a_phone_has_listed_is_undone_here(office: Office, otto: Browser) -> None:
     """*29 leaves the same row as the command."""
-    wish = DoNotCall(CALLED, NOW, OWN, "202")
+    wish = DoNotCallRequest(CALLED, NOW, OWN, "202")
 
     def dialled(db: sqlite3.Connection) -> None:
         add_do_not_call(db, wish)
@@ -104,7 +104,10 @@ def test_what_a_phone_has_listed_is_undone_here(office: Office, otto: Browser) -
     ],
 )
 def test_the_list_is_searched(office: Office, otto: Browser, text: str, finds: set[str]) -> None:
-    for wish in (DoNotCall(CALLED, NOW, OWN, "201", "asked twice"), DoNotCall(STRANGER, NOW + 1, "", "202")):
+    for wish in (
+        DoNotCallRequest(CALLED, NOW, OWN, "201", "asked twice"),
+        DoNotCallRequest(STRANGER, NOW + 1, "", "202"),
+    ):
         office.write(add_do_not_call, wish)
     page = otto.client.get(LIST, params={"q": text}).text
     assert {number for number in (CALLED, STRANGER) if f'name="number" value="{number}"' in page} == finds
@@ -122,7 +125,7 @@ def test_the_list_is_searched(office: Office, otto: Browser, text: str, finds: s
     ],
 )
 def test_what_cannot_be_listed_is_said(office: Office, otto: Browser, fields: dict[str, str], says: str) -> None:
-    known = DoNotCall(CALLED, NOW - DAY, "", "202")
+    known = DoNotCallRequest(CALLED, NOW - DAY, "", "202")
     office.write(add_do_not_call, known)
     answer = otto.post(f"{LIST}/add", **fields)
     assert answer.status_code == 422
@@ -189,7 +192,7 @@ def test_what_is_put_back_counts_as_it_did(calling: Office, otto: Browser, sende
 
 def test_what_an_older_version_wrote_down_is_refused(calling: Office, otto: Browser) -> None:
     """Its rows have instants as numbers, and do not say what counts."""
-    wish = DoNotCall(CALLED, NOW, OWN, "202", is_of_called=True)
+    wish = DoNotCallRequest(CALLED, NOW, OWN, "202", is_of_called=True)
 
     def older(db: sqlite3.Connection) -> None:
         add_do_not_call(db, wish)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from policies.loader import MAX_BYTES, PRESETS
-from reputation.model import Wish
+from reputation.model import PhoneSetting
 from reputation.store.database import open_store
-from reputation.store.lists import set_wish
+from reputation.store.lists import set_phone_setting
 from reputation.store.transaction import transaction
 from tests.callsieve.program import Program
 from tests.office import CALLER
@@ -339,7 +339,7 @@ def test_explain_knows_the_quiet_hours_of_the_callee(callsieve: Program, rests: 
     settings = callsieve.config.read_text().replace('extension = "201"', f'extension = "201"\nquiet_hours = "{hours}"')
     callsieve.config.write_text(settings.replace("[reputation.quiet]", '[reputation.quiet]\ntime_zone = "UTC"'))
     with open_store(callsieve.store) as db, transaction(db):
-        set_wish(db, "201", Wish.QUIET, 0.0)
+        set_phone_setting(db, "201", PhoneSetting.QUIET, 0.0)
     command = ("policy", "explain", "cautious", "--caller", "+12015550123", "--callee", "201", "--json")
     assert callsieve(*command).json["rule"] == ("quiet-hours" if rests else "default")
     assert callsieve("lookup", "+12015550123", "--json").json["now"]["rule"] == "default"

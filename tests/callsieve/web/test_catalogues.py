@@ -61,7 +61,7 @@ from reputation.numbers import NumberType
 from reputation.own.grades import REASON_WORDS
 from reputation.own.register import NumberState, OwnNumber
 from reputation.plan.rows import Purpose
-from reputation.store.do_not_call import Complaint, DoNotCall
+from reputation.store.do_not_call import Complaint, DoNotCallRequest
 from reputation.store.identities import Epoch
 from reputation.store.lists import PersonalEntry
 from reputation.store.marks import Review
@@ -150,7 +150,17 @@ def condition_values() -> set[str]:
 
 def fields_of_changes() -> set[str]:
     """The fields of all that is kept as it was and is."""
-    kept: tuple[Any, ...] = (ListEntry, PersonalEntry, Identity, OwnNumber, Mark, DoNotCall, Complaint, Appeal, Review)
+    kept: tuple[Any, ...] = (
+        ListEntry,
+        PersonalEntry,
+        Identity,
+        OwnNumber,
+        Mark,
+        DoNotCallRequest,
+        Complaint,
+        Appeal,
+        Review,
+    )
     names = {
         name
         for one in (*kept, Epoch, Person, Did)

@@ -30,7 +30,7 @@ from reputation.model import (
 from reputation.own.register import OwnNumber
 from reputation.store.audit import Change, add_audit
 from reputation.store.database import open_store
-from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
+from reputation.store.do_not_call import Complaint, DoNotCallRequest, add_complaint, add_do_not_call
 from reputation.store.identities import set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.journal import record_decisions
@@ -141,7 +141,7 @@ def fill_rows(db: sqlite3.Connection, text: str, number: str, call: str) -> None
     own = replace(own, registered=(text,), next_check_at=NOW + 1)
     put_own(db, own)
     add_audit(db, Change("own add", number, "", None, own), text, NOW)
-    add_do_not_call(db, DoNotCall(number, NOW, number, text, text))
+    add_do_not_call(db, DoNotCallRequest(number, NOW, number, text, text))
     add_complaint(db, Complaint(number, "", NOW, text))
     for site in ("rome", call.lower()):
         add_mark(db, Mark(number, AuthClass.UNKNOWN, f"{site}:305", Verdict.SPAM, NOW, MarkChannel.WEB))
