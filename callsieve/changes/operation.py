@@ -33,7 +33,8 @@ class Context:
 
     `actor` is the name as the audit has it. `at`: UTC seconds; all that an operation does happens at that one instant.
     `user`: the user of the console, by name; empty for who asks elsewhere. `changes`: those that can be undone by
-    whoever asks there. `scopes`: of the token that a program shows.
+    whoever asks there. `scopes`: of the token that a program shows. `made`: filled with the changes that an operation
+    makes.
     """
 
     actor: str
@@ -43,6 +44,7 @@ class Context:
     user: str = ""
     changes: Changes = field(default_factory=dict)
     scopes: tuple[Scope, ...] = ()
+    made: list[Change] = field(default_factory=list, compare=False)
 
     def __post_init__(self) -> None:
         # RFC 3339 has microseconds. What the audit keeps must lead back to the row with this instant in its key.
@@ -95,3 +97,4 @@ def change(
         yield changed
         if not changed.is_nothing:
             add_audit(db, changed, context.actor, context.at)
+            context.made.append(changed)

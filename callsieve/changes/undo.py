@@ -24,6 +24,7 @@ from reputation.users import Role
 from reputation.wording import Wording
 
 LATEST = 8
+OFFERED_SECONDS = 900.0
 CHANGED = Wording("It has been changed again since then. Nothing was undone.")
 GONE = Wording("There is no such change, or it cannot be undone here.")
 AGAIN = Wording("Make the change again.")
@@ -130,6 +131,15 @@ def latest_changes(db: sqlite3.Connection, changes: Changes, number: str | None 
     return tuple(
         Latest(one.id, one.row, can_undo(db, changes, one), is_administrators(changes, one.row.what)) for one in found
     )
+
+
+def find_made(db: sqlite3.Connection, context: Context, change_id: int) -> Latest | None:
+    """Return a change that whoever asks made in the last minutes, None if there is no such change."""
+    kept = audit.change_of_id(db, change_id)
+    if kept is None or kept.row.who != context.actor or not 0 <= context.at - kept.row.at <= OFFERED_SECONDS:
+        return None
+    changes, what = context.changes, kept.row.what
+    return Latest(kept.id, kept.row, can_undo(db, changes, kept), is_administrators(changes, what))
 
 
 def can_undo(db: sqlite3.Connection, changes: Changes, change: audit.KeptChange) -> bool:

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from callsieve.changes.operation import Refused
+from callsieve.changes.undo import find_made
 from callsieve.emergency_window import window_of
 from callsieve.web.app_state import AppState
 from callsieve.web.i18n import N_, wanted_language
@@ -37,6 +38,7 @@ THEME_COOKIE = "callsieve-theme"
 YEAR_SECONDS = 365 * 86400
 TOUCH_SECONDS = 60.0
 MOST_FIELDS = 200
+ID_DIGITS = 16
 FIRST_SECONDS = 1.0  # a page waits so long until it is known whether calls are screened
 
 ERRORS = {
@@ -176,7 +178,11 @@ async def with_session(req: PageRequest, *, is_poll: bool = False) -> PageReques
         req.state.background.add(task)
         task.add_done_callback(req.state.background.discard)
     window = await req.read(window_of, req.state.loaded.settings, req.now)
-    return replace(req, token=token, user=user, session=session, window=window)
+    req = replace(req, token=token, user=user, session=session, window=window)
+    change = req.query.get("change", "")
+    if not (change.isascii() and change.isdigit() and len(change) < ID_DIGITS):
+        return req
+    return replace(req, done=await req.read(find_made, req.context, int(change)))
 
 
 async def _touch(state: AppState, token: str, now: float) -> None:

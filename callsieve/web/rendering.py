@@ -18,7 +18,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from callsieve.changes.describe import change_of, name_of
-from callsieve.text.times import ago, day, iso, span_words, when, when_exactly
+from callsieve.text.times import ago, day, iso, iso_with_zone, span_words, when, when_exactly
 from callsieve.web.i18n import LANGUAGES, N_, translated, translations_of
 from policies.reasons import Why, is_of_sample, why_of
 from reputation.model import Reputation
@@ -32,6 +32,8 @@ _NUMBER_IN_TEXT = re.compile(
     r"(?P<day>(?<![0-9])20[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9-]))"
     r"|\+?[0-9](?:[ ()./-]{0,3}[0-9]){6,}|\+[1-9][0-9]{3,5}(?![0-9*])"
 )
+
+DAY_SECONDS = 86400.0
 
 
 def mask_numbers(text: str) -> str:
@@ -102,6 +104,24 @@ def _reason(context: Context, reason: str | Why) -> str:
     return _mask_for(context, words) if isinstance(words, str) else _text(context, words)
 
 
+def _moment(at: float | None) -> Markup:
+    """Return an instant as `2026-12-31 18:00`, with the exact one as title. console.js shows the browser's time."""
+    return _time_element(at, when(at), "at") if at is not None else Markup()
+
+
+@pass_context
+def _moment_ago(context: Context, at: float | None) -> Markup:
+    """Return an instant of the last day as `10 min ago`, any other as `moment` does."""
+    if at is None or abs(context["now"] - at) >= DAY_SECONDS:
+        return _moment(at)
+    return _time_element(at, _text(context, ago(at, context["now"])), "ago")
+
+
+def _time_element(at: float, text: str, kind: str) -> Markup:
+    element = '<time class="{}" datetime="{}" title="{}">{}</time>'
+    return Markup(element).format(kind, iso_with_zone(at), when_exactly(at), text)
+
+
 def _points(log_odds: float) -> str:
     points = Reputation(log_odds).points
     return f"{points:+d}" if points else "0"
@@ -116,6 +136,8 @@ FILTERS: Mapping[str, Any] = {
     "reason": _reason,
     "is_of_sample": is_of_sample,
     "when": when,
+    "moment": _moment,
+    "moment_ago": _moment_ago,
     "day": day,
     "change": change_of,
     "name": name_of,

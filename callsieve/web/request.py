@@ -16,7 +16,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, TypeVarTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -24,7 +24,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from callsieve.capability import Entry, Section
 from callsieve.changes.operation import Context
-from callsieve.changes.undo import UndoRequest, undo
+from callsieve.changes.undo import Latest, UndoRequest, undo
 from callsieve.emergency_window import EmergencyWindow
 from callsieve.health import SystemHealth
 from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable
@@ -90,7 +90,8 @@ class NotFound(Exception):
 class PageRequest:
     """`user` and `session` are None where nobody is logged in; `token` is then that of the form to log in by.
 
-    `window`: that after an emergency call, for who is logged in.
+    `window`: that after an emergency call, for who is logged in. `done`: the change that the visitor has just made, by
+    the id in `?change=`. `made`: the ids of the changes that this request makes.
     `now`, in UTC seconds, is when the request came: all that becomes of it happens at that one instant.
     """
 
@@ -105,6 +106,8 @@ class PageRequest:
     window: EmergencyWindow | None = None
     form: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
+    done: Latest | None = None
+    made: list[int] = field(default_factory=list)
 
     @property
     def me(self) -> ConsoleUser:
@@ -165,7 +168,10 @@ class PageRequest:
 
     async def perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
         """What the operation returns. Refused, StoreError."""
-        return await self.state.store.write(operation, self.context, request)
+        context = self.context
+        result = await self.state.store.write(operation, context, request)
+        self.made.extend(change.id for change in context.made if change.id is not None)
+        return result
 
     def page(self, template: str, status: int = 200, /, **shown: Any) -> HTMLResponse:
         """The template with what it shows, and what all pages show."""
@@ -180,9 +186,15 @@ class PageRequest:
         return self.state.templates.say(text, self.language)
 
     def go(self, path: str, said: str = "") -> Response:
-        """To another page, after something was done. `said` is a word of the menu's messages."""
+        """To another page, after something was done. `said` is a word of the menu's messages.
+
+        The page also shows the last change that this request made, with its undo.
+        """
         assert not said or said in self.state.service(Menu).messages, said
-        return RedirectResponse(f"{path}{'&' if '?' in path else '?'}said={quote(said)}" if said else path, 303)
+        query = {"said": said} if said else {}
+        if said and self.made:
+            query["change"] = str(self.made[-1])
+        return RedirectResponse(f"{path}{'&' if '?' in path else '?'}{urlencode(query)}" if query else path, 303)
 
     def _may_see(self, entry: Entry) -> bool:
         if self.user is None or self.role < entry.role:
@@ -219,6 +231,7 @@ class PageRequest:
             "theme": self.theme,
             "themes": THEMES,
             "on": menu.on,
+            "done": self.done,
             "said": menu.messages.get(self.query.get("said", ""), ""),
             "observing": self.state.observing if self.user else "",
             "screening": self.state.screening.latest,

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from callsieve.capability import Changes
 from callsieve.changes.describe import about_field, value_of_side
 from callsieve.changes.undo import can_undo
-from callsieve.web.request import Page, PageRequest, undoing
+from callsieve.web.request import Page, PageRequest, local_path, take_back_named, undoing
 from reputation.store.audit import AuditFilter, AuditRow, search_audit, what_was_changed, who_changed
 from reputation.users import Role
 
@@ -58,6 +58,12 @@ async def show(req: PageRequest) -> Response:
     return req.page("audit/audit.html", audit=shown, who=who, what=what, about=about, is_first=wanted.before is None)
 
 
+async def undo_own(req: PageRequest) -> Response:
+    """Undo the change that the visitor has just made, and return to the page it was made on."""
+    await take_back_named(req, None)
+    return req.go(local_path(req.form.get("back")).partition("?")[0], "undone")
+
+
 def audit_shown(db: sqlite3.Connection, wanted: AuditFilter, known: Changes) -> AuditShown:
     """Return what the page shows. It reads one row more than it shows, to know whether there are older ones."""
     kept = search_audit(db, wanted)
@@ -77,5 +83,6 @@ def _lines(text: str | None) -> str:
 
 PAGES = (
     Page("GET", "/audit", show, Role.ADMINISTRATOR),
+    Page("POST", "/changes/undo", undo_own, Role.OPERATOR),
     Page("POST", "/audit/undo", undoing("/audit"), Role.ADMINISTRATOR),
 )

@@ -31,6 +31,22 @@ document.addEventListener("htmx:afterSwap", () => {
   for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
 });
 
+// Pages have times in the server's zone. A browser in another zone shows its own, as the charts do; the title has both.
+function showLocalTimes(root) {
+  for (const element of root.querySelectorAll("time[title]:not([data-local])")) {
+    element.dataset.local = "yes";
+    const at = new Date(element.dateTime);
+    const [, sign, hours, minutes] = /([+-])(\d\d):(\d\d)$/.exec(element.dateTime) ?? [];
+    const offset = (sign === "-" ? -1 : 1) * (60 * hours + Number(minutes));
+    if (Number.isNaN(offset) || offset === -at.getTimezoneOffset()) continue;
+    const { day, clock } = stamp(at.getTime() / 1000);
+    element.title = `${day} ${clock} (${element.title})`;
+    if (element.className === "at") element.textContent = `${day} ${clock}`;
+  }
+}
+document.addEventListener("DOMContentLoaded", () => showLocalTimes(document));
+document.addEventListener("htmx:afterSettle", () => showLocalTimes(document));
+
 // Charts are drawn from the tables beside them, which are there for everybody.
 function columnsOf(table) {
   const heads = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
@@ -164,6 +180,7 @@ function watchLive() {
     if (old) old.replaceWith(row);
     else body.prepend(row);
     while (body.rows.length > most) body.rows[body.rows.length - 1].remove();
+    showLocalTimes(body);
     const empty = body.closest("section").querySelector(".empty");
     if (empty) empty.remove();
   });

@@ -1,0 +1,87 @@
+"""After a change: what was done, by name, and its undo, on the page that follows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from callsieve.changes.undo import OFFERED_SECONDS
+from reputation.store.lists import list_entries
+from tests.callsieve.browsing import Console, Office, changes_of, problem_of
+
+PREFIX = "+1206555*"
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def done_of(page: str) -> str:
+    """The message about the change that was just made."""
+    found = re.search(r'<div class="said" role="status">.*?</div>', page, re.DOTALL)
+    return found[0] if found else ""
+
+
+def undo_id(page: str) -> str:
+    found = re.search(r'action="/changes/undo".*?name="id" value="(\d+)"', done_of(page), re.DOTALL)
+    return found[1] if found else ""
+
+
+def block(console: Console, role: str = "operator", **more: str) -> tuple[str, str]:
+    """The address after the change, and its page."""
+    browser = console.browser(role)
+    answer = browser.post("/lists/add", list="block", entry=PREFIX, sure="yes", **more)
+    assert answer.status_code == 303, problem_of(answer.text)
+    return answer.headers["location"], browser.text(answer.headers["location"])
+
+
+def test_a_change_is_named_and_undone_from_the_message(office: Office) -> None:
+    with office.console() as console:
+        where, page = block(console, note=HOSTILE)
+        assert PREFIX in done_of(page)
+        assert HOSTILE not in page
+        answer = console.browser("operator").post("/changes/undo", id=undo_id(page), back=where)
+        assert answer.headers["location"].startswith("/lists?said=undone")
+        after = console.browser("operator").text(answer.headers["location"])
+    assert PREFIX in done_of(after)
+    assert not undo_id(after)  # an undoing is final
+    assert list(office.read(list_entries)) == []
+    assert [what for what, _, _ in changes_of(office)] == ["undo list add", "list add"]
+
+
+@pytest.mark.parametrize("role", ["viewer", "administrator"])
+def test_nobody_else_sees_it(office: Office, role: str) -> None:
+    with office.console() as console:
+        where, _ = block(console)
+        page = console.browser(role).text(where)
+        assert PREFIX not in done_of(page)
+        assert not undo_id(page)
+
+
+def test_an_old_address_shows_no_change(office: Office) -> None:
+    with office.console() as console:
+        where, _ = block(console)
+        office.clock.now += OFFERED_SECONDS + 1
+        page = console.browser("operator").text(where)
+        assert not undo_id(page)
+        assert PREFIX not in done_of(page)
+
+
+@pytest.mark.parametrize("change", ["", "0", "999999", "-1", "1e3", "9" * 40, "x"])
+def test_an_address_with_no_change_is_a_page(office: Office, change: str) -> None:
+    with office.console() as console:
+        assert not undo_id(console.browser("operator").text(f"/lists?change={change}"))
+
+
+def test_a_times_element_has_the_exact_instant(office: Office) -> None:
+    with office.console() as console:
+        block(console)
+        page = console.browser("operator").text("/lists")
+    found = re.search(r'<time class="ago" datetime="([^"]*)" title="([^"]*)">', page)
+    assert found
+    assert found[1].startswith("2025-12-29T")
+    assert found[1][-6:] == "+00:00" or found[1][-6] in "+-"
