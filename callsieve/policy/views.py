@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
-from typing import Annotated
+from functools import cache
+from typing import Annotated, NamedTuple
 
 from callsieve.policy.catalogue import PolicyFile, known_names, policy_files, running_or_settings
 from callsieve.policy.central import SitePolicy, own_published, site_policies
@@ -93,6 +95,15 @@ class PresetCard:
     sentence: Wording
     price: Wording | None
     problem: str
+
+
+class RuleText(NamedTuple):
+    """A rule of a preset to insert into a draft. `key`: preset and name."""
+
+    key: str
+    preset: str
+    name: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +234,20 @@ def checked(db: sqlite3.Connection, text: str, loaded: Loaded) -> DraftChecked:
     policy = draft_of(text, loaded)
     remarks = (*unknown_names(policy, known_names(loaded, db)), *trusting_rules(policy))
     return DraftChecked(policy_shown(policy, text), (), remarks)
+
+
+@cache
+def preset_rules() -> tuple[RuleText, ...]:
+    """Return the rules of all presets as their files have them, each once."""
+    found: dict[str, RuleText] = {}
+    for preset in PRESETS:
+        # A comment above a rule belongs to it.
+        for text in re.split(r"\n+(?=(?:#[^\n]*\n)*\[\[rule\]\])", policy_text(preset))[1:]:
+            name = re.search(r'^name = "([^"]*)"', text, re.MULTILINE)
+            if name and text not in {rule.text for rule in found.values()}:
+                key = f"{preset}/{name[1]}"
+                found[key] = RuleText(key, preset, name[1], text)
+    return tuple(found.values())
 
 
 def resolved_text(policy: Policy) -> str:

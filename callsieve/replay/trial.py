@@ -25,10 +25,11 @@ import msgspec
 from callsieve.policy_selection import running_name
 from callsieve.replay.engine import Replay, judgements
 from callsieve.replay.history_file import HistoryReader, at_of
-from callsieve.replay.report import ActionCounts, report_as_json
+from callsieve.replay.report import ActionCounts, ChangedDecision, report_as_json
 from callsieve.replay.store_history import events_of_store, ground_of, known_in
 from callsieve.settings import Loaded, SettingsError, load_settings
 from callsieve.wiring import policies_of
+from policies.decision import ACTION_BY_WORD
 from policies.loader import load_policy, parse_policy
 from policies.policy import Policy, PolicyError, PolicySet
 from reputation.store.database import open_store
@@ -40,7 +41,7 @@ NICE = 10  # beside the console's own
 MOST_BYTES = 2 << 30
 MOST_SECONDS = 300
 MOST_EVENTS = 3_000_000
-MOST_CHANGES = 200
+MOST_CHANGES = 5000
 TELL_SECONDS = 0.2
 
 
@@ -61,7 +62,9 @@ class TrialError(Exception):
 def trial_report(
     db: sqlite3.Connection, loaded: Loaded, asked: TrialRequest, tell: Callable[[float], None]
 ) -> dict[str, Any]:
-    """The report as JSON has it, and the reasons of its first changes. `tell` gets the share that is done.
+    """Return the report as JSON has it, with the reasons of its changes, and which of them look wrong.
+
+    `tell` gets the share that is done.
 
     PolicyError for a draft that cannot be used.
     """
@@ -89,13 +92,19 @@ def trial_report(
     report = tally.report(
         "store", names, replay, reading, known_in(replay, ground.ours.own_numbers), (), time.monotonic() - began
     )
+    wanted = {one.number for one in (*report.mistakes, *report.warned_mistakes)}
     # The console says the reasons in the reader's language.
     told = {
         "reasons": [change.reason.kept for change in report.first_changes],
+        "looks_wrong": [change.number in wanted and _is_stricter(change) for change in report.first_changes],
         "why": [one.why for one in report.mistakes],
         "why_warned": [one.why for one in report.warned_mistakes],
     }
     return report_as_json(report) | told
+
+
+def _is_stricter(change: ChangedDecision) -> bool:
+    return ACTION_BY_WORD[change.after] > ACTION_BY_WORD[change.before]
 
 
 def draft_of(text: str, loaded: Loaded) -> Policy:

@@ -225,7 +225,18 @@ def _environment(
     )
     environment.filters.update({**FILTERS, **dict(filters)})
     environment.install_gettext_translations(translations_of(language), newstyle=True)  # type: ignore[attr-defined]
+    environment.globals["ngettext"] = _grouping(environment.globals["ngettext"])
     return environment
+
+
+def _grouping(plural_of: Callable[..., str]) -> Callable[..., str]:
+    """Return `ngettext` with its number in groups of digits: 1,025."""
+
+    @pass_context
+    def grouping(context: Context, singular: str, plural: str, count: int, **variables: Any) -> str:
+        return plural_of(context, singular, plural, count, num=f"{count:,}", **variables)
+
+    return grouping
 
 
 T = TypeVar("T")

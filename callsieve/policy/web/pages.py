@@ -25,10 +25,12 @@ from callsieve.policy.views import (
     DiffLine,
     DraftChecked,
     PolicyShown,
+    RuleText,
     checked,
     diff_of,
     policies_shown,
     policy_named,
+    preset_rules,
     resolved_text,
 )
 from callsieve.replay.trial import draft_of as policy_of_draft
@@ -56,9 +58,11 @@ class Comparison:
 
 
 async def show(req: PageRequest) -> Response:
-    """Show the policies."""
+    """Show the policies, and the answer of the latest trial."""
     shown = await req.read(policies_shown, req.state.loaded)
-    return req.page("policy/policies.html", policies=shown, drafting=req.role >= Role.ADMINISTRATOR)
+    drafting = req.role >= Role.ADMINISTRATOR
+    latest = req.state.service(TrialJobs).latest if drafting else None
+    return req.page("policy/policies.html", policies=shown, drafting=drafting, trial=latest)
 
 
 async def show_one(req: PageRequest) -> Response:
@@ -130,6 +134,7 @@ def _text(name: str, loaded: Loaded) -> str:
 
 DAYS = (1, 7, 14, OUTCOME_DAYS)
 USUAL_DAYS = 7
+CHANGES_A_PAGE = 100
 BUSY = N_("Another trial is running: wait for it, or stop it on the page of the trial.")
 
 
@@ -143,6 +148,7 @@ class DraftShown:
     base: str
     checked: DraftChecked
     lines: tuple[DiffLine, ...]
+    rules: tuple[RuleText, ...]
     days: tuple[int, ...] = DAYS
     usual_days: int = USUAL_DAYS
 
@@ -167,6 +173,16 @@ async def check(req: PageRequest) -> Response:
     text = _typed(req)
     if req.is_fragment:
         return req.page("policy/_checked.html", checked=await req.read(checked, text, req.state.loaded))
+    _keep(req, text)
+    return await _editor(req, text, is_kept=True)
+
+
+async def insert(req: PageRequest) -> Response:
+    """Add a rule of a preset at the end of the draft."""
+    rule = next((one for one in preset_rules() if one.key == req.form.get("rule")), None)
+    if rule is None:
+        raise NotFound
+    text = as_typed(f"{_typed(req).rstrip()}\n\n{rule.text}")
     _keep(req, text)
     return await _editor(req, text, is_kept=True)
 
@@ -207,7 +223,10 @@ async def trial(req: PageRequest) -> Response:
     is_mine = latest is not None and text is not None and latest.digest == digest_of(text)
     template = "policy/_trial.html" if req.is_fragment else "policy/trial.html"
     price = PRESETS[latest.preset].price if latest is not None and latest.preset else None
-    return req.page(template, trial=latest, is_mine=is_mine, running=trials.is_running, price=price)
+    start = req.query.get("from", "")
+    first = int(start) if start.isascii() and start.isdigit() and len(start) < 8 else 0
+    shown = slice(first, first + CHANGES_A_PAGE)
+    return req.page(template, trial=latest, is_mine=is_mine, running=trials.is_running, price=price, shown=shown)
 
 
 async def stop(req: PageRequest) -> Response:
@@ -240,7 +259,7 @@ async def _editor(req: PageRequest, text: str, *, is_kept: bool, status: int = 2
     except PolicyError:
         before = ""
     lines = await asyncio.to_thread(diff_of, before, text)
-    shown = DraftShown(text, digest_of(text), is_kept, base, result, lines)
+    shown = DraftShown(text, digest_of(text), is_kept, base, result, lines, preset_rules())
     return req.page("policy/draft.html", status, draft=shown)
 
 
@@ -266,6 +285,7 @@ PAGES = (
     Page("POST", "/policies/withdraw", withdraw, Role.ADMINISTRATOR),
     Page("GET", "/policies/draft", edit, Role.ADMINISTRATOR),
     Page("POST", "/policies/draft/check", check, Role.ADMINISTRATOR),
+    Page("POST", "/policies/draft/insert", insert, Role.ADMINISTRATOR),
     Page("POST", "/policies/draft/try", try_out, Role.ADMINISTRATOR),
     Page("POST", "/policies/try", try_preset, Role.ADMINISTRATOR),
     Page("POST", "/policies/draft/activate", activate_draft, Role.ADMINISTRATOR),

@@ -31,6 +31,34 @@ document.addEventListener("htmx:afterSwap", () => {
   for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
 });
 
+// The editor of rules: numbers of its lines, those with an error in red, and a way from an error to its line.
+const editor = document.querySelector(".editor textarea");
+function numberLines() {
+  const gutter = document.querySelector(".editor .gutter");
+  const wrong = (document.getElementById("checked")?.dataset.lines ?? "").split(",");
+  editor.rows = Math.max(26, editor.value.split("\n").length + 2);
+  gutter.replaceChildren();
+  for (let line = 1; line <= editor.rows; line++) {
+    const number = document.createElement(wrong.includes(String(line)) ? "b" : "span");
+    number.textContent = `${line}\n`;
+    gutter.append(number);
+  }
+}
+if (editor) {
+  numberLines();
+  editor.addEventListener("input", numberLines);
+  document.addEventListener("htmx:afterSettle", numberLines);
+  document.addEventListener("click", (event) => {
+    const line = Number(event.target.closest?.("[data-line]")?.dataset.line);
+    if (!line) return;
+    event.preventDefault();
+    const lines = editor.value.split("\n");
+    const start = lines.slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
+    editor.focus();
+    editor.setSelectionRange(start, start + (lines[line - 1] ?? "").length);
+  });
+}
+
 // Pages have times in the server's zone. A browser in another zone shows its own, as the charts do; the title has both.
 function showLocalTimes(root) {
   for (const element of root.querySelectorAll("time[title]:not([data-local])")) {

@@ -103,6 +103,16 @@ def test_it_decides_as_a_replay_of_the_same_calls(callsieve: Program) -> None:
     assert found["against"] == "cautious"
 
 
+def test_calls_of_a_wanted_caller_that_would_be_asked_look_wrong(callsieve: Program) -> None:
+    """Somebody here called a number back after its calls, and the draft would ask it to press a digit."""
+    back = outbound("b0", NOW - HOUR, "201")
+    callsieve.ok("import", "calls", callsieve.file("more.jsonl", lines(*HISTORY, back)))
+    found = report_of(callsieve, asked(callsieve, DRAFT.replace("withheld", "number")))
+    wrong = [change for change, flag in zip(found["changes"]["first"], found["looks_wrong"], strict=True) if flag]
+    assert {change["number"] for change in wrong} == {CALLER}, found["probable_mistakes"]
+    assert all(change["to"] in ("warn", "challenge", "route", "reject") for change in wrong)
+
+
 def test_only_the_days_asked_for_are_counted(callsieve: Program) -> None:
     found = report_of(callsieve, asked(callsieve, days=7))
     assert found["calls"] == 10
