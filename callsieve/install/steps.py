@@ -73,9 +73,9 @@ def steps_after_install(
     """
     if not asterisk:
         units = ("callsieve", "callsieve-api")
-        return _start(plan, place, new_service=new_service, outdated=outdated, units_started=units)
+        return start_steps(plan, place, new_service=new_service, outdated=outdated, units_started=units)
     steps = [] if reloaded else [_reload(settings)]
-    steps += _start(plan, place, new_service=new_service, outdated=outdated)
+    steps += start_steps(plan, place, new_service=new_service, outdated=outdated)
     if freepbx:
         steps += [] if uses_of(place) else [_connect_freepbx()]
     else:
@@ -86,7 +86,7 @@ def steps_after_install(
     return [*steps, InstallStep("Check that everything works", (DOCTOR,))] if steps else []
 
 
-def _start(
+def start_steps(
     plan: InstallPlan,
     place: InstallPaths,
     *,
@@ -94,6 +94,7 @@ def _start(
     outdated: bool,
     units_started: tuple[str, ...] = UNITS_STARTED,
 ) -> list[InstallStep]:
+    """Return the step that starts or restarts the services, if one is needed."""
     changed = {change.path for change in plan.changes}
     units = bool(changed & set(place.unit_files))
     people = tuple(name for name in PEOPLE_STARTED if place.units / name in changed)

@@ -68,6 +68,7 @@ _NAMES = [
     "guide",
     "doctor",
     "install",
+    "setup",
     "decide",
     "events",
     "hub",

@@ -36,7 +36,7 @@ class Office:
         command = shlex.join([*asterisk.paths.asterisk, "-C", str(self.etc / "asterisk.conf")])
         self.daemon = Daemon(state, SETTINGS.format(command=json.dumps(command), etc=json.dumps(str(self.etc))))
 
-    def run(self, *arguments: str, code: int = 0) -> str:
+    def run(self, *arguments: str, code: int = 0, seconds: float = 60.0) -> str:
         """A command that must end with this exit code; all that it printed."""
         done = subprocess.run(
             (sys.executable, "-m", COMMAND_LINE, *arguments),
@@ -46,7 +46,7 @@ class Office:
             encoding="utf-8",
             env={**self.daemon.environment, "COLUMNS": "200"},
             cwd=ROOT,
-            timeout=60,
+            timeout=seconds,
             check=False,
         )
         assert done.returncode == code, done.stdout

@@ -168,10 +168,10 @@ def install(
     All changes are shown first. Other lines of your files are never touched, and the original of each changed file is
     kept beside it as NAME.before-callsieve. A new settings file begins in observe mode.
     """
-    loaded = _settings(config)
+    loaded = settings_for_install(config)
     etc = etc or Path(loaded.settings.asterisk.etc)
-    asked = _ask_region if sys.stdin.isatty() and not yes else None
-    with _one_line():
+    asked = ask_region if sys.stdin.isatty() and not yes else None
+    with one_line():
         scripts = (agi_bin or _agi_bin(loaded.settings)) if classic else None
         place = place_of(etc.absolute(), scripts, systemd_dir.absolute(), asterisk=not no_asterisk)
         wanted = InstallRequest(
@@ -225,9 +225,9 @@ def uninstall(
 
     Refuses while a context or trunk still calls CallSieve, because those calls would be lost.
     """
-    loaded = _settings(config)
+    loaded = settings_for_install(config)
     etc = etc or Path(loaded.settings.asterisk.etc)
-    with _one_line():
+    with one_line():
         has_asterisk = etc.exists() or not (systemd_dir / OUR_UNIT).exists()
         place = place_of(etc.absolute(), agi_bin, systemd_dir.absolute(), asterisk=has_asterisk)
         if agi_bin is None and is_classic_installed(place):
@@ -242,7 +242,7 @@ def uninstall(
     if dry_run or not done:
         return
     if place.units == UNITS:
-        _systemctl("daemon-reload")
+        systemctl("daemon-reload")
     if reload:
         _reload(loaded.settings, loads="")
     users = [name for name in (SERVICE_USER, PUBLIC_USER) if place.units == UNITS and user_id_of(name) is not None]
@@ -261,7 +261,7 @@ def _check_policies(loaded: Loaded) -> None:
         raise CommandError(f"{error} (callsieve policy check names everything)") from None
 
 
-def _settings(config: Path | None) -> Loaded:
+def settings_for_install(config: Path | None) -> Loaded:
     """Load the settings. Install nothing with broken ones, because the dialplan would ask at another address."""
     try:
         return load_settings(config)
@@ -270,14 +270,16 @@ def _settings(config: Path | None) -> Loaded:
 
 
 @contextmanager
-def _one_line() -> Iterator[None]:
+def one_line() -> Iterator[None]:
+    """Turn an error of Asterisk's console or of the installation into one line that ends the command."""
     try:
         yield
     except (ConsoleError, InstallError) as error:
         raise CommandError(str(error)) from None
 
 
-def _ask_region(derived: str | None) -> str:
+def ask_region(derived: str | None) -> str:
+    """Ask the person at the terminal for the country. `derived` is the default."""
     answer: str = typer.prompt(
         "Your country in two letters, such as GB (used for numbers without a country code)", derived
     )
@@ -326,7 +328,7 @@ def _carried_out(
             raise SystemExit(1)
     if stops is not None:
         _stop_services(stops)
-    with _one_line():
+    with one_line():
         write(plan)
     say("written")
     return True
@@ -336,11 +338,11 @@ def _stop_services(place: InstallPaths) -> None:
     """Stop the services, which would run on without their units until a restart, and timers would start more."""
     units = [file.name for file in place.unit_files if file.exists()]
     if place.units == UNITS and units:
-        _systemctl("disable", "--now", *units)
-        _systemctl("reset-failed", "callsieve*")  # a unit that failed would stay in the list of units
+        systemctl("disable", "--now", *units)
+        systemctl("reset-failed", "callsieve*")  # a unit that failed would stay in the list of units
 
 
-def _systemctl(*arguments: str) -> None:
+def systemctl(*arguments: str) -> None:
     """Run systemctl, and report a failure on standard error."""
     if shutil.which("systemctl") is None:
         return
@@ -358,7 +360,7 @@ def _systemctl(*arguments: str) -> None:
 
 def _reload(settings: Settings, loads: str) -> None:
     """Reload Asterisk's files, and check that our contexts are loaded, or gone."""
-    with _one_line():
+    with one_line():
         for command in ("dialplan reload", "manager reload"):
             ask(settings, command)
         is_loaded = "callsieve" in dialplan_in(ask(settings, "dialplan show callsieve")).contexts

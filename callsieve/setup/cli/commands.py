@@ -1,0 +1,337 @@
+"""`callsieve setup`: from an installed program to the first screened call, in at most four questions."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from callsieve.cli.errors import CommandError, warn
+from callsieve.cli.options import ConfigOption, YesOption, confirmed
+from callsieve.cli.output import console as terminal
+from callsieve.cli.output import say
+from callsieve.doctor.finding import CheckContext
+from callsieve.install.cli.commands import (
+    UNITS,
+    DryRunOption,
+    EtcOption,
+    UnitsOption,
+    ask_region,
+    derived_region,
+    one_line,
+    region_of,
+    settings_for_install,
+    time_zone_of,
+)
+from callsieve.install.cli.plan_table import show_plan, show_steps
+from callsieve.install.install import InstallRequest, plan_install
+from callsieve.install.plan import InstallPaths, InstallPlan, place_of
+from callsieve.install.steps import start_steps, steps_after_install
+from callsieve.pbx.cli_client import console
+from callsieve.settings import Loaded, load_settings
+from callsieve.setup.operations import take_back, take_over
+from callsieve.setup.trunks import Trunk, find_trunks, plan_trunks, plan_undo
+from callsieve.telemetry import is_outdated
+from callsieve.wiring import policies_of
+from policies.files import nearest, shown
+from policies.loader import PRESETS
+from policies.policy import PolicyError
+
+OBSERVE, LABEL = "observe", "cautious"
+SYSTEMD = Path("/run/systemd/system")
+WAIT_SECONDS = 600.0
+POLL_SECONDS = 2.0
+STEP_SECONDS = 300.0
+SUMMARY = "callsieve summary"
+
+
+def setup(
+    region: Annotated[
+        str | None, typer.Option("--region", metavar="COUNTRY", help="Your country, such as GB; default: asked.")
+    ] = None,
+    trunk: Annotated[
+        list[str] | None,
+        typer.Option("--trunk", metavar="NAME", help="A trunk to screen; may be repeated. Default: asked, or all."),
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option("--policy", metavar="NAME", help="observe, or a preset that acts. Default: asked, or observe."),
+    ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take everything back that setup and install changed.")] = False,
+    etc: EtcOption = None,
+    systemd_dir: UnitsOption = UNITS,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Connect CallSieve to your PBX: find the trunks, show every change, apply it, wait for the first call.
+
+    It asks for your country, your trunks, and whether to observe first. It can be run again. If Asterisk does not read
+    the new files cleanly, the old ones are put back. With --yes it asks nothing and does not wait.
+    """
+    loaded = settings_for_install(config)
+    with one_line():
+        context = CheckContext(loaded, partial(console, loaded.settings), time.time())
+        context.ask("core show version")
+        place = place_of((etc or context.place.etc).absolute(), None, systemd_dir.absolute())
+        if undo:
+            _undo(context, place, yes=yes, dry_run=dry_run, config=config)
+            return
+        chosen = _policy(loaded, policy, yes=yes)
+        say(f"Asterisk answers; its configuration is in {place.etc}{', by FreePBX' if context.is_freepbx else ''}.")
+        asked = ask_region if sys.stdin.isatty() and not yes else None
+        region = region_of(loaded, region, derived_region(place.etc, time_zone_of()), asked)
+        trunks = [] if context.is_freepbx else _trunks(context, trunk, yes=yes)
+        chosen = _ask_policy() if chosen is None else chosen
+        plan, request = _plan(loaded, place, region, trunks, freepbx=context.is_freepbx)
+        new_service = not place.unit.exists()
+        show_plan(plan, every_line=False)
+        for remark in plan.remarks:
+            say("note  ", remark)
+        if dry_run:
+            say("nothing was written (--dry-run)")
+            return
+        if plan.changes and not confirmed("Write this?", yes=yes):
+            say("nothing was written")
+            raise SystemExit(1)
+        take_over(plan, trunks, partial(console, loaded.settings))
+    say("Asterisk has read its new files." if plan.changes else "Asterisk's files are complete.")
+    _start(plan, place, new_service=new_service, outdated=is_outdated(loaded.state))
+    _finish(load_settings(config), place, chosen, config, freepbx=context.is_freepbx)
+    _show_rest(plan, place, request)
+    if not yes:
+        _wait_for_call(config)
+
+
+# Questions
+
+
+def _policy(loaded: Loaded, name: str | None, *, yes: bool) -> str | None:
+    """Return the policy to put in force, empty for the one that is. None: somebody must be asked.
+
+    Raises:
+        CommandError: There is no such preset.
+    """
+    if name is not None:
+        if name not in PRESETS:
+            raise CommandError(f"--policy {shown(name)}: there is no such preset{nearest(name, PRESETS)}")
+        return name
+    with suppress(PolicyError):
+        if yes or not policies_of(loaded).default.observe:
+            return ""
+    return None
+
+
+def _ask_policy() -> str:
+    _check_terminal("--policy observe")
+    say("CallSieve can observe first: it decides and records, and changes no call.")
+    say("Or it labels spam now: suspects ring with a label, and likely spam must press a digit.")
+    while True:
+        answer: str = typer.prompt("Begin with observe or label?", OBSERVE).strip().lower()
+        names = {OBSERVE: OBSERVE, "label": LABEL, LABEL: LABEL}
+        if answer in names:
+            return names[answer]
+        say(f"Answer {OBSERVE} or label.")
+
+
+def _trunks(context: CheckContext, names: list[str] | None, *, yes: bool) -> list[Trunk]:
+    """Return the trunks whose calls will be screened from now on."""
+    found = find_trunks(context)
+    free = [trunk for trunk in found if trunk.can_change]
+    _show_trunks(found, free)
+    if names is not None:
+        return _named(names, found)
+    if not free or yes:
+        return free
+    return _ask_trunks(free)
+
+
+def _show_trunks(found: list[Trunk], free: list[Trunk]) -> None:
+    if not found:
+        say("Asterisk has no trunk yet. Run callsieve setup again when it has one.")
+        return
+    say("Trunks:")
+    for trunk in found:
+        number = f"{free.index(trunk) + 1}." if trunk in free else "- "
+        if trunk.is_screened:
+            about = "is screened already"
+        elif trunk in free and trunk.place is not None:
+            about = f"its calls arrive in {trunk.context} ({trunk.place.file.name}:{trunk.place.number})"
+        else:
+            about = f"no file sets its context: set it to callsieve-{trunk.context} where you configure this trunk"
+        say(f"  {number} {trunk.name}: {about}")
+
+
+def _named(names: list[str], found: list[Trunk]) -> list[Trunk]:
+    known = {trunk.name: trunk for trunk in found}
+    for name in names:
+        if name not in known:
+            raise CommandError(f"--trunk {shown(name)}: Asterisk has no such trunk{nearest(name, known)}")
+        if not (known[name].can_change or known[name].is_screened):
+            raise CommandError(f"--trunk {name}: no file sets its context: change it where you configure this trunk")
+    return [known[name] for name in dict.fromkeys(names) if known[name].can_change]
+
+
+def _ask_trunks(free: list[Trunk]) -> list[Trunk]:
+    _check_terminal("--trunk NAME")
+    by_answer = {str(number): trunk for number, trunk in enumerate(free, 1)} | {trunk.name: trunk for trunk in free}
+    while True:
+        answer: str = typer.prompt("Which ones shall CallSieve screen? (numbers or names, all, none)", "all")
+        words = answer.replace(",", " ").split()
+        if words in (["all"], ["none"]):
+            return free if words == ["all"] else []
+        if all(word in by_answer for word in words):
+            return list(dict.fromkeys(by_answer[word] for word in words))
+        say(f"Answer all, none, or some of: {', '.join(by_answer)}.")
+
+
+def _check_terminal(option: str) -> None:
+    if not sys.stdin.isatty():
+        raise CommandError(f"cannot ask without a terminal: add --yes, or answer with {option}")
+
+
+# Changes
+
+
+def _plan(
+    loaded: Loaded, place: InstallPaths, region: str, trunks: list[Trunk], *, freepbx: bool
+) -> tuple[InstallPlan, InstallRequest]:
+    inbound = tuple(dict.fromkeys(trunk.context for trunk in trunks if trunk.context))
+    request = InstallRequest(
+        loaded,
+        secrets.token_urlsafe(24),
+        inbound,
+        region,
+        freepbx=freepbx,
+        systemd=SYSTEMD.is_dir() or place.units != UNITS,
+    )
+    plan = plan_install(place, request)
+    return replace(plan, changes=(*plan.changes, *plan_trunks(trunks))), request
+
+
+def _start(plan: InstallPlan, place: InstallPaths, *, new_service: bool, outdated: bool) -> None:
+    """Start or restart the services by systemd. Without systemd say what to start."""
+    if place.units == UNITS and not SYSTEMD.is_dir():
+        warn("systemd does not run here: start the daemon yourself: callsieve serve")
+    if place.units != UNITS:
+        return
+    for step in start_steps(plan, place, new_service=new_service, outdated=outdated):
+        for line in step.lines:
+            _run(shlex.split(line), f"{step.title.lower()}: {line}")
+
+
+def _finish(loaded: Loaded, place: InstallPaths, policy: str, config: Path | None, *, freepbx: bool) -> None:
+    """Do what needs the store: prompts, people and the policy. Each is a command of its own, and can be repeated."""
+    _callsieve(config, "prompts", "build")
+    _callsieve(config, "import", "people", "--from", "freepbx" if freepbx else "asterisk", "--yes")
+    if policy:
+        _callsieve(config, "policy", "activate", policy)
+    active = policies_of(loaded).default
+    if not active.observe:
+        say(f"The policy in force is {active.name}.")
+        return
+    say(f"The policy in force is {active.name}: it decides and records, and changes no call.")
+    say(f"After a week or two {SUMMARY} shows what it would have done. Then choose: callsieve policy activate {LABEL}")
+
+
+def _callsieve(config: Path | None, *words: str) -> None:
+    options = ["--config", str(config)] if config is not None else []
+    _run([sys.executable, "-m", "callsieve.main.entry", *words, *options], shlex.join(["callsieve", *words]))
+
+
+def _run(command: list[str], shown_as: str) -> None:
+    """Run a step with its output shown. A step that fails is named, and setup goes on."""
+    say(f"$ {shown_as}")
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False, timeout=STEP_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        warn(f"this step failed: {error}: run it by hand")
+        return
+    if done.returncode != 0:
+        warn("this step failed: run it by hand when its cause is gone")
+
+
+def _show_rest(plan: InstallPlan, place: InstallPaths, request: InstallRequest) -> None:
+    """Show what setup could not do, such as a trunk that no file sets."""
+    steps = steps_after_install(
+        plan, place, request.loaded.settings, freepbx=request.freepbx, new_service=False, reloaded=True
+    )
+    wanted = [
+        step for step in steps if any("context" in line or "Context" in line for line in (step.title, *step.lines))
+    ]
+    show_steps(wanted)
+
+
+# Waiting
+
+
+def _wait_for_call(config: Path | None) -> None:
+    """Wait until a call was screened, for 10 minutes or until Ctrl-C, and say the result."""
+    began = time.time()
+    say("Now call one of your numbers from outside. Waiting for the first call (Ctrl-C ends this) ...")
+    try:
+        with terminal().status("waiting") as shown_line:
+            while (left := began + WAIT_SECONDS - time.time()) > 0:
+                shown_line.update(f"waiting for a call, {left / 60:.0f} min left")
+                status = _status(config)
+                if _is_after(status, began):
+                    say(f"screened: yes. The policy in force: {_policy_in_force(status)}.")
+                    return
+                time.sleep(POLL_SECONDS)
+    except KeyboardInterrupt:
+        say("")
+    say("screened: not known yet, because no call came. callsieve status shows it later.")
+
+
+def _status(config: Path | None) -> Any:
+    options = ["--config", str(config)] if config is not None else []
+    command = [sys.executable, "-m", "callsieve.main.entry", "status", "--json", *options]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
+    try:
+        return msgspec.json.decode(done.stdout)
+    except msgspec.DecodeError:
+        return {}
+
+
+def _is_after(status: Any, began: float) -> bool:
+    """Return whether the status shows a call that came after this moment."""
+    at = (status.get("last_call") or {}).get("at")
+    return at is not None and datetime.fromisoformat(at).timestamp() >= began
+
+
+def _policy_in_force(status: Any) -> str:
+    policy = status.get("policy") or {}
+    return f"{policy.get('name')}{', which changes no call' if policy.get('observing') else ''}"
+
+
+# Taking it back
+
+
+def _undo(context: CheckContext, place: InstallPaths, *, yes: bool, dry_run: bool, config: Path | None) -> None:
+    """Restore the trunks, then remove prompts, files and units. Data and settings stay."""
+    changes = plan_undo(place.etc)
+    show_plan(InstallPlan(tuple(changes)), every_line=False)
+    say("Then: callsieve prompts remove; callsieve asterisk uninstall --reload. Data and settings stay.")
+    if dry_run:
+        say("nothing was written (--dry-run)")
+        return
+    if not confirmed("Take all of this back?", yes=yes):
+        say("nothing was written")
+        raise SystemExit(1)
+    if changes:
+        take_back(changes, find_trunks(context), partial(console, context.loaded.settings))
+        say("The trunks are as before.")
+    _callsieve(config, "prompts", "remove")
+    paths = ["--etc", str(place.etc), "--systemd-dir", str(place.units)]
+    _callsieve(config, "asterisk", "uninstall", "--reload", "--yes", *paths)

@@ -1,0 +1,130 @@
+"""Write what setup planned, have Asterisk read it, and put everything back if Asterisk does not take it over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from callsieve.install.front_context import front_context_of
+from callsieve.install.plan import FileChange, InstallError, InstallPlan
+from callsieve.install.steps import write
+from callsieve.install.uninstall import check_trunks
+from callsieve.pbx.cli_client import ConsoleError
+from callsieve.pbx.cli_output import dialplan_in, endpoint_context_in, endpoints_in, iax_users_in
+from callsieve.pbx.config_files import read_text
+from callsieve.setup.trunks import PJSIP_FILE, Trunk
+
+OUR_CONTEXT = "callsieve"
+# Asterisk reads its files again in the background.
+RELOAD_SECONDS = 10.0
+POLL_SECONDS = 0.2
+
+Ask = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class AsteriskState:
+    """What Asterisk has loaded: the contexts of its dialplan, and its PJSIP endpoints."""
+
+    contexts: frozenset[str]
+    endpoints: frozenset[str]
+
+
+def loaded_now(ask: Ask) -> AsteriskState:
+    """Return what Asterisk has loaded. Raise ConsoleError."""
+    contexts = frozenset(dialplan_in(ask("dialplan show")).contexts)
+    return AsteriskState(contexts, frozenset(endpoints_in(ask("pjsip show endpoints"))))
+
+
+def take_over(plan: InstallPlan, trunks: Sequence[Trunk], ask: Ask) -> None:
+    """Write the plan and have Asterisk read it. If that fails, put all files back.
+
+    Raises:
+        InstallError: A file could not be written, or Asterisk did not take it over.
+        ConsoleError: Asterisk did not answer.
+        OSError: A file could not be written.
+    """
+    before = loaded_now(ask)
+    copies = [change.copy_path for change in plan.changes if change.copied and not change.copy_path.exists()]
+    try:
+        write(plan)
+        _reload(ask, trunks)
+        _wait_until(lambda: _problem(ask, before, trunks))
+    except BaseException as error:
+        write(InstallPlan(tuple(inverse(plan.changes))))
+        for copy in copies:
+            copy.unlink(missing_ok=True)
+        if isinstance(error, InstallError):
+            error.args = (f"{error}. All files are as before",)
+        with suppress(ConsoleError):  # it reads the old files when it starts
+            _reload(ask, trunks)
+        raise
+
+
+def take_back(changes: Sequence[FileChange], trunks: Sequence[Trunk], ask: Ask) -> None:
+    """Restore the trunks' files, and wait until Asterisk sends no call to us any more.
+
+    Raises:
+        InstallError: A file could not be written, or Asterisk still sends calls to us.
+        ConsoleError: Asterisk did not answer.
+    """
+    write(InstallPlan(tuple(changes)))
+    for module in sorted({trunk.module for trunk in trunks}):
+        ask(f"module reload {module}")
+
+    def problem() -> str:
+        try:
+            check_trunks(ask)
+        except InstallError as error:
+            return str(error)
+        return ""
+
+    _wait_until(problem)
+
+
+def inverse(changes: Sequence[FileChange]) -> list[FileChange]:
+    """Return the changes that put these files back, of those that were written, the last first."""
+    return [
+        FileChange(change.path, change.after, change.before)
+        for change in reversed(changes)
+        if change.before != change.after and read_text(change.path) == change.after
+    ]
+
+
+def _reload(ask: Ask, trunks: Sequence[Trunk]) -> None:
+    for command in ("dialplan reload", "manager reload"):
+        ask(command)
+    for module in sorted({trunk.module for trunk in trunks}):
+        ask(f"module reload {module}")
+
+
+def _wait_until(problem: Callable[[], str]) -> None:
+    """Return as soon as there is no problem. Raise InstallError if there still is one when the time is over."""
+    deadline = time.monotonic() + RELOAD_SECONDS
+    while text := problem():
+        if time.monotonic() > deadline:
+            raise InstallError(f"{text}. See its log; logger.conf says where it is")
+        time.sleep(POLL_SECONDS)
+
+
+def _problem(ask: Ask, before: AsteriskState, trunks: Sequence[Trunk]) -> str:
+    """Return what Asterisk did not take over, empty for nothing."""
+    now = loaded_now(ask)
+    wanted = {OUR_CONTEXT, *(front_context_of(trunk.context or "") for trunk in trunks)}
+    if missing := sorted(wanted - now.contexts):
+        return f"Asterisk did not load the context {missing[0]}"
+    if lost := sorted(before.contexts - now.contexts):
+        return f"Asterisk lost the context {lost[0]} when it read its dialplan again"
+    if lost := sorted(before.endpoints - now.endpoints):
+        return f"Asterisk lost the endpoint {lost[0]} when it read its files again"
+    users = iax_users_in(ask("iax2 show users")) if any(trunk.file != PJSIP_FILE for trunk in trunks) else {}
+    for trunk in trunks:
+        if trunk.file == PJSIP_FILE:
+            arrives = endpoint_context_in(ask(f"pjsip show endpoint {trunk.name}"))
+        else:
+            arrives = users.get(trunk.name)
+        if arrives != front_context_of(trunk.context or ""):
+            return f"Asterisk still sends the calls of {trunk.name} to {arrives}"
+    return ""

@@ -1,0 +1,155 @@
+"""Trunks and the line of Asterisk's files that sets their context. Nothing is written here.
+
+The old line stays as a comment with a mark above the new one, so that `setup --undo` restores the file exactly.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from callsieve.doctor.finding import CheckContext
+from callsieve.install.freepbx import TRUNK_CONTEXT
+from callsieve.install.front_context import PREFIX, front_context_of
+from callsieve.install.plan import FileChange, copy_of
+from callsieve.pbx.cli_output import endpoint_context_in, iax_users_in
+from callsieve.pbx.config_files import MARK, Line, read_text, walk, without_our_lines
+from callsieve.people.pbx import PbxKind, read_pbx
+
+PJSIP_FILE, IAX_FILE = "pjsip.conf", "iax.conf"
+REPLACED = " ; replaced by callsieve setup"
+_TYPES = {PJSIP_FILE: ("endpoint",), IAX_FILE: ("user", "friend")}
+_MODULES = {PJSIP_FILE: "res_pjsip.so", IAX_FILE: "chan_iax2.so"}
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A trunk, the context that its calls arrive in, and the line that sets it.
+
+    Attributes:
+        name: Its section in `file`.
+        file: pjsip.conf or iax.conf.
+        context: The context by Asterisk, None if it has none.
+        place: The line with `context`, or the header of the section that inherits it. None: no file has it.
+    """
+
+    name: str
+    file: str
+    context: str | None
+    place: Line | None = None
+
+    @property
+    def is_screened(self) -> bool:
+        """Return whether its calls go through CallSieve already."""
+        return self.context is not None and (self.context.startswith(PREFIX) or self.context == TRUNK_CONTEXT)
+
+    @property
+    def can_change(self) -> bool:
+        """Return whether setup can send its calls through CallSieve."""
+        return self.context is not None and self.place is not None and not self.is_screened
+
+    @property
+    def module(self) -> str:
+        """Return the module that Asterisk must reload to read its file."""
+        return _MODULES[self.file]
+
+
+def find_trunks(context: CheckContext) -> list[Trunk]:
+    """Return the trunks that Asterisk knows: PJSIP endpoints that are no phones, and IAX2 users.
+
+    Raises:
+        ConsoleError: Asterisk cannot be asked.
+        OSError: A file cannot be read.
+    """
+    etc = context.place.etc
+    pbx = read_pbx(context, PbxKind.ASTERISK)
+    names = [trunk.channels.removeprefix("PJSIP/").removesuffix("-*") for trunk in pbx.trunks]
+    trunks = [
+        Trunk(name, PJSIP_FILE, endpoint_context_in(context.ask(f"pjsip show endpoint {name}"))) for name in names
+    ]
+    if "chan_iax2" in context.modules:
+        people = {(person.endpoint or "").partition("/")[2] for person in pbx.people}
+        users = iax_users_in(context.ask("iax2 show users"))
+        trunks += [Trunk(name, IAX_FILE, arrives) for name, arrives in users.items() if name not in people]
+    return [replace(trunk, place=_place_of(etc, trunk)) for trunk in trunks]
+
+
+def _place_of(etc: Path, trunk: Trunk) -> Line | None:
+    """Return the line that sets the trunk's context, or the header of the section that inherits it."""
+    blocks = list(_blocks(etc, trunk))
+    own = [line for block in blocks for line in block if _key(line) == "context"]
+    if own:
+        return own[-1]
+    wanted = _TYPES[trunk.file]
+    typed = [block for block in blocks if any(_key(line) == "type" and _value(line) in wanted for line in block)]
+    untyped = [block for block in blocks if not any(_key(line) == "type" for line in block)]
+    chosen = typed or untyped
+    return chosen[0][0] if len(chosen) == 1 else None
+
+
+def _blocks(etc: Path, trunk: Trunk) -> Iterator[list[Line]]:
+    """Yield each section with the trunk's name: its header, and its lines."""
+    block: list[Line] = []
+    for line in walk(etc, etc / trunk.file):
+        if line.section is not None:
+            if block:
+                yield block
+            block = [line] if line.section == trunk.name else []
+        elif block:
+            block.append(line)
+    if block:
+        yield block
+
+
+def _key(line: Line) -> str:
+    return line.text.partition("=")[0].strip().lower()
+
+
+def _value(line: Line) -> str:
+    return line.text.partition("=")[2].removeprefix(">").strip().lower()
+
+
+def plan_trunks(trunks: Iterable[Trunk]) -> list[FileChange]:
+    """Return the changes that send the calls of these trunks to their front contexts."""
+    by_file: defaultdict[Path, list[Trunk]] = defaultdict(list)
+    for trunk in trunks:
+        if trunk.place is not None:
+            by_file[trunk.place.file].append(trunk)
+    return [_changed(path, chosen) for path, chosen in by_file.items()]
+
+
+def _changed(path: Path, trunks: Sequence[Trunk]) -> FileChange:
+    before = read_text(path) or ""
+    lines = before.split("\n")
+    for trunk in sorted(trunks, key=lambda trunk: trunk.place.number if trunk.place else 0, reverse=True):
+        assert trunk.place is not None
+        assert trunk.context is not None
+        index = trunk.place.number - 1
+        old = lines[index]
+        kept = old if trunk.place.section is not None else f";{old}{REPLACED}"
+        lines[index : index + 1] = [kept, f"context = {front_context_of(trunk.context)} ; {MARK}"]
+    return FileChange(path, before, "\n".join(lines), copied=True)
+
+
+def plan_undo(etc: Path) -> list[FileChange]:
+    """Return the changes that restore the trunks' lines in all files that setup may have changed."""
+    paths = dict.fromkeys(line.file for name in (PJSIP_FILE, IAX_FILE) for line in walk(etc, etc / name))
+    return [change for path in paths for change in _undone(path)]
+
+
+def _undone(path: Path) -> Iterator[FileChange]:
+    """Yield the change that restores a file, and the removal of its copy if that is the same."""
+    before = read_text(path) or ""
+    after = "\n".join(_restored(line) for line in without_our_lines(before).split("\n"))
+    if after == before:
+        return
+    yield FileChange(path, before, after)
+    copy = copy_of(path)
+    if read_text(copy) == after:
+        yield FileChange(copy, after, None)
+
+
+def _restored(line: str) -> str:
+    return line[1:].removesuffix(REPLACED) if line.startswith(";") and line.endswith(REPLACED) else line

@@ -1,0 +1,99 @@
+"""`callsieve setup` on a real Asterisk: its trunks are sent through CallSieve, and everything can be taken back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import CallSpec, Carrier, Phone
+from tests.integration.bare import Office, bare_office
+
+DIALPLAN = """\
+[from-carrier]
+exten => _[+0-9].,1,Dial(PJSIP/201,20,${CALLSIEVE_DIAL})
+
+[from-internal]
+exten => 112,1,Hangup()
+"""
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    with bare_office(DIALPLAN, tmp_path / "state") as office:
+        monkeypatch.setenv("PATH", str(tmp_path))  # no espeak-ng: building prompts takes long, and setup goes on
+        yield office
+
+
+def setup(office: Office, *options: str, code: int = 0) -> str:
+    units = str(office.daemon.state / "units")
+    return office.run(
+        "setup", "--etc", str(office.etc), "--systemd-dir", units, "--yes", *options, code=code, seconds=300
+    )
+
+
+def context_of(office: Office, trunk: str) -> str:
+    found = re.search(r"^\s*context\s+: (\S+)", office.asterisk.cli(f"pjsip show endpoint {trunk}"), re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def test_calls_of_the_chosen_trunk_are_screened_and_it_can_be_taken_back(office: Office) -> None:
+    before = office.files()
+    setup(office, "--trunk", "carrier")
+    assert context_of(office, "carrier") == "callsieve-from-carrier"
+    assert context_of(office, "carrier2") == "from-carrier"
+    office.daemon.start()
+    with Phone(office.asterisk, "201"):
+        assert Carrier(office.asterisk).call(CallSpec(caller="+12015550100", did="+442071838750")).code == 200
+    office.daemon.wait_for_log("call ")
+    written = office.files()
+    setup(office, "--trunk", "carrier")  # again: nothing is left to change
+    assert {path: text for path, text in office.files().items() if written.get(path) != text and "/etc/" in path} == {}
+
+    office.daemon.stop()
+    setup(office, "--undo")
+    assert context_of(office, "carrier") == "from-carrier"
+    after = office.files()
+    assert {path for path in before if after.get(path) != before[path]} == set()
+    assert {path for path in after if path not in before and "/etc/" in path} == set()
+
+
+def test_all_trunks_are_screened_where_nobody_chooses(office: Office) -> None:
+    setup(office)
+    assert {context_of(office, trunk) for trunk in ("carrier", "carrier2")} == {"callsieve-from-carrier"}
+    assert {context_of(office, phone) for phone in ("201", "202")} == {"from-internal"}
+
+
+def test_a_context_that_a_template_sets_is_overridden_below_the_header(office: Office) -> None:
+    path = office.etc / "pjsip.conf"
+    text = path.read_text().replace("context = from-carrier\n", "")
+    path.write_text(text.replace("[lab-endpoint](!)\n", "[lab-endpoint](!)\ncontext = from-carrier\n"))
+    office.asterisk.cli("module reload res_pjsip.so")
+    before = path.read_text()
+    setup(office, "--trunk", "carrier2")
+    assert context_of(office, "carrier2") == "callsieve-from-carrier"
+    assert context_of(office, "carrier") == "from-carrier"
+    setup(office, "--undo")
+    assert path.read_text() == before
+
+
+def test_files_are_put_back_if_asterisk_does_not_take_them_over(office: Office) -> None:
+    """The dialplan has an error of the administrator's own, which the reload meets first."""
+    extensions = office.etc / "extensions.conf"
+    extensions.write_text(extensions.read_text() + '#include "is-not-there.conf"\n')
+    before = office.files()
+    said = setup(office, "--trunk", "carrier", code=2)
+    assert office.files() == before, said
+    assert context_of(office, "carrier") == "from-carrier"
+
+
+def test_nothing_is_written_by_a_dry_run_or_for_an_unknown_trunk(office: Office) -> None:
+    before = office.files()
+    setup(office, "--dry-run")
+    assert office.files() == before
+    setup(office, "--trunk", "carier", code=2)
+    setup(office, "--policy", "strickt", code=2)
+    assert office.files() == before
