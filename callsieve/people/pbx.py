@@ -36,7 +36,7 @@ _HINT = re.compile(r"hint:([^@]+)@", re.IGNORECASE)
 _FREEPBX_DIDS = re.compile(r"ext-did-\d+")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})?")
 # Asterisk's sample configuration has them for callers without an account.
-_NOBODYS = frozenset({"guest", "anonymous", "dpma_endpoint"})
+NOBODYS = frozenset({"guest", "anonymous", "dpma_endpoint"})
 
 
 class PbxKind(StrEnum):
@@ -175,7 +175,7 @@ def _phones_of_freepbx(context: CheckContext) -> _Phones:
     endpoints = [f"PJSIP/{one.name}" for one in cli_output.pjsip_endpoints_in(context.ask("pjsip show endpoints"))]
     devices_here = {dial for key, dial in devices.items() if key.endswith("/dial")}  # also those nobody is logged in at
     known = {dial for dial in devices_here if site.described_trunk(f"{dial}-00000000") is None}
-    phones.trunks = [one for one in endpoints if one not in known and one.partition("/")[2] not in _NOBODYS]
+    phones.trunks = [one for one in endpoints if one not in known and one.partition("/")[2] not in NOBODYS]
     return phones
 
 
@@ -192,7 +192,7 @@ def _phones_of_asterisk(context: CheckContext, shown: str) -> _Phones:
     asked = 0
     for endpoint in endpoints:
         phone = f"PJSIP/{endpoint.name}"
-        if endpoint.name in _NOBODYS or not _ASKABLE.fullmatch(endpoint.name):
+        if endpoint.name in NOBODYS or not _ASKABLE.fullmatch(endpoint.name):
             continue
         # Nobody screens the calls of a person: a trunk must never be taken for one.
         # A hint may watch a trunk as well, so that phones can show whether it is in use.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from callsieve.doctor.trunk_numbers import IAX_COLUMN
 from callsieve.install.front_context import front_context_of
 from callsieve.install.plan import FileChange, InstallError, InstallPlan
 from callsieve.install.steps import write
@@ -125,6 +126,8 @@ def _problem(ask: Ask, before: AsteriskState, trunks: Sequence[Trunk]) -> str:
             arrives = endpoint_context_in(ask(f"pjsip show endpoint {trunk.name}"))
         else:
             arrives = users.get(trunk.name)
-        if arrives != front_context_of(trunk.context or ""):
+        wanted_context = front_context_of(trunk.context or "")
+        column = None if trunk.file == PJSIP_FILE else IAX_COLUMN
+        if arrives != wanted_context[:column]:
             return f"Asterisk still sends the calls of {trunk.name} to {arrives}"
     return ""

@@ -16,7 +16,7 @@ from callsieve.install.front_context import PREFIX, front_context_of
 from callsieve.install.plan import FileChange, copy_of
 from callsieve.pbx.cli_output import endpoint_context_in, iax_users_in
 from callsieve.pbx.config_files import MARK, Line, read_text, walk, without_our_lines
-from callsieve.people.pbx import PbxKind, read_pbx
+from callsieve.people.pbx import NOBODYS, PbxKind, read_pbx
 
 PJSIP_FILE, IAX_FILE = "pjsip.conf", "iax.conf"
 REPLACED = " ; replaced by callsieve setup"
@@ -70,10 +70,18 @@ def find_trunks(context: CheckContext) -> list[Trunk]:
         Trunk(name, PJSIP_FILE, endpoint_context_in(context.ask(f"pjsip show endpoint {name}"))) for name in names
     ]
     if "chan_iax2" in context.modules:
-        people = {(person.endpoint or "").partition("/")[2] for person in pbx.people}
+        others = {*NOBODYS, *((person.endpoint or "").partition("/")[2] for person in pbx.people)}
         users = iax_users_in(context.ask("iax2 show users"))
-        trunks += [Trunk(name, IAX_FILE, arrives) for name, arrives in users.items() if name not in people]
-    return [replace(trunk, place=_place_of(etc, trunk)) for trunk in trunks]
+        trunks += [Trunk(name, IAX_FILE, arrives) for name, arrives in users.items() if name not in others]
+    return [_placed(etc, trunk) for trunk in trunks]
+
+
+def _placed(etc: Path, trunk: Trunk) -> Trunk:
+    """Return the trunk with its line. Asterisk cuts the context of an IAX2 user off, and its file does not."""
+    place = _place_of(etc, trunk)
+    if trunk.file == IAX_FILE and place is not None and place.section is None:
+        return replace(trunk, place=place, context=place.text.partition("=")[2].removeprefix(">").strip())
+    return replace(trunk, place=place)
 
 
 def _place_of(etc: Path, trunk: Trunk) -> Line | None:
