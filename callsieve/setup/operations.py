@@ -15,7 +15,7 @@ from callsieve.install.uninstall import check_trunks
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.pbx.cli_output import dialplan_in, endpoint_context_in, endpoints_in, iax_users_in
 from callsieve.pbx.config_files import read_text
-from callsieve.setup.trunks import PJSIP_FILE, Trunk
+from callsieve.setup.trunks import PJSIP_FILE, PbxTrunk
 
 OUR_CONTEXT = "callsieve"
 # Asterisk reads its files again in the background.
@@ -39,7 +39,7 @@ def loaded_now(ask: Ask) -> AsteriskState:
     return AsteriskState(contexts, frozenset(endpoints_in(ask("pjsip show endpoints"))))
 
 
-def take_over(plan: InstallPlan, trunks: Sequence[Trunk], ask: Ask) -> None:
+def take_over(plan: InstallPlan, trunks: Sequence[PbxTrunk], ask: Ask) -> None:
     """Write the plan and have Asterisk read it. If that fails, put all files back.
 
     Raises:
@@ -64,7 +64,7 @@ def take_over(plan: InstallPlan, trunks: Sequence[Trunk], ask: Ask) -> None:
         raise
 
 
-def take_back(changes: Sequence[FileChange], trunks: Sequence[Trunk], ask: Ask) -> None:
+def take_back(changes: Sequence[FileChange], trunks: Sequence[PbxTrunk], ask: Ask) -> None:
     """Restore the trunks' files, and wait until Asterisk sends no call to us any more.
 
     Raises:
@@ -94,7 +94,7 @@ def inverse(changes: Sequence[FileChange]) -> list[FileChange]:
     ]
 
 
-def _reload(ask: Ask, trunks: Sequence[Trunk]) -> None:
+def _reload(ask: Ask, trunks: Sequence[PbxTrunk]) -> None:
     for command in ("dialplan reload", "manager reload"):
         ask(command)
     for module in sorted({trunk.module for trunk in trunks}):
@@ -110,7 +110,7 @@ def _wait_until(problem: Callable[[], str]) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _problem(ask: Ask, before: AsteriskState, trunks: Sequence[Trunk]) -> str:
+def _problem(ask: Ask, before: AsteriskState, trunks: Sequence[PbxTrunk]) -> str:
     """Return what Asterisk did not take over, empty for nothing."""
     now = loaded_now(ask)
     wanted = {OUR_CONTEXT, *(front_context_of(trunk.context or "") for trunk in trunks)}

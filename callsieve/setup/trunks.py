@@ -25,7 +25,7 @@ _MODULES = {PJSIP_FILE: "res_pjsip.so", IAX_FILE: "chan_iax2.so"}
 
 
 @dataclass(frozen=True, slots=True)
-class Trunk:
+class PbxTrunk:
     """A trunk, the context that its calls arrive in, and the line that sets it.
 
     Attributes:
@@ -56,7 +56,7 @@ class Trunk:
         return _MODULES[self.file]
 
 
-def find_trunks(context: CheckContext) -> list[Trunk]:
+def find_trunks(context: CheckContext) -> list[PbxTrunk]:
     """Return the trunks that Asterisk knows: PJSIP endpoints that are no phones, and IAX2 users.
 
     Raises:
@@ -67,16 +67,16 @@ def find_trunks(context: CheckContext) -> list[Trunk]:
     pbx = read_pbx(context, PbxKind.ASTERISK)
     names = [trunk.channels.removeprefix("PJSIP/").removesuffix("-*") for trunk in pbx.trunks]
     trunks = [
-        Trunk(name, PJSIP_FILE, endpoint_context_in(context.ask(f"pjsip show endpoint {name}"))) for name in names
+        PbxTrunk(name, PJSIP_FILE, endpoint_context_in(context.ask(f"pjsip show endpoint {name}"))) for name in names
     ]
     if "chan_iax2" in context.modules:
         others = {*NOBODYS, *((person.endpoint or "").partition("/")[2] for person in pbx.people)}
         users = iax_users_in(context.ask("iax2 show users"))
-        trunks += [Trunk(name, IAX_FILE, arrives) for name, arrives in users.items() if name not in others]
+        trunks += [PbxTrunk(name, IAX_FILE, arrives) for name, arrives in users.items() if name not in others]
     return [_placed(etc, trunk) for trunk in trunks]
 
 
-def _placed(etc: Path, trunk: Trunk) -> Trunk:
+def _placed(etc: Path, trunk: PbxTrunk) -> PbxTrunk:
     """Return the trunk with its line. Asterisk cuts the context of an IAX2 user off, and its file does not."""
     place = _place_of(etc, trunk)
     if trunk.file == IAX_FILE and place is not None and place.section is None:
@@ -84,7 +84,7 @@ def _placed(etc: Path, trunk: Trunk) -> Trunk:
     return replace(trunk, place=place)
 
 
-def _place_of(etc: Path, trunk: Trunk) -> Line | None:
+def _place_of(etc: Path, trunk: PbxTrunk) -> Line | None:
     """Return the line that sets the trunk's context, or the header of the section that inherits it."""
     blocks = list(_blocks(etc, trunk))
     own = [line for block in blocks for line in block if _key(line) == "context"]
@@ -97,7 +97,7 @@ def _place_of(etc: Path, trunk: Trunk) -> Line | None:
     return chosen[0][0] if len(chosen) == 1 else None
 
 
-def _blocks(etc: Path, trunk: Trunk) -> Iterator[list[Line]]:
+def _blocks(etc: Path, trunk: PbxTrunk) -> Iterator[list[Line]]:
     """Yield each section with the trunk's name: its header, and its lines."""
     block: list[Line] = []
     for line in walk(etc, etc / trunk.file):
@@ -119,16 +119,16 @@ def _value(line: Line) -> str:
     return line.text.partition("=")[2].removeprefix(">").strip().lower()
 
 
-def plan_trunks(trunks: Iterable[Trunk]) -> list[FileChange]:
+def plan_trunks(trunks: Iterable[PbxTrunk]) -> list[FileChange]:
     """Return the changes that send the calls of these trunks to their front contexts."""
-    by_file: defaultdict[Path, list[Trunk]] = defaultdict(list)
+    by_file: defaultdict[Path, list[PbxTrunk]] = defaultdict(list)
     for trunk in trunks:
         if trunk.place is not None:
             by_file[trunk.place.file].append(trunk)
     return [_changed(path, chosen) for path, chosen in by_file.items()]
 
 
-def _changed(path: Path, trunks: Sequence[Trunk]) -> FileChange:
+def _changed(path: Path, trunks: Sequence[PbxTrunk]) -> FileChange:
     before = read_text(path) or ""
     lines = before.split("\n")
     for trunk in sorted(trunks, key=lambda trunk: trunk.place.number if trunk.place else 0, reverse=True):

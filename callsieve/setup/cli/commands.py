@@ -41,7 +41,7 @@ from callsieve.install.steps import start_steps, steps_after_install
 from callsieve.pbx.cli_client import console
 from callsieve.settings import Loaded, load_settings
 from callsieve.setup.operations import take_back, take_over
-from callsieve.setup.trunks import Trunk, find_trunks, plan_trunks, plan_undo
+from callsieve.setup.trunks import PbxTrunk, find_trunks, plan_trunks, plan_undo
 from callsieve.telemetry import is_outdated
 from callsieve.wiring import policies_of
 from policies.files import nearest, shown
@@ -145,7 +145,7 @@ def _ask_policy() -> str:
         say(f"Answer {OBSERVE} or label.")
 
 
-def _trunks(context: CheckContext, names: list[str] | None, *, yes: bool) -> list[Trunk]:
+def _trunks(context: CheckContext, names: list[str] | None, *, yes: bool) -> list[PbxTrunk]:
     """Return the trunks whose calls will be screened from now on."""
     found = find_trunks(context)
     free = [trunk for trunk in found if trunk.can_change]
@@ -157,7 +157,7 @@ def _trunks(context: CheckContext, names: list[str] | None, *, yes: bool) -> lis
     return _ask_trunks(free)
 
 
-def _show_trunks(found: list[Trunk], free: list[Trunk]) -> None:
+def _show_trunks(found: list[PbxTrunk], free: list[PbxTrunk]) -> None:
     if not found:
         say("Asterisk has no trunk yet. Run callsieve setup again when it has one.")
         return
@@ -173,7 +173,7 @@ def _show_trunks(found: list[Trunk], free: list[Trunk]) -> None:
         say(f"  {number} {trunk.name}: {about}")
 
 
-def _named(names: list[str], found: list[Trunk]) -> list[Trunk]:
+def _named(names: list[str], found: list[PbxTrunk]) -> list[PbxTrunk]:
     known = {trunk.name: trunk for trunk in found}
     for name in names:
         if name not in known:
@@ -183,7 +183,7 @@ def _named(names: list[str], found: list[Trunk]) -> list[Trunk]:
     return [known[name] for name in dict.fromkeys(names) if known[name].can_change]
 
 
-def _ask_trunks(free: list[Trunk]) -> list[Trunk]:
+def _ask_trunks(free: list[PbxTrunk]) -> list[PbxTrunk]:
     _check_terminal("--trunk NAME")
     by_answer = {str(number): trunk for number, trunk in enumerate(free, 1)} | {trunk.name: trunk for trunk in free}
     while True:
@@ -205,7 +205,7 @@ def _check_terminal(option: str) -> None:
 
 
 def _plan(
-    loaded: Loaded, place: InstallPaths, region: str, trunks: list[Trunk], *, freepbx: bool
+    loaded: Loaded, place: InstallPaths, region: str, trunks: list[PbxTrunk], *, freepbx: bool
 ) -> tuple[InstallPlan, InstallRequest]:
     inbound = tuple(dict.fromkeys(trunk.context for trunk in trunks if trunk.context))
     request = InstallRequest(
