@@ -1,8 +1,8 @@
-"""Who asks: a token in `Authorization: Bearer`, or root and Asterisk's user at the Unix socket, who need none. Cookies
-are not looked at, so no page can ask for us.
+"""Authentication of API requests, by a token in `Authorization: Bearer`.
 
-Whoever has no token that counts is told nothing, not even what there is to ask for. Wrong ones count for the address,
-which waits longer and longer; a token that was right before is not kept waiting by others at its address.
+Root and Asterisk's user need no token at the Unix socket. Cookies are ignored, so no web page can use the API in the
+name of a visitor. Without a valid token every path is answered alike, whether it exists or not. Wrong tokens are
+counted per address, which has to wait longer and longer. A token that was valid before never waits because of others.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from reputation.store.errors import StoreError
 from reputation.store.users import KeptToken, all_tokens, token_by_digest, touch_token
 from reputation.users import ApiToken, Role, Scope, digest_of
 
-LOCAL = 0  # the id of what stands for a token of a user of this machine
+LOCAL = 0  # the token id of a local user, who has no token
 
 logger = logging.getLogger("callsieve.api")
 
@@ -37,23 +37,23 @@ TOUCH_SECONDS = 60.0
 OPENING_SECONDS = 2.0
 ADDRESS_CHARACTERS = 64
 SCHEME = "bearer"
-NO_TOKEN = "say who asks: `Authorization: Bearer cs_...`, a token by `callsieve token add NAME`"
-WRONG_TOKEN = "this token is none, is revoked, or has expired"
+NO_TOKEN = "send a token as `Authorization: Bearer cs_...`; `callsieve token add NAME` makes one"
+WRONG_TOKEN = "unknown, revoked or expired token: `callsieve token list` shows the valid ones"
 
 
 class Authentication:
-    """Whose a token is."""
+    """Finds the token of a request and slows down those who guess."""
 
     def __init__(self, state: AppState) -> None:
         self._state = state
-        # A store client of its own: a page that reads for long keeps no call waiting for `/decide`.
+        # A store client of its own: calls that wait for `/decide` do not queue behind a slow page.
         self._store = StoreClient(state.loaded.store_path)
         self._tries = Throttle(TRIES_OF_AN_ADDRESS)
         self._known: OrderedDict[str, None] = OrderedDict()  # digests of tokens that were right, the latest last
         self._has_recalled = False
 
     async def token_of(self, request: Request, now: float) -> KeptToken:
-        """The token of the request. ApiError. Once a minute the store learns that it was used."""
+        """Return the token of the request. Note its use in the store, at most once a minute."""
         local = None if "authorization" in request.headers else self._local_user(request)
         if local is not None:
             return local
@@ -68,7 +68,7 @@ class Authentication:
         if digest is None or kept is None or not hmac.compare_digest(kept.digest, digest) or _is_over(kept, now):
             self._known.pop(digest or "", None)
             self._tries.failed(address, now)
-            logger.warning("API: a wrong token from %s", _printable(request))
+            logger.warning("API: wrong token, from %s", _printable_address(request))
             raise _unauthorised("wrong-token", WRONG_TOKEN, 'error="invalid_token"')
         self._known[digest] = None
         self._known.move_to_end(digest)
@@ -81,10 +81,10 @@ class Authentication:
         return kept
 
     def _local_user(self, request: Request) -> KeptToken | None:
-        """What stands for a token where root or Asterisk's user asks over the Unix socket.
+        """Return a token with all rights if root or Asterisk's user is at the other end of the Unix socket.
 
-        Root can write the store without us, and Asterisk's user decides about each call. Our own user needs a token:
-        whoever breaks into one of its processes has none.
+        Root can write the store anyway, and Asterisk's user decides about each call. The service's own user does need
+        a token, so that somebody who breaks into one of its processes gains nothing.
         """
         user = getattr(request.state, PEER_USER, None)
         if user is None or user not in obeyed_users(self._state.loaded.settings, service=0):
@@ -96,11 +96,14 @@ class Authentication:
         return KeptToken(LOCAL, "", None, ApiToken(name, Role.ADMINISTRATOR, tuple(Scope), 0.0))
 
     async def open(self) -> None:
-        """Before the first call waits for it."""
+        """Open the store, before the first call waits for it."""
         await self._store.open(OPENING_SECONDS)
 
     async def _was_right_before(self, digest: str) -> bool:
-        """Also in an earlier process: a restart must not keep a switch waiting because of another program beside it."""
+        """Return whether the token was valid before, also before a restart.
+
+        Otherwise a switch would wait after a restart because another program at its address sends wrong tokens.
+        """
         if not self._has_recalled:
             used = [kept.digest for kept in await self._store.read(all_tokens) if kept.used_at is not None]
             self._known = OrderedDict.fromkeys((*used, *self._known))
@@ -108,7 +111,7 @@ class Authentication:
         return digest in self._known
 
     async def close(self) -> None:
-        """With the state."""
+        """Close the store."""
         await self._store.close()
 
     def _check_may_try(self, address: str, now: float) -> None:
@@ -119,12 +122,12 @@ class Authentication:
             raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "too-many-tries", words, headers={"Retry-After": str(seconds)})
 
     async def _touch(self, token_id: int, now: float) -> None:
-        with suppress(StoreError):  # a store that is locked makes nobody wait
+        with suppress(StoreError):  # the time of last use is not worth an error
             await self._store.write(touch_token, token_id, now)
 
 
-def _printable(request: Request) -> str:
-    """A proxy may pass on any text for an address."""
+def _printable_address(request: Request) -> str:
+    # A proxy may pass on any text as the address.
     host = request.client.host if request.client else "local"
     return "".join(filter(str.isprintable, host))[:ADDRESS_CHARACTERS]
 

@@ -1,4 +1,4 @@
-"""The table of endpoints: what can be asked for, who may, and which operation answers.
+"""The table of API endpoints: path, required scope and role, and the operation that answers.
 
     ENDPOINTS = (
         endpoint("GET", "/lists/{list_name}/entries", views.find_entries, Scope.READ, Role.OPERATOR),
@@ -6,15 +6,13 @@
                  example=EntryRequest(ListName.BLOCK, "+1900*")),
     )
 
-All else is read from the operation: `(db, context, request) -> result`. Fields of the request that the path has in
-braces come from the path, the others from the query of a GET or DELETE, or from the body. The summary is the first
-line of its docstring. It runs in the store: of a GET among the reads, of all else in one transaction, in which the
-answer of an Idempotency-Key is kept, too. What needs more than the store is a coroutine `(req, request) -> result`,
-which reads and writes with `req`. All raise Refused; what they return is written as JSON by reputation/encoding.py.
+All else is read from the signature of the operation, `(db, context, request) -> result`, and its docstring, whose first
+line is the summary. Fields of the request that the path has in braces come from the path. The others come from
+the query of a GET or DELETE, or from the body. Unknown fields, wrong types and repeated fields are errors.
 
-What was sent, as its endpoint declares it. Strict: an unknown field, a wrong type or a second value is refused.
-
-Which endpoint a path is. Pure.
+A GET runs in a read transaction of the store, all else in one write transaction, which also keeps the answer for an
+Idempotency-Key. An operation that needs more than the store is a coroutine `(req, request) -> result`, which reads and
+writes with `req`. All raise Refused. Their results are written as JSON by reputation/encoding.py.
 """
 
 from __future__ import annotations
@@ -44,22 +42,22 @@ from reputation.users import Role, Scope
 
 SHOWN = 200
 FIELD_CHARACTERS = 80
-WORDS = {Fault.UNKNOWN_KEY: "no such field", Fault.MISSING_KEY: "required"}
+MESSAGES = {Fault.UNKNOWN_KEY: "unknown field", Fault.MISSING_KEY: "required"}
 
 
 def body_from(raw: bytes, kind: Any) -> Any:
-    """The value of a JSON body. ApiError."""
+    """Parse a JSON body, or raise ApiError."""
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
         raise _invalid("bad-body", _misfit_in(raw, kind), error) from None
     except (msgspec.DecodeError, ValueError, RecursionError) as error:  # ValueError: of invalid UTF-8
-        words = f"the body is no JSON: {str(error)[:SHOWN]}"
+        words = f"the body is not valid JSON: {str(error)[:SHOWN]}"
         raise ApiError(HTTPStatus.BAD_REQUEST, "bad-json", words) from None
 
 
 def _misfit_in(raw: bytes, kind: Any) -> Misfit | None:
-    """Return what does not fit; None where what comes after it is no JSON."""
+    # msgspec stops at the first misfit, so the rest of the body may not be JSON at all.
     try:
         return find_misfit(msgspec.json.decode(raw), kind)
     except (msgspec.DecodeError, ValueError, RecursionError):
@@ -67,29 +65,29 @@ def _misfit_in(raw: bytes, kind: Any) -> Misfit | None:
 
 
 def query_from(pairs: Iterable[tuple[str, str]], kind: type[msgspec.Struct] | None) -> Any:
-    """The value of what stands behind the question mark. ApiError."""
-    found: dict[str, str] = {}
+    """Parse the query part of an address, or raise ApiError."""
+    fields: dict[str, str] = {}
     for key, value in pairs:
-        if key in found:
-            raise ApiError(UNPROCESSABLE, "bad-query", "it is there twice", key[:FIELD_CHARACTERS])
-        found[key] = value
+        if key in fields:
+            raise ApiError(UNPROCESSABLE, "bad-query", "given twice", key[:FIELD_CHARACTERS])
+        fields[key] = value
     if kind is None:
-        if found:
+        if fields:
             raise ApiError(
-                UNPROCESSABLE, "bad-query", "nothing is asked for here", next(iter(found))[:FIELD_CHARACTERS]
+                UNPROCESSABLE, "bad-query", "this endpoint takes no query", next(iter(fields))[:FIELD_CHARACTERS]
             )
         return None
     try:
-        return msgspec.convert(found, kind, strict=False)
+        return msgspec.convert(fields, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise _invalid("bad-query", find_misfit(found, kind, strict=False), error) from None
+        raise _invalid("bad-query", find_misfit(fields, kind, strict=False), error) from None
 
 
 def _invalid(code: str, misfit: Misfit | None, error: msgspec.ValidationError) -> ApiError:
     if misfit is None:
         return ApiError(UNPROCESSABLE, code, str(error)[:SHOWN])
     return ApiError(
-        UNPROCESSABLE, code, (WORDS.get(misfit.fault) or misfit.words)[:SHOWN], misfit.place[:FIELD_CHARACTERS]
+        UNPROCESSABLE, code, (MESSAGES.get(misfit.fault) or misfit.words)[:SHOWN], misfit.place[:FIELD_CHARACTERS]
     )
 
 
@@ -105,9 +103,12 @@ _NOT_IN_NAMES = str.maketrans("/-", "__", "{}")
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """For what needs more than the store. `reads`: the store's reader, `threads` bounds what runs beside it.
+    """The argument of coroutines: settings, store client and threads.
 
-    `last_event_id`: where a stream is to go on, empty for no stream.
+    Attributes:
+        reads: The store's reader.
+        threads: Limits how many run at the same time.
+        last_event_id: The event after which a stream continues; empty if the client sent none.
     """
 
     context: Context
@@ -117,22 +118,22 @@ class ApiRequest:
     last_event_id: str = ""
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """What `fn(db, *args)` returns. StoreError."""
+        """Return the result of `fn(db, *args)`, run in a read transaction."""
         return await self.reads.read(fn, *args)
 
     async def perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
-        """What the operation returns. Refused, StoreError."""
+        """Return the result of an operation, run in a write transaction."""
         return await self.state.store.write(operation, self.context, request)
 
     async def in_thread(self, fn: Callable[[*Ts], T], *args: *Ts) -> T:
-        """What `fn(*args)` returns, which waits for something; only a few do so at once."""
+        """Return the result of a blocking function, run in one of a few threads."""
         async with self.threads:
             return await asyncio.to_thread(fn, *args)
 
 
 @dataclass(frozen=True, slots=True)
 class Stream(Generic[T]):
-    """An answer that goes on, one T after the other. `media_type`: what it is."""
+    """A streamed response that sends one T after the other."""
 
     chunks: AsyncIterator[bytes]
     media_type: str
@@ -140,23 +141,28 @@ class Stream(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class CallWaits:
-    """Of an endpoint that a telephone call waits for: it is answered within `seconds`, whatever state we are in.
+    """Marks an endpoint that a telephone call waits for.
 
-    `otherwise`: what is answered where nothing else can be said in time. No token may ask it too often: what was not
-    asked would go on unscreened.
+    It always answers within `seconds`, with `fallback` if necessary. No rate limit applies to it: a call whose request
+    was turned down would go on unscreened.
     """
 
     seconds: float
-    otherwise: Callable[[], object]
+    fallback: Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One line. `scope`, `role`: the token must have the one, and at least the other.
+    """One line of the table.
 
-    `answer`: the type of what is said, for the OpenAPI document and the tests; `query` and `body`: of what is asked.
-    `example`: a body. `media_type`: of the answer, where that is no JSON. `keeps_answer`: whether an Idempotency-Key is
-    taken: by all but GET, unless nothing is changed. `decode`: how a body is read.
+    Attributes:
+        scope: The token must have it.
+        role: The token must have it or a higher one.
+        answer: Type of the response, for the OpenAPI document and the tests.
+        most_bytes: Limit of the body.
+        keeps_answer: Whether answers are kept for an Idempotency-Key.
+        parts: A Struct of the parts of the path.
+        values: Makes the arguments of the operation from the parts of the path and the parsed query or body.
     """
 
     method: str
@@ -176,24 +182,23 @@ class Endpoint:
     decode: Callable[[bytes, Any], Any] = body_from
     call_waits: CallWaits | None = None
     tag: str = field(default="", kw_only=True)
-    parts: Any = field(default=None, kw_only=True)  # a Struct of the parts of the path
-    # What the operation is called with, of the parts and of what the query or the body has.
+    parts: Any = field(default=None, kw_only=True)
     values: Callable[[Mapping[str, str], Any], tuple[Any, ...]] = field(kw_only=True)
 
     @property
     def takes_key(self) -> bool:
-        """Whether it takes an Idempotency-Key."""
+        """Whether the endpoint takes an Idempotency-Key."""
         return self.method != "GET" and self.keeps_answer
 
     @property
     def name(self) -> str:
-        """What it is called in the OpenAPI document: `get_lists_list_entries`."""
+        """Its `operationId` in the OpenAPI document, such as `get_lists_list_entries`."""
         words = (part.strip("{}").replace("-", "_") for part in self.path.split("/") if part)
         return "_".join((self.method.lower(), *words))
 
     @property
     def group(self) -> str:
-        """Its part of the OpenAPI document."""
+        """Its tag in the OpenAPI document."""
         return self.tag or self.path.split("/")[1]
 
 
@@ -205,27 +210,27 @@ def endpoint(
     role: Role,
     *,
     changes_nothing: bool = False,
-    is_noted: bool = False,
+    is_audited: bool = False,
     **more: Any,
 ) -> Endpoint:
     """Return the endpoint of an operation, described by its annotations and its docstring.
 
-    Args:
-        changes_nothing: of a POST whose request is too large for a query; it runs among the reads.
-        is_noted: of a GET that leaves a row in the audit.
-        more: `example`, `status`, `most_bytes`, `media_type`, `tag`, `call_waits` of Endpoint.
+    `changes_nothing`: a POST that only reads, because its request is too large for a query. `is_audited`: a GET that
+    leaves a row in the audit. `more`: other attributes of Endpoint.
     """
     hints = get_type_hints(operation, include_extras=True)
     is_coroutine = inspect.iscoroutinefunction(operation)
     names = list(inspect.signature(operation).parameters)[1 if is_coroutine else 2 :]
     kind = hints[names[0]] if names else None
     request = _Request(method, path, None if kind is NoneType else kind)
-    answers = [one for one in get_args(hints["return"]) or (hints["return"],) if one is not Refused]
+    answers = [
+        answer_type for answer_type in get_args(hints["return"]) or (hints["return"],) if answer_type is not Refused
+    ]
     may_refuse = Refused in get_args(hints["return"])
     summary = (operation.__doc__ or "").partition("\n")[0]
     sent = {"query" if method in ("GET", "DELETE") else "body": request.rest, "parts": request.parts}
 
-    async def outside(req: ApiRequest, *values: Any) -> object:
+    async def in_store(req: ApiRequest, *values: Any) -> object:
         result = (
             await req.perform(operation, *values)
             if not changes_nothing
@@ -235,7 +240,7 @@ def endpoint(
             raise result
         return result
 
-    handler = outside if not is_coroutine and (changes_nothing or is_noted or may_refuse) else operation
+    handler = in_store if not is_coroutine and (changes_nothing or is_audited or may_refuse) else operation
     answer = reduce(or_, answers) if may_refuse else hints["return"]
     if get_origin(answer) is Stream:
         (answer,) = get_args(answer)
@@ -244,9 +249,10 @@ def endpoint(
 
 
 class _Request:
-    """What an operation is asked for, taken apart. `parts`, `rest`: Structs of what the path has, and of all else.
+    """The request type of an operation, split by where the fields come from.
 
-    An operation that takes a text, a number or a word gets the one part of its path.
+    `parts` is a Struct of the fields in the path, `rest` one of all others. An operation whose request is a plain text,
+    number or enum gets the only part of its path.
     """
 
     def __init__(self, method: str, path: str, kind: Any) -> None:
@@ -256,24 +262,16 @@ class _Request:
         self.parts: Any = None
         self.rest: Any = None
         if self._is_struct:
-            self.parts, self.rest = _taken_apart(kind, names)
+            self.parts, self.rest = _split_fields(kind, names)
         elif kind is not None:
             self.parts = msgspec.defstruct(f"{method}{path}".translate(_NOT_IN_NAMES), [(names[0], kind)])
 
     def values(self, path: Mapping[str, str], rest: Any) -> tuple[Any, ...]:
-        """Return the request that the operation is called with, if it takes one.
-
-        Args:
-            path: The parts in braces, as text.
-            rest: What the query or the body has.
-
-        Raises:
-            ApiError: a part of the path is not what it has to be.
-        """
+        """Return the request for the operation, if it takes one, or raise ApiError for a wrong part of the path."""
         if self._kind is None:
             return ()
         parts = msgspec.structs.fields(self.parts) if self.parts else ()
-        values = {one.name: _part(one.name, one.type, path[one.name]) for one in parts}
+        values = {part.name: _part(part.name, part.type, path[part.name]) for part in parts}
         if not self._is_struct:
             return tuple(values.values())
         if self.rest is self._kind:
@@ -290,20 +288,20 @@ def _part(name: str, kind: Any, text: str) -> Any:
     except msgspec.ValidationError as error:
         kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
         if isinstance(kind, type) and issubclass(kind, Enum):
-            known = ", ".join(one.value for one in kind)
-            raise Refused(f"no-such-{name.removesuffix('_name')}", f"there are: {known}", name) from None
+            known = ", ".join(member.value for member in kind)
+            raise Refused(f"no-such-{name.removesuffix('_name')}", f"use one of: {known}", name) from None
         raise ApiError(UNPROCESSABLE, "bad-path", str(error), name) from None
 
 
 @cache
-def _taken_apart(kind: type[msgspec.Struct], names: tuple[str, ...]) -> tuple[Any, Any]:
-    """Return the Struct of the fields in the path, and that of all others; None for no fields."""
+def _split_fields(kind: type[msgspec.Struct], names: tuple[str, ...]) -> tuple[Any, Any]:
+    """Return a Struct of the fields in the path, and one of all others; None for no fields."""
     if not names and kind.__struct_config__.forbid_unknown_fields and not words_of(kind):
         return None, kind
     fields = fields_of(kind)
-    in_path = [one._replace(default=msgspec.NODEFAULT) for one in fields if one.name in names]
-    others = [one for one in fields if one.name not in names]
-    missing = set(names) - {one.name for one in in_path}
+    in_path = [field_info._replace(default=msgspec.NODEFAULT) for field_info in fields if field_info.name in names]
+    others = [field_info for field_info in fields if field_info.name not in names]
+    missing = set(names) - {field_info.name for field_info in in_path}
     assert not missing, f"{kind.__name__} has no {missing}"
     return (
         struct_of(f"{kind.__name__}Path", kind, in_path, is_sent=True) if in_path else None,
@@ -315,26 +313,26 @@ ROOT = "/api/v1"
 
 
 class Route(NamedTuple):
-    """All that can be asked of a path, by method."""
+    """The endpoints of a path, by method."""
 
     pattern: re.Pattern[str]
     by_method: dict[str, Endpoint]
 
 
 class Routes:
-    """The table, by path. Where a path fits two, the one without a part in braces is meant."""
+    """The endpoints by path. If a path fits two patterns, the one with fewer parts in braces wins."""
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         by_path: dict[str, Route] = {}
-        for one in endpoints:
-            pattern = _PART.sub(r"(?P<\1>[^/]+)", re.sub(r"[.]", r"\\.", one.path))
-            route = by_path.setdefault(one.path, Route(re.compile(pattern), {}))
-            assert one.method not in route.by_method, f"{one.method} {one.path} is there twice"
-            route.by_method[one.method] = one
+        for endpoint in endpoints:
+            pattern = _PART.sub(r"(?P<\1>[^/]+)", re.sub(r"[.]", r"\\.", endpoint.path))
+            route = by_path.setdefault(endpoint.path, Route(re.compile(pattern), {}))
+            assert endpoint.method not in route.by_method, f"{endpoint.method} {endpoint.path} is declared twice"
+            route.by_method[endpoint.method] = endpoint
         self._routes = [by_path[path] for path in sorted(by_path, key=lambda path: (path.count("{"), path))]
 
     def find(self, path: str) -> tuple[Route, Mapping[str, str]] | None:
-        """The route, and the parts of the path. `path`: below ROOT."""
+        """Return the route of a path below ROOT, and the values of its parts in braces."""
         for route in self._routes:
             match = route.pattern.fullmatch(path)
             if match:

@@ -1,10 +1,8 @@
-"""Between a request and the function of an endpoint: the API as one ASGI application, around a table of endpoints.
+"""The API as an ASGI application around a table of endpoints.
 
-who asks (token) -> how often -> which endpoint -> may they -> what was sent -> its function, once -> JSON, or a problem
+token -> rate limit -> endpoint -> scope and role -> query and body -> operation, once per key -> JSON or a problem
 
-Where the API is served: beside the pages of the console, and by itself in the API process.
-
-In the API process there is nothing else: no page, no login, no cookie.
+The console serves it beside its pages. The API process serves nothing else: no page, no login, no cookie.
 """
 
 from __future__ import annotations
@@ -50,31 +48,32 @@ THREADS = 2
 MOST_FIELDS = 50
 MOST_PART_CHARACTERS = 200
 LAST_EVENT_CHARACTERS = 64
+PATH_CHARACTERS = 200
 ACTOR = "token:"
-SOCKET_ACTOR = "socket:"  # and the user of this machine
+SOCKET_ACTOR = "socket:"  # followed by the name of the local user
 # The person behind a program, such as a user of FreePBX. The audit names that person.
 PERSON = "CallSieve-Person"
 PERSON_CHARACTERS = 64
 REPLAYED = "Idempotency-Replayed"
 
-NOT_FOUND = f"there is no such endpoint: GET {DOCUMENT} lists all"
-WRONG_METHOD = "this address cannot be asked in this way"
-TOO_MANY = "this token has asked too often: wait for as long as Retry-After says"
-NOT_JSON = "send JSON, as Content-Type: application/json"
-NO_TOKEN_FOR_KEY = "answers are kept for a token: send one, or no Idempotency-Key"
-NO_BODY = "nothing is sent here: leave the body out"
-TOO_LARGE = "this is more than is taken at once"
-TOO_SLOW = "the body took too long to arrive: nothing was changed, send it again"
-TOO_MANY_FIELDS = "too many fields behind the question mark"
-NO_STORE = "the store cannot be used at the moment: try again; calls are not affected"
-FAILED = "a part of the API failed, and its log says more; calls are not affected"
+NOT_FOUND = f"no such endpoint: GET {DOCUMENT} lists all"
+WRONG_METHOD = "this address does not support the method: the header Allow lists those that it does"
+TOO_MANY = "too many requests with this token: wait for the seconds in Retry-After"
+NOT_JSON = "the body must be JSON: send Content-Type: application/json"
+NO_TOKEN_FOR_KEY = "answers are kept per token: send a token, or leave Idempotency-Key out"
+NO_BODY = "this endpoint takes no body: leave it out"
+TOO_LARGE = "the body is larger than {limit} bytes: send it in parts"
+TOO_SLOW = "the body took too long to arrive, nothing was changed: send it again"
+TOO_MANY_FIELDS = f"more than {MOST_FIELDS} fields in the query: send fewer"
+NO_STORE = "the store cannot be used at the moment: try again in 5 seconds. Calls are not affected"
+FAILED = "internal error: the log of the API has the details. Calls are not affected"
 
 
 class ApiGate:
-    """The application. `path` of a request begins with ROOT, or it is no endpoint.
+    """The application.
 
-    `load_all` returns all endpoints, where importing those takes longer than calls may wait: `endpoints` are answered
-    meanwhile.
+    Importing all endpoints takes longer than a call may wait. So `endpoints` are answered at once, and `load_all`
+    returns all of them later.
     """
 
     def __init__(
@@ -92,19 +91,20 @@ class ApiGate:
         self._authentication = Authentication(state)
         state.provide(self._authentication)
         self._limits = RateLimits()
-        # A reader of its own: what programs look through for long keeps no page waiting.
+        # A reader of its own: pages do not wait behind long reads of programs.
         self._reads = StoreClient(state.loaded.store_path)
         state.provide(self._reads)
         self._in_flight = KeysInFlight()
         self._threads = asyncio.Semaphore(THREADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
         request = Request(scope, receive)
         response = await self._answer(request)
         await response(scope, receive, send)
 
     async def load(self) -> None:
-        """Make all endpoints answer."""
+        """Load the endpoints that were left out at the start."""
         async with self._loading:
             if self._load_all is not None:
                 self._endpoints = await asyncio.to_thread(self._load_all)
@@ -116,36 +116,36 @@ class ApiGate:
             await self.load()
             endpoint = self._endpoint_of(request)
         if endpoint is None or endpoint.call_waits is None:
-            return await self._said(request)
+            return await self._respond(request)
         with suppress(TimeoutError):
             async with asyncio.timeout(endpoint.call_waits.seconds):
-                response = await self._said(request)
+                response = await self._respond(request)
                 if response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
                     return response
-        return _response(endpoint, endpoint.call_waits.otherwise())
+        return _response(endpoint, endpoint.call_waits.fallback())
 
-    async def _said(self, request: Request) -> Response:
+    async def _respond(self, request: Request) -> Response:
         headers: dict[str, str] = {}
         try:
-            response = await self._admitted(request, headers)
+            response = await self._admit(request, headers)
         except ApiError as error:
             response = problem_response(error)
         except Refused as refused:
             response = problem_response(error_of(refused))
         except StoreError as error:
-            logger.warning("%s", error)
+            logger.warning("API: the store cannot be used: %s", error)
             response = problem_response(
                 ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "no-store", NO_STORE, headers={"Retry-After": "5"})
             )
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception:
-            logger.exception("an endpoint failed")
+            logger.exception("API: an endpoint failed: %s %s", request.method, request.scope["path"][:PATH_CHARACTERS])
             response = problem_response(ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "failed", FAILED))
         response.headers.update({name: text for name, text in headers.items() if name not in response.headers})
         return response
 
-    async def _admitted(self, request: Request, headers: dict[str, str]) -> Response:
+    async def _admit(self, request: Request, headers: dict[str, str]) -> Response:
         if request.scope["path"] in DOCUMENTS:
             if request.method not in ("GET", "HEAD"):
                 raise _wrong_method(("GET",))
@@ -156,30 +156,30 @@ class ApiGate:
         waited_for = self._endpoint_of(request)
         if kept.id != LOCAL and (waited_for is None or waited_for.call_waits is None):
             self._check_quota(kept, headers)
-        found = self._find(request)
-        if found is None:
+        match = self._find(request)
+        if match is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "no-such-endpoint", NOT_FOUND)
-        route, parts = found
+        route, parts = match
         endpoint = route.by_method.get("GET" if request.method == "HEAD" else request.method)
         if endpoint is None:
             raise _wrong_method(route.by_method)
         _check_may(endpoint, kept)
         _check_parts(parts)
-        return await self._asked(endpoint, request, kept, parts, now)
+        return await self._run(endpoint, request, kept, parts, now)
 
     def _endpoint_of(self, request: Request) -> Endpoint | None:
-        """The endpoint that is asked, before anything else is known."""
-        found = self._find(request)
-        return None if found is None else found[0].by_method.get(request.method)
+        # Before the token is known, so the method decides alone.
+        match = self._find(request)
+        return None if match is None else match[0].by_method.get(request.method)
 
     def _find(self, request: Request) -> tuple[Route, Mapping[str, str]] | None:
-        path: str = request.scope["path"]  # not of request.url, which is put together with the Host header
+        path: str = request.scope["path"]  # not request.url, which contains the Host header
         return self._routes.find(path.removeprefix(ROOT)) if path.startswith(f"{ROOT}/") else None
 
     async def _document_response(self, path: str) -> Response:
-        """Return the OpenAPI document, or the page that shows it, to anybody: both are in every copy of the source.
+        """Return the OpenAPI document or the page that shows it. They are public, because they are in the source.
 
-        They are made when they are first asked for: that takes longer than everything else of a start.
+        They are made at the first request, because that takes longer than all the rest of the start.
         """
         if not self._documents:
             await self.load()
@@ -197,7 +197,7 @@ class ApiGate:
         if quota.wait_seconds:
             raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", TOO_MANY)
 
-    async def _asked(
+    async def _run(
         self, endpoint: Endpoint, request: Request, kept: KeptToken, parts: Mapping[str, str], now: float
     ) -> Response:
         key = parse_key(request.headers.get(idempotency.HEADER)) if endpoint.takes_key else None
@@ -220,19 +220,18 @@ class ApiGate:
         if kept.id == LOCAL:
             raise ApiError(HTTPStatus.BAD_REQUEST, "bad-idempotency-key", NO_TOKEN_FOR_KEY, idempotency.HEADER)
         digest = request_digest(request.method, f"{request.scope['path']}?{_query_of(request)}", raw)
-        with self._in_flight.one(kept.id, key):
+        with self._in_flight.reserve(kept.id, key):
             answer, again = await call.run_once(kept.id, key, digest)
         return Response(answer.body, answer.status, {REPLAYED: "true"} if again else None, JSON)
 
 
 class _Call:
-    """One call of the function of an endpoint."""
+    """One run of an endpoint's operation."""
 
     def __init__(self, endpoint: Endpoint, req: ApiRequest, values: tuple[Any, ...]) -> None:
         self._endpoint, self._req, self._values = endpoint, req, values
 
     async def run(self) -> object:
-        """What it returns."""
         handler: Any = self._endpoint.handler
         if inspect.iscoroutinefunction(handler):
             return await handler(self._req, *self._values)
@@ -240,7 +239,7 @@ class _Call:
         return await run(handler, self._req.context, *self._values)
 
     async def run_once(self, token_id: int, key: str, digest: str) -> tuple[KeptAnswer, bool]:
-        """What it answers, and whether it was answered before."""
+        """Return the answer for an Idempotency-Key, and whether it was kept from an earlier request."""
         store, at = self._req.state.store, self._req.context.at
         handler: Any = self._endpoint.handler
         kept = await store.read(idempotency.earlier_answer, token_id, key, digest, at)
@@ -250,15 +249,15 @@ class _Call:
             values = (self._req.context, *self._values)
 
             def write(db: sqlite3.Connection) -> tuple[KeptAnswer, bool]:
-                return idempotency.once(db, token_id, key, digest, at, lambda: self._told(handler(db, *values)))
+                return idempotency.once(db, token_id, key, digest, at, lambda: self._encoded(handler(db, *values)))
 
             return await store.write(write)
-        status, body = self._told(await self.run())
+        status, body = self._encoded(await self.run())
         answer = KeptAnswer(digest, status, body.decode())
         await store.write(idempotency.keep, token_id, key, answer, at)
         return answer, False
 
-    def _told(self, value: object) -> tuple[int, bytes]:
+    def _encoded(self, value: object) -> tuple[int, bytes]:
         return self._endpoint.status, encode(value)
 
 
@@ -272,16 +271,16 @@ def _documents(endpoints: Iterable[Endpoint]) -> dict[str, bytes]:
 def _check_may(endpoint: Endpoint, kept: KeptToken) -> None:
     token = kept.token
     if endpoint.scope not in token.scopes:
-        words = f"this token has not the scope {endpoint.scope}"
+        words = f"this token lacks the scope {endpoint.scope}: `callsieve token add` makes one that has it"
         challenge = f'Bearer realm="callsieve", error="insufficient_scope", scope="{endpoint.scope}"'
         raise ApiError(HTTPStatus.FORBIDDEN, "wrong-scope", words, headers={"WWW-Authenticate": challenge})
     if token.role < endpoint.role:
-        words = f"this takes the role {endpoint.role.word}, and this token has {token.role.word}"
+        words = f"this needs a token with the role {endpoint.role.word}: this one has the role {token.role.word}"
         raise ApiError(HTTPStatus.FORBIDDEN, "wrong-role", words)
 
 
 def _check_parts(parts: Mapping[str, str]) -> None:
-    """That none is too long; what is in them is for the operation to say."""
+    # Only their length: the operation checks what is in them.
     for name, text in parts.items():
         if len(text) > MOST_PART_CHARACTERS:
             raise ApiError(UNPROCESSABLE, "bad-path", f"takes at most {MOST_PART_CHARACTERS} characters", name)
@@ -290,12 +289,12 @@ def _check_parts(parts: Mapping[str, str]) -> None:
 def _actor_of(endpoint: Endpoint, kept: KeptToken, request: Request) -> str:
     """Return the name for the audit: the token or local user, and for a change the person behind it.
 
-    Limits go by the name of who only asks, so that has no person.
+    Limits are counted by this name. So requests that only read leave the person out.
     """
     actor = f"{SOCKET_ACTOR if kept.id == LOCAL else ACTOR}{kept.token.name}"
     if endpoint.method == "GET" or endpoint.call_waits is not None:
         return actor
-    # A header is bytes, which Starlette reads as Latin-1: programs write UTF-8.
+    # Starlette decodes headers as Latin-1, but programs write UTF-8.
     raw = request.headers.get(PERSON, "").encode("latin-1").decode("utf-8", "replace").strip()
     person = "".join(filter(str.isprintable, raw))[:PERSON_CHARACTERS]
     return f"{actor}/{person}" if person else actor
@@ -320,7 +319,6 @@ def _pairs(request: Request) -> list[tuple[str, str]]:
 
 
 async def _body(endpoint: Endpoint, request: Request) -> bytes:
-    """The bytes of the body. ApiError for what is too large, too slow, or not announced as JSON."""
     if request.method in ("GET", "HEAD"):
         return b""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -331,7 +329,9 @@ async def _body(endpoint: Endpoint, request: Request) -> bytes:
     except HTTPException as error:
         if error.status_code == HTTPStatus.REQUEST_TIMEOUT:
             raise ApiError(HTTPStatus.REQUEST_TIMEOUT, "too-slow", TOO_SLOW) from None
-        raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", TOO_LARGE) from None
+        raise ApiError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", TOO_LARGE.format(limit=endpoint.most_bytes)
+        ) from None
     if endpoint.body is None and raw.strip() not in (b"", b"{}"):
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "no-body", NO_BODY)
     return raw
@@ -347,18 +347,21 @@ BEGINNING = "/api"
 
 
 def with_api(pages: ASGIApp, api: ApiGate, state: AppState) -> ASGIApp:
-    """Return the API where it is asked for, else the pages. The API can be enabled while the console runs."""
+    """Return an application that serves the API below /api, and the pages elsewhere.
+
+    The settings can enable the API while the console runs.
+    """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" else ""
         is_api = path in (BEGINNING, ROOT) or path.startswith(f"{BEGINNING}/")
-        asked = api if is_api and state.loaded.settings.api.enabled else pages
-        await asked(scope, receive, send)
+        application = api if is_api and state.loaded.settings.api.enabled else pages
+        await application(scope, receive, send)
 
     return answer
 
 
-def is_of_this_machine(scope: Scope) -> bool:
-    """Return whether a request came from this machine, so that its token went over no network."""
+def is_local_request(scope: Scope) -> bool:
+    """Return whether a request came from this server, so that its token crossed no network."""
     client = scope.get("client")
     return client is None or network_of(client[0]) == LOOPBACK

@@ -1,8 +1,7 @@
-"""Writing once, however often it is asked: `Idempotency-Key`.
+"""`Idempotency-Key`: a request that is sent twice is carried out once.
 
-What was answered is kept for a day, in the transaction that did it: either both are there or neither. The same key with
-another request is an error, and so is one whose first request is still being answered. A refusal is not kept: nothing
-was changed, so it is simply tried again.
+The answer is kept for a day. It is written in the transaction of the change, so both exist or neither. It is an error
+to use a key for another request, or while the first one is still running. A refusal is not kept: it changed nothing.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from callsieve.api.problem import UNPROCESSABLE, ApiError
 from reputation.store.users import KeptAnswer, answer_of, has_room, keep_answer
 
 _KEY = re.compile(r"[!-~]{1,200}", re.ASCII)
-BAD_KEY = "takes 1 to 200 visible ASCII characters: a UUID"
-REUSED = "this key was used for another request within the last day: take a new one for a new request"
-IN_FLIGHT = "the first request with this key is still being answered: ask again in a moment"
-NO_ROOM = "too many keys within a day: leave the header out where a repetition does no harm"
+BAD_KEY = "must be 1 to 200 visible ASCII characters, such as a UUID"
+REUSED = "this key was used for another request within the last day: use a new key for each request"
+IN_FLIGHT = "the first request with this key is still running: try again in a second"
+NO_ROOM = "too many keys within a day: leave the header out if repeating the request does no harm"
 HEADER = "Idempotency-Key"
 
 
 def parse_key(text: str | None) -> str | None:
-    """The key of a header, None where there is none. ApiError."""
+    """Return the key in the header, or raise ApiError."""
     if text is None:
         return None
     if not _KEY.fullmatch(text):
@@ -35,19 +34,19 @@ def parse_key(text: str | None) -> str | None:
 
 
 def request_digest(method: str, target: str, body: bytes) -> str:
-    """Of all that makes a request another one."""
+    """Return a hash that is equal only for equal requests."""
     return sha256(b"\0".join((method.encode(), target.encode(), body))).hexdigest()
 
 
 class KeysInFlight:
-    """Those whose request is being answered now, by token."""
+    """The keys whose requests are running now, by token."""
 
     def __init__(self) -> None:
         self._keys: set[tuple[int, str]] = set()
 
     @contextmanager
-    def one(self, token_id: int, key: str) -> Iterator[None]:
-        """Nobody else has it meanwhile. ApiError where somebody has."""
+    def reserve(self, token_id: int, key: str) -> Iterator[None]:
+        """Reserve a key while its request runs, or raise ApiError if another request with it is running."""
         if (token_id, key) in self._keys:
             raise ApiError(HTTPStatus.CONFLICT, "key-in-flight", IN_FLIGHT, HEADER, {"Retry-After": "1"})
         self._keys.add((token_id, key))
@@ -58,7 +57,7 @@ class KeysInFlight:
 
 
 def earlier_answer(db: sqlite3.Connection, token_id: int, key: str, digest: str, now: float) -> KeptAnswer | None:
-    """What was answered already. ApiError for another request, or where no more is kept."""
+    """Return the kept answer, or raise ApiError if the key is another request's or the token has too many keys."""
     kept = answer_of(db, token_id, key, now)
     if kept is None:
         if not has_room(db, token_id, now):
@@ -70,7 +69,7 @@ def earlier_answer(db: sqlite3.Connection, token_id: int, key: str, digest: str,
 
 
 def keep(db: sqlite3.Connection, token_id: int, key: str, answer: KeptAnswer, now: float) -> None:
-    """In a transaction of its own, for what was done elsewhere than in the store."""
+    """Keep the answer of an endpoint that does more than write to the store."""
     if answer_of(db, token_id, key, now) is None:
         keep_answer(db, token_id, key, answer, now)
 
@@ -83,7 +82,7 @@ def once(
     now: float,
     write: Callable[[], tuple[int, bytes]],
 ) -> tuple[KeptAnswer, bool]:
-    """What `write` answers, status and JSON, and whether it was answered before. Call it in a transaction."""
+    """Return the answer of `write`, and whether it was kept from an earlier request. Call it in a transaction."""
     kept = earlier_answer(db, token_id, key, digest, now)
     if kept is not None:
         return kept, True

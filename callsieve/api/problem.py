@@ -1,4 +1,4 @@
-"""What an endpoint answers when it cannot do what was asked: problem details (RFC 9457), with the operation's code."""
+"""Error responses of the API: problem details (RFC 9457) with the code of the operation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reputation.wording import Wording
 PROBLEM_JSON = "application/problem+json"
 TYPE = "urn:callsieve:problem:"
 
-# How a refusal of an operation is said in HTTP, by its code: see also `status_of`.
+# The HTTP status of a refused operation, by its code. `status_of` has the rules for other codes.
 STATUS_BY_CODE = {
     "administrators-only": HTTPStatus.FORBIDDEN,
     "own-token": HTTPStatus.CONFLICT,
@@ -42,23 +42,23 @@ STATUS_BY_CODE = {
     ),
 }
 UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
-# As RFC 9110 has them: Python says so from 3.13 on.
+# The names of RFC 9110, which Python has from 3.13 on.
 RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 class Problem(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Why a request was not answered as asked."""
+    """The error response: what is wrong with the request."""
 
     type: Annotated[str, Meta(description="A URI that names the problem.")]
-    title: Annotated[str, Meta(description="The status in words.")]
-    status: Annotated[int, Meta(description="The status of the answer.")]
-    code: Annotated[str, Meta(description="The problem as a code, which does not change.")]
-    detail: Annotated[str, Meta(description="What is wrong and what can be done, in one line for people.")]
-    field: Annotated[str, Meta(description="The part of the request that is wrong; empty or left out for none.")] = ""
+    title: Annotated[str, Meta(description="The HTTP status in words.")]
+    status: Annotated[int, Meta(description="The HTTP status.")]
+    code: Annotated[str, Meta(description="A code for programs, which stays the same in later versions.")]
+    detail: Annotated[str, Meta(description="The cause and what to do about it, in one line for people.")]
+    field: Annotated[str, Meta(description="The field that is wrong; empty or left out if it is not one field.")] = ""
 
 
 class ApiError(Exception):
-    """The request is answered with this problem; nothing was changed."""
+    """Answers the request with a problem. Nothing was changed."""
 
     def __init__(
         self,
@@ -77,12 +77,12 @@ class ApiError(Exception):
 
 
 def error_of(refused: Refused) -> ApiError:
-    """A refusal of an operation."""
+    """Return the error response for a refused operation."""
     return ApiError(status_of(refused.code), refused.code, refused.words, refused.field)
 
 
 def status_of(code: str) -> HTTPStatus:
-    """The status of a code."""
+    """Return the HTTP status for the code of a refusal."""
     if code in STATUS_BY_CODE:
         return STATUS_BY_CODE[code]
     if code.startswith("no-such-"):
@@ -91,12 +91,12 @@ def status_of(code: str) -> HTTPStatus:
 
 
 def title_of(status: int) -> str:
-    """What a status is called, the same with every Python."""
+    """Return the name of an HTTP status, independent of the Python version."""
     return RENAMED.get(status) or HTTPStatus(status).phrase
 
 
 def problem_of(error: ApiError) -> Problem:
-    """The body of the answer."""
+    """Return the body of the error response."""
     title = title_of(error.status)
     return Problem(
         type=TYPE + error.code,
@@ -109,6 +109,6 @@ def problem_of(error: ApiError) -> Problem:
 
 
 def problem_response(error: ApiError) -> Response:
-    """The answer."""
+    """Return the error as an HTTP response."""
     body = msgspec.json.encode(problem_of(error))
     return Response(body, error.status, dict(error.headers), PROBLEM_JSON)

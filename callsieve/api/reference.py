@@ -1,4 +1,4 @@
-"""The OpenAPI document as a page to read: rendered here, without a script."""
+"""The OpenAPI document as an HTML page, rendered on the server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Schema = Mapping[str, Any]
 
 
 def reference_page(document: Schema) -> str:
-    """Return the page."""
+    """Return the HTML page of an OpenAPI document."""
     operations = [
         (operation["tags"][0], _operation(method.upper(), path, operation))
         for path, methods in document["paths"].items()
@@ -23,7 +23,7 @@ def reference_page(document: Schema) -> str:
         {
             "name": tag["name"],
             "words": tag["description"],
-            "operations": [one for group, one in operations if group == tag["name"]],
+            "operations": [described for group, described in operations if group == tag["name"]],
         }
         for tag in document["tags"]
     ]
@@ -43,8 +43,12 @@ def _operation(method: str, path: str, operation: Schema) -> dict[str, Any]:
         **{"id": operation["operationId"], "method": method, "path": path, "summary": operation["summary"]},
         "words": operation["description"],
         "fields": [
-            _field(one["name"], {**one["schema"], "description": one.get("description", "")}, one.get("required"))
-            for one in operation["parameters"]
+            _field(
+                parameter["name"],
+                {**parameter["schema"], "description": parameter.get("description", "")},
+                parameter.get("required"),
+            )
+            for parameter in operation["parameters"]
         ],
         "body": _link(body.get("schema", {})),
         "example": json.dumps(body["example"], indent=2, ensure_ascii=False) if "example" in body else "",
@@ -55,7 +59,7 @@ def _operation(method: str, path: str, operation: Schema) -> dict[str, Any]:
 
 def _fields(schema: Schema) -> Iterable[dict[str, Any]]:
     required = schema.get("required", ())
-    return [_field(name, one, name in required) for name, one in schema.get("properties", {}).items()]
+    return [_field(name, described, name in required) for name, described in schema.get("properties", {}).items()]
 
 
 def _field(name: str, schema: Schema, required: bool | None) -> dict[str, Any]:
@@ -66,11 +70,11 @@ def _field(name: str, schema: Schema, required: bool | None) -> dict[str, Any]:
 
 
 def _kind(schema: Schema) -> str:
-    """Return a type as it is said: `string or null`, `list of Mark`."""
+    """Return a type in words, such as `string or null` or `list of Mark`."""
     if "anyOf" in schema:
-        return " or ".join(_kind(one) for one in schema["anyOf"])
+        return " or ".join(_kind(part) for part in schema["anyOf"])
     if "enum" in schema:
-        return ", ".join(json.dumps(one) for one in schema["enum"])
+        return ", ".join(json.dumps(part) for part in schema["enum"])
     if schema.get("type") == "array":
         return f"list of {_kind(schema.get('items', {}))}"
     return _link(schema) or schema.get("format") or schema.get("type", "any")

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from callsieve.api.authentication import Authentication
 from callsieve.api.endpoint import Endpoint
-from callsieve.api.gate import ApiGate, is_of_this_machine
+from callsieve.api.gate import ApiGate, is_local_request
 from callsieve.decide.api.endpoints import ENDPOINTS
 from callsieve.decide.operations import DaemonClient
 from callsieve.settings import Loaded
@@ -52,5 +52,5 @@ def make_api_app(load: Callable[[], Loaded], clock: Callable[[], float] = time.t
 
     web = state.loaded.settings.web
     app = Router(default=api, lifespan=lifespan)  # a Mount takes no path with a line break
-    guarded = SecurityHeaders(app, web.hosts, https_only=web.behind_proxy, may_be_plain=is_of_this_machine)
+    guarded = SecurityHeaders(app, web.hosts, https_only=web.behind_proxy, may_be_plain=is_local_request)
     return guarded, state

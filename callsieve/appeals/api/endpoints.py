@@ -41,6 +41,6 @@ ENDPOINTS = (
     _step("clear", operations.clear, example=ClearRequest(ID, ("list",))),
     _step("withdraw", operations.withdraw, example=WithdrawRequest(ID)),
     _step("evidence", operations.attach, example=EVIDENCE, status=201, most_bytes=2 * ATTACHMENT_BYTES),
-    endpoint("GET", PLACE, operations.fetch, Scope.READ, Role.OPERATOR, is_noted=True),
+    endpoint("GET", PLACE, operations.fetch, Scope.READ, Role.OPERATOR, is_audited=True),
     endpoint("DELETE", PLACE, operations.detach, Scope.WRITE, Role.OPERATOR),
 )
