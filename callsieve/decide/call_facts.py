@@ -1,7 +1,7 @@
-"""What another switch tells of a call, as JSON, and the request that it makes to the daemon. Pure.
+"""The JSON with which another switch describes a call, as a request to the daemon, and the daemon's answer.
 
-The switch passes on what it received. What came from a caller is cleaned here as our dialplan cleans it for Asterisk,
-and never refused: a caller could else have its calls go unscreened with a name that nobody can read.
+Text from callers is cleaned as the dialplan cleans it for Asterisk, but never refused: otherwise an unreadable name
+would be enough to go unscreened.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from reputation.encoding import Instant
 from reputation.model import ActionWord, Level
 from reputation.site_names import own_name
 
-# What our dialplan lets through of each (asterisk-conf/callsieve.conf), and how much of it.
+# Characters and lengths that the dialplan lets through (asterisk-conf/callsieve.conf).
 _DIALLED = re.compile(r"[^0-9A-Za-z+*#]")
 _TRUNK = re.compile(r"[^0-9A-Za-z/_.:@+ -]")
 _ASSERTED = re.compile(r"[^0-9A-Za-z+;=:@.-]")
@@ -34,25 +34,25 @@ CALLER_CHARACTERS = 256
 TRUNK_CHARACTERS = 128
 ASSERTED_CHARACTERS = 160
 DIVERSION_CHARACTERS = 120
-# Before the key of every such call: a caller who chooses a Call-ID cannot choose that of a call through Asterisk.
+# A caller chooses the Call-ID. With this prefix it can never equal the id of a call through Asterisk.
 KEY_PREFIX = "sip:"
 
 
 class CallFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One incoming call, as it was received. A text that is too long is cut.
+    """One incoming call, as it was received. Texts that are too long are cut.
 
     Attributes:
         caller: The user part of P-Asserted-Identity, else of From.
-        name: Its display name.
+        name: The display name of the caller.
         did: The number that was dialled.
-        trunk: Where the call came in: the name of a [[trunk]], or what `channels` of one matches.
+        trunk: The name of a [[trunk]], or a value that its `channels` match.
         withheld: The caller asked not to be shown.
-        verification: What the switch found by checking the Identity header itself.
-        attestation: The level that the header gave.
-        asserted: The URI of P-Asserted-Identity, else of From, for what the carrier found (verstat).
+        verification: The result if the switch has checked the Identity header itself.
+        attestation: The level in the Identity header.
+        asserted: The URI of P-Asserted-Identity, else of From, for the carrier's `verstat`.
         diversion: The Diversion header.
         priority: The Priority header.
-        call_id: The call's own id, by which the switch may tell later how the call ended.
+        call_id: The switch's id of the call, by which it can report the outcome later.
     """
 
     caller: str = ""
@@ -69,9 +69,9 @@ class CallFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 def request_of(facts: CallFacts, fresh_id: str, key: str = "", *, record: bool = True) -> Request:
-    """What the dialplan would ask about this call. `fresh_id` is its id where the switch gives none.
+    """Return the request that the dialplan would send for this call.
 
-    `key`: `[agi] key`, where the settings have one. `record`: whether the daemon is to record its decision.
+    `fresh_id`: the id of the call if the switch gives none. `key`: the setting `[agi] key`.
     """
     arguments = {
         "key": key,
@@ -94,15 +94,15 @@ def request_of(facts: CallFacts, fresh_id: str, key: str = "", *, record: bool =
 
 
 class OutgoingFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One of our outbound calls, before it goes out. A text that is too long is cut.
+    """One outgoing call, before it is made. Texts that are too long are cut.
 
     Attributes:
         dialled: The number, without your own prefix for an outside line.
         own_number: The number that it shows.
-        caller: Who of us calls: an extension, or the `endpoint` of a [[person]].
-        trunk: The name of a [[trunk]], or what its `channels` match.
-        sent: The number with what the trunk puts before it.
-        call_id: The call's own id, as it will be told of in `/outcomes`.
+        caller: The extension of the person who calls, or the `endpoint` of a [[person]].
+        trunk: The name of a [[trunk]], or a value that its `channels` match.
+        sent: The number with the prefix that the trunk adds.
+        call_id: The switch's id of the call, as in `/outcomes`.
     """
 
     dialled: str
@@ -114,7 +114,7 @@ class OutgoingFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 def outbound_request_of(facts: OutgoingFacts, fresh_id: str, key: str = "") -> Request:
-    """Return what the dialplan would ask about this call."""
+    """Return the request that the dialplan would send for this outgoing call."""
     arguments = {
         "key": key,
         "linkedid": id_of(facts.call_id or fresh_id),
@@ -128,20 +128,17 @@ def outbound_request_of(facts: OutgoingFacts, fresh_id: str, key: str = "") -> R
 
 
 def trunk_text_of(text: str) -> str:
-    """What a switch says of where a call came in, cleaned."""
+    """Return the name of a trunk or phone without the characters that the dialplan removes."""
     return _TRUNK.sub("", text)[:TRUNK_CHARACTERS]
 
 
 def linkedid_of(call_id: str) -> str:
-    """Return the key of a call of another switch in our store."""
+    """Return the key in the store of another switch's call."""
     return own_name(id_of(call_id))
 
 
 def id_of(call_id: str) -> str:
-    """Return the id of a call of another switch, as Asterisk would tell one of its own: `linkedid_of` is made of it.
-
-    One that is too long, or no plain text, is known by its hash.
-    """
+    """Return the id of another switch's call, in the form of an Asterisk id. Long and binary ids are hashed."""
     key = KEY_PREFIX + call_id
     if len(key) <= MAX_ID and key.isascii() and key.isprintable():
         return key
@@ -152,33 +149,33 @@ MOST_DIGITS, MOST_DIGITS_OF_TIME = 6, 11
 
 
 class NoDecision(StrEnum):
-    """Why a call goes on without a decision of the daemon's. The daemon has reasons of its own."""
+    """Why the API let a call go on without a decision of the daemon."""
 
-    NOT_THERE = "the daemon is not there"
+    NOT_RUNNING = "the daemon is not running"
     TIMED_OUT = "the daemon did not answer in time"
-    OVER_LIMIT = "too many calls at once"
-    SENSELESS = "the daemon's answer makes no sense"
-    FAILED = "asking the daemon failed"
+    OVER_LIMIT = "too many calls at the same time"
+    UNUSABLE = "the daemon sent an incomplete or unknown answer"
+    FAILED = "the request to the daemon failed"
 
 
 class CallAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What to do with the call.
+    """The decision about an incoming call.
 
     Attributes:
-        action: What to do.
-        rule: What decided; `fail-open` where nothing did, and then the action is allow.
+        action: The action for the switch to take.
+        rule: The rule that decided; `fail-open` if no decision was possible, and then the action is allow.
         reason: Why, in English.
-        level: What the evidence alone would justify.
-        points: The evidence as people see it.
-        label: The prefix of a tagged or warned call.
-        name: The name to show, with the label; empty: as it was received.
-        route: Where a routed call goes, as `[actions] route` has it; empty: to voicemail.
-        sip_code: How a call is turned away.
-        id: The decision, for `callsieve explain` and appeals.
-        caller: The number that was read.
+        level: The action that the evidence alone would justify.
+        points: The reputation, in points.
+        label: The tag of a tagged or warned call.
+        name: The name to show, with the tag; empty: as it was received.
+        route: Where to send a routed call, from `[actions] route`; empty: to voicemail.
+        sip_code: The SIP status with which to reject the call.
+        id: The id of the decision, for `callsieve explain` and appeals.
+        caller: The number of the caller, as CallSieve has read it.
         appeal_address: Where the caller of a rejected call may appeal, for a Call-Info header; empty without
             `[public] in_answers`.
-        whisper: What a warned callee would be told.
+        whisper: The warning to speak to the callee.
     """
 
     action: ActionWord
@@ -197,14 +194,14 @@ class CallAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutboundAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether one of our calls may go out now.
+    """The decision about an outgoing call.
 
     Attributes:
         action: Allow, hold (not now) or refuse.
-        rule: What decided; `fail-open` where nothing did, and then the action is allow.
+        rule: The rule that decided; `fail-open` if no decision was possible, and then the action is allow.
         reason: Why, in English.
-        until: Of a held call the earliest good time.
-        id: The decision, for `callsieve own decisions`.
+        until: The earliest time at which a held call is allowed.
+        id: The id of the decision, for `callsieve own decisions`.
     """
 
     action: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["allow", "hold", "refuse"]})]
@@ -215,60 +212,60 @@ class OutboundAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def outbound_fail_open(reason: str) -> OutboundAnswer:
-    """Return the answer that lets the call go out."""
+    """Return the answer that allows an outgoing call."""
     return OutboundAnswer(action=Passage.ALLOW.word, rule=FAIL_OPEN_RULE, reason=str(reason))
 
 
 def outbound_answer_of(raw: bytes) -> OutboundAnswer:
-    """Return what the daemon said. Whatever is not a whole decision is fail-open."""
-    said = variables_in(raw)
-    action, rule = said.get(Variable.OUTBOUND, ""), said.get(Variable.OUTBOUND_RULE, "")
+    """Parse the daemon's answer about an outgoing call. Anything but a complete decision allows the call."""
+    variables = variables_in(raw)
+    action, rule = variables.get(Variable.OUTBOUND, ""), variables.get(Variable.OUTBOUND_RULE, "")
     if rule == FAIL_OPEN_RULE:
-        return outbound_fail_open(said.get(Variable.OUTBOUND_REASON, ""))
-    # The action goes last in the daemon's answer: one that was cut has none.
-    if not raw.endswith(b"\n") or action not in {one.word for one in Passage}:
-        return outbound_fail_open(NoDecision.SENSELESS)
+        return outbound_fail_open(variables.get(Variable.OUTBOUND_REASON, ""))
+    # The action comes last in the daemon's answer. So a truncated answer has none.
+    if not raw.endswith(b"\n") or action not in {passage.word for passage in Passage}:
+        return outbound_fail_open(NoDecision.UNUSABLE)
     return OutboundAnswer(
         action=action,
         rule=rule,
-        reason=said.get(Variable.OUTBOUND_REASON, ""),
-        until=_whole_number(said.get(Variable.OUTBOUND_UNTIL, ""), MOST_DIGITS_OF_TIME),
-        id=said.get(Variable.OUTBOUND_ID) or None,
+        reason=variables.get(Variable.OUTBOUND_REASON, ""),
+        until=_whole_number(variables.get(Variable.OUTBOUND_UNTIL, ""), MOST_DIGITS_OF_TIME),
+        id=variables.get(Variable.OUTBOUND_ID) or None,
     )
 
 
 def fail_open(reason: str) -> CallAnswer:
-    """The call goes on."""
+    """Return the answer that lets an incoming call go on."""
     return CallAnswer(action="allow", rule=FAIL_OPEN_RULE, reason=str(reason))
 
 
 def answer_of(raw: bytes) -> CallAnswer:
-    """Parse the daemon's answer. Return fail-open for anything but a complete decision."""
+    """Parse the daemon's answer about an incoming call. Anything but a complete decision lets the call go on."""
     variables = {name.lstrip("_"): value for name, value in variables_in(raw).items()}
 
-    def said(variable: str) -> str:
+    def value_of(variable: str) -> str:
         return variables.get(variable.lstrip("_"), "")
 
-    action, rule = said(Variable.ACTION), said(Variable.RULE)
+    action, rule = value_of(Variable.ACTION), value_of(Variable.RULE)
     if rule == FAIL_OPEN_RULE:
-        return fail_open(said(Variable.REASON))
-    # The action goes last in the daemon's answer: one that was cut has none.
+        return fail_open(value_of(Variable.REASON))
+    # The action comes last, as in `outbound_answer_of`.
     if not raw.endswith(b"\n") or action not in ACTION_BY_WORD:
-        return fail_open(NoDecision.SENSELESS)
+        return fail_open(NoDecision.UNUSABLE)
     return CallAnswer(
         action=action,
         rule=rule,
-        reason=said(Variable.REASON),
-        level=said(Variable.LEVEL) or "none",
-        points=_whole_number(said(Variable.POINTS)) or 0,
-        label=said(Variable.LABEL),
-        name=said(Variable.DISPLAY) or said(Variable.NAME),
-        route=said(Variable.ROUTE),
-        sip_code=_whole_number(said(Variable.SIP_CODE)),
-        id=said(Variable.ID) or None,
-        caller=said(Variable.CALLER) or None,
-        appeal_address=said(Variable.APPEAL_ADDRESS),
-        whisper=said(Variable.WHISPER),
+        reason=value_of(Variable.REASON),
+        level=value_of(Variable.LEVEL) or "none",
+        points=_whole_number(value_of(Variable.POINTS)) or 0,
+        label=value_of(Variable.LABEL),
+        name=value_of(Variable.DISPLAY) or value_of(Variable.NAME),
+        route=value_of(Variable.ROUTE),
+        sip_code=_whole_number(value_of(Variable.SIP_CODE)),
+        id=value_of(Variable.ID) or None,
+        caller=value_of(Variable.CALLER) or None,
+        appeal_address=value_of(Variable.APPEAL_ADDRESS),
+        whisper=value_of(Variable.WHISPER),
     )
 
 

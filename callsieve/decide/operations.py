@@ -1,7 +1,4 @@
-"""How a call through another switch ended, as the switch tells it: recorded and learnt from as what AMI tells is.
-
-record_ending: operation (callsieve/changes/operation.py). It leaves no row in the audit: nobody here did anything.
-"""
+"""Recording how calls through other switches ended, and querying the daemon about them."""
 
 from __future__ import annotations
 
@@ -44,7 +41,7 @@ from reputation.store.site import record_emergency
 
 LATEST_SECONDS = 60.0  # a switch whose clock is ahead
 OLDEST_SECONDS = 86_400.0
-BAD_TIME = "a call is told of within a day after its end"
+BAD_TIME = "must be within the last 24 hours: report a call within a day after its end"
 
 Text = Annotated[str, msgspec.Meta(max_length=256)]
 Phone = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.@/+-]{1,81}$(?!\n)", description="201, or PJSIP/201.")]
@@ -55,26 +52,26 @@ class CallEnding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """How one call ended.
 
     Attributes:
-        call_id: The id of the call, as it was asked about.
-        disposition: What became of it.
-        direction: Where it came from.
-        caller: Of an inbound call as it was received; of an outbound one the phone of who called.
+        call_id: The id of the call, as in the request for its decision.
+        disposition: How the call ended.
+        direction: Inbound or outbound.
+        caller: Of an inbound call the number as received; of an outbound call the phone of the person who called.
         withheld: The caller asked not to be shown.
-        did: What an inbound caller dialled.
-        dialled: What was dialled on an outbound call.
-        own_number: What an outbound call showed.
+        did: The number that an inbound caller dialled.
+        dialled: The number that an outbound call was made to.
+        own_number: The number that an outbound call showed.
         trunk: The trunk, as for the decision.
-        answered_by: The phone of who talked, null for nobody.
+        answered_by: The phone that answered; null if no person did.
         rang: The phones that rang.
-        ring_seconds: For how long it rang.
-        talk_seconds: For how long it was talked.
-        ended_by: Who ended it.
+        ring_seconds: How long it rang.
+        talk_seconds: How long people talked.
+        ended_by: The side that hung up.
         ended_at: When it ended; now if not given.
         sip_code: The SIP status code.
         voicemail_left: The caller left a message.
-        answered_by_pbx: A menu, a queue or voicemail answered, and nobody else.
+        answered_by_pbx: Only a menu, a queue or voicemail answered.
         transferred: It was transferred.
-        blocked: A network refused an outbound call, and no person did (`603 Network Blocked`, 608).
+        blocked: A network blocked an outbound call (`603 Network Blocked`, 608), not a person.
         machine: A machine answered an outbound call.
     """
 
@@ -102,11 +99,11 @@ class CallEnding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class EndingRecorded(NamedTuple):
-    """What became of the ending of a call.
+    """The result of recording the ending of a call.
 
     Attributes:
-        recorded: It is new: a call is recorded once.
-        signal: What was learnt, null for nothing yet.
+        recorded: It is new. Each call is recorded once.
+        signal: The signal that follows from it; null for none yet.
     """
 
     recorded: bool
@@ -114,7 +111,10 @@ class EndingRecorded(NamedTuple):
 
 
 def record_ending(db: sqlite3.Connection, context: Context, ending: CallEnding) -> EndingRecorded:
-    """Record how a call through another switch ended, once, and learn from it. An emergency call opens the window."""
+    """Record how a call through another switch ended, once, with its signals. An emergency call opens the window.
+
+    This leaves no row in the audit, because nobody changed anything.
+    """
     site = site_of(context.settings)
     outcome = _outcome_of(ending, site.trunk_of(trunk_text_of(ending.trunk)).name or None, context.at)
     record = record_of(outcome, site.region_of)
@@ -126,7 +126,7 @@ def record_ending(db: sqlite3.Connection, context: Context, ending: CallEnding) 
 
 
 def _outcome_of(ending: CallEnding, trunk: str | None, now: float) -> Outcome:
-    """As the tracker would have it. Refused."""
+    """Return the outcome that the tracker would make of a call through Asterisk."""
     ended_at = now if ending.ended_at is None else ending.ended_at
     if not now - OLDEST_SECONDS <= ended_at <= now + LATEST_SECONDS:
         raise Refused("bad-time", BAD_TIME, "ended_at")
@@ -137,8 +137,8 @@ def _outcome_of(ending: CallEnding, trunk: str | None, now: float) -> Outcome:
         ended_at=ended_at,
         direction=Direction(ending.direction),
         disposition=ending.disposition,
-        # What rang no phone says nothing. A caller whom another switch sent to voicemail was not asked for a digit: the
-        # store would take one who hangs up then for one who gave up a challenge.
+        # Only calls that rang a phone are evidence. And another switch's voicemail asks for no digit: without this, the
+        # store would take a caller who hangs up there for one who gave up a challenge.
         complete=bool(ending.rang or ending.answered_by or ending.voicemail_left) or not is_inbound,
         caller=ending.caller,
         placed_by=None if is_inbound else ending.caller,
@@ -166,7 +166,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger("callsieve.decide")
 
-# The most that a switch waits for us, and what is kept of the daemon's deadline for the way there and back.
+# How long a switch waits at most, and what the API adds to the daemon's deadline for sending and receiving.
 LONGEST_SECONDS = 0.55
 MARGIN_SECONDS = 0.1
 LOG_INTERVAL_SECONDS = 10.0
@@ -174,9 +174,9 @@ QUEUE_FULL_SECONDS = 0.005
 
 
 class DaemonClient:
-    """The daemon at a socket.
+    """Client of the daemon's Unix socket.
 
-    `seconds`: how long each question waits; `in_flight`: as many wait at a time, which is the daemon's own limit.
+    `seconds` is the timeout of a request, `in_flight` the number of requests at the same time: the daemon's own limit.
     """
 
     def __init__(self, path: Path, seconds: float, in_flight: int, key: str = "") -> None:
@@ -189,43 +189,43 @@ class DaemonClient:
 
     @classmethod
     def of(cls, loaded: Loaded) -> Self:
-        """The daemon of these settings."""
+        """Return a client for the daemon of these settings."""
         agi = loaded.settings.agi
         seconds = min(agi.deadline_ms / 1000 + MARGIN_SECONDS, LONGEST_SECONDS)
         return cls(loaded.socket_path, seconds, agi.in_flight, agi.key)
 
     async def decide(self, facts: CallFacts, *, record: bool = True) -> CallAnswer:
-        """Return what to do with the call. `record`: whether the daemon is to record the decision."""
-        return await self._answered(lambda: request_of(facts, new_id(), self._key, record=record), answer_of, fail_open)
+        """Return what to do with an incoming call. `record`: whether the daemon records the decision."""
+        return await self._query(lambda: request_of(facts, new_id(), self._key, record=record), answer_of, fail_open)
 
     async def decide_outbound(self, facts: OutgoingFacts) -> OutboundAnswer:
-        """Return whether one of our calls may go out now."""
-        return await self._answered(
+        """Return whether an outgoing call may be made now."""
+        return await self._query(
             lambda: outbound_request_of(facts, new_id(), self._key), outbound_answer_of, outbound_fail_open
         )
 
-    async def _answered(
+    async def _query(
         self, request: Callable[[], Request], answer: Callable[[bytes], T], failed: Callable[[str], T]
     ) -> T:
         if self._waiting >= self._limit:
-            return failed(self._told(NoDecision.OVER_LIMIT))
+            return failed(self._log_once(NoDecision.OVER_LIMIT))
         self._waiting += 1
         try:
             async with asyncio.timeout(self._seconds):
-                return answer(await self._ask(request()))
+                return answer(await self._exchange(request()))
         except TimeoutError:
-            return failed(self._told(NoDecision.TIMED_OUT))
+            return failed(self._log_once(NoDecision.TIMED_OUT))
         except OSError:
-            return failed(self._told(NoDecision.NOT_THERE))
+            return failed(self._log_once(NoDecision.NOT_RUNNING))
         except Exception:  # the outermost point: the call goes on
-            logger.exception("a question to the daemon failed: the call goes on")
+            logger.exception("request to the daemon failed: the call goes on unscreened")
             return failed(NoDecision.FAILED)
         finally:
             self._waiting -= 1
 
-    async def _ask(self, request: Request) -> bytes:
-        """All that the daemon says to this, which is one answer and the end of the connection."""
-        connection = await _connected(self._path)
+    async def _exchange(self, request: Request) -> bytes:
+        """Return the daemon's answer. The daemon closes the connection after it."""
+        connection = await _connect(self._path)
         reader, writer = await asyncio.open_unix_connection(sock=connection, limit=COMMAND_LIMIT)
         try:
             writer.write(block_of(request))
@@ -234,22 +234,22 @@ class DaemonClient:
                 raw += chunk
             return raw if len(raw) <= COMMAND_LIMIT else b""
         finally:
-            writer.transport.abort()  # nothing is left to be said, and `close` would wait for a daemon that is frozen
+            writer.transport.abort()  # `close` would wait for a daemon that is frozen
 
-    def _told(self, reason: NoDecision) -> NoDecision:
-        """Say in the log once in a while why a call goes on."""
+    def _log_once(self, reason: NoDecision) -> NoDecision:
+        """Log why a call goes on, at most once in LOG_INTERVAL_SECONDS per reason. Return the reason."""
         now = asyncio.get_running_loop().time()
         if now >= self._logged_at.get(reason, float("-inf")) + LOG_INTERVAL_SECONDS:
             self._logged_at[reason] = now
-            logger.warning("%s: a call goes on unscreened", reason.value)
+            logger.warning("a call goes on unscreened: %s", reason.value)
         return reason
 
 
-async def _connected(path: Path) -> socket.socket:
-    """A socket that is connected. OSError.
+async def _connect(path: Path) -> socket.socket:
+    """Return a socket that is connected to the daemon.
 
-    The daemon's queue holds 64. Where it is full, connecting to a Unix socket does not wait but fails, which asyncio
-    does not know of: when many calls come together it is tried again.
+    The daemon's queue holds 64 connections. If it is full, connecting to a Unix socket fails at once instead of
+    waiting, and asyncio does not handle that. So it is tried again until the caller's timeout.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

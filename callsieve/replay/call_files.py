@@ -1,8 +1,8 @@
-"""A history of calls in a file: Asterisk's CDRs as CSV or sqlite3, or our own JSON lines. One pass, bounded memory.
+"""Reading of past calls from a file, in one pass and with bounded memory.
 
-    with opened(path, sides, zone) as history:  for event in history: PastCall | Mark
+It can hold Asterisk's CDRs as CSV or sqlite3, or CallSieve's own history as JSON lines.
 
-Of a CDR nobody knows what the network said, and what of it was answered by whom is callsieve/replay/cdr.py's to find.
+    with open_history(path, sides, zone) as history:  for event in history: PastCall | Mark
 """
 
 from __future__ import annotations
@@ -27,25 +27,26 @@ from callsieve.text.csv_table import unpacked
 from callsieve.wiring import people_of, site_of
 from reputation.store.people import all_people
 
-NO_CDR = "no CDR: no time, duration or disposition that can be read"
+NO_CDR = "not a CDR: the time, duration or disposition cannot be read"
 SQLITE = b"SQLite format 3\x00"
 JSON_LINE = re.compile(rb"^\s*\{", re.MULTILINE)
 LEAST_COMMAS = 4
-ROW_BYTES = 1 << 20  # of a database: a longer row ends the reading
-# A CDR is written when its call is over, so a long call comes after shorter ones that began later.
+ROW_BYTES = 1 << 20  # a longer row of a database ends the reading
+# Asterisk writes a CDR when the call is over. So a long call comes after shorter ones that began later.
 HELD_EVENTS = 50_000
 
 
 class HistoryError(ValueError):
-    """The file is no history of calls. The text says what was expected."""
+    """The file has no history of calls. The text says what was expected."""
 
 
 @dataclass(slots=True)
 class History(HistoryReader):
-    """What was read so far; iterate over it once.
+    """The events of a file, with what was read so far. Iterate over it once.
 
-    `place`: how far in the file, where that is packed, or how many seconds of the `size` that a database covers.
-    `going_on`: calls that are not over, left for the next import.
+    Attributes:
+        place: Returns the position in a compressed file, or the seconds of `size` that were read of a database.
+        going_on: Calls that are not over and are left for the next import.
     """
 
     events: Iterator[Event] = field(default_factory=lambda: iter(()))
@@ -60,7 +61,7 @@ class History(HistoryReader):
 
 
 def sides_of(db: sqlite3.Connection | None, loaded: Loaded) -> Sides:
-    """Which channels are phones and which trunks, by the settings and the store if there is one."""
+    """Return how to tell phones from trunks, by the settings and, if there is one, the store."""
     people = (*(all_people(db) if db is not None else ()), *people_of(loaded.settings))
     site = site_of(loaded.settings)
     phones = frozenset(person.endpoint for person in people if person.endpoint)
@@ -74,7 +75,7 @@ def sides_of(db: sqlite3.Connection | None, loaded: Loaded) -> Sides:
 
 
 def in_time_order(events: Iterable[Event], held: int = HELD_EVENTS) -> Iterator[Event]:
-    """By their beginnings, as far as those lie `held` events apart: what is further behind comes too late."""
+    """Yield the events by the time at which they began, if they are out of order by at most `held` events."""
     waiting: list[tuple[float, int, Event]] = []
     order = count()
     for event in events:
@@ -86,10 +87,8 @@ def in_time_order(events: Iterable[Event], held: int = HELD_EVENTS) -> Iterator[
 
 
 @contextmanager
-def opened(path: Path, sides: Sides, zone: tzinfo | None) -> Iterator[History]:
-    """The history in a file, whichever of the three kinds it is; lines may be packed with gzip. HistoryError or OSError
-    if none.
-    """
+def open_history(path: Path, sides: Sides, zone: tzinfo | None) -> Iterator[History]:
+    """Open a file of any of the three kinds, or raise HistoryError. CSV and JSON lines may be compressed with gzip."""
     history = History()
     with open_named(path) as packed:
         stream = unpacked(packed)
@@ -98,10 +97,10 @@ def opened(path: Path, sides: Sides, zone: tzinfo | None) -> Iterator[History]:
         if stream is not packed:
             history.place = packed.tell
             if start.startswith(SQLITE):
-                raise HistoryError(f"{path.name}: a packed database: unpack it first (gunzip)")
+                raise HistoryError(f"{path.name}: a compressed database: decompress it first (gunzip)")
         if start.startswith(SQLITE):
             history.kind = "cdr-sqlite"
-            with closing(_opened_database(path)) as db:
+            with closing(_open_database(path)) as db:
                 history.events = map(
                     PastCall, outcomes(cdr_rows(_records_of_sqlite(db, path.name), history, zone), sides)
                 )
@@ -117,13 +116,13 @@ def opened(path: Path, sides: Sides, zone: tzinfo | None) -> Iterator[History]:
 
 
 def _is_json(start: bytes) -> bool:
-    """Whether a file that begins so is one of ours, though its first lines may be damaged; CDRs have many commas."""
+    # The first lines may be damaged. A line of a CDR has many commas.
     first, _, rest = start.lstrip().partition(b"\n")
     return first.startswith(b"{") or (first.count(b",") < LEAST_COMMAS and JSON_LINE.search(rest) is not None)
 
 
 def _rows_of_csv(stream: BinaryIO, name: str, history: History, zone: tzinfo | None) -> Iterator[CdrRow]:
-    """Master.csv has no header; an export of FreePBX's table has one."""
+    """Yield the CDRs of Master.csv, which has no header, or of an export of FreePBX's table, which has one."""
     records = _records(stream, history)
     first = next(records, None)
     if first is None:
@@ -131,15 +130,15 @@ def _rows_of_csv(stream: BinaryIO, name: str, history: History, zone: tzinfo | N
     header = [word.strip().lower() for word in first]
     has_header = "disposition" in header
     if not has_header and len(first) < LEAST_COLUMNS:
-        raise HistoryError(f"{name}: no CDRs: expected Asterisk's Master.csv, its cdr table, or JSON lines")
+        raise HistoryError(f"{name}: no CDRs: give Asterisk's Master.csv, its cdr table, or JSON lines")
     if has_header:
         return cdr_rows((dict(zip(header, record, strict=False)) for record in records), history, zone)
     return cdr_rows(map(fields_of_csv, chain([first], records)), history, zone)
 
 
-def cdr_rows(found: Iterable[dict[str, str] | None], history: History, zone: tzinfo | None) -> Iterator[CdrRow]:
-    """The CDRs among what was found, by the names of their fields; what is none is refused in the history."""
-    for fields in found:
+def cdr_rows(records: Iterable[dict[str, str] | None], history: History, zone: tzinfo | None) -> Iterator[CdrRow]:
+    """Yield the CDRs among records, which have their fields by name. The history counts the others as skipped."""
+    for fields in records:
         history.read += 1
         row = parse_row(fields, zone) if fields else None
         if row is None:
@@ -149,8 +148,10 @@ def cdr_rows(found: Iterable[dict[str, str] | None], history: History, zone: tzi
 
 
 def _records(stream: BinaryIO, history: History) -> Iterator[list[str]]:
-    """The fields of each line. Text is taken whatever callers called themselves: Asterisk writes their bytes as they
-    came. Line by line, so that a quote that is never closed costs one CDR.
+    """Yield the fields of each line.
+
+    Each line is parsed alone, so that a quote that is never closed costs one CDR. Asterisk writes the bytes that
+    callers sent as their names, so any bytes are accepted.
     """
     for raw in lines_of(stream, history):
         text = _as_text(raw).strip("\r\n").replace("\r", " ")
@@ -162,22 +163,22 @@ def _as_text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace").replace("\0", "")
 
 
-def _opened_database(path: Path) -> sqlite3.Connection:
-    """Read from at once, inside a transaction: afterwards root may act for somebody who may not open it."""
+def _open_database(path: Path) -> sqlite3.Connection:
+    # SQLite opens the file at the first read, so one is made here, with the rights of the user for whom root acts.
     with acting_for(path):
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
         db.text_factory = _as_text
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, ROW_BYTES)
-        with suppress(sqlite3.DatabaseError):  # said when its rows are read
+        with suppress(sqlite3.DatabaseError):  # reported when its rows are read
             db.execute("BEGIN")
             db.execute("SELECT 1 FROM sqlite_schema").fetchone()
     return db
 
 
 def _records_of_sqlite(db: sqlite3.Connection, name: str) -> Iterator[dict[str, str]]:
-    """The first table with a disposition, in the order it was written: cdr_sqlite3_custom's, or a copy of FreePBX's.
+    """Yield the rows of the first table that has a disposition: that of cdr_sqlite3_custom, or a copy of FreePBX's.
 
-    SQLite's errors become ours here: around us they would be taken for the store's.
+    SQLite's errors become HistoryError. Otherwise they would be taken for errors of the store.
     """
     try:
         tables = [table for (table,) in db.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")]
@@ -188,8 +189,10 @@ def _records_of_sqlite(db: sqlite3.Connection, name: str) -> Iterator[dict[str, 
             if "disposition" in columns:
                 break
         else:
-            raise HistoryError(f"{name}: no table with a column 'disposition': expected Asterisk's cdr")
+            raise HistoryError(
+                f"{name}: no table has a column 'disposition': give a database with Asterisk's table cdr"
+            )
         while (record := cursor.fetchone()) is not None:
             yield {column: "" if v is None else str(v) for column, v in zip(columns, record, strict=True)}
     except sqlite3.DatabaseError as error:
-        raise HistoryError(f"{name}: cannot be read as an sqlite3 file ({error})") from error
+        raise HistoryError(f"{name}: SQLite cannot read the file: {error}") from error

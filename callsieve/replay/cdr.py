@@ -1,11 +1,11 @@
-"""Asterisk's call detail records: from rows, as its back ends write them, to outcomes. Pure.
+"""Parsing of Asterisk's call detail records (CDRs): from rows, as its back ends write them, to outcomes of calls.
 
     parse_row(fields, zone) -> CdrRow | None        fields by name, see fields_of_csv
-    outcomes(rows, sides) -> OutcomeRecord ...      one a call: the rows of one linkedid are one call
+    outcomes(rows, sides) -> OutcomeRecord ...      one per call: the rows of one linkedid are one call
 
-A CDR does not know who hung up nor whether a message was left, and its talk begins when anything answered, a menu or a
-voicemail too: so no hang-up signal is drawn from it, and nothing where no phone of ours is named. Who hung up is in
-CEL, where that is kept too, and when the phone itself answered (ChannelEvents).
+A CDR does not say who hung up or whether a message was left. Its talk begins when anything answers, also a menu or
+voicemail. So CDRs give no hang-up signals. CEL, where Asterisk keeps it, says who hung up and when the phone itself
+answered (ChannelEvents).
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from reputation.numbers import caller_of, did_number_of, number_of
 from reputation.outcome import OutcomeRecord
 from reputation.site_names import own_name
 
-# cdr_csv.c, build_csv_record: the last two by loguniqueid and loguserfield, then three with newcdrcolumns.
+# Source: cdr_csv.c, build_csv_record. Options add columns: loguniqueid, loguserfield, newcdrcolumns (the last three).
 CSV_COLUMNS = (
     *("accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata", "start"),
     *("answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield"),
     *("peeraccount", "linkedid", "sequence"),
 )
 LEAST_COLUMNS = 15  # up to the disposition
-# Applications that connect the caller with a phone. What VoiceMail or a menu answered is no talk with anybody.
+# Applications that connect the caller with a phone. VoiceMail and menus are not among them.
 CONNECTING = frozenset({"dial", "queue", "appdial", "appqueue", "followme", "pickup", "bridge", "page", "confbridge"})
-# Where callers wait and hear something, though nothing answers.
+# Applications in which callers wait and hear something, though nothing answers.
 WAITING = frozenset({"queue"})
-OPEN_CALLS = 5000  # rows of one call lie this close together
-OPEN_ROWS = 100_000  # of all those calls: a damaged or a hostile file may have all its rows of one
+OPEN_CALLS = 5000  # the rows of one call have rows of at most so many other calls between them
+OPEN_ROWS = 100_000  # of all open calls: a damaged or hostile file may give all its rows to one
 
 
 class ChannelEvents(NamedTuple):
-    """What CEL tells of a call's channels, by their names.
+    """Events of CEL about a call's channels, by channel name.
 
-    `hang_ups`: the "hangupsource" of HANGUP, which is the channel, or the dialplan, that ended this one.
-    `talks`: seconds from ANSWER to HANGUP. `has_ended`: that there was LINKEDID_END.
+    `hang_ups`: the "hangupsource" of HANGUP: the channel, or the dialplan, that ended this one. `talks`: seconds from
+    ANSWER to HANGUP. `has_ended`: there was a LINKEDID_END.
     """
 
     hang_ups: Mapping[str, str]
@@ -57,7 +57,7 @@ class ChannelEvents(NamedTuple):
 NO_EVENTS = ChannelEvents({}, {})
 
 _EPOCH = re.compile(r"(\d{9,10})\.\d+\Z", re.ASCII)
-# What ended a channel, as CEL has it, where that was the dialplan: Hangup(), or the end of an extension.
+# Begins the "hangupsource" if the dialplan ended a channel, by Hangup() or at the end of an extension.
 _DIALPLAN = "dialplan/"
 # FreePBX: Local/FMPR-201@from-internal (follow me), Local/201@from-queue (queues).
 _LOCAL = re.compile(r"Local/(?:[A-Z]+-)?(\d{2,6})@", re.ASCII)
@@ -67,9 +67,9 @@ _TEXT = 64
 
 @dataclass(frozen=True, slots=True)
 class CdrRow:
-    """One CDR. `call` is its linkedid, else its uniqueid, else a name made of its content; instants are UTC seconds.
+    """One CDR. `call` is its linkedid, else its uniqueid, else a hash of the row. Instants are UTC seconds.
 
-    `is_callers`: it is of the channel that began the call. Asterisk writes that when the channel is gone.
+    `is_callers`: it is the row of the channel that began the call. Asterisk writes it when that channel is gone.
     """
 
     call: str
@@ -87,32 +87,30 @@ class CdrRow:
 
     @property
     def began_at(self) -> float:
-        """When the whole call began: its linkedid tells, also to who has not read its first rows."""
+        """When the whole call began, which its linkedid contains."""
         at = instant_in(self.call)
         return self.at if at is None else at
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """How to tell our phones from trunks: the trunks that are described, and the phones that are known.
-
-    `site`: in which region each trunk writes national numbers.
-    """
+    """How to tell phones from trunks. `site` has the region whose national numbers each trunk writes."""
 
     trunk_of: Callable[[str], str | None]
     site: Site = field(default_factory=Site)
     phones: frozenset[str] = frozenset()
 
     def trunk(self, channel: str) -> str | None:
-        """The trunk that a channel is of: one described, else its endpoint where that looks like no phone of ours."""
+        """Return the trunk of a channel: one in the settings, else an endpoint that does not look like a phone."""
         if not channel or channel.startswith("Local/"):
             return None
         described = self.trunk_of(channel)
         return described if described is not None else undescribed_trunk(channel, self.phones)
 
     def phone(self, channel: str) -> str | None:
-        """The phone of ours that a channel is of: its endpoint, for which the store knows the person; of a Local
-        channel, which rings a phone for somebody else, the extension.
+        """Return the phone of a channel: its endpoint, or the extension if it is a Local channel.
+
+        Asterisk uses Local channels to ring a phone for a queue or for follow me.
         """
         if local := _LOCAL.match(channel):
             return own_name(local[1])
@@ -122,10 +120,10 @@ class Sides:
 
 
 def parse_row(fields: Mapping[str, str], zone: tzinfo | None) -> CdrRow | None:
-    """A CDR from its fields by name (those of FreePBX too); None for what is none.
+    """Parse a CDR from its fields by name, which may be FreePBX's. Return None if it is not one.
 
-    The instant is that of the uniqueid where it has one, because the text of a CDR says no time zone: it is `zone`'s,
-    or for None this machine's.
+    The time is taken from the uniqueid if possible. The text in a CDR has no time zone: it is read in `zone`, or in the
+    zone of this server if that is None.
     """
     disposition = disposition_of(fields.get("disposition", ""))
     unique = fields.get("uniqueid", "").strip()
@@ -151,12 +149,12 @@ def parse_row(fields: Mapping[str, str], zone: tzinfo | None) -> CdrRow | None:
 
 
 def fields_of_csv(record: list[str]) -> dict[str, str] | None:
-    """The fields of a line of Master.csv, by name; None for a line that has too few."""
+    """Return the fields of a line of Master.csv by name; None if it has too few."""
     return dict(zip(CSV_COLUMNS, record, strict=False)) if len(record) >= LEAST_COLUMNS else None
 
 
 class OpenCalls:
-    """The rows of each call together, as an iterator. They need not be neighbours, only near each other."""
+    """An iterator over the calls in rows of CDRs. The rows of one call need not be neighbours, only near each other."""
 
     def __init__(self, rows: Iterable[CdrRow]) -> None:
         self._rows = iter(rows)
@@ -165,7 +163,7 @@ class OpenCalls:
 
     @property
     def oldest_at(self) -> float | None:
-        """When the first of the calls began that are still to come, of those that rows were read of."""
+        """When the oldest call began whose rows were read but which is not yielded yet."""
         return min((row.began_at for rows in self._waiting.values() for row in rows), default=None)
 
     def __iter__(self) -> Iterator[list[CdrRow]]:
@@ -186,13 +184,13 @@ class OpenCalls:
 
 
 def outcomes(rows: Iterable[CdrRow], sides: Sides) -> Iterator[OutcomeRecord]:
-    """One outcome a call, about in the order of the rows."""
+    """Yield one outcome per call, nearly in the order of the rows."""
     for call in OpenCalls(rows):
         yield outcome_of_call(call, sides)
 
 
 def outcome_of_call(rows: list[CdrRow], sides: Sides, events: ChannelEvents = NO_EVENTS) -> OutcomeRecord:
-    """The outcome of a call from all its rows: the first is the caller's own, others are of single phones."""
+    """Return the outcome of a call from all its rows: one of the caller's channel, and others of single phones."""
     rows = sorted(rows, key=lambda row: row.at)
     first = next((row for row in rows if not row.channel.startswith("Local/")), rows[0])
     direction = _direction(first, rows, sides)
@@ -201,59 +199,63 @@ def outcome_of_call(rows: list[CdrRow], sides: Sides, events: ChannelEvents = NO
     trunk = next((trunk for row in rows for c in (row.channel, row.dstchannel) if (trunk := sides.trunk(c))), None)
     region = sides.site.region_of(trunk)
     caller = caller_of(first.src, region) if inbound else None
-    taken = _taken(rows, side)
-    over = max(row.at + row.duration for row in rows)
-    talk = _talk(taken, events) if taken else 0.0
+    answered = _answered_row(rows, side)
+    ended_at = max(row.at + row.duration for row in rows)
+    talk = _talk(answered, events) if answered else 0.0
     dialled = first.did or first.dst
-    read = {Direction.OUTBOUND: number_of, Direction.INBOUND: did_number_of}.get(direction)  # else it is an extension
-    number = ((read and read(dialled, region)) or dialled[:_TEXT]) if dialled else None
+    parse = {Direction.OUTBOUND: number_of, Direction.INBOUND: did_number_of}.get(direction)  # None for extensions
+    number = ((parse and parse(dialled, region)) or dialled[:_TEXT]) if dialled else None
     phones = _phones(rows, sides)
     return OutcomeRecord(
         linkedid=own_name(first.call),
         at=rows[0].at,
         direction=direction,
-        disposition=_disposition(rows, taken),
+        disposition=_disposition(rows, answered),
         caller=caller.key if caller else sides.phone(first.channel) or own_name(first.src[:_TEXT]) or None,
         caller_kind=caller.kind if caller else CallerKind.INTERNAL,
         did=number if inbound else None,
         dialled=None if inbound else number,
         trunk=trunk,
-        answered_by=sides.phone(taken.dstchannel) if taken and inbound else None,
+        answered_by=sides.phone(answered.dstchannel) if answered and inbound else None,
         rung=phones if inbound else (),
         forked=len(phones),
-        ring_seconds=max(0.0, taken.at + taken.duration - talk - rows[0].at if taken else over - rows[0].at),
+        ring_seconds=max(
+            0.0, answered.at + answered.duration - talk - rows[0].at if answered else ended_at - rows[0].at
+        ),
         talk_seconds=talk,
-        ended_by=_ended_by(first, taken, events.hang_ups, over),
-        answered_by_pbx=inbound and taken is None and any(row.talk > 0 or row.app in WAITING for row in rows),
+        ended_by=_ended_by(first, answered, events.hang_ups, ended_at),
+        answered_by_pbx=inbound and answered is None and any(row.talk > 0 or row.app in WAITING for row in rows),
         source="cdr",
     )
 
 
-def _talk(taken: CdrRow, events: ChannelEvents) -> float:
-    """How long the phone was in the call: a CDR's talk begins with the menu that answered first."""
-    talk = events.talks.get(taken.dstchannel, taken.talk)
-    return talk if 0 <= talk <= taken.talk else taken.talk
+def _talk(answered: CdrRow, events: ChannelEvents) -> float:
+    """Return how long the phone was in the call. The talk in a CDR begins when a menu answers."""
+    talk = events.talks.get(answered.dstchannel, answered.talk)
+    return talk if 0 <= talk <= answered.talk else answered.talk
 
 
-def _ended_by(first: CdrRow, taken: CdrRow | None, hang_ups: Mapping[str, str], over: float) -> EndedBy | None:
-    """Who hung up. Asterisk hands the source on to the other side, but not through a Local channel, so each side is
-    asked for itself (seen with Asterisk 22: Dial, Dial of a Local channel, Queue, cancelled, timed out).
+def _ended_by(first: CdrRow, answered: CdrRow | None, hang_ups: Mapping[str, str], ended_at: float) -> EndedBy | None:
+    """Return who hung up.
 
-    A phone that has left while the call went on to somebody else has not ended it.
+    Asterisk passes the source of a hang-up on to the other side, but not through a Local channel. So both are checked.
+    Source: observed with Asterisk 22 for Dial, Dial of a Local channel, Queue, cancelled and timed out calls.
+
+    A phone that left while the call went on with somebody else has not ended it.
     """
     source = hang_ups.get(first.channel, "")
     if first.channel and source == first.channel:
         return EndedBy.CALLER
-    if taken is not None and taken.dstchannel in (source, hang_ups.get(taken.dstchannel)):
-        return EndedBy.CALLEE if taken.at + taken.duration >= over - 1 else None
+    if answered is not None and answered.dstchannel in (source, hang_ups.get(answered.dstchannel)):
+        return EndedBy.CALLEE if answered.at + answered.duration >= ended_at - 1 else None
     return EndedBy.SYSTEM if source.startswith(_DIALPLAN) else None
 
 
 def _phones(rows: list[CdrRow], sides: Sides) -> tuple[str, ...]:
-    """The phones that rang, each once: a queue's Local channel to 201 and PJSIP/201 behind it are one."""
-    found = dict.fromkeys(phone for row in rows if (phone := sides.phone(row.dstchannel)))
-    seen = {phone.partition("/")[2] for phone in found}
-    return tuple(phone for phone in found if phone not in seen)
+    """Return the phones that rang. A queue's Local channel to 201 and PJSIP/201 behind it are one."""
+    phones = dict.fromkeys(phone for row in rows if (phone := sides.phone(row.dstchannel)))
+    extensions = {phone.partition("/")[2] for phone in phones}
+    return tuple(phone for phone in phones if phone not in extensions)
 
 
 def _direction(first: CdrRow, rows: list[CdrRow], sides: Sides) -> Direction:
@@ -264,34 +266,31 @@ def _direction(first: CdrRow, rows: list[CdrRow], sides: Sides) -> Direction:
     return Direction.INTERNAL
 
 
-def _taken(rows: list[CdrRow], side: Callable[[str], str | None]) -> CdrRow | None:
-    """The row of the phone, or outbound of the trunk, that took the call; a real channel before one of Local's.
-
-    `side`: the phone, or the trunk, that a channel is of.
-    """
-    taken = [
+def _answered_row(rows: list[CdrRow], side: Callable[[str], str | None]) -> CdrRow | None:
+    """Return the row of the phone, or outbound of the trunk, that answered. Local channels come last."""
+    answered = [
         row
         for row in rows
         if row.disposition is Disposition.ANSWERED and row.app in CONNECTING and side(row.dstchannel)
     ]
-    return max(taken, key=lambda row: (not row.dstchannel.startswith("Local/"), row.talk), default=None)
+    return max(answered, key=lambda row: (not row.dstchannel.startswith("Local/"), row.talk), default=None)
 
 
-def _disposition(rows: list[CdrRow], taken: CdrRow | None) -> Disposition:
-    """Answered by somebody; what only a machine answered says nothing about the caller, so it is FAILED."""
-    if taken is not None:
+def _disposition(rows: list[CdrRow], answered: CdrRow | None) -> Disposition:
+    """Return how a call ended. If only a menu or voicemail answered, that is FAILED, which is no evidence."""
+    if answered is not None:
         return Disposition.ANSWERED
-    found = {row.disposition for row in rows}
-    if Disposition.ANSWERED in found:
+    seen = {row.disposition for row in rows}
+    if Disposition.ANSWERED in seen:
         return Disposition.FAILED
     order = (Disposition.NO_ANSWER, Disposition.BUSY)
-    return next((one for one in order if one in found), Disposition.FAILED)
+    return next((disposition for disposition in order if disposition in seen), Disposition.FAILED)
 
 
 def instant_in(unique: str) -> float | None:
-    """When the channel of this uniqueid was made, UTC seconds: `1767258007.15` begins with it."""
-    found = _EPOCH.search(unique)
-    return float(found[1]) if found else None
+    """Return when the channel of a uniqueid such as `1767258007.15` was made, in UTC seconds."""
+    match = _EPOCH.search(unique)
+    return float(match[1]) if match else None
 
 
 def _instant(unique: str, text: str, zone: tzinfo | None) -> float | None:
@@ -300,7 +299,7 @@ def _instant(unique: str, text: str, zone: tzinfo | None) -> float | None:
         if at is None:
             moment = datetime.fromisoformat(text.strip())
             at = (moment if moment.tzinfo or zone is None else moment.replace(tzinfo=zone)).timestamp()
-    except (ValueError, OverflowError):  # the year 1 is no instant in every zone
+    except (ValueError, OverflowError):  # the year 1 cannot be converted from every zone
         return None
     return at if 0 <= at <= LAST_INSTANT else None
 
@@ -314,11 +313,11 @@ def _seconds(text: str) -> float | None:
 
 
 def _number_in(clid: str) -> str:
-    found = _CLID.match(clid)
-    return (found[1] if found else clid).strip()
+    match = _CLID.match(clid)
+    return (match[1] if match else clid).strip()
 
 
 def _name_of(fields: Mapping[str, str]) -> str:
-    """The same row has the same name, so importing it again changes nothing."""
+    # The same row always gets the same name, so importing it again changes nothing.
     content = "\0".join(f"{name}={fields[name]}" for name in sorted(fields))
     return f"cdr-{blake2b(content.encode('utf-8', 'replace'), digest_size=12).hexdigest()}"

@@ -1,11 +1,11 @@
-"""What policies would have done to the calls of the past. Pure: events in time order go in, decisions come out.
+"""Decisions of policies about past calls: events in time order go in, decisions come out.
 
     replay = Replay([policy], ours)
-    replay.problem(event) -> ""                 or why the event cannot be taken
-    replay.take(event) -> Judged | None         None for marks and our own calls
+    replay.problem(event) -> ""                 or why the event cannot be used
+    replay.take(event) -> Judged | None         None for marks and outgoing calls
 
-Each call is decided when it begins, with only what was known before; what it shows is learnt when it ends. A replay is
-a shadow: what it decides changes nothing that happens, and a call that nobody was shown a label for stays so.
+Each call is decided with only what was known when it began. Its evidence is added when it ends. The decisions of a
+replay do not change the history: if nobody was shown a tag, then nobody reacted to it.
 """
 
 from __future__ import annotations
@@ -51,38 +51,38 @@ from reputation.store.as_of import NO_BACKGROUND, NOTHING_THEN, Background, OwnE
 from reputation.velocity import NOTHING_EARLIER, Earlier, Velocity
 from reputation.weights import DAY_SECONDS, DEFAULT
 
-BACKWARDS = "is older than the line before it: a history is in time order"
-TWICE = "names a call that was there already"
+BACKWARDS = "is older than the line before it: sort the history by time"
+TWICE = "has the id of an earlier call"
 
 NOBODYS = Ours({}, {}, frozenset(), DEFAULT)
-NOT_SPAM, INBOUND = Verdict.OK, Direction.INBOUND  # until Python 3.12 a member costs ten times as much
+NOT_SPAM, INBOUND = Verdict.OK, Direction.INBOUND  # before Python 3.12 a member of an enum is ten times as slow
 _TIES = {ListName.ALLOW: Tie.ALLOW, ListName.BLOCK: Tie.BLOCK}
 
 
 class Judged(NamedTuple):
-    """What each policy, in the order given, would have done to one inbound call."""
+    """An inbound call with the decision of each policy, in their order."""
 
     outcome: OutcomeRecord
     decisions: tuple[Decision, ...]
 
 
-def nothing_of(_number: str) -> Background:
-    """The background where there is no store."""
+def no_background(_number: str) -> Background:
+    """Return the background of any number if there is no store."""
     return NO_BACKGROUND
 
 
 class Replay:
-    """All that is known at one moment of the history. `background_of` is asked once for each number.
+    """Everything that is known at one moment of the history.
 
-    `plan_at`: the first policy sees numbers by the numbering plan of that instant, whenever the call was; the others,
-    and without it all, by the plan of the call's own day.
+    `background_of` returns what the store has about a number, and is called once per number. With `plan_at`, the first
+    policy uses the numbering plan of that instant instead of the call's own day.
     """
 
     def __init__(
         self,
         policies: Sequence[PolicySet | Policy],
         ours: Ours = NOBODYS,
-        background_of: Callable[[str], Background] = nothing_of,
+        background_of: Callable[[str], Background] = no_background,
         plan_at: float | None = None,
     ) -> None:
         self.ledger = MemoryStore(ours.weights)
@@ -105,26 +105,26 @@ class Replay:
         self._taken = 0
 
     def problem(self, event: Event) -> str:
-        """Why the event cannot be taken; empty when it can."""
+        """Return why the event cannot be used; empty if it can."""
         at = event.at if isinstance(event, Mark) else event.outcome.at
         if at < self._at:
             return BACKWARDS
         return TWICE if isinstance(event, PastCall) and self.marks.knows(event.outcome.linkedid) else ""
 
     def take(self, event: Event) -> Judged | None:
-        """The next event; the decisions if it is an inbound call."""
+        """Add the next event. Return the decisions if it is an inbound call."""
         self._taken += 1
         if isinstance(event, Mark):
-            self._until(event.at)
+            self._learn_until(event.at)
             if site_of(event.reporter):
-                self.ledger.add_mark(event)  # nobody of ours: it has come in the class of its call, and blocks nothing
+                self.ledger.add_mark(event)  # of another site: it has the auth class of its call, and blocks nothing
             else:
-                self.marks.say(replace(event, group=self._seen(event.reporter, event.group).group))
+                self.marks.take(replace(event, group=self._person(event.reporter, event.group).group))
             return None
         outcome = self._with_people(event.outcome)
-        self._until(outcome.at)
+        self._learn_until(outcome.at)
         is_judged = outcome.direction is INBOUND and not outcome.trap
-        judged = self._judged(event, outcome) if is_judged else None
+        judged = self._judge(event, outcome) if is_judged else None
         if judged is None and outcome.direction is not INBOUND:
             self.marks.add_outbound(outcome.linkedid)
             if outcome.direction is Direction.OUTBOUND and outcome.number:
@@ -133,8 +133,10 @@ class Replay:
         return judged
 
     def is_sampled(self, event: PastCall, judged: Judged) -> bool:
-        """Whether the call went without its warning by chance: as the history says, else if the first policy would have
-        warned of it, it was drawn with this site's salt, and nobody was shown a label.
+        """Return whether the call was in the control sample, so that its warning was left out by chance.
+
+        A history may not say so. Then the first policy must have warned, and the call must have been drawn and shown
+        without a tag.
         """
         if event.sampled is not None:
             return event.sampled
@@ -143,22 +145,22 @@ class Replay:
         return is_drawn and bool(self._sample.salt) and judged.outcome.action not in LABELS
 
     def background(self, number: str) -> Background:
-        """What the store has about the number."""
-        found = self._backgrounds.get(number)
-        if found is None:
-            found = self._backgrounds[number] = self._background_of(number)
-        return found
+        """Return what the store has about the number."""
+        background_of_number = self._backgrounds.get(number)
+        if background_of_number is None:
+            background_of_number = self._backgrounds[number] = self._background_of(number)
+        return background_of_number
 
-    def _until(self, at: float) -> None:
-        """Learns from all calls that have ended by then."""
+    def _learn_until(self, at: float) -> None:
+        """Add the evidence of all calls that ended before an instant."""
         self._at = at
         while self._lessons and self._lessons[0][0] <= at:
             self.ledger.learn(heappop(self._lessons)[2])
 
-    def _judged(self, event: PastCall, outcome: OutcomeRecord) -> Judged:
+    def _judge(self, event: PastCall, outcome: OutcomeRecord) -> Judged:
         number = outcome.caller
         at = outcome.at
-        call = IncomingCall(  # by place, as all that is made for every call: by keyword it takes three times as long
+        call = IncomingCall(  # keyword arguments would take three times as long, for every call
             outcome.linkedid,
             Number(number, number or "", outcome.caller_kind),
             outcome.did,
@@ -181,14 +183,13 @@ class Replay:
         if number is not None and facts.first_call is not None:
             self._first_calls.add(call.caller, outcome.did, at)
         if facts_then is facts:
-            return Judged(outcome, tuple(self._decided(call, facts, at, self._policies)))
-        first = self._decided(call, facts_then, at, self._policies[:1])
-        return Judged(outcome, (*first, *self._decided(call, facts, at, self._policies[1:])))
+            return Judged(outcome, tuple(self._decide(call, facts, at, self._policies)))
+        first = self._decide(call, facts_then, at, self._policies[:1])
+        return Judged(outcome, (*first, *self._decide(call, facts, at, self._policies[1:])))
 
-    def _decided(
+    def _decide(
         self, call: IncomingCall, facts: Facts, at: float, policies: Sequence[PolicySet | Policy]
     ) -> list[Decision]:
-        """What each of the policies does with the call."""
         situation = situation_of(call, facts, at, self._ours.hours)
         return decide_by_each(call, situation.facts, map(situation.policy_of, policies), at)
 
@@ -196,8 +197,9 @@ class Replay:
         return None if number is None else self._ours.plan.row_of(number, at)
 
     def _facts(self, call: IncomingCall, outcome: OutcomeRecord, row: PlanRow | None, earlier: Earlier) -> Facts:
-        """As reputation/store/facts.py reads them, at the start of the call. `row`: what the numbering plan says;
-        `earlier`: the calls of the number and of its block within the hour.
+        """Return the facts at the start of the call, as reputation/store/facts.py would read them.
+
+        `earlier`: the calls of the number and of its block within the last hour.
         """
         number, at = call.caller.key, outcome.at
         did = self._did(outcome)
@@ -217,7 +219,7 @@ class Replay:
         evidence = self.ledger.evidence(number, auth_class, at)
         if then.listed:
             oldest = at - self._weights.block.days * DAY_SECONDS
-            listed = {one for one, imported_at in then.listed if imported_at > oldest}
+            listed = {neighbour for neighbour, imported_at in then.listed if imported_at > oldest}
             evidence = evidence._replace(listed_neighbours=len(listed))
         if then.imported or then.identity:
             evidence = evidence._replace(imported=then.imported, identity=then.identity)
@@ -255,16 +257,17 @@ class Replay:
     def _ties(
         self, number: str, auth_class: AuthClass, then: Then, at: float, callee: Person | None
     ) -> tuple[tuple[PersonalTie, ...], bool]:
-        """The ties that a decision may look at, and whether there are any. Of a person's own word about the number the
-        latest counts: the entry in the store, or the mark. A number may have the ties of hundreds: where the callee is
-        known, a decision looks at the callee's and the company's alone; and else at what speaks for the caller.
+        """Return the ties that matter for a decision, and whether anybody has a tie.
+
+        Of a person's list entry and mark, the later one counts. A number may have ties to hundreds of people. If the
+        callee is known, only the callee's and the company's ties matter.
         """
         blocks, ledger = self.marks.blocks(number), self.ledger
         if not blocks and then is NOTHING_THEN and not ledger.has_words(number):
             return (), False
         who = None if callee is None else callee.extension
-        own = {e.person: e for e in then.personal if not self._is_taken_back(number, e)} if then.personal else {}
-        ties: list[PersonalTie] = []  # list[...]() takes as long as all the rest
+        own = {e.person: e for e in then.personal if not self._is_withdrawn(number, e)} if then.personal else {}
+        ties: list[PersonalTie] = []  # `list[PersonalTie]()` takes as long as the rest of this method
         for person in own if who is None else (who,):
             entry, blocked_at = own.get(person), blocks.get(person)
             if blocked_at is not None and (entry is None or entry.at <= blocked_at):
@@ -283,7 +286,7 @@ class Replay:
         is_tied = bool(ties or own or blocks or then.contacts) or ledger.has_talked(number, at)
         return tuple(ties), is_tied or ledger.has_not_spam(number, auth_class)
 
-    def _is_taken_back(self, number: str, entry: OwnEntry) -> bool:
+    def _is_withdrawn(self, number: str, entry: OwnEntry) -> bool:
         return entry.by_mark and self.marks.unblocked_at(number, entry.person) >= entry.at
 
     def _tie(self, tie: Tie, extension: str, at: float | None = None) -> PersonalTie:
@@ -293,28 +296,26 @@ class Replay:
         return PersonalTie(tie, person.extension, person.group, person.endpoint, at)
 
     def _did(self, outcome: OutcomeRecord) -> Did | None:
-        """The DID as the settings have it, else with the group that the history names."""
         known = self._ours.dids.get(outcome.did or "")
         if known is not None or (outcome.did is None and outcome.group is None):
             return known
         return _unknown_did(outcome.did or "", outcome.group)
 
     def _callee(self, outcome: OutcomeRecord, did: Did | None) -> Person | None:
-        """Who the history says the call was for, else whose number was dialled; of several that rang, who answered."""
+        """Return the person whom the call was for: who answered, the only one who rang, or the owner of the DID."""
         who = outcome.answered_by or (outcome.rung[0] if len(outcome.rung) == 1 else None)
         if who:
-            return self._seen(who, outcome.group)
+            return self._person(who, outcome.group)
         return self._people.get(did.callee) if did is not None and did.callee else None
 
-    def _seen(self, extension: str, group: str | None) -> Person:
-        """The person; of one that neither settings nor store name, what the history tells."""
+    def _person(self, extension: str, group: str | None) -> Person:
         person = self._people.get(extension)
         if person is None or (group and person.group is None):
             person = self._people[extension] = Person(extension, person.endpoint if person else None, group)
         return person
 
     def _with_people(self, outcome: OutcomeRecord) -> OutcomeRecord:
-        """People in the place of their phones, as the store keeps them."""
+        """Replace phones by the people who have them, as in the store."""
         phones = self._by_endpoint
         if not phones or phones.keys().isdisjoint(filter(None, (outcome.answered_by, outcome.caller, *outcome.rung))):
             return outcome
@@ -337,7 +338,7 @@ def _unknown_did(number: str, group: str | None) -> Did:
 def judgements(
     events: Iterable[Event], replay: Replay, reading: HistoryReader
 ) -> Iterator[tuple[Event, Judged | None]]:
-    """Each event that can be taken, and what was decided about it; the others are refused in the reading."""
+    """Yield each usable event with its decisions. The reading counts the others as skipped."""
     for event in events:
         problem = replay.problem(event)
         if problem:

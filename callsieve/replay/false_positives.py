@@ -1,11 +1,11 @@
-"""Probable mistakes: calls that were stopped, or warned of, from numbers that somebody of ours wanted to hear from.
+"""Probable mistakes: calls that were stopped or warned of, from numbers that people wanted to hear from.
 
-What speaks for a number is known only later, so all calls are counted first: `Stops` is told of them in time order and
-then asked. The replay and `callsieve summary` share it.
+Often a later call shows that a number was wanted. So all calls are counted first, in time order, and judged at the
+end. The replay and `callsieve summary` share this.
 
-A wanted machine (a reminder, an alarm, a lift) cannot press a digit and is hardly called back: of a number that sources
-or people's lists do not stop, what its evidence says for it counts too, and machines come first. A number that was
-asked only because nobody here knows it (preset `strangers`) needs less, and none is listed that then pressed the digit.
+A wanted machine (a reminder, an alarm, a lift) cannot press a digit, and people rarely call it back. So evidence for
+a number counts too, unless a list stopped it, and machines come first. A number that was challenged without any
+evidence (preset `strangers`) needs less to be listed. It is not listed if its caller later pressed the digit.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from reputation.standing import Rows
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
 
-# How likely it was wanted, by what speaks for it; of WANTED on, what its evidence says is enough by itself.
+# Likelihood that a number was wanted, by the kind of reason. From WANTED on, evidence alone is enough.
 SURE, LIKELY, SOME, LITTLE = 6, 3, 2, 1
 AGAINST_OF_MARK, AGAINST_OF_HANG_UP = 2, 1  # for each person
 WANTED = 3
-# Calls that often, on as many days, within so much of the time of day, to so few of our lines: nobody but a machine.
+# Calls on at least so many days, within this part of the day, to few of our lines: only machines call like that.
 REGULAR_CALLS = 3
 REGULAR_SECONDS = 1800.0
 REGULAR_WITHIN_SECONDS = 30 * DAY_SECONDS
-SAME_CALL_SECONDS = 60.0  # a challenge is dated by its call's beginning, a decision is later
+SAME_CALL_SECONDS = 60.0  # a challenge has the time at which its call began, a decision a later one
 FEW_LINES = 2
 KEPT_TIMES = 12
 BY_LISTS = frozenset({"blocklist", "callee-blocklist"})
-# How to let a machine ring; NUMBER is its number. Codes for scripts.
+# How to let a machine ring, by codes for scripts.
 REMEDIES = {
     "not-spam": "*38",
     "allow": 'callsieve list add allow NUMBER --note "machine, wanted"',
@@ -50,7 +50,7 @@ MANY_TALKERS = 2
 
 
 class DecidedCall(NamedTuple):
-    """A decision about an inbound call to a number of ours. `level`: what the evidence alone would have justified."""
+    """A decision about an inbound call. `level`: what the evidence alone would have justified."""
 
     number: str | None
     at: float
@@ -61,12 +61,12 @@ class DecidedCall(NamedTuple):
 
     @property
     def is_asked_unsuspected(self) -> bool:
-        """Whether the caller was asked to press a digit on no evidence: only because nobody here knows the number."""
+        """Whether the caller was challenged without evidence, only for being unknown here."""
         return self.action == "challenge" and self.level == Level.NONE.word
 
 
 class KnownCallers(NamedTuple):
-    """What the store says for a number. `is_own`: it is one of our own numbers."""
+    """The store's knowledge of a number. `is_own`: it is an own number."""
 
     is_contact: bool = False
     identity: Identity | None = None
@@ -75,10 +75,10 @@ class KnownCallers(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FalsePositive:
-    """A number whose calls should perhaps have gone through. `actions` and `rules` count those calls, `why` says so.
+    """A number whose calls should perhaps have gone through. `actions` and `rules` count them, `why` has the reasons.
 
-    `likelihood` orders them and is no probability. `is_machine`: it pressed nothing when it was challenged, or calls as
-    only a machine does.
+    `likelihood` is for sorting and not a probability. `is_machine`: it pressed nothing when it was challenged, or calls
+    as only machines do.
     """
 
     number: str
@@ -91,17 +91,17 @@ class FalsePositive:
 
     @property
     def calls(self) -> int:
-        """How many calls."""
+        """Number of calls."""
         return sum(self.actions.values())
 
 
 @dataclass(slots=True)
-class _Of:
+class _NumberCalls:
     """Calls of one number.
 
     Attributes:
-        called_back: As many as there were when we last called the number and talked.
-        unsuspected: How many of them were asked on no evidence.
+        called_back: The actions up to the last time that somebody here called the number and talked.
+        unsuspected: How many calls were challenged without evidence.
     """
 
     actions: Counter[str] = field(default_factory=Counter)
@@ -114,36 +114,36 @@ class _Of:
 
 
 class Stops:
-    """Counts, in time order, the calls on which one of `actions` was ordered, and what happened with their numbers."""
+    """Counts calls on which one of `actions` was taken, in time order, and what speaks for their numbers."""
 
     def __init__(self, actions: frozenset[str] = STOPPED) -> None:
         self.calls = 0
         self._actions = actions
-        self._of: dict[str, _Of] = {}
+        self._calls_of: dict[str, _NumberCalls] = {}
 
     def add_call(self, call: DecidedCall) -> None:
-        """Count a call, if one of the actions was ordered on it."""
+        """Count a call, if one of the actions was taken on it."""
         if call.action not in self._actions:
             return
         self.calls += 1
         if call.number is None:
             return
-        of = self._of.get(call.number)
-        if of is None:
-            of = self._of[call.number] = _Of()
-        of.actions[call.action] += 1
-        of.rules[call.rule] += 1
-        of.unsuspected += call.is_asked_unsuspected
-        of.last_at = call.at
-        of.times.append(call.at)
-        if len(of.lines) <= FEW_LINES:
-            of.lines.add(call.did or "")
+        calls = self._calls_of.get(call.number)
+        if calls is None:
+            calls = self._calls_of[call.number] = _NumberCalls()
+        calls.actions[call.action] += 1
+        calls.rules[call.rule] += 1
+        calls.unsuspected += call.is_asked_unsuspected
+        calls.last_at = call.at
+        calls.times.append(call.at)
+        if len(calls.lines) <= FEW_LINES:
+            calls.lines.add(call.did or "")
 
     def call_back(self, number: str) -> None:
-        """One of us calls the number and talks."""
-        of = self._of.get(number)
-        if of is not None:
-            of.called_back = of.actions.copy()
+        """Note that somebody here called the number and talked."""
+        calls = self._calls_of.get(number)
+        if calls is not None:
+            calls.called_back = calls.actions.copy()
 
     def mistakes(
         self,
@@ -151,82 +151,82 @@ class Stops:
         known_of: Callable[[str], KnownCallers],
         rows_of: Callable[[str], Rows] = lambda _number: Rows(),
     ) -> list[FalsePositive]:
-        """The numbers that something speaks for: machines first, the likeliest of them, then by calls.
+        """Return the numbers that something speaks for: machines first, the likeliest at the top, then by calls.
 
-        `long_talks`: with how many of us a number talked long; `rows_of`: its evidence.
+        `long_talks` returns how many people here talked long with a number, `rows_of` its evidence.
         """
-        found = [
+        mistakes = [
             mistake
-            for number, of in self._of.items()
-            if (mistake := _mistake(number, of, long_talks(number), known_of(number), rows_of(number)))
+            for number, calls in self._calls_of.items()
+            if (mistake := _mistake(number, calls, long_talks(number), known_of(number), rows_of(number)))
         ]
-        return sorted(found, key=_rank)
+        return sorted(mistakes, key=_rank)
 
 
 class Talks:
-    """Who of ours has talked long with which number."""
+    """Counts the people who talked long with a number."""
 
     def __init__(self) -> None:
         self._people: dict[str, set[str]] = {}
 
     def add(self, outcome: OutcomeRecord) -> None:
-        """One call, inbound or not."""
+        """Add an inbound or outgoing call."""
         if is_long_talk(outcome) and outcome.direction is Direction.INBOUND and outcome.number and outcome.person:
             self._people.setdefault(outcome.number, set()).add(outcome.person)
 
     def of(self, number: str) -> int:
-        """With how many of us the number has talked long."""
+        """Return how many people talked long with the number."""
         return len(self._people.get(number, ()))
 
 
 def call_back_number(outcome: OutcomeRecord, one_ring_at: Callable[[str, float], float | None]) -> str | None:
-    """The number, when the call is one of ours to a number that we wanted to talk to: not after a one-ring call."""
+    """Return the number that an outgoing call wanted to reach; None for others and after a one-ring call."""
     if outcome.direction is not Direction.OUTBOUND or outcome.number is None or not is_call_back(outcome):
         return None
     return outcome.number if one_ring_at(outcome.number, outcome.at) is None else None
 
 
 def count_of(mistakes: Iterable[FalsePositive]) -> int:
-    """How many calls they are."""
+    """Return the number of calls."""
     return sum(mistake.calls for mistake in mistakes)
 
 
 def remedies(number: str) -> dict[str, str]:
-    """How to let a machine with this number ring, by code."""
+    """Return how to let a machine with this number ring, by code."""
     return {code: how.replace("NUMBER", number) for code, how in REMEDIES.items()}
 
 
-def _rank(one: FalsePositive) -> tuple[object, ...]:
-    return not one.is_machine, -one.likelihood if one.is_machine else 0, -one.calls, one.number
+def _rank(mistake: FalsePositive) -> tuple[object, ...]:
+    return not mistake.is_machine, -mistake.likelihood if mistake.is_machine else 0, -mistake.calls, mistake.number
 
 
 Reason = tuple[int, Wording]
 
 
-def _mistake(number: str, of: _Of, talkers: int, known: KnownCallers, rows: Rows) -> FalsePositive | None:
-    if of.unsuspected == of.actions.total() and _with_result(rows, ChallengeResult.PASSED):
+def _mistake(number: str, calls: _NumberCalls, talkers: int, known: KnownCallers, rows: Rows) -> FalsePositive | None:
+    if calls.unsuspected == calls.actions.total() and _with_result(rows, ChallengeResult.PASSED):
         return None
     sure = [*_reasons_of_store(known), *_reasons_of_talks(talkers)]
-    is_listed = of.rules.keys() <= BY_LISTS
-    failed, regular = _fails_in_silence(rows), [] if is_listed else list(_reasons_of_times(of, rows))
+    is_listed = calls.rules.keys() <= BY_LISTS
+    failed, regular = _fails_in_silence(rows), [] if is_listed else list(_reasons_of_times(calls, rows))
     shown = [] if is_listed else [*regular, *_reasons_of_evidence(rows, talkers)]
-    if shown and of.unsuspected:
-        shown.append((LITTLE, Wording("it was asked only because nobody here knows it")))
-    if of.called_back:
+    if shown and calls.unsuspected:
+        shown.append((LITTLE, Wording("it was challenged only because nobody here knows it")))
+    if calls.called_back:
         sure.insert(0, (SURE, Wording("one of our people called it back later and talked")))
     likelihood = sum(points for points, _ in [*sure, *shown]) - _against(rows)
     is_wanted = bool(shown) and likelihood >= WANTED
     if not sure and not is_wanted:
         return None
-    # What speaks for the number at any time speaks for all of its calls; a call-back for those before it.
-    only_called_back = bool(of.called_back) and len(sure) == 1 and not is_wanted
-    actions = of.called_back if only_called_back else of.actions
+    # Most reasons speak for all calls of the number. A call-back only speaks for those before it.
+    only_called_back = bool(calls.called_back) and len(sure) == 1 and not is_wanted
+    actions = calls.called_back if only_called_back else calls.actions
     why = [*(words for _, words in sure), *(words for _, words in shown if is_wanted), *failed]
     return FalsePositive(
         number=number,
         actions=dict(actions.most_common()),
-        rules=dict(of.rules.most_common()),
-        last_at=of.last_at,
+        rules=dict(calls.rules.most_common()),
+        last_at=calls.last_at,
         why=tuple(why),
         likelihood=likelihood,
         is_machine=bool(failed or regular),
@@ -247,30 +247,29 @@ def _reasons_of_talks(people: int) -> Iterator[Reason]:
         yield LIKELY, Wording("{people} of our people talked with it for more than a minute", {"people": people})
 
 
-def _reasons_of_times(of: _Of, rows: Rows) -> Iterator[Reason]:
-    """Yield whether its calls were as regular as only a machine's are; earlier calls that were challenged count too."""
-    begin, end = of.last_at - REGULAR_WITHIN_SECONDS, of.times[0] - SAME_CALL_SECONDS
-    earlier = [one for one in rows.challenges if one.linkedid and begin < one.at < end]
-    at = sorted([*(one.at for one in earlier), *of.times])[-KEPT_TIMES:]
+def _reasons_of_times(calls: _NumberCalls, rows: Rows) -> Iterator[Reason]:
+    """Yield a reason if the calls were as regular as only a machine's are. Earlier challenged calls count too."""
+    begin, end = calls.last_at - REGULAR_WITHIN_SECONDS, calls.times[0] - SAME_CALL_SECONDS
+    earlier = [challenge for challenge in rows.challenges if challenge.linkedid and begin < challenge.at < end]
+    at = sorted([*(challenge.at for challenge in earlier), *calls.times])[-KEPT_TIMES:]
     days = 1 + sum(after - before >= ANOTHER_DAY_SECONDS for before, after in pairwise(at))
-    if days < REGULAR_CALLS or len(of.lines | {one.did for one in earlier}) > FEW_LINES:
+    if days < REGULAR_CALLS or len(calls.lines | {challenge.did for challenge in earlier}) > FEW_LINES:
         return
-    times = sorted(one % DAY_SECONDS for one in at)
+    times = sorted(challenge % DAY_SECONDS for challenge in at)
     gaps = [after - before for before, after in pairwise((*times, times[0] + DAY_SECONDS))]
     if DAY_SECONDS - max(gaps) <= REGULAR_SECONDS:
         yield LIKELY, Wording("it calls the same number at the same time every day")
 
 
 def _reasons_of_evidence(rows: Rows, talkers: int) -> Iterator[Reason]:
-    """What people heard of it, who neither marked it nor hung up on it at once."""
     by_category = Counter(signal.category for signal in rows.signals)
-    if said := by_category[SignalCategory.NOT_SPAM]:
-        yield SURE, SIGNAL_WORDS["not-spam"].of(said)
+    if not_spam := by_category[SignalCategory.NOT_SPAM]:
+        yield SURE, SIGNAL_WORDS["not-spam"].of(not_spam)
     if left := by_category[SignalCategory.VOICEMAIL] or len(_with_result(rows, ChallengeResult.MESSAGE)):
         yield SOME, SIGNAL_WORDS["voicemail"].of(left)
     if talked := by_category[SignalCategory.SECOND_TALK]:
         yield SOME, SIGNAL_WORDS["second-talk"].of(talked)
-    heard = {one.callee for one in rows.answered} - _marked(rows) - _hung_up(rows)
+    heard = {call.callee for call in rows.answered} - _marked(rows) - _hung_up(rows)
     if heard and talkers < MANY_TALKERS:
         one, many = (
             "one of our people answered it and did not mark it",
@@ -280,15 +279,14 @@ def _reasons_of_evidence(rows: Rows, talkers: int) -> Iterator[Reason]:
 
 
 def _fails_in_silence(rows: Rows) -> list[Wording]:
-    """What it did when it was challenged, if that is what a machine does."""
     if _with_result(rows, ChallengeResult.PASSED):
         return []
-    failed = _with_result(rows, ChallengeResult.SILENT, ChallengeResult.MESSAGE)
-    return [Wording("it pressed nothing when it was challenged, as machines do")] if failed else []
+    failures = _with_result(rows, ChallengeResult.SILENT, ChallengeResult.MESSAGE)
+    return [Wording("it pressed nothing when it was challenged, as machines do")] if failures else []
 
 
 def _with_result(rows: Rows, *results: ChallengeResult) -> list[Challenged]:
-    return [one for one in rows.challenges if one.result in results]
+    return [challenge for challenge in rows.challenges if challenge.result in results]
 
 
 def _marked(rows: Rows) -> set[str]:

@@ -1,8 +1,9 @@
-"""Our own history of calls and marks, one JSON object a line (docs/commands.md). A bad line costs that line.
+"""Reading of CallSieve's own history of calls and marks, one JSON object per line (docs/commands.md).
 
     events_of(stream, history, site) -> PastCall | Mark ...
 
-Whoever wrote the file is not trusted: lines, texts and numbers are bounded, and nothing in it can steer a terminal.
+A bad line costs only that line. The file may be hostile: lines, texts and numbers are bounded, and no text that is
+shown can contain control characters.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from callsieve.replay.history_format import (
     ENDED_BY,
     MISSED,
     VERIFICATION,
+    HistoryLine,
     Inbound,
     Marked,
     OutboundEvent,
-    Told,
 )
 from callsieve.text.csv_table import EMPTY_LINES, KEPT_PROBLEMS, RowProblem
 from reputation.model import (
@@ -41,23 +42,23 @@ from reputation.model import (
 from reputation.numbers import caller_of, number_of
 from reputation.outcome import OutcomeRecord, Record
 
-LINE_BYTES = 64 * 1024  # below what the csv module takes as one field
+LINE_BYTES = 64 * 1024  # less than the csv module accepts as one field
 SOURCE = "history"
-KEPT_DIDS = 4096  # of ours, as trunks write them: nearly every line has one of a few
+KEPT_DIDS = 4096  # a cache of DIDs as trunks write them: nearly every line has one of a few
 
-# Until Python 3.12 a member costs ten times as much as a global name.
+# Before Python 3.12 a member of an enum is ten times as slow as a global name.
 INBOUND, ANSWERED, VERIFIED = Direction.INBOUND, Disposition.ANSWERED, Verification.PASSED
 
 TOO_LONG = f"is longer than {LINE_BYTES // 1024} kB"
-NO_NUMBER = "a mark of what is no telephone number"
+NO_NUMBER = "the mark has no valid telephone number"
 
 
 class PastCall(Record, frozen=True):
-    """A call of the past: how it ended, and what the network said of it when it began.
+    """A past call: how it ended, and what the network sent when it began.
 
-    `sampled`: whether it was of the control sample, and went without its warning; None: the history does not say.
-    `name`: the name that came with it; None where nobody wrote that down. `carrier_counts`: whether a carrier's warning
-    in its place is evidence.
+    `sampled`: it was in the control sample, so its warning was left out; None: the history does not say.
+    `name`: the name that came with the call, if it was recorded. `carrier_counts`: a carrier's warning in its place is
+    evidence.
     """
 
     outcome: OutcomeRecord
@@ -73,7 +74,7 @@ Event = PastCall | Mark
 
 
 def at_of(event: Event) -> float:
-    """When it began."""
+    """Return when the event began."""
     return event.at if isinstance(event, Mark) else event.outcome.at
 
 
@@ -83,7 +84,7 @@ class EmptyLines(ValueError):
 
 @dataclass(slots=True)
 class HistoryReader:
-    """How far a file is read. `line` is that of the last row, 0 in a database; `problems` keeps the first ten."""
+    """How far a file was read. `line`: that of the last row; 0 in a database. `problems`: the first ten."""
 
     read: int = 0
     skipped: int = 0
@@ -92,53 +93,54 @@ class HistoryReader:
     problems: list[RowProblem] = field(default_factory=list)
 
     def refuse(self, problem: str) -> None:
-        """The row that was read last is passed over."""
+        """Count the row that was read last as skipped."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(RowProblem(self.line, problem) if self.line else RowProblem(self.read, problem, "row"))
 
 
 def events_of(stream: BinaryIO, reading: HistoryReader, site: Site) -> Iterator[Event]:
-    """The events of the lines, as they stand. Marks have the class `unknown`: who reads on knows that of their call.
+    """Yield the events of the lines.
 
-    Attestation A without a word about verification counts as verified.
+    Marks have the auth class `unknown`; the reader knows the class of their call. Attestation A without a verification
+    counts as verified.
     """
     trunks = {trunk.name: trunk for trunk in site.trunks}
     for line in lines_of(stream, reading):
         reading.read += 1
         try:
-            told = _decoder.decode(line)
+            parsed = _decoder.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             reading.refuse(str(error))
             continue
-        if not _is_plain(line) and (name := _unprintable(told)):
-            reading.refuse(f"{name} holds characters that cannot be shown")
+        if not _is_plain(line) and (name := _unprintable(parsed)):
+            reading.refuse(f"{name} has unprintable characters")
             continue
-        if isinstance(told, Marked):
-            mark = _mark_from(told, site.region)
+        if isinstance(parsed, Marked):
+            mark = _mark_from(parsed, site.region)
             if mark is None:
                 reading.refuse(NO_NUMBER)
             else:
                 yield mark
             continue
-        trunk = trunks.get(told.trunk) if isinstance(told, Inbound) and told.trunk else None
-        if isinstance(told, Inbound):
-            is_trusted = trunk is not None and trunk.trusted if told.trusted is None else told.trusted
-            call = _inbound_from(told, trunk.region if trunk else site.region, trusted=is_trusted)
-            counts = trunk is not None and trunk.verstat if told.verstat is None else told.verstat
-            yield call._replace(carrier_counts=is_trusted or counts) if told.name else call
+        trunk = trunks.get(parsed.trunk) if isinstance(parsed, Inbound) and parsed.trunk else None
+        if isinstance(parsed, Inbound):
+            is_trusted = trunk is not None and trunk.trusted if parsed.trusted is None else parsed.trusted
+            call = _inbound_from(parsed, trunk.region if trunk else site.region, trusted=is_trusted)
+            counts = trunk is not None and trunk.verstat if parsed.verstat is None else parsed.verstat
+            yield call._replace(carrier_counts=is_trusted or counts) if parsed.name else call
         else:
-            yield PastCall(_outbound_from(told, site.region))
+            yield PastCall(_outbound_from(parsed, site.region))
 
 
-_decoder: msgspec.json.Decoder[Told] = msgspec.json.Decoder(Told)
+_decoder: msgspec.json.Decoder[HistoryLine] = msgspec.json.Decoder(HistoryLine)
 
-# What the network said is read by the number module, which copes with anything, and is shown nowhere.
+# Texts from the network are parsed by the number module, which accepts anything, and are never shown.
 _FROM_THE_NETWORK = frozenset({"caller", "number", "name"})
 
 
 def lines_of(stream: BinaryIO, reading: HistoryReader) -> Iterator[bytes]:
-    """Line by line, but for empty ones; one that is too long is refused without being kept. EmptyLines."""
+    """Yield the lines except empty ones. A line that is too long is skipped. Raises EmptyLines."""
     while line := stream.readline(LINE_BYTES):
         reading.line += 1
         reading.bytes_read += len(line)
@@ -152,19 +154,19 @@ def lines_of(stream: BinaryIO, reading: HistoryReader) -> Iterator[bytes]:
             yield line
         elif (empty := reading.line - reading.read) > EMPTY_LINES + reading.read:
             raise EmptyLines(
-                f"line {reading.line}: {empty:,} lines are empty: this is no history; remove them (grep .)"
+                f"line {reading.line}: {empty:,} lines are empty: this is not a history, or remove them (grep .)"
             )
 
 
 def _is_plain(line: bytes) -> bool:
-    """Whether no text of the line can hold anything but printable ASCII: JSON writes controls with a backslash."""
+    # JSON writes control characters with a backslash, so all texts of a plain line are printable ASCII.
     return line.isascii() and b"\\" not in line and b"\x7f" not in line
 
 
-def _unprintable(told: Told) -> str:
-    """The first field whose text is not printable; empty when there is none."""
-    for name in told.__struct_fields__:
-        value = getattr(told, name)
+def _unprintable(parsed: HistoryLine) -> str:
+    """Return the first field whose text is not printable; empty if all are."""
+    for name in parsed.__struct_fields__:
+        value = getattr(parsed, name)
         text = "".join(value) if isinstance(value, tuple) else value
         if isinstance(text, str) and name not in _FROM_THE_NETWORK and not text.isprintable():
             return name
@@ -174,75 +176,75 @@ def _unprintable(told: Told) -> str:
 _did_of = lru_cache(maxsize=KEPT_DIDS)(did_of)
 
 
-def _inbound_from(told: Inbound, region: str, *, trusted: bool) -> PastCall:
-    caller = caller_of(told.caller or "", region)
-    kind = caller.kind if caller.key or told.caller_kind is None else told.caller_kind
-    attestation = ATTESTATION[told.attestation]
-    is_verified = told.attestation == "A" and not told.verification
-    verification = VERIFIED if is_verified else VERIFICATION[told.verification]
+def _inbound_from(line: Inbound, region: str, *, trusted: bool) -> PastCall:
+    caller = caller_of(line.caller or "", region)
+    kind = caller.kind if caller.key or line.caller_kind is None else line.caller_kind
+    attestation = ATTESTATION[line.attestation]
+    is_verified = line.attestation == "A" and not line.verification
+    verification = VERIFIED if is_verified else VERIFICATION[line.verification]
     outcome = OutcomeRecord(
-        linkedid=told.call,
-        at=told.at,
+        linkedid=line.call,
+        at=line.at,
         direction=INBOUND,
-        disposition=ANSWERED if told.answered else MISSED[told.missed],
+        disposition=ANSWERED if line.answered else MISSED[line.missed],
         caller=caller.key,
         caller_kind=kind,
-        did=_did_of(told.did, region) if told.did else None,
-        trunk=told.trunk or None,
-        answered_by=(told.callee or None) if told.answered else None,
-        group=told.callee_group or None,
-        queue=told.queue or None,
-        rung=((told.callee,) if told.callee else ()) if told.rung is None else told.rung,
-        ring_seconds=told.ring_seconds,
-        talk_seconds=told.talk_seconds,
-        waited_seconds=told.waited_seconds,
-        ended_by=ENDED_BY[told.ended_by],
-        answered_by_pbx=told.answered_by_pbx,
-        voicemail_left=told.voicemail,
-        transferred=told.passed_on,
-        challenge=told.challenge,
-        complete=told.complete,
+        did=_did_of(line.did, region) if line.did else None,
+        trunk=line.trunk or None,
+        answered_by=(line.callee or None) if line.answered else None,
+        group=line.callee_group or None,
+        queue=line.queue or None,
+        rung=((line.callee,) if line.callee else ()) if line.rung is None else line.rung,
+        ring_seconds=line.ring_seconds,
+        talk_seconds=line.talk_seconds,
+        waited_seconds=line.waited_seconds,
+        ended_by=ENDED_BY[line.ended_by],
+        answered_by_pbx=line.answered_by_pbx,
+        voicemail_left=line.voicemail,
+        transferred=line.passed_on,
+        challenge=line.challenge,
+        complete=line.complete,
         source=SOURCE,
         auth_class=auth_class_of(attestation, verification, trusted),
-        action=told.shown,
-        rang_by=told.rang_by,
+        action=line.shown,
+        rang_by=line.rang_by,
     )
-    return PastCall(outcome, attestation, verification, trusted, told.sampled, told.name)
+    return PastCall(outcome, attestation, verification, trusted, line.sampled, line.name)
 
 
-def _outbound_from(told: OutboundEvent, region: str) -> OutcomeRecord:
+def _outbound_from(line: OutboundEvent, region: str) -> OutcomeRecord:
     return OutcomeRecord(
-        linkedid=told.call,
-        at=told.at,
+        linkedid=line.call,
+        at=line.at,
         direction=Direction.OUTBOUND,
-        disposition=Disposition.ANSWERED if told.answered else Disposition.NO_ANSWER,
-        caller=told.caller or None,
+        disposition=Disposition.ANSWERED if line.answered else Disposition.NO_ANSWER,
+        caller=line.caller or None,
         caller_kind=CallerKind.INTERNAL,
-        dialled=(number_of(told.callee or "", region) or told.callee or None),
-        own_number=(number_of(told.own_number or "", region) or told.own_number or None),
-        group=told.caller_group or None,
-        ring_seconds=told.ring_seconds,
-        talk_seconds=told.talk_seconds,
-        waited_seconds=told.waited_seconds,
-        ended_by=ENDED_BY[told.ended_by],
-        complete=told.complete,
+        dialled=(number_of(line.callee or "", region) or line.callee or None),
+        own_number=(number_of(line.own_number or "", region) or line.own_number or None),
+        group=line.caller_group or None,
+        ring_seconds=line.ring_seconds,
+        talk_seconds=line.talk_seconds,
+        waited_seconds=line.waited_seconds,
+        ended_by=ENDED_BY[line.ended_by],
+        complete=line.complete,
         source=SOURCE,
     )
 
 
-def _mark_from(told: Marked, region: str) -> Mark | None:
-    number = number_of(told.number, region)
+def _mark_from(line: Marked, region: str) -> Mark | None:
+    number = number_of(line.number, region)
     if number is None:
         return None
     return Mark(
         number=number,
         auth_class=AuthClass.UNKNOWN,
-        reporter=told.reporter,
-        verdict=Verdict.SPAM if told.verdict == "spam" else Verdict.OK,
-        at=told.at,
-        channel=told.channel,
-        group=told.group or None,
-        category=(told.category or "").lower() or None,
-        linkedid=told.call or None,
-        epoch=told.epoch,
+        reporter=line.reporter,
+        verdict=Verdict.SPAM if line.verdict == "spam" else Verdict.OK,
+        at=line.at,
+        channel=line.channel,
+        group=line.group or None,
+        category=(line.category or "").lower() or None,
+        linkedid=line.call or None,
+        epoch=line.epoch,
     )

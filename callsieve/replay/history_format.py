@@ -1,4 +1,4 @@
-"""What a line of our own history may say (docs/commands.md, `replay`), for who reads one and for who writes one."""
+"""The fields of a line of CallSieve's own history (docs/commands.md, `replay`), for its reader and its writer."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from reputation.model import (
     Verification,
 )
 
-LAST_INSTANT = 4_102_444_800  # the year 2100: what is dated later has no date
+LAST_INSTANT = 4_102_444_800  # the year 2100: later times are errors
 At = Annotated[float, msgspec.Meta(ge=0, le=LAST_INSTANT)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=30 * 86_400)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Text = Annotated[str, msgspec.Meta(max_length=128)]
 Shown = Literal["tag", "warn", "challenge", "route", "reject"]
-Network = Annotated[str, msgspec.Meta(max_length=1024)]  # what the network said: the number module reads anything
+Network = Annotated[str, msgspec.Meta(max_length=1024)]  # text from the network, which the number module parses
 
 
 class Inbound(msgspec.Struct, tag="inbound", frozen=True, omit_defaults=True):
+    """An incoming call."""
+
     at: At
     call: Id
     caller: Network | None = None
@@ -42,7 +44,7 @@ class Inbound(msgspec.Struct, tag="inbound", frozen=True, omit_defaults=True):
     attestation: Literal["A", "B", "C"] | None = None
     verification: Literal["passed", "failed"] | None = None
     shown: Shown | None = None
-    # What CallSieve's own store knows besides.
+    # Only the store's own calls have these.
     caller_kind: CallerKind | None = None
     rung: Annotated[tuple[Text, ...], msgspec.Meta(max_length=100)] | None = None
     queue: Text | None = None
@@ -60,6 +62,8 @@ class Inbound(msgspec.Struct, tag="inbound", frozen=True, omit_defaults=True):
 
 
 class OutboundEvent(msgspec.Struct, tag="outbound", frozen=True, omit_defaults=True):
+    """An outgoing call."""
+
     at: At
     call: Id
     caller: Text | None = None
@@ -75,6 +79,8 @@ class OutboundEvent(msgspec.Struct, tag="outbound", frozen=True, omit_defaults=T
 
 
 class Marked(msgspec.Struct, tag="mark", frozen=True, omit_defaults=True):
+    """A mark."""
+
     at: At
     number: Network
     reporter: Id
@@ -86,9 +92,9 @@ class Marked(msgspec.Struct, tag="mark", frozen=True, omit_defaults=True):
     epoch: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
 
 
-Told = Inbound | OutboundEvent | Marked
+HistoryLine = Inbound | OutboundEvent | Marked
 
-# The words of a line -> what they stand for.
+# The words in a line -> their values.
 ATTESTATION = {None: Attestation.NONE, "A": Attestation.A, "B": Attestation.B, "C": Attestation.C}
 VERIFICATION = {None: Verification.NONE, "passed": Verification.PASSED, "failed": Verification.FAILED}
 MISSED = {

@@ -1,6 +1,6 @@
-"""The store's calls and marks as lines of a history, for `callsieve calls export`.
+"""Writing of the store's calls and marks as lines of a history, for `callsieve calls export`.
 
-line_of_event(event) -> bytes       history_file.py reads it as this event again, as far as a replay decides by it
+history_file.py reads each line as the same event again, with all that a replay needs.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from callsieve.replay.history_format import (
     ENDED_BY,
     MISSED,
     VERIFICATION,
+    HistoryLine,
     Inbound,
     Marked,
     OutboundEvent,
     Shown,
-    Told,
 )
 from reputation.model import Direction, Disposition, Mark, Verdict
 from reputation.outcome import OutcomeRecord
@@ -28,72 +28,72 @@ from reputation.signals import LABELS
 
 
 def line_of_event(event: Event) -> bytes:
-    """The line of an event of the store, its newline with it: what a replay decides by, and no more."""
+    """Return the line for an event of the store, with its newline."""
     if isinstance(event, Mark):
-        return _encoded(_told_of_mark(event))
+        return _encoded(_mark_line(event))
     is_inbound = event.outcome.direction is Direction.INBOUND
-    return _encoded(_told_of_inbound(event) if is_inbound else _told_of_outbound(event.outcome))
+    return _encoded(_inbound_line(event) if is_inbound else _outbound_line(event.outcome))
 
 
-def _encoded(told: Told) -> bytes:
-    return msgspec.json.encode(told) + b"\n"
+def _encoded(line: HistoryLine) -> bytes:
+    return msgspec.json.encode(line) + b"\n"
 
 
-def _told_of_inbound(event: PastCall) -> Inbound:
-    one = event.outcome
-    is_answered = one.disposition is Disposition.ANSWERED
-    callee = one.answered_by if is_answered else one.rung[0] if len(one.rung) == 1 else None
+def _inbound_line(event: PastCall) -> Inbound:
+    outcome = event.outcome
+    is_answered = outcome.disposition is Disposition.ANSWERED
+    callee = outcome.answered_by if is_answered else outcome.rung[0] if len(outcome.rung) == 1 else None
     return Inbound(
-        at=one.at,
-        call=one.linkedid,
-        caller=one.caller,
+        at=outcome.at,
+        call=outcome.linkedid,
+        caller=outcome.caller,
         callee=callee,
-        callee_group=one.group,
-        did=one.did,
-        trunk=one.trunk,
+        callee_group=outcome.group,
+        did=outcome.did,
+        trunk=outcome.trunk,
         answered=is_answered,
-        ring_seconds=one.ring_seconds,
-        talk_seconds=one.talk_seconds,
-        ended_by=_word(one.ended_by, ENDED_BY),
-        voicemail=one.voicemail_left,
+        ring_seconds=outcome.ring_seconds,
+        talk_seconds=outcome.talk_seconds,
+        ended_by=_word(outcome.ended_by, ENDED_BY),
+        voicemail=outcome.voicemail_left,
         attestation=_word(event.attestation, ATTESTATION),
         verification=_word(event.verification, VERIFICATION),
-        shown=cast(Shown, one.action) if one.action in LABELS else None,
-        caller_kind=None if one.caller else one.caller_kind,
-        rung=None if one.rung == ((callee,) if callee else ()) else one.rung,
-        queue=one.queue,
-        missed=_word(one.disposition, MISSED),
-        answered_by_pbx=one.answered_by_pbx,
-        passed_on=one.transferred or one.parked or one.conference,
-        challenge=one.challenge,
+        shown=cast(Shown, outcome.action) if outcome.action in LABELS else None,
+        caller_kind=None if outcome.caller else outcome.caller_kind,
+        rung=None if outcome.rung == ((callee,) if callee else ()) else outcome.rung,
+        queue=outcome.queue,
+        missed=_word(outcome.disposition, MISSED),
+        answered_by_pbx=outcome.answered_by_pbx,
+        passed_on=outcome.transferred or outcome.parked or outcome.conference,
+        challenge=outcome.challenge,
         sampled=event.sampled,
         trusted=event.trusted,
         name=event.name,
         verstat=True if event.carrier_counts and not event.trusted else None,
-        rang_by=one.rang_by,
-        complete=one.complete,
-        waited_seconds=one.waited_seconds,
+        rang_by=outcome.rang_by,
+        complete=outcome.complete,
+        waited_seconds=outcome.waited_seconds,
     )
 
 
-def _told_of_outbound(one: OutcomeRecord) -> OutboundEvent:
+def _outbound_line(outcome: OutcomeRecord) -> OutboundEvent:
     return OutboundEvent(
-        at=one.at,
-        call=one.linkedid,
-        caller=one.caller,
-        caller_group=one.group,
-        own_number=one.own_number,
-        callee=one.dialled,
-        answered=one.disposition is Disposition.ANSWERED,
-        ring_seconds=one.ring_seconds,
-        talk_seconds=one.talk_seconds,
-        ended_by=_word(one.ended_by, ENDED_BY),
-        complete=one.complete,
-        waited_seconds=one.waited_seconds,
+        at=outcome.at,
+        call=outcome.linkedid,
+        caller=outcome.caller,
+        caller_group=outcome.group,
+        own_number=outcome.own_number,
+        callee=outcome.dialled,
+        answered=outcome.disposition is Disposition.ANSWERED,
+        ring_seconds=outcome.ring_seconds,
+        talk_seconds=outcome.talk_seconds,
+        ended_by=_word(outcome.ended_by, ENDED_BY),
+        complete=outcome.complete,
+        waited_seconds=outcome.waited_seconds,
     )
 
 
-def _told_of_mark(mark: Mark) -> Marked:
+def _mark_line(mark: Mark) -> Marked:
     return Marked(
         at=mark.at,
         number=mark.number,
@@ -108,5 +108,5 @@ def _told_of_mark(mark: Mark) -> Marked:
 
 
 def _word(value: object, words: Mapping[Any, object]) -> Any:
-    """How a line says it; None for what no word is kept for."""
-    return next((word for word, said in words.items() if said is value), None)
+    """Return the word of a line for a value; None if it has none."""
+    return next((word for word, known in words.items() if known is value), None)

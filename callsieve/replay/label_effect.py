@@ -1,11 +1,11 @@
-"""What a warning changes, estimated from the control sample: calls that went without their warning by chance. Pure.
+"""The effect of warnings, estimated from the control sample: calls whose warning was left out by chance.
 
     effect = LabelEffect()
     effect.add_call(outcome, sampled=True); effect.add_mark(mark)      in time order
     effect.as_json()
 
-A replay cannot know how people would have taken a label that nobody was shown. Of calls that were to be warned of,
-chance left some without: what differs between those and the others is the warning's doing.
+A replay only has reactions to warnings that were shown. In the control sample, the difference between calls with and
+without their warning is the effect of the warning.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from reputation.model import Disposition, Mark, Verdict
 from reputation.outcome import OutcomeRecord
 from reputation.signals import is_long_talk, was_hung_up_on
 
-LEAST_CALLS = 20  # in either group: of fewer an interval says nothing
-Z = 1.959964  # of 95 %
+LEAST_CALLS = 20  # in each group: with fewer, the interval is too wide to say anything
+Z = 1.959964  # quantile of the normal distribution for 95 %
 SHOWN = "warn"
-# What is compared, as shares of all calls of a group, and how people read it.
+# The shares of all calls of a group that are compared, in words.
 SEEN = {
     "answered": "answered",
     "hung-up-on": "hung up on within 6 s",
@@ -32,7 +32,7 @@ SEEN = {
 
 
 class Share(NamedTuple):
-    """How many calls of how many, and where 95 % of such shares lie."""
+    """A share of calls, with its 95 % confidence interval."""
 
     calls: int
     of: int
@@ -44,7 +44,7 @@ class Share(NamedTuple):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's (1927): it holds for small counts, and for 0."""
+        """Wilson's interval (1927), which is right for small counts and for 0."""
         if not self.of:
             return 0.0, 1.0
         middle = (self.calls + Z * Z / 2) / (self.of + Z * Z)
@@ -53,52 +53,52 @@ class Share(NamedTuple):
 
 
 class ShareDifference(NamedTuple):
-    """By how much a share is more than another, and the interval of that."""
+    """The difference of two shares, with its 95 % confidence interval."""
 
     value: float
     low: float
     high: float
 
 
-def difference(one: Share, other: Share) -> ShareDifference:
-    """Newcombe's interval (1998, method 10), which is made of Wilson's."""
-    value = one.value - other.value
-    (low, high), (other_low, other_high) = one.interval, other.interval
+def difference(share: Share, other: Share) -> ShareDifference:
+    """Return the difference of two shares, with Newcombe's interval (1998, method 10), made of Wilson's."""
+    value = share.value - other.value
+    (low, high), (other_low, other_high) = share.interval, other.interval
     return ShareDifference(
         value,
-        value - sqrt((one.value - low) ** 2 + (other_high - other.value) ** 2),
-        value + sqrt((high - one.value) ** 2 + (other.value - other_low) ** 2),
+        value - sqrt((share.value - low) ** 2 + (other_high - other.value) ** 2),
+        value + sqrt((high - share.value) ** 2 + (other.value - other_low) ** 2),
     )
 
 
 @dataclass(slots=True)
 class CallGroup:
-    """The calls that had a warning, or those that went without, and what people did."""
+    """The calls that had a warning, or those without, and what people did."""
 
     calls: int = 0
     seen: Counter[str] = field(default_factory=Counter)
 
     def share(self, what: str) -> Share:
-        """One of SEEN."""
+        """Return the share of one of SEEN."""
         return Share(self.seen[what], self.calls)
 
 
 @dataclass(frozen=True, slots=True)
 class LabelEffect:
-    """Adds up both groups."""
+    """Counts both groups."""
 
     labelled: CallGroup = field(default_factory=CallGroup)
     unlabelled: CallGroup = field(default_factory=CallGroup)
-    _group_of: dict[str, CallGroup] = field(default_factory=dict)  # of calls that nobody has marked yet
+    _group_of: dict[str, CallGroup] = field(default_factory=dict)  # by call, until somebody marks it
     _latest: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_enough(self) -> bool:
-        """Whether both groups are large enough to say something."""
+        """Whether both groups are large enough for a result."""
         return min(self.labelled.calls, self.unlabelled.calls) >= LEAST_CALLS
 
     def add_call(self, outcome: OutcomeRecord, *, sampled: bool) -> None:
-        """How an inbound call ended. `sampled`: it went without its warning by chance."""
+        """Add the outcome of an inbound call. `sampled`: its warning was left out by chance."""
         number = outcome.number
         if number is None:
             return
@@ -118,7 +118,7 @@ class LabelEffect:
         group.seen.update([what for what, holds in shown if holds])
 
     def add_mark(self, mark: Mark) -> None:
-        """Somebody marks the number: because of the call that is named, else of its latest. A call counts once."""
+        """Add a mark, for the call that it names or else the number's latest. Each call counts once."""
         if mark.verdict is not Verdict.SPAM:
             return
         group = self._group_of.pop(mark.linkedid or self._latest.get(mark.number, ""), None)
@@ -126,12 +126,12 @@ class LabelEffect:
             group.seen["marked"] += 1
 
     def as_json(self) -> dict[str, Any]:
-        """For scripts, and for pages. Without shares where there are too few calls."""
+        """Return the result for scripts and pages, without shares if there are too few calls."""
         counts = {"labelled": self.labelled.calls, "unlabelled": self.unlabelled.calls}
-        told: dict[str, Any] = {"enough": self.is_enough, "least": LEAST_CALLS, "calls": counts, "seen": []}
+        result: dict[str, Any] = {"enough": self.is_enough, "least": LEAST_CALLS, "calls": counts, "seen": []}
         if self.is_enough:
-            told["seen"] = [self._compared(what) for what in SEEN]
-        return told
+            result["seen"] = [self._compared(what) for what in SEEN]
+        return result
 
     def _compared(self, what: str) -> dict[str, Any]:
         labelled, unlabelled = self.labelled.share(what), self.unlabelled.share(what)

@@ -1,7 +1,7 @@
-"""Marks in a replay: the same door as reputation/marking.py, kept in memory and by the clock of the history.
+"""Marks in a replay: the rules of reputation/marking.py, in memory and by the clock of the history.
 
-A replay applies the rules that are properties of the data: own numbers and contacts cannot be marked, and nobody marks
-more than 20 numbers a day. A history tells no reasons, so it is not asked for those that a verified business needs.
+Own numbers and contacts cannot be marked, and nobody marks more than 20 numbers a day. A history has no reasons for
+marks, so the reason that a verified business requires is not checked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TOO_MANY = f"more than {MARKS_A_DAY} numbers within a day"
 
 
 class Marks:
-    """What people have said so far, and which calls it can be about. `refused` counts by the reason."""
+    """The marks so far, and the calls that they can be about. `refused` counts refused marks by reason."""
 
     def __init__(self, ledger: MemoryStore, own_numbers: frozenset[str], is_contact: Callable[[str], bool]) -> None:
         self.taken = 0
@@ -30,18 +30,18 @@ class Marks:
         self._own_numbers = own_numbers
         self._is_contact = is_contact
         self._number_of_call: dict[str, str | None] = {}
-        self._class_of_call: dict[str, AuthClass] = {}  # of calls that are not here: `unknown`
+        self._class_of_call: dict[str, AuthClass] = {}  # calls that are not in it are `unknown`
         self._class_of_last: dict[str | tuple[str, str], AuthClass] = {}
         self._marked_by: defaultdict[str, OrderedDict[str, float]] = defaultdict(OrderedDict)
         self._blocked: defaultdict[str, dict[str, float]] = defaultdict(dict)
         self._unblocked: dict[tuple[str, str], float] = {}
 
     def knows(self, linkedid: str) -> bool:
-        """Whether the call has been there."""
+        """Return whether the call was added."""
         return linkedid in self._number_of_call
 
     def add_call(self, outcome: OutcomeRecord) -> None:
-        """A call begins: a mark that follows is kept in its class."""
+        """Add a call that begins. Marks of it get its auth class."""
         number, auth_class = outcome.caller, outcome.auth_class
         self._number_of_call[outcome.linkedid] = number
         if number is None:
@@ -53,11 +53,11 @@ class Marks:
             self._class_of_last[number, person] = auth_class
 
     def add_outbound(self, linkedid: str) -> None:
-        """A call of ours begins."""
+        """Add an outgoing call that begins."""
         self._number_of_call[linkedid] = None
 
-    def say(self, mark: Mark) -> None:
-        """Takes a mark in the class of its call, or counts why it is refused."""
+    def take(self, mark: Mark) -> None:
+        """Add a mark with the auth class of its call, or count why it is refused."""
         refusal = self._refusal(mark)
         if refusal:
             self.refused[refusal] += 1
@@ -65,23 +65,23 @@ class Marks:
         self.taken += 1
         self._note(mark)
         written = replace(mark, auth_class=self._class_of(mark))
-        said = [one for one in self._ledger.marks(mark.number) if one.reporter == mark.reporter]
+        earlier = [own_mark for own_mark in self._ledger.marks(mark.number) if own_mark.reporter == mark.reporter]
         self._ledger.add_mark(written)
         if mark.verdict is Verdict.SPAM:
             self._blocked[mark.number][mark.reporter] = mark.at
             return
         self._blocked[mark.number].pop(mark.reporter, None)
         self._unblocked[mark.number, mark.reporter] = mark.at
-        for one in said:
-            if one.auth_class is not written.auth_class and one.verdict is not Verdict.RETRACTED:
-                self._ledger.add_mark(replace(one, verdict=Verdict.RETRACTED, at=max(mark.at, one.at)))
+        for own_mark in earlier:
+            if own_mark.auth_class is not written.auth_class and own_mark.verdict is not Verdict.RETRACTED:
+                self._ledger.add_mark(replace(own_mark, verdict=Verdict.RETRACTED, at=max(mark.at, own_mark.at)))
 
     def blocks(self, number: str) -> Mapping[str, float]:
-        """Who has blocked the number by a mark, and since when."""
+        """Return the people who have blocked the number by a mark, and since when."""
         return self._blocked.get(number, {})
 
     def unblocked_at(self, number: str, person: str) -> float:
-        """When the person has last said that the number is no spam; -1 for never."""
+        """Return when the person last marked the number as not spam; -1 for never."""
         return self._unblocked.get((number, person), -1.0)
 
     def _refusal(self, mark: Mark) -> str:
@@ -100,7 +100,7 @@ class Marks:
         marked.move_to_end(mark.number)
 
     def _class_of(self, mark: Mark) -> AuthClass:
-        """The class of its call, else of the last call from the number to the reporter, else of its last call."""
+        # The class of the call that it names, else of the last call to the reporter, else of the number's last call.
         number, call = mark.number, mark.linkedid
         if call is not None and self._number_of_call.get(call) == number:
             return self._class_of_call.get(call, AuthClass.UNKNOWN)

@@ -1,4 +1,4 @@
-"""What a replay adds up to: one value that the terminal, the page and `--json` show. Pure."""
+"""The report of a replay, as one value that the terminal, the page and `--json` show."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from policies.reasons import Why, capped
 from reputation.model import Mark
 
 SHOWN_CHANGES = 20
-MOST_DAYS = 60  # of a longer history weeks are shown
+MOST_DAYS = 60  # a longer history is shown by weeks
 ACTIONS = tuple(action.word for action in Action)
-NOTHING = Action.ALLOW.word  # was done
+NOTHING = Action.ALLOW.word
 
 KNOWS_THE_CALLEE = (
-    "The history says who answered; a live decision often does not know it yet (ring group, menu), and each phone then "
-    "applies its own lists."
+    "The history says who answered. A live decision often does not know that yet (ring group, menu), and then each "
+    "phone applies its own lists."
 )
-# What rests on later calls of a number, or on what people did.
+# The figures that depend on later calls of a number, or on what people did.
 NOTHING_CHANGED = "nothing-changed"
 ASSUMING_FIGURES = (
     *("actions", "against_actions", "periods", "changes", "stopped", "warned"),
     *("probable_mistakes", "probable_mistakes_warned"),
 )
-NOT_LOOKED_AT = "Appeals, reviews, people's quiet hours, emergencies and expected calls are not considered."
+NOT_CONSIDERED = "Appeals, reviews, people's quiet hours, emergencies and expected calls are not considered."
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A day, or a week that begins on a Monday, and how many calls got which action."""
+    """A day, or a week from Monday, with the number of calls per action."""
 
     first: date
     actions: Counter[str]
@@ -55,7 +55,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class ChangedDecision:
-    """A call on which the two policies differ: before is what the one compared with does."""
+    """A call that the two policies treat differently. `before` is the action of the policy compared with."""
 
     call: str
     at: float
@@ -68,10 +68,10 @@ class ChangedDecision:
 
 @dataclass(slots=True)
 class ReplayReport:
-    """All that is shown. `actions` and `periods` are the policy's, `against_*` those of the one compared with.
+    """Everything that the report shows. `against_*` is for the policy compared with.
 
-    `assumed`: of the actions those on calls that came after one of the same number that the policy would have treated
-    otherwise than it was treated; for them it is assumed that nothing would have changed.
+    `assumed` is the part of `actions` on calls that follow a call of the same number that the policy would have treated
+    differently. It is assumed that they would still have come.
     """
 
     history: str
@@ -103,7 +103,7 @@ class ReplayReport:
 
 @dataclass(slots=True)
 class ActionCounts:
-    """Adds up a replay while it goes on. `most_changes`: how many single changes are kept."""
+    """Adds up a replay while it runs. `most_changes`: how many single changes are kept."""
 
     calls: int = 0
     without_number: int = 0
@@ -113,7 +113,7 @@ class ActionCounts:
     last_at: float = 0.0
     actions: Counter[str] = field(default_factory=Counter)
     assumed: Counter[str] = field(default_factory=Counter)
-    treated_otherwise: set[str] = field(default_factory=set)
+    treated_differently: set[str] = field(default_factory=set)
     label_effect: LabelEffect = field(default_factory=LabelEffect)
     against: Counter[str] = field(default_factory=Counter)
     days: defaultdict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -125,7 +125,7 @@ class ActionCounts:
     most_changes: int = SHOWN_CHANGES
 
     def add(self, event: Event, judged: Judged | None, replay: Replay) -> None:
-        """One event, and what was decided about it."""
+        """Add an event and the decisions about it."""
         at = event.at if isinstance(event, Mark) else event.outcome.at
         self.first_at = at if self.first_at is None else self.first_at
         self.last_at = at
@@ -152,7 +152,7 @@ class ActionCounts:
         notes: Sequence[str],
         seconds: float,
     ) -> ReplayReport:
-        """What it adds up to. `policies`: how they are called, as many as were replayed."""
+        """Return the report. `policies`: the names of the replayed policies."""
         periods, weekly = periods_of(self.days)
         return ReplayReport(
             history=history,
@@ -179,7 +179,7 @@ class ActionCounts:
             warned=self.warnings.calls,
             mistakes=self.stops.mistakes(self.talks.of, known_of, replay.ledger.rows),
             warned_mistakes=self.warnings.mistakes(self.talks.of, known_of),
-            notes=[*notes, KNOWS_THE_CALLEE, NOT_LOOKED_AT],
+            notes=[*notes, KNOWS_THE_CALLEE, NOT_CONSIDERED],
         )
 
     def _add_call(self, judged: Judged) -> None:
@@ -189,10 +189,10 @@ class ActionCounts:
         self.without_number += outcome.caller is None
         self.actions[action] += 1
         self.days[day_of(outcome.at)][action] += 1
-        if outcome.caller in self.treated_otherwise:
+        if outcome.caller in self.treated_differently:
             self.assumed[action] += 1
         elif outcome.caller is not None and action != (outcome.action or NOTHING):
-            self.treated_otherwise.add(outcome.caller)
+            self.treated_differently.add(outcome.caller)
         self.talks.add(outcome)
         if action != NOTHING:
             level = decision.level.word
@@ -209,17 +209,17 @@ class ActionCounts:
         outcome, after = judged.outcome, decision.would_be.word
         self.changes[before, after] += 1
         if len(self.first_changes) < self.most_changes:
-            said = (before, after, decision.rule, reason_of(decision))
-            self.first_changes.append(ChangedDecision(outcome.linkedid, outcome.at, outcome.caller, *said))
+            details = (before, after, decision.rule, reason_of(decision))
+            self.first_changes.append(ChangedDecision(outcome.linkedid, outcome.at, outcome.caller, *details))
 
 
 def reason_of(decision: Decision) -> Why:
-    """The reason, with the cap where one held, as in the journal."""
+    """Return the reason of a decision as in the journal, with its cap."""
     return capped(decision.reason, decision.capped_by)
 
 
 def line_of(judged: Judged) -> dict[str, Any]:
-    """One line of `--out` (docs/commands.md). Of a policy that only observes, what it would have done."""
+    """Return a line of `--out` (docs/commands.md). For a policy that only observes, it has the would-be action."""
     decision = judged.decisions[0]
     return {
         "call": judged.outcome.linkedid,
@@ -233,7 +233,7 @@ def line_of(judged: Judged) -> dict[str, Any]:
 
 
 def periods_of(days: dict[int, Counter[str]]) -> tuple[list[Period], bool]:
-    """Every day from the first to the last, or where that are more than 60 every week; and whether it is weeks."""
+    """Return every day from the first to the last, or every week if there are more than 60; and whether it is weeks."""
     if not days:
         return [], False
     first, last = min(days), max(days)
@@ -247,7 +247,7 @@ def periods_of(days: dict[int, Counter[str]]) -> tuple[list[Period], bool]:
 
 
 def report_as_json(report: ReplayReport) -> dict[str, Any]:
-    """The report for scripts."""
+    """Return the report for scripts."""
     return {
         "history": report.history,
         "policy": report.policy,
@@ -258,7 +258,7 @@ def report_as_json(report: ReplayReport) -> dict[str, Any]:
         "lines": {
             "read": report.reading.read,
             "skipped": report.reading.skipped,
-            "problems": [{"line": one.line, "problem": one.text} for one in report.reading.problems],
+            "problems": [{"line": problem.line, "problem": problem.text} for problem in report.reading.problems],
         },
         "calls": report.calls,
         "calls_without_number": report.without_number,
@@ -289,7 +289,7 @@ def report_as_json(report: ReplayReport) -> dict[str, Any]:
 
 
 def mistakes_as_json(mistakes: Sequence[FalsePositive]) -> dict[str, Any]:
-    """Probable mistakes for scripts."""
+    """Return probable mistakes for scripts."""
     return {
         "calls": count_of(mistakes),
         "numbers": [
@@ -302,16 +302,16 @@ def mistakes_as_json(mistakes: Sequence[FalsePositive]) -> dict[str, Any]:
 
 
 def counts_of(actions: Counter[str]) -> dict[str, int]:
-    """Every action, also those that nothing got."""
+    """Return the count of every action, including zeros."""
     return {action: actions[action] for action in ACTIONS}
 
 
 def day_of(at: float) -> int:
-    """The day of the machine's zone that an instant lies in, as `date.toordinal` counts."""
+    """Return the day of an instant in the server's time zone, as `date.toordinal` counts."""
     return _day_of_quarter(int(at // 900))
 
 
 @lru_cache(maxsize=4096)
 def _day_of_quarter(quarter: int) -> int:
-    """The day of the machine's zone that a quarter of an hour lies in: no zone's offset is finer."""
+    # The offsets of all time zones are multiples of 15 minutes.
     return datetime.fromtimestamp(quarter * 900).astimezone().toordinal()

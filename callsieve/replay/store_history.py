@@ -1,8 +1,7 @@
-"""The history that the store itself keeps, as events for a replay: calls that ended and marks, in time order.
+"""The calls and marks in the store as events for a replay, in time order.
 
-What the network said of a call is not a column: it is read from the evidence of its decision, where the families of the
-attestation and of the carrier's label have it; other names that came with calls are not kept. Of a call without a
-decision only its class is known, and the mildest that fits is taken.
+Attestation and carrier label of a call are read from the evidence of its decision. Other names that came with calls
+are not kept. If a call has no decision, only its auth class is known, and the mildest values that fit it are used.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ from reputation.store.outcomes import outcomes_between
 from reputation.store.people import all_dids, all_people, own_numbers
 from reputation.store.site import sample_salt
 
-SEEN_FROM_OUTSIDE = frozenset({Direction.INBOUND, Direction.OUTBOUND})
+EXTERNAL = frozenset({Direction.INBOUND, Direction.OUTBOUND})
 # The count of the family "attestation" (reputation/families/attestation.py) -> what it was made from.
-_SAID = {
+_SIGNATURES = {
     "failed": (Attestation.NONE, Verification.FAILED),
     "A": (Attestation.A, Verification.PASSED),
     "B": (Attestation.B, Verification.NONE),
@@ -40,28 +39,28 @@ _SAID = {
 
 
 def events_of_store(db: sqlite3.Connection, until: float) -> Iterator[Event]:
-    """All calls and marks that are kept from before `until`, in time order."""
-    marks: Iterator[Event] = (one for one in marks_between(db, 0.0, until) if one.verdict is not Verdict.RETRACTED)
-    ended = (one for one in outcomes_between(db, 0.0, until) if one.direction in SEEN_FROM_OUTSIDE)
+    """Yield all calls and marks from before `until`, in time order."""
+    marks: Iterator[Event] = (mark for mark in marks_between(db, 0.0, until) if mark.verdict is not Verdict.RETRACTED)
+    ended = (outcome for outcome in outcomes_between(db, 0.0, until) if outcome.direction in EXTERNAL)
     sampled = calls_capped_by(db, CODES[Reason.CONTROL_SAMPLE], until)
-    calls: Iterator[Event] = (call_from(db, one)._replace(sampled=one.linkedid in sampled) for one in ended)
+    calls: Iterator[Event] = (call_from(db, outcome)._replace(sampled=outcome.linkedid in sampled) for outcome in ended)
     yield from merge(calls, marks, key=at_of)
 
 
 def call_from(db: sqlite3.Connection, outcome: OutcomeRecord) -> PastCall:
-    """The call as it began."""
+    """Return the call as it began."""
     if outcome.direction is not Direction.INBOUND:
         return PastCall(outcome)
     record = decision_of(db, outcome.decision_id) if outcome.decision_id else None
     families = _families(record)
-    said = next((_SAID[what] for what in _whats("attestation", families) if what in _SAID), None)
+    signature = next((_SIGNATURES[what] for what in _whats("attestation", families) if what in _SIGNATURES), None)
     label = None if record is None else carrier_label_in(record.vector)
     call = PastCall(outcome, name=label, carrier_counts=label is not None)
     if outcome.auth_class is AuthClass.UNKNOWN:
         return call
-    if outcome.auth_class is AuthClass.AUTHENTICATED and said != _SAID["A"]:
+    if outcome.auth_class is AuthClass.AUTHENTICATED and signature != _SIGNATURES["A"]:
         return call._replace(trusted=True)
-    attestation, verification = said or _SAID["B"]
+    attestation, verification = signature or _SIGNATURES["B"]
     return call._replace(attestation=attestation, verification=verification)
 
 
@@ -73,19 +72,18 @@ def _families(record: DecisionRecord | None) -> tuple[Family, ...]:
 
 
 def _whats(name: str, families: Sequence[Family]) -> list[str]:
-    """What the family of that name counts."""
     return [what for family in families if family.name == name for what, _ in family.counts]
 
 
 class ReplayContext(NamedTuple):
-    """`background_of` is asked once for each number."""
+    """Settings and store for a replay. `background_of` is called once per number."""
 
     ours: Ours
     background_of: Callable[[str], Background]
 
 
-def ground_of(db: sqlite3.Connection, loaded: Loaded) -> ReplayContext:
-    """From the settings, which win, and from the store."""
+def replay_context(db: sqlite3.Connection, loaded: Loaded) -> ReplayContext:
+    """Return what settings and store have. The settings win."""
     ours = Ours.of(loaded)
     everybody = Ours(
         {**{person.extension: person for person in all_people(db)}, **ours.people},
@@ -100,7 +98,7 @@ def ground_of(db: sqlite3.Connection, loaded: Loaded) -> ReplayContext:
 
 
 def known_in(replay: Replay, own_numbers: frozenset[str]) -> Callable[[str], KnownCallers]:
-    """What speaks for a number, of what the replay has read."""
+    """Return a function that returns what speaks for a number, from what the replay has read."""
 
     def known_of(number: str) -> KnownCallers:
         background = replay.background(number)

@@ -1,7 +1,4 @@
-"""What happened in a span of days, or in observe mode would have: the journal, how calls ended, and what people said.
-
-summary_of(db, since, until) -> PeriodSummary        one value that the terminal, `--json` and the console show
-"""
+"""The summary of a span of days, from the journal, the outcomes and the marks."""
 
 from __future__ import annotations
 
@@ -42,7 +39,7 @@ MOST_LISTED = 100
 
 @dataclass(frozen=True, slots=True)
 class RuleCount:
-    """A rule, on how many calls of how many numbers it decided, and what it ordered."""
+    """A rule: its calls, its callers and its actions."""
 
     rule: str
     calls: int
@@ -52,7 +49,7 @@ class RuleCount:
 
 @dataclass(frozen=True, slots=True)
 class CallerCount:
-    """A number whose calls were stopped: how many, what was ordered, and its points at the latest call."""
+    """A number whose calls were stopped: how many, the actions, and its points at the latest call."""
 
     number: str
     calls: int
@@ -63,7 +60,7 @@ class CallerCount:
 
 @dataclass(frozen=True, slots=True)
 class LetThrough:
-    """A number that people marked as spam, and how many of its calls nothing was said about."""
+    """A number that people marked as spam, and how many of its calls got no tag or warning."""
 
     number: str
     calls: int
@@ -73,13 +70,10 @@ class LetThrough:
 
 @dataclass(frozen=True, slots=True)
 class PeriodSummary:
-    """All that is shown of the calls from `since` until before `until`. Actions are those without observe mode.
+    """The calls from `since` until before `until`. Actions are those without observe mode.
 
-    `observed`: calls that went on though something else was ordered, because the policy only observes. `stopped` and
-    `warned`: how many calls, and which of them were probably mistakes. `let_through`: see the class. `fail_open`: how
-    often, by reason. `unscreened`: inbound calls that nobody asked about. `sample`: what became of the control sample.
-    `median_ms`, `slow_ms`: what a decision took, and what one in a hundred took longer than. `incomplete`: calls that
-    were not seen whole.
+    `observed`: calls that went on only because the policy just observes. `mistakes`: stopped calls that were probably
+    mistakes. `incomplete`: calls that were seen only in part. `slow_ms`: the time that 1 % of the decisions exceeded.
     """
 
     since: float
@@ -109,7 +103,7 @@ class PeriodSummary:
 
 
 def summary_of(db: sqlite3.Connection, since: float, until: float) -> PeriodSummary:
-    """The calls that began from `since` until before `until`, in one pass over the journal and the outcomes."""
+    """Return the summary of the calls that began from `since` until before `until`."""
     tally = _Tally(until)
     for event in _in_order(first_decisions(db, since, until), outcomes_between(db, since, until)):
         if isinstance(event, DecisionRecord):
@@ -120,13 +114,13 @@ def summary_of(db: sqlite3.Connection, since: float, until: float) -> PeriodSumm
 
 
 def summary_as_json(summary: PeriodSummary) -> dict[str, Any]:
-    """The summary for scripts."""
-    told_otherwise = {"mistakes", "warned_mistakes", "weekly"}
-    return {name: getattr(summary, name) for name in PeriodSummary.__slots__ if name not in told_otherwise} | {
+    """Return the summary for scripts."""
+    renamed = {"mistakes", "warned_mistakes", "weekly"}
+    return {name: getattr(summary, name) for name in PeriodSummary.__slots__ if name not in renamed} | {
         "actions": counts_of(summary.actions),
         "sample": summary.sample._asdict(),
         "by": "week" if summary.weekly else "day",
-        "periods": [{"first": one.first.isoformat(), **counts_of(one.actions)} for one in summary.periods],
+        "periods": [{"first": period.first.isoformat(), **counts_of(period.actions)} for period in summary.periods],
         "probable_mistakes": mistakes_as_json(summary.mistakes),
         "probable_mistakes_warned": mistakes_as_json(summary.warned_mistakes),
     }
@@ -135,13 +129,13 @@ def summary_as_json(summary: PeriodSummary) -> dict[str, Any]:
 def _in_order(
     decided: Iterable[DecisionRecord], ended: Iterable[OutcomeRecord]
 ) -> Iterator[DecisionRecord | OutcomeRecord]:
-    """Both by time. An outcome is dated by its call's first channel, so it comes just before its decision."""
+    """Yield both by time. An outcome has the time of its call's first channel, so it comes before its decision."""
     both: tuple[Iterable[DecisionRecord | OutcomeRecord], ...] = (decided, ended)
-    return iter(merge(*both, key=lambda one: one.at))
+    return iter(merge(*both, key=lambda event: event.at))
 
 
 @dataclass(slots=True)
-class _Of:
+class _Calls:
     """The calls of one number or rule."""
 
     actions: Counter[str] = field(default_factory=Counter)
@@ -152,7 +146,7 @@ class _Of:
 
 @dataclass(slots=True)
 class _Tally:
-    """Adds up what comes in time order."""
+    """Adds up decisions and outcomes in time order."""
 
     until: float
     without_number: int = 0
@@ -163,8 +157,8 @@ class _Tally:
     actions: Counter[str] = field(default_factory=Counter)
     fail_open: Counter[str] = field(default_factory=Counter)
     days: dict[int, Counter[str]] = field(default_factory=dict)
-    rules: dict[str, _Of] = field(default_factory=dict)
-    callers: dict[str, _Of] = field(default_factory=dict)
+    rules: dict[str, _Calls] = field(default_factory=dict)
+    callers: dict[str, _Calls] = field(default_factory=dict)
     decided: set[str] = field(default_factory=set)
     should_be_decided: set[str] = field(default_factory=set)
     elapsed_ms: list[float] = field(default_factory=list)
@@ -172,44 +166,44 @@ class _Tally:
     warnings: Stops = field(default_factory=lambda: Stops(WARNED))
     talks: Talks = field(default_factory=Talks)
 
-    def add_decision(self, one: DecisionRecord) -> None:
-        """One call."""
-        action = one.would_be
-        self.without_number += one.caller is None
-        self.observed += one.would_be != one.action
-        self.policies[one.policy] += 1
+    def add_decision(self, decision: DecisionRecord) -> None:
+        """Add a decision."""
+        action = decision.would_be
+        self.without_number += decision.caller is None
+        self.observed += decision.would_be != decision.action
+        self.policies[decision.policy] += 1
         self.actions[action] += 1
-        self.days.setdefault(day_of(one.at), Counter())[action] += 1
-        self.elapsed_ms.append(one.elapsed_ms)
-        self.decided.add(one.linkedid)
-        if one.rule == FAIL_OPEN_RULE:
-            self.fail_open[str(why_of(one.reason))] += 1
-        rule = self.rules.setdefault(one.rule, _Of())
+        self.days.setdefault(day_of(decision.at), Counter())[action] += 1
+        self.elapsed_ms.append(decision.elapsed_ms)
+        self.decided.add(decision.linkedid)
+        if decision.rule == FAIL_OPEN_RULE:
+            self.fail_open[str(why_of(decision.reason))] += 1
+        rule = self.rules.setdefault(decision.rule, _Calls())
         rule.actions[action] += 1
-        call = DecidedCall(one.caller, one.at, action, one.rule, one.did, one.level)
+        call = DecidedCall(decision.caller, decision.at, action, decision.rule, decision.did, decision.level)
         self.stops.add_call(call)
         self.warnings.add_call(call)
-        if one.caller is not None:
-            rule.numbers.add(one.caller)
-            caller = self.callers.setdefault(one.caller, _Of())
+        if decision.caller is not None:
+            rule.numbers.add(decision.caller)
+            caller = self.callers.setdefault(decision.caller, _Calls())
             caller.actions[action] += 1
-            caller.log_odds, caller.last_at = one.log_odds, one.at
+            caller.log_odds, caller.last_at = decision.log_odds, decision.at
 
-    def add_outcome(self, one: OutcomeRecord, db: sqlite3.Connection) -> None:
-        """How one call ended."""
+    def add_outcome(self, outcome: OutcomeRecord, db: sqlite3.Connection) -> None:
+        """Add an outcome."""
         self.outcomes += 1
-        self.incomplete += not one.complete
-        self.talks.add(one)
-        number = call_back_number(one, partial(one_ring_before, db))
+        self.incomplete += not outcome.complete
+        self.talks.add(outcome)
+        number = call_back_number(outcome, partial(one_ring_before, db))
         if number is not None:
             self.stops.call_back(number)
             self.warnings.call_back(number)
-        is_over = one.ended_at < self.until - SETTLE_SECONDS  # else its decision may still be on its way
-        if one.direction is Direction.INBOUND and one.source == LIVE and is_over and not one.is_to_nobody:
-            self.should_be_decided.add(one.linkedid)
+        is_over = outcome.ended_at < self.until - SETTLE_SECONDS  # otherwise its decision may not be recorded yet
+        if outcome.direction is Direction.INBOUND and outcome.source == LIVE and is_over and not outcome.is_to_nobody:
+            self.should_be_decided.add(outcome.linkedid)
 
     def summary(self, db: sqlite3.Connection, since: float, marks: Sequence[Mark]) -> PeriodSummary:
-        """What it adds up to."""
+        """Return the summary."""
         periods, weekly = periods_of(self.days)
         known_of = partial(known_in_store, db)
         times = sorted(self.elapsed_ms)
@@ -242,40 +236,40 @@ class _Tally:
 
     def _rules(self) -> list[RuleCount]:
         counts = [
-            RuleCount(rule, of.actions.total(), len(of.numbers), dict(of.actions.most_common()))
-            for rule, of in self.rules.items()
+            RuleCount(rule, calls.actions.total(), len(calls.numbers), dict(calls.actions.most_common()))
+            for rule, calls in self.rules.items()
         ]
-        return sorted(counts, key=lambda one: (-one.calls, one.rule))
+        return sorted(counts, key=lambda rule: (-rule.calls, rule.rule))
 
     def _callers(self) -> list[CallerCount]:
-        """Those that were stopped most."""
         counts = [
-            CallerCount(number, stopped, dict(of.actions.most_common()), Reputation(of.log_odds).points, of.last_at)
-            for number, of in self.callers.items()
-            if (stopped := sum(of.actions[action] for action in STOPPED))
+            CallerCount(
+                number, stopped, dict(calls.actions.most_common()), Reputation(calls.log_odds).points, calls.last_at
+            )
+            for number, calls in self.callers.items()
+            if (stopped := sum(calls.actions[action] for action in STOPPED))
         ]
-        return sorted(counts, key=lambda one: (-one.calls, one.number))[:MOST_LISTED]
+        return sorted(counts, key=lambda caller: (-caller.calls, caller.number))[:MOST_LISTED]
 
     def _let_through(self, marks: Sequence[Mark]) -> list[LetThrough]:
-        """Numbers that people marked as spam in these days, of whose calls some were simply allowed."""
+        """Return numbers that people marked as spam and some of whose calls were allowed."""
         reporters: dict[str, set[str]] = {}
         for mark in marks:
             if mark.verdict is Verdict.SPAM:
                 reporters.setdefault(mark.number, set()).add(mark.reporter)
-        found = [
-            LetThrough(number, of.actions["allow"], len(who), of.last_at)
+        numbers = [
+            LetThrough(number, calls.actions["allow"], len(who), calls.last_at)
             for number, who in reporters.items()
-            if (of := self.callers.get(number)) is not None and of.actions["allow"]
+            if (calls := self.callers.get(number)) is not None and calls.actions["allow"]
         ]
-        return sorted(found, key=lambda one: (-one.calls, one.number))[:MOST_LISTED]
+        return sorted(numbers, key=lambda number_row: (-number_row.calls, number_row.number))[:MOST_LISTED]
 
 
 def known_in_store(db: sqlite3.Connection, number: str) -> KnownCallers:
-    """What speaks for a number at any time."""
+    """Return what speaks for a number at any time."""
     background = background_of(db, number)
     return KnownCallers(bool(background.contacts), background.identity, is_own_number(db, number))
 
 
 def _quantile(times: Sequence[float], share: float) -> float:
-    """The value that this share of the sorted ones does not exceed; 0 of none."""
     return times[min(len(times) - 1, int(share * len(times)))] if times else 0.0

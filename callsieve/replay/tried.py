@@ -1,8 +1,4 @@
-"""What the callers were like whom a policy would newly ask or stop, by how their calls went. Pure.
-
-tried = TriedCalls(); tried.add(event, judged)      in time order, beside a replay of two policies
-tried.callers() -> {Showed.TALKED: [...], ...}
-"""
+"""The callers that a policy would newly ask or stop, by how their calls went."""
 
 from __future__ import annotations
 
@@ -18,8 +14,8 @@ from reputation.outcome import OutcomeRecord
 from reputation.signals import TALK_SECONDS, was_hung_up_on
 
 
-class Showed(StrEnum):
-    """What a call showed of its caller, the plainest first."""
+class CallerBehaviour(StrEnum):
+    """How a call of the caller went, the clearest first."""
 
     COMPLAINT = "marked, or hung up on at once"
     TALKED = "talked for 30 s or longer"
@@ -29,52 +25,57 @@ class Showed(StrEnum):
 
 
 class TriedCalls:
-    """Counts the calls that the first policy would ask or stop, and the second would not."""
+    """Counts the calls that the first policy would ask or stop, but the second would not."""
 
     def __init__(self) -> None:
-        self.calls: Counter[Showed] = Counter()
+        self.calls: Counter[CallerBehaviour] = Counter()
         self.withheld = 0
-        self._by_number: defaultdict[str, list[Showed]] = defaultdict(list)
+        self._by_number: defaultdict[str, list[CallerBehaviour]] = defaultdict(list)
         self._marked: set[str] = set()
 
     def add(self, event: Event, judged: Judged | None) -> None:
-        """Count one event, and what both policies would have done."""
+        """Count an event with the decisions of both policies."""
         if isinstance(event, Mark):
             if event.verdict is Verdict.SPAM:
                 self._marked.add(event.number)
         elif judged is not None and _is_newly_stopped(judged):
-            showed, number = showed_by(judged.outcome), judged.outcome.caller
-            self.calls[showed] += 1
+            behaviours, number = behaviour_in(judged.outcome), judged.outcome.caller
+            self.calls[behaviours] += 1
             if number is None:
                 self.withheld += 1
             else:
-                self._by_number[number].append(showed)
+                self._by_number[number].append(behaviours)
 
     def numbers(self) -> frozenset[str]:
         """Return the numbers of the callers."""
         return frozenset(self._by_number)
 
-    def by_number(self) -> Iterator[tuple[str, Showed]]:
-        """Yield each caller with a number, and what describes its calls best."""
-        for number, showed in self._by_number.items():
+    def by_number(self) -> Iterator[tuple[str, CallerBehaviour]]:
+        """Yield each caller with a number, and the clearest of how its calls went."""
+        for number, behaviours in self._by_number.items():
             is_marked = number in self._marked
-            yield number, Showed.COMPLAINT if is_marked else next(one for one in Showed if one in showed)
+            yield (
+                number,
+                CallerBehaviour.COMPLAINT
+                if is_marked
+                else next(kind for kind in CallerBehaviour if kind in behaviours),
+            )
 
-    def callers(self) -> dict[Showed, int]:
-        """Return how many callers are best described by which of these; who withholds a number is not among them."""
-        counts = Counter(showed for _, showed in self.by_number())
-        return {showed: counts[showed] for showed in Showed}
+    def callers(self) -> dict[CallerBehaviour, int]:
+        """Return the number of callers for each behaviour, without those who withheld their number."""
+        counts = Counter(behaviours for _, behaviours in self.by_number())
+        return {behaviours: counts[behaviours] for behaviours in CallerBehaviour}
 
 
-def showed_by(outcome: OutcomeRecord) -> Showed:
-    """Return what the call showed, but for marks."""
+def behaviour_in(outcome: OutcomeRecord) -> CallerBehaviour:
+    """Return how a call went, apart from marks."""
     if outcome.voicemail_left:
-        return Showed.MESSAGE
+        return CallerBehaviour.MESSAGE
     if outcome.disposition is not Disposition.ANSWERED:
-        return Showed.UNANSWERED
+        return CallerBehaviour.UNANSWERED
     if outcome.talk_seconds >= TALK_SECONDS:
-        return Showed.TALKED
-    return Showed.COMPLAINT if was_hung_up_on(outcome) else Showed.ANSWERED
+        return CallerBehaviour.TALKED
+    return CallerBehaviour.COMPLAINT if was_hung_up_on(outcome) else CallerBehaviour.ANSWERED
 
 
 def _is_newly_stopped(judged: Judged) -> bool:

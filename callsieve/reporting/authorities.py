@@ -1,7 +1,6 @@
-"""Who takes complaints about calls, and what each asks for, as far as it was read and when. Data.
+"""Authorities that take complaints about calls, and the fields of their forms.
 
-What an authority asks for changes. Each field says where it was read; what could not be read is said to the reader
-(`not_read`), who then goes by the authority's own form.
+The forms change. READ says when they were read, and `not_read` tells the reader what could not be read.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ READ = "2026-11-27"
 
 
 class ComplaintFieldKind(StrEnum):
-    """What a field of a complaint is about, as far as we can know it or not."""
+    """The data that a field of a complaint asks for."""
 
     CALLER = "caller"
     CALLED_AT = "called-at"
@@ -30,12 +29,12 @@ class ComplaintFieldKind(StrEnum):
     KIND = "kind"
     RECORDED = "recorded"
     DESCRIPTION = "description"
-    YOURS = "yours"  # what only the person who complains knows
+    YOURS = "yours"  # only the person who complains knows it
 
 
 @dataclass(frozen=True, slots=True)
 class ComplaintField:
-    """A field, in our words. `required`: we have read that it must be filled in."""
+    """A field of a complaint. `required`: the form says that it must be filled in."""
 
     kind: ComplaintFieldKind
     label: Wording
@@ -44,7 +43,7 @@ class ComplaintField:
 
 @dataclass(frozen=True, slots=True)
 class ComplaintSource:
-    """What was read, on READ. `official`: it is the authority's own; else somebody tells of it."""
+    """A page from which the fields were read. `official`: it is the authority's own page."""
 
     title: str
     url: str
@@ -53,7 +52,7 @@ class ComplaintSource:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """`language`: what it is written to in. `takes`: what it deals with; `not_read`: what we do not know of it."""
+    """An authority, with the calls that it takes complaints about and the language to write in."""
 
     name: Wording
     site: str
@@ -74,7 +73,7 @@ AUTHORITIES: Mapping[str, Authority] = {
         site="https://www.12321.cn",
         language="zh",
         takes=Wording("Unwanted and fraudulent calls to numbers in mainland China."),
-        not_read=Wording("Its own form was not read: it wants a mobile number and a code that it sends there."),
+        not_read=Wording("Its own form could not be read: it asks for a mobile number and sends a code to it."),
         fields=(
             _CALLER,
             _CALLED_AT,
@@ -101,18 +100,16 @@ AUTHORITIES: Mapping[str, Authority] = {
             "Sales calls to a number that has been on the Do Not Call Registry for 31 days, and recorded messages to "
             "any number in the USA."
         ),
-        not_read=Wording(
-            "The steps of its form were not read, but its first page and what the State of New York says of it."
-        ),
+        not_read=Wording("Only the first page of its form was read, and the instructions of the State of New York."),
         fields=(
             ComplaintField(ComplaintFieldKind.OUR_NUMBER, Wording("The number that was called"), required=True),
             _CALLED_AT,
             _CALLER,
             ComplaintField(ComplaintFieldKind.RECORDED, Wording("A recorded message or robocall?")),
-            ComplaintField(ComplaintFieldKind.KIND, Wording("What the call was about")),
+            ComplaintField(ComplaintFieldKind.KIND, Wording("Subject of the call")),
             ComplaintField(
                 ComplaintFieldKind.YOURS,
-                Wording("Whose goods or services they were, and other numbers named"),
+                Wording("The seller of the goods or services, and other numbers that were named"),
             ),
             ComplaintField(
                 ComplaintFieldKind.YOURS,
@@ -139,7 +136,7 @@ AUTHORITIES: Mapping[str, Authority] = {
             "Silent and abandoned calls only. Unwanted sales calls go to the Information Commissioner's Office, fraud "
             "to Action Fraud."
         ),
-        not_read=Wording("Which of its fields must be filled in was not read, nor whether the form is still the same."),
+        not_read=Wording("Nobody has checked which fields are required, or whether the form has changed."),
         fields=(
             ComplaintField(ComplaintFieldKind.OUR_NUMBER, Wording("The number that was called")),
             _CALLED_AT,
@@ -170,9 +167,9 @@ TALKED = {
     "answered": Wording("answered, {seconds} s"),
     "no-answer": Wording("not answered"),
     "busy": Wording("busy"),
-    "rejected": Wording("turned away by us"),
+    "rejected": Wording("rejected by us"),
 }
-# Kinds of calls that our people write, and others, in words that an authority knows.
+# Categories of marks in words that an authority knows.
 KINDS = {
     "scam": Wording("fraud"),
     "fraud": Wording("fraud"),
@@ -183,7 +180,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class PreparedComplaint:
-    """About one number. `filled`: each field of the authority with what we know; `calls`: the latest first."""
+    """A complaint about one number: each field of the authority with its value, and the calls, newest first."""
 
     number: str
     authority: Authority
@@ -192,7 +189,7 @@ class PreparedComplaint:
 
 
 def complaint_of(db: sqlite3.Connection, number: str, authority: Authority) -> PreparedComplaint:
-    """What is known of the number, for this authority. Its latest call is the one that is complained of."""
+    """Return the complaint about a number, filled in from its calls and marks. It is about the latest call."""
     calls = find_calls(db, CallFilter(number=number), None, SHOWN_CALLS)
     marks = [mark for mark in live_marks_of(db, number) if mark.verdict is Verdict.SPAM]
     filled = tuple((field, _known(field.kind, number, calls, marks)) for field in authority.fields)
@@ -200,7 +197,7 @@ def complaint_of(db: sqlite3.Connection, number: str, authority: Authority) -> P
 
 
 def complaint_text(complaint: PreparedComplaint, say: Say) -> str:
-    """All of it as text to copy."""
+    """Return the complaint as text to copy."""
     authority = complaint.authority
     about: Places = {"number": complaint.number, "authority": authority.name}
     lines = [
@@ -213,19 +210,19 @@ def complaint_text(complaint: PreparedComplaint, say: Say) -> str:
     for field, value in complaint.filled:
         lines.append(f"{say(field.label)}{' *' if field.required else ''}: {say(value)}")
     if complaint.calls:
-        lines += ["", say(Wording("Its calls here, the latest first:"))]
+        lines += ["", say(Wording("Its calls to us, newest first:"))]
         lines += [f"  {_call_line(call, say)}" for call in complaint.calls]
     lines += ["", *(f"{line}" for line in sources_lines(authority, say))]
     return "\n".join(lines) + "\n"
 
 
 def sources_lines(authority: Authority, say: Say) -> list[str]:
-    """What was read of what the authority asks for, and what was not."""
-    lines = [say(Wording("* This must be there."))] if any(field.required for field in authority.fields) else []
-    lines.append(say(Wording("What it asks for was read on {day} in:", {"day": READ})))
+    """Return where the fields of the form were read, and what could not be read."""
+    lines = [say(Wording("* Required."))] if any(field.required for field in authority.fields) else []
+    lines.append(say(Wording("These fields were read on {day} in:", {"day": READ})))
     for source in authority.sources:
-        whose = Wording("its own") if source.official else Wording("not its own")
-        lines.append(f"  {source.title} ({say(whose)}): {source.url}")
+        origin = Wording("official") if source.official else Wording("not official")
+        lines.append(f"  {source.title} ({say(origin)}): {source.url}")
     return [*lines, say(authority.not_read)]
 
 
@@ -242,9 +239,9 @@ def _known(kind: ComplaintFieldKind, number: str, calls: Sequence[CallRow], mark
         case ComplaintFieldKind.TALKED:
             return _talked(last) if last else UNKNOWN
         case ComplaintFieldKind.KIND:
-            return listed([KINDS.get(one, one) for one in categories], "{some}, {more}") or UNKNOWN
+            return listed([KINDS.get(category, category) for category in categories], "{some}, {more}") or UNKNOWN
         case ComplaintFieldKind.RECORDED:
-            return Wording("yes, our people say") if "robocall" in categories else UNKNOWN
+            return Wording("yes, according to our people") if "robocall" in categories else UNKNOWN
         case ComplaintFieldKind.DESCRIPTION:
             return _description(calls, marks)
         case ComplaintFieldKind.YOURS:
@@ -259,16 +256,17 @@ def _talked(call: CallRow) -> str | Wording:
 
 
 def _description(calls: Sequence[CallRow], marks: Sequence[Mark]) -> Wording:
-    """How often it called, and what our people wrote. Their reasons are theirs: who copies this reads it first."""
     counted: Places = {
         "calls": f"{len(calls)}+" if len(calls) == SHOWN_CALLS else len(calls),
         "since": day(calls[-1].at) if calls else "-",
     }
-    said = Wording("Calls since {since}: {calls}.", counted) if calls else Wording("No call of it is kept here.")
+    history = Wording("Calls since {since}: {calls}.", counted) if calls else Wording("No calls are recorded.")
     reasons = [mark.reason for mark in marks if mark.reason]
     if not reasons:
-        return said
-    return Wording("{said} Said of it: {reasons}", {"said": said, "reasons": "; ".join(dict.fromkeys(reasons))})
+        return history
+    return Wording(
+        "{history} Our people wrote: {reasons}", {"history": history, "reasons": "; ".join(dict.fromkeys(reasons))}
+    )
 
 
 def _call_line(call: CallRow, say: Say) -> str:

@@ -1,4 +1,4 @@
-"""The health check of reports: PhoneBlock is told what our people marked, where the settings want it."""
+"""The health check of reports to PhoneBlock."""
 
 from __future__ import annotations
 
@@ -10,26 +10,25 @@ from callsieve.text.times import ago
 from reputation.store.reports import service_state
 from reputation.wording import Places, Wording
 
-REPORTING_LATE_SECONDS = 3600.0  # the timer looks every five minutes
+REPORTING_LATE_SECONDS = 3600.0  # the timer runs every five minutes
 REPORTS_TIMER = Wording("systemctl enable --now callsieve-reports.timer, or callsieve report send by cron")
 
 
 def reports_what_is_marked(context: CheckContext) -> Finding:
-    """Where marks are to be reported to PhoneBlock, they are."""
-    told = reporting_to(context.loaded)
-    if not told.enabled:
-        return ok(Wording("nobody is told of marks"))
-    return context.judge_store(_reporting_found)
+    """Check that marks are reported to PhoneBlock, if the settings want that."""
+    if not reporting_to(context.loaded).enabled:
+        return ok(Wording("marks are not reported to anybody"))
+    return context.judge_store(_check_reporting)
 
 
-def _reporting_found(db: sqlite3.Connection, now: float) -> Finding:
+def _check_reporting(db: sqlite3.Connection, now: float) -> Finding:
     state = service_state(db, PHONEBLOCK)
     if state is None or now - (state.looked_at or state.since) > REPORTING_LATE_SECONDS:
-        return warn(Wording("nobody reports marks: the timer does not run"), REPORTS_TIMER)
+        return warn(Wording("marks are not reported: the timer does not run"), REPORTS_TIMER)
     if state.failure is not None and state.failed_at is not None:
         failed: Places = {"when": ago(state.failed_at, now), "failure": state.failure}
         return warn(Wording("{when}, {failure}", failed), "callsieve report list")
-    return ok(Wording("PhoneBlock was told of {count} numbers", {"count": len(reported(db))}))
+    return ok(Wording("{count} numbers reported to PhoneBlock", {"count": len(reported(db))}))
 
 
 CHECKS = (HealthCheck(place=460, name="reports", find=reports_what_is_marked),)

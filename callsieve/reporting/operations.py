@@ -1,4 +1,4 @@
-"""What is to be reported, and that it was. Nobody changes anything by it: no row of the audit comes of it."""
+"""Which marks to report to PhoneBlock. Reports change nothing here, so the audit has no row of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from reputation.store.facts import facts_of
 from reputation.store.identities import epoch_of
 from reputation.store.standing import numbers_to_review
 
-# PhoneBlock's words for kinds of calls (its API, read on 2026-11-27), by the category that our people wrote.
+# PhoneBlock's ratings (its API, read on 2026-11-27) by the category of a mark.
 RATING_BY_CATEGORY = {
     **dict.fromkeys(("scam", "fraud", "phishing", "identity theft"), "G_FRAUD"),
     **dict.fromkeys(("telemarketing", "sales", "advertising", "marketing", "debt collection"), "E_ADVERTISING"),
@@ -33,22 +33,26 @@ RATING_BY_CATEGORY = {
 }
 UNSPECIFIED = "B_MISSED"  # "negatively rated without determining the call type"
 SPEAK_FOR = frozenset({Tie.ALLOW, Tie.EXPECTED, Tie.CONTACT, Tie.TALKED, Tie.NOT_SPAM})
-# Whoever forged a number would have its owner reported. Without signatures nobody can know: those count.
+# A call whose signature failed may show a forged number, whose owner must not be reported. Unsigned calls do count.
 REPORTED_CLASSES = frozenset({AuthClass.AUTHENTICATED, AuthClass.UNKNOWN})
 
 
 class ReportStep(StrEnum):
-    """What is to be done about a number."""
+    """A change to what PhoneBlock knows about a number."""
 
     REPORT = "report"
     WITHDRAW = "withdraw"
-    FORGET = "forget"  # its marks are past their time, or erased: nobody takes back what was right then
+    FORGET = "forget"  # its marks have expired or were erased: the report was right, so PhoneBlock keeps it
 
 
 @dataclass(frozen=True, slots=True)
 class NumberCase:
-    """All that the rule asks about a number. `marks`: all that people said of it; `counting`: those that count, without
-    those that were found wrong or are of an owner before; `waits`: a burst of them waits for a review.
+    """Everything that decides whether a number is reported.
+
+    Attributes:
+        marks: All marks that people of this site made.
+        counting: Those that count: neither corrected nor from before the present owner.
+        waits: An unusual number of new marks waits for a review.
     """
 
     marks: Sequence[Mark]
@@ -61,7 +65,7 @@ class NumberCase:
 
 @dataclass(frozen=True, slots=True)
 class DueReport:
-    """A step that is to be taken. `rating` is empty where nothing is reported."""
+    """A step to take at PhoneBlock now. `rating` is empty unless the number is reported."""
 
     number: str
     step: ReportStep
@@ -69,7 +73,7 @@ class DueReport:
 
 
 def due_of(number: str, case: NumberCase, since: float, now: float, delay_seconds: float) -> DueReport | None:
-    """What is to be done now; None: nothing. `since`: marks of before are not reported."""
+    """Return what to do about a number now. Marks from before `since` are not reported."""
     reported = case.reported
     if reported and not case.marks:
         return DueReport(number, ReportStep.FORGET)
@@ -84,7 +88,7 @@ def due_of(number: str, case: NumberCase, since: float, now: float, delay_second
 
 
 def speaks_for_it(case: NumberCase) -> bool:
-    """Whether somebody or something here speaks for the number: then others are told nothing against it."""
+    """Return whether something here speaks for the number, so that nothing is reported against it."""
     facts = case.facts
     return (
         facts.own_number
@@ -97,7 +101,7 @@ def speaks_for_it(case: NumberCase) -> bool:
 
 
 def rating_of(marks: Sequence[Mark]) -> str:
-    """PhoneBlock's word for what most people wrote; of equals the one that was written last."""
+    """Return PhoneBlock's rating for the most frequent category; of equally frequent ones, the latest."""
     words = [RATING_BY_CATEGORY[mark.category] for mark in _latest_first(marks) if mark.category in RATING_BY_CATEGORY]
     return Counter(words).most_common(1)[0][0] if words else UNSPECIFIED
 
@@ -110,12 +114,12 @@ PHONEBLOCK = "phoneblock"
 
 
 def reporting_to(loaded: Loaded) -> PhoneBlockReporting:
-    """The settings of it."""
+    """Return the settings of reports to PhoneBlock."""
     return loaded.settings.reporting.phoneblock
 
 
 def begin(db: sqlite3.Connection, loaded: Loaded, now: float) -> bool:
-    """Notes since when marks may be reported, which is when somebody looked first. False: it is off, and over."""
+    """Return whether reporting is on. Store the time of its first run: older marks are not reported."""
     if reporting_to(loaded).enabled:
         reports.begin_reporting(db, PHONEBLOCK, now)
         return True
@@ -124,18 +128,18 @@ def begin(db: sqlite3.Connection, loaded: Loaded, now: float) -> bool:
 
 
 def due_reports(db: sqlite3.Connection, loaded: Loaded, now: float) -> list[DueReport]:
-    """All that is to be done now."""
+    """Return everything to do at PhoneBlock now."""
     state = reports.service_state(db, PHONEBLOCK)
     if state is None or not reporting_to(loaded).enabled:
         return []
-    ours, delay = known_own_numbers(db, loaded), 60.0 * reporting_to(loaded).delay_minutes
+    own_numbers, delay = known_own_numbers(db, loaded), 60.0 * reporting_to(loaded).delay_minutes
     numbers = reports.numbers_in_question(db, PHONEBLOCK, state.since)
-    found = (due_of(one, _case(db, one, ours, now), state.since, now, delay) for one in numbers)
-    return [due for due in found if due is not None]
+    steps = (due_of(number, _case(db, number, own_numbers, now), state.since, now, delay) for number in numbers)
+    return [due for due in steps if due is not None]
 
 
 def note_done(db: sqlite3.Connection, due: DueReport, now: float, *, refused: bool = False) -> None:
-    """They have it now, or have refused it."""
+    """Record that PhoneBlock took a step, or refused it."""
     if due.step is ReportStep.REPORT:
         reports.set_report(db, PHONEBLOCK, reports.Report(due.number, due.rating, now, refused))
     else:
@@ -143,19 +147,21 @@ def note_done(db: sqlite3.Connection, due: DueReport, now: float, *, refused: bo
 
 
 def reported(db: sqlite3.Connection) -> list[reports.Report]:
-    """What they have of us."""
+    """Return the reports that PhoneBlock has."""
     return reports.reports_to(db, PHONEBLOCK)
 
 
-def _case(db: sqlite3.Connection, number: str, ours: frozenset[str], now: float) -> NumberCase:
+def _case(db: sqlite3.Connection, number: str, own_numbers: frozenset[str], now: float) -> NumberCase:
     epoch = epoch_of(db, number)
-    mine = [mark for mark in rows_of(db, number).marks if not site_of(mark.reporter)]  # other sites report their own
-    counting = [mark for mark in mine if epoch is None or mark.at >= epoch.at]
+    own_marks = [
+        mark for mark in rows_of(db, number).marks if not site_of(mark.reporter)
+    ]  # other sites report their own
+    counting = [mark for mark in own_marks if epoch is None or mark.at >= epoch.at]
     facts = facts_of(db, FactsQuery(stored_number(number), AuthClass.UNKNOWN, None, now))
     return NumberCase(
         marks=[mark for mark in marks_of(db, number) if not site_of(mark.reporter)],
         counting=counting,
-        facts=facts._replace(own_number=facts.own_number or number in ours),
+        facts=facts._replace(own_number=facts.own_number or number in own_numbers),
         appeals=appeals_of(db, number),
         waits=bool(numbers_to_review(db, number)),
         reported=reports.report_of(db, PHONEBLOCK, number),

@@ -1,5 +1,6 @@
-"""Tells PhoneBlock what is due, one number after the other. Killed at any moment nothing is told twice or never:
-what was told and not noted is told again, which changes nothing there.
+"""Sending of due reports to PhoneBlock, one number after the other.
+
+A step that was sent but not recorded, because the process was killed, is sent again. That changes nothing there.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ NOT_NOW = frozenset({408, 425, 429})
 
 
 class NotTaken(Exception):
-    """PhoneBlock does not take it now, from us, or ever. `forever`: this number, the others may go."""
+    """PhoneBlock refused a step. `forever`: only this number, so the others can go on."""
 
     def __init__(self, status: int) -> None:
         self.status = status
         self.forever = 400 <= status < 500 and status not in NO_ACCESS | NOT_NOW
-        why = "it refuses our token" if status in NO_ACCESS else f"it answers {status}"
-        super().__init__(f"PhoneBlock: {why}")
+        why = "check [reporting.phoneblock] token" if status in NO_ACCESS else "the next run tries again"
+        super().__init__(f"PhoneBlock answered with HTTP status {status}: {why}")
 
 
 @dataclass(frozen=True, slots=True)
 class PhoneBlockAccount:
-    """An account of it. `url` is where its API begins."""
+    """An account at PhoneBlock. `url` is the base address of its API."""
 
     client: OutsideClient
     url: str
@@ -43,15 +44,17 @@ class PhoneBlockAccount:
     private: bool = False
 
     async def rate(self, number: str, rating: str) -> None:
-        """Says what the number is. Nothing else is sent: no reason, no time, and nothing of who said so.
+        """Send the rating of a number: no reason, no time and nothing about the person who marked it.
 
-        NotTaken, OutsideError.
+        Raises:
+            NotTaken: PhoneBlock refused it.
+            OutsideError: PhoneBlock could not be reached.
         """
         body = msgspec.json.encode({"phone": number, "rating": rating})
         _taken(await self._ask("POST", "/rate", body))
 
     async def withdraw(self, number: str) -> None:
-        """Takes back what was said of it; where nothing was, that is well. NotTaken, OutsideError."""
+        """Withdraw the rating of a number, if PhoneBlock has one. Raises the errors of `rate`."""
         answer = await self._ask("DELETE", f"/blacklist/{quote(number, safe='')}")
         if answer.status != GONE:
             _taken(answer)
@@ -67,12 +70,12 @@ def _taken(answer: Answer) -> None:
         raise NotTaken(answer.status)
 
 
-MOST_AT_ONCE = 50  # the timer comes again in five minutes
+MOST_AT_ONCE = 50  # the timer runs again in five minutes
 
 
 @dataclass(slots=True)
 class Sent:
-    """What became of it. `failure`: why it was broken off; `left`: how many were not tried."""
+    """The result of sending. `failure`: why it stopped; `left`: how many steps were not tried."""
 
     reported: int = 0
     withdrawn: int = 0
@@ -82,23 +85,22 @@ class Sent:
 
 
 async def send_due(db: sqlite3.Connection, loaded: Loaded, due: Sequence[DueReport]) -> Sent:
-    """Takes the steps in their order, until one fails for a reason that the next would fail for, too."""
-    sent, told = Sent(), reporting_to(loaded)
+    """Send the due steps in their order, until one fails for a reason that concerns the others too."""
+    sent, service = Sent(), reporting_to(loaded)
     try:
-        token = secret_of(told.token)
+        token = secret_of(service.token)
         async with OutsideClient() as client:
-            account = PhoneBlockAccount(client, told.url, token, told.private)
-            for done, one in enumerate(due[:MOST_AT_ONCE]):
+            account = PhoneBlockAccount(client, service.url, token, service.private)
+            for done, step in enumerate(due[:MOST_AT_ONCE]):
                 sent.left = len(due) - done
-                await _take(db, account, one, sent)
+                await _send(db, account, step, sent)
             sent.left = max(0, len(due) - MOST_AT_ONCE)
     except (OutsideError, NotTaken) as error:
         sent.failure, sent.left = str(error), sent.left or len(due)
     return sent
 
 
-async def _take(db: sqlite3.Connection, account: PhoneBlockAccount, due: DueReport, sent: Sent) -> None:
-    """NotTaken, OutsideError."""
+async def _send(db: sqlite3.Connection, account: PhoneBlockAccount, due: DueReport, sent: Sent) -> None:
     refused = False
     try:
         if due.step is ReportStep.REPORT:

@@ -1,6 +1,4 @@
-"""What to do with a call, and how it ended, for other switches. Fail open: the switch hears `allow` whatever state we
-are in.
-"""
+"""Decisions about calls, and their outcomes, for other switches. Any failure is answered with `allow`."""
 
 from __future__ import annotations
 
@@ -27,33 +25,33 @@ from callsieve.web.throttle import RateLimits
 from reputation.model import Disposition
 from reputation.users import Role, Scope
 
-# A SIP message has 64 kB, and each byte of it at most six characters in JSON. One that is too long would be refused,
-# and the call would go on.
+# A SIP message has up to 64 kB, and JSON may write each byte with six characters. A caller whose request is too long
+# would pass unscreened.
 MOST_BYTES = 512 * 1024
 FIELD_CHARACTERS = 80
-TWICE = "it is there twice: quote what callers write as JSON does, or they add fields of their own"
+TWICE = "given twice: quote text from callers as JSON, otherwise they can add fields of their own"
 
 
 async def decide(req: ApiRequest, call: CallFacts) -> CallAnswer:
     """Return what to do with an incoming call."""
-    # Whoever has the token could else fill the store with calls that never were.
+    # Otherwise a stolen token could fill the store with invented calls.
     allowed = req.context.loaded.settings.api.recorded_per_second
     quota = req.state.service(RateLimits).ask(req.context.actor, allowed, time.monotonic())
     return await req.state.service(DaemonClient).decide(call, record=not quota.wait_seconds)
 
 
 async def decide_outbound(req: ApiRequest, call: OutgoingFacts) -> OutboundAnswer:
-    """Ask the outbound guard whether one of our calls may go out now."""
+    """Return whether an outgoing call may be made now."""
     return await req.state.service(DaemonClient).decide_outbound(call)
 
 
 def facts_from(raw: bytes, kind: Any) -> Any:
-    """The facts of a call. ApiError: they were not put together as they should be.
+    """Parse the facts of a call, or raise ApiError if the switch has built the JSON wrongly.
 
-    Text that is not UTF-8 is taken, as far as it can be read: what callers write is passed on by switches as it is.
+    Bytes that are not UTF-8 are replaced, because switches pass on unchanged what callers send.
     """
     text = raw.decode("utf-8", "replace")
-    with suppress(ValueError, RecursionError):  # `body_from` says what is wrong
+    with suppress(ValueError, RecursionError):  # `body_from` reports it
         json.loads(text, object_pairs_hook=_each_once)
     return body_from(text.encode(), kind)
 

@@ -37,7 +37,7 @@ from callsieve.pbx.freepbx_database import (
     home_address,
 )
 from callsieve.pbx.mysql import EXAMPLE, SCHEMES, Address, DatabaseError, connected, parse_address
-from callsieve.replay.call_files import History, HistoryError, opened, sides_of
+from callsieve.replay.call_files import History, HistoryError, open_history, sides_of
 from callsieve.replay.history_file import EmptyLines
 from callsieve.text.csv_table import DAMAGE, CsvTable, usable
 from callsieve.text.table_errors import TableError, TableProblem, table_error
@@ -118,7 +118,7 @@ def import_calls(
         with stores(loaded, dry_run=dry_run, copied=True) as (known, written), ExitStack() as stack:
             sides = sides_of(known, loaded)
             if file is not None:
-                name, history = file.name, stack.enter_context(opened(file, sides, place))
+                name, history = file.name, stack.enter_context(open_history(file, sides, place))
                 items = items_of(history)
                 tell = stack.enter_context(meter(file))
             else:

@@ -1,4 +1,4 @@
-"""`callsieve summary`: what screening did in the last days, or in observe mode would have done."""
+"""`callsieve summary`: what screening did in the last days, or would have done in observe mode."""
 
 from __future__ import annotations
 
@@ -30,130 +30,133 @@ SHOWN = 10
 
 
 def summary(
-    week: Annotated[bool, typer.Option("--week", help="The last seven days; so it is without a span, too.")] = False,
+    week: Annotated[bool, typer.Option("--week", help="The last seven days. This is the default.")] = False,
     since: Annotated[str | None, typer.Option(metavar="TIME", help="1h, 30d, 2026-12-31, 2026-12-31T18:00.")] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="The same; now if not given.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="As --since. Default: now.")] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Sum up the last days: what was done with calls or would have been, and first of all what was probably wrong."""
+    """Sum up the calls of the last days: what was done, or would have been, and first what was probably wrong."""
     if week and since is not None:
-        raise CommandError("--week and --since: one of them says from when")
+        raise CommandError("--week and --since: give only one of them")
     now = time.time()
     end = until_option("--until", until, now) if until is not None else now
     begin = since_option("--since", since, now) if since is not None else end - WEEK_SECONDS
     if begin >= end:
         raise CommandError("--since must be before --until")
     with existing_store(settings_of(config)) as db, Console(stderr=True).status("adding up"):
-        found = summary_of(db, begin, end)
+        period = summary_of(db, begin, end)
     if as_json:
-        print_json(summary_as_json(found))
+        print_json(summary_as_json(period))
     else:
-        _show(found)
+        _show(period)
 
 
-def _show(found: PeriodSummary) -> None:
-    say(bold(f"{when(found.since)} to {when(found.until)}"), f": {plural(found.calls, 'inbound call')}{_mode(found)}")
-    if not found.calls:
-        _show_nothing(found)
+def _show(period: PeriodSummary) -> None:
+    say(
+        bold(f"{when(period.since)} to {when(period.until)}"),
+        f": {plural(period.calls, 'inbound call')}{_mode(period)}",
+    )
+    if not period.calls:
+        _show_nothing(period)
         return
     say()
-    would = "would have been " if found.observed else ""
-    show_mistakes(found.mistakes, found.stopped, f"that {would or 'were '}stopped", "challenge, route, reject")
-    show_mistakes(found.warned_mistakes, found.warned, f"that {would or 'were '}warned of")
+    would = "would have been " if period.observed else ""
+    show_mistakes(period.mistakes, period.stopped, f"that {would or 'were '}stopped", "challenge, route, reject")
+    show_mistakes(period.warned_mistakes, period.warned, f"that {would or 'were '}warned of")
     say()
-    show_periods(found.periods, weekly=found.weekly)
+    show_periods(period.periods, weekly=period.weekly)
     say()
-    _show_actions(found)
+    _show_actions(period)
     say()
-    _show_rules(found)
-    _show_callers(found)
-    _show_let_through(found)
+    _show_rules(period)
+    _show_callers(period)
+    _show_let_through(period)
     say()
-    _show_notes(found)
+    _show_notes(period)
 
 
-def _mode(found: PeriodSummary) -> str:
-    names = ", ".join(found.policies)
+def _mode(period: PeriodSummary) -> str:
+    names = ", ".join(period.policies)
     if not names:
         return ""
     observed = (
-        f", which observes only: without it {found.observed:,} would have been treated otherwise"
-        if found.observed
+        f", which only observes: otherwise {period.observed:,} would have been treated differently"
+        if period.observed
         else ""
     )
     return f", policy {names}{observed}"
 
 
-def _show_nothing(found: PeriodSummary) -> None:
-    say("No call was screened then. `callsieve doctor` says whether calls reach CallSieve at all.")
-    _show_notes(found)
+def _show_nothing(period: PeriodSummary) -> None:
+    say("No call was screened in this time. `callsieve doctor` checks whether calls reach CallSieve.")
+    _show_notes(period)
 
 
-def _show_actions(found: PeriodSummary) -> None:
+def _show_actions(period: PeriodSummary) -> None:
     rows: list[list[Cell]] = [
-        [word(action), f"{found.actions[action]:,}", f"{100 * found.actions[action] / found.calls:.2f} %"]
+        [word(action), f"{period.actions[action]:,}", f"{100 * period.actions[action] / period.calls:.2f} %"]
         for action in ACTIONS
     ]
     print_table(("action", "calls", ""), rows, right=(1, 2))
 
 
-def _show_rules(found: PeriodSummary) -> None:
+def _show_rules(period: PeriodSummary) -> None:
     rows: list[list[Cell]] = [
-        [one.rule, f"{one.calls:,}", f"{one.numbers:,}", _words(one.actions)] for one in found.rules[:SHOWN]
+        [rule.rule, f"{rule.calls:,}", f"{rule.numbers:,}", _words(rule.actions)] for rule in period.rules[:SHOWN]
     ]
     print_table(("rule", "calls", "callers", "action"), rows, keep=(0, 1, 2), right=(1, 2))
-    if len(found.rules) > SHOWN:
-        say(dim(f"and {plural(len(found.rules) - SHOWN, 'more rule')}: --json has all of them"))
+    if len(period.rules) > SHOWN:
+        say(dim(f"and {plural(len(period.rules) - SHOWN, 'more rule')}: --json has all of them"))
 
 
-def _show_callers(found: PeriodSummary) -> None:
-    if not found.callers:
+def _show_callers(period: PeriodSummary) -> None:
+    if not period.callers:
         return
     say()
     say(bold("Stopped most often"))
     rows: list[list[Cell]] = [
-        [one.number, f"{one.calls:,}", _words(one.actions), f"{one.points:+d}", when(one.last_at)]
-        for one in found.callers[:SHOWN]
+        [caller.number, f"{caller.calls:,}", _words(caller.actions), f"{caller.points:+d}", when(caller.last_at)]
+        for caller in period.callers[:SHOWN]
     ]
-    print_table(("caller", "calls", "action", "points", "the latest"), rows, keep=(0, 1, 4), right=(1, 3))
+    print_table(("caller", "calls", "action", "points", "latest call"), rows, keep=(0, 1, 4), right=(1, 3))
 
 
-def _show_let_through(found: PeriodSummary) -> None:
-    if not found.let_through:
+def _show_let_through(period: PeriodSummary) -> None:
+    if not period.let_through:
         return
     say()
-    say(bold("Marked as spam by people, and let through without a word"))
-    shown = found.let_through[:SHOWN]
+    say(bold("Marked as spam by people, but let through without a tag or warning"))
+    shown = period.let_through[:SHOWN]
     rows = [
-        (one.number, f"{one.calls:,}", plural(one.reporters, "person", "people"), when(one.last_at)) for one in shown
+        (number.number, f"{number.calls:,}", plural(number.reporters, "person", "people"), when(number.last_at))
+        for number in shown
     ]
-    print_table(("caller", "calls", "marked by", "the latest"), rows, keep=(0, 1, 3), right=(1,))
-    if len(found.let_through) > SHOWN:
-        say(dim(f"and {plural(len(found.let_through) - SHOWN, 'more number')}: --json has them"))
+    print_table(("caller", "calls", "marked by", "latest call"), rows, keep=(0, 1, 3), right=(1,))
+    if len(period.let_through) > SHOWN:
+        say(dim(f"and {plural(len(period.let_through) - SHOWN, 'more number')}: --json has all of them"))
 
 
-def _show_notes(found: PeriodSummary) -> None:
-    """What somebody should look at, and what the figures rest on."""
-    for reason, count in found.fail_open.items():
+def _show_notes(period: PeriodSummary) -> None:
+    for reason, count in period.fail_open.items():
         say(Text(f"{plural(count, 'call')} failed open ({reason}) and went on: see `callsieve doctor`", "yellow"))
-    if found.unscreened:
+    if period.unscreened:
         say(
             Text(
-                f"{plural(found.unscreened, 'inbound call')} nobody asked about: screening was off or down, or their "
+                f"{plural(period.unscreened, 'inbound call')} not screened: screening was off or down, or their "
                 "context has no Gosub(callsieve,...)",
                 "yellow",
             )
         )
-    if found.incomplete:
-        say(dim(f"{plural(found.incomplete, 'call')} not seen whole: nothing was learnt from them"))
-    if found.sample.calls:
-        say(dim(f"Control sample: {found.sample.words(found.warned)}."))
-    said = ", ".join(f"{count:,} {verdict}" for verdict, count in found.marks.items())
-    say(dim(f"People's marks: {said or 'none'}. How calls ended is known of {found.outcomes:,}, kept for 30 days."))
-    if found.calls:
-        say(dim(f"A decision took {found.median_ms:.1f} ms, one in a hundred more than {found.slow_ms:.1f} ms."))
-        say(dim("Single calls: `callsieve calls search --rule NAME`; another policy: `callsieve replay`."))
+    if period.incomplete:
+        say(dim(f"{plural(period.incomplete, 'call')} seen only in part: no evidence was taken from them"))
+    if period.sample.calls:
+        say(dim(f"Control sample: {period.sample.words(period.warned)}."))
+    marks = ", ".join(f"{count:,} {verdict}" for verdict, count in period.marks.items())
+    say(dim(f"Marks: {marks or 'none'}. Outcomes of {period.outcomes:,} calls are known; they are kept for 30 days."))
+    if period.calls:
+        say(dim(f"Decisions took {period.median_ms:.1f} ms (median); 1 % took more than {period.slow_ms:.1f} ms."))
+        say(dim("Single calls: `callsieve calls search --rule NAME`. Try another policy: `callsieve replay`."))
 
 
 def _words(actions: dict[str, int]) -> Cell:

@@ -1,4 +1,4 @@
-"""The report of a replay on a terminal: figures, a chart by days, what differs, and what is probably wrong."""
+"""The report of a replay on a terminal: figures, a chart by days, differences and probable mistakes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from callsieve.text.times import when
 
 SHOWN_MISTAKES = 20
 SHOWN_WAYS = 5
-# Told apart without colours too.
+# Can be distinguished without colours.
 BLOCK = {"allow": "·", "tag": "░", "warn": "▒", "challenge": "▓", "route": "▚", "reject": "█"}
 
 
 def show_report(report: ReplayReport, written: Sequence[Path]) -> None:
-    """All of it; what was passed over goes to standard error."""
+    """Print the whole report. Lines that were skipped go to standard error."""
     warn_of_skipped(report.reading.problems, report.reading.skipped)
     _show_head(report)
     say()
@@ -76,30 +76,30 @@ def _show_actions(report: ReplayReport) -> None:
 
 
 def _show_assumption(report: ReplayReport) -> None:
-    """For how many calls it is assumed that people and callers would have done what they did."""
+    """Print for how many calls it is assumed that people and callers would have acted the same."""
     if count := report.assumed.total():
-        after = f"{count:,} of these calls came after one of the same number that {report.policy} would have treated"
-        say(dim(f"{after} otherwise: for them it is assumed that nothing would have changed."))
+        after = f"{count:,} of these calls follow a call from the same number that {report.policy} would have treated"
+        say(dim(f"{after} differently. It is assumed that they would still have come."))
 
 
 def _show_label_effect(effect: dict[str, Any]) -> None:
-    """What a warning changes, as far as the control sample tells."""
+    """Print what a warning changes, as far as the control sample shows."""
     calls, least = effect["calls"], effect["least"]
-    both = f"{calls['labelled']:,} calls had a warning, {calls['unlabelled']:,} went without for the control sample"
+    both = f"{calls['labelled']:,} calls had a warning, {calls['unlabelled']:,} had none, for the control sample"
     if not effect["enough"]:
-        say(dim(f"What a warning changes is not known: {both}, and it takes {least} of each."))
+        say(dim(f"The effect of warnings is not known yet: {both}. At least {least} of each are needed."))
         return
-    say(bold("What a warning changes"), f": {both}")
+    say(bold("Effect of warnings"), f": {both}")
     rows: list[list[Cell]] = [
-        [SEEN[one["what"]], *(_with_interval(one[name]) for name in ("labelled", "unlabelled", "difference"))]
-        for one in effect["seen"]
+        [SEEN[row["what"]], *(_with_interval(row[name]) for name in ("labelled", "unlabelled", "difference"))]
+        for row in effect["seen"]
     ]
     print_table(("share of calls, 95 %", "with a warning", "without", "difference"), rows, keep=(0,), right=(1, 2, 3))
     say()
 
 
 def _with_interval(share: dict[str, float]) -> str:
-    """`31.2 % (27.0 to 35.7)`; of a difference the points."""
+    """Return a share in percent with its interval: `31.2 % (27.0 to 35.7)`."""
     value, low, high = (100 * share[name] for name in ("share", "low", "high"))
     return f"{value:.1f} % ({low:.1f} to {high:.1f})"
 
@@ -109,19 +109,19 @@ def _count(count: int, of: int) -> tuple[str, str]:
 
 
 def show_periods(periods: Sequence[Period], *, weekly: bool) -> None:
-    """A stacked bar a day or week; every action that there was gets a cell at least."""
+    """Print a stacked bar per day or week. Every action that occurs gets at least one cell."""
     most = max((sum(period.actions.values()) for period in periods), default=0)
     if not most:
         return
     numbers = max(len("calls"), len(f"{most:,}"))
     width = max(10, min(console().width, 110) - 10 - numbers - 4)
-    there = [action for action in ACTIONS if any(period.actions[action] for period in periods)]
-    legend = [Text.assemble((BLOCK[action] * 2, COLOURS[action]), f" {action}  ") for action in there]
+    shown = [action for action in ACTIONS if any(period.actions[action] for period in periods)]
+    legend = [Text.assemble((BLOCK[action] * 2, COLOURS[action]), f" {action}  ") for action in shown]
     say(dim(f"{'week of' if weekly else 'day':10}  {'calls':>{numbers}}  "), *legend)
     for period in periods:
         total = sum(period.actions.values())
-        cells = cells_of([period.actions[action] for action in there], most, width)
-        bar = [Text(BLOCK[action] * count, COLOURS[action]) for action, count in zip(there, cells, strict=True)]
+        cells = cells_of([period.actions[action] for action in shown], most, width)
+        bar = [Text(BLOCK[action] * count, COLOURS[action]) for action, count in zip(shown, cells, strict=True)]
         say(f"{period.first}  {total:>{numbers},}  ", *bar)
 
 
@@ -156,7 +156,7 @@ def _show_changes(report: ReplayReport) -> None:
 
 
 def show_mistakes(mistakes: Sequence[FalsePositive], of: int, what: str, actions: str = "") -> None:
-    """The numbers that something speaks for, the most calls first."""
+    """Print the numbers that something speaks for, most calls first."""
     if not mistakes:
         say(f"No probable mistake among the {plural(of, 'call')} {what}{f' ({actions})' if actions else ''}.")
         return
@@ -169,15 +169,15 @@ def show_mistakes(mistakes: Sequence[FalsePositive], of: int, what: str, actions
     print_table(("caller", "calls", "action", "by", "but"), [_row_of(m) for m in shown], keep=(0, 1, 2), right=(1,))
     if len(mistakes) > len(shown):
         say(dim(f"and {plural(len(mistakes) - len(shown), 'more number')}: --json has all of them"))
-    show_remedies([one for one in shown if one.is_machine][:SHOWN_WAYS])
+    show_remedies([mistake for mistake in shown if mistake.is_machine][:SHOWN_WAYS])
 
 
 def show_remedies(machines: Sequence[FalsePositive]) -> None:
-    """How to let machines that cannot press a digit ring, the likeliest wanted first."""
+    """Print how to let wanted machines through, which cannot press a digit. The likeliest come first."""
     if not machines:
         return
-    say("Machines come first, the likeliest wanted of them. To let one ring, who has its message dials")
-    say(f"{REMEDIES['not-spam']}, its owner proves control of it ({REMEDIES['prove']}), or for everybody:")
+    say("Machines are listed first, the most likely wanted ones at the top. To let one ring: the person who has its")
+    say(f"message dials {REMEDIES['not-spam']}, or its owner proves control ({REMEDIES['prove']}), or for everybody:")
     for machine in machines:
         say(f"  {remedies(machine.number)['allow']}")
 

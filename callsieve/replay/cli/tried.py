@@ -1,4 +1,4 @@
-"""`callsieve policy try`: whom a policy would have asked or stopped in the last days, and what they were like."""
+"""`callsieve policy try`: the callers that a policy would have asked or stopped in the last days."""
 
 from __future__ import annotations
 
@@ -9,39 +9,41 @@ from rich.text import Text
 
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
 from callsieve.cli.output import Cell, bold, dim, plural, print_pairs, print_table, say, word
-from callsieve.replay.cli.commands import ReplayQuestion, chosen_policy, replayed
+from callsieve.replay.cli.commands import ReplayQuestion, chosen_policy, run_replay
 from callsieve.replay.cli.terminal import show_remedies
 from callsieve.replay.false_positives import FalsePositive
 from callsieve.replay.report import ReplayReport, mistakes_as_json
-from callsieve.replay.tried import Showed, TriedCalls
+from callsieve.replay.tried import CallerBehaviour, TriedCalls
 from policies.loader import PRESETS
 from policies.policy import Policy, PolicySet
 from reputation.store.tables.table import OUTCOME_DAYS
 from reputation.wording import Wording
 
 SHOWN = 5
-# What is said of each kind of callers.
+# The effect of the policy on each kind of callers.
 MEANS = {
-    Showed.COMPLAINT: "kept away, unless they press",
-    Showed.TALKED: "wanted; machines are lost",
-    Showed.ANSWERED: "deliveries, for example",
-    Showed.MESSAGE: "wanted mostly",
-    Showed.UNANSWERED: "nobody can tell",
+    CallerBehaviour.COMPLAINT: "kept away, unless they press a digit",
+    CallerBehaviour.TALKED: "wanted; machines would be lost",
+    CallerBehaviour.ANSWERED: "deliveries, for example",
+    CallerBehaviour.MESSAGE: "mostly wanted",
+    CallerBehaviour.UNANSWERED: "unknown",
 }
 
 
 def try_policy(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A preset, a policy's name, or a FILE.toml.")],
-    days: Annotated[int, typer.Option(min=1, max=OUTCOME_DAYS, metavar="DAYS", help="Of so many days.")] = OUTCOME_DAYS,
+    days: Annotated[
+        int, typer.Option(min=1, max=OUTCOME_DAYS, metavar="DAYS", help="How many days back.")
+    ] = OUTCOME_DAYS,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show whom a policy would have asked or stopped in the last days, beside the policy in force. Changes nothing."""
+    """Show the callers that a policy would have asked or stopped, beside the running policy. Changes nothing."""
     loaded = settings_of(config)
     chosen, running = chosen_policy(name, loaded), chosen_policy(None, loaded)
     tried = TriedCalls()
-    report = replayed(ReplayQuestion(None, days), loaded, [chosen, running], tried.add)
-    lost = [one for one in report.mistakes if one.number in tried.numbers()]
+    report = run_replay(ReplayQuestion(None, days), loaded, [chosen, running], tried.add)
+    lost = [mistake for mistake in report.mistakes if mistake.number in tried.numbers()]
     if as_json:
         print_json(_as_json(report, tried, lost))
     else:
@@ -64,10 +66,12 @@ def _as_json(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive])
             "callers": len(tried.numbers()),
             "withheld": tried.withheld,
             "by": [
-                {"showed": showed.name.lower(), "calls": tried.calls[showed], "callers": callers}
-                for showed, callers in tried.callers().items()
+                {"showed": behaviour.name.lower(), "calls": tried.calls[behaviour], "callers": callers}
+                for behaviour, callers in tried.callers().items()
             ],
-            "numbers": [{"number": number, "showed": showed.name.lower()} for number, showed in tried.by_number()],
+            "numbers": [
+                {"number": number, "showed": behaviour.name.lower()} for number, behaviour in tried.by_number()
+            ],
         },
         "changes": [
             {"from": before, "to": after, "calls": calls} for (before, after), calls in report.changes.most_common()
@@ -91,10 +95,10 @@ def _show(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive], pr
         say(f"It would have asked or stopped {calls} that {report.against} lets ring: {callers}{withheld}.")
         _show_callers(tried)
     _show_other_changes(report)
-    machines = [one for one in lost if one.is_machine]
+    machines = [mistake for mistake in lost if mistake.is_machine]
     if lost:
         say(f"Probably wanted: {plural(len(lost), 'caller')}, {len(machines)} of them machines.")
-        rows = [(one.number, f"{one.calls:,}", "; ".join(map(str, one.why))) for one in lost[:SHOWN]]
+        rows = [(mistake.number, f"{mistake.calls:,}", "; ".join(map(str, mistake.why))) for mistake in lost[:SHOWN]]
         print_table(("caller", "calls", "because"), rows, keep=(0, 1), right=(1,))
         if len(lost) > SHOWN:
             say(dim(f"and {len(lost) - SHOWN:,} more: --json has all of them"))
@@ -103,23 +107,25 @@ def _show(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive], pr
 
 def _show_callers(tried: TriedCalls) -> None:
     rows: list[list[Cell]] = [
-        [showed.value, f"{callers:,}", f"{tried.calls[showed]:,}", MEANS[showed]]
-        for showed, callers in tried.callers().items()
-        if tried.calls[showed] or callers
+        [behaviour.value, f"{callers:,}", f"{tried.calls[behaviour]:,}", MEANS[behaviour]]
+        for behaviour, callers in tried.callers().items()
+        if tried.calls[behaviour] or callers
     ]
     print_table(("how their calls went", "callers", "calls", ""), rows, keep=(1, 2), right=(1, 2))
-    known = [(number, showed) for number, showed in tried.by_number() if showed is not Showed.UNANSWERED]
-    for number, showed in known[:SHOWN]:
-        say(f"  {number}  {showed}")
+    known = [
+        (number, behaviour) for number, behaviour in tried.by_number() if behaviour is not CallerBehaviour.UNANSWERED
+    ]
+    for number, behaviour in known[:SHOWN]:
+        say(f"  {number}  {behaviour}")
     if len(known) > SHOWN:
-        say(dim(f"  and {plural(len(known) - SHOWN, 'more caller')} of whom something is known: --json has all"))
+        say(dim(f"  and {plural(len(known) - SHOWN, 'more caller')} with known calls: --json has all"))
 
 
 def _show_other_changes(report: ReplayReport) -> None:
-    """Print what else would be different, such as labels."""
+    """Print other differences, such as tags."""
     others = {
         change: calls for change, calls in report.changes.items() if change[1] not in ("challenge", "route", "reject")
     }
     if others:
         parts = [Text.assemble(word(b), " → ", word(a), f" {calls:,}") for (b, a), calls in others.items()]
-        say("Otherwise different: ", Text(", ").join(parts), ".")
+        say("Other differences: ", Text(", ").join(parts), ".")

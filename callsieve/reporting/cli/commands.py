@@ -1,4 +1,4 @@
-"""`callsieve report`: marks to PhoneBlock, where that is wanted, and complaints to copy."""
+"""`callsieve report`: reports of marks to PhoneBlock, and complaints to copy."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from reputation.encoding import instant_text
 from reputation.store.reports import record_reporting_run, service_state
 from reputation.wording import Wording
 
-OFF = "reporting is off: [reporting.phoneblock] enabled = true in the settings switches it on"
+OFF = "Reporting is off: set [reporting.phoneblock] enabled = true to report marks."
 
 
 class AuthorityName(StrEnum):
-    """Whom a complaint is for."""
+    """The authority that a complaint is for."""
 
     CHINA = "12321"
     FTC = "ftc"
@@ -33,14 +33,14 @@ class AuthorityName(StrEnum):
 
 
 class Language(StrEnum):
-    """What it is written in."""
+    """The language of a complaint."""
 
     ENGLISH = "en"
     CHINESE = "zh"
 
 
 def send(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Report to PhoneBlock what our people marked, and take back what they no longer stand by. Run by a timer."""
+    """Report new marks to PhoneBlock, and withdraw reports whose marks are gone. A timer runs this."""
     from callsieve.reporting.sending import Sent, send_due  # brings the HTTP client: 100 ms
 
     loaded = options.settings_of(config)
@@ -53,15 +53,15 @@ def send(as_json: options.JsonOption = False, config: options.ConfigOption = Non
     if as_json:
         options.print_json(sent)
     elif not is_on:
-        say(f"{OFF[:1].upper()}{OFF[1:]}.")
+        say(OFF)
     else:
-        say(f"{plural(sent.reported, 'number')} reported, {sent.withdrawn} taken back, {sent.refused} refused.")
+        say(f"{plural(sent.reported, 'number')} reported, {sent.withdrawn} withdrawn, {sent.refused} refused.")
     if sent.failure is not None:
-        raise CommandError(f"{sent.failure}. It is tried again: {plural(sent.left, 'number')} left")
+        raise CommandError(f"{sent.failure}. {plural(sent.left, 'number')} left; the next run tries again")
 
 
 def show_reports(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show what PhoneBlock has of us, and what it is to be told next."""
+    """Show the numbers reported to PhoneBlock, and what is to be sent next."""
     loaded = options.settings_of(config)
     is_on = reporting_to(loaded).enabled
     with options.existing_store(loaded) as db:
@@ -70,25 +70,27 @@ def show_reports(as_json: options.JsonOption = False, config: options.ConfigOpti
         options.print_json({"enabled": is_on, "state": state, "reported": has, "due": due})
         return
     if not is_on:
-        say(f"{OFF[:1].upper()}{OFF[1:]}.")
-    rows = [(one.number, "refused" if one.refused else one.rating, when(one.at)) for one in has]
+        say(OFF)
+    rows = [(report.number, "refused" if report.refused else report.rating, when(report.at)) for report in has]
     if rows:
         print_table(("number", "reported as", "since"), rows, keep=(0, 2))
     elif is_on:
         say("Nothing was reported.")
-    for one in due:
-        say(f"{one.number}: to be told at the next look: {one.step}{f' as {one.rating}' if one.rating else ''}")
+    for report in due:
+        rating = f" as {report.rating}" if report.rating else ""
+        say(f"{report.number}: at the next run: {report.step}{rating}")
     if is_on and state is None:
-        warn("nobody reports: systemctl enable --now callsieve-reports.timer")
+        warn("marks are not reported, because the timer does not run: systemctl enable --now callsieve-reports.timer")
     elif is_on and state and state.failure:
         warn(f"{when(state.failed_at or 0)}: {state.failure}")
 
 
 def show(
     number: options.NumberArgument,
-    to: Annotated[AuthorityName, typer.Option(help="The authority that it is for.", show_default=False)],
+    to: Annotated[AuthorityName, typer.Option(help="The authority that the complaint is for.", show_default=False)],
     language: Annotated[
-        Language | None, typer.Option(help="What it is written in; else the authority's language.", show_default=False)
+        Language | None,
+        typer.Option(help="Language of the complaint; otherwise that of the authority.", show_default=False),
     ] = None,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
@@ -100,31 +102,31 @@ def show(
     catalogue = translations_of(language or complaint.authority.language)
     translate = partial(translated, catalogue=catalogue)
 
-    def said(text: str | Wording) -> str:
+    def translated_text(text: str | Wording) -> str:
         return text.said(translate) if isinstance(text, Wording) else text
 
     if as_json:
-        options.print_json(_as_json(complaint, said))
+        options.print_json(_as_json(complaint, translated_text))
     else:
-        for line in complaint_text(complaint, said).splitlines():
+        for line in complaint_text(complaint, translated_text).splitlines():
             say(clean(line))
 
 
-def _as_json(complaint: PreparedComplaint, said: Say) -> dict[str, object]:
+def _as_json(complaint: PreparedComplaint, say: Say) -> dict[str, object]:
     authority = complaint.authority
     return {
         "number": complaint.number,
-        "authority": said(authority.name),
+        "authority": say(authority.name),
         "site": authority.site,
-        "takes": said(authority.takes),
+        "takes": say(authority.takes),
         "fields": [
-            {"kind": field.kind, "label": said(field.label), "required": field.required, "value": said(value)}
+            {"kind": field.kind, "label": say(field.label), "required": field.required, "value": say(value)}
             for field, value in complaint.filled
         ],
         "calls": [
-            {"at": instant_text(one.at), "did": one.did, "disposition": one.disposition} for one in complaint.calls
+            {"at": instant_text(call.at), "did": call.did, "disposition": call.disposition} for call in complaint.calls
         ],
         "read": READ,
         "sources": list(authority.sources),
-        "not_read": said(authority.not_read),
+        "not_read": say(authority.not_read),
     }

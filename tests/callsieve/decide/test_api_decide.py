@@ -132,7 +132,9 @@ def test_calls_go_on_while_the_store_is_locked(office: ApiOffice) -> None:
             assert program.done("POST", "/decide", {})["reason"] == NoDecision.TIMED_OUT
             other.execute("ROLLBACK")
             other.close()
-            wait_until(lambda: program.done("POST", "/decide", {})["reason"] == NoDecision.NOT_THERE, "the store again")
+            wait_until(
+                lambda: program.done("POST", "/decide", {})["reason"] == NoDecision.NOT_RUNNING, "the store again"
+            )
 
 
 def test_a_page_that_reads_for_long_keeps_no_call_waiting(api: RunningApi) -> None:
@@ -149,7 +151,7 @@ def test_a_page_that_reads_for_long_keeps_no_call_waiting(api: RunningApi) -> No
     try:
         assert is_read.wait(30)
         # Whoever came to the daemon's socket, and found none, did not wait; on a busy machine others may have.
-        wait_until(lambda: program.done("POST", "/decide", {})["reason"] == NoDecision.NOT_THERE, "an answer in time")
+        wait_until(lambda: program.done("POST", "/decide", {})["reason"] == NoDecision.NOT_RUNNING, "an answer in time")
     finally:
         may_end.set()
         reading.result(30)

@@ -163,14 +163,14 @@ def asyncio_answer(client: DaemonClient) -> CallAnswer:
 
 async def test_no_daemon_lets_calls_go_on(tmp_path: Path) -> None:
     answer = await DaemonClient(tmp_path / "agi.sock", 0.4, 10).decide(FACTS)
-    assert (answer.action, answer.rule, answer.reason) == ("allow", "fail-open", NoDecision.NOT_THERE)
+    assert (answer.action, answer.rule, answer.reason) == ("allow", "fail-open", NoDecision.NOT_RUNNING)
 
 
 async def test_a_dead_daemons_socket_lets_calls_go_on(tmp_path: Path) -> None:
     path = tmp_path / "agi.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
-    assert (await DaemonClient(path, 0.4, 10).decide(FACTS)).reason == NoDecision.NOT_THERE
+    assert (await DaemonClient(path, 0.4, 10).decide(FACTS)).reason == NoDecision.NOT_RUNNING
 
 
 @asynccontextmanager
@@ -213,7 +213,7 @@ async def saying(
 async def test_an_answer_that_makes_no_sense_lets_calls_go_on(tmp_path: Path, said: bytes) -> None:
     async with saying(tmp_path / "agi.sock", said) as client:
         answer = await client.decide(FACTS)
-    assert (answer.action, answer.rule, answer.reason) == ("allow", "fail-open", NoDecision.SENSELESS)
+    assert (answer.action, answer.rule, answer.reason) == ("allow", "fail-open", NoDecision.UNUSABLE)
 
 
 async def test_an_answer_without_an_end_lets_calls_go_on(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from agi.site import Site, Trunk
 from callsieve.imports import call_history
 from callsieve.imports.call_history import items_of, write_calls
 from callsieve.replay import cdr
-from callsieve.replay.call_files import History, HistoryError, opened
+from callsieve.replay.call_files import History, HistoryError, open_history
 from callsieve.replay.cdr import (
     CSV_COLUMNS,
     OPEN_CALLS,
@@ -259,7 +259,7 @@ class TestCalls:
 
 
 def read(path: Path, zone: Any = UTC) -> tuple[list[Any], History]:
-    with opened(path, SIDES, zone) as history:
+    with open_history(path, SIDES, zone) as history:
         return list(items_of(history)), history
 
 

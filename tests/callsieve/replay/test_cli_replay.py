@@ -38,7 +38,7 @@ def test_totals_changes_and_mistakes(callsieve: Program, history: Path) -> None:
     assert re.search(r"^2026-01-01 +7 +·+░+▒+█+$", out, re.MULTILINE)
     assert "1 call differs" in out
     assert "assumed that nothing would have changed" in out
-    assert "What a warning changes is not known: 0 calls" in out
+    assert "0 calls had a warning" in out
     assert "1 probable mistake among the 1" in out
     assert re.search(rf"^\{CALLER} +1 +reject +pushed +one of our people called it.*$", out, re.MULTILINE)
     assert "no store here" in out
@@ -133,8 +133,8 @@ def test_bad_lines_are_named_and_the_rest_is_replayed(callsieve: Program) -> Non
         pytest.param(("--policy", "nosuch"), "'nosuch'", id="policy"),
         pytest.param(("--policy", "strict", "--against", "nosuch"), "'nosuch'", id="against"),
         pytest.param(("--out", "history.jsonl"), "is the history itself", id="over-itself"),
-        pytest.param(("--html", "."), "is no regular file", id="a-directory"),
-        pytest.param(("--html", "/dev/null"), "is no regular file", id="a-device"),
+        pytest.param(("--html", "."), "not a regular file", id="a-directory"),
+        pytest.param(("--html", "/dev/null"), "not a regular file", id="a-device"),
         pytest.param(("--out", "no/such/place"), "no such file", id="nowhere"),
     ],
 )
@@ -152,7 +152,7 @@ def test_errors_come_before_the_work(
         pytest.param(b"", "the file is empty", id="empty"),
         pytest.param(b"\0" * 5000, "the file is empty", id="no-history"),
         pytest.param(b"a,b,c\n", "no CDRs", id="another-table"),
-        pytest.param(lines(outbound("o0")), "not one inbound call", id="nothing-to-decide"),
+        pytest.param(lines(outbound("o0")), "no inbound call can be replayed", id="nothing-to-decide"),
     ],
 )
 def test_nothing_is_written_when_nothing_can_be_replayed(callsieve: Program, content: bytes, says: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from agi.site import Site, Trunk
-from callsieve.replay.engine import BACKWARDS, TWICE, Judged, Replay, judgements, nothing_of
+from callsieve.replay.engine import BACKWARDS, TWICE, Judged, Replay, judgements, no_background
 from callsieve.replay.false_positives import KnownCallers
 from callsieve.replay.history_file import LINE_BYTES, Event, HistoryReader, events_of
 from callsieve.replay.marks import CONTACT, TOO_MANY
@@ -119,7 +119,7 @@ def replayed(
     *events: dict[str, Any], policy: str = "strict", background: Background | None = None
 ) -> tuple[dict[str, Judged], Replay]:
     """What was decided, by call."""
-    known = (lambda number: background if number == CALLER else Background()) if background else nothing_of
+    known = (lambda number: background if number == CALLER else Background()) if background else no_background
     replay = Replay([load_policy(policy)], OURS, known)
     found = judgements(events_in(lines(*events)), replay, HistoryReader())
     return {judged.outcome.linkedid: judged for _, judged in found if judged}, replay
@@ -524,15 +524,15 @@ HOSTILE = [
     pytest.param(lines(answered("x", talk_seconds=1e12)), LIBRARY, id="a-call-of-ages"),
     pytest.param(lines(inbound("x" * 200)), LIBRARY, id="long-id"),
     pytest.param(lines(inbound("")), LIBRARY, id="no-id"),
-    pytest.param(lines(inbound("x\0")), "call holds characters that cannot be shown", id="nul"),
-    pytest.param(lines(inbound("x", trunk="\x1b[2J")), "trunk holds characters", id="escape"),
-    pytest.param(lines(inbound("x", callee="\u202e102")), "callee holds characters", id="bidi"),
+    pytest.param(lines(inbound("x\0")), "call has unprintable characters", id="nul"),
+    pytest.param(lines(inbound("x", trunk="\x1b[2J")), "trunk has unprintable characters", id="escape"),
+    pytest.param(lines(inbound("x", callee="\u202e102")), "callee has unprintable characters", id="bidi"),
     pytest.param(b'{"at": 1, "call": "\xff"}\n', LIBRARY, id="not-utf-8"),
     pytest.param(b'{"at": 1, "type": "inbound", "call": "\xff"}\n', LIBRARY, id="not-utf-8-id"),
     pytest.param(b"\0" * 100 + b"\n", LIBRARY, id="nuls"),
     pytest.param(b"x" * (3 * LINE_BYTES) + b"\n", "is longer than 64 kB", id="long-line"),
     pytest.param(b'{"at": 1, "x": ' + b"[" * 60_000 + b"\n", LIBRARY, id="deep"),
-    pytest.param(lines(said("spam", NOW, number="201")), "a mark of what is no telephone number", id="extension"),
+    pytest.param(lines(said("spam", NOW, number="201")), "the mark has no valid telephone number", id="extension"),
 ]
 
 

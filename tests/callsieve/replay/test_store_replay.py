@@ -276,7 +276,7 @@ class TestOfTheStore:
         assert "--days" in callsieve.fails("replay", callsieve.file("h.jsonl", lines(inbound("c"))), "--days", "3")
         assert "no store" in callsieve.fails("replay", "--days", "30")
         callsieve.ok("db", "migrate")
-        assert "not one inbound call" in callsieve.fails("replay", "--days", "30")
+        assert "no inbound call can be replayed" in callsieve.fails("replay", "--days", "30")
 
     def test_the_report_says_what_it_is_over(self, filled: Program) -> None:
         assert "over the last 30 days" in filled.ok("replay", "--days", "30")

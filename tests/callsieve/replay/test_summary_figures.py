@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from callsieve.replay.store_history import ground_of
+from callsieve.replay.store_history import replay_context
 from callsieve.replay.summary import (
     CallerCount,
     LetThrough,
@@ -217,7 +217,7 @@ def test_our_own_numbers_are_those_of_a_replay(db: sqlite3.Connection, tmp_path:
     with transaction(db):
         upsert_dids(db, [Did(OTHER)], "asterisk")
         replace_settings_own_numbers(db, ["+12017421836"])
-    ours = ground_of(db, Loaded(settings=Settings(), file=None, state=tmp_path)).ours.own_numbers
+    ours = replay_context(db, Loaded(settings=Settings(), file=None, state=tmp_path)).ours.own_numbers
     numbers = (CALLER, OTHER, "+12017421836")
     assert [known_in_store(db, number).is_own for number in numbers] == [number in ours for number in numbers]
     assert len(ours) == 2

@@ -52,7 +52,7 @@ def test_each_authority_is_told_the_number_with_its_sources(callsieve: Program, 
 
 def test_what_people_wrote_is_in_it_and_not_who(callsieve: Program) -> None:
     found = complaint(callsieve, "ftc")
-    assert value(found, "recorded") == "yes, our people say"
+    assert value(found, "recorded") == "yes, according to our people"
     assert REASON in value(found, "description")
     text = callsieve.ok("report", "show", CALLER, "--to", "ftc")
     assert "201" not in text.replace(CALLER, "")
