@@ -61,8 +61,7 @@ def test_what_a_person_looks_at_comes_first(callsieve: Program) -> None:
     places = [
         out.index(part)
         for part in (
-            "4 inbound calls, policy observe, cautious, which observes only: without it 2 would have been treated "
-            "otherwise",
+            "4 inbound calls, policy observe, cautious, which only observes: otherwise 2 would",
             "2 probable mistakes among the 2 calls that would have been stopped",
             "one of our people called it back later and talked",
             "No probable mistake among the 0 calls that would have been warned of.",
@@ -70,7 +69,7 @@ def test_what_a_person_looks_at_comes_first(callsieve: Program) -> None:
             "level-challenge      2        1  challenge",
             "Stopped most often",
             "1 call failed open (timed out) and went on: see `callsieve doctor`",
-            "A decision took 0.7 ms",
+            "Decisions took 0.7 ms",
         )
     ]
     assert places == sorted(places)
