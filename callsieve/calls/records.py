@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
+from callsieve.calls.history import VIEW_ACTIONS, CallView
 from callsieve.changes.describe import number_field, since_field
 from callsieve.changes.operation import Context, Refused
 from callsieve.simulate import Opinion
@@ -339,7 +340,7 @@ def ended_words(one: OutcomeRecord) -> str:
     return ", ".join(parts)
 
 
-FIELDS = ("number", "callee", "did", "action", "rule", "ending", "since", "until", "site")
+FIELDS = ("number", "callee", "did", "action", "rule", "ending", "since", "until", "site", "view")
 LONGEST = 80
 
 
@@ -351,6 +352,7 @@ def typed_fields(typed: Mapping[str, str | None]) -> dict[str, str]:
 def wanted_of(context: Context, typed: Mapping[str, str | None]) -> CallFilter:
     """What is looked for. Refused names the field."""
     text = typed_fields(typed)
+    view = _word("view", text["view"], list(CallView))
     return CallFilter(
         number=number_field(context, text["number"], "number") if text["number"] else None,
         callee=text["callee"] or None,
@@ -361,6 +363,7 @@ def wanted_of(context: Context, typed: Mapping[str, str | None]) -> CallFilter:
         until=_until(text["until"], context.at) if text["until"] else None,
         ending=_word("ending", text["ending"], ENDINGS),
         site=_site(text["site"]),
+        actions=json.dumps(VIEW_ACTIONS[CallView(view)]) if view else None,
     )
 
 

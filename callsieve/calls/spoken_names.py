@@ -25,6 +25,7 @@ LOOK_SECONDS = 60.0
 KEPT_SECONDS = 7 * 86_400.0
 # At most 256 MB; past that, callers are asked for a digit until some have been erased.
 MAX_FILES = 2000
+MAX_BYTES = 1 << 20  # of a recording; 8 s take 128 kB
 # Twice that, so that one look at a directory that somebody else fills stays short.
 MAX_LOOKED_AT = 2 * MAX_FILES
 # What may stand in a dialplan's arguments as it is.
@@ -86,6 +87,19 @@ def of_decisions(state: Path, ids: Iterable[object]) -> list[Path]:
     """The recordings of these decisions, by their ids."""
     paths = (state / FOLDER / f"{one}-{piece}.wav" for one in ids for piece in PIECES)
     return [path for path in paths if path.is_file()]
+
+
+def read_recording(state: Path, decision_id: str, name: str) -> bytes:
+    """Return a recording of a decision by the name of its file; nothing where there is none that can be read."""
+    path = next((path for path in of_decisions(state, [decision_id]) if path.name == name), None)
+    try:
+        # Asterisk's group writes into the directory: nothing is followed out of it, and nothing large is read.
+        if path is None or path.is_symlink() or path.stat().st_size > MAX_BYTES:
+            return b""
+        content = path.read_bytes()
+    except OSError:
+        return b""
+    return content if content.startswith(b"RIFF") else b""
 
 
 def has_sound(paths: Iterable[Path]) -> bool:

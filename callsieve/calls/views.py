@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Meta
 
+from callsieve.calls.history import VIEW_ACTIONS, CallLine, CallView, call_lines
 from callsieve.calls.live import Bar, bars_of
 from callsieve.calls.records import (
     FIELDS,
@@ -28,12 +29,13 @@ from callsieve.calls.records import (
     typed_fields,
     wanted_of,
 )
-from callsieve.calls.spoken_names import FOLDER, MAX_FILES, files_in
+from callsieve.calls.spoken_names import FOLDER, MAX_FILES, files_in, of_decisions
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.paging import PageQuery, ResultPage, page_of
 from callsieve.changes.paging import place_of as place_of_cursor
 from callsieve.decide.call_facts import linkedid_of
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, ok, warn
+from callsieve.settings import Loaded
 from policies.decision import ACTION_BY_WORD
 from policies.reasons import why_of
 from reputation.explaining import sentence_of_families
@@ -43,8 +45,9 @@ from reputation.store.calls import (
     ENDINGS,
     CallCursor,
     CallFilter,
-    CallRow,
     Ending,
+    calls_of_ids,
+    count_calls,
     ending_of,
     find_calls,
     rules_seen,
@@ -54,27 +57,45 @@ from reputation.store.evidence_rows import live_marks_of
 from reputation.store.journal import decision_of, decisions
 from reputation.store.lists import find_entry
 from reputation.store.people import all_people
+from reputation.weights import DAY_SECONDS
 from reputation.wording import Places, Wording
 
 PAGE_CALLS = 50
+VIEW_SECONDS = 7 * DAY_SECONDS
 STOPPING = frozenset({"challenge", "route", "reject"})
 _PLACE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)-([0-9A-Z]{1,16})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class CallsShown:
-    """One page of calls. `typed` is what stands in the filter; `older` the query of the next page, None at the end.
+class FilterChoices:
+    """What the fields of the filter offer. `sites`: other sites that there are calls of, at a central site alone."""
 
-    `sites`: other sites that there are calls of, at a central site alone.
-    """
-
-    calls: tuple[CallRow, ...]
-    typed: Mapping[str, str]
-    older: str | None
-    is_first: bool
     rules: tuple[str, ...]
     people: tuple[Person, ...]
     sites: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallsShown:
+    """One page of calls.
+
+    Attributes:
+        lines: The calls.
+        typed: What stands in the filter.
+        older: The query of the next page, None at the end.
+        is_first: Whether this is the first page.
+        counts: How many calls of the last 7 days each part has.
+        since, until: The times of the filter; None: not limited.
+    """
+
+    lines: tuple[CallLine, ...]
+    typed: Mapping[str, str]
+    older: str | None
+    is_first: bool
+    choices: FilterChoices
+    counts: Mapping[CallView, int]
+    since: float | None = None
+    until: float | None = None
     problem: str | Wording = ""
 
     @property
@@ -82,15 +103,28 @@ class CallsShown:
         """Whether anything in particular is looked for."""
         return any(self.typed.values())
 
+    @property
+    def has_fields(self) -> bool:
+        """Whether a field of the filter is filled in: a part of the calls brings its time along."""
+        view_fields = ("view", "since") if self.typed["view"] else ()
+        return any(text for name, text in self.typed.items() if name not in view_fields)
+
 
 @dataclass(frozen=True, slots=True)
 class CallShown:
-    """One call. `others`: more decisions about it, for single phones; `is_allowed_now`: its number is on the allowlist.
+    """One call.
 
-    `my_mark` is what the visitor's person says about the number; `changes` what would have made the level lower;
-    `account` who it came from, and how many witnesses there were.
+    Attributes:
+        line: The call as the history shows it.
+        changes: What would have made the level lower.
+        account: Who the level came from, and how many witnesses there were.
+        others: More decisions about it, for single phones.
+        is_allowed_now: Whether its number is on the allowlist.
+        my_mark: What the visitor's person says about the number.
+        recordings: The names of the files in which the caller said a name.
     """
 
+    line: CallLine
     record: DecisionRecord
     bars: tuple[Bar, ...]
     changes: tuple[LevelChangeShown, ...]
@@ -99,6 +133,7 @@ class CallShown:
     others: tuple[DecisionRecord, ...]
     is_allowed_now: bool
     my_mark: Mark | None
+    recordings: tuple[str, ...]
     damaged: bool
 
     @property
@@ -117,23 +152,44 @@ class CallShown:
         return self.record.would_be != "allow"
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who looks at calls, and when. `mistaken`: the numbers that were probably stopped or warned of by mistake."""
+
+    loaded: Loaded
+    now: float
+    mistaken: tuple[str, ...] = ()
+
+
 def calls_shown(
-    db: sqlite3.Connection, wanted: CallFilter, typed: Mapping[str, str], after: CallCursor | None
+    db: sqlite3.Connection, asker: Asker, wanted: CallFilter, typed: Mapping[str, str], after: CallCursor | None
 ) -> CallsShown:
     """The page of calls after that place."""
+    fields = typed_fields(typed)
+    if fields["view"] == CallView.WRONG:
+        wanted = wanted._replace(numbers=json.dumps(asker.mistaken))
     found = find_calls(db, wanted, after, PAGE_CALLS + 1)
     calls = found[:PAGE_CALLS]
     older = query_of(typed, calls[-1].place) if len(found) > PAGE_CALLS else None
-    return CallsShown(tuple(calls), typed_fields(typed), older, after is None, *_choices(db))
+    lines = call_lines(db, asker.loaded.settings, calls, asker.now)
+    return CallsShown(
+        tuple(lines), fields, older, after is None, _choices(db), _counts(db, asker), wanted.since, wanted.until
+    )
 
 
-def nothing_shown(db: sqlite3.Connection, typed: Mapping[str, str], problem: Wording) -> CallsShown:
+def nothing_shown(db: sqlite3.Connection, asker: Asker, typed: Mapping[str, str], problem: Wording) -> CallsShown:
     """The page when the filter cannot be used."""
-    return CallsShown((), typed_fields(typed), None, True, *_choices(db), problem)
+    return CallsShown((), typed_fields(typed), None, True, _choices(db), _counts(db, asker), problem=problem)
 
 
-def _choices(db: sqlite3.Connection) -> tuple[tuple[str, ...], tuple[Person, ...], tuple[str, ...]]:
-    return tuple(rules_seen(db)), tuple(all_people(db)), tuple(sites_seen(db))
+def _choices(db: sqlite3.Connection) -> FilterChoices:
+    return FilterChoices(tuple(rules_seen(db)), tuple(all_people(db)), tuple(sites_seen(db)))
+
+
+def _counts(db: sqlite3.Connection, asker: Asker) -> dict[CallView, int]:
+    since = asker.now - VIEW_SECONDS
+    numbers = {CallView.WRONG: asker.mistaken}
+    return {view: count_calls(db, actions, since, numbers.get(view)) for view, actions in VIEW_ACTIONS.items()}
 
 
 def query_of(typed: Mapping[str, str], place: CallCursor | None = None) -> str:
@@ -148,7 +204,7 @@ def place_of(text: str | None) -> CallCursor | None:
     return CallCursor(float(found[1]), found[2]) if found else None
 
 
-def call_shown(db: sqlite3.Connection, raw_id: str, extension: str | None, now: float) -> CallShown | None:
+def call_shown(db: sqlite3.Connection, asker: Asker, raw_id: str, extension: str | None) -> CallShown | None:
     """The call of a decision; None when there is no such decision. `extension`: the visitor's person."""
     decision_id = parse_id(raw_id)
     record = decision_of(db, decision_id) if decision_id else None
@@ -159,15 +215,18 @@ def call_shown(db: sqlite3.Connection, raw_id: str, extension: str | None, now: 
     number = record.caller
     allowed = find_entry(db, ListEntry(ListName.ALLOW, EntryKind.EXACT, number)) if number else None
     my_marks = live_marks_of(db, number, extension) if number and extension else []
+    [line] = call_lines(db, asker.loaded.settings, calls_of_ids(db, [record.id]), asker.now)
     return CallShown(
+        line=line,
         record=record,
         bars=bars_of(evidence.known) if evidence else (),
         changes=evidence.would_change if evidence else (),
         account=evidence.account(level_of(record.level)) if evidence else (),
         ending=ending_of(db, record.linkedid),
         others=tuple(one for one in others if one.id != record.id),
-        is_allowed_now=allowed is not None and (allowed.expires_at is None or allowed.expires_at > now),
+        is_allowed_now=allowed is not None and (allowed.expires_at is None or allowed.expires_at > asker.now),
         my_mark=next(iter(my_marks), None),
+        recordings=tuple(path.name for path in of_decisions(asker.loaded.state, [record.id])),
         damaged=evidence is None,
     )
 

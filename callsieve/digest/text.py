@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from callsieve.calls.history import CHALLENGED
 from callsieve.calls.records import appeal_in_words
 from callsieve.digest.operations import Digest
 from callsieve.replay.false_positives import FalsePositive, remedies
@@ -21,21 +22,12 @@ from callsieve.web.i18n import TAGS, translated, translations_of
 from callsieve.web.rendering import document_of, mask_numbers
 from reputation.appeals import Appeal, due_at, is_overdue
 from reputation.encoding import instant_text, plain
-from reputation.model import ChallengeResult
 from reputation.own.grades import GradeReason
 from reputation.own.suspicion import suspicion_words
 from reputation.wording import Places, Wording, listed
 
 MOST_LISTED = 20
 ALLOW = "callsieve list add allow {number} --note wanted"
-# What a challenged caller did, and how many did.
-CHALLENGED = {
-    ChallengeResult.PASSED: Wording("pressed the right digit"),
-    ChallengeResult.WRONG: Wording("pressed a wrong digit"),
-    ChallengeResult.SILENT: Wording("pressed nothing"),
-    ChallengeResult.ABANDONED: Wording("hung up"),
-    ChallengeResult.MESSAGE: Wording("left a message"),
-}
 BOTH = "{some}; {more}"
 
 

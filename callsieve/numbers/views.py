@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from callsieve.calls.history import CallLine, call_lines
 from callsieve.calls.live import Bar, bars_of
 from callsieve.doctor.finding import Finding, HealthCheck, check_of_store, ok, warn
 from callsieve.numbers.profile import Profile, profile_of
@@ -16,7 +17,7 @@ from reputation.model import AuthClass, EntryKind, ListEntry, ListName, Mark
 from reputation.numbers import block_of
 from reputation.standing import Standing
 from reputation.store.audit import AuditRow, audit_rows
-from reputation.store.calls import CallFilter, CallRow, find_calls
+from reputation.store.calls import CallFilter, find_calls
 from reputation.store.do_not_call import DoNotCallRequest, do_not_call_of
 from reputation.store.evidence_rows import Neighbour, answered_of, bad_numbers_near, callers_near, challenges_of
 from reputation.store.facts import standing
@@ -56,7 +57,7 @@ class NumberShown:
     bars: tuple[Bar, ...]
     witnesses: tuple[Witness, ...]
     classes: tuple[ClassShown, ...]
-    calls: tuple[CallRow, ...]
+    calls: tuple[CallLine, ...]
     own_entries: tuple[ListEntry, ...]
     my_mark: Mark | None
     wish: DoNotCallRequest | None
@@ -94,7 +95,7 @@ def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float
         bars=bars_of(known.facts.reputation.families),
         witnesses=tuple(sorted(_witnesses(db, known), key=lambda one: -one.at)),
         classes=tuple(ClassShown(auth_class, found) for auth_class, found in standings if found is not None),
-        calls=tuple(find_calls(db, CallFilter(number=number), None, SHOWN_CALLS)),
+        calls=tuple(call_lines(db, loaded.settings, find_calls(db, CallFilter(number=number), None, SHOWN_CALLS), now)),
         own_entries=tuple(one.entry for one in known.lists if one.entry.kind is EntryKind.EXACT),
         my_mark=next((mark for mark in known.marks if mark.reporter == extension), None),
         wish=do_not_call_of(db, number),

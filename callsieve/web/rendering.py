@@ -22,7 +22,7 @@ from callsieve.text.times import ago, day, iso, iso_with_zone, span_words, when,
 from callsieve.web.i18n import LANGUAGES, N_, translated, translations_of
 from policies.reasons import Why, is_of_sample, why_of
 from reputation.model import Reputation
-from reputation.numbers import masked
+from reputation.numbers import masked, spaced
 from reputation.site_names import name_at_site, site_of
 from reputation.wording import Wording
 
@@ -51,6 +51,12 @@ def _mask_for(context: Context, number: str | None) -> str:
 def _number(context: Context, number: str | None) -> str:
     """A number, as far as the visitor may see it."""
     return _mask_for(context, number)
+
+
+@pass_context
+def _spaced(context: Context, number: str | None) -> str:
+    """A number in groups of digits, as people read it, as far as the visitor may see it."""
+    return spaced(number or "") if context["sees_numbers"] else _mask_for(context, number)
 
 
 @pass_context
@@ -129,6 +135,7 @@ def _points(log_odds: float) -> str:
 
 FILTERS: Mapping[str, Any] = {
     "number": _number,
+    "spaced": _spaced,
     "text": _text,
     "person": _person,
     "actor": _actor,

@@ -32,7 +32,7 @@ class CallFilter(NamedTuple):
     """What is looked for; None: anything. Instants are UTC seconds; `number` the caller's, `ending` one of ENDINGS.
 
     `action` is what was ordered, or would have been if the policy did not only observe; `site` another site.
-    `linkedids`: of any of these calls, as JSON.
+    `linkedids`: of any of these calls, as JSON. `actions`, `numbers`: any of these, as JSON.
     """
 
     number: str | None = None
@@ -45,6 +45,8 @@ class CallFilter(NamedTuple):
     ending: str | None = None
     site: str | None = None
     linkedids: str | None = None
+    actions: str | None = None
+    numbers: str | None = None
 
 
 class CallCursor(NamedTuple):
@@ -93,6 +95,7 @@ class CallRow(NamedTuple):
     ended_by: str | None
     voicemail_left: int | None
     caller_text: str = ""
+    challenge: str | None = None
 
     @property
     def observed(self) -> bool:
@@ -113,9 +116,14 @@ class CallRow(NamedTuple):
 _SELECT = """
 SELECT d.id, d.at, d.linkedid, d.caller, d.caller_kind, d.did, d.callee, d.action, d.would_be, d.rule, d.reason,
        d.level, d.log_odds, o.disposition, o.answered_by, o.ring_seconds, o.talk_seconds, o.ended_by, o.voicemail_left,
-       d.caller_text
+       d.caller_text, o.challenge
   FROM decision AS d LEFT JOIN outcome AS o ON o.linkedid = d.linkedid
 """
+_COUNT = """
+SELECT count(*) FROM decision
+ WHERE would_be IN (SELECT value FROM json_each(:actions)) AND would_be <> 'allow' AND at >= :since
+"""
+_OF_NUMBERS = " AND caller IN (SELECT value FROM json_each(:numbers))"
 _ORDER = " ORDER BY d.at DESC, d.id DESC LIMIT :limit"
 _SITE = site_and_mark("d.linkedid")  # as in its index
 _CLAUSES: Mapping[str, str] = {
@@ -125,6 +133,8 @@ _CLAUSES: Mapping[str, str] = {
         UNION SELECT s.rowid FROM reached AS r JOIN decision AS s USING (linkedid) WHERE r.person = :callee)""",
     "did": "d.did = :did",
     "action": "d.would_be = :action",
+    "actions": "+d.would_be IN (SELECT value FROM json_each(:actions))",  # walked by time, and not sorted
+    "numbers": "d.caller IN (SELECT value FROM json_each(:numbers))",
     "rule": "d.rule = :rule",
     "since": "d.at >= :since",
     "until": "d.at < :until",
@@ -153,6 +163,13 @@ def calls_of_ids(db: sqlite3.Connection, ids: Sequence[str]) -> list[CallRow]:
     """The calls of these decisions, the latest first."""
     sql = f"{_SELECT} WHERE d.id IN (SELECT value FROM json_each(:ids)) {_ORDER}"
     return [CallRow(*row) for row in db.execute(sql, {"ids": json.dumps(list(ids)), "limit": len(ids)})]
+
+
+def count_calls(db: sqlite3.Connection, actions: Sequence[str], since: float, numbers: Sequence[str] | None) -> int:
+    """Return how many calls had one of these actions ordered since then, none of them `allow`. `numbers` None: any."""
+    about = {"actions": json.dumps(actions), "since": since, "numbers": json.dumps(numbers)}
+    (count,) = db.execute(_COUNT if numbers is None else _COUNT + _OF_NUMBERS, about).fetchone()
+    return int(count)
 
 
 def statement(wanted: CallFilter, after: CallCursor | None, limit: int) -> tuple[str, dict[str, object]]:

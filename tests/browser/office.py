@@ -260,7 +260,7 @@ def _people(db: sqlite3.Connection) -> None:
     upsert_people(db, people, "hr")
     dids = [Did("+442071838750", ("sales",), None, True), Did("+442071838751", (), "201", True)]
     upsert_dids(db, [*dids, Did("+442071838752", (), None, False)], "carrier")
-    add_contacts(db, "crm", [Contact(CUSTOMER, "201", "Carol"), Contact(BUSINESS, None, "The bank")])
+    add_contacts(db, "crm", [Contact(CUSTOMER, "Carol", "201"), Contact(BUSINESS, "The bank")])
 
 
 def _marks(db: sqlite3.Connection, now: float) -> None:

@@ -24,6 +24,7 @@ GRAVE = ("serious", "critical")
 # Files, parts of pages, and what machines read.
 NO_PAGES = {
     "/live",
+    "/calls/{call}/recordings/{name}",
     "/activity",
     "/screening",
     "/livez",
@@ -127,12 +128,12 @@ def test_no_figure_of_an_own_number_is_cut_or_covered(
 
 @pytest.mark.parametrize("name", ["overview", "calls"])
 def test_a_telephone_shows_what_was_done_with_a_call(visitors: dict[tuple[str, bool], Visitor], name: str) -> None:
-    """Without scrolling the table; the rest of its columns come after."""
+    """As a card, which fits the screen."""
     page = visitors["narrow", True].page
     open_shown(page, name)
     rights = page.evaluate(
-        """() => [...document.querySelectorAll('tr td span.action')].map((one) =>
-          one.getBoundingClientRect().right - one.closest('.scrolls').getBoundingClientRect().right)"""
+        """() => [...document.querySelectorAll('.history tr td .action')].map((one) =>
+          one.getBoundingClientRect().right - one.closest('.card').getBoundingClientRect().right)"""
     )
     assert rights
     assert max(rights) <= 0

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from callsieve.calls.first_run import first_run
+from callsieve.calls.history import CallLine, call_lines
 from callsieve.calls.live import DRAWN, SPANS, ActivityCache, ActivityShown, LiveCalls, activity_shown
 from callsieve.calls.records import wanted_of
-from callsieve.calls.views import call_shown, calls_shown, nothing_shown, place_of
+from callsieve.calls.spoken_names import read_recording
+from callsieve.calls.views import Asker, call_shown, calls_shown, nothing_shown, place_of
 from callsieve.changes.operation import Refused
 from callsieve.emergency_window import close_window
+from callsieve.settings import Settings
 from callsieve.web.access import anonymous, with_session
 from callsieve.web.i18n import N_
 from callsieve.web.request import NotFound, Page, PageRequest
 from policies.decision import ACTION_BY_WORD
+from reputation.site_names import parse_id
 from reputation.store.calls import ENDINGS, CallFilter, CallRow, find_calls, sites_seen
 from reputation.store.errors import StoreError
 from reputation.users import Role
@@ -38,18 +43,34 @@ async def show(req: PageRequest) -> Response:
     except Refused as refused:
         field = Wording(LABELS.get(refused.field, refused.field))
         problem = Wording("{field}: {problem}", {"field": field, "problem": refused.words})
-        shown = await req.read(nothing_shown, typed, problem)
+        shown = await req.read(nothing_shown, await _asker(req), typed, problem)
         return req.page(_template(req), 422, calls=shown, actions=ACTION_BY_WORD, endings=ENDINGS)
-    shown = await req.read(calls_shown, wanted, typed, place_of(typed.get("after")))
+    shown = await req.read(calls_shown, await _asker(req), wanted, typed, place_of(typed.get("after")))
     return req.page(_template(req), calls=shown, actions=ACTION_BY_WORD, endings=ENDINGS)
+
+
+async def _asker(req: PageRequest) -> Asker:
+    activity = await _activity_of(req, "")
+    return Asker(req.state.loaded, req.now, tuple(one.number for one in activity.mistakes))
 
 
 async def show_one(req: PageRequest) -> Response:
     """One call, by the id of its decision."""
-    shown = await req.read(call_shown, req.path("call"), req.me.extension, req.now)
+    asker = Asker(req.state.loaded, req.now)
+    shown = await req.read(call_shown, asker, req.path("call"), req.me.extension)
     if shown is None:
         raise NotFound
     return req.page("calls/call.html", call=shown)
+
+
+async def recording(req: PageRequest) -> Response:
+    """Return what the caller said who was asked for a name."""
+    decision_id = parse_id(req.path("call"))
+    state = req.state.loaded.state
+    content = await asyncio.to_thread(read_recording, state, decision_id or "", req.path("name"))
+    if not content:
+        raise NotFound
+    return Response(content, media_type="audio/wav")
 
 
 def _template(req: PageRequest) -> str:
@@ -64,7 +85,7 @@ async def overview(req: PageRequest) -> Response:
     """The page."""
     sites = await req.read(sites_seen)
     site = _site_of(req, sites)
-    calls = await req.read(find_calls, CallFilter(site=site or None), None, LIVE_CALLS)
+    calls = await req.read(_latest_calls, req.state.loaded.settings, site, req.now)
     return req.page(
         "calls/overview.html",
         sites=sites,
@@ -75,6 +96,11 @@ async def overview(req: PageRequest) -> Response:
         health=req.state.health.latest,
         first_run=await req.read(first_run, req.state.health.latest, req.state.loaded.settings, req.now),
     )
+
+
+def _latest_calls(db: sqlite3.Connection, settings: Settings, site: str, now: float) -> list[CallLine]:
+    calls = find_calls(db, CallFilter(site=site or None), None, LIVE_CALLS)
+    return call_lines(db, settings, calls, now)
 
 
 async def activity(req: PageRequest) -> Response:
@@ -134,7 +160,8 @@ async def _events(req: PageRequest) -> AsyncIterator[str]:
             if call is None:
                 yield ": still here\n\n"
             elif site in ("", call.site):
-                yield event_of(req, call)
+                [line] = await req.read(call_lines, req.state.loaded.settings, [call], now)
+                yield event_of(req, line)
 
 
 async def _next_of(calls: asyncio.Queue[CallRow], ending: asyncio.Event) -> CallRow | None:
@@ -148,10 +175,10 @@ async def _next_of(calls: asyncio.Queue[CallRow], ending: asyncio.Event) -> Call
         end.cancel()
 
 
-def event_of(req: PageRequest, call: CallRow) -> str:
+def event_of(req: PageRequest, line: CallLine) -> str:
     """The row of a call as an event; a line break in it would end the event."""
-    row = " ".join(req.render("calls/_live_row.html", call=call).split())
-    return f"event: call\nid: {call.id}\ndata: {row}\n\n"
+    row = " ".join(req.render("calls/_live_row.html", line=line).split())
+    return f"event: call\nid: {line.call.id}\ndata: {row}\n\n"
 
 
 async def close_emergency_window(req: PageRequest) -> Response:
@@ -168,4 +195,5 @@ PAGES = (
     Page("POST", "/emergency/close", close_emergency_window, Role.OPERATOR),
     Page("GET", "/calls", show, Role.VIEWER),
     Page("GET", "/calls/{call}", show_one, Role.VIEWER),
+    Page("GET", "/calls/{call}/recordings/{name}", recording, Role.OPERATOR),
 )

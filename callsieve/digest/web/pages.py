@@ -6,9 +6,10 @@ from datetime import date, timedelta
 
 from starlette.responses import Response
 
+from callsieve.calls.history import CHALLENGED
 from callsieve.changes.operation import Refused
 from callsieve.digest.operations import DayRequest, Digest, day, day_of
-from callsieve.digest.text import CHALLENGED, appeal_words, lead_of, title_of
+from callsieve.digest.text import appeal_words, lead_of, title_of
 from callsieve.web.request import NotFound, Page, PageRequest
 from reputation.own.suspicion import suspicion_words
 from reputation.users import Role

@@ -326,7 +326,7 @@ def test_an_operator_allows_a_calls_number_and_takes_it_back(console: Console) -
     browser = console.browser("operator")
     page = browser.done(f"/numbers/{CALLER}/allow", note="our dentist", expires="30d", back="/calls/B0000000")
     assert "on the allowlist" in page.text
-    assert "Remove it from the list" in page.text
+    assert "Remove from the allowlist" in page.text
     (entry,) = console.office.read(list_entries)
     assert entry == ListEntry(
         ListName.ALLOW, entry.kind, CALLER, note="our dentist", expires_at=NOW + 30 * 86400, added_at=NOW
@@ -401,8 +401,11 @@ def test_find_calls_gives_no_more_than_asked(office: Office) -> None:
 
 
 def reasons_on(page: str) -> list[str]:
-    """The paragraph below the decision, and the reasons of the other decisions about the call."""
-    return [unescape(text) for text in re.findall(r'</h2>\n  <p>(.*?)</p>|<td class="text">(.*?)</td></tr>', page)[0]]
+    """The reason beside the decision, and those of the other decisions about the call."""
+    return [
+        unescape(text)
+        for text in re.findall(r'<span class="why">(.*?)</span>|<td class="text">(.*?)</td></tr>', page)[0]
+    ]
 
 
 @pytest.mark.parametrize(

@@ -126,9 +126,9 @@ def test_probable_mistakes_come_with_what_speaks_for_the_number(console: Console
     table = page.partition('id="mistakes"')[2].partition("</table>")[0]
     rows = re.findall(r"<tr><td>.*?</tr>", table, re.DOTALL)
     assert len(rows) == 2
-    assert "+12015550101" in rows[0]
+    assert "%2B12015550101" in rows[0]
     assert "contact" in rows[0]
-    assert "+12015550102" in rows[1]
+    assert "%2B12015550102" in rows[1]
     assert "called it back" in rows[1]
     assert "+1201*****01" in console.browser("viewer").text("/")
 

@@ -1,0 +1,45 @@
+"""Who a number belongs to, for lists of calls: the name of a contact, of a verified business, or of an own number."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection
+from enum import StrEnum
+from typing import NamedTuple
+
+# The first that names a number wins. A contact of the company (person '') comes before one of a single person.
+NAMES = """
+SELECT number, name, 'contact', person FROM contact
+ WHERE number IN (SELECT value FROM json_each(:numbers)) AND name IS NOT NULL AND name <> ''
+ UNION ALL
+SELECT number, name, 'identity', '' FROM identity
+ WHERE number IN (SELECT value FROM json_each(:numbers)) AND expires_at > :now
+ UNION ALL
+SELECT number, name, 'own', '' FROM own_register WHERE number IN (SELECT value FROM json_each(:numbers))
+ ORDER BY 3, 4
+"""
+
+
+class NameSource(StrEnum):
+    """Where the name of a number comes from."""
+
+    CONTACT = "contact"
+    IDENTITY = "identity"
+    OWN = "own"
+
+
+class NumberName(NamedTuple):
+    """The name of a number. `person`: whose contact it is; empty for everybody's."""
+
+    name: str
+    source: NameSource
+    person: str
+
+
+def names_of_numbers(db: sqlite3.Connection, numbers: Collection[str], now: float) -> dict[str, NumberName]:
+    """Return the names that are known, by number."""
+    found: dict[str, NumberName] = {}
+    for number, name, source, person in db.execute(NAMES, {"numbers": json.dumps(list(numbers)), "now": now}):
+        found.setdefault(number, NumberName(name, NameSource(source), person))
+    return found
