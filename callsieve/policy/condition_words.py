@@ -32,6 +32,7 @@ WITH_VALUE: Mapping[str, str] = {
     "callee_group": N_("group of the callee: {value}"),
     "neighbours_called": N_("other new numbers of the same block that called within the hour: {value} or more"),
     "dids_in_a_row": N_("our numbers that new numbers called one after the other: {value} or more"),
+    "companies_complain": N_("other companies whose people complain of the number: {value} or more"),
     "passed_within": N_("passed a challenge within {value} days"),
     "name_matches": N_("caller's name is like {value}"),
 }
@@ -41,6 +42,10 @@ EITHER: Mapping[str, tuple[str, str]] = {
     "same_exchange": (N_("same exchange as the number dialled"), N_("other exchange than the number dialled")),
     "block_listed": (N_("lists of spam name its block"), N_("no list of spam names its block")),
     "first_call": (N_("first call of the number"), N_("the number has called before")),
+    "storm": (N_("new numbers call several of our numbers at once"), N_("no storm of new numbers")),
+    "carrier_warns": (N_("the carrier warns of the call"), N_("the carrier does not warn of the call")),
+    "nobodys_range": (N_("nobody calls from numbers of its range"), N_("its range has callers")),
+    "one_source": (N_("one source alone lists the number"), N_("not listed by one source alone")),
     "stranger": (N_("nobody here knows the caller"), N_("somebody here knows the caller")),
     "relationship": (N_("somebody here has a relationship with the caller"), N_("no relationship with the caller")),
     "verified": (N_("caller is verified"), N_("caller is not verified")),

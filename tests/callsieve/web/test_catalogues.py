@@ -27,14 +27,14 @@ from callsieve.exchange.health import ExchangeProblem, PeerStatus
 from callsieve.imports.feed_health import FAILURES
 from callsieve.main.capabilities import ALL, CHANGES
 from callsieve.outside.errors import OutsideProblem
-from callsieve.policy.condition_words import SHOWN_AS
+from callsieve.policy.condition_words import EITHER, SHOWN_AS, WITH_VALUE
 from callsieve.text.times import UNITS, ago, span_words
 from callsieve.web.i18n import CATALOGUES, translated, translations_of
 from policies.decision import ACTION_BY_WORD, OWN_RULES
 from policies.loader import PRESETS, load_policy
 from policies.outbound import Passage
 from policies.reasons import CAP_WITH_REFERENCE, CAPPED, CODES
-from policies.vocabulary import WEEKDAYS
+from policies.vocabulary import VOCABULARY, WEEKDAYS
 from reputation.appeals import Appeal, AppealState, ProofAnswer
 from reputation.explaining import parts_of
 from reputation.families.counts import SIGNAL_WORDS
@@ -209,6 +209,11 @@ def missing() -> list[str]:
 def test_every_text_has_its_translation() -> None:
     assert len(texts()) > 40
     assert missing() == []
+
+
+def test_every_condition_has_words() -> None:
+    in_words = {*WITH_VALUE, *EITHER, "calls_within", "dids_called", "hours", "weekdays"}
+    assert set(VOCABULARY) == in_words
 
 
 def test_a_text_has_one_translation_only() -> None:
