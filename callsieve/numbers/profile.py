@@ -36,6 +36,7 @@ from reputation.encoding import FLAT, HIDDEN, Instant, told
 from reputation.explaining import days_until_lower, parts_of
 from reputation.facts import Facts
 from reputation.families.feeds import listed_by
+from reputation.families.former import COMPANIES_CLEARED, COMPANIES_COMPLAIN
 from reputation.history import Point, history_of
 from reputation.model import (
     NEVER_CHALLENGED,
@@ -91,6 +92,7 @@ def _sayings(facts: Facts) -> Iterator[Wording]:
         yield Wording("it belongs to {name} (level {level})", owner)
     for family in facts.reputation.families:
         yield from _of_family(family, facts.imported)
+    yield from _of_companies(facts.peers)
     yield from _of_ties(facts)
     if facts.reputation.appeal:
         yield Wording("its owner appeals ({reference})", {"reference": facts.reputation.appeal})
@@ -124,6 +126,13 @@ def _of_feeds(imported: tuple[Imported, ...]) -> Wording:
         return said
     as_fine = listed_by(fine, "ok")
     return Wording("{spam} and {fine}", {"spam": said, "fine": as_fine}) if spam else as_fine
+
+
+def _of_companies(peers: tuple[PeerWord, ...]) -> Iterator[Wording]:
+    cleared = sum(word.is_cleared for word in peers)
+    for companies, words in ((len(peers) - cleared, COMPANIES_COMPLAIN), (cleared, COMPANIES_CLEARED)):
+        if companies:
+            yield words.of(companies)
 
 
 # Ties of one number, in the order in which they are said: of one of our people, and of several. Expected calls are no

@@ -18,14 +18,16 @@ from reputation.families.kind import Counts, FamilyKind, Prompts, Speaker, alway
 from reputation.wording import Counted, Wording
 
 _WALK = "new numbers call {n} of our numbers one after the other"
+COMPANIES_COMPLAIN = Counted(
+    "the people of another company complain of it", "the people of {n} other companies complain of it"
+)
+COMPANIES_CLEARED = Counted("another company has cleared it", "{n} other companies have cleared it")
 _WORDS: Mapping[str, Wording | Counted] = {
     "telemarketing": Wording("its range is for telemarketing"),
     "do-not-originate": Wording("numbers of its range never call"),
     "unallocated": Wording("nobody has a number of its range"),
-    "listed": Counted(
-        "the people of another company complain of it", "the people of {n} other companies complain of it"
-    ),
-    "cleared": Counted("another company has cleared it", "{n} other companies have cleared it"),
+    "listed": COMPANIES_COMPLAIN,
+    "cleared": COMPANIES_CLEARED,
     "neighbours": Counted(
         "a new number of its block of 1000 called another of our numbers within the hour",
         "{n} new numbers of its block of 1000 called other numbers of ours within the hour",

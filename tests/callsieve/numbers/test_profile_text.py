@@ -7,7 +7,18 @@ import pytest
 from callsieve.numbers.profile import sentence_of
 from reputation.evidence import NO_CIRCUMSTANCES, Evidence
 from reputation.facts import Facts
-from reputation.model import EntryKind, Family, Identity, Imported, ListEntry, ListName, PersonalTie, Reputation, Tie
+from reputation.model import (
+    EntryKind,
+    Family,
+    Identity,
+    Imported,
+    ListEntry,
+    ListName,
+    PeerWord,
+    PersonalTie,
+    Reputation,
+    Tie,
+)
 from reputation.scoring import reputation_of
 from reputation.weights import DEFAULT
 
@@ -31,6 +42,11 @@ def of_imports(*imported: Imported) -> Facts:
             of_imports(SPAM, OTHER_SPAM, FINE),
             "2 imported sources list it as spam (scam, telemarketing) and one imported source lists it as fine.",
             id="three-sources",
+        ),
+        pytest.param(
+            Facts(peers=(PeerWord("Berlin Ltd"), PeerWord("Bern Ltd"), PeerWord("Bonn Ltd", is_cleared=True))),
+            "The people of 2 other companies complain of it; another company has cleared it.",
+            id="companies",
         ),
         pytest.param(
             Facts(allow=ListEntry(ListName.ALLOW, EntryKind.EXACT, "+12017421834")),
