@@ -24,7 +24,7 @@ from reputation.families import block
 from reputation.first_calls import KEPT_OF_BLOCK
 from reputation.model import NOTHING_BEFORE, Attestation, AuthClass, CallerKind, FirstCall, Level, Verification
 from reputation.numbers import NumberType, supported_regions
-from reputation.plan.rows import AGAINST_CALLERS, NOBODYS, Purpose
+from reputation.plan.rows import NEVER_CALL, NOBODYS, Purpose
 
 LEVELS = {level.word: level for level in Level if level is not Level.NONE}
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -211,11 +211,6 @@ def before_first_call(case: Case) -> FirstCall:
     return case.facts.first_call or NOTHING_BEFORE
 
 
-def is_storm(case: Case) -> bool:
-    """Return whether single-use numbers call here, this one among them."""
-    return before_first_call(case).is_storm
-
-
 def carrier_label_of(call: IncomingCall) -> str | None:
     """Return the carrier's warning in place of the name, if the carrier's reports count."""
     return label_of_carrier(call.name) if call.carrier_counts and call.name else None
@@ -224,7 +219,7 @@ def carrier_label_of(call: IncomingCall) -> str | None:
 def is_of_nobodys_range(case: Case) -> bool:
     """Return whether a source says that the caller's range has no numbers, or none that make calls."""
     plan = case.facts.plan
-    return plan is not None and plan.is_evidence and plan.purpose in AGAINST_CALLERS - {Purpose.TELEMARKETING}
+    return plan is not None and plan.is_evidence and plan.purpose in NEVER_CALL
 
 
 def companies_complaining(case: Case) -> int:
@@ -364,11 +359,11 @@ def is_so(fact: Callable[[Case], bool | None]) -> Callable[[Case, bool], bool]:
     return lambda case, operand: fact(case) is operand
 
 
-def words(allowed: frozenset[str], fact: Callable[[Case], str | None], *reads: str) -> Word:
+def words(allowed: frozenset[str], fact: Callable[[Case], str | None], *reads: str, needs: str = "") -> Word:
     """Return a condition over a closed set of words."""
     value = ", ".join(sorted(allowed)) if len(allowed) < 20 else "codes such as GB"
     value = f"one or several of {value}"
-    return Word(value, partial(read_words, allowed), one_of(fact), frozenset.issuperset, told(fact), reads)
+    return Word(value, partial(read_words, allowed), one_of(fact), frozenset.issuperset, told(fact), reads, needs)
 
 
 def texts(value: str, fact: Callable[[Case], str | None], *reads: str) -> Word:
@@ -486,7 +481,7 @@ VOCABULARY: dict[str, Word] = {
     "caller_kind": words(enum_words(CallerKind), lambda case: case.call.caller.kind, "call.caller.kind"),
     "country": words(COUNTRIES, lambda case: case.call.caller.country),
     "number_type": words(enum_words(NumberType), lambda case: case.call.caller.number_type),
-    "purpose": words(enum_words(Purpose), purpose_of, "facts.plan"),
+    "purpose": words(enum_words(Purpose), purpose_of, needs="facts.plan"),
     "allocated": boolean(is_allocated),
     "prefix": Word(
         "starts of E.164 numbers, such as +1900",
@@ -500,9 +495,9 @@ VOCABULARY: dict[str, Word] = {
     "first_call": boolean(is_first_call),
     "neighbours_called": at_least(1, MAX_NEIGHBOURS, lambda case: before_first_call(case).neighbours, FIRST_CALL),
     "dids_in_a_row": at_least(LEAST_IN_A_ROW, MAX_IN_A_ROW, lambda case: before_first_call(case).in_a_row, FIRST_CALL),
-    "storm": boolean(is_storm, needs=FIRST_CALL),
+    "storm": boolean(lambda case: case.facts.is_storm, needs="facts.is_storm"),
     "carrier_warns": boolean(lambda case: carrier_label_of(case.call) is not None, needs="call.carrier_counts"),
-    "nobodys_range": boolean(is_of_nobodys_range, "facts.plan"),
+    "nobodys_range": boolean(is_of_nobodys_range, needs="facts.plan"),
     "companies_complain": at_least(1, MAX_COMPANIES, companies_complaining, "facts.peers"),
     "one_source": boolean(is_of_one_source, needs="facts.imported"),
     "did": texts("our numbers, as in [[did]]", lambda case: case.call.did, "call.did"),

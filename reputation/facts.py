@@ -18,6 +18,7 @@ from reputation.model import (
     NEVER_CHALLENGED,
     NO_REPUTATION,
     NO_SAMPLE,
+    NOTHING_BEFORE,
     Attestation,
     AuthClass,
     ControlSample,
@@ -136,6 +137,12 @@ class Facts(NamedTuple):
     recent_dids: tuple[str, ...] = ()
     recent_block_calls: tuple[float, ...] = ()
     emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS
+
+    @property
+    def is_storm(self) -> bool:
+        """Return whether single-use numbers call here, this one among them."""
+        before = self.first_call
+        return before is not None and before is not NOTHING_BEFORE and before.is_storm
 
 
 def facts_from(

@@ -10,7 +10,9 @@ inside: the instants are arguments.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain, islice
 
 from reputation.model import NOTHING_BEFORE, FirstCall
 from reputation.numbers import Number
@@ -37,7 +39,7 @@ class FirstCalls:
         self._max_calls = max_calls
         self._calls: deque[_Call] = deque()
         self._by_block: dict[str, tuple[_Call, ...]] = {}
-        self._by_did: dict[str, deque[_Call]] = {}
+        self._by_place: dict[int, deque[_Call]] = {}  # of DIDs that are numbers
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -52,10 +54,12 @@ class FirstCalls:
         if block is not None:
             others = self._by_block.get(block)  # nearly always none
             self._by_block[block] = (call,) if others is None else (*others[1 - KEPT_OF_BLOCK :], call)
-        calls = self._by_did.get(did)
-        if calls is None:
-            calls = self._by_did[did] = deque(maxlen=KEPT_OF_DID)
-        calls.append(call)
+        place = _place_of(did)
+        if place is not None:
+            calls = self._by_place.get(place)
+            if calls is None:
+                calls = self._by_place[place] = deque(maxlen=KEPT_OF_DID)
+            calls.append(call)
         while len(self._calls) > self._max_calls or self._calls[0][0] < at - WINDOW_SECONDS:
             self._drop(self._calls.popleft())
 
@@ -81,40 +85,45 @@ class FirstCalls:
         in whatever order. Not those that strangers call anyway, as the company's main number.
         """
         place = _place_of(did)
-        if place is None:
+        # Nearly always no stranger called a DID near this one, or all call the same.
+        if place is None or self._by_place.keys().isdisjoint(_around(place)):
             return 1
         places = set()
-        for i in range(1, min(COMPARED, len(self._calls)) + 1):
-            at, who, to, _ = self._calls[-i]
+        for at, who, to, _ in islice(reversed(self._calls), COMPARED):
             other = _place_of(to)
             if other is not None and other != place and who != number and now - BURST_SECONDS <= at <= now:
-                places.add((other, to))
-        near = sorted(one for one in places if self._is_strange(one[1], number, now))
-        found = _chain(place, [one for one, _ in near], 1)
-        if len(self._by_did) >= MANY_DIDS:
-            found = max(found, _chain(place, [one for one, _ in near], STEP) - 1)
-        return 1 if found > 1 and len(self._lately(did, number, now)) >= WELL_KNOWN else found
+                places.add(other)
+        near = sorted(other for other in places if len(self._lately(other, number, now)) <= WELL_KNOWN)
+        found = _chain(place, near, 1)
+        if len(self._by_place) >= MANY_DIDS:
+            found = max(found, _chain(place, near, STEP) - 1)
+        return 1 if found > 1 and len(self._lately(place, number, now)) >= WELL_KNOWN else found
 
-    def _is_strange(self, did: str, number: str | None, now: float) -> bool:
-        return len(self._lately(did, number, now)) <= WELL_KNOWN
-
-    def _lately(self, did: str, number: str | None, now: float) -> list[float]:
+    def _lately(self, place: int, number: str | None, now: float) -> list[float]:
         """When other strangers called a DID in the half hour before."""
-        return [at for at, who, *_ in self._by_did.get(did, ()) if who != number and now - KNOWN_SECONDS <= at <= now]
+        calls = self._by_place.get(place, ())
+        return [at for at, who, *_ in calls if who != number and now - KNOWN_SECONDS <= at <= now]
 
     def _drop(self, call: _Call) -> None:
-        """Takes an old call out of the two look-ups, if it is still there."""
+        """Takes the oldest call out of the two look-ups, if it is still there: then it is the first in each."""
         _, _, did, block = call
-        if block is not None and (near := self._by_block.get(block)):
-            left = near[1:] if near[0] == call else near
-            if left:
-                self._by_block[block] = left
-            else:
+        near = None if block is None else self._by_block.get(block)
+        if near is not None and near[0] == call:
+            if len(near) == 1:
                 del self._by_block[block]
-        if (calls := self._by_did.get(did)) is not None and call in calls:
-            calls.remove(call)
+            else:
+                self._by_block[block] = near[1:]
+        place = _place_of(did)
+        calls = None if place is None else self._by_place.get(place)
+        if calls is not None and calls[0] == call:
+            calls.popleft()
             if not calls:
-                del self._by_did[did]
+                del self._by_place[place]
+
+
+def _around(place: int) -> Iterable[int]:
+    """Return the places near this one, without it."""
+    return chain(range(place - STEP, place), range(place + 1, place + STEP + 1))
 
 
 def _chain(place: int, places: list[int], step: int) -> int:

@@ -1,4 +1,4 @@
-"""Formulas of the model and of its figures: exponential decay, the bound of a family, intervals of shares. Pure.
+"""Formulas of the model and of its figures: exponential decay, intervals of shares. Pure.
 
 Wilson's interval is for a share of few cases, Newcombe's for a difference of two shares.
 """
@@ -6,7 +6,7 @@ Wilson's interval is for a share of few cases, Newcombe's for a difference of tw
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from math import exp, log, sqrt
+from math import sqrt
 from typing import NamedTuple
 
 
@@ -65,13 +65,3 @@ def monday_text(week: int) -> str:
 def decayed(value: float, at: float, now: float, half_life_seconds: float) -> float:
     """What `value`, exact at `at`, is worth at `now`. Of the future (another machine's clock) nothing grows."""
     return value if now <= at else value * 2.0 ** ((at - now) / half_life_seconds)
-
-
-def bounded(log_odds: float, contamination: float) -> float:
-    """The log-odds of a family that may be fabricated with this probability; never beyond -ln(contamination).
-
-    Huber's contamination model (1964): `-ln((1 - pi) e^-L + pi)`, mirrored below zero.
-    """
-    if log_odds < 0:
-        return -bounded(-log_odds, contamination)
-    return -log((1.0 - contamination) * exp(-log_odds) + contamination)

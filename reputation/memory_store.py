@@ -92,8 +92,8 @@ class MemoryStore:
 
     def learn(self, outcome: OutcomeRecord) -> Signal | None:
         """Adds all that the call shows, and returns the signal that it is."""
-        lessons, number = lessons_of(outcome), outcome.number
-        if number is None or lessons == NO_LESSONS:
+        lessons = lessons_of(outcome)
+        if lessons == NO_LESSONS or (number := outcome.number) is None:
             return None
         known = self._known_of(number)
         if lessons.challenged is not None:

@@ -109,17 +109,13 @@ def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights
     level = 0 if identified is None else effective_level(identified, circumstances.auth_class)
     subject = Subject(evidence, circumstances, weights, now, level)
     facts = (True, *evidence, *circumstances)
-    found = [] if evidence.standing is None else families_of_people(subject)
-    for compute, this, other in _COMPUTES:
-        if facts[this] or facts[other]:
-            family = compute(subject)
-            if family is not None:
-                found.append(family)
-    return tuple(found)
-
-
-def _sum(families: tuple[Family, ...], names: frozenset[str]) -> float:
-    return sum([family.log_odds for family in families if family.name in names])
+    of_people = [] if evidence.standing is None else families_of_people(subject)
+    others = [
+        family
+        for compute, this, other in _COMPUTES
+        if (facts[this] or facts[other]) and (family := compute(subject)) is not None
+    ]
+    return (*of_people, *others)
 
 
 class _Said(NamedTuple):
@@ -134,7 +130,7 @@ class _Said(NamedTuple):
 
     def of(self, names: frozenset[str]) -> float:
         """What these families say together."""
-        return _sum(self.families, names)
+        return sum([family.log_odds for family in self.families if family.name in names])
 
     @property
     def has_bad_signature(self) -> bool:

@@ -15,7 +15,7 @@ from reputation.families.kind import Counts as Told
 from reputation.families.kind import FamilyKind, Prompts, Speaker, count_key, counted_keys
 from reputation.formulas import decayed
 from reputation.model import Family, SignalCategory
-from reputation.standing import COUNT_OF, HUNG_UP, MESSAGES, MISSED, TALKS, WANTED, Standing
+from reputation.standing import COUNT_OF, WANTED, Standing
 from reputation.weights import DAY_SECONDS, CountWeights, Weights
 from reputation.wording import Counted, Wording
 
@@ -26,10 +26,6 @@ FOR_CALLER = frozenset({"talks", WANTED_BY_US})  # a relationship
 SHOWN = frozenset({"hung up", "missed"})  # what calls showed against the number
 AGAINST = frozenset({MARKED, *SHOWN})
 PASSED = "passed a challenge"
-_MEMBERS = {
-    place: tuple(category for category, one in COUNT_OF.items() if one == place)
-    for place in (HUNG_UP, MISSED, MESSAGES, TALKS, WANTED)
-}
 
 
 class EvidenceCounts(NamedTuple):
@@ -68,19 +64,15 @@ def counts_of(standing: Standing, weights: Weights, now: float) -> EvidenceCount
 
 def log_odds_of(counts: EvidenceCounts, weights: CountWeights) -> tuple[float, ...]:
     """Return the weight of each count, in their order."""
-    weighed = zip(_weights(weights), counts, strict=True)
-    return tuple([weight * log1p(count) if count > 0 else 0.0 for weight, count in weighed])
-
-
-def _weights(weights: CountWeights) -> tuple[float, ...]:
+    marked, unmarked, hung_up, missed, messages, talks, wanted = counts
     return (
-        weights.marked,
-        weights.unmarked,
-        weights.hung_up,
-        weights.missed,
-        weights.messages,
-        weights.talks,
-        weights.wanted,
+        weights.marked * log1p(marked),
+        weights.unmarked * log1p(unmarked),
+        weights.hung_up * log1p(hung_up),
+        weights.missed * log1p(missed),
+        weights.messages * log1p(messages),
+        weights.talks * log1p(talks),
+        weights.wanted * log1p(wanted),
     )
 
 
@@ -143,14 +135,14 @@ _ONE_RING_CATEGORY = SignalCategory.ONE_RING
 _ONE_RING = _ONE_RING_CATEGORY.value
 
 
-def _shown(standing: Standing, weighed: tuple[float, ...]) -> Iterator[Family]:
-    by_category = dict(standing.signals)
-    for place, members in _MEMBERS.items():
-        told = [(one._value_, by_category[one]) for one in members if one in by_category]
-        if place == WANTED and (passes := len(standing.challenges.passes)):
-            told.append((PASSED, passes))
-        if told:
-            yield Family(NAMES[place + 2], weighed[place + 2], tuple(told))
+def _shown(standing: Standing, weighed: tuple[float, ...]) -> list[Family]:
+    told: dict[int, list[tuple[str, int]]] = {}
+    for category, count in standing.signals:
+        if category is not _ONE_RING_CATEGORY:
+            told.setdefault(COUNT_OF[category], []).append((category._value_, count))
+    if passes := len(standing.challenges.passes):
+        told.setdefault(WANTED, []).append((PASSED, passes))
+    return [Family(NAMES[place + 2], weighed[place + 2], tuple(told[place])) for place in sorted(told)]
 
 
 SIGNAL_WORDS = {

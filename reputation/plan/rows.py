@@ -30,7 +30,8 @@ class Purpose(StrEnum):
 # Nobody can have such a number, whatever its length says.
 NOBODYS = frozenset({Purpose.UNALLOCATED})
 # Purposes that count against a caller. Other ranges are shown if nothing else is known. A bank's number may be forged.
-AGAINST_CALLERS = frozenset({Purpose.TELEMARKETING, Purpose.UNALLOCATED, Purpose.DO_NOT_ORIGINATE})
+NEVER_CALL = frozenset({Purpose.UNALLOCATED, Purpose.DO_NOT_ORIGINATE})
+AGAINST_CALLERS = NEVER_CALL | {Purpose.TELEMARKETING}
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ def test_the_memory_is_bounded(made: list[tuple[str, int, int]], most: int) -> N
     for who, place, ago in made:
         first_calls.add(stored_number(who), did(place), NOW - ago)
     assert len(first_calls) <= most
-    kept = [*first_calls._by_block.values(), *first_calls._by_did.values()]
+    kept = [*first_calls._by_block.values(), *first_calls._by_place.values()]
     assert {call for found in kept for call in found} <= set(first_calls._calls)
 
 
