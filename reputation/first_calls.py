@@ -107,15 +107,13 @@ class FirstCalls:
     def _drop(self, call: _Call) -> None:
         """Takes the oldest call out of the two look-ups, if it is still there: then it is the first in each."""
         _, _, did, block = call
-        near = None if block is None else self._by_block.get(block)
-        if near is not None and near[0] == call:
+        if block is not None and (near := self._by_block.get(block)) and near[0] == call:
             if len(near) == 1:
                 del self._by_block[block]
             else:
                 self._by_block[block] = near[1:]
         place = _place_of(did)
-        calls = None if place is None else self._by_place.get(place)
-        if calls is not None and calls[0] == call:
+        if place is not None and (calls := self._by_place.get(place)) and calls[0] == call:
             calls.popleft()
             if not calls:
                 del self._by_place[place]
