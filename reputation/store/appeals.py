@@ -1,20 +1,17 @@
-"""Appeals in the store: filed, proven or accepted, decided, and undone where somebody erred.
+"""Appeals in the store: filed, proven or accepted, decided, and restored after an error.
 
-    open_appeal(db, appeal)                           AppealError says why not
+    open_appeal(db, appeal)
     take_step(db, reference, AppealStep.ACCEPT, at)   also PROVE and WITHDRAW
-    decide(db, reference, Ruling(...), at)            upheld or denied: with it go the marks, and the trust in reporters
+    decide(db, reference, AppealRuling(...), at)      covers the marks, and changes the trust in their reporters
     put_back(db, appeal)                              as it was before
 
-The states are reputation/appeals.py. An appeal in force counts at the next call: the one read asks for it. Run these in
-a transaction (`Store.write` is one).
+reputation/appeals.py has the states. An appeal in force counts at the next call. Call these functions in a transaction
+(`Store.write` is one). They raise AppealError if a step is not possible.
 
-Proof of control by a call: whoever calls from a number, or answers a call to it, keys the code that was made for it.
-
-The code proves it, not the caller ID, which anybody can show: without the code a forged number proves nothing.
-
-A code that the public page showed to whoever filed an appeal is worth less: whoever forges the number could file and
-then call. It proves control in a signed call alone; else it is noted, and an operator decides whether to believe it.
-In a call that we placed it proves control, too: who answers has the number.
+A code proves control of a number: somebody keys it in a call from the number or to it. The caller ID alone can be
+forged and proves nothing. A code from the public page is worth less, because a forger could file an appeal and then
+call with the number. It proves control in a signed call, or in a call that we placed. Otherwise it is only noted, and
+an operator decides.
 """
 
 from __future__ import annotations
@@ -52,7 +49,7 @@ ALL_LIVE = f"SELECT {COLUMNS} FROM appeal WHERE state IN ('open', 'in_force') OR
 
 
 class AppealRuling(NamedTuple):
-    """How an appeal is decided. `category_only`: the marks were right but for their category."""
+    """A decision about an appeal. `category_only`: the marks were right except for their category."""
 
     upheld: bool
     reason: str
@@ -60,14 +57,18 @@ class AppealRuling(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """An appeal after its decision, and the reporters whose marks it was about and whose trust follows it."""
+    """A decided appeal, and the reporters whose trust changes with the decision."""
 
     appeal: appeals.Appeal
     reporters: tuple[str, ...]
 
 
 def open_appeal(db: sqlite3.Connection, appeal: appeals.Appeal) -> appeals.Appeal:
-    """Files it. AppealError where the number has one already, or may not appeal again yet."""
+    """File an appeal.
+
+    Raises:
+        AppealError: The number has an appeal already, or may not appeal again yet.
+    """
     appeal = appeals.checked(appeal)
     if (error := appeals.refusal(appeals_of(db, appeal.number), appeal.opened_at)) is not None:
         raise error
@@ -78,22 +79,22 @@ def open_appeal(db: sqlite3.Connection, appeal: appeals.Appeal) -> appeals.Appea
 
 
 def appeal_of(db: sqlite3.Connection, reference: str) -> appeals.Appeal | None:
-    """The appeal with this reference."""
+    """Return the appeal with this reference."""
     return next((_appeal(row) for row in db.execute(BY_REFERENCE, (reference,))), None)
 
 
 def appeals_of(db: sqlite3.Connection, number: str) -> list[appeals.Appeal]:
-    """All appeals of the number, the latest first."""
+    """Return all appeals of the number, the latest first."""
     return [_appeal(row) for row in db.execute(OF_NUMBER, (number,))]
 
 
 def all_appeals(db: sqlite3.Connection) -> list[appeals.Appeal]:
-    """All appeals, the latest first."""
+    """Return all appeals, the latest first."""
     return [_appeal(row) for row in db.execute(ALL)]
 
 
 def appeals_to_decide(db: sqlite3.Connection) -> list[appeals.Appeal]:
-    """Those that somebody has to do something about: in force, by their deadline; then those not in force yet."""
+    """Return the undecided appeals: those in force by their deadline, then those that are only filed."""
     live = [_appeal(row) for row in db.execute(ALL_LIVE)]
     return sorted(live, key=lambda appeal: (appeals.due_at(appeal) is None, appeals.due_at(appeal) or appeal.opened_at))
 
@@ -101,17 +102,16 @@ def appeals_to_decide(db: sqlite3.Connection) -> list[appeals.Appeal]:
 def take_step(
     db: sqlite3.Connection, reference: str, step: appeals.AppealStep, at: float, reason: str = ""
 ) -> appeals.Appeal:
-    """Accepts it, takes control of the number as proven, or withdraws it. AppealError where that cannot be."""
+    """Accept the appeal, record control of the number as proven, or withdraw the appeal. AppealError: not possible."""
     appeal = appeals.stepped(_known(db, reference), step, at, reason.strip() and appeals.checked_reason(reason))
     set_appeal(db, appeal)
     return appeal
 
 
 def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> appeals.ProofAnswer:
-    """Control of the number is proven by the code that was said in a call-back (reputation/store/call_backs). That is
-    an identity of level 1, too.
+    """Check the code that was repeated in a call-back. A right one also gives an identity of level 1.
 
-    A wrong answer is counted, so keep the transaction. AppealError where nothing is to be proven.
+    A wrong answer is counted, so commit the transaction. AppealError: there is nothing to prove.
     """
     appeal = appeals.stepped(_known(db, reference), appeals.AppealStep.PROVE, at)
     answer = try_code(db, reference, text, at)
@@ -122,8 +122,10 @@ def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> appea
 
 
 def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: float) -> Decided:
-    """Upheld: all spam marks of the number that were made until now count as never made, whoever sends them again, and
-    the trust in who made them sinks. Denied: it rises. AppealError where it cannot be decided.
+    """Decide an appeal. AppealError: not possible.
+
+    Upheld: no spam mark of the number until now counts, even if a site sends it again, and the trust in the reporters
+    falls. Denied: it rises.
     """
     reason = appeals.checked_reason(ruling.reason)
     before = _known(db, reference)
@@ -143,11 +145,11 @@ def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: flo
 
 
 def put_back(db: sqlite3.Connection, before: appeals.Appeal) -> None:
-    """The appeal is as it was before its last step, without what followed from a decision. AppealError: the number has
-    another one since.
-    """
+    """Restore an appeal to before its last step, and undo the effects of a decision. AppealError: another is open."""
     others = [
-        one for one in appeals_of(db, before.number) if one.reference != before.reference and one.state in appeals.LIVE
+        appeal
+        for appeal in appeals_of(db, before.number)
+        if appeal.reference != before.reference and appeal.state in appeals.LIVE
     ]
     if others:
         words = Wording(
@@ -160,8 +162,10 @@ def put_back(db: sqlite3.Connection, before: appeals.Appeal) -> None:
 
 
 def _judged(db: sqlite3.Connection, number: str) -> tuple[str, ...]:
-    """Whose live spam marks the case is about: not those about an earlier owner, nor those of calls that were not the
-    owner's as far as anybody can tell: with a borrowed number one could else take the trust from whoever complains.
+    """Return the reporters whose spam marks the case is about.
+
+    Not those about an earlier owner, nor those of calls that may not be the owner's. Otherwise somebody could borrow a
+    number to lower the trust in people who complain.
     """
     epoch = epoch_of(db, number)
     since = epoch.at if epoch is not None else float("-inf")
@@ -186,7 +190,7 @@ def _known(db: sqlite3.Connection, reference: str) -> appeals.Appeal:
 
 
 def set_appeal(db: sqlite3.Connection, appeal: appeals.Appeal) -> None:
-    """What a step has made of it."""
+    """Update an appeal after a step."""
     db.execute(SET, msgspec.to_builtins(appeal))
 
 
@@ -201,15 +205,15 @@ WHO, WHO_CALLED = "a call from the number", "a call to the number"
 
 
 def prove_keyed(db: sqlite3.Connection, keyed: appeals.KeyedCode, at: float) -> appeals.ProofAnswer:
-    """The code as it was keyed. Call it in a transaction."""
+    """Check a code that was keyed in a call. Call it in a transaction."""
     if keyed.ticket:
         return _prove_by_call_back(db, keyed, at)
     return prove_by_call(db, keyed.number, keyed.code, at, keyed.auth_class)
 
 
 def _prove_by_call_back(db: sqlite3.Connection, keyed: appeals.KeyedCode, at: float) -> appeals.ProofAnswer:
-    """The code counts with the ticket of the call that was placed, and only so."""
-    appeal = next((one for one in appeals_of(db, keyed.number) if one.state in appeals.LIVE), None)
+    """Check a code that counts only together with the ticket of the call that was placed."""
+    appeal = next((filed for filed in appeals_of(db, keyed.number) if filed.state in appeals.LIVE), None)
     if appeal is None:
         return appeals.ProofAnswer.NONE
     answer = try_code(db, called_code(appeal.reference), keyed.ticket + keyed.code, at)
@@ -226,11 +230,11 @@ def _prove_by_call_back(db: sqlite3.Connection, keyed: appeals.KeyedCode, at: fl
 def prove_by_call(
     db: sqlite3.Connection, number: str, code: str, at: float, auth_class: AuthClass = AuthClass.UNKNOWN
 ) -> appeals.ProofAnswer:
-    """The code as it was keyed in a call from the number. A right one is level 1. Call it in a transaction.
+    """Check the code that was keyed in a call from the number. A right one gives level 1. Call it in a transaction.
 
-    Where no code could be right nothing is written: anybody may key digits.
+    Anybody may key digits, so a call is only recorded if a code could be right.
     """
-    appeal = next((one for one in appeals_of(db, number) if one.state in appeals.LIVE), None)
+    appeal = next((filed for filed in appeals_of(db, number) if filed.state in appeals.LIVE), None)
     if appeal is not None and try_code(db, shown_code(appeal.reference), code, at) is appeals.ProofAnswer.RIGHT:
         _appeal_proven(db, appeal, at, auth_class)
         return appeals.ProofAnswer.RIGHT
@@ -247,7 +251,7 @@ def prove_by_call(
 
 
 def _appeal_proven(db: sqlite3.Connection, appeal: appeals.Appeal, at: float, auth_class: AuthClass) -> None:
-    """The code that the public page showed was keyed: the appeal is in force, or it is noted that somebody called."""
+    """Record that the code of the public page was keyed: the appeal is in force, or the call is noted."""
     record_called_in(db, appeal.reference, at)
     after: object = {"note": UNSIGNED_NOTE}
     if auth_class is AuthClass.AUTHENTICATED:

@@ -1,9 +1,8 @@
-"""Backups: whole copies of the store in `backups/` next to it, each checked before it counts, the last 7 kept.
+"""Backups: whole, checked copies of the store in `backups/` next to it, the last 7 of them; and recovery.
 
-A damaged or missing store: put the last good backup in its place, and say so loudly.
-
-`StoreError.damaged` tells when. Whoever has the store open closes it first. The new file is made and checked beside the
-old one before that is moved, so a full disk changes nothing, and after a crash at any step the next start goes on.
+A damaged or missing store (`StoreError.damaged`) is replaced by the last good backup, and reported loudly. Close all
+connections first. The new file is made and checked beside the old one before that is moved. A full disk changes
+nothing then, and after a crash at any step the next start goes on.
 """
 
 from __future__ import annotations
@@ -30,17 +29,16 @@ from reputation.store.transaction import transaction
 
 logger = logging.getLogger(__name__)
 
-NOT_AS_WRITTEN = "entries are not as CallSieve has written them: {}; `callsieve db check` says what to do"
+NOT_AS_WRITTEN = "another program has changed list entries: {}; run `callsieve db check`"
 KEPT = 7
 DAY = 86_400.0
 
 
 def make_backup(path: Path, now: float, keep: int = KEPT, opened: sqlite3.Connection | None = None) -> Path:
-    """Copies the store, checks the copy and drops all but the last `keep`. Others may read and write meanwhile.
+    """Copy the store, check the copy, and delete all but the last `keep` backups. Writers need not wait.
 
-    `opened`: what is to be copied, if it may no longer be the file at `path`.
-
-    Blocks for as long as the copy takes, so the daemon runs it in a process of its own. Raises StoreError.
+    It blocks while it copies, so the daemon runs it in another process. `opened`: the connection to copy, if its file
+    may no longer be the one at `path`. Raises StoreError.
     """
     if opened is None and not path.exists():
         raise StoreError(f"{path}: there is no store to back up; check the path in callsieve.toml")
@@ -67,47 +65,45 @@ def make_backup(path: Path, now: float, keep: int = KEPT, opened: sqlite3.Connec
 
 
 def _drop_unfinished(directory: Path, now: float) -> None:
-    """What a backup, or an erasure in one, left that was killed half-way, with SQLite's companions; a fresh one may be
-    somebody's who is still at it.
-    """
+    """Delete what an interrupted backup or erasure left. A fresh file may belong to one that still runs."""
     for partial in directory.glob(f"{BACKUP_PREFIX}*.partial*"):
         if now - partial.stat().st_mtime > 3600:
             partial.unlink(missing_ok=True)
 
 
 def backups_of(path: Path) -> list[Path]:
-    """The backups of the store, the latest first. Those of a clock that was ahead come last: nobody knows of when."""
+    """Return the backups of the store, the latest first. Those dated in the future come last."""
     soon = BACKUP_PREFIX + stamp_of(time.time() + 60)
-    found = backup_directory(path).glob(f"{BACKUP_PREFIX}*.db")
-    return sorted(found, key=lambda one: (one.name < soon, one.name), reverse=True)
+    backups = backup_directory(path).glob(f"{BACKUP_PREFIX}*.db")
+    return sorted(backups, key=lambda file: (file.name < soon, file.name), reverse=True)
 
 
 def has_backup_of_today(path: Path, now: float) -> bool:
-    """Whether the latest backup is less than a day old. One of a clock that was ahead does not count."""
+    """Return whether the latest backup is less than a day old. One dated in the future does not count."""
     backups = backups_of(path)
     return bool(backups) and 0 <= now - backups[0].stat().st_mtime < DAY
 
 
 def last_good_backup(path: Path) -> Path | None:
-    """The latest backup that can take the store's place."""
+    """Return the latest backup that can replace the store."""
     return next(filter(_is_good, backups_of(path)), None)
 
 
 def _is_good(backup: Path) -> bool:
-    """Whether it passes its check, and is not of a newer CallSieve. One that cannot be read is passed over."""
+    """Return whether the backup passes its check and this CallSieve can read it."""
     try:
         if problem_of_backup(backup) is not None:
             return False
         with open_backup(backup) as db:
             pending(db)
     except StoreError as error:
-        logger.warning("a backup is passed over: %s", error)
+        logger.warning("backup skipped: %s", error)
         return False
     return True
 
 
 def problem_of_backup(backup: Path) -> str | None:
-    """What is wrong with a backup, None for nothing. An empty file is sound for SQLite, but no backup."""
+    """Return what is wrong with a backup, None for nothing. SQLite finds an empty file sound, but it is no backup."""
     with open_backup(backup) as db:
         problem = problem_of(db)
         if problem is None and not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'migration'").fetchone():
@@ -117,30 +113,30 @@ def problem_of_backup(backup: Path) -> str | None:
 
 @contextmanager
 def open_backup(backup: Path) -> Iterator[sqlite3.Connection]:
-    """A backup to read from. Immutable: nobody writes it, and SQLite leaves no -wal next to it."""
+    """Open a backup to read from, as immutable, so that SQLite leaves no -wal next to it."""
     uri = f"{backup.absolute().as_uri()}?mode=ro&immutable=1"
     with store_errors(backup), closing(sqlite3.connect(uri, uri=True)) as db:
         yield db
 
 
 def problem_of(db: sqlite3.Connection) -> str | None:
-    """What is wrong with the content of the store, None for nothing. Reads all of it."""
+    """Read the whole store and return what is wrong with its content, None for nothing."""
     try:
-        (found,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+        (result,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
         if primary_code(error) not in DAMAGE:
             raise
         return str(error)
-    return None if found == "ok" else str(found)
+    return None if result == "ok" else str(result)
 
 
 def stamp_of(now: float) -> str:
-    """An instant as it stands in file names, UTC."""
+    """Return an instant as it is written in file names, UTC."""
     return datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S")
 
 
 def copy_store(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    """All pages in one step: in steps it would begin again whenever somebody writes in between."""
+    """Copy all pages in one step. In several steps it would begin again whenever somebody writes in between."""
     source.backup(target, pages=-1)
 
 
@@ -152,13 +148,13 @@ def _copy(source: sqlite3.Connection, target: Path) -> None:
 
 
 def _free_name(directory: Path, now: float) -> Path:
-    """A backup never takes the place of another one, not even within the same second."""
+    """Return the path of a new backup. It never replaces another one, not even within the same second."""
     target = directory / f"{BACKUP_PREFIX}{stamp_of(now)}.db"
     return _free_name(directory, now + 1) if target.exists() else target
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m reputation.store.backup FILE`: a backup in a process of its own, which the daemon can end."""
+    """Make a backup in this process: `python -m reputation.store.backup FILE`. The daemon can end it."""
     try:
         backup = make_backup(Path(arguments[0]), time.time())
         with open_backup(backup) as copy:
@@ -167,7 +163,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(str(error))
         return 2
     if changed:
-        sys.stderr.write(f"{backup}: made, but {NOT_AS_WRITTEN.format(', '.join(changed))}. No older one is dropped")
+        sys.stderr.write(f"{backup}: made, but {NOT_AS_WRITTEN.format(', '.join(changed))}. Older backups are kept")
         return 1
     sys.stdout.write(str(backup))
     return 0
@@ -179,8 +175,9 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What became of a store. `quarantined`: None when it was missing. `backup` is in its place now; None: an empty
-    store is.
+    """The result of a recovery.
+
+    `quarantined`: the damaged file, None if it was missing. `backup`: the one now in place, None for an empty store.
     """
 
     path: Path
@@ -189,55 +186,56 @@ class Recovery:
 
     @property
     def message(self) -> str:
-        """For the log, the doctor and the console."""
+        """The message for the log, the doctor and the console."""
         what = f"DAMAGED and is kept as {self.quarantined.name}" if self.quarantined else "MISSING"
         now_in_place = (
-            f"the backup {self.backup.name} is in its place: what was learnt after it is lost"
+            f"the backup {self.backup.name} is in its place: all later changes are lost"
             if self.backup
-            else "no good backup was found, an EMPTY store is in its place: lists and reputations are gone"
+            else "no good backup was found, so an EMPTY store is in its place: lists and reputations are lost"
         )
         return f"{self.path}: the store was {what}; {now_in_place}"
 
 
 def recover(path: Path, now: float) -> Recovery:
-    """Puts the last good backup, or an empty store, in the place of a damaged or missing store.
+    """Replace a damaged or missing store by the last good backup, or by an empty store.
 
-    Raises StoreError; then the store is as it was.
+    Raises:
+        StoreError: It failed. The store is as it was.
     """
     backup = last_good_backup(path)
     return Recovery(path, _replace(path, backup, now), backup)
 
 
 def quarantine(path: Path, now: float) -> Path | None:
-    """Renames the file and its -wal and -shm to `<name>.damaged-<time>`, where sqlite3 can still read them.
+    """Rename the file, its -wal and -shm to `<name>.damaged-<time>`, where sqlite3 can still read them.
 
-    None when there is no such file.
+    Return None if there is no such file.
     """
     target = path.with_name(f"{path.name}.damaged-{stamp_of(now)}")
     if any(companion.exists() for companion in companions_of(target)):
         return quarantine(path, now + 1)
-    there = path.exists()
+    exists = path.exists()
     try:
-        # The file goes first: without it the next start recovers. Without its -wal it would be opened, and lack the
-        # last writes.
+        # The file first: if it is missing, the next start recovers. If only its -wal were missing, it would be opened
+        # without the last writes.
         for source, moved in zip(companions_of(path), companions_of(target), strict=True):
             if source.exists():
                 source.rename(moved)
     except OSError as error:
         raise store_error(path, error) from error
-    return target if there else None
+    return target if exists else None
 
 
 def quarantined_of(path: Path) -> list[Path]:
-    """The damaged files that were put aside, the latest last, without SQLite's companions."""
+    """Return the quarantined files without SQLite's companions, the latest last."""
     return sorted(path.parent.glob(f"{path.name}.damaged-*[0-9]"))
 
 
 def restore(path: Path, backup: Path, now: float) -> Path | None:
-    """Puts a backup in place, also under a running daemon: it is one transaction on the same file.
+    """Put a backup in place, also under a running daemon: it is one transaction on the same file.
 
-    Returns the backup that was made of the store as it was; None when there was none, or when it was damaged and
-    is in quarantine. Raises StoreError.
+    Return the backup made of the old store, None if that was missing, or damaged and so quarantined.
+    Raises StoreError.
     """
     if problem := problem_of_backup(backup):
         raise StoreError(f"{backup}: this backup is damaged ({problem}); try an older one")
@@ -258,7 +256,7 @@ def restore(path: Path, backup: Path, now: float) -> Path | None:
 
 
 def _replace(path: Path, backup: Path | None, now: float) -> Path | None:
-    """Copy and check, then quarantine, then rename: the path of the quarantined file, if there was one."""
+    """Copy and check, then quarantine, then rename. Return the path of the quarantined file, if any."""
     ready = path.with_name(path.name + ".partial")
     try:
         _drop(ready)
@@ -274,8 +272,8 @@ def _replace(path: Path, backup: Path | None, now: float) -> Path | None:
 
 
 def _make(ready: Path, backup: Path | None) -> None:
-    """A sound store of the present schema, on the disk."""
-    with open(ready, "xb", opener=_private) as target:  # x: no link that somebody has put there is followed
+    """Make a sound store of the present schema and write it to the disk."""
+    with open(ready, "xb", opener=_private) as target:  # x: follow no link that somebody has put there
         if backup is not None:
             with backup.open("rb") as source:
                 shutil.copyfileobj(source, target)
@@ -291,7 +289,6 @@ def _private(path: str, flags: int) -> int:
 
 
 def _sync(path: Path) -> None:
-    """A power cut finds it as it is now."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -300,6 +297,6 @@ def _sync(path: Path) -> None:
 
 
 def _drop(ready: Path) -> None:
-    """What a recovery left that was killed half-way."""
+    """Delete what an interrupted recovery left."""
     for file in companions_of(ready):
         file.unlink(missing_ok=True)

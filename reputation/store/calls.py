@@ -1,11 +1,11 @@
-"""Calls as people look for them: decisions with how the calls ended, the latest first, a page at a time.
+"""Calls as people search for them: decisions with how the calls ended, a page at a time, the latest first.
 
-    find_calls(db, Wanted(action="warn"), after, 50) -> list[Call]    `after`: the place of the last call that was shown
+    find_calls(db, CallFilter(action="warn"), after, 50) -> list[CallRow]    `after`: the place of the last call shown
 
-A page is found by its place and not by counting what came before, so the thousandth costs what the first does. The SQL
-is put together from the clauses below and nothing else; all that is asked for is a parameter.
+A page is found by its place, without counting the rows before it, so page 1000 costs what page 1 does. The SQL is built
+only from the clauses below, and all search terms are parameters.
 
-Which inbound calls a decision was asked for: outcomes beside the journal, by the number that was dialled.
+The second half compares outcomes with the journal: which inbound calls were screened, by the number dialled.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from reputation.store.outcomes import outcome_of
 COMMON_ACTION = "allow"
 COMMON_RULE = "default"
 VOICEMAIL = "voicemail"
-# What can be asked for of how a call ended.
+# The values of `CallFilter.ending`.
 ENDINGS = (*(one.value for one in Disposition), VOICEMAIL)
 
 
 class CallFilter(NamedTuple):
-    """What is looked for; None: anything. Instants are UTC seconds; `number` the caller's, `ending` one of ENDINGS.
+    """A search for calls; None: any. Instants are UTC seconds. `ending` is one of ENDINGS.
 
-    `action` is what was ordered, or would have been if the policy did not only observe; `site` another site.
-    `linkedids`: of any of these calls, as JSON. `actions`, `numbers`: any of these, as JSON.
+    `action`: taken, or would-be in observe mode. `site`: another site. `linkedids`, `actions`, `numbers`: any of
+    these, as JSON.
     """
 
     number: str | None = None
@@ -57,23 +57,23 @@ class CallCursor(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """How a call ended, and what its caller did when challenged; None: not known, or not challenged."""
+    """How a call ended, and what its challenged caller did; None: unknown, or not challenged."""
 
     outcome: OutcomeRecord | None = None
     challenge: ChallengeResult | None = None
 
 
 def ending_of(db: sqlite3.Connection, linkedid: str) -> Ending:
-    """The ending of the call with this linkedid. A challenge is known before its call is over."""
+    """Return the ending of the call with this linkedid. A challenge is known before its call is over."""
     if not linkedid:
         return Ending()
     outcome = outcome_of(db, linkedid)
-    told = outcome.challenge if outcome is not None else None
-    return Ending(outcome, told or challenge_result_of(db, linkedid))
+    result = outcome.challenge if outcome is not None else None
+    return Ending(outcome, result or challenge_result_of(db, linkedid))
 
 
 class CallRow(NamedTuple):
-    """A decision, and how the call ended if that is known by now (`disposition` None: it is not)."""
+    """A decision, and how the call ended. `disposition` is None until that is known."""
 
     id: str
     at: float
@@ -99,17 +99,17 @@ class CallRow(NamedTuple):
 
     @property
     def observed(self) -> bool:
-        """Whether it went on though something else was ordered."""
+        """Whether the action was not taken because the policy only observes."""
         return self.action != self.would_be
 
     @property
     def site(self) -> str:
-        """The other site that it came to; empty: it is ours."""
+        """The other site that the call came to, empty for this one."""
         return site_of(self.linkedid)
 
     @property
     def place(self) -> CallCursor:
-        """Its place in the order."""
+        """The place in the order of pages."""
         return CallCursor(self.at, self.id)
 
 
@@ -142,10 +142,10 @@ _CLAUSES: Mapping[str, str] = {
     "site": f"{has_mark('d.linkedid')} AND {_SITE} = :site || ':'",
     "linkedids": "d.linkedid IN (SELECT value FROM json_each(:linkedids))",
 }
-# Partial indices are used only where the clause that they are made with is there too.
+# SQLite uses a partial index only if the query has the clause of the index.
 _UNCOMMON_ACTION = "d.would_be <> 'allow'"
 _UNCOMMON_RULE = "d.rule <> 'default'"
-_EVER = "d.at >= 0"  # SQLite 3.53 takes an index for it, and else reads and sorts all rows of a common rule
+_EVER = "d.at >= 0"  # with it SQLite 3.53 uses an index; without, it reads and sorts all rows of a common rule
 _UNCOMMON_ENDING = """d.linkedid IN (SELECT linkedid FROM outcome
         WHERE disposition = :ending AND disposition NOT IN ('answered', 'no-answer'))"""
 _VOICEMAIL = "d.linkedid IN (SELECT linkedid FROM outcome WHERE voicemail_left = 1)"
@@ -154,29 +154,29 @@ _AFTER = "(d.at, d.id) < (:after_at, :after_id)"
 
 
 def find_calls(db: sqlite3.Connection, wanted: CallFilter, after: CallCursor | None, limit: int) -> list[CallRow]:
-    """The next calls with all that is wanted, the latest first."""
+    """Return the next calls that match, the latest first."""
     sql, parameters = statement(wanted, after, limit)
     return [CallRow(*row) for row in db.execute(sql, parameters)]
 
 
 def calls_of_ids(db: sqlite3.Connection, ids: Sequence[str]) -> list[CallRow]:
-    """The calls of these decisions, the latest first."""
+    """Return the calls of these decisions, the latest first."""
     sql = f"{_SELECT} WHERE d.id IN (SELECT value FROM json_each(:ids)) {_ORDER}"
     return [CallRow(*row) for row in db.execute(sql, {"ids": json.dumps(list(ids)), "limit": len(ids)})]
 
 
 def count_calls(db: sqlite3.Connection, actions: Sequence[str], since: float, numbers: Sequence[str] | None) -> int:
-    """Return how many calls had one of these actions ordered since then, none of them `allow`. `numbers` None: any."""
+    """Count calls with one of these actions since then; none of them may be `allow`. `numbers` None: any."""
     about = {"actions": json.dumps(actions), "since": since, "numbers": json.dumps(numbers)}
     (count,) = db.execute(_COUNT if numbers is None else _COUNT + _OF_NUMBERS, about).fetchone()
     return int(count)
 
 
 def statement(wanted: CallFilter, after: CallCursor | None, limit: int) -> tuple[str, dict[str, object]]:
-    """The SQL for it, and its parameters."""
+    """Return the SQL of a search and its parameters."""
     asked = {name: value for name, value in wanted._asdict().items() if value is not None}
     clauses = [_CLAUSES[name] for name in asked if name != "ending"] + _ending_clauses(wanted.ending)
-    if wanted.number is None:  # else its own index is the better one
+    if wanted.number is None:  # otherwise the number's own index is better
         if asked.get("action", COMMON_ACTION) != COMMON_ACTION:
             clauses.append(_UNCOMMON_ACTION)
         if asked.get("rule", COMMON_RULE) != COMMON_RULE:
@@ -208,35 +208,35 @@ MOST_SITES = 1000
 
 
 def rules_seen(db: sqlite3.Connection) -> list[str]:
-    """The rules that have decided anything: from one to the next in the index, and not over all rows."""
-    found: list[str] = []
+    """Return the rules that have decided any call. It steps through the index instead of reading all rows."""
+    rules: list[str] = []
     last = ""
-    while len(found) < MOST_RULES:
+    while len(rules) < MOST_RULES:
         row = db.execute(RULES, (last,)).fetchone()
         if row is None:
             break
         last = row[0]
-        found.append(last)
-    return sorted([*found, COMMON_RULE])
+        rules.append(last)
+    return sorted([*rules, COMMON_RULE])
 
 
 def sites_seen(db: sqlite3.Connection) -> list[str]:
-    """The other sites that there are calls of, as a central site has them: from one to the next in the index."""
-    found: list[str] = []
+    """Return the other sites that calls are stored of, as at a central console. It steps through the index."""
+    sites: list[str] = []
     last = ""
-    while len(found) < MOST_SITES and (row := db.execute(SITES, (last,)).fetchone()) is not None:
+    while len(sites) < MOST_SITES and (row := db.execute(SITES, (last,)).fetchone()) is not None:
         last = row[0]
-        found += [site_of(last)] if site_of(last) else []
-    return found
+        sites += [site_of(last)] if site_of(last) else []
+    return sites
 
 
-# Reading a call takes about 2 us, also of the kinds that are not counted: this bounds it where a week has millions.
+# Reading a call takes about 2 us, whether it is counted or not. This is the limit where a week has millions of calls.
 MOST_CALLS = 100_000
 
 _LATEST = "SELECT * FROM outcome WHERE at >= :since AND at < :until ORDER BY at DESC LIMIT :limit"
-# Left out: calls whose decision may still be on its way (`waits_since`), that were not seen whole, that began before
-# the first decision (where there is one), and those to numbers that are not to be screened, or that nobody has (Q.850
-# cause 1): the front context refuses such a call before it asks.
+# Left out: calls whose decision may still be on its way (`waits_since`), that were not seen whole, or that began before
+# the first decision. Also calls to numbers that are not screened, or that do not exist (Q.850 cause 1): the front
+# context refuses such a call before it asks.
 BY_NUMBER = f"""
 WITH inbound AS (
     SELECT at, did,
@@ -252,13 +252,13 @@ SELECT did, count(*), sum(missed), max(at), max(CASE WHEN missed THEN at END)
 DIALLED = f"""
 SELECT DISTINCT did FROM ({_LATEST}) WHERE direction = 'inbound' AND source = 'ami' AND did IS NOT NULL ORDER BY did
 """
-# Who withholds a number shows nothing that could be read.
+# A withheld number cannot be read.
 READ = """
 SELECT count(*), coalesce(sum(caller_kind = 'invalid'), 0)
   FROM (SELECT caller_kind FROM decision WHERE at >= :since AND caller_kind IN ('number', 'service', 'invalid')
          ORDER BY at DESC LIMIT :limit)
 """
-# Left out: calls that were passed on, where whoever they were passed to rang as well.
+# Left out: forwarded calls, because the target of the forwarding rang too.
 RANG = f"""
 WITH alike AS (
     SELECT did, rung, count(*) AS calls FROM ({_LATEST})
@@ -273,7 +273,7 @@ FIRST = "SELECT min(at), count(*) FROM (SELECT at FROM decision ORDER BY at LIMI
 
 
 class Screened(NamedTuple):
-    """The calls to one number. `missed_at`: the start of the latest that nothing was decided about."""
+    """The calls to one number. `missed_at`: start of the latest call without a decision."""
 
     did: str | None
     calls: int
@@ -283,12 +283,12 @@ class Screened(NamedTuple):
 
     @property
     def is_missed_now(self) -> bool:
-        """Whether the latest call is one of those."""
+        """Whether the latest call had no decision."""
         return self.missed_at == self.last_at
 
 
 class Rang(NamedTuple):
-    """How many calls to a number rang at one of ours, of all that rang anybody. `who`: an extension, or an endpoint."""
+    """How many of the calls to a number that rang anybody rang this phone. `who`: an extension or endpoint."""
 
     did: str
     who: str
@@ -297,28 +297,28 @@ class Rang(NamedTuple):
 
 
 def rang_by_number(db: sqlite3.Connection, since: float, until: float) -> list[Rang]:
-    """Whose phones inbound calls rang, among the latest MOST_CALLS of that time; by number, the most often first."""
+    """Return whose phones inbound calls rang, among the latest MOST_CALLS of that time, the most frequent first."""
     return [Rang(*row) for row in db.execute(RANG, _span(since, until))]
 
 
 def screened_by_number(db: sqlite3.Connection, since: float, until: float) -> list[Screened]:
-    """The inbound calls among the latest MOST_CALLS from `since` until before `until`; most missed first."""
+    """Return the inbound calls among the latest MOST_CALLS of that time, by number, the most missed first."""
     return [Screened(*row) for row in db.execute(BY_NUMBER, _span(since, until))]
 
 
 def dialled_numbers(db: sqlite3.Connection, since: float, until: float) -> list[str]:
-    """The numbers of ours that were called from outside in that time, screened or not."""
+    """Return the DIDs that were called from outside in that time, screened or not."""
     return [did for (did,) in db.execute(DIALLED, _span(since, until))]
 
 
 def unreadable_callers(db: sqlite3.Connection, since: float, most: int) -> tuple[int, int]:
-    """Of the latest decisions since then, `most` at most: how many callers showed something, and how many no number."""
+    """Return how many of the latest `most` callers showed anything, and how many of these no readable number."""
     shown, unreadable = db.execute(READ, {"since": since, "limit": most}).fetchone()
     return shown, unreadable
 
 
 def first_decision(db: sqlite3.Connection, most: int) -> tuple[float | None, int]:
-    """When the first decision was, and how many there are, counted up to `most`."""
+    """Return when the first decision was, and how many there are, counted up to `most`."""
     first, count = db.execute(FIRST, {"limit": most}).fetchone()
     return first, count
 

@@ -1,7 +1,7 @@
-"""The daemon's store: two connections, each with a thread; one reads, one writes, which is aiosqlite's.
+"""The daemon's store: one connection that reads and one, aiosqlite's, that writes, each with a thread.
 
-The law of this module: a read and a write are each *one* hop to a thread. A read that nobody waits for any
-more stops, and a write, once begun, is finished whatever happens to the task that asked for it.
+A read and a write are each *one* hop to a thread. A read that nobody waits for any longer stops. A write, once begun,
+is finished whatever happens to the task that asked for it.
 """
 
 from __future__ import annotations
@@ -48,22 +48,22 @@ Ts = TypeVarTuple("Ts")
 
 logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # at DEBUG it prints bound values: people's numbers
 
-# Readers hardly ever wait in WAL mode. This does not bound the locks of WAL recovery (10 s): for a call the server's
-# timer and the breaker do.
+# Readers hardly ever wait in WAL mode. This does not limit the locks of WAL recovery (10 s). For calls, the server's
+# timer and the breaker limit them.
 READER_BUSY_SECONDS = 0.1
-# Half of what other connections have: the daemon's two keep it for ever, and with 100 million numbers a look-up reads
-# 2.03 pages from the file instead of 1.96.
+# Half of the usual size, because the daemon's two connections keep it for ever. With 100 million numbers a look-up
+# reads 2.03 pages from the file instead of 1.96.
 SMALL_CACHE = "PRAGMA cache_size = -4096"
-# Nothing interrupts SQLite while it waits for a lock (sqlite3_interrupt does not), and its own steps grow to 0.1 s:
-# the writer waits by itself, so that close() need not wait and a long import does not shut it out.
+# Nothing interrupts SQLite while it waits for a lock (sqlite3_interrupt does not), and its own steps grow to 0.1 s. So
+# the writer waits by itself: close() need not wait, and a long import does not shut it out.
 WRITER_STEP_SECONDS = 0.002
-# Steps of SQLite's virtual machine between two looks at whether a read is still wanted: well below 1 ms.
+# Steps of SQLite's virtual machine between two checks whether a read is still wanted: well below 1 ms.
 # A read of facts takes some 400 steps.
-STEPS_BETWEEN_LOOKS = 10_000
+STEPS_BETWEEN_CHECKS = 10_000
 
 
 class _Turn:
-    """One read or write. `waited_for`: who waits for it may leave, which the connection's thread looks at."""
+    """One read or write. The connection's thread checks `waited_for`: it is cleared when the waiting task leaves."""
 
     __slots__ = ("give_up_at", "waited_for")
 
@@ -72,18 +72,16 @@ class _Turn:
         self.waited_for: asyncio.Future[Any] | None = None
 
     def is_over(self) -> bool:
-        """Nobody waits for it any more."""
         left = self.waited_for is not None and self.waited_for.cancelled()
         return left or time.monotonic() >= self.give_up_at
 
     def check(self) -> None:
-        """TimeoutError when nobody waits for it any more."""
         if self.is_over():
             raise TimeoutError("the store did not get to this in time")
 
 
 class Store:
-    """The store as the daemon uses it, made by `Store.open`. Until it is closed the process cannot end."""
+    """The store of the daemon, made by `Store.open`. Close it, or the process cannot end."""
 
     def __init__(self, path: Path, *, is_read_only: bool = False) -> None:
         self._path = path
@@ -96,12 +94,12 @@ class Store:
 
     @classmethod
     async def open(cls, path: Path) -> Store:
-        """The store at `path`, made and migrated if need be. Raises StoreError.
+        """Open the store at `path`, and create and migrate it if needed. Raises StoreError.
 
-        Where nothing can be written it is opened all the same, as it is; each write raises StoreError then.
+        A store that cannot be written is opened as it is. Each write then raises StoreError.
         """
-        # Whatever can fail fails here: aiosqlite lets the thread of a connection that did not open end by itself,
-        # which it cannot once the loop is closed.
+        # All that can fail must fail here: aiosqlite lets the thread of a connection that did not open end by itself,
+        # and it cannot once the loop is closed.
         store = cls(path, is_read_only=await asyncio.to_thread(_prepare, path))
         try:
             await store._writer
@@ -112,38 +110,44 @@ class Store:
         return store
 
     def facts(self, query: FactsQuery, give_up_at: float, weights: Weights = DEFAULT) -> asyncio.Future[Facts]:
-        """The one read of the hot path. `give_up_at` is an instant of time.monotonic()."""
+        """Run the facts query of a call. `give_up_at` is an instant of time.monotonic()."""
         return self._reading(give_up_at, facts_of, query, weights)
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf) -> T:
-        """What `fn(db, *args)` returns, in one hop to the reader's thread.
+        """Return the result of `fn(db, *args)`, run in the reader's thread.
 
-        Raises StoreError, and TimeoutError when `give_up_at` passes before it is done. When the awaiting task
-        is cancelled the read is dropped, or stopped if it is running; the reads of others never are.
+        If the awaiting task is cancelled, its read is dropped, or stopped if it is running. Other reads go on.
+
+        Raises:
+            StoreError: SQLite failed.
+            TimeoutError: `give_up_at` passed before it was done.
         """
         return await self._reading(give_up_at, fn, *args)
 
     async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf) -> T:
-        """What `fn(db, *args)` returns, run in one transaction in the writer's thread.
+        """Return the result of `fn(db, *args)`, run in one transaction in the writer's thread.
 
-        Raises StoreError, and TimeoutError when `give_up_at` passes before COMMIT: then nothing was written. When the
-        awaiting task is cancelled the write still ends: with COMMIT or ROLLBACK.
+        If the awaiting task is cancelled, the write still ends with COMMIT or ROLLBACK.
+
+        Raises:
+            StoreError: SQLite failed.
+            TimeoutError: `give_up_at` passed before COMMIT. Nothing was written.
         """
         return await asyncio.shield(self._hop(self._write, _Turn(give_up_at), fn, args))
 
     async def save(self, now: float) -> Path:
-        """A backup of what is open, which may no longer be the file at the store's path. Raises StoreError."""
+        """Back up the open store, which may no longer be the file at its path. Raises StoreError."""
         return await asyncio.shield(self._hop(self._save, now))
 
     async def is_emptied(self) -> bool:
-        """Whether somebody has emptied the file in place, or the -wal while it had writes that are not in the file yet.
+        """Return whether somebody emptied the file in place, or the -wal while it had writes that the file lacks.
 
-        Nothing is written then: it would be gone at the next start.
+        Nothing is written then, because it would be lost at the next start.
         """
         return await asyncio.shield(self._hop(self._is_emptied))
 
     async def close(self) -> None:
-        """Ends both threads, after what is queued; nothing waits for a lock any more."""
+        """End both threads after the work that is queued. Nothing waits for a lock any longer."""
         if self._closing:
             return
         self._closing = True
@@ -162,8 +166,8 @@ class Store:
 
     async def _hop(self, fn: Callable[[*Ts], T], *args: *Ts) -> T:
         self._check_open()
-        # `_execute` is private, but aiosqlite has no public way to run a function of one's own in one hop,
-        # and execute, fetch and close are three (242 us against 83). pyproject.toml pins the version.
+        # `_execute` is private, but aiosqlite has no public way to run a function in one hop. Its
+        # execute, fetch and close are three hops (242 us against 83). pyproject.toml pins the version.
         result: T = await self._writer._execute(fn, *args)  # type: ignore[no-untyped-call]
         return result
 
@@ -179,9 +183,9 @@ class Store:
         self._read_ends.callback(db.close)
         db.execute("PRAGMA query_only = ON")
         db.execute(SMALL_CACHE)
-        # Connection.interrupt() hits whatever runs by the time it is called. This looks at the read that is
-        # running: it cannot stop another one, and also keeps the deadline when nobody cancels.
-        db.set_progress_handler(lambda: self._closing or self._turn.is_over(), STEPS_BETWEEN_LOOKS)
+        # Connection.interrupt() stops whatever runs when it is called. This checks the read that is running, so
+        # it cannot stop another one, and it also keeps the deadline when nobody cancels.
+        db.set_progress_handler(lambda: self._closing or self._turn.is_over(), STEPS_BETWEEN_CHECKS)
 
     def _read(self, turn: _Turn, fn: Callable[[sqlite3.Connection, *Ts], T], args: tuple[*Ts]) -> T:
         turn.check()
@@ -224,13 +228,11 @@ class Store:
             return False
         try:
             return is_emptied(self._path) or (not log_of(self._path).stat().st_size and self._has_lost_log())
-        except OSError:  # removed, or no permission to look: the supervisor sees to that
+        except OSError:  # removed, or no permission: the supervisor handles that
             return False
 
     def _has_lost_log(self) -> bool:
-        """SQLite empties the -wal by itself once all of it is in the file. Then there is nothing to copy; else it
-        cannot read what it wants to copy.
-        """
+        """Return whether the -wal was emptied from outside: then SQLite cannot read what it wants to copy."""
         try:
             self._write_db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:
@@ -251,20 +253,20 @@ class Store:
 
 
 def _prepare(path: Path) -> bool:
-    """Bring the store up to date. Return whether nothing can be written, so that it stays as it is."""
+    """Migrate the store. Return whether it cannot be written, so that it stays as it is."""
     if is_read_only(path):
         return True
     with open_store(path):
         return False
 
 
-# A thread of its own that runs functions one after the other, for an event loop that waits for them.
+# A thread that runs functions one after the other for an event loop, which waits for them.
 
 
 class ConnectionThread:
-    """Made in the running loop, which it serves. Until it is stopped the process cannot end.
+    """A thread for the running loop. Stop it, or the process cannot end.
 
-    The loop is woken once for all answers that are ready by the time it takes them.
+    The loop is woken once for all answers that are ready when it takes them.
     """
 
     def __init__(self, name: str) -> None:
@@ -276,13 +278,13 @@ class ConnectionThread:
         Thread(target=self._work, name=name).start()
 
     def run(self, fn: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
-        """What `fn(*args)` returns or raises, once it is its turn. It runs even if nobody waits for it any more."""
+        """Run `fn(*args)` when its turn comes, even if nobody waits for it any longer, and return its result."""
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting.put((future, fn, args))
         return future
 
     def stop(self) -> None:
-        """Ends the thread after what waits for it by now."""
+        """End the thread after the work that is queued now."""
         self._waiting.put(None)
 
     def _work(self) -> None:
@@ -290,11 +292,11 @@ class ConnectionThread:
             future, fn, args = job
             try:
                 self._answered.append((future, fn(*args), None))
-            except BaseException as error:  # noqa: BLE001 (it is raised where somebody waits)
+            except BaseException as error:  # noqa: BLE001 (raised in the waiting task)
                 self._answered.append((future, None, error))
-            if not self._is_told:  # else the loop comes anyway, and it comes after what was just added
+            if not self._is_told:  # otherwise the loop is on its way and will take this answer too
                 self._is_told = True
-                with contextlib.suppress(RuntimeError):  # the loop has ended, and everybody who waited with it
+                with contextlib.suppress(RuntimeError):  # the loop and all waiting tasks have ended
                     self._loop.call_soon_threadsafe(self._hand_over)
 
     def _hand_over(self) -> None:

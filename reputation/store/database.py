@@ -1,12 +1,11 @@
-"""The store's file: how it is made and opened.
+"""The store's file: how it is made and opened, without asyncio; and checksums of its lists.
 
-Synchronous, and without asyncio: the command line, the standalone AGI script and the backups start here.
-The daemon's two connections (`connection.Store`) are opened by the same `connect`.
+The command line, the standalone AGI script and the backups use it. The daemon's two connections (`connection.Store`)
+are opened by the same `connect`.
 
-Checksums of the lists: a changed entry lets a blocked caller in, and the file that it stands in is sound to SQLite.
-
-The checksum of a list is the sum of those of its rows, so a change costs one row. Triggers keep it, which belong to a
-connection and not to the file: they catch every write of ours, in whatever module, and no write of anybody else.
+A changed list entry lets a blocked caller in, and SQLite would still find the file sound. So each list has a checksum:
+the sum of the checksums of its rows. Triggers of the connection, not of the file, keep it: they see all writes of
+CallSieve and no others.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ from reputation.store.migrations import migrate, pending
 from reputation.store.transaction import begin_reading, transaction
 
 BYTES = 7
-MODULUS = 1 << (8 * BYTES)  # two of them added up are still an integer to SQLite
+MODULUS = 1 << (8 * BYTES)  # the sum of two is still an integer to SQLite
 
-# Table -> which list a row is of, with {} for the row. Calls are matched by prefixes, which are rows of their own.
+# Table -> the list of a row, with {} for the row. Calls are matched by prefixes, which are rows of their own.
 LISTS = {"list_entry": "{}.list", "list_prefix": "'prefixes'", "personal_entry": "'personal'"}
 NAMES = ("allow", "block", "prefixes", "personal")
 
-# A table that is there until the checksums are made for the first time, and the migration that has made it.
+# A table that exists until the checksums are first made, and the migration that has made it.
 UNMADE = "list_digest_unmade"
 MADE_BY = 54
 
@@ -42,7 +41,7 @@ TRIGGERS = {"INSERT": ("", "NEW"), "DELETE": ("OLD", ""), "UPDATE": ("OLD", "NEW
 
 
 def keep_digests(db: sqlite3.Connection) -> None:
-    """Have writes by this connection keep the checksums from now on. Make them where they never were made."""
+    """Make writes by this connection update the checksums. Compute missing checksums first."""
     _can_digest(db)
     for table, of in LISTS.items():
         columns = _columns(db, table)
@@ -61,9 +60,9 @@ def keep_digests(db: sqlite3.Connection) -> None:
 
 
 def changed_lists(db: sqlite3.Connection) -> list[str]:
-    """Return the lists that are not as CallSieve has written them. A store from before there were checksums has none.
+    """Return the lists that do not have the content that CallSieve has written.
 
-    Of checksums that are gone nobody knows what they were of: all lists count as changed.
+    A store from before there were checksums has none. If checksums are missing, all lists count as changed.
     """
     with transaction(db, begin_reading):  # else a list that the daemon writes meanwhile looks changed
         if not _has_table(db, "list_entry") or _has_table(db, UNMADE):
@@ -75,7 +74,7 @@ def changed_lists(db: sqlite3.Connection) -> list[str]:
 
 
 def accept_lists(db: sqlite3.Connection) -> None:
-    """The lists are right as they are. Call it in a transaction."""
+    """Accept the lists as they are. Call it in a transaction."""
     db.executemany("INSERT OR REPLACE INTO list_digest (list, digest) VALUES (?, ?)", _digests(db).items())
 
 
@@ -89,12 +88,12 @@ def _kept(db: sqlite3.Connection) -> dict[str, int]:
 
 def _digests(db: sqlite3.Connection) -> dict[str, int]:
     _can_digest(db)
-    found = dict.fromkeys(NAMES, 0)
+    sums = dict.fromkeys(NAMES, 0)
     for table, of in LISTS.items():
         row = ", ".join(f"{table}.{column}" for column in _columns(db, table))
         for name, digest in db.execute(f"SELECT {of.format(table)}, row_digest({row}) FROM {table}"):
-            found[name] = (found[name] + digest) % MODULUS
-    return found
+            sums[name] = (sums[name] + digest) % MODULUS
+    return sums
 
 
 def _columns(db: sqlite3.Connection, table: str) -> list[str]:
@@ -106,12 +105,12 @@ def _can_digest(db: sqlite3.Connection) -> None:
 
 
 def _row_digest(*values: str | float | None) -> int:
-    """A whole number is the same as an integer and as a float: SQLite stores the one for the other."""
+    """Return a checksum of values. 1 and 1.0 have the same one, because SQLite stores one for the other."""
     plain = [float(value) if isinstance(value, int) else value for value in values]
     return int.from_bytes(hashlib.blake2b(repr(plain).encode(), digest_size=BYTES).digest())
 
 
-# Each stands in every decision that is written. Python's sqlite3 would find out anew how to, in 2 us for each value.
+# Every decision has values of these types. Python's sqlite3 would look for an adapter each time, 2 us per value.
 for _kind in (AuthClass, CallerKind):
     sqlite3.register_adapter(_kind, attrgetter("_value_"))
 sqlite3.register_adapter(bool, int)
@@ -122,8 +121,8 @@ CHECKPOINT_TRIES = 20
 LEAST_PAGE = 512  # bytes; no store is smaller
 LOG_HEADER = 32  # bytes
 LOG_BEGINS = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
-LOST = "the store is missing or empty, but there was one: the daemon or `callsieve db restore` puts a backup in place"
-READ_ONLY = "the store is read-only (its disk or directory cannot be written): what happens is not recorded"
+LOST = "the store is missing or empty, but there was one: start the daemon or run `callsieve db restore`"
+READ_ONLY = "the store is read-only (its disk or directory cannot be written): nothing is recorded"
 BACKUP_PREFIX = "callsieve-"
 
 # synchronous=NORMAL: a power cut may lose the last commits but never damages a WAL file. No mmap: an I/O
@@ -140,13 +139,14 @@ PRAGMAS = (
 
 
 def companions_of(path: Path) -> list[Path]:
-    """The file itself and what SQLite keeps beside a file in WAL mode."""
+    """Return the file and the files that SQLite keeps beside it in WAL mode."""
     return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
 
 
 def files_of(path: Path) -> tuple[tuple[int, int] | None, ...]:
-    """Device and inode of the file, its -wal and its -shm; None for one that is missing. While a connection is open
-    they stay the same, unless somebody replaces or removes a file under it.
+    """Return device and inode of the file, its -wal and its -shm, None for one that is missing.
+
+    While a connection is open they stay the same, unless somebody replaces or removes a file.
     """
     return tuple(map(_identity, companions_of(path)))
 
@@ -160,10 +160,10 @@ def _identity(file: Path) -> tuple[int, int] | None:
 
 
 def is_emptied(path: Path) -> bool:
-    """Whether the file was emptied in place, or its -wal and then written to. Of an empty -wal SQLite knows more:
-    `Store.is_emptied`.
+    """Return whether the file was emptied in place, or its -wal was emptied and then written to.
 
-    Only the -wal is opened: when a process closes the file itself, it loses the locks that SQLite has on it.
+    `Store.is_emptied` recognises an empty -wal. Only the -wal is opened here: a process that closes the file itself
+    loses SQLite's locks on it.
     """
     if path.stat().st_size < LEAST_PAGE:
         return True
@@ -173,19 +173,17 @@ def is_emptied(path: Path) -> bool:
 
 
 def log_of(path: Path) -> Path:
-    """The -wal."""
+    """Return the path of the -wal."""
     return path.with_name(f"{path.name}-wal")
 
 
 def backup_directory(path: Path) -> Path:
-    """Where the backups of the store at `path` lie."""
+    """Return the directory of the store's backups."""
     return path.parent / "backups"
 
 
 def is_lost(path: Path) -> bool:
-    """Whether there is no store, or an empty file, although there was one: it has backups, a damaged one was put aside,
-    or there is a log of it.
-    """
+    """Return whether the store is missing or empty, but backups, quarantined files or a -wal exist."""
     if path.exists() and path.stat().st_size:
         return False
     backups = backup_directory(path).glob(f"{BACKUP_PREFIX}*.db")
@@ -195,9 +193,10 @@ def is_lost(path: Path) -> bool:
 
 
 def connect(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
-    """A connection in autocommit mode to the file, which is created if there never was one. Nothing is migrated.
+    """Return a connection in autocommit mode, creating a new store's file. Nothing is migrated.
 
-    Raises StoreError.
+    Raises:
+        StoreError: The file cannot be opened, or the store is lost.
     """
     with store_errors(path):
         create_file(path)
@@ -213,15 +212,15 @@ def connect(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connectio
 
 
 def is_read_only(path: Path) -> bool:
-    """Whether there is a store and it cannot be written, or the -wal that this takes cannot be made."""
-    needed = (path,) if os.path.exists(log_of(path)) else (path, path.parent)  # False where it may not be looked at
-    return os.path.isfile(path) and not all(os.access(one, os.W_OK, effective_ids=True) for one in needed)
+    """Return whether the store exists but cannot be written, or needs a -wal that cannot be created."""
+    needed = (path,) if os.path.exists(log_of(path)) else (path, path.parent)  # False without the permission to look
+    return os.path.isfile(path) and not all(os.access(file, os.W_OK, effective_ids=True) for file in needed)
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
-    """Return a connection to a store of this version where nothing can be written. Raises StoreError.
+    """Return a connection that cannot write to a store of this version. Raises StoreError.
 
-    SQLite cannot make the -wal and -shm that it misses, and does without if it is told that nobody writes.
+    SQLite cannot create the -wal and -shm here, and works without them if it is told that nobody writes.
     """
     alone = "" if log_of(path).exists() else "&immutable=1"
     with store_errors(path):
@@ -237,9 +236,9 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 def truncate_wal(db: sqlite3.Connection) -> bool:
-    """Empties the -wal file, in which pages stand as they were before a deletion. False: others read all the while.
+    """Empty the -wal, which has pages from before a deletion. Return False if readers prevent it all the time.
 
-    It waits for readers in short steps: a checkpoint that waits keeps all others from writing.
+    It waits for readers in short steps, because a checkpoint that waits keeps writers out.
     """
     db.execute(f"PRAGMA busy_timeout = {int(1000 * CHECKPOINT_STEP_SECONDS)}")
     try:
@@ -255,9 +254,9 @@ def truncate_wal(db: sqlite3.Connection) -> bool:
 
 @contextmanager
 def open_store(path: Path, *, migrated: bool = True) -> Iterator[sqlite3.Connection]:
-    """The store, brought up to date unless `migrated` is False, and closed at the end.
+    """Open the store, migrated unless `migrated` is False, and close it at the end.
 
-    Whatever SQLite cannot do inside the block becomes a StoreError.
+    Every error of SQLite inside the block becomes a StoreError.
     """
     with closing(connect(path)) as db, store_errors(path):
         if migrated:
@@ -267,7 +266,7 @@ def open_store(path: Path, *, migrated: bool = True) -> Iterator[sqlite3.Connect
 
 
 def create_file(path: Path) -> None:
-    """The directory (0750) and an empty file (0640; SQLite gives -wal and -shm the same mode), if missing."""
+    """Create the directory (0750) and an empty file (0640; SQLite gives -wal and -shm the same mode), if missing."""
     try:
         if is_lost(path):
             raise StoreError(f"{path}: {LOST}", damaged=True)
@@ -279,7 +278,7 @@ def create_file(path: Path) -> None:
 
 
 def _use_wal(db: sqlite3.Connection) -> None:
-    """SQLite does not wait for the lock when the journal mode changes, so two first starts would collide."""
+    """Switch to WAL mode with retries: SQLite does not wait for the lock here, and two first starts would collide."""
     give_up_at = time.monotonic() + BUSY_SECONDS
     while True:
         try:

@@ -1,9 +1,9 @@
-"""What receivers have not got yet, how each of them does, and dead letters.
+"""Deliveries: the events that each receiver has not got yet, the state of receivers, and dead letters.
 
-    deliveries_after(db, "crm", seq, 500)        what is to be delivered next
-    record_deliveries(db, "crm", Progress(...))  what became of it, several in one transaction
+    deliveries_after(db, "crm", seq, 500)        what must be delivered next
+    record_deliveries(db, "crm", Progress(...))  the results, several in one transaction
 
-An event is one row here for each receiver that has not got it: what is delivered is deleted.
+There is one row per event and receiver that has not got it. A delivered event loses its row.
 """
 
 from __future__ import annotations
@@ -74,14 +74,14 @@ BURY = "UPDATE event_delivery SET dead_at = ?, error = ? WHERE receiver = ? AND 
 BURY_OLD = f"{BURY} AND seq IN (SELECT seq FROM event WHERE at < ?)"
 UNWANT = "DELETE FROM event_wanted WHERE receiver = ?"
 SWITCH_ON = "UPDATE event_receiver SET off = '', error = '' WHERE name = ? AND off <> ''"
-# Another value of this state tells a sender that runs to look at everything again.
+# Another value of this state makes a running sender read everything again.
 REREAD = "events/reread"
-# Another value of this one: the store is a backup now, in which events have places that a sender has seen already.
+# Another value of this state: the store is a restored backup, whose events may have places that the sender knows.
 RESTORED = "events/restored"
 
 
 class Delivery(NamedTuple):
-    """An event that a receiver has not got. `attempts` failed so far; `next_at`: not before that."""
+    """An event to be delivered. `attempts` have failed so far; `next_at`: not before that."""
 
     event: Event
     attempts: int = 0
@@ -99,22 +99,21 @@ class FailedDelivery(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What became of deliveries to one receiver: those that were delivered by `seq`. `untold`: it need not be told."""
+    """The results of deliveries to one receiver. `delivered` and `skipped`, which need no delivery, are `seq`."""
 
     delivered: Sequence[int]
     failed: Sequence[FailedDelivery]
-    untold: Sequence[int] = ()
+    skipped: Sequence[int] = ()
 
     def __bool__(self) -> bool:
-        """Whether there is anything to write."""
-        return bool(self.delivered or self.failed or self.untold)
+        return bool(self.delivered or self.failed or self.skipped)
 
 
 class ReceiverState(NamedTuple):
-    """How a receiver does. Counts are since it was first named; `waiting` and `dead_letters` are now.
+    """The state of a receiver. Counts are since it was first named; `waiting` and `dead_letters` are of now.
 
-    `failed` are attempts, `dead` and `lost` events: the latter were dropped for their age or number. `off`: why nothing
-    is sent to it. `failing_since`: when the first of those that it has not taken since was refused.
+    `failed` counts attempts, `dead` and `lost` count events. Lost events were deleted for their age or number. `off`:
+    why nothing is sent to it. `failing_since`: the first failure since its last successful delivery.
     """
 
     name: str
@@ -134,12 +133,12 @@ class ReceiverState(NamedTuple):
 
 
 class DeadLetter(NamedTuple):
-    """An event that a receiver was not told, and why.
+    """An event that could not be delivered to a receiver, and why.
 
     Attributes:
         receiver: The receiver.
         attempts: How often it was tried.
-        error: What went wrong last.
+        error: The last error.
         dead_at: When it was given up.
     """
 
@@ -151,29 +150,29 @@ class DeadLetter(NamedTuple):
 
 
 def deliveries_after(db: sqlite3.Connection, receiver: str, seq: int, limit: int) -> list[Delivery]:
-    """The next that are to be delivered to it after this place, in their order."""
+    """Return the next deliveries to the receiver after this place, in order."""
     return [_delivery(row) for row in db.execute(AFTER, {"receiver": receiver, "seq": seq, "limit": limit})]
 
 
 def deliveries_of_subject(
     db: sqlite3.Connection, receiver: str, subject: str, seq: int, until: int, limit: int
 ) -> list[Delivery]:
-    """The same of one subject, up to the place `until`."""
+    """Return the next deliveries about one subject, up to the place `until`."""
     about = {"receiver": receiver, "seq": seq, "until": until, "subject": subject, "limit": limit}
     return [_delivery(row) for row in db.execute(OF_SUBJECT, about)]
 
 
 def record_deliveries(db: sqlite3.Connection, receiver: str, progress: Progress, at: float) -> None:
-    """Writes what became of them. Call it in a transaction; what is told twice is counted twice and nothing else."""
-    db.executemany(DELIVERED, ((receiver, seq) for seq in (*progress.delivered, *progress.untold)))
-    for one in progress.failed:
-        dead_at = at if one.next_at is None else None
-        db.execute(FAILED, (one.failing_since, one.next_at, one.error, dead_at, receiver, one.seq))
+    """Record the results of deliveries. Call it in a transaction. A result recorded twice is only counted twice."""
+    db.executemany(DELIVERED, ((receiver, seq) for seq in (*progress.delivered, *progress.skipped)))
+    for failure in progress.failed:
+        dead_at = at if failure.next_at is None else None
+        db.execute(FAILED, (failure.failing_since, failure.next_at, failure.error, dead_at, receiver, failure.seq))
     counts = {
         "name": receiver,
         "delivered": len(progress.delivered),
         "failed": len(progress.failed),
-        "dead": sum(one.next_at is None for one in progress.failed),
+        "dead": sum(failure.next_at is None for failure in progress.failed),
         "delivered_at": at if progress.delivered else None,
         "failed_at": at if progress.failed else None,
         "error": progress.failed[-1].error if progress.failed else "",
@@ -182,7 +181,7 @@ def record_deliveries(db: sqlite3.Connection, receiver: str, progress: Progress,
 
 
 def bury_old(db: sqlite3.Connection, receiver: str, before: float, why: str, at: float) -> int:
-    """Makes dead letters of what waits for a receiver and happened before that. How many. Call it in a transaction."""
+    """Make dead letters of waiting events from before that. Return how many. Call it in a transaction."""
     buried = db.execute(BURY_OLD, (at, why, receiver, before)).rowcount
     if buried:
         db.execute(COUNT, {**NO_COUNT, "name": receiver, "dead": buried})
@@ -190,7 +189,7 @@ def bury_old(db: sqlite3.Connection, receiver: str, before: float, why: str, at:
 
 
 def receiver_states(db: sqlite3.Connection) -> list[ReceiverState]:
-    """All receivers, by name."""
+    """Return the states of all receivers, ordered by name."""
     kinds: dict[str, list[EventKind]] = {}
     for receiver, kind in db.execute(KINDS, (STREAM,)):
         kinds.setdefault(receiver, []).append(EventKind(kind))
@@ -198,7 +197,7 @@ def receiver_states(db: sqlite3.Connection) -> list[ReceiverState]:
 
 
 def dead_letters(db: sqlite3.Connection, limit: int) -> list[DeadLetter]:
-    """Dead letters, the latest first."""
+    """Return dead letters, the latest first."""
     return [
         DeadLetter(receiver, attempts, error, dead_at, event_from(tuple(event)))
         for receiver, attempts, error, dead_at, *event in db.execute(DEAD, (limit,))
@@ -206,12 +205,12 @@ def dead_letters(db: sqlite3.Connection, limit: int) -> list[DeadLetter]:
 
 
 def count_dead_letters(db: sqlite3.Connection) -> int:
-    """How many there are."""
+    """Return how many dead letters there are."""
     return int(db.execute(COUNT_DEAD).fetchone()[0])
 
 
 def replay(db: sqlite3.Connection, event_id: str | None, receiver: str | None, at: float) -> int:
-    """Has dead letters delivered again: those of one event, of one receiver, or all. How many. In a transaction."""
+    """Deliver dead letters again: of one event, of one receiver, or all. Return how many. Call it in a transaction."""
     replayed = len(db.execute(REPLAY, {"id": event_id, "receiver": receiver}).fetchall())
     if replayed:
         read_again(db, at)
@@ -219,19 +218,19 @@ def replay(db: sqlite3.Connection, event_id: str | None, receiver: str | None, a
 
 
 def read_again(db: sqlite3.Connection, at: float) -> None:
-    """What the sender has in memory is not what waits any more: it reads it again. Call it in a transaction."""
+    """Make the sender read again, because other events wait than it has in memory. Call it in a transaction."""
     set_state(db, REREAD, new_id(), at)
 
 
 def switch_off(db: sqlite3.Connection, receiver: str, why: str, at: float) -> None:
-    """Nothing is written for it any more; what it has not got are dead letters. Call it in a transaction."""
+    """Stop writing events for a receiver and make dead letters of its waiting ones. Call it in a transaction."""
     db.execute(SWITCH_OFF, (receiver, why))
     db.execute(BURY, (at, why, receiver))
     db.execute(UNWANT, (receiver,))
 
 
 def switch_on(db: sqlite3.Connection, receiver: str, kinds: Sequence[EventKind], at: float) -> bool:
-    """It gets these kinds again. False: it was not switched off."""
+    """Write events of these kinds for the receiver again. Return False if it was not switched off."""
     if not db.execute(SWITCH_ON, (receiver,)).rowcount:
         return False
     wanted = ((kind.value, receiver) for kind in kinds)
@@ -264,7 +263,7 @@ def names_of_event(db: sqlite3.Connection, event: Event) -> dict[str, str]:
 
 
 def name_of_number(db: sqlite3.Connection, number: str, at: float) -> str:
-    """Return who a number belongs to: its registered owner, or us; empty where nobody knows."""
+    """Return the owner of a number (its identity, or this organisation), empty if unknown."""
     own = own_of(db, number)
     if own is not None:
         return own.name

@@ -1,9 +1,9 @@
-"""The one read of the hot path: everything the store knows about one call, in one statement.
+"""The facts query: everything the store knows about one call, in one statement.
 
-Each branch of the UNION ALL is a look-up in an index, so the cost does not depend on how much is stored: of a block of
-1000 numbers at most so many rows are looked at, which in doubt counts fewer bad ones. A caller without a number (NULL)
-simply matches nothing in most of them. Ties and moments are those in force at `now`: a talk of
-ours to the number is one for 180 days, unless a one-ring call had asked for it.
+Each branch of the UNION ALL is a look-up in an index, so the cost does not depend on the size of the store. In a block
+of 1000 numbers the rows read are limited, so a few bad numbers may be missed. A caller without a number (NULL) matches
+nothing in most branches. Ties and moments are those in force at `now`: a talk in a call that we made is a tie for 180
+days, unless a one-ring call provoked it.
 
 Standings are read and written as rows here, too.
 """
@@ -50,23 +50,23 @@ from reputation.store.peers import OF_PEERS, SAID
 from reputation.store.site import CLOSED_AT, OPENED_AT, did_from_row
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
 
-# As `standing_from` takes them.
+# In the order that `standing_from` expects.
 COLUMNS = """grps, at, marks, answers, counts, reporters, answered, silent, signals, burst_at, against, traps,
     challenges"""
 OF = f"SELECT {COLUMNS} FROM standing WHERE number = ? AND auth_class = ?"
 
 
 def standing(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> Standing | None:
-    """The number's standing in a class, as it was folded last."""
+    """Return the number's last standing in a class."""
     row = db.execute(OF, (number, auth_class.value)).fetchone()
     return standing_from(row) if row else None
 
 
 def standing_from(row: tuple[Any, ...]) -> Standing:
-    """A standing from its COLUMNS."""
+    """Return a standing from its COLUMNS."""
     groups, at, marks, answers, counts, reporters, answered, silent, signals, burst_at, *texts = row
     against, traps, challenges = texts
-    return Standing._make(  # by place: by keyword it takes twice as long
+    return Standing._make(  # positional, because keywords take twice as long
         (
             at,
             marks,
@@ -90,7 +90,7 @@ _NEVER: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
 
 
 def standing_columns(standing: Standing) -> tuple[object, ...]:
-    """Its COLUMNS."""
+    """Return the values of COLUMNS."""
     signals = json.dumps({category.value: count for category, count in standing.signals})
     sums = standing[3:9]
     against, traps = (standing.witnessed, standing.adverse), (standing.traps, standing.verified_traps)
@@ -126,8 +126,8 @@ def _challenges(text: str) -> ChallengeHistory:
     return ChallengeHistory(tuple(passes), failures, failed_at, abandoned, abandoned_at, times, marked, tuple(unpassed))
 
 
-# What those say who were asked about the number, as a row of `imported`.
-# Whether a source's word was right about nearly all callers that it lists and that we know (`count_proofs`).
+# Answers of look-ups about the number, as rows of `imported`.
+# Whether a source was right about nearly all listed callers that are known here (`count_proofs`).
 PROVEN = f"""known_callers >= {DEFAULT.outside.proven_callers}
     AND right_callers >= {DEFAULT.outside.proven_share} * known_callers"""
 LOOKED_UP = f"source, verdict, category, NULL, NULL, at, is_outside, 1, {PROVEN}"
@@ -136,8 +136,8 @@ OF_LOOK_UPS = """
  WHERE number = :number AND verdict <> 'nothing' AND in_settings = 1 AND off_at IS NULL
 """
 
-# Of what stands in `list_prefix`: from a plus and one digit to a whole number. A list after IN would become a table of
-# its own, which SQLite makes and drops for each call.
+# Lengths in `list_prefix`: from a plus and one digit to a whole number. SQLite would make a list after IN into a table,
+# and drop it, for each call.
 SIZES = ", ".join(f"({size})" for size in range(2, 17))
 
 FACTS = f"""
@@ -243,14 +243,14 @@ _SPECIFICITY = {EntryKind.EXACT: 2, EntryKind.PREFIX: 1, EntryKind.RANGE: 0}
 
 
 def facts_of(db: sqlite3.Connection, query: FactsQuery, weights: Weights = DEFAULT) -> Facts:
-    """What the store knows at `query.now`. One statement, so one consistent view of the store."""
+    """Return what the store knows at `query.now`, in one statement and so in one consistent view."""
     return facts_from_rows(_rows_of(db, query, weights), query, weights)
 
 
 def evidence_of(
     db: sqlite3.Connection, query: FactsQuery, weights: Weights = DEFAULT
 ) -> tuple[Evidence, Circumstances]:
-    """What the reputation in `facts_of` is made of, for those who ask what would change it."""
+    """Return the evidence behind the reputation in `facts_of`, to compute what would change it."""
     return _evidence(_by_kind(_rows_of(db, query, weights)), query, weights)
 
 
@@ -277,13 +277,13 @@ def _by_kind(rows: list[Row]) -> dict[str, list[Row]]:
     of: dict[str, list[Row]] = {}
     for row in rows:
         if row[0] == "tie" and row[2] is not None and site_of(row[2]):
-            continue  # of another site: nobody here is tied to the number
+            continue  # a tie at another site does not count here
         of.setdefault(row[0], []).append(row)
     return of
 
 
 def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Facts:
-    """The rows of FACTS as one value. Most calls bring two or three."""
+    """Return the rows of FACTS as one value. Most calls bring two or three rows."""
     of = _by_kind(rows)
     moments = of["moments"][0]
     entries = [entry_of_row(row[1:9]) for row in of.get("entry", ())]
@@ -338,7 +338,7 @@ def _evidence(of: dict[str, list[Row]], query: FactsQuery, weights: Weights) -> 
 
 
 def _is_first_call(of: dict[str, list[Row]], query: FactsQuery) -> bool:
-    """Whether nobody here knows anything of the number: no person, no list of allowed ones, and no call that ended."""
+    """Return whether nothing is known of the number here: no person, no allowlist, and no call that ended."""
     if query.number is None or "standing" in of or "identity" in of or "caller" in of:
         return False
     if "tie" in of and any(row[1] != Tie.EXPECTED for row in of["tie"]):
@@ -350,7 +350,7 @@ _OF_EVIDENCE = frozenset({"standing", "imported", "identity", "listed", "neighbo
 
 
 def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> int:
-    """Those of the block that are bad by our own doing, or on a list that an administrator imported by hand."""
+    """Count neighbours in the block that are bad by evidence of this site or by a list imported by hand."""
     bad = {row[1] for row in of.get("listed", ()) if not row[2]}
     for row in of.get("neighbour", ()):
         if len(bad) >= weights.block.many:
@@ -361,23 +361,22 @@ def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> i
 
 
 def imported_from(row: Row) -> Imported:
-    """A row of a source, with its name in front and at the end whether it is a feed, was asked, and was right."""
+    """Return a row of a source. It begins with the name and ends with is_outside, was_asked, is_proven."""
     source, verdict, category, name, note, imported_at, *flags = row
     return Imported(source, verdict, category, name, note, imported_at, *map(bool, flags))
 
 
 def peer_word_from(row: Row) -> PeerWord:
-    """What a company publishes of a number, from SAID."""
+    """Return what a company publishes of a number, from SAID."""
     peer, weight, is_cleared, level, *counts = row
     return PeerWord(peer, weight, bool(is_cleared), Level(level), *counts)
 
 
 def most_specific(entries: list[ListEntry], list_name: ListName) -> ListEntry | None:
-    """The entry of that list that counts: exact before prefix before range, then the narrower."""
+    """Return the entry of that list that counts: exact before prefix before range, then the narrower."""
     return max((entry for entry in entries if entry.list_name is list_name), key=_specificity, default=None)
 
 
 def _specificity(entry: ListEntry) -> tuple[int, int]:
-    """Kind first; then the longer prefix, the narrower range."""
     width = int(entry.last) - int(entry.first) if entry.last else 0
     return _SPECIFICITY[entry.kind], -width or len(entry.first)

@@ -1,18 +1,14 @@
-"""Housekeeping: what is to be done about the store again and again, and what each job did when it ran last.
+"""Housekeeping: jobs that keep the store in order, and the result of the last run of each.
 
-    run_jobs(db, now)                          what is due; `callsieve housekeeping run` runs all
-    python -m reputation.store.housekeeping FILE    the same in a process of its own, as the daemon does it every hour
+    run_jobs(db, now)                               what is due; `callsieve housekeeping run` runs all
+    python -m reputation.store.housekeeping FILE    the same in its own process, as the daemon does every hour
 
-Jobs write in short transactions, so that nobody waits, and may be cut off at any time: the next run goes on. They keep
-counts and no numbers. Nothing runs while the clock is not to be believed (`look_at_clock`).
+Jobs write in short transactions, so that nobody waits. They may be interrupted at any time: the next run goes on.
+They keep counts and no numbers. How long rows are kept is part of each table (docs/operations.md, "Personal data").
 
-Removing what is past its time, as each table says (docs/operations.md, "Personal data").
-
-Whether the clock can be believed: a clock that is two years ahead makes all evidence look too old to keep.
-
-What is compared is the last run of the housekeeping, not the newest row: a daemon with a wrong clock writes new rows at
-once. A clock that is a week or more off is believed when it has said so for another week, run after run: the PBX was
-off for that long.
+Nothing runs while the clock is implausible (`check_clock`): two years ahead, all evidence would look too old to keep.
+The clock is compared with the last run of the housekeeping, and not with the newest row, because a daemon with a wrong
+clock writes new rows at once. A clock that is off by a week or more is believed after another week: the PBX was off.
 """
 
 from __future__ import annotations
@@ -50,11 +46,11 @@ AHEAD_SECONDS = DAY
 LAST_RUN = """
 SELECT coalesce((SELECT max(at) FROM housekeeping WHERE job <> 'clock'), (SELECT min(at) FROM migration))
 """
-LOOKED = "SELECT at, did FROM housekeeping WHERE job = 'clock'"
-LOOK = "INSERT OR REPLACE INTO housekeeping (job, at, seconds, did) VALUES ('clock', ?, 0, ?)"
+CLOCK_CHECKED = "SELECT at, did FROM housekeeping WHERE job = 'clock'"
+SET_CLOCK_CHECK = "INSERT OR REPLACE INTO housekeeping (job, at, seconds, did) VALUES ('clock', ?, 0, ?)"
 BELIEVE = "DELETE FROM housekeeping WHERE job = 'clock' OR at > ?"
 
-# What was written with a clock that was ahead would be in force for years.
+# Rows written by a fast clock would be in force for years.
 CLAMP = (
     "UPDATE expected_call SET until = :now + :expect WHERE until > :now + :expect",
     "UPDATE identity SET expires_at = expires_at - added_at + :now, added_at = :now WHERE added_at > :now + :ahead",
@@ -65,56 +61,54 @@ CLAMP = (
 
 
 def leap_of(db: sqlite3.Connection, now: float) -> float:
-    """How many seconds the clock is past the last run of the housekeeping, if that is implausible; negative when it is
-    before it. Else 0.
-    """
+    """Return by how many seconds the clock is implausibly ahead of the last run (negative: behind), otherwise 0."""
     leap = now - float(db.execute(LAST_RUN).fetchone()[0])
     return leap if abs(leap) > LEAP_SECONDS else 0.0
 
 
 def is_held(db: sqlite3.Connection) -> bool:
-    """Whether nothing is removed at the moment, because of the clock."""
-    return db.execute(LOOKED).fetchone() is not None
+    """Return whether nothing is removed at the moment because of the clock."""
+    return db.execute(CLOCK_CHECKED).fetchone() is not None
 
 
-def look_at_clock(db: sqlite3.Connection, now: float) -> bool:
-    """Whether the clock is believed. Notes since when it says what it says. Call it in a transaction."""
+def check_clock(db: sqlite3.Connection, now: float) -> bool:
+    """Return whether the clock is believed, and record since when it shows this time. Call it in a transaction."""
     since = _since(db, now)
     if leap_of(db, now) and now - since < HOLD_SECONDS:
-        db.execute(LOOK, (now, json.dumps({"since": since})))
+        db.execute(SET_CLOCK_CHECK, (now, json.dumps({"since": since})))
         return False
     believe(db, now)
     return True
 
 
 def believe(db: sqlite3.Connection, now: float) -> None:
-    """The clock is right: a job that ran later than that did not. One statement."""
+    """Accept the clock: delete the record of runs that are later. It is one statement."""
     db.execute(BELIEVE, (now + AHEAD_SECONDS,))
 
 
 def clamp(db: sqlite3.Connection, now: float) -> int:
-    """Shortens what a clock that was ahead has left in force for too long: how many rows. Call it in a transaction."""
+    """Shorten what a fast clock has left in force for too long. Return how many rows. Call it in a transaction."""
     about = {"now": now, "expect": EXPECT_SECONDS, "ahead": AHEAD_SECONDS}
     return sum(db.execute(sql, about).rowcount for sql in CLAMP)
 
 
 def _since(db: sqlite3.Connection, now: float) -> float:
-    found = db.execute(LOOKED).fetchone()
-    if found is None or not 0 <= now - found[0] < LEAP_SECONDS:  # never, or the clock has leapt once more
+    checked = db.execute(CLOCK_CHECKED).fetchone()
+    if checked is None or not 0 <= now - checked[0] < LEAP_SECONDS:  # never, or the clock has jumped again
         return now
-    return float(json.loads(found[1])["since"])
+    return float(json.loads(checked[1])["since"])
 
 
 EXPIRING = tuple(table for table in TABLES if table.kept is not None)
 
 
 def expire(db: sqlite3.Connection, now: float) -> dict[str, int]:
-    """Delete what is past its time and return how many rows went, by table. Call it in a transaction."""
+    """Delete expired rows and return how many, by table. Call it in a transaction."""
     return {table.name: expire_table(db, table, now) for table in EXPIRING}
 
 
 def expire_table(db: sqlite3.Connection, table: Table, now: float) -> int:
-    """Delete what is past its time in one table and return how many rows went. Call it in a transaction."""
+    """Delete expired rows of one table and return how many. Call it in a transaction."""
     assert table.kept is not None
     cursor = db.execute(table.expire_sql, (now - table.kept.days * DAY,))
     refresh_all(db, {number for (number,) in cursor})
@@ -122,9 +116,9 @@ def expire_table(db: sqlite3.Connection, table: Table, now: float) -> int:
 
 
 HOUR = 3600.0
-REMEDY = "Set the clock; if it is right, `callsieve housekeeping run` removes now, or the daemon in a week"
+REMEDY = "Set the clock; if it is right, run `callsieve housekeeping run`, or the daemon goes on in a week"
 IDENTITY_DUE_DAYS = 30
-# Jobs are started once an hour: a little early is not another hour late.
+# Jobs are started once an hour: a job that is due in a minute runs now, and not an hour late.
 EARLY_SECONDS = 60.0
 NUMBERS_AT_ONCE = 500
 
@@ -135,7 +129,7 @@ WHERE excluded.at >= housekeeping.at
 """
 REPORTS = "SELECT job, at, seconds, did FROM housekeeping"
 
-# Numbers that calls have shown something about, in their order.
+# Numbers with evidence from calls, in order.
 LEARNT_ABOUT = """
 SELECT number FROM signal WHERE number > :after UNION SELECT number FROM answered WHERE number > :after
 UNION SELECT number FROM inbound_talk WHERE number > :after UNION SELECT number FROM one_ring WHERE number > :after
@@ -156,7 +150,7 @@ Counts = dict[str, int]
 
 
 class HousekeepingReport(NamedTuple):
-    """What a job did when it ran last: counts, those of 0 left out."""
+    """The result of the last run of a job: its counts without zeros."""
 
     job: str
     at: float
@@ -165,7 +159,7 @@ class HousekeepingReport(NamedTuple):
 
 
 class Job(NamedTuple):
-    """`run(db, now, begin)` writes in blocks of `with begin(db):`, which in a dry run come to nothing."""
+    """A job. `run(db, now, begin)` writes in blocks of `with begin(db):`, which a dry run rolls back."""
 
     name: str
     every_seconds: float
@@ -173,7 +167,7 @@ class Job(NamedTuple):
 
 
 def _retention(db: sqlite3.Connection, now: float, begin: Begin) -> Counts:
-    """Deletes what is past its time, by table, when what a clock that was ahead has written is dated again."""
+    """Correct dates from a fast clock, delete expired rows, and count them by table."""
     counts = {}
     with begin(db):
         counts["set in the future"] = clamp(db, now)
@@ -185,9 +179,10 @@ def _retention(db: sqlite3.Connection, now: float, begin: Begin) -> Counts:
 
 
 def _invalid_numbers(db: sqlite3.Connection, _now: float, begin: Begin) -> Counts:
-    """Forgets what calls showed about numbers that no country has allocated any more: they are nobody's, so nothing is
-    learnt from their calls, and whoever shows one has borrowed it. What people said stays; and so does a number that
-    one of us called and talked with: then it is the country's plan that we have wrong.
+    """Delete evidence from calls of numbers that no country allocates any longer.
+
+    They belong to nobody, so a caller that shows one has borrowed it. Marks stay. So does a number with which somebody
+    here has talked in a call that they made: then our numbering plan of the country is wrong.
     """
     counts = dict.fromkeys(("number", *FORGET), 0)
     for number in _learnt_about(db):
@@ -202,14 +197,12 @@ def _invalid_numbers(db: sqlite3.Connection, _now: float, begin: Begin) -> Count
 
 
 def _identities(db: sqlite3.Connection, now: float, _begin: Begin) -> Counts:
-    """Counts who is to prove again who they are."""
     due = identities_due(db, now + IDENTITY_DUE_DAYS * DAY)
     ended = sum(identity.expires_at <= now for identity in due)
     return {"ended": ended, "to be proven again": len(due) - ended}
 
 
 def _appeals(db: sqlite3.Connection, now: float, _begin: Begin) -> Counts:
-    """Counts what is to be decided, and what should have been."""
     appeals = appeals_to_decide(db)
     in_force = [appeal for appeal in appeals if appeal.state is AppealState.IN_FORCE]
     overdue = sum(is_overdue(appeal, now) for appeal in in_force)
@@ -217,24 +210,21 @@ def _appeals(db: sqlite3.Connection, now: float, _begin: Begin) -> Counts:
 
 
 def _reviews(db: sqlite3.Connection, _now: float, _begin: Begin) -> Counts:
-    """Counts the bursts of marks that wait for a look."""
     return {"to be looked at": len(numbers_to_review(db))}
 
 
 def _people(db: sqlite3.Connection, _now: float, begin: Begin) -> Counts:
-    """How many work here: so many witnesses it takes."""
     with begin(db):
         return {"people": count_people(db)}
 
 
 def _sources(db: sqlite3.Connection, now: float, begin: Begin) -> Counts:
-    """Counts what sources were right about."""
     with begin(db):
         return {"sources": count_proofs(db, now)}
 
 
 def _integrity(db: sqlite3.Connection, _now: float, _begin: Begin) -> Counts:
-    """Reads all of the store: counts what is damaged, and lists with an entry that is not as it was written."""
+    """Read the whole store, and count damage and lists that another program has changed."""
     return {"damaged": int(problem_of(db) is not None), "changed list": len(changed_lists(db))}
 
 
@@ -251,15 +241,15 @@ JOBS = (
 
 
 def reports(db: sqlite3.Connection) -> list[HousekeepingReport]:
-    """What each job did when it ran last, in their order."""
-    found = {
+    """Return the result of the last run of each job, in the order of jobs."""
+    by_job = {
         job: HousekeepingReport(job, at, seconds, json.loads(did)) for job, at, seconds, did in db.execute(REPORTS)
     }
-    return [found[job.name] for job in JOBS if job.name in found]
+    return [by_job[job.name] for job in JOBS if job.name in by_job]
 
 
 def jobs_due(db: sqlite3.Connection, now: float) -> list[Job]:
-    """Those that did not run for their time, or never."""
+    """Return the jobs that are due or never ran."""
     ran_at = {report.job: report.at for report in reports(db)}
     return [job for job in JOBS if not 0 <= now - ran_at.get(job.name, -DAY) < job.every_seconds - EARLY_SECONDS]
 
@@ -267,9 +257,9 @@ def jobs_due(db: sqlite3.Connection, now: float) -> list[Job]:
 def run_jobs(
     db: sqlite3.Connection, jobs: Iterable[Job], now: float, *, dry_run: bool = False
 ) -> Iterator[HousekeepingReport]:
-    """Runs each and says what it did. In a dry run it is done and undone again, and nothing is recorded.
+    """Run the jobs and yield the result of each. A dry run is rolled back and not recorded.
 
-    It makes its own transactions: run it on a connection of `open_store`.
+    It makes its own transactions: call it on a connection of `open_store`.
     """
     for job in jobs:
         began = time.monotonic()
@@ -281,34 +271,34 @@ def run_jobs(
                 db.execute(RECORD, (report.job, report.at, report.seconds, json.dumps(did)))
         yield report
     if not dry_run:
-        truncate_wal(db)  # where it cannot be emptied now, the next run does
+        truncate_wal(db)  # if it cannot be emptied now, the next run tries again
 
 
 def in_words(report: HousekeepingReport) -> str:
-    """`retention: 12 decision, 3 outcome`, for the log."""
+    """Return a line for the log such as `retention: 12 decision, 3 outcome`."""
     return f"{report.job}: {', '.join(f'{count} {what}' for what, count in report.did.items()) or 'nothing'}"
 
 
 def _learnt_about(db: sqlite3.Connection) -> Iterator[str]:
     after = ""
-    while found := db.execute(LEARNT_ABOUT, {"after": after, "limit": NUMBERS_AT_ONCE}).fetchall():
-        for (number,) in found:
+    while rows := db.execute(LEARNT_ABOUT, {"after": after, "limit": NUMBERS_AT_ONCE}).fetchall():
+        for (number,) in rows:
             yield number
-        after = found[-1][0]
+        after = rows[-1][0]
 
 
 def main(arguments: list[str]) -> int:
-    """What is due, of the store in that file, if there is one. 1 when the clock is not believed."""
+    """Run the jobs that are due for the store in that file, if it exists. Return 1 if the clock is not believed."""
     path = Path(arguments[0])
     try:
         if path.exists():
             with open_store(path) as db:
                 now = time.time()
                 with transaction(db):
-                    leap, believed = leap_of(db, now), look_at_clock(db, now)
+                    leap, believed = leap_of(db, now), check_clock(db, now)
                 if not believed:
                     sys.stderr.write(
-                        f"nothing is removed: the clock is {leap / DAY:+.0f} days from the last run. {REMEDY}"
+                        f"nothing removed: the clock is {leap / DAY:+.0f} days from the last run. {REMEDY}"
                     )
                     return 1
                 done = [in_words(report) for report in run_jobs(db, jobs_due(db, now), now)]

@@ -1,15 +1,14 @@
-"""Numbers imported from a file or feed, as generations: one is staged, then takes the place of the one before.
+"""Numbers imported from a file or feed, in generations: a new one is staged, then replaces the one before.
 
-An import of millions of numbers must neither stop the other writers nor be seen half done. So it is written in
-small transactions under a source that is not live yet, one transaction makes it live, and the generation before
-is dropped in small transactions.
+An import of millions of numbers must not block other writers or be visible half done. So it is written in small
+transactions under a source that is not live, one transaction makes it live, and the old generation is deleted in small
+transactions.
 
-An import that was cut off, by Ctrl-C or a power cut, is run again: where the same rows were being staged under the
-name it goes on with the number after the last one stored. The rows know that they are the same by a digest, so it does
-not matter from which file, pipe or format they come. What nobody goes on with is dropped after a day, by the next
-import.
+An interrupted import (Ctrl-C, power cut) is simply run again: if the same rows were staged under the name, it goes on
+after the last number stored. A digest recognises the rows, whatever file, pipe or format they come from. The next
+import deletes a staged generation that was left for a day.
 
-These functions make their own transactions: run them on a connection of `open_store`, not through `Store.write`.
+These functions make their own transactions: call them on a connection of `open_store`, not through `Store.write`.
 """
 
 from __future__ import annotations
@@ -37,19 +36,19 @@ ImportedRow = tuple[str, str | None, str | None, str | None]
 BATCH = 5000
 READ_BATCH = 1000
 ROWS_IN_STATEMENT = 20
-# Once the lock was held for so long, in one transaction or several, it is free for as long. A waiting writer looks
-# again after 1, 2, 5, 10, 15 and 20 ms, and then every 25 ms: the first pause lets it in.
+# After the lock was held for so long, in one transaction or several, it is free for as long. A waiting writer tries
+# again after 1, 2, 5, 10, 15 and 20 ms, and then every 25 ms, so the first pause lets it in.
 PAUSE_SECONDS = 0.025
-# A staged generation that nobody has touched for so long belongs to an import that died and is not run again.
+# A staged generation untouched for so long belongs to an import that died and was not run again.
 ABANDONED_SECONDS = 86_400.0
-# A feed that comes again within the hour is somebody trying again: that says nothing of how often it comes.
+# A feed imported again within the hour is a retry, and does not show how often it comes.
 AGAIN_SECONDS = 3600.0
 
 STAGE = """
 INSERT INTO import_source (name, verdict, live, imported_at, touched_at, numbers, format, digest)
 VALUES (?, ?, 0, ?, ?, 0, ?, ?)
 """
-# touched_at is 0 in what is being dropped.
+# touched_at is 0 while a generation is being deleted.
 STAGED = """
 SELECT id, staged_to, numbers FROM import_source
  WHERE live = 0 AND touched_at > 0 AND name = ? AND verdict = ? AND format IS ? AND digest = ?
@@ -85,23 +84,23 @@ HOW_MANY = "SELECT coalesce(max(rowid), 0) FROM scratch.sorted"
 
 
 class TooFewNumbers(StoreError):
-    """The import has fewer numbers than it must have: what was in force stays, and what is staged waits for a day."""
+    """The import has too few numbers. The old generation stays in force, and the staged one waits for a day."""
 
     def __init__(self, numbers: int) -> None:
-        super().__init__(f"the import has {numbers:,} numbers: too few to take the place of those in force")
+        super().__init__(f"the import has {numbers:,} numbers: too few to replace those in force")
         self.numbers = numbers
 
 
 def last_of(rows: Iterable[ImportedRow]) -> ImportedRow:
-    """Of the rows of one number the last one counts."""
+    """Return the last row of a number, which counts."""
     return deque(rows, maxlen=1)[0]
 
 
 class Feed(NamedTuple):
     """How rows become a generation.
 
-    `format`: what a feed's file is; None: a list. `merge`: the one row of a number, from all its rows in their order.
-    `least`: with fewer numbers it does not go live.
+    `format`: of a feed's file, None for a list. `merge`: makes one row of all rows of a number. `least`: with fewer
+    numbers it does not go live.
     """
 
     format: str | None = None
@@ -115,7 +114,7 @@ LIST = Feed()
 class ImportSource(NamedTuple):
     """A source in force: its verdict (spam or ok), when it was imported, and how many numbers it lists.
 
-    `continued`: of an import just made, how many of them were stored already by a run that was cut off.
+    `continued`: how many of them an interrupted run had stored before.
     """
 
     name: str
@@ -126,14 +125,14 @@ class ImportSource(NamedTuple):
 
 
 class _Turns:
-    """Transactions between which other writers have their turn."""
+    """Transactions between which other writers get a turn."""
 
     def __init__(self) -> None:
         self._held_seconds = 0.0
 
     @contextmanager
     def transaction(self, db: sqlite3.Connection) -> Iterator[None]:
-        """All of the block or nothing; then a pause, if one is due."""
+        """Run the block in a transaction, and pause after it if a pause is due."""
         with transaction(db):
             began = time.monotonic()
             yield
@@ -144,7 +143,7 @@ class _Turns:
 
 
 class _Staged(NamedTuple):
-    """A generation being staged: all numbers up to `to` are there, `numbers` of them."""
+    """A generation being staged: `numbers` numbers, all up to `to`."""
 
     source: int
     to: str = ""
@@ -160,11 +159,13 @@ def import_numbers(
     also: Callable[[ImportSource], object] = lambda _live: None,
     feed: Feed = LIST,
 ) -> ImportSource:
-    """Makes the numbers of the source exactly these.
+    """Replace the numbers of the source.
 
-    Rows may come in any order and number: they are sorted on disk, because in order they take half the room. `also` is
-    what is written in the transaction that puts the source in force. Raises StoreError, TooFewNumbers among them; then
-    the generation before stays in force.
+    Rows may come in any order: they are sorted on disk first, because in order they take half the room. `also` is run
+    in the transaction that puts the source in force.
+
+    Raises:
+        StoreError: It failed, or there are TooFewNumbers. The old generation stays in force.
     """
     with _scratch(db):
         digest = _read(db, rows)
@@ -187,7 +188,7 @@ def import_numbers(
 
 
 def sources(db: sqlite3.Connection) -> list[ImportSource]:
-    """The sources in force, by name."""
+    """Return the sources in force, ordered by name."""
     return [ImportSource(*row) for row in db.execute(SOURCES)]
 
 
@@ -197,22 +198,23 @@ def remove_source(
     clock: Callable[[], float] = time.time,
     also: Callable[[], object] = lambda: None,
 ) -> bool:
-    """Takes the source out of force at once, with `also` in the same transaction, and then its numbers out of the
-    store. False: no such source.
+    """Put the source out of force at once, with `also` in the same transaction, and then delete its numbers.
+
+    Return False if there is no such source.
     """
     with transaction(db):
-        found = db.execute(RETIRE, (name,)).rowcount > 0
+        was_live = db.execute(RETIRE, (name,)).rowcount > 0
         also()
     drop_left_over(db, clock)
-    return found
+    return was_live
 
 
 def drop_left_over(db: sqlite3.Connection, clock: Callable[[], float] = time.time) -> None:
-    """Drops the generations that are out of force and those of imports that died and were not run again."""
+    """Delete generations that are out of force, and those of imports that died and were not run again."""
     before, turns = clock() - ABANDONED_SECONDS, _Turns()
     for (source,) in db.execute(LEFT_OVER, (before,)).fetchall():
         with transaction(db):
-            given_up = db.execute(GIVE_UP, (source, before)).rowcount > 0  # from here on nobody goes on with it
+            given_up = db.execute(GIVE_UP, (source, before)).rowcount > 0  # from here on no import continues it
         if not given_up:
             continue
         for batch in _numbers_of(db, source):
@@ -223,10 +225,10 @@ def drop_left_over(db: sqlite3.Connection, clock: Callable[[], float] = time.tim
 
 
 def _staged(db: sqlite3.Connection, rows: tuple[str, str, str | None, str], now: float) -> _Staged:
-    """Where to store the rows (name, verdict, format, digest): what an import of the same has left, or a new one."""
-    found = db.execute(STAGED, rows).fetchone()
-    if found:
-        staged = _Staged(*found)
+    """Return the staged generation of the same rows (name, verdict, format, digest), or a new one."""
+    row = db.execute(STAGED, rows).fetchone()
+    if row:
+        staged = _Staged(*row)
         _touch(db, staged.source, now, 0, staged.to, staged.to)
         return staged
     name, verdict, form, digest = rows
@@ -236,11 +238,11 @@ def _staged(db: sqlite3.Connection, rows: tuple[str, str, str | None, str], now:
 
 
 def _touch(db: sqlite3.Connection, source: int, at: float, numbers: int, reached: str, to: str) -> str:
-    """Notes that so many follow on `to`; returns up to where all is there. StoreError: somebody else was here."""
+    """Record more numbers after `to` and return the new end. StoreError: another import has taken over."""
     if db.execute(TOUCH, (at, numbers, reached, source, to)).rowcount != 1:
         raise StoreError(
-            "another import of the same list has taken over, or this one stood still for a day and was cleaned up; "
-            "look with `callsieve import list` and start it again if need be"
+            "another import of the same list has taken over, or this one was inactive for a day and was deleted; "
+            "check with `callsieve import list`, and start it again if needed"
         )
     return reached
 
@@ -255,7 +257,7 @@ def _go_live(db: sqlite3.Connection, name: str, source: int, least: int, now: fl
 
 
 def usual_gap(every: float | None, gap: float) -> float | None:
-    """How often a feed comes (seconds) after it came again after `gap`: one that came early at most halves it."""
+    """Return the usual interval of a feed (seconds) after it came again after `gap`. An early one at most halves it."""
     if gap < AGAIN_SECONDS:
         return every
     return gap if every is None else max(gap, every / 2)
@@ -263,7 +265,7 @@ def usual_gap(every: float | None, gap: float) -> float | None:
 
 @contextmanager
 def _scratch(db: sqlite3.Connection) -> Iterator[None]:
-    """A private temporary file beside the store, so that rows get from one to the other without passing Python."""
+    """Attach a temporary file, so that rows get from one database to the other without passing Python."""
     db.execute("ATTACH '' AS scratch")
     try:
         db.execute("PRAGMA scratch.journal_mode = MEMORY")
@@ -275,10 +277,7 @@ def _scratch(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def _read(db: sqlite3.Connection, rows: Iterable[ImportedRow]) -> str:
-    """Any number of rows, in little memory: SQLite keeps them in its temporary file. Returns their digest.
-
-    They take some 150 bytes a row where TMPDIR says; a disk that is full there is told as such.
-    """
+    """Store any number of rows in SQLite's temporary file (150 bytes each, in TMPDIR), and return their digest."""
     digest = blake2b(digest_size=16)
     with store_errors(Path(tempfile.gettempdir())):
         for batch in _batches(iter(rows)):
@@ -289,32 +288,30 @@ def _read(db: sqlite3.Connection, rows: Iterable[ImportedRow]) -> str:
 
 
 def _insert(db: sqlite3.Connection, rows: list[ImportedRow]) -> None:
-    """Adds rows to those to be sorted. Most of what that takes is a statement and a value bound: several rows are one
-    statement, and columns in which there is nothing are left out.
-    """
+    """Insert rows to be sorted, several per statement and without empty columns, which is much faster."""
     columns = zip(("number", "category", "name", "note"), zip(*rows, strict=True), strict=True)
     given = {name: values for name, values in columns if values.count(None) < len(rows)}
     values = list(chain.from_iterable(zip(*given.values(), strict=True)))
-    one, width = f"({', '.join('?' * len(given))})", len(given)
+    placeholders, width = f"({', '.join('?' * len(given))})", len(given)
     for start in range(0, len(values), ROWS_IN_STATEMENT * width):
         some = values[start : start + ROWS_IN_STATEMENT * width]
-        places = ", ".join([one] * (len(some) // width))
+        places = ", ".join([placeholders] * (len(some) // width))
         db.execute(f"INSERT INTO scratch.row ({', '.join(given)}) VALUES {places}", some)
 
 
 def _sorted(
     db: sqlite3.Connection, after: str, merge: Callable[[Iterable[ImportedRow]], ImportedRow]
 ) -> Iterator[tuple[int, int]]:
-    """The rows with numbers after this one, sorted by number, one for each; the rowids of one batch after the other.
+    """Sort the rows after this number, one per number, and yield the rowids of one batch after another.
 
-    Of a batch the first is the last one of the batch before.
+    The first row of a batch is the last one of the batch before.
     """
     with store_errors(Path(tempfile.gettempdir())), transaction(db, begin_reading):
         if merge is last_of:
             db.execute(LAST_IN_ORDER, (after,))
         else:
-            with closing(db.execute(IN_ORDER, (after,))) as found:  # open, it would keep the file
-                merged = (merge(same) for _, same in groupby(found, itemgetter(0)))
+            with closing(db.execute(IN_ORDER, (after,))) as in_order:  # left open, it would keep the file
+                merged = (merge(same) for _, same in groupby(in_order, itemgetter(0)))
                 db.executemany("INSERT INTO scratch.sorted VALUES (?, ?, ?, ?)", merged)
         [(count,)] = db.execute(HOW_MANY).fetchall()
     for first in range(0, count, BATCH):
@@ -327,7 +324,7 @@ def _batches(rows: Iterator[ImportedRow]) -> Iterator[list[ImportedRow]]:
 
 
 def _numbers_of(db: sqlite3.Connection, source: int) -> Iterator[list[tuple[str, int]]]:
-    """The keys of a source in batches. They are looked for outside any transaction, so nobody waits for that."""
+    """Yield the keys of a source in batches, read outside any transaction, so that nobody waits."""
     after = ""
     while batch := db.execute(NUMBERS_OF, (source, after, BATCH)).fetchall():
         yield batch

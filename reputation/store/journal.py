@@ -1,4 +1,4 @@
-"""The journal of decisions: its rows, and the bounded queue that keeps writing them off the hot path."""
+"""The journal of decisions: its rows, and the bounded queue that writes them outside the path of a call."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ LATEST_FOR = "SELECT * FROM decision WHERE callee = ? AND at >= ? ORDER BY at DE
 
 
 def record_decisions(db: sqlite3.Connection, records: Iterable[DecisionRecord]) -> None:
-    """Adds decisions; one that is already there (by id) changes nothing."""
+    """Add decisions. A decision that exists (by id) stays."""
     (last,) = db.execute(LAST_ROW).fetchone()
     db.executemany(RECORD, records)
     add_decisions(db, last)
 
 
 def decision_of(db: sqlite3.Connection, decision_id: str) -> DecisionRecord | None:
-    """The decision with this id."""
+    """Return the decision with this id."""
     return next(map(_record, db.execute(BY_ID, (decision_id,))), None)
 
 
@@ -66,7 +66,7 @@ def decisions(
     until: float = math.inf,
     limit: int = 100,
 ) -> list[DecisionRecord]:
-    """Decisions of one caller, of one call, or all, from `since` until before `until`, the latest first."""
+    """Return decisions of one caller, of one call, or all, from `since` until before `until`, the latest first."""
     if caller is not None:
         rows = db.execute(BY_CALLER, (caller, since, until, limit))
     elif linkedid is not None:
@@ -77,13 +77,14 @@ def decisions(
 
 
 def latest_for(db: sqlite3.Connection, callee: str, since: float) -> DecisionRecord | None:
-    """The latest decision since then about a call for this phone."""
+    """Return the latest decision since then about a call for this phone."""
     return next(map(_record, db.execute(LATEST_FOR, (callee, since))), None)
 
 
 def first_decisions(db: sqlite3.Connection, since: float, until: float) -> Iterator[DecisionRecord]:
-    """Of each call from `since` until before `until` the first decision, in time order. Later ones are about single
-    phones.
+    """Yield the first decision of each call from `since` until before `until`, in time order.
+
+    Later decisions are about single phones.
     """
     seen: set[str] = set()
     for row in db.execute(OF_SPAN, (since, until)):
@@ -94,12 +95,12 @@ def first_decisions(db: sqlite3.Connection, since: float, until: float) -> Itera
 
 
 def calls_capped_by(db: sqlite3.Connection, code: str, until: float) -> set[str]:
-    """The calls before `until` on which less was ordered than a rule says, for the reason with this code."""
+    """Return the calls before `until` whose action was weaker than the rule's, for the reason with this code."""
     return {linkedid for (linkedid,) in db.execute(CAPPED_BY, (until, code)) if linkedid}
 
 
 class CallTime(NamedTuple):
-    """One call: who called, when, which DID (None: none that is known), and whether nothing was known of the number."""
+    """One call: caller, time, DID (None if unknown), and whether nothing was known of the number."""
 
     caller: str
     at: float
@@ -110,10 +111,10 @@ class CallTime(NamedTuple):
 def call_times(
     db: sqlite3.Connection, since: float, before: float = math.inf, seen: set[tuple[str, str]] | None = None
 ) -> Iterator[CallTime]:
-    """The calls since then in time order: what velocity and first calls are rebuilt from at start.
+    """Yield the calls since then in time order, to rebuild velocity and first calls at start.
 
-    A call counts once, however often it was decided about (at the trunk, and again for a callee); `seen` is handed on
-    by who reads them part by part.
+    A call counts once, even with several decisions (at the trunk, and again for a callee). A caller that reads in parts
+    passes on `seen`.
     """
     seen = set() if seen is None else seen
     for caller, at, linkedid, did, first in db.execute(CALL_TIMES, (since, before)):
@@ -135,7 +136,7 @@ Kept = DecisionRecord | OutboundRecord
 
 
 def record_all(db: sqlite3.Connection, records: Iterable[Kept]) -> None:
-    """Adds decisions of both kinds."""
+    """Add decisions of both kinds."""
     inbound: list[DecisionRecord] = []
     outbound: list[OutboundRecord] = []
     for record in records:
@@ -145,18 +146,18 @@ def record_all(db: sqlite3.Connection, records: Iterable[Kept]) -> None:
 
 
 class Writer(Protocol):
-    """What the journal needs of a store: `connection.Store`, or what stands in for it while there is none."""
+    """The interface that the journal needs: `connection.Store`, or its substitute while the store is unavailable."""
 
     async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """See `Store.write`."""
+        """Run a function in one transaction (see `Store.write`)."""
         ...
 
 
 class Journal:
-    """A bounded ring of decisions on their way to the store. Started by `start`, ended by `close`.
+    """A bounded queue of decisions on their way to the store. Begin with `start`, end with `close`.
 
-    When the store cannot take them (locked, disk full) they stay, `degraded` is set, and the oldest are
-    dropped once the ring is full: `dropped` counts them.
+    If the store cannot take them (locked, disk full), they stay and `degraded` is set. When the queue is full, the
+    oldest are dropped and counted in `dropped`.
     """
 
     def __init__(self, store: Writer, size: int = 10_000) -> None:
@@ -173,11 +174,11 @@ class Journal:
         return len(self._ring)
 
     def start(self) -> None:
-        """Begins to write. Needs a running loop."""
+        """Begin to write. Needs a running loop."""
         self._task = asyncio.create_task(self._run(), name="journal")
 
     def add(self, record: Kept) -> None:
-        """Never blocks and never fails."""
+        """Queue a decision. Never blocks and never fails."""
         if len(self._ring) >= self._size:
             self._ring.popleft()
             self.dropped += 1
@@ -185,11 +186,11 @@ class Journal:
         self._filled.set()
 
     def outbound_waiting(self) -> list[OutboundRecord]:
-        """Decisions about outbound calls that the store may not have yet."""
+        """Return decisions about outbound calls that the store may not have yet."""
         return [record for record in chain(self._batch, self._ring) if isinstance(record, OutboundRecord)]
 
     async def close(self, seconds: float = 1.0) -> None:
-        """Writes what it can within `seconds`; what is left is lost and logged."""
+        """Write what it can within `seconds`. The rest is lost and logged."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -200,7 +201,7 @@ class Journal:
         except TimeoutError:
             self._note_trouble(f"not written within {seconds:.1f} s")
         if self._ring:
-            logger.warning("journal: %d decisions were not written at the end", len(self._ring))
+            logger.warning("journal: decisions lost at shutdown, count=%d", len(self._ring))
 
     async def _run(self) -> None:
         failures = 0
@@ -214,7 +215,7 @@ class Journal:
                 await asyncio.sleep(wait_seconds(failures))
 
     async def _flush(self) -> bool:
-        """Writes one batch. False when the store did not take it; then it is back in the ring."""
+        """Write one batch. Return False if the store did not take it: it is back in the queue."""
         self._batch = [self._ring.popleft() for _ in range(min(BATCH, len(self._ring)))]
         try:
             await self._write_batch()
@@ -223,24 +224,24 @@ class Journal:
             self._note_trouble(str(error))
             return False
         except asyncio.CancelledError:
-            self._put_back()  # the write may still succeed: then writing it again changes nothing
+            self._put_back()  # the write may still succeed; writing it again then changes nothing
             raise
         self._batch = []
         if not self._ring:
             self._filled.clear()
         if self.degraded:
             self.degraded = False
-            logger.warning("journal: the store takes decisions again, %d were dropped", self.dropped)
+            logger.warning("journal: store writable again, decisions dropped=%d", self.dropped)
         return True
 
     async def _write_batch(self) -> None:
-        """All at once; where the fault is ours, each alone, and only what cannot be written is dropped."""
+        """Write a batch at once. If a decision is faulty, write each alone and drop only the faulty ones."""
         try:
             await self._store.write(record_all, self._batch)
         except StoreError:
             raise
         except Exception:
-            logger.exception("journal: %d decisions cannot be written together: each alone", len(self._batch))
+            logger.exception("journal: batch failed, writing each decision alone, count=%d", len(self._batch))
             for record in self._batch:
                 await self._write_alone(record)
 
@@ -250,7 +251,7 @@ class Journal:
         except StoreError:
             raise
         except Exception:
-            logger.exception("journal: a decision cannot be written and is dropped")
+            logger.exception("journal: decision dropped, it cannot be written")
             self.dropped += 1
 
     def _put_back(self) -> None:

@@ -1,6 +1,6 @@
-"""The administrator's lists. Parsing an entry is not done here: entries come and go as ListEntry.
+"""The lists of the organisation and of people, expected calls, contacts, and phone settings.
 
-What ties a caller to one of ours, personal lists, "I expect a call" and contacts; and what people wish for.
+Entries are parsed elsewhere: they come and go as ListEntry.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from reputation.encoding import Instant
 from reputation.model import EntryKind, ListEntry, ListName, PhoneSetting, Tie
 
 COLUMNS = column_list(ListEntry)
-THERE = "first = ? AND last = ? AND kind = ? AND list = ?"
-OF = f"SELECT {COLUMNS} FROM list_entry WHERE {THERE}"
-REMOVE = f"DELETE FROM list_entry WHERE {THERE} RETURNING {COLUMNS}"
+SAME_ENTRY = "first = ? AND last = ? AND kind = ? AND list = ?"
+OF = f"SELECT {COLUMNS} FROM list_entry WHERE {SAME_ENTRY}"
+REMOVE = f"DELETE FROM list_entry WHERE {SAME_ENTRY} RETURNING {COLUMNS}"
 ADD = """
 INSERT INTO list_entry (first, last, kind, list, action, note, expires_at, added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
@@ -25,7 +25,7 @@ SHOW = f"SELECT {COLUMNS} FROM list_entry WHERE :list IS NULL OR list = :list OR
 
 ACTIONS = "SELECT DISTINCT action FROM list_entry WHERE expires_at IS NULL OR expires_at > ?"
 
-# What is known of a number stands in one of these.
+# The tables that have what is known about a number.
 KNOWN = "SELECT count(*) FROM ({each} LIMIT :most)".format(
     each=" UNION ".join(
         f"""SELECT number FROM {table} WHERE number BETWEEN :first AND :last
@@ -36,7 +36,7 @@ KNOWN = "SELECT count(*) FROM ({each} LIMIT :most)".format(
 
 
 def add_entry(db: sqlite3.Connection, entry: ListEntry) -> None:
-    """Adds the entry, or replaces the one that matches the same numbers on the same list. Call it in a transaction."""
+    """Add the entry, or replace the one that matches the same numbers on the same list. Call it in a transaction."""
     remove_entry(db, entry)
     row = (*_key(entry), entry.action, entry.note, entry.expires_at, entry.added_at)
     entry_id = db.execute(ADD, row).lastrowid
@@ -45,17 +45,17 @@ def add_entry(db: sqlite3.Connection, entry: ListEntry) -> None:
 
 
 def remove_entry(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
-    """Removes the entry that matches the same numbers on the same list, and returns it as it was."""
+    """Remove the entry that matches the same numbers on the same list and return it."""
     return next(map(entry_of_row, db.execute(REMOVE, _key(entry)).fetchall()), None)
 
 
 def find_entry(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
-    """The entry that matches the same numbers on the same list, as it is."""
+    """Return the entry that matches the same numbers on the same list."""
     return next(map(entry_of_row, db.execute(OF, _key(entry))), None)
 
 
 def known_numbers(db: sqlite3.Connection, entry: ListEntry, most: int) -> int:
-    """Return how many numbers that we know something of a prefix or a range matches; at most `most` are counted."""
+    """Return how many known numbers a prefix or a range matches, counted up to `most`."""
     last = entry.last or f"{entry.first}:"  # the character after 9
     length = None if entry.last is None else len(entry.first)
     about = {"first": entry.first, "last": last, "length": length, "most": most}
@@ -64,34 +64,34 @@ def known_numbers(db: sqlite3.Connection, entry: ListEntry, most: int) -> int:
 
 
 def list_entries(db: sqlite3.Connection, list_name: ListName | None = None) -> list[ListEntry]:
-    """All entries of one list or both, expired ones too, by number."""
+    """Return all entries of one list or both, expired ones included, ordered by number."""
     return [entry_of_row(row) for row in db.execute(SHOW, {"list": list_name})]
 
 
 def has_entries(db: sqlite3.Connection) -> bool:
-    """Return whether anything is on a list."""
+    """Return whether any list has an entry."""
     return bool(db.execute("SELECT EXISTS (SELECT 1 FROM list_entry)").fetchone()[0])
 
 
 def has_entry_with(db: sqlite3.Connection, actions: Collection[str], now: float) -> bool:
-    """Whether an entry that has not expired has one of these actions."""
+    """Return whether an entry that has not expired has one of these actions."""
     rows = db.execute(ACTIONS, (now,))
     return any(action in actions for (action,) in rows)
 
 
 def entry_of_row(row: tuple[Any, ...]) -> ListEntry:
-    """From the columns list, kind, first, last, action, note, expires_at, added_at."""
+    """Return an entry from the columns list, kind, first, last, action, note, expires_at, added_at."""
     list_name, kind, first, last, *others = row
     return ListEntry(ListName(list_name), EntryKind(kind), first, last or None, *others)
 
 
 def covering_prefixes(first: str, last: str) -> Iterator[str]:
-    """The fewest prefixes that all numbers from first to last, and no others of their length, begin with.
+    """Yield the fewest prefixes that cover exactly the numbers from first to last.
 
-    At most 18 per digit: a range of whole hundreds or thousands, as numbers are given out, is one or a few.
+    At most 18 per digit. A range of whole hundreds or thousands, as numbers are usually allocated, takes one or a few.
     """
     if len(first) != len(last):
-        raise ValueError(f"{first} and {last} are not of the same length")
+        raise ValueError(f"{first} and {last} do not have the same length")
     return _cover(first[:1], first[1:], last[1:])
 
 
@@ -111,19 +111,19 @@ def _key(entry: ListEntry) -> tuple[str, str, str, str]:
 
 
 class ExpectedCall(NamedTuple):
-    """The person expects a call until then: everybody rings them, and nobody is asked or warned of."""
+    """A person expects a call until then: all calls ring there, without challenge or warning."""
 
     person: Annotated[str, Key()]
     until: Instant
 
 
 class PersonalEntry(NamedTuple):
-    """A number on a person's own list; a number is on one of a person's lists at a time.
+    """A number on a person's own allowlist or blocklist, never on both.
 
     Attributes:
         person: The extension of the person, or the program that did it.
         number: A telephone number: E.164, or the key of a service number.
-        verdict: What the number is said to be.
+        verdict: `allow` or `block`.
         at: When it happened.
     """
 
@@ -138,7 +138,7 @@ class Contact(NamedTuple):
 
     Attributes:
         person: An extension; None for a contact of the whole company.
-        company: Whom the contact works for, as `caller_names.company_key` writes it.
+        company: The employer of the contact, as `caller_names.company_key` writes it.
     """
 
     number: str
@@ -157,13 +157,13 @@ ENTRIES = "SELECT person, number, verdict, at FROM personal_entry WHERE person =
 IS_BY_HAND = """
 SELECT EXISTS (SELECT 1 FROM personal_entry WHERE person = ? AND number = ? AND verdict = ? AND source = 'person')
 """
-EXPECT_SECONDS = 7200.0  # "I expect a call": open for me for two hours
+EXPECT_SECONDS = 7200.0  # "I expect a call" lasts two hours
 EXPECT = """
 INSERT INTO expected_call (person, until) VALUES (?, ?)
 ON CONFLICT (person) DO UPDATE SET until = max(until, excluded.until)
 """
-SET_WISH = "INSERT INTO wish (person, wish, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-DROP_WISH = "DELETE FROM wish WHERE person = ? AND wish = ?"
+SET_PHONE_SETTING = "INSERT INTO wish (person, wish, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+CLEAR_PHONE_SETTING = "DELETE FROM wish WHERE person = ? AND wish = ?"
 ADD_CONTACT = """
 INSERT INTO contact (number, person, source, name, company) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (number, person, source) DO UPDATE SET name = excluded.name, company = excluded.company
@@ -183,80 +183,81 @@ LIMIT 1
 
 
 def set_personal_entry(db: sqlite3.Connection, entry: PersonalEntry) -> None:
-    """Puts the number on that list of the person; what was said later stays. An entry that a mark has made is the
-    person's own from then on.
+    """Put the number on that list of the person, unless a later entry exists.
+
+    An entry that was made by a mark becomes the person's own.
     """
     db.execute(SET_ENTRY, entry)
 
 
 def remove_personal_entry(db: sqlite3.Connection, person: str, number: str) -> PersonalEntry | None:
-    """Takes the number off the person's lists, and returns the entry as it was."""
+    """Remove the number from the person's lists and return the entry."""
     rows = db.execute(REMOVE_ENTRY, (person, number)).fetchall()
     return next(map(_entry, rows), None)
 
 
 def is_by_hand(db: sqlite3.Connection, entry: PersonalEntry) -> bool:
-    """Return whether the person has put the number on that list already, and no mark has."""
+    """Return whether the number is on that list of the person already, and not because of a mark."""
     return bool(db.execute(IS_BY_HAND, (entry.person, entry.number, entry.verdict)).fetchone()[0])
 
 
 def personal_entries(db: sqlite3.Connection, person: str) -> list[PersonalEntry]:
-    """The person's own lists, by number."""
+    """Return the person's own lists, ordered by number."""
     return [_entry(row) for row in db.execute(ENTRIES, (person,))]
 
 
 def expect_call(db: sqlite3.Connection, person: str, until: float) -> None:
-    """The person expects a call until then, or until later if that was said before."""
+    """Record that the person expects a call until then, or until the later time that was recorded before."""
     db.execute(EXPECT, (person, until))
 
 
 def expected_call_of(db: sqlite3.Connection, person: str) -> ExpectedCall | None:
-    """Return until when the person expects a call, be it over; None where none was ever expected."""
+    """Return until when the person expects a call, also if that is over; None if none was ever expected."""
     row = db.execute("SELECT person, until FROM expected_call WHERE person = ?", (person,)).fetchone()
     return ExpectedCall(*row) if row else None
 
 
 def stop_expecting(db: sqlite3.Connection, person: str) -> bool:
-    """The call has come. False when none was expected."""
+    """End the expectation of a call. Return False if no call was expected."""
     return db.execute("DELETE FROM expected_call WHERE person = ?", (person,)).rowcount > 0
 
 
-def set_phone_setting(db: sqlite3.Connection, person: str, wish: PhoneSetting, at: float) -> bool:
-    """The person wants it so from now on. False when that was said before."""
-    return db.execute(SET_WISH, (person, wish.value, at)).rowcount > 0
+def set_phone_setting(db: sqlite3.Connection, person: str, setting: PhoneSetting, at: float) -> bool:
+    """Turn a phone setting on. Return False if it was on."""
+    return db.execute(SET_PHONE_SETTING, (person, setting.value, at)).rowcount > 0
 
 
-def clear_phone_setting(db: sqlite3.Connection, person: str, wish: PhoneSetting) -> bool:
-    """As everybody has it again. False when it was so."""
-    return db.execute(DROP_WISH, (person, wish.value)).rowcount > 0
+def clear_phone_setting(db: sqlite3.Connection, person: str, setting: PhoneSetting) -> bool:
+    """Turn a phone setting off. Return False if it was off."""
+    return db.execute(CLEAR_PHONE_SETTING, (person, setting.value)).rowcount > 0
 
 
 def replace_contacts(db: sqlite3.Connection, source: str, contacts: Iterable[Contact]) -> None:
-    """Makes the contacts of this source exactly these. Call it in a transaction."""
+    """Replace the contacts of a source. Call it in a transaction."""
     db.execute("DELETE FROM contact WHERE source = ?", (source,))
     add_contacts(db, source, contacts)
 
 
 def add_contacts(db: sqlite3.Connection, source: str, contacts: Iterable[Contact]) -> None:
-    """Adds contacts to those of the source, or brings their names up to date."""
+    """Add contacts of a source, or update their names."""
     db.executemany(ADD_CONTACT, ((c.number, c.person or "", source, c.name, c.company) for c in contacts))
 
 
 def contacts_of(db: sqlite3.Connection, person: str | None) -> list[Contact]:
-    """The contacts of a person and of the company; of the company alone for None."""
+    """Return the contacts of a person and of the company, of the company alone for None."""
     return [Contact(*row) for row in db.execute(CONTACTS, {"person": person})]
 
 
 def friendly_tie_of(db: sqlite3.Connection, person: str, number: str, at: float) -> Tie | None:
-    """Why the number's calls ring that person's phone plainly: allowed by then, or a contact. None when they do not."""
+    """Return why calls from the number ring that phone without warning (allowed or a contact), otherwise None."""
     row = db.execute(FRIENDLY_TIE, {"number": number, "person": person, "at": at}).fetchone()
     return None if row is None else Tie(row[0])
 
 
 def is_contact(db: sqlite3.Connection, number: str) -> bool:
-    """Whether anybody here, or the company, has the number as a contact."""
-    (found,) = db.execute(IS_CONTACT, (number,)).fetchone()
-    return bool(found)
+    """Return whether the number is a contact of anybody here or of the company."""
+    (is_known,) = db.execute(IS_CONTACT, (number,)).fetchone()
+    return bool(is_known)
 
 
 def _entry(row: tuple[str, str, str, float]) -> PersonalEntry:

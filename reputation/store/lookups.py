@@ -1,8 +1,8 @@
-"""Look-ups at others: who is asked, what they answered about a number, what it cost, and how it agrees with our calls.
+"""Look-ups at services: the services, their answers about numbers, their cost, and how well they agree with our calls.
 
-An answer is evidence of its source until it expires; the latest takes the place of the one before. It is kept for
-90 days, so that it can be compared with what our people and the caller showed. Functions that say so make their own
-transaction: the look-up process writes beside the daemon, one statement or two at a time.
+An answer is evidence until it expires, and the latest replaces the one before. It is kept for 90 days, to be compared
+with what people here and the caller showed. Functions that make their own transaction say so: the look-up process
+writes beside the daemon, one or two statements at a time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reputation.site_names import is_ours
 from reputation.store.transaction import transaction
 
 DAY_SECONDS = 86_400.0
-# The call for which a source was asked was decided at the instant before the answer came.
+# The call of a look-up was decided just before the answer came.
 ASKED_BEFORE_SECONDS = 5.0
 
 SPAM, FINE, NOTHING = "spam", "ok", "nothing"
@@ -50,8 +50,8 @@ SELECT coalesce(sum(asked), 0), coalesce(sum(answered), 0), coalesce(sum(failed)
   FROM lookup_day WHERE source = ? AND day >= ?
 """
 LAST_FAILURE = "SELECT failure FROM lookup_day WHERE source = ? AND failure IS NOT NULL ORDER BY day DESC LIMIT 1"
-# What we know ourselves of the numbers that a source was asked about. A mark that was found wrong does not count, nor
-# does what other sites say: one that lies could discredit a source.
+# Evidence of this site about the numbers that were looked up. Marks that were found wrong do not count, and statements
+# of other sites do not, because a site that lies could discredit a source.
 COMPARED = f"""
 SELECT verdict,
        EXISTS (SELECT 1 FROM mark WHERE mark.number = asked.number AND mark.verdict = 'spam' AND {is_ours("reporter")}
@@ -78,7 +78,7 @@ SELECT count(*), coalesce(sum(action <> 'allow'), 0)
 
 
 class SourceState(NamedTuple):
-    """A source as the store has it. `off_why`: JSON of what it was switched off for; None while it is on.
+    """A source as the store has it. `off_why`: the reason it was switched off, in JSON; None while it is on.
 
     Attributes:
         name: The name that the settings give it.
@@ -95,7 +95,7 @@ class SourceState(NamedTuple):
 
 
 class StoredAnswer(NamedTuple):
-    """What a source said of a number: `spam`, `ok` or `nothing`; it counts until `expires_at`."""
+    """The answer of a source about a number: `spam`, `ok` or `nothing`. It counts until `expires_at`."""
 
     source: str
     verdict: str
@@ -105,7 +105,7 @@ class StoredAnswer(NamedTuple):
 
 
 class DailyLimits(NamedTuple):
-    """Of a source: requests a day, what one costs and what a day may cost, in millionths; 0: no such limit."""
+    """The limits of a source: requests a day, and the cost of one and of a day in millionths; 0: no limit."""
 
     requests: int
     micros: int = 0
@@ -113,7 +113,7 @@ class DailyLimits(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """What a source was asked on some days. `micros`: what that cost, in millionths of the currency.
+    """The look-ups of a source in a span of days. `micros`: their cost, in millionths of the currency.
 
     Attributes:
         asked: Number of requests.
@@ -129,12 +129,12 @@ class Usage(NamedTuple):
     @property
     @told
     def cost(self) -> float:
-        """What that cost, in the currency of the settings."""
+        """The cost in the currency of the settings."""
         return self.micros / 1_000_000
 
 
 class Compared(NamedTuple):
-    """Numbers that a source was asked about and of which we know better by now, by what it said and what they are."""
+    """Numbers that were looked up and are known here by now, by answer and by what they are."""
 
     spam_of_spam: int = 0
     spam_of_fine: int = 0
@@ -146,12 +146,12 @@ class Compared(NamedTuple):
 
 
 def day_of(at: float) -> int:
-    """The day of an instant, UTC, as `lookup_day` has it."""
+    """Return the day of an instant, UTC, as stored in `lookup_day`."""
     return int(at // DAY_SECONDS)
 
 
 def replace_sources(db: sqlite3.Connection, outside: dict[str, bool]) -> None:
-    """Makes the sources of the settings those, by name: whether each is outside. Call it in a transaction."""
+    """Set the sources of the settings, and whether each is outside evidence. Call it in a transaction."""
     for name, is_outside in outside.items():
         db.execute(PUT_SOURCE, (name, is_outside))
     for state in source_states(db):
@@ -160,22 +160,25 @@ def replace_sources(db: sqlite3.Connection, outside: dict[str, bool]) -> None:
 
 
 def source_states(db: sqlite3.Connection) -> list[SourceState]:
-    """All that were ever in the settings, by name."""
-    return [SourceState(name, bool(outside), bool(ours), *rest) for name, outside, ours, *rest in db.execute(STATES)]
+    """Return all sources that were ever in the settings, ordered by name."""
+    return [
+        SourceState(name, bool(outside), bool(in_settings), *rest)
+        for name, outside, in_settings, *rest in db.execute(STATES)
+    ]
 
 
 def source_state(db: sqlite3.Connection, name: str) -> SourceState | None:
-    """The source of this name."""
+    """Return the source of this name."""
     return next((state for state in source_states(db) if state.name == name), None)
 
 
 def switch_off(db: sqlite3.Connection, name: str, at: float, why: str) -> bool:
-    """Asks it no more, and nothing that it said counts. False: it is off already. Call it in a transaction."""
+    """Stop using a source, and its old answers. Return False if it is off already. Call it in a transaction."""
     return db.execute(SWITCH_OFF, (at, why, name)).rowcount > 0
 
 
 def switch_on(db: sqlite3.Connection, name: str, at: float) -> bool:
-    """The way back; it is measured anew from then on. False: it is on. Call it in a transaction."""
+    """Use a source again and measure it anew. Return False if it is on. Call it in a transaction."""
     return db.execute(SWITCH_ON, (at, name)).rowcount > 0
 
 
@@ -185,19 +188,19 @@ def put_switch(db: sqlite3.Connection, table: str, state: tuple[float | None, st
 
 
 def answers_about(db: sqlite3.Connection, number: str) -> dict[str, StoredAnswer]:
-    """What each source said of the number last, expired or not."""
+    """Return the last answer of each source about the number, expired or not."""
     return {row[0]: StoredAnswer(*row) for row in db.execute(ANSWERS, (number,))}
 
 
 def record_answer(db: sqlite3.Connection, number: str, answer: StoredAnswer) -> None:
-    """The source's answer takes the place of its one before. Its own transaction."""
+    """Store an answer, replacing the source's old one. It makes its own transaction."""
     with transaction(db):
         db.execute(PUT_ANSWER, (number, *answer))
         db.execute(COUNT, (1, 0, None, answer.source, day_of(answer.at)))
 
 
 def reserve(db: sqlite3.Connection, source: str, at: float, limits: DailyLimits) -> bool:
-    """Whether one more request may be made that day; it counts, whatever becomes of it. Its own transaction."""
+    """Count one more request and return whether the day's limits allow it. It makes its own transaction."""
     about = {"source": source, "day": day_of(at), "micros": limits.micros}
     most = {"most": limits.requests, "most_micros": limits.most_micros}
     with transaction(db):
@@ -205,42 +208,40 @@ def reserve(db: sqlite3.Connection, source: str, at: float, limits: DailyLimits)
 
 
 def record_failure(db: sqlite3.Connection, source: str, at: float, code: str) -> None:
-    """A request that brought no answer, by the code of why. Its own transaction."""
+    """Record a request without an answer, with the code of the reason. It makes its own transaction."""
     with transaction(db):
         db.execute(COUNT, (0, 1, code, source, day_of(at)))
 
 
 def usage_since(db: sqlite3.Connection, source: str, at: float) -> Usage:
-    """From the day of that instant on."""
+    """Return the usage from the day of that instant on."""
     return Usage(*db.execute(USAGE, (source, day_of(at))).fetchone())
 
 
 def last_failure(db: sqlite3.Connection, source: str) -> str | None:
-    """The code of the last request that brought no answer."""
-    found = db.execute(LAST_FAILURE, (source,)).fetchone()
-    return None if found is None else str(found[0])
+    """Return the code of the last request without an answer."""
+    row = db.execute(LAST_FAILURE, (source,)).fetchone()
+    return None if row is None else str(row[0])
 
 
 def compared(db: sqlite3.Connection, source: str, since: float) -> Compared:
-    """What the source said since then against what we know ourselves. A number with both for and against is unknown."""
+    """Compare the source's answers since then with what is known here. Contradictory evidence counts as unknown."""
     return counted((*row, 1) for row in db.execute(COMPARED, (source, since)))
 
 
 def counted(rows: Iterable[tuple[str, int, int, int]]) -> Compared:
-    """Numbers by kind. A row: what the source says, whether they are spam, whether they are fine, and how many."""
+    """Count numbers by kind. A row: the source's verdict, whether the numbers are spam, and fine, and how many."""
     counts = dict.fromkeys(Compared._fields, 0)
-    said = {SPAM: "spam", FINE: "fine", NOTHING: "other"}
+    words = {SPAM: "spam", FINE: "fine", NOTHING: "other"}
     for verdict, is_spam, is_fine, count in rows:
         if bool(is_spam) == bool(is_fine):
             counts["unknown"] += count
         else:
-            counts[f"{said[verdict]}_of_{'spam' if is_spam else 'fine'}"] += count
+            counts[f"{words[verdict]}_of_{'spam' if is_spam else 'fine'}"] += count
     return Compared(**counts)
 
 
 def calls_of_listed(db: sqlite3.Connection, source: str, since: float) -> tuple[int, int]:
-    """Calls of numbers that the source calls spam, from the one on for which it was asked: all, and those that were not
-    simply allowed.
-    """
+    """Return how many calls came from numbers that the source lists as spam, and how many were not allowed."""
     every, treated = db.execute(CALLS, (source, since)).fetchone()
     return int(every), int(treated)

@@ -1,19 +1,15 @@
-"""What people say about numbers. Of a reporter, number, class and epoch the latest word stays; nothing is deleted but
-by time: a retraction is a word too, and outlives the same mark when another system sends it again.
+"""Marks in the store, reviews of bursts, and tombstones.
 
-The door, with all that it refuses, is reputation/marking.py. Here a mark is only written.
+The latest mark per reporter, number, class and epoch is kept. A retraction is a mark too, so it outlives the same old
+mark when another system sends it again. Marks are checked in reputation/marking.py and written here.
 
-Reviews: somebody looks at a burst of marks, and corrects those that are wrong.
-
-    numbers_to_review(db)                       bursts that weigh nothing until somebody has looked
-    review(db, number, at, who)                 somebody has: the marks count
+    numbers_to_review(db)                       bursts that weigh nothing until they are reviewed
+    review(db, number, at, who)                 reviewed: the marks count
     correct(db, Correction(...), at)            the marks of these reporters are wrong, and never count
 
-Tombstones: spam marks that were found wrong, and never count again, whoever sends them once more.
-
-A tombstone is a row of its own, and the marks stay as they are: the fold passes over them (evidence.py). So
-it does not matter which came first, a mark that arrives late is covered by its date, and taking the stone away again
-leaves everything as it was.
+A tombstone keeps wrong spam marks from counting, whoever sends them again. It is a row of its own, and the marks stay:
+the fold ignores them (evidence.py). So the order does not matter, a late mark is covered according to its date,
+and removing the tombstone restores everything.
 """
 
 from __future__ import annotations
@@ -87,13 +83,13 @@ class LastCaller(NamedTuple):
 
 
 def add_mark(db: sqlite3.Connection, mark: Mark) -> None:
-    """Writes a mark as it is; what was said later stays."""
+    """Write a mark without checks, unless a later one exists."""
     if db.execute(ADD, _row(mark)).rowcount:
-        add_event(db, EventKind.NUMBER_MARKED, mark.number, mark.at, _told(mark))
+        add_event(db, EventKind.NUMBER_MARKED, mark.number, mark.at, _event_data(mark))
     refresh(db, mark.number)
 
 
-def _told(mark: Mark) -> NumberMarked:
+def _event_data(mark: Mark) -> NumberMarked:
     return NumberMarked(
         number=mark.number,
         auth_class=mark.auth_class.value,
@@ -107,26 +103,25 @@ def _told(mark: Mark) -> NumberMarked:
 
 
 def marks_between(db: sqlite3.Connection, since: float, until: float) -> list[Mark]:
-    """What people said from `since` until before `until` and is their latest word, in time order."""
+    """Return the reporters' latest marks from `since` until before `until`, in time order."""
     return [mark_from(row) for row in db.execute(OF_SPAN, (since, until))]
 
 
 def numbers_marked_since(db: sqlite3.Connection, reporter: str, since: float, but: str) -> int:
-    """How many numbers, not counting one, the person has said something about since."""
+    """Return how many numbers other than `but` the person has marked since."""
     (count,) = db.execute(OTHERS_SINCE, (reporter, since, but)).fetchone()
     return int(count)
 
 
 def last_caller_of(db: sqlite3.Connection, person: str) -> LastCaller | None:
-    """Who called the person last: whom the person talked to, whose call rang there and was taken by nobody,
-    or who left a message without a ring.
-    """
+    """Return the last caller of a person: they talked, nobody took the call, or a message was left without ringing."""
     return next((LastCaller(*row) for row in db.execute(LAST_CALLER, (person,))), None)
 
 
 def auth_class_of_mark(db: sqlite3.Connection, number: str, reporter: str, linkedid: str | None) -> AuthClass:
-    """The class that a mark counts in: of its call, else of the last call from the number to the reporter, else of its
-    last call, else `unknown` (docs/explanation/model.md).
+    """Return the class that a mark counts in: of its call, or of the last call to the reporter, or of the last call.
+
+    Without any call it is `unknown` (docs/explanation/model.md).
     """
     about = {"number": number, "person": reporter, "linkedid": linkedid}
     for sql in (CLASS_OF_CALL, CLASS_TO_PERSON, CLASS_OF_LAST):
@@ -137,12 +132,12 @@ def auth_class_of_mark(db: sqlite3.Connection, number: str, reporter: str, linke
 
 
 def block_for(db: sqlite3.Connection, person: str, number: str, at: float) -> None:
-    """Blocks the number for the person who marked it. An entry that the person made stays the person's."""
+    """Block the number for the person who marked it. An entry that the person made stays."""
     db.execute(BLOCK, {"number": number, "person": person, "at": at})
 
 
 def unblock_for(db: sqlite3.Connection, person: str, number: str, at: float) -> bool:
-    """Takes back what `block_for` did, and puts an allowlist entry that it replaced back. False: there was nothing."""
+    """Undo `block_for` and restore an allowlist entry that it replaced. Return False if there was nothing to undo."""
     removed = db.execute(UNBLOCK, (number, person)).rowcount
     return removed + db.execute(ALLOW_AGAIN, (at, number, person)).rowcount > 0
 
@@ -158,8 +153,8 @@ class Tombstone(NamedTuple):
 
     Attributes:
         number: The number.
-        reporter: Whose marks they are; empty for everybody's.
-        case_id: The reference of the appeal, or what else has found them wrong.
+        reporter: The person whose marks they are; empty for everybody's.
+        case_id: The reference of the appeal or correction that found them wrong.
         until: Marks of this instant or before do not count.
     """
 
@@ -169,7 +164,7 @@ class Tombstone(NamedTuple):
     until: Instant
 
     def covers(self, reporter: str, at: float) -> bool:
-        """Whether a spam mark of the number by this reporter, so dated, does not count."""
+        """Return whether it covers a spam mark of the number by this reporter with this date."""
         site = reporter[: reporter.find(":") + 1]  # one of another site: `berlin:`
         return self.reporter in ("", reporter, site) and at <= self.until
 
@@ -182,19 +177,19 @@ REMOVE = "DELETE FROM tombstone WHERE case_id = ? RETURNING number"
 TOMBSTONE_OF = f"SELECT {column_list(Tombstone)} FROM tombstone WHERE number = ? ORDER BY until DESC, case_id, reporter"
 
 
-def add_tombstone(db: sqlite3.Connection, stone: Tombstone) -> None:
-    """The marks do not count from now on. Twice is once."""
-    db.execute(ADD_REVIEW, stone)
-    refresh(db, stone.number)
+def add_tombstone(db: sqlite3.Connection, tombstone: Tombstone) -> None:
+    """Add a tombstone. The same one twice changes nothing."""
+    db.execute(ADD_REVIEW, tombstone)
+    refresh(db, tombstone.number)
 
 
 def remove_tombstones(db: sqlite3.Connection, case_id: str) -> None:
-    """What the case had found wrong counts again."""
+    """Remove the tombstones of a case: its marks count again."""
     refresh_all(db, [number for (number,) in db.execute(REMOVE, (case_id,)).fetchall()])
 
 
 def tombstones_of(db: sqlite3.Connection, number: str) -> list[Tombstone]:
-    """Those of the number, the latest first."""
+    """Return the tombstones of the number, the latest first."""
     return [Tombstone(*row) for row in db.execute(TOMBSTONE_OF, (number,))]
 
 
@@ -208,12 +203,12 @@ CORRECTED = "SELECT number, reporter FROM tombstone WHERE case_id = ? AND report
 
 
 class Review(NamedTuple):
-    """A look at the marks of a number.
+    """A review of the marks of a number.
 
     Attributes:
         number: The number.
-        at: When somebody looked last.
-        who: Who looked.
+        at: When it was made.
+        who: The user who reviewed them.
     """
 
     number: str
@@ -222,7 +217,7 @@ class Review(NamedTuple):
 
 
 class Correction(NamedTuple):
-    """An administrator has found the spam marks of these reporters wrong. `case_id`: a new id (site_names.py)."""
+    """A finding that the spam marks of these reporters are wrong. `case_id`: a new id (site_names.py)."""
 
     case_id: str
     number: str
@@ -230,41 +225,39 @@ class Correction(NamedTuple):
 
 
 def review(db: sqlite3.Connection, number: str, at: float, who: str) -> None:
-    """Somebody has looked at the marks of the number: those of a burst before `at` count from now on."""
+    """Record a review of the number: bursts of marks before `at` count from now on."""
     db.execute(REVIEW, (number, at, who))
 
 
 def review_of(db: sqlite3.Connection, number: str) -> Review | None:
-    """The last look at the number's marks."""
+    """Return the last review of the number's marks."""
     return next((Review(*row) for row in db.execute(OF, (number,))), None)
 
 
 def forget_review(db: sqlite3.Connection, number: str) -> Review | None:
-    """Nobody has looked: the bursts of the number wait again. None: nobody had."""
+    """Delete the review of the number, so that its bursts wait again, and return it."""
     return next((Review(*row) for row in db.execute(FORGET, (number,)).fetchall()), None)
 
 
 def reporters_of(db: sqlite3.Connection, number: str) -> list[str]:
-    """Who says of the number that it is spam, as far as that counts."""
+    """Return the reporters whose spam marks of the number count."""
     return sorted({mark.reporter for mark in rows_of(db, number).marks if mark.verdict is Verdict.SPAM})
 
 
 def correct(db: sqlite3.Connection, correction: Correction, at: float) -> None:
-    """The spam marks that these reporters have made until now never count, whoever sends them again, and the reporters
-    are trusted a little less.
-    """
+    """Make the present spam marks of these reporters never count, and lower the trust in the reporters a little."""
     for reporter in correction.reporters:
         add_tombstone(db, Tombstone(correction.number, reporter, correction.case_id, at))
     settle_case(db, correction.reporters, correction.case_id, False, at)
 
 
 def correction_of(db: sqlite3.Connection, case_id: str) -> Correction | None:
-    """The correction of this id; None: there is no such correction."""
+    """Return the correction of this id, None if there is no such correction."""
     rows = db.execute(CORRECTED, (case_id,)).fetchall()
     return Correction(case_id, rows[0][0], tuple(reporter for _, reporter in rows)) if rows else None
 
 
 def undo_correction(db: sqlite3.Connection, case_id: str) -> None:
-    """The marks were right: they count again, and so does the trust in who made them."""
+    """Undo a correction: the marks count again, and the trust in their reporters is restored."""
     remove_tombstones(db, case_id)
     unsettle_case(db, case_id)

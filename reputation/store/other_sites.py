@@ -1,10 +1,10 @@
-"""Other sites: which of their people are ours too, and taking a site's evidence out of every sum, exactly and back.
+"""Other sites: people with names at several sites, and ignoring a site: its evidence leaves every sum, and can return.
 
     ignore_site(db, ignored)                  nothing of the site counts; its rows stay, so `resume_site` is exact
     declare_same(db, "201", "berlin:305")      one human, who counts once
-    figures_of_sites(db)                       what each site contributed, and what our own rulings and calls say of it
+    figures_of_sites(db)                       the contribution of each site, and what is known here about it
 
-Call those that write in a transaction.
+Call the functions that write in a transaction.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reputation.encoding import Instant
 from reputation.site_names import after_site, all_of, has_mark, is_of_site, is_ours, site_of
 from reputation.store.standing import Settled, refresh_many, settled_of
 
-# Whom a row of another site is about, by table. The first condition is that of the tables' indices.
+# The column that names a person of another site, by table. The first condition is that of the tables' indices.
 PEOPLE_COLUMNS = {"mark": "reporter", "signal": "callee", "answered": "callee"}
 OF_SITE = {table: f"{has_mark(column)} AND {is_of_site(column)}" for table, column in PEOPLE_COLUMNS.items()}
 NEXT_NAME = {
@@ -30,7 +30,7 @@ NUMBERS_OF_PERSON = " UNION ".join(
 )
 
 IGNORE = "INSERT INTO ignored_site (site, at, who, reason) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-HEED = "DELETE FROM ignored_site WHERE site = ? RETURNING site, at, who, reason"
+RESUME = "DELETE FROM ignored_site WHERE site = ? RETURNING site, at, who, reason"
 ALL_IGNORED = "SELECT site, at, who, reason FROM ignored_site ORDER BY site"
 
 SAME = "INSERT INTO same_person (person, human) VALUES (?, ?) ON CONFLICT (person) DO UPDATE SET human = excluded.human"
@@ -53,7 +53,7 @@ SELECT (SELECT count(*) FROM mark WHERE {OF_SITE["mark"]} AND verdict <> 'retrac
               AND mark.at <= until AND {is_ours("case_id")})),
        (SELECT max(at) FROM mark WHERE {OF_SITE["mark"]})
 """
-# Of the numbers that the site marks, what our own people and calls say: as of feeds (reputation/store/sources.py).
+# Evidence of this site about the numbers that the other site marks, as for feeds (reputation/store/sources.py).
 AGAINST = f"""
 EXISTS (SELECT 1 FROM mark AS m WHERE m.number = n.number AND m.verdict = 'spam' AND {is_ours("m.reporter")})
 OR EXISTS (SELECT 1 FROM signal AS s WHERE s.number = n.number AND category = 'hung-up-on' AND {is_ours("s.callee")})
@@ -75,7 +75,7 @@ SELECT total(against AND NOT fine), total(fine AND NOT against), count(*)
 
 
 class Ignored(NamedTuple):
-    """A site of which nothing counts since `at`; `who` said so, and why.
+    """A site of which nothing counts since `at`.
 
     Attributes:
         site: The other site that it comes from; empty for this one.
@@ -91,7 +91,7 @@ class Ignored(NamedTuple):
 
 
 class SiteFigures(NamedTuple):
-    """What another site contributed, and what is known of it here.
+    """The contribution of another site, and what is known about it here.
 
     Attributes:
         site: The site.
@@ -130,24 +130,24 @@ class SiteFigures(NamedTuple):
 
 
 def sites_of(db: sqlite3.Connection) -> list[str]:
-    """The sites that rows are of, and those that are ignored."""
-    found = {one.site for one in ignored_of(db)}
+    """Return the other sites of which rows are stored, and the ignored ones."""
+    sites = {ignored.site for ignored in ignored_of(db)}
     for sql in NEXT_NAME.values():
         after = ""
         while (name := db.execute(sql, (after,)).fetchone()[0]) is not None:
             site = site_of(name)
             after = after_site(site) if site else name
-            found.add(site)
-    return sorted(found - {""})
+            sites.add(site)
+    return sorted(sites - {""})
 
 
 def numbers_of_site(db: sqlite3.Connection, site: str) -> set[str]:
-    """All numbers that the site knows something of."""
+    """Return all numbers about which the site has evidence."""
     return {number for (number,) in db.execute(NUMBERS_OF_SITE, {"site": site})}
 
 
 def figures_of(db: sqlite3.Connection, site: str) -> SiteFigures:
-    """What one site contributed, and what is known of it."""
+    """Return the figures of one site."""
     marks, signals, answered, people, numbers, *later = db.execute(COUNTS, {"site": site}).fetchone()
     retracted, wrong, last_at = later
     agreed, disagreed, marked = db.execute(AGREEMENT, {"site": site}).fetchone()
@@ -165,35 +165,36 @@ def figures_of(db: sqlite3.Connection, site: str) -> SiteFigures:
         agreed=int(agreed),
         disagreed=int(disagreed),
         settled=settled_of(db, all_of(site)),
-        ignored=next((one for one in ignored_of(db) if one.site == site), None),
+        ignored=next((ignored for ignored in ignored_of(db) if ignored.site == site), None),
     )
 
 
 def figures_of_sites(db: sqlite3.Connection) -> list[SiteFigures]:
-    """The same of every site, by name."""
+    """Return the figures of every site, ordered by name."""
     return [figures_of(db, site) for site in sites_of(db)]
 
 
 def ignore_site(db: sqlite3.Connection, ignored: Ignored) -> int:
-    """Nothing of the site counts from now on. Returns of how many numbers the sums changed hands."""
+    """Stop counting the site. Return how many numbers were folded again."""
     db.execute(IGNORE, ignored)
     return refresh_site(db, ignored.site)
 
 
 def resume_site(db: sqlite3.Connection, site: str) -> Ignored | None:
-    """The site counts again, as if it had never been ignored. None: it is not."""
-    found = next((Ignored(*row) for row in db.execute(HEED, (site,)).fetchall()), None)
-    if found is not None:
+    """Count the site again as if it had never been ignored. Return None if it is not ignored."""
+    resumed = next((Ignored(*row) for row in db.execute(RESUME, (site,)).fetchall()), None)
+    if resumed is not None:
         refresh_site(db, site)
-    return found
+    return resumed
 
 
 def ignored_of(db: sqlite3.Connection) -> list[Ignored]:
-    """The sites that are ignored, by name."""
+    """Return the ignored sites, ordered by name."""
     return [Ignored(*row) for row in db.execute(ALL_IGNORED)]
 
 
 def refresh_site(db: sqlite3.Connection, site: str) -> int:
+    """Fold every number again about which the site has evidence. Return how many."""
     numbers = numbers_of_site(db, site)
     refresh_many(db, numbers)
     return len(numbers)
@@ -203,28 +204,28 @@ def refresh_site(db: sqlite3.Connection, site: str) -> int:
 
 
 def names_of(db: sqlite3.Connection, person: str) -> list[str]:
-    """All names of the human whose name this is, the person's own among them."""
+    """Return all names of the human who has this name, including it."""
     row = db.execute(HUMAN_OF, (person,)).fetchone()
     return [person] if row is None else [name for (name,) in db.execute(NAMES_OF, row)]
 
 
 def all_same(db: sqlite3.Connection) -> list[tuple[str, ...]]:
-    """The names of everybody who has several."""
-    found: dict[str, list[str]] = {}
+    """Return the names of each human who has several."""
+    humans: dict[str, list[str]] = {}
     for human, name in db.execute(ALL_NAMES):
-        found.setdefault(human, []).append(name)
-    return [tuple(names) for names in found.values()]
+        humans.setdefault(human, []).append(name)
+    return [tuple(names) for names in humans.values()]
 
 
 def declare_same(db: sqlite3.Connection, one: str, other: str) -> tuple[str, ...]:
-    """Both names are one human's from now on, and so are all that they were the same as. All names of that human."""
+    """Declare that both names, and all names joined with them, belong to one human. Return all of them."""
     names = sorted({*names_of(db, one), *names_of(db, other)})
     set_names(db, tuple(names))
     return tuple(names)
 
 
 def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
-    """These are the names of one human; a single one is of somebody who has no other."""
+    """Set the names of one human. A single name is removed from its group."""
     human = min(names, key=lambda name: (site_of(name), name))
     if len(names) == 1:
         db.execute(FORGET, names)
@@ -234,7 +235,7 @@ def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
 
 
 def refresh_people(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
-    """Rows of a local person matter where the other name has some, so those of other sites are enough."""
+    """Fold again what these people know. A local person's rows only matter if another name has some too."""
     numbers: set[str] = set()
     for name in names:
         if site_of(name):

@@ -1,11 +1,11 @@
-"""What the outbound guard reads, in one hop, and what it keeps.
+"""Facts about an outgoing call, read in one hop for the outbound guard, and the guard's stored decisions.
 
-A call counts from the moment that it is let out, not only when its outcome is there: else ten calls at once would each
-be the first. So calls are counted among the guard's decisions, stored or on their way, and among the outcomes, and the
-larger count is right.
-A PBX may ask again for each trunk that it tries: that is one call, by its linkedid, and does not count against itself.
+A call counts from the moment that it is allowed, not only from its outcome. Otherwise ten calls at once would each be
+the first. So calls are counted among the guard's decisions, stored or on their way, and among the outcomes, and the
+larger count is right. A PBX may ask again for each trunk that it tries. That is one call, by its linkedid, and does not
+count against itself.
 
-What our own calls say of the numbers of a call list, and what the outbound guard did on a day.
+Also past calls to a number, for call lists, and the guard's decisions of a day.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from reputation.store.registers import consent_of, copies_in_force, registers_wi
 
 HOUR_SECONDS = 3600.0
 DAY_SECONDS = 86_400.0
-# The daemon grades every hour. Where that has ended, a number must not be refused for what it did long ago.
+# The daemon grades every hour. If that has stopped, a number must not be refused for what it did long ago.
 GRADE_HOLDS_SECONDS = 86_400.0
 
 COLUMNS = column_list(OutboundRecord)
@@ -39,7 +39,7 @@ RECORD = insert_sql("outbound_decision", OutboundRecord) + " ON CONFLICT (id) DO
 
 
 def _let_out(which: str) -> str:
-    """Those calls that were let out until now, but for the one that is asked about, whether they are stored or not."""
+    """Return SQL for the calls allowed so far, stored or not, except the one in question."""
     return f"""
 (SELECT linkedid, at FROM outbound_decision
   WHERE {which} AND at <= :now AND action = 'allow' AND linkedid <> :same
@@ -58,7 +58,7 @@ LET_OUT_ON_DAY = (
 )
 _OF_HOUR = _let_out("own_number = :own AND at > :hour_ago")
 LET_OUT_WITHIN = f"SELECT count(DISTINCT linkedid) FROM {_OF_HOUR}"
-# Of as many calls as an hour may have, the first: when it is an hour old there is room again.
+# The first of the calls that fill the hour: when it is an hour old, one more is allowed.
 FIRST_OF_FULL_HOUR = f"SELECT min(at) FROM {_OF_HOUR} GROUP BY linkedid ORDER BY 1 DESC LIMIT 1 OFFSET :limit - 1"
 CALLS_TO_PERSON = "SELECT coalesce(sum(calls), 0) FROM own_called WHERE callee = :callee AND day = :day"
 CALLS_ON_DAY = "SELECT coalesce(sum(attempts), 0) FROM own_day WHERE number = :own AND day = :day"
@@ -80,10 +80,12 @@ LONGEST_DAY_SECONDS = 2 * 86_400.0
 def outbound_facts(
     db: sqlite3.Connection, query: OutboundQuery, waiting: Sequence[OutboundRecord] = ()
 ) -> OutboundFacts:
-    """All that is known about an outbound call. `waiting`: decisions on their way to the store."""
+    """Return all facts about an outbound call. `waiting`: decisions on their way to the store."""
     own, now = query.own_number, query.now
     on_their_way = [
-        (one.linkedid, one.at, one.callee, one.day, one.own_number) for one in waiting if one.action == "allow"
+        (record.linkedid, record.at, record.callee, record.day, record.own_number)
+        for record in waiting
+        if record.action == "allow"
     ]
     about = {
         "callee": query.callee,
@@ -136,7 +138,7 @@ def outbound_facts(
 def _calls_by_law(
     db: sqlite3.Connection, query: OutboundQuery, about: Mapping[str, object]
 ) -> tuple[int, float | None]:
-    """Calls to the callee within the days that a law counts, and when one more may be made if these are all."""
+    """Return the calls to the callee in the days that a law counts, and when the next one is allowed at the limit."""
     if not query.law_calls:
         return 0, None
     let_out = _count(db, LET_OUT_BY_LAW, about)
@@ -147,7 +149,7 @@ def _calls_by_law(
 
 
 def record_outbound(db: sqlite3.Connection, records: Iterable[OutboundRecord]) -> None:
-    """Adds decisions, with the person in the place of the phone; one that is there (by id) changes nothing."""
+    """Add decisions, with the person in the place of the phone. A decision that exists (by id) stays."""
     db.executemany(RECORD, (record._replace(person=_person(db, record.person)) for record in records))
 
 
@@ -159,15 +161,16 @@ def outbound_decisions(
     held: bool = False,
     limit: int = 100,
 ) -> list[OutboundRecord]:
-    """Decisions about calls to one person, with one number, or all, the latest first; `held`: only those that were held
-    or refused, or would have been.
+    """Return decisions about calls to one person, with one own number, or all, the latest first.
+
+    `held`: only calls that were held or refused, or would have been.
     """
     wanted = {"callee": callee, "own_number": own_number, "held": held, "limit": limit}
     return [OutboundRecord(*row) for row in db.execute(SHOWN, wanted)]
 
 
 def outbound_decision_of(db: sqlite3.Connection, decision_id: str) -> OutboundRecord | None:
-    """The decision of this id."""
+    """Return the decision of this id."""
     return next((OutboundRecord(*row) for row in db.execute(BY_ID, (decision_id,))), None)
 
 
@@ -176,7 +179,7 @@ def _count(db: sqlite3.Connection, sql: str, about: Mapping[str, object]) -> int
 
 
 def _is_young(db: sqlite3.Connection, number: str, day: int) -> bool:
-    """In use for less than 30 days, where calls have been counted for longer."""
+    """Return whether the number has been used for less than 30 days, and calls have been counted for longer."""
     first, since = first_days(db, number)
     if since is None or day - since < YOUNG_DAYS:
         return False
@@ -205,8 +208,10 @@ SELECT linkedid, at, dialled, own_number, trunk FROM outcome
 
 
 class CallAttempt(NamedTuple):
-    """A call of ours to a number: whether a person answered, whether the number was nobody's (Q.850 cause 1), and
-    whether it came as far as the phone: a network that refuses us says nothing of who is called.
+    """A call that we made to a number.
+
+    `to_nobody`: the number does not exist (Q.850 cause 1). `arrived`: it reached the phone. If a network refused it,
+    that says nothing about the callee.
     """
 
     at: float
@@ -216,13 +221,13 @@ class CallAttempt(NamedTuple):
 
 
 class UnguardedCall(NamedTuple):
-    """A call that went out and about which the guard was not asked.
+    """A call that went out without asking the guard.
 
     Attributes:
         linkedid: The id of the call: Asterisk's linkedid.
         at: When it happened.
         callee: The called party: an extension, or the number that was dialled.
-        own_number: One of our own numbers.
+        own_number: The own number that it showed.
         trunk: The trunk that the call came in on or went out on.
     """
 
@@ -234,21 +239,21 @@ class UnguardedCall(NamedTuple):
 
 
 def past_calls(db: sqlite3.Connection, number: str) -> list[CallAttempt]:
-    """Our calls to the number, the latest first: a hundred at most."""
+    """Return our calls to the number, the latest first, at most a hundred."""
     return [CallAttempt(at, *map(bool, rest)) for at, *rest in db.execute(CALLS, (number,))]
 
 
 def outbound_of_day(db: sqlite3.Connection, first: float, last: float) -> Iterator[OutboundRecord]:
-    """What the guard decided from `first` until before `last`, one by one."""
+    """Yield the guard's decisions from `first` until before `last`."""
     return (OutboundRecord(*row) for row in db.execute(OF_DAY, (first, last)))
 
 
 def unguarded_of_day(db: sqlite3.Connection, first: float, last: float) -> Iterator[UnguardedCall]:
-    """Calls that the guard was not asked about, one by one."""
+    """Yield calls that went out without asking the guard."""
     return (UnguardedCall(*row) for row in db.execute(UNGUARDED, {"first": first, "last": last}))
 
 
-# A set of numbers that is as large as the disk: a table of its own in a temporary file, which goes with it.
+# A set of numbers that may be as large as the disk: a table in a temporary file, which is deleted at the end.
 #
 # SQLite keeps `CACHE_KIB` of it in memory, however many there are. A Python set takes 60 to 100 bytes for each.
 
@@ -262,7 +267,7 @@ ADD = "INSERT INTO seen (number) VALUES (?) ON CONFLICT DO NOTHING"
 
 
 class NumberSet:
-    """Numbers that were seen. `with NumberSet() as seen: seen.add("+12015550123")`"""
+    """A set of numbers on disk: `with NumberSet() as seen: seen.add("+12015550123")`."""
 
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None)  # "": a file that has no name
@@ -279,5 +284,5 @@ class NumberSet:
             self._db.execute("ROLLBACK")
 
     def add(self, e164: str) -> bool:
-        """Whether the number is new."""
+        """Add a number. Return whether it is new."""
         return self._db.execute(ADD, (int(e164[1:]),)).rowcount == 1

@@ -1,11 +1,11 @@
-"""The outbox: events on their way to receivers, written in the transaction that caused them.
+"""The outbox: events for receivers, written in the transaction that caused them.
 
-    add_event(db, EventKind.APPEAL_OPENED, number, at, AppealOpened(...))     in that transaction
-    tell_change(db, "feed/x", "stale", EventKind.FEED_STALE, ...)            once for each change of a state
+    add_event(db, EventKind.APPEAL_OPENED, number, at, AppealOpened(...))    in that transaction
+    emit_change(db, "feed/x", "stale", EventKind.FEED_STALE, ...)            once per change of a state
 
-Only kinds are written that somebody wants (`use_receivers`, from the settings), so that nothing is paid where nobody
-does. event_deliveries.py knows who has what. Events are kept for 7 days, and 100,000 of them at most: then the oldest
-go, first of all those that everybody has.
+Only kinds that somebody wants are written (`use_receivers`, from the settings), so unused kinds cost nothing.
+event_deliveries.py knows who has which event. Events are kept for 7 days, at most 100,000. The oldest are deleted
+first, beginning with those that everybody has.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from reputation.weights import DEFAULT, Weights
 logger = logging.getLogger(__name__)
 
 MOST_EVENTS = 100_000
-TRIM_EVERY = 1000  # events: so many may be too many
+TRIM_EVERY = 1000  # events: so many may be above the limit
 KEPT_SECONDS = 7 * 86_400.0
 
 DECISION_FIELDS = DecisionTaken.__struct_fields__
@@ -39,8 +39,8 @@ INSERT INTO event_delivery (receiver, seq)
 SELECT receiver, seq FROM event JOIN event_wanted USING (kind) WHERE seq > ? AND receiver <> ''
 """
 LAST = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'event'), 0)"
-# Decisions come in batches, at the rate of calls: all of a batch are told by one statement, with the fields of
-# `DecisionTaken`, and no other thread of the daemon waits for ours meanwhile.
+# Decisions come in batches, at the rate of calls. One statement emits a whole batch with the fields of
+# `DecisionTaken`, and meanwhile no other thread of the daemon waits for this one.
 ADD_DECISIONS = f"""
 INSERT INTO event (id, kind, subject, at, data)
 SELECT '{ID_PREFIX}' || printf('%012X', CAST(at * 1000 AS INTEGER)) || hex(randomblob(7)), ?,
@@ -61,7 +61,7 @@ ON CONFLICT (key) DO UPDATE SET value = excluded.value, at = excluded.at
 KEYS = "SELECT key FROM event_state WHERE substr(key, 1, length(:prefix)) = :prefix ORDER BY key"
 FORGET_STATE = "DELETE FROM event_state WHERE key = ?"
 
-# Which go first: what everybody has, and then the oldest.
+# The order of deletion: events that everybody has, and then the oldest.
 TOO_MANY_HAD = """
 DELETE FROM event WHERE seq IN (
     SELECT seq FROM event WHERE NOT EXISTS (SELECT 1 FROM event_delivery WHERE event_delivery.seq = event.seq)
@@ -85,50 +85,49 @@ FORGET = (
 OFF = "SELECT name FROM event_receiver WHERE off <> ''"
 WEIGHTS = "SELECT weights FROM event_weights"
 SET_WEIGHTS = "INSERT OR REPLACE INTO event_weights (only_row, weights) VALUES (1, ?)"
-STREAM = ""  # who reads the stream, in the place of a receiver
+STREAM = ""  # the name of the stream among the receivers
 STREAM_READ = "stream"  # the day on which somebody read it last
 STREAM_UNREAD = "SELECT 1 FROM event_state WHERE key = ? AND at < ?"
 
 
 @contextmanager
-def telling(db: sqlite3.Connection) -> Iterator[None]:
-    """Events that cannot be written are left out, and logged: what caused them is kept all the same.
+def emitting(db: sqlite3.Connection) -> Iterator[None]:
+    """Log and leave out events that cannot be written, so that their cause (a call, a mark) is stored all the same.
 
-    A call, a mark or an emergency call must not be lost because of who would hear of it. A store that is full, locked
-    or damaged is another matter: it takes nothing at all, and whoever writes finds out.
+    A full, locked or damaged store is another matter: it stores nothing, and the caller gets the error.
     """
-    db.execute("SAVEPOINT telling")
+    db.execute("SAVEPOINT emitting")
     try:
         yield
     except Exception as error:
         if isinstance(error, sqlite3.Error):
             if primary_code(error) in TROUBLE:
                 raise
-            logger.warning("an event could not be written, nobody is told of it: %s", error)
+            logger.warning("event lost: it could not be written, error=%s", error)
         else:
-            logger.exception("an event could not be written, nobody is told of it")
-        db.execute("ROLLBACK TO telling")
+            logger.exception("event lost: it could not be written")
+        db.execute("ROLLBACK TO emitting")
     finally:
         if db.in_transaction:  # SQLite rolls back by itself when the disk is full
-            db.execute("RELEASE telling")
+            db.execute("RELEASE emitting")
 
 
 def is_wanted(db: sqlite3.Connection, *kinds: EventKind) -> bool:
-    """Whether anybody wants one of these: else there is no need to find out what to tell."""
+    """Return whether a receiver wants one of these kinds. If not, the data need not be computed."""
     return any(db.execute(WANTED_BY, (kind.value,)).fetchone() for kind in kinds)
 
 
 def wanted_of(db: sqlite3.Connection, *kinds: EventKind) -> frozenset[EventKind]:
-    """Those that somebody wants, to be asked once for many events. None where that cannot be read."""
-    found: frozenset[EventKind] = frozenset()
-    with telling(db):
-        found = frozenset(kind for kind in kinds if is_wanted(db, kind))
-    return found
+    """Return the wanted ones of these kinds, for many events at once. Empty if that cannot be read."""
+    wanted: frozenset[EventKind] = frozenset()
+    with emitting(db):
+        wanted = frozenset(kind for kind in kinds if is_wanted(db, kind))
+    return wanted
 
 
 def add_event(db: sqlite3.Connection, kind: EventKind, subject: str, at: float, data: EventData) -> Event | None:
-    """Writes it for everybody who wants its kind; None where nobody does, or it cannot be. Call it in a transaction."""
-    with telling(db):
+    """Write an event. Return None if nobody wants it or it cannot be written. Call it in a transaction."""
+    with emitting(db):
         if is_wanted(db, kind):
             event_id, text = new_event_id(at), msgspec.json.encode(data).decode()
             seq = db.execute(ADD, (event_id, kind.value, subject, at, text)).lastrowid or 0
@@ -138,8 +137,8 @@ def add_event(db: sqlite3.Connection, kind: EventKind, subject: str, at: float, 
 
 
 def add_decisions(db: sqlite3.Connection, after: int) -> None:
-    """Tells the decisions in the journal after this row. Call it in the transaction that has written them."""
-    with telling(db):
+    """Emit the decisions in the journal after this row. Call it in the transaction that has written them."""
+    with emitting(db):
         if is_wanted(db, EventKind.DECISION_TAKEN):
             (last,) = db.execute(LAST).fetchone()
             db.execute(ADD_DECISIONS, (EventKind.DECISION_TAKEN.value, after))
@@ -153,32 +152,32 @@ def _deliver_after(db: sqlite3.Connection, seq: int) -> None:
         trim(db)
 
 
-def tell_change(
+def emit_change(
     db: sqlite3.Connection, key: str, value: str, kind: EventKind, subject: str, at: float, data: EventData
 ) -> Event | None:
-    """The event, if the state has another value than the last time. Call it in a transaction."""
+    """Emit an event if the state has another value than before. Call it in a transaction."""
     return add_event(db, kind, subject, at, data) if set_state(db, key, value, at) else None
 
 
-def tell_bad(
+def emit_bad(
     db: sqlite3.Connection, prefix: str, kind: EventKind, found: Mapping[str, tuple[str, EventData] | None], at: float
 ) -> None:
-    """Tell of each name once when it goes bad, and not when it is well again. Call it in a transaction.
+    """Emit an event for each name once when it goes bad, and none when it recovers. Call it in a transaction.
 
-    `found`: by name how it is bad and what is told of it; None: it is well.
+    `found`: by name the kind of fault and the event's data, None if it is well.
     """
     for name, bad in found.items():
         if bad is None:
             set_state(db, prefix + name, "ok", at)
         else:
-            tell_change(db, prefix + name, bad[0], kind, prefix + name, at, bad[1])
+            emit_change(db, prefix + name, bad[0], kind, prefix + name, at, bad[1])
     for key in states_of(db, prefix):
         if key.removeprefix(prefix) not in found:
             forget_state(db, key)
 
 
 def set_state(db: sqlite3.Connection, key: str, value: str, at: float) -> bool:
-    """Keeps the value of a state. False: it was that already."""
+    """Store the value of a state. Return False if it was the same."""
     if state_of(db, key) == value:
         return False
     db.execute(SET_STATE, (key, value, at))
@@ -186,36 +185,37 @@ def set_state(db: sqlite3.Connection, key: str, value: str, at: float) -> bool:
 
 
 def note_state(db: sqlite3.Connection, key: str, value: str, at: float) -> None:
-    """Keeps the value, and that it was so at that time. Call it in a transaction."""
+    """Store the value of a state with the time. Call it in a transaction."""
     db.execute(SET_STATE, (key, value, at))
 
 
 def noted_at(db: sqlite3.Connection, key: str) -> float | None:
-    """When the state was noted last."""
+    """Return when the state was last noted."""
     return next((at for (at,) in db.execute("SELECT at FROM event_state WHERE key = ?", (key,))), None)
 
 
 def state_of(db: sqlite3.Connection, key: str) -> str | None:
-    """The value that was kept last."""
+    """Return the stored value of a state."""
     return next((value for (value,) in db.execute(STATE, (key,))), None)
 
 
 def states_of(db: sqlite3.Connection, prefix: str) -> list[str]:
-    """The keys that begin so, in order."""
+    """Return the keys of states with this prefix, in order."""
     return [key for (key,) in db.execute(KEYS, {"prefix": prefix})]
 
 
 def forget_state(db: sqlite3.Connection, key: str) -> None:
-    """As if nothing had been told of it."""
+    """Delete a state."""
     db.execute(FORGET_STATE, (key,))
 
 
 def use_receivers(
     db: sqlite3.Connection, wanted: Mapping[str, Collection[EventKind]], weights: Weights = DEFAULT
 ) -> None:
-    """From now on these receivers, by name, get these kinds. Only the sender says so, which has the settings in force.
+    """Set the receivers, by name, and the kinds that each gets. Only the sender calls it, with the settings in force.
 
-    What others have not got is forgotten. One that was switched off stays so. Call it in a transaction.
+    Undelivered events of other receivers are deleted. A receiver that was switched off stays off. Call it in a
+    transaction.
     """
     names = msgspec.json.encode(list(wanted)).decode()
     for sql in FORGET:
@@ -223,12 +223,12 @@ def use_receivers(
     off = {name for (name,) in db.execute(OFF)}
     rows = {(kind.value, name) for name, kinds in wanted.items() if name not in off for kind in kinds}
     _want(db, rows, {(kind, name) for kind, name in db.execute(WANTED) if name != STREAM})
-    db.executemany("INSERT INTO event_receiver (name) VALUES (?) ON CONFLICT DO NOTHING", ((one,) for one in wanted))
+    db.executemany("INSERT INTO event_receiver (name) VALUES (?) ON CONFLICT DO NOTHING", ((name,) for name in wanted))
     _use_weights(db, weights)
 
 
 def use_stream(db: sqlite3.Connection, kinds: Collection[EventKind], weights: Weights = DEFAULT) -> None:
-    """From now on these kinds are written for whoever reads along (`events_after`). Call it in a transaction."""
+    """Have these kinds written for readers of the stream (`events_after`). Call it in a transaction."""
     _want(db, {(kind.value, STREAM) for kind in kinds}, {row for row in db.execute(WANTED) if row[1] == STREAM})
     _use_weights(db, weights)
 
@@ -245,35 +245,35 @@ def _use_weights(db: sqlite3.Connection, weights: Weights) -> None:
 
 
 def event_weights(db: sqlite3.Connection) -> Weights:
-    """With which weights levels are compared."""
+    """Return the weights with which levels are compared."""
     row = db.execute(WEIGHTS).fetchone()
     return DEFAULT if row is None else weights_from(row[0])
 
 
 def event_of(db: sqlite3.Connection, event_id: str) -> Event | None:
-    """The event with this id, if it is still kept."""
+    """Return the event with this id, if it is still kept."""
     return next((event_from(row) for row in db.execute(BY_ID, (event_id,))), None)
 
 
 def events_after(db: sqlite3.Connection, seq: int, limit: int) -> list[Event]:
-    """The next events after this place, in their order."""
+    """Return the next events after this place, in order."""
     return [event_from(row) for row in db.execute(AFTER, (seq, limit))]
 
 
 def places(db: sqlite3.Connection) -> tuple[int, int]:
-    """`seq` of the first event that is kept, and of the last; 0 and 0 where there is none."""
+    """Return `seq` of the first and of the last event, 0 and 0 without events."""
     first, last = db.execute(ENDS).fetchone()
     return first, last
 
 
 def event_from(row: tuple[Any, ...]) -> Event:
-    """An event from its COLUMNS."""
+    """Return an event from its COLUMNS."""
     event_id, kind, subject, at, data, seq = row
     return Event(event_id, EventKind(kind), subject, at, msgspec.json.decode(data), seq)
 
 
 def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
-    """Drops what is more than so many, and returns what receivers have lost by it. Call it in a transaction."""
+    """Delete events above the limit. Return how many deliveries receivers lost by it. Call it in a transaction."""
     (count,) = db.execute("SELECT count(*) FROM event").fetchone()
     if count <= most:
         return 0
@@ -285,9 +285,9 @@ def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
 
 
 def expire_events(db: sqlite3.Connection, now: float) -> dict[str, int]:
-    """Drops what is older than is kept: how many events went, and how many of a receiver's that never got it.
+    """Delete expired events. Return how many, and how many deliveries were lost.
 
-    Nothing more is written for a stream that nobody has read for as long.
+    If nobody has read the stream for as long, nothing more is written for it.
     """
     if db.execute(STREAM_UNREAD, (STREAM_READ, now - KEPT_SECONDS)).fetchone():
         _want(db, set(), {row for row in db.execute(WANTED) if row[1] == STREAM})
@@ -299,7 +299,7 @@ def expire_events(db: sqlite3.Connection, now: float) -> dict[str, int]:
 
 
 def _drop_before(db: sqlite3.Connection, seq: int) -> tuple[int, int]:
-    """How many events went, and how many deliveries with them. The receivers are told how many they have lost."""
+    """Delete events and record the lost deliveries with their receivers. Return both counts."""
     (lost,) = db.execute(LOST, (seq,)).fetchone()
     if lost:
         db.execute(LOSE, (seq,))
@@ -308,7 +308,7 @@ def _drop_before(db: sqlite3.Connection, seq: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=8)
 def weights_from(text: str) -> Weights:
-    """Weights that were kept. Those of a CallSieve that knew other keys: the defaults, until they are replaced."""
+    """Return stored weights, or the defaults if another version of CallSieve with other keys stored them."""
     try:
         return msgspec.json.decode(text, type=Weights)
     except msgspec.ValidationError:

@@ -1,9 +1,9 @@
-"""Outcomes: how calls ended, joined with the journal by linkedid, and at the same moment what is learnt from them.
+"""Outcomes: how calls ended, joined with the journal by linkedid, and the evidence that follows from them.
 
-The decision about a call can still be on its way to the journal when its outcome is there: a rejected call is over
-before the journal's next write. An outcome without a decision therefore waits (`waits_since`) and is looked at again by
-`settle_outcomes`; one that nobody screened is learnt from a minute late. So a call that we turned away is never taken
-for one that nobody answered, and a withheld number goes even of a call that was not seen whole.
+The decision about a call may still be on its way to the journal when its outcome arrives: a rejected call is over
+before the journal's next write. So an outcome without a decision waits (`waits_since`) until `settle_outcomes` tries
+again. A call that was never screened leaves its evidence a minute late. Without waiting, a rejected call could count as
+one that nobody answered, and a withheld number could be stored.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from reputation.store.tables.table import DAY, EVIDENCE_DAYS, OUTCOME_DAYS
 
 # The journal writes within 0.2 s, and tries again within 10 s when the store was locked.
 SETTLE_SECONDS = 60.0
-LIVE = "ami"  # the `source` of outcomes that were seen as they happened
+LIVE = "ami"  # the `source` of outcomes seen live
 
 _FIELDS = OutcomeRecord.__struct_fields__
 _COLUMNS = column_list(OutcomeRecord)
@@ -56,23 +56,23 @@ SELECT {_COLUMNS} FROM outcome
 """
 IS_KNOWN = "SELECT 1 FROM outcome WHERE linkedid = ?"
 REACHED = "INSERT INTO reached (person, at, linkedid, number) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-# A message that was left without a phone having rung reached whom the call was for.
+# A message left without a phone ringing has reached the callee.
 LEFT_A_MESSAGE = """
 INSERT INTO reached (person, at, linkedid, number)
 SELECT callee, ?, linkedid, ? FROM decision WHERE linkedid = ? AND callee IS NOT NULL
 ON CONFLICT DO NOTHING
 """
 PERSON_OF_PHONE = "SELECT extension, grp FROM person WHERE endpoint = ? ORDER BY extension LIMIT 1"
-# The last column: whether the callee's own word for the number let the call through (policies/engine.py: CAPS).
-# And whether the call was to a trap, and was signed A, and rightly so (reputation/families/attestation.py).
+# The last columns: whether the callee's own entry let the call through (policies/engine.py: CAPS). Whether it was to a
+# trap, and whether it had a verified attestation A (reputation/families/attestation.py).
 DECISIONS = """
 SELECT id, action, auth_class, caller_kind, (SELECT trap FROM did WHERE number = decision.did),
        vector LIKE '%"counts": {"A": 1}%', reason LIKE '%"cap": "not-spam-for-callee"}'
   FROM decision WHERE linkedid = ? ORDER BY at, id
 """
 UNNAME = "UPDATE reached SET number = NULL WHERE linkedid = ?"
-# Which tie of the witness to the number was in force when the call came; '' is everybody. A talk is looked at when the
-# evidence is added up, for calls may come in any order (evidence_rows.py).
+# The tie of the witness to the number when the call came; '' is everybody. Talks are checked when the evidence is
+# added up, because calls may come in any order (evidence_rows.py).
 TIE = """
 SELECT 'allow' FROM personal_entry WHERE number = :number AND person = :witness AND verdict = 'allow' AND at <= :at
 UNION ALL
@@ -110,7 +110,7 @@ _STRENGTH = {"allow": 0} | {level.word: int(level) for level in Level}
 
 
 class Recorded(NamedTuple):
-    """What became of one outcome: `new` is False when it was known already; `signal` is what was learnt."""
+    """The result of recording an outcome. `new` is False if it was known. `signal`: the evidence from it."""
 
     new: bool
     signal: Signal | None = None
@@ -119,10 +119,9 @@ class Recorded(NamedTuple):
 def record_outcome(
     db: sqlite3.Connection, outcome: OutcomeRecord, now: float, hours: CallingHours = AS_INSTALLED
 ) -> Recorded:
-    """Records how a call ended, and learns from it. A call that is known (by linkedid) changes nothing.
+    """Record how a call ended, and its evidence. A known call (by linkedid) changes nothing. Call it in a transaction.
 
-    Older than is kept, only what is learnt from it is written. `hours` are when people may be called. Call it in a
-    transaction.
+    Of a call older than outcomes are kept, only the evidence is stored. `hours`: when people may be called.
     """
     (recorded,) = _recorded(db, [outcome], now, hours)
     return recorded
@@ -131,23 +130,23 @@ def record_outcome(
 def record_outcomes(
     db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], now: float, hours: CallingHours = AS_INSTALLED
 ) -> list[Recorded]:
-    """Several in one transaction, and then whatever can be settled."""
+    """Record several outcomes in one transaction, and settle what can be settled."""
     recorded = _recorded(db, outcomes, now, hours)
     settle_outcomes(db, now)
     return recorded
 
 
 def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> list[Signal]:
-    """Learns from outcomes whose decision has come by now, or will not come. Call it in a transaction, every minute."""
+    """Join waiting outcomes whose decision has come, or will not, and record their evidence. Call it every minute."""
     rows = db.execute(WAITING, (now - SETTLE_SECONDS, limit)).fetchall()
     if not rows:
         return []
     touched, signals, is_wanted = set(), [], _is_wanted(db)
     for outcome in (_joined(db, _outcome(row)) for row in rows):
         challenge = outcome.challenge and outcome.challenge.value
-        found = (outcome.auth_class.value, outcome.decision_id, outcome.action, challenge)
+        joined = (outcome.auth_class.value, outcome.decision_id, outcome.action, challenge)
         who = (outcome.caller, outcome.caller_kind.value, outcome.rang_by and outcome.rang_by.value)
-        db.execute(SETTLE, (*found, *who, outcome.trap, outcome.verified, outcome.linkedid))
+        db.execute(SETTLE, (*joined, *who, outcome.trap, outcome.verified, outcome.linkedid))
         if outcome.caller is None:
             db.execute(UNNAME, (outcome.linkedid,))
         _note_message(db, outcome)
@@ -160,7 +159,7 @@ def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> li
 
 
 def outcome_of(db: sqlite3.Connection, linkedid: str) -> OutcomeRecord | None:
-    """How the call with this linkedid ended."""
+    """Return how the call with this linkedid ended."""
     return next((_outcome(row) for row in db.execute(BY_LINKEDID, (linkedid,))), None)
 
 
@@ -172,30 +171,30 @@ def outcomes(
     until: float = math.inf,
     limit: int = 100,
 ) -> list[OutcomeRecord]:
-    """Outcomes of calls from and to one number, or of all, from `since` until before `until`, the latest first."""
+    """Return outcomes of calls from and to one number, or all, from `since` until before `until`, the latest first."""
     about = {"number": number, "since": since, "until": until, "limit": limit}
     return [_outcome(row) for row in db.execute(BY_TIME if number is None else BY_NUMBER, about)]
 
 
 def outcomes_between(db: sqlite3.Connection, since: float, until: float) -> Iterator[OutcomeRecord]:
-    """All outcomes of calls that began from `since` until before `until`, in time order."""
+    """Yield outcomes of calls that began from `since` until before `until`, in time order."""
     return map(_outcome, db.execute(OF_SPAN, (since, until)))
 
 
 def outcomes_of_own(db: sqlite3.Connection, number: str, since: float, limit: int) -> list[OutcomeRecord]:
-    """Calls that went out with this number of ours, and that came in to it, since then, the latest first."""
+    """Return outgoing calls with this own number and calls to it, since then, the latest first."""
     return [_outcome(row) for row in db.execute(BY_OWN, {"number": number, "since": since, "limit": limit})]
 
 
 def calls_out_with(db: sqlite3.Connection, number: str, since: float, until: float) -> Iterator[OutcomeRecord]:
-    """Calls that went out with this number of ours from `since` until before `until`, in time order, one by one."""
+    """Yield outgoing calls with this own number from `since` until before `until`, in time order."""
     return map(_outcome, db.execute(OUT_WITH, (number, since, until)))
 
 
 def _recorded(
     db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], now: float, hours: CallingHours
 ) -> list[Recorded]:
-    """Each number is folded once, however many calls it made."""
+    """Record outcomes, and fold each number once, however many calls it made."""
     touched: set[str | None] = set()
     is_wanted = _is_wanted(db)
     recorded = [_record(db, outcome, now, hours, touched, is_wanted=is_wanted) for outcome in outcomes]
@@ -231,50 +230,50 @@ def _record(
 
 
 def _with_people(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
-    """People in the place of their phones, and their group where none is known."""
-    found: dict[str, tuple[str, str | None]] = {}
+    """Return the outcome with people in the place of their phones, and their group if none is known."""
+    people: dict[str, tuple[str, str | None]] = {}
     for endpoint in {outcome.answered_by, outcome.caller, *outcome.rung}:
         if endpoint is not None and "/" in endpoint:
             row = db.execute(PERSON_OF_PHONE, (endpoint,)).fetchone()
-            found[endpoint] = row or (endpoint, None)
-    if not found:
+            people[endpoint] = row or (endpoint, None)
+    if not people:
         return outcome
 
     def who(text: str | None) -> str | None:
-        return found.get(text, (text, None))[0] if text else text
+        return people.get(text, (text, None))[0] if text else text
 
     return outcome._replace(
         answered_by=who(outcome.answered_by),
         caller=who(outcome.caller),
-        rung=tuple(dict.fromkeys(found.get(one, (one, None))[0] for one in outcome.rung)),
-        group=outcome.group or found.get(outcome.answered_by or "", (None, None))[1],
+        rung=tuple(dict.fromkeys(people.get(phone, (phone, None))[0] for phone in outcome.rung)),
+        group=outcome.group or people.get(outcome.answered_by or "", (None, None))[1],
     )
 
 
 def _joined(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
-    """With what the journal says about the call: its class, its first decision, and the most that was done."""
+    """Return the outcome with the journal's data about the call: class, first decision, and strongest action."""
     decided = db.execute(DECISIONS, (outcome.linkedid,)).fetchall()
     if not decided or outcome.direction is not Direction.INBOUND:
         return outcome
     decision_id, _, auth_class, caller_kind, trap, verified, _ = decided[0]
     action = max((row[1] for row in decided), key=lambda word: _STRENGTH.get(word, 0))
     outcome = outcome._replace(decision_id=decision_id, action=action, auth_class=AuthClass(auth_class))
-    if caller_kind == CallerKind.WITHHELD:  # AMI shows the number all the same: it is not ours to keep
+    if caller_kind == CallerKind.WITHHELD:  # AMI shows the number anyway, but it must not be stored
         outcome = outcome._replace(caller=None, caller_kind=CallerKind.WITHHELD)
     if trap:
         return outcome._replace(trap=True, verified=bool(verified))
     if any(row[6] for row in decided):
         outcome = outcome._replace(rang_by=Tie.NOT_SPAM)
     if action == "challenge" and outcome.challenge is None:
-        told = challenge_result_of(db, outcome.linkedid)
-        if told is None and _gave_up(outcome):
-            told = ChallengeResult.ABANDONED
-        return outcome._replace(challenge=told)
+        result = challenge_result_of(db, outcome.linkedid)
+        if result is None and _gave_up(outcome):
+            result = ChallengeResult.ABANDONED
+        return outcome._replace(challenge=result)
     return outcome
 
 
 def _gave_up(outcome: OutcomeRecord) -> bool:
-    """Whether a challenged caller hung up before there was an answer: no phone rang, and no box was reached."""
+    """Return whether a challenged caller hung up without an answer: no phone rang, and no box was reached."""
     return (
         outcome.ended_by is EndedBy.CALLER
         and not outcome.rung
@@ -284,7 +283,7 @@ def _gave_up(outcome: OutcomeRecord) -> bool:
 
 
 def _tied(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
-    """With the tie of the witness to the number, if there was one when the call came."""
+    """Return the outcome with the tie of the witness to the number when the call came."""
     if outcome.direction is not Direction.INBOUND or outcome.number is None or outcome.rang_by is not None:
         return outcome
     about = {"number": outcome.number, "witness": outcome.witness, "at": outcome.at}
@@ -293,15 +292,13 @@ def _tied(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
 
 
 def _may_be_screened(outcome: OutcomeRecord, now: float) -> bool:
-    """Whether a decision may still come that counts, be it only because the number is withheld. Of a call from a CDR
-    that is over for long it has come.
-    """
+    """Return whether a decision may still come. For a call from a CDR that ended long ago it has come."""
     is_new = outcome.source == LIVE or outcome.ended_at > now - SETTLE_SECONDS
     return is_new and outcome.direction is Direction.INBOUND and outcome.number is not None
 
 
 def _reached(outcome: OutcomeRecord) -> list[tuple[object, ...]]:
-    """Whom the call reached. One that somebody else answered has only rung at the others."""
+    """Return whom the call reached. If somebody answered, the other phones have only rung."""
     if outcome.direction is not Direction.INBOUND:
         return []
     people = [outcome.answered_by] if outcome.answered_by else outcome.rung
@@ -309,20 +306,17 @@ def _reached(outcome: OutcomeRecord) -> list[tuple[object, ...]]:
 
 
 def _note_message(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
-    """Whom a message is for, so that *37 and *38 are about who left it."""
+    """Record whom a message is for, so that *37 and *38 apply to its caller."""
     if outcome.voicemail_left and not (outcome.rung or outcome.answered_by):
         db.execute(LEFT_A_MESSAGE, (outcome.at, outcome.number, outcome.linkedid))
 
 
 def _is_wanted(db: sqlite3.Connection) -> bool:
-    """Whether anybody wants to hear how calls end."""
     return bool(wanted_of(db, EventKind.CALL_ENDED))
 
 
 def _emit_event(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
-    """The event of a call that was seen as it happened, once its decision is known: only then it is certain whether the
-    number is withheld.
-    """
+    """Emit the event of a live call after its decision: only then it is certain whether the number is withheld."""
     if outcome.source != LIVE or outcome.direction is Direction.INTERNAL:
         return
     data = CallEnded(

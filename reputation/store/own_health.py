@@ -1,6 +1,7 @@
-"""The health of our own numbers, read from their days and calls; and the grade that the outbound guard goes by.
+"""The health of own numbers, from their days and calls: the grade for the outbound guard, and suspicions.
 
-Where calls of our own numbers fare worse than they did: found once a day, kept for the console and the digest.
+A suspicion says that calls of an own number fare worse somewhere than before. They are computed once a day, and kept
+for the console and the digest.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ SELECT {COLUMNS} FROM own_suspicion WHERE since >= ? AND since < ? ORDER BY sinc
 
 
 class Suspected(NamedTuple):
-    """What was found of a number: the first time `since`, and last `at`.
+    """A suspicion about a number: first found `since`, and last `at`.
 
     Attributes:
         number: A telephone number: E.164, or the key of a service number.
@@ -60,7 +61,7 @@ class Suspected(NamedTuple):
 def find_suspicions(
     db: sqlite3.Connection, number: str, now: float, networks: daily_counts.Networks = daily_counts.NO_NETWORKS
 ) -> list[Suspicion]:
-    """What the number's calls of the last 28 days say. Some 3 s for 100,000 of them."""
+    """Return what the number's calls of the last 28 days suggest. It takes some 3 s for 100,000 calls."""
     lately_since = now - LATELY_DAYS * DAY_SECONDS
     before_since = lately_since - BEFORE_DAYS * DAY_SECONDS
     return suspicions_of(
@@ -70,45 +71,54 @@ def find_suspicions(
 
 
 def record_suspicions(db: sqlite3.Connection, number: str, found: Sequence[Suspicion], now: float) -> None:
-    """What is found now in the place of what was; what is new is told. Call it in a transaction."""
-    known = {(one.suspicion.network, one.suspicion.by): one.since for one in suspicions_about(db, number)}
+    """Replace the suspicions about a number and emit the new ones. Call it in a transaction."""
+    known = {
+        (suspicion.suspicion.network, suspicion.suspicion.by): suspicion.since
+        for suspicion in suspicions_about(db, number)
+    }
     db.execute(CLEAR, (number,))
-    for one in found:
-        since = known.get((one.network, one.by), now)
-        shares = (one.before, one.lately, one.calls_before, one.calls_lately, one.confidence)
-        db.execute(PUT, (number, *one.network, one.by, since, now, *shares))
-        if (one.network, one.by) not in known:
+    for suspicion in found:
+        since = known.get((suspicion.network, suspicion.by), now)
+        shares = (
+            suspicion.before,
+            suspicion.lately,
+            suspicion.calls_before,
+            suspicion.calls_lately,
+            suspicion.confidence,
+        )
+        db.execute(PUT, (number, *suspicion.network, suspicion.by, since, now, *shares))
+        if (suspicion.network, suspicion.by) not in known:
             data = NumberSuspected(
                 number=number,
-                country=one.network.country,
-                network=one.network.name,
-                by=one.by,
-                before=one.before,
-                lately=one.lately,
-                confidence=one.confidence,
+                country=suspicion.network.country,
+                network=suspicion.network.name,
+                by=suspicion.by,
+                before=suspicion.before,
+                lately=suspicion.lately,
+                confidence=suspicion.confidence,
             )
             add_event(db, EventKind.SUSPECTED, number, now, data)
 
 
 def suspicions_about(db: sqlite3.Connection, number: str) -> list[Suspected]:
-    """What was found of the number last, the surest first."""
+    """Return the last suspicions about the number, the surest first."""
     return [_suspected(row) for row in db.execute(OF_NUMBER, (number,))]
 
 
 def begun_suspicions(db: sqlite3.Connection, since: float, until: float) -> list[Suspected]:
-    """What was found for the first time from `since` until before `until` and still is, in that order."""
+    """Return suspicions that began from `since` until before `until` and still exist, in that order."""
     return [_suspected(row) for row in db.execute(BEGUN, (since, until))]
 
 
-def looks_for_suspicions(db: sqlite3.Connection) -> list[Due]:
-    """A look at a phone for each, as what is to be done about our numbers."""
-    found = []
-    for one in map(_suspected, db.execute(ALL)):
-        about: Places = {"where": place_of(one.suspicion.network)}
-        found.append(
-            Due(one.number, one.since, Wording(("check on a phone in {where}: the number may be marked there"), about))
+def checks_for_suspicions(db: sqlite3.Connection) -> list[Due]:
+    """Return a check on a phone per suspicion, as tasks about own numbers."""
+    checks = []
+    for row in map(_suspected, db.execute(ALL)):
+        about: Places = {"where": place_of(row.suspicion.network)}
+        checks.append(
+            Due(row.number, row.since, Wording(("check on a phone in {where}: the number may be marked there"), about))
         )
-    return found
+    return checks
 
 
 def _suspected(row: tuple[str, str, str, str, float, float, float, float, int, int, float]) -> Suspected:
@@ -137,7 +147,7 @@ FORGET = "DELETE FROM own_grade WHERE number = ?"
 
 
 class GradeChange(NamedTuple):
-    """A number whose grade is another one since `at`. `reasons`: those of now."""
+    """A number whose grade changed at `at`. `reasons`: those of the new grade."""
 
     number: str
     at: Instant
@@ -147,29 +157,29 @@ class GradeChange(NamedTuple):
 
 
 def record_grade(db: sqlite3.Connection, number: str, graded: Graded) -> None:
-    """Keeps the grade for the outbound guard; of a number that has none, nothing."""
+    """Store the grade for the outbound guard. A number without a grade loses its stored one."""
     row = db.execute(GRADE, (number,)).fetchone()
     before, grade = row and row[1], graded.grade and graded.grade.value
     if before != grade:
         data = GradeChanged(
-            number=number, before=before, grade=grade, reasons=tuple(one.code for one in graded.reasons)
+            number=number, before=before, grade=grade, reasons=tuple(reason.code for reason in graded.reasons)
         )
         add_event(db, EventKind.GRADE_CHANGED, number, graded.graded_at, data)
     if graded.grade is None:
         db.execute(FORGET, (number,))
     else:
-        reasons = [{"code": one.code, **one.figures} for one in graded.reasons]
+        reasons = [{"code": reason.code, **reason.figures} for reason in graded.reasons]
         db.execute(SET_GRADE, (number, graded.graded_at, graded.grade.value, json.dumps(reasons)))
 
 
 def grade_of(db: sqlite3.Connection, number: str) -> Graded | None:
-    """How the number was graded last. Reasons that another version kept are left out: they are found again hourly."""
+    """Return the last grade of the number. Reasons of another version are left out: they are computed again hourly."""
     row = db.execute(GRADE, (number,)).fetchone()
     return None if row is None else Graded(row[0], Grade(row[1]), _reasons(row[2]))
 
 
 def changed_grades(db: sqlite3.Connection, since: float, until: float) -> list[GradeChange]:
-    """The numbers whose grade changed last from `since` until before `until`, in that order."""
+    """Return the numbers whose grade last changed from `since` until before `until`, in that order."""
     return [
         GradeChange(number, at, Grade(before), Grade(grade), _reasons(reasons))
         for number, at, before, grade, reasons in db.execute(CHANGED, (since, until))
@@ -177,17 +187,17 @@ def changed_grades(db: sqlite3.Connection, since: float, until: float) -> list[G
 
 
 def unwell_numbers(db: sqlite3.Connection) -> list[str]:
-    """The numbers that were not healthy when they were graded last."""
+    """Return the numbers whose last grade is not healthy."""
     return [number for (number,) in db.execute(UNWELL)]
 
 
 def _reasons(text: str) -> tuple[GradeReason, ...]:
-    kept = [one for one in json.loads(text) if isinstance(one, dict) and one.get("code") in REASON_WORDS]
-    return tuple(GradeReason(one.pop("code"), one) for one in kept)
+    kept = [reason for reason in json.loads(text) if isinstance(reason, dict) and reason.get("code") in REASON_WORDS]
+    return tuple(GradeReason(reason.pop("code"), reason) for reason in kept)
 
 
 HISTORY_DAYS = 2 * daily_counts.MONTH + daily_counts.WEEK  # what the baseline of four weeks ago needs
-# So many of the latest calls say how the called people see a number: the model is bounded, more would change little.
+# The callee's view is computed from so many of the latest calls. The model is bounded, so more would change little.
 VIEWED_CALLS = 10_000
 RECENT_SECONDS = 7200.0  # the daemon grades every hour
 
@@ -197,7 +207,7 @@ SELECT count(*) FROM imported JOIN import_source ON id = source WHERE number = ?
 
 
 def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights = DEFAULT) -> NumberHealth:
-    """How the number is doing."""
+    """Return the health of the number."""
     yesterday = int(now // DAY_SECONDS) - 1
     since_day = yesterday - HISTORY_DAYS
     days = tuple(own_days.days_of(db, number, since_day))
@@ -208,7 +218,7 @@ def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights
     complaints = complaints_about(db, number, month_ago)
     unhappy = [(one.number, one.at) for one in requests_after(db, number, month_ago) if one.is_of_called]
     unhappy += [(one.number, one.at) for one in complaints if one.is_of_called]
-    # Below so many calls nothing is judged; and a line that is only called may have thousands to be turned round.
+    # With fewer calls nothing is judged. A line that is only called may have thousands of calls to convert.
     is_judged = sum(day.attempts for day in days if day.day > today - daily_counts.MONTH) >= WATCH_SAMPLE
     calls = outcomes_of_own(db, number, now - daily_counts.MONTH * DAY_SECONDS, VIEWED_CALLS) if is_judged else []
     hang_ups = daily_counts.machine_hang_ups(calls)
@@ -245,27 +255,26 @@ def grade_all(
     weights: Weights = DEFAULT,
     networks: daily_counts.Networks = daily_counts.NO_NETWORKS,
 ) -> int:
-    """Grades every number that called within 28 days, was not healthy when it was graded last, or has a label.
+    """Grade every number that called within 28 days, was not healthy at its last grade, or has a label.
 
-    Each in a transaction of its own; returns how many. The first time of a day it is looked, too, where a number may
-    be marked.
+    Each in a transaction of its own. Return how many. The first run of a day also looks for suspicions.
     """
     calling = own_days.calling_numbers(db, int(now // DAY_SECONDS) - daily_counts.MONTH)
-    labelled = (look.number for look in latest_label_checks(db) if look.label)
+    labelled = (check.number for check in latest_label_checks(db) if check.label)
     numbers = dict.fromkeys((*calling, *unwell_numbers(db), *labelled))
     for number in numbers:
         health, before = own_health(db, number, now, weights), grade_of(db, number)
         is_first = before is None or before.graded_at // DAY_SECONDS < now // DAY_SECONDS
-        found = find_suspicions(db, number, now, networks) if is_first else None
+        suspicions = find_suspicions(db, number, now, networks) if is_first else None
         with transaction(db):
             record_grade(db, number, _graded(health, now))
-            if found is not None:
-                record_suspicions(db, number, found, now)
+            if suspicions is not None:
+                record_suspicions(db, number, suspicions, now)
     return len(numbers)
 
 
 def recent_grade(db: sqlite3.Connection, number: str, now: float, weights: Weights = DEFAULT) -> Graded:
-    """How the number was graded within two hours; else how it is graded now."""
+    """Return the grade of the last two hours, or compute it now."""
     graded = grade_of(db, number)
     if graded is not None and graded.graded_at > now - RECENT_SECONDS:
         return graded
@@ -273,13 +282,13 @@ def recent_grade(db: sqlite3.Connection, number: str, now: float, weights: Weigh
 
 
 def _graded(health: NumberHealth, now: float) -> Graded:
-    return Graded(now, health.grade, tuple(one.reason for one in health.reasons))
+    return Graded(now, health.grade, tuple(found_reason.reason for found_reason in health.reasons))
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m reputation.store.own_health FILE WEIGHTS [NETWORKS]`: in a process of its own: no call waits for it.
+    """Run `python -m reputation.store.own_health FILE WEIGHTS [NETWORKS]`, in its own process: no call waits.
 
-    Says how many were graded, and in a second line why the file of networks is not used.
+    It prints how many numbers were graded, and on a second line why the file of networks is not used.
     """
     try:
         networks, problem = _networks(arguments[2:])
@@ -293,7 +302,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _networks(paths: list[str]) -> tuple[daily_counts.Networks, str]:
-    """Without a file that cannot be used numbers are graded all the same."""
+    """Read the file of networks. If it cannot be used, return no networks and the reason."""
     try:
         return (daily_counts.networks_in(Path(paths[0])) if paths else daily_counts.NO_NETWORKS), ""
     except (daily_counts.NetworkFileError, OSError) as error:

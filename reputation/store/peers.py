@@ -1,10 +1,10 @@
-"""Other companies in the store: how fetching what they publish goes, what they say of numbers, and how good that is.
+"""Other companies in the store: the state of fetching, their rows about numbers, and how good these are.
 
-What one says counts while the settings name it, nobody has switched it off, and its index has not run out. Functions
-that say so make their own transactions: a bundle of millions of numbers is written in small ones, beside the daemon.
+Rows of a company count while the settings name it, it is not switched off, and its index has not expired. Functions
+that make their own transactions say so: millions of rows are written in small transactions beside the daemon.
 
-Companies whose evidence is taken though the settings do not name them. A company of the settings comes before one of
-the same name or key here (callsieve/exchange/health.py).
+Subscriptions are companies that the settings do not name. A company of the settings comes before a subscription with
+the same name or key (callsieve/exchange/health.py).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SET in_settings = 1, weight = :weight, every_seconds = :every, next_at = iif(in_
 """
 FORGET = "UPDATE peer SET in_settings = 0, sequence = 0, counts_until = 0 WHERE name = ?"
 JUDGED = "UPDATE peer SET was_right = ?, was_told = ? WHERE name = ?"
-# Signed by another key it is another company: what the one before said counts no longer.
+# With another key it is another company: the rows of the one before no longer count.
 RENEW = """
 UPDATE peer SET of = :of, issuer = '', sequence = 0, digest = '', issued_at = NULL, counts_until = 0, came_at = NULL,
        next_at = 0, failed_at = NULL, failure = NULL, failures = 0
@@ -70,7 +70,7 @@ SET level = excluded.level, witnesses = excluded.witnesses, answered = excluded.
     first_week = excluded.first_week, last_week = excluded.last_week, category = excluded.category
 """
 DROP_ROW = "DELETE FROM peer_number WHERE number = ? AND auth_class = ? AND peer = ?"
-# So that rows are looked for where there are any: none of an index that was taken half are counted.
+# Above 0, so that the facts query reads the rows. Rows of an index that was stored half are not counted.
 BEGIN = "UPDATE peer SET numbers = max(numbers, 1) WHERE id = ?"
 COUNT = "SELECT count(*) FROM peer_number WHERE peer = ? AND auth_class <> ''"
 UNNAMED = "SELECT id FROM peer WHERE in_settings = 0 AND numbers + cleared > 0"
@@ -84,7 +84,7 @@ OF_PEERS = """
  WHERE number = :number AND (+auth_class = '' OR +auth_class = :auth_class)
    AND in_settings = 1 AND off_at IS NULL AND counts_until > :now
 """
-# Only what it listed before we knew better: who repeats what we publish has told us nothing.
+# Only what it listed before it was known here: a company that repeats what we publish has contributed nothing.
 COMPARED = f"""
 {KNOWN}
 SELECT NULL, is_spam, is_fine, count(*) FROM known GROUP BY is_spam, is_fine
@@ -97,13 +97,15 @@ SELECT 'spam', is_spam, is_fine, count(*) FROM known
 
 
 class PeerState(NamedTuple):
-    """A company as the store has it. `digest` is of the index taken last, `counts_until` its end; '' and 0.0 where none
-    was taken. `was_right` of `was_told` callers, when that was looked at last. `failure` is that of the last `failures`
-    attempts in a row, in JSON; `off_why` what it was switched off for.
+    """A company as the store has it.
+
+    `digest` is of the last index, and `counts_until` its end; '' and 0.0 without an index. `was_right` of `was_told`
+    callers, at the last comparison. `failure`: of the last `failures` attempts in a row, in JSON. `off_why`: the reason
+    for switching it off.
 
     Attributes:
         name: The name that it has here.
-        weight: What its word weighs, of a tag: from 0 to 1.
+        weight: The weight of its rows as a share of what a tag takes, from 0 to 1.
         every_seconds: How often it is fetched, in seconds.
         issuer: The name that it signs with; empty where nothing was taken yet.
         sequence: The number of the latest list that was taken; 0 for none.
@@ -150,7 +152,7 @@ class WantedPeer(NamedTuple):
 
 
 class PeerNumber(NamedTuple):
-    """A row of `peer_number`, without whose it is. `auth_class` '': the number was cleared."""
+    """A row of `peer_number` without its company. `auth_class` '': the number was cleared."""
 
     number: str
     auth_class: str
@@ -163,16 +165,16 @@ class PeerNumber(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """Rows are in its order."""
+        """The key by which rows are ordered."""
         return self.number, self.auth_class
 
 
-# A key, and the row that it has from now on; None: no more.
+# A key, and its new row; None: the row is deleted.
 Change = tuple[tuple[str, str], PeerNumber | None]
 
 
 class TakenIndex(NamedTuple):
-    """The index whose rows are all in the store now: how many it lists, and has cleared."""
+    """The index whose rows are all in the store now, and how many numbers it lists and has cleared."""
 
     of: str
     issuer: str
@@ -185,36 +187,36 @@ class TakenIndex(NamedTuple):
 
 
 def replace_peers(db: sqlite3.Connection, wanted: Mapping[str, WantedPeer]) -> None:
-    """Makes the companies those of the settings, by name. Call it in a transaction."""
+    """Set the companies of the settings, by name. Call it in a transaction."""
     known = {name: rest for name, *rest in db.execute("SELECT name, of, in_settings, weight, every_seconds FROM peer")}
-    for name, one in wanted.items():
-        if known.get(name) != [one.of, 1, one.weight, one.every_seconds]:
-            want_peer(db, name, one)
+    for name, peer in wanted.items():
+        if known.get(name) != [peer.of, 1, peer.weight, peer.every_seconds]:
+            want_peer(db, name, peer)
     for name in known.keys() - wanted.keys():
         forget_peer(db, name)
 
 
 def want_peer(db: sqlite3.Connection, name: str, wanted: WantedPeer) -> None:
-    """Takes this one too, from now on. Call it in a transaction."""
+    """Take the evidence of one more company. Call it in a transaction."""
     about = {"name": name, "of": wanted.of, "weight": wanted.weight, "every": wanted.every_seconds}
     db.execute(PUT, about)
     db.execute(RENEW, about)
 
 
 def forget_peer(db: sqlite3.Connection, name: str) -> None:
-    """What it said counts no longer. Call it in a transaction."""
+    """Stop counting what the company said. Call it in a transaction."""
     db.execute(FORGET, (name,))
 
 
 def key_digest(key: str) -> str:
-    """Who a company is: whoever has that key, as base64, wherever the files are."""
+    """Return what identifies a company: a digest of its first key (base64), wherever its files are."""
     return sha256(key.encode()).hexdigest()[:32]
 
 
 def key_now(db: sqlite3.Connection, key: str) -> str:
     """Return the key that a company signs with now, by the key that we were given, as base64."""
-    found = db.execute("SELECT key FROM peer_key WHERE of = ?", (key_digest(key),)).fetchone()
-    return str(found[0]) if found else key
+    row = db.execute("SELECT key FROM peer_key WHERE of = ?", (key_digest(key),)).fetchone()
+    return str(row[0]) if row else key
 
 
 def follow_key(db: sqlite3.Connection, key: str, new: str, at: float) -> None:
@@ -223,63 +225,63 @@ def follow_key(db: sqlite3.Connection, key: str, new: str, at: float) -> None:
 
 
 def peer_states(db: sqlite3.Connection) -> list[PeerState]:
-    """All that were ever in the settings, by name."""
-    return [PeerState(name, bool(ours), *rest) for name, ours, *rest in db.execute(STATES)]
+    """Return all companies that were ever in the settings, ordered by name."""
+    return [PeerState(name, bool(in_settings), *rest) for name, in_settings, *rest in db.execute(STATES)]
 
 
 def peer_state(db: sqlite3.Connection, name: str) -> PeerState | None:
-    """The company of this name."""
+    """Return the company of this name."""
     return next((state for state in peer_states(db) if state.name == name), None)
 
 
 def record_taken(db: sqlite3.Connection, name: str, index: TakenIndex, at: float, next_at: float) -> None:
-    """Its index was taken, or is still the same. Call it in a transaction."""
+    """Record that its index was stored, or is unchanged. Call it in a transaction."""
     db.execute(TAKEN, {"name": name, "at": at, "next_at": next_at, **index._asdict()})
 
 
-def record_skill(db: sqlite3.Connection, name: str, right: int, told: int) -> None:
-    """Of how many callers it was right. Call it in a transaction."""
-    db.execute(JUDGED, (right, told, name))
+def record_skill(db: sqlite3.Connection, name: str, right: int, known: int) -> None:
+    """Record about how many callers it was right. Call it in a transaction."""
+    db.execute(JUDGED, (right, known, name))
 
 
 def record_peer_failure(db: sqlite3.Connection, name: str, at: float, next_at: float, failure: str) -> None:
-    """It did not come, or was refused: what was taken before stays. Call it in a transaction."""
+    """Record that fetching failed or the index was refused. The old one stays. Call it in a transaction."""
     db.execute(FAILED, {"name": name, "at": at, "next_at": next_at, "failure": failure[:FAILURE_CHARACTERS]})
 
 
 def switch_peer_off(db: sqlite3.Connection, name: str, at: float, why: str) -> bool:
-    """Nothing that it says counts. False: it is off already. Call it in a transaction."""
+    """Stop counting what the company says. Return False if it is off already. Call it in a transaction."""
     return db.execute(SWITCH_OFF, (at, why, name)).rowcount > 0
 
 
 def switch_peer_on(db: sqlite3.Connection, name: str, at: float) -> bool:
-    """The way back; it is measured anew from then on. False: it is on. Call it in a transaction."""
+    """Count the company again and measure it anew. Return False if it is on. Call it in a transaction."""
     return db.execute(SWITCH_ON, (at, name)).rowcount > 0
 
 
 def replace_numbers(
     db: sqlite3.Connection, peer: int, rows: Iterable[PeerNumber], at: float, *, cleared: bool = False
 ) -> int:
-    """Makes what the company lists, or what it has cleared, these rows, which come in the order of their keys; returns
-    how many were written or dropped. Only those that differ are; new ones came `at` that time. Its own transactions;
-    done half it is done again.
+    """Replace the rows that the company lists, or has cleared, by these, ordered by key. Return how many changed.
+
+    Only rows that differ are written; new ones came at `at`. It makes its own transactions. If interrupted, repeat it.
     """
     changes = _differences(_rows(db, peer, cleared=cleared), iter(rows))
     return _write(db, peer, changes, at)
 
 
 def change_numbers(db: sqlite3.Connection, peer: int, changes: Iterable[Change], at: float) -> int:
-    """Makes of each key that row, or none. Its own transactions; done twice it is done once."""
+    """Set the row of each key, or delete it. It makes its own transactions. Repeating it is harmless."""
     return _write(db, peer, changes, at)
 
 
 def count_numbers(db: sqlite3.Connection, peer: int) -> int:
-    """How many rows the company has here: more than its index lists where its deltas did not lead to its snapshot."""
+    """Return the company's rows here: more than its index lists if its deltas did not lead to its snapshot."""
     return int(db.execute(COUNT, (peer,)).fetchone()[0])
 
 
 def drop_unnamed(db: sqlite3.Connection) -> int:
-    """Drops what companies said that the settings no longer name, and returns how many rows. Its own transactions."""
+    """Delete rows of companies that the settings no longer name. Return how many. It makes its own transactions."""
     dropped = 0
     for (peer,) in db.execute(UNNAMED).fetchall():
         for cleared in (False, True):
@@ -290,8 +292,9 @@ def drop_unnamed(db: sqlite3.Connection) -> int:
 
 
 def compared_with_peer(db: sqlite3.Connection, peer: int, since: float) -> Compared:
-    """What the company listed against what we came to know ourselves, since then. One that listed no such number says
-    nothing.
+    """Compare the company's rows with what was learnt here later, since then.
+
+    Only a company with rows about known numbers is compared.
     """
     every: list[tuple[int, int, int]] = []
     listed: list[tuple[int, int, int]] = []
@@ -326,16 +329,16 @@ def _write(db: sqlite3.Connection, peer: int, changes: Iterable[Change], at: flo
 
 
 def _rows(db: sqlite3.Connection, peer: int, *, cleared: bool) -> Iterator[PeerNumber]:
-    """In the order of their keys; no read is open between two batches."""
+    """Yield the rows ordered by key. No read transaction is open between two batches."""
     after = ("", "")
     about = {"peer": peer, "cleared": cleared}
-    while found := db.execute(ROWS_AFTER, about | {"number": after[0], "auth_class": after[1]}).fetchall():
-        yield from map(PeerNumber._make, found)
-        after = found[-1][:2]
+    while batch := db.execute(ROWS_AFTER, about | {"number": after[0], "auth_class": after[1]}).fetchall():
+        yield from map(PeerNumber._make, batch)
+        after = batch[-1][:2]
 
 
 def _differences(before: Iterator[PeerNumber], after: Iterator[PeerNumber]) -> Iterator[Change]:
-    """Of two that are in order: what makes one the other."""
+    """Yield the changes that turn one ordered sequence into the other."""
     old, new = next(before, None), next(after, None)
     while old is not None or new is not None:
         if new is None or (old is not None and old.key < new.key):
@@ -360,9 +363,9 @@ REMOVE = "DELETE FROM subscription WHERE name = ?"
 
 
 class Subscription(NamedTuple):
-    """A company by its name. `key`: the public key that it signs with, as base64; `weight`: up to 1, of a tag.
+    """A company by its name. `key`: its public key, as base64; `weight`: up to 1, of a tag.
 
-    `private`: 1 where its server may be in our own network.
+    `private`: 1 if its server may be in a private network.
     """
 
     name: str
@@ -374,22 +377,22 @@ class Subscription(NamedTuple):
 
 
 def subscriptions(db: sqlite3.Connection) -> list[Subscription]:
-    """All of them, by name."""
+    """Return all subscriptions, ordered by name."""
     return [Subscription(*row) for row in db.execute(ALL)]
 
 
 def subscription_of(db: sqlite3.Connection, name: str) -> Subscription | None:
-    """The one of this name."""
-    return next((one for one in subscriptions(db) if one.name == name), None)
+    """Return the subscription of this name."""
+    return next((known for known in subscriptions(db) if known.name == name), None)
 
 
-def put_subscription(db: sqlite3.Connection, one: Subscription) -> None:
-    """Takes the company's evidence from now on, fetched when somebody looks next. Call it in a transaction."""
-    db.execute(PUT_SUBSCRIPTION, one)
-    want_peer(db, one.name, WantedPeer(key_digest(one.key), one.weight, EVERY_SECONDS))
+def put_subscription(db: sqlite3.Connection, subscription: Subscription) -> None:
+    """Take the company's evidence from now on; the next fetch reads it. Call it in a transaction."""
+    db.execute(PUT_SUBSCRIPTION, subscription)
+    want_peer(db, subscription.name, WantedPeer(key_digest(subscription.key), subscription.weight, EVERY_SECONDS))
 
 
 def remove_subscription(db: sqlite3.Connection, name: str) -> None:
-    """What the company said counts no longer, and is dropped with the next fetch. Call it in a transaction."""
+    """Stop counting the company's evidence; the next fetch deletes it. Call it in a transaction."""
     db.execute(REMOVE, (name,))
     forget_peer(db, name)

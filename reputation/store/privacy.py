@@ -1,16 +1,14 @@
-"""What the store knows about one number, and how it is forgotten (data protection law).
+"""Export and erasure of all that the store knows about one number (data protection law).
 
-Erasing deletes: a decision without its caller would still name the call (linkedid, time, DID), and the CDRs of
-the PBX would give the caller back. In texts about others the number is masked, however it is written.
-`erasure` sees to the files. An import that lists the number brings it back. Our own lines are nobody's personal data:
-what the settings and the register say of them stays, and so do the sums of their calls. Which rows and columns these
-are follows from the tables (reputation/store/tables/).
+Erasing deletes rows: a decision without its caller would still name the call (linkedid, time, DID), and the CDRs of the
+PBX would reveal the caller. In texts about others the number is masked in every spelling. Own lines are nobody's
+personal data: their settings, register entries and sums of calls stay. The table definitions (reputation/store/tables/)
+say which rows and columns are erased. Importing a list with the number brings it back.
 
-How people write a number in a note: with or without its country code, with spaces, brackets, dots, hyphens, slashes,
-commas, underscores or stars between its digits, which may be full-width (Chinese keyboards), Arabic or Persian.
-
-`+44 20 7183 8750`, `+44 (0)20-7183.8750`, `020 7183 8750` and `442071838750` are one number; `+49 201 5550143` is not
-the American 201 555 0143, and neither is 312-201-555-0143.
+In notes people write a number with or without its country code. Between its digits there may be spaces, brackets, dots,
+hyphens, slashes, commas, underscores or stars. Digits may be full-width (Chinese keyboards), Arabic or Persian.
+`+44 20 7183 8750`, `+44 (0)20-7183.8750`, `020 7183 8750` and `442071838750` are one number. `+49 201 5550143` is
+another number than the American 201 555 0143, and so is 312-201-555-0143.
 """
 
 from __future__ import annotations
@@ -35,41 +33,41 @@ from reputation.store.tables.table import OURS, Table
 from reputation.store.transaction import transaction
 
 MAX_DIGITS = 15  # of a number with its country code (E.164)
-# The zeros of ASCII, Arabic, Persian and full-width digits; the others follow each.
+# The zeros of ASCII, Arabic, Persian and full-width digits. The other digits follow each zero.
 _ZEROS = (0x30, 0x660, 0x6F0, 0xFF10)
 _PLAIN = {zero + digit: str(digit) for zero in _ZEROS for digit in range(10)}
 # U+2000 to U+206F are spaces, dashes and direction marks; U+FFxx are typed on Chinese keyboards.
 _SIGNS = r"\s()\[\]./*_\-\u00ad\u00b7\u2000-\u206f\u2212\uff08\uff09\uff0a\uff0d\uff0e\uff3f"
 _GAP = f"[{_SIGNS}]{{0,8}}"
-_COMMAS = f"[{_SIGNS},\u060c\u3001\uff0c]{{0,8}}"  # after a country code a comma would join what is listed
-# Wide: to see whether a text or a file may have the number. JSON writes line ends and tabs as letters.
+_COMMAS = f"[{_SIGNS},\u060c\u3001\uff0c]{{0,8}}"  # after a country code a comma would join items of a list
+# Wide patterns find texts and files that may have the number. JSON writes line ends and tabs as letters.
 _WIDE_GAP = rf"(?:\\[nrt]|[^A-Za-z\x00{''.join(map(chr, _PLAIN))}]){{0,16}}+"
 _OTHER_DIGITS = rb"\xd9[\xa0-\xa9]|\xdb[\xb0-\xb9]|\xef\xbc[\x90-\x99]"  # in UTF-8
 _WIDE_GAP_IN_FILE = rb"(?:\\[nrt]|(?!" + _OTHER_DIGITS + rb")[^0-9A-Za-z\x00]){0,16}+"
 
 
 def masker(number: str, mask: str) -> Callable[[str], str]:
-    """A function that replaces the number in a text. Longer numbers that contain its digits stay as they are."""
+    """Return a function that replaces the number in a text. Longer numbers that contain its digits stay."""
     pattern = _spelling(number)
 
     def masked(text: str) -> str:
         pieces, end = [], 0
-        for found in pattern.finditer(text.translate(_PLAIN)):  # a character for a character: places stay
-            if found["ours"]:
-                pieces += [text[end : found.start()], mask]
-                end = found.end()
+        for match in pattern.finditer(text.translate(_PLAIN)):  # a character for a character: places stay
+            if match["ours"]:
+                pieces += [text[end : match.start()], mask]
+                end = match.end()
         return "".join(pieces) + text[end:]
 
     return masked
 
 
 def digits_in_text(number: str) -> re.Pattern[str]:
-    """The digits that all spellings have in common, with any signs between them, also in a longer number or in JSON."""
+    """Return a pattern for the digits common to all spellings, also inside longer numbers."""
     return re.compile(_WIDE_GAP.join(f"[{''.join(_written(digit))}]" for digit in national_digits(number)))
 
 
 def digits_in_file(number: str) -> re.Pattern[bytes]:
-    """The same in the bytes of a file."""
+    """Return the same pattern for the bytes of a file."""
     spelled = (b"(?:" + b"|".join(map(str.encode, _written(digit))) + b")" for digit in national_digits(number))
     return re.compile(_WIDE_GAP_IN_FILE.join(spelled))
 
@@ -79,10 +77,10 @@ def _written(digit: str) -> list[str]:
 
 
 def _spelling(number: str) -> re.Pattern[str]:
-    """Matches the number as `ours`, or a longer number with its digits, which is passed over as a whole.
+    """Return a pattern that matches the number as `ours`, or as a whole a longer number with its digits.
 
-    Hyphens, dots and brackets join digits to one number. Spaces may as well stand between two numbers, or after the
-    time of day, so they join only what begins like an international number. No number has more than MAX_DIGITS.
+    Hyphens, dots and brackets join digits to one number. Spaces may also separate two numbers, or follow a time of day,
+    so they join only what begins like an international number. No number has more than MAX_DIGITS.
     """
     digits = national_digits(number)
     code = number.lstrip("+").removesuffix(digits)
@@ -106,7 +104,7 @@ def _spelling(number: str) -> re.Pattern[str]:
 
 EXPORTED = tuple(table.name for table in TABLES if table.where)
 ERASED = frozenset(table.name for table in TABLES if table.is_erased)
-# How far an import and a recomputation are is written as a number.
+# The progress of imports and recomputations is stored as a number.
 CURSORS = (
     """UPDATE import_source SET staged_to = coalesce(
     (SELECT max(number) FROM imported WHERE source = id AND number < :number), '') WHERE staged_to = :number""",
@@ -118,7 +116,7 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 class Mentions(NamedTuple):
-    """Rows of one table in whose texts the digits of a number stand, by their primary keys."""
+    """Rows of one table, by primary key, whose texts contain the digits of a number."""
 
     table: str
     key: tuple[str, ...]
@@ -129,44 +127,43 @@ class Mentions(NamedTuple):
 def export_number(
     db: sqlite3.Connection, number: str, tables: Collection[str] = EXPORTED
 ) -> dict[str, list[dict[str, object]]]:
-    """Return every row about the number, by table; ready for JSON, what was attached as Base64."""
+    """Return every row about the number, by table, ready for JSON; attachments as Base64."""
     _can_find(db, number)
     return {name: _rows(db, TABLE_BY_NAME[name].export_sql, number) for name in tables}
 
 
 def find_mentions(db: sqlite3.Connection, number: str) -> list[Mentions]:
-    """Find the number in texts about others. It reads all of the store, so do it before the write lock is taken."""
+    """Return texts about others that mention the number. It reads the whole store: run it before a transaction."""
     _can_find(db, number)
-    found = (_mentions_in(db, table) for table in TABLES)
-    return [mentions for mentions in found if mentions is not None]
+    mentioned = (_mentions_in(db, table) for table in TABLES)
+    return [mentions for mentions in mentioned if mentions is not None]
 
 
 def erase_number(db: sqlite3.Connection, number: str, mentions: Sequence[Mentions] | None = None) -> dict[str, int]:
-    """Delete every row about the number and return how many went, by table. Call it in a transaction.
+    """Delete every row about the number and return how many, by table. Call it in a transaction.
 
-    Of the audit stays who did what and when, without the number and all that was said about it.
+    The audit keeps who did what and when, without the number and all that was said about it.
 
-    Args:
-        mentions: What `find_mentions` found a moment before; None: it is looked for here.
+    `mentions`: the result of `find_mentions` from just before; None: find them here.
     """
     mentions = find_mentions(db, number) if mentions is None else mentions
     _can_find(db, number)
-    db.execute("PRAGMA defer_foreign_keys = ON")  # a name that is a key is masked in one table after the other
+    db.execute("PRAGMA defer_foreign_keys = ON")  # a name that is a key is masked in one table after another
     erased = {
         table.name: db.execute(table.erase_sql, {"number": number}).rowcount for table in TABLES if table.is_erased
     }
     for cursor in CURSORS:
         db.execute(cursor, {"number": number})
     db.create_function("masked", 1, _masker_of(number))
-    for found in mentions:
-        changes = ", ".join(f"{column} = masked({column})" for column in found.columns)
-        where = " AND ".join(f"{column} IS ?" for column in found.key)
-        db.executemany(f"UPDATE OR REPLACE {found.table} SET {changes} WHERE {where}", found.rows)
+    for mention in mentions:
+        changes = ", ".join(f"{column} = masked({column})" for column in mention.columns)
+        where = " AND ".join(f"{column} IS ?" for column in mention.key)
+        db.executemany(f"UPDATE OR REPLACE {mention.table} SET {changes} WHERE {where}", mention.rows)
     return erased
 
 
 def text_columns(db: sqlite3.Connection, table: Table) -> tuple[str, ...]:
-    """Return the columns of a table that are searched for a number: every text but names of our people and lines."""
+    """Return the columns of a table that are searched for a number: all texts except names of our people and lines."""
     left = OURS.union(table.numbers, table.own_numbers, table.verbatim)
     return tuple(
         name
@@ -190,13 +187,12 @@ def _mentions_in(db: sqlite3.Connection, table: Table) -> Mentions | None:
 
 
 def _can_find(db: sqlite3.Connection, number: str) -> None:
-    """Let SQL find the digits of the number in a text."""
     digits = digits_in_text(number)
     db.create_function("has_digits", 1, lambda text: digits.search(text) is not None)
 
 
 def _masker_of(number: str) -> Callable[[str | None], str | None]:
-    """Return a function that takes the number out of a text; of JSON out of its strings, as a figure is no number."""
+    """Return a function that masks the number in a text. In JSON it changes only strings."""
     masked = masker(number, MASK)
 
     def masked_string(literal: re.Match[str]) -> str:
@@ -232,9 +228,9 @@ def _ready_for_json(value: object) -> object:
 
 
 def clear_freed(path: Path, number: str) -> bool:
-    """Makes the deletion one of the bytes. False: somebody reads the store all the time, so its WAL still has them.
+    """Overwrite what was deleted. Return False if a reader keeps the store open all the time, so the -wal still has it.
 
-    Pages that a version without secure_delete has freed keep what was in them: then all of the file is written anew.
+    Pages that a version without secure_delete has freed keep their content. Then the whole file is written anew.
     """
     with open_store(path) as db:
         if not truncate_wal(db):
@@ -247,7 +243,7 @@ def clear_freed(path: Path, number: str) -> bool:
 
 
 def erase_from_backups(path: Path, number: str) -> Iterator[tuple[Path, str]]:
-    """Writes each backup of the store that names the number anew, without it. Yields each, and why it could not be."""
+    """Rewrite each backup that names the number. Yield each, and why it failed if it did."""
     for backup in backups_of(path):
         if _may_name(backup, number):
             try:
@@ -258,7 +254,7 @@ def erase_from_backups(path: Path, number: str) -> Iterator[tuple[Path, str]]:
 
 
 def _erase_from_backup(backup: Path, number: str) -> None:
-    """The age of a backup is that of what is in it, so it stays. StoreError; then the backup is as it was."""
+    """Rewrite one backup and keep its age, which is that of its content. StoreError: it is unchanged."""
     partial = backup.with_suffix(".partial")
     try:
         status = backup.stat()
@@ -280,28 +276,28 @@ def _erase_from_backup(backup: Path, number: str) -> None:
 
 
 def files_naming(folders: Iterable[Path], number: str) -> list[Path]:
-    """The files below these directories that name the number in any form, or cannot be searched, in order.
+    """Return the files below these directories that name the number or cannot be searched, in order.
 
     Links are not followed.
     """
-    found = {Path(root, name) for folder in folders for root, _, names in os.walk(folder) for name in names}
-    return sorted(file for file in found if _may_name(file, number))
+    files = {Path(root, name) for folder in folders for root, _, names in os.walk(folder) for name in names}
+    return sorted(file for file in files if _may_name(file, number))
 
 
 def _may_name(file: Path, number: str) -> bool:
     try:
         return names_number(file, number)
-    except FileNotFoundError:  # one that went away meanwhile
+    except FileNotFoundError:  # deleted meanwhile
         return False
     except OSError:
         return True
 
 
 def names_number(file: Path, number: str) -> bool:
-    """Whether the digits that all spellings of the number have in common stand in a regular file.
+    """Return whether a regular file contains the digits common to all spellings of the number.
 
-    Never of a store that this process has open: closing the file ends SQLite's locks on it (fcntl(2)), and a daemon
-    that starts then takes the store for nobody's, and damages it.
+    Never call it for a store that this process has open: closing the file ends SQLite's locks on it (fcntl(2)). A
+    daemon that starts then would take the store for unused, and damage it.
     """
     if file.is_symlink() or not file.is_file() or not file.stat().st_size:
         return False

@@ -16,7 +16,7 @@ from reputation.events import EmergencyClosed, EmergencyOpened, EventKind
 from reputation.model import Did
 from reputation.site_names import is_ours
 from reputation.store.audit import Change, add_audit
-from reputation.store.outbox import is_wanted, state_of, tell_change, telling
+from reputation.store.outbox import emit_change, emitting, is_wanted, state_of
 
 # Configured people, and phones without a person that rang or answered while outcomes are kept.
 COUNT_PEOPLE = f"""
@@ -63,10 +63,10 @@ def record_emergency(db: sqlite3.Connection, at: float, who: str = "Asterisk") -
     opened = db.execute("INSERT INTO emergency_call (at) VALUES (?) ON CONFLICT DO NOTHING", (at,)).rowcount
     if opened and who:
         add_audit(db, Change("emergency call"), who, at)
-    with telling(db):
+    with emitting(db):
         if opened and is_wanted(db, EventKind.EMERGENCY_OPENED, EventKind.EMERGENCY_CLOSED):
             data = EmergencyOpened(by=who or BY_HAND)
-            tell_change(db, WINDOW, OPEN, EventKind.EMERGENCY_OPENED, WINDOW, at, data)
+            emit_change(db, WINDOW, OPEN, EventKind.EMERGENCY_OPENED, WINDOW, at, data)
 
 
 def close_window(db: sqlite3.Connection, at: float) -> None:
@@ -78,9 +78,9 @@ def close_window(db: sqlite3.Connection, at: float) -> None:
 
 def emit_window_closed(db: sqlite3.Connection, at: float, by: str) -> None:
     """Emit the event that the window is closed, if the event that it is open was emitted. Call it in a transaction."""
-    with telling(db):
+    with emitting(db):
         if state_of(db, WINDOW) == OPEN:
-            tell_change(db, WINDOW, CLOSED, EventKind.EMERGENCY_CLOSED, WINDOW, at, EmergencyClosed(by=by))
+            emit_change(db, WINDOW, CLOSED, EventKind.EMERGENCY_CLOSED, WINDOW, at, EmergencyClosed(by=by))
 
 
 def reopen_window(db: sqlite3.Connection, at: float) -> None:

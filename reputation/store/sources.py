@@ -1,4 +1,4 @@
-"""Sources: feeds with their fetches, and where contacts, people and DIDs came from. Imports of numbers: imports.py."""
+"""Sources: feeds with their fetches, and the imports of contacts, people and DIDs. imports.py imports numbers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REMOVE_PEOPLE = "DELETE FROM person WHERE source = ? AND source <> ?"
 
 
 class NamedSource(NamedTuple):
-    """An import of contacts or people, and how many rows it has here."""
+    """An import of contacts or people, and how many of its rows are stored."""
 
     name: str
     rows: int
@@ -41,23 +41,23 @@ class From:
 
 
 def people_from(db: sqlite3.Connection) -> dict[str, From]:
-    """Everybody, by extension."""
-    return {one[1]: _person_from(*one) for one in db.execute(PEOPLE_FROM)}
+    """Return all people with their sources, by extension."""
+    return {row[1]: _person_from(*row) for row in db.execute(PEOPLE_FROM)}
 
 
 def person_from(db: sqlite3.Connection, extension: str) -> From | None:
-    """The person with this extension."""
-    return next((_person_from(*one) for one in db.execute(f"{PEOPLE_FROM} WHERE extension = ?", (extension,))), None)
+    """Return the person with this extension, with the source."""
+    return next((_person_from(*row) for row in db.execute(f"{PEOPLE_FROM} WHERE extension = ?", (extension,))), None)
 
 
 def dids_from(db: sqlite3.Connection) -> dict[str, From]:
-    """Every DID, by number."""
-    return {one[1]: _did_from(*one) for one in db.execute(DIDS_FROM)}
+    """Return all DIDs with their sources, by number."""
+    return {row[1]: _did_from(*row) for row in db.execute(DIDS_FROM)}
 
 
 def did_from(db: sqlite3.Connection, number: str) -> From | None:
-    """This DID."""
-    return next((_did_from(*one) for one in db.execute(f"{DIDS_FROM} WHERE number = ?", (number,))), None)
+    """Return the DID with its source."""
+    return next((_did_from(*row) for row in db.execute(f"{DIDS_FROM} WHERE number = ?", (number,))), None)
 
 
 def _person_from(source: str, *person: str | None) -> From:
@@ -69,32 +69,32 @@ def _did_from(source: str, *did: Any) -> From:
 
 
 def contact_sources(db: sqlite3.Connection) -> list[NamedSource]:
-    """The imports of contacts, by name."""
+    """Return the imports of contacts, ordered by name."""
     return [NamedSource(*row) for row in db.execute(CONTACT_SOURCES)]
 
 
 def people_sources(db: sqlite3.Connection) -> list[NamedSource]:
-    """The imports of people, by name. Those of the settings are none."""
+    """Return the imports of people, ordered by name, without the settings."""
     return [NamedSource(*row) for row in db.execute(PEOPLE_SOURCES, (SETTINGS,))]
 
 
 def remove_contacts(db: sqlite3.Connection, source: str) -> int:
-    """Deletes the contacts of an import and returns how many went."""
+    """Delete the contacts of an import and return how many."""
     return db.execute(REMOVE_CONTACTS, (source,)).rowcount
 
 
 def remove_people(db: sqlite3.Connection, source: str) -> int:
-    """Deletes the people of an import and returns how many went."""
+    """Delete the people of an import and return how many."""
     return db.execute(REMOVE_PEOPLE, (source, SETTINGS)).rowcount
 
 
 def did_sources(db: sqlite3.Connection) -> list[NamedSource]:
-    """The imports of DIDs, by name. Those of the settings are none."""
+    """Return the imports of DIDs, ordered by name, without the settings."""
     return [NamedSource(*row) for row in db.execute(DID_SOURCES, (SETTINGS,))]
 
 
 def remove_dids(db: sqlite3.Connection, source: str) -> int:
-    """Deletes the DIDs of an import and returns how many went."""
+    """Delete the DIDs of an import and return how many."""
     return db.execute(REMOVE_DIDS, (source, SETTINGS)).rowcount
 
 
@@ -106,13 +106,13 @@ ON CONFLICT (source) DO UPDATE SET done_to = excluded.done_to
 
 
 def calls_done_to(db: sqlite3.Connection, source: str) -> float | None:
-    """Every call of this database that began before is here (UTC seconds). None: nothing was taken yet."""
+    """Return the time before which all calls of this database are imported (UTC seconds), None for no import yet."""
     row = db.execute(DONE_TO, (source,)).fetchone()
     return float(row[0]) if row else None
 
 
 def set_calls_done_to(db: sqlite3.Connection, source: str, at: float) -> None:
-    """From now on the import of this database begins there. Call it in the transaction that writes the calls."""
+    """Record where the next import of this database begins. Call it in the transaction that writes the calls."""
     db.execute(SET_DONE_TO, (source, at))
 
 
@@ -127,10 +127,11 @@ FORGET = "DELETE FROM feed_fetch WHERE name = ?"
 
 
 class FeedFetch(NamedTuple):
-    """One feed. `of`: a digest of its address; `file`: one of the file that came last; `signed_at` is its signature's.
+    """The state of fetching one feed. All instants are UTC seconds.
 
-    `came_at`: when the server gave the file, or said that it is the same; None: never. `failure` is that of the last
-    `failures` attempts in a row, by its code and figures, in JSON. All instants are UTC seconds.
+    `of`: a digest of its address. `file`: one of the last file. `signed_at`: the time of its signature. `came_at`: when
+    the server last gave the file or said that it is unchanged, None for never. `failure`: the code and figures, in
+    JSON, of the last of `failures` failed attempts in a row.
     """
 
     name: str
@@ -149,17 +150,17 @@ class FeedFetch(NamedTuple):
 
 
 def feed_fetches(db: sqlite3.Connection) -> dict[str, FeedFetch]:
-    """All of them, by the name of the feed."""
+    """Return the state of all feeds, by name."""
     return {row[0]: FeedFetch(*row) for row in db.execute(FETCHES)}
 
 
 def set_feed_fetch(db: sqlite3.Connection, fetch: FeedFetch) -> None:
-    """This is how it goes now."""
+    """Store the state of a feed."""
     db.execute(SET, fetch._replace(failure=fetch.failure and fetch.failure[:FAILURE_CHARACTERS]))
 
 
 def forget_feed_fetches(db: sqlite3.Connection, but: Collection[str]) -> None:
-    """Forgets all but these, which the settings have."""
+    """Delete the state of all feeds except these, which the settings have."""
     for name in feed_fetches(db).keys() - set(but):
         db.execute(FORGET, (name,))
 
@@ -180,8 +181,8 @@ SELECT number, category, imported.name, note
 
 # Contacts and identities: known at any time.
 ALWAYS = 1e18
-# Callers of whom we know better by now what they are. Contacts count where they called. What other sites say of them is
-# not what we know: one that lies could discredit a feed.
+# Callers about whom more is known here by now. Contacts count if they called. Statements of other sites do not count,
+# because a site that lies could discredit a feed.
 KNOWN = f"""
 WITH known AS MATERIALIZED (
     SELECT number, max(is_spam) AS is_spam, max(is_fine) AS is_fine,
@@ -203,7 +204,7 @@ WITH known AS MATERIALIZED (
                        WHERE EXISTS (SELECT 1 FROM decision WHERE caller = contact.number AND decision.at > :since))
      GROUP BY number)
 """
-# All of them counted, then those that each feed lists.
+# All callers counted, then those that each feed lists.
 COMPARED = f"""
 {KNOWN}
 SELECT NULL, NULL, is_spam, is_fine, count(*) FROM known GROUP BY is_spam, is_fine
@@ -215,11 +216,11 @@ SELECT import_source.name, verdict, is_spam, is_fine, count(*)
 
 
 class FeedSource(NamedTuple):
-    """A feed in force. `every_seconds`: how often it usually comes; `numbers_before`: of the import before.
+    """A feed in force. None: unknown, or it does not apply.
 
-    `failed_at` and `failure`: the last attempt to import it, if that was refused, by its code and figures, in JSON.
-    Of a feed that we fetch: `came_at`, when its server gave the file or said that it is the same; `asked_at` and
-    `next_at`, when it was asked last and is asked next. None: not known, or none.
+    `every_seconds`: its usual interval. `numbers_before`: of the import before. `failed_at` and `failure`: the last
+    import, if it was refused, with code and figures in JSON. For a feed that is fetched: `came_at`, when its server
+    gave the file or said that it is unchanged; `asked_at` and `next_at`, the last and the next request.
     """
 
     name: str
@@ -237,18 +238,19 @@ class FeedSource(NamedTuple):
 
 
 def feed_sources(db: sqlite3.Connection) -> list[FeedSource]:
-    """The feeds in force, by name."""
+    """Return the feeds in force, ordered by name."""
     return [FeedSource(*row) for row in db.execute(FEEDS)]
 
 
 def record_failure(db: sqlite3.Connection, name: str, at: float, why: str) -> bool:
-    """Notes with the source in force that an import of it was refused. False: there is no such source."""
+    """Record with the source in force that an import of it was refused. Return False if there is no such source."""
     return db.execute(RECORD_FAILURE, (at, why[:FAILURE_CHARACTERS], name)).rowcount > 0
 
 
 def compared_with_feeds(db: sqlite3.Connection, since: float) -> dict[str, Compared]:
-    """What each feed in force says of callers against what we know ourselves since then, by name: of callers whom it
-    does not list it says nothing. One that lists none of them is left out.
+    """Compare each feed in force with what is known here about callers since then, by name.
+
+    An unlisted caller counts as no statement. A feed that lists no caller is left out.
     """
     every, listed = Counter[tuple[int, int]](), defaultdict[str, list[tuple[str, int, int, int]]](list)
     for name, verdict, is_spam, is_fine, count in db.execute(COMPARED, {"since": since}):
@@ -262,7 +264,7 @@ def compared_with_feeds(db: sqlite3.Connection, since: float) -> dict[str, Compa
 def with_unlisted(
     listed: Iterable[tuple[str, int, int, int]], every: Mapping[tuple[int, int], int]
 ) -> Iterator[tuple[str, int, int, int]]:
-    """Rows of `counted`, and those that they leave of all, of whom the source says nothing."""
+    """Yield the rows of `listed`, and the remaining callers of `every`, about whom the source says nothing."""
     rest = Counter(every)
     for verdict, is_spam, is_fine, count in listed:
         rest[is_spam, is_fine] -= count
@@ -271,5 +273,5 @@ def with_unlisted(
 
 
 def rows_of(db: sqlite3.Connection, name: str) -> Iterator[ImportedRow]:
-    """What the source in force lists, by number: of one moment, however long the reader takes."""
+    """Yield the rows of the source in force, ordered by number, as of one moment however long the reader takes."""
     yield from db.execute(ROWS, (name,))

@@ -1,9 +1,9 @@
-"""Standings: what the rows of a number add up to, kept beside them so that a call reads one row.
+"""Standings: the sums of a number's evidence rows, stored beside them so that a call reads one row.
 
     refresh(db, number)          in the transaction of every write to mark, tombstone, signal, answered, one_ring, epoch
 
-The store knows with which weights its sums are made, so that every program that writes makes them alike. Only the
-daemon changes them (`use_weights`), and then folds all standings again, some at a time (`fold_next`).
+The store keeps the weights of its sums, so that every program that writes makes the same sums. Only the daemon changes
+them (`use_weights`), and then folds all standings again, some at a time (`fold_next`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from reputation.site_names import is_of_site, site_of
 from reputation.standing import Standing
 from reputation.store.evidence_rows import rows_of
 from reputation.store.facts import COLUMNS, evidence_of, standing, standing_columns, standing_from
-from reputation.store.outbox import add_event, event_weights, telling, wanted_of, weights_from
+from reputation.store.outbox import add_event, emitting, event_weights, wanted_of, weights_from
 from reputation.weights import TrustWeights, Weights
 
 
@@ -45,7 +45,7 @@ class Settled(NamedTuple):
 
 
 def trust_of(settled: Settled, weights: TrustWeights) -> float:
-    """`E[Beta]` of the reporter against that of one about whom nothing is known, between `least` and 1."""
+    """Return the reporter's `E[Beta]` divided by that of an unknown reporter, between `least` and 1."""
     prior = weights.agree / (weights.agree + weights.disagree)
     expected = (weights.agree + settled.agree) / (weights.agree + weights.disagree + sum(settled))
     return max(weights.least, min(1.0, expected / prior))
@@ -61,7 +61,7 @@ ON CONFLICT (reporter, case_id) DO UPDATE SET agrees = excluded.agrees, at = exc
 """
 UNSETTLE = "DELETE FROM settled WHERE case_id = ? RETURNING reporter"
 SETTLED = "SELECT total(agrees), count(*) - total(agrees) FROM settled WHERE reporter = ?"
-# Of a case once, however many of the site's people it was about; one of them who was wrong decides.
+# Each case counts once per site, however many of its people it was about. If one of them was wrong, the site was.
 SETTLED_OF_SITE = f"""
 SELECT total(agrees), count(*) - total(agrees)
   FROM (SELECT min(agrees) AS agrees FROM settled WHERE {is_of_site("reporter")}
@@ -69,7 +69,7 @@ SELECT total(agrees), count(*) - total(agrees)
 """
 MARKED_BY = "SELECT DISTINCT number FROM mark WHERE reporter = ?"
 MARKED_AT_SITE = f"SELECT DISTINCT number FROM mark WHERE {is_of_site('reporter')}"
-# Of how many numbers sums are made anew at once; beyond that the daemon makes all anew, some at a time.
+# Up to so many numbers are folded at once. Above it the daemon folds all numbers again, some at a time.
 FOLDED_AT_ONCE = 5000
 
 FOLDING = "SELECT weights, after FROM folding"
@@ -85,27 +85,27 @@ UNION SELECT number FROM trap_call WHERE number > :after
 """
 
 
-def refresh(db: sqlite3.Connection, number: str, *, tell: bool = True) -> None:
-    """Folds the number's rows again. Call it in the transaction that has changed them.
+def refresh(db: sqlite3.Connection, number: str, *, emit: bool = True) -> None:
+    """Fold the number's rows again. Call it in the transaction that has changed them.
 
-    Whoever wants to know is told of another level, unless `tell` is False: the rows are what they were.
+    A new level is emitted as an event unless `emit` is False, for rows that have not changed.
     """
-    refresh_all(db, (number,), tell=tell)
+    refresh_all(db, (number,), emit=emit)
 
 
-def refresh_all(db: sqlite3.Connection, numbers: Iterable[str], *, tell: bool = True) -> None:
-    """Each of the numbers, once."""
-    found = sorted(set(numbers))
-    if found:
-        weights, is_told = weights_of(db), tell and bool(wanted_of(db, EventKind.LEVEL_CHANGED))
-        for number in found:
+def refresh_all(db: sqlite3.Connection, numbers: Iterable[str], *, emit: bool = True) -> None:
+    """Fold each of the numbers once."""
+    in_order = sorted(set(numbers))
+    if in_order:
+        weights, is_told = weights_of(db), emit and bool(wanted_of(db, EventKind.LEVEL_CHANGED))
+        for number in in_order:
             _refresh(db, number, weights, is_told)
 
 
-def _refresh(db: sqlite3.Connection, number: str, weights: Weights, is_told: bool) -> None:
+def _refresh(db: sqlite3.Connection, number: str, weights: Weights, is_emitted: bool) -> None:
     before = None
-    if is_told:
-        with telling(db):
+    if is_emitted:
+        with emitting(db):
             before = _standings(db, number)
     rows = rows_of(db, number)
     (epoch_at,) = db.execute(EPOCH_AT, (number,)).fetchone()
@@ -116,9 +116,9 @@ def _refresh(db: sqlite3.Connection, number: str, weights: Weights, is_told: boo
         if folded is not None:
             db.execute(ADD, (number, auth_class.value, may_be_bad(folded, weights), *standing_columns(folded)))
     if before is not None:
-        # Of rows that are dated in the past as well: the level is what a call meets now.
-        with telling(db):
-            tell_levels(db, number, before, _standings(db, number), time.time())
+        # Also for rows dated in the past: a call meets the level of now.
+        with emitting(db):
+            emit_level_changes(db, number, before, _standings(db, number), time.time())
 
 
 def _standings(db: sqlite3.Connection, number: str) -> Standings:
@@ -126,24 +126,24 @@ def _standings(db: sqlite3.Connection, number: str) -> Standings:
 
 
 def settle_case(db: sqlite3.Connection, reporters: Iterable[str], case_id: str, agrees: bool, at: float) -> None:
-    """A decided case has confirmed or refuted what the reporters said; of a case the latest word counts."""
+    """Record that a decided case confirmed or refuted the reporters. The latest decision about a case counts."""
     reporters = sorted(set(reporters))
     db.executemany(SETTLE, ((reporter, case_id, agrees, at) for reporter in reporters))
     refresh_reporters(db, reporters)
 
 
 def unsettle_case(db: sqlite3.Connection, case_id: str) -> None:
-    """The case was decided in error, and says nothing about anybody."""
+    """Remove what a case said about reporters, because it was decided in error."""
     refresh_reporters(db, [reporter for (reporter,) in db.execute(UNSETTLE, (case_id,)).fetchall()])
 
 
 def weights_of(db: sqlite3.Connection) -> Weights:
-    """With which weights the store's sums are made."""
+    """Return the weights of the store's sums."""
     return weights_from(db.execute(FOLDING).fetchone()[0])
 
 
 def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
-    """Sums are made with these from now on. False: they were already. Then `fold_next` until it returns 0."""
+    """Change the weights of the sums. Return False if they are the same. Then call `fold_next` until it returns 0."""
     text = msgspec.json.encode(_summed_by(weights)).decode()
     if db.execute(FOLDING).fetchone()[0] == text:
         return False
@@ -152,21 +152,21 @@ def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
 
 
 def fold_next(db: sqlite3.Connection, limit: int) -> int:
-    """Folds the next numbers again that are still to be, and returns how many. 0: all are done.
+    """Fold the next numbers again and return how many, 0 if all are done.
 
-    Nobody is told of levels: an administrator has changed the weights, and a whole store of numbers with them.
+    No events are emitted: the administrator has changed the weights, and with them all numbers.
     """
     (after,) = db.execute("SELECT after FROM folding").fetchone()
     if after is None:
         return 0
     numbers = [number for (number,) in db.execute(NEXT, {"after": after, "limit": limit})]
-    refresh_all(db, numbers, tell=False)
+    refresh_all(db, numbers, emit=False)
     db.execute(GO_ON, (numbers[-1] if numbers else None,))
     return len(numbers)
 
 
 def _summed_by(weights: Weights) -> Weights:
-    """What the stored sums depend on; the rest as it is by default."""
+    """Return the weights with defaults for all that the stored sums do not depend on."""
     return Weights(
         counts=weights.counts,
         block=weights.block,
@@ -177,7 +177,7 @@ def _summed_by(weights: Weights) -> Weights:
 
 
 def refresh_many(db: sqlite3.Connection, numbers: Collection[str]) -> None:
-    """Folds these numbers again: at once where they are not too many for one transaction, else the daemon does it."""
+    """Fold these numbers again: at once, or by the daemon if they are too many for one transaction."""
     if len(numbers) <= FOLDED_AT_ONCE:
         refresh_all(db, numbers)
     else:
@@ -185,41 +185,41 @@ def refresh_many(db: sqlite3.Connection, numbers: Collection[str]) -> None:
 
 
 def refresh_reporters(db: sqlite3.Connection, reporters: Iterable[str]) -> None:
-    """Folds every number again that one of them has marked: the trust in them, or in their site, has changed."""
+    """Fold every number that one of them has marked, because the trust in them or in their site has changed."""
     numbers: set[str] = set()
-    of_site = {site_of(one) or one: bool(site_of(one)) for one in reporters}
+    of_site = {site_of(reporter) or reporter: bool(site_of(reporter)) for reporter in reporters}
     for name, is_site in of_site.items():
-        found = db.execute(MARKED_AT_SITE, {"site": name}) if is_site else db.execute(MARKED_BY, (name,))
-        numbers.update([number for (number,) in found])
+        marked = db.execute(MARKED_AT_SITE, {"site": name}) if is_site else db.execute(MARKED_BY, (name,))
+        numbers.update([number for (number,) in marked])
     refresh_many(db, numbers)
 
 
 def settled_of(db: sqlite3.Connection, reporter: str) -> Settled:
-    """What decided cases say of the reporter; of one of another site, what they say of the site."""
+    """Return what decided cases say about the reporter, or about the site of a reporter from another site."""
     site = site_of(reporter)
     row = db.execute(SETTLED_OF_SITE, {"site": site}) if site else db.execute(SETTLED, (reporter,))
     return Settled(*[int(count) for count in row.fetchone()])
 
 
 def _trust_in(reporters: Iterable[str], db: sqlite3.Connection, weights: Weights) -> dict[str, float]:
-    """The trust in each. All people of another site are trusted as their site is: it may invent new ones."""
+    """Return the trust in each reporter. People of another site share the trust in it, as it may invent new ones."""
     of_site: dict[str, float] = {}
-    found = {}
-    for one in reporters:
-        site = site_of(one)
+    trust = {}
+    for reporter in reporters:
+        site = site_of(reporter)
         if site not in of_site or not site:
-            of_site[site] = trust_of(settled_of(db, one), weights.trust)
-        found[one] = of_site[site]
-    return found
+            of_site[site] = trust_of(settled_of(db, reporter), weights.trust)
+        trust[reporter] = of_site[site]
+    return trust
 
 
-# What receivers are told when a number's own evidence justifies another level than before.
+# The events for a number whose own evidence justifies another level than before.
 
 Standings: TypeAlias = Mapping[AuthClass, Standing | None]
 
 
-def tell_levels(db: sqlite3.Connection, number: str, before: Standings, after: Standings, now: float) -> None:
-    """An event for each class of calls in which the standings make another level of what else is known now."""
+def emit_level_changes(db: sqlite3.Connection, number: str, before: Standings, after: Standings, now: float) -> None:
+    """Emit an event for each auth class in which the standings change the level, given all else that is known now."""
     weights = event_weights(db)
     for auth_class in AuthClass:
         if before[auth_class] == after[auth_class]:
@@ -227,19 +227,19 @@ def tell_levels(db: sqlite3.Connection, number: str, before: Standings, after: S
         query = FactsQuery(number=stored_number(number), auth_class=auth_class, did=None, now=now)
         evidence, circumstances = evidence_of(db, query, weights)
         was = reputation_of(evidence._replace(standing=before[auth_class]), circumstances, weights, now)
-        found = reputation_of(evidence._replace(standing=after[auth_class]), circumstances, weights, now)
-        if was.level is not found.level:
+        reputation = reputation_of(evidence._replace(standing=after[auth_class]), circumstances, weights, now)
+        if was.level is not reputation.level:
             data = LevelChanged(
                 number=number,
                 auth_class=auth_class.value,
                 before=was.level.word,
-                level=found.level.word,
-                log_odds=found.log_odds,
+                level=reputation.level.word,
+                log_odds=reputation.log_odds,
             )
             add_event(db, EventKind.LEVEL_CHANGED, number, now, data)
 
 
-# Bursts of marks, which weigh nothing until somebody has looked.
+# Bursts of marks, which weigh nothing until they are reviewed.
 
 TO_REVIEW = f"""
 SELECT number, auth_class, {COLUMNS} FROM standing
@@ -250,7 +250,7 @@ SELECT number, auth_class, {COLUMNS} FROM standing
 
 
 class Burst(NamedTuple):
-    """Many marks at once of a number that behaves well: they weigh nothing until somebody has looked.
+    """Many marks at once of a number that behaves well. They weigh nothing until they are reviewed.
 
     Attributes:
         number: The number.
@@ -266,17 +266,17 @@ class Burst(NamedTuple):
 
 
 def numbers_to_review(db: sqlite3.Connection, number: str | None = None) -> list[Burst]:
-    """Bursts of marks that nobody has looked at, of all numbers or this one, the latest first."""
+    """Return bursts of marks without a review, of all numbers or this one, the latest first."""
     weights = weights_of(db)
-    found = [(row, standing_from(row[2:])) for row in db.execute(TO_REVIEW, {"number": number})]
+    standings = [(row, standing_from(row[2:])) for row in db.execute(TO_REVIEW, {"number": number})]
     return [
-        Burst(row[0], AuthClass(row[1]), one.burst_at, one.reporters)
-        for row, one in found
-        if one.burst_at is not None and is_alarmed(one, weights, None)
+        Burst(row[0], AuthClass(row[1]), standing.burst_at, standing.reporters)
+        for row, standing in standings
+        if standing.burst_at is not None and is_alarmed(standing, weights, None)
     ]
 
 
-# Whether the word of sources was right, by what our own people and the callers themselves did.
+# Whether sources were right, judged by what the people here and the callers themselves did.
 
 OF_STANDING = ", ".join(f"standing.{column.strip()}" for column in COLUMNS.split(","))
 LISTED_AND_KNOWN = f"""
@@ -292,7 +292,7 @@ _OF_SOURCES = (("import_source", "id"), ("lookup_source", "name"))
 
 
 def was_right(standing: Standing, weights: Weights, now: float) -> bool | None:
-    """Return whether who says that the number is spam is right; None: that is not known here."""
+    """Return whether sources that list the number as spam are right, None if that is not known here."""
     challenges = standing.challenges
     if standing.wanted or standing.talks or challenges.passes:
         return False
@@ -302,16 +302,17 @@ def was_right(standing: Standing, weights: Weights, now: float) -> bool | None:
 
 
 def count_proofs(db: sqlite3.Connection, now: float) -> int:
-    """Count for each source how many of the callers that it lists are known here, and how many of them it was right
-    about. Call it in a transaction.
+    """Count per source how many listed callers are known here, and how many it was right about.
+
+    Call it in a transaction.
     """
-    weights, found = weights_of(db), dict[object, dict[str, bool]]()
+    weights, rights_by_source = weights_of(db), dict[object, dict[str, bool]]()
     for source, number, *row in db.execute(LISTED_AND_KNOWN):
         if (right := was_right(standing_from(tuple(row)), weights, now)) is not None:
-            rights = found.setdefault(source, {})
-            rights[number] = right and rights.get(number, True)  # of whatever class
+            rights = rights_by_source.setdefault(source, {})
+            rights[number] = right and rights.get(number, True)  # in every auth class
     for table, key in _OF_SOURCES:
         db.execute(NO_PROOF.format(table=table))
-        counts = ((sum(rights.values()), len(rights), source) for source, rights in found.items())
+        counts = ((sum(rights.values()), len(rights), source) for source, rights in rights_by_source.items())
         db.executemany(PROOF.format(table=table, key=key), counts)
-    return len(found)
+    return len(rights_by_source)

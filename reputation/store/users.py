@@ -1,8 +1,7 @@
-"""The users of the console and their sessions, the tokens of the API, and the answers that are kept for a day.
+"""Users of the console with their sessions, tokens of the API, and API answers that are kept for a day.
 
-Passwords come as argon2id hashes, tokens as SHA-256 (reputation/users.py says why).
-
-The secret of a second factor is read by `second_factor_of` alone, for the login.
+Passwords are stored as argon2id hashes, tokens as SHA-256 (reputation/users.py says why). Only `second_factor_of`,
+for the login, reads the secret of a second factor.
 """
 
 from __future__ import annotations
@@ -40,82 +39,86 @@ EXPIRE = "DELETE FROM console_session WHERE seen_at <= ? OR began_at <= ?"
 
 
 class Lifetime(NamedTuple):
-    """How long a session lasts: seconds after it was seen last, and after it began."""
+    """How long a session lasts: seconds since it was last used, and since it began."""
 
     idle_seconds: float
     most_seconds: float
 
 
 class SecondFactor(NamedTuple):
-    """The secret that the user's app shares, and the time step of the code that was accepted last."""
+    """The secret shared with the user's app, and the time step of the last accepted code."""
 
     secret: str
     step: int
 
 
 def add_user(db: sqlite3.Connection, user: ConsoleUser, password: str) -> None:
-    """Adds somebody. sqlite3.IntegrityError when the name is taken. `password`: its hash."""
+    """Add a user. `password`: its hash.
+
+    Raises:
+        sqlite3.IntegrityError: The name is taken.
+    """
     db.execute(ADD, (user.name, user.role.word, password, user.extension, user.added_at, user.password_at))
 
 
 def all_users(db: sqlite3.Connection) -> list[ConsoleUser]:
-    """Everybody, by name."""
+    """Return all users, ordered by name."""
     return [_user(*row) for row in db.execute(ALL)]
 
 
 def user_of(db: sqlite3.Connection, name: str) -> ConsoleUser | None:
-    """The user of this name."""
+    """Return the user of this name."""
     return next((_user(*row) for row in db.execute(ONE, (name,))), None)
 
 
 def password_of(db: sqlite3.Connection, name: str) -> str | None:
-    """The hash of the user's password, None for a name that nobody has."""
+    """Return the hash of the user's password, None for an unknown name."""
     row = db.execute("SELECT password FROM console_user WHERE name = ?", (name,)).fetchone()
     return str(row[0]) if row else None
 
 
 def set_password(db: sqlite3.Connection, name: str, password: str, at: float, *, but: str = "") -> None:
-    """Another password; whoever is logged in with the old one is out, but for the session `but`."""
+    """Change the password and end the user's sessions except `but`."""
     db.execute(SET_PASSWORD, (password, at, name))
     db.execute(END_OTHERS, (name, but))
 
 
 def second_factor_of(db: sqlite3.Connection, name: str) -> SecondFactor | None:
-    """The user's second factor; None for who has none."""
+    """Return the user's second factor, None if they have no second factor."""
     row = db.execute("SELECT totp_secret, totp_step FROM console_user WHERE name = ?", (name,)).fetchone()
     return SecondFactor(*row) if row and row[0] is not None else None
 
 
 def set_second_factor(db: sqlite3.Connection, name: str, factor: SecondFactor | None, *, but: str = "") -> None:
-    """Another second factor, or none; who is logged in without it is out, but for the session `but`."""
+    """Change or remove the second factor and end the user's sessions except `but`."""
     db.execute(SET_SECOND_FACTOR, (*(factor or (None, None)), name))
     db.execute(END_OTHERS, (name, but))
 
 
 def accept_step(db: sqlite3.Connection, name: str, password: str, step: int) -> bool:
-    """The code of a step counts, once; False when it has counted, or password or second factor changed meanwhile."""
+    """Accept the code of a time step once. Return False if it was used, or password or factor changed meanwhile."""
     return db.execute(ACCEPT, {"name": name, "password": password, "step": step}).rowcount == 1
 
 
 def rehash(db: sqlite3.Connection, name: str, old: str, new: str) -> None:
-    """The same password, hashed with what is customary today; unless it was changed meanwhile."""
+    """Replace the hash of an unchanged password by one with today's parameters."""
     db.execute(REHASH, (new, name, old))
 
 
 def set_role(db: sqlite3.Connection, name: str, role: Role) -> None:
-    """Another role; the user has to log in again."""
+    """Change the user's role and end their sessions."""
     db.execute("UPDATE console_user SET role = ? WHERE name = ?", (role.word, name))
     db.execute(END_OTHERS, (name, ""))
 
 
 def remove_user(db: sqlite3.Connection, name: str) -> None:
-    """Takes the user away, and their sessions."""
+    """Remove the user and their sessions."""
     db.execute(END_OTHERS, (name, ""))
     db.execute("DELETE FROM console_user WHERE name = ?", (name,))
 
 
 def start_session(db: sqlite3.Connection, session: Session, lifetime: Lifetime) -> None:
-    """Somebody has logged in. Sessions that are over go on this occasion."""
+    """Add a session and delete the sessions that are over."""
     db.execute(EXPIRE, (session.began_at - lifetime.idle_seconds, session.began_at - lifetime.most_seconds))
     row = (session.token, session.user, session.began_at, session.seen_at, session.address)
     db.execute(START, (*row, session.agent[:AGENT_CHARACTERS]))
@@ -124,29 +127,29 @@ def start_session(db: sqlite3.Connection, session: Session, lifetime: Lifetime) 
 def session_of(
     db: sqlite3.Connection, token: str, now: float, lifetime: Lifetime
 ) -> tuple[ConsoleUser, Session] | None:
-    """Whose session it is, while it lasts."""
+    """Return user and session of a session token, None if the session is over."""
     since = {"idle_since": now - lifetime.idle_seconds, "began_since": now - lifetime.most_seconds}
     row = db.execute(CURRENT, {"token": token, **since}).fetchone()
     return (_user(*row[:6]), Session(*row[6:])) if row else None
 
 
 def sessions_of(db: sqlite3.Connection, user: str) -> list[Session]:
-    """Where the user is logged in, the one seen last first."""
+    """Return the user's sessions, the most recently used first."""
     return [Session(*row) for row in db.execute(OF_USER, (user,))]
 
 
 def touch_session(db: sqlite3.Connection, token: str, at: float) -> None:
-    """The session was used."""
+    """Record that the session was used."""
     db.execute(TOUCH, (at, token))
 
 
 def end_session(db: sqlite3.Connection, token: str) -> None:
-    """Logged out."""
+    """End a session."""
     db.execute(END, (token,))
 
 
 def end_other_sessions(db: sqlite3.Connection, user: str, token: str) -> int:
-    """Logged out everywhere but here; returns how many that were."""
+    """End the user's other sessions and return how many."""
     return db.execute(END_OTHERS, (user, token)).rowcount
 
 
@@ -166,7 +169,7 @@ TOUCH_TOKEN = "UPDATE api_token SET used_at = max(coalesce(used_at, 0), ?) WHERE
 REMOVE = "DELETE FROM api_token WHERE name = ?"
 
 ANSWER_SECONDS = 86_400.0
-MOST_ANSWERS = 10_000  # of one token: what it may have the store keep for it
+MOST_ANSWERS = 10_000  # stored per token
 ANSWER_OF = "SELECT digest, status, body FROM api_answer WHERE token = ? AND key = ? AND at > ?"
 COUNT_ANSWERS = "SELECT count(*) FROM api_answer WHERE token = ? AND at > ?"
 FORGET_ANSWERS = "DELETE FROM api_answer WHERE at <= ?"
@@ -174,7 +177,7 @@ KEEP_ANSWER = "INSERT INTO api_answer (token, key, digest, at, status, body) VAL
 
 
 class KeptToken(NamedTuple):
-    """A token as it is kept. `used_at`: to the minute, None for never."""
+    """A token as it is stored. `used_at`: to the minute, None for never."""
 
     id: int
     digest: str
@@ -183,7 +186,7 @@ class KeptToken(NamedTuple):
 
 
 class KeptAnswer(NamedTuple):
-    """What was answered to a write. `digest`: of the request; `body`: JSON."""
+    """The stored answer to a write. `digest`: of the request; `body`: JSON."""
 
     digest: str
     status: int
@@ -191,48 +194,52 @@ class KeptAnswer(NamedTuple):
 
 
 def add_token(db: sqlite3.Connection, token: ApiToken, digest: str) -> None:
-    """Adds it. sqlite3.IntegrityError when the name is taken."""
+    """Add a token.
+
+    Raises:
+        sqlite3.IntegrityError: The name is taken.
+    """
     row = (token.name, token.role.word, json.dumps(token.scopes), token.added_at, token.expires_at, token.per_minute)
     db.execute(ADD_TOKEN, (digest, *row))
 
 
 def all_tokens(db: sqlite3.Connection) -> list[KeptToken]:
-    """All of them, expired ones too, by name."""
+    """Return all tokens, expired ones included, ordered by name."""
     return [_kept(*row) for row in db.execute(ALL_TOKENS)]
 
 
 def token_of(db: sqlite3.Connection, name: str) -> KeptToken | None:
-    """The token of this name."""
+    """Return the token of this name."""
     return next((_kept(*row) for row in db.execute(BY_NAME, (name,))), None)
 
 
 def token_by_digest(db: sqlite3.Connection, digest: str) -> KeptToken | None:
-    """The token with this SHA-256."""
+    """Return the token with this SHA-256."""
     return next((_kept(*row) for row in db.execute(BY_DIGEST, (digest,))), None)
 
 
 def touch_token(db: sqlite3.Connection, token_id: int, at: float) -> None:
-    """The token was used."""
+    """Record that the token was used."""
     db.execute(TOUCH_TOKEN, (at, token_id))
 
 
 def remove_token(db: sqlite3.Connection, name: str) -> None:
-    """Takes it away, and the answers that are kept for it."""
+    """Remove the token and the answers kept for it."""
     db.execute(REMOVE, (name,))
 
 
 def answer_of(db: sqlite3.Connection, token_id: int, key: str, now: float) -> KeptAnswer | None:
-    """What was answered to the write that had this key."""
+    """Return the stored answer to the write with this idempotency key."""
     return next((KeptAnswer(*row) for row in db.execute(ANSWER_OF, (token_id, key, now - ANSWER_SECONDS))), None)
 
 
 def has_room(db: sqlite3.Connection, token_id: int, now: float) -> bool:
-    """Whether one more answer may be kept for this token."""
+    """Return whether one more answer may be stored for this token."""
     return bool(db.execute(COUNT_ANSWERS, (token_id, now - ANSWER_SECONDS)).fetchone()[0] < MOST_ANSWERS)
 
 
 def keep_answer(db: sqlite3.Connection, token_id: int, key: str, answer: KeptAnswer, at: float) -> None:
-    """Keeps it for a day. Call it in the transaction of the write."""
+    """Store an answer for a day. Call it in the transaction of the write."""
     db.execute(FORGET_ANSWERS, (at - ANSWER_SECONDS,))
     db.execute(KEEP_ANSWER, (token_id, key, answer.digest, at, answer.status, answer.body))
 
@@ -248,5 +255,5 @@ def _kept(
     expires_at: float | None,
     per_minute: int | None,
 ) -> KeptToken:
-    known = tuple(Scope(one) for one in json.loads(scopes) if one in tuple(Scope))
+    known = tuple(Scope(word) for word in json.loads(scopes) if word in tuple(Scope))
     return KeptToken(id, digest, used_at, ApiToken(name, ROLE_BY_WORD[role], known, added_at, expires_at, per_minute))

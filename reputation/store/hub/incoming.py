@@ -1,12 +1,12 @@
-"""What other sites have told: written here as rows of theirs, in any order and as often as it comes.
+"""Rows that other sites have sent through the hub, written to this store in any order and any number of times.
 
-apply_rows(db, link, rows, ...)     some of them, as many as fit in a short transaction
-expel(db, site)                     all that came from a site goes, exactly
+    apply_rows(db, link, rows, ...)     as many as fit in a short transaction
+    expel_some(db, link, origin, ...)   removes all rows that came from a site, some at a time
 
-Numbers that other sites had erased: what goes here at once, and what waits for an administrator's yes.
+Erasures by other sites: shared evidence is removed at once, the rest waits until an administrator confirms.
 
-    forget_evidence(db, link, number, site)     at once: what sites share, and the rows of the site that asked
-    request_erasure(db, request)                the rest waits
+    forget_evidence(db, link, number, site, ...)
+    request_erasure(db, request)
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ from reputation.store.site import count_people
 from reputation.store.standing import refresh_all, refresh_reporters
 from reputation.weights import DAY_SECONDS
 
-AT_ONCE: Final = 16  # rows between two looks at the clock
+AT_ONCE: Final = 16  # rows between two checks of the clock
 DAY: Final = 86_400.0
-MARKER_DAYS: Final = 30.0  # so long the hub knows of a deletion (callsieve/hub/schema, `expire`)
+MARKER_DAYS: Final = 30.0  # how long the hub keeps the note of a deletion (callsieve/hub/schema, `expire`)
 MARGIN_DAYS: Final = 5.0
 VERSION = "SELECT version, deleted FROM hub_row WHERE number = ? AND kind = ? AND origin = ? AND key = ?"
 KNOW = """
@@ -72,9 +72,9 @@ SITES = "SELECT DISTINCT origin FROM hub_row WHERE origin <> ?"
 def apply_rows(
     db: sqlite3.Connection, link: Link, rows: Sequence[SharedRow], follow: frozenset[str], seconds: float
 ) -> tuple[int, int]:
-    """Writes the first of them, for about that long; returns how many are done, and how many of these are no use.
+    """Write rows for about `seconds`. Return how many are done, and how many of these could not be used.
 
-    A row that is no use says what no site should. Call it in a transaction, which others wait for.
+    No correct site sends an unusable row. Call it in a transaction; other writers wait for it.
     """
     give_up_at, done, refused = time.monotonic() + seconds, 0, Counter[tuple[str, Unfit]]()
     changed: dict[str, list[SharedRow]] = {}
@@ -92,8 +92,8 @@ def apply_rows(
                     refused[row.origin, error.unfit if isinstance(error, Unusable) else Unfit.ODD] += 1
                 db.execute("RELEASE hub_row")
                 done += 1
-            # The first time that all is pulled, a level is news to nobody.
-            refresh_all(db, numbers, tell=link.pulled_at is not None)
+            # At the first pull the levels are no news.
+            refresh_all(db, numbers, emit=link.pulled_at is not None)
         _refresh_after(db, changed)
         if refused:
             note_refused(db, refused)
@@ -101,7 +101,7 @@ def apply_rows(
 
 
 def _refresh_after(db: sqlite3.Connection, changed: Mapping[str, Sequence[SharedRow]]) -> None:
-    """Makes anew what is made of these rows, other than the sums of their own numbers."""
+    """Update what depends on these rows, except the sums of their own numbers."""
     by_key = ("settled", "same_person", "ignored_site")
     keys = {kind: [str(json.loads(row.key)[0]) for row in changed.get(kind, ())] for kind in by_key}
     if "person" in changed:
@@ -113,12 +113,12 @@ def _refresh_after(db: sqlite3.Connection, changed: Mapping[str, Sequence[Shared
 
 
 def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozenset[str]) -> bool:
-    """Writes a row unless a version that wins is here. ValueError, sqlite3.IntegrityError where it cannot be used."""
+    """Write a row unless this store has a version that wins. ValueError, sqlite3.IntegrityError: it cannot be used."""
     kind = KINDS.get(row.kind)
     if kind is None:
         raise Unusable("kind", Unfit.NEWER)
     if kind.scope is SharedWith.STANDBY and row.origin != site:
-        return False  # a central site has no use for it
+        return False  # a central console does not use it
     checked = check_row(kind, row)
     known = db.execute(VERSION, (row.number, row.kind, row.origin, row.key)).fetchone()
     if known is not None and (row.version, row.deleted) <= (known[0], bool(known[1])):
@@ -127,8 +127,8 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
     is_statement = kind.scope is SharedWith.STATEMENT and row.origin != site
     if row.origin == site and db.execute(WAITS, (row.number, row.kind, row.key)).fetchone():
         if not _is_later(db, kind, row):
-            return False  # ours is
-        db.execute(WAITS_NO_MORE, (row.number, row.kind, row.key))  # it has waited in a backup
+            return False  # our row is later
+        db.execute(WAITS_NO_MORE, (row.number, row.kind, row.key))  # it has waited in a restored backup
     if is_statement:
         if not row.deleted:
             _try_to_write(db, kind, site, row, checked)
@@ -153,11 +153,11 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
 
 
 def expel_some(db: sqlite3.Connection, link: Link, origin: str, follow: frozenset[str], limit: int) -> bool:
-    """Takes the rows of some numbers out that came from that site. False: there are none. Call it in a transaction."""
-    found = db.execute(OF_SITE, (origin, "", limit)).fetchall()
+    """Remove rows of some numbers of that site. Return False if nothing is left. Call it in a transaction."""
+    known = db.execute(OF_SITE, (origin, "", limit)).fetchall()
     with writing_for_hub(db):
         numbers = set()
-        for number, name, key in found:
+        for number, name, key in known:
             kind = KINDS.get(name)
             if kind is not None:
                 take_out(db, kind, link.site, origin, number, key)
@@ -167,16 +167,16 @@ def expel_some(db: sqlite3.Connection, link: Link, origin: str, follow: frozense
             if kind is not None and kind.scope is SharedWith.STATEMENT:
                 settle(db, kind, number, key, link.site, follow - {origin})
         refresh_all(db, numbers)
-    return bool(found)
+    return bool(known)
 
 
 def other_sites(db: sqlite3.Connection, site: str) -> list[str]:
-    """The sites that rows are here of."""
+    """Return the other sites of which rows are stored here."""
     return sorted(origin for (origin,) in db.execute(SITES, (site,)))
 
 
 def notes_past_their_time(db: sqlite3.Connection, now: float, limit: int) -> list[tuple[str, str, str, str]]:
-    """Notes of rows that are gone here and in the hub, and of deletions that every site has heard of by now."""
+    """Return notes of rows deleted here and in the hub, and of deletions that every site knows by now."""
     ages = " ".join(f"WHEN '{kind.name}' THEN {kind.days + MARGIN_DAYS}" for kind in KINDS.values())
     sql = f"""
     SELECT number, kind, origin, key FROM hub_row
@@ -187,7 +187,7 @@ def notes_past_their_time(db: sqlite3.Connection, now: float, limit: int) -> lis
 
 
 def forget_notes(db: sqlite3.Connection, notes: Sequence[tuple[str, str, str, str]]) -> None:
-    """Call it in a transaction."""
+    """Delete notes. Call it in a transaction."""
     db.executemany("DELETE FROM hub_row WHERE number = ? AND kind = ? AND origin = ? AND key = ?", notes)
 
 
@@ -209,7 +209,7 @@ def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checke
 
 
 def _complete(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checked: Checked) -> bool:
-    """Write the columns that an older CallSieve did not know here. Return whether there were any."""
+    """Write the columns that an older CallSieve did not know here. Return whether any were missing."""
     if db.execute(WAITS, (row.number, row.kind, row.key)).fetchone():
         return False
     values = values_of(kind, row, checked, site, tombstones_cover_all=False)
@@ -221,7 +221,7 @@ def _complete(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, che
 
 
 def _try_to_write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checked: Checked) -> None:
-    """ValueError, sqlite3.IntegrityError where it could not be in force, if its site were followed some day."""
+    """Check that the row can be written when its site is followed. ValueError, sqlite3.IntegrityError: it cannot."""
     db.execute("SAVEPOINT hub_try")
     try:
         write_row(db, kind, values_of(kind, row, checked, site, tombstones_cover_all=True))
@@ -231,7 +231,7 @@ def _try_to_write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow,
 
 
 def _is_later(db: sqlite3.Connection, kind: Kind, row: SharedRow) -> bool:
-    """Whether a row of ours, as the hub has it, is later than what waits here to be told."""
+    """Return whether our row, as the hub has it, is later than what waits here to be sent."""
     stored = stored_row(db, kind, row.number, row.key)
     if stored is not None:
         return (row.at_us, row.deleted) > (stored.at_us, False)
@@ -240,27 +240,29 @@ def _is_later(db: sqlite3.Connection, kind: Kind, row: SharedRow) -> bool:
 
 
 def take_out(db: sqlite3.Connection, kind: Kind, site: str, origin: str, number: str, key: str) -> None:
-    """Remove what a row of that site is here. Call it in a transaction, inside `writing_for_hub`."""
+    """Remove a row of that site from its table. Call it in a transaction, inside `writing_for_hub`."""
     columns = dict(zip(kind.key, json.loads(key), strict=True))
     if kind.scope is SharedWith.STATEMENT and origin != site:
-        said = SharedRow(kind.name, origin, number, key, "", "", 0, 0, True)
-        replaces(db, kind, said, site)
+        deletion = SharedRow(kind.name, origin, number, key, "", "", 0, 0, True)
+        replaces(db, kind, deletion, site)
         return
     if origin != site:
         columns |= {column: of_site(origin, columns[column]) for column in kind.named if column in columns}
     delete_row(db, kind, number, key_at(kind, columns))
     if kind.name == "tombstone" and origin != site and not columns["reporter"]:
-        delete_row(db, kind, number, key_at(kind, columns | {"reporter": all_of(origin)}))  # of one not followed
+        delete_row(
+            db, kind, number, key_at(kind, columns | {"reporter": all_of(origin)})
+        )  # if its site is not followed
 
 
-KEPT_DAYS: Final = 30.0  # a no counts for so long, as long as the hub knows of the erasure
+KEPT_DAYS: Final = 30.0  # a refusal counts as long as the hub knows of the erasure
 ADD = "INSERT INTO erasure_request (number, site, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 WAITING = "SELECT number, site, at FROM erasure_request WHERE kept_at IS NULL ORDER BY at, number"
 EVIDENCE: Final = tuple(kind for kind in KINDS.values() if kind.is_evidence)
 
 
 class ErasureRequest(NamedTuple):
-    """A site had the number erased at that time, UTC seconds."""
+    """A site has erased the number at that time, UTC seconds."""
 
     number: str
     site: str
@@ -273,13 +275,13 @@ def forget_evidence(db: sqlite3.Connection, link: Link, number: str, site: str, 
     The hub has removed the same. Call it in a transaction.
     """
     with writing_for_hub(db):
-        told = db.execute("SELECT kind, key FROM hub_row WHERE number = ? AND origin = ?", (number, site)).fetchall()
-        for name, key in told:
+        sent = db.execute("SELECT kind, key FROM hub_row WHERE number = ? AND origin = ?", (number, site)).fetchall()
+        for name, key in sent:
             kind = KINDS.get(name)
             if kind is not None:
                 take_out(db, kind, link.site, site, number, key)
         db.execute("DELETE FROM hub_row WHERE number = ? AND origin = ?", (number, site))
-        for name, key in told:
+        for name, key in sent:
             if name in KINDS and KINDS[name].scope is SharedWith.STATEMENT:
                 settle(db, KINDS[name], number, key, link.site, follow - {site})
         for kind in EVIDENCE:
@@ -290,22 +292,22 @@ def forget_evidence(db: sqlite3.Connection, link: Link, number: str, site: str, 
 
 
 def request_erasure(db: sqlite3.Connection, request: ErasureRequest) -> None:
-    """Let the number wait for a yes, unless it waits already or was kept lately. Call it in a transaction."""
+    """Record an erasure to be confirmed, unless it waits already or was refused lately. Call it in a transaction."""
     db.execute("DELETE FROM erasure_request WHERE kept_at < ?", (request.at - KEPT_DAYS * DAY_SECONDS,))
     db.execute(ADD, request)
 
 
 def waiting_erasures(db: sqlite3.Connection) -> list[ErasureRequest]:
-    """Return what waits for a yes, the oldest first."""
+    """Return the erasures to be confirmed, the oldest first."""
     return [ErasureRequest(*row) for row in db.execute(WAITING)]
 
 
 def waits_for_yes(db: sqlite3.Connection, number: str) -> bool:
-    """Return whether the number waits for a yes."""
+    """Return whether an erasure of the number is to be confirmed."""
     sql = "SELECT 1 FROM erasure_request WHERE number = ? AND kept_at IS NULL"
     return db.execute(sql, (number,)).fetchone() is not None
 
 
 def keep_number(db: sqlite3.Connection, number: str, at: float) -> None:
-    """Note a no. Call it in a transaction."""
+    """Record that the erasure was refused. Call it in a transaction."""
     db.execute("UPDATE erasure_request SET kept_at = ? WHERE number = ?", (at, number))

@@ -1,4 +1,4 @@
-"""How this site takes part in a hub: one row, and nothing while it does not."""
+"""The link of this site to a hub: one row, none if the site takes part in no hub."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ NOTICES_TO = "UPDATE hub_link SET notice_xid = ?, notice_id = ?"
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Rows and notices of the hub are here up to these places. `clock_us`: the latest version that the hub has of ours.
+    """The state of the link. Instants are UTC seconds.
 
-    `program`: the version of CallSieve that pulled last; `history`: of the hub's server. `full_at`: how many rows of
-    ours the hub keeps, if it takes no more; `has_twin`: another PBX uses our name; `is_central`: this is the central
-    console of all sites. Instants are UTC seconds.
+    Rows and notices of the hub are here up to `rows_to` and `notices_to`. `clock_us`: the latest version that the hub
+    has of our rows. `program`: the version of CallSieve that pulled last. `history`: that of the hub's server.
+    `full_at`: the hub's limit for our rows, if it is reached. `has_twin`: another PBX uses our name. `is_central`: this
+    is the central console of all sites.
     """
 
     site: str
@@ -55,7 +56,7 @@ class Link:
 
 
 def link_of(db: sqlite3.Connection) -> Link | None:
-    """None: this site shares nothing."""
+    """Return the link, None if this site shares nothing."""
     row = db.execute(READ).fetchone()
     if row is None:
         return None
@@ -64,96 +65,96 @@ def link_of(db: sqlite3.Connection) -> Link | None:
 
 
 def set_link(db: sqlite3.Connection, site: str, organisation: str, hub: str) -> None:
-    """This site is that one of that hub. All is pulled from its beginning."""
+    """Record which site of which hub this is. All rows are pulled from the beginning."""
     db.execute(JOIN, (site, organisation, hub))
     db.execute("DELETE FROM hub_refused")
     db.execute("DELETE FROM hub_first_try")
 
 
 def remove_link(db: sqlite3.Connection) -> None:
-    """It shares nothing any more."""
+    """Delete the link: the site shares nothing any longer."""
     db.execute("DELETE FROM hub_link")
     db.execute("DELETE FROM hub_refused")
     db.execute("DELETE FROM hub_first_try")
 
 
 def pull_again(db: sqlite3.Connection) -> None:
-    """All rows are pulled once more: what is here already changes nothing. A notice is obeyed once.
+    """Pull all rows once more. Known rows change nothing, and a notice is applied only once.
 
-    What could not be used is counted anew.
+    Rows that could not be used are counted anew.
     """
     db.execute(AGAIN)
     db.execute("DELETE FROM hub_refused")
 
 
 def note_program(db: sqlite3.Connection, program: str) -> None:
-    """Which CallSieve pulls from now on."""
+    """Record the version of CallSieve that pulls from now on."""
     db.execute("UPDATE hub_link SET program = ?", (program,))
 
 
 def note_pushed(db: sqlite3.Connection, at: float, clock_us: int) -> None:
-    """The hub has all versions up to that one."""
+    """Record that the hub has all versions up to that one."""
     db.execute(PUSHED, (at, clock_us))
 
 
 def note_rows_to(db: sqlite3.Connection, place: tuple[int, int]) -> None:
-    """All rows up to there are here."""
+    """Record that all rows up to there are here."""
     db.execute(ROWS_TO, place)
 
 
 def note_notices_to(db: sqlite3.Connection, place: tuple[int, int]) -> None:
-    """All notices up to there were obeyed."""
+    """Record that all notices up to there were applied."""
     db.execute(NOTICES_TO, place)
 
 
 def note_pulled(db: sqlite3.Connection, at: float) -> None:
-    """All that the hub has is here, as of then."""
+    """Record that all rows of the hub are here as of then."""
     db.execute("UPDATE hub_link SET pulled_at = ?, failure = '', failed_at = NULL", (at,))
 
 
 def note_failure(db: sqlite3.Connection, at: float, words: str) -> None:
-    """Since when the hub cannot be reached, and why."""
+    """Record since when and why the hub cannot be reached."""
     db.execute("UPDATE hub_link SET failed_at = coalesce(failed_at, ?), failure = ?", (at, words))
     note_first_try(db, at)
     db.execute("UPDATE hub_first_try SET failure = ?", (words,))
 
 
 class FirstTry(NamedTuple):
-    """Since when the hub is to be reached that never was, UTC seconds, and why it was not."""
+    """Time of the first failed attempt to reach the hub, UTC seconds, and why it failed."""
 
     at: float
     failure: str
 
 
 def first_try(db: sqlite3.Connection) -> FirstTry | None:
-    """None: it was reached, or nobody has tried yet."""
+    """Return the first attempt, None if the hub was reached or nobody has tried."""
     row = db.execute("SELECT at, failure FROM hub_first_try").fetchone()
     return row and FirstTry(*row)
 
 
 def note_first_try(db: sqlite3.Connection, at: float) -> None:
-    """From now on, unless it was before, or the hub was reached."""
+    """Record the first attempt, unless there was one before or the hub was reached."""
     sql = "INSERT OR IGNORE INTO hub_first_try (only_row, at) SELECT 1, ? WHERE NOT EXISTS (SELECT 1 FROM hub_link)"
     db.execute(sql, (at,))
 
 
 def forget_first_try(db: sqlite3.Connection) -> None:
-    """There is no hub to be reached."""
+    """Delete the first attempt: no hub is configured."""
     db.execute("DELETE FROM hub_first_try")
 
 
 def note_history(db: sqlite3.Connection, history: str) -> None:
-    """What was lost with the server before is told, and pulled, again."""
+    """Record the history of the hub's server. After a change, lost rows are sent and pulled again."""
     db.execute("UPDATE hub_link SET history = ?", (history,))
 
 
 def note_standing(db: sqlite3.Connection, full_at: int, has_twin: bool, is_central: bool) -> None:
-    """How the hub sees us."""
+    """Record how the hub sees this site."""
     db.execute("UPDATE hub_link SET full_at = ?, has_twin = ?, is_central = ?", (full_at, has_twin, is_central))
 
 
 class RefusedRows(NamedTuple):
-    """Rows of a site that could not be used here, and why. `site`: empty for one whose name cannot be read."""
+    """Rows of a site that could not be used here, and why. `site` is empty if its name cannot be read."""
 
     site: str
     unfit: Unfit
@@ -162,19 +163,19 @@ class RefusedRows(NamedTuple):
 
 def note_refused(db: sqlite3.Connection, refused: Mapping[tuple[str, Unfit], int]) -> None:
     """Count rows that could not be used, by site and reason. Call it in a transaction."""
-    found = [(site if SITE.fullmatch(site) else "", unfit, rows) for (site, unfit), rows in refused.items()]
-    db.executemany(REFUSED, found)
+    counted = [(site if SITE.fullmatch(site) else "", unfit, rows) for (site, unfit), rows in refused.items()]
+    db.executemany(REFUSED, counted)
 
 
 def refused_rows(db: sqlite3.Connection) -> list[RefusedRows]:
-    """Return what could not be used since all was pulled from its beginning."""
-    found = db.execute("SELECT site, unfit, rows FROM hub_refused ORDER BY site, unfit").fetchall()
-    return [RefusedRows(site, Unfit(unfit), rows) for site, unfit, rows in found]
+    """Return the rows that could not be used since all was pulled from the beginning."""
+    rows_found = db.execute("SELECT site, unfit, rows FROM hub_refused ORDER BY site, unfit").fetchall()
+    return [RefusedRows(site, Unfit(unfit), rows) for site, unfit, rows in rows_found]
 
 
 @contextmanager
 def writing_for_hub(db: sqlite3.Connection) -> Iterator[None]:
-    """Inside, in a transaction, nothing that is written is captured for the hub."""
+    """Suspend the capture of changes for the hub inside the block. Use it in a transaction."""
     db.execute("UPDATE hub_link SET applying = 1")
     yield  # an exception rolls the transaction back, and this with it
     db.execute("UPDATE hub_link SET applying = 0")
@@ -186,20 +187,20 @@ SELECT kind, count(*), sum(digest) FROM hub_row WHERE deleted = 0 AND (:origin =
 
 
 class Checksum(NamedTuple):
-    """How many rows, and the sum of their digests."""
+    """The number of rows, and the sum of their digests."""
 
     rows: int
     digest: int
 
 
 def noted_checksums(db: sqlite3.Connection, origin: str = "") -> dict[str, Checksum]:
-    """Of every kind that there are rows of, of all sites or one."""
+    """Return the checksums by kind of row, of all sites or one, as noted."""
     return {kind: Checksum(rows, digest) for kind, rows, digest in db.execute(NOTED, {"origin": origin})}
 
 
 def stored_checksums(db: sqlite3.Connection, site: str) -> dict[str, Checksum]:
-    """The same of the evidence as it stands in the store: of the kinds that all sites share."""
-    found = {}
+    """Compute the checksums of the evidence tables that all sites share."""
+    checksums = {}
     for kind in KINDS.values():
         if kind.scope is not SharedWith.SHARED:
             continue
@@ -208,5 +209,5 @@ def stored_checksums(db: sqlite3.Connection, site: str) -> dict[str, Checksum]:
             rows += 1
             digest += digest_of(kind.name, origin, number, key, stored.payload, stored.at_us or 0)
         if rows:
-            found[kind.name] = Checksum(rows, digest)
-    return found
+            checksums[kind.name] = Checksum(rows, digest)
+    return checksums

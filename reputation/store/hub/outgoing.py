@@ -1,14 +1,13 @@
-"""What this site has to tell the hub, and what the hub has got of it.
+"""The outbox of the hub: rows of this site that the hub lacks, and what it has acknowledged.
 
-next_batch(db, link, clock_us, ...)    reads; nothing is locked while it is sent
-acknowledge(db, link, batch, ...)      writes, in one short transaction, once the hub has it
+    next_batch(db, link, clock_us, ...)    reads; nothing is locked while the rows are sent
+    acknowledge(db, link, batch, ...)      writes in one short transaction once the hub has them
 
-Which rows of ours the hub has not got: triggers note their keys in the transaction that writes them.
+Triggers note the keys of changed rows in the transaction that writes them. They are part of the file, so they see what
+every program writes, and they ignore rows of other sites.
 
-    start_capture(db)          in a transaction; then `fill_next` until it is False: what was there before
+    start_capture(db)          in a transaction; then `fill_next` until it is False: rows from before
     outbox_size(db)            how many rows wait; each once, however often it changes
-
-Triggers are in the file, so they see what every program writes. They are silent about rows of others.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ ERASED = "SELECT number FROM hub_erasure ORDER BY number LIMIT 100"
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A row that the outbox names. `row` None: there is nothing to tell. `stored_at_us`: its date as it is here."""
+    """A row that the outbox names. `row` None: it need not be sent. `stored_at_us`: its date in this store."""
 
     seq: int
     kind: str
@@ -70,16 +69,16 @@ class Outgoing:
 def next_batch(
     db: sqlite3.Connection, link: Link, clock_us: int, offset_us: int, limit: int, after: int = 0
 ) -> list[Outgoing]:
-    """The next rows to be sent, as they are now, each with a version of its own, from `clock_us` + 1 on.
+    """Return the next rows to send, as they are now, with versions from `clock_us` + 1 on.
 
-    `offset_us`: how far our clock is ahead of the hub's. What was dated by it since is put on the hub's. `after`: up to
-    that `seq` they wait for room in the hub.
+    `offset_us`: how far our clock is ahead of the hub's. Later dates are converted to the hub's clock. `after`: rows up
+    to that `seq` wait for room in the hub.
     """
-    found = []
+    batch = []
     for seq, name, number, key in db.execute(NEXT, (after, limit)).fetchall():
         clock_us += 1
-        found.append(_outgoing(db, link, seq, name, number, key, clock_us, offset_us))
-    return found
+        batch.append(_outgoing(db, link, seq, name, number, key, clock_us, offset_us))
+    return batch
 
 
 def acknowledge(
@@ -90,33 +89,33 @@ def acknowledge(
     follow: frozenset[str],
     at: float,
 ) -> None:
-    """The hub has these rows. `dates`: of those that it has dated otherwise, by `seq`. Call it in a transaction."""
+    """Record that the hub has these rows. `dates`: by `seq`, if the hub changed them. Call it in a transaction."""
     clock_us, moved = link.clock_us, set()
     with writing_for_hub(db):
-        for one in batch:
-            if one.row is not None:
-                _know(db, one.row, dates.get(one.seq, one.row.at_us))
-                clock_us = max(clock_us, one.row.version)
-                # As long as the row is as it was sent: it leaves the outbox now.
-                at_us = dates.get(one.seq, one.row.at_us)
-                is_dated = KINDS[one.kind].is_dated
-                if is_dated and at_us != one.stored_at_us and not one.row.deleted and _is_waiting(db, one.seq):
-                    set_date(db, KINDS[one.kind], one.number, one.key, at_us)
-                    moved.add(one.number if KINDS[one.kind].is_folded else "")
-            if one.kind in KINDS and KINDS[one.kind].scope is SharedWith.STATEMENT:
-                note_ours(db, KINDS[one.kind], one.number, one.key, link.site, follow)
-            db.execute(DONE, (one.seq,))
+        for sent in batch:
+            if sent.row is not None:
+                _know(db, sent.row, dates.get(sent.seq, sent.row.at_us))
+                clock_us = max(clock_us, sent.row.version)
+                # Only if the row is still as it was sent. It leaves the outbox now.
+                at_us = dates.get(sent.seq, sent.row.at_us)
+                is_dated = KINDS[sent.kind].is_dated
+                if is_dated and at_us != sent.stored_at_us and not sent.row.deleted and _is_waiting(db, sent.seq):
+                    set_date(db, KINDS[sent.kind], sent.number, sent.key, at_us)
+                    moved.add(sent.number if KINDS[sent.kind].is_folded else "")
+            if sent.kind in KINDS and KINDS[sent.kind].scope is SharedWith.STATEMENT:
+                note_ours(db, KINDS[sent.kind], sent.number, sent.key, link.site, follow)
+            db.execute(DONE, (sent.seq,))
         refresh_all(db, moved - {""})
     note_pushed(db, at, clock_us)
 
 
 def numbers_to_erase(db: sqlite3.Connection) -> list[str]:
-    """Numbers that were erased here, of which the hub does not know yet."""
+    """Return numbers that were erased here and not yet in the hub."""
     return [number for (number,) in db.execute(ERASED)]
 
 
-def erasures_told(db: sqlite3.Connection, numbers: list[str]) -> None:
-    """The hub knows."""
+def record_erasures_sent(db: sqlite3.Connection, numbers: list[str]) -> None:
+    """Record that the hub has erased these numbers."""
     db.executemany("DELETE FROM hub_erasure WHERE number = ?", [(number,) for number in numbers])
 
 
@@ -130,16 +129,16 @@ def _outgoing(
     stored = stored_row(db, kind, number, key)
     known = db.execute(KNOWN, (number, name, link.site, key)).fetchone()
     if stored is not None and kind.scope is SharedWith.STATEMENT and is_in_force_from(db, kind, number, key, stored):
-        stored = None  # what another site said is not ours to tell
+        stored = None  # another site sends its own statements
     if stored is None:
         is_too_old = known is not None and known[0] < version - int((kind.days - 1) * DAY_US)
-        if known is None or known[1] or is_too_old:  # what is past its time goes everywhere by itself
+        if known is None or known[1] or is_too_old:  # expired rows are deleted everywhere without a message
             return nothing
         row = SharedRow(name, link.site, number, key, "", "", known[0], version, True)
         return Outgoing(seq, name, number, key, row, known[0], kind.is_private)
     if stored.at_us is not None:
         at_us = stored.at_us
-    else:  # it has no date: that of the version that was told, or now
+    else:  # it has no date: take that of the version sent before, or now
         at_us = known[0] if known is not None and not known[1] else version + offset_us
     if known is not None and known[0] == at_us:
         if not known[1] and not kind.own and known[2] == digest_of(name, link.site, number, key, stored.payload, at_us):
@@ -149,8 +148,8 @@ def _outgoing(
     row = SharedRow(name, link.site, number, key, stored.payload, stored.own, max(0, at_us), version, False)
     try:
         check_row(kind, row)
-    except Unusable as error:  # the hub would refuse it, and all that are sent with it
-        logger.warning("a row of %s cannot be told to other sites: %s", name, error)
+    except Unusable as error:  # the hub would refuse it and all rows of the batch
+        logger.warning("hub: row not sent, table=%s error=%s", name, error)
         return nothing
     return Outgoing(seq, name, number, key, row, at_us if stored.at_us is None else stored.at_us, kind.is_private)
 
@@ -161,7 +160,7 @@ def _know(db: sqlite3.Connection, row: SharedRow, at_us: int) -> None:
 
 
 def _is_waiting(db: sqlite3.Connection, seq: int) -> bool:
-    """Whether nobody has written the row since it was read: then the outbox would name it anew."""
+    """Return whether the row is unchanged since it was read. Otherwise the outbox would have a new entry for it."""
     return db.execute("SELECT 1 FROM hub_outbox WHERE seq = ?", (seq,)).fetchone() is not None
 
 
@@ -173,7 +172,7 @@ NOTE = """
 DELETE FROM hub_outbox WHERE number = {number} AND kind = '{kind}' AND key = {key};
 INSERT INTO hub_outbox (kind, number, key) VALUES ('{kind}', {number}, {key});
 """
-# Which signals count depends on these as well. What waits of one that is gone goes on waiting.
+# Which signals count depends on these tables too. The entry of a deleted signal goes on waiting.
 OF_SIGNALS = ("one_ring", "talk")
 NOTE_SIGNALS = """
 DELETE FROM hub_outbox WHERE number = {row}.number AND kind = 'signal'
@@ -190,7 +189,7 @@ TOLD = """
 SELECT number, kind, key FROM hub_row
  WHERE origin = ? AND version > ? AND (number, kind, key) > (?, ?, ?) ORDER BY number, kind, key LIMIT ?
 """
-# As if something else had been told: also of a row that is gone, which has to be told again.
+# As if something else had been sent: so also a deletion is sent again.
 TELL_AGAIN = """
 UPDATE hub_row SET digest = -1, deleted = 0 WHERE number = ? AND kind = ? AND origin = ? AND key = ?
 """
@@ -205,34 +204,34 @@ ON CONFLICT DO NOTHING
 
 
 def captured_kinds(*, private: bool) -> list[Kind]:
-    """What is told: what only a standby and a central site need as well, if so told."""
+    """Return the kinds of row to send. `private`: also those that only a standby and a central console need."""
     return [kind for kind in KINDS.values() if private or not kind.is_private]
 
 
 def start_capture(db: sqlite3.Connection, *, private: bool = False) -> bool:
-    """Makes the triggers, and has all rows sent whose triggers were not there. False: all is as it was.
+    """Create the triggers and queue all rows whose triggers are new. Return False if nothing changed.
 
-    A newer CallSieve may share more than the one that was here before. Call it in a transaction.
+    A newer CallSieve may share more than the one before. Call it in a transaction.
     """
     wanted = {name: sql for kind in captured_kinds(private=private) for name, sql in _triggers(kind)}
-    found: dict[str, str] = dict(db.execute(TRIGGERS))
-    changed = {name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)}
-    for name in changed & found.keys():
+    present: dict[str, str] = dict(db.execute(TRIGGERS))
+    changed = {name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name)}
+    for name in changed & present.keys():
         db.execute(f"DROP TRIGGER {name}")
     for name in sorted(changed & wanted.keys()):
         db.execute(wanted[name])
     for kind in captured_kinds(private=private):
         if any(name in changed for name, _ in _triggers(kind)):
             db.execute(FILL, (kind.name,))
-    if not private:  # what waits from a time when it was to be told
-        untold = [(kind.name,) for kind in KINDS.values() if kind.is_private]
+    if not private:  # remove rows queued while private rows were sent
+        private_kinds = [(kind.name,) for kind in KINDS.values() if kind.is_private]
         for table in ("hub_outbox", "hub_fill"):
-            db.executemany(f"DELETE FROM {table} WHERE kind = ?", untold)
+            db.executemany(f"DELETE FROM {table} WHERE kind = ?", private_kinds)
     return bool(changed)
 
 
 def stop_capture(db: sqlite3.Connection) -> None:
-    """Removes the triggers and all that waits to be sent. Call it in a transaction."""
+    """Remove the triggers and all that waits to be sent. Call it in a transaction."""
     for name, _ in db.execute(TRIGGERS).fetchall():
         db.execute(f"DROP TRIGGER {name}")
     for table in ("hub_outbox", "hub_fill", "hub_erasure"):
@@ -240,18 +239,18 @@ def stop_capture(db: sqlite3.Connection) -> None:
 
 
 def send_all_again(db: sqlite3.Connection, *, private: bool = False) -> None:
-    """The hub is another one: all that there is is sent. Call it in a transaction."""
+    """Queue all rows for a new hub. Call it in a transaction."""
     for kind in captured_kinds(private=private):
         db.execute(FILL, (kind.name,))
 
 
-def untold_after(db: sqlite3.Connection, site: str, version: int, after: Sequence[str], limit: int) -> list[Key]:
-    """The next rows of ours that were told later than that version, in the order of their keys."""
+def rows_sent_after(db: sqlite3.Connection, site: str, version: int, after: Sequence[str], limit: int) -> list[Key]:
+    """Return the next of our rows that were sent with a later version, ordered by key."""
     return db.execute(TOLD, (site, version, *after, limit)).fetchall()
 
 
-def tell_again(db: sqlite3.Connection, site: str, keys: Sequence[Key], *, private: bool) -> None:
-    """The hub may have lost these rows of ours, or that they are gone. Call it in a transaction."""
+def send_rows_again(db: sqlite3.Connection, site: str, keys: Sequence[Key], *, private: bool) -> None:
+    """Queue these rows, or their deletions, because the hub may have lost them. Call it in a transaction."""
     kinds = {kind.name for kind in captured_kinds(private=private)}
     wanted = [(number, kind, site, key) for number, kind, key in keys if kind in kinds]
     db.executemany(TELL_AGAIN, wanted)
@@ -262,11 +261,11 @@ def tell_again(db: sqlite3.Connection, site: str, keys: Sequence[Key], *, privat
 
 
 def fill_next(db: sqlite3.Connection, limit: int) -> bool:
-    """Puts the rows of some more numbers there. False: there are none. Call it in a transaction."""
-    found = db.execute(NEXT_FILL).fetchone()
-    if found is None:
+    """Queue the rows of some more numbers. Return False if none are left. Call it in a transaction."""
+    fill = db.execute(NEXT_FILL).fetchone()
+    if fill is None:
         return False
-    name, after = found
+    name, after = fill
     kind = KINDS[name]
     words = {
         "kind": name,
@@ -286,40 +285,40 @@ def fill_next(db: sqlite3.Connection, limit: int) -> bool:
 
 
 def outbox_size(db: sqlite3.Connection) -> tuple[int, bool]:
-    """How many rows wait to be sent, and whether there are more that were not counted yet."""
+    """Return how many rows wait to be sent, and whether there are more that were not counted yet."""
     waiting, kinds = db.execute(SIZE).fetchone()
     return int(waiting), bool(kinds)
 
 
 def is_filling(db: sqlite3.Connection) -> bool:
-    """Whether there are rows that were there before anything was shared, and are not in the outbox yet."""
+    """Return whether rows from before the sharing began are not queued yet."""
     return bool(db.execute("SELECT EXISTS (SELECT 1 FROM hub_fill)").fetchone()[0])
 
 
 def has_outgoing(db: sqlite3.Connection) -> bool:
-    """Whether anything is to be told."""
+    """Return whether anything waits to be sent."""
     return bool(db.execute(HAS).fetchone()[0])
 
 
 def key_of(kind: Kind, row: str) -> str:
-    """SQL: the key of a row beside its number, as JSON. `row`: `NEW.` or `OLD.` in triggers, else empty."""
+    """Return SQL for the key of a row, without its number, as JSON. `row`: `NEW.` or `OLD.` in triggers, or empty."""
     return f"json_array({', '.join(key_columns(kind, row))})"
 
 
 def number_to_fill(kind: Kind) -> str:
-    """SQL: as `number_column`, for which there is an index. Rows without a number are told from now on only."""
+    """Return SQL for the indexed number column. Rows without a number are sent from now on only."""
     return kind.number or number_column(kind, "")
 
 
 def is_ours(kind: Kind, row: str) -> str:
-    """SQL: whether the row is of this site, as far as it says."""
+    """Return SQL for whether the row is of this site, as far as its names show."""
     return site_names.is_ours(f"{row}{kind.named[0]}") if kind.named else "1"
 
 
 def _triggers(kind: Kind) -> Iterator[tuple[str, str]]:
     for event, rows in {"INSERT": ("NEW",), "UPDATE": ("OLD", "NEW"), "DELETE": ("OLD",)}.items():
         body = "".join(_note(kind, row) for row in rows)
-        # With other columns the trigger is another one, so that all rows are told again.
+        # New columns make another trigger, so that all rows are sent again.
         body = f"/* {' '.join(kind.shared)} */{body}"
         yield _trigger(f"{PREFIX}{kind.name}_{event.lower()}", event, kind.name, is_ours(kind, f"{rows[-1]}."), body)
     if kind.name == "signal":

@@ -1,11 +1,8 @@
-"""A row as it travels, and how it is read from and written to its table.
+"""Rows as they travel through the hub, and how they are read from and written to their tables.
 
-What sites share through the hub, by kind of row: derived from the tables (reputation/store/tables/).
-
-Capture, push, apply, checksum and erasure are made from this. A table that shares nothing stays where it is.
-
-A row of another site stands in the same SQLite table as ours. What names a person, a call or a case there is written
-`site:name` by reputation/site_names.py, so keys of two sites never meet.
+The kinds of row are derived from the tables (reputation/store/tables/). Capture, push, apply, checksum and erasure are
+made from them. A table without a kind stays local. A row of another site stands in the same SQLite table as ours:
+reputation/site_names.py writes people, calls and cases of another site as `site:name`, so keys never collide.
 """
 
 from __future__ import annotations
@@ -27,7 +24,7 @@ from reputation.store.tables.table import MOST_PAYLOAD, MOST_POLICY, Kind, Share
 __all__ = ("KINDS", "MOST_PAYLOAD", "MOST_POLICY", "MOST_TEXT", "NO_NUMBER", "Kind", "SharedWith")
 
 MOST_TEXT: Final = 200  # characters of one column
-NO_NUMBER: Final = "-"  # what a row about no number lies under
+NO_NUMBER: Final = "-"  # in the place of the number of a row that is about none
 
 KINDS: Final = {kind.name: kind for table in TABLES if (kind := table.kind) is not None}
 
@@ -44,8 +41,10 @@ Checked = tuple[dict[str, Any], dict[str, Any]]
 
 
 class SharedRow(NamedTuple):
-    """A row as its site writes it. `key`: a JSON array of its columns beside the number; `payload` and `own`: JSON
-    objects, empty where there is nothing to say. `version`: its site's clock; the greater wins, and a deletion a tie.
+    """A row as its site writes it.
+
+    `key`: a JSON array of its key columns beside the number. `payload` and `own`: JSON objects, or empty. `version`:
+    its site's clock. The greater version wins, and at equal versions a deletion.
     """
 
     kind: str
@@ -60,7 +59,7 @@ class SharedRow(NamedTuple):
 
 
 class Unfit(StrEnum):
-    """Why a row of another site cannot be used: a newer or an older CallSieve wrote it, or it says what none does."""
+    """Why a row of another site cannot be used: a newer or older CallSieve wrote it, or it is invalid."""
 
     NEWER = "newer"
     OLDER = "older"
@@ -76,7 +75,7 @@ class Unusable(ValueError):
 
 
 class Stored(NamedTuple):
-    """What stands in the table. `at_us` None: it has no date."""
+    """The content of a row in its table. `at_us` None: it has no date."""
 
     payload: str
     own: str
@@ -84,36 +83,36 @@ class Stored(NamedTuple):
 
 
 def digest_of(kind: str, origin: str, number: str, key: str, payload: str, at_us: int) -> int:
-    """Of what a row says; the hub makes the same one of it."""
+    """Return the digest of a row's content. The hub computes the same one."""
     text = "\x1f".join((kind, origin, number, key, payload, str(at_us)))
     return int(hashlib.sha256(text.encode()).hexdigest()[:DIGITS], 16)
 
 
 def stored_row(db: sqlite3.Connection, kind: Kind, number: str, key: str) -> Stored | None:
-    """The row that has this key here, if it is worth telling."""
+    """Return the row that has this key here, if it is worth sending."""
     row = db.execute(_read_one(kind), (number, *json.loads(key))).fetchone()
     return row and Stored(*row)
 
 
 def rows_in_table(db: sqlite3.Connection, kind: Kind, site: str) -> Iterator[tuple[str, str, str, Stored]]:
-    """Origin, number, key and content of every row, as its site writes it."""
+    """Yield origin, number, key and content of every row, as its site writes it."""
     names = _names_of_key(kind)
     for *columns, payload, own, at_us in db.execute(_read_all(kind)):
-        found = dict(zip(names, columns, strict=True))
-        said = json.loads(payload) if payload else {}
-        origin = (site_of(str((found | said)[kind.named[0]])) if kind.named else "") or site
+        values = dict(zip(names, columns, strict=True))
+        content = json.loads(payload) if payload else {}
+        origin = (site_of(str((values | content)[kind.named[0]])) if kind.named else "") or site
         if origin != site:
             for column in kind.named:
-                for place in (found, said):
+                for place in (values, content):
                     if place.get(column):
                         place[column] = name_at_site(place[column])
-        key = to_json([found[column] for column in kind.key])
-        number = found[kind.number] if kind.number else NO_NUMBER
-        yield origin, number, key, Stored(to_json(said) if said else "", own, at_us)
+        key = to_json([values[column] for column in kind.key])
+        number = values[kind.number] if kind.number else NO_NUMBER
+        yield origin, number, key, Stored(to_json(content) if content else "", own, at_us)
 
 
 def delete_row(db: sqlite3.Connection, kind: Kind, number: str, key: Sequence[object]) -> None:
-    """Deletes it, with what belongs to it."""
+    """Delete a row and what belongs to it."""
     if kind.name == "list_entry":
         remove_entry(db, _entry(dict(zip(kind.key, key, strict=True)) | {"first": number}))
         return
@@ -121,13 +120,13 @@ def delete_row(db: sqlite3.Connection, kind: Kind, number: str, key: Sequence[ob
 
 
 def write_row(db: sqlite3.Connection, kind: Kind, values: Mapping[str, Any]) -> None:
-    """Writes it in the place of the one with its key."""
+    """Write a row, replacing the one with its key."""
     if kind.name == "list_entry":
         add_entry(db, _entry(values))
         return
     sql, columns = _write_one(kind)
     if kind.scope is SharedWith.STANDBY:
-        # A table has more columns than travel, and rows that are not to be replaced.
+        # A table has more columns than travel, and rows that must not be replaced.
         others = [column for column in kind.columns if column not in kind.key]
         number = values[kind.number] if kind.number else None
         where = (NO_NUMBER if number is None else number, *key_at(kind, values))
@@ -142,22 +141,22 @@ def write_row(db: sqlite3.Connection, kind: Kind, values: Mapping[str, Any]) -> 
 
 
 def set_date(db: sqlite3.Connection, kind: Kind, number: str, key: str, at_us: int) -> None:
-    """The hub has dated it otherwise: our clock was wrong."""
+    """Store the date that the hub has given, because our clock was wrong."""
     sql = f"UPDATE {kind.name} SET {kind.at} = ? WHERE {_where(kind)}"
     db.execute(sql, (at_us / MICROSECONDS, number, *json.loads(key)))
 
 
 def values_of(kind: Kind, row: SharedRow, checked: Checked, site: str, *, tombstones_cover_all: bool) -> dict[str, Any]:
-    """The columns of a row, as it is written at `site`. `checked`: by `check_row`. Unusable.
+    """Return the columns of a row as they are written at `site`. `checked`: the result of `check_row`. Raises Unusable.
 
-    `tombstones_cover_all`: the origin is followed, so what it found wrong is wrong whoever said it.
+    `tombstones_cover_all`: the origin is followed, so its tombstones cover marks of all sites.
     """
-    key, said = checked
+    key, content = checked
     own: dict[str, Any] = {column: _filled(text, row.origin) for column, text in kind.own.items()}
-    if row.own:  # we are a standby or a central site: of others nothing but words
+    if row.own:  # this is a standby or central console: take only texts from others
         said_own = json.loads(row.own)
         own |= {c: said_own[c] for c in kind.own.keys() & said_own.keys() if row.origin == site or not kind.own[c]}
-    values: dict[str, Any] = {**key, **said, **own}
+    values: dict[str, Any] = {**key, **content, **own}
     if kind.number:
         values[kind.number] = None if row.number == NO_NUMBER else row.number
     if kind.is_dated:
@@ -174,12 +173,12 @@ def values_of(kind: Kind, row: SharedRow, checked: Checked, site: str, *, tombst
 
 
 def key_at(kind: Kind, values: Mapping[str, Any]) -> list[Any]:
-    """The key of these columns beside the number, as it is looked for."""
+    """Return the key of these columns beside the number, as it is searched for."""
     return [_in_key(kind, column, values[column]) for column in kind.key]
 
 
 def number_column(kind: Kind, row: str) -> str:
-    """SQL: what a row lies under. `row`: `NEW.` or `OLD.` in triggers, else empty."""
+    """Return SQL for the number of a row. `row`: `NEW.` or `OLD.` in triggers, otherwise empty."""
     if not kind.number:
         return f"'{NO_NUMBER}'"
     is_always_there = kind.number in ("number", "first")
@@ -187,7 +186,7 @@ def number_column(kind: Kind, row: str) -> str:
 
 
 def key_columns(kind: Kind, row: str) -> list[str]:
-    """SQL: the columns of the key beside it, exact in JSON as well."""
+    """Return SQL for the key columns beside the number, exact in JSON as well."""
     return [
         f"CAST(round({row}{column} * {MICROSECONDS}) AS INTEGER)" if column == kind.at else f"{row}{column}"
         for column in kind.key
@@ -195,7 +194,7 @@ def key_columns(kind: Kind, row: str) -> list[str]:
 
 
 def check_row(kind: Kind, row: SharedRow) -> Checked:
-    """The columns of its key and of what it says. Unusable."""
+    """Return the key columns and the content of a row. Raises Unusable."""
     if not SITE.fullmatch(row.origin) or not 0 <= row.at_us <= LATEST_US or row.version < 0:
         raise Unusable("origin or date")
     if not _is_text(row.number, MOST_NUMBER) or len(row.key) + len(row.payload) + len(row.own) > kind.most_characters:
@@ -205,34 +204,34 @@ def check_row(kind: Kind, row: SharedRow) -> Checked:
     if not kind.number and row.number != NO_NUMBER:
         raise Unusable("number")
     try:
-        key, said, own = (json.loads(text) if text else {} for text in (row.key, row.payload, row.own))
-    except (ValueError, RecursionError):  # or brackets in brackets without end
+        key, content, own = (json.loads(text) if text else {} for text in (row.key, row.payload, row.own))
+    except (ValueError, RecursionError):  # RecursionError: deeply nested brackets
         raise Unusable("no JSON") from None
-    if not isinstance(key, list) or len(key) != len(kind.key) or not isinstance(said, dict):
+    if not isinstance(key, list) or len(key) != len(kind.key) or not isinstance(content, dict):
         raise Unusable("shape")
     if not isinstance(own, dict) or not all(
         value is None or (isinstance(value, str) and _is_text(value, MOST_PAYLOAD)) for value in own.values()
     ):
         raise Unusable("own")
     shared = set(kind.shared)
-    if not row.deleted and said.keys() <= shared and shared - kind.defaults.keys() - said.keys():
+    if not row.deleted and content.keys() <= shared and shared - kind.defaults.keys() - content.keys():
         raise Unusable("columns", Unfit.OLDER)
     columns = dict(zip(kind.key, key, strict=True))
-    said = columns_said(kind, said)
-    for column, value in (columns | ({} if row.deleted else said)).items():
+    content = columns_said(kind, content)
+    for column, value in (columns | ({} if row.deleted else content)).items():
         _check_value(kind, column, value)
-    return columns, said
+    return columns, content
 
 
-def columns_said(kind: Kind, said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a payload says of each column that travels; of one that an older CallSieve lacks, its default."""
-    return {column: said.get(column, kind.defaults.get(column)) for column in kind.shared}
+def columns_said(kind: Kind, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the value of each shared column in a payload. A column that an older CallSieve lacks has its default."""
+    return {column: payload.get(column, kind.defaults.get(column)) for column in kind.shared}
 
 
 def unsaid_columns(kind: Kind, row: SharedRow) -> list[str]:
-    """Return the columns with a default of which the row says nothing."""
-    said = json.loads(row.payload) if row.payload else {}
-    return [column for column in kind.shared if column in kind.defaults and column not in said]
+    """Return the columns with a default that the row does not mention."""
+    payload = json.loads(row.payload) if row.payload else {}
+    return [column for column in kind.shared if column in kind.defaults and column not in payload]
 
 
 def has_unknown_columns(kind: Kind, row: SharedRow) -> bool:
@@ -240,18 +239,18 @@ def has_unknown_columns(kind: Kind, row: SharedRow) -> bool:
     return bool(row.payload) and not json.loads(row.payload).keys() <= set(kind.shared)
 
 
-def lacks_new_columns(kind: Kind, stored: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
-    """Return whether the row here is as it was told but for columns that have nothing but their default yet.
+def lacks_new_columns(kind: Kind, stored: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
+    """Return whether the row here equals the one sent, except for new columns that still have their default.
 
-    An older CallSieve took it, which did not know these columns.
+    An older CallSieve, which did not know these columns, has stored it.
     """
-    different = [column for column in kind.shared if stored.get(column) != told.get(column)]
+    different = [column for column in kind.shared if stored.get(column) != sent.get(column)]
     is_default = [column in kind.defaults and stored.get(column) == kind.defaults[column] for column in different]
     return bool(different) and all(is_default)
 
 
 def check_names(kind: Kind, columns: Mapping[str, Any]) -> None:
-    """Of another site: what has no name has no site before it, and would be ours. Unusable."""
+    """Check the names in a row of another site: an empty name would get no site and be ours. Raises Unusable."""
     first = kind.named[0] if kind.named else ""
     if columns.get(first, first) in ("", None) and first:
         raise Unusable(first)
@@ -265,7 +264,7 @@ def _check_value(kind: Kind, column: str, value: object) -> None:
         if isinstance(value, str)
         else not isinstance(value, bool) and isinstance(value, int | float) and abs(value) <= MOST_INTEGER
     )
-    # SQLite would turn one into the other, and then the row would be no longer as its site has said it.
+    # SQLite would convert one into the other, and then the row would differ from what its site has sent.
     if value is not None and isinstance(value, str) is kind.numeric.get(column, not isinstance(value, str)):
         is_fine = False
     if column == kind.at:  # in a key
@@ -287,7 +286,7 @@ def _filled(text: str | None, site: str) -> str | None:
 
 
 def to_json(value: object) -> str:
-    """As SQLite writes it."""
+    """Return JSON as SQLite writes it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -341,12 +340,12 @@ def _where(kind: Kind) -> str:
 
 
 def is_of_another(db: sqlite3.Connection, kind: Kind, row: SharedRow, site: str) -> bool:
-    """Whether the row that has this key here is another site's. Only where no name of a site is in the key."""
+    """Return whether the row with this key belongs to another site. Only for kinds without a site's name in the key."""
     if not kind.named or not set(kind.named).isdisjoint(kind.key):
         return False
     keys = " AND ".join(f"{column} = ?" for column in kind.key)
-    found = db.execute(f"SELECT {kind.named[0]} FROM {kind.name} WHERE {keys}", json.loads(row.key)).fetchone()
-    return found is not None and (site_of(found[0]) or site) != row.origin
+    owner = db.execute(f"SELECT {kind.named[0]} FROM {kind.name} WHERE {keys}", json.loads(row.key)).fetchone()
+    return owner is not None and (site_of(owner[0]) or site) != row.origin
 
 
 def _may_change(kind: Kind) -> str:

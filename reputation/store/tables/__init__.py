@@ -1,1 +1,1 @@
-"""One value per table of the store: what is true of its rows is declared here once (`every.TABLES` has all)."""
+"""The tables of the store, one value each: export, erasure, retention and sharing follow from it (`every.TABLES`)."""

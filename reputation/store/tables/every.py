@@ -1,6 +1,6 @@
-"""The tuple of all tables, in the order in which an erasure goes through them.
+"""All tables, in the order in which an erasure goes through them.
 
-The hub, events, the audit, and what the store keeps about itself: erased last, as what went is noted there.
+Tables of the hub, events, the audit and the store itself are erased last, because the erasure is recorded there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from reputation.store.tables.own import OWN
 from reputation.store.tables.people import APPEALS, PEOPLE
 from reputation.store.tables.table import AUDIT_DAYS, Kept, Kind, SharedWith, Table
 
-# Its deliveries go with an event. It is erased whole: what was told of another number has been told.
+# The deliveries of an event are deleted with it. The whole event is erased, though it may name another number too.
 EVENT = Table(
     name="event",
     label=("event for receivers", "events for receivers"),
@@ -19,7 +19,7 @@ EVENT = Table(
     about="(subject = :number OR has_digits(data))",
     order="seq",
 )
-# Their keys are those of rows as the hub knows them: without them it could not be told that such a row has changed.
+# The hub knows rows by these keys. They are needed to send a change of such a row.
 HUB_OUTBOX = Table(
     name="hub_outbox",
     label=("row on its way to the hub", "rows on their way to the hub"),
@@ -32,7 +32,7 @@ HUB_ROW = Table(
     numbers=("number",),
     verbatim=("key",),
 )
-# What is deleted is noted for the hub: it is told of the number alone, and has it deleted everywhere.
+# Erased numbers, for the hub. It gets only the number, and has it erased everywhere.
 HUB_ERASURE = Table(
     name="hub_erasure",
     label=("erasure that the hub is told of", "erasures that the hub is told of"),
@@ -45,12 +45,12 @@ ERASURE_REQUEST = Table(
     label=("erasure by another site that waits", "erasures by other sites that wait"),
     numbers=("number",),
 )
-# What the first PBX of a site decides by, for `hub status` at its standby.
+# The policy of the first PBX of a site, for `hub status` at its standby.
 POLICY_IN_FORCE = Table(
     name="policy_in_force",
     shared=Kind(scope=SharedWith.STANDBY, key=("only_row",), shared=("name", "digest"), at="at"),
 )
-# Every site is told, and it is in force nowhere by itself: callsieve/policy/central.py.
+# Every site gets it, but only sites whose settings say so use it: callsieve/policy/central.py.
 PUBLISHED_POLICY = Table(
     name="published_policy",
     row=PublishedPolicy,
@@ -60,7 +60,7 @@ IGNORED_SITE = Table(
     name="ignored_site",
     shared=Kind(scope=SharedWith.STANDBY, key=("site",), shared=("who", "reason"), at="at"),
 )
-# A row about a complaint names our number, and who complains in what was written down.
+# A row about a complaint names the own number, and in its text the person who complains.
 _OF_AUDIT = """number = :number OR what IN ('own complaint', 'undo own complaint') AND :number IN (
     CASE WHEN json_valid(before) THEN json_extract(before, '$.number') END,
     CASE WHEN json_valid(after) THEN json_extract(after, '$.number') END)"""
@@ -73,7 +73,7 @@ AUDIT = Table(
     erase=f"UPDATE audit SET number = NULL, name = '', before = NULL, after = NULL WHERE {_OF_AUDIT}",
     kept=Kept(AUDIT_DAYS),
 )
-# Nothing of these is about a number, travels, or is past its time.
+# No row of these is about a number, is shared, or expires.
 _PLAIN = """event_delivery event_receiver event_state event_wanted event_weights hub_fill hub_first_try hub_link
     hub_refused hub_site housekeeping migration site"""
 HOUSEKEEPING = (

@@ -1,9 +1,4 @@
-"""Evidence: what people said, what calls showed, and the sums over both.
-
-Calls: what was decided about them, how they ended, and challenges.
-
-What others say of numbers: imported lists, look-ups, other companies; and what we report to others.
-"""
+"""Tables of calls and of evidence: decisions and outcomes, marks and signals with their sums, and sources."""
 
 from __future__ import annotations
 
@@ -26,7 +21,7 @@ from reputation.store.tables.table import (
     Table,
 )
 
-# A call-back that a one-ring call asked for, and what was done to provoke a caller, are known only where that was.
+# Whether a one-ring call provoked a call-back, or a caller was provoked, is only known at the site of the call.
 SIGNAL = Table(
     name="signal",
     label=("signal", "signals"),
@@ -49,7 +44,7 @@ ANSWERED = Table(
 )
 TALK = Table(
     name="talk",
-    label=("call of ours to it", "calls of ours to it"),
+    label=("outgoing call to it", "outgoing calls to it"),
     numbers=("number",),
     order="at",
     kept=Kept(EVIDENCE_DAYS),
@@ -100,8 +95,8 @@ MARK = Table(
     is_folded=True,
 )
 STANDING = Table(name="standing", label=("sum of calls and marks", "sums of calls and marks"), numbers=("number",))
-# The mark that it keeps from counting is gone long before. A stone for all reporters covers those of its site:
-# `berlin:`. From a site that is followed, those of all.
+# It outlives the mark that it covers. A tombstone of another site for all reporters covers those of its site
+# (`berlin:`), and those of all sites if its site is followed.
 TOMBSTONE = Table(
     name="tombstone",
     label=("mark that was found wrong", "marks that were found wrong"),
@@ -153,10 +148,10 @@ EVIDENCE = (
 )
 
 
-# What the network showed where that is no number may still have its digits in it.
+# Caller texts that are no number may still contain its digits.
 OF_DECISION: Final = "(caller = :number OR caller_text <> '' AND has_digits(caller_text))"
 
-# Calls of other sites, as far as a console shows them. One without a linkedid would not tell whose it is.
+# Also calls of other sites that a console shows. The linkedid says which site a row is of.
 DECISION = Table(
     name="decision",
     label=("decision", "decisions"),
@@ -179,7 +174,7 @@ OUTCOME = Table(
 # When somebody last answered one of our numbers: such a number is no trap. Deleted calls leave it behind (a trigger).
 ANSWERED_DID = Table(
     name="answered_did",
-    label=("answered number of ours", "answered numbers of ours"),
+    label=("answered DID", "answered DIDs"),
     own_numbers=("number",),
     kept=Kept(DECISION_DAYS),
 )
@@ -190,7 +185,7 @@ REACHED = Table(
     order="at",
     kept=Kept(OUTCOME_DAYS),
 )
-# It names the call, and the CDRs of the PBX would give the caller back.
+# It names the call, and the CDRs of the PBX would reveal the caller.
 CHALLENGE_RESULT = Table(
     name="challenge_result",
     label=("result of a challenge", "results of challenges"),
@@ -201,8 +196,8 @@ CHALLENGE_RESULT = Table(
     order="at",
     kept=Kept(OUTCOME_DAYS),
 )
-# Passes are counted so far back (reputation/families/caller.py). No other site is told: a lying one could open and
-# close convictions by challenges, without a bound.
+# How far back passes are counted: reputation/families/caller.py. Challenges are not shared: a site that lies could
+# open and close convictions by them without limit.
 CHALLENGE = Table(
     name="challenge",
     label=("challenge", "challenges"),
@@ -245,7 +240,7 @@ IMPORTED = Table(
 )
 IMPORT_SOURCE = Table(name="import_source")
 FEED_FETCH = Table(name="feed_fetch")
-# What a source said is compared with what the calls since then showed.
+# Answers of a source are compared with what later calls showed.
 LOOKUP_RESULT = Table(
     name="lookup_result",
     label=("answer of a look-up", "answers of look-ups"),
@@ -254,7 +249,7 @@ LOOKUP_RESULT = Table(
 )
 LOOKUP_SOURCE = Table(name="lookup_source")
 LOOKUP_DAY = Table(name="lookup_day", label=("day of look-ups", "days of look-ups"), kept=Kept(EVIDENCE_DAYS, OF_A_DAY))
-# What has long run out, or is named by no settings; some at a time, as there may be millions.
+# Rows that expired long ago, or whose company no settings name. Some at a time, as there may be millions.
 PEER_NUMBER = Table(
     name="peer_number",
     label=("row of other companies", "rows of other companies"),

@@ -1,4 +1,4 @@
-"""Our own numbers and the calls that we make. What is known of an own number is about nobody who called: it stays."""
+"""Tables of the own numbers and the outgoing calls. An erasure keeps the rows of an own number: it is no caller."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OWN_CALLED = Table(
 )
 DO_NOT_CALL = Table(
     name="do_not_call",
-    label=("wish not to be called", "wishes not to be called"),
+    label=("do-not-call request", "do-not-call requests"),
     numbers=("number",),
     row=DoNotCallRequest,
     shared=SharedWith.STANDBY,
@@ -56,7 +56,7 @@ REGISTER_NUMBER = Table(
 REGISTER_COPY = Table(name="register_copy")
 OWN_COMPLAINT = Table(
     name="own_complaint",
-    label=("complaint about a number of ours", "complaints about numbers of ours"),
+    label=("complaint against an own number", "complaints against own numbers"),
     numbers=("number",),
     order="at",
     kept=Kept(EVIDENCE_DAYS),
@@ -89,12 +89,12 @@ OWN_BLOCKED = Table(
 )
 OWN_LABEL = Table(
     name="own_label",
-    label=("look at a number of ours", "looks at numbers of ours"),
+    label=("label check of an own number", "label checks of own numbers"),
     own_numbers=("number",),
     order="at",
     kept=Kept(EVIDENCE_DAYS),
 )
-# A picture of somebody's phone. What it shows besides cannot be searched; that it is named so shows whom it is about.
+# A picture of somebody's phone cannot be searched. A number in its name shows whom it is about.
 OWN_SCREENSHOT = Table(
     name="own_screenshot",
     label=("screenshot", "screenshots"),
@@ -105,7 +105,7 @@ OWN_SCREENSHOT = Table(
 )
 OWN_SUSPICION = Table(
     name="own_suspicion",
-    label=("suspected mark of a number of ours", "suspected marks of numbers of ours"),
+    label=("suspicion about an own number", "suspicions about own numbers"),
     own_numbers=("number",),
     order="since",
     kept=Kept(OUTCOME_DAYS),

@@ -1,6 +1,6 @@
-"""Our people and lines, their lists, and who may use the console and the API.
+"""Tables of people and lines, their lists, users of the console and the API, and appeals.
 
-Appeals of the owners of numbers. What belongs to an appeal is erased before it.
+Rows that belong to an appeal are erased before it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from reputation.model import Did, Identity, ListEntry, Person
 from reputation.store.lists import Contact, ExpectedCall, PersonalEntry
 from reputation.store.tables.table import AUDIT_DAYS, Kept, Kind, SharedWith, Table
 
-NOT_OF_SETTINGS = "source <> 'settings'"  # what the settings say is in the settings file of both
+NOT_OF_SETTINGS = "source <> 'settings'"  # both PBXs have a settings file with these rows
 ANSWER_DAYS = 1.0
 IDENTITY_DAYS = 400.0  # an identity ends after 12 months
 
@@ -72,7 +72,7 @@ SAME_PERSON = Table(name="same_person", shared=Kind(scope=SharedWith.STANDBY, ke
 CONSOLE_USER = Table(name="console_user")
 CONSOLE_SESSION = Table(name="console_session")
 API_TOKEN = Table(name="api_token")
-# A program may have made its key of the number.
+# A program may use the number as its idempotency key.
 API_ANSWER = Table(
     name="api_answer",
     label=("answer to a program", "answers to programs"),
@@ -100,7 +100,7 @@ PEOPLE = (
 )
 
 
-PUBLIC_APPEAL_DAYS = 7  # of one that was only filed: it had no effect, and nobody has proven or accepted it
+PUBLIC_APPEAL_DAYS = 7  # of an appeal without effect, which nobody has proven or accepted
 CODE_DAYS = 1.0
 
 ATTACHMENT = Table(

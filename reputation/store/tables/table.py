@@ -1,8 +1,7 @@
-"""What is declared of a table of the store, once: export, erasure, retention and the hub follow from it.
+"""The description of a table, from which export, erasure, retention and the hub follow.
 
-A number that is erased goes in two ways. Rows that are about it are removed: `numbers`, or the condition `about`. In
-every other text column of every table it is masked, except in `OURS` and `own_numbers`: names of our people and lines
-are about nobody who called.
+An erasure removes the rows about a number (`numbers`, or the condition `about`). In every other text column of every
+table it masks the number, except in `OURS` and `own_numbers`: names of people and lines here are about no caller.
 """
 
 from __future__ import annotations
@@ -33,19 +32,19 @@ OF_A_DAY: Final = "day < CAST(? / 86400 AS INTEGER)"
 
 
 class SharedWith(Enum):
-    """Who is told of a row through the hub."""
+    """Which sites get a row through the hub."""
 
     SHARED = "shared"  # every site of the organisation
-    STATEMENT = "statement"  # what an administrator said: in force at the sites that follow this one ([hub] follow)
-    PRIVATE = "private"  # a standby of the same site, and a central site
+    STATEMENT = "statement"  # an administrator's entry: in force at the sites that follow this one ([hub] follow)
+    PRIVATE = "private"  # a standby of the same site, and a central console
     STANDBY = "standby"  # a standby of the same site alone
 
 
 class Kept(NamedTuple):
     """How long rows are kept.
 
-    `past`: SQL that finds rows past their time, given the instant `days` ago. `table`: where they are removed from, if
-    it is another table. `at_most`: days that no row outlives, where `past` looks at a date of the row's own.
+    `past`: SQL for rows that have expired, given the instant `days` ago. `table`: where they are deleted, if it is
+    another table. `at_most`: the most days for rows whose `past` depends on a date of their own.
     """
 
     days: float
@@ -58,20 +57,20 @@ class Kept(NamedTuple):
 class Kind:
     """How rows of a table travel through the hub.
 
-    What a record type says of its fields comes first, then what is said here (`Table.kind`). `name`, `days`, `number`
-    and `is_folded` are those of the table.
+    The marks of a record type come first, then what is declared here (`Table.kind`). `name`, `days`, `number` and
+    `is_folded` are those of the table.
 
     Attributes:
-        number: The column that says what the row is about, empty if there is none.
+        number: The column with the row's subject, or empty.
         key: The other columns of its key. A date in a key travels in microseconds.
-        at: Its date, a REAL; empty: none, and it is dated when it is sent.
-        named: Columns that have the site's name before them elsewhere. The first is in every row and tells whose it is.
+        at: Its date, a REAL. Without one it is dated when it is sent.
+        named: Columns that get the site's name as a prefix elsewhere. The first is in every row and shows its site.
         shared: Other columns.
-        own: Columns that stay with the site and its standby, and what stands there elsewhere; `{site}` is the site.
+        own: Columns that stay with the site and its standby, and their values elsewhere; `{site}` is the site.
         allowed: Columns with a closed vocabulary.
-        defaults: What a column holds where a row does not say, as one of an older CallSieve.
-        numeric: Whether a column holds a number, else text; not of columns that the record type does not have.
-        counts: SQL that holds for rows worth telling. Others of a standby's kinds are not replaced there, either.
+        defaults: Values of columns that a row lacks because an older CallSieve wrote it.
+        numeric: Whether a column holds a number or text; only of columns of the record type.
+        counts: SQL for rows worth sending. Other rows of a standby's kinds are not replaced there either.
         long_text: A column of several lines. A row with one has at most MOST_POLICY characters, others MOST_PAYLOAD.
     """
 
@@ -93,28 +92,28 @@ class Kind:
 
     @property
     def most_characters(self) -> int:
-        """Of its key, what it says and what stays with its site."""
+        """The limit for its key, its content and its own columns."""
         return MOST_POLICY if self.long_text else MOST_PAYLOAD
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All of them, each once."""
+        """All columns, each once."""
         all_of_them = (self.number, *self.key, *self.shared, *self.own, self.at)
         return tuple(dict.fromkeys(column for column in all_of_them if column))
 
     @property
     def is_dated(self) -> bool:
-        """Whether the hub's date of a row is put into it: one that is the key stays."""
+        """Whether a date given by the hub is written into the row. Not if the date is the key."""
         return bool(self.at) and self.at not in self.key
 
     @property
     def is_evidence(self) -> bool:
-        """Whether all sites share it as evidence about a number, which each site may have erased everywhere."""
+        """Whether all sites share it as evidence about a number, which each site may erase everywhere."""
         return self.scope is SharedWith.SHARED and bool(self.number)
 
     @property
     def is_private(self) -> bool:
-        """Whether it goes to no other site than a central one."""
+        """Whether it goes to no site but a central console."""
         return self.scope in (SharedWith.PRIVATE, SharedWith.STANDBY)
 
 
@@ -123,17 +122,17 @@ class Table:
     """A table of the store.
 
     Attributes:
-        label: What people call one row, and several.
+        label: The word for one row, and for several.
         numbers: Columns with the phone number that a row is about. Export and erasure follow.
-        own_numbers: Columns with a number of ours. Such rows are exported, and an erasure leaves them.
+        own_numbers: Columns with an own number. Such rows are exported, and an erasure leaves them.
         verbatim: Text columns that an erasure leaves as they are; the reason stands beside them.
-        about: SQL that finds the rows about `:number`, where columns do not tell.
-        shown: What an export selects, where it is not the whole row.
+        about: SQL for the rows about `:number`, if columns do not suffice.
+        shown: The query of an export, if it is not the whole row.
         order: How an export is sorted.
-        erase: What an erasure does, where it does not delete the rows.
+        erase: The statement of an erasure, if it does not delete the rows.
         kept: How long rows are kept; None: until somebody removes them.
         row: The record type: its fields are the columns, and their marks say how they travel (reputation/columns.py).
-        shared: How the hub has the rows, or who is told of them; None: they stay here.
+        shared: How rows travel, or which sites get them; None: they stay here.
         is_folded: Whether the reputation of a number is a fold over these rows.
     """
 
@@ -153,41 +152,46 @@ class Table:
 
     @property
     def kind(self) -> Kind | None:
-        """How the hub has the rows, with what follows from the record type."""
+        """How the rows travel through the hub, including what follows from the record type."""
         if self.shared is None:
             return None
-        told = Kind(scope=self.shared) if isinstance(self.shared, SharedWith) else self.shared
-        number = (*self.numbers, *self.own_numbers, "")[0] if told.number is None else told.number
-        fields = [one for one in fields_of(self.row) if LOCAL not in one.marks] if self.row else []
-        at = told.at or next((one.column for one in fields if one.column == "at"), "")
-        keys = sorted((one.mark(Key).place, one.column) for one in fields if one.mark(Key))
-        own = {one.column: one.mark(Own).elsewhere for one in fields if one.mark(Own)}
+        declared = Kind(scope=self.shared) if isinstance(self.shared, SharedWith) else self.shared
+        number = (*self.numbers, *self.own_numbers, "")[0] if declared.number is None else declared.number
+        fields = [field for field in fields_of(self.row) if LOCAL not in field.marks] if self.row else []
+        at = declared.at or next((field.column for field in fields if field.column == "at"), "")
+        keys = sorted((field.mark(Key).place, field.column) for field in fields if field.mark(Key))
+        own = {field.column: field.mark(Own).elsewhere for field in fields if field.mark(Own)}
         known = {number, at, *own, *(column for _, column in keys)}
         return replace(
-            told,
+            declared,
             name=self.name,
             days=self.days,
             number=number,
             at=at,
-            key=(*(column for _, column in keys), *told.key),
-            named=told.named or tuple(one.column for mark in (ORIGIN, NAMED) for one in fields if mark in one.marks),
-            shared=(*(one.column for one in fields if one.column not in known), *told.shared),
+            key=(*(column for _, column in keys), *declared.key),
+            named=declared.named
+            or tuple(field.column for mark in (ORIGIN, NAMED) for field in fields if mark in field.marks),
+            shared=(*(field.column for field in fields if field.column not in known), *declared.shared),
             own=own,
-            allowed=told.allowed
-            or {one.column: one.words for one in fields if one.words and told.scope is not SharedWith.STANDBY},
+            allowed=declared.allowed
+            or {
+                field.column: field.words
+                for field in fields
+                if field.words and declared.scope is not SharedWith.STANDBY
+            },
             defaults=defaults_of(self.row) if self.row else {},
-            numeric={one.column: one.is_number for one in fields},
+            numeric={field.column: field.is_number for field in fields},
             is_folded=self.is_folded,
         )
 
     @property
     def is_erased(self) -> bool:
-        """Whether an erasure removes rows about the number."""
+        """Whether an erasure deletes rows about the number."""
         return bool(self.numbers or self.about)
 
     @property
     def where(self) -> str:
-        """SQL that finds the rows about `:number`; empty where no row is about a number."""
+        """SQL for the rows about `:number`; empty if no row is about a number."""
         columns = (*self.numbers, *self.own_numbers)
         return self.about or " OR ".join(f"{self.name}.{column} = :number" for column in columns)
 
@@ -199,12 +203,12 @@ class Table:
 
     @property
     def erase_sql(self) -> str:
-        """The statement that removes all rows about `:number`."""
+        """The statement that deletes all rows about `:number`."""
         return self.erase or f"DELETE FROM {self.name} WHERE {self.where}"
 
     @property
     def expire_sql(self) -> str:
-        """The statement that removes rows past their time, with their numbers where reputations follow from them."""
+        """The statement that deletes expired rows. It returns their numbers if reputations follow from them."""
         assert self.kept is not None
         table = self.kept.table or self.name
         return f"DELETE FROM {table} WHERE {self.kept.past}" + (" RETURNING number" if self.is_folded else "")
