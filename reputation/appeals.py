@@ -1,9 +1,10 @@
-"""Appeals: a number owner's case against a marking, as a machine of states. Pure.
+"""Appeals: a number owner's case against a marking, as a state machine. Pure.
 
     open -> in force -> upheld | denied          from open and in force also: withdrawn
 
-Anyone may file one, so an open one has no effect and cannot be denied: a stranger's appeal must neither help a number
-nor shut its owner out for a month. It comes in force once control of the number is proven or an operator accepts it.
+Anyone may file one, so an open appeal has no effect and cannot be denied. A stranger's appeal must neither help a
+number nor shut its owner out for a month. It comes in force once control of the number is proven or an operator accepts
+it.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ COOLING_OFF_DAYS = 30
 CODE_DIGITS = 6
 TICKET_DIGITS = 12
 CODE_SECONDS = 86_400.0
-CODE_TRIES = 5  # of a million codes: whoever only guesses proves a number once in 200,000 appeals
+CODE_TRIES = 5  # of a million codes: a guesser proves a number once in 200,000 appeals
 
-# What a case may hold, so that nobody fills the disk that calls are decided from.
+# Limits of a case, so that nobody fills the disk that decisions need.
 LINE_CHARACTERS = 200
 STATEMENT_CHARACTERS = 4000
 ATTACHMENT_BYTES = 1 << 20
@@ -40,7 +41,7 @@ ATTACHMENTS = 10
 
 
 class AppealState(StrEnum):
-    """Where an appeal stands."""
+    """The state of an appeal."""
 
     OPEN = "open"  # filed; it has no effect yet
     IN_FORCE = "in_force"  # challenge at most, until it is decided
@@ -50,12 +51,12 @@ class AppealState(StrEnum):
 
     @property
     def words(self) -> str:
-        """Return the state as people read it."""
+        """The state as people read it."""
         return self.value.replace("_", " ")
 
 
 class AppealStep(StrEnum):
-    """What can happen to an appeal."""
+    """The steps of an appeal."""
 
     ACCEPT = "accept"  # an operator takes it as it is
     PROVE = "prove"  # the code of a call-back was answered
@@ -66,7 +67,7 @@ class AppealStep(StrEnum):
 
 LIVE = frozenset({AppealState.OPEN, AppealState.IN_FORCE})
 
-# Whatever is not here cannot be done. Control can still be proven after an operator has accepted the appeal.
+# All possible steps. Control can still be proven after an operator has accepted the appeal.
 NEXT = {
     (AppealState.OPEN, AppealStep.ACCEPT): AppealState.IN_FORCE,
     (AppealState.OPEN, AppealStep.PROVE): AppealState.IN_FORCE,
@@ -79,7 +80,7 @@ NEXT = {
 
 
 class AppealError(ValueError):
-    """What was asked cannot be done. `code` is for scripts and tests; `words` say why, in one line."""
+    """The step is not possible. `code` is for scripts and tests; `words` say why, in one line."""
 
     def __init__(self, code: str, words: str | Wording) -> None:
         super().__init__(str(words))
@@ -94,7 +95,7 @@ class Appeal:
     Attributes:
         reference: The reference of the appeal.
         number: A telephone number: E.164, or the key of a service number.
-        name: Who filed it.
+        name: The name of the person who filed it.
         contact: How the answer reaches them.
         opened_at: When it was opened.
         statement: The text of the statement.
@@ -124,12 +125,12 @@ class Appeal:
     @property
     @told
     def due_at(self) -> Instant | None:
-        """When it is to be decided at the latest; null: it is not in force."""
+        """The deadline of the decision; null if it is not in force."""
         return due_at(self)
 
 
 def stepped(appeal: Appeal, step: AppealStep, at: float, reason: str = "", *, category_only: bool = False) -> Appeal:
-    """The appeal after the step. AppealError when it cannot be taken."""
+    """Return the appeal after the step. AppealError: the step is not possible."""
     state = NEXT.get((appeal.state, step))
     if state is None:
         raise _why_not(appeal)
@@ -141,7 +142,7 @@ def stepped(appeal: Appeal, step: AppealStep, at: float, reason: str = "", *, ca
 
 
 def checked(appeal: Appeal) -> Appeal:
-    """The appeal with its texts trimmed. AppealError says what is missing or too long."""
+    """Return the appeal with its texts trimmed. AppealError: a text is missing or too long."""
     name, contact, statement = (text.strip() for text in (appeal.name, appeal.contact, appeal.statement))
     if not name or not contact:
         raise AppealError("nobody", Wording("enter who appeals and how to reach them"))
@@ -155,7 +156,7 @@ def checked(appeal: Appeal) -> Appeal:
 
 
 def checked_reason(reason: str) -> str:
-    """The reason of a decision, trimmed: the owner gets to read it. AppealError when there is none."""
+    """Return the trimmed reason of a decision, which the owner will read. AppealError: it is missing or too long."""
     reason = reason.strip()
     if not reason:
         raise AppealError("no-reason", Wording("enter a reason: the owner will read it"))
@@ -166,7 +167,7 @@ def checked_reason(reason: str) -> str:
 
 
 def _why_not(appeal: Appeal) -> AppealError:
-    """Why a step cannot be taken."""
+    """Return why a step cannot be taken."""
     about = {"reference": appeal.reference}
     if appeal.state not in LIVE:
         return AppealError("closed", Wording("appeal {reference} is closed already", about))
@@ -177,7 +178,7 @@ def _why_not(appeal: Appeal) -> AppealError:
 
 
 def refusal(earlier: Iterable[Appeal], now: float) -> AppealError | None:
-    """Why no new appeal of the number can be opened; None when one can."""
+    """Return why no new appeal of the number can be opened, None if one can."""
     for appeal in earlier:
         about = {"reference": appeal.reference, "number": appeal.number}
         if appeal.state in LIVE:
@@ -194,15 +195,17 @@ def refusal(earlier: Iterable[Appeal], now: float) -> AppealError | None:
 
 
 def free_again_at(appeal: Appeal) -> float | None:
-    """From when on the number may appeal again after a denial; None for any other appeal."""
+    """Return when the number may appeal again after a denial, None for any other appeal."""
     if appeal.state is not AppealState.DENIED or appeal.closed_at is None:
         return None
     return appeal.closed_at + COOLING_OFF_DAYS * DAY_SECONDS
 
 
 def due_at(appeal: Appeal, zone: tzinfo | None = None) -> float | None:
-    """When the decision is due: the end of the third working day (Monday to Friday) after the day on which the appeal
-    came in force. None while it is not in force. `zone`: whose days; None: those of the machine.
+    """Return when the decision is due, None if the appeal is not in force.
+
+    It is due at the end of the third working day (Monday to Friday) after the day on which it came in force. `zone`:
+    the time zone of these days; None: that of the server.
     """
     if appeal.state is not AppealState.IN_FORCE or appeal.in_force_at is None:
         return None
@@ -215,16 +218,16 @@ def due_at(appeal: Appeal, zone: tzinfo | None = None) -> float | None:
 
 
 def is_overdue(appeal: Appeal, now: float, zone: tzinfo | None = None) -> bool:
-    """Whether the decision should have been there."""
+    """Return whether the deadline of the decision has passed."""
     due = due_at(appeal, zone)
     return due is not None and now >= due
 
 
-# The code of a call-back: an operator calls the number and says it; whoever answers gives it back with the appeal.
+# The code of a call-back: an operator calls the number and says it; the person who answers repeats it in the appeal.
 
 
 class ProofAnswer(StrEnum):
-    """What an answered code is worth."""
+    """The result of an answered code."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -234,7 +237,7 @@ class ProofAnswer(StrEnum):
 
 
 class KeyedCode(NamedTuple):
-    """A code as it was keyed in a call from the number; with a `ticket` in a call that was placed to it."""
+    """A code keyed in a call from the number or, with a `ticket`, in a call that was placed to it."""
 
     number: str
     code: str
@@ -244,7 +247,7 @@ class KeyedCode(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code as it is kept: not itself, but what it is checked by."""
+    """A code as it is stored: only a digest to check it by."""
 
     digest: bytes
     made_at: float
@@ -252,28 +255,28 @@ class Code:
 
 
 def new_code() -> str:
-    """Six digits, which can be said and typed on any telephone."""
+    """Return six digits, which can be said and typed on any telephone."""
     return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
 
 
 def new_ticket() -> str:
-    """Names a call that is placed to a number, so that a code counts in that call alone. Nobody keys it."""
+    """Return the name of a call placed to a number, so that a code counts in that call alone. Nobody keys it."""
     return f"{secrets.randbelow(10**TICKET_DIGITS):0{TICKET_DIGITS}}"
 
 
 def is_code(text: str) -> bool:
-    """Whether the text could be a code, as it is keyed."""
+    """Return whether the keyed text could be a code."""
     return len(text) == CODE_DIGITS and text.isascii() and text.isdigit()
 
 
 def digest_of(code: str, reference: str) -> bytes:
-    """What is kept of a code. Slow on purpose (10 ms or more): there are only a million codes."""
+    """Return the stored digest of a code. Slow on purpose (10 ms or more): there are only a million codes."""
     digits = "".join(filter(str.isdigit, code))
     return hashlib.scrypt(digits.encode(), salt=reference.encode(), n=2**12, r=8, p=1, dklen=32)
 
 
 def answer_of(code: Code | None, text: str, reference: str, now: float) -> ProofAnswer:
-    """Whether the text is the code, within a day and five tries."""
+    """Check the text against the code, within a day and five tries."""
     if code is None:
         return ProofAnswer.NONE
     if now - code.made_at >= CODE_SECONDS:

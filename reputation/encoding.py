@@ -1,12 +1,12 @@
-"""One JSON for the API, `--json` and files: made from the records that operations and views return.
+"""JSON for the API, `--json` and files, made from the records that operations and views return.
 
-A record is a dataclass, a NamedTuple or a msgspec.Struct. Its JSON is an object of its fields, and of its properties
-that are marked `@told`. An instant is written as RFC 3339 in UTC, a Wording in English, a level by its word.
+A record is a dataclass, a NamedTuple or a msgspec.Struct. Its JSON is an object of its fields and of its properties
+marked `@told`. An instant is written as RFC 3339 in UTC, a Wording in English, a level by its word.
 
     encode(Identity(...))  ->  {"number": "+12015550123", "expires_at": "2026-12-31T17:00:07.25Z", ...}
-    wire(Identity)         ->  the msgspec.Struct that its JSON is read with, and that JSON Schema is made from
+    wire(Identity)         ->  the msgspec.Struct that reads its JSON and from which JSON Schema is made
 
-Why a value does not fit its type: where, and how. msgspec says both in a sentence, whose words change.
+`find_misfit` says where and how a value does not fit its type. msgspec says it in a sentence whose words change.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 _INSTANT = Meta(extra={"instant": True})
 # UTC seconds in Python, RFC 3339 in JSON.
 Instant = Annotated[float, _INSTANT]
-# Of a record in a record, `Annotated[Origin, FLAT]`: its fields are written among the others.
+# For a record in a record, `Annotated[Origin, FLAT]`: its fields are written among the others.
 FLAT = Meta(extra={"flat": True})
-# Of a field that is for this program alone.
+# For a field that is only for this program.
 HIDDEN = Meta(extra={"hidden": True})
 
 _MADE = "__made_here__"  # of a Struct that `struct_of` has made
@@ -92,9 +92,9 @@ def plain(value: Any) -> Any:
     if fields is not None:
         return {name: write(reduce(getattr, path, value)) for name, path, write in fields}
     if isinstance(value, Mapping):
-        return {plain(key): plain(one) for key, one in value.items()}
+        return {plain(key): plain(value_inside) for key, value_inside in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(one) for one in value]
+        return [plain(value_inside) for value_inside in value]
     if isinstance(value, IntEnum) and hasattr(value, "word"):
         return value.word
     return value.value.replace(" ", "_") if isinstance(value, StrEnum) else msgspec.to_builtins(value)
@@ -112,15 +112,15 @@ def parse_plain(value: Any, kind: Any) -> Any:
         is_instant = _INSTANT in kind.__metadata__
         return msgspec.convert(value, datetime).timestamp() if is_instant else parse_plain(value, more[0])
     if origin in (Union, UnionType):
-        return None if value is None else parse_plain(value, next(one for one in more if one is not types.NoneType))
+        return None if value is None else parse_plain(value, next(part for part in more if part is not types.NoneType))
     if is_record(kind):
         hints = get_type_hints(kind, include_extras=True)
         return kind(**{name: parse_plain(value[name], hints[name]) for name in _defaults_of(kind)})
     if origin is tuple:
-        return tuple(parse_plain(one, more[0]) for one in value)
+        return tuple(parse_plain(part, more[0]) for part in value)
     if isinstance(kind, EnumType):
         members: Any = kind
-        value = {plain(one): one.value for one in members}.get(value, value)
+        value = {plain(part): part.value for part in members}.get(value, value)
     return msgspec.convert(value, kind)
 
 
@@ -129,7 +129,7 @@ def instant_text(at: Any) -> Any:
     if at is None:
         return None
     if isinstance(at, list | tuple):
-        return [instant_text(one) for one in at]
+        return [instant_text(instant) for instant in at]
     return datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
@@ -138,17 +138,17 @@ def _written_fields(kind: type) -> tuple[tuple[str, tuple[str, ...], Callable[[A
     if not is_record(kind):
         return None
     is_struct = issubclass(kind, msgspec.Struct)
-    written = {one.name: one.encode_name for one in msgspec.structs.fields(kind)} if is_struct else {}
+    written = {field.name: field.encode_name for field in msgspec.structs.fields(kind)} if is_struct else {}
     return tuple(
-        (written.get(one.name, one.name), one.path, instant_text if _has_instant(one.kind) else plain)
-        for one in fields_of(kind)
+        (written.get(field.name, field.name), field.path, instant_text if _has_instant(field.kind) else plain)
+        for field in fields_of(kind)
     )
 
 
 def _has_instant(kind: Any) -> bool:
     if get_origin(kind) is Annotated and _INSTANT in kind.__metadata__:
         return True
-    return any(_has_instant(one) for one in get_args(kind) if get_origin(kind) is not Literal)
+    return any(_has_instant(part) for part in get_args(kind) if get_origin(kind) is not Literal)
 
 
 def is_record(kind: Any) -> bool:
@@ -170,22 +170,22 @@ def fields_of(kind: Any) -> tuple[Field, ...]:
             continue
         if FLAT in marks:
             inner = fields_of(get_args(hints[name])[0])
-            flat |= {one.name: one._replace(path=(name, *one.path)) for one in inner}
+            flat |= {member.name: member._replace(path=(name, *member.path)) for member in inner}
         else:
             own[name] = Field(name, hints[name], (name,), words.get(name, ""), *defaults)
-    for name, one in vars(kind).items():
-        if isinstance(one, property) and getattr(one.fget, "told", False):
-            hint = get_type_hints(one.fget, include_extras=True)["return"]
+    for name, member in vars(kind).items():
+        if isinstance(member, property) and getattr(member.fget, "told", False):
+            hint = get_type_hints(member.fget, include_extras=True)["return"]
             own[name] = Field(name, hint, (name,), words.get(name, ""))
     return tuple((flat | own).values())
 
 
 def _defaults_of(kind: Any) -> dict[str, tuple[Any, ...]]:
     if issubclass(kind, msgspec.Struct):
-        return {one.name: (one.default, one.default_factory) for one in msgspec.structs.fields(kind)}
+        return {field.name: (field.default, field.default_factory) for field in msgspec.structs.fields(kind)}
     if issubclass(kind, tuple):
         return {name: () for name in kind._fields}
-    return {name: () for name, one in kind.__dataclass_fields__.items() if one._field_type.name == "_FIELD"}
+    return {name: () for name, field in kind.__dataclass_fields__.items() if field._field_type.name == "_FIELD"}
 
 
 # Types, as JSON Schema and strict readers need them.
@@ -194,9 +194,7 @@ def _defaults_of(kind: Any) -> dict[str, tuple[Any, ...]]:
 def wire(kind: Any, *, is_sent: bool = False, places: Mapping[Any, Any] | None = None) -> Any:
     """Return the type of a value's JSON. A Struct that refuses unknown fields and describes none is its own.
 
-    Args:
-        is_sent: fields with a default may be left out.
-        places: what type variables stand for.
+    `is_sent`: fields with a default may be left out. `places`: the types of type variables.
     """
     if isinstance(kind, TypeVar):
         return wire((places or {})[kind], is_sent=is_sent)
@@ -204,18 +202,18 @@ def wire(kind: Any, *, is_sent: bool = False, places: Mapping[Any, Any] | None =
     if origin is Annotated:
         about = kind.__metadata__
         if _INSTANT in about:
-            return Annotated[(datetime, Meta(tz=True), *(one for one in about if one is not _INSTANT))]
+            return Annotated[(datetime, Meta(tz=True), *(part for part in about if part is not _INSTANT))]
         return Annotated[(wire(more[0], is_sent=is_sent, places=places), *about)]
     if origin is Literal or kind is None:
         return kind
     inner: tuple[Any, ...] = tuple(
-        one if one is Ellipsis else wire(one, is_sent=is_sent, places=places) for one in more
+        part if part is Ellipsis else wire(part, is_sent=is_sent, places=places) for part in more
     )
     if origin in (Union, types.UnionType):
         return reduce(or_, inner)
     if origin is not None and is_record(origin):
         variables = origin.__parameters__
-        name = "".join(one.__name__ for one in inner) + origin.__name__
+        name = "".join(part.__name__ for part in inner) + origin.__name__
         return _struct(origin, name, is_sent, tuple(zip(variables, more, strict=True)))
     if origin is not None:
         return list[inner[0]] if issubclass(origin, Iterable) and len(inner) == 1 else origin[inner]  # type: ignore[valid-type]
@@ -236,8 +234,8 @@ def wire(kind: Any, *, is_sent: bool = False, places: Mapping[Any, Any] | None =
 @cache
 def _words(kind: Any) -> Any:
     """Return an enum of the words that its members are written as: without a space."""
-    words = {one.name: plain(one) for one in kind}
-    return kind if set(words.values()) == {one.value for one in kind} else StrEnum(kind.__name__, words)
+    words = {member.name: plain(member) for member in kind}
+    return kind if set(words.values()) == {member.value for member in kind} else StrEnum(kind.__name__, words)
 
 
 @cache
@@ -250,24 +248,24 @@ def struct_of(
 ) -> Any:
     """Return a strict Struct of these fields of a record, with their descriptions."""
     made: list[Any] = []
-    for one in fields:
-        wired = wire(one.kind, is_sent=is_sent, places=places)
-        if words := one.words or _words_in(one.kind):
+    for field in fields:
+        wired = wire(field.kind, is_sent=is_sent, places=places)
+        if words := field.words or _words_in(field.kind):
             wired = Annotated[wired, Meta(description=words)]
-        if not is_sent or (one.default is msgspec.NODEFAULT and one.factory is msgspec.NODEFAULT):
-            made.append((one.name, wired))
-        elif one.factory is not msgspec.NODEFAULT:
-            made.append((one.name, wired, msgspec.field(default_factory=one.factory)))
+        if not is_sent or (field.default is msgspec.NODEFAULT and field.factory is msgspec.NODEFAULT):
+            made.append((field.name, wired))
+        elif field.factory is not msgspec.NODEFAULT:
+            made.append((field.name, wired, msgspec.field(default_factory=field.factory)))
         else:
-            made.append((one.name, wired, one.default))
+            made.append((field.name, wired, field.default))
     about = {"__doc__": summary_of(kind), _MADE: True}
     return msgspec.defstruct(name, made, namespace=about, kw_only=True, frozen=True, forbid_unknown_fields=True)
 
 
 def _words_in(kind: Any) -> str:
-    """Return the description of the type that an optional value has where it is there."""
-    found = [mark for one in get_args(kind) for mark in getattr(one, "__metadata__", ()) if isinstance(mark, Meta)]
-    return next((mark.description for mark in found if mark.description), "")
+    """Return the description of the type inside an optional value."""
+    metas = [mark for part in get_args(kind) for mark in getattr(part, "__metadata__", ()) if isinstance(mark, Meta)]
+    return next((mark.description for mark in metas if mark.description), "")
 
 
 def summary_of(kind: Any) -> str:
@@ -280,20 +278,20 @@ def words_of(kind: Any) -> dict[str, str]:
     """Return the descriptions of fields in a record's docstring: of its section `Attributes:`, or "`field`: text"."""
     text = cleandoc(kind.__doc__ or "")
     before, _, attributes = text.partition("\nAttributes:\n")
-    found = {name: _line(words) for name, words in _ATTRIBUTE.findall(attributes)}
+    descriptions = {name: _line(words) for name, words in _ATTRIBUTE.findall(attributes)}
     starts = list(_ABOUT.finditer(before))
-    ends = [one.start() for one in starts[1:]] + [len(before)]
-    for one, end in zip(starts, ends[: len(starts)], strict=True):
-        words = _line(before[one.end() : end].partition("\n\n")[0])
-        for name in re.findall(r"`(\w+)`", one[1]):
-            found.setdefault(name, words)
-    for name, one in vars(kind).items():
-        if isinstance(one, property) and one.__doc__:
-            found.setdefault(name, _line(one.__doc__.partition("\n\n")[0]))
+    ends = [match.start() for match in starts[1:]] + [len(before)]
+    for match, end in zip(starts, ends[: len(starts)], strict=True):
+        words = _line(before[match.end() : end].partition("\n\n")[0])
+        for name in re.findall(r"`(\w+)`", match[1]):
+            descriptions.setdefault(name, words)
+    for name, match in vars(kind).items():
+        if isinstance(match, property) and match.__doc__:
+            descriptions.setdefault(name, _line(match.__doc__.partition("\n\n")[0]))
     for base in kind.__bases__:
         if is_record(base):
-            found = words_of(base) | found
-    return found
+            descriptions = words_of(base) | descriptions
+    return descriptions
 
 
 def _line(text: str) -> str:
@@ -305,19 +303,21 @@ SEQUENCES = (list, tuple, set, frozenset)
 
 
 class Fault(Enum):
+    """Why a value does not fit."""
+
     UNKNOWN_KEY = "unknown-key"
     MISSING_KEY = "missing-key"
     WRONG_VALUE = "wrong-value"
 
 
 class Misfit(NamedTuple):
-    """`kind` is the type at the place; of an unknown key that of the table which it is in."""
+    """A value that does not fit its type. `kind` is the type at the place, or of an unknown key its table's."""
 
     place: str  # as agi.in_flight or trunk[0].name
     fault: Fault
     kind: Any
     value: object
-    words: str  # of a wrong value what msgspec says of it, or the type itself
+    words: str  # for a wrong value msgspec's message, or the type itself
 
     def inside(self, place: str) -> Misfit:
         """Return the same, seen from outside of `place`."""
@@ -326,7 +326,7 @@ class Misfit(NamedTuple):
 
 
 def find_misfit(value: object, kind: Any, *, strict: bool = True) -> Misfit | None:
-    """Return the first thing that keeps a value of tables, lists and plain values from being converted."""
+    """Return the first misfit of a value of tables, lists and plain values."""
     try:
         msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:

@@ -1,6 +1,6 @@
-"""Events: what happened that somebody outside may want to know, by kind, and what is told of each. Pure.
+"""Events by kind, with the data of each. Pure.
 
-Where one happens it is written by reputation/store/outbox.py, in the transaction that caused it.
+reputation/store/outbox.py writes an event in the transaction that caused it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ID_PREFIX: Final = "evt_"
 
 
 class EventKind(StrEnum):
-    """What can happen."""
+    """The kinds of events."""
 
     DECISION_TAKEN = "decision.taken"
     CALL_ENDED = "call.ended"
@@ -41,11 +41,11 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One of them. `id` stays the same however often it is delivered.
+    """An event. `id` stays the same however often it is delivered.
 
-    Of one `subject` (a number, or what it is about) events are delivered in their order. `seq` is that order, over all
-    of them; 0 of one that is not in the store. `names`: of the people and numbers in it, for messages to people; they
-    are not told to programs.
+    Events about one `subject` (a number, or what it is about) are delivered in order. `seq` is that order over all
+    events, 0 for one that is not in the store. `names`: of the people and numbers in it, for messages to people;
+    programs do not get them.
     """
 
     id: str
@@ -58,20 +58,21 @@ class Event:
 
 
 def new_event_id(at: float) -> str:
-    """`evt_` and 26 characters that sort by time: 48 bits of milliseconds and 56 of chance. SQL of the outbox makes
-    them, too.
+    """Return `evt_` and 26 characters that sort by time: 48 bits of milliseconds and 56 random bits.
+
+    The outbox makes such ids in SQL, too.
     """
     return f"{ID_PREFIX}{int(at * 1000) & ((1 << 48) - 1):012X}{secrets.token_hex(7).upper()}"
 
 
 class EventData(msgspec.Struct, frozen=True, kw_only=True):
-    """What is told of an event: JSON by the names of the fields. Instants are UTC seconds, numbers E.164."""
+    """The data of an event: JSON by the names of the fields. Instants are UTC seconds, numbers E.164."""
 
 
 class DecisionTaken(EventData, frozen=True, kw_only=True):
-    """A call from outside was decided about. `would_be` differs from `action` where the policy only observes.
+    """A decision was made about an incoming call. `would_be` differs from `action` if the policy only observes.
 
-    `reason` is kept as the journal has it; receivers get its words and, as `reason_code`, its code.
+    `reason` is kept as in the journal; receivers get its words and, as `reason_code`, its code.
     """
 
     id: str
@@ -91,7 +92,7 @@ class DecisionTaken(EventData, frozen=True, kw_only=True):
 
 
 class CallEnded(EventData, frozen=True, kw_only=True):
-    """A call from outside, or out of here, is over. `started_at` is when it began; people are extensions."""
+    """An incoming or outgoing call has ended. `started_at`: when it began; people are extensions."""
 
     linkedid: str
     direction: str
@@ -116,7 +117,7 @@ class CallEnded(EventData, frozen=True, kw_only=True):
 
 
 class NumberMarked(EventData, frozen=True, kw_only=True):
-    """One of our people (`reporter`, an extension) said what a number is, or took that back (`retracted`)."""
+    """A person (`reporter`, an extension) marked a number, or withdrew the mark (`retracted`)."""
 
     number: str
     auth_class: str
@@ -129,7 +130,7 @@ class NumberMarked(EventData, frozen=True, kw_only=True):
 
 
 class LevelChanged(EventData, frozen=True, kw_only=True):
-    """What our own evidence against a number justifies is another level than before, in calls of that class."""
+    """The evidence of this site against a number justifies another level than before, in calls of that class."""
 
     number: str
     auth_class: str
@@ -139,7 +140,7 @@ class LevelChanged(EventData, frozen=True, kw_only=True):
 
 
 class AppealOpened(EventData, frozen=True, kw_only=True):
-    """The owner of a number has appealed. Who that is stays in the store."""
+    """The owner of a number has appealed. The owner's name stays in the store."""
 
     reference: str
     number: str
@@ -147,7 +148,7 @@ class AppealOpened(EventData, frozen=True, kw_only=True):
 
 
 class AppealDue(EventData, frozen=True, kw_only=True):
-    """An appeal in force is to be decided within a day, or (`overdue`) should have been."""
+    """An appeal in force must be decided within a day, or (`overdue`) should have been."""
 
     reference: str
     number: str
@@ -165,7 +166,7 @@ class AppealDecided(EventData, frozen=True, kw_only=True):
 
 
 class GradeChanged(EventData, frozen=True, kw_only=True):
-    """A number of ours was graded otherwise than before; None: there was no grade, or is none any more."""
+    """The grade of an own number has changed. None: the number had no grade, or has no grade now."""
 
     number: str
     before: str | None
@@ -174,8 +175,9 @@ class GradeChanged(EventData, frozen=True, kw_only=True):
 
 
 class LabelChanged(EventData, frozen=True, kw_only=True):
-    """A platform shows something else of a number of ours than before; `before` None: it was looked at for the first
-    time. An empty label is none; `marks`: how many marks the platform says that there are, None: it does not say.
+    """A platform shows something else of an own number than before. `before` None: this was the first check.
+
+    `label` is empty if it shows nothing. `marks`: how many marks the platform reports, None if it does not say.
     """
 
     number: str
@@ -186,9 +188,9 @@ class LabelChanged(EventData, frozen=True, kw_only=True):
 
 
 class NumberSuspected(EventData, frozen=True, kw_only=True):
-    """Calls of a number of ours fare worse in a country, or in a network there, than they did: it may be marked there.
+    """Calls of an own number fare worse in a country or network than before: it may be marked there.
 
-    `by`: `answered`, a smaller share is, or `blocked`, a larger one is refused; `before` and `lately` are the shares.
+    `by`: `answered`, a smaller share is, or `blocked`, a larger one is refused. `before` and `lately` are the shares.
     """
 
     number: str
@@ -201,7 +203,7 @@ class NumberSuspected(EventData, frozen=True, kw_only=True):
 
 
 class FeedStale(EventData, frozen=True, kw_only=True):
-    """A feed does not come any more, or came with an error (`status`); `imported_at` None: it never came."""
+    """A feed no longer comes, or came with an error (`status`). `imported_at` None: it never came."""
 
     feed: str
     status: str
@@ -210,8 +212,9 @@ class FeedStale(EventData, frozen=True, kw_only=True):
 
 
 class ExchangeStale(EventData, frozen=True, kw_only=True):
-    """What another company publishes does not come any more, was refused, or counts no longer (`status`); `off`: it was
-    switched off. `came_at` None: it never came.
+    """The file of another company no longer comes, was refused, or no longer counts (`status`).
+
+    `off`: it was switched off. `came_at` None: it never came.
     """
 
     company: str
@@ -221,8 +224,9 @@ class ExchangeStale(EventData, frozen=True, kw_only=True):
 
 
 class HubStale(EventData, frozen=True, kw_only=True):
-    """Nothing was exchanged with the hub for too long: nobody tries, or without success (`status`). `waiting`: rows of
-    ours that are still to be told. `exchanged_at` None: never.
+    """Nothing was exchanged with the hub for too long, because nobody tried or it failed (`status`).
+
+    `waiting`: how many of our rows are to be sent. `exchanged_at` None: never.
     """
 
     status: str
@@ -232,9 +236,10 @@ class HubStale(EventData, frozen=True, kw_only=True):
 
 
 class PolicyChanged(EventData, frozen=True, kw_only=True):
-    """`state`: `in-force`, another policy is, or another version of one that was (`before` is its name, maybe the
-    same); `waiting`, one of another site came and is to be accepted; `unusable`, it came and cannot be. `by`: as the
-    audit says.
+    """Another policy, or another version of one, is in force, waits or cannot be used (`state`).
+
+    `in-force`: the policy in force has changed (`before` is the old one's name, maybe the same). `waiting`: one of
+    another site came and must be accepted. `unusable`: it came and cannot be used. `by`: as in the audit.
     """
 
     policy: str
@@ -244,7 +249,7 @@ class PolicyChanged(EventData, frozen=True, kw_only=True):
 
 
 class DaemonTrouble(EventData, frozen=True, kw_only=True):
-    """Something is wrong with the daemon, in words; empty: nothing is any more. `running`: it tells of itself."""
+    """Something is wrong with the daemon (empty: no longer). `running`: the daemon itself reports it."""
 
     trouble: str
     running: bool
@@ -263,7 +268,7 @@ class EmergencyClosed(EventData, frozen=True, kw_only=True):
 
 
 class DigestReady(EventData, frozen=True, kw_only=True):
-    """The figures of a day (`2026-11-27`) can be read."""
+    """The figures of a day (`2026-11-27`) are ready."""
 
     day: str
 
@@ -291,5 +296,5 @@ DATA: Final[Mapping[EventKind, type[EventData]]] = {
 
 
 def subject_of_call(number: str | None, linkedid: str) -> str:
-    """What a call is about: the other side's number, so that all of a number is in order; else the call itself."""
+    """Return the subject of a call: the other number, so that its events stay in order, or the call itself."""
     return number or f"call/{linkedid}"

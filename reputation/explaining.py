@@ -1,10 +1,10 @@
-"""Why a number stands where it stands, and what would change that. Pure; every screen and log says it in these words.
+"""Why a number has its reputation, and what would change that. Every screen and log uses these words. Pure.
 
-sentence_of_families(families)            "2 of 3 colleagues who answered marked it; 3 hung up within 6 s; ..."
-would_change(evidence, circumstances, ...) what would make the level lower, and what it would be then
+sentence_of_families(families)             "2 of 3 colleagues who answered marked it; 3 hung up within 6 s; ..."
+would_change(evidence, circumstances, ...) what would make the level lower, and the level then
 would_raise(evidence, circumstances, ...)  what would make it higher
 more_marks(evidence, circumstances, ...)   how many more marks alone would
-fades_of(evidence, circumstances, ...)     when it is lower by itself
+fades_of(evidence, circumstances, ...)     when it falls by itself
 with_changes(evidence, circumstances, ...) the reputation with them, as a decision records it
 """
 
@@ -36,15 +36,15 @@ from reputation.standing import MAX_PASSES, Standing, standing_at
 from reputation.weights import DAY_SECONDS, Weights
 from reputation.wording import Wording
 
-# The longest that `days_until_lower` looks ahead: how long evidence is kept.
+# How far `days_until_lower` looks ahead: as long as evidence is kept.
 HORIZON_DAYS = 365
-FADE_SECONDS = 60.0  # how exactly `fades_of` says when
-MOST_MARKS = 200  # so many more marks `more_marks` tries
+FADE_SECONDS = 60.0  # the precision of `fades_of`
+MOST_MARKS = 200  # the most further marks that `more_marks` tries
 MORE_ANSWERS = 10  # Happening.ANSWERED says so
 
 
 def with_changes(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
-    """The reputation, and where its level asks for it, what would change it."""
+    """Return the reputation and, above level none, what would change it."""
     if evidence.standing is None and evidence.upheld_at is None:
         return _of_sources(_without_names(evidence), circumstances, weights)
     return _with_changes(evidence, circumstances, weights, now)
@@ -59,7 +59,7 @@ def _with_changes(evidence: Evidence, circumstances: Circumstances, weights: Wei
 
 
 def _without_names(evidence: Evidence) -> Evidence:
-    """What counts of evidence without a standing: the same for many thousands of numbers."""
+    """Return evidence without a standing in a form that many thousands of numbers share, for the cache."""
     imported, identity = evidence.imported, evidence.identity
     if not imported and identity is None:
         return evidence
@@ -73,11 +73,11 @@ def _without_names(evidence: Evidence) -> Evidence:
 
 
 def _as_listed(row: Imported, place: int) -> Imported:
-    """The row without what is said of the number. Sources are told apart by their place: how many there are counts."""
+    """Return the row without its texts. Sources are named by their place, because only their number counts."""
     return _LISTED[row.verdict, row.is_feed, row.looked_up, row.is_proven, min(place, _SOURCES - 1)]
 
 
-_SOURCES = 4  # more than that many are as good as so many
+_SOURCES = 4  # more sources count as so many
 _LISTED = {
     (verdict, is_feed, looked_up, is_proven, place): Imported(
         str(place), verdict, is_feed=is_feed, looked_up=looked_up, is_proven=is_proven
@@ -93,14 +93,14 @@ _verdict = attrgetter("verdict")
 
 @lru_cache(maxsize=1024)
 def _of_sources(evidence: Evidence, circumstances: Circumstances, weights: Weights) -> Reputation:
-    """At any time: nothing of it fades. Nearly every call is from a number that our people know nothing of."""
+    """Return the reputation by sources alone, which does not fade. Nearly every call is from such a number."""
     return _with_changes(evidence, circumstances, weights, 0.0)
 
 
 def would_change(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[LevelChange, ...]:
-    """Of the things that can happen to a number those that would make its level lower, the least first."""
+    """Return the happenings that would make the level of the number lower, the smallest first."""
     level = reputation_of(evidence, circumstances, weights, now).level
     return _changes_from(level, evidence, circumstances, weights, now)
 
@@ -110,21 +110,22 @@ def _changes_from(
 ) -> tuple[LevelChange, ...]:
     if evidence.standing is not None:  # once for all of them
         evidence = evidence._replace(standing=_at(evidence.standing, weights, now))
-    found = []
+    changes = []
     for what, happens in _HAPPENINGS:
         changed = happens(evidence, circumstances, weights, now)
         if changed is not None:
             after = reputation_of(changed, circumstances, weights, now)
             if after.level < level:
-                found.append(LevelChange(what, after.level, after.log_odds))
-    return tuple(found)
+                changes.append(LevelChange(what, after.level, after.log_odds))
+    return tuple(changes)
 
 
 def would_raise(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[LevelChange, ...]:
-    """Of the things that can happen to a number those that would make its level higher: how many more of our people
-    have something against it, half of whom mark it and half hang up; a source outside; a failed challenge.
+    """Return the happenings that would make the level of the number higher.
+
+    More people (half of them mark it, half hang up), one more source, or a failed challenge.
     """
     level = reputation_of(evidence, circumstances, weights, now).level
 
@@ -146,7 +147,7 @@ def would_raise(
 def days_until_lower(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[int, Level] | None:
-    """In how many whole days the level is lower if nothing more happens, and which it is then; None: not in a year."""
+    """Return in how many whole days the level falls without new evidence, and to what; None: not in a year."""
     level = reputation_of(evidence, circumstances, weights, now).level
     for days in range(1, HORIZON_DAYS + 1):
         after = reputation_of(evidence, circumstances, weights, now + days * DAY_SECONDS).level
@@ -158,12 +159,12 @@ def days_until_lower(
 def fades_of(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[tuple[float, Level], ...]:
-    """When the level falls by itself, within a year: each instant, exact to a minute, and the level from then on."""
+    """Return when the level falls by itself within a year, exact to a minute, and the level from then on."""
 
     def level_at_time(at: float) -> Level:
         return reputation_of(evidence, circumstances, weights, at).level
 
-    found: list[tuple[float, Level]] = []
+    falls: list[tuple[float, Level]] = []
     level = level_at_time(now)
     for day in range(1, HORIZON_DAYS + 1):
         if level is Level.NONE:
@@ -176,15 +177,16 @@ def fades_of(
             middle = (low + high) / 2
             low, high = (low, middle) if level_at_time(middle) < level else (middle, high)
         level = level_at_time(high)
-        found.append((high, level))
-    return tuple(found)
+        falls.append((high, level))
+    return tuple(falls)
 
 
 def more_marks(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[int, Level] | None:
-    """How many more people must answer and mark the number until its level is higher, and which it is then; None: marks
-    alone never make it higher. They come by and by, so that they are no burst.
+    """Return how many more people must answer and mark the number until its level is higher, and that level.
+
+    They mark it one after another, not in a burst. None: marks alone never make it higher.
     """
     standing = _at(evidence.standing, weights, now)
     level = reputation_of(evidence, circumstances, weights, now).level
@@ -208,7 +210,6 @@ Happens = Callable[[Evidence, Circumstances, Weights, float], Evidence | None]
 
 
 def _called_back(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
-    """One of us calls the number and talks."""
     if circumstances.auth_class is AuthClass.UNAUTHENTICATED:
         return None
     standing = _at(evidence.standing, weights, now)
@@ -219,7 +220,6 @@ def _called_back(evidence: Evidence, circumstances: Circumstances, weights: Weig
 
 
 def _answered(evidence: Evidence, _circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
-    """More people answer, and do not mark it."""
     standing = _at(evidence.standing, weights, now)
     more = standing._replace(
         answers=standing.answers + MORE_ANSWERS,
@@ -230,24 +230,23 @@ def _answered(evidence: Evidence, _circumstances: Circumstances, weights: Weight
 
 
 def _verified(evidence: Evidence, _circumstances: Circumstances, _weights: Weights, now: float) -> Evidence | None:
-    """The owner proves who they are."""
     if evidence.identity is not None and evidence.identity.level >= 2:
         return None
     return evidence._replace(identity=Identity("", "", 2, now + HORIZON_DAYS * DAY_SECONDS))
 
 
 def _upheld(evidence: Evidence, _circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
-    """An appeal is upheld: its marks are taken back."""
+    """Return the evidence after an appeal is upheld and its marks no longer count."""
     if evidence.standing is None or not evidence.standing.reporters:
         return None
     standing = _at(evidence.standing, weights, now)
-    others = standing.witnessed[standing.reporters :]  # as many as are left, whoever they are
+    others = standing.witnessed[standing.reporters :]  # as many as are left
     unmarked = standing._replace(marks=0.0, reporters=0, groups=0, burst_at=None, witnessed=others)
     return evidence._replace(standing=unmarked, upheld_at=now, appeal=None)
 
 
 def _passed(evidence: Evidence, _circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
-    """The caller presses the digit. That caps what is done, whatever the level is then."""
+    """Return the evidence after a passed challenge. It caps the action, whatever the level is then."""
     history = evidence.challenges
     if not (history.failures or history.abandoned_at):
         return None
@@ -257,12 +256,11 @@ def _passed(evidence: Evidence, _circumstances: Circumstances, weights: Weights,
 
 
 def _unlisted(evidence: Evidence, _circumstances: Circumstances, _weights: Weights, _now: float) -> Evidence | None:
-    """The sources that list it no longer do."""
     return evidence._replace(imported=()) if any(row.verdict == "spam" for row in evidence.imported) else None
 
 
 def _witnessed(evidence: Evidence, people: int, weights: Weights, now: float) -> Evidence:
-    """So many more of our people answer: half of them mark it, the others hang up at once."""
+    """Return the evidence after more people answer: half of them mark it, the others hang up at once."""
     standing, marked = _at(evidence.standing, weights, now), people // 2
     hung_up, counts = people - marked, dict(standing.signals)
     counts[SignalCategory.HUNG_UP_ON] = counts.get(SignalCategory.HUNG_UP_ON, 0) + hung_up
@@ -281,12 +279,10 @@ def _witnessed(evidence: Evidence, people: int, weights: Weights, now: float) ->
 
 
 def _listed(evidence: Evidence) -> Evidence:
-    """One more feed lists it."""
     return evidence._replace(imported=(*evidence.imported, Imported(f"source {len(evidence.imported)}", "spam")))
 
 
 def _failed(evidence: Evidence, weights: Weights, now: float) -> Evidence:
-    """It is challenged, and does not answer."""
     history = evidence.challenges
     failed = replace(history, failures=history.failures + 1, failed_at=now)
     return evidence._replace(standing=_at(evidence.standing, weights, now)._replace(challenges=failed))
@@ -305,12 +301,12 @@ _WORDS = {happening.code: happening.value for happening in Happening}
 
 
 def words_of_happening(code: str) -> str:
-    """What would change it, as the journal has it, in words; rows of older versions have the words."""
+    """Return the words of a happening in the journal. Rows of older versions have the words."""
     return _WORDS.get(code, code)
 
 
 def _at(standing: Standing | None, weights: Weights, now: float) -> Standing:
-    """The standing with its sums as of `now`, so that something of today can be added."""
+    """Return the standing with its sums as of `now`, so that something new can be added."""
     return Standing(at=now) if standing is None else standing_at(standing, weights, now)
 
 
@@ -318,7 +314,7 @@ def _at(standing: Standing | None, weights: Weights, now: float) -> Standing:
 
 
 def sentence_of_families(families: Sequence[Family]) -> str:
-    """The evidence in one sentence without a full stop; empty where there is none."""
+    """Return the evidence in one sentence without a full stop, empty without evidence."""
     parts = [str(part) for family in families for part in parts_of(family)]
     names = {family.name for family in families}
     if not SHOWN.isdisjoint(names) and WANTED_BY_US not in names:
@@ -327,6 +323,6 @@ def sentence_of_families(families: Sequence[Family]) -> str:
 
 
 def parts_of(family: Family) -> Iterator[Wording]:
-    """Return what a family has to say, each part by itself; nothing for a family of another version."""
+    """Yield what a family says, in parts; nothing for a family of another version."""
     kind = KIND_BY_NAME.get(family.name)
     return iter(()) if kind is None else kind.words(dict(family.counts))

@@ -1,8 +1,7 @@
-"""The types of what we know: callers, people, lists, evidence, and the facts of one call in one value.
+"""The types of the data model: callers, people, lists, evidence, and the facts of one call.
 
-Everything that is stored or read is one of these. Instants are UTC seconds (`at`), numbers are E.164 text
-with a leading `+`. All values are immutable; the store makes them, `policies` only reads them. What is
-made for every call is a tuple: it takes a fifth of the time that a frozen dataclass does.
+Instants are UTC seconds (`at`), numbers are E.164 text with a leading `+`. All values are immutable: the store makes
+them, and `policies` only reads them. Values made for every call are tuples, which cost a fifth of a frozen dataclass.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ ActionWord = Annotated[
 
 
 class CallerKind(StrEnum):
-    """What the network's caller text turned out to be. NUMBER and SERVICE have a key and a reputation, others neither.
+    """The kind of the network's caller text. Only NUMBER and SERVICE have a key and a reputation.
 
     SERVICE: a national service number without an E.164 form; its key is `+`, calling code and digits (`+8695588`).
     """
@@ -40,7 +39,7 @@ class CallerKind(StrEnum):
 
 
 class Attestation(StrEnum):
-    """SHAKEN attestation level (RFC 8588): what the signing carrier vouches for; not whether it was checked."""
+    """SHAKEN attestation (RFC 8588): what the signing carrier vouches for, checked or not."""
 
     A = "A"
     B = "B"
@@ -49,7 +48,7 @@ class Attestation(StrEnum):
 
 
 class Verification(StrEnum):
-    """Outcome of checking the signature (RFC 8224)."""
+    """Result of checking the signature (RFC 8224)."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -57,7 +56,7 @@ class Verification(StrEnum):
 
 
 class AuthClass(StrEnum):
-    """Evidence is kept per class, so that a spoofer cannot spend the owner's name."""
+    """How well the caller's number is authenticated. Evidence is kept per class, so a forger cannot use the owner's."""
 
     AUTHENTICATED = "authenticated"
     UNAUTHENTICATED = "unauthenticated"
@@ -65,7 +64,7 @@ class AuthClass(StrEnum):
 
 
 def auth_class_of(attestation: Attestation, verification: Verification, trusted: bool) -> AuthClass:
-    """The class of a call. A failed verification outweighs a trusted trunk; A counts only when verified."""
+    """Return the class of a call. A failed verification outweighs a trusted trunk, and A counts only when verified."""
     return _AUTH_CLASS_OF[attestation, verification, trusted]
 
 
@@ -83,7 +82,7 @@ _AUTH_CLASS_OF = {of: _auth_class_of(*of) for of in product(Attestation, Verific
 
 
 class Level(IntEnum):
-    """What the log-odds alone would justify, weakest first. `word`: in policies, the journal and on screens."""
+    """The action that the log-odds alone would justify, weakest first. `word`: as in policies, journal and screens."""
 
     word: str
 
@@ -95,7 +94,7 @@ class Level(IntEnum):
     REJECT = 5
 
 
-for _level in Level:  # once: a property would make the text anew for every call
+for _level in Level:  # once, because a property would make the text again for every call
     _level.word = _level._name_.lower()
 
 
@@ -108,7 +107,7 @@ class Family(NamedTuple):
 
 
 class Happening(StrEnum):
-    """What can happen to a number that would make its level lower, or higher. The journal keeps the codes."""
+    """Events that would make the level of a number lower or higher. The journal keeps the codes."""
 
     ANSWERED = "10 more people answer and do not mark it"
     CALLED_BACK = "one of our people calls it back and talks for 30 s"
@@ -116,20 +115,20 @@ class Happening(StrEnum):
     UNLISTED = "imported sources stop listing it"
     VERIFIED = "its owner is verified"
     UPHELD = "an appeal is upheld"
-    # What would make it higher.
+    # These would make it higher.
     WITNESSED = "marks or hang-ups by {n} more of our people"
-    LISTED = "one more source outside lists it as spam"
+    LISTED = "one more source lists it as spam"
     FAILED = "it fails a challenge"
-    LISTED_AND_FAILED = "one more source outside lists it as spam, and it fails a challenge"
+    LISTED_AND_FAILED = "one more source lists it as spam, and it fails a challenge"
 
     @property
     def code(self) -> str:
-        """`called-back`."""
+        """The code, such as `called-back`."""
         return self._name_.lower().replace("_", "-")
 
 
 class Witnesses(NamedTuple):
-    """How many witnesses have something against a number. Another site is one, whoever has told it there.
+    """How many witnesses have evidence against a number. Another site counts as one.
 
     Attributes:
         seen: How many there are, not counted beyond the most that any office needs.
@@ -143,7 +142,7 @@ class Witnesses(NamedTuple):
 
 
 class LevelChange(NamedTuple):
-    """Something that would make a level lower or higher, and what the reputation would be then.
+    """A happening that would change the level, and the reputation after it.
 
     Attributes:
         level: The level then.
@@ -159,18 +158,18 @@ class LevelChange(NamedTuple):
     @property
     @told
     def code(self) -> str:
-        """What would have to happen, as a code."""
+        """The happening, as a code."""
         return self.what.code
 
     @property
     @told
     def words(self) -> Wording:
-        """What would have to happen, in words."""
+        """The happening, in words."""
         return Wording(self.what.value, {"n": self.people} if self.people else {})
 
 
 class LowerIn(NamedTuple):
-    """When a level falls by itself.
+    """When a level falls if nothing happens.
 
     Attributes:
         days: In how many days.
@@ -184,10 +183,9 @@ class LowerIn(NamedTuple):
 class Reputation(NamedTuple):
     """Natural log-odds, relative to an average caller, that a call is unwanted. Not a probability.
 
-    `would_change` is filled where the level is above none and somebody may ask why (reputation/explaining.py),
-    `would_raise` where somebody does ask.
-    `appeal`: the reference of the number's appeal that is in force. `witnesses`: how many have something against
-    the number, where any have.
+    `would_change` is given if the level is above none and a reason is wanted (reputation/explaining.py). `would_raise`
+    is given on request. `appeal`: the reference of the number's appeal that is in force. `witnesses`: the witnesses
+    against the number, if any.
     """
 
     log_odds: float = 0.0
@@ -200,19 +198,19 @@ class Reputation(NamedTuple):
 
     @property
     def points(self) -> int:
-        """Log-odds as people see them: ten points more are ten times the odds (4.34 = 10 / ln 10)."""
+        """The log-odds as shown to people: ten points more are ten times the odds (4.34 = 10 / ln 10)."""
         return round(4.34 * self.log_odds)
 
 
 class ListName(StrEnum):
-    """An administrator's list, or a person's own."""
+    """A list of the organisation or of a person."""
 
     ALLOW = "allow"
     BLOCK = "block"
 
 
 class EntryKind(StrEnum):
-    """How an entry matches: one number, all numbers that start so, or all numbers between two."""
+    """How an entry matches: one number, a prefix, or a range."""
 
     EXACT = "exact"
     PREFIX = "prefix"
@@ -221,14 +219,14 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ListEntry:
-    """One entry of an administrator's list.
+    """One entry of a list of the organisation.
 
     Attributes:
         list_name: Which list: `allow` or `block`.
         kind: Which kind it is.
         first: The number, the prefix, or the beginning of the range.
         last: The end of a range, else null.
-        action: What is done with a call that it matches; null: reject on the blocklist, allow on the allowlist.
+        action: The action for a call that it matches; null: reject on the blocklist, allow on the allowlist.
         note: A note, one line.
         expires_at: When it stops to count, null for never.
         added_at: When it was added.
@@ -254,7 +252,7 @@ class ListEntry:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone of ours. `extension` is the key; `endpoint` as Asterisk names it (`PJSIP/201`).
+    """A person of this organisation. `extension` is the key.
 
     Attributes:
         extension: The extension of the person.
@@ -273,16 +271,14 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """Our number that the caller dialled. `screen` is False for fax, alarm and lift lines.
-
-    `groups`: of whom its calls may reach; empty: everybody. None has a comma in its name.
+    """A DID.
 
     Attributes:
         number: A telephone number: E.164, or the key of a service number.
-        groups: The groups whose people its calls may reach; empty for everybody.
+        groups: The groups whose people its calls may reach, without commas in a name; empty for everybody.
         callee: The extension that it rings, null for none.
-        screen: Whether calls to the number are screened.
-        trap: Whether the number is given to nobody, so that whoever calls it dials by the list.
+        screen: Whether calls to the number are screened; false for fax, alarm and lift lines.
+        trap: Whether the number is given to nobody, so that its callers dial from a list.
     """
 
     number: str
@@ -293,14 +289,14 @@ class Did:
 
 
 class PhoneSetting(StrEnum):
-    """What a person has chosen for all calls that ring the phone."""
+    """A setting that a person has switched for their phone."""
 
     NO_WHISPER = "no-whisper"  # no spoken warning before a warned call
     QUIET = "quiet-hours"  # at these hours strangers do not ring the phone
 
 
 class Tie(StrEnum):
-    """Why one of our people is tied to a caller."""
+    """Why a person is connected to a caller."""
 
     ALLOW = "allow"  # on the person's own allowlist
     BLOCK = "block"  # on the person's own blocklist
@@ -311,9 +307,9 @@ class Tie(StrEnum):
 
 
 class PersonalTie(NamedTuple):
-    """One tie between a caller and one of ours. `person` is an extension, None for a company contact.
+    """One tie between a caller and a person. `person` is an extension, None for a contact of the company.
 
-    `at` is set for TALKED, when the latest such talk ended, and for NOT_SPAM, when it was said.
+    `at`: for TALKED when the latest talk ended, for NOT_SPAM when it was said.
     """
 
     tie: Tie
@@ -327,15 +323,11 @@ class Imported(NamedTuple):
     """A number as one imported source lists it.
 
     Attributes:
-        source: The name of the source.
-        verdict: What the source says the number is: `spam` or `ok`.
-        category: The kind of call, where the source says it.
-        name: Who the number belongs to, as the source says.
-        note: What else the source says.
-        imported_at: When it was imported.
-        is_feed: Somebody outside keeps it up to date; false for an import by hand, and for what we report to.
-        looked_up: The source was asked about this one number.
-        is_proven: Its word was right about nearly all callers that we know.
+        source: The name of the source. verdict: The verdict of the source: `spam` or `ok`. category: The kind of call,
+        where the source says it. name: The owner of the number, as the source says. note: Other information of the
+        source. imported_at: When it was imported. is_feed: Somebody outside keeps it up to date; false for an import by
+        hand, and for services that get our reports. looked_up: The source was queried about this one number. is_proven:
+        It was right about nearly all callers that are known here.
     """
 
     source: str
@@ -350,11 +342,11 @@ class Imported(NamedTuple):
 
 
 class PeerWord(NamedTuple):
-    """What another company publishes of a number. A week begins on Monday; 0 is the first of 1970.
+    """The row of another company about a number. Weeks begin on Monday; 0 is the first of 1970.
 
     Attributes:
         peer: The name of the company.
-        weight: What its word weighs, up to 1.
+        weight: The weight of its word, up to 1.
         is_cleared: An appeal was upheld there; then there is nothing but `last_week`.
         level: The level there, by the evidence of its own people.
         witnesses: At least so many of its people have something against the number.
@@ -377,7 +369,7 @@ class PeerWord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a number belongs to, and how well that is proven.
+    """The owner of a number, and how well that is proven.
 
     Attributes:
         number: A telephone number: E.164, or the key of a service number.
@@ -396,8 +388,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class ChallengeHistory:
-    """What a number did when it was challenged, in one class of calls; and by which of its passes, of any class, it is
-    asked no more for a while.
+    """The challenges of a number in one auth class, and its passes in any class, which spare it new ones for a while.
 
     Attributes:
         passes: When it passed within 90 days of the latest, the latest first, eight at most. A proof of control is one.
@@ -429,7 +420,7 @@ NEVER_CHALLENGED = ChallengeHistory()
 
 
 class ControlSample(NamedTuple):
-    """Which warned calls are left without a label: one of `every`, drawn with the site's `salt`. 0: none is."""
+    """The share of warned calls without a tag: one of `every`, drawn with the site's `salt`. 0: none."""
 
     salt: bytes = b""
     every: int = 0
@@ -439,10 +430,11 @@ NO_SAMPLE = ControlSample()
 
 
 class FirstCall(NamedTuple):
-    """What strangers did shortly before the first call of a number (reputation.first_calls). `neighbours`: how many
-    other numbers of its block called other DIDs of ours for the first time within the hour; `in_a_row`: how many DIDs
-    near each other strangers called within minutes, that of this call among them. `is_burst`: whether strangers call
-    us much more often than otherwise. `least`: so many are a storm; 0: there are none.
+    """Calls of strangers shortly before the first call of a number (reputation.first_calls).
+
+    `neighbours`: other numbers of its block that first called other DIDs within the hour. `in_a_row`: neighbouring
+    DIDs that strangers called within minutes, this call's included. `is_burst`: strangers call much more often than
+    usual. `least`: so many are a storm; 0: no storms.
     """
 
     neighbours: int = 0
@@ -452,7 +444,7 @@ class FirstCall(NamedTuple):
 
     @property
     def is_storm(self) -> bool:
-        """Whether so many numbers are hardly chance: on their first day a company's lines call a few of us, too."""
+        """Whether these are too many for chance. New lines of a company also call a few people on their first day."""
         return self.least > 0 and (self.in_a_row >= self.least or self.neighbours >= self.least - self.is_burst)
 
 
@@ -469,22 +461,22 @@ class DecisionRecord(NamedTuple):
         id: The short id of the decision.
         at: When it was made.
         linkedid: Asterisk's id of the whole call.
-        caller: The number of the caller, null where there is none.
-        caller_kind: What the caller's text turned out to be.
+        caller: The number of the caller, or null.
+        caller_kind: The kind of caller text.
         auth_class: Whether somebody vouches for the caller's number.
-        did: Our number that was dialled.
+        did: The DID that was dialled.
         trunk: The trunk that the call came in on.
-        callee: Who the call is for.
-        action: What was done with the call.
+        callee: The person whom the call is for.
+        action: The action that was taken.
         would_be: The same without observe mode.
         rule: The rule that decided; `fail-open` where nothing did.
         reason: Why, as the journal keeps it.
-        level: What the evidence alone would justify.
+        level: The level of the evidence.
         log_odds: The evidence against the caller.
         vector: The evidence by family, as JSON text.
         policy: The policy that decided.
         elapsed_ms: From the request's last byte to the answer.
-        caller_text: What the network showed where that is no number. At most 64 printable characters, untrusted.
+        caller_text: The network's caller text if it is no number. At most 64 printable characters, untrusted.
         first_call: Nothing was known of the number.
     """
 
@@ -511,15 +503,15 @@ class DecisionRecord(NamedTuple):
 
     @property
     def observed(self) -> bool:
-        """Whether the call went on though something else was ordered."""
+        """Whether the action was not taken because the policy only observes."""
         return self.action != self.would_be
 
 
-# How calls end, and what is learnt from it.
+# How calls end, and the evidence that follows.
 
 
 class Direction(StrEnum):
-    """Where a call came from and went to, seen from this PBX."""
+    """The direction of a call, seen from this PBX."""
 
     INBOUND = "inbound"
     OUTBOUND = "outbound"
@@ -527,7 +519,7 @@ class Direction(StrEnum):
 
 
 class Disposition(StrEnum):
-    """What became of a call. ANSWERED: a person or a machine of ours took it; voicemail and menus alone did not."""
+    """How a call ended. ANSWERED: by a person or a program here; voicemail and menus alone do not count."""
 
     ANSWERED = "answered"
     NO_ANSWER = "no-answer"
@@ -537,7 +529,7 @@ class Disposition(StrEnum):
 
 
 class EndedBy(StrEnum):
-    """Who ended it. The caller is who called: of an outbound call our own person. SYSTEM: the PBX, a restart."""
+    """The party that ended the call. In an outgoing call the caller is a person here. SYSTEM: the PBX, a restart."""
 
     CALLER = "caller"
     CALLEE = "callee"
@@ -545,17 +537,17 @@ class EndedBy(StrEnum):
 
 
 class ChallengeResult(StrEnum):
-    """What a challenged caller did."""
+    """The result of a challenge."""
 
     PASSED = "passed"  # pressed the right digit
     WRONG = "wrong"  # pressed another one
     SILENT = "silent"  # pressed nothing at all
     ABANDONED = "abandoned"  # hung up before there was an answer
-    MESSAGE = "message"  # of older sites: did not pass, and then left a message
+    MESSAGE = "message"  # written by older versions: did not pass, and then left a message
 
 
 class SignalCategory(StrEnum):
-    """What one call showed (docs/explanation/model.md)."""
+    """The signal of one call (docs/explanation/model.md)."""
 
     HUNG_UP_ON = "hung-up-on"  # the callee hung up within 6 s of answering
     ONE_RING = "one-ring"  # the caller gave up within 6 s of ringing
@@ -564,11 +556,11 @@ class SignalCategory(StrEnum):
     LONG_TALK = "long-talk"  # more than 60 s
     CALLED_BACK = "called-back"  # the callee called the number and talked for 30 s or more
     SECOND_TALK = "second-talk"  # talked for 30 s or more with the same callee on another day
-    NOT_SPAM = "not-spam"  # no call: one of us said so; counts as a call-back of that person
+    NOT_SPAM = "not-spam"  # no call: a person marked it so; counts as a call-back of that person
 
 
 class Answered(NamedTuple):
-    """A callee of ours who answered calls of the number, and when last: whether or not they marked it."""
+    """A callee who answered calls from the number, and when last, whether or not they marked it."""
 
     number: str
     auth_class: Annotated[AuthClass, Key(1)]
@@ -578,7 +570,7 @@ class Answered(NamedTuple):
 
 
 class TrapCall(NamedTuple):
-    """A call of the number to one of our DIDs that is given to nobody. `verified`: signed A, and rightly so."""
+    """A call from the number to a DID that is given to nobody. `verified`: it had a verified attestation A."""
 
     number: str
     auth_class: Annotated[AuthClass, Key(1)]
@@ -591,7 +583,7 @@ class TrapCall(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Challenged:
-    """A challenge of the number on one call, and what the caller did. `did`: the number dialled, "" if not known."""
+    """A challenge of the number in one call, and its result. `did`: the number dialled, "" if unknown."""
 
     number: str
     auth_class: Annotated[AuthClass, Key(1)]
@@ -603,7 +595,7 @@ class Challenged:
 
 
 class Verdict(StrEnum):
-    """What a person says about a number. RETRACTED: said something, and took it back."""
+    """A person's statement about a number. RETRACTED: they withdrew it."""
 
     SPAM = "spam"
     OK = "ok"
@@ -611,7 +603,7 @@ class Verdict(StrEnum):
 
 
 class MarkChannel(StrEnum):
-    """How a mark reached us; its weight depends on it."""
+    """How a person made a mark. Its weight depends on it."""
 
     EXTENSION = "extension"
     WEB = "web"
@@ -620,18 +612,18 @@ class MarkChannel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A person's statement about a number, in the class of the call it is about. The reporter's latest is kept.
+    """A person's latest statement about a number, in the auth class of the call that it is about.
 
     Attributes:
         number: The number that it is about.
         auth_class: The class of the call.
         reporter: The extension of the person.
-        verdict: What the person says.
+        verdict: The verdict of the person.
         at: When it was said.
-        channel: How the mark reached us.
+        channel: How the person made it.
         group: The group of the person at that time.
         category: The kind of spam.
-        reason: What the person wrote.
+        reason: The text that the person wrote.
         linkedid: The call that it is about, where one is known.
         epoch: How many owners the number had before.
     """

@@ -1,10 +1,10 @@
-"""The rules by which text becomes a number: E.164, service numbers, and what stands around them.
+"""The rules by which text becomes a number: E.164, service numbers, and what surrounds them.
 
-libphonenumber's patterns (number_patterns.py) tell most numbers and their kinds; phonenumbers reads the rest.
-reputation/numbers.py is the door: nothing else parses.
+libphonenumber's patterns (number_patterns.py) recognise most numbers and their kinds, phonenumbers reads the rest.
+Other modules call reputation/numbers.py, which uses these rules.
 
 Measured (phonenumbers 9.0.43, Python 3.11, uncached): `+12017421834` 0.7 us; a national number 3 to 4 us in a list, 8
-as a caller's, 20 to 50 where the patterns leave it to phonenumbers; anything seen lately 0.3 us.
+as a caller's, 20 to 50 where the patterns leave it to phonenumbers; anything in the cache 0.3 us.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ RAW_CHARACTERS = 64
 CACHED_CALLERS = 4096
 _MOST_DIGITS = 24  # E.164 has 15, the longest international prefix 8 (Australia's 14xx 0011)
 
-# Fewer digits after a calling code without `+` are rather an extension: 86110, but 333949 is France's 3949.
+# With fewer digits after a calling code without `+` it is probably an extension: 86110. But 333949 is France's 3949.
 _LEAST_DIGITS_WITH_CODE = 6
 
-# Those of eight digits are in countries with calling codes of two. Numbers of most countries are longer.
+# Service numbers of eight digits are in countries with two-digit calling codes. Most E.164 numbers are longer.
 LONGEST_SERVICE_KEY = 11
 _NUMBER_TEXT = re.compile(r"[ (\[]*\+?[0-9 .()\[\]-]*")
 _NAME_ADDR = re.compile(r"[^<]*<([^<>]*)>\s*(?:;.*)?", re.DOTALL)  # "name" <number>
 _SEPARATORS = str.maketrans("", "", " .()[]-")
 
-phonenumbers.enable_pattern_cache()  # else the plan's patterns are looked up by their text, a quarter of a look-up
+phonenumbers.enable_pattern_cache()  # otherwise finding the plan's patterns by their text takes a quarter of the time
 
 
 def _folding() -> dict[int, str | None]:
-    """Full-width forms to ASCII, every space and dash to one, invisible and bidi controls to nothing."""
+    """Return a map from full-width forms to ASCII, every space and dash to one, and invisible characters to nothing."""
     table: dict[int, str | None] = {0xFF01 + index: chr(0x21 + index) for index in range(94)}
     groups: Iterable[tuple[str | None, Iterable[int]]] = (
         (" ", (0x09, 0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)),
@@ -59,12 +59,12 @@ def _folding() -> dict[int, str | None]:
     return table
 
 
-# Fewer digits of a service number without its country code do: 411 may be a room.
+# Without a country code a service number needs so many digits: 411 may be a room.
 LEAST_SERVICE_DIGITS = 5
 
 _FOLDING = _folding()
 
-# Service numbers of a whole country that libphonenumber does not have, or counts to those of single carriers.
+# Service numbers of a whole country that libphonenumber lacks, or takes for those of single carriers.
 _NORTH_AMERICAN = re.compile("[2-8]11")  # FCC, "N11 codes": 211 community services to 811 before digging
 
 _MORE_SERVICES = {
@@ -79,7 +79,7 @@ _MORE_SERVICES = {
 
 
 class ServiceNumber(NamedTuple):
-    """A national number without an E.164 form: ISO alpha-2 of its country, and its digits as they are dialled there.
+    """A national number without an E.164 form: ISO alpha-2 of its country, and its digits as dialled there.
 
     `texts_only`: as far as libphonenumber knows, it sends text messages and does not call.
     """
@@ -90,12 +90,12 @@ class ServiceNumber(NamedTuple):
 
 
 def printable(raw: str) -> str:
-    """Bounded, and without controls, bidi controls, surrogates and spaces other than the plain one."""
+    """Return the text in a bounded length without controls, bidi controls, surrogates and unusual spaces."""
     return "".join(filter(str.isprintable, raw[: 4 * RAW_CHARACTERS]))[:RAW_CHARACTERS]
 
 
 def fold(text: str) -> str:
-    """Digits, spaces, dashes and full-width forms in ASCII; invisible characters and outer quotes gone."""
+    """Return the text with digits, spaces and dashes in ASCII, without invisible characters and outer quotes."""
     if not text.isascii():
         text = text.translate(_FOLDING)
         text = "".join(char if (digit := decimal(char, -1)) < 0 else str(int(digit)) for char in text)
@@ -103,7 +103,7 @@ def fold(text: str) -> str:
 
 
 def user_and_context(text: str) -> tuple[str, str]:
-    """The caller part of a number, a tel: or sip: URI or `"name" <number>`, and its phone-context.
+    """Return the caller part of a number, a tel: or sip: URI or `"name" <number>`, and its phone-context.
 
     Parameters after `;` are cut. A host is cut in a URI only: a bare `1@trunk` is an attack on a dial string.
     """
@@ -123,7 +123,7 @@ def user_and_context(text: str) -> tuple[str, str]:
 
 
 def plain_digits(user: str, context: str) -> str:
-    """`+` if there is one and the digits; empty for text that is anything else than one number."""
+    """Return `+` if there is one and the digits; empty for text that is more than one number."""
     if not _NUMBER_TEXT.fullmatch(user):
         return ""
     plain = user.translate(_SEPARATORS)
@@ -135,11 +135,11 @@ def plain_digits(user: str, context: str) -> str:
 
 
 def kind_and_number(digits: str, region: str) -> tuple[CallerKind, str | None]:
-    """The kind, and the number if it is one, of digits with or without a `+`.
+    """Return the kind, and the number if it is one, of digits with or without a `+`.
 
-    Two to six digits without are a service number or an extension; from five digits they may also be a whole number
-    of a country without trunk prefix (Greenland, the Faroes, Luxembourg). Some service numbers have seven digits and
-    more (India, Hong Kong, China), where a valid number of that length wins.
+    Two to six digits without `+` are a service number or an extension. From five digits on they may also be a whole
+    number of a country without trunk prefix (Greenland, the Faroes, Luxembourg). Some service numbers have seven digits
+    and more (India, Hong Kong, China), where a valid number of that length wins.
     """
     if digits.startswith("+"):
         return international_number(digits, region)
@@ -166,22 +166,22 @@ def kind_and_number(digits: str, region: str) -> tuple[CallerKind, str | None]:
 
 
 def international_number(text: str, region: str | None = None) -> tuple[CallerKind, str | None]:
-    """The same of `+` and digits, alike in every region: the key of a service number must be one everywhere.
+    """Return kind and number for `+` and digits, alike in every region, because a key is the same everywhere.
 
-    A number of an allocated block is that number; then what the country's plan of short numbers knows counts; then any
-    number of a possible length. `region`: whose international prefix may stand behind the `+` by mistake (+01144...).
+    A number of an allocated block comes first, then the country's plan of short numbers, then any number of a possible
+    length. `region`: whose international prefix may follow the `+` by mistake (+01144...).
     """
-    found = _parse(text, region)
-    e164 = found[0] if found else text
-    if found is None or not is_allocated(*found[1:]):
+    parsed = _parse(text, region)
+    e164 = parsed[0] if parsed else text
+    if parsed is None or not is_allocated(*parsed[1:]):
         kind = _kind_of_service_key(e164)
         if kind is not None:
             return kind, e164 if kind is CallerKind.SERVICE else None
-    return (CallerKind.NUMBER, e164) if found else (CallerKind.INVALID, None)
+    return (CallerKind.NUMBER, e164) if parsed else (CallerKind.INVALID, None)
 
 
 def _kind_of_service_key(key: str) -> CallerKind | None:
-    """EMERGENCY or SERVICE by the first region of the calling code that knows the digits; None where none does."""
+    """Return EMERGENCY or SERVICE by the first region of the calling code that knows the digits, otherwise None."""
     regions, digits = regions_and_digits(key)
     for region in regions:
         if is_emergency_code(digits, region):
@@ -192,7 +192,7 @@ def _kind_of_service_key(key: str) -> CallerKind | None:
 
 
 def service_number_in(key: str) -> ServiceNumber | None:
-    """By the first region of the calling code whose plan has it: all that call come before those that text."""
+    """Return the number by the first region of the calling code whose plan has it. Numbers that call come first."""
     regions, digits = regions_and_digits(key)
     for texts in (False, True):
         for region in regions:
@@ -202,7 +202,7 @@ def service_number_in(key: str) -> ServiceNumber | None:
 
 
 def regions_and_digits(key: str) -> tuple[tuple[str, ...], str]:
-    """The regions of the calling code (+1 has 25), its main one first, and the digits after it; else nothing."""
+    """Return the regions of the calling code (+1 has 25), the main one first, and the digits after it; or nothing."""
     code = calling_code_in(key)
     digits = key[1 + len(code) :]
     if not code or len(digits) < 2 or len(key) > LONGEST_SERVICE_KEY:
@@ -211,10 +211,10 @@ def regions_and_digits(key: str) -> tuple[tuple[str, ...], str]:
 
 
 def _service_key(digits: str, region: str) -> str | None:
-    """`+8695588` of 95588, 8695588 and 008695588 in CN, and of 0118695588 in US.
+    """Return `+8695588` for 95588, 8695588 and 008695588 in CN, and for 0118695588 in US.
 
-    Without an international prefix the calling code must be the region's own. Of what only sends text messages there
-    is no reading without `+`: in the US these are most numbers of four to six digits, so every extension would be one.
+    Without an international prefix the calling code must be the region's own. A code that only sends text messages is
+    not read with a `+`. In the US these are most numbers of four to six digits, so every extension would be one.
     """
     metadata = PhoneMetadata.metadata_for_region(region)
     if metadata is None:
@@ -233,21 +233,22 @@ def _service_key(digits: str, region: str) -> str | None:
 
 
 def _is_called(key: str) -> bool:
-    """Whether it is the key of an emergency number, or of a service number that does more than send texts."""
+    """Return whether it is the key of an emergency number, or of a service number that does more than send texts."""
     kind = _kind_of_service_key(key)
     return kind is CallerKind.EMERGENCY or ((service := service_number_in(key)) is not None and not service.texts_only)
 
 
 def is_emergency_code(digits: str, region: str) -> bool:
     # The longest emergency number in the data has six digits (Eritrea, Micronesia, Niger).
+    """Return whether the digits are an emergency number of the region."""
     return 2 <= len(digits) <= 6 and phonenumbers.is_emergency_number(digits, region)
 
 
 def is_short_code(digits: str, region: str, texts: bool = False) -> bool:
-    """A code that a plan gives a meaning of its own; with `texts` also one of its SMS services.
+    """Return whether the plan gives the code a meaning of its own; with `texts` also as one of its SMS services.
 
-    Not the blocks left to carriers and SMS services: in the US these are nine in ten of all four to six digit
-    numbers, in Switzerland and New Zealand of all three-digit ones, so every extension would be a short code.
+    Blocks left to carriers and SMS services do not count. In the US these are nine in ten of all four to six digit
+    numbers, In Switzerland and New Zealand they are all three-digit ones. So every extension would be a short code.
     """
     if (more := _MORE_SERVICES.get(region)) is not None and more.fullmatch(digits):
         return True
@@ -268,17 +269,16 @@ def _is_whole_number(digits: str, region: str) -> bool:
     metadata = PhoneMetadata.metadata_for_region(region)
     if len(digits) < 5 or metadata is None or metadata.national_prefix is not None:
         return False
-    found = _parse(digits, region)
-    return found is not None and is_allocated(*found[1:])
+    parsed = _parse(digits, region)
+    return parsed is not None and is_allocated(*parsed[1:])
 
 
 def _national(digits: str, region: str) -> tuple[str | None, bool]:
-    """E.164 of digits without `+`: national or with the region's international prefix, else as `+digits`. And whether
-    it is allocated.
+    """Return E.164 of digits without `+` (national, or with the region's international prefix), and if it is allocated.
 
-    Carriers do send E.164 without its plus, and `00` where it is not the region's prefix. A valid reading
-    wins, the national one first (`442071838750` is a German number in DE, the London one in US); then a
-    national reading that is only possible. `+digits` that is not valid would be a guess, and is no number.
+    Carriers do send E.164 without its plus, and `00` where it is not the region's prefix. A valid reading wins, the
+    national one first (`442071838750` is a German number in DE, the London one in US), then a national reading that is
+    only possible. `+digits` that is not valid would be a guess, and is no number.
     """
     home = _parse(digits, region)
     if home and is_allocated(*home[1:]):
@@ -293,14 +293,12 @@ def _national(digits: str, region: str) -> tuple[str | None, bool]:
 
 
 def _parse(text: str, region: str | None) -> tuple[str, str, str] | None:
-    """The E.164 form, its calling code and national number; None when it is not possible, or only within an area
-    (`555 0123`).
+    """Return the E.164 form, its calling code and national number; None if it is impossible, or local (`555 0123`).
 
-    A second pass where the first one leaves a number that reads as another (`+44 00 20 ...`): a caller must
-    have one name.
+    A second pass follows if the result of the first reads as another number (`+44 00 20 ...`): a caller needs one name.
     """
-    if found := settled(text) if text.startswith("+") else national_of(text, region or ""):
-        return f"+{found[0]}{found[1]}", *found
+    if parts := settled(text) if text.startswith("+") else national_of(text, region or ""):
+        return f"+{parts[0]}{parts[1]}", *parts
     for _pass in range(3):
         try:
             number = phonenumbers.parse(text, region)
@@ -318,8 +316,9 @@ def _parse(text: str, region: str | None) -> tuple[str, str, str] | None:
 
 @lru_cache(maxsize=CACHED_CALLERS)
 def phone_number_of(e164: str) -> phonenumbers.PhoneNumber | None:
+    """Return libphonenumber's value of an E.164 number, None if it has none."""
     plain = settled(e164)
-    if plain and not plain[1].startswith("0"):  # leading zeros count, and are kept apart
+    if plain and not plain[1].startswith("0"):  # leading zeros count, and PhoneNumber has them in another field
         return phonenumbers.PhoneNumber(country_code=int(plain[0]), national_number=int(plain[1]))
-    found = _parse(e164, None) if E164.fullmatch(e164) else None
-    return phonenumbers.parse(found[0]) if found else None
+    parsed = _parse(e164, None) if E164.fullmatch(e164) else None
+    return phonenumbers.parse(parsed[0]) if parsed else None

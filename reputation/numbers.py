@@ -1,16 +1,16 @@
-"""Read what the network calls a caller, and say what is known about a number from its digits alone.
+"""Reading of the network's caller text, and all that a number's digits say.
 
-phonenumbers is imported in reputation/number*.py and whole_areas.py alone, never its geocoder; its time zones cost 0.7
-MB and are read when the first is asked for (3 ms; a look-up 5 us, cached 0.3 us), and the networks of its ranges 11 MB:
-commands and processes that end may ask for one, the daemon and the console do not. Law: any text gives an answer, none
-raises; text that is not plainly one number is INVALID, never guessed into one. An E.164 number here is `+` and at most
-15 digits, *possible* by the length its country allows, and reads back as itself.
+Any text gives an answer, and none raises. Text that is not plainly one number is INVALID, never guessed into one. An
+E.164 number here is `+` and at most 15 digits, *possible* by the length that its country allows. It reads back as
+itself. Only reputation/number*.py and whole_areas.py import phonenumbers, without its geocoder. Its time zones
+cost 0.7 MB and are read at the first use (3 ms; a look-up 5 us, cached 0.3 us). Its networks of ranges cost 11 MB:
+commands and processes that end may use them, the daemon and the console do not.
 
-Service numbers are subjects, too: national numbers such as a bank's 95588 in China, 3949 in France or 116117 in
-Germany, which cannot be dialled from abroad and so have no E.164 form. Their key is `+`, the country's calling code and
-the digits (`+8695588`), which reads back as itself in every region: `caller_of` gives it the kind SERVICE,
-`number_type_of` the type SERVICE, `country_of` the country, `service_number_of` the country and the digits.
-docs/decisions/service-numbers.md says why no such key is a number that somebody else has.
+Service numbers are read too: national numbers that cannot be dialled from abroad and so have no E.164 form, such as a
+bank's 95588 in China, 3949 in France or 116117 in Germany. Their key is `+`, the country's calling code and the digits
+(`+8695588`), and reads back as itself in every region. `caller_of` gives it the kind SERVICE, `number_type_of` the type
+SERVICE, `country_of` the country, and `service_number_of` the country and the digits. See
+docs/decisions/service-numbers.md: it says why no such key is somebody else's number.
 """
 
 from __future__ import annotations
@@ -29,16 +29,18 @@ from reputation import number_parsing
 from reputation.model import CallerKind
 from reputation.number_patterns import is_allocated, is_settled, plan_of, settled
 
-_CACHED_CHARACTERS = 128  # longer text is read anew each time, so nobody fills the cache with megabytes
+_CACHED_CHARACTERS = 128  # longer text is not cached, so nobody fills the cache with megabytes
 _AREA_AND_SLASH = re.compile(r"\A\s*(\(?0[0-9]{1,5}\)?) ?/ ?(?=[0-9])")
 
-# What phones, carriers and Asterisk write instead of a number. `asterisk` is Asterisk's own default.
+# Words that phones, carriers and Asterisk write instead of a number. `asterisk` is Asterisk's own default.
 _WITHHELD_WORDS = frozenset(
-    """anonymous|asterisk|blocked|caller id blocked|no caller id|not available|number withheld|out of area
-    |private|private caller|private number|restricted|unavailable|unknown|unknown caller|unknown number
-    |withheld""".replace("\n    ", "").split("|")
+    (
+        *("anonymous", "asterisk", "blocked", "caller id blocked", "no caller id", "not available", "number withheld"),
+        *("out of area", "private", "private caller", "private number", "restricted", "unavailable", "unknown"),
+        *("unknown caller", "unknown number", "withheld"),
+    )
 )
-# Fewer digits without their country code stand in too many other things.
+# Fewer digits without their country code occur in too many other texts.
 LEAST_NATIONAL_DIGITS = 7
 # North American exchanges within ordinary area codes that are billed by the call: FCC, "Pay-Per-Call" (976), and
 # directory assistance (555-1212). libphonenumber takes both for ordinary lines.
@@ -46,7 +48,7 @@ PAY_PER_CALL = re.compile(r"\+1[2-9][0-9]{2}(976[0-9]{4}|5551212)")
 
 
 class NumberType(StrEnum):
-    """What a number is used for in its country's plan. UNALLOCATED: possible by length, but in no plan.
+    """The use of a number in its country's plan. UNALLOCATED: a possible length, but in no plan.
 
     SERVICE: a national service number, which has no E.164 form (95588 in China).
     """
@@ -83,11 +85,10 @@ _NUMBER_TYPES = {
 
 
 class Number(NamedTuple):
-    """A number as it was read once, where it came in, with everything that its digits say. Nothing reads it again.
+    """A number as it was read once, with everything that its digits say. Nothing reads it again.
 
-    `key`: E.164, or the key of a service number; None for a caller who shows no number. `raw`: the text of the network,
-    untrusted, at most 64 printable characters. What costs a look into the plan of the country is looked up when
-    somebody first asks for it, once for each key.
+    `key`: E.164, or the key of a service number; None for a caller who shows no number. `raw`: the network's text,
+    untrusted, at most 64 printable characters. The country's plan is read at the first use, once per key.
     """
 
     key: str | None
@@ -96,38 +97,38 @@ class Number(NamedTuple):
 
     @property
     def block(self) -> str | None:
-        """Return what all numbers of its block of 1000 begin with; None for a service number, which is in no block."""
+        """The first digits of all numbers of its block of 1000; None for a service number, which is in no block."""
         return None if self.key is None or self.kind is SERVICE else self.key[:-3]
 
     @property
     def service(self) -> number_parsing.ServiceNumber | None:
-        """Return the service number of which this is the key."""
+        """The service number with this key."""
         return service_number_of(self.key) if self.key is not None and self.kind is SERVICE else None
 
     @property
     def dialled(self) -> str:
-        """Return the number as a display shows it: a service number by its digits alone, `95588`."""
+        """The number as a display shows it: a service number by its digits alone, `95588`."""
         service = self.service
         return (self.key or "") if service is None else service.digits
 
     @property
     def country(self) -> str | None:
-        """Return its country, as `country_of`."""
+        """The country, as `country_of`."""
         return None if self.key is None else country_of(self.key)
 
     @property
     def number_type(self) -> NumberType | None:
-        """Return what its country's plan uses it for; None where there is no number."""
+        """The type, as `number_type_of`; None without a number."""
         return None if self.key is None else number_type_of(self.key)
 
     @property
     def time_zones(self) -> tuple[str, ...]:
-        """Return the zones that it may be in, as `time_zones_of`."""
+        """The time zones that it may be in, as `time_zones_of`."""
         return () if self.key is None else time_zones_of(self.key)
 
     @property
     def is_allocated(self) -> bool | None:
-        """Return whether it lies in a block that its country has allocated; None where there is no number."""
+        """Whether it lies in a block that its country has allocated; None without a number."""
         return None if self.key is None else is_valid(self.key)
 
 
@@ -141,11 +142,11 @@ def stored_number(key: str) -> Number:
 
 
 def caller_of(raw: str, region: str, presentation: str = "", name: str = "") -> Number:
-    """Who the network says is calling, from the caller text and Asterisk's CALLERID(num-pres) word.
+    """Return who the network says is calling, from the caller text and Asterisk's CALLERID(num-pres) word.
 
-    `region` (ISO alpha-2) says how a number without `+` is read. A caller who asked not to be shown
-    (`prohib*`) is withheld and leaves no text, even where the trunk passed the number on. The name is the
-    caller's to choose: it can only turn an invalid number into a withheld one (`0` from "Anonymous").
+    `region` (ISO alpha-2) says how a number without `+` is read. A caller who asked not to be shown (`prohib*`) is
+    withheld and leaves no text, even if the trunk passed the number on. The caller chooses the name, so it can only
+    turn an invalid number into a withheld one (`0` from "Anonymous").
     """
     if presentation:
         word = presentation.strip().lower()
@@ -160,7 +161,7 @@ def caller_of(raw: str, region: str, presentation: str = "", name: str = "") -> 
 
 
 def whole_number_of(text: str, region: str) -> Number | None:
-    """Return what `number_of` reads, as a value that travels."""
+    """Return what `number_of` reads, as a Number."""
     if is_settled(text):
         return Number(text, text, CallerKind.NUMBER)
     number = caller_of(_AREA_AND_SLASH.sub(r"\1 ", text) if "/" in text else text, region)
@@ -168,23 +169,23 @@ def whole_number_of(text: str, region: str) -> Number | None:
 
 
 def number_of(text: str, region: str) -> str | None:
-    """E.164, or the key of a service number, of a number in an import, a list or on the command line; else None.
+    """Return E.164 or the key of a service number for a text in an import, a list or on the command line, else None.
 
-    Read as caller text is, and a slash after the area code (`030/1234567`, as Germans write it) is a space.
+    It is read like caller text, and a slash after the area code (`030/1234567`, as in Germany) is a space.
     """
     if is_settled(text):
         return text
     if plain := number_parsing.plain_digits(
         text, ""
-    ):  # nearly every text of a list, and far more of them than any cache holds
+    ):  # nearly every text of a list, and more texts than any cache holds
         return number_parsing.kind_and_number(plain, region.upper())[1]
     return caller_of(_AREA_AND_SLASH.sub(r"\1 ", text) if "/" in text else text, region).key
 
 
 def did_number_of(text: str, region: str) -> str | None:
-    """The same of a number of ours that was called, as the trunk delivers it.
+    """Return the number of a DID as the trunk delivers it.
 
-    Many deliver the last three or four digits of it, or an extension, which are no service number.
+    Many trunks deliver its last three or four digits, or an extension, which are no service number.
     """
     number = number_of(text, region)
     if number is None or len(number) > number_parsing.LONGEST_SERVICE_KEY or number_parsing.fold(text).startswith("+"):
@@ -194,7 +195,7 @@ def did_number_of(text: str, region: str) -> str | None:
 
 
 def is_emergency(text: str, region: str) -> bool:
-    """Whether the text is exactly an emergency number of the region, or one after its calling code: `+86110`.
+    """Return whether the text is exactly an emergency number of the region, or one after its calling code: `+86110`.
 
     `+112` is not one.
     """
@@ -207,7 +208,7 @@ def is_emergency(text: str, region: str) -> bool:
 
 @lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def service_number_of(e164: str) -> number_parsing.ServiceNumber | None:
-    """The service number of which this is the key (`+8695588`); None for every other number."""
+    """Return the service number with this key (`+8695588`), None for every other number."""
     return (
         number_parsing.service_number_in(e164)
         if not settled(e164) and number_parsing.international_number(e164)[0] is CallerKind.SERVICE
@@ -216,7 +217,7 @@ def service_number_of(e164: str) -> number_parsing.ServiceNumber | None:
 
 
 def block_of(e164: str) -> str | None:
-    """Return what the block of 1000 begins with that the number lies in: all but its last three digits.
+    """Return the first digits of the number's block of 1000: all but its last three digits.
 
     A service number is in none: 95588 and 95566 are two banks.
     """
@@ -240,17 +241,17 @@ def country_of(e164: str) -> str | None:
 
 @lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def number_type_of(e164: str) -> NumberType:
-    """Return what the country's plan uses the number for. Not together with the country: few ask for both."""
+    """Return the use of the number by its country's plan. Few callers need it together with the country."""
     number = number_parsing.phone_number_of(e164)
-    found = None if number is None else _NUMBER_TYPES.get(phonenumbers.number_type(number))
-    if found is None:
+    number_type = None if number is None else _NUMBER_TYPES.get(phonenumbers.number_type(number))
+    if number_type is None:
         return NumberType.UNALLOCATED if service_number_of(e164) is None else NumberType.SERVICE
-    return found
+    return number_type
 
 
 @lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def time_zones_of(e164: str) -> tuple[str, ...]:
-    """The IANA names of the zones that the number may be in, in order; empty when nobody can tell (`+800`).
+    """Return the IANA names of the time zones that the number may be in, in order; empty if unknown (`+800`).
 
     A landline is in one, a mobile number in all of its country; North American toll-free numbers are in forty.
     """
@@ -267,9 +268,9 @@ def time_zones_of(e164: str) -> tuple[str, ...]:
 
 
 def network_name_of(e164: str) -> str:
-    """To which network the range of the number was given, "" where libphonenumber has none (all of the US, landlines).
+    """Return the network that got the number's range, "" if libphonenumber lacks it (the US, landlines).
 
-    It may have gone to another one since. Reads 11 MB when the first is asked for.
+    The number may belong to another network by now. The first use reads 11 MB.
     """
     from phonenumbers.carrier import name_for_number  # only where asked for
 
@@ -278,7 +279,7 @@ def network_name_of(e164: str) -> str:
 
 
 def ways_to_dial(e164: str) -> tuple[str, ...]:
-    """How carriers write a number of ours when they send a call to it: `+44...`, `44...`, `020...`, `20...`."""
+    """Return the forms in which carriers send a call to an own number: `+44...`, `44...`, `020...`, `20...`."""
     if (service := service_number_of(e164)) is not None:
         return (e164, e164[1:], service.digits)
     number = number_parsing.phone_number_of(e164)
@@ -291,9 +292,9 @@ def ways_to_dial(e164: str) -> tuple[str, ...]:
 
 
 def national_digits(e164: str) -> str:
-    """What all ways to write a number end with: of +442071838750 that is 2071838750.
+    """Return the end that all ways to write a number share: of +442071838750 that is 2071838750.
 
-    All digits where too few would be left to tell a number by, or where it cannot be parsed.
+    All digits, if too few would be left to recognise a number, or if it cannot be parsed.
     """
     if (service := service_number_of(e164)) is not None:
         return service.digits if len(service.digits) >= number_parsing.LEAST_SERVICE_DIGITS else e164.lstrip("+")
@@ -304,9 +305,9 @@ def national_digits(e164: str) -> str:
 
 @lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def is_valid(e164: str) -> bool:
-    """Whether the number lies in a block its country has allocated. Spoofed numbers often do not."""
-    if found := settled(e164):
-        return is_allocated(*found)
+    """Return whether the number lies in a block that its country has allocated. Spoofed numbers often do not."""
+    if parts := settled(e164):
+        return is_allocated(*parts)
     return number_type_of(e164) is not NumberType.UNALLOCATED
 
 
@@ -319,7 +320,7 @@ def spaced(number: str) -> str:
 
 
 def masked(text: str | None) -> str:
-    """The text as a log may show it: the start of a number and its last two digits, at least four hidden.
+    """Return the text as a log may show it: the start of a number and its last two digits, at least four hidden.
 
     `+442071838750` is `+4420******50`. Words such as `anonymous` stay; other text becomes stars, no text `-`.
     """
@@ -336,22 +337,22 @@ def masked(text: str | None) -> str:
 
 
 def is_possible_region(region: str) -> bool:
-    """Whether national numbers can be read by this region's plan."""
+    """Return whether national numbers can be read by this region's plan."""
     return region.upper() in phonenumbers.SUPPORTED_REGIONS
 
 
 def supported_regions() -> tuple[str, ...]:
-    """All ISO alpha-2 regions whose plan is known, in order."""
+    """Return all ISO alpha-2 regions whose plan is known, in order."""
     return tuple(sorted(phonenumbers.SUPPORTED_REGIONS))
 
 
 def calling_code_of(region: str) -> int:
-    """The calling code of an ISO alpha-2 region, 0 where there is none."""
+    """Return the calling code of an ISO alpha-2 region, 0 if it has none."""
     return phonenumbers.country_code_for_region(region)
 
 
 def read_plans(regions: Iterable[str]) -> None:
-    """Read the plans of these regions now. Each is a module of phonenumbers; else a call would wait for the disk."""
+    """Import the plans of these regions now, modules of phonenumbers. Otherwise a call would wait for the disk."""
     for region in regions:
         PhoneMetadata.metadata_for_region(region)
         PhoneMetadata.short_metadata_for_region(region)
@@ -377,7 +378,7 @@ _read_cached = lru_cache(maxsize=number_parsing.CACHED_CALLERS)(_read)
 
 
 def is_withheld_word(text: str) -> bool:
-    """Whether a network says by this text that there is nothing to show."""
+    """Return whether a network means by this text that the number is withheld."""
     return text.partition("@")[0].casefold().replace("_", " ").replace("-", " ") in _WITHHELD_WORDS
 
 

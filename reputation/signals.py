@@ -1,7 +1,7 @@
-"""From how a call ended to what it says about the number: at most one signal a call. Pure; the table is SIGNALS.
+"""The evidence that follows from how a call ended: at most one signal a call. Pure; SIGNALS is the table.
 
-Here and not in ami_listener, because the store asks it too: what a caller was shown, and in which class the call came,
-are only known once the outcome is joined with the journal, which is in the same write as the signal.
+It is here and not in ami_listener because the store needs it too. The tag that a call had and its auth class are only
+known once the outcome is joined with the journal, in the same write as the signal.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from reputation.numbers import NumberType, is_valid, number_type_of
 from reputation.outcome import OutcomeRecord, Signal
 from reputation.site_names import own_name
 
-# Until Python 3.12 a member costs ten times as much as a global name, and these are asked for of every call.
+# Until Python 3.12 a member costs ten times as much as a global name, and every call uses these.
 INBOUND, OUTBOUND = Direction.INBOUND, Direction.OUTBOUND
 ANSWERED, NO_ANSWER, REJECTED = Disposition.ANSWERED, Disposition.NO_ANSWER, Disposition.REJECTED
 BY_CALLEE, BY_CALLER = EndedBy.CALLEE, EndedBy.CALLER
@@ -35,32 +35,32 @@ SECOND_TALK, ONE_RING, CALLED_BACK = SignalCategory.SECOND_TALK, SignalCategory.
 HUNG_UP_SECONDS = 6.0
 ONE_RING_SECONDS = 6.0
 LONG_TALK_SECONDS = 60.0
-TALK_SECONDS = 30.0  # from here on a talk counts as one: for a call-back, a second talk, a relationship
-# Two talks are of different days when so much lies between them. Not the calendar's days: we do not know the caller's
-# midnight, and 23:50 and 00:10 are one evening.
+TALK_SECONDS = 30.0  # the least for a call-back, a second talk, a relationship
+# Two talks are of different days if so much time is between them. Calendar days would not do, as the caller's
+# midnight is unknown, and 23:50 and 00:10 are one evening.
 ANOTHER_DAY_SECONDS = 12 * 3600.0
-# A call-back after a one-ring call is what such callers want: it says nothing for so long.
+# One-ring callers want to be called back, so a call-back does not count for so long.
 ONE_RING_GUARD_SECONDS = 86_400.0
-DIALLED_SECONDS = 30 * 86_400.0  # whom one of us called is no stranger for so long, answered or not
-RELATIONSHIP_SECONDS = 180 * 86_400.0  # a talk of ours to a number is a relationship for so long
+DIALLED_SECONDS = 30 * 86_400.0  # a number called from here is no stranger for so long, answered or not
+RELATIONSHIP_SECONDS = 180 * 86_400.0  # a talk in a call from here is a relationship for so long
 
-# What a call was shown, or what was done with it, after which nothing that the callee does speaks against the caller.
+# Actions after which nothing that the callee does speaks against the caller.
 LABELS = frozenset({"tag", "warn", "challenge", "route", "reject"})
-# What speaks against a caller; how much is in reputation/weights.py.
+# Signals against a caller. Their weights are in reputation/weights.py.
 SPAMWARD = frozenset({SignalCategory.HUNG_UP_ON, SignalCategory.ONE_RING, SignalCategory.UNANSWERED})
-# What a labelled call still says against its caller, because it is the caller's own doing.
+# Signals that count after a labelled call, because only the caller causes them.
 OF_THE_CALLER_ALONE = frozenset({SignalCategory.ONE_RING})
-# And one with a tag besides: who took the call all the same heard the caller. Who let it ring may have done so for it.
+# Signals that count after a tagged call. A callee who answered heard the caller; one who let it ring saw the tag.
 OF_TAGGED = frozenset({SignalCategory.ONE_RING, SignalCategory.HUNG_UP_ON})
 
 
 def is_call_back(outcome: OutcomeRecord) -> bool:
-    """One of us called the number and talked. Premium numbers, of any country, want to be called."""
+    """Return whether a person here called the number and talked. Premium numbers, which want calls, do not count."""
     return is_talk(outcome) and number_type_of(outcome.number or "") is not NumberType.PREMIUM
 
 
 def was_hung_up_on(outcome: OutcomeRecord) -> bool:
-    """The person who answered hung up at once. Not where the call went on to somebody else."""
+    """Return whether the person who answered hung up at once, and the call did not go on to somebody else."""
     return (
         outcome.ended_by is BY_CALLEE
         and outcome.talk_seconds < HUNG_UP_SECONDS
@@ -70,13 +70,15 @@ def was_hung_up_on(outcome: OutcomeRecord) -> bool:
 
 
 def is_long_talk(outcome: OutcomeRecord) -> bool:
-    """A person talked for more than a minute."""
+    """Return whether a person talked for more than a minute."""
     return outcome.talk_seconds > LONG_TALK_SECONDS and _is_answered(outcome)
 
 
 def is_one_ring(outcome: OutcomeRecord) -> bool:
-    """The caller gave up after a ring or two. Who was silent before it rang (a wrong number) does not count, nor who
-    waited in a queue, chose from a menu or came to voicemail.
+    """Return whether the caller gave up after a ring or two.
+
+    Not if nothing rang at first (a wrong number), or if the caller waited in a queue, chose from a menu or got
+    voicemail.
     """
     return (
         outcome.disposition is NO_ANSWER
@@ -87,11 +89,11 @@ def is_one_ring(outcome: OutcomeRecord) -> bool:
 
 
 def is_unanswered(outcome: OutcomeRecord) -> bool:
-    """It rang and nobody took it, or somebody turned it away. A busy phone or a failure says nothing."""
+    """Return whether it rang and nobody took it, or somebody rejected it. A busy phone or a failure does not count."""
     return outcome.disposition is REJECTED or (outcome.disposition is NO_ANSWER and outcome.ring_seconds > 0)
 
 
-# The first that holds is the signal of a call. Answered 6 to 60 s: none, the data do not tell them apart.
+# The first that applies is the signal of a call. A call of 6 to 60 s has none: the data show no difference.
 SIGNALS: dict[Direction, tuple[tuple[SignalCategory, Callable[[OutcomeRecord], bool]], ...]] = {
     INBOUND: (
         (SignalCategory.VOICEMAIL, lambda outcome: outcome.voicemail_left),
@@ -119,18 +121,17 @@ def _signal_of(outcome: OutcomeRecord, number: str) -> Signal | None:
     witness = outcome.witness
     if witness is None:
         return None
-    # A call of ours reached the owner of the number: class `unknown`, and see `counts_for`.
+    # A call from here reached the owner of the number: class `unknown`, and see `counts_for`.
     auth_class = outcome.auth_class if outcome.direction is INBOUND else AuthClass.UNKNOWN
     return Signal(number, auth_class, witness, category, outcome.ended_at, outcome.linkedid)
 
 
 class Lessons(NamedTuple):
-    """All that one call shows, each by the number that it is about.
+    """All evidence of one call, each by the number that it is about.
 
-    `signal`: the one signal of the call. `answered`: who answered. `talk_to`: one of us called and talked.
-    `talk_from`: the number talked with one of us, which as a second talk on another day is a signal in the place of
-    `signal`. `one_ring_at`: it rang once and gave up. `challenged`: what the caller did when challenged. `trap`: it was
-    to a DID that nobody has.
+    `signal`: the one signal of the call. `answered`: who answered. `talk_to`: a person here called and talked.
+    `talk_from`: the number talked with a person here. A second talk on another day is a signal that replaces `signal`.
+    `one_ring_at`: it rang once and gave up. `challenged`: its challenge. `trap`: it was to a DID that nobody has.
     """
 
     signal: Signal | None = None
@@ -146,8 +147,8 @@ NO_LESSONS = Lessons()
 
 
 def lessons_of(outcome: OutcomeRecord) -> Lessons:
-    """What is learnt from a call. The outcome is joined with the journal already."""
-    number, person = _number_told_of(outcome), outcome.person
+    """Return the evidence of a call whose outcome is joined with the journal."""
+    number, person = _number_with_reputation(outcome), outcome.person
     if number is None:
         return NO_LESSONS
     if outcome.trap:
@@ -169,9 +170,7 @@ def lessons_of(outcome: OutcomeRecord) -> Lessons:
 
 
 def _challenged(outcome: OutcomeRecord) -> Challenged | None:
-    """Dated by the beginning of the call, so that who answered it did so after the challenge. A message that the caller
-    left then changes nothing of it.
-    """
+    """Return the challenge, dated by the call's beginning, before any answer. A later message does not change it."""
     result = outcome.challenge
     if result is None or outcome.direction is not INBOUND or (number := outcome.number) is None:
         return None
@@ -179,19 +178,19 @@ def _challenged(outcome: OutcomeRecord) -> Challenged | None:
 
 
 def proofs_of_control(number: str, at: float) -> list[Challenged]:
-    """Who proved control of a number has as good as passed a challenge, but for calls that nobody vouches for."""
+    """Return a proof of control as passed challenges in all classes but unauthenticated."""
     classes = AuthClass.AUTHENTICATED, AuthClass.UNKNOWN
     return [Challenged(number, auth_class, "", ChallengeResult.PASSED, at, "") for auth_class in classes]
 
 
-def _number_told_of(outcome: OutcomeRecord) -> str | None:
-    """Return the number, if the call was seen whole and somebody may have it: others have no reputation."""
+def _number_with_reputation(outcome: OutcomeRecord) -> str | None:
+    """Return the number, if the call was seen whole and the number can be somebody's. Others have no reputation."""
     number = outcome.number if outcome.complete else None
     return number if number is not None and is_valid(number) else None
 
 
 def is_talk(outcome: OutcomeRecord) -> bool:
-    """A talk that counts as one: of ours to a number (a relationship), or of the number to one of us.
+    """Return whether a talk counts: in a call from here (a relationship), or from the number to a person here.
 
     A call with a challenge or a message has its signal already, so it is no second talk.
     """
@@ -204,7 +203,7 @@ def is_talk(outcome: OutcomeRecord) -> bool:
 
 
 def signal_of_mark(mark: Mark) -> Signal | None:
-    """What "not spam" says besides: it counts as a call-back of the reporter, where call-backs count."""
+    """Return the signal of a mark "not spam": it counts as a call-back of the reporter, where call-backs count."""
     if mark.verdict is not Verdict.OK or mark.auth_class is AuthClass.UNAUTHENTICATED:
         return None
     category = SignalCategory.NOT_SPAM
@@ -212,13 +211,14 @@ def signal_of_mark(mark: Mark) -> Signal | None:
 
 
 def kind_of(category: SignalCategory) -> SignalCategory:
-    """Of what a callee shows once: who calls back a number and says that it is no spam, says one thing."""
+    """Return the category that a callee can cause once: a call-back and a mark "not spam" count together as one."""
     return SignalCategory.CALLED_BACK if category is SignalCategory.NOT_SPAM else category
 
 
 def counts_for(signal: Signal, auth_class: AuthClass) -> bool:
-    """Whether the signal is evidence in this class: its own; and a call-back, which reached the owner of the number
-    whatever a caller may have shown, also in `authenticated`.
+    """Return whether the signal is evidence in this class.
+
+    Its own class counts. A call-back reached the owner of the number, so it counts in `authenticated`, too.
     """
     if kind_of(signal.category) is SignalCategory.CALLED_BACK and signal.auth_class is AuthClass.UNKNOWN:
         return auth_class is not AuthClass.UNAUTHENTICATED
@@ -226,7 +226,7 @@ def counts_for(signal: Signal, auth_class: AuthClass) -> bool:
 
 
 def latest_by_key(signals: Iterable[Signal]) -> list[Signal]:
-    """Of each number, class, epoch, callee and category the latest, equal times by text, as the store keeps them."""
+    """Keep the latest signal per number, class, epoch, callee and category, and at equal times as the store does."""
     latest: dict[tuple[object, ...], Signal] = {}
     for signal in signals:
         key = (signal.number, signal.auth_class, signal.epoch, signal.callee, kind_of(signal.category))
@@ -241,14 +241,15 @@ def _order(signal: Signal) -> tuple[float, str, str]:
 
 
 def _is_answered(outcome: OutcomeRecord) -> bool:
-    """A person of ours was in it; a menu or a queue's music is nobody."""
+    """Return whether a person here took part; a menu or a queue's music is nobody."""
     return outcome.disposition is ANSWERED and outcome.person is not None
 
 
 def _is_void(outcome: OutcomeRecord, category: SignalCategory) -> bool:
-    """Whether the call shows nothing of this: what speaks against the caller is our own doing where the phone rang by a
-    tie of the witness, who could let a caller in to hang up on it, and where the call had a label. A challenge is the
-    lesson of its call, but for a message.
+    """Return whether the signal does not count for this call.
+
+    Evidence against the caller does not count if the call had a label. Nor does it if the phone rang because of a tie
+    of the witness, who could let a caller in only to hang up. A challenge replaces other signals except a message.
     """
     if outcome.challenge is not None:
         return category is not SignalCategory.VOICEMAIL

@@ -1,11 +1,11 @@
-"""From the evidence rows of one number and class to a few sums that decay, read in O(1) at any later time.
+"""The fold from the evidence rows of one number and class to a few decaying sums, which are read in O(1) at any time.
 
     standing_of_people(rows, auth_class, weights, ...) -> Standing   exact, whatever the order of the rows
-    decayed(standing.marks, standing.at, now, half-life)             what a decision does
+    decayed(standing.marks, standing.at, now, half_life)             the part of a decision
 
-Rows are distinct by witness already (reputation/store, reputation/memory_store): the latest mark of a reporter, the
-latest signal of a callee and category, the latest answer of a callee, in each epoch. Over epochs the latest counts.
-They are those of one site here; reputation/fold.py puts several together.
+Rows are distinct per witness already (reputation/store, reputation/memory_store). Per epoch there are the latest mark
+of a reporter, the latest signal of a callee and category, the latest answer of a callee. Over epochs the latest counts.
+The rows are those of one site; reputation/fold.py combines several.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from reputation.weights import DAY_SECONDS, CountWeights, Weights, WitnessWeight
 
 HOUR_SECONDS = 3600.0
 UNANSWERED = SignalCategory.UNANSWERED  # until Python 3.12 a member costs ten times as much as a global name
-# So many passes are counted: each doubles how many people it takes to end the next one, and soon there are not so many.
+# The most passes that are counted. Each doubles how many people it takes to end the next one, soon more than exist.
 MAX_PASSES = 8
 MAX_EVENTS = 16  # the most that the settings may ask for
 PASSES_SECONDS = 90 * DAY_SECONDS
@@ -52,16 +52,18 @@ class Rows(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What the rows of a number add up to in one class, exact at `at`, the time of the latest.
+    """The sums of a number's rows in one class, exact at `at`, the time of the latest row.
 
-    Another site counts as one of our people, who answered where it marks (reputation/fold.py). `marks` is M, the sum of
-    the reporters' weights; `answers` D, the people who answered; both decay with the half-life of marks. The counts of
-    callees by what calls showed, `hung_up` to `wanted`, decay with their own, one-ring calls faster.
-    `reporters` and `groups` count who is behind the live spam marks, `answered` who answered and `silent` who of them
-    did not mark, `signals` the callees behind each category. `burst_at`: when the latest burst of marks ended, None:
-    there was none. `witnessed`: when each of our people last had something against the number, and `adverse`: when each
-    mark and signal against it was, the latest first, as many as any office needs. `traps`: the latest two calls to DIDs
-    that are given to nobody, `verified_traps` those with a passed signature. `challenges`: what it did when challenged.
+    Another site counts as one person, who answered where it marks (reputation/fold.py). `marks` is M, the sum of the
+    reporters' weights, and `answers` D, the people who answered. Both decay with the half-life of marks. `hung_up` to
+    `wanted` count callees by what calls showed, and decay with their own half-life, one-ring calls faster.
+
+    `reporters` and `groups` count those behind the live spam marks, `answered` those who answered, `silent` those of
+    them who did not mark, `signals` the callees per category. `burst_at`: when the latest burst of marks ended, None
+    without one. `witnessed`: when each person last had evidence against the number. `adverse`: when each mark and
+    signal against it was made, the latest first, as many as any office needs. `traps`: the latest two calls to DIDs
+    that are given to nobody, `verified_traps` those with a passed signature. `challenges`: the challenges of the
+    number.
     """
 
     at: float
@@ -122,12 +124,13 @@ def standing_of_people(
     epoch_at: float | None = None,
     trust: Callable[[str], float] = lambda _reporter: 1.0,
 ) -> Standing | None:
-    """What the people of one site add up to in a class, None where no row counts. `epoch_at`: since when the number has
-    its present owner; `trust`: that in a reporter.
+    """Fold the rows of one site in a class, None if no row counts.
+
+    `epoch_at`: since when the number has its present owner. `trust`: returns the trust in a reporter.
     """
-    # Most numbers have no marks, and what one witness says is a row or two: each part is made where there is something.
-    said = _latest([m for m in rows.marks if m.auth_class is auth_class], lambda m: m.reporter) if rows.marks else []
-    live = [mark for mark in said if mark.verdict is Verdict.SPAM]
+    # Most numbers have no marks, and a row or two per witness: each part is computed only if it has rows.
+    marks = _latest([m for m in rows.marks if m.auth_class is auth_class], lambda m: m.reporter) if rows.marks else []
+    live = [mark for mark in marks if mark.verdict is Verdict.SPAM]
     reporters = {mark.reporter for mark in live} if live else frozenset[str]()
     shown = _latest(
         [s for s in rows.signals if s.auth_class is auth_class or counts_for(s, auth_class)],  # most are of one class
@@ -143,7 +146,9 @@ def standing_of_people(
         return None
     asked = [c for c in rows.challenges if c.auth_class is auth_class and (epoch_at is None or c.at >= epoch_at)]
     times = [row.at for group in (live, counted, answered, asked, trapped) for row in group]
-    at = max(times, default=0.0)  # a pass in another class alone: nothing fades, and it dates nothing of other sites
+    at = max(
+        times, default=0.0
+    )  # 0 with a pass in another class alone: nothing fades, and other sites keep their dates
 
     def total(dated: list[tuple[float, float]], half_life_days: float) -> float:
         half_life = half_life_days * DAY_SECONDS
@@ -166,7 +171,7 @@ def standing_of_people(
         reporters=len(live),
         groups=len({mark.group for mark in live if mark.group}) if live else 0,
         answered=len(answered),
-        silent=sum([one.callee not in reporters for one in answered]) if reporters else len(answered),
+        silent=sum([answer.callee not in reporters for answer in answered]) if reporters else len(answered),
         signals=_counted(counted),
         burst_at=_burst(live, counts) if live else None,
         witnessed=_witnessed(live, counted, epoch_at, weights.witnesses),
@@ -183,7 +188,7 @@ def with_counts(standing: Standing, counts: Sequence[float]) -> Standing:
     return Standing._make((*standing[:3], *counts, *standing[3 + len(counts) :]))
 
 
-TRAPS = 2  # so many trap calls are ever needed
+TRAPS = 2  # the most trap calls that are ever needed
 FRIENDLY = frozenset({SignalCategory.CALLED_BACK, SignalCategory.NOT_SPAM, SignalCategory.SECOND_TALK})
 
 
@@ -200,16 +205,15 @@ def _latest_times(times: list[float], most: int) -> tuple[float, ...]:
 
 
 def _counted(signals: list[Signal]) -> tuple[tuple[SignalCategory, int], ...]:
-    """How many there are of each category."""
     if len(signals) == 1:
         return ((signals[0].category, 1),)
-    return tuple(sorted(Counter([one.category for one in signals]).items())) if signals else ()
+    return tuple(sorted(Counter([signal.category for signal in signals]).items())) if signals else ()
 
 
 def _challenges_in(
     rows: Rows, auth_class: AuthClass, live: list[Mark], answered: list[Answered], epoch_at: float | None
 ) -> ChallengeHistory:
-    """What the number did in this class; and its passes in any, for nobody is asked twice by showing up in two."""
+    """Return the challenges in this class, and passes in any class, so that nobody is asked once per class."""
     asked = [c for c in rows.challenges if epoch_at is None or c.at >= epoch_at]
     if not asked:
         return NEVER_CHALLENGED
@@ -231,15 +235,16 @@ def _challenges_in(
 
 
 def with_challenges(total: Standing, rows: Rows, auth_class: AuthClass, weights: Weights) -> Standing | None:
-    """The standing after another challenge of a number of one epoch, of which these are the marks, answers and
-    challenges; None where it must be folded from all rows, because a pass clears one-ring calls.
+    """Return the standing after one more challenge, given the rows of a number of one epoch.
+
+    Return None if all rows must be folded, because a pass clears one-ring calls.
     """
-    said = [mark for mark in rows.marks if mark.auth_class is auth_class and mark.verdict is Verdict.SPAM]
-    answered = [one for one in rows.answered if one.auth_class is auth_class]
-    challenges = _challenges_in(rows, auth_class, said, answered, None)
+    spam = [mark for mark in rows.marks if mark.auth_class is auth_class and mark.verdict is Verdict.SPAM]
+    answered = [row for row in rows.answered if row.auth_class is auth_class]
+    challenges = _challenges_in(rows, auth_class, spam, answered, None)
     if total.one_ring and challenges.passes != total.challenges.passes:
         return None
-    asked_at = max([one.at for one in rows.challenges if one.auth_class is auth_class], default=total.at)
+    asked_at = max([row.at for row in rows.challenges if row.auth_class is auth_class], default=total.at)
     return standing_at(total, weights, asked_at)._replace(challenges=challenges)
 
 
@@ -249,33 +254,40 @@ def standing_at(standing: Standing, weights: Weights, now: float) -> Standing:
         return standing
     counts = weights.counts
     of_marks, lasting = counts.marks_half_life_days * DAY_SECONDS, counts.half_life_days * DAY_SECONDS
-    found = standing._replace(
+    current = standing._replace(
         at=now,
         marks=decayed(standing.marks, standing.at, now, of_marks),
         answers=decayed(standing.answers, standing.at, now, of_marks),
         one_ring=decayed(standing.one_ring, standing.at, now, counts.one_ring_half_life_hours * HOUR_SECONDS),
     )
-    return with_counts(found, [decayed(count, standing.at, now, lasting) for count in standing[3:8]])
+    return with_counts(current, [decayed(count, standing.at, now, lasting) for count in standing[3:8]])
 
 
 def challenge_history_of(challenges: Iterable[Challenged]) -> ChallengeHistory:
-    """What a number did when challenged, in one class."""
-    in_order = sorted(challenges, key=lambda one: (one.at, one.linkedid), reverse=True)
+    """Return the history of a number's challenges in one class."""
+    in_order = sorted(challenges, key=lambda challenge: (challenge.at, challenge.linkedid), reverse=True)
     if not in_order:
         return NEVER_CHALLENGED
-    passed = [one.at for one in in_order if one.result is ChallengeResult.PASSED]
+    passed = [challenge.at for challenge in in_order if challenge.result is ChallengeResult.PASSED]
     since = passed[0] if passed else -inf
-    failed = [one for one in in_order if one.result in FAILURES and one.at > since]
-    abandoned = [one.at for one in in_order if one.result is ChallengeResult.ABANDONED and one.at > since]
-    unpassed = [one for one in in_order if one.result in (*FAILURES, ChallengeResult.ABANDONED) and one.at > since]
+    failed = [challenge for challenge in in_order if challenge.result in FAILURES and challenge.at > since]
+    abandoned = [
+        challenge.at for challenge in in_order if challenge.result is ChallengeResult.ABANDONED and challenge.at > since
+    ]
+    unpassed = [
+        challenge
+        for challenge in in_order
+        if challenge.result in (*FAILURES, ChallengeResult.ABANDONED) and challenge.at > since
+    ]
     return ChallengeHistory(
         passes=tuple([at for at in passed if at > since - PASSES_SECONDS][:MAX_PASSES]),
-        failures=len({(one.did, one.at // DAY_SECONDS) for one in failed}),
+        failures=len({(challenge.did, challenge.at // DAY_SECONDS) for challenge in failed}),
         failed_at=failed[0].at if failed else None,
         abandoned=len(abandoned),
         abandoned_at=abandoned[0] if abandoned else None,
         unpassed=_latest_times(
-            list({(one.did, one.at // DAY_SECONDS): one.at for one in unpassed}.values()), MAX_EVENTS
+            list({(challenge.did, challenge.at // DAY_SECONDS): challenge.at for challenge in unpassed}.values()),
+            MAX_EVENTS,
         ),
     )
 
@@ -287,15 +299,16 @@ LIMITED = frozenset({SignalCategory.ONE_RING, SignalCategory.UNANSWERED})
 
 
 def _within_limits(signals: list[Signal], weights: CountWeights, passed_at: float | None) -> list[Signal]:
-    """Of what the caller alone can cause, in bursts and with a borrowed number, only so much counts of each hour; and
-    nothing of one-ring calls from before a challenge that was passed.
+    """Limit the signals an hour that a caller alone can cause, in bursts with a borrowed number.
+
+    One-ring calls before a passed challenge do not count.
     """
     if not any([signal.category in LIMITED for signal in signals]):
         return signals
     left: Counter[tuple[SignalCategory, float]] = Counter()
     kept = []
     limits = {SignalCategory.ONE_RING: weights.one_ring_an_hour, SignalCategory.UNANSWERED: weights.unanswered_an_hour}
-    for signal in sorted(signals, key=lambda one: (one.at, one.callee), reverse=True):
+    for signal in sorted(signals, key=lambda row: (row.at, row.callee), reverse=True):
         limit = limits.get(signal.category)
         if limit is not None:
             hour = signal.category, signal.at // HOUR_SECONDS
@@ -310,22 +323,22 @@ def _within_limits(signals: list[Signal], weights: CountWeights, passed_at: floa
 def _witnessed(
     live: list[Mark], counted: list[Signal], epoch_at: float | None, weights: WitnessWeights
 ) -> tuple[float, ...]:
-    """When each witness last had something against the number's present owner."""
-    found: dict[str, float] = {}
-    said = [(mark.reporter, mark.at) for mark in live]
+    """Return when each witness last had evidence against the number's present owner."""
+    latest: dict[str, float] = {}
+    marked = [(mark.reporter, mark.at) for mark in live]
     seen = [(signal.callee, signal.at) for signal in counted if signal.category in SPAMWARD]
-    if not said and not seen:
+    if not marked and not seen:
         return ()
-    for who, at in (*said, *seen):
-        if (epoch_at is None or at >= epoch_at) and at > found.get(who, -inf):
-            found[who] = at
-    return tuple(sorted(found.values(), reverse=True)[: max(weights.label_most, weights.challenge_most)])
+    for who, at in (*marked, *seen):
+        if (epoch_at is None or at >= epoch_at) and at > latest.get(who, -inf):
+            latest[who] = at
+    return tuple(sorted(latest.values(), reverse=True)[: max(weights.label_most, weights.challenge_most)])
 
 
 def _adverse(
     live: list[Mark], counted: list[Signal], epoch_at: float | None, weights: WitnessWeights
 ) -> tuple[float, ...]:
-    """When the latest marks and signals against the number's present owner were."""
+    """Return when the latest marks and signals against the number's present owner were made."""
     times = [mark.at for mark in live] + [signal.at for signal in counted if signal.category in SPAMWARD]
     if epoch_at is not None:
         times = [at for at in times if at >= epoch_at]
@@ -333,14 +346,14 @@ def _adverse(
 
 
 class WitnessAccount(NamedTuple):
-    """What counts of all that one witness, who has marked nothing, says of a number in one class."""
+    """The evidence that counts of one witness without marks, in one class."""
 
     signals: tuple[Signal, ...] = ()
     answered: Answered | None = None
 
     @property
     def at(self) -> float:
-        """When the latest of it was said; -inf for nothing."""
+        """When the latest of it was made; -inf for nothing."""
         at = -inf if self.answered is None else self.answered.at
         for signal in self.signals:
             at = max(at, signal.at)
@@ -348,7 +361,7 @@ class WitnessAccount(NamedTuple):
 
     @property
     def witnessed_at(self) -> float:
-        """When the witness last had something against the number; -inf for never."""
+        """When the witness last had evidence against the number; -inf for never."""
         at = -inf
         for signal in self.signals:
             if signal.category in SPAMWARD:
@@ -356,7 +369,7 @@ class WitnessAccount(NamedTuple):
         return at
 
     def without(self, other: WitnessAccount) -> list[Signal]:
-        """The signals that are not the other's."""
+        """Return the signals that the other account does not have."""
         return [signal for signal in self.signals if signal not in other.signals]
 
 
@@ -366,10 +379,10 @@ def account_of(signals: tuple[Signal, ...], answered: Answered | None) -> Witnes
 
 
 def with_witness(total: Standing, before: WitnessAccount, after: WitnessAccount, weights: Weights) -> Standing | None:
-    """The standing once what one witness says has changed, in O(1); None where it must be folded from the rows.
+    """Return the standing after a change of one witness's evidence, in O(1); None if the rows must be folded.
 
-    A standing is a sum over rows, so it moves by those that come and go. Who marks moves more than sums (groups,
-    bursts), so marks are none of these rows; and if the latest row goes there is another latest, which is rare.
+    A standing is a sum over rows, so it changes by the rows that come and go. Marks change more than sums (groups,
+    bursts), so they are not among these rows. If the latest row goes, another one is the latest, which is rare.
     """
     come_at = after.at
     if come_at < before.at == total.at:
@@ -377,16 +390,16 @@ def with_witness(total: Standing, before: WitnessAccount, after: WitnessAccount,
     at = max(total.at, come_at)
     mark_seconds = weights.counts.marks_half_life_days * DAY_SECONDS
     limits = weights.witnesses
-    gone, come = before.without(after), after.without(before)
+    removed, added = before.without(after), after.without(before)
     witnessed, adverse = total.witnessed, total.adverse
-    if gone or come:
+    if removed or added:
         most = max(limits.label_most, limits.challenge_most)
         moved = _with_time(witnessed, before.witnessed_at, after.witnessed_at, most)
-        against = _with_events(adverse, gone, come, limits.events)
+        against = _with_events(adverse, removed, added, limits.events)
         if moved is None or against is None:
             return None
         witnessed, adverse = moved, against
-    sums, signals = _with_signals(total, gone, come, at, weights.counts)
+    sums, signals = _with_signals(total, removed, added, at, weights.counts)
     answers, more = decayed(total.answers, total.at, at, mark_seconds), 0
     if before.answered is not after.answered:
         for answered, sign in ((before.answered, -1), (after.answered, 1)):
@@ -414,24 +427,24 @@ def with_witness(total: Standing, before: WitnessAccount, after: WitnessAccount,
 
 
 def _with_signals(
-    total: Standing, gone: list[Signal], come: list[Signal], at: float, weights: CountWeights
+    total: Standing, removed: list[Signal], added: list[Signal], at: float, weights: CountWeights
 ) -> tuple[list[float], tuple[tuple[SignalCategory, int], ...]]:
-    """The counts as of `at`, and the callees behind each category."""
+    """Return the counts as of `at`, and the callees per category."""
     lasting_seconds = weights.half_life_days * DAY_SECONDS
     ring_seconds = weights.one_ring_half_life_hours * HOUR_SECONDS
     fading = 1.0 if at == total.at else 2.0 ** ((total.at - at) / lasting_seconds)
     sums = [value * fading if value else 0.0 for value in total[3:8]]
     sums.append(decayed(total.one_ring, total.at, at, ring_seconds) if total.one_ring else 0.0)
-    if not gone and not come:
+    if not removed and not added:
         return sums, total.signals
     counts = dict(total.signals)
-    for signals, sign in ((gone, -1), (come, 1)):
+    for signals, sign in ((removed, -1), (added, 1)):
         for signal in signals:
             category = signal.category
             counts[category] = counts.get(category, 0) + sign
             place = COUNT_OF[category]
             sums[place] += decayed(sign, signal.at, at, ring_seconds if place == RANG_ONCE else lasting_seconds)
-    if not gone:
+    if not removed:
         return sums, tuple(sorted(counts.items()))
     left = {COUNT_OF[category] for category, count in counts.items() if count}
     exact = [value if place in left else 0.0 for place, value in enumerate(sums)]
@@ -439,48 +452,48 @@ def _with_signals(
 
 
 def _with_events(
-    times: tuple[float, ...], gone: list[Signal], come: list[Signal], most: int
+    times: tuple[float, ...], removed: list[Signal], added: list[Signal], most: int
 ) -> tuple[float, ...] | None:
-    """The times of what speaks against the number; None where one goes in whose place an older one comes."""
-    left = [signal.at for signal in gone if signal.category in SPAMWARD]
-    new = [signal.at for signal in come if signal.category in SPAMWARD]
-    found: tuple[float, ...] | None = times
+    """Return the times of evidence against the number, None if one goes that an older one replaces."""
+    left = [signal.at for signal in removed if signal.category in SPAMWARD]
+    new = [signal.at for signal in added if signal.category in SPAMWARD]
+    kept: tuple[float, ...] | None = times
     for place in range(max(len(left), len(new))):
-        if found is None:
+        if kept is None:
             return None
         out = left[place] if place < len(left) else -inf
-        found = _with_time(found, out, new[place] if place < len(new) else -inf, most)
-    return found
+        kept = _with_time(kept, out, new[place] if place < len(new) else -inf, most)
+    return kept
 
 
-def _with_time(times: tuple[float, ...], gone: float, come: float, most: int) -> tuple[float, ...] | None:
-    """The latest times; None where one goes in whose place another, not kept, comes."""
-    if gone == come:
+def _with_time(times: tuple[float, ...], removed: float, added: float, most: int) -> tuple[float, ...] | None:
+    """Return the latest times, None if one goes that another, not kept, replaces."""
+    if removed == added:
         return times
     left = list(times)
-    if gone in left:
-        if len(left) == most and come <= gone:
+    if removed in left:
+        if len(left) == most and added <= removed:
             return None
-        left.remove(gone)
-    if come > -inf:
-        left.append(come)
+        left.remove(removed)
+    if added > -inf:
+        left.append(added)
     return tuple(sorted(left, reverse=True)[:most])
 
 
 def _latest(rows: list[D], key: Callable[[D], Hashable]) -> list[D]:
-    """Of each witness the latest word; one of two epochs or classes speaks once. Of one they are distinct already."""
+    """Keep the latest row per witness over epochs and classes. Within one of them rows are distinct already."""
     if len(rows) <= 1 or len({(row.epoch, row.auth_class) for row in rows}) == 1:  # nearly always
         return rows
-    found: dict[Hashable, D] = {}
+    latest: dict[Hashable, D] = {}
     for row in rows:
-        other = found.get(key(row))
+        other = latest.get(key(row))
         if other is None or row.at > other.at:
-            found[key(row)] = row
-    return list(found.values())
+            latest[key(row)] = row
+    return list(latest.values())
 
 
 def _burst(live: list[Mark], weights: CountWeights) -> float | None:
-    """When the latest burst ended: `burst_marks` live marks within `burst_minutes`."""
+    """Return when the latest burst ended: `burst_marks` live marks within `burst_minutes`."""
     if len(live) < weights.burst_marks:
         return None
     times = sorted(mark.at for mark in live)

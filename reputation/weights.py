@@ -1,7 +1,7 @@
-"""The one table of the model: every weight, half-life, cap and threshold, with the reason for its default.
+"""The weights of the model: every weight, half-life, cap and threshold, with the reason for its default.
 
-Settings may change those of SETTABLE under `[reputation]` (docs/reputation.md lists them); docs/explanation/model.md
-says how they are used. Log-odds are natural. Half-lives are in days, everything else as its name says.
+Settings may change those of SETTABLE under `[reputation]` (docs/reputation.md lists them). docs/explanation/model.md
+says how they are used. Log-odds are natural. Half-lives are in days, other units are in the names.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ Hour = Annotated[int, Meta(ge=0, le=24)]
 
 
 class WeightsTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the settings below `[reputation]`. With `dict=True` it keeps what is derived of it."""
+    """A table of the settings below `[reputation]`. With `dict=True` it caches what is derived from it."""
 
 
 class ChannelWeights(WeightsTable, frozen=True):
-    """How much a mark counts by the way it came: who dials from a handset took the call."""
+    """The weight of a mark by how it was made: a person who dials from a handset took the call."""
 
     extension: Annotated[float, Meta(ge=0, le=1)] = 1.0
     web: Annotated[float, Meta(ge=0, le=1)] = 0.7  # a login may be shared or guessed
@@ -42,13 +42,14 @@ class ChannelWeights(WeightsTable, frozen=True):
     site: Annotated[float, Meta(ge=0, le=1)] = 0.7  # all marks of another site: it may lie, and alone warns nobody
 
     def of(self, channel: MarkChannel) -> float:
-        """Return the weight of a mark that came this way."""
+        """Return the weight of a mark that was made this way."""
         return float(getattr(self, channel.value))
 
 
 class CountWeights(WeightsTable, frozen=True):
-    """The seven counts of what our people saw: each weighs `weight * ln(1 + count)`. Counts fade by half in their
-    half-life and are of distinct people (docs/explanation/model.md). And one-ring calls, each `one_ring`.
+    """The weights of the seven counts of what people saw, each `weight * ln(1 + count)`, and of one-ring calls.
+
+    Counts are of distinct people, and fade by half in their half-life (docs/explanation/model.md).
 
     Source: the design's fit on four seeds of its base office; messages are lowered. On 2026-11-30 `python -m
     benchmarks.accuracy fit` found none that do better in the loop (benchmarks/accuracy/RESULTS.md). The intercept,
@@ -66,7 +67,7 @@ class CountWeights(WeightsTable, frozen=True):
     half_life_days: Days = 14.0  # rotating spam repeats with a half-life of 5 days, callers' habits last longer
     one_ring: ForSpam = 0.8  # wangiri
     one_ring_half_life_hours: Annotated[float, Meta(gt=0, le=8760)] = 36.0  # such bursts are over within days
-    # Of one number and hour so many count: a burst of outsiders with a borrowed number shall not label its owner long.
+    # The most that count per number and hour: a burst with a borrowed number must not label its owner for long.
     one_ring_an_hour: Count = 5  # with 3 no burst is warned of within its first hour
     unanswered_an_hour: Count = 6
     burst_marks: Count = 5  # so many marks within `burst_minutes` and no behaviour to match: an attack, for review
@@ -75,8 +76,10 @@ class CountWeights(WeightsTable, frozen=True):
 
 
 class CallerWeights(WeightsTable, frozen=True):
-    """What the caller itself did when challenged. P(fail) is 0.785 for spam and 0.264 for honest callers in the
-    simulated office, so ln ratios are -1.23 for a pass, +1.09 for one failure and +1.25 for two.
+    """The weights of what a challenged caller did.
+
+    P(fail) is 0.785 for spam and 0.264 for honest callers in the simulated office, so ln ratios are -1.23 for a pass,
+    +1.09 for one failure and +1.25 for two.
     """
 
     passed: ForFine = -1.2
@@ -87,16 +90,16 @@ class CallerWeights(WeightsTable, frozen=True):
     failed_half_life_days: Days = 14.0
     pass_days: Days = 30.0  # how long a pass caps what is done at a warning
     pass_hours: Annotated[float, Meta(ge=0, le=720)] = 24.0  # so long whatever people say
-    # Who answered and marked after it: so many end the cap, and twice as many for each earlier pass.
+    # So many people who answered and marked after it end the cap, and twice as many for each earlier pass.
     pass_marks: Count = 2
 
 
 class WitnessWeights(WeightsTable, frozen=True):
-    """How many of our people must have something against a number before the others see or hear of it.
+    """How many witnesses against a number it takes before other people see or hear of it.
 
-    As shares of all people here, within bounds: of 200 people 5 for a label and 14 for a challenge. Shares of 1 to
-    2.5 % for a label made no difference in the simulated office; 6 % for a challenge lost a new machine 29 % of its
-    calls to 10 people who share the work, 7 % loses it 3 % (benchmarks/accuracy/RESULTS.md).
+    Shares of all people here, within bounds: of 200 people 5 for a label and 14 for a challenge. Shares of 1 to 2.5 %
+    for a label made no difference in the simulated office. With 6 % for a challenge a new machine lost 29 % of its
+    calls to 10 people who share the work. With 7 % it loses 3 % (benchmarks/accuracy/RESULTS.md).
     """
 
     days: Days = 90.0
@@ -108,37 +111,38 @@ class WitnessWeights(WeightsTable, frozen=True):
     challenge_most: Count = 16
     # A label and a challenge take marks and hang-ups of this share of those who answered, and at least one.
     share: Annotated[float, Meta(ge=0, lt=1)] = 0.15
-    # And a challenge as many marks, hang-ups and missed calls as this share of our people, within so many days.
+    # A challenge also takes marks, hang-ups and missed calls within days, as many as this share of the people.
     event_share: Share = 0.03
     event_least: Annotated[int, Meta(ge=0, le=16)] = 2
     events: Annotated[int, Meta(ge=0, le=16)] = 6  # the most
     event_days: Days = 3.0
-    # All people of another site together, with all that they say: it may lie as a whole. 0: nothing of it counts.
+    # All people of another site count as so many witnesses, because the site may lie. 0: none.
     of_a_site: Annotated[int, Meta(ge=0, le=16)] = 1
 
 
 class OutsideWeights(WeightsTable, frozen=True):
-    """What sources outside must say, in log-odds of their families together."""
+    """Thresholds for outside evidence, in log-odds of its families together."""
 
-    convicts: Threshold = 1.5  # one good feed: no people of ours get a number routed or rejected by themselves
+    convicts: Threshold = 1.5  # one good feed: people here cannot get a number routed or rejected by themselves
     trap: ForSpam = 1.5  # a call to a DID that nobody has
     # So many independent signs ask from the first call: two sources or trap calls, one proven right, one call signed.
     asks: Count = 2
     storm: Annotated[int, Meta(ge=0, le=9)] = 3  # so many new numbers, or our DIDs in a row, are a storm; 0: none are
     proven_callers: Count = 30  # of so many callers that a source lists, seen here, it was right about
     proven_share: Share = 0.9  # this share
-    speaks: Threshold = 1.0  # from here on nobody of ours need have seen anything
+    speaks: Threshold = 1.0  # from here on no witness here is needed
 
 
 class SampleWeights(WeightsTable, frozen=True):
-    """The control sample: a labelled call teaches nothing, so one warned call of `every` goes without. 0: none does."""
+    """The control sample: one warned call of `every` gets no tag, because a tagged call teaches nothing. 0: none."""
 
     every: Annotated[int, Meta(ge=0, le=1000)] = 4
 
 
 class BlockWeights(WeightsTable, frozen=True):
-    """Distinct bad numbers in the same block of 1000, the number itself left out: enough to tag, never more. Listed by
-    feeds, and made bad by our own people: each by itself.
+    """Weights for other bad numbers in the same block of 1000: enough for a tag, never more.
+
+    Numbers listed by feeds and numbers marked here count separately.
     """
 
     days: Days = 60.0
@@ -146,11 +150,11 @@ class BlockWeights(WeightsTable, frozen=True):
     some_weight: ForSpam = 1.0
     many: Count = 5  # 20 %; none hit
     many_weight: ForSpam = 1.5
-    bad_from: Threshold = 4.24  # what our people saw, as for a label
+    bad_from: Threshold = 4.24  # what people here saw, as for a label
 
 
 class FeedWeights(WeightsTable, frozen=True):
-    """Imported sources. A list of numbers alone is weak: it covers 2-5 % of later complaints."""
+    """Weights of imported sources. A list of numbers alone is weak: it covers 2-5 % of later complaints."""
 
     spam: ForSpam = 1.5
     all_spam: ForSpam = 2.5
@@ -158,7 +162,7 @@ class FeedWeights(WeightsTable, frozen=True):
 
 
 class AttestationWeights(WeightsTable, frozen=True):
-    """What the network says of this one call (TransNexus SHAKEN statistics)."""
+    """Weights of the network's statement about this one call (TransNexus SHAKEN statistics)."""
 
     verified_a: Weight = -0.5
     b: Weight = 0.7
@@ -167,9 +171,9 @@ class AttestationWeights(WeightsTable, frozen=True):
 
 
 class QuietWeights(WeightsTable, frozen=True):
-    """An unknown caller in the quiet hours of the callee, from `first_hour` until before `last_hour`.
+    """The weight of an unknown caller in the callee's quiet hours, from `first_hour` until before `last_hour`.
 
-    `time_zone` as in `Europe/London`; empty: that of the machine.
+    `time_zone` as in `Europe/London`; empty: that of the server.
     """
 
     weight: ForSpam = 0.5
@@ -179,7 +183,7 @@ class QuietWeights(WeightsTable, frozen=True):
 
 
 class IdentityWeights(WeightsTable, frozen=True):
-    """Proven owners: how much it speaks for the caller."""
+    """How much a proven owner speaks for the caller."""
 
     level_1: ForFine = -0.5
     level_2: ForFine = -1.5
@@ -187,14 +191,14 @@ class IdentityWeights(WeightsTable, frozen=True):
 
 
 class AppealWeights(WeightsTable, frozen=True):
-    """After an appeal was upheld, marks weigh less for a while."""
+    """How much less marks weigh for a while after an appeal was upheld."""
 
     marks: Annotated[float, Meta(ge=0, le=1)] = 0.25
     days: Days = 90.0
 
 
 class TrustWeights(WeightsTable, frozen=True):
-    """Trust in a reporter, from settled cases only: Beta(agree, disagree) against what is expected of anybody."""
+    """Trust in a reporter, from settled cases only: Beta(agree, disagree), compared with an unknown reporter."""
 
     agree: Annotated[float, Meta(gt=0, le=1000)] = 8.0
     disagree: Annotated[float, Meta(gt=0, le=1000)] = 2.0
@@ -202,16 +206,17 @@ class TrustWeights(WeightsTable, frozen=True):
 
 
 class Thresholds(WeightsTable, frozen=True, dict=True):
-    """From which log-odds each level is justified, and what challenge and reject need besides. A number of which
-    nothing is known has 0: the intercept of the fit, -2.24, is in those above tag.
+    """The log-odds that justify each level, and what challenge and reject need besides.
+
+    An unknown number has 0: the intercept of the fit, -2.24, is in the thresholds above tag.
     """
 
     tag: Threshold = 1.5  # one source
     warn: Threshold = 4.24  # 2 and the intercept
-    # Where nobody marked it or hung up, and it goes on: so many of us missed it, and hardly any answered.
+    # If nobody marked it or hung up, but the calls go on: many people missed it, and hardly any answered.
     warn_unspoken: Threshold = 8.5
     challenge: Threshold = 5.74  # 3.5 and the intercept
-    challenge_seen: Threshold = 1.0  # of it by other than marks: no family asks by itself
+    challenge_seen: Threshold = 1.0  # the part without marks: no family alone leads to a challenge
     ringing: Threshold = 2.4  # one-ring calls alone: a warning
     route: Threshold = 7.7
     reject: Threshold = 9.0
@@ -223,12 +228,12 @@ class Thresholds(WeightsTable, frozen=True, dict=True):
 
     @cached_property
     def strongest_first(self) -> tuple[tuple[float, Level], ...]:
-        """Each level with the log-odds it takes."""
+        """Each level with its threshold."""
         return tuple((getattr(self, level.word), level) for level in reversed(Level) if level is not Level.NONE)
 
 
 class Weights(WeightsTable, frozen=True, eq=False):
-    """All of it. Compared by identity: one is made when the settings are read, and results are kept by it."""
+    """All weights. Compared by identity: one is made when the settings are read, and results are cached by it."""
 
     counts: CountWeights = CountWeights()
     caller: CallerWeights = CallerWeights()
@@ -243,14 +248,20 @@ class Weights(WeightsTable, frozen=True, eq=False):
     appeal: AppealWeights = AppealWeights()
     trust: TrustWeights = TrustWeights()
     levels: Thresholds = Thresholds()
-    before_epoch: Annotated[float, Meta(ge=0, le=1)] = 0.25  # what evidence older than the number's owner still weighs
+    before_epoch: Annotated[float, Meta(ge=0, le=1)] = (
+        0.25  # the weight of evidence from before the number's present owner
+    )
 
 
 DEFAULT = Weights()
 
 
 def zone_of(name: str) -> ZoneInfo | None:
-    """The time zone of that name; None for an empty one, the machine's own. ValueError, OSError: there is none."""
+    """Return the time zone of that name, None for an empty one: that of the server.
+
+    Raises:
+        ValueError: There is no such time zone. OSError, too.
+    """
     try:
         return ZoneInfo(name) if name else None
     except ZoneInfoNotFoundError:
@@ -258,48 +269,44 @@ def zone_of(name: str) -> ZoneInfo | None:
 
 
 def problems_of(weights: Weights) -> list[tuple[str, str]]:
-    """What is wrong between keys that are each allowed: the key, and what to do."""
+    """Return conflicts between values that are each allowed: the key, and what to do."""
     levels, block = weights.levels, weights.block
-    found = []
+    problems = []
     names = ("tag", "warn", "challenge", "route", "reject")
     for weaker, stronger in pairwise(names):
         if getattr(levels, weaker) >= getattr(levels, stronger):
-            found.append((f"levels.{stronger}", f"must be above levels.{weaker}"))
+            problems.append((f"levels.{stronger}", f"must be above levels.{weaker}"))
     for name in ("label", "challenge"):
         if getattr(weights.witnesses, f"{name}_least") > getattr(weights.witnesses, f"{name}_most"):
-            found.append((f"witnesses.{name}_most", f"must not be below witnesses.{name}_least"))
+            problems.append((f"witnesses.{name}_most", f"must not be below witnesses.{name}_least"))
     for part in ("share", "least", "most"):
         if getattr(weights.witnesses, f"challenge_{part}") < getattr(weights.witnesses, f"label_{part}"):
-            found.append((f"witnesses.challenge_{part}", f"must not be below witnesses.label_{part}"))
+            problems.append((f"witnesses.challenge_{part}", f"must not be below witnesses.label_{part}"))
     if block.some >= block.many:
-        found.append(("block.many", "must be above block.some"))
+        problems.append(("block.many", "must be above block.some"))
     try:
         zone_of(weights.quiet.time_zone)
     except (ValueError, OSError):
-        found.append(("quiet.time_zone", "is no time zone: write it as Europe/London"))
+        problems.append(("quiet.time_zone", "is no time zone: write it as Europe/London"))
     if weights.feeds.all_spam < weights.feeds.spam:
-        found.append(("feeds.all_spam", "must not be below feeds.spam"))
-    return found
+        problems.append(("feeds.all_spam", "must not be below feeds.spam"))
+    return problems
 
 
-# What [reputation] of the settings takes, by table. The rest is of the model, fitted with it: no operator can tell what
-# another value would do, and no measurement told the values apart (docs/explanation/model.md).
-_SETTABLE = """
-counts: marked unmarked hung_up missed messages talks wanted one_ring marks_half_life_days half_life_days
-witnesses: label_share label_least label_most challenge_share challenge_least challenge_most
-witnesses: share events event_share event_least event_days
-witnesses: of_a_site
-levels: tag warn challenge route reject
-outside: asks convicts storm
-sample: every
-feeds: spam all_spam allow
-quiet: weight first_hour last_hour time_zone
-"""
-SETTABLE: dict[str, set[str]] = {}
-for _line in _SETTABLE.strip().splitlines():
-    _table, _, _keys = _line.partition(": ")
-    SETTABLE.setdefault(_table, set()).update(_keys.split())
-# Tables and keys of older versions, and what is set in their place; empty: nothing.
+# The keys of [reputation] in the settings, by table. The other weights were fitted together with the model: no operator
+# can know what another value would do, and measurements found no difference (docs/explanation/model.md).
+_SETTABLE = {
+    "counts": "marked unmarked hung_up missed messages talks wanted one_ring marks_half_life_days half_life_days",
+    "witnesses": "label_share label_least label_most challenge_share challenge_least challenge_most"
+    " share events event_share event_least event_days of_a_site",
+    "levels": "tag warn challenge route reject",
+    "outside": "asks convicts storm",
+    "sample": "every",
+    "feeds": "spam all_spam allow",
+    "quiet": "weight first_hour last_hour time_zone",
+}
+SETTABLE = {table: set(keys.split()) for table, keys in _SETTABLE.items()}
+# Tables and keys of older versions, and the keys that replaced them; empty: none.
 SUCCESSORS: Mapping[str, str] = {
     "marks": "[reputation.counts] marked, unmarked and marks_half_life_days",
     "behaviour": "[reputation.counts] hung_up, missed, messages, talks, wanted, one_ring and half_life_days",
@@ -314,20 +321,20 @@ SUCCESSORS: Mapping[str, str] = {
 
 
 class RemovedSetting(NamedTuple):
-    """A key of [reputation] that does nothing any more. `successor`: what is set in its place; empty: nothing is."""
+    """A key of [reputation] without effect. `successor`: the key that replaced it; empty: none."""
 
     key: str
     successor: str
 
     @property
     def words(self) -> str:
-        """What is told of it."""
-        instead = f"{self.successor} is in its place" if self.successor else "the model has its own value"
-        return f"reputation.{self.key} is no setting any more and does nothing: {instead}"
+        """The warning about it."""
+        instead = f"use {self.successor}" if self.successor else "remove it; the model has its own value"
+        return f"reputation.{self.key} is no longer a setting and has no effect: {instead}"
 
 
 def without_removed(table: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[RemovedSetting, ...]]:
-    """Return a table [reputation] without what older versions had in it, and that. Unknown keys stay, to be refused."""
+    """Return a table [reputation] without the keys of older versions, and these. Unknown keys stay, to be refused."""
     kept: dict[str, Any] = {}
     removed = []
     for name, value in table.items():
@@ -337,7 +344,7 @@ def without_removed(table: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Rem
             known = {field.name for field in fields(type(getattr(DEFAULT, name)))} - SETTABLE[name]
             old = [key for key in value if key in known or f"{name}.{key}" in SUCCESSORS]
             removed += [RemovedSetting(f"{name}.{key}", SUCCESSORS.get(f"{name}.{key}", "")) for key in old]
-            kept[name] = {key: one for key, one in value.items() if key not in old}
+            kept[name] = {key: setting for key, setting in value.items() if key not in old}
         else:
             kept[name] = value
     return kept, tuple(removed)

@@ -33,7 +33,7 @@ from reputation.store.appeals import all_appeals, appeal_of, appeals_to_decide
 from reputation.store.evidence_rows import marks_of, rows_of
 from reputation.store.identities import epochs_of
 from reputation.store.journal import decision_of
-from reputation.store.outbox import forget_state, states_of, tell_change
+from reputation.store.outbox import emit_change, forget_state, states_of
 from reputation.store.public_appeals import Attachment, attachments_of, called_in_at, code_of, public_appeals
 from reputation.store.site import people_here
 from reputation.weights import DAY_SECONDS
@@ -260,7 +260,7 @@ def _tell_due(db: sqlite3.Connection, _settings: Settings, now: float) -> None:
             due[f"{APPEAL}{appeal.reference}"] = data
     for key, data in due.items():
         state = f"{data.due_at}{' overdue' * data.overdue}"
-        tell_change(db, key, state, EventKind.APPEAL_DUE, data.number, now, data)
+        emit_change(db, key, state, EventKind.APPEAL_DUE, data.number, now, data)
     for key in states_of(db, APPEAL):
         if key not in due:
             forget_state(db, key)

@@ -29,7 +29,7 @@ from reputation.model import ChallengeResult
 from reputation.own.grades import Due, due_of
 from reputation.store.appeals import appeals_to_decide
 from reputation.store.evidence import challenge_results
-from reputation.store.outbox import state_of, tell_change
+from reputation.store.outbox import emit_change, state_of
 from reputation.store.own_health import GradeChange, Suspected, begun_suspicions, changed_grades
 from reputation.store.own_labels import LabelChange, changed_labels, label_checks_to_make
 from reputation.store.own_register import register_of
@@ -178,7 +178,7 @@ def _tell_ready(db: sqlite3.Connection, settings: Settings, now: float) -> None:
     yesterday = day_before(now).isoformat()
     clock = f"{datetime.fromtimestamp(now).astimezone():%H:%M}"
     if clock >= settings.digest.at and yesterday > (state_of(db, DIGEST) or ""):
-        tell_change(db, DIGEST, yesterday, EventKind.DIGEST_READY, DIGEST, now, DigestReady(day=yesterday))
+        emit_change(db, DIGEST, yesterday, EventKind.DIGEST_READY, DIGEST, now, DigestReady(day=yesterday))
 
 
 SCHEDULED = (ScheduledCheck((EventKind.DIGEST_READY,), _tell_ready),)

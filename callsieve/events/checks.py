@@ -16,7 +16,7 @@ from callsieve.settings import Loaded, Settings
 from callsieve.telemetry import Telemetry, is_fresh
 from callsieve.text.times import ago, when
 from reputation.events import DaemonTrouble
-from reputation.store.outbox import is_wanted, state_of, tell_change
+from reputation.store.outbox import emit_change, is_wanted, state_of
 from reputation.wording import Places, Wording
 
 START = "systemctl enable --now callsieve-events"
@@ -130,4 +130,4 @@ def _check_daemon(db: sqlite3.Connection, telemetry: Telemetry, now: float) -> N
     if not trouble and state_of(db, DAEMON) is None:
         return
     data = DaemonTrouble(trouble=trouble, running=running)
-    tell_change(db, DAEMON, _FIGURES.sub("N", trouble), EventKind.DAEMON_TROUBLE, DAEMON, now, data)
+    emit_change(db, DAEMON, _FIGURES.sub("N", trouble), EventKind.DAEMON_TROUBLE, DAEMON, now, data)

@@ -179,7 +179,7 @@ class _LaneTasks:
         self._has_more = True
         self._tasks: set[asyncio.Task[None]] = set()
         self._delivered: list[int] = []
-        self._untold: list[int] = []
+        self._skipped: list[int] = []
         self._failed: list[FailedDelivery] = []
         self._had: set[int] = set()  # delivered, but not recorded yet
         self._is_off = False
@@ -197,7 +197,7 @@ class _LaneTasks:
                 await self._refill(now)
             if self._has_more and self._lane.room >= OF_SUBJECT:
                 await self._load(now)
-            while len(self._delivered) + len(self._failed) + len(self._untold) < MOST_UNWRITTEN:
+            while len(self._delivered) + len(self._failed) + len(self._skipped) < MOST_UNWRITTEN:
                 if (delivery := self._lane.next(now)) is None:
                     break
                 task = asyncio.create_task(self._deliver(delivery))
@@ -231,19 +231,19 @@ class _LaneTasks:
 
     def take_progress(self) -> Progress:
         """Return the results to record; `written` or `put_back` follows."""
-        progress = Progress(self._delivered, self._failed, self._untold)
-        self._delivered, self._failed, self._untold = [], [], []
+        progress = Progress(self._delivered, self._failed, self._skipped)
+        self._delivered, self._failed, self._skipped = [], [], []
         return progress
 
     def put_back(self, progress: Progress) -> None:
         """Take back results that could not be recorded."""
         self._delivered[:0] = progress.delivered
         self._failed[:0] = progress.failed
-        self._untold[:0] = progress.untold
+        self._skipped[:0] = progress.skipped
 
     def written(self, progress: Progress) -> None:
         """Forget results that were recorded."""
-        self._had.difference_update((*progress.delivered, *progress.untold))
+        self._had.difference_update((*progress.delivered, *progress.skipped))
         self._awake.set()
 
     async def give_up_old(self, now: float) -> None:
@@ -287,7 +287,7 @@ class _LaneTasks:
         else:
             self._lane.delivered(delivery, time.time())
             self._had.add(delivery.event.seq)
-            (self._delivered if is_sent else self._untold).append(delivery.event.seq)
+            (self._delivered if is_sent else self._skipped).append(delivery.event.seq)
             if self._is_failing:
                 self._is_failing = False
                 logger.info("%s: accepts events again", self.name)

@@ -12,7 +12,7 @@ from callsieve.monitoring.metrics import MetricFamily
 from callsieve.settings import Loaded, Settings
 from callsieve.text.times import span_words
 from reputation.events import EventKind, ExchangeStale
-from reputation.store.outbox import tell_bad
+from reputation.store.outbox import emit_bad
 from reputation.store.peers import PeerState, peer_states
 from reputation.wording import Places, Wording
 
@@ -53,7 +53,7 @@ def _emit_stale(db: sqlite3.Connection, _settings: Settings, now: float) -> None
             detail = "" if health.detail is None else str(health.detail)
             data = ExchangeStale(company=peer.name, status=health.health.value, detail=detail, came_at=peer.came_at)
             bad_by_name[peer.name] = (health.health.value, data) if health.is_bad else None
-    tell_bad(db, "exchange/", EventKind.EXCHANGE_STALE, bad_by_name, now)
+    emit_bad(db, "exchange/", EventKind.EXCHANGE_STALE, bad_by_name, now)
 
 
 # Per company: name, help text and value of a metric; None: the metric is left out.

@@ -23,7 +23,7 @@ from callsieve.text.times import ago
 from reputation.events import EventKind, HubStale
 from reputation.store.hub.link import forget_first_try, link_of, note_first_try
 from reputation.store.hub.rows import Unfit
-from reputation.store.outbox import forget_state, set_state, tell_change
+from reputation.store.outbox import emit_change, forget_state, set_state
 from reputation.wording import N_, Places, Wording
 
 HUB = "hub"
@@ -136,7 +136,7 @@ def _emit_late(db: sqlite3.Connection, settings: Settings, now: float) -> None:
     exchanged_at = None if figures.link is None else figures.link.pulled_at
     status, detail = figures.health.status.value, str(figures.health.detail or "")
     data = HubStale(status=status, detail=detail, waiting=figures.waiting, exchanged_at=exchanged_at)
-    tell_change(db, HUB, "late", EventKind.HUB_STALE, HUB, now, data)
+    emit_change(db, HUB, "late", EventKind.HUB_STALE, HUB, now, data)
 
 
 def hub_metrics(figures: HubFigures) -> Iterator[MetricFamily]:

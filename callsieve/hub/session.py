@@ -154,7 +154,7 @@ def join(db: sqlite3.Connection, greeting: Greeting, private: bool) -> None:
 
 def send_keys_again(db: sqlite3.Connection, site: str, keys: list[outgoing.Key], private: bool) -> None:
     """Queue some rows of this site again."""
-    outgoing.tell_again(db, site, keys, private=private)
+    outgoing.send_rows_again(db, site, keys, private=private)
 
 
 def prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greeting: Greeting) -> None:
@@ -255,7 +255,7 @@ async def linked(store: Store, link: Link | None, greeting: Greeting, settings: 
 async def send_site_again(store: Store, site: str, private: bool, told_to: int) -> None:
     """Send this site's rows again that the hub may have lost."""
     rows, after = 0, ("", "", "")
-    while keys := await store.read(outgoing.untold_after, site, told_to, after, FILL):
+    while keys := await store.read(outgoing.rows_sent_after, site, told_to, after, FILL):
         await store.write(send_keys_again, site, keys, private)
         rows, after = rows + len(keys), keys[-1]
         await asyncio.sleep(REST_SECONDS)

@@ -27,7 +27,7 @@ from reputation.site_names import site_of
 from reputation.store import other_sites
 from reputation.store.hub import incoming
 from reputation.store.hub.link import link_of, writing_for_hub
-from reputation.store.hub.outgoing import erasures_told
+from reputation.store.hub.outgoing import record_erasures_sent
 from reputation.store.standing import FOLDED_AT_ONCE
 from reputation.wording import Wording
 
@@ -223,7 +223,7 @@ def erase_for_site(db: sqlite3.Connection, context: Context, erasure: Erasure) -
             return False
     with writing_for_hub(db):
         number_operations.erase(db, context, stored.number)
-    erasures_told(db, [stored.number])
+    record_erasures_sent(db, [stored.number])
     return True
 
 

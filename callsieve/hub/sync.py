@@ -53,7 +53,7 @@ from reputation.store.hub.link import (
     note_standing,
 )
 from reputation.store.hub.rows import MICROSECONDS, SharedRow, Unfit
-from reputation.store.hub.sites import note_policy, note_sites, told_policy
+from reputation.store.hub.sites import note_policy, note_sites, recorded_policy
 
 logger = logging.getLogger("callsieve.hub.sync")
 
@@ -187,7 +187,7 @@ class Sync:
         if self._settings.standby or not self._settings.private:
             return
         policy = await asyncio.to_thread(policy_in_force, self._loaded)
-        if policy is not None and policy != await self._store.read(told_policy):
+        if policy is not None and policy != await self._store.read(recorded_policy):
             await self._store.write(note_policy, policy, time.time())
 
     async def _beat(self, session: HubSession) -> None:
@@ -247,7 +247,7 @@ class Sync:
                 logger.warning("erasures wait: %s", error)
                 session.erase_at = time.monotonic() + CLEAN_SECONDS
                 return
-            await self._store.write(outgoing.erasures_told, [number])
+            await self._store.write(outgoing.record_erasures_sent, [number])
 
     async def _push(self, session: HubSession, batch: list[outgoing.Outgoing], after: int) -> None:
         dates, left_out = await client.push(self._hub, batch)

@@ -22,7 +22,7 @@ from reputation.encoding import FLAT, Instant
 from reputation.events import EventKind, FeedStale
 from reputation.store.errors import StoreError
 from reputation.store.lookups import Compared
-from reputation.store.outbox import tell_bad
+from reputation.store.outbox import emit_bad
 from reputation.store.sources import FeedFetch, FeedSource, compared_with_feeds, feed_fetches, feed_sources
 from reputation.wording import Places, Wording
 
@@ -309,7 +309,7 @@ def _tell_stale(db: sqlite3.Connection, settings: Settings, now: float) -> None:
         imported_at = None if feed is None else feed.imported_at
         data = FeedStale(feed=name, status=status, detail=str(health.detail), imported_at=imported_at)
         found[name] = (status, data) if health.health in BAD_FEEDS else None
-    tell_bad(db, "feed/", EventKind.FEED_STALE, found, now)
+    emit_bad(db, "feed/", EventKind.FEED_STALE, found, now)
 
 
 def feed_metrics(feeds: Sequence[FeedSource], now: float) -> Iterator[MetricFamily]:

@@ -32,7 +32,7 @@ from reputation.store import own_days
 from reputation.store.own_health import (
     HISTORY_DAYS,
     Suspected,
-    looks_for_suspicions,
+    checks_for_suspicions,
     own_health,
     recent_grade,
     suspicions_about,
@@ -284,7 +284,7 @@ def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> 
             *(DueLine(one, _path_of(one, ours.get(one.number))) for one in due_of(register, seen, now + DUE_SECONDS)),
             *(
                 DueLine(one, f"/own/{quote(one.number)}?do=watch#watch")
-                for one in (*looks_for_suspicions(db), *label_checks_to_make(db, now + DUE_SECONDS))
+                for one in (*checks_for_suspicions(db), *label_checks_to_make(db, now + DUE_SECONDS))
             ),
         ),
         latest=latest_changes(db, REGISTER),

@@ -40,7 +40,7 @@ from policies.policy import Policy, PolicyError
 from reputation.encoding import HIDDEN
 from reputation.events import EventKind, PolicyChanged
 from reputation.site_names import site_of
-from reputation.store.outbox import add_event, tell_change
+from reputation.store.outbox import add_event, emit_change
 from reputation.store.site import (
     PublishedPolicy,
     all_published,
@@ -215,7 +215,7 @@ def emit_arrived(db: sqlite3.Connection, context: Context, policies: Sequence[Pu
         key = f"policy/{shown.name}"
         if shown.problem:
             broken = PolicyChanged(policy=shown.name, state="unusable", before="", by=context.actor)
-            tell_change(db, key, shown.digest, EventKind.POLICY_CHANGED, key, context.at, broken)
+            emit_change(db, key, shown.digest, EventKind.POLICY_CHANGED, key, context.at, broken)
 
 
 def drop_stale(db: sqlite3.Connection, loaded: Loaded) -> None:

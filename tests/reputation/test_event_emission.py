@@ -21,7 +21,7 @@ from reputation.store.database import open_store
 from reputation.store.housekeeping import JOBS, run_jobs
 from reputation.store.journal import decision_of, record_decisions
 from reputation.store.marks import add_mark, marks_between
-from reputation.store.outbox import events_after, places, telling, use_receivers
+from reputation.store.outbox import emitting, events_after, places, use_receivers
 from reputation.store.outcomes import outcome_of, record_outcome, settle_outcomes
 from reputation.store.own_health import record_grade
 from reputation.store.site import close_window, emit_window_closed, latest_emergency, record_emergency
@@ -248,5 +248,5 @@ def test_a_full_or_damaged_store_is_no_fault_of_the_event(db: sqlite3.Connection
     """The journal keeps its decisions until the store takes them again, and their events with them."""
     full = sqlite3.OperationalError("full")
     full.sqlite_errorcode = sqlite3.SQLITE_FULL
-    with pytest.raises(sqlite3.OperationalError), telling(db):
+    with pytest.raises(sqlite3.OperationalError), emitting(db):
         raise full

@@ -18,9 +18,9 @@ from reputation.store.outbox import events_after, use_receivers
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_health import (
     begun_suspicions,
+    checks_for_suspicions,
     find_suspicions,
     grade_all,
-    looks_for_suspicions,
     record_suspicions,
     suspicions_about,
 )
@@ -82,7 +82,7 @@ def test_it_is_found_once_a_day_and_told_once(db: sqlite3.Connection) -> None:
     assert len(told(db)) == 1
     assert begun_suspicions(db, NOW, NOW + 1) == [first._replace(at=NOW + DAY, suspicion=found(db))]
     assert begun_suspicions(db, NOW + 1, NOW + 2 * DAY) == []
-    assert [(one.number, one.at) for one in looks_for_suspicions(db)] == [(OWN, NOW)]
+    assert [(one.number, one.at) for one in checks_for_suspicions(db)] == [(OWN, NOW)]
 
 
 def found(db: sqlite3.Connection) -> Suspicion:

@@ -29,6 +29,7 @@ from reputation.store.outbox import (
     MOST_EVENTS,
     TRIM_EVERY,
     add_event,
+    emit_change,
     event_of,
     event_weights,
     events_after,
@@ -36,7 +37,6 @@ from reputation.store.outbox import (
     is_wanted,
     places,
     state_of,
-    tell_change,
     trim,
     use_receivers,
     use_stream,
@@ -119,7 +119,7 @@ def test_a_state_is_told_once_for_each_change(db: sqlite3.Connection) -> None:
     use_receivers(db, {"crm": [STALE]})
     data = FeedStale(feed="ftc", status="stale", detail="late", imported_at=NOW)
     told = [
-        tell_change(db, "feed/ftc", value, STALE, "feed/ftc", NOW, data) is not None
+        emit_change(db, "feed/ftc", value, STALE, "feed/ftc", NOW, data) is not None
         for value in ("stale", "stale", "ok", "stale")
     ]
     assert told == [True, False, True, True]

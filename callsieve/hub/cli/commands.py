@@ -36,7 +36,7 @@ from callsieve.system.service_process import AlreadyRunning
 from callsieve.text.times import ago, when
 from reputation.site_names import SITE
 from reputation.store.audit import Change
-from reputation.store.hub.sites import SiteState, told_policy
+from reputation.store.hub.sites import SiteState, recorded_policy
 from reputation.store.other_sites import SiteFigures, figures_of_sites
 
 T = TypeVar("T")
@@ -146,7 +146,7 @@ def status(as_json: options.JsonOption = False, config: options.ConfigOption = N
     loaded, now = options.settings_of(config), time.time()
     with options.existing_store(loaded) as db:
         link_state = operations.link_shown(db)
-        first_policy = told_policy(db) if loaded.settings.hub.standby else None
+        first_policy = recorded_policy(db) if loaded.settings.hub.standby else None
     sites, failure = _sites_or_why_not(loaded)
     policy = operations.policy_in_force(loaded) if first_policy is not None else None
     if as_json:

@@ -49,7 +49,7 @@ from reputation.explaining import sentence_of_families
 from reputation.own.grades import Grade, Graded, due_of
 from reputation.own.health import HealthReason, NumberHealth
 from reputation.own.register import OwnNumber
-from reputation.store.own_health import looks_for_suspicions, recent_grade
+from reputation.store.own_health import checks_for_suspicions, recent_grade
 from reputation.store.own_labels import label_checks_to_make
 from reputation.store.own_register import Seen, register_of, unregistered
 
@@ -263,7 +263,7 @@ def due(
         raise CommandError(f"--within: {error}") from None
     with existing_store(settings_of(config)) as db:
         todo = due_of(register_of(db), unregistered(db, now - SEEN_SECONDS), until)
-        todo += [*looks_for_suspicions(db), *label_checks_to_make(db, until)]
+        todo += [*checks_for_suspicions(db), *label_checks_to_make(db, until)]
         todo.sort(key=lambda one: (one.at, one.number))
     if as_json:
         print_json(todo)

@@ -21,7 +21,7 @@ from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.hub.outgoing import has_outgoing
 from reputation.store.hub.rows import KINDS, Kind, SharedWith
-from reputation.store.hub.sites import told_policy
+from reputation.store.hub.sites import recorded_policy
 from reputation.store.site import count_people
 from reputation.store.standing import refresh_all
 from tests.callsieve.hub.sites import STANDINGS, Site, TestHub, running, standby_of
@@ -190,11 +190,11 @@ def test_the_policies_of_both_are_compared(first: Site) -> None:
     second = standby_of(first)
     first.exchange()
     second.exchange()
-    assert second.read(told_policy) == policy_in_force(second.loaded)
+    assert second.read(recorded_policy) == policy_in_force(second.loaded)
     first.config.write_text(first.config.read_text() + '[policy]\nname = "strict"\n')
     first.exchange()
     second.exchange()
-    there, here = second.read(told_policy), policy_in_force(second.loaded)
+    there, here = second.read(recorded_policy), policy_in_force(second.loaded)
     assert there is not None
     assert here is not None
     assert (there.name, there == policy_in_force(first.loaded), there == here) == ("strict", True, False)

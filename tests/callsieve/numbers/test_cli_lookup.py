@@ -210,7 +210,7 @@ def test_it_says_what_would_change_the_level_and_how_it_came(callsieve: Program)
     assert "the level comes from our people (+" in out
     assert "7 witnesses speak against it; without an outside source, a label needs 2 and a challenge 4" in out
     assert "more if marks or hang-ups by 2 more of our people: then challenge" in out
-    assert "one more source outside lists it as spam: then challenge" in out
+    assert "one more source lists it as spam: then challenge" in out
     assert "60 days" in out
     found = callsieve("lookup", CALLER, "--json").json
     levels = [point["level"] for point in found["history"]]
