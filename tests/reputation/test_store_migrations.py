@@ -105,7 +105,7 @@ def test_a_store_that_is_too_old_is_refused(db: sqlite3.Connection) -> None:
     """It is left as it is."""
     migrate(db, [FIRST])
     later = Migration(3, "0003_whole", "CREATE TABLE c (x);\n")
-    with pytest.raises(StoreError, match="version 1.* version 3"):
+    with pytest.raises(StoreError, match=r"version 1.* version 3"):
         migrate(db, [later])
     assert db.execute("SELECT max(version) FROM migration").fetchone() == (1,)
 
