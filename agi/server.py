@@ -58,6 +58,7 @@ LOG_INTERVAL_SECONDS = 10.0
 _DEAD_CHANNEL = 511  # the caller gave up while we decided
 
 
+_OF_CALLS = frozenset({"screen", "callee", "outbound"})  # any other request is not about whether a call goes on
 _LOG_LEVELS = dict.fromkeys((FailOpen.TIMED_OUT, FailOpen.OVER_LIMIT), logging.WARNING)
 
 
@@ -251,7 +252,10 @@ class AgiServer:
         """Return the fail-open answer; if even that fails, nothing, which means allow."""
         self.stats.failed_open[reason.value] += 1
         if self.may_log(reason.value):
-            logger.log(_LOG_LEVELS.get(reason, logging.INFO), "%s: the call goes on unscreened", reason.value)
+            if request is not None and request.path not in _OF_CALLS:
+                logger.info("%s: path=%s", reason.value, request.path)
+            else:
+                logger.log(_LOG_LEVELS.get(reason, logging.INFO), "%s: the call goes on unscreened", reason.value)
         try:
             return self.fail_open(reason.value, request)
         except Exception as error:  # noqa: BLE001 (the outermost point: nothing must come after it)

@@ -50,6 +50,7 @@ class ScreeningState(StrEnum):
     """What happens to a call that comes in now. In all states but `on` and `observing` it is not screened.
 
     `waiting`: everything runs, and no call was screened yet. `not_connected`: no trunk sends its calls to CallSieve.
+    `unknown`: also where nobody has checked the trunks, or their settings changed since.
     """
 
     ON = "on"
@@ -76,6 +77,7 @@ class ScreeningStatus:
         why: Why calls are not screened; empty where they are.
         remedy: What to do about it; empty for nothing.
         is_partial: Some trunks send their calls to CallSieve, and some do not.
+        confirmed_at: When calls were last known to come through: a decision, or a check of the trunks.
     """
 
     state: ScreeningState
@@ -86,6 +88,7 @@ class ScreeningStatus:
     why: str | Wording = ""
     remedy: str | Wording = ""
     is_partial: bool = False
+    confirmed_at: float | None = None
 
     @property
     def daemon_answers(self) -> bool:

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from callsieve.doctor.stored_findings import NAME as ROOTS_DOCTOR
-from callsieve.health import CheckStatus, SystemHealth
+from callsieve.health import CheckStatus, ScreeningState, SystemHealth
 from callsieve.settings import Settings
 from callsieve.wiring import people_of
 from reputation.store.calls import first_decision
@@ -18,6 +18,7 @@ from reputation.wording import Wording
 
 # Until then nobody knows what a policy does to this office's callers.
 OBSERVE_SECONDS = 7 * DAY_SECONDS
+CONNECTED = (ScreeningState.WAITING, ScreeningState.ON, ScreeningState.OBSERVING)
 SHOWN_DAYS = 14  # after the first call: who has screened for so long knows the way
 
 
@@ -51,8 +52,13 @@ class FirstRun:
         return sum(step.is_done for step in self.steps)
 
 
-def first_run(db: sqlite3.Connection, health: SystemHealth, settings: Settings, now: float) -> FirstRun | None:
-    """Return the steps, None where all are done or calls have been screened for weeks."""
+def first_run(
+    db: sqlite3.Connection, health: SystemHealth, screening: ScreeningState, settings: Settings, now: float
+) -> FirstRun | None:
+    """Return the steps in the order of the README, None where all are done or calls have been screened for weeks.
+
+    `screening`: as the pill on the page shows it.
+    """
     first_at, _ = first_decision(db, 1)
     if first_at is not None and now - first_at > SHOWN_DAYS * DAY_SECONDS:
         return None
@@ -74,12 +80,14 @@ def first_run(db: sqlite3.Connection, health: SystemHealth, settings: Settings, 
             remedy("manager login", install),
         ),
         SetupStep(
+            Wording("A trunk sends its calls through CallSieve"),
+            has_call or (is_ok("trunks") if screening is ScreeningState.UNKNOWN else screening in CONNECTED),
+            remedy("trunks", install),
+        ),
+        SetupStep(
             Wording("People and their numbers are taken over from the PBX"),
             bool(people),
             remedy("people", "callsieve import people --from asterisk"),
-        ),
-        SetupStep(
-            Wording("A trunk sends its calls through CallSieve"), is_ok("trunks") or has_call, remedy("trunks", install)
         ),
         SetupStep(
             Wording("A test call was seen"),

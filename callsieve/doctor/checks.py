@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 
 from callsieve.capability import Capabilities
 from callsieve.doctor import asterisk, daemon, dialplan, finding, privacy, routes, screening
-from callsieve.doctor.stored_findings import completed, read_findings
+from callsieve.doctor.stored_findings import completed, read_findings, trunks_changed_at
 from callsieve.health import Check, SystemHealth
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.settings import Loaded, SettingsError
@@ -57,6 +58,7 @@ def _judged_traps(wanted: set[str], traps: list[str]) -> finding.Finding:
 
 
 OFF_SWITCH = finding.HealthCheck(place=60, name="off switch", find=asterisk.is_on, as_root=True, is_quick=True)
+TRUNKS = finding.HealthCheck(place=80, name="trunks", find=routes.are_screened, as_root=True, is_quick=True)
 CHECKS = (
     finding.HealthCheck(place=10, name="Asterisk", find=asterisk.is_reachable, as_root=True, is_quick=True),
     finding.HealthCheck(place=20, name="advisories", find=asterisk.is_safe, as_root=True),
@@ -65,7 +67,7 @@ CHECKS = (
     finding.HealthCheck(place=50, name="reject codes", find=asterisk.can_reject, as_root=True),
     OFF_SWITCH,
     finding.HealthCheck(place=70, name="dialplan", find=dialplan.is_loaded, as_root=True),
-    finding.HealthCheck(place=80, name="trunks", find=routes.are_screened, as_root=True),
+    TRUNKS,
     finding.HealthCheck(place=90, name="DIDs", find=routes.are_known),
     finding.HealthCheck(place=100, name="asks at", find=dialplan.asks_us, as_root=True),
     finding.HealthCheck(place=110, name="phones", find=dialplan.are_labelled, as_root=True),
@@ -120,5 +122,6 @@ def system_health(load: Callable[[], Loaded], checks: Sequence[finding.HealthChe
     now = time.time()
     stored = read_findings(loaded.findings_path)
     context = finding.CheckContext(loaded, finding.not_asked, now)
-    found = tuple(finding.gathered(completed(examine(checks, context), stored, now)))
+    changed_at = trunks_changed_at(Path(loaded.settings.asterisk.etc))
+    found = tuple(finding.gathered(completed(examine(checks, context), stored, now, changed_at)))
     return SystemHealth(now, found, bool(context.central_organisation))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 from agi.protocol import STATUS_HELLO
 from agi.quoting import variables_in
 from ami_listener.errors import TroubleKind
 from callsieve.doctor.finding import RESTART, CheckContext, Finding, fail, ok, unknown, warn
-from callsieve.install.plan import OUR_UNIT
+from callsieve.install.plan import OUR_UNIT, SYSTEM_UNITS
 from callsieve.settings import Ami, address_of
 from callsieve.system.files import naming
 from callsieve.system.service_process import holder_of, is_failing
@@ -24,6 +25,8 @@ from reputation.wording import Places, Wording
 STATUS_SECONDS = 2.0
 ANSWER_LIMIT = 64 * 1024
 START = Wording("systemctl start callsieve, or callsieve serve")
+INSTALL = Wording("callsieve asterisk install --systemd, then systemctl enable --now callsieve")
+UNITS = (SYSTEM_UNITS, Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))
 RESTART_ALL = f"{RESTART} callsieve-api"
 STATUS = "systemctl status callsieve"
 
@@ -78,7 +81,7 @@ def daemon_answers(context: CheckContext) -> Finding:
         if is_failing(OUR_UNIT):
             words = "the service stops as soon as it is started, and nothing answers on {where}: calls go on unscreened"
             return fail(Wording(words, {"where": listen}), STATUS)
-        return fail(Wording("nothing answers on {where}: calls go on unscreened", {"where": listen}), START)
+        return fail(Wording("nothing answers on {where}: calls go on unscreened", {"where": listen}), start_remedy())
     except TimeoutError:
         holder: Places = {"where": listen, "holder": holder_of(address[1])}
         return fail(
@@ -99,6 +102,11 @@ def outdated(where: str, trouble: str) -> Finding:
     if trouble:
         return warn(Wording("an older version of CallSieve answers on {where}, and says: {why}", about), RESTART_ALL)
     return warn(Wording("an older version of CallSieve answers on {where}", about), RESTART_ALL)
+
+
+def start_remedy(units: Iterable[Path] = UNITS) -> Wording:
+    """Return how to start the daemon: the installation comes first."""
+    return START if any((folder / OUR_UNIT).exists() for folder in units) else INSTALL
 
 
 def socket_answers(context: CheckContext) -> Finding:
@@ -129,7 +137,7 @@ def socket_answers(context: CheckContext) -> Finding:
             Wording("this user may not use {file}", where), Wording("run this as root or in Asterisk's group")
         )
     except ConnectionRefusedError:
-        return warn(Wording("nothing answers on {file}", where), START)
+        return warn(Wording("nothing answers on {file}", where), start_remedy())
     except TimeoutError:
         return fail(Wording("no answer on {file}", where), RESTART)
     return _judged(context, answer, str(path), "another process")
@@ -139,7 +147,7 @@ def is_asked_by_asterisk(context: CheckContext) -> Finding:
     """Check that no other local user than Asterisk, root and the service has asked the daemon since its start."""
     telemetry = context.fresh_telemetry
     if telemetry is None:
-        return unknown(Wording("no recent report from the daemon"), START)
+        return unknown(Wording("no recent report from the daemon"), start_remedy())
     if telemetry.is_blind:
         remedy = Wording("callsieve asterisk install --systemd: the unit needs AF_NETLINK")
         return fail(Wording("the kernel does not tell which user asks: no call is screened"), remedy)

@@ -27,7 +27,15 @@ from callsieve.pbx.cli_client import (
     parse_off,
     value_in,
 )
-from callsieve.pbx.cli_output import AsteriskVersion, Dialplan, dialplan_in, modules_in, setting_in, version_in
+from callsieve.pbx.cli_output import (
+    AsteriskVersion,
+    Dialplan,
+    dialplan_in,
+    modules_in,
+    reload_age_in,
+    setting_in,
+    version_in,
+)
 from callsieve.settings import Loaded, Settings, SettingsError
 from callsieve.system.privileges import acting_for
 from callsieve.telemetry import Telemetry, is_fresh, read_telemetry
@@ -42,6 +50,7 @@ from reputation.wording import Wording, listed
 T = TypeVar("T")
 
 STORE_SECONDS = 2.0
+MOST_QUESTIONS = 500
 NOT_ASKED = "Asterisk could not be asked"
 NO_SETTINGS = "the settings cannot be read"
 HEADING_BY_REASON = {NOT_ASKED: "not asked", NO_SETTINGS: "no settings"}
@@ -96,12 +105,14 @@ class CheckContext:
 
     `read`: the settings, or what is wrong with them. `console` raises ConsoleError. `now` is in epoch seconds.
     `fetch` returns status and body of one of our pages as others see it, or why it failed; None: fetch nothing.
+    `most_questions` about single numbers are put to Asterisk: a PBX may have thousands, and each question takes 10 ms.
     """
 
     read: Loaded | SettingsError
     console: Callable[[str], str]
     now: float
     fetch: Callable[[str], tuple[int, bytes] | Wording] | None = None
+    most_questions: int = MOST_QUESTIONS
     _error: ConsoleError | None = field(default=None, init=False)
     _answers: dict[str, str] = field(default_factory=dict, init=False)
 
@@ -207,6 +218,15 @@ class CheckContext:
     def take_over(self) -> str:
         """Return the command that imports the people whom this PBX knows."""
         return f"callsieve import people --from {'freepbx' if self.is_freepbx else 'asterisk'}"
+
+    @property
+    def loaded_at(self) -> float:
+        """Return when Asterisk last loaded a module, or 0 if it cannot be asked."""
+        try:
+            age = reload_age_in(self.ask("core show uptime seconds"))
+        except ConsoleError:
+            return 0.0
+        return 0.0 if age is None else self.now - age
 
     @cached_property
     def version(self) -> AsteriskVersion | None:

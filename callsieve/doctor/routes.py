@@ -17,17 +17,17 @@ from callsieve.pbx.cli_output import Dialplan, Match, globals_in, matches_in
 from reputation.store.calls import dialled_numbers
 from reputation.wording import N_, Places, Wording, listed
 
-# A PBX may have thousands of numbers, and each question is a process of its own: 10 ms here.
-MOST_QUESTIONS = 500
 MOST_NAMED = 3
 TRUNKS_RELOAD = 'asterisk -rx "module reload res_pjsip.so"'
 ON_FREEPBX = f"our FreePBX module; or Connectivity > Trunks > pjsip Settings > General > Context: {TRUNK_CONTEXT}"
 DIALLED_DAYS = 7
 NO_CONTEXT = N_("no dialplan context asks CallSieve: no call is screened")
 NO_TRUNK = N_("no trunk arrives in {context}: no call is screened")
+NOT_ALL = N_("NOT screened: {numbers}")
+NO_NUMBER = N_("no call is screened: {numbers}")
 NO_ROUTE = N_("CallSieve's FreePBX module screens no inbound route")
 # `callsieve status` and the console say "not connected" where the check of the trunks finds one of these.
-NOT_CONNECTED = frozenset({NO_CONTEXT, NO_TRUNK, NO_ROUTE})
+NOT_CONNECTED = frozenset({NO_CONTEXT, NO_TRUNK, NO_ROUTE, NO_NUMBER})
 WORDS = {
     RouteReason.TAKEN: Wording("{number} from {trunk}: {step} comes first"),
     RouteReason.ENDS: Wording("{number} from {trunk}: the dialplan ends at {step}"),
@@ -41,11 +41,11 @@ _ASKABLE = re.compile(r"[0-9A-Za-z+*#_.-]+", re.ASCII)
 
 
 class _EnoughAsked(Exception):
-    """Asterisk's console was asked MOST_QUESTIONS times: no more questions are allowed."""
+    """Asterisk's console was asked as many questions as are allowed."""
 
 
 class Extensions:
-    """The extensions that match in a context, by Asterisk's console. It asks at most MOST_QUESTIONS, each once."""
+    """The extensions that match in a context, by Asterisk's console, which is asked each question once."""
 
     def __init__(self, context: CheckContext) -> None:
         self._context = context
@@ -77,7 +77,7 @@ class Extensions:
     def _asked(self, extension: str, context: str) -> list[Match]:
         key = (extension, context)
         if key not in self._found:
-            if len(self._found) >= MOST_QUESTIONS:
+            if len(self._found) >= self._context.most_questions:
                 raise _EnoughAsked
             self._found[key] = matches_in(self._context.ask(f"dialplan show {extension}@{context}"))
         return self._found[key]
@@ -120,10 +120,12 @@ def are_screened(context: CheckContext) -> Finding:
     if _module_screens(context, trunks):
         return _screened_by_module(context)
     if not asking and not any((trunk.context or "").startswith("callsieve") for trunk in trunks):
-        return fail(Wording(NO_CONTEXT), _remedy(context, trunks))
+        contexts = context.dialplan.contexts
+        fronts = sorted(front_context_of(name) for name in contexts if front_context_of(name) in contexts)
+        nobody = Wording(NO_TRUNK, {"context": ", ".join(fronts)}) if fronts else Wording(NO_CONTEXT)
+        return fail(nobody, _remedy(context, trunks))
     if asking == [TRUNK_CONTEXT] and not freepbx_sends_us_calls(context.place.etc):
-        nobody = Wording(NO_TRUNK, {"context": TRUNK_CONTEXT})
-        return warn(nobody, ON_FREEPBX)
+        return warn(Wording(NO_TRUNK, {"context": TRUNK_CONTEXT}), ON_FREEPBX)
     if not trunks:
         asked: Places = {"contexts": ", ".join(asking)}
         return unknown(
@@ -132,7 +134,8 @@ def are_screened(context: CheckContext) -> Finding:
         )
     survey = survey_of(context, trunks)
     if survey.unscreened:
-        problem = Wording("NOT screened: {numbers}", {"numbers": _named(survey.unscreened)})
+        is_everything = len(survey.unscreened) == survey.followed and not survey.left_out
+        problem = Wording(NO_NUMBER if is_everything else NOT_ALL, {"numbers": _named(survey.unscreened)})
         return fail(problem, _remedy(context, [trunk for trunk in trunks if trunk.name in survey.bypassing]))
     names: Places = {"count": survey.followed, "trunks": ", ".join(dict.fromkeys(trunk.name for trunk in trunks))}
     if not survey.followed:

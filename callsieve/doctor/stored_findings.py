@@ -21,7 +21,7 @@ import msgspec
 from callsieve.health import Check, CheckStatus
 from callsieve.text.times import ago
 from callsieve.version import program_version
-from reputation.wording import Wording
+from reputation.wording import N_, Wording
 
 MOST_BYTES = 262_144
 # The timer looks every ten minutes.
@@ -30,25 +30,34 @@ AHEAD_SECONDS = 60.0  # a clock may be set back a little
 NAME = "seen by root"
 NEVER = Wording("some checks need root, and none was made as root yet")
 REMEDY = Wording("systemctl enable --now callsieve-doctor.timer, or callsieve doctor as root")
+# The files of Asterisk that say in which context the calls of a trunk arrive.
+TRUNK_FILES = ("pjsip*", "pjsip*/*", "iax*.conf", "chan_dahdi*.conf", "dahdi*.conf")
+TRUNK_CHECKS = frozenset({"trunks", "DIDs"})
+CHANGED = N_("the files of the trunks changed {when}, and root has not checked since Asterisk loaded them")
+LOOK_AGAIN = Wording('asterisk -rx "module reload res_pjsip.so", then callsieve doctor as root')
 
 _FORM = re.compile(r",?(?:\.[0-9])?f?")
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """The findings of all checks, when they were made (epoch seconds), and by which version."""
+    """The findings of all checks, when they were made (epoch seconds), and by which version.
+
+    `loaded_at`: when Asterisk had last loaded a module, with the configuration of that time.
+    """
 
     at: float
     version: str
     checks: tuple[Check, ...]
+    loaded_at: float
 
     def is_old(self, now: float) -> bool:
         """Return whether things may have changed since."""
         return not -AHEAD_SECONDS < now - self.at < OLD_SECONDS
 
 
-def findings_of(checks: Iterable[Check], now: float) -> Findings:
+def findings_of(checks: Iterable[Check], now: float, loaded_at: float) -> Findings:
     """Return the checks as a value to store."""
-    return Findings(now, program_version(), tuple(checks))
+    return Findings(now, program_version(), tuple(checks), loaded_at)
 
 
 # Writing
@@ -128,6 +137,12 @@ def read_findings(path: Path) -> Findings | Wording:
         return Wording("{file} is ignored: it is damaged", {"file": str(path)})
 
 
+def recent_findings(path: Path, now: float) -> Findings | Wording:
+    """Return the stored findings of the last hour, or why there are none."""
+    stored = read_findings(path)
+    return _made(stored, now) if isinstance(stored, Findings) and stored.is_old(now) else stored
+
+
 class _Foreign(Exception):
     """Another user may have written the file, so its content is not trusted."""
 
@@ -152,7 +167,7 @@ def _decoded(data: bytes) -> Findings:
         for text in (check.detail, check.remedy):
             _check_fits(text)
             str(text)
-    if not all(map(math.isfinite, (findings.at, *(check.at for check in findings.checks)))):
+    if not all(map(math.isfinite, (findings.at, findings.loaded_at, *(check.at for check in findings.checks)))):
         raise ValueError("a time is missing")
     return findings
 
@@ -172,22 +187,37 @@ def _check_fits(text: str | Wording) -> None:
 # Showing
 
 
-def completed(checks: Iterable[Check], stored: Findings | Wording, now: float) -> list[Check]:
-    """Replace each check that we could not make by root's finding, and warn if that is old or missing."""
+def trunks_changed_at(etc: Path) -> float:
+    """Return when the files of Asterisk's trunks last changed, or 0 if that cannot be read."""
+    try:
+        return max((path.stat().st_ctime for pattern in TRUNK_FILES for path in etc.glob(pattern)), default=0.0)
+    except OSError:
+        return 0.0
+
+
+def completed(checks: Iterable[Check], stored: Findings | Wording, now: float, trunks_changed_at: float) -> list[Check]:
+    """Replace each check that we could not make by root's finding, and warn if that is old or missing.
+
+    `trunks_changed_at`: when the files of the trunks last changed. A finding about trunks counts only if Asterisk had
+    loaded them before root looked.
+    """
     made = list(checks)
     if all(check.status is not CheckStatus.UNKNOWN for check in made):
         return made
-    known = {} if isinstance(stored, Wording) else {check.name: check for check in stored.checks}
-    checks = [_better(check, known.get(check.name)) for check in made]
-    words = stored
-    if not isinstance(words, Wording):
-        if not words.is_old(now):
-            return checks
-        words = Wording("the checks that need root were made {when}", {"when": ago(words.at, now)})
-    return [*checks, Check(NAME, CheckStatus.WARN, words, REMEDY, now)]
+    if isinstance(stored, Wording):
+        return [*made, Check(NAME, CheckStatus.WARN, stored, REMEDY, now)]
+    known = {check.name: replace(check, stored=True) for check in stored.checks}
+    if trunks_changed_at > stored.loaded_at:
+        changed = Wording(CHANGED, {"when": ago(trunks_changed_at, now)})
+        unknown = (
+            Check(name, CheckStatus.UNKNOWN, changed, LOOK_AGAIN, stored.at, stored=True) for name in TRUNK_CHECKS
+        )
+        known |= {check.name: check for check in unknown}
+    shown = [known.get(check.name, check) if check.status is CheckStatus.UNKNOWN else check for check in made]
+    if stored.is_old(now):
+        shown.append(Check(NAME, CheckStatus.WARN, _made(stored, now), REMEDY, now))
+    return shown
 
 
-def _better(made: Check, stored: Check | None) -> Check:
-    if made.status is not CheckStatus.UNKNOWN or stored is None or stored.status is CheckStatus.UNKNOWN:
-        return made
-    return replace(stored, stored=True)
+def _made(stored: Findings, now: float) -> Wording:
+    return Wording("the checks that need root were made {when}", {"when": ago(stored.at, now)})

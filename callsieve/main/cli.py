@@ -210,6 +210,7 @@ _PLAINLY = (
     (re.compile(r"\S+ is not in the range x>=(\S+)$"), r"this must be at least \1"),
     (re.compile(r"\S+ is not in the range x<=(\S+)$"), r"this must be at most \1"),
 )
+_EXTRA_ARGUMENT = re.compile(r"unexpected extra argument(?:\(s\))? \(([^\s)]+)\)$")
 
 
 def _usage_text(error: Any) -> str:
@@ -222,4 +223,15 @@ def _usage_text(error: Any) -> str:
         text = pattern.sub(plainly, text)
     path = error.ctx.command_path if getattr(error, "ctx", None) else "callsieve"
     command = path.removeprefix("callsieve").strip()
-    return f"{command}{': ' if command else ''}{text[:1].lower()}{text[1:]} ({path} --help)" if text else ""
+    hint = _option_for(error, text)
+    return f"{command}{': ' if command else ''}{text[:1].lower()}{text[1:]}{hint} ({path} --help)" if text else ""
+
+
+def _option_for(error: Any, text: str) -> str:
+    """Return a hint at the first option of the command that takes a text, for an argument that it does not take."""
+    extra = _EXTRA_ARGUMENT.search(text)
+    if extra is None:
+        return ""
+    options = (param for param in error.ctx.command.params if param.param_type_name == "option")
+    first = next((option for option in options if option.type.name in ("str", "text")), None)
+    return "" if first is None else f": did you mean {first.opts[0]} {extra[1]}?"

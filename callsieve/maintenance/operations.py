@@ -15,7 +15,7 @@ from typing import NamedTuple
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind
 from callsieve.doctor import finding
-from callsieve.doctor.daemon import START
+from callsieve.doctor.daemon import start_remedy
 from callsieve.emergency_window import OpenWindow, window_of
 from callsieve.health import CheckStatus
 from callsieve.monitoring.metrics import MetricFamily, single
@@ -120,7 +120,7 @@ def store_opens(context: finding.CheckContext) -> finding.Finding:
             return finding.fail(
                 Wording("{file} is missing, but it has backups", {"file": str(path)}), "callsieve db restore"
             )
-        return finding.warn(Wording("{file} does not exist yet", {"file": str(path)}), START)
+        return finding.warn(Wording("{file} does not exist yet", {"file": str(path)}), start_remedy())
     if not os.access(path, os.R_OK):
         return finding.unknown(
             Wording("this user may not read {file}", {"file": str(path)}),

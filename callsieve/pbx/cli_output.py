@@ -135,6 +135,12 @@ def setting_in(output: str, name: str) -> str | None:
     return match[1] if match else None
 
 
+def reload_age_in(output: str) -> int | None:
+    """Parse `core show uptime seconds`: return how long ago modules were loaded or loaded again."""
+    match = re.search(r"^Last reload: (\d+)", output, re.MULTILINE)
+    return int(match[1]) if match else None
+
+
 def modules_in(output: str) -> frozenset[str]:
     """Parse `module show`: return the running modules, without `.so`."""
     return frozenset(name.removesuffix(".so") for name, status in _MODULE.findall(output) if status == "Running")

@@ -13,13 +13,24 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from callsieve.calls.records import CallDecision, decision_shown
-from callsieve.doctor.checks import OFF_SWITCH, examine
+from callsieve.doctor.checks import OFF_SWITCH, TRUNKS, examine
 from callsieve.doctor.daemon import daemon_answers, outdated
-from callsieve.doctor.finding import RESTART, CheckContext, Finding, HealthCheck, fail, not_asked, read_store, unknown
+from callsieve.doctor.finding import (
+    NOT_ASKED,
+    RESTART,
+    CheckContext,
+    Finding,
+    HealthCheck,
+    fail,
+    not_asked,
+    read_store,
+    unknown,
+)
 from callsieve.doctor.routes import NOT_CONNECTED
-from callsieve.doctor.stored_findings import Findings, completed, read_findings
+from callsieve.doctor.stored_findings import Findings, completed, recent_findings, trunks_changed_at
 from callsieve.emergency_window import EmergencyWindow, window_of
 from callsieve.health import Check, CheckStatus, ScreeningState, ScreeningStatus, troubles
 from callsieve.pbx.cli_client import FOR_EVER, ConsoleError
@@ -42,9 +53,11 @@ DAEMON = "daemon"
 SCREENED_CALLS = "screened calls"
 ACTIONS = tuple(ACTION_BY_WORD)
 # Checks that fail if calls do not reach CallSieve: the daemon may be well, but nothing is screened.
-OF_ROUTES = ("dialplan", "trunks", "DIDs", "asks at", SCREENED_CALLS)
+OF_ROUTES = ("dialplan", TRUNKS.name, "DIDs", "asks at", SCREENED_CALLS)
 NOT_ASKED_ABOUT = Wording("some calls come in and are not screened: see trouble")
 NO_CALL_YET = Wording("no call has reached CallSieve yet")
+NOT_CHECKED = Wording("nobody has checked yet whether the trunks send their calls to CallSieve")
+CHECK = Wording("callsieve doctor as root")
 MAKE_A_CALL = Wording("call one of your numbers from outside, and look at: callsieve calls tail")
 
 IS_SCREENED = {
@@ -125,11 +138,18 @@ def status_of(context: CheckContext, loaded: Loaded, checks: Iterable[HealthChec
         *examine((check for check in checks if check.is_quick), context),
         Check(DAEMON, daemon.status, daemon.detail, daemon.remedy, context.now),
     ]
-    stored = read_findings(loaded.findings_path)
-    checks_made = completed(made, stored, context.now) + _more(stored, {check.name for check in made}, context.now)
+    stored = recent_findings(loaded.findings_path, context.now)
+    changed_at = trunks_changed_at(Path(loaded.settings.asterisk.etc))
+    checks_made = completed(made, stored, context.now, changed_at)
+    checks_made += _more(stored, {check.name for check in made})
     if journal is not None and journal.failed_open:
         checks_made.append(_deadline(journal.failed_open, context.now))
-    screening = _screening(context, daemon, last_told, journal, {check.name: check for check in checks_made})
+    by_name = {check.name: check for check in checks_made}
+    screening = _trouble(context, daemon, last_told, journal, by_name)
+    if screening is None:
+        screening = _connection(journal, by_name, changed_at)
+    if screening.state is ScreeningState.ON:
+        screening = replace(screening, since=_since(last_told, journal))
     policy, observing = _policy(loaded, told, is_broken=isinstance(context.read, SettingsError))
     if screening.state is ScreeningState.ON and observing:
         screening = replace(screening, state=ScreeningState.OBSERVING)
@@ -214,20 +234,15 @@ def _policy(loaded: Loaded, told: Telemetry | None, *, is_broken: bool) -> tuple
 # What is made of it
 
 
-def _more(stored: Findings | Wording, made: Container[str], now: float) -> list[Check]:
-    """Return what root's doctor found to be wrong lately, where we did not look."""
-    if isinstance(stored, Wording) or stored.is_old(now):
+def _more(stored: Findings | Wording, made: Container[str]) -> list[Check]:
+    """Return what root's doctor found to be wrong lately, in checks that were not made now."""
+    if isinstance(stored, Wording):
         return []
-    return [check for check in stored.checks if check.name not in made and (_is_broken(check) or _asks_nobody(check))]
+    return [check for check in stored.checks if check.name not in made and _is_broken(check)]
 
 
 def _is_broken(check: Check) -> bool:
     return check.status is CheckStatus.FAIL
-
-
-def _asks_nobody(check: Check) -> bool:
-    """Return whether this is the finding that no trunk sends its calls to CallSieve."""
-    return isinstance(check.detail, Wording) and check.detail.template in NOT_CONNECTED
 
 
 def _deadline(calls: int, now: float) -> Check:
@@ -235,29 +250,27 @@ def _deadline(calls: int, now: float) -> Check:
     return Check("fail-open", CheckStatus.WARN, about, "callsieve calls search --rule fail-open", now)
 
 
-def _screening(
+def _trouble(
     context: CheckContext,
     daemon: Finding,
     told: Telemetry | None,
     journal: JournalSummary | None,
-    checks: dict[str, Check],
-) -> ScreeningStatus:
-    """Return what keeps calls from being screened: first what people did, then what broke.
+    checks: Mapping[str, Check],
+) -> ScreeningStatus | None:
+    """Return what keeps CallSieve from screening calls that reach it: first what people did, then what broke.
 
     `told`: the daemon's last report, however old. `checks`: by name.
     """
-    switched = journal.switched_at if journal is not None else {}
     switch = checks[OFF_SWITCH.name]
     if switch.status is CheckStatus.WARN:
         until = None
         with suppress(ConsoleError):
             until = context.off_until
-        until = None if until == FOR_EVER else until
         return ScreeningStatus(
             ScreeningState.OFF,
             switch.at,
-            since=switched.get("off"),
-            until=until,
+            since=journal.switched_at.get("off") if journal is not None else None,
+            until=None if until == FOR_EVER else until,
             why=switch.detail,
             remedy="callsieve on",
         )
@@ -274,25 +287,42 @@ def _screening(
         return ScreeningStatus(ScreeningState.UNKNOWN, why=daemon.detail, remedy=daemon.remedy)
     if told is not None and is_fresh(told, context.now) and (told.is_blind or told.breaker_open):
         return ScreeningStatus(ScreeningState.FAILING, why=told.trouble)
-    if (cause := _not_connected(journal, checks)) is not None:
-        return ScreeningStatus(ScreeningState.NOT_CONNECTED, why=cause.detail, remedy=cause.remedy)
+    return None
+
+
+def _connection(
+    journal: JournalSummary | None, checks: Mapping[str, Check], trunks_changed_at: float
+) -> ScreeningStatus:
+    """Return whether calls reach CallSieve. The most recent of these counts: a decision, or a check of the trunks."""
+    trunks, calls = checks[TRUNKS.name], checks[SCREENED_CALLS]
+    decided_at = journal.last_call.record.at if journal is not None and journal.last_call is not None else 0.0
+    if isinstance(trunks.detail, Wording) and trunks.detail.template in NOT_CONNECTED and decided_at <= trunks.at:
+        return ScreeningStatus(ScreeningState.NOT_CONNECTED, why=trunks.detail, remedy=trunks.remedy)
+    is_unconfirmed = trunks.status is CheckStatus.UNKNOWN and trunks_changed_at > decided_at
+    if _is_broken(calls) and (is_unconfirmed or not decided_at):
+        return ScreeningStatus(ScreeningState.NOT_CONNECTED, why=calls.detail, remedy=calls.remedy)
     is_partial = any(_is_broken(checks[name]) for name in OF_ROUTES if name in checks)
-    if not is_partial and journal is not None and journal.last_call is None:
-        return ScreeningStatus(ScreeningState.WAITING, why=NO_CALL_YET, remedy=MAKE_A_CALL)
-    instants = [told.started_at if told is not None else None, switched.get("on")]
-    since = max((at for at in instants if at is not None), default=None)
+    is_waiting = journal is not None and not decided_at and not is_partial
+    if is_unconfirmed or (is_waiting and trunks.status is CheckStatus.UNKNOWN):
+        why = NOT_CHECKED if trunks.detail == NOT_ASKED else trunks.detail
+        return ScreeningStatus(ScreeningState.UNKNOWN, why=why, remedy=trunks.remedy or CHECK)
+    if is_waiting:
+        return ScreeningStatus(ScreeningState.WAITING, why=NO_CALL_YET, remedy=MAKE_A_CALL, confirmed_at=trunks.at)
+    confirmed_at = max(decided_at, trunks.at if trunks.status is CheckStatus.OK else 0.0)
     return ScreeningStatus(
-        ScreeningState.ON, since=since, why=NOT_ASKED_ABOUT if is_partial else "", is_partial=is_partial
+        ScreeningState.ON,
+        why=NOT_ASKED_ABOUT if is_partial else "",
+        is_partial=is_partial,
+        confirmed_at=confirmed_at or None,
     )
 
 
-def _not_connected(journal: JournalSummary | None, found: Mapping[str, Check]) -> Check | None:
-    """Return the finding that no trunk sends its calls to CallSieve, None where there is none."""
-    if (finding := next(filter(_asks_nobody, found.values()), None)) is not None:
-        return finding
-    calls = found.get(SCREENED_CALLS)
-    was_ever_asked = journal is None or journal.last_call is not None
-    return calls if calls is not None and _is_broken(calls) and not was_ever_asked else None
+def _since(told: Telemetry | None, journal: JournalSummary | None) -> float | None:
+    instants = (
+        told.started_at if told is not None else None,
+        journal.switched_at.get("on") if journal is not None else None,
+    )
+    return max((at for at in instants if at is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +411,7 @@ class SystemStatus:
         why: Why calls are not screened; empty where they are.
         since: When this state began, if known.
         until: When it ends by itself, null for not at all.
+        confirmed_at: When calls were last known to come through: the latest decision, or a check of the trunks.
         policy: The policy in force.
         last_call: The latest decision; null for a viewer, who sees no numbers.
         last_hour: The decisions of the last hour; null where the store cannot be read.
@@ -399,6 +430,7 @@ class SystemStatus:
     why: str
     since: Instant | None
     until: Instant | None
+    confirmed_at: Instant | None
     policy: ActivePolicy
     last_call: CallDecision | None
     last_hour: LastHour | None
@@ -422,6 +454,7 @@ def system_status(status: Status, version: str) -> SystemStatus:
         why=str(screening.why),
         since=screening.since,
         until=screening.until,
+        confirmed_at=screening.confirmed_at,
         policy=ActivePolicy(screening.policy, status.observing),
         last_call=None if journal is None else journal.last_call,
         last_hour=None if journal is None else _last_hour(journal),

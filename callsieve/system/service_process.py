@@ -23,7 +23,8 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -181,6 +182,7 @@ async def run_watchdog() -> None:
 
 
 PROC = Path("/proc")
+SERVERS = frozenset({"serve", "web", "api", "events", "hub", "lookups", "public"})
 _LISTENING = "0A"
 
 
@@ -199,6 +201,20 @@ def holder_of(port: int, proc: Path = PROC) -> str:
                 return f"{_name(process)} (pid {process.name}, user {user})"
         return f"a process of user {user}"
     return "another process"
+
+
+def servers_that_run(proc: Path = PROC) -> list[tuple[int, str]]:
+    """Return the id and the command of each running server of ours, such as (812, "web")."""
+    servers = []
+    for process in proc.glob("[0-9]*"):
+        with suppress(OSError):
+            words = (process / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+            servers += [
+                (int(process.name), command)
+                for program, command in pairwise(words[:4])
+                if Path(program).name == "callsieve" and command in SERVERS
+            ]
+    return sorted(servers)
 
 
 def users_of(port: int, proc: Path = PROC) -> frozenset[int]:

@@ -249,6 +249,14 @@ async def test_a_handler_that_fails_fails_open(
     assert "12017421834" not in caplog.text
 
 
+@pytest.mark.parametrize(("path", "level"), [("screen", logging.WARNING), ("status", logging.INFO)])
+async def test_only_a_call_that_times_out_is_warned_of(path: str, level: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with serving(hang, deadline_seconds=0.05) as (_, port):
+        await answer_to(port, HEADER.replace(b"screen", path.encode()))
+    assert [record.levelno for record in caplog.records if FailOpen.TIMED_OUT in record.getMessage()] == [level]
+
+
 async def test_a_bug_is_logged_once_with_its_stack(caplog: pytest.LogCaptureFixture) -> None:
     async with serving(raise_error) as (_, port):
         for _ in range(3):

@@ -417,4 +417,4 @@ def store_what_root_found(office: Office) -> None:
     }
     path.parent.mkdir()
     checks = [Check(name, one.status, one.detail, one.remedy, at) for name, one in found.items()]
-    store_findings(path, findings_of(checks, at))
+    store_findings(path, findings_of(checks, at, at))

@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 
 from callsieve.doctor.asterisk import ALTERNATIVES, NEEDED, OPTIONAL, WANTED
+from callsieve.doctor.checks import checks_of
 from callsieve.install.plan import DIALPLAN_FILES, FREEPBX_FILES, asterisk_conf
+from callsieve.main.capabilities import ALL
 from callsieve.pbx.config_files import lines_of
+from callsieve.settings import load_settings
+from callsieve.status.views import screening_now
 from lab import CallSpec, Carrier, Phone
 from lab.asterisk import COMPLAINT
 from reputation.store.database import open_store
@@ -106,6 +110,39 @@ def test_calls_come_by_us_once_the_trunk_says_so(office: Office, options: list[s
     assert f"{office.etc}/extensions.conf:4" in said
     office.write_dialplan(BARE)
     office.uninstall("--reload")
+
+
+def test_status_follows_the_trunk_to_us_and_back(office: Office) -> None:
+    """At once for whoever may ask Asterisk, and no "on" for the console, which may not, until root has looked again."""
+    pjsip = office.etc / "pjsip.conf"
+
+    def arrive_in(context: str) -> None:
+        pjsip.write_text(re.sub(r"context = (callsieve-)?from-carrier", f"context = {context}", pjsip.read_text()))
+        time_of_change = time.time()
+        wait_until(lambda: time.time() > time_of_change + 1.1, "Asterisk counts whole seconds")
+        office.asterisk.cli("module reload res_pjsip.so")
+        shown = "pjsip show endpoint carrier"
+        wait_until(lambda: f": {context}\n" in office.asterisk.cli(shown), "the reload")
+
+    def states() -> tuple[str, str]:
+        """As root, and as the console."""
+        as_root = json.loads(office.run("status", "--json", code=1))
+        loaded = load_settings(office.daemon.config, environment=office.daemon.environment)
+        return as_root["screening"], screening_now(lambda: loaded, checks_of(ALL)).state
+
+    office.install("--reload", "--inbound", "from-carrier")
+    trunks = office.doctor(code=1)["trunks"]
+    assert "callsieve-from-carrier" in trunks["detail"]  # it is loaded; no trunk arrives there
+    office.daemon.start()
+    assert states() == ("not_connected", "not_connected")
+    arrive_in("callsieve-from-carrier")
+    assert states()[0] == "waiting"
+    office.doctor(code=0)
+    assert states() == ("waiting", "waiting")
+    arrive_in("from-carrier")
+    assert states() == ("not_connected", "unknown")
+    office.doctor(code=1)
+    assert states() == ("not_connected", "not_connected")
 
 
 def test_the_switch_is_in_asterisks_database(office: Office) -> None:

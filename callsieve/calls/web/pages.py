@@ -79,6 +79,7 @@ def _template(req: PageRequest) -> str:
 
 LIVE_CALLS = 20
 HEARTBEAT_SECONDS = 15.0
+HEALTH_SECONDS = 2.0
 
 
 async def overview(req: PageRequest) -> Response:
@@ -86,6 +87,7 @@ async def overview(req: PageRequest) -> Response:
     sites = await req.read(sites_seen)
     site = _site_of(req, sites)
     calls = await req.read(_latest_calls, req.state.loaded.settings, site, req.now)
+    health, screening = req.state.health.latest, req.state.screening.latest.state
     return req.page(
         "calls/overview.html",
         sites=sites,
@@ -93,8 +95,8 @@ async def overview(req: PageRequest) -> Response:
         calls=calls,
         spans=SPANS.values(),
         drawn=DRAWN,
-        health=req.state.health.latest,
-        first_run=await req.read(first_run, req.state.health.latest, req.state.loaded.settings, req.now),
+        health=health,
+        first_run=await req.read(first_run, health, screening, req.state.loaded.settings, req.now),
     )
 
 
@@ -124,8 +126,10 @@ def _site_of(req: PageRequest, sites: Sequence[str]) -> str:
 
 async def health(req: PageRequest) -> Response:
     """The state of every part: a fragment that is asked for again and again, and a page where there is no script."""
-    template = "doctor/_health.html" if req.is_fragment else "doctor/health.html"
-    return req.page(template, health=req.state.health.latest)
+    if req.is_fragment:
+        return req.page("doctor/_health.html", health=req.state.health.latest)
+    req.state.health.forget()  # whoever opens the page wants to know what is so now
+    return req.page("doctor/health.html", health=await req.state.health.first(HEALTH_SECONDS))
 
 
 async def live(req: PageRequest) -> Response:

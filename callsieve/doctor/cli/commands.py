@@ -23,7 +23,7 @@ from callsieve.outside.errors import OutsideError
 from callsieve.outside.http_client import Answer, OutsideClient, RequestLimits
 from callsieve.pbx.cli_client import console
 from callsieve.settings import Loaded
-from callsieve.system.privileges import acting_for
+from callsieve.system.privileges import acting_for, as_root
 from callsieve.text.times import ago
 from reputation.wording import Wording
 
@@ -38,9 +38,11 @@ def doctor(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption
     """
     loaded, error = salvaged_settings_of(config)
     context = CheckContext(error or loaded, lambda command: console(loaded.settings, command), time.time(), fetched)
-    checks = list(examine(checks_of(ctx.obj), context))
+    with as_root():
+        loaded_at = context.loaded_at  # before the checks: what Asterisk loads meanwhile, they may have missed
+    findings = stored_findings.findings_of(examine(checks_of(ctx.obj), context), context.now, loaded_at)
     with acting_for(loaded.findings_path.parent.parent):  # store_findings itself checks the directories below
-        checks = _stored_or_completed(checks, loaded.findings_path, context.now)
+        checks = _stored_or_completed(findings, loaded)
     if as_json:
         print_json(checks)
     else:
@@ -49,14 +51,17 @@ def doctor(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption
         raise SystemExit(1)
 
 
-def _stored_or_completed(checks: list[Check], path: Path, now: float) -> list[Check]:
+def _stored_or_completed(findings: stored_findings.Findings, loaded: Loaded) -> list[Check]:
+    path = loaded.findings_path
     if not stored_findings.may_store(path):
-        return stored_findings.completed(checks, stored_findings.read_findings(path), now)
+        changed_at = stored_findings.trunks_changed_at(Path(loaded.settings.asterisk.etc))
+        stored = stored_findings.read_findings(path)
+        return stored_findings.completed(findings.checks, stored, findings.at, changed_at)
     try:
-        stored_findings.store_findings(path, stored_findings.findings_of(checks, now))
+        stored_findings.store_findings(path, findings)
     except OSError as error:
         warn(f"the findings were not stored: {os_trouble(error)}")
-    return checks
+    return list(findings.checks)
 
 
 def fetched(url: str) -> tuple[int, bytes] | Wording:

@@ -37,6 +37,7 @@ from callsieve.pbx.cli_output import dialplan_in, setting_in
 from callsieve.pbx.config_files import read_text, walk
 from callsieve.settings import Loaded, Settings, SettingsError, load_settings
 from callsieve.system.privileges import PUBLIC_USER, SERVICE_USER, user_id_of
+from callsieve.system.service_process import servers_that_run
 from callsieve.telemetry import is_outdated
 from callsieve.wiring import policies_of
 from policies.files import shown
@@ -248,6 +249,8 @@ def uninstall(
     users = [name for name in (SERVICE_USER, PUBLIC_USER) if place.units == UNITS and user_id_of(name) is not None]
     for line in left_behind(loaded, place, prompts, users):
         say("stays  ", line)
+    for process, command in servers_that_run():
+        say("stays  ", f"callsieve {command}, started by hand, still runs; kill {process} ends it")
     if has_asterisk:
         show_steps(steps_after_uninstall(loaded.settings, reloaded=reload))
 

@@ -24,6 +24,7 @@ from callsieve.policy.catalogue import (
     names_to_check,
     place_of,
     policy_files,
+    running_or_settings,
 )
 from callsieve.policy.central import SitePolicy, has_changed, own_published, site_policies
 from callsieve.policy.records import NO_ROUTE, cases_tried, stops_calls
@@ -32,6 +33,7 @@ from callsieve.policy_selection import policy_called, running_name, text_of
 from callsieve.settings import Loaded
 from callsieve.simulate import Opinion, Ours, Question, QuestionError, call_of, opinion_of, situation_about
 from callsieve.system.privileges import acting_for
+from callsieve.telemetry import is_fresh, read_telemetry
 from callsieve.text.times import TimeError, instant_of, when
 from callsieve.wiring import policies_of, site_of
 from policies.cases import MAX_BYTES, Trial, Tried, read_trials, run_trial
@@ -68,12 +70,22 @@ def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> N
         for row in rows
     ]
     print_table(("policy", "in force for", "where"), table, keep=(0,))
+    _say_what_is_read(loaded)
     if loaded.settings.hub.address and has_store(loaded):
         with existing_store(loaded) as db:
             ours = own_published(db)
             _say_shared(ours, site_policies(db, loaded))
         for name in (policy.name for policy in ours if has_changed(policy, loaded)):
             warn(f"{name} has changed since it was published; to publish it again: callsieve policy publish {name}")
+
+
+def _say_what_is_read(loaded: Loaded) -> None:
+    """Warn where the daemon does not decide by the policy that the table shows as in force."""
+    told, chosen = read_telemetry(loaded.state), running_or_settings(loaded)
+    if told is not None and not is_fresh(told):
+        warn(f"the daemon has not reported lately: {chosen} is in force from its next start")
+    elif told is not None and told.policy != chosen:
+        warn(f"the daemon still decides by {told.policy}: it has not read {chosen}. Its log says why")
 
 
 def _say_shared(ours: Sequence[PublishedPolicy], others: Sequence[SitePolicy]) -> None:

@@ -22,6 +22,8 @@ from callsieve.version import program_version
 from reputation.model import DecisionRecord
 
 ASTERISK_SECONDS = 2.0
+MOST_QUESTIONS = 50  # half a second: the doctor asks more
+CONFIRMED_SECONDS = 60.0  # an older confirmation is shown with its age
 BAR = "█"
 BAR_CELLS = 40
 HEADLINES = {
@@ -44,7 +46,8 @@ def status(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption
     """
     loaded, error = salvaged_settings_of(config)
     ask = partial(console, loaded.settings, seconds=ASTERISK_SECONDS)
-    current = status_of(CheckContext(error or loaded, ask, time.time()), loaded, checks_of(ctx.obj))
+    context = CheckContext(error or loaded, ask, time.time(), most_questions=MOST_QUESTIONS)
+    current = status_of(context, loaded, checks_of(ctx.obj))
     if as_json:
         print_json(system_status(current, program_version()))
     else:
@@ -78,10 +81,15 @@ def _headline(status: Status) -> Text:
         headline.append(f", since {when(screening.since)} ({ago(screening.since, screening.at)})", "")
     if screening.until is not None:
         headline.append(f", until {when(screening.until)}", "")
+    if screening.confirmed_at is not None and screening.at - screening.confirmed_at > CONFIRMED_SECONDS:
+        confirmed = ago(screening.confirmed_at, screening.at)
+        headline.append(f"\ncalls were last known to come through {confirmed}: callsieve doctor checks now", "")
     if screening.state is ScreeningState.WAITING:
         headline.append(f"\n→ {clean(screening.remedy)}", "cyan")
     elif screening.why and screening.why not in [check.detail for check in status.trouble]:
         headline.append(f"\n{clean(screening.why)}", "")
+        if screening.remedy:
+            headline.append(f"\n→ {clean(screening.remedy)}", "cyan")
     return headline
 
 

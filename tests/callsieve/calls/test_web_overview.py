@@ -437,14 +437,14 @@ async def test_a_stream_ends_where_nobody_can_say_whose_it_is(tmp_path: Path) ->
 
 
 # Commands, paths, names and settings, which are the same in every language.
-AS_TYPED = re.compile(r"callsieve[\w.-]*(?: [a-z]+)*|systemctl \S+|--now|root|\S*/\S*|\[\w+\]|cautious|DID")
+AS_TYPED = re.compile(r"callsieve[\w.-]*(?: [a-z]+)*|systemctl \S+|--[a-z]+|root|\S*/\S*|\[\w+\]|cautious|DID")
 
 
 def store(office: Office, checks: Iterable[Check], age: float) -> None:
     """As root's doctor did, so long ago in real time: checks are not made by the console's clock."""
     path, at = office.load().findings_path, time.time() - age
     path.parent.mkdir()
-    store_findings(path, findings_of([replace(check, at=at) for check in checks], at))
+    store_findings(path, findings_of([replace(check, at=at) for check in checks], at, at))
 
 
 def details_of(page: str) -> list[str]:

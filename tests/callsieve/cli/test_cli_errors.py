@@ -333,6 +333,8 @@ def test_nor_is_one_that_never_came(callsieve: Program, words: str) -> None:
         pytest.param(["list", "nonsense"], "'nonsense' (callsieve list --help)", id="subcommand"),
         pytest.param(["lookup"], "lookup: missing argument", id="argument"),
         pytest.param(["lookup", "1", "2"], "unexpected extra argument", id="extra-argument"),
+        pytest.param(["off", "2h"], "--for 2h", id="argument-for-an-option"),
+        pytest.param(["calls", "search", CALLER], f"--number {CALLER}", id="number-for-an-option"),
         pytest.param(["lookup", CALLER, "--colour"], "--colour", id="option"),
         pytest.param(["list", "add", "grey", CALLER], "'grey' is not one of 'allow', 'block'", id="choice"),
         pytest.param(["lookup", CALLER, "--config"], "'--config'", id="option-value"),

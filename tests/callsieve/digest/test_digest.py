@@ -138,6 +138,7 @@ def full(office: Office) -> Office:
                 Check("feeds", CheckStatus.WARN, "said elsewhere", "", MORNING),
             ],
             MORNING,
+            MORNING,
         ),
     )
     return office
@@ -192,7 +193,7 @@ def test_a_day_to_come_is_refused(office: Office) -> None:
 
 
 def test_a_day_without_calls_says_so_and_nothing_else(office: Office) -> None:
-    store_findings(office.load().findings_path, findings_of([], MORNING))
+    store_findings(office.load().findings_path, findings_of([], MORNING, MORNING))
     text = digest_text(digest_of(office))
     assert (text.lead, text.sections) == ("No call was screened on this day.", ())
 

@@ -997,7 +997,7 @@ def listening(answer: bytes | None) -> Iterator[int]:
     [
         pytest.param("ActiveState=activating\nSubState=auto-restart", daemon.STATUS, id="restart loop"),
         pytest.param("ActiveState=failed\nSubState=failed", daemon.STATUS, id="given up"),
-        pytest.param("ActiveState=inactive\nSubState=dead", daemon.START, id="stopped"),
+        pytest.param("ActiveState=inactive\nSubState=dead", daemon.start_remedy(), id="stopped"),
     ],
 )
 def test_a_service_in_a_restart_loop(
@@ -1081,6 +1081,12 @@ def test_no_daemon(tmp_path: Path) -> None:
     context = make_check_context(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{port}"')
     assert "nothing answers" in str(daemon.daemon_answers(context).detail)
     assert "is not there" in str(daemon.socket_answers(context).detail)
+
+
+def test_before_the_installation_the_remedy_is_to_install(tmp_path: Path) -> None:
+    assert "asterisk install" in str(daemon.start_remedy([tmp_path]))
+    (tmp_path / "callsieve.service").write_text("")
+    assert str(daemon.start_remedy([tmp_path])).startswith("systemctl start callsieve")
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from callsieve.doctor import routes
 from callsieve.doctor.call_route import RouteReason, RouteScreening, verdict_on
 from callsieve.doctor.dialplan import RELOAD
-from callsieve.doctor.finding import CheckContext
+from callsieve.doctor.finding import MOST_QUESTIONS, CheckContext
 from callsieve.doctor.routes import are_known, are_screened, survey_of
 from callsieve.doctor.trunk_numbers import dahdi_contexts, trunks_of
 from callsieve.health import CheckStatus
@@ -220,15 +220,14 @@ def test_a_fax_need_not_be_screened() -> None:
     assert not any("2071838750 from" in str(said) for said in survey.unscreened)
 
 
-def test_so_many_questions_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routes, "MOST_QUESTIONS", 8)
+def test_so_many_questions_and_no_more() -> None:
     asked = []
 
     def ask(command: str) -> str:
         asked.append(command)
         return recorded(command)
 
-    context = check_context_of(ask, FRONT + OWN)
+    context = replace(check_context_of(ask, FRONT + OWN), most_questions=8)
     survey = survey_of(context, trunks_of(context))
     assert len([command for command in asked if "@" in command]) == 8
     assert survey.left_out > 0
@@ -297,9 +296,9 @@ def test_thousands_of_numbers_are_looked_at_in_time() -> None:
     context = check_context_of(ask, CARRIER.replace("from-carrier", TRUNK_CONTEXT))
     survey = survey_of(context, trunks_of(context))
     assert (survey.unscreened, survey.unclear, survey.nowhere) == ([], [], [])
-    assert survey.followed == (routes.MOST_QUESTIONS - 1) // 2
+    assert survey.followed == (MOST_QUESTIONS - 1) // 2
     assert survey.followed + survey.left_out == 2001
-    assert len(asked) < routes.MOST_QUESTIONS + 5
+    assert len(asked) < MOST_QUESTIONS + 5
 
 
 # Trunks that the settings do not name

@@ -44,7 +44,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_what_is_stored_is_read_again_word_for_word(path: Path) -> None:
-    findings = findings_of(CHECKS, NOW)
+    findings = findings_of(CHECKS, NOW, NOW)
     store_findings(path, findings)
     assert read_findings(path) == findings
     (chinese, *_) = (check.detail for check in findings.checks)
@@ -59,7 +59,7 @@ def test_all_may_read_what_only_its_owner_may_write(path: Path) -> None:
     umask = os.umask(0o077)
     try:
         path.parent.chmod(0o700)
-        store_findings(path, findings_of(CHECKS, NOW))
+        store_findings(path, findings_of(CHECKS, NOW, NOW))
     finally:
         os.umask(umask)
     assert [stat.S_IMODE(one.stat().st_mode) for one in (path.parent, path)] == [0o755, 0o644]
@@ -71,7 +71,7 @@ def test_all_may_read_what_only_its_owner_may_write(path: Path) -> None:
 
 def stored_with(detail: object) -> bytes:
     check = {"name": "trunks", "status": "ok", "detail": detail}
-    return json.dumps({"at": NOW, "version": "1", "checks": [check]}).encode()
+    return json.dumps({"at": NOW, "version": "1", "checks": [check], "loaded_at": NOW}).encode()
 
 
 def nested(depth: int) -> bytes:
@@ -108,7 +108,7 @@ def test_a_damaged_file_is_none_and_is_said(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     found = read_findings(path)
     assert found == Wording("{file} is ignored: it is damaged", {"file": str(path)})
-    (unseen, warning) = completed([Check("trunks", CheckStatus.UNKNOWN, "?", at=NOW)], found, NOW)
+    (unseen, warning) = completed([Check("trunks", CheckStatus.UNKNOWN, "?", at=NOW)], found, NOW, 0.0)
     assert (unseen.stored, warning.status, warning.detail) == (False, CheckStatus.WARN, found)
 
 
@@ -148,12 +148,12 @@ def test_what_we_see_ourselves_is_shown_and_else_what_root_saw(path: Path) -> No
         for name, status in (("trunks", CheckStatus.UNKNOWN), ("x", CheckStatus.OK))
     ]
     shown = completed(
-        [*seen, Check("store", CheckStatus.UNKNOWN, "here", at=NOW + 60)], findings_of(CHECKS, NOW), NOW + 60
+        [*seen, Check("store", CheckStatus.UNKNOWN, "here", at=NOW + 60)], findings_of(CHECKS, NOW, NOW), NOW + 60, NOW
     )
     assert [(one.name, one.status, one.at, one.stored) for one in shown] == [
         ("trunks", CheckStatus.FAIL, NOW, True),
         ("x", CheckStatus.OK, NOW + 60, False),
-        ("store", CheckStatus.UNKNOWN, NOW + 60, False),
+        ("store", CheckStatus.UNKNOWN, NOW, True),
     ]
 
 
@@ -168,14 +168,21 @@ def test_what_we_see_ourselves_is_shown_and_else_what_root_saw(path: Path) -> No
 )
 def test_old_findings_are_shown_with_a_warning(age: float, is_old: bool) -> None:
     unseen = Check("trunks", CheckStatus.UNKNOWN, "?", at=NOW + age)
-    first, *rest = completed([unseen], findings_of(CHECKS, NOW), NOW + age)
+    first, *rest = completed([unseen], findings_of(CHECKS, NOW, NOW), NOW + age, NOW)
     assert first.stored
     assert [check.status for check in rest] == [CheckStatus.WARN] * is_old
 
 
+def test_findings_about_trunks_end_with_a_change_of_their_files() -> None:
+    unseen = [Check(name, CheckStatus.UNKNOWN, "?", at=NOW + 60) for name in ("trunks", "store")]
+    checks = [Check(name, CheckStatus.OK, "well", at=NOW) for name in ("trunks", "store")]
+    shown = completed(unseen, findings_of(checks, NOW, NOW - 60), NOW + 60, NOW - 30)
+    assert [check.status for check in shown] == [CheckStatus.UNKNOWN, CheckStatus.OK]
+
+
 def test_who_sees_all_is_not_told_to_ask_root() -> None:
     seen = [Check("trunks", CheckStatus.OK, "here", at=NOW)]
-    assert completed(seen, Wording("nothing"), NOW) == seen
+    assert completed(seen, Wording("nothing"), NOW, 0.0) == seen
 
 
 # The command
@@ -302,7 +309,7 @@ def test_a_link_in_our_own_directory_is_replaced(path: Path, tmp_path: Path) -> 
     victim.write_text("precious")
     path.symlink_to(victim)
     path.with_name(f".{path.name}.{os.getpid()}").symlink_to(victim)
-    store_findings(path, findings_of(CHECKS, NOW))
+    store_findings(path, findings_of(CHECKS, NOW, NOW))
     assert victim.read_text() == "precious"
     assert not path.is_symlink()
     assert isinstance(read_findings(path), Findings)

@@ -64,7 +64,9 @@ def samples_in(text: str) -> Samples:
 
 @pytest.fixture
 def told() -> Samples:
-    findings = Findings(NOW - 90.0, "1", (Check("trunks", CheckStatus.FAIL, ""), Check("store", CheckStatus.OK, "")))
+    findings = Findings(
+        NOW - 90.0, "1", (Check("trunks", CheckStatus.FAIL, ""), Check("store", CheckStatus.OK, "")), NOW
+    )
     families = [single("store_up", STORE_UP, 1), *store_metrics(4096, 60.0), *feed_metrics([FEED], NOW)]
     families += [*peer_metrics([PARTNER, PAUSED], NOW), *event_metrics(EVENTS), *hub_metrics(HUB)]
     families += doctor_metrics(findings, NOW)
@@ -164,7 +166,7 @@ def test_where_it_never_looked_nothing_is_told_of_it(console: Console) -> None:
     assert "callsieve_doctor" not in browser.text("/metrics")
     path = console.office.load().findings_path
     path.parent.mkdir()
-    store_findings(path, findings_of([Check("trunks", CheckStatus.WARN, "")], NOW - 5.0))
+    store_findings(path, findings_of([Check("trunks", CheckStatus.WARN, "")], NOW - 5.0, NOW))
     samples = samples_in(browser.text("/metrics"))
     assert samples["callsieve_doctor_checks", (("status", "warn"),)] == 1
     assert samples["callsieve_doctor_age_seconds", ()] == 5

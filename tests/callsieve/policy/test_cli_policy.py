@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from callsieve.daemon.background import write_telemetry
 from policies.loader import MAX_BYTES, PRESETS
 from reputation.model import PhoneSetting
 from reputation.store.database import open_store
 from reputation.store.lists import set_phone_setting
 from reputation.store.transaction import transaction
+from tests.callsieve.daemon.test_telemetry import make_telemetry
 from tests.callsieve.program import Program
 from tests.office import CALLER
 
@@ -49,6 +53,22 @@ def test_list_shows_presets_files_and_what_is_in_force(callsieve: Program) -> No
     assert rows["office"]["in_force_for"] == ["group sales"]
     assert rows["cautious"]["in_force_for"] == ["all other calls"]
     assert "group sales" in program.ok("policy", "list")
+
+
+@pytest.mark.parametrize(
+    ("policy", "age", "warns"),
+    [
+        pytest.param("cautious", 1.0, False, id="the-same"),
+        pytest.param("observe", 1.0, True, id="another"),
+        pytest.param("cautious", 3600.0, True, id="no-daemon"),
+    ],
+)
+def test_list_warns_of_a_policy_that_the_daemon_has_not_read(
+    callsieve: Program, policy: str, age: float, warns: bool
+) -> None:
+    callsieve.ok("db", "migrate")
+    write_telemetry(callsieve.state, msgspec.structs.replace(make_telemetry(time.time() - age), policy=policy))
+    assert bool(callsieve("policy", "list").err) is warns
 
 
 def test_list_shows_a_file_that_cannot_be_used(callsieve: Program) -> None:

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from callsieve.daemon.background import write_telemetry
-from callsieve.doctor.routes import NOT_CONNECTED
+from callsieve.doctor.routes import NO_CONTEXT, NO_NUMBER, NOT_CONNECTED
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.health import Check, CheckStatus
 from callsieve.telemetry import FRESH_SECONDS, Listening, read_telemetry
@@ -31,19 +31,26 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow  # each is a process of `callsieve status`, with whatever answers it
 
-# Asterisk's console, with a database in a file beside it.
+# Asterisk's console, with a database and the trunk's context in files beside it.
 ASTERISK = """\
 #!/bin/sh
+front() { printf "[ Context 'callsieve-from-trunk' created by 'pbx_config' ]\\n"
+printf "  '_X.' =>  1. Gosub(callsieve,s,1(x)) [x:1]\\n            2. Goto(from-trunk,1,1) [x:2]\\n"; }
+other() { printf "[ Context '$1' created by 'pbx_config' ]\\n  '_X.' =>  1. Dial(PJSIP/201) [x:1]\\n"; }
 case "$2" in
 "core show version") echo "Asterisk 22.10.1 built by nobody" ;;
+"pjsip show endpoint carrier") echo " context  : $(cat "$0.context" 2>/dev/null || echo callsieve-from-trunk)" ;;
+"dialplan show") front; other from-trunk; other callsieve ;;
+"dialplan show "*@callsieve-from-trunk) front ;;
+"dialplan show "*@from-trunk) other from-trunk ;;
 "database get callsieve off") cat "$0.off" 2>/dev/null || echo "Database entry not found." ;;
 *) echo "Database entry not found." ;;
 esac
 """
 NO_ASTERISK = '#!/bin/sh\necho "Unable to connect to remote asterisk (does $0.ctl exist?)"\nexit 1\n'
 KEYS = {
-    *("version", "at", "screening", "screened", "well", "why", "since", "until", "policy", "last_call", "last_hour"),
-    *("daemon", "listener", "trouble", "not_known", "settings"),
+    *("version", "at", "screening", "screened", "well", "why", "since", "until", "confirmed_at", "policy"),
+    *("last_call", "last_hour", "daemon", "listener", "trouble", "not_known", "settings"),
 }
 
 
@@ -271,22 +278,95 @@ def test_no_call_has_come_in_yet(running: StatusOffice) -> None:
     assert running.status()[1]["screening"] == "on"
 
 
+def test_a_trunk_that_goes_elsewhere_is_seen_at_once(running: StatusOffice) -> None:
+    """Whoever may ask Asterisk's console is not told what was so at the last call."""
+    running.add_call()
+    assert running.status()[1]["screening"] == "on"
+    (running.folder / "asterisk.context").write_text("from-trunk\n")
+    code, said = running.status()
+    assert (code, said["screening"], said["screened"], said["confirmed_at"]) == (1, "not_connected", False, None)
+
+
+class Unasked(StatusOffice):
+    """An office whose Asterisk our user may not ask, like the console's: root's doctor has asked it."""
+
+    def __init__(self, folder: Path) -> None:
+        etc = folder / "etc"
+        etc.mkdir()
+        super().__init__(folder, SETTINGS)
+        self.config.write_text(self.config.read_text().replace("[asterisk]\n", f'[asterisk]\netc = "{etc}"\n'))
+        self.put_asterisk("#!/bin/sh\necho 'sudo: a password is required'\nexit 1\n")
+        self.trunks = etc / "pjsip.conf"
+
+    def find(self, status: CheckStatus, detail: str | Wording, age: float) -> str:
+        """As if root's doctor had made the check of the trunks so long ago; when that was."""
+        at = time.time() - age
+        checks = [Check("trunks", status, detail, "callsieve asterisk install", at)]
+        store_findings(self.load().findings_path, findings_of(checks, at, at))
+        return str(instant_text(at))
+
+
+@pytest.fixture
+def unasked(tmp_path: Path) -> Iterator[Unasked]:
+    office = Unasked(tmp_path)
+    with office.daemon:
+        wait_until(lambda: read_telemetry(office.state) is not None)
+        yield office
+
+
 @pytest.mark.root
 @pytest.mark.parametrize(
     ("detail", "screening", "screened"),
     [
-        *((Wording(one, {"context": "callsieve"}), "not_connected", False) for one in sorted(NOT_CONNECTED)),
+        *(
+            (Wording(one, {"context": "callsieve"}), "not_connected", False)
+            for one in sorted(NOT_CONNECTED - {NO_NUMBER})
+        ),
+        pytest.param(Wording(NO_NUMBER, {"numbers": "201"}), "not_connected", False, id="none"),
         pytest.param(Wording("NOT screened: {numbers}", {"numbers": "201"}), "on", None, id="some"),
     ],
 )
-def test_trunks_that_do_not_ask(running: StatusOffice, detail: Wording, screening: str, screened: bool | None) -> None:
+def test_trunks_that_do_not_ask(unasked: Unasked, detail: Wording, screening: str, screened: bool | None) -> None:
     """A check that only warns counts as well: on FreePBX no call is screened until a trunk is connected."""
-    running.add_call()
-    status = CheckStatus.WARN if screening == "not_connected" else CheckStatus.FAIL
-    findings = findings_of([Check("trunks", status, detail, "callsieve asterisk install")], time.time())
-    store_findings(running.load().findings_path, findings)
-    code, said = running.status()
+    unasked.add_call()
+    unasked.find(CheckStatus.WARN if screening == "not_connected" else CheckStatus.FAIL, detail, age=0)
+    code, said = unasked.status()
     assert (code, said["screening"], said["screened"]) == (1, screening, screened)
+
+
+@pytest.mark.root
+def test_a_call_that_comes_through_counts_more_than_an_older_finding(unasked: Unasked) -> None:
+    unasked.find(CheckStatus.FAIL, Wording(NO_CONTEXT), age=300)
+    assert unasked.status()[1]["screening"] == "not_connected"
+    unasked.add_call()  # a minute ago
+    assert unasked.status()[1]["screening"] == "on"
+
+
+@pytest.mark.root
+def test_a_good_finding_is_shown_with_its_age(unasked: Unasked) -> None:
+    at = unasked.find(CheckStatus.OK, "well", age=300)
+    said = unasked.status()[1]
+    assert (said["screening"], said["confirmed_at"]) == ("waiting", at)
+
+
+@pytest.mark.root
+def test_a_change_of_the_trunks_ends_a_good_finding(unasked: Unasked) -> None:
+    """Until the next call that comes through, or root's next look; a call that does not is the proof."""
+    unasked.add_call()
+    unasked.find(CheckStatus.OK, "well", age=300)
+    assert unasked.status()[1]["screening"] == "on"
+    unasked.trunks.write_text("[carrier]\ncontext = from-trunk\n")
+    code, said = unasked.status()
+    assert (code, said["screening"], said["screened"]) == (1, "unknown", None)
+    unasked.write(lambda db: add_call(db, time.time(), decided=False))
+    assert unasked.status()[1]["screening"] == "not_connected"
+    unasked.find(CheckStatus.OK, "well", age=0)
+    assert unasked.status()[1]["screening"] == "on"
+
+
+@pytest.mark.root
+def test_nobody_has_checked_the_trunks_yet(unasked: Unasked) -> None:
+    assert unasked.status()[1]["screening"] == "unknown"
 
 
 @pytest.mark.root
@@ -308,15 +388,12 @@ def test_calls_that_went_on_undecided(running: StatusOffice) -> None:
 
 
 @pytest.mark.root
-def test_what_root_found_counts_for_an_hour(running: StatusOffice) -> None:
-    trunks = Check("trunks", CheckStatus.FAIL, "NOT screened: 201 from carrier", "callsieve asterisk install")
-    findings = running.load().findings_path
-    for age, code in ((60.0, 1), (7200.0, 0)):
-        store_findings(findings, findings_of([trunks], time.time() - age))
-        running.add_call() if age == 60.0 else None
-        ended, said = running.status()
-        assert (ended, "trunks" in troubles(said)) == (code, code == 1)
-        assert ("check again with: callsieve doctor" in " ".join(running("status").out.split())) is (code == 1)
+def test_what_root_found_counts_for_an_hour(unasked: Unasked) -> None:
+    unasked.add_call()
+    for age, counts in ((60.0, True), (7200.0, False)):
+        unasked.find(CheckStatus.FAIL, "NOT screened: 201 from carrier", age)
+        assert ("trunks" in troubles(unasked.status()[1])) is counts
+        assert ("check again with: callsieve doctor" in " ".join(unasked("status").out.split())) is counts
 
 
 def open_to_all(office: StatusOffice) -> None:

@@ -7,7 +7,7 @@ import pwd
 import socket
 from pathlib import Path
 
-from callsieve.system.service_process import address_taken, holder_of
+from callsieve.system.service_process import address_taken, holder_of, servers_that_run
 
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -35,3 +35,17 @@ def test_nothing_is_said_that_is_not_known(tmp_path: Path) -> None:
     error = address_taken("127.0.0.1:4578", "[agi] listen", " and run: callsieve asterisk install", tmp_path)
     assert str(error).startswith("127.0.0.1:4578 is in use")
     assert str(error).endswith(": callsieve asterisk install")
+
+
+def test_servers_that_run_are_named(tmp_path: Path) -> None:
+    commands = {
+        "812": ["/opt/callsieve/bin/python3", "/usr/local/bin/callsieve", "web"],
+        "813": ["callsieve", "serve", "--config", "x"],
+        "814": ["/usr/local/bin/callsieve", "asterisk", "uninstall"],
+        "815": ["less", "/opt/callsieve"],
+    }
+    for process, words in commands.items():
+        (tmp_path / process).mkdir()
+        (tmp_path / process / "cmdline").write_bytes("".join(f"{word}\0" for word in words).encode())
+    (tmp_path / "816").mkdir()  # it has just ended
+    assert servers_that_run(tmp_path) == [(812, "web"), (813, "serve")]
