@@ -107,6 +107,8 @@ class Capability:
         pages: Modules with a table PAGES.
         endpoints: Modules with a table ENDPOINTS.
         changes: What its operations write into the audit, and how each change is undone.
+        sentences: What a row of the audit says, by change: `{who} blocked {about}`. "list add/block" is for rows about
+            a blocklist, "list import/" for a row that is about nothing by itself.
         messages: What the console shows after a change, by the word in `?said=`.
         has_templates: Whether it has templates: `lists/page.html` is in callsieve/lists/web/templates.
         checks: "module:CHECKS", a tuple of HealthCheck: `doctor` and `status` run them.
@@ -123,6 +125,7 @@ class Capability:
     endpoints: tuple[str, ...] = ()
     navigation: tuple[Entry, ...] = ()
     changes: Changes = field(default_factory=dict)
+    sentences: Mapping[str, str] = field(default_factory=dict)
     messages: Mapping[str, str] = field(default_factory=dict)
     has_templates: bool = False
     checks: str = ""
@@ -139,13 +142,14 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """The capabilities that the settings leave on, and all changes, also those of the others.
+    """The capabilities that the settings leave on, and all changes and their sentences, also those of the others.
 
     `main` passes it to commands as `ctx.obj`, and to pages as a service.
     """
 
     all: tuple[Capability, ...]
     changes: Changes = field(default_factory=dict)
+    sentences: Mapping[str, str] = field(default_factory=dict)
 
     def load(self, field_name: str) -> list[Any]:
         """Import and return what each capability names in this field. Capabilities that name nothing are left out."""
@@ -154,4 +158,5 @@ class Capabilities:
 
     def without(self, off: Collection[str]) -> Capabilities:
         """Return these capabilities without those that are switched `off`."""
-        return Capabilities(tuple(capability for capability in self.all if capability.name not in off), self.changes)
+        left = tuple(capability for capability in self.all if capability.name not in off)
+        return Capabilities(left, self.changes, self.sentences)

@@ -40,6 +40,17 @@ CAPABILITY = Capability(
         "appeal evidence": Wording("Evidence stays with its appeal."),
         "appeal evidence download": DATA_OUT,
     },
+    sentences={
+        "appeal open": N_("{who} filed an appeal for {about}"),
+        "appeal code": N_("{who} made a code for the appeal of {about}"),
+        "appeal prove": N_("{who} recorded that the owner of {about} proved control of it for the appeal"),
+        "appeal accept": N_("{who} accepted the appeal of {about}"),
+        "appeal decide": N_("{who} decided the appeal of {about}"),
+        "appeal withdraw": N_("{who} ended the appeal of {about}"),
+        "appeal clear": N_("{who} cleared {about} after its appeal"),
+        "appeal evidence": N_("{who} added a document to the appeal of {about}"),
+        "appeal evidence download": N_("{who} downloaded {about}"),
+    },
     messages={
         "appealed": N_(
             "The appeal is filed. It has no effect until control of the number is proven or somebody accepts it."

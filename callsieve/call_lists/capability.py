@@ -37,6 +37,15 @@ CAPABILITY = Capability(
         "own registers remove": _BY_FILE,
         "own hygiene": DATA_OUT,
     },
+    sentences={
+        "own consent add": N_("{who} recorded the consent of {about}"),
+        "own consent remove": N_("{who} removed the consent of {about}"),
+        "own consent import": N_("{who} imported the consent of {about}"),
+        "own consent import/": N_("{who} imported consents"),
+        "own registers import": N_("{who} imported the register {about}"),
+        "own registers remove": N_("{who} removed the register {about}"),
+        "own hygiene": N_("{who} checked a call list"),
+    },
     messages={
         "consent-noted": N_("The consent is recorded. The outbound guard allows calls to the number."),
         "consent-gone": N_("Removed the consent."),

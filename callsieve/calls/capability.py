@@ -23,6 +23,9 @@ CAPABILITY = Capability(
     changes={
         "calls export": DATA_OUT,
     },
+    sentences={
+        "calls export": N_("{who} exported calls"),
+    },
     messages={
         "window-closed": N_("The emergency window is closed: calls are screened again."),
     },

@@ -38,6 +38,28 @@ def name_of(what: str) -> Wording:
     return Wording(what) if undone == what else Wording("undo {what}", {"what": Wording(undone)})
 
 
+def sentence_of(row: AuditRow, sentences: Mapping[str, str], who: str | Wording) -> Wording:
+    """Return who did what, by the sentences of all capabilities: `ada blocked +1900* (premium rate)`."""
+    about = row.number or row.name
+    if row.what.startswith("undo "):
+        values = {"who": who, "what": name_of(row.what.removeprefix("undo ")), "about": about}
+        if not about:
+            return Wording("{who} undid a change: {what}", values)
+        return Wording("{who} undid a change of {about}: {what}", values)
+    side = value_of_side(row.after) or value_of_side(row.before)
+    side = side if isinstance(side, dict) else {}
+    kind = side.get("list_name") or side.get("verdict") or ""
+    keys = (f"{row.what}/{kind} for" if side.get("person") else "", f"{row.what}/{kind}" if kind or not about else "")
+    template = next((sentences[key] for key in (*keys, row.what) if key in sentences), "{who}: {what} {about}")
+    person = str(side.get("person") or "")
+    done = Wording(template, {"who": who, "about": about, "person": person, "what": name_of(row.what)})
+    until = next((side[key] for key in ("expires_at", "until", "valid_until") if side.get(key)), None)
+    if isinstance(until, str) and row.after is not None:
+        done = Wording("{done} until {until}", {"done": done, "until": _said("until", until)})
+    note = side.get("note") or side.get("reason")
+    return Wording("{done} ({note})", {"done": done, "note": note}) if isinstance(note, str) and note else done
+
+
 def change_of(row: AuditRow) -> str | Wording:
     """The change of a row: `level 1 -> 2`."""
     return change_in_words(value_of_side(row.before), value_of_side(row.after), row.number)

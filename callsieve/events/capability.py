@@ -29,6 +29,10 @@ CAPABILITY = Capability(
         "events replay": Wording("An event that was delivered again cannot be recalled."),
         "events test": Wording("The receiver stays on until it answers that it wants no events."),
     },
+    sentences={
+        "events replay": N_("{who} sent undelivered events again"),
+        "events test": N_("{who} sent a test event to {about}"),
+    },
     messages={
         "events-replayed": N_("The dead letters are delivered again."),
         "no-dead-letter": N_("There are no dead letters."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from callsieve.capability import DATA_OUT, Capability
+from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="evidence_packs",
@@ -14,6 +15,9 @@ CAPABILITY = Capability(
     endpoints=("api.endpoints",),
     changes={
         "own pack": DATA_OUT,
+    },
+    sentences={
+        "own pack": N_("{who} made an evidence pack for {about}"),
     },
     has_templates=True,
 )

@@ -41,6 +41,15 @@ CAPABILITY = Capability(
             "Others may have read what was published. To keep a number out from now on: [publish] never."
         ),
     },
+    sentences={
+        "exchange add": N_("{who} added the company {about}"),
+        "exchange remove": N_("{who} removed the company {about}"),
+        "exchange pause": N_("{who} paused the company {about}"),
+        "exchange resume": N_("{who} resumed the company {about}"),
+        "exchange fetch": N_("{who} fetched the evidence of the company {about}"),
+        "exchange key": N_("{who} accepted a new key of the company {about}"),
+        "exchange publish": N_("{who} published statement {about}"),
+    },
     messages={
         "company-added": N_("The company's evidence counts from the next fetch on."),
         "company-removed": N_("The company's evidence no longer counts."),

@@ -54,6 +54,18 @@ CAPABILITY = Capability(
         "hub leave": Wording("To let the site take part again: callsieve hub join."),
         "hub quota": Wording("To set another quota: callsieve hub quota."),
     },
+    sentences={
+        "hub people same": N_("{who} declared that {about} works at two sites and counts once"),
+        "hub people apart": N_("{who} declared that {about} counts by itself again"),
+        "hub ignore": N_("{who} ignored the evidence of the site {about}"),
+        "hub resume": N_("{who} took the evidence of the site {about} again"),
+        "hub erasure": N_("{who} erased {about} at all sites"),
+        "hub expel": N_("{who} expelled the site {about}"),
+        "hub join": N_("{who} let the site {about} take part"),
+        "hub keep": N_("{who} kept {about}, which another site erased"),
+        "hub leave": N_("{who} left the hub"),
+        "hub quota": N_("{who} set the quota of the site {about}"),
+    },
     messages={
         "site-ignored": N_("Evidence from this site is ignored."),
         "site-resumed": N_("The site's evidence counts again."),

@@ -25,6 +25,12 @@ CAPABILITY = Capability(
         "identity code": Wording("The code was sent."),
         "identity prove": Wording("A proof is permanent. Remove a wrong identity: callsieve identity remove NUMBER."),
     },
+    sentences={
+        "identity add": N_("{who} recorded the owner of {about}"),
+        "identity remove": N_("{who} removed the owner of {about}"),
+        "identity code": N_("{who} made a code for the owner of {about}"),
+        "identity prove": N_("{who} recorded that the owner of {about} proved control of it"),
+    },
     messages={
         "identified": N_("The owner of the number is recorded."),
         "unidentified": N_("The owner of the number is removed."),

@@ -34,14 +34,15 @@ from reputation.encoding import told
 from reputation.model import ActionWord, EntryKind, ListEntry, ListName
 from reputation.store import lists
 from reputation.store.audit import Change, add_audit
-from reputation.store.journal import call_times
+from reputation.store.journal import calls_between
 from reputation.store.people import all_people
+from reputation.store.tables.table import OUTCOME_DAYS
 from reputation.users import Role
 from reputation.whole_areas import AreaKind
 from reputation.wording import Wording
 
 NOTE_CHARACTERS = 200
-LOOK_BACK_DAYS = 7
+LOOK_BACK_DAYS = OUTCOME_DAYS
 ENTRY_CHARACTERS = 100
 EntryText = Annotated[
     str,
@@ -156,7 +157,9 @@ class Preview:
         objections: What has to be confirmed; none of it stops an administrator who forces the entry.
         replaced: The entry that is there.
         other: The entry on the other list that matches the same numbers.
-        calls: How many calls of the last seven days it matches.
+        calls: How many calls of the last 30 days it matches.
+        from_contacts: How many of these came from a contact of somebody here.
+        answered: How many of these were answered.
     """
 
     entry: ListEntry
@@ -166,6 +169,8 @@ class Preview:
     replaced: ListEntry | None
     other: ListEntry | None
     calls: int
+    from_contacts: int
+    answered: int
 
     @property
     @told
@@ -201,6 +206,10 @@ def preview(db: sqlite3.Connection, context: Context, request: EntryRequest) -> 
     entry = entry_of(context.settings, request, context.at)
     found = tuple(_objections_to_typed(db, context, entry))
     there, other = _what_is_there(db, entry)
+    # As texts: a prefix ends before the character that follows all digits.
+    last = f"{entry.first}~" if entry.kind is EntryKind.PREFIX else entry.last or entry.first
+    since = context.at - LOOK_BACK_DAYS * 86400
+    matched = [one for one in calls_between(db, entry.first, last, since) if covers(entry, one.caller)]
     return Preview(
         entry,
         action_of(entry),
@@ -208,7 +217,9 @@ def preview(db: sqlite3.Connection, context: Context, request: EntryRequest) -> 
         found,
         there,
         other,
-        sum(covers(entry, call.caller) for call in call_times(db, context.at - LOOK_BACK_DAYS * 86400)),
+        sum(one.calls for one in matched),
+        sum(one.calls for one in matched if one.is_contact),
+        sum(one.answered for one in matched),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from callsieve.capability import Capability, Group, Help, Undo, Unit
 from reputation.users import Role
+from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="lookups",
@@ -19,5 +20,9 @@ CAPABILITY = Capability(
     changes={
         "lookups enable": Undo(by="callsieve.lookups.operations:SWITCH", role=Role.ADMINISTRATOR),
         "lookups disable": Undo(by="callsieve.lookups.operations:SWITCH", role=Role.ADMINISTRATOR),
+    },
+    sentences={
+        "lookups enable": N_("{who} enabled look-ups at {about}"),
+        "lookups disable": N_("{who} disabled look-ups at {about}"),
     },
 )

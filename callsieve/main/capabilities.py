@@ -86,7 +86,8 @@ CAPABILITIES: tuple[Capability, ...] = (
     _OF_MAIN,
 )
 CHANGES = {what: undo for capability in CAPABILITIES for what, undo in capability.changes.items()}
-ALL = Capabilities(CAPABILITIES, CHANGES)
+SENTENCES = {what: text for capability in CAPABILITIES for what, text in capability.sentences.items()}
+ALL = Capabilities(CAPABILITIES, CHANGES, SENTENCES)
 
 
 # Set by a shell that asks for completions.

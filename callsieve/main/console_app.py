@@ -26,6 +26,7 @@ from callsieve.api.gate import ApiGate, with_api
 from callsieve.calls.live import ActivityCache, LiveCalls
 from callsieve.calls.records import appeal_in_words
 from callsieve.capability import Capabilities
+from callsieve.changes.describe import sentence_of
 from callsieve.decide.operations import DaemonClient
 from callsieve.doctor.checks import checks_of, system_health
 from callsieve.events.api.endpoints import EventStreams
@@ -82,7 +83,7 @@ class _Files(StaticFiles):
 
 def make_templates() -> Templates:
     """Return all templates of the console."""
-    return Templates(WITH_TEMPLATES, {"appeal": appeal_in_words})
+    return Templates(WITH_TEMPLATES, {"appeal": appeal_in_words, "by": partial(sentence_of, sentences=ALL.sentences)})
 
 
 def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> AppState:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callsieve.capability import DATA_OUT, Capability, Group, Help, Undo
-from reputation.wording import Wording
+from reputation.wording import N_, Wording
 
 CAPABILITY = Capability(
     name="maintenance",
@@ -33,5 +33,13 @@ CAPABILITY = Capability(
         "db backup": DATA_OUT,
         "db check accept": Wording("A backup has the previous lists: callsieve db restore."),
         "housekeeping run": Wording("Removed data is gone; a backup may have it."),
+    },
+    sentences={
+        "emergency open": N_("{who} opened the emergency window"),
+        "emergency close": N_("{who} closed the emergency window"),
+        "emergency call": N_("{who} made an emergency call"),
+        "db backup": N_("{who} made the backup {about}"),
+        "db check accept": N_("{who} accepted the lists as they are"),
+        "housekeeping run": N_("{who} removed old data"),
     },
 )

@@ -23,6 +23,9 @@ CAPABILITY = Capability(
     changes={
         "own watch ask": Wording("The record of that day stays. Record what the platform shows now."),
     },
+    sentences={
+        "own watch ask": N_("{who} asked platforms about {about}"),
+    },
     messages={
         "own-watched": N_("What the platform shows is recorded."),
     },

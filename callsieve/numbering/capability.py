@@ -23,5 +23,9 @@ CAPABILITY = Capability(
     changes={
         **PLANS,
     },
+    sentences={
+        "plan update": N_("{who} updated the numbering plan of {about}"),
+        "plan remove": N_("{who} removed the numbering plan of {about}"),
+    },
     has_templates=True,
 )

@@ -47,6 +47,18 @@ CAPABILITY = Capability(
         "privacy erase": Wording("The erased data is gone. An earlier backup may still have it."),
         "privacy export": DATA_OUT,
     },
+    sentences={
+        "mark/spam": N_("{who} marked {about} as spam"),
+        "mark": N_("{who} marked {about}"),
+        "unmark": N_("{who} removed a mark from {about}"),
+        "review done": N_("{who} let all marks on {about} count"),
+        "review undo": N_("{who} limited the marks on {about} again"),
+        "review wrong": N_("{who} said that {about} was judged wrongly"),
+        "reassigned add": N_("{who} recorded a new owner of {about}"),
+        "reassigned remove": N_("{who} removed the new owner of {about}"),
+        "privacy erase": N_("{who} erased the data about {about}"),
+        "privacy export": N_("{who} exported the data about {about}"),
+    },
     messages={
         "marked-spam": N_("The number is marked as spam, and blocked for your person."),
         "marked-ok": N_("The number is marked as not spam."),

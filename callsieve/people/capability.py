@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callsieve.capability import Capability, Undo, Unit
-from reputation.wording import Wording
+from reputation.wording import N_, Wording
 
 CAPABILITY = Capability(
     name="people",
@@ -24,5 +24,13 @@ CAPABILITY = Capability(
         **dict.fromkeys(
             ("whispers-off", "whispers-on", "quiet-on", "quiet-off"), Wording("Dial the code again on that phone.")
         ),
+    },
+    sentences={
+        "expecting": N_("{who} expects a call"),
+        "not-expecting": N_("{who} no longer expects a call"),
+        "whispers-off": N_("{who} turned whispers off"),
+        "whispers-on": N_("{who} turned whispers on"),
+        "quiet-on": N_("{who} began quiet hours"),
+        "quiet-off": N_("{who} ended quiet hours"),
     },
 )

@@ -29,6 +29,12 @@ CAPABILITY = Capability(
         "policy withdraw": Undo(by="callsieve.policy.operations:PUBLISHED", role=Role.ADMINISTRATOR),
         "policy accept": Undo(by="callsieve.policy.operations:ACCEPTED", role=Role.ADMINISTRATOR),
     },
+    sentences={
+        "policy activate": N_("{who} put the policy {about} in force"),
+        "policy publish": N_("{who} published the policy {about} to other sites"),
+        "policy withdraw": N_("{who} unpublished the policy {about}"),
+        "policy accept": N_("{who} accepted the policy {about}"),
+    },
     messages={
         "policy-activated": N_("The policy is in force within two seconds."),
         "policy-accepted": N_("The policy is accepted. It is in force wherever a setting names it."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callsieve.capability import Capability, Group, Help
-from reputation.wording import Wording
+from reputation.wording import N_, Wording
 
 CAPABILITY = Capability(
     name="signing",
@@ -15,5 +15,8 @@ CAPABILITY = Capability(
     },
     changes={
         "signing rotate": Wording("The former key no longer exists; to make another: callsieve signing rotate."),
+    },
+    sentences={
+        "signing rotate": N_("{who} made a new signing key"),
     },
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callsieve.capability import Capability, Group, Help
-from reputation.wording import Wording
+from reputation.wording import N_, Wording
 
 CAPABILITY = Capability(
     name="switch",
@@ -19,5 +19,9 @@ CAPABILITY = Capability(
     changes={
         "off": Wording("Switch screening on again: callsieve on."),
         "on": Wording("Switch screening off again: callsieve off."),
+    },
+    sentences={
+        "off": N_("{who} switched screening off {about}"),
+        "on": N_("{who} switched screening on"),
     },
 )

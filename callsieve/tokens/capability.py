@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callsieve.capability import Capability, Group, Help, Undo
 from reputation.users import Role
-from reputation.wording import Wording
+from reputation.wording import N_, Wording
 
 CAPABILITY = Capability(
     name="tokens",
@@ -19,5 +19,9 @@ CAPABILITY = Capability(
     changes={
         "token add": Undo(by="callsieve.tokens.operations:TOKEN", role=Role.ADMINISTRATOR),
         "token revoke": Wording("A revoked token cannot be restored: make another one with callsieve token add NAME."),
+    },
+    sentences={
+        "token add": N_("{who} made the token {about}"),
+        "token revoke": N_("{who} revoked the token {about}"),
     },
 )

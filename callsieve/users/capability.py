@@ -35,6 +35,16 @@ CAPABILITY = Capability(
         "login": Wording("It changed nothing."),
         "log out": Wording("The sessions have ended."),
     },
+    sentences={
+        "user add": N_("{who} added the user {about}"),
+        "user role": N_("{who} changed the role of {about}"),
+        "user password": N_("{who} set the password of {about}"),
+        "user reset-totp": N_("{who} turned the second factor of {about} off"),
+        "user totp": N_("{who} changed the second factor of {about}"),
+        "user remove": N_("{who} removed the user {about}"),
+        "login": N_("{who} logged in from {about}"),
+        "log out": N_("{who} ended the other sessions of {about}"),
+    },
     messages={
         "logged-out": N_("You are logged out."),
         "password": N_("Your password is changed; other browsers are logged out."),

@@ -97,6 +97,13 @@ def _actor(context: Context, who: str) -> str:
 
 
 @pass_context
+def _person_of(context: Context, who: str) -> str:
+    """Return who made a change, without the way: `ada` for `ada (console)`."""
+    found = _ACTORS[0][0].fullmatch(who)
+    return found[1] if found else _actor(context, who)
+
+
+@pass_context
 def _sentence(context: Context, wording: str | Wording) -> str:
     """A text of ours as a sentence."""
     said = _text(context, wording)
@@ -139,6 +146,7 @@ FILTERS: Mapping[str, Any] = {
     "text": _text,
     "person": _person,
     "actor": _actor,
+    "person_of": _person_of,
     "sentence": _sentence,
     "reason": _reason,
     "is_of_sample": is_of_sample,
@@ -171,7 +179,7 @@ class Templates:
     `filters`: those that a capability adds to FILTERS.
     """
 
-    def __init__(self, capabilities: Iterable[str], filters: Mapping[str, Callable[[Any], Any]]) -> None:
+    def __init__(self, capabilities: Iterable[str], filters: Mapping[str, Callable[..., Any]]) -> None:
         self._catalogues = {language: translations_of(language) for language in LANGUAGES}
         self._environments = {
             language: _environment(language, tuple(capabilities), tuple(filters.items())) for language in LANGUAGES
@@ -219,7 +227,7 @@ def _printable(value: Any) -> Any:
 
 @cache
 def _environment(
-    language: str, capabilities: tuple[str, ...], filters: tuple[tuple[str, Callable[[Any], Any]], ...]
+    language: str, capabilities: tuple[str, ...], filters: tuple[tuple[str, Callable[..., Any]], ...]
 ) -> Environment:
     """Once a process: compiling the templates is most of what showing a page for the first time takes."""
     environment = Environment(

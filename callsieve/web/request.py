@@ -284,6 +284,11 @@ def uploaded_table(req: PageRequest, columns: Sequence[str], longest: int = FIEL
     return CsvTable(io.BytesIO(raw), columns, Wording("the file"), longest=longest)
 
 
+def expiry_in(form: Mapping[str, str]) -> str | None:
+    """Return the expiry that the macro `expiry` asks for: a day if one is chosen, else a span; None for good."""
+    return form.get("expires_on", "").strip() or form.get("expires", "").strip() or None
+
+
 def number_in_form(req: PageRequest, key: str) -> int:
     """A number that a form of ours carries."""
     text = req.form.get(key, "")

@@ -38,6 +38,14 @@ CALL_TIMES = """
 SELECT caller, at, linkedid, did, first_call FROM decision
  WHERE at >= ? AND at < ? AND caller IS NOT NULL ORDER BY at
 """
+# By number: calls, and those that were answered. A call counts once, however often it was decided about.
+CALLS_BETWEEN = """
+SELECT d.caller, count(DISTINCT CASE d.linkedid WHEN '' THEN d.id ELSE d.linkedid END),
+       count(DISTINCT CASE o.disposition WHEN 'answered' THEN d.linkedid END),
+       EXISTS (SELECT 1 FROM contact WHERE number = d.caller)
+  FROM decision d LEFT JOIN outcome o ON o.linkedid = d.linkedid
+ WHERE d.caller >= ? AND d.caller <= ? AND d.at >= ? GROUP BY d.caller
+"""
 CAPPED_BY = """
 SELECT linkedid FROM decision
  WHERE at < ? AND CASE WHEN json_valid(reason) THEN json_extract(reason, '$.cap') END = ?
@@ -121,6 +129,21 @@ def call_times(
         if not linkedid or (caller, linkedid) not in seen:
             seen.add((caller, linkedid))
             yield CallTime(caller, at, did, bool(first))
+
+
+class CallerCount(NamedTuple):
+    """The calls of one number, how many of them were answered, and whether it is a contact of somebody here."""
+
+    caller: str
+    calls: int
+    answered: int
+    is_contact: bool
+
+
+def calls_between(db: sqlite3.Connection, first: str, last: str, since: float) -> Iterator[CallerCount]:
+    """Count the calls of each number from `first` to `last`, as texts, since then."""
+    for caller, calls, answered, is_contact in db.execute(CALLS_BETWEEN, (first, last, since)):
+        yield CallerCount(caller, calls, answered, bool(is_contact))
 
 
 def _record(row: tuple[object, ...]) -> DecisionRecord:

@@ -12,7 +12,7 @@ from callsieve.lists.views import COLUMNS, ListsShown, entries_in, list_as_csv, 
 from callsieve.text.csv_table import KEPT_PROBLEMS, usable
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import day
-from callsieve.web.request import NotFound, Page, PageRequest, as_file, undoing, uploaded_table
+from callsieve.web.request import NotFound, Page, PageRequest, as_file, expiry_in, undoing, uploaded_table
 from reputation.model import EntryKind, ListName
 from reputation.store.audit import Change
 from reputation.store.lists import list_entries
@@ -20,6 +20,7 @@ from reputation.users import Role
 from reputation.wording import Wording
 
 UPLOAD_BYTES = 1 << 20
+FIELDS = ("list", "entry", "note", "expires", "expires_on", "action")
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
@@ -29,7 +30,7 @@ async def show(req: PageRequest, problem: str | Wording = "") -> Response:
     word = req.query.get("list", "")
     list_name = ListName(word) if word in tuple(ListName) else None
     shown: ListsShown = await req.read(lists_shown, list_name, text, req.context)
-    typed = {key: req.form.get(key, "") for key in ("list", "entry", "note", "expires", "action")}
+    typed = {key: req.form.get(key, "") for key in FIELDS}
     return req.page(
         "lists/lists.html", 422 if problem else 200, lists=shown, text=text, word=word, problem=problem, typed=typed
     )
@@ -42,7 +43,7 @@ async def add(req: PageRequest) -> Response:
         _list_named(form.get("list", "")),
         form.get("entry", ""),
         form.get("note", ""),
-        form.get("expires", "").strip() or None,
+        expiry_in(form),
         form.get("action") or None,
         force=bool(form.get("force")),
     )

@@ -14,7 +14,7 @@ from callsieve.numbers.operations import MarkRequest, OwnerRequest
 from callsieve.numbers.owner_view import owner_view_of
 from callsieve.numbers.views import number_shown
 from callsieve.text.number_entry import EntryError, number_from
-from callsieve.web.request import NotFound, Page, PageRequest, document_response, local_path
+from callsieve.web.request import NotFound, Page, PageRequest, document_response, expiry_in, local_path
 from reputation.model import ListName, MarkChannel, Verdict
 from reputation.users import Role
 
@@ -71,8 +71,7 @@ def listing(list_name: ListName) -> Handler:
 
     async def handle(req: PageRequest) -> Response:
         form = req.form
-        expires = form.get("expires", "").strip()[:LONGEST] or None
-        await req.perform(lists.add, EntryRequest(list_name, number_in(req), form.get("note", ""), expires))
+        await req.perform(lists.add, EntryRequest(list_name, number_in(req), form.get("note", ""), expiry_in(form)))
         return _back(req, f"on-{list_name.value}list")
 
     return handle

@@ -17,12 +17,15 @@ from callsieve.text.number_entry import parse_entry
 from reputation.model import Identity, ListName
 from reputation.store.database import open_store
 from reputation.store.identities import set_identity
-from reputation.store.lists import list_entries
+from reputation.store.journal import record_decisions
+from reputation.store.lists import Contact, add_contacts, list_entries
+from reputation.store.outcomes import record_outcome
 from reputation.store.transaction import transaction
 from reputation.users import Role
 from reputation.wording import Wording
+from tests.callsieve.program import make_record
 from tests.office import CALLER, Office
-from tests.reputation.store_builders import NOW
+from tests.reputation.store_builders import NOW, make_outcome
 
 
 def context(office: Office, role: Role = Role.ADMINISTRATOR) -> Context:
@@ -65,6 +68,33 @@ def test_no_call_is_counted_under_the_write_lock(tmp_path: Path, typed: str) -> 
         operations.add(db, context(office), EntryRequest(ListName.BLOCK, typed))
     assert any("INSERT INTO list_entry" in statement for statement in statements)
     assert not [statement for statement in statements if "FROM decision" in statement]
+
+
+@pytest.mark.parametrize(
+    ("typed", "calls"),
+    [
+        pytest.param("+1206555*", (4, 2, 1), id="prefix"),
+        pytest.param("+12065550100", (2, 2, 1), id="number"),
+        pytest.param("+12065550101-+12065550199", (2, 0, 0), id="range"),
+        pytest.param("+1207555*", (0, 0, 0), id="nothing"),
+    ],
+)
+def test_a_preview_counts_calls_those_of_contacts_and_those_answered(
+    tmp_path: Path, typed: str, calls: tuple[int, int, int]
+) -> None:
+    office = Office(tmp_path)
+    contact, others = "+12065550100", ("+12065550101", "+12065550150")
+    with open_store(office.store) as db:
+        with transaction(db):
+            add_contacts(db, "book", [Contact(contact)])
+            at = NOW - 86400
+            for n, caller in enumerate((contact, contact, *others)):
+                record_decisions(db, [make_record(f"d{n}", linkedid=f"c{n}", at=at + n, caller=caller)])
+            record_decisions(db, [make_record("again", linkedid="c0", at=at, caller=contact)])  # for a callee
+            record_decisions(db, [make_record("old", linkedid="old", at=NOW - 40 * 86400, caller=contact)])
+            record_outcome(db, make_outcome("c0", at, caller=contact, talk=9.0, by="201"), NOW)
+        look = operations.preview(db, context(office), EntryRequest(ListName.BLOCK, typed))
+    assert (look.calls, look.from_contacts, look.answered) == calls
 
 
 def test_a_file_keeps_what_is_there_by_then(tmp_path: Path) -> None:

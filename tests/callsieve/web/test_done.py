@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from callsieve.changes.describe import sentence_of
 from callsieve.changes.undo import OFFERED_SECONDS
+from callsieve.main.capabilities import CHANGES, SENTENCES
+from reputation.store.audit import AuditRow
 from reputation.store.lists import list_entries
-from tests.callsieve.browsing import Console, Office, changes_of, problem_of
+from tests.callsieve.browsing import NOW, Console, Office, changes_of, problem_of
 
 PREFIX = "+1206555*"
 HOSTILE = "<script>alert(1)</script>"
@@ -85,3 +90,42 @@ def test_a_times_element_has_the_exact_instant(office: Office) -> None:
     assert found
     assert found[1].startswith("2025-12-29T")
     assert found[1][-6:] == "+00:00" or found[1][-6] in "+-"
+
+
+def test_every_change_has_a_sentence_that_names_who() -> None:
+    for what in CHANGES:
+        keys = [key for key in SENTENCES if key.partition("/")[0] == what]
+        assert what in keys, what
+        assert all("{who}" in SENTENCES[key] for key in keys)
+    assert {key.partition("/")[0] for key in SENTENCES} <= CHANGES.keys()
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        pytest.param(
+            {"what": "list add", "name": "+1900*", "after": {"list_name": "block", "note": "premium rate"}},
+            "ada blocked +1900* (premium rate)",
+            id="note",
+        ),
+        pytest.param(
+            {"what": "list add", "number": "+12015550123", "after": {"verdict": "allow", "person": "201"}},
+            "ada allowed +12015550123 for 201",
+            id="of-a-person",
+        ),
+        pytest.param({"what": "list import", "after": {"entries": 3}}, "ada imported list entries", id="all-of-a-file"),
+        pytest.param(
+            {"what": "undo list add", "name": "+1900*"}, "ada undid a change of +1900*: list add", id="undoing"
+        ),
+        pytest.param({"what": "of an older version", "name": "x"}, "ada: of an older version x", id="unknown"),
+        pytest.param(
+            {"what": "list add", "name": "{who}", "after": {"note": "{x}"}},
+            "ada put {who} on a list ({x})",
+            id="braces",
+        ),
+    ],
+)
+def test_a_row_of_the_audit_is_a_sentence(row: dict[str, Any], sentence: str) -> None:
+    after = json.dumps(row["after"]) if "after" in row else None
+    kept = AuditRow(NOW, "ada (console)", row["what"], row.get("number"), row.get("name", ""), None, after)
+    assert str(sentence_of(kept, SENTENCES, "ada")) == sentence
