@@ -13,7 +13,7 @@ STEPS = {
 CLEARED = {"appeal clear": Undo(along=("list add", "list remove"))}
 CAPABILITY = Capability(
     name="appeals",
-    help=(Help("appeal", Group.EVERY_DAY, "Handle appeals of number owners against a spam marking."),),
+    help=(Help("appeal", Group.NUMBERS, "Handle appeals of number owners against a spam marking."),),
     commands={
         "appeal open": "cli.commands:open_one",
         "appeal list": "cli.commands:show_list",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
@@ -71,8 +71,8 @@ class Finding:
 
 
 def gathered(checks: Iterable[Check]) -> list[Check]:
-    """Merge the checks that failed for the same reason into one line, at the place of the first of them."""
-    lines = list(checks)
+    """Merge the checks that failed for the same reason into one, at the place of the first of them."""
+    lines = _merged(checks)
     for reason, heading in HEADING_BY_REASON.items():
         unmade = [check for check in lines if check.detail == reason]
         if unmade:
@@ -80,6 +80,17 @@ def gathered(checks: Iterable[Check]) -> list[Check]:
             line = Check(heading, CheckStatus.UNKNOWN, names, at=unmade[0].at)
             lines = [line if check is unmade[0] else check for check in lines if check not in unmade[1:]]
     return lines
+
+
+def _merged(checks: Iterable[Check]) -> list[Check]:
+    """Merge troubles with the same words: each cause stands once."""
+    merged: dict[object, Check] = {}
+    for check in checks:
+        is_trouble = check.status in (CheckStatus.FAIL, CheckStatus.WARN)
+        key = (check.status, str(check.detail), str(check.remedy)) if is_trouble else check.name
+        first = merged.get(key)
+        merged[key] = check if first is None else replace(first, name=f"{first.name}, {check.name}")
+    return list(merged.values())
 
 
 def and_more(first: Wording, others: int) -> Wording:

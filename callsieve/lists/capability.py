@@ -14,8 +14,14 @@ LISTS = {
 }
 CAPABILITY = Capability(
     name="lists",
-    help=(Help("list", Group.EVERY_DAY, "Manage allowlists and blocklists."),),
+    help=(
+        Help("block", Group.EVERY_DAY, "Block a number, a prefix or a range."),
+        Help("allow", Group.EVERY_DAY, "Let a number, a prefix or a range through."),
+        Help("list", Group.NUMBERS, "Manage allowlists and blocklists."),
+    ),
     commands={
+        "block": "cli.commands:block",
+        "allow": "cli.commands:allow",
         "list add": "cli.commands:add",
         "list remove": "cli.commands:remove",
         "list show": "cli.commands:show",

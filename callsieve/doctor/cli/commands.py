@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -18,7 +19,7 @@ from callsieve.cli.output import clean, print_plain, say
 from callsieve.doctor import stored_findings
 from callsieve.doctor.checks import checks_of, examine
 from callsieve.doctor.finding import CheckContext, HealthCheck, gathered
-from callsieve.health import Check, CheckStatus
+from callsieve.health import WORST_FIRST, Check, CheckStatus
 from callsieve.outside.errors import OutsideError
 from callsieve.outside.http_client import Answer, OutsideClient, RequestLimits
 from callsieve.pbx.cli_client import console
@@ -31,8 +32,13 @@ LIMITS = RequestLimits(total_seconds=5.0, body_bytes=1 << 16, redirects=0)
 STYLE_BY_STATUS = {"ok": "green", "warn": "yellow", "fail": "bold red", "unknown": "magenta"}
 
 
-def doctor(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Check everything that screening needs. Exit code 1 if something must be fixed.
+def doctor(
+    ctx: typer.Context,
+    show_all: Annotated[bool, typer.Option("--all", help="Show every check, also those that are well.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Check everything that screening needs, the worst first. Exit code 1 if something must be fixed.
 
     Run as root, it stores the findings for the console and for other users.
     """
@@ -46,7 +52,7 @@ def doctor(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption
     if as_json:
         print_json(checks)
     else:
-        show_checks(checks)
+        show_checks(checks, show_all=show_all)
     if any(check.status is CheckStatus.FAIL for check in checks):
         raise SystemExit(1)
 
@@ -90,25 +96,31 @@ def renew_stored(loaded: Loaded, check: HealthCheck) -> None:
                 stored_findings.renew_finding(loaded.findings_path, renewed)
 
 
-def show_checks(checks: list[Check]) -> None:
-    """Print a line for each check with its remedy below, then how many checks have which status."""
-    print_plain(_table(checks, time.time()))
-    counts = Counter(check.status.value for check in checks)
-    words = {"fail": "to fix", "warn": "worth a look", "unknown": "unknown", "ok": "ok"}
-    parts = [(f"{counts[status]} {text}", STYLE_BY_STATUS[status]) for status, text in words.items() if counts[status]]
-    say(Text(", ").join(Text(text, style) for text, style in parts))
-
-
-def _table(checks: list[Check], now: float) -> Table:
+def show_checks(checks: list[Check], *, show_all: bool) -> None:
+    """Print what is wrong, the worst first, with its remedy below. What is well is only named, unless `show_all`."""
+    now = time.time()
+    ordered = sorted(gathered(checks), key=lambda check: WORST_FIRST.index(check.status))
+    well = [check for check in ordered if check.status is CheckStatus.OK]
+    rows = [_row(check, now) for check in ordered if show_all or check not in well]
+    if well and not show_all:
+        rows.append((CheckStatus.OK, f"{len(well)} checks", Text(", ".join(check.name for check in well))))
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for check in gathered(checks):
-        found = Text(clean(check.detail))  # it may quote a file of another user
-        if check.stored:
-            found.append(f" (root, {ago(check.at, now)})", style="dim")
-        if check.remedy:
-            found.append(f"\n→ {clean(check.remedy)}", style="cyan")
-        table.add_row(Text(check.status.value, STYLE_BY_STATUS[check.status.value]), check.name, found)
-    return table
+    for status, name, found in rows:
+        table.add_row(Text(status.value, STYLE_BY_STATUS[status.value]), name, found)
+    print_plain(table)
+    counts = Counter(check.status.value for check in checks)
+    words = {"fail": "to fix", "warn": "worth a look", "unknown": "unknown", "ok": "ok"}
+    parts = [(f"{counts[status]} {text}", STYLE_BY_STATUS[status]) for status, text in words.items() if counts[status]]
+    say(Text(", ").join(Text(text, style) for text, style in parts), "" if show_all else ". All of them: --all")
+
+
+def _row(check: Check, now: float) -> tuple[CheckStatus, str, Text]:
+    found = Text(clean(check.detail))  # it may quote a file of another user
+    if check.stored:
+        found.append(f" (root, {ago(check.at, now)})", style="dim")
+    if check.remedy:
+        found.append(f"\n→ {clean(check.remedy)}", style="cyan")
+    return check.status, check.name.replace(", ", ",\n"), found

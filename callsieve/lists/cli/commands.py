@@ -39,20 +39,23 @@ EntryArgument = Annotated[
     ),
 ]
 PersonOption = Annotated[str | None, typer.Option("--person", metavar="EXT", help="That person's own list.")]
+NoteOption = Annotated[str, typer.Option(help="Why, for those who come after you.")]
+ExpiresOption = Annotated[
+    str | None, typer.Option(metavar="TIME", help="2h, 30d, 2026-12-31 (its end) or 2026-12-31T18:00.")
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Add it whatever speaks against it.")]
 
 
 def add(
     list_name: ListArgument,
     entry: EntryArgument,
-    note: Annotated[str, typer.Option(help="Why, for those who come after you.")] = "",
-    expires: Annotated[
-        str | None, typer.Option(metavar="TIME", help="2h, 30d, 2026-12-31 (its end) or 2026-12-31T18:00.")
-    ] = None,
+    note: NoteOption = "",
+    expires: ExpiresOption = None,
     action: Annotated[
         str | None, typer.Option(metavar="ACTION", help="Instead of allow or reject: tag, warn, challenge, route.")
     ] = None,
     person: PersonOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Add it whatever speaks against it.")] = False,
+    force: ForceOption = False,
     config: options.ConfigOption = None,
 ) -> None:
     """Put an entry on a list; it counts at the next call. An entry that is there already is replaced."""
@@ -71,6 +74,30 @@ def add(
     say_undo(added.change_id, config)
     if action in STOPPING_WORDS and not loaded.settings.actions.route:
         warn(f"{added.entry.text}: {NO_ROUTE}")
+
+
+def block(
+    entry: EntryArgument,
+    note: NoteOption = "",
+    expires: ExpiresOption = None,
+    person: PersonOption = None,
+    force: ForceOption = False,
+    config: options.ConfigOption = None,
+) -> None:
+    """Block a number, a prefix or a range. It is short for `callsieve list add block`."""
+    add(ListName.BLOCK, entry, note, expires, None, person, force, config)
+
+
+def allow(
+    entry: EntryArgument,
+    note: NoteOption = "",
+    expires: ExpiresOption = None,
+    person: PersonOption = None,
+    force: ForceOption = False,
+    config: options.ConfigOption = None,
+) -> None:
+    """Let a number, a prefix or a range through. It is short for `callsieve list add allow`."""
+    add(ListName.ALLOW, entry, note, expires, None, person, force, config)
 
 
 def remove(

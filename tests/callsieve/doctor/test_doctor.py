@@ -772,7 +772,7 @@ def test_it_fits_a_terminal(
     with socket.create_server(("127.0.0.1", 0)) as server:
         closed = server.getsockname()[1]
     settings = f'[agi]\nlisten = "127.0.0.1:{closed}"\n{MANAGER}port = {closed}\n'
-    show_checks(list(examine(CHECKS, make_check_context(tmp_path, settings=settings))))
+    show_checks(list(examine(CHECKS, make_check_context(tmp_path, settings=settings))), show_all=False)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     assert any(line.split()[:2] == ["fail", "trunks"] for line in lines)
@@ -785,8 +785,29 @@ def test_off_a_terminal_a_remedy_is_one_line(
 ) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     command = f"chmod o-w /etc/{'callsieve/' * 12}callsieve.toml"
-    show_checks([Check("settings", CheckStatus.FAIL, "others may change it", command)])
+    show_checks([Check("settings", CheckStatus.FAIL, "others may change it", command)], show_all=False)
     assert capsys.readouterr().out.splitlines()[1].strip() == f"→ {command}"
+
+
+def test_the_worst_is_first_and_each_cause_stands_once(capsys: pytest.CaptureFixture[str]) -> None:
+    checks = [
+        Check("store", CheckStatus.OK, "fine"),
+        Check("login", CheckStatus.WARN, "no manager user", "make one"),
+        Check("daemon", CheckStatus.FAIL, "does not answer", "start it"),
+        Check("user", CheckStatus.WARN, "no manager user", "make one"),
+        Check("feeds", CheckStatus.OK, "none"),
+    ]
+    show_checks(checks, show_all=False)
+    said = capsys.readouterr().out
+    assert [line.split()[0] for line in said.splitlines() if line[:4] in ("fail", "warn", "ok  ")] == [
+        "fail",
+        "warn",
+        "ok",
+    ]
+    assert said.count("no manager user") == 1
+    assert "store, feeds" in said
+    show_checks(checks, show_all=True)
+    assert "fine" in capsys.readouterr().out
 
 
 def test_what_asterisk_was_not_asked_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -794,11 +815,12 @@ def test_what_asterisk_was_not_asked_is_one_line(capsys: pytest.CaptureFixture[s
         raise ConsoleError("it is not there")
 
     show_checks(
-        list(examine(CHECKS, CheckContext(Loaded(settings=Settings(), file=None, state=tmp_path), refuse, NOW)))
+        list(examine(CHECKS, CheckContext(Loaded(settings=Settings(), file=None, state=tmp_path), refuse, NOW))),
+        show_all=True,
     )
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines[0].split(maxsplit=2) == ["fail", "Asterisk", "it is not there"]
-    assert lines[1].startswith("unknown not asked")
+    assert any(line.startswith("unknown not asked") for line in lines)
     assert sum("not asked" in line for line in lines) == 1
     assert not any("could not be asked" in line for line in lines)
 

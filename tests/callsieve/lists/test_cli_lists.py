@@ -195,3 +195,13 @@ def test_the_start_of_a_number_makes_no_dead_entry(callsieve: Program, more: lis
     shown = callsieve("list", "show", *more, "--json").json
     assert [one.get("text") or one["number"] for one in shown] == ["+442079461"]
     callsieve.ok("list", "remove", "block", "+442079461", *more)
+
+
+def test_the_short_forms_put_an_entry_on_their_list(callsieve: Program) -> None:
+    callsieve.ok("block", "+1900*", "--note", "dear", "--expires", "2h")
+    callsieve.ok("allow", "+12017421834")
+    shown = callsieve("list", "show", "--json").json
+    assert {(entry["text"], entry["list_name"], entry["note"]) for entry in shown} == {
+        ("+1900*", "block", "dear"),
+        ("+12017421834", "allow", ""),
+    }
