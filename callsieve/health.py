@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from reputation.encoding import Instant
-from reputation.wording import Wording
+from reputation.wording import N_, Wording
 
 OFF_SWITCH = "off switch"
 EMERGENCY_WINDOW = "emergency window"
@@ -47,7 +48,7 @@ class Check:
 
 
 class ScreeningState(StrEnum):
-    """What happens to a call that comes in now. In all states but `on` and `observing` it is not screened.
+    """What happens to a call that comes in now. STATES has what each means.
 
     `waiting`: everything runs, and no call was screened yet. `not_connected`: no trunk sends its calls to CallSieve.
     `unknown`: also where nobody has checked the trunks, or their settings changed since.
@@ -64,6 +65,106 @@ class ScreeningState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Tone(StrEnum):
+    """How a state is shown: its colour and its symbol."""
+
+    GOOD = "good"
+    CALM = "calm"
+    IDLE = "idle"
+    CAREFUL = "careful"
+    BROKEN = "broken"
+
+
+class StateKind(NamedTuple):
+    """What a state means, and its words wherever it is shown. A new state is a line of STATES and its detection.
+
+    Attributes:
+        label: The pill of the console.
+        headline: `callsieve status`.
+        text: For people who use the phone and know no term of this project.
+        banner: The banner of the console; empty for none.
+        is_screened: Whether calls are screened, None if that is unknown.
+        is_connected: Whether the trunks are known to send their calls to CallSieve.
+        daemon_answers: Whether the daemon is known to run and to decide about calls.
+    """
+
+    tone: Tone
+    label: str
+    headline: str
+    text: str
+    banner: str = ""
+    is_screened: bool | None = False
+    is_connected: bool = False
+    daemon_answers: bool = True
+
+
+STATES: Mapping[ScreeningState, StateKind] = {
+    ScreeningState.ON: StateKind(
+        Tone.GOOD, N_("Screening"), "on", "Calls are screened.", is_screened=True, is_connected=True
+    ),
+    ScreeningState.OBSERVING: StateKind(
+        Tone.CALM,
+        N_("Observing"),
+        "observing: decides and records, never acts",
+        "CallSieve only watches: every call rings.",
+        is_screened=True,
+        is_connected=True,
+    ),
+    ScreeningState.WAITING: StateKind(
+        Tone.CALM,
+        N_("Ready: no call yet"),
+        "ready, but no call has reached CallSieve yet",
+        "CallSieve is ready, and no call has come in yet.",
+        is_screened=None,
+        is_connected=True,
+    ),
+    ScreeningState.OFF: StateKind(
+        Tone.IDLE,
+        N_("Off"),
+        "OFF: every call goes on unscreened",
+        "Screening is switched off: every call rings.",
+        N_("Screening is switched off."),
+    ),
+    ScreeningState.EMERGENCY: StateKind(
+        Tone.CAREFUL,
+        N_("Emergency window"),
+        "EMERGENCY WINDOW: every call goes on unscreened",
+        "Somebody called an emergency number: for a while every call rings.",
+    ),
+    ScreeningState.NOT_CONNECTED: StateKind(
+        Tone.BROKEN,
+        N_("Not connected"),
+        "NOT CONNECTED: every call goes on unscreened",
+        "No call comes through CallSieve: every call rings.",
+        N_("No trunk sends its calls through CallSieve. Calls ring unscreened."),
+    ),
+    ScreeningState.FAILING: StateKind(
+        Tone.BROKEN,
+        N_("Failing"),
+        "FAILING: calls go on unscreened",
+        "Something is wrong with CallSieve: every call rings.",
+        N_("The daemon cannot decide. Calls ring unscreened."),
+        daemon_answers=False,
+    ),
+    ScreeningState.DOWN: StateKind(
+        Tone.BROKEN,
+        N_("Down"),
+        "DOWN: every call goes on unscreened",
+        "CallSieve does not run: every call rings.",
+        N_("The daemon does not answer. Calls ring unscreened."),
+        daemon_answers=False,
+    ),
+    ScreeningState.UNKNOWN: StateKind(
+        Tone.IDLE,
+        N_("Not known"),
+        "not known",
+        "Nobody knows whether calls are screened.",
+        is_screened=None,
+        daemon_answers=False,
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ScreeningStatus:
     """Whether calls are screened: what the pill on every page of the console shows.
@@ -77,6 +178,8 @@ class ScreeningStatus:
         why: Why calls are not screened; empty where they are.
         remedy: What to do about it; empty for nothing.
         is_partial: Some trunks send their calls to CallSieve, and some do not.
+        by: Who switched screening off, as the audit has it; empty where nobody did, or it is not known.
+        reason: Why they did.
         confirmed_at: When calls were last known to come through: a decision, or a check of the trunks.
     """
 
@@ -88,12 +191,14 @@ class ScreeningStatus:
     why: str | Wording = ""
     remedy: str | Wording = ""
     is_partial: bool = False
+    by: str = ""
+    reason: str = ""
     confirmed_at: float | None = None
 
     @property
-    def daemon_answers(self) -> bool:
-        """Return whether the daemon is known to run and to decide about calls."""
-        return self.state not in (ScreeningState.DOWN, ScreeningState.FAILING, ScreeningState.UNKNOWN)
+    def kind(self) -> StateKind:
+        """Return what the state means, and its words."""
+        return STATES[self.state]
 
 
 WORST_FIRST = (CheckStatus.FAIL, CheckStatus.WARN, CheckStatus.UNKNOWN, CheckStatus.OK)

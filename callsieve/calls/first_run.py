@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from callsieve.doctor.stored_findings import NAME as ROOTS_DOCTOR
-from callsieve.health import CheckStatus, ScreeningState, SystemHealth
+from callsieve.health import STATES, CheckStatus, ScreeningState, SystemHealth
 from callsieve.settings import Settings
 from callsieve.wiring import people_of
 from reputation.store.calls import first_decision
@@ -18,7 +18,6 @@ from reputation.wording import Wording
 
 # Until then nobody knows what a policy does to this office's callers.
 OBSERVE_SECONDS = 7 * DAY_SECONDS
-CONNECTED = (ScreeningState.WAITING, ScreeningState.ON, ScreeningState.OBSERVING)
 SHOWN_DAYS = 14  # after the first call: who has screened for so long knows the way
 
 
@@ -81,7 +80,7 @@ def first_run(
         ),
         SetupStep(
             Wording("A trunk sends its calls through CallSieve"),
-            has_call or (is_ok("trunks") if screening is ScreeningState.UNKNOWN else screening in CONNECTED),
+            has_call or (is_ok("trunks") if screening is ScreeningState.UNKNOWN else STATES[screening].is_connected),
             remedy("trunks", install),
         ),
         SetupStep(

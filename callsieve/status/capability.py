@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from callsieve.capability import Capability, Entry, Group, Help, Section
+from reputation.users import Role
 from reputation.wording import N_
 
 CAPABILITY = Capability(
@@ -12,6 +13,10 @@ CAPABILITY = Capability(
         "status": "cli.commands:status",
     },
     pages=("web.pages",),
-    navigation=(Entry(16, Section.SETTINGS, "/health", N_("Health")),),
+    navigation=(
+        Entry(9, Section.SETTINGS, "/settings", N_("Settings"), Role.ADMINISTRATOR),
+        Entry(16, Section.SETTINGS, "/health", N_("Health")),
+    ),
+    has_templates=True,
     endpoints=("api.endpoints",),
 )

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from callsieve.calls.records import CallDecision, decision_shown
+from callsieve.changes.describe import value_of_side
 from callsieve.doctor.checks import OFF_SWITCH, TRUNKS, examine
 from callsieve.doctor.daemon import daemon_answers, outdated
 from callsieve.doctor.finding import (
@@ -41,9 +42,9 @@ from callsieve.text.times import when
 from callsieve.wiring import policies_of
 from policies.decision import ACTION_BY_WORD, FAIL_OPEN_RULE
 from policies.policy import PolicyError
-from reputation.encoding import Instant
+from reputation.encoding import Instant, parse_plain
 from reputation.store.activity import counts_over, decided_by
-from reputation.store.audit import latest_of
+from reputation.store.audit import AuditRow, latest_of
 from reputation.store.journal import decisions
 from reputation.wording import Wording
 
@@ -54,18 +55,12 @@ SCREENED_CALLS = "screened calls"
 ACTIONS = tuple(ACTION_BY_WORD)
 # Checks that fail if calls do not reach CallSieve: the daemon may be well, but nothing is screened.
 OF_ROUTES = ("dialplan", TRUNKS.name, "DIDs", "asks at", SCREENED_CALLS)
+SWITCHED_OFF = Wording("every call goes on unscreened")
 NOT_ASKED_ABOUT = Wording("some calls come in and are not screened: see trouble")
 NO_CALL_YET = Wording("no call has reached CallSieve yet")
 NOT_CHECKED = Wording("nobody has checked yet whether the trunks send their calls to CallSieve")
 CHECK = Wording("callsieve doctor as root")
 MAKE_A_CALL = Wording("call one of your numbers from outside, and look at: callsieve calls tail")
-
-IS_SCREENED = {
-    ScreeningState.ON: True,
-    ScreeningState.OBSERVING: True,
-    ScreeningState.WAITING: None,
-    ScreeningState.UNKNOWN: None,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +71,7 @@ class JournalSummary:
     last_hour: Counter[str]
     failed_open: int
     window: EmergencyWindow
-    switched_at: dict[str, float]
+    switched: Mapping[str, AuditRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +95,7 @@ class Status:
     @property
     def is_screened(self) -> bool | None:
         """Return whether a call that comes in now is decided about. None: unknown, or it depends on the trunk."""
-        screened = IS_SCREENED.get(self.screening.state, False)
+        screened = self.screening.kind.is_screened
         return None if screened and self.screening.is_partial else screened
 
     @property
@@ -208,13 +203,13 @@ def _journal(db: sqlite3.Connection, loaded: Loaded, now: float, asterisk_at: fl
     counted: Counter[str] = Counter()
     for count in counts_over(db, since, until, until - since):
         counted[count.action] += count.calls
-    switched = {what: row.row.at for what in ("off", "on") for row in latest_of(db, (what,), 1)}
+    switched = {what: kept.row for what in ("off", "on") for kept in latest_of(db, (what,), 1)}
     return JournalSummary(
         last_call=next((decision_shown(db, decision) for decision in decisions(db, until=until, limit=1)), None),
         last_hour=counted,
         failed_open=decided_by(db, FAIL_OPEN_RULE, since, until),
         window=window_of(db, loaded.settings, now, asterisk_at),
-        switched_at=switched,
+        switched=switched,
     )
 
 
@@ -261,19 +256,8 @@ def _trouble(
 
     `told`: the daemon's last report, however old. `checks`: by name.
     """
-    switch = checks[OFF_SWITCH.name]
-    if switch.status is CheckStatus.WARN:
-        until = None
-        with suppress(ConsoleError):
-            until = context.off_until
-        return ScreeningStatus(
-            ScreeningState.OFF,
-            switch.at,
-            since=journal.switched_at.get("off") if journal is not None else None,
-            until=None if until == FOR_EVER else until,
-            why=switch.detail,
-            remedy="callsieve on",
-        )
+    if (off := _switched_off(context, journal, checks[OFF_SWITCH.name])) is not None:
+        return off
     if context.is_asterisk_down:
         asterisk = checks["Asterisk"]
         return ScreeningStatus(ScreeningState.DOWN, why=asterisk.detail, remedy=asterisk.remedy)
@@ -288,6 +272,36 @@ def _trouble(
     if told is not None and is_fresh(told, context.now) and (told.is_blind or told.breaker_open):
         return ScreeningStatus(ScreeningState.FAILING, why=told.trouble)
     return None
+
+
+def _switched_off(context: CheckContext, journal: JournalSummary | None, switch: Check) -> ScreeningStatus | None:
+    """Return that screening is off, and who switched it off. The later counts: the check, or a change in the audit."""
+    rows = journal.switched if journal is not None else {}
+    off, on = rows.get("off"), rows.get("on")
+    done = value_of_side(off.after) if off is not None else None
+    done = done if isinstance(done, dict) else {}
+    until = parse_plain(done["until"], Instant) if done.get("until") else None
+    is_off = switch.status is CheckStatus.WARN
+    checked_at = 0.0 if switch.status is CheckStatus.UNKNOWN else switch.at
+    if (at := max((row.at for row in rows.values()), default=0.0)) > checked_at:
+        is_off = off is not None and (on is None or off.at > on.at) and (until is None or until > context.now)
+    if not is_off:
+        return None
+    why: str | Wording = SWITCHED_OFF
+    if at <= checked_at:
+        why = switch.detail
+        with suppress(ConsoleError):
+            until = context.off_until
+    return ScreeningStatus(
+        ScreeningState.OFF,
+        max(at, checked_at),
+        since=off.at if off is not None else None,
+        until=None if until == FOR_EVER else until,
+        why=why,
+        remedy="callsieve on",
+        by=off.who if off is not None else "",
+        reason=str(done.get("reason", "")),
+    )
 
 
 def _connection(
@@ -320,7 +334,7 @@ def _connection(
 def _since(told: Telemetry | None, journal: JournalSummary | None) -> float | None:
     instants = (
         told.started_at if told is not None else None,
-        journal.switched_at.get("on") if journal is not None else None,
+        journal.switched["on"].at if journal is not None and "on" in journal.switched else None,
     )
     return max((at for at in instants if at is not None), default=None)
 

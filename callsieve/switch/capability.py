@@ -15,13 +15,18 @@ CAPABILITY = Capability(
         "off": "cli.commands:off",
         "on": "cli.commands:on",
     },
+    pages=("web.pages",),
     endpoints=("api.endpoints",),
     changes={
         "off": Wording("Switch screening on again: callsieve on."),
         "on": Wording("Switch screening off again: callsieve off."),
     },
     sentences={
-        "off": N_("{who} switched screening off {about}"),
+        "off": N_("{who} switched screening off"),
         "on": N_("{who} switched screening on"),
+    },
+    messages={
+        "switched-off": N_("Every call rings unscreened."),
+        "switched-on": N_("Calls are screened again."),
     },
 )

@@ -11,13 +11,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from callsieve.changes.describe import reason_field
 from callsieve.changes.operation import Context, Refused
 from callsieve.pbx.cli_client import FOR_EVER, OFF_KEY, ConsoleError, database_del, database_put, off_until
+from reputation.encoding import Instant
 from reputation.store.audit import Change
 
 SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST_SECONDS = 366 * 86400
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
+
+
+class OffSwitch(NamedTuple):
+    """Screening that was switched off. `until`: when it is on again by itself, None for not at all."""
+
+    until: Instant | None
+    reason: str
 
 
 class Switched(NamedTuple):
@@ -30,12 +39,14 @@ class Switched(NamedTuple):
     done: Change | None
 
 
-def switch_off(context: Context, duration: str | None = None) -> Switched:
-    """Switch screening off for some time, or until it is switched on."""
+def switch_off(context: Context, duration: str | None = None, reason: str = "") -> Switched:
+    """Switch screening off for some time, or until it is switched on. `reason` is for others, one line."""
+    reason = reason_field(reason) if reason.strip() else ""
     until = FOR_EVER if duration is None else int(context.at) + seconds_of(duration)
     with _asking_asterisk():
         database_put(context.settings, OFF_KEY, str(until))
-    return Switched(until, Change("off", name=f"for {duration}" if duration else ""))
+    done = OffSwitch(None if until == FOR_EVER else until, reason)
+    return Switched(until, Change("off", name=f"for {duration}" if duration else "", after=done))
 
 
 def switch_on(context: Context) -> Switched:

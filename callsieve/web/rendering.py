@@ -240,7 +240,9 @@ def _environment(
     )
     environment.filters.update({**FILTERS, **dict(filters)})
     environment.install_gettext_translations(translations_of(language), newstyle=True)  # type: ignore[attr-defined]
-    environment.globals["ngettext"] = _grouping(environment.globals["ngettext"])
+    plural_of = environment.globals["ngettext"]
+    assert callable(plural_of)
+    environment.globals["ngettext"] = _grouping(plural_of)
     return environment
 
 

@@ -27,7 +27,6 @@ from callsieve.events.kinds import DeliveryError, Event, Receiver, as_sent, body
 from callsieve.events.receivers.mail import MailReceiver
 from callsieve.events.receivers.mqtt import MqttReceiver
 from callsieve.events.receivers.notify import NotifyReceiver
-from callsieve.health import ScreeningState
 from callsieve.integration_settings import WebhookTable
 from callsieve.outside.errors import OutsideError
 from callsieve.outside.http_client import OutsideClient, RequestLimits
@@ -42,18 +41,6 @@ from reputation.store.event_deliveries import name_of_number
 from reputation.store.outbox import set_state, state_of
 from reputation.users import Role
 
-# Sentences for people who use the phone and know no term of this project.
-SCREENING_TEXTS = {
-    ScreeningState.ON: "Calls are screened.",
-    ScreeningState.OBSERVING: "CallSieve only watches: every call rings.",
-    ScreeningState.WAITING: "CallSieve is ready, and no call has come in yet.",
-    ScreeningState.NOT_CONNECTED: "No call comes through CallSieve: every call rings.",
-    ScreeningState.OFF: "Screening is switched off: every call rings.",
-    ScreeningState.EMERGENCY: "Somebody called an emergency number: for a while every call rings.",
-    ScreeningState.FAILING: "Something is wrong with CallSieve: every call rings.",
-    ScreeningState.DOWN: "CallSieve does not run: every call rings.",
-    ScreeningState.UNKNOWN: "Nobody knows whether calls are screened.",
-}
 ACTION_TEXTS = {
     "allow": "{caller} called, and the phone rang.",
     "tag": "{caller} called, and the phone showed that it may be spam.",
@@ -76,7 +63,7 @@ def screening_state(loaded: Loaded, checks: Iterable[HealthCheck], *, mask: bool
     name = read_store(loaded.store_path, lambda db: name_of_number(db, caller, now), "") if caller else ""
     return {
         "screening": status.screening.state.value,
-        "screening_text": SCREENING_TEXTS[status.screening.state],
+        "screening_text": status.screening.kind.text,
         "trouble": _trouble(status),
         "calls_today": None if counted is None else counted.total(),
         "warned_today": None if counted is None else counted["warn"],

@@ -14,7 +14,7 @@ from callsieve.cli.options import ConfigOption, JsonOption, print_json, salvaged
 from callsieve.cli.output import Cell, cells_of, clean, lines, ordered, plural, print_pairs, word
 from callsieve.doctor.checks import checks_of
 from callsieve.doctor.finding import CheckContext, gathered
-from callsieve.health import Check, CheckStatus, ScreeningState
+from callsieve.health import Check, CheckStatus, ScreeningState, Tone
 from callsieve.pbx.cli_client import console
 from callsieve.status.views import ACTIONS, JournalSummary, Status, status_of, system_status
 from callsieve.text.times import ago, when
@@ -26,16 +26,12 @@ MOST_QUESTIONS = 50  # half a second: the doctor asks more
 CONFIRMED_SECONDS = 60.0  # an older confirmation is shown with its age
 BAR = "█"
 BAR_CELLS = 40
-HEADLINES = {
-    ScreeningState.ON: ("on", "bold green"),
-    ScreeningState.OBSERVING: ("observing: decides and records, never acts", "bold yellow"),
-    ScreeningState.WAITING: ("ready, but no call has reached CallSieve yet", "bold yellow"),
-    ScreeningState.NOT_CONNECTED: ("NOT CONNECTED: every call goes on unscreened", "bold red"),
-    ScreeningState.OFF: ("OFF: every call goes on unscreened", "bold red"),
-    ScreeningState.EMERGENCY: ("EMERGENCY WINDOW: every call goes on unscreened", "bold red"),
-    ScreeningState.FAILING: ("FAILING: calls go on unscreened", "bold red"),
-    ScreeningState.DOWN: ("DOWN: every call goes on unscreened", "bold red"),
-    ScreeningState.UNKNOWN: ("not known", "bold magenta"),
+STYLES = {
+    Tone.GOOD: "bold green",
+    Tone.CALM: "bold yellow",
+    Tone.IDLE: "bold red",
+    Tone.CAREFUL: "bold red",
+    Tone.BROKEN: "bold red",
 }
 
 
@@ -73,7 +69,7 @@ def _pairs(status: Status) -> Iterator[tuple[str, Cell]]:
 
 def _headline(status: Status) -> Text:
     screening = status.screening
-    words, style = HEADLINES[screening.state]
+    words, style = screening.kind.headline, STYLES[screening.kind.tone]
     if screening.is_partial:
         words, style = "on for some calls only", "bold yellow"
     headline = Text(words, style)
@@ -81,6 +77,8 @@ def _headline(status: Status) -> Text:
         headline.append(f", since {when(screening.since)} ({ago(screening.since, screening.at)})", "")
     if screening.until is not None:
         headline.append(f", until {when(screening.until)}", "")
+    if screening.by:
+        headline.append(f", by {clean(screening.by)}{f' ({clean(screening.reason)})' if screening.reason else ''}", "")
     if screening.confirmed_at is not None and screening.at - screening.confirmed_at > CONFIRMED_SECONDS:
         confirmed = ago(screening.confirmed_at, screening.at)
         headline.append(f"\ncalls were last known to come through {confirmed}: callsieve doctor checks now", "")

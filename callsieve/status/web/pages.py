@@ -1,9 +1,13 @@
-"""The state of screening in the head of every page: its pill and its banners, asked for again and again."""
+"""The state of screening in the head of every page, asked for again and again; and the settings in force."""
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 from starlette.responses import Response
 
+from callsieve.status.settings_view import settings_shown
 from callsieve.web.request import Page, PageRequest
 from reputation.users import Role
 
@@ -13,4 +17,18 @@ async def screening(req: PageRequest) -> Response:
     return req.page("_screening_alone.html") if req.is_fragment else req.go("/health")
 
 
-PAGES = (Page("GET", "/screening", screening, Role.VIEWER, is_poll=True),)
+async def settings(req: PageRequest) -> Response:
+    """Show the settings in force, or those whose key has a text, and the switch."""
+    text = req.query.get("key", "").strip()[:60]
+    shown = await asyncio.to_thread(settings_shown, req.state.loaded)
+    written, defaults = (
+        tuple(one for one in found if text.casefold() in f"{one.table}.{one.name}".casefold())
+        for found in (shown.written, shown.defaults)
+    )
+    return req.page("status/settings.html", settings=replace(shown, written=written, defaults=defaults), text=text)
+
+
+PAGES = (
+    Page("GET", "/screening", screening, Role.VIEWER, is_poll=True),
+    Page("GET", "/settings", settings, Role.ADMINISTRATOR),
+)

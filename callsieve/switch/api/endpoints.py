@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta, field
 
 from callsieve.api.endpoint import ApiRequest, endpoint
+from callsieve.changes.describe import LineText
 from callsieve.changes.operation import note
 from callsieve.pbx.cli_client import FOR_EVER
 from callsieve.switch import operations
@@ -22,9 +23,10 @@ Duration = Annotated[
 
 
 class SwitchOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """For how long screening is off."""
+    """For how long screening is off, and why."""
 
     duration: Duration = field(name="for", default=None)
+    reason: Annotated[LineText, Meta(description="Why, for others.")] = ""
 
 
 class ScreenedState(msgspec.Struct, frozen=True):
@@ -41,7 +43,7 @@ class ScreenedState(msgspec.Struct, frozen=True):
 
 async def switch_off(req: ApiRequest, request: SwitchOff) -> ScreenedState:
     """Switch screening off: every call goes on unscreened."""
-    switched = await req.in_thread(operations.switch_off, req.context, request.duration)
+    switched = await req.in_thread(operations.switch_off, req.context, request.duration, request.reason)
     await _noted(req, switched)
     return ScreenedState(off=True, until=None if switched.until == FOR_EVER else switched.until)
 

@@ -23,11 +23,16 @@ ForOption = Annotated[
 ]
 
 
-def off(duration: ForOption = None, config: ConfigOption = None) -> None:
+ReasonOption = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why, for others: the console and `callsieve status` show it.")
+]
+
+
+def off(duration: ForOption = None, reason: ReasonOption = "", config: ConfigOption = None) -> None:
     """Switch screening off: every call goes on unscreened. It works even if the daemon is dead."""
     loaded, _ = settings_even_broken(config)
     context = context_of(loaded)
-    until, done = operations.switch_off(context, duration)
+    until, done = operations.switch_off(context, duration, reason)
     assert until is not None
     print(f"Screening is off {until_words(until, context.at)}. Every call goes on unscreened.")
     print("To switch it on: callsieve on")

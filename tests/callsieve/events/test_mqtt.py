@@ -23,9 +23,9 @@ from callsieve.doctor.checks import checks_of
 from callsieve.events.alerts import Alert, with_alert
 from callsieve.events.kinds import DeliveryError, Event, EventKind
 from callsieve.events.receivers import mqtt
-from callsieve.events.receivers.build import ACTION_TEXTS, SCREENING_TEXTS, screening_state
+from callsieve.events.receivers.build import ACTION_TEXTS, screening_state
 from callsieve.events.receivers.mqtt import ENTITIES, MqttReceiver, discovery_message
-from callsieve.health import ScreeningState
+from callsieve.health import STATES, ScreeningState
 from callsieve.integration_settings import MqttTable
 from callsieve.main.capabilities import ALL
 from callsieve.settings import parse_settings
@@ -376,8 +376,8 @@ def test_a_family_reads_what_happened_to_the_last_call(tmp_path: Path, *, mask: 
     office.write(set_identity, Identity(LAST_CALLER, "Joe's Loans", 1, time.time() + 60), 0.0)
     state = screening_state(office.load(), checks_of(ALL), mask=mask)
     assert state["last_call_text"] == told
-    assert state["screening_text"] == SCREENING_TEXTS[ScreeningState(state["screening"])]
+    assert state["screening_text"] == STATES[ScreeningState(state["screening"])].text
 
 
 def test_there_is_a_sentence_for_each_state_and_action() -> None:
-    assert (set(SCREENING_TEXTS), set(ACTION_TEXTS)) == (set(ScreeningState), set(ACTION_BY_WORD))
+    assert (set(STATES), set(ACTION_TEXTS)) == (set(ScreeningState), set(ACTION_BY_WORD))

@@ -27,7 +27,7 @@ def office(tmp_path: Path) -> Office:
 
 def pill_of(page: str) -> tuple[str, str]:
     """The class of the pill, and whether it says that the daemon answers."""
-    found = re.search(r'<a class="pill p-([a-z_]+)" id="screening"[^>]* data-answers="(yes|no)"', page)
+    found = re.search(r'<a class="pill p-([a-z_]+) t-[a-z]+" id="screening"[^>]* data-answers="(yes|no)"', page)
     assert found
     return found[1], found[2]
 
