@@ -12,7 +12,17 @@ from agi.display import shown_of, spoken_word_against
 from agi.parsing import FAILED, UNKNOWN
 from agi.quoting import set_variables
 from agi.site import SIP_CODE_BY_REJECT, Site
-from agi.speech import NOBODY, Keys, appeal_keys, explanation_keys, language_of, sounds_of, unscreened_keys
+from agi.speech import (
+    NOBODY,
+    Keys,
+    Phrase,
+    appeal_keys,
+    explanation_keys,
+    language_of,
+    passcode_keys,
+    sounds_of,
+    unscreened_keys,
+)
 from policies.decision import ALLOW, CHALLENGE, REJECT, ROUTE, TAG, WARN, Decision, IncomingCall
 from policies.outbound import FAIL_OPEN_RULE, OutboundDecision
 from policies.quiet_hours import RULE as QUIET_RULE
@@ -257,6 +267,15 @@ def answer_to_explain(last: LastCall | None) -> bytes:
         keys: Keys = (NOBODY,)
     else:
         keys = explanation_keys(last.decision) if last.decision is not None else unscreened_keys(last.number)
+    return _spoken(keys)
+
+
+def answer_to_passcode(passcode: str | None) -> bytes:
+    """Return the answer to `/passcode`: the passcode twice, as sound files. None: the phone is nobody's."""
+    return _spoken(passcode_keys(passcode) if passcode else (Phrase.PASSCODE_NOBODY,))
+
+
+def _spoken(keys: Keys) -> bytes:
     return set_variables([(Variable.RULE, "recorded"), (Variable.SENTENCE, sounds_of(keys))])
 
 

@@ -106,6 +106,13 @@ class Knowledge(Protocol):
         """Return the last call for the person of an endpoint, and its decision."""
         ...
 
+    async def make_passcode(self, endpoint: str, at: float, give_up_at: float) -> str | None:
+        """Return a new passcode for the own page of an endpoint's person, None if the endpoint is nobody's.
+
+        TimeoutError: it was not written by that monotonic time, and will not be.
+        """
+        ...
+
     async def outbound_facts(self, query: OutboundQuery, give_up_at: float) -> OutboundFacts:
         """Return all that is known about an outgoing call."""
         ...
@@ -124,7 +131,7 @@ REPORTED = {one.value: one for one in (ChallengeResult.PASSED, ChallengeResult.W
 # The argument `record` of a call that is decided but not recorded, because its switch sends too many.
 UNRECORDED = "no"
 # The requests of the dialplan: each is a method of Screening.
-PATHS = ("screen", "callee", "challenge", "emergency", "mark", "prove", "explain", "outbound", "status")
+PATHS = ("screen", "callee", "challenge", "emergency", "mark", "prove", "explain", "passcode", "outbound", "status")
 
 # How long [callsieve-ask] waits for an answer, and the part of it that COMMIT and sending need.
 ASTERISK_WAITS_SECONDS = 0.6
@@ -300,6 +307,15 @@ class Screening:
         if not endpoint:
             raise ProtocolError("missing argument: endpoint")
         return answers.answer_to_explain(await self.knowledge.last_call(endpoint, self.wall_clock()))
+
+    async def passcode(self, request: Request) -> bytes:
+        """Return a new passcode for the own page of an endpoint's person, spoken (`/passcode`)."""
+        started, endpoint = self.monotonic(), request.arguments.get("endpoint", "")
+        if not endpoint:
+            raise ProtocolError("missing argument: endpoint")
+        left = self.deadline_seconds - ANSWERING_SECONDS
+        made = await self.knowledge.make_passcode(endpoint, self.wall_clock(), started + left)
+        return answers.answer_to_passcode(made)
 
     async def outbound(self, request: Request) -> bytes:
         """Decide whether an outgoing call may go out now (`/outbound`)."""

@@ -70,6 +70,10 @@ class Phrase(StrEnum):
     WITNESSES = "explain-witnesses"
     WITNESSES_NEEDED = "explain-witnesses-needed"
     UNASKED = "explain-unasked"
+    PASSCODE = "passcode-is"
+    PASSCODE_AGAIN = "passcode-again"
+    PASSCODE_ENDS = "passcode-ends"
+    PASSCODE_NOBODY = "passcode-nobody"
 
 
 def sounds_of(keys: Iterable[str]) -> str:
@@ -96,6 +100,12 @@ def reference_keys(text: str) -> Keys:
 def appeal_keys(decision_id: str) -> Keys:
     """Return the prompts that tell a stopped caller the reference and where to appeal."""
     return (Phrase.APPEAL_HOW, *reference_keys(decision_id), Phrase.APPEAL_ADDRESS)
+
+
+def passcode_keys(passcode: str) -> Keys:
+    """Return the prompts that say a passcode, twice."""
+    digits = number_keys(passcode)
+    return (Phrase.PASSCODE, *digits, Phrase.PASSCODE_AGAIN, *digits, Phrase.PASSCODE_ENDS)
 
 
 # Rules that decide without evidence (policies.decision.OWN_RULES except `default`).

@@ -22,6 +22,7 @@ from reputation.marking import DAY_SECONDS, UNDO_SECONDS, MarkResult, MarkStatus
 from reputation.model import DecisionRecord, ListName, MarkChannel, PhoneSetting, Tie, Verdict
 from reputation.store import do_not_call, lists
 from reputation.store.audit import AuditRow, Change, add_audit, audit_rows
+from reputation.store.devices import add_passcode
 from reputation.store.journal import decisions, latest_for
 from reputation.store.marks import last_caller_of
 from reputation.store.people import person_of_endpoint
@@ -163,11 +164,10 @@ def _do_not_call(db: sqlite3.Connection, reporter: str, at: float) -> str:
 
 
 def _switch(db: sqlite3.Connection, reporter: str, switch: Switch, at: float) -> str:
-    dropped = lists.clear_phone_setting(db, reporter, switch.wish)
-    word = switch.dropped if dropped else switch.wished
-    if not dropped:
-        lists.set_phone_setting(db, reporter, switch.wish, at)
-    add_audit(db, Change(word, name=reporter), _who(reporter), at)
+    before = lists.clear_phone_setting(db, reporter, switch.wish)
+    after = None if before else lists.set_phone_setting(db, reporter, switch.wish, at)
+    word = switch.dropped if before else switch.wished
+    add_audit(db, Change(word, name=reporter, before=before, after=after), _who(reporter), at)
     return word
 
 
@@ -215,6 +215,16 @@ def _entry_of(text: str | None) -> lists.PersonalEntry | None:
 
 def _who(reporter: str) -> str:
     return f"phone {reporter}"
+
+
+def make_passcode(db: sqlite3.Connection, endpoint: str, passcode: str, at: float) -> bool:
+    """Add a passcode for the own page of an endpoint's person. False if the endpoint is nobody's."""
+    person = person_of_endpoint(db, endpoint)
+    if person is None:
+        return False
+    add_passcode(db, person.extension, passcode, at)
+    add_audit(db, Change("passcode", name=person.extension), _who(person.extension), at)
+    return True
 
 
 LAST_CALL_SECONDS = 86400.0

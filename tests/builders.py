@@ -270,6 +270,7 @@ class Memory:
     right_code: str = ""
     word_for_codes: str = "marked"
     explained: list[tuple[str, float]] = field(default_factory=list)
+    passcode: str | None = "40815162"
     last: LastCall | None = None
     decisions: list[DecisionRecord] = field(default_factory=list)
     outbound_now: OutboundFacts = field(default_factory=OutboundFacts)
@@ -305,6 +306,9 @@ class Memory:
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:
         self.explained.append((endpoint, now))
         return self.last
+
+    async def make_passcode(self, endpoint: str, at: float, give_up_at: float) -> str | None:
+        return self.passcode
 
     async def outbound_facts(self, query: OutboundQuery, give_up_at: float) -> OutboundFacts:
         self.outbound_queries.append(query)

@@ -141,7 +141,7 @@ def test_prompts_of_dialplan_and_catalogue_are_the_same() -> None:
     assert of_the_dialplan - catalogue == set()
     assert of_the_dialplan >= {"challenge-press-7", "screening-says-nothing", "caller-message", "digit-0"}
     # The rest is put together in agi/speech.py (tests/agi/test_speech.py), or a word of [callsieve-say].
-    others = {key for key in catalogue - of_the_dialplan if not key.startswith(("say-", "explain-", "count-"))}
+    others = {key for key in catalogue - of_the_dialplan if not key.startswith(("say-", "explain-", "passcode-", "count-"))}
     assert others == {"appeal-address"} | {key for key in catalogue if key.startswith("letter-")}
 
 

@@ -22,7 +22,7 @@ from typing import TypeVar, TypeVarTuple
 from reputation.appeals import KeyedCode, ProofAnswer
 from reputation.backoff import LONGEST_SECONDS, wait_seconds
 from reputation.facts import Facts, FactsQuery
-from reputation.feature_codes import LastCall, apply_feature_code, last_call_of
+from reputation.feature_codes import LastCall, apply_feature_code, last_call_of, make_passcode
 from reputation.model import AuthClass, ChallengeResult, DecisionRecord
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.store.appeals import prove_keyed
@@ -153,6 +153,11 @@ class StoreSupervisor:
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:
         """Return the last call of an endpoint, for feature codes that act on it."""
         return await self.read(last_call_of, endpoint, now)
+
+    async def make_passcode(self, endpoint: str, at: float, give_up_at: float) -> str | None:
+        """Return a new passcode for the own page of an endpoint's person, None if the endpoint is nobody's."""
+        passcode = new_passcode()
+        return passcode if await self.write(make_passcode, endpoint, passcode, at, give_up_at=give_up_at) else None
 
     def record_decision(self, record: DecisionRecord) -> None:
         """Queue a decision for the journal."""

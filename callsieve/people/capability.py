@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callsieve.capability import Capability, Undo, Unit
-from reputation.wording import N_, Wording
+from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="people",
@@ -21,9 +21,7 @@ CAPABILITY = Capability(
         # What people say with codes of their phones (reputation/feature_codes.py).
         "expecting": Undo(table="expected_call"),
         "not-expecting": Undo(table="expected_call"),
-        **dict.fromkeys(
-            ("whispers-off", "whispers-on", "quiet-on", "quiet-off"), Wording("Dial the code again on that phone.")
-        ),
+        **dict.fromkeys(("whispers-off", "whispers-on", "quiet-on", "quiet-off"), Undo(table="wish")),
     },
     sentences={
         "expecting": N_("{who} expects a call"),

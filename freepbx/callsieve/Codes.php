@@ -16,6 +16,7 @@ class Codes {
 		'explain' => ['*36', 'Why was the last call treated so?', 'Says in a sentence why.'],
 		'spam' => ['*37', 'The last caller was spam', 'Within a minute the same code takes it back.'],
 		'ok' => ['*38', 'The last caller was no spam', 'Within a minute the same code takes it back.'],
+		'passcode' => ['*39', 'A passcode for my own page', 'Says eight digits to sign in with, valid for five minutes.'],
 	];
 
 	/** What somebody has changed stays. A code that another module uses comes switched off: FreePBX's own stays FreePBX's. */

@@ -15,7 +15,7 @@ class Dialplan {
 	public const CODES = 'app-callsieve-codes';
 	/** Stands in Dial's options, in which FreePBX replaces the letters r, t and T wherever they are. */
 	public const PICKUP = 'app-callsieve-pickup';
-	/** The words that `callsieve-code` knows, by the name of the feature code; '' is the spoken explanation. */
+	/** The argument of `callsieve-code` or `callsieve-explain`, by the name of the feature code. */
 	public const WORDS = [
 		'quiet' => 'quiet',
 		'whispers' => 'whispers',
@@ -26,7 +26,10 @@ class Dialplan {
 		'explain' => '',
 		'spam' => 'spam',
 		'ok' => 'ok',
+		'passcode' => 'passcode',
 	];
+	/** Those that are answered with a sentence. */
+	private const SPOKEN = ['explain', 'passcode'];
 
 	private const ROUTES = ['ext-did-0001', 'ext-did-0002'];
 	private const TO_EXTENSION = '/^Goto\(from-did-direct,(\w+),1\)$/';
@@ -186,7 +189,7 @@ class Dialplan {
 			if ($code === '' || !preg_match('/^[0-9*#]+$/', $code)) {
 				continue;
 			}
-			$asked = $word === '' ? 'callsieve-explain' : 'callsieve-code';
+			$asked = in_array($name, self::SPOKEN, true) ? 'callsieve-explain' : 'callsieve-code';
 			self::context($ext, self::CODES, $code, [
 				'GosubIf($["${DIALPLAN_EXISTS(' . $asked . ',s,1)}" = "1"]?' . "$asked,s,1($word))",
 				'Playback(im-sorry&feature-not-avail-line)',

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from typing import Annotated, Any, NamedTuple
 
-from reputation.columns import Key, column_list
+from reputation.columns import Column, Key, column_list
 from reputation.encoding import Instant
 from reputation.model import EntryKind, ListEntry, ListName, PhoneSetting, Tie
 
@@ -117,6 +117,20 @@ class ExpectedCall(NamedTuple):
     until: Instant
 
 
+class PersonSetting(NamedTuple):
+    """A setting that a person has chosen for their phone.
+
+    Attributes:
+        person: The extension of the person.
+        setting: What the person has chosen.
+        at: When it happened.
+    """
+
+    person: Annotated[str, Key(2)]
+    setting: Annotated[PhoneSetting, Key(1), Column("wish")]
+    at: Instant
+
+
 class PersonalEntry(NamedTuple):
     """A number on a person's own allowlist or blocklist, never on both.
 
@@ -163,7 +177,8 @@ INSERT INTO expected_call (person, until) VALUES (?, ?)
 ON CONFLICT (person) DO UPDATE SET until = max(until, excluded.until)
 """
 SET_PHONE_SETTING = "INSERT INTO wish (person, wish, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-CLEAR_PHONE_SETTING = "DELETE FROM wish WHERE person = ? AND wish = ?"
+CLEAR_PHONE_SETTING = "DELETE FROM wish WHERE person = ? AND wish = ? RETURNING person, wish, at"
+PHONE_SETTINGS = "SELECT person, wish, at FROM wish WHERE person = ?"
 ADD_CONTACT = """
 INSERT INTO contact (number, person, source, name, company) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (number, person, source) DO UPDATE SET name = excluded.name, company = excluded.company
@@ -222,14 +237,20 @@ def stop_expecting(db: sqlite3.Connection, person: str) -> bool:
     return db.execute("DELETE FROM expected_call WHERE person = ?", (person,)).rowcount > 0
 
 
-def set_phone_setting(db: sqlite3.Connection, person: str, setting: PhoneSetting, at: float) -> bool:
-    """Turn a phone setting on. Return False if it was on."""
-    return db.execute(SET_PHONE_SETTING, (person, setting.value, at)).rowcount > 0
+def set_phone_setting(db: sqlite3.Connection, person: str, setting: PhoneSetting, at: float) -> PersonSetting | None:
+    """Choose a setting for a person's phone, and return it. None if it was chosen before."""
+    is_new = db.execute(SET_PHONE_SETTING, (person, setting.value, at)).rowcount > 0
+    return PersonSetting(person, setting, at) if is_new else None
 
 
-def clear_phone_setting(db: sqlite3.Connection, person: str, setting: PhoneSetting) -> bool:
-    """Turn a phone setting off. Return False if it was off."""
-    return db.execute(CLEAR_PHONE_SETTING, (person, setting.value)).rowcount > 0
+def clear_phone_setting(db: sqlite3.Connection, person: str, setting: PhoneSetting) -> PersonSetting | None:
+    """Remove a setting of a person's phone, and return it. None if it was not chosen."""
+    return next(map(_setting, db.execute(CLEAR_PHONE_SETTING, (person, setting.value)).fetchall()), None)
+
+
+def phone_settings_of(db: sqlite3.Connection, person: str) -> set[PhoneSetting]:
+    """Return what a person has chosen for their phone."""
+    return {_setting(row).setting for row in db.execute(PHONE_SETTINGS, (person,))}
 
 
 def replace_contacts(db: sqlite3.Connection, source: str, contacts: Iterable[Contact]) -> None:
@@ -258,6 +279,11 @@ def is_contact(db: sqlite3.Connection, number: str) -> bool:
     """Return whether the number is a contact of anybody here or of the company."""
     (is_known,) = db.execute(IS_CONTACT, (number,)).fetchone()
     return bool(is_known)
+
+
+def _setting(row: tuple[str, str, float]) -> PersonSetting:
+    person, setting, at = row
+    return PersonSetting(person, PhoneSetting(setting), at)
 
 
 def _entry(row: tuple[str, str, str, float]) -> PersonalEntry:

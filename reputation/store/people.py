@@ -6,6 +6,7 @@ separated by commas, because no group has a comma in its name.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable
 
@@ -48,6 +49,7 @@ DIDS = "SELECT number, grp, callee, screen, trap FROM did ORDER BY number"
 TRAPS = "SELECT number FROM did WHERE trap = 1 ORDER BY number"
 FOLD_ALL = "UPDATE folding SET after = ''"  # the daemon folds some numbers at a time
 REMOVE_PERSON = "DELETE FROM person WHERE extension = ?"
+REMOVE_OTHERS = "DELETE FROM person WHERE source = 'settings' AND extension NOT IN (SELECT value FROM json_each(?))"
 REMOVE_DID = "DELETE FROM did WHERE number = ?"
 IS_OWN_NUMBER = """
 SELECT EXISTS (SELECT 1 FROM own_number WHERE number = :number) OR EXISTS (SELECT 1 FROM did WHERE number = :number)
@@ -56,8 +58,12 @@ OWN_NUMBERS = "SELECT number FROM own_number UNION SELECT number FROM did ORDER 
 
 
 def replace_settings_people(db: sqlite3.Connection, people: Iterable[Person]) -> None:
-    """Replace the people of the settings file. Call it in a transaction."""
-    db.execute("DELETE FROM person WHERE source = 'settings'")
+    """Replace the people of the settings file. Call it in a transaction.
+
+    Those who stay are not deleted and added again: a deletion signs out the devices of the person's page.
+    """
+    people = list(people)
+    db.execute(REMOVE_OTHERS, (json.dumps([one.extension for one in people]),))
     upsert_people(db, people, SETTINGS)
 
 

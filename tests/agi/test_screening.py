@@ -508,7 +508,7 @@ def test_a_failure_names_the_call_it_was_about() -> None:
     assert record.linkedid
 
 
-@pytest.mark.parametrize("path", ["callee", "mark", "explain", "emergency", "challenge", "status"])
+@pytest.mark.parametrize("path", ["callee", "mark", "explain", "passcode", "emergency", "challenge", "status"])
 def test_only_where_a_decision_was_asked_for_a_failure_is_one(path: str) -> None:
     """A feature code that failed is no call, and is not among those in `callsieve summary`."""
     memory = memory_of()

@@ -353,7 +353,7 @@ def keys_named_in_code() -> Iterator[str]:
 
 def test_what_is_said_and_what_the_catalogue_has_are_the_same() -> None:
     """The other scenes are played by the dialplan."""
-    scenes = ("explain", "count", "digit", "letter")
+    scenes = ("explain", "passcode", "count", "digit", "letter")
     assert set(keys_named_in_code()) <= TEXTS["en"].keys()
     assert {key for key in TEXTS["en"] if key.startswith(scenes)} <= set(keys_named_in_code())
 

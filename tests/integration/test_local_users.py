@@ -83,6 +83,7 @@ EVERYTHING = (
     request("challenge", "linkedid=1.1", f"caller={CALLER}", "auth=unknown", "result=passed"),
     request("outbound", "linkedid=1.2", "endpoint=PJSIP/201", "did=+442071838751"),
     request("explain", "endpoint=PJSIP/201"),
+    request("passcode", "endpoint=PJSIP/201"),
     "what is no request\n\n",
 )
 

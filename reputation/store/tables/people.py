@@ -6,8 +6,10 @@ Rows that belong to an appeal are erased before it.
 from __future__ import annotations
 
 from reputation.appeals import Appeal
+from reputation.columns import column_list
 from reputation.model import Did, Identity, ListEntry, Person
-from reputation.store.lists import Contact, ExpectedCall, PersonalEntry
+from reputation.store.devices import Device, SignIn
+from reputation.store.lists import Contact, ExpectedCall, PersonalEntry, PersonSetting
 from reputation.store.tables.table import AUDIT_DAYS, Kept, Kind, SharedWith, Table
 
 NOT_OF_SETTINGS = "source <> 'settings'"  # both PBXs have a settings file with these rows
@@ -67,8 +69,25 @@ EXPECTED_CALL = Table(
     row=ExpectedCall,
     shared=SharedWith.STANDBY,
 )
-WISH = Table(name="wish", shared=Kind(scope=SharedWith.STANDBY, key=("wish", "person"), at="at"))
+WISH = Table(name="wish", row=PersonSetting, shared=SharedWith.STANDBY)
 SAME_PERSON = Table(name="same_person", shared=Kind(scope=SharedWith.STANDBY, key=("person",), shared=("human",)))
+# An extension may be the person's number. Whoever erases that number signs the person's devices out.
+SIGN_IN = Table(
+    name="sign_in",
+    label=("link or passcode of a person's page", "links and passcodes of people's pages"),
+    numbers=("person",),
+    shown="SELECT person, kind, made_at, expires_at FROM sign_in",
+    kept=Kept(0, "expires_at <= ?"),
+    row=SignIn,
+)
+DEVICE = Table(
+    name="device",
+    label=("device of a person", "devices of people"),
+    numbers=("person",),
+    shown=f"SELECT {column_list(Device)} FROM device",
+    kept=Kept(0, "expires_at <= ?"),
+    row=Device,
+)
 CONSOLE_USER = Table(name="console_user")
 CONSOLE_SESSION = Table(name="console_session")
 API_TOKEN = Table(name="api_token")
@@ -93,6 +112,8 @@ PEOPLE = (
     EXPECTED_CALL,
     WISH,
     SAME_PERSON,
+    SIGN_IN,
+    DEVICE,
     CONSOLE_USER,
     CONSOLE_SESSION,
     API_TOKEN,

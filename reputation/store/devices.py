@@ -1,0 +1,167 @@
+"""How a person gets to their own page: links and passcodes to sign in with once, and the devices that are signed in.
+
+Only hashes are kept. A link is 256 random bits, so a plain SHA-256 is enough. A passcode has eight digits: its hash is
+salted, and what protects it are its five minutes and five tries. Whoever can read the store needs none of them.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import sqlite3
+from enum import StrEnum
+from typing import Annotated, NamedTuple
+
+from reputation.columns import LOCAL, Key, column_list
+from reputation.encoding import Instant
+from reputation.store.site import sample_salt
+
+LINK_SECONDS = 86_400.0
+PASSCODE_SECONDS = 300.0
+DEVICE_SECONDS = 90 * 86_400.0
+PASSCODE_DIGITS = 8
+PASSCODE_TRIES = 5
+AGENT_CHARACTERS = 200
+
+
+class SignInKind(StrEnum):
+    """What a person signs in with."""
+
+    LINK = "link"
+    PASSCODE = "passcode"
+
+
+class SignIn(NamedTuple):
+    """A link or a passcode that was not used yet. `digest`: its hash; `tries`: how often a wrong passcode was entered.
+
+    Attributes:
+        person: The extension of the person.
+        kind: What it is.
+        expires_at: When it ends.
+    """
+
+    digest: Annotated[str, Key(), LOCAL]
+    person: str
+    kind: SignInKind
+    made_at: Instant
+    expires_at: Instant
+    tries: int = 0
+
+
+class Device(NamedTuple):
+    """A browser in which a person is signed in.
+
+    Attributes:
+        id: Identifies the device.
+        person: The extension of the person.
+        began_at: When the person signed in.
+        seen_at: When the page was last used, to the minute.
+        expires_at: When it is signed out.
+        address: Where the person signed in from.
+        agent: What the browser calls itself.
+    """
+
+    id: int
+    person: str
+    began_at: Instant
+    seen_at: Instant
+    expires_at: Instant
+    address: str
+    agent: str
+
+
+DEVICE = column_list(Device)
+ADD_SIGN_IN = "INSERT INTO sign_in (digest, person, kind, made_at, expires_at) VALUES (?, ?, ?, ?, ?)"
+LINK = "FROM sign_in WHERE digest = ? AND kind = 'link' AND expires_at > ?"
+PASSCODE = "SELECT digest FROM sign_in WHERE person = ? AND kind = 'passcode' AND expires_at > ?"
+WRONG = "UPDATE sign_in SET tries = tries + 1 WHERE person = ? AND kind = 'passcode'"
+START = """
+INSERT INTO device (digest, person, began_at, seen_at, expires_at, address, agent) VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+CURRENT = f"SELECT {DEVICE} FROM device WHERE digest = ? AND expires_at > ?"
+OF_PERSON = f"SELECT {DEVICE} FROM device WHERE person = ? AND expires_at > ? ORDER BY seen_at DESC, id DESC"
+END = f"DELETE FROM device WHERE person = :person AND (:id IS NULL OR id = :id) AND id <> :but RETURNING {DEVICE}"
+COUNTS = "SELECT person, count(*) FROM device WHERE expires_at > ? GROUP BY person"
+
+
+def add_link(db: sqlite3.Connection, person: str, digest: str, at: float) -> float:
+    """Add a link, and return when it ends. `digest`: the hash of its secret."""
+    db.execute(ADD_SIGN_IN, (digest, person, SignInKind.LINK, at, at + LINK_SECONDS))
+    return at + LINK_SECONDS
+
+
+def person_of_link(db: sqlite3.Connection, digest: str, now: float) -> str | None:
+    """Return whose link it is, None if it was used or has ended. It stays unused."""
+    return next((str(person) for (person,) in db.execute(f"SELECT person {LINK}", (digest, now))), None)
+
+
+def use_link(db: sqlite3.Connection, digest: str, now: float) -> str | None:
+    """Use up a link, and return whose it was. None if it was used or has ended."""
+    rows = db.execute(f"DELETE {LINK} RETURNING person", (digest, now)).fetchall()
+    return next((str(person) for (person,) in rows), None)
+
+
+def new_passcode() -> str:
+    """Return eight random digits."""
+    return f"{secrets.randbelow(10**PASSCODE_DIGITS):0{PASSCODE_DIGITS}}"
+
+
+def add_passcode(db: sqlite3.Connection, person: str, passcode: str, at: float) -> None:
+    """Add a passcode. An earlier one of the person ends."""
+    remove_passcode(db, person)
+    digest = _digest_of(db, person, passcode)
+    db.execute(ADD_SIGN_IN, (digest, person, SignInKind.PASSCODE, at, at + PASSCODE_SECONDS))
+
+
+def remove_passcode(db: sqlite3.Connection, person: str) -> None:
+    """Remove the passcode of a person."""
+    db.execute("DELETE FROM sign_in WHERE person = ? AND kind = 'passcode'", (person,))
+
+
+def use_passcode(db: sqlite3.Connection, person: str, passcode: str, now: float) -> bool:
+    """Use up the passcode of a person, if it is this one. Else count a wrong try: the fifth ends it."""
+    kept = db.execute(PASSCODE, (person, now)).fetchone()
+    if kept is None:
+        return False
+    if hmac.compare_digest(str(kept[0]), _digest_of(db, person, passcode)):
+        remove_passcode(db, person)
+        return True
+    db.execute(WRONG, (person,))
+    db.execute("DELETE FROM sign_in WHERE person = ? AND tries >= ?", (person, PASSCODE_TRIES))
+    return False
+
+
+def start_device(db: sqlite3.Connection, digest: str, device: Device) -> None:
+    """Sign a device in. `digest`: the hash of its cookie. The `id` of the record is ignored."""
+    _, person, began_at, seen_at, expires_at, address, agent = device
+    db.execute(START, (digest, person, began_at, seen_at, expires_at, address, agent[:AGENT_CHARACTERS]))
+
+
+def device_of(db: sqlite3.Connection, digest: str, now: float) -> Device | None:
+    """Return the device with this cookie, None if it is signed out."""
+    return next((Device(*row) for row in db.execute(CURRENT, (digest, now))), None)
+
+
+def devices_of(db: sqlite3.Connection, person: str, now: float) -> list[Device]:
+    """Return the devices of a person, the one used last first."""
+    return [Device(*row) for row in db.execute(OF_PERSON, (person, now))]
+
+
+def count_devices(db: sqlite3.Connection, now: float) -> dict[str, int]:
+    """Return how many devices are signed in, by person."""
+    return dict(db.execute(COUNTS, (now,)).fetchall())
+
+
+def end_devices(db: sqlite3.Connection, person: str, device: int | None = None, but: int = 0) -> list[Device]:
+    """Sign out one device of a person, or all except `but`, and return them."""
+    about = {"person": person, "id": device, "but": but}
+    return [Device(*row) for row in db.execute(END, about).fetchall()]
+
+
+def touch_device(db: sqlite3.Connection, device: int, at: float) -> None:
+    """Record that the page was used."""
+    db.execute("UPDATE device SET seen_at = max(seen_at, ?) WHERE id = ?", (at, device))
+
+
+def _digest_of(db: sqlite3.Connection, person: str, passcode: str) -> str:
+    return hmac.digest(sample_salt(db), f"passcode {person} {passcode}".encode(), "sha256").hex()
