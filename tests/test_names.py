@@ -123,6 +123,10 @@ NAMED_BY_VALUE = {
 }
 
 
+# Their prompts are put together in agi/speech.py (tests/agi/test_speech.py), or are a word of [callsieve-say].
+SPOKEN_SCENES = ("say-", "explain-", "passcode-", "count-")
+
+
 def prompts_of_the_dialplan() -> set[str]:
     """The keys of our prompts that the dialplan plays, or looks for."""
     named = words(r"(?:callsieve-sound|callsieve-say-to-caller),s,1\(([^,)]+)", DIALPLAN)
@@ -140,8 +144,9 @@ def test_prompts_of_dialplan_and_catalogue_are_the_same() -> None:
     of_the_dialplan = prompts_of_the_dialplan()
     assert of_the_dialplan - catalogue == set()
     assert of_the_dialplan >= {"challenge-press-7", "screening-says-nothing", "caller-message", "digit-0"}
-    # The rest is put together in agi/speech.py (tests/agi/test_speech.py), or a word of [callsieve-say].
-    others = {key for key in catalogue - of_the_dialplan if not key.startswith(("say-", "explain-", "passcode-", "count-"))}
+    others = {
+        key for key in catalogue - of_the_dialplan if not key.startswith(("say-", "explain-", "passcode-", "count-"))
+    }
     assert others == {"appeal-address"} | {key for key in catalogue if key.startswith("letter-")}
 
 

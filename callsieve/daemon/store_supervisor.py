@@ -29,6 +29,7 @@ from reputation.store.appeals import prove_keyed
 from reputation.store.backup import recover
 from reputation.store.connection import Store
 from reputation.store.database import READ_ONLY, companions_of, files_of, is_read_only
+from reputation.store.devices import new_passcode
 from reputation.store.errors import StoreError
 from reputation.store.evidence import record_challenge
 from reputation.store.journal import Journal

@@ -62,6 +62,7 @@ _NAMES = [
     "call_lists",
     "imports",
     "people",
+    "person_page",
     "lookups",
     "exchange",
     "numbering",

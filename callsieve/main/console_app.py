@@ -32,6 +32,7 @@ from callsieve.doctor.checks import checks_of, system_health
 from callsieve.events.api.endpoints import EventStreams
 from callsieve.health import ScreeningState, ScreeningStatus, SystemHealth
 from callsieve.main.capabilities import ALL, CAPABILITIES, endpoints_of
+from callsieve.person_page.web.admission import PersonPageLimits
 from callsieve.replay.trial_jobs import TrialJobs
 from callsieve.settings import Loaded
 from callsieve.status.views import screening_now
@@ -99,6 +100,7 @@ def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time
     state.changes = on.changes
     state.provide(on, menu_of(on), LiveCalls(state.store, clock), ActivityCache(), TrialJobs(), HalfLogins())
     state.provide(LoginTries(), EventStreams(), DaemonClient.of(state.loaded), RateLimits(window_seconds=1.0))
+    state.provide(PersonPageLimits())
     return state
 
 

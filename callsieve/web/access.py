@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import TypeVarTuple
 from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
@@ -20,13 +22,15 @@ from callsieve.changes.operation import Refused
 from callsieve.changes.undo import find_made
 from callsieve.emergency_window import window_of
 from callsieve.web.app_state import AppState
-from callsieve.web.i18n import N_, wanted_language
+from callsieve.web.i18n import LANGUAGES, N_, wanted_language
 from callsieve.web.request import THEMES, NotFound, Page, PageRequest, body_of, local_path
 from callsieve.web.security_headers import host_of
 from callsieve.web.tokens import hash_of, is_form_token, new_token, parse_token
 from reputation.store.errors import StoreError
 from reputation.store.users import session_of, touch_session
 from reputation.wording import Wording
+
+Ts = TypeVarTuple("Ts")
 
 logger = logging.getLogger("callsieve.web")
 
@@ -48,6 +52,7 @@ ERRORS = {
     405: N_("This address does not support this kind of request."),
     408: N_("The form took too long to arrive. Nothing was changed: send it again."),
     413: N_("This is more than the console accepts at once."),
+    429: N_("Too many requests came from here. Wait a minute and try again."),
     419: N_(
         "The form was too old, or from somewhere else. Nothing was changed: go back, reload the page and try again."
     ),
@@ -94,13 +99,23 @@ def drop_cookie(response: Response, request: Request, name: str) -> None:
     )
 
 
+async def prefer(req: PageRequest) -> Response:
+    """Store language and theme in a cookie."""
+    response = req.go(local_path(req.form.get("next")))
+    if req.form.get("language") in LANGUAGES:
+        set_cookie(response, req.http, LANGUAGE_COOKIE, req.form["language"], YEAR_SECONDS)
+    if req.form.get("theme") in THEMES:
+        set_cookie(response, req.http, THEME_COOKIE, req.form["theme"], YEAR_SECONDS)
+    return response
+
+
 def guarded(page: Page, state: AppState) -> Callable[[Request], Awaitable[Response]]:
     """The function of a page behind the gate."""
 
     async def answer(request: Request) -> Response:
         req = anonymous(request, state)
         try:
-            req = await _admitted(page, req)
+            req = await (page.admit or _admitted)(page, req)
             return await page.handler(req)
         except Redirected as redirected:
             return redirected.response
@@ -151,6 +166,11 @@ async def _admitted(page: Page, req: PageRequest) -> PageRequest:
         if req.user.role < page.role:
             raise HTTPException(403)
         await req.state.screening.first(FIRST_SECONDS)
+    return await with_form(page, req)
+
+
+async def with_form(page: Page, req: PageRequest) -> PageRequest:
+    """Return the request with its form. HTTPException for a form that is none of ours."""
     if page.method == "POST":
         form, files = await form_of(req.http, page.most_bytes)
         req = replace(req, form=form, files=files)
@@ -174,20 +194,29 @@ async def with_session(req: PageRequest, *, is_poll: bool = False) -> PageReques
     user, session = found
     req.http.state.logged_in = True  # connections.py closes others first
     if not is_poll and req.now - session.seen_at >= TOUCH_SECONDS:
-        task = asyncio.ensure_future(_touch(req.state, session.token, req.now))
-        req.state.background.add(task)
-        task.add_done_callback(req.state.background.discard)
+        write_later(req.state, touch_session, session.token, req.now)
     window = await req.read(window_of, req.state.loaded.settings, req.now)
-    req = replace(req, token=token, user=user, session=session, window=window)
+    return await with_done(replace(req, token=token, user=user, session=session, window=window))
+
+
+async def with_done(req: PageRequest) -> PageRequest:
+    """Return the request with the change that the visitor has just made, if its address names one."""
     change = req.query.get("change", "")
     if not (change.isascii() and change.isdigit() and len(change) < ID_DIGITS):
         return req
     return replace(req, done=await req.read(find_made, req.context, int(change)))
 
 
-async def _touch(state: AppState, token: str, now: float) -> None:
-    with suppress(StoreError):  # a store that is locked makes no page wait
-        await state.store.write(touch_session, token, now)
+def write_later(state: AppState, fn: Callable[[sqlite3.Connection, *Ts], object], *args: *Ts) -> None:
+    """Write something small that no page waits for. It is dropped if the store cannot be written."""
+
+    async def write() -> None:
+        with suppress(StoreError):
+            await state.store.write(fn, *args)
+
+    task = asyncio.ensure_future(write())
+    state.background.add(task)
+    task.add_done_callback(state.background.discard)
 
 
 def _to_login(req: PageRequest, page: Page) -> Response:

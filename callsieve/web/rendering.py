@@ -83,6 +83,7 @@ def _person(context: Context, name: str) -> str:
 # Who made a change, as the audit names it: a user at the console, or the phone of a person.
 _ACTORS = (
     (re.compile(r"(.+) \(console\)"), N_("{name} (console)")),
+    (re.compile(r"(.+) \(own page\)"), N_("{name} (own page)")),
     (re.compile(r"phone (.+)"), N_("phone {name}")),
 )
 

@@ -33,6 +33,8 @@ from callsieve.web.app_state import AppState
 from callsieve.web.i18n import LANGUAGES, N_, TAGS
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.tokens import form_token
+from reputation.model import Person
+from reputation.store.devices import Device
 from reputation.users import ConsoleUser, Role, Session
 from reputation.wording import Wording
 
@@ -90,7 +92,8 @@ class NotFound(Exception):
 class PageRequest:
     """`user` and `session` are None where nobody is logged in; `token` is then that of the form to log in by.
 
-    `window`: that after an emergency call, for who is logged in. `done`: the change that the visitor has just made, by
+    `window`: that after an emergency call, for who is logged in. `person` and `device`: on the own page of one of our
+    people, which has no `user`. `done`: the change that the visitor has just made, by
     the id in `?change=`. `made`: the ids of the changes that this request makes.
     `now`, in UTC seconds, is when the request came: all that becomes of it happens at that one instant.
     """
@@ -106,6 +109,8 @@ class PageRequest:
     window: EmergencyWindow | None = None
     form: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
+    person: Person | None = None
+    device: Device | None = None
     done: Latest | None = None
     made: list[int] = field(default_factory=list)
 
@@ -122,6 +127,12 @@ class PageRequest:
         return self.session
 
     @property
+    def owner(self) -> Person:
+        """Who asks, on the own page of one of our people."""
+        assert self.person is not None
+        return self.person
+
+    @property
     def role(self) -> Role:
         """The visitor's. Only pages for everybody are visited by nobody."""
         return self.user.role if self.user else Role.VIEWER
@@ -129,12 +140,14 @@ class PageRequest:
     @property
     def who(self) -> str:
         """The visitor as the audit names them."""
+        if self.person:
+            return f"{self.person.extension} (own page)"
         return f"{self.user.name} (console)" if self.user else "nobody"
 
     @property
     def sees_numbers(self) -> bool:
         """Whether numbers are shown whole."""
-        return self.user is not None and self.user.role >= Role.OPERATOR
+        return self.person is not None or (self.user is not None and self.user.role >= Role.OPERATOR)
 
     @property
     def address(self) -> str:
@@ -339,6 +352,7 @@ if TYPE_CHECKING:
     from callsieve.web.request import PageRequest
 
     Handler = Callable[[PageRequest], Awaitable[Response]]
+    Admit = Callable[["Page", PageRequest], Awaitable[PageRequest]]
 
 FORM_BYTES = 64 * 1024
 
@@ -348,7 +362,8 @@ class Page:
     """One line. `role`: the least that may, None for everybody, also who is not logged in.
 
     A POST carries the token of its form, or is refused before `handler` sees it; `most_bytes` bounds what it sends.
-    `is_poll`: a page asks for it by itself, so it does not keep a session alive.
+    `is_poll`: a page asks for it by itself, so it does not keep a session alive. `admit`: lets visitors in that have
+    no session of the console, and nobody else.
     """
 
     method: str
@@ -357,3 +372,4 @@ class Page:
     role: Role | None
     most_bytes: int = FORM_BYTES
     is_poll: bool = False
+    admit: Admit | None = None

@@ -325,3 +325,15 @@ def first_decision(db: sqlite3.Connection, most: int) -> tuple[float | None, int
 
 def _span(since: float, until: float) -> dict[str, float]:
     return {"since": since, "until": until, "limit": MOST_CALLS}
+
+
+IS_CALL_FOR = """
+SELECT EXISTS (
+    SELECT 1 FROM decision AS d WHERE d.id = :id AND (d.callee = :person OR d.linkedid <> '' AND EXISTS (
+        SELECT 1 FROM reached AS r WHERE r.linkedid = d.linkedid AND r.person = :person)))
+"""
+
+
+def is_call_for(db: sqlite3.Connection, decision_id: str, person: str) -> bool:
+    """Return whether the call of a decision was for this person or rang there, as `CallFilter.callee` finds it."""
+    return bool(db.execute(IS_CALL_FOR, {"id": decision_id, "person": person}).fetchone()[0])

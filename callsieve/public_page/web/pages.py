@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
-import segno
 from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -33,6 +32,7 @@ from callsieve.public_page.backend import Backend
 from callsieve.public_page.operations import NO_DOCUMENTS, UNKNOWN, AppealStatus
 from callsieve.public_page.web.visit import POLICY, PublicPage, PublicState, Visit, answering
 from callsieve.settings import Public
+from callsieve.text.qr_code import qr_svg
 from callsieve.text.times import day
 from callsieve.web.i18n import N_
 from callsieve.web.rendering import document_of
@@ -74,11 +74,10 @@ def cleared_page(cleared: Cleared, reason: str, language: str, say: Callable[[st
     lines = [Wording(text, about).said(say) for text in texts]
     if statement.valid_until is not None:
         lines.append(Wording(UNTIL, about | {"day": day(statement.valid_until)}).said(say))
-    code = segno.make(cleared.link, micro=False).svg_inline(border=0, omitsize=True)
     shown = {
         "title": say(TITLE),
         "lines": lines,
-        "code": Markup(code),
+        "code": Markup(qr_svg(cleared.link)),
         "check": Wording(CHECK, about).said(say),
         "issuer": statement.issuer,
     }

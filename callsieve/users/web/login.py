@@ -12,8 +12,8 @@ from callsieve.users import operations
 from callsieve.users.passwords import LASTS_SECONDS, HalfLogin, HalfLogins, hashed, is_outdated
 from callsieve.users.web.account import TooManyTriesError, check_code, check_password, remember_browser
 from callsieve.web import access
-from callsieve.web.i18n import LANGUAGES, N_
-from callsieve.web.request import THEMES, Page, PageRequest, local_path
+from callsieve.web.i18n import N_
+from callsieve.web.request import Page, PageRequest, local_path
 from callsieve.web.tokens import hash_of, new_token
 from reputation.store.users import all_users, end_session, second_factor_of
 from reputation.users import Role, Session
@@ -101,16 +101,6 @@ async def log_out(req: PageRequest) -> Response:
     return response
 
 
-async def prefer(req: PageRequest) -> Response:
-    """Store language and theme in a cookie."""
-    response = req.go(local_path(req.form.get("next")))
-    if req.form.get("language") in LANGUAGES:
-        access.set_cookie(response, req.http, access.LANGUAGE_COOKIE, req.form["language"], access.YEAR_SECONDS)
-    if req.form.get("theme") in THEMES:
-        access.set_cookie(response, req.http, access.THEME_COOKIE, req.form["theme"], access.YEAR_SECONDS)
-    return response
-
-
 def _code_form(req: PageRequest, half: HalfLogin, problem: str | Wording = "", status: int = 200) -> Response:
     ticket = req.state.service(HalfLogins).keep(half)
     response = req.page("users/login_code.html", status, ticket=ticket, problem=problem)
@@ -131,5 +121,5 @@ PAGES = (
     Page("GET", "/login", show, None),
     Page("POST", "/login", log_in, None),
     Page("POST", "/logout", log_out, Role.VIEWER),
-    Page("POST", "/preferences", prefer, None),
+    Page("POST", "/preferences", access.prefer, None),
 )

@@ -1,0 +1,43 @@
+"""The capability `person_page`: the page `/me`, on which each of our people sees and changes what is theirs."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Group, Help, Undo
+from reputation.wording import N_, Wording
+
+CAPABILITY = Capability(
+    name="person_page",
+    help=(Help("people", Group.NUMBERS, "Let people into their own page, and sign their devices out."),),
+    commands={
+        "people link": "cli.commands:link",
+        "people devices": "cli.commands:devices",
+        "people sign-out": "cli.commands:sign_out",
+    },
+    pages=("web.administration", "web.sign_in", "web.pages"),
+    changes={
+        "this was wrong": Undo(along=("list add", "mark")),
+        "people link": Wording("It ends when it is used, or after 24 hours."),
+        "passcode": Wording("It ends when it is used, or after five minutes."),
+        "sign in": Wording("Sign the device out: callsieve people sign-out EXTENSION."),
+        "people sign-out": Wording("Make another link: callsieve people link EXTENSION."),
+    },
+    messages={
+        "me-wrong": N_("From now on this number always rings you."),
+        "me-spam": N_("This number is marked as spam, and does not ring you any more."),
+        "me-ok": N_("This number is marked as not spam."),
+        "me-allow": N_("From now on this number always rings you."),
+        "me-block": N_("This number does not ring you any more."),
+        "me-off-list": N_("The number is off your list."),
+        "me-expecting": N_("For two hours every call for you rings."),
+        "me-not-expecting": N_("Your calls are screened again."),
+        "me-quiet-on": N_("Quiet hours are on: then strangers do not ring you."),
+        "me-quiet-off": N_("Quiet hours are off."),
+        "me-whispers-on": N_("You hear announcements before calls that may be unwanted."),
+        "me-whispers-off": N_("You hear no announcements any more."),
+        "me-signed-out": N_("The device is signed out."),
+        "me-all-signed-out": N_("All other devices are signed out."),
+        "me-signed-in": N_("You are signed in on this device for 90 days."),
+        "person-signed-out": N_("The devices are signed out."),
+    },
+    has_templates=True,
+)

@@ -1,0 +1,75 @@
+"""`callsieve people`: let people into their own page, and sign their devices out."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from callsieve.cli import options
+from callsieve.cli.output import plural, print_table, say
+from callsieve.person_page.operations import SignOutRequest, known_person, make_link
+from callsieve.person_page.operations import sign_out as sign_out_devices
+from callsieve.text.qr_code import qr_lines
+from callsieve.text.times import day, when
+from reputation.store.devices import devices_of
+
+ExtensionArgument = Annotated[
+    str, typer.Argument(metavar="EXTENSION", help="The extension of the person.", show_default=False)
+]
+
+
+def link(
+    extension: ExtensionArgument, as_json: options.JsonOption = False, config: options.ConfigOption = None
+) -> None:
+    """Make a link to the own page of a person. It works once, within 24 hours."""
+    loaded = options.settings_of(config)
+    made = options.perform(loaded, make_link, extension)
+    if as_json:
+        options.print_json(made)
+        return
+    say(f"The page of {made.person}. The link works once, until {when(made.expires_at)}:")
+    print(made.url)
+    if sys.stdout.isatty():
+        print(qr_lines(made.url))
+    web = loaded.settings.web
+    if not web.behind_proxy:
+        say("Only a browser on this machine can open it. For phones, put an HTTPS proxy before the console:")
+        say("docs/console.md, `Behind a proxy`.")
+    elif not web.enabled:
+        say("The console is off: set `enabled = true` in [web] of the settings.")
+
+
+def devices(
+    extension: ExtensionArgument, as_json: options.JsonOption = False, config: options.ConfigOption = None
+) -> None:
+    """Show the devices on which a person is signed in to their own page."""
+    loaded = options.settings_of(config)
+    with options.existing_store(loaded) as db:
+        person = known_person(db, loaded.settings, extension)
+        found = devices_of(db, person.extension, time.time())
+    if as_json:
+        options.print_json(found)
+    elif found:
+        rows = [(str(one.id), when(one.seen_at), day(one.expires_at), one.address, one.agent) for one in found]
+        print_table(("id", "used", "until", "signed in from", "browser"), rows)
+    else:
+        say(f"{extension} is signed in on no device. To make a link: callsieve people link {extension}")
+
+
+def sign_out(
+    extension: ExtensionArgument,
+    device: Annotated[
+        int | None,
+        typer.Option(
+            "--device", metavar="ID", help="Only the device with this id in `people devices`.", show_default=False
+        ),
+    ] = None,
+    config: options.ConfigOption = None,
+) -> None:
+    """Sign out the devices of a person. They need a new link or passcode."""
+    loaded = options.settings_of(config)
+    done = options.perform(loaded, sign_out_devices, SignOutRequest(extension, device), existing=True)
+    say(f"Signed out {plural(len(done.devices), 'device')} of {extension}.")

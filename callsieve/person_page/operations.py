@@ -1,0 +1,258 @@
+"""What happens on a person's own page: signing in and out, and what the person changes there.
+
+Lists and marks are changed by the operations of `lists` and `numbers`. A function that may have to count a wrong
+passcode returns None, because Refused would undo the count.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from dataclasses import replace
+from typing import NamedTuple
+
+from callsieve.changes.describe import ChangeId
+from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.undo import GONE, Undone, UndoRequest, find_made, undo
+from callsieve.lists.operations import PersonalRequest, add_personal
+from callsieve.numbers.operations import MarkRequest, mark
+from callsieve.settings import Settings
+from callsieve.web.tokens import hash_of, new_token
+from callsieve.wiring import people_of
+from policies.files import nearest
+from reputation.encoding import Instant
+from reputation.feature_codes import SWITCHES
+from reputation.model import DecisionRecord, ListName, MarkChannel, Person, Verdict
+from reputation.site_names import parse_id
+from reputation.store import devices, lists
+from reputation.store.calls import is_call_for
+from reputation.store.devices import DEVICE_SECONDS, Device
+from reputation.store.journal import decision_of
+from reputation.store.people import all_people, person_of
+from reputation.wording import Wording
+
+NO_CALL = Wording("There is no such call.")
+NO_NUMBER = Wording("This caller hides the number, so it cannot be put on a list.")
+
+
+class OwnPageLink(NamedTuple):
+    """A link to the own page of a person. Only this result has it: the store keeps its hash.
+
+    Attributes:
+        person: The extension of the person.
+        url: The link.
+        expires_at: When it ends.
+    """
+
+    change_id: ChangeId | None
+    person: str
+    url: str
+    expires_at: Instant
+
+
+class LinkEnd(NamedTuple):
+    """What the audit keeps of a link."""
+
+    expires_at: Instant
+
+
+class Browser(NamedTuple):
+    """The browser that signs in. `digest`: the hash of its new cookie."""
+
+    digest: str
+    address: str
+    agent: str
+
+
+class SignInAddress(NamedTuple):
+    """What the audit keeps of a sign-in."""
+
+    address: str
+
+
+class LinkSignIn(NamedTuple):
+    """A sign-in with a link, by its secret."""
+
+    secret: str
+    browser: Browser
+
+
+class PasscodeSignIn(NamedTuple):
+    """A sign-in with the passcode that the person heard on the phone."""
+
+    person: str
+    passcode: str
+    browser: Browser
+
+
+class SignOutRequest(NamedTuple):
+    """Which devices of a person are signed out. `device`: only this one; `but`: all except this one."""
+
+    person: str
+    device: int | None = None
+    but: int = 0
+
+
+class SignedOut(NamedTuple):
+    """Devices that were signed out."""
+
+    change_id: ChangeId | None
+    devices: tuple[Device, ...]
+
+
+class SettingRequest(NamedTuple):
+    """A setting of a person's phone, by its feature code: `quiet` or `whispers`. `is_wished`: choose or clear it."""
+
+    person: str
+    code: str
+    is_wished: bool
+
+
+class ExpectRequest(NamedTuple):
+    """Whether a person expects a call."""
+
+    person: str
+    is_expected: bool
+
+
+class OwnCallKey(NamedTuple):
+    """A call for a person, by its decision."""
+
+    person: str
+    id: str
+
+
+def page_address(settings: Settings) -> str:
+    """Return the address of the console, as browsers reach it."""
+    web = settings.web
+    return f"https://{web.hosts[0]}" if web.behind_proxy and web.hosts else f"http://{web.listen}"
+
+
+def find_person(db: sqlite3.Connection, settings: Settings, extension: str) -> Person | None:
+    """Return one of our people, from the store or the settings."""
+    found = person_of(db, extension)
+    return found or next((one for one in people_of(settings) if one.extension == extension), None)
+
+
+def known_person(db: sqlite3.Connection, settings: Settings, extension: str) -> Person:
+    """Return one of our people. Raise Refused if nobody has this extension."""
+    person = find_person(db, settings, extension)
+    if person is None:
+        known = {one.extension for one in (*all_people(db), *people_of(settings))}
+        hint = nearest(extension, known) if known else ""
+        raise Refused("no-such-person", f"there is no person {extension[:40]!r}{hint}", "person")
+    return person
+
+
+# Signing in and out.
+
+
+def make_link(db: sqlite3.Connection, context: Context, extension: str) -> OwnPageLink:
+    """Make a link to the own page of a person, which works once within 24 hours."""
+    person, secret = known_person(db, context.settings, extension), new_token()
+    with change(db, context, "people link", name=person.extension) as changed:
+        expires_at = devices.add_link(db, person.extension, hash_of(secret), context.at)
+        changed.after = LinkEnd(expires_at)
+    url = f"{page_address(context.settings)}/me/link/{secret}"
+    return OwnPageLink(changed.id, person.extension, url, expires_at)
+
+
+def sign_in_with_link(db: sqlite3.Connection, context: Context, request: LinkSignIn) -> Person | None:
+    """Use up a link and sign its person in. None if it was used or has ended."""
+    extension = devices.use_link(db, hash_of(request.secret), context.at)
+    return _sign_in(db, context, extension, request.browser)
+
+
+def sign_in_with_passcode(db: sqlite3.Connection, context: Context, request: PasscodeSignIn) -> Person | None:
+    """Use up the passcode of a person and sign them in. None for a wrong one, of which the fifth ends it."""
+    is_right = devices.use_passcode(db, request.person, request.passcode, context.at)
+    return _sign_in(db, context, request.person if is_right else None, request.browser)
+
+
+def _sign_in(db: sqlite3.Connection, context: Context, extension: str | None, browser: Browser) -> Person | None:
+    person = find_person(db, context.settings, extension) if extension else None
+    if person is None:
+        return None
+    who, now = replace(context, actor=f"{person.extension} (own page)"), context.at
+    with change(db, who, "sign in", name=person.extension) as changed:
+        changed.after = SignInAddress(browser.address)
+        device = Device(0, person.extension, now, now, now + DEVICE_SECONDS, browser.address, browser.agent)
+        devices.start_device(db, browser.digest, device)
+    return person
+
+
+def sign_out(db: sqlite3.Connection, context: Context, request: SignOutRequest) -> SignedOut:
+    """Sign out devices of a person."""
+    with change(db, context, "people sign-out", name=request.person) as changed:
+        ended = devices.end_devices(db, request.person, request.device, request.but)
+        if not ended:
+            raise Refused("not-signed-in", Wording("There is no such device: it is signed out already."))
+        changed.before = {"devices": len(ended)}
+    return SignedOut(changed.id, tuple(ended))
+
+
+# What a person changes.
+
+
+def choose_setting(db: sqlite3.Connection, context: Context, request: SettingRequest) -> None:
+    """Choose or clear a setting of the person's phone, as the feature code does."""
+    switch, person = SWITCHES[request.code], request.person
+    with change(db, context, switch.wished if request.is_wished else switch.dropped, name=person) as changed:
+        if request.is_wished:
+            changed.after = lists.set_phone_setting(db, person, switch.wish, context.at)
+        else:
+            changed.before = lists.clear_phone_setting(db, person, switch.wish)
+        changed.is_nothing = changed.before is changed.after
+
+
+def expect_call(db: sqlite3.Connection, context: Context, request: ExpectRequest) -> None:
+    """Let every call for the person ring for two hours, or end that."""
+    person, now = request.person, context.at
+    with change(db, context, "expecting" if request.is_expected else "not-expecting", name=person) as changed:
+        known = lists.expected_call_of(db, person)
+        is_open = known is not None and known.until > now
+        changed.is_nothing = is_open == request.is_expected
+        if changed.is_nothing:
+            return
+        if request.is_expected:
+            changed.after = lists.ExpectedCall(person, now + lists.EXPECT_SECONDS)
+            lists.expect_call(db, *changed.after)
+        else:
+            changed.before = known
+            lists.stop_expecting(db, person)
+
+
+def call_for(db: sqlite3.Connection, person: str, raw_id: str) -> DecisionRecord:
+    """Return a call that was for this person or rang there. Raise Refused for any other."""
+    decision_id = parse_id(raw_id)
+    record = decision_of(db, decision_id) if decision_id else None
+    if record is None or not is_call_for(db, record.id, person):
+        raise Refused("no-such-call", NO_CALL)
+    return record
+
+
+def number_of_call(db: sqlite3.Connection, person: str, raw_id: str) -> str:
+    """Return the number of the caller of such a call. Raise Refused if the caller hides it."""
+    number = call_for(db, person, raw_id).caller
+    if number is None:
+        raise Refused("no-number", NO_NUMBER)
+    return number
+
+
+def was_wrong(db: sqlite3.Connection, context: Context, request: OwnCallKey) -> None:
+    """Let the caller of a call ring the person from now on, and mark the number as not spam, in one step."""
+    number = number_of_call(db, request.person, request.id)
+    with change(db, context, "this was wrong", number) as changed:
+        made = len(context.made)
+        add_personal(db, context, PersonalRequest(ListName.ALLOW, number, request.person))
+        with suppress(Refused):  # a contact is not marked, but may be on a list
+            mark(db, context, MarkRequest(number, request.person, Verdict.OK, MarkChannel.WEB))
+        changed.after = {"call": request.id}
+        changed.is_nothing = len(context.made) == made
+
+
+def undo_own(db: sqlite3.Connection, context: Context, change_id: int) -> Undone:
+    """Undo a change that the person has made on this page in the last minutes."""
+    if find_made(db, context, change_id) is None:
+        raise Refused("no-such-change", GONE)
+    return undo(db, context, UndoRequest(change_id))

@@ -1,0 +1,181 @@
+"""What a person's own page shows: their calls and why, their lists, what they have switched, and their devices."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from callsieve.calls.history import CallLine, call_lines
+from callsieve.settings import Settings
+from policies.reasons import CODES, Reason, Why, why_of
+from reputation.model import ListName, Person, PhoneSetting, Verdict
+from reputation.store.calls import CallCursor, CallFilter, CallRow, find_calls
+from reputation.store.devices import Device, devices_of
+from reputation.store.evidence_rows import live_marks_of
+from reputation.store.lists import PersonalEntry, expected_call_of, personal_entries, phone_settings_of
+from reputation.store.names import NumberName, names_of_numbers
+from reputation.wording import Wording
+
+CALLS = 20
+# Reasons that name the callee, as the callee reads them.
+YOUR_REASONS: Mapping[str, Wording] = {
+    CODES[reason]: words
+    for reason, words in {
+        Reason.CALLEE_ALLOWS: Wording("you have allowed this caller"),
+        Reason.CALLEE_BLOCKS: Wording("you have blocked this caller"),
+        Reason.CALLEE_EXPECTS: Wording("you expected a call"),
+        Reason.CONTACT_OF_CALLEE: Wording("the caller is one of your contacts"),
+        Reason.CALLEE_TALKED: Wording("you have called this number and talked"),
+        Reason.QUIET_HOURS: Wording("you have quiet hours, and do not know the caller"),
+    }.items()
+}
+OF_A_COLLEAGUE = Wording("a colleague has chosen it so")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCall:
+    """A call of a person.
+
+    Attributes:
+        line: The call as a history shows it.
+        name: The name of the caller, empty if none is known.
+        listed: The list of the person that the number is on.
+        marked: What the person says about the number.
+        person: The extension of the person.
+    """
+
+    line: CallLine
+    name: str
+    listed: ListName | None
+    marked: Verdict | None
+    person: str
+
+    @property
+    def call(self) -> CallRow:
+        """The decision, and how the call ended."""
+        return self.line.call
+
+    @property
+    def why(self) -> Why | Wording:
+        """Why it was treated so. What a colleague has chosen for their own calls is not told."""
+        why = why_of(self.call.reason)
+        if self.call.callee not in (None, self.person) and why.code in YOUR_REASONS:
+            return OF_A_COLLEAGUE
+        return YOUR_REASONS.get(why.code, why) if why.cap is None else why
+
+    @property
+    def was_treated(self) -> bool:
+        """Whether more was done, or would have been done, than to let it ring."""
+        return self.call.would_be != "allow"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCalls:
+    """A page of calls, and what the person has switched.
+
+    Attributes:
+        calls: The calls, the latest first.
+        older: The place of the next page, None at the end.
+        expects_until: Until when the person expects a call, None if they do not.
+    """
+
+    calls: tuple[OwnCall, ...]
+    older: CallCursor | None
+    settings: frozenset[PhoneSetting]
+    expects_until: float | None
+    allowed: int
+    blocked: int
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether quiet hours are on."""
+        return PhoneSetting.QUIET in self.settings
+
+    @property
+    def hears_whispers(self) -> bool:
+        """Whether announcements are on."""
+        return PhoneSetting.NO_WHISPER not in self.settings
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEntry:
+    """A number on a list of the person, with its name where one is known."""
+
+    entry: PersonalEntry
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLists:
+    """The lists of a person."""
+
+    allowed: tuple[OwnEntry, ...]
+    blocked: tuple[OwnEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whose page it is, and when it is looked at."""
+
+    person: Person
+    settings: Settings
+    now: float
+
+
+def own_calls(db: sqlite3.Connection, asked: Asked, after: CallCursor | None) -> OwnCalls:
+    """Return a page of the calls that were for a person or rang there."""
+    person, now = asked.person.extension, asked.now
+    found = find_calls(db, CallFilter(callee=person), after, CALLS + 1)
+    lines = call_lines(db, asked.settings, found[:CALLS], now)
+    names = _names(db, {line.call.caller for line in lines if line.call.caller}, person, now)
+    entries = personal_entries(db, person)
+    listed = {entry.number: entry.verdict for entry in entries}
+    expected = expected_call_of(db, person)
+    return OwnCalls(
+        calls=tuple(_own_call(db, line, person, names, listed) for line in lines),
+        older=lines[-1].call.place if len(found) > CALLS else None,
+        settings=frozenset(phone_settings_of(db, person)),
+        expects_until=expected.until if expected and expected.until > now else None,
+        allowed=sum(entry.verdict is ListName.ALLOW for entry in entries),
+        blocked=sum(entry.verdict is ListName.BLOCK for entry in entries),
+    )
+
+
+def own_lists(db: sqlite3.Connection, asked: Asked) -> OwnLists:
+    """Return the lists of a person."""
+    person = asked.person.extension
+    entries = personal_entries(db, person)
+    names = _names(db, {entry.number for entry in entries}, person, asked.now)
+    shown = [OwnEntry(entry, _name(names, entry.number)) for entry in entries]
+    allowed, blocked = (
+        tuple(one for one in shown if one.entry.verdict is list_name) for list_name in (ListName.ALLOW, ListName.BLOCK)
+    )
+    return OwnLists(allowed, blocked)
+
+
+def own_devices(db: sqlite3.Connection, asked: Asked) -> list[Device]:
+    """Return the devices of a person, the one used last first."""
+    return devices_of(db, asked.person.extension, asked.now)
+
+
+def _own_call(
+    db: sqlite3.Connection,
+    line: CallLine,
+    person: str,
+    names: Mapping[str, NumberName],
+    listed: Mapping[str, ListName],
+) -> OwnCall:
+    number = line.call.caller
+    marks = live_marks_of(db, number, person) if number else []
+    marked = next((mark.verdict for mark in marks), None)
+    return OwnCall(line, _name(names, number or ""), listed.get(number or ""), marked, person)
+
+
+def _name(names: Mapping[str, NumberName], number: str) -> str:
+    return names[number].name if number in names else ""
+
+
+def _names(db: sqlite3.Connection, numbers: set[str], person: str, now: float) -> dict[str, NumberName]:
+    """Return the names of numbers, without the contacts of other people."""
+    return names_of_numbers(db, numbers, now, person)

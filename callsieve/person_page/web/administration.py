@@ -1,0 +1,65 @@
+"""The own page of a person for administrators: make a link, and sign devices out. They see nothing else of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from markupsafe import Markup
+from starlette.responses import Response
+
+from callsieve.changes.operation import Refused
+from callsieve.person_page.operations import OwnPageLink, SignOutRequest, find_person, make_link, sign_out
+from callsieve.settings import Settings
+from callsieve.text.qr_code import qr_svg
+from callsieve.web.request import NotFound, Page, PageRequest, number_in_form
+from reputation.model import Person
+from reputation.store.devices import Device, devices_of
+from reputation.users import Role
+
+
+@dataclass(frozen=True, slots=True)
+class PersonAccess:
+    """A person, and the devices on which they are signed in."""
+
+    person: Person
+    devices: tuple[Device, ...]
+
+
+async def show(req: PageRequest, link: OwnPageLink | None = None) -> Response:
+    """Show the devices of a person, and the link that was just made."""
+    found = await req.read(person_access, req.path("person"), req.state.loaded.settings, req.now)
+    if found is None:
+        raise NotFound
+    code = Markup(qr_svg(link.url)) if link else ""
+    has_https = req.state.loaded.settings.web.behind_proxy
+    return req.page("person_page/administration.html", access=found, link=link, code=code, has_https=has_https)
+
+
+async def link(req: PageRequest) -> Response:
+    """Make a link, and show it once."""
+    try:
+        made = await req.perform(make_link, req.path("person"))
+    except Refused as refused:
+        raise NotFound from refused  # the path names no person
+    return await show(req, made)
+
+
+async def end(req: PageRequest) -> Response:
+    """Sign out one device of a person, or all."""
+    device = number_in_form(req, "id") if "id" in req.form else None
+    await req.perform(sign_out, SignOutRequest(req.path("person"), device))
+    return req.go(f"/people/{req.path('person')}", "person-signed-out")
+
+
+def person_access(db: sqlite3.Connection, extension: str, settings: Settings, now: float) -> PersonAccess | None:
+    """Return a person with their devices, None if nobody has this extension."""
+    person = find_person(db, settings, extension)
+    return PersonAccess(person, tuple(devices_of(db, extension, now))) if person else None
+
+
+PAGES = (
+    Page("GET", "/people/{person}", show, Role.ADMINISTRATOR),
+    Page("POST", "/people/{person}/link", link, Role.ADMINISTRATOR),
+    Page("POST", "/people/{person}/sign-out", end, Role.ADMINISTRATOR),
+)

@@ -1,0 +1,68 @@
+"""Who may ask for what on people's own pages: a cookie and a role of their own, and limits for those who try.
+
+No page of the console accepts this cookie, and no page here accepts that of the console.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse
+
+from callsieve.person_page.operations import find_person
+from callsieve.settings import Settings
+from callsieve.web.access import TOUCH_SECONDS, Redirected, cookie_name, with_done, with_form, write_later
+from callsieve.web.connections import network_of
+from callsieve.web.request import Page, PageRequest
+from callsieve.web.throttle import MINUTE, Count, Throttle
+from callsieve.web.tokens import hash_of, parse_token
+from reputation.model import Person
+from reputation.store.devices import Device, device_of, touch_device
+
+COOKIE = "callsieve-me"
+SIGN_IN = "/me/sign-in"
+REQUESTS_A_MINUTE = 120
+
+
+class PersonPageLimits:
+    """Requests by device or network, and wrong links and passcodes by network. In memory, and bounded."""
+
+    def __init__(self) -> None:
+        self.requests = Count(REQUESTS_A_MINUTE, MINUTE)
+        self.wrong = Throttle()
+
+
+async def admit_person(page: Page, req: PageRequest) -> PageRequest:
+    """Return the request with its person and its form. Redirect to the sign-in if the device is not signed in."""
+    token = parse_token(req.http.cookies.get(cookie_name(COOKIE, req.http)))
+    found = await req.read(_device_and_person, hash_of(token), req.state.loaded.settings, req.now) if token else None
+    if token is None or found is None:
+        _count(req, network_of(req.address))
+        raise Redirected(RedirectResponse(SIGN_IN, 303))
+    device, person = found
+    _count(req, f"device {device.id}")
+    req.http.state.logged_in = True  # connections.py closes others first
+    if req.now - device.seen_at >= TOUCH_SECONDS:
+        write_later(req.state, touch_device, device.id, req.now)
+    return await with_form(page, await with_done(replace(req, token=token, person=person, device=device)))
+
+
+async def admit_anybody(page: Page, req: PageRequest) -> PageRequest:
+    """Return the request of somebody who wants to sign in, with its form."""
+    _count(req, network_of(req.address))
+    return await with_form(page, req)
+
+
+def _count(req: PageRequest, key: str) -> None:
+    if not req.state.service(PersonPageLimits).requests.take(key, req.now):
+        raise HTTPException(429)
+
+
+def _device_and_person(
+    db: sqlite3.Connection, digest: str, settings: Settings, now: float
+) -> tuple[Device, Person] | None:
+    device = device_of(db, digest, now)
+    person = find_person(db, settings, device.person) if device else None
+    return (device, person) if device and person else None

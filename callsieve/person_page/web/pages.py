@@ -1,0 +1,190 @@
+"""The own page of a person: calls, lists and devices."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from callsieve.calls.views import place_of
+from callsieve.changes.operation import Refused
+from callsieve.lists.operations import PersonalKey, PersonalRequest, add_personal, remove_personal
+from callsieve.numbers.operations import MarkRequest, mark
+from callsieve.person_page.operations import (
+    ExpectRequest,
+    OwnCallKey,
+    SettingRequest,
+    SignOutRequest,
+    choose_setting,
+    expect_call,
+    number_of_call,
+    sign_out,
+    undo_own,
+    was_wrong,
+)
+from callsieve.person_page.views import Asked, own_calls, own_devices, own_lists
+from callsieve.person_page.web.admission import COOKIE, SIGN_IN, admit_person
+from callsieve.web.access import drop_cookie, prefer
+from callsieve.web.request import Handler, NotFound, Page, PageRequest, local_path, number_in_form
+from reputation.model import ListName, MarkChannel, Verdict
+from reputation.wording import Wording
+
+HOME, LISTS, DEVICES = "/me", "/me/lists", "/me/devices"
+
+
+async def show(req: PageRequest) -> Response:
+    """Show the calls of the person, and what they have switched."""
+    shown = await req.read(own_calls, _asked(req), place_of(req.query.get("after")))
+    return req.page("person_page/calls.html", shown=shown, owner=req.owner)
+
+
+async def show_lists(req: PageRequest, problem: str | Wording = "") -> Response:
+    """Show the lists of the person."""
+    shown = await req.read(own_lists, _asked(req))
+    typed = req.form.get("number", "")[:40]
+    status = 422 if problem else 200
+    return req.page("person_page/lists.html", status, shown=shown, owner=req.owner, problem=problem, typed=typed)
+
+
+async def show_devices(req: PageRequest) -> Response:
+    """Show the devices of the person."""
+    shown = await req.read(own_devices, _asked(req))
+    here = req.device.id if req.device else 0
+    return req.page("person_page/devices.html", shown=shown, owner=req.owner, this_device=here)
+
+
+async def wrong(req: PageRequest) -> Response:
+    """Let the caller of a call ring from now on."""
+    await _number(req)
+    await req.perform(was_wrong, OwnCallKey(req.owner.extension, req.path("call")))
+    return _back(req, "me-wrong")
+
+
+def marking(verdict: Verdict, said: str) -> Handler:
+    """Return the function that marks the caller of a call."""
+
+    async def handle(req: PageRequest) -> Response:
+        number = await _number(req)
+        await req.perform(mark, MarkRequest(number, req.owner.extension, verdict, MarkChannel.WEB))
+        return _back(req, said)
+
+    return handle
+
+
+def listing(list_name: ListName, said: str) -> Handler:
+    """Return the function that puts the caller of a call on a list of the person."""
+
+    async def handle(req: PageRequest) -> Response:
+        number = await _number(req)
+        await req.perform(add_personal, PersonalRequest(list_name, number, req.owner.extension))
+        return _back(req, said)
+
+    return handle
+
+
+async def add_to_list(req: PageRequest) -> Response:
+    """Put a number that the person has typed on one of their lists."""
+    list_name = ListName.ALLOW if req.form.get("list") == ListName.ALLOW else ListName.BLOCK
+    request = PersonalRequest(list_name, req.form.get("number", "").strip(), req.owner.extension)
+    try:
+        await req.perform(add_personal, request)
+    except Refused as refused:
+        return await show_lists(req, refused.words)
+    return req.go(LISTS, f"me-{list_name.value}")
+
+
+async def remove_from_list(req: PageRequest) -> Response:
+    """Take a number off a list of the person."""
+    await req.perform(remove_personal, PersonalKey(req.form.get("number", ""), req.owner.extension))
+    return _back(req, "me-off-list")
+
+
+def switching(code: str, *, is_wished: bool, said: str) -> Handler:
+    """Return the function that chooses or clears a setting of the person's phone."""
+
+    async def handle(req: PageRequest) -> Response:
+        await req.perform(choose_setting, SettingRequest(req.owner.extension, code, is_wished))
+        return req.go(HOME, said)
+
+    return handle
+
+
+async def expect(req: PageRequest) -> Response:
+    """Let every call ring for two hours."""
+    await req.perform(expect_call, ExpectRequest(req.owner.extension, is_expected=True))
+    return req.go(HOME, "me-expecting")
+
+
+async def stop_expecting(req: PageRequest) -> Response:
+    """Screen the person's calls again."""
+    await req.perform(expect_call, ExpectRequest(req.owner.extension, is_expected=False))
+    return req.go(HOME, "me-not-expecting")
+
+
+async def undo(req: PageRequest) -> Response:
+    """Undo what the person has just done."""
+    await req.perform(undo_own, number_in_form(req, "id"))
+    return _back(req, "undone")
+
+
+async def sign_out_device(req: PageRequest) -> Response:
+    """Sign out one device of the person, perhaps this one."""
+    device = number_in_form(req, "id")
+    await req.perform(sign_out, SignOutRequest(req.owner.extension, device))
+    if req.device is None or device != req.device.id:
+        return req.go(DEVICES, "me-signed-out")
+    response = req.go(SIGN_IN, "me-signed-out")
+    drop_cookie(response, req.http, COOKIE)
+    return response
+
+
+async def sign_out_others(req: PageRequest) -> Response:
+    """Sign out all devices of the person except this one."""
+    here = req.device.id if req.device else 0
+    await req.perform(sign_out, SignOutRequest(req.owner.extension, but=here))
+    return req.go(DEVICES, "me-all-signed-out")
+
+
+def _asked(req: PageRequest) -> Asked:
+    return Asked(req.owner, req.state.loaded.settings, req.now)
+
+
+def _back(req: PageRequest, said: str) -> Response:
+    """Go back to the page of the form, without what was said there."""
+    path = local_path(req.form.get("back"), HOME).partition("?")[0]
+    return req.go(path if path in (HOME, LISTS) else HOME, said)
+
+
+async def _number(req: PageRequest) -> str:
+    try:
+        return await req.read(number_of_call, req.owner.extension, req.path("call"))
+    except Refused as refused:
+        if refused.code == "no-such-call":
+            raise NotFound from None
+        raise
+
+
+def _own(method: str, path: str, handler: Handler) -> Page:
+    return Page(method, path, handler, None, admit=admit_person)
+
+
+PAGES = (
+    _own("GET", HOME, show),
+    _own("GET", LISTS, show_lists),
+    _own("GET", DEVICES, show_devices),
+    _own("POST", "/me/calls/{call}/wrong", wrong),
+    _own("POST", "/me/calls/{call}/spam", marking(Verdict.SPAM, "me-spam")),
+    _own("POST", "/me/calls/{call}/ok", marking(Verdict.OK, "me-ok")),
+    _own("POST", "/me/calls/{call}/allow", listing(ListName.ALLOW, "me-allow")),
+    _own("POST", "/me/calls/{call}/block", listing(ListName.BLOCK, "me-block")),
+    _own("POST", "/me/lists/add", add_to_list),
+    _own("POST", "/me/lists/remove", remove_from_list),
+    _own("POST", "/me/quiet/on", switching("quiet", is_wished=True, said="me-quiet-on")),
+    _own("POST", "/me/quiet/off", switching("quiet", is_wished=False, said="me-quiet-off")),
+    _own("POST", "/me/announcements/on", switching("whispers", is_wished=False, said="me-whispers-on")),
+    _own("POST", "/me/announcements/off", switching("whispers", is_wished=True, said="me-whispers-off")),
+    _own("POST", "/me/expect/on", expect),
+    _own("POST", "/me/expect/off", stop_expecting),
+    _own("POST", "/me/undo", undo),
+    _own("POST", "/me/devices/sign-out", sign_out_device),
+    _own("POST", "/me/devices/sign-out-others", sign_out_others),
+    _own("POST", "/me/preferences", prefer),
+)

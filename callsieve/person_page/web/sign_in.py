@@ -1,0 +1,129 @@
+"""Signing in to one's own page: with a link, whose button uses it up, or with a passcode from the phone."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from typing import TypeVar
+
+from starlette.responses import Response
+
+from callsieve.changes.operation import Context
+from callsieve.person_page.operations import (
+    Browser,
+    LinkSignIn,
+    PasscodeSignIn,
+    find_person,
+    sign_in_with_link,
+    sign_in_with_passcode,
+)
+from callsieve.person_page.web.admission import COOKIE, PersonPageLimits, admit_anybody
+from callsieve.settings import Settings
+from callsieve.web import access
+from callsieve.web.connections import network_of
+from callsieve.web.i18n import N_
+from callsieve.web.request import Page, PageRequest
+from callsieve.web.tokens import hash_of, new_token
+from reputation.model import Person
+from reputation.store.devices import DEVICE_SECONDS, PASSCODE_DIGITS, person_of_link
+from reputation.wording import Wording
+
+logger = logging.getLogger("callsieve.web")
+
+R = TypeVar("R")
+USED = N_("This link was used already, or is older than 24 hours. Ask your administrator for another one.")
+WRONG = N_("That is not the passcode of this extension, or it is older than five minutes. Dial for a new one.")
+
+
+async def show(req: PageRequest) -> Response:
+    """Show the form for the passcode."""
+    return _form(req)
+
+
+async def show_link(req: PageRequest) -> Response:
+    """Show the button of a link. Only pressing it uses the link up, because programs that check mail open links."""
+    person = await req.read(_person_of, req.path("secret"), req.state.loaded.settings, req.now)
+    return _link(req, person, "" if person else USED)
+
+
+async def use_link(req: PageRequest) -> Response:
+    """Sign the person of a link in."""
+    if wait := _wait(req):
+        return _link(req, None, wait, 429)
+    browser, token = _browser(req)
+    person = await _signed_in(req, sign_in_with_link, LinkSignIn(req.path("secret"), browser))
+    return _to_page(req, token) if person else _link(req, None, USED)
+
+
+async def use_passcode(req: PageRequest) -> Response:
+    """Sign the person in who has heard this passcode on the phone."""
+    if wait := _wait(req):
+        return _form(req, wait, 429)
+    browser, token = _browser(req)
+    passcode = "".join(filter(str.isdigit, req.form.get("passcode", "")))[:PASSCODE_DIGITS]
+    request = PasscodeSignIn(req.form.get("person", "").strip(), passcode, browser)
+    person = await _signed_in(req, sign_in_with_passcode, request)
+    return _to_page(req, token) if person else _form(req, WRONG, 401)
+
+
+async def _signed_in(
+    req: PageRequest, operation: Callable[[sqlite3.Connection, Context, R], Person | None], request: R
+) -> Person | None:
+    """Return who is signed in. A try counts as wrong before it is looked at, so that parallel ones count too."""
+    wrong, network = req.state.service(PersonPageLimits).wrong, network_of(req.address)
+    wrong.failed(network, req.now)
+    person = await req.perform(operation, request)
+    if person is None:
+        logger.warning("own page: sign-in failed from %s", req.address)
+        return None
+    wrong.take_back(network)
+    logger.info("own page: extension %s signed in from %s", person.extension, req.address)
+    return person
+
+
+def _wait(req: PageRequest) -> Wording | None:
+    seconds = req.state.service(PersonPageLimits).wrong.wait_seconds(network_of(req.address), req.now)
+    return Wording("Too many attempts. Try again in {seconds} s.", {"seconds": int(seconds) + 1}) if seconds else None
+
+
+def _browser(req: PageRequest) -> tuple[Browser, str]:
+    """Return the browser that asks, with a new cookie for it."""
+    token = new_token()
+    agent = "".join(filter(str.isprintable, req.http.headers.get("user-agent", "")))
+    return Browser(hash_of(token), req.address, agent), token
+
+
+def _to_page(req: PageRequest, token: str) -> Response:
+    response = req.go("/me", "me-signed-in")
+    access.set_cookie(response, req.http, COOKIE, token, int(DEVICE_SECONDS))
+    access.drop_cookie(response, req.http, access.LOGIN_COOKIE)
+    return response
+
+
+def _person_of(db: sqlite3.Connection, secret: str, settings: Settings, now: float) -> Person | None:
+    extension = person_of_link(db, hash_of(secret), now)
+    return find_person(db, settings, extension) if extension else None
+
+
+def _link(req: PageRequest, person: Person | None, problem: str | Wording, status: int = 200) -> Response:
+    status = 410 if person is None and status == 200 else status
+    return _with_form(req, req.page("person_page/link.html", status, owner=person, problem=problem))
+
+
+def _form(req: PageRequest, problem: str | Wording = "", status: int = 200) -> Response:
+    typed = req.form.get("person", "")[:64]
+    return _with_form(req, req.page("person_page/sign_in.html", status, problem=problem, typed=typed))
+
+
+def _with_form(req: PageRequest, response: Response) -> Response:
+    access.set_cookie(response, req.http, access.LOGIN_COOKIE, req.token)
+    return response
+
+
+PAGES = (
+    Page("GET", "/me/sign-in", show, None, admit=admit_anybody),
+    Page("POST", "/me/sign-in", use_passcode, None, admit=admit_anybody),
+    Page("GET", "/me/link/{secret}", show_link, None, admit=admit_anybody),
+    Page("POST", "/me/link/{secret}", use_link, None, admit=admit_anybody),
+)

@@ -1,0 +1,19 @@
+"""QR codes of links. The only module that imports segno."""
+
+from __future__ import annotations
+
+import io
+
+import segno
+
+
+def qr_svg(text: str) -> str:
+    """Return the code as an SVG element without a size: black on nothing, without a margin."""
+    return segno.make(text, micro=False).svg_inline(border=0, omitsize=True)
+
+
+def qr_lines(text: str) -> str:
+    """Return the code as characters for a terminal."""
+    out = io.StringIO()
+    segno.make(text, micro=False).terminal(out, compact=True)
+    return out.getvalue()
