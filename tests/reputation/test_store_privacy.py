@@ -35,6 +35,7 @@ from reputation.own.suspicion import Network, Suspicion
 from reputation.store.appeals import AppealRuling, appeals_of, decide, open_appeal, take_step
 from reputation.store.audit import Change, add_audit
 from reputation.store.database import open_store
+from reputation.store.devices import LINK_SECONDS, Device, add_link, start_device
 from reputation.store.do_not_call import Complaint, DoNotCallRequest, add_complaint, add_do_not_call
 from reputation.store.evidence import ADD_TRAP_CALL, record_challenge
 from reputation.store.evidence_rows import marks_of, signals_of
@@ -125,6 +126,8 @@ OF_CALLS = {
     "event": 2,
     "lookup_result": 1,
     "peer_number": 1,
+    "sign_in": 1,
+    "device": 1,
 }
 THIRD, FOURTH = "+12015550133", "+12015550134"
 
@@ -165,6 +168,14 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
         db, LabelCheck(DID, f"an app of {number[-4:]}", NOW, ""), NewScreenshot(f"{shown}.png", "png", b"PNG")
     )
     answer_about(db, number, NOW)
+    own_page_of(db, number, NOW)
+
+
+def own_page_of(db: sqlite3.Connection, person: str, expires_at: float) -> None:
+    """Somebody whose extension is the number, with a link and a device."""
+    add_link(db, person, f"link of {person[-3:]}", expires_at - LINK_SECONDS)
+    digest = f"cookie of {person[-3:]}"
+    start_device(db, digest, Device(0, person, NOW, NOW, expires_at, "192.0.2.7", "phone"))
 
 
 def answer_about(db: sqlite3.Connection, number: str, at: float) -> None:
@@ -444,6 +455,8 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     for number, days in ((CALLER, 731), (OTHER, 729)):
         write(path, appeal_against_it, number, NOW - days * DAY)
         write(path, raise_epoch, number, NOW - days * DAY, "sold", "ada")
+    for person, expires_at in (("201", NOW), ("202", NOW + 1)):
+        write(path, own_page_of, person, expires_at)
     for number, days in ((THIRD, 8), (FOURTH, 6)):
         write(path, appeal_on_the_page, number, NOW - days * DAY)
     write(path, keep_code, OTHER, OTHER, "031415", NOW - DAY + 1)

@@ -30,6 +30,7 @@ from callsieve.numbers import operations as numbers
 from callsieve.own_numbers import do_not_call
 from callsieve.own_numbers import operations as own
 from callsieve.own_numbers.fields import NewOwnNumber
+from callsieve.person_page import operations as person_page
 from callsieve.policy import central
 from callsieve.policy import operations as policies
 from callsieve.tokens import operations as tokens
@@ -39,11 +40,13 @@ from reputation.feature_codes import apply_feature_code
 from reputation.model import Did, EntryKind, ListEntry, ListName, MarkChannel, Person, Verdict
 from reputation.store.audit import changed_at_once, latest_of
 from reputation.store.database import open_store
+from reputation.store.journal import record_decisions
 from reputation.store.registers import Consent
 from reputation.store.site import PublishedPolicy, put_published
 from reputation.store.standing import refresh
 from reputation.store.transaction import transaction
 from reputation.users import Role
+from tests.callsieve.console_calls import make_decision
 from tests.office import CALLER, SETTINGS, Office
 
 NOW = 1_800_000_000.0
@@ -107,6 +110,7 @@ MARKED_ELSEWHERE: tuple[Step, ...] = (
     lambda db, _: refresh(db, CALLER),
 )
 OUR_KEY: Step = lambda _db, context: exchange.own_key(context)  # noqa: E731
+CALLED: Step = lambda db, _: record_decisions(db, [make_decision(callee="201")])  # noqa: E731
 BURST = sql(f"UPDATE standing SET burst_at = {NOW - 60}, counts = ''")
 FILED = appeal_filed
 ACCEPTED = step(appeals.accept, CALLER)
@@ -215,6 +219,11 @@ CASES: dict[str, tuple[Step, ...]] = {
     "emergency close": (step(emergency_window.open_window), step(emergency_window.close_window)),
     "expecting": (step(imports.import_people, PEOPLE), dial("expect")),
     "not-expecting": (step(imports.import_people, PEOPLE), dial("expect"), dial("expect")),
+    "whispers-off": (step(imports.import_people, PEOPLE), dial("whispers")),
+    "whispers-on": (step(imports.import_people, PEOPLE), dial("whispers"), dial("whispers")),
+    "quiet-on": (step(imports.import_people, PEOPLE), dial("quiet")),
+    "quiet-off": (step(imports.import_people, PEOPLE), dial("quiet"), dial("quiet")),
+    "this was wrong": (CALLED, step(person_page.was_wrong, person_page.OwnCallKey("201", "7KQ2M4XA"))),
 }
 # These tell of what was undone, and not how it is.
 NOT_COMPARED = {"audit", "event", "sqlite_sequence", "sqlite_stat1"}
@@ -223,7 +232,7 @@ DATED_ANEW = frozenset({"identity", "mark", "personal_entry", "standing"})
 DIFFERENT: dict[str, frozenset[str]] = {
     "identity remove": DATED_ANEW,
     "unmark": DATED_ANEW | frozenset({"list_digest"}),
-    "mark": frozenset({"mark"}),  # a retraction, which other sites are told of
+    **dict.fromkeys(("mark", "this was wrong"), frozenset({"mark"})),  # a retraction, which other sites are told of
     # The digest of the lists is made of the ids of entries, and an entry comes back with another one.
     **dict.fromkeys(("list remove", "list import", "appeal decide", "appeal clear"), frozenset({"list_digest"})),
     "exchange add": frozenset({"peer"}),  # it stays known, and counts for nothing

@@ -1,0 +1,236 @@
+"""A person's page shows and changes one person's things. Each route is tried with each id of somebody else."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from callsieve.main.console_app import PAGES
+from callsieve.person_page.views import OF_A_COLLEAGUE, YOUR_REASONS, Asked, own_calls
+from callsieve.person_page.web.admission import COOKIE, REQUESTS_A_MINUTE, admit_anybody, admit_person
+from callsieve.web.request import Page
+from callsieve.web.tokens import form_token, new_token
+from reputation.model import Person, Verdict
+from reputation.store.database import open_store
+from reputation.store.devices import devices_of
+from reputation.store.evidence_rows import live_marks_of
+from reputation.store.lists import expected_call_of, personal_entries, phone_settings_of
+from reputation.store.people import SETTINGS, remove_person, upsert_people
+from tests.callsieve.browsing import NOW, Browser, Console, Office, changes_of
+from tests.callsieve.person_page.phones import BOBS, DR_RAY, SALES, Phone, fill
+
+OWN = [page for page in PAGES if page.admit is admit_person]
+OPEN = [page for page in PAGES if page.admit is admit_anybody]
+OF_CONSOLE = [page for page in PAGES if page.admit is None]
+PARTS = {"number": "+12015550123", "call": "9KQ2M4XA", "secret": "A" * 43, "person": "201"}
+BOBS_CALL = "9KQ2M4XA"
+
+
+def name_of(page: Page) -> str:
+    return f"{page.method} {page.path}"
+
+
+def path_of(page: Page, parts: Mapping[str, str] = PARTS) -> str:
+    return re.sub(r"\{(\w+)(?::\w+)?\}", lambda part: parts.get(part[1], "nothing"), page.path)
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """One console for all tests here that leave Bob as he was."""
+    office = Office(tmp_path_factory.mktemp("office"))
+    office.write(upsert_people, [Person("201", "PJSIP/201", name="Alice"), Person("202", name="Bob")], SETTINGS)
+    fill(office)
+    with office.console() as console:
+        yield console
+
+
+@pytest.fixture(autouse=True)
+def _another_minute(console: Console) -> None:
+    console.office.clock.now += 61  # the limits of an address begin anew
+
+
+def bobs_things(db: sqlite3.Connection) -> tuple[object, ...]:
+    """All that is Bob's."""
+    rows = db.execute("SELECT * FROM audit WHERE who LIKE '202%' OR name = '202'").fetchall()
+    return (
+        personal_entries(db, "202"),
+        phone_settings_of(db, "202"),
+        expected_call_of(db, "202"),
+        [(one.id, one.expires_at) for one in devices_of(db, "202", 0.0)],
+        live_marks_of(db, BOBS, "202"),
+        rows,
+    )
+
+
+def test_there_are_pages_of_each_kind() -> None:
+    assert {page.path.split("/")[1] for page in (*OWN, *OPEN)} == {"me"}
+    assert not any(page.path == "/me" or page.path.startswith("/me/") for page in OF_CONSOLE)
+    assert len(OWN) > 15
+    assert {page.admit for page in PAGES} == {None, admit_person, admit_anybody}
+
+
+@pytest.mark.parametrize("page", OWN, ids=name_of)
+@pytest.mark.parametrize("role", ["administrator", None])
+def test_nobody_of_the_console_gets_in(console: Console, page: Page, role: str | None) -> None:
+    browser = console.browser(role)
+    if browser.token:
+        browser.client.cookies.set(COOKIE, browser.token)  # nor under the other name
+    answer = browser.get(path_of(page)) if page.method == "GET" else browser.post(path_of(page))
+    assert (answer.status_code, answer.headers.get("location")) == (303, "/me/sign-in")
+
+
+@pytest.mark.parametrize("page", OF_CONSOLE, ids=name_of)
+def test_no_page_of_the_console_lets_a_person_in(console: Console, page: Page) -> None:
+    phone = Phone(console, "201")
+    phone.client.cookies.set("callsieve", phone.token or "")  # nor under the other name
+    if "event-stream" in page.path or page.path == "/live":
+        answer = phone.client.head(page.path, follow_redirects=False)
+    else:
+        answer = phone.get(path_of(page)) if page.method == "GET" else phone.post(path_of(page))
+    if page.role is not None:
+        assert answer.status_code == 303
+        assert re.match(r"/login(\?next=|$)", answer.headers["location"])
+    elif page.method == "POST":
+        assert answer.status_code == 419
+
+
+@pytest.mark.parametrize("path", ["/api/v1/calls", "/api/v1/marks", "/metrics"])
+def test_the_api_does_not_take_the_cookie_as_a_token(console: Console, path: str) -> None:
+    phone = Phone(console, "201")
+    for headers in ({}, {"authorization": f"Bearer {phone.token}"}):
+        assert phone.get(path, headers=headers).status_code in (401, 403, 404)
+
+
+@pytest.mark.parametrize("page", [page for page in (*OWN, *OPEN) if page.method == "POST"], ids=name_of)
+def test_a_form_from_elsewhere_is_refused(console: Console, page: Page) -> None:
+    phone = Phone(console, "201")
+    before = changes_of(console.office)
+    token = form_token(phone.token or "")
+    for fields in ({}, {"form_token": ""}, {"form_token": form_token("A" * 43)}, {"form_token": phone.token or ""}):
+        answer = phone.client.post(path_of(page), data=fields, follow_redirects=False)
+        assert answer.status_code in (400, 419), fields
+    for headers in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://e.example"}):
+        answer = phone.client.post(path_of(page), data={"form_token": token}, headers=headers, follow_redirects=False)
+        assert answer.status_code == 419, headers
+    assert changes_of(console.office) == before
+
+
+def ids_of_bob(console: Console) -> Iterator[dict[str, str]]:
+    """Each thing of Bob's that a form of Alice's could name."""
+    phone = Phone(console, "202")
+    phone.post("/me/expect/on")
+    with open_store(console.office.store) as db:
+        changes = db.execute("SELECT id FROM audit WHERE who = '202 (own page)'").fetchall()
+        devices = devices_of(db, "202", console.office.clock.now)
+    assert changes
+    assert devices
+    yield {"number": BOBS}
+    yield {"person": "202"}
+    yield from ({"id": str(id)} for (id,) in changes)
+    yield from ({"id": str(device.id)} for device in devices)
+
+
+@pytest.mark.parametrize("page", OWN, ids=name_of)
+def test_each_route_with_each_id_of_somebody_else(console: Console, page: Page) -> None:
+    """Alice names Bob's call in the address, and Bob's number, changes and devices in the form."""
+    named = list(ids_of_bob(console))
+    before = console.office.read(bobs_things)
+    for fields in named:
+        phone = Phone(console, "201")
+        path = path_of(page, {"call": BOBS_CALL})
+        query = "&".join(f"{key}={value}" for key, value in fields.items())
+        answer = phone.get(f"{path}?{query}") if page.method == "GET" else phone.post(path, **fields)
+        if "{call}" in page.path:
+            assert answer.status_code == 404, fields
+        assert answer.status_code < 500, fields
+        if page.method == "GET":
+            assert answer.status_code == 200
+        assert BOBS not in answer.text.replace(f"={BOBS}", "")
+        assert "Bob" not in answer.text
+        assert console.office.read(bobs_things) == before, fields
+
+
+@pytest.mark.parametrize("page", [page for page in OWN if "{call}" in page.path], ids=name_of)
+@pytest.mark.parametrize("call", ["ZZZZZZZZ", "0", "%00", "7KQ2M4XA%27", "..%2f..", "x" * 300])
+def test_a_call_that_is_not_there(console: Console, page: Page, call: str) -> None:
+    assert Phone(console, "201").post(path_of(page, {"call": call})).status_code == 404
+
+
+def test_another_persons_contacts_and_lists_are_not_told(console: Console) -> None:
+    page = Phone(console, "201").text("/me")
+    assert "Dr. Ray" in page
+    assert SALES in page
+    assert "friend" not in page
+
+
+def test_what_a_colleague_has_chosen_is_not_told(tmp_path: Path) -> None:
+    """A call of Bob's that rang at Alice, too: that he has blocked the caller is his own business."""
+    office = Office(tmp_path)
+    fill(office)
+    asked = Asked(Person("201"), office.load().settings, NOW)
+    with open_store(office.store) as db:
+        db.execute("INSERT INTO reached VALUES ('201', ?, ?, ?)", (NOW, f"call.{BOBS_CALL}", BOBS))
+        [call] = [one for one in own_calls(db, asked, None).calls if one.call.id == BOBS_CALL]
+        [own] = own_calls(db, replace(asked, person=Person("202")), None).calls
+    assert call.why == OF_A_COLLEAGUE
+    assert own.why == YOUR_REASONS["callee-blocks"]
+
+
+def test_a_device_that_asks_too_often_has_to_wait(console: Console) -> None:
+    phone = Phone(console, "201")
+    codes = [phone.get("/me/devices").status_code for _ in range(REQUESTS_A_MINUTE + 1)]
+    assert (codes[-2], codes[-1]) == (200, 429)
+    assert Phone(console, "202").get("/me/devices").status_code == 200
+
+
+def test_a_device_of_a_person_who_was_removed_is_signed_out(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.write(upsert_people, [Person("303", "PJSIP/303", name="Eve")], "hr")
+    with office.console() as console:
+        phone = Phone(console, "303")
+        assert phone.get("/me").status_code == 200
+        office.write(remove_person, "303")
+        assert phone.get("/me").headers["location"] == "/me/sign-in"
+        office.write(upsert_people, [Person("303", "PJSIP/303", name="Carol")], "hr")
+        assert phone.get("/me").headers["location"] == "/me/sign-in"
+
+
+def test_signing_out_ends_one_device_or_all_others(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    with office.console() as console:
+        first, second, third = (Phone(console, "201") for _ in range(3))
+        ids = [one.id for one in office.read(devices_of, "201", office.clock.now)][::-1]
+        first.done("/me/devices/sign-out", id=str(ids[1]))
+        assert [one.get("/me").status_code for one in (first, second, third)] == [200, 303, 200]
+        first.done("/me/devices/sign-out-others")
+        assert [one.get("/me").status_code for one in (first, second, third)] == [200, 303, 303]
+        assert first.post("/me/devices/sign-out", id=str(ids[0])).headers["location"].startswith("/me/sign-in")
+        assert first.get("/me").status_code == 303
+    assert {who for _, who, _ in changes_of(office)} == {"201 (own page)"}
+
+
+def test_one_token_of_a_form_does_not_serve_another_device(console: Console) -> None:
+    phone, other = Phone(console, "201"), Phone(console, "202")
+    data = {"form_token": form_token(other.token or "")}
+    assert phone.client.post("/me/expect/on", data=data, follow_redirects=False).status_code == 419
+
+
+def test_a_made_up_cookie_gets_nothing(console: Console) -> None:
+    for token in (new_token(), "", "A" * 43, "x" * 5000, "' OR 1=1"):
+        browser = Browser(console.browser().client, None)
+        browser.client.cookies.set(COOKIE, token)
+        assert browser.get("/me").headers["location"] == "/me/sign-in"
+
+
+def test_marks_are_the_persons_own(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    fill(office)
+    with office.console() as console:
+        Phone(console, "201").done("/me/calls/7KQ2M4XA/ok")
+    assert [mark.verdict for mark in office.read(live_marks_of, DR_RAY, "201")] == [Verdict.OK]
+    assert office.read(live_marks_of, DR_RAY, "202") == []

@@ -1,0 +1,187 @@
+"""What a person sees and changes on their own page, and that each change has its undo and names the person."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from reputation.model import ListName, PhoneSetting, Verdict
+from reputation.store.evidence_rows import live_marks_of
+from reputation.store.lists import expected_call_of, personal_entries, phone_settings_of
+from tests.callsieve.browsing import NOW, Console, Office, changes_of, problem_of
+from tests.callsieve.console_calls import make_decision
+from tests.callsieve.person_page.phones import BOBS, DR_RAY, SALES, Phone, fill
+
+RAY, SALE = "/me/calls/7KQ2M4XA", "/me/calls/8KQ2M4XA"
+WHO = "201 (own page)"
+
+
+@pytest.fixture
+def office(office: Office) -> Office:
+    fill(office)
+    return office
+
+
+@pytest.fixture
+def phone(console: Console) -> Phone:
+    return Phone(console, "201")
+
+
+def lists_of(console: Console, person: str = "201") -> dict[str, ListName]:
+    return {one.number: one.verdict for one in console.office.read(personal_entries, person)}
+
+
+def mark_of(console: Console, number: str) -> Verdict | None:
+    return next((one.verdict for one in console.office.read(live_marks_of, number, "201")), None)
+
+
+def test_my_calls_and_why(phone: Phone) -> None:
+    page = phone.text("/me")
+    cards = dict(re.findall(r'<li class="card" id="call-(\w+)">(.*?)</li>', page, re.DOTALL))
+    assert list(cards) == ["8KQ2M4XA", "7KQ2M4XA"]
+    assert "Dr. Ray" in cards["7KQ2M4XA"]
+    assert "a-challenge" in cards["7KQ2M4XA"]
+    assert "own-why" in cards["7KQ2M4XA"]
+    assert BOBS not in page
+
+
+def test_what_was_wrong_rings_from_now_on(console: Console, phone: Phone) -> None:
+    page = phone.done(f"{RAY}/wrong", back="/me")
+    assert lists_of(console) == {DR_RAY: ListName.ALLOW}
+    assert mark_of(console, DR_RAY) is Verdict.OK
+    assert f"{RAY}/wrong" not in page.text
+    phone.undo(page)
+    assert lists_of(console) == {}
+    assert mark_of(console, DR_RAY) is None
+    assert changes_of(console.office) == [
+        ("undo this was wrong", WHO, DR_RAY),
+        ("this was wrong", WHO, DR_RAY),
+        ("mark", WHO, DR_RAY),
+        ("list add", WHO, DR_RAY),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("what", "listed", "marked"),
+    [
+        ("spam", ListName.BLOCK, Verdict.SPAM),
+        ("ok", None, Verdict.OK),
+        ("allow", ListName.ALLOW, None),
+        ("block", ListName.BLOCK, None),
+    ],
+)
+def test_a_caller_is_marked_or_listed_and_that_is_undone(
+    console: Console, phone: Phone, what: str, listed: ListName | None, marked: Verdict | None
+) -> None:
+    page = phone.done(f"{SALE}/{what}", back="/me")
+    assert (lists_of(console).get(SALES), mark_of(console, SALES)) == (listed, marked)
+    phone.undo(page)
+    assert (lists_of(console).get(SALES), mark_of(console, SALES)) == (None, None)
+    assert {who for _, who, _ in changes_of(console.office)} == {WHO}
+
+
+def test_announcements_and_quiet_hours(console: Console, phone: Phone) -> None:
+    off = phone.done("/me/announcements/off")
+    assert console.office.read(phone_settings_of, "201") == {PhoneSetting.NO_WHISPER}
+    phone.undo(off)
+    assert console.office.read(phone_settings_of, "201") == set()
+    phone.done("/me/quiet/on")
+    phone.done("/me/announcements/off")
+    assert console.office.read(phone_settings_of, "201") == set(PhoneSetting)
+    on = phone.done("/me/announcements/on")
+    phone.done("/me/announcements/on")  # pressed twice
+    assert console.office.read(phone_settings_of, "201") == {PhoneSetting.QUIET}
+    phone.undo(on)
+    assert console.office.read(phone_settings_of, "201") == set(PhoneSetting)
+    assert console.office.read(phone_settings_of, "202") == set()
+    whats = [what for what, who, _ in changes_of(console.office) if who == WHO]
+    assert whats.count("whispers-on") == 1
+
+
+def test_i_expect_a_call(console: Console, phone: Phone) -> None:
+    page = phone.done("/me/expect/on")
+    assert console.office.read(expected_call_of, "201") == ("201", NOW + 7200)
+    phone.undo(page)
+    assert console.office.read(expected_call_of, "201") is None
+    phone.done("/me/expect/on")
+    over = phone.done("/me/expect/off")
+    assert console.office.read(expected_call_of, "201") is None
+    phone.undo(over)
+    assert console.office.read(expected_call_of, "201") == ("201", NOW + 7200)
+
+
+def test_a_typed_number_is_listed_and_taken_off(console: Console, phone: Phone) -> None:
+    assert DR_RAY in phone.done("/me/lists/add", number="(702) 555-4207", list="allow").text
+    assert lists_of(console) == {DR_RAY: ListName.ALLOW}
+    phone.done("/me/lists/add", number=DR_RAY, list="block")
+    assert lists_of(console) == {DR_RAY: ListName.BLOCK}
+    page = phone.done("/me/lists/remove", number=DR_RAY, back="/me/lists")
+    assert lists_of(console) == {}
+    phone.undo(page)
+    assert lists_of(console) == {DR_RAY: ListName.BLOCK}
+
+
+@pytest.mark.parametrize("number", ["", "hello", "1", "<script>", "+1206555*", "9" * 40])
+def test_what_is_no_number_is_not_listed(console: Console, phone: Phone, number: str) -> None:
+    answer = phone.post("/me/lists/add", number=number, list="block")
+    assert answer.status_code == 422
+    assert problem_of(answer.text)
+    assert lists_of(console) == {}
+
+
+def test_only_the_latest_minutes_are_undone(console: Console, phone: Phone) -> None:
+    page = phone.done("/me/quiet/on")
+    console.office.clock.now += 3600
+    found = re.search(r'name="id" value="(\d+)"', page.text)
+    assert found
+    assert phone.post("/me/undo", id=found[1]).status_code == 422
+    assert console.office.read(phone_settings_of, "201") == {PhoneSetting.QUIET}
+
+
+def test_a_hidden_caller_is_put_on_no_list(console: Console, phone: Phone) -> None:
+    console.office.add_decisions(make_decision("AAAAAAAA", caller=None, caller_kind="withheld", callee="201"))
+    for what in ("wrong", "spam", "ok", "allow", "block"):
+        assert phone.post(f"/me/calls/AAAAAAAA/{what}").status_code == 422
+    assert "/me/calls/AAAAAAAA/" not in phone.text("/me")
+
+
+def test_older_calls_are_a_page_further(console: Console, phone: Phone) -> None:
+    calls = [make_decision(f"A{n:07}", caller=SALES, callee="201", at=NOW - 1000 - n) for n in range(25)]
+    console.office.add_decisions(*calls)
+    seen: list[str] = []
+    path: str | None = "/me"
+    while path:
+        page = phone.text(path)
+        seen += re.findall(r'id="call-(\w+)"', page)
+        found = re.search(r'rel="next" href="([^"]+)"', page)
+        path = found[1] if found else None
+    assert len(seen) == len(set(seen)) == 27
+
+
+@pytest.mark.parametrize("path", ["/me", "/me/lists", "/me/devices", "/me/sign-in"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_each_page_is_small_and_needs_no_script(phone: Phone, path: str, language: str) -> None:
+    page = phone.get(path, headers={"accept-language": language})
+    assert "<script" not in page.text
+    files = set(re.findall(r'(?:href|src)="(/static/[^"#]+)"', page.text))
+    size = len(page.content) + sum(len(phone.get(file).content) for file in files)
+    assert size < 150_000
+    assert len(files) >= 4
+
+
+def test_a_phone_can_install_it(phone: Phone) -> None:
+    page = phone.get("/me")
+    assert "manifest-src 'self'" in page.headers["content-security-policy"]
+    found = re.search(r'rel="manifest" href="([^"]+)"', page.text)
+    assert found
+    manifest = phone.get(found[1]).json()
+    assert (manifest["start_url"], manifest["display"]) == ("/me", "standalone")
+    for icon in manifest["icons"]:
+        answer = phone.get(icon["src"])
+        assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, icon["type"])
+
+
+def test_language_and_theme_are_kept(phone: Phone) -> None:
+    page = phone.done("/me/preferences", language="zh", theme="dark", next="/me/lists").text
+    assert '<html lang="zh-Hans" data-theme="dark">' in page
