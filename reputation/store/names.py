@@ -12,6 +12,7 @@ from typing import NamedTuple
 NAMES = """
 SELECT number, name, 'contact', person FROM contact
  WHERE number IN (SELECT value FROM json_each(:numbers)) AND name IS NOT NULL AND name <> ''
+   AND (:person IS NULL OR person IN ('', :person))
  UNION ALL
 SELECT number, name, 'identity', '' FROM identity
  WHERE number IN (SELECT value FROM json_each(:numbers)) AND expires_at > :now
@@ -37,9 +38,12 @@ class NumberName(NamedTuple):
     person: str
 
 
-def names_of_numbers(db: sqlite3.Connection, numbers: Collection[str], now: float) -> dict[str, NumberName]:
-    """Return the names that are known, by number."""
+def names_of_numbers(
+    db: sqlite3.Connection, numbers: Collection[str], now: float, person: str | None = None
+) -> dict[str, NumberName]:
+    """Return the names that are known, by number. `person`: without the contacts of anybody else."""
     found: dict[str, NumberName] = {}
-    for number, name, source, person in db.execute(NAMES, {"numbers": json.dumps(list(numbers)), "now": now}):
-        found.setdefault(number, NumberName(name, NameSource(source), person))
+    asked = {"numbers": json.dumps(list(numbers)), "now": now, "person": person}
+    for number, name, source, whose in db.execute(NAMES, asked):
+        found.setdefault(number, NumberName(name, NameSource(source), whose))
     return found

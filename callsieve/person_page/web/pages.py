@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from starlette.responses import Response
 
 from callsieve.calls.views import place_of
@@ -23,9 +25,12 @@ from callsieve.person_page.operations import (
 from callsieve.person_page.views import Asked, own_calls, own_devices, own_lists
 from callsieve.person_page.web.admission import COOKIE, SIGN_IN, admit_person
 from callsieve.web.access import drop_cookie, prefer
-from callsieve.web.request import Handler, NotFound, Page, PageRequest, local_path, number_in_form
+from callsieve.web.request import NotFound, Page, PageRequest, local_path, number_in_form
 from reputation.model import ListName, MarkChannel, Verdict
 from reputation.wording import Wording
+
+if TYPE_CHECKING:
+    from callsieve.web.request import Handler
 
 HOME, LISTS, DEVICES = "/me", "/me/lists", "/me/devices"
 
@@ -82,7 +87,9 @@ def listing(list_name: ListName, said: str) -> Handler:
 
 async def add_to_list(req: PageRequest) -> Response:
     """Put a number that the person has typed on one of their lists."""
-    list_name = ListName.ALLOW if req.form.get("list") == ListName.ALLOW else ListName.BLOCK
+    if req.form.get("list") not in tuple(ListName):
+        raise NotFound
+    list_name = ListName(req.form["list"])
     request = PersonalRequest(list_name, req.form.get("number", "").strip(), req.owner.extension)
     try:
         await req.perform(add_personal, request)

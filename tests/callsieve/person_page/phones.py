@@ -16,7 +16,7 @@ from reputation.store.outcomes import record_outcome
 from tests.callsieve.browsing import NOW, Browser, Console, Office
 from tests.callsieve.console_calls import make_decision, make_ending
 
-DR_RAY, SALES, BOBS = "+17025554207", "+17189215318", "+13125550199"
+DR_RAY, SALES, BOBS, FRIEND = "+17025554207", "+17189215318", "+13125550199", "+13125550188"
 
 
 class Phone(Browser):
@@ -39,14 +39,15 @@ class Phone(Browser):
 
 
 def fill(office: Office) -> None:
-    """Alice was called by Dr. Ray (challenged) and a salesman (labelled); Bob by a number that he has blocked."""
+    """Alice was called by Dr. Ray (challenged), a salesman (labelled) and a friend of Bob's; Bob by whom he blocked."""
     ray = make_decision("7KQ2M4XA", caller=DR_RAY, callee="201")
     sales = make_decision("8KQ2M4XA", caller=SALES, callee="201", action="tag", rule="level-tag", at=NOW - 60)
     bobs = make_decision("9KQ2M4XA", caller=BOBS, callee="202", action="reject", at=NOW - 30)
     bobs = bobs._replace(rule="callee-blocklist", reason=KEPT[Reason.CALLEE_BLOCKS])
-    office.add_decisions(ray, sales, bobs)
+    friend = make_decision("6KQ2M4XA", caller=FRIEND, callee="201", action="allow", rule="default", at=NOW - 900)
+    office.add_decisions(ray, sales, bobs, friend)
     office.write(record_outcome, make_ending(sales, answered_by="201"), NOW)
-    office.write(add_contacts, "crm", [Contact(DR_RAY, "Dr. Ray", "201"), Contact(SALES, "Bob's friend", "202")])
+    office.write(add_contacts, "crm", [Contact(DR_RAY, "Dr. Ray", "201"), Contact(FRIEND, "Bob's friend", "202")])
     office.write(set_personal_entry, PersonalEntry("202", BOBS, ListName.BLOCK, NOW - 100))
 
 

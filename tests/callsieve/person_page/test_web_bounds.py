@@ -22,7 +22,7 @@ from reputation.store.evidence_rows import live_marks_of
 from reputation.store.lists import expected_call_of, personal_entries, phone_settings_of
 from reputation.store.people import SETTINGS, remove_person, upsert_people
 from tests.callsieve.browsing import NOW, Browser, Console, Office, changes_of
-from tests.callsieve.person_page.phones import BOBS, DR_RAY, SALES, Phone, fill
+from tests.callsieve.person_page.phones import BOBS, DR_RAY, FRIEND, Phone, fill
 
 OWN = [page for page in PAGES if page.admit is admit_person]
 OPEN = [page for page in PAGES if page.admit is admit_anybody]
@@ -164,7 +164,7 @@ def test_a_call_that_is_not_there(console: Console, page: Page, call: str) -> No
 def test_another_persons_contacts_and_lists_are_not_told(console: Console) -> None:
     page = Phone(console, "201").text("/me")
     assert "Dr. Ray" in page
-    assert SALES in page
+    assert FRIEND in page
     assert "friend" not in page
 
 
