@@ -76,6 +76,7 @@ PATHS = {
     "plans": "/plans",
     "plans-country": "/plans?country=IN",
     "people": "/people",
+    "person": "/people/201",
     "appeals": "/appeals",
     "appeal-open": f"/appeals/{OPEN_APPEAL}",
     "appeal": f"/appeals/{APPEAL}",
