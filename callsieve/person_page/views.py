@@ -99,7 +99,7 @@ class OwnCalls:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnEntry:
+class ListedNumber:
     """A number on a list of the person, with its name where one is known."""
 
     entry: PersonalEntry
@@ -110,8 +110,8 @@ class OwnEntry:
 class OwnLists:
     """The lists of a person."""
 
-    allowed: tuple[OwnEntry, ...]
-    blocked: tuple[OwnEntry, ...]
+    allowed: tuple[ListedNumber, ...]
+    blocked: tuple[ListedNumber, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def own_lists(db: sqlite3.Connection, asked: Asked) -> OwnLists:
     person = asked.person.extension
     entries = personal_entries(db, person)
     names = _names(db, {entry.number for entry in entries}, person, asked.now)
-    shown = [OwnEntry(entry, _name(names, entry.number)) for entry in entries]
+    shown = [ListedNumber(entry, _name(names, entry.number)) for entry in entries]
     allowed, blocked = (
         tuple(one for one in shown if one.entry.verdict is list_name) for list_name in (ListName.ALLOW, ListName.BLOCK)
     )

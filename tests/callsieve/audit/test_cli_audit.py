@@ -61,7 +61,7 @@ WRITING = {
 # What is typed depends on what was printed, or comes from standard input or a server: their rows are looked at in
 # test_cli_feed_fetch, test_cli_appeal, test_cli_reviews, test_cli_own, test_cli_users, test_cli_imports,
 # test_cli_lookups, test_cli_hub, test_policies, test_cli_exchange, test_cli_list_files, test_cli_call_lists, test_pack,
-# test_watch and test_cli_events; of what needs an Asterisk in test_install.
+# test_watch, test_cli_people and test_cli_events; of what needs an Asterisk in test_install.
 WRITING_IN_THEIR_TURN = {
     *(
         "off",
@@ -87,6 +87,7 @@ WRITING_IN_THEIR_TURN = {
         "own hygiene",
     ),
     "own pack",
+    *("people link", "people sign-out"),
     *("own retire", "own use", "user add", "user password", "user remove", "user role"),
     *("user reset-totp", "lookups enable", "lookups disable"),
     *("exchange publish", "exchange fetch", "exchange run", "exchange resume", "exchange pause"),
@@ -107,6 +108,7 @@ NOT_WRITING = {
     *("hub init", "hub run", "hub status", "hub sites"),
     *("hub evidence", "hub erasures", "hub people list"),
     "user list",
+    "people devices",
     "token list",
     *("summary", "digest", "alerts list", "alerts test"),
     *("report send", "report list", "report show"),

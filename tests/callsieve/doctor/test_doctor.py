@@ -559,7 +559,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             {"dialplan show": CODES_IN_USE + freepbx_dialplan("from-trunk-callsieve")},
             "",
             "ok",
-            "*36, *37, *38 are free",
+            "*37, *38, *39 are free",
             id="our-trunk-context-is-no-clash",
         ),
         pytest.param(
@@ -570,7 +570,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             },
             "",
             "ok",
-            "*36, *37, *38 are free",
+            "*37, *38, *39 are free",
             id="where-freepbx-dials-trunks-is-no-clash",
         ),
         pytest.param(
@@ -584,7 +584,7 @@ LabelCheck = Callable[[CheckContext], Finding]
         pytest.param(
             doctor_dialplan.hears_of_emergencies, {}, "", "warn", "does not report emergency", id="no-emergency"
         ),
-        pytest.param(doctor_dialplan.has_free_codes, {}, "", "ok", "*36, *37, *38 are free", id="codes"),
+        pytest.param(doctor_dialplan.has_free_codes, {}, "", "ok", "*37, *38, *39 are free", id="codes"),
         pytest.param(
             doctor_dialplan.has_free_codes,
             {"features show": "record    *1      *37    \n", "dialplan show": CODES_IN_USE},

@@ -1,0 +1,65 @@
+"""`callsieve people`: links to people's own pages, and their devices."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from callsieve.web.tokens import hash_of, new_token
+from reputation.store.audit import audit_rows
+from reputation.store.database import open_store
+from reputation.store.devices import DEVICE_SECONDS, Device, devices_of, person_of_link, start_device
+from reputation.store.transaction import transaction
+from tests.callsieve.program import Program
+
+
+def sign_in(callsieve: Program, person: str) -> None:
+    now = time.time()
+    with open_store(callsieve.store) as db, transaction(db):
+        device = Device(0, person, now, now, now + DEVICE_SECONDS, "192.0.2.7", "test phone")
+        start_device(db, hash_of(new_token()), device)
+
+
+def test_a_link_is_printed_once_and_kept_as_a_hash(callsieve: Program) -> None:
+    made = callsieve("people", "link", "201", "--json").json
+    secret = made["url"].rpartition("/")[2]
+    assert made["url"].startswith("http://127.0.0.1:8480/me/link/")
+    with open_store(callsieve.store) as db:
+        assert person_of_link(db, hash_of(secret), time.time()) == "201"
+        assert secret not in str(db.execute("SELECT * FROM sign_in").fetchall())
+        row = audit_rows(db)[-1]
+    assert (row.what, row.name, row.number) == ("people link", "201", None)
+    assert secret not in str(row)
+
+
+def test_without_a_proxy_it_says_that_phones_cannot_open_it(callsieve: Program) -> None:
+    assert "HTTPS proxy" in callsieve.ok("people", "link", "201")
+    with callsieve.config.open("a") as settings:
+        settings.write('\n[web]\nenabled = true\nbehind_proxy = true\nhosts = ["pbx.example"]\n')
+    out = callsieve.ok("people", "link", "201")
+    assert "https://pbx.example/me/link/" in out
+    assert "HTTPS proxy" not in out
+
+
+@pytest.mark.parametrize("command", ["link", "devices"])
+def test_nobody_has_this_extension(callsieve: Program, command: str) -> None:
+    callsieve.ok("people", "link", "201")
+    assert callsieve("people", command, "999").code == 1
+
+
+def test_devices_are_shown_and_signed_out(callsieve: Program) -> None:
+    callsieve.ok("people", "link", "201")
+    for person in ("201", "201", "201", "202"):
+        sign_in(callsieve, person)
+    shown = callsieve("people", "devices", "201", "--json").json
+    assert {(one["person"], one["agent"], one["address"]) for one in shown} == {("201", "test phone", "192.0.2.7")}
+    callsieve.ok("people", "sign-out", "201", "--device", str(shown[0]["id"]))
+    assert len(callsieve("people", "devices", "201", "--json").json) == 2
+    callsieve.ok("people", "sign-out", "201")
+    assert callsieve("people", "devices", "201", "--json").json == []
+    assert callsieve("people", "sign-out", "201").code == 1
+    with open_store(callsieve.store) as db:
+        assert len(devices_of(db, "202", time.time())) == 1
+        rows = [(row.what, row.name) for row in audit_rows(db)]
+    assert rows == [("people sign-out", "201")] * 2 + [("people link", "201")]
