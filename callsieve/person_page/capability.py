@@ -21,6 +21,13 @@ CAPABILITY = Capability(
         "sign in": Wording("Sign the device out: callsieve people sign-out EXTENSION."),
         "people sign-out": Wording("Make another link: callsieve people link EXTENSION."),
     },
+    sentences={
+        "this was wrong": N_("{who} said that a call of {about} was treated wrongly"),
+        "people link": N_("{who} made a link to the own page of {about}"),
+        "passcode": N_("{who} asked for a passcode for the own page"),
+        "sign in": N_("{who} signed in a device"),
+        "people sign-out": N_("{who} signed out devices of {about}"),
+    },
     messages={
         "me-wrong": N_("From now on this number always rings you."),
         "me-spam": N_("This number is marked as spam, and does not ring you any more."),
