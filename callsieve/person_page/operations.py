@@ -140,7 +140,7 @@ def known_person(db: sqlite3.Connection, settings: Settings, extension: str) -> 
     if person is None:
         known = {one.extension for one in (*all_people(db), *people_of(settings))}
         hint = nearest(extension, known) if known else ""
-        raise Refused("no-such-person", f"there is no person {extension[:40]!r}{hint}", "person")
+        raise Refused("unknown-person", f"there is no person {extension[:40]!r}{hint}")
     return person
 
 

@@ -186,7 +186,7 @@ final class ModuleTest extends TestCase {
 		$ext = extensions::read("[ext-did-0002]\n" . sprintf($route, '1') . sprintf($route, '2'));
 		$this->module->doDialplanHook($ext, 'asterisk', 950);
 		$this->assertSame([6, 3], [count($ext->_exts['ext-did-0002'][' 1 ']), count($ext->_exts['ext-did-0002'][' 2 '])]);
-		$this->assertCount(9, $ext->_exts['app-callsieve-codes']);
+		$this->assertCount(10, $ext->_exts['app-callsieve-codes']);
 		$this->assertSame([], $this->module->FreePBX->Notifications->errors);
 	}
 

@@ -45,7 +45,7 @@ def test_without_a_proxy_it_says_that_phones_cannot_open_it(callsieve: Program) 
 @pytest.mark.parametrize("command", ["link", "devices"])
 def test_nobody_has_this_extension(callsieve: Program, command: str) -> None:
     callsieve.ok("people", "link", "201")
-    assert callsieve("people", command, "999").code == 1
+    assert callsieve("people", command, "999").code == 2
 
 
 def test_devices_are_shown_and_signed_out(callsieve: Program) -> None:
@@ -58,7 +58,7 @@ def test_devices_are_shown_and_signed_out(callsieve: Program) -> None:
     assert len(callsieve("people", "devices", "201", "--json").json) == 2
     callsieve.ok("people", "sign-out", "201")
     assert callsieve("people", "devices", "201", "--json").json == []
-    assert callsieve("people", "sign-out", "201").code == 1
+    assert callsieve("people", "sign-out", "201").code == 2
     with open_store(callsieve.store) as db:
         assert len(devices_of(db, "202", time.time())) == 1
         rows = [(row.what, row.name) for row in audit_rows(db)]
