@@ -17,7 +17,6 @@ from callsieve.changes.undo import GONE, Undone, UndoRequest, find_made, undo
 from callsieve.lists.operations import PersonalRequest, add_personal
 from callsieve.numbers.operations import MarkRequest, mark
 from callsieve.settings import Settings
-from callsieve.web.tokens import hash_of, new_token
 from callsieve.wiring import people_of
 from policies.files import nearest
 from reputation.encoding import Instant
@@ -149,9 +148,9 @@ def known_person(db: sqlite3.Connection, settings: Settings, extension: str) -> 
 
 def make_link(db: sqlite3.Connection, context: Context, extension: str) -> OwnPageLink:
     """Make a link to the own page of a person, which works once within 24 hours."""
-    person, secret = known_person(db, context.settings, extension), new_token()
+    person, secret = known_person(db, context.settings, extension), devices.new_secret()
     with change(db, context, "people link", name=person.extension) as changed:
-        expires_at = devices.add_link(db, person.extension, hash_of(secret), context.at)
+        expires_at = devices.add_link(db, person.extension, secret, context.at)
         changed.after = LinkEnd(expires_at)
     url = f"{page_address(context.settings)}/me/link/{secret}"
     return OwnPageLink(changed.id, person.extension, url, expires_at)
@@ -159,7 +158,7 @@ def make_link(db: sqlite3.Connection, context: Context, extension: str) -> OwnPa
 
 def sign_in_with_link(db: sqlite3.Connection, context: Context, request: LinkSignIn) -> Person | None:
     """Use up a link and sign its person in. None if it was used or has ended."""
-    extension = devices.use_link(db, hash_of(request.secret), context.at)
+    extension = devices.use_link(db, request.secret, context.at)
     return _sign_in(db, context, extension, request.browser)
 
 

@@ -10,6 +10,7 @@ import hmac
 import secrets
 import sqlite3
 from enum import StrEnum
+from hashlib import sha256
 from typing import Annotated, NamedTuple
 
 from reputation.columns import LOCAL, Key, column_list
@@ -84,20 +85,25 @@ END = f"DELETE FROM device WHERE person = :person AND (:id IS NULL OR id = :id) 
 COUNTS = "SELECT person, count(*) FROM device WHERE expires_at > ? GROUP BY person"
 
 
-def add_link(db: sqlite3.Connection, person: str, digest: str, at: float) -> float:
-    """Add a link, and return when it ends. `digest`: the hash of its secret."""
-    db.execute(ADD_SIGN_IN, (digest, person, SignInKind.LINK, at, at + LINK_SECONDS))
+def new_secret() -> str:
+    """Return the secret of a new link: 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def add_link(db: sqlite3.Connection, person: str, secret: str, at: float) -> float:
+    """Add a link, and return when it ends."""
+    db.execute(ADD_SIGN_IN, (_hash_of(secret), person, SignInKind.LINK, at, at + LINK_SECONDS))
     return at + LINK_SECONDS
 
 
-def person_of_link(db: sqlite3.Connection, digest: str, now: float) -> str | None:
+def person_of_link(db: sqlite3.Connection, secret: str, now: float) -> str | None:
     """Return whose link it is, None if it was used or has ended. It stays unused."""
-    return next((str(person) for (person,) in db.execute(f"SELECT person {LINK}", (digest, now))), None)
+    return next((str(person) for (person,) in db.execute(f"SELECT person {LINK}", (_hash_of(secret), now))), None)
 
 
-def use_link(db: sqlite3.Connection, digest: str, now: float) -> str | None:
+def use_link(db: sqlite3.Connection, secret: str, now: float) -> str | None:
     """Use up a link, and return whose it was. None if it was used or has ended."""
-    rows = db.execute(f"DELETE {LINK} RETURNING person", (digest, now)).fetchall()
+    rows = db.execute(f"DELETE {LINK} RETURNING person", (_hash_of(secret), now)).fetchall()
     return next((str(person) for (person,) in rows), None)
 
 
@@ -161,6 +167,10 @@ def end_devices(db: sqlite3.Connection, person: str, device: int | None = None, 
 def touch_device(db: sqlite3.Connection, device: int, at: float) -> None:
     """Record that the page was used."""
     db.execute("UPDATE device SET seen_at = max(seen_at, ?) WHERE id = ?", (at, device))
+
+
+def _hash_of(secret: str) -> str:
+    return sha256(secret.encode(errors="replace")).hexdigest()
 
 
 def _digest_of(db: sqlite3.Connection, person: str, passcode: str) -> str:

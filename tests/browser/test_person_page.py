@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from callsieve.changes.operation import Context
 from callsieve.person_page.operations import make_link
@@ -69,7 +69,7 @@ class Site:
         self, width: int = 390, language: str = "en", theme: str = "light", *, has_script: bool = True
     ) -> Iterator[Page]:
         """Open a browser of that width."""
-        size = {"width": width, "height": 844}
+        size = ViewportSize(width=width, height=844)
         context = patient(self.browser.new_context(base_url=self.url, viewport=size, java_script_enabled=has_script))
         cookies = {LANGUAGE_COOKIE: language, THEME_COOKIE: theme}
         context.add_cookies([{"name": name, "value": value, "url": self.url} for name, value in cookies.items()])

@@ -102,7 +102,7 @@ def _to_page(req: PageRequest, token: str) -> Response:
 
 
 def _person_of(db: sqlite3.Connection, secret: str, settings: Settings, now: float) -> Person | None:
-    extension = person_of_link(db, hash_of(secret), now)
+    extension = person_of_link(db, secret, now)
     return find_person(db, settings, extension) if extension else None
 
 
