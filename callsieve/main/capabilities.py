@@ -81,6 +81,7 @@ _NAMES = [
     "tokens",
     "signing",
     "monitoring",
+    "search",
 ]
 CAPABILITIES: tuple[Capability, ...] = (
     *(import_module(f"callsieve.{name}.capability").CAPABILITY for name in _NAMES),

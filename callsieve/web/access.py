@@ -20,12 +20,14 @@ from starlette.responses import RedirectResponse, Response
 
 from callsieve.changes.operation import Refused
 from callsieve.changes.undo import find_made
-from callsieve.emergency_window import window_of
+from callsieve.emergency_window import EmergencyWindow, window_of
+from callsieve.settings import Settings
 from callsieve.web.app_state import AppState
 from callsieve.web.i18n import LANGUAGES, N_, wanted_language
 from callsieve.web.request import THEMES, NotFound, Page, PageRequest, body_of, local_path
 from callsieve.web.security_headers import host_of
 from callsieve.web.tokens import hash_of, is_form_token, new_token, parse_token
+from reputation.store.appeals import count_live
 from reputation.store.errors import StoreError
 from reputation.store.users import session_of, touch_session
 from reputation.wording import Wording
@@ -195,8 +197,8 @@ async def with_session(req: PageRequest, *, is_poll: bool = False) -> PageReques
     req.http.state.logged_in = True  # connections.py closes others first
     if not is_poll and req.now - session.seen_at >= TOUCH_SECONDS:
         write_later(req.state, touch_session, session.token, req.now)
-    window = await req.read(window_of, req.state.loaded.settings, req.now)
-    return await with_done(replace(req, token=token, user=user, session=session, window=window))
+    window, waiting = await req.read(_of_every_page, req.state.loaded.settings, req.now)
+    return await with_done(replace(req, token=token, user=user, session=session, window=window, open_appeals=waiting))
 
 
 async def with_done(req: PageRequest) -> PageRequest:
@@ -217,6 +219,11 @@ def write_later(state: AppState, fn: Callable[[sqlite3.Connection, *Ts], object]
     task = asyncio.ensure_future(write())
     state.background.add(task)
     task.add_done_callback(state.background.discard)
+
+
+def _of_every_page(db: sqlite3.Connection, settings: Settings, now: float) -> tuple[EmergencyWindow, int]:
+    """Return the emergency window, and how many appeals are open."""
+    return window_of(db, settings, now), count_live(db)
 
 
 def _to_login(req: PageRequest, page: Page) -> Response:

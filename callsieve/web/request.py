@@ -92,9 +92,9 @@ class NotFound(Exception):
 class PageRequest:
     """`user` and `session` are None where nobody is logged in; `token` is then that of the form to log in by.
 
-    `window`: that after an emergency call, for who is logged in. `person` and `device`: on the own page of one of our
-    people, which has no `user`. `done`: the change that the visitor has just made, by
-    the id in `?change=`. `made`: the ids of the changes that this request makes.
+    `window`: that after an emergency call, and `open_appeals`, for who is logged in. `person` and `device`: on the own
+    page of one of our people, which has no `user`. `done`: the change that the visitor has just made, by the id in
+    `?change=`. `made`: the ids of the changes that this request makes.
     `now`, in UTC seconds, is when the request came: all that becomes of it happens at that one instant.
     """
 
@@ -112,6 +112,7 @@ class PageRequest:
     person: Person | None = None
     device: Device | None = None
     done: Latest | None = None
+    open_appeals: int = 0
     made: list[int] = field(default_factory=list)
 
     @property
@@ -214,7 +215,7 @@ class PageRequest:
             return False
         return not entry.is_central or self.state.health.latest.is_central
 
-    def _parts(self, path: str) -> list[MenuPart]:
+    def parts(self, path: str) -> list[MenuPart]:
         """Return the parts of the navigation that the visitor may see."""
         entries = [entry for entry in self.state.service(Menu).entries if self._may_see(entry)]
         places = [
@@ -237,7 +238,7 @@ class PageRequest:
             "form_token": form_token(self.token),
             "path": path,
             "here": f"{path}?{self.http.url.query}" if self.http.url.query else path,
-            "parts": self._parts(path),
+            "parts": self.parts(path),
             "language": self.language,
             "lang": TAGS[self.language],
             "languages": LANGUAGES,
@@ -245,6 +246,7 @@ class PageRequest:
             "themes": THEMES,
             "on": menu.on,
             "done": self.done,
+            "open_appeals": self.open_appeals,
             "said": menu.messages.get(self.query.get("said", ""), ""),
             "observing": self.state.observing if self.user else "",
             "screening": self.state.screening.latest,

@@ -45,6 +45,7 @@ UPDATE appeal SET state = :state, proven = :proven, in_force_at = :in_force_at, 
 BY_REFERENCE = f"SELECT {COLUMNS} FROM appeal WHERE reference = ?"
 OF_NUMBER = f"SELECT {COLUMNS} FROM appeal WHERE number = ? ORDER BY opened_at DESC, reference"
 ALL = f"SELECT {COLUMNS} FROM appeal ORDER BY opened_at DESC, reference"
+COUNT_LIVE = "SELECT count(*) FROM appeal WHERE state IN ('open', 'in_force')"
 ALL_LIVE = f"SELECT {COLUMNS} FROM appeal WHERE state IN ('open', 'in_force') ORDER BY opened_at, reference"
 
 
@@ -91,6 +92,11 @@ def appeals_of(db: sqlite3.Connection, number: str) -> list[appeals.Appeal]:
 def all_appeals(db: sqlite3.Connection) -> list[appeals.Appeal]:
     """Return all appeals, the latest first."""
     return [_appeal(row) for row in db.execute(ALL)]
+
+
+def count_live(db: sqlite3.Connection) -> int:
+    """Count the appeals that somebody must decide or end."""
+    return int(db.execute(COUNT_LIVE).fetchone()[0])
 
 
 def appeals_to_decide(db: sqlite3.Connection) -> list[appeals.Appeal]:

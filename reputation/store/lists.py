@@ -187,6 +187,12 @@ CONTACTS = """
 SELECT DISTINCT number, name, nullif(person, ''), company FROM contact WHERE person IN ('', :person)
  ORDER BY number, person
 """
+# `*`, `?` and `[` of a text are plain letters: instr, not GLOB.
+CONTACTS_NAMED = """
+SELECT number, name, NULL, NULL FROM contact WHERE instr(lower(name), lower(:text)) > 0
+ UNION SELECT number, name, NULL, NULL FROM identity WHERE instr(lower(name), lower(:text)) > 0
+ ORDER BY name, number LIMIT :limit
+"""
 IS_CONTACT = "SELECT EXISTS (SELECT 1 FROM contact WHERE number = ?)"
 FRIENDLY_TIE = f"""
 SELECT '{Tie.ALLOW}' FROM personal_entry
@@ -262,6 +268,11 @@ def replace_contacts(db: sqlite3.Connection, source: str, contacts: Iterable[Con
 def add_contacts(db: sqlite3.Connection, source: str, contacts: Iterable[Contact]) -> None:
     """Add contacts of a source, or update their names."""
     db.executemany(ADD_CONTACT, ((c.number, c.person or "", source, c.name, c.company) for c in contacts))
+
+
+def contacts_named(db: sqlite3.Connection, text: str, limit: int) -> list[Contact]:
+    """Return contacts and owners of numbers whose names contain a text."""
+    return [Contact(*row) for row in db.execute(CONTACTS_NAMED, {"text": text, "limit": limit})]
 
 
 def contacts_of(db: sqlite3.Connection, person: str | None) -> list[Contact]:

@@ -1,0 +1,7 @@
+"""The capability `search`: finding numbers, people and pages from the head of every page of the console."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability
+
+CAPABILITY = Capability(name="search", pages=("web.pages",), has_templates=True)

@@ -1,0 +1,36 @@
+"""What a text finds: a number, people of ours, and callers by their names."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass
+
+from callsieve.settings import Loaded
+from callsieve.text.number_entry import EntryError, number_from
+from callsieve.wiring import people_of
+from reputation.store.lists import Contact, contacts_named
+from reputation.store.people import all_people
+
+MOST_FOUND = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found. `people`: extension and name."""
+
+    number: str | None
+    people: tuple[tuple[str, str], ...]
+    contacts: tuple[Contact, ...]
+
+
+def find(db: sqlite3.Connection, loaded: Loaded, text: str, *, with_numbers: bool) -> Found:
+    """Return what a text finds. `with_numbers`: whoever asks may see numbers."""
+    number, wanted = None, text.casefold()
+    if with_numbers:
+        with suppress(EntryError):
+            number = number_from(text, loaded.settings.numbers.region)
+    named = {one.extension: one.name or "" for one in (*all_people(db), *people_of(loaded.settings))}
+    people = [(extension, name) for extension, name in named.items() if wanted in f"{extension} {name}".casefold()]
+    contacts = tuple(contacts_named(db, text, MOST_FOUND)) if with_numbers else ()
+    return Found(number, tuple(sorted(people)[:MOST_FOUND]), contacts)
