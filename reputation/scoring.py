@@ -19,7 +19,7 @@ from reputation.families.counts import families_of_people
 from reputation.families.identity import effective_level
 from reputation.families.table import FAMILIES, MAY_TAG, OUTSIDE
 from reputation.formulas import decayed
-from reputation.model import Family, Level, Reputation, Verification, Witnesses
+from reputation.model import Attestation, Family, Level, Reputation, Verification, Witnesses
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, Thresholds, Weights, WitnessWeights
 
@@ -75,7 +75,8 @@ _TAG, _WARN, _CHALLENGE, _REJECT = Level.TAG, Level.WARN, Level.CHALLENGE, Level
 def reputation_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
     """The reputation of one number in one call."""
     if evidence is NO_EVIDENCE or evidence == NO_EVIDENCE:
-        return _of_circumstances(circumstances, weights)
+        hour = circumstances.hour if circumstances.is_stranger else None
+        return _of_call(circumstances.attestation, circumstances.verification, hour, weights)
     return _reputation_of(evidence, circumstances, weights, now)
 
 
@@ -90,8 +91,9 @@ def _reputation_of(evidence: Evidence, circumstances: Circumstances, weights: We
 
 
 @lru_cache(maxsize=256)
-def _of_circumstances(circumstances: Circumstances, weights: Weights) -> Reputation:
-    """Of nearly every caller nothing is known."""
+def _of_call(attestation: Attestation, verification: Verification, hour: int | None, weights: Weights) -> Reputation:
+    """Nothing is known of nearly every caller. `hour`: for a stranger."""
+    circumstances = Circumstances(attestation=attestation, verification=verification, hour=hour, is_stranger=True)
     return _reputation_of(NO_EVIDENCE, circumstances, weights, 0.0)
 
 

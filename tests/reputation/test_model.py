@@ -184,6 +184,22 @@ def test_quiet_hours_go_over_midnight(hour: int, quiet: bool) -> None:
     assert not is_quiet(hour, QuietWeights(first_hour=9, last_hour=9))
 
 
+@given(
+    st.builds(
+        Circumstances,
+        st.sampled_from(AuthClass),
+        st.sampled_from(Attestation),
+        st.sampled_from(Verification),
+        st.none() | st.integers(0, 23),
+        st.booleans(),
+        st.integers(0, 300),
+    )
+)
+def test_only_signature_and_hour_count_of_a_caller_without_evidence(call: Circumstances) -> None:
+    reviewed = Evidence(reviewed_at=NOW)  # says nothing either
+    assert reputation_of(NO_EVIDENCE, call, DEFAULT, NOW) == reputation_of(reviewed, call, DEFAULT, NOW)
+
+
 @pytest.mark.parametrize(
     ("level", "auth", "log_odds"), [(1, UNKNOWN, 0.0), (2, UNKNOWN, -1.5), (2, SIGNED, -3.0), (2, FALSE, 0.0)]
 )
