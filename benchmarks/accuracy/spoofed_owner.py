@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -290,28 +290,30 @@ def _played(office: Office, plan: Plan, variant: Variant, read_from: float) -> T
     return play(in_order([*plan.events, (first[0] + variant.proves_days * DAY_SECONDS, Proof())]))
 
 
+def sheet_of(found: Mapping[tuple[str, str], Sequence[Tally]]) -> Sheet:
+    """Return the table. `found` has the tallies of all seeds by the names of variant and scene."""
+    cell = Cell(STRICT, "")
+    rows = []
+    for variant in VARIANTS:
+        tallies = [found.get((variant.name, scene.name)) for scene in SCENES]
+        shares = [
+            share_of([{cell: one} for one in each], (What.STOPPED,), cell).text if each else "" for each in tallies
+        ]
+        rows.append([variant.name, *shares])
+    says = "Stopped, % of the calls. Empty: as it is."
+    return Sheet("spoofed owner", says, ["variant", *[scene.name for scene in SCENES]], rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy.spoofed_owner", description=__doc__)
     parser.add_argument("--seeds", type=seeds_of, default="1001-1010", metavar="A-B", help="the seeds (1001-1010)")
     seeds: Sequence[int] = parser.parse_args().seeds
     pairs = [pair for pair in product(VARIANTS, SCENES) if pair[1].about in pair[0].changes]
     jobs = [(variant, scene, seed) for variant, scene in pairs for seed in seeds]
-    cell = Cell(STRICT, "")
     with ProcessPoolExecutor(initializer=os.nice, initargs=(10,)) as pool:
         tallies = iter(pool.map(measure, *zip(*jobs, strict=True)))
-        found = {pair: [{cell: next(tallies)} for _ in seeds] for pair in pairs}
-    rows = [
-        [
-            variant.name,
-            *[
-                share_of(found[variant, scene], (What.STOPPED,), cell).text if (variant, scene) in found else ""
-                for scene in SCENES
-            ],
-        ]
-        for variant in VARIANTS
-    ]
-    says = "Stopped, % of the calls. Empty: as it is."
-    sheet = Sheet("spoofed owner", says, ["variant", *[scene.name for scene in SCENES]], rows)
+        found = {(one.name, scene.name): [next(tallies) for _ in seeds] for one, scene in pairs}
+    sheet = sheet_of(found)
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 200

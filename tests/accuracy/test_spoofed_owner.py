@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from benchmarks.accuracy.callers import User
+from benchmarks.accuracy.closed_loop import Tally, What
 from benchmarks.accuracy.happening import NUMBER, marking
 from benchmarks.accuracy.parameters import DAY_SECONDS, START
-from benchmarks.accuracy.spoofed_owner import TrunkMemory, VouchedMemory
+from benchmarks.accuracy.spoofed_owner import TrunkMemory, VouchedMemory, sheet_of
 from reputation.model import AuthClass, Direction, Disposition, Verdict
 from reputation.outcome import OutcomeRecord
 from reputation.weights import DEFAULT
@@ -44,3 +45,12 @@ def test_two_who_vouch_are_a_pass() -> None:
         standing = memory.stores[0].standing(NUMBER, AuthClass.UNKNOWN)
         assert standing is not None
         assert len(standing.challenges.passes) == passes
+
+
+def test_the_table_has_what_was_measured_of_each_variant() -> None:
+    measured = {("as it is", "spam"): [Tally({What.CALLS: 4, What.STOPPED: 1}), Tally({What.CALLS: 4})]}
+    sheet = sheet_of(measured)
+    assert dict(zip(sheet.headings, sheet.rows[0], strict=True)) | {"spam": ""} == dict.fromkeys(sheet.headings, "") | {
+        "variant": "as it is"
+    }
+    assert sheet.rows[0][sheet.headings.index("spam")].startswith("12.5 ")
