@@ -57,16 +57,7 @@ def _needed(people: int, share: float, least: int, most: int) -> int:
 
 
 VERIFIED_LEVEL = 2
-# What each family needs, by its place in (True, *evidence, *circumstances): looking there is cheaper than a call.
-_PLACES = ("", *Evidence._fields, *Circumstances._fields)
-
-
-_COMPUTES = tuple(
-    (kind.compute, _PLACES.index(needs[0]), _PLACES.index(needs[-1]))
-    for kind in FAMILIES
-    for needs in (kind.needs or ("",),)
-    if kind.compute is not None
-)
+_COMPUTES = tuple([kind.compute for kind in FAMILIES if kind.compute is not None])
 NO_LEVEL = Level.NONE  # until Python 3.12 a member costs ten times as much as a global name
 _FAILED = Verification.FAILED
 _TAG, _WARN, _CHALLENGE, _REJECT = Level.TAG, Level.WARN, Level.CHALLENGE, Level.REJECT
@@ -110,14 +101,8 @@ def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights
     identified = evidence.identity
     level = 0 if identified is None else effective_level(identified, circumstances.auth_class)
     subject = Subject(evidence, circumstances, weights, now, level)
-    facts = (True, *evidence, *circumstances)
-    of_people = [] if evidence.standing is None else families_of_people(subject)
-    others = [
-        family
-        for compute, this, other in _COMPUTES
-        if (facts[this] or facts[other]) and (family := compute(subject)) is not None
-    ]
-    return (*of_people, *others)
+    others = [family for compute in _COMPUTES if (family := compute(subject)) is not None]
+    return (*families_of_people(subject), *others)
 
 
 class _Said(NamedTuple):

@@ -64,7 +64,8 @@ def main() -> None:
     console.print(how)
     if arguments.write and not arguments.only:
         write_page(PAGE, {"seeds": how, **{sheet.name: markdown(sheet) for sheet in sheets}}, BLOCKS)
-        write_page(FRONT, {sheet.name: markdown(sheet) for sheet in front_sheets(measured)}, FRONT_BLOCKS)
+        of_front = f"Seeds {seeds[0]} to {seeds[-1]}; of first calls and storms the first {FEW}."
+        write_page(FRONT, {sheet.name: markdown(sheet) for sheet in front_sheets(measured, of_front)}, FRONT_BLOCKS)
         PICTURE.write_text(chart_of(shadow), "utf-8")
 
 

@@ -132,9 +132,10 @@ ATTACK_WORDS: Mapping[str, str] = {
 VICTIMS = (PERSON, MACHINE, ESTABLISHED, ESTABLISHED_MACHINE)
 
 
-def front_sheets(measured: Measured) -> list[Sheet]:
-    """Return what was measured of these tables."""
-    sheets = [short_sheet(measured), offices_sheet(measured)]
+def front_sheets(measured: Measured, seeds: str = "") -> list[Sheet]:
+    """Return what was measured of these tables. `seeds` says in a sentence on which."""
+    short = short_sheet(measured)
+    sheets = [short._replace(says=f"{short.says} {seeds}".strip()), offices_sheet(measured)]
     return [*sheets, attacks_sheet(measured)] if STANDARD_NAME in measured.closed else sheets
 
 

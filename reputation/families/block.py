@@ -58,7 +58,6 @@ LISTED_BLOCK = FamilyKind(
     _listed,
     partial(_words, N_("{n} other numbers of its block of 1000 are on lists of spam")),
     always("explain-block"),
-    needs=("listed_neighbours",),
 )
 OWN_BLOCK = FamilyKind(
     OWN,
@@ -66,5 +65,4 @@ OWN_BLOCK = FamilyKind(
     _own,
     partial(_words, N_("{n} other numbers of its block of 1000 are bad")),
     always("explain-block"),
-    needs=("bad_neighbours",),
 )

@@ -99,4 +99,4 @@ def _spoken(counts: Counts, speaks_for: bool) -> Iterator[Prompts]:
     yield (passed if speaks_for else "explain-challenge-silent",)
 
 
-CALLER = FamilyKind(NAME, Speaker.CALLER, _compute, _words, _spoken, needs=("standing", "identity"))
+CALLER = FamilyKind(NAME, Speaker.CALLER, _compute, _words, _spoken)

@@ -52,4 +52,4 @@ def _spoken(counts: Counts, speaks_for: bool) -> Iterator[Prompts]:
     yield ("explain-listed-fine",) if speaks_for else counted_keys(counts.get("spam", 1), "listed")
 
 
-FEEDS = FamilyKind(NAME, Speaker.OUTSIDE, _compute, _words, _spoken, needs=("imported",))
+FEEDS = FamilyKind(NAME, Speaker.OUTSIDE, _compute, _words, _spoken)

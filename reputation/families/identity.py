@@ -40,4 +40,4 @@ def _words(_counts: Counts) -> Iterator[Wording]:
     yield Wording("its owner is verified")
 
 
-IDENTITY = FamilyKind(NAME, Speaker.CALLER, _compute, _words, always("explain-verified"), needs=("identity",))
+IDENTITY = FamilyKind(NAME, Speaker.CALLER, _compute, _words, always("explain-verified"))

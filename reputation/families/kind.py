@@ -39,7 +39,6 @@ class FamilyKind:
         speaker: Its origin. A source and the call itself may tag.
         words: Returns the counts as texts, one for each part.
         spoken: Returns the counts as prompts. The flag says whether the family counts for the caller.
-        needs: At most two fields of Evidence or Circumstances. `compute` is called if one of them is set.
         speaker_by_count: Another speaker, if a count is present that has one.
     """
 
@@ -48,7 +47,6 @@ class FamilyKind:
     compute: Callable[[Subject], Family | None] | None
     words: Callable[[Counts], Iterator[Wording]]
     spoken: Callable[[Counts, bool], Iterator[Prompts]]
-    needs: tuple[str, ...] = ()
     speaker_by_count: Mapping[str, Speaker] = field(default_factory=dict)
 
     @property

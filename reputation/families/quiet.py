@@ -30,4 +30,4 @@ def _words(_counts: Counts) -> Iterator[Wording]:
     yield Wording("it called in the quiet hours")
 
 
-QUIET_HOURS = FamilyKind(NAME, Speaker.CALL, _compute, _words, always("explain-quiet-hours"), needs=("is_stranger",))
+QUIET_HOURS = FamilyKind(NAME, Speaker.CALL, _compute, _words, always("explain-quiet-hours"))

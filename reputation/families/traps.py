@@ -49,4 +49,4 @@ def _words(counts: Counts) -> Iterator[Wording]:
     return (_WORDS[what].of(count) for what, count in counts.items() if what in _WORDS)
 
 
-TRAPS = FamilyKind(NAME, Speaker.OUTSIDE, _compute, _words, always("explain-trap"), needs=("standing",))
+TRAPS = FamilyKind(NAME, Speaker.OUTSIDE, _compute, _words, always("explain-trap"))
