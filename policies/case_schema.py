@@ -273,7 +273,7 @@ def facts_of(table: Mapping[str, Any], call: IncomingCall, now: float, levels: T
     def ago(key: str, unit_seconds: float) -> float | None:
         return now - table[key] * unit_seconds if key in table else None
 
-    passed_at = ago("challenge_passed_days_ago", DAY_SECONDS)
+    passed_at, first_call = ago("challenge_passed_days_ago", DAY_SECONDS), _first_call(table)
     return Facts(
         did=_did(table, call),
         callee=_person(**table["callee"]) if "callee" in table else None,
@@ -296,7 +296,8 @@ def facts_of(table: Mapping[str, Any], call: IncomingCall, now: float, levels: T
         recent_calls=_minutes_ago(table.get("called_minutes_ago", ()), now),
         recent_block_calls=_minutes_ago(table.get("block_called_minutes_ago", ()), now),
         recent_dids=table.get("called_dids", ()),
-        first_call=_first_call(table),
+        first_call=first_call,
+        is_storm=first_call is not None and first_call.is_storm(DEFAULT.outside.storm),
     )
 
 

@@ -155,10 +155,11 @@ class RuleTable:
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self._rules = rules
         reads = dict.fromkeys(path for rule in rules for condition in rule.when for path in condition.reads)
-        needs = dict.fromkeys(condition.needs for rule in rules for condition in rule.when if condition.needs)
+        needs = [*dict.fromkeys(condition.needs for rule in rules for condition in rule.when if condition.needs)]
         self._fields_of: Callable[[Case], Hashable] = attrgetter(*reads) if reads else lambda _case: None
         # Two at least, so that what it returns is always a tuple.
-        self._needed_of: Callable[[Case], tuple[object, ...]] = attrgetter("now", "now", *needs)
+        needs += ["now"] * (2 - len(needs))
+        self._needed_of: Callable[[Case], tuple[object, ...]] = attrgetter(*needs)
         self._left: dict[Hashable, tuple[LeftRule, ...]] = {}
 
     def ruling(self, case: Case) -> Ruling | None:

@@ -18,7 +18,6 @@ from reputation.model import (
     NEVER_CHALLENGED,
     NO_REPUTATION,
     NO_SAMPLE,
-    NOTHING_BEFORE,
     Attestation,
     AuthClass,
     ControlSample,
@@ -103,7 +102,8 @@ class Facts(NamedTuple):
 
     `peers`: what other companies publish of the number in this class of calls. `passed_until`: how long the last
     challenge that was passed, or a proof of control, speaks for the caller, and `passed_at` when that was; `failures`:
-    how many it failed since, each DID and day once, and how often it hung up instead of an answer. `recent_calls` are
+    how many it failed since, each DID and day once, and how often it hung up instead of an answer. `is_storm`:
+    single-use numbers call here, this one among them. `recent_calls` are
     the instants of earlier calls of the number within the hour, `recent_block_calls` those of its block of 1000;
     `recent_dids` are the DIDs that those of the number went to. `emergency_window_seconds`: for how long
     after `emergency_at` nothing is screened.
@@ -132,17 +132,12 @@ class Facts(NamedTuple):
     passed_until: float | None = None
     passed_at: float | None = None
     failures: int = 0
+    is_storm: bool = False
     reputation: Reputation = NO_REPUTATION
     recent_calls: tuple[float, ...] = ()
     recent_dids: tuple[str, ...] = ()
     recent_block_calls: tuple[float, ...] = ()
     emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS
-
-    @property
-    def is_storm(self) -> bool:
-        """Return whether single-use numbers call here, this one among them."""
-        before = self.first_call
-        return before is not None and before is not NOTHING_BEFORE and before.is_storm
 
 
 def facts_from(
@@ -155,8 +150,6 @@ def facts_from(
 ) -> Facts:
     """Return the facts of a call; `earlier` are the calls of the number and its block, where somebody counts them."""
     challenges, before = evidence.challenges, context.first_call
-    if before is not None and before.least != weights.outside.storm:
-        context = context._replace(first_call=before._replace(least=weights.outside.storm))
     return Facts(
         *context,
         evidence.identity,
@@ -165,6 +158,7 @@ def facts_from(
         None if challenges is NEVER_CHALLENGED else passed_until(challenges, weights.caller),
         challenges.passed_at,
         challenges.failures + challenges.abandoned,
+        before is not None and before.is_storm(weights.outside.storm),
         reputation,
         *earlier,
     )

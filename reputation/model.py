@@ -434,18 +434,19 @@ class FirstCall(NamedTuple):
 
     `neighbours`: other numbers of its block that first called other DIDs within the hour. `in_a_row`: neighbouring
     DIDs that strangers called within minutes, this call's included. `is_burst`: strangers call much more often than
-    usual. `least`: so many are a storm; 0: no storms.
+    usual.
     """
 
     neighbours: int = 0
     in_a_row: int = 1
     is_burst: bool = False
-    least: int = 3
 
-    @property
-    def is_storm(self) -> bool:
-        """Whether these are too many for chance. New lines of a company also call a few people on their first day."""
-        return self.least > 0 and (self.in_a_row >= self.least or self.neighbours >= self.least - self.is_burst)
+    def is_storm(self, least: int) -> bool:
+        """Return whether these are too many for chance: at least `least`, and never for 0.
+
+        New lines of a company also call a few people on their first day.
+        """
+        return least > 0 and (self.in_a_row >= least or self.neighbours >= least - self.is_burst)
 
 
 NOTHING_BEFORE = FirstCall()

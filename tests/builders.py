@@ -213,6 +213,7 @@ def make_facts(
         recent_block_calls=tuple(recent_block_calls),
         recent_dids=tuple(recent_dids),
         first_call=first_call,
+        is_storm=first_call is not None and first_call.is_storm(DEFAULT.outside.storm),
     )
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from reputation.first_calls import KEPT_OF_BLOCK, MAX_IN_A_ROW, FirstCalls
 from reputation.model import NOTHING_BEFORE, FirstCall
 from reputation.numbers import stored_number
+from reputation.weights import DEFAULT
 
 NOW = 1_000_000.0
 BLOCK, OTHER = "+44161555", "+44113555"  # of 10,000: the first digit behind is that of the block of 1000
@@ -96,7 +97,8 @@ def test_in_a_row(calls: list[Call], found: int) -> None:
     ],
 )
 def test_what_is_a_storm(seen: FirstCall, is_storm: bool) -> None:
-    assert seen.is_storm is is_storm
+    assert seen.is_storm(DEFAULT.outside.storm) is is_storm
+    assert not seen.is_storm(0)
 
 
 def test_twelve_first_calls_within_ten_minutes_are_a_burst() -> None:
