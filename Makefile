@@ -9,7 +9,7 @@ LATEST := .venv-latest
 NEXT := .venv-next
 FREEPBX_MODULE ?= callsieve-freepbx.tgz
 
-.PHONY: demo test test-again bytecode test-fast test-next test-latest test-long coverage check lint-api fix bench bench-quick accuracy man screenshots freepbx-module lab tools lock clean
+.PHONY: demo test test-again bytecode test-fast test-next test-latest test-long coverage check lint-api fix bench bench-quick accuracy man screenshots packages freepbx-module lab tools lock clean
 
 $(STAMP): pyproject.toml $(LOCKS)
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +24,7 @@ lock: $(STAMP)
 	$(COMPILE) pyproject.toml --extra fast --extra hub --extra notify --output-file requirements/runtime.txt
 	$(COMPILE) --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
 	$(COMPILE) --group build --constraint requirements/dev.txt --output-file $(BUILD_LOCK)
+	$(COMPILE) pyproject.toml --extra pdf --constraint requirements/dev.txt --output-file requirements/pdf.txt
 
 lab: $(STAMP)
 	$(BIN)/python -m lab fetch
@@ -110,6 +111,10 @@ man: $(STAMP)
 
 screenshots: tools
 	$(BIN)/python -m tests.browser.screenshots screenshots
+
+# A .deb for each of Debian 12, 13 and testing, in build/packages.
+packages: $(STAMP)
+	$(BIN)/python -m packages.build
 
 # Needs nothing but tar: what FreePBX's Module Admin takes.
 freepbx-module:

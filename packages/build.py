@@ -1,0 +1,224 @@
+"""Build the Debian packages: `make packages`, or `python -m packages.build SUITE...`.
+
+For each suite the locked wheels of its Python are unpacked into a virtual environment below /usr/lib/callsieve. Neither
+that Python nor a chroot is needed. nfpm writes the packages. The same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PathDistribution
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HERE = ROOT / "packages"
+OUT = ROOT / "build" / "packages"
+PROGRAM = Path("/usr/lib/callsieve")
+UNITS = Path("/usr/lib/systemd/system")
+PLATFORM = "x86_64-manylinux_2_28"
+# The Python of each suite. arm64 and .rpm come from the same file, and were never run.
+PYTHON_BY_SUITE = {"bookworm": "3.11", "trixie": "3.13", "forky": "3.14"}
+DEBIAN_BY_SUITE = {"bookworm": "deb12", "trixie": "deb13", "forky": "deb14"}
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package: its description, its lock, and what it needs of the system.
+
+    `only`: the distributions of the lock that it has; empty for all that no other package has.
+    """
+
+    name: str
+    description: str
+    lock: str
+    only: frozenset[str] = frozenset()
+    depends: tuple[str, ...] = ()
+    recommends: tuple[str, ...] = ()
+
+
+MAIN = Package(
+    "callsieve",
+    "Call screening for Asterisk\n"
+    "CallSieve looks each inbound caller up in a local reputation store, and routes, tags,\n"
+    "warns about, challenges or rejects the call. If it fails, calls go on as if it were not there.",
+    "runtime.txt",
+    recommends=("espeak-ng", "sox"),
+)
+HUB = Package(
+    "callsieve-hub",
+    "PostgreSQL for CallSieve's hub\nMany PBXs share what they know through a hub. This package has the client of its database.",
+    "runtime.txt",
+    only=frozenset({"psycopg", "psycopg-binary"}),
+)
+PDF = Package(
+    "callsieve-pdf",
+    "Evidence packs of CallSieve as PDF\nThis package makes PDF files of the packs that are HTML without it.",
+    "pdf.txt",
+    depends=("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0"),
+)
+PACKAGES = (MAIN, HUB, PDF)
+
+
+def main(suites: Sequence[str]) -> None:
+    """Build the packages of these suites, and write their SHA-256 hashes beside them."""
+    os.environ["SOURCE_DATE_EPOCH"] = _run("git", "log", "-1", "--format=%ct").strip()
+    shutil.rmtree(OUT, ignore_errors=True)
+    wheel = _wheel()
+    made = [package for suite in suites for package in _suite(suite, wheel)]
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in sorted(made)]
+    (OUT / "SHA256SUMS").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+def _wheel() -> Path:
+    folder = OUT / "wheel"
+    _run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder), ".")
+    return next(folder.glob("*.whl"))
+
+
+def _suite(suite: str, wheel: Path) -> list[Path]:
+    python = PYTHON_BY_SUITE[suite]
+    taken = set[str]().union(*(package.only for package in PACKAGES))
+    made = []
+    for package in PACKAGES:
+        tree = OUT / suite / package.name
+        site = tree / PROGRAM.relative_to("/") / f"lib/python{python}/site-packages"
+        _install(site, python, "--require-hashes", "-r", str(ROOT / "requirements" / package.lock))
+        if package is MAIN:
+            _install(site, python, str(wheel))
+            _add_program(tree, python)
+        names = {str(distribution.name) for distribution in _distributions(site)}
+        kept = package.only or names - taken
+        _remove(site, names - kept)
+        taken |= kept
+        made.append(_packed(package, suite, tree))
+    return made
+
+
+def _install(site: Path, python: str, *what: str) -> None:
+    command = (sys.executable, "-m", "uv", "pip", "install", "--quiet", "--target", str(site), "--no-deps")
+    _run(*command, "--python-version", python, "--python-platform", PLATFORM, "--only-binary", ":all:", *what)
+
+
+def _distributions(site: Path) -> list[PathDistribution]:
+    return [PathDistribution(folder) for folder in sorted(site.glob("*.dist-info"))]
+
+
+def _remove(site: Path, names: set[str]) -> None:
+    """Remove these distributions, and what no package needs."""
+    for distribution in _distributions(site):
+        if distribution.name in names:
+            for file in distribution.files or ():
+                (site / file).unlink(missing_ok=True)
+    shutil.rmtree(site / "bin", ignore_errors=True)
+    (site / ".lock").unlink(missing_ok=True)
+    for folder in sorted((path for path in site.rglob("*") if path.is_dir()), reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _add_program(tree: Path, python: str) -> None:
+    """Add the virtual environment, the command, units, the manual page and completions."""
+    program = tree / PROGRAM.relative_to("/")
+    (program / "bin").mkdir()
+    (program / "bin/python3").symlink_to("/usr/bin/python3")
+    (program / "pyvenv.cfg").write_text(f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {python}\n")
+    for name, entry in (("callsieve", "entry"), ("callsieve-agi", "agi_script")):
+        path = program / "bin" / name
+        path.write_text(
+            f"#!{PROGRAM}/bin/python3 -I\nimport sys\nfrom callsieve.main.{entry} import main\n\nsys.exit(main())\n"
+        )
+        path.chmod(0o755)
+    (tree / "usr/bin").mkdir(parents=True)
+    (tree / "usr/bin/callsieve").symlink_to(f"../{PROGRAM.relative_to('/usr')}/bin/callsieve")
+    for source in (ROOT / "asterisk-conf").iterdir():
+        if source.suffix in (".service", ".timer", ".path"):
+            text = source.read_text().replace("@CALLSIEVE@", str(PROGRAM / "bin/callsieve"))
+            _write(tree / UNITS.relative_to("/") / source.name, text.encode())
+    command = Path(sys.executable).parent / "callsieve"
+    _write(tree / "usr/share/man/man1/callsieve.1.gz", gzip.compress(_run(str(command), "man").encode(), mtime=0))
+    for shell, place in _COMPLETIONS.items():
+        _write(tree / place, _run(str(command), "completion", shell).encode())
+    for name in ("LICENSE", "CHANGELOG.md"):
+        _write(tree / "usr/share/doc/callsieve" / {"LICENSE": "copyright"}.get(name, name), (ROOT / name).read_bytes())
+
+
+_COMPLETIONS = {
+    "bash": "usr/share/bash-completion/completions/callsieve",
+    "zsh": "usr/share/zsh/vendor-completions/_callsieve",
+    "fish": "usr/share/fish/vendor_completions.d/callsieve.fish",
+}
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def _packed(package: Package, suite: str, tree: Path) -> Path:
+    python = PYTHON_BY_SUITE[suite]
+    major, minor = python.split(".")
+    version = f"{_version()}-1~{DEBIAN_BY_SUITE[suite]}"
+    depends = [f"python3 (>= {python})", f"python3 (<< {major}.{int(minor) + 1})", *package.depends]
+    if package is not MAIN:
+        depends = [f"callsieve (= {version})", *package.depends]
+    config: Mapping[str, object] = {
+        "name": package.name,
+        "arch": "amd64",
+        "platform": "linux",
+        "version": version,
+        "version_schema": "none",
+        "section": "comm",
+        "priority": "optional",
+        "maintainer": "The CallSieve authors <callsieve@localhost>",
+        "description": package.description,
+        "license": "Apache-2.0",
+        "mtime": _instant(),
+        "depends": depends,
+        "recommends": list(package.recommends),
+        "contents": [{"src": f"{tree}/", "dst": "/", "type": "tree", "file_info": {"mtime": _instant()}}],
+        "deb": {"compression": "xz"},
+        "scripts": _scripts() if package is MAIN else {},
+    }
+    file = OUT / f"{suite}-{package.name}.json"
+    file.write_text(json.dumps(config, indent=1))
+    target = OUT / f"{package.name}_{version}_amd64.deb"
+    _run(str(Path(sys.executable).parent / "nfpm"), "package", "-f", str(file), "-p", "deb", "-t", str(target))
+    return target
+
+
+def _scripts() -> dict[str, str]:
+    names = {"postinstall": "postinst", "preremove": "prerm", "postremove": "postrm"}
+    return {key: str(HERE / "scripts" / name) for key, name in names.items()}
+
+
+def _version() -> str:
+    version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return re.sub(r"\.?(dev|rc|a|b)", r"~\1", version)
+
+
+def _instant() -> str:
+    return _run("git", "log", "-1", "--format=%cd", "--date=format-local:%Y-%m-%dT%H:%M:%SZ").strip()
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(
+        command, cwd=ROOT, check=False, capture_output=True, text=True, env={**os.environ, "TZ": "UTC"}
+    )
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)} failed: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or list(PYTHON_BY_SUITE))
