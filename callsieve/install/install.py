@@ -317,6 +317,8 @@ def _readability(place: plan.InstallPaths, wanted: InstallRequest) -> Iterator[s
 
 def _units(place: plan.InstallPaths, wanted: InstallRequest) -> list[plan.FileChange]:
     group = service_group(place)
+    if place.is_packaged:
+        return []
     paths = [path for path in place.unit_files if wanted.freepbx or path.name not in plan.FREEPBX_UNITS]
     return [plan.own_file(path, unit_text(path.name, wanted.loaded, group)) for path in paths]
 

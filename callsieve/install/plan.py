@@ -39,6 +39,8 @@ FREEPBX_UNITS = ("callsieve-people.service", "callsieve-people.timer", "callsiev
 USUAL_GROUP = "asterisk"
 UNIT_SUFFIXES = (".service", ".timer", ".path")
 SYSTEM_UNITS = Path("/etc/systemd/system")
+# The units of Debian's package, which setup and install leave alone.
+PACKAGE_UNITS = Path("/usr/lib/systemd/system")
 COPY_SUFFIX = ".before-callsieve"
 
 _AGI_LINE = re.compile(r"AGI\(\$\{CALLSIEVE_AGI\}\$\{IF\(.*?\?:(.*?)\)\}/")
@@ -114,9 +116,21 @@ class InstallPaths:
         return self.etc / OUR_MANAGER
 
     @property
+    def is_packaged(self) -> bool:
+        """Return whether the units came with Debian's package."""
+        return self.units == SYSTEM_UNITS and (PACKAGE_UNITS / OUR_UNIT).exists()
+
+    @property
     def unit(self) -> Path:
         """Return the unit file of the service."""
-        return self.units / OUR_UNIT
+        return (PACKAGE_UNITS if self.is_packaged else self.units) / OUR_UNIT
+
+    @property
+    def has_service(self) -> bool:
+        """Return whether the service was set up. Debian's package brings its unit, which somebody must enable."""
+        if self.is_packaged:
+            return (SYSTEM_UNITS / "multi-user.target.wants" / OUR_UNIT).exists()
+        return self.unit.exists()
 
     @property
     def unit_files(self) -> tuple[Path, ...]:

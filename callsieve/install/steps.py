@@ -98,7 +98,9 @@ def start_steps(
     changed = {change.path for change in plan.changes}
     units = bool(changed & set(place.unit_files))
     people = tuple(name for name in PEOPLE_STARTED if place.units / name in changed)
-    if units and new_service:
+    if place.is_packaged and (place.etc / "extensions_additional.conf").exists():  # FreePBX
+        people = PEOPLE_STARTED
+    if new_service and (units or place.is_packaged):
         started = " ".join((*units_started, *people))
         return [InstallStep("Start the daemon", (DAEMON_RELOAD, f"systemctl enable --now {started}"))]
     if units:
@@ -196,7 +198,8 @@ def left_behind(loaded: Loaded, place: InstallPaths, prompts: Iterable[Path], us
     if place.units.is_dir():
         added = sorted(place.units.glob("callsieve*.d"))
         lines += [f"{path}: your additions to a unit; rm -r {path} deletes it" for path in added]
-    lines.append(f"{sys.prefix}: the program itself; rm -r {sys.prefix} deletes it")
+    remove = "apt purge callsieve" if place.is_packaged else f"rm -r {sys.prefix}"
+    lines.append(f"{sys.prefix}: the program itself; {remove} deletes it")
     lines += [f"{link}: a link to it; rm {link} deletes it" for link in _links_to(Path(sys.prefix))]
     return lines + [f"the user {user}; userdel {user} removes it" for user in users]
 

@@ -187,7 +187,7 @@ def install(
             asterisk=not no_asterisk,
         )
         plan = plan_install(place, wanted)
-    new_service = not place.unit.exists()
+    new_service = not place.has_service
     done = _carried_out(plan, dry_run=dry_run, yes=yes, verbose=verbose)
     for remark in plan.remarks:
         say("note  ", remark)
@@ -339,7 +339,8 @@ def _carried_out(
 
 def _stop_services(place: InstallPaths) -> None:
     """Stop the services, which would run on without their units until a restart, and timers would start more."""
-    units = [file.name for file in place.unit_files if file.exists()]
+    folder = place.unit.parent
+    units = [file.name for file in place.unit_files if (folder / file.name).exists()]
     if place.units == UNITS and units:
         systemctl("disable", "--now", *units)
         systemctl("reset-failed", "callsieve*")  # a unit that failed would stay in the list of units

@@ -95,7 +95,7 @@ def setup(
         trunks = [] if context.is_freepbx else _trunks(context, trunk, yes=yes)
         chosen = _ask_policy() if chosen is None else chosen
         plan, request = _plan(loaded, place, region, trunks, freepbx=context.is_freepbx)
-        new_service = not place.unit.exists()
+        new_service = not place.has_service
         show_plan(plan, every_line=False)
         for remark in plan.remarks:
             say("note  ", remark)
