@@ -56,7 +56,8 @@ MAIN = Package(
 )
 HUB = Package(
     "callsieve-hub",
-    "PostgreSQL for CallSieve's hub\nMany PBXs share what they know through a hub. This package has the client of its database.",
+    "PostgreSQL for CallSieve's hub\n"
+    "Many PBXs share what they know through a hub. This package has the client of its database.",
     "runtime.txt",
     only=frozenset({"psycopg", "psycopg-binary"}),
 )
@@ -187,7 +188,7 @@ def _packed(package: Package, suite: str, tree: Path) -> Path:
         "depends": depends,
         "recommends": list(package.recommends),
         "contents": [{"src": f"{tree}/", "dst": "/", "type": "tree", "file_info": {"mtime": _instant()}}],
-        "deb": {"compression": "xz"},
+        "deb": {"compression": "zstd"},
         "scripts": _scripts() if package is MAIN else {},
     }
     file = OUT / f"{suite}-{package.name}.json"
