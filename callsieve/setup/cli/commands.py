@@ -222,9 +222,10 @@ def _plan(
 
 def _start(plan: InstallPlan, place: InstallPaths, *, new_service: bool, outdated: bool) -> None:
     """Start or restart the services by systemd. Without systemd say what to start."""
-    if place.units == UNITS and not SYSTEMD.is_dir():
-        warn("systemd does not run here: start the daemon yourself: callsieve serve")
     if place.units != UNITS:
+        return
+    if not SYSTEMD.is_dir():
+        warn("systemd does not run here: start the daemon yourself: callsieve serve")
         return
     for step in start_steps(plan, place, new_service=new_service, outdated=outdated):
         for line in step.lines:
