@@ -11,7 +11,7 @@ from __future__ import annotations
 from random import Random
 from typing import Final, NamedTuple
 
-from callsieve.lookups.operations import Judgement, judgement_of
+from callsieve.source_skill import Judgement, judgement_of
 from reputation.store.lookups import Compared
 
 RUNS: Final = 1000

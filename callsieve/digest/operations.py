@@ -19,10 +19,11 @@ from callsieve.changes.operation import Context, Refused
 from callsieve.doctor.finding import ScheduledCheck
 from callsieve.doctor.stored_findings import Findings, read_findings
 from callsieve.health import Check, troubles
-from callsieve.imports.feed_health import FeedHealth, FeedStatus, feeds_found
+from callsieve.imports.feed_health import feeds_found
 from callsieve.replay.false_positives import FalsePositive, count_of
 from callsieve.replay.summary import PeriodSummary, summary_of
 from callsieve.settings import Settings
+from callsieve.source_health import SourceHealth
 from reputation.appeals import Appeal, AppealState
 from reputation.events import DigestReady, EventKind
 from reputation.model import ChallengeResult
@@ -71,7 +72,7 @@ class Digest:
     labels: tuple[LabelChange, ...]
     suspicions: tuple[Suspected, ...]
     due: tuple[Due, ...]
-    feeds: tuple[tuple[str, FeedHealth], ...]
+    feeds: tuple[tuple[str, SourceHealth], ...]
     findings: tuple[Check, ...] | Wording
 
     @property
@@ -115,7 +116,7 @@ def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest
         labels=tuple(changed_labels(db, since, until)),
         suspicions=tuple(begun_suspicions(db, since, until)),
         due=tuple(_due(db, now + DAY_SECONDS)),
-        feeds=tuple((name, health) for name, _, _, health in found if health.health is not FeedStatus.OK),
+        feeds=tuple((name, health) for name, _, _, health in found if not health.is_ok),
         findings=_findings(context),
     )
 

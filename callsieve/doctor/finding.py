@@ -37,6 +37,7 @@ from callsieve.pbx.cli_output import (
     version_in,
 )
 from callsieve.settings import Loaded, Settings, SettingsError
+from callsieve.source_health import SourceHealth
 from callsieve.system.privileges import acting_for
 from callsieve.telemetry import Telemetry, is_fresh, read_telemetry
 from callsieve.wiring import policies_of
@@ -96,6 +97,15 @@ def _merged(checks: Iterable[Check]) -> list[Check]:
 def and_more(first: Wording, others: int) -> Wording:
     """Return a wording for the first of several problems, with the count of the others."""
     return Wording("{first}, and {count} more", {"first": first, "count": others}) if others else first
+
+
+def first_ill(sources: Iterable[tuple[str, SourceHealth]], remedy: str) -> Finding | None:
+    """Return a warning of the first named source that is not well, with the count of the others; None if all are."""
+    ill = [(name, health) for name, health in sources if not health.is_well]
+    if not ill:
+        return None
+    first = Wording("{source} {health}", {"source": ill[0][0], "health": ill[0][1].summary})
+    return warn(and_more(first, len(ill) - 1), remedy)
 
 
 def differs(install: str) -> Wording:

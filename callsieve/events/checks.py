@@ -10,9 +10,10 @@ from typing import Final
 from callsieve.capability import Capabilities
 from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, ScheduledCheck, and_more, ok, warn
 from callsieve.events.kinds import EventKind
-from callsieve.events.operations import EventsShown, ReceiverHealth, events_shown
+from callsieve.events.operations import EventsShown, events_shown
 from callsieve.monitoring.metrics import MetricFamily, single
 from callsieve.settings import Loaded, Settings
+from callsieve.source_health import SourceStatus
 from callsieve.telemetry import Telemetry, is_fresh
 from callsieve.text.times import ago, when
 from reputation.events import DaemonTrouble
@@ -36,7 +37,7 @@ def _judged(shown: EventsShown) -> Finding:
     failing = sorted(
         (receiver.failing_since or 0.0, receiver.name)
         for receiver in shown.receivers
-        if receiver.health is ReceiverHealth.FAILING
+        if receiver.health is SourceStatus.FAILED
     )
     if failing:
         failure: Places = {
@@ -45,7 +46,7 @@ def _judged(shown: EventsShown) -> Finding:
             "count": shown.dead_letters,
         }
         return warn(Wording("{receivers}: failing since {when}; dead letters: {count:,}", failure), LIST)
-    ill = [receiver for receiver in shown.receivers if receiver.health is not ReceiverHealth.OK]
+    ill = [receiver for receiver in shown.receivers if receiver.health is not SourceStatus.OK]
     if ill:
         about: Places = {"receiver": ill[0].name, "health": Wording(ill[0].health.words)}
         return warn(and_more(Wording("{receiver}: {health}", about), len(ill) - 1), LIST)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -14,6 +13,7 @@ from callsieve.changes.describe import ChangeId
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.settings import Settings
+from callsieve.source_health import SourceStatus
 from callsieve.wiring import wanted_events_of
 from policies.files import nearest
 from reputation.encoding import HIDDEN, Instant, told
@@ -100,38 +100,17 @@ HEARTBEAT_SECONDS = 30.0
 FRESH_SECONDS = 4 * HEARTBEAT_SECONDS
 
 
-class ReceiverHealth(StrEnum):
-    """The health of a receiver: the worst that applies."""
-
-    OK = "ok"
-    NEW = "new"
-    FAILING = "failing"
-    LATE = "late"
-    OFF = "off"
-
-    @property
-    def words(self) -> str:
-        """Return the status in words."""
-        return HEALTH_WORDS.get(self, self.value)
-
-
-HEALTH_WORDS = {
-    ReceiverHealth.NEW: "not known to the sender yet",
-    ReceiverHealth.OFF: "switched off",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class ReceiverShown:
     """A receiver in the settings. The counts are 0 until the sender has run with it.
 
     Attributes:
         name: The name: `webhook/crm`.
-        health: Its health; `new` until the sender has run with it.
+        health: Its health; `waiting` until the sender has run with it.
     """
 
     name: str
-    health: ReceiverHealth
+    health: SourceStatus
     state: Annotated[ReceiverState | None, HIDDEN]
 
     @property
@@ -233,14 +212,14 @@ def find_receivers(db: sqlite3.Connection, context: Context, request: PageQuery)
 
 def _shown(name: str, state: ReceiverState | None, now: float) -> ReceiverShown:
     shown = ReceiverShown(name, _health(state, now), state)
-    is_failing = shown.failure and shown.health is not ReceiverHealth.OFF
-    return replace(shown, health=ReceiverHealth.FAILING) if is_failing else shown
+    is_failing = shown.failure and shown.health is not SourceStatus.OFF
+    return replace(shown, health=SourceStatus.FAILED) if is_failing else shown
 
 
-def _health(state: ReceiverState | None, now: float) -> ReceiverHealth:
+def _health(state: ReceiverState | None, now: float) -> SourceStatus:
     if state is None:
-        return ReceiverHealth.NEW
+        return SourceStatus.WAITING
     if state.off:
-        return ReceiverHealth.OFF
+        return SourceStatus.OFF
     is_late = state.waiting_since is not None and now - state.waiting_since > LATE_SECONDS
-    return ReceiverHealth.LATE if is_late else ReceiverHealth.OK
+    return SourceStatus.STALE if is_late else SourceStatus.OK

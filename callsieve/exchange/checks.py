@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 
-from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, ScheduledCheck, and_more, ok, warn
-from callsieve.exchange.health import PeerStatus, health_of
+from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, ScheduledCheck, first_ill, ok, warn
+from callsieve.exchange.health import health_of
 from callsieve.exchange.views import ExchangeShown, exchange_shown
 from callsieve.monitoring.metrics import MetricFamily
 from callsieve.settings import Loaded, Settings
@@ -30,10 +30,8 @@ def _judge(shown: ExchangeShown, now: float) -> Finding:
         return warn(Wording("the companies are not fetched: the timer does not run"), EXCHANGE_TIMER)
     if shown.published is not None and shown.published.is_late:
         return warn(Wording("nothing was published for two days"), EXCHANGE_TIMER)
-    ill = [peer for peer in shown.companies if not peer.is_well]
-    if ill:
-        first = Wording("{company} {health}", {"company": ill[0].name, "health": ill[0].health.summary})
-        return warn(and_more(first, len(ill) - 1), EXCHANGE)
+    if ill := first_ill(((peer.name, peer.health) for peer in shown.companies), EXCHANGE):
+        return ill
     if not shown.companies:
         return ok(NONE if shown.published is None else Wording("published"))
     taken = [peer for peer in shown.companies if peer.state.came_at is not None]
@@ -52,7 +50,7 @@ def _emit_stale(db: sqlite3.Connection, _settings: Settings, now: float) -> None
             health = health_of(peer, now)
             detail = "" if health.detail is None else str(health.detail)
             data = ExchangeStale(company=peer.name, status=health.health.value, detail=detail, came_at=peer.came_at)
-            bad_by_name[peer.name] = (health.health.value, data) if health.is_bad else None
+            bad_by_name[peer.name] = (health.health.value, data) if health.brings_nothing else None
     emit_bad(db, "exchange/", EventKind.EXCHANGE_STALE, bad_by_name, now)
 
 
@@ -70,7 +68,7 @@ PEER_GAUGES: tuple[tuple[str, str, Callable[[PeerState, float], float | None]], 
     (
         "peer_healthy",
         "1 while a company's data arrives and counts.",
-        lambda peer, now: health_of(peer, now).health is PeerStatus.OK,
+        lambda peer, now: health_of(peer, now).is_ok,
     ),
     ("peer_right", "Judged callers that a company was right about.", lambda p, _: p.was_right),
     ("peer_judged", "Callers that a company is judged by.", lambda peer, _: peer.was_told),

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from callsieve.changes.operation import Refused
 from callsieve.exchange_settings import ExchangeTable
-from callsieve.lookups.operations import Skill, skill_of
-from callsieve.outside.errors import (
-    KeptFailure,
-    OutsideError,
-    OutsideProblem,
-    keep_failure,
-    read_kept_failure,
-    shortened,
-)
+from callsieve.outside.errors import read_kept_failure, shortened
 from callsieve.settings import Settings
-from callsieve.text.times import SECONDS_BY_UNIT, ago, span_words, when
-from reputation.store.errors import StoreError
+from callsieve.source_health import SourceHealth, SourceStatus, every_seconds, templates_of
+from callsieve.source_skill import MEASURED_SECONDS, Skill, skill_of
+from callsieve.text.times import ago, span_words, when
 from reputation.store.peers import PeerState, WantedPeer, compared_with_peer, key_digest, replace_peers, subscriptions
 from reputation.wording import Places, Wording
 
-OVERDUE_SECONDS = 3600.0  # the timer runs every quarter of an hour
 # A company is late if nothing came for this many of its usual intervals, and for a day at least.
 LATE_AFTER = 4.0
 LEAST_LATE_SECONDS = 86_400.0
@@ -54,9 +43,6 @@ class ExchangeProblem(StrEnum):
     DAMAGED = "{file}: it cannot be unpacked, or its size differs from the one in the index"
     BAD_ROW = "{file}: line {line} is not a valid row"
     BAD_STATEMENT = "{file}: line {line} is not a statement signed by them that clears a number"
-    NO_FILE = "{file}: file not found"
-    UNREADABLE = "{file}: cannot be read ({error})"
-    STORE = "the store could not be written: `callsieve doctor` shows why"
 
     @property
     def code(self) -> str:
@@ -64,9 +50,7 @@ class ExchangeProblem(StrEnum):
         return self._name_.lower().replace("_", "-")
 
 
-PROBLEMS: Mapping[str, str] = {
-    problem.code: problem.value for table in (OutsideProblem, ExchangeProblem) for problem in table
-}
+PROBLEMS = templates_of(ExchangeProblem)
 
 
 class UnusableBundle(Refused):
@@ -79,96 +63,30 @@ class UnusableBundle(Refused):
         super().__init__(problem.code, Wording(problem, places))
 
 
-class PeerStatus(StrEnum):
-    """The state of a company: the worst that applies."""
-
-    OK = "ok"
-    WAITING = "waiting"
-    OFF = "off"
-    FAILED = "failed"
-    STALE = "stale"
-    RAN_OUT = "ran out"
-
-
-@dataclass(frozen=True, slots=True)
-class PeerHealth:
-    """The state of a company.
-
-    Attributes:
-        health: ok, waiting, off, failed, stale or ran_out.
-        detail: The reason, in words; null if all is well.
-    """
-
-    health: PeerStatus
-    detail: Wording | None = None
-
-    @property
-    def is_bad(self) -> bool:
-        """Return whether somebody has to act: nothing came, it was refused, or it expired."""
-        return self.health not in (PeerStatus.OK, PeerStatus.WAITING)
-
-    @property
-    def summary(self) -> Wording:
-        """Return the status and its reason, for any language."""
-        status = Wording(self.health.value)
-        return Wording("{status}: {detail}", {"status": status, "detail": self.detail}) if self.detail else status
-
-
-def health_of(peer: PeerState, now: float) -> PeerHealth:
+def health_of(peer: PeerState, now: float) -> SourceHealth:
     """Return the state of a company at a time."""
     if peer.off_at is not None:
-        return PeerHealth(PeerStatus.OFF)
+        return SourceHealth(SourceStatus.OFF)
     failure = None
     if peer.failure is not None and peer.failed_at is not None:
-        failed: Places = {"when": ago(peer.failed_at, now), "failure": read_problem(peer.failure).words}
+        failed: Places = {"when": ago(peer.failed_at, now), "failure": read_kept_failure(peer.failure, PROBLEMS).words}
         failure = Wording("{when}, {failure}", failed)
     if peer.came_at is None:
-        return PeerHealth(PeerStatus.FAILED, failure) if failure else PeerHealth(PeerStatus.WAITING)
+        return SourceHealth(SourceStatus.FAILED, failure) if failure else SourceHealth(SourceStatus.WAITING)
     if now >= peer.counts_until:
         ended = Wording("its index expired on {when}: its evidence does not count", {"when": when(peer.counts_until)})
         both = Wording("{ended}; {failure}", {"ended": ended, "failure": failure}) if failure else ended
-        return PeerHealth(PeerStatus.RAN_OUT, both)
+        return SourceHealth(SourceStatus.EXPIRED, both)
     if now - peer.came_at > max(LATE_AFTER * peer.every_seconds, LEAST_LATE_SECONDS):
         late = Wording("nothing was fetched for {span}", {"span": span_words(now - peer.came_at)})
         both = Wording("{ended}; {failure}", {"ended": late, "failure": failure}) if failure else late
-        return PeerHealth(PeerStatus.STALE, both)
-    return PeerHealth(PeerStatus.FAILED, failure) if failure else PeerHealth(PeerStatus.OK)
-
-
-def nobody_fetches(peers: Iterable[PeerState], now: float) -> bool:
-    """Return whether a company is overdue: the timer does not run."""
-    return any(peer.off_at is None and now > peer.next_at + OVERDUE_SECONDS for peer in peers)
-
-
-def problem_of(error: Exception, file: str) -> str:
-    """Return why a bundle was refused, as the store keeps it: `{"code": "bad-row", "file": "...", "line": 11}`."""
-    return keep_failure(*_code_and_places(error, file), PROBLEMS)
-
-
-def _code_and_places(error: Exception, file: str) -> tuple[str, Places]:
-    if isinstance(error, Refused | OutsideError) and error.code in PROBLEMS:
-        return error.code, error.words.places if isinstance(error.words, Wording) else {}
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return ExchangeProblem.NO_FILE.code, {"file": str(error.filename or file)}
-    if isinstance(error, StoreError) or not isinstance(error, OSError):
-        return ExchangeProblem.STORE.code, {}
-    trouble = errno.errorcode.get(error.errno or 0, type(error).__name__)
-    return ExchangeProblem.UNREADABLE.code, {"file": str(error.filename or file), "error": trouble}
-
-
-def read_problem(kept: str) -> KeptFailure:
-    """Return the failure that `problem_of` made."""
-    failure = read_kept_failure(kept, PROBLEMS)
-    return failure if failure.code else KeptFailure("", Wording("unreadable: {kept}", {"kept": kept}))
-
-
-MEASURED_DAYS = 90
-DAY_SECONDS = 86_400.0
+        return SourceHealth(SourceStatus.STALE, both)
+    return SourceHealth(SourceStatus.FAILED, failure) if failure else SourceHealth(SourceStatus.OK)
 
 
 def skill_of_peer(db: sqlite3.Connection, state: PeerState, now: float) -> Skill:
     """Return how often a company was right, over the last 90 days or since it was resumed."""
-    return skill_of(compared_with_peer(db, state.id, max(state.since, now - MEASURED_DAYS * DAY_SECONDS)))
+    return skill_of(compared_with_peer(db, state.id, max(state.since, now - MEASURED_SECONDS)))
 
 
 def companies_of(db: sqlite3.Connection, settings: Settings) -> tuple[ExchangeTable, ...]:
@@ -186,15 +104,10 @@ def register_peers(db: sqlite3.Connection, settings: Settings) -> None:
     """Make the store's companies those of settings and subscriptions. Call it in a transaction."""
     companies = companies_of(db, settings)
     replace_peers(
-        db, {table.name: WantedPeer(peer_id_of(table), table.weight, every_seconds(table)) for table in companies}
+        db, {table.name: WantedPeer(peer_id_of(table), table.weight, every_seconds(table.every)) for table in companies}
     )
 
 
 def peer_id_of(table: ExchangeTable) -> str:
     """Return the identifier of a company, which depends only on its key."""
     return key_digest(table.key)
-
-
-def every_seconds(table: ExchangeTable) -> float:
-    """Return the interval between two fetches, in seconds."""
-    return float(int(table.every[:-1]) * SECONDS_BY_UNIT[table.every[-1]])

@@ -22,21 +22,16 @@ from callsieve.changes.describe import ChangeId, NameText
 from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.changes.undo import UndoKind
 from callsieve.exchange.fetch import FolderSource, ServerSource, Taken, offered, take
-from callsieve.exchange.health import (
-    companies_of,
-    every_seconds,
-    problem_of,
-    read_problem,
-    register_peers,
-    skill_of_peer,
-)
+from callsieve.exchange.health import PROBLEMS, companies_of, register_peers, skill_of_peer
 from callsieve.exchange.views import PeerShown, exchange_shown
 from callsieve.exchange_settings import ExchangeTable, exchange_problems
-from callsieve.lookups.operations import Judgement, OffReason, SwitchRequest, SwitchState, read_reason, undo_of_switch
-from callsieve.outside.errors import KeptFailure, OutsideError, OutsideProblem
+from callsieve.lookups.operations import SwitchRequest, SwitchState, undo_of_switch
+from callsieve.outside.errors import KeptFailure, OutsideError, OutsideProblem, read_kept_failure
 from callsieve.outside.http_client import OutsideClient
 from callsieve.setting_types import NAME, WRITTEN_AS
 from callsieve.signing.keys import KeyFileError, PublicKey, signing_key
+from callsieve.source_health import every_seconds, failure_of
+from callsieve.source_skill import Judgement, read_reason
 from policies.files import nearest
 from reputation.backoff import wait_seconds
 from reputation.encoding import HIDDEN, Instant, encode, find_misfit, parse_plain, told
@@ -111,15 +106,15 @@ def due(state: PeerState, now: float) -> bool:
 def fetch_peer(db: sqlite3.Connection, context: Context, state: PeerState, *, accept_fork: bool = False) -> FetchResult:
     """Fetch a company's bundle, and record the result."""
     table = next(table for table in companies_of(db, context.settings) if table.name == state.name)
-    every = every_seconds(table)
+    every = every_seconds(table.every)
     try:
         taken = asyncio.run(_take(db, context, table, state, accept_fork=accept_fork))
     except (OutsideError, Refused, OSError, StoreError, sqlite3.Error) as error:
-        failure, now = problem_of(error, table.path), time.time()
+        failure, now = failure_of(error, PROBLEMS, table.path), time.time()
         next_at = now + wait_seconds(state.failures + 1, FIRST_RETRY_SECONDS, every)
         with whole(db):
             record_peer_failure(db, state.name, now, next_at, failure)
-        return FetchResult(state.name, None, read_problem(failure), next_at)
+        return FetchResult(state.name, None, read_kept_failure(failure, PROBLEMS), next_at)
     now = time.time()
     if taken.new_key is not None:
         with change(db, context, "exchange key", name=state.name) as changed:
@@ -290,7 +285,7 @@ def pause_the_bad(db: sqlite3.Connection, context: Context) -> list[str]:
                 record_skill(db, state.name, skill.right, skill.told)
         if skill.judgement is Judgement.WORSE:
             with suppress(Refused):  # somebody may have paused it during the comparison
-                pause(db, context, SwitchRequest(state.name, OffReason(skill.judgement.code, skill.right, skill.told)))
+                pause(db, context, SwitchRequest(state.name, skill.off_reason))
                 paused.append(state.name)
     return paused
 

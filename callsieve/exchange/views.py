@@ -14,22 +14,14 @@ from callsieve.changes.describe import NameText
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.paging import PageQuery, ResultPage, page_from, page_of, place_of
 from callsieve.exchange.candidates import cleared_lines
-from callsieve.exchange.health import (
-    PeerHealth,
-    PeerStatus,
-    companies_of,
-    health_of,
-    nobody_fetches,
-    read_problem,
-    skill_of_peer,
-)
+from callsieve.exchange.health import PROBLEMS, companies_of, health_of, skill_of_peer
 from callsieve.exchange.publish import signer_of
 from callsieve.exchange.rows import last_published
-from callsieve.lookups.operations import Judgement, OffReason, Skill, read_reason
-from callsieve.lookups.views import accuracy_of
-from callsieve.outside.errors import KeptFailure
+from callsieve.outside.errors import KeptFailure, read_kept_failure
 from callsieve.settings import Loaded
 from callsieve.signing.keys import KeyFileError, PublicKey
+from callsieve.source_health import SourceHealth, nobody_fetches
+from callsieve.source_skill import Judgement, OffReason, Skill, accuracy_of, read_reason
 from callsieve.text.times import ago, when
 from policies.files import nearest
 from reputation.encoding import FLAT, HIDDEN, Instant, told
@@ -56,7 +48,7 @@ class PeerShown:
     """
 
     state: Annotated[PeerState, FLAT]
-    health: Annotated[PeerHealth, FLAT]
+    health: Annotated[SourceHealth, FLAT]
     skill: Skill
     where: str
     key_id: str
@@ -102,12 +94,7 @@ class PeerShown:
     @told
     def failure(self) -> KeptFailure | None:
         """Return why the last fetch failed; null if it succeeded."""
-        return None if self.state.failure is None else read_problem(self.state.failure)
-
-    @property
-    def is_well(self) -> bool:
-        """Return whether nothing is wrong with it."""
-        return self.health.health in (PeerStatus.OK, PeerStatus.OFF, PeerStatus.WAITING)
+        return None if self.state.failure is None else read_kept_failure(self.state.failure, PROBLEMS)
 
     @property
     def came(self) -> Wording:
@@ -185,7 +172,8 @@ def exchange_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> Exchan
         for table in known
     )
     missing = len(known) < len(companies)
-    return ExchangeShown(peers, published_shown(loaded, now), missing or nobody_fetches(states.values(), now))
+    due = (state.next_at for state in states.values() if state.off_at is None)
+    return ExchangeShown(peers, published_shown(loaded, now), missing or nobody_fetches(due, now))
 
 
 class CompaniesRequest(PageQuery, frozen=True, kw_only=True):

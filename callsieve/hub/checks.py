@@ -12,13 +12,14 @@ from pathlib import Path
 
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, ScheduledCheck, fail, ok, unknown, warn
 from callsieve.health import CheckStatus
-from callsieve.hub.operations import UPDATE, HubFigures, HubStatus, hub_figures, secret_source, sites_of
+from callsieve.hub.operations import UPDATE, HubFigures, hub_figures, secret_source, sites_of
 from callsieve.monitoring.metrics import MetricFamily, single
 from callsieve.outside.errors import OutsideError, OutsideProblem
 from callsieve.outside.secrets import secret_of
 from callsieve.policy.central import site_policies
 from callsieve.setting_types import SECRET_IN_FILE
 from callsieve.settings import Loaded, Settings
+from callsieve.source_health import SourceStatus
 from callsieve.text.times import ago
 from reputation.events import EventKind, HubStale
 from reputation.store.hub.link import forget_first_try, link_of, note_first_try
@@ -92,9 +93,9 @@ def _judged(figures: HubFigures, now: float) -> Finding:
     waiting: Places = {"why": health.detail or "", "count": figures.waiting}
     # The last exchange took everything there was, so the waiting rows came after it.
     late = Wording("{why}; rows waiting since then: {count}", waiting) if figures.waiting else health.detail or ""
-    if health.status is HubStatus.FAILED:
+    if health.health is SourceStatus.FAILED:
         return warn(late, ASK)
-    if health.status is HubStatus.STALE:
+    if health.health is SourceStatus.STALE:
         return warn(late, RESTART)
     if link is None or link.pulled_at is None:
         first_exchange = Wording("{why}; rows waiting: {count}", waiting)
@@ -130,18 +131,18 @@ def _emit_late(db: sqlite3.Connection, settings: Settings, now: float) -> None:
         return
     note_first_try(db, now)
     figures = hub_figures(db, settings.hub, now)
-    if not figures.health.is_late:
+    if not figures.is_late:
         set_state(db, HUB, "ok", now)
         return
     exchanged_at = None if figures.link is None else figures.link.pulled_at
-    status, detail = figures.health.status.value, str(figures.health.detail or "")
+    status, detail = figures.health.health.value, str(figures.health.detail or "")
     data = HubStale(status=status, detail=detail, waiting=figures.waiting, exchanged_at=exchanged_at)
     emit_change(db, HUB, "late", EventKind.HUB_STALE, HUB, now, data)
 
 
 def hub_metrics(figures: HubFigures) -> Iterator[MetricFamily]:
     """Yield the metrics of this site's part in the hub."""
-    yield single("hub_up", "1 while the exchange with the hub works.", figures.health.status is HubStatus.OK)
+    yield single("hub_up", "1 while the exchange with the hub works.", figures.health.is_ok)
     yield single("hub_outbox_rows", "Rows of this site that wait to be sent.", figures.waiting)
     if figures.link is not None and figures.link.pulled_at is not None:
         at = figures.link.pulled_at

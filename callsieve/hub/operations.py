@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -15,6 +14,7 @@ from callsieve.integration_settings import HubTable
 from callsieve.policy.views import policy_shown
 from callsieve.setting_types import SECRET_IN_FILE
 from callsieve.settings import Loaded
+from callsieve.source_health import SourceHealth, SourceStatus
 from callsieve.text.times import span_words
 from callsieve.wiring import policies_of
 from policies.policy import PolicyError
@@ -31,42 +31,30 @@ LATE_AFTER = 3.0
 LEAST_LATE_SECONDS = 600.0
 
 
-class HubStatus(StrEnum):
-    """`waiting`: the first exchange is not complete. `failed`: the last try failed. `stale`: nobody tries."""
-
-    OK = "ok"
-    WAITING = "waiting"
-    FAILED = "failed"
-    STALE = "stale"
-
-
-@dataclass(frozen=True, slots=True)
-class HubHealth:
-    """The state of the exchange, and why if it is not OK. `is_late`: the last exchange is too long ago."""
-
-    status: HubStatus
-    detail: Wording | None = None
-    is_late: bool = False
-
-
-def health_of(link: Link | None, poll_seconds: float, now: float, first_try: FirstTry | None = None) -> HubHealth:
+def health_of(link: Link | None, poll_seconds: float, now: float, first_try: FirstTry | None = None) -> SourceHealth:
     """Return the state of the exchange. A site without a `link` tries to join since `first_try`."""
-    if link is None:
-        since, failure = (None, "") if first_try is None else first_try
-        pending = Wording("nothing has been exchanged yet")
-    else:
-        since, failure = link.failed_at if link.pulled_at is None else link.pulled_at, link.failure
-        pending = Wording("the first exchange is running")
+    since, failure = _last_exchange(link, first_try)
+    pending = Wording("nothing has been exchanged yet") if link is None else Wording("the first exchange is running")
     if since is None:
-        return HubHealth(HubStatus.WAITING, pending)
-    age = max(0.0, now - since)
-    is_late = age > max(LATE_AFTER * poll_seconds, LEAST_LATE_SECONDS)
-    late = Wording("no exchange for {span}", {"span": span_words(age)})
+        return SourceHealth(SourceStatus.WAITING, pending)
+    late = Wording("no exchange for {span}", {"span": span_words(max(0.0, now - since))})
     if failure:
-        return HubHealth(HubStatus.FAILED, Wording("{late}: {failure}", {"late": late, "failure": failure}), is_late)
-    if is_late:
-        return HubHealth(HubStatus.STALE, late, is_late)
-    return HubHealth(HubStatus.WAITING, pending) if link is None else HubHealth(HubStatus.OK)
+        return SourceHealth(SourceStatus.FAILED, Wording("{late}: {failure}", {"late": late, "failure": failure}))
+    if is_late(link, poll_seconds, now, first_try):
+        return SourceHealth(SourceStatus.STALE, late)
+    return SourceHealth(SourceStatus.WAITING, pending) if link is None else SourceHealth(SourceStatus.OK)
+
+
+def is_late(link: Link | None, poll_seconds: float, now: float, first_try: FirstTry | None = None) -> bool:
+    """Return whether the last exchange is too long ago."""
+    since, _ = _last_exchange(link, first_try)
+    return since is not None and now - since > max(LATE_AFTER * poll_seconds, LEAST_LATE_SECONDS)
+
+
+def _last_exchange(link: Link | None, first_try: FirstTry | None) -> tuple[float | None, str]:
+    if link is None:
+        return (None, "") if first_try is None else first_try
+    return link.failed_at if link.pulled_at is None else link.pulled_at, link.failure
 
 
 NUMBERS_AT_ONCE = 200
@@ -104,13 +92,15 @@ class HubFigures:
 
     Attributes:
         waiting: Rows to send.
+        is_late: The last exchange is too long ago.
         erasures: Erasures that wait for a confirmation.
         refused: Rows of other sites that could not be used.
     """
 
     link: Link | None
     waiting: int
-    health: HubHealth
+    health: SourceHealth
+    is_late: bool = False
     erasures: int = 0
     refused: tuple[RefusedRows, ...] = ()
 
@@ -119,8 +109,9 @@ def hub_figures(db: sqlite3.Connection, table: HubTable, now: float) -> HubFigur
     """Return the figures for monitoring, from the store."""
     link = link_of(db)
     waiting, _ = outbox_size(db)
-    health = health_of(link, table.poll_seconds, now, first_try(db))
-    return HubFigures(link, waiting, health, len(waiting_erasures(db)), tuple(refused_rows(db)))
+    state = (link, table.poll_seconds, now, first_try(db))
+    erasures = len(waiting_erasures(db))
+    return HubFigures(link, waiting, health_of(*state), is_late(*state), erasures, tuple(refused_rows(db)))
 
 
 # What to do about rows of other sites that could not be used.

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, NamedTuple
 
-from callsieve.changes.operation import Context, Refused
+from callsieve.changes.operation import Context
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
-from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, ScheduledCheck, and_more, ok, warn
-from callsieve.lookups.operations import Skill, skill_of
+from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, ScheduledCheck, first_ill, ok, warn
 from callsieve.monitoring.metrics import MetricFamily
-from callsieve.outside.errors import KeptFailure, OutsideError, OutsideProblem, keep_failure, read_kept_failure
+from callsieve.outside.errors import KeptFailure, read_kept_failure
 from callsieve.settings import Loaded, Settings
-from callsieve.text.table_errors import TableError, TableProblem
+from callsieve.source_health import SourceHealth, SourceStatus, nobody_fetches, templates_of
+from callsieve.source_skill import MEASURED_SECONDS, Skill, skill_of
+from callsieve.text.table_errors import TableProblem
 from callsieve.text.times import ago, span_words
 from reputation.encoding import FLAT, Instant
 from reputation.events import EventKind, FeedStale
-from reputation.store.errors import StoreError
 from reputation.store.lookups import Compared
 from reputation.store.outbox import emit_bad
 from reputation.store.sources import FeedFetch, FeedSource, compared_with_feeds, feed_fetches, feed_sources
@@ -50,8 +49,6 @@ class FeedFailure(StrEnum):
     )
     NOTHING_USABLE = "no row can be used"
     TOO_MANY_ROWS = "more than {most:,} rows: that is no feed of telephone numbers"
-    NO_SUCH_FILE = "{file}: file not found or directory"
-    UNREADABLE = "{file}: cannot be read ({error})"
     BAD_STATUS = "{host}: it answers {status} in the place of the file"
     NO_CHECKSUM = "{host}: there is no sha256 of the file"
     BAD_CHECKSUM = "{host}: the file is not the one that its sha256 is of: is it being replaced?"
@@ -59,8 +56,6 @@ class FeedFailure(StrEnum):
     BAD_SIGNATURE = "{host}: the file is not signed by the key of the settings"
     OLD_SIGNATURE = "{host}: the file was signed before the one in force: somebody serves an old one"
     UNPACKS_LARGE = "more than {most:,} bytes when it is unpacked: a larger `megabytes` in the settings takes it"
-    STORE = "the store could not be written: `callsieve doctor` shows why"
-    REFUSED = "the import was refused: run it again to see why"
 
     @property
     def code(self) -> str:
@@ -68,62 +63,28 @@ class FeedFailure(StrEnum):
         return self._name_.lower().replace("_", "-")
 
 
-FAILURES: Mapping[str, str] = {
-    one.code: one.value for table in (TableProblem, FeedFailure, OutsideProblem) for one in table
-}
+FAILURES = templates_of(TableProblem, FeedFailure)
 
 
-class FeedStatus(StrEnum):
-    """How a feed is; the worst that is true of it."""
-
-    OK = "ok"
-    WAITING = "waiting"
-    FAILED = "failed"
-    STALE = "stale"
-    SHRANK = "shrank"
-
-
-@dataclass(frozen=True, slots=True)
-class FeedHealth:
-    """How the feed is.
-
-    Attributes:
-        health: How it is doing: ok, waiting, failed, stale or shrank.
-        detail: Why, in a few words; empty where it is well.
-    """
-
-    health: FeedStatus
-    detail: str | Wording = ""
-
-    def __str__(self) -> str:
-        return str(self.summary)
-
-    @property
-    def summary(self) -> Wording:
-        """Both, for any language."""
-        health = Wording(self.health.value)
-        return Wording("{health}: {detail}", {"health": health, "detail": self.detail}) if self.detail else health
-
-
-def health_of(feed: FeedSource, now: float) -> FeedHealth:
+def health_of(feed: FeedSource, now: float) -> SourceHealth:
     """How the feed is at that time."""
     if feed.failed_at is not None and feed.failed_at >= fresh_at(feed):
         return _failed(feed.failed_at, feed.failure, now)
     if now - fresh_at(feed) > late_after_seconds(feed):
         if not feed.every_seconds:
-            return FeedHealth(FeedStatus.STALE, Wording("imported only once"))
+            return SourceHealth(SourceStatus.STALE, Wording("imported only once"))
         usual = span_words(EARLY * feed.every_seconds)
-        return FeedHealth(FeedStatus.STALE, Wording("it used to come every {span}", {"span": usual}))
+        return SourceHealth(SourceStatus.STALE, Wording("it used to come every {span}", {"span": usual}))
     if feed.numbers_before and feed.numbers < SHRANK_SHARE * feed.numbers_before:
-        return FeedHealth(FeedStatus.SHRANK, Wording("it had {n:,} numbers before", {"n": feed.numbers_before}))
-    return FeedHealth(FeedStatus.OK)
+        return SourceHealth(SourceStatus.SHRANK, Wording("it had {n:,} numbers before", {"n": feed.numbers_before}))
+    return SourceHealth(SourceStatus.OK)
 
 
-def health_of_missing(fetch: FeedFetch | None, now: float) -> FeedHealth:
+def health_of_missing(fetch: FeedFetch | None, now: float) -> SourceHealth:
     """How a feed of the settings is that never came."""
     if fetch is not None and fetch.failed_at is not None:
         return _failed(fetch.failed_at, fetch.failure, now)
-    return FeedHealth(FeedStatus.WAITING, Wording("it has not come yet"))
+    return SourceHealth(SourceStatus.WAITING, Wording("it has not come yet"))
 
 
 class FoundFeed(NamedTuple):
@@ -132,7 +93,7 @@ class FoundFeed(NamedTuple):
     name: str
     feed: FeedSource | None
     fetch: FeedFetch | None
-    health: FeedHealth
+    health: SourceHealth
 
 
 def feeds_found(db: sqlite3.Connection, settings: Settings, now: float) -> list[FoundFeed]:
@@ -146,9 +107,9 @@ def feeds_found(db: sqlite3.Connection, settings: Settings, now: float) -> list[
     ]
 
 
-def _failed(at: float, failure: str | None, now: float) -> FeedHealth:
-    failed: Places = {"when": ago(at, now), "failure": read_failure(failure or "").words}
-    return FeedHealth(FeedStatus.FAILED, Wording("{when}, {failure}", failed))
+def _failed(at: float, failure: str | None, now: float) -> SourceHealth:
+    failed: Places = {"when": ago(at, now), "failure": read_kept_failure(failure or "", FAILURES).words}
+    return SourceHealth(SourceStatus.FAILED, Wording("{when}, {failure}", failed))
 
 
 def fresh_at(feed: FeedSource) -> float:
@@ -156,29 +117,9 @@ def fresh_at(feed: FeedSource) -> float:
     return max(feed.imported_at, feed.came_at or 0.0)
 
 
-def nobody_fetches(names: Iterable[str], fetches: Mapping[str, FeedFetch], now: float) -> bool:
-    """Whether feeds of the settings wait for somebody to ask for them: the timer does not run."""
-    return any(name not in fetches or now > fetches[name].next_at + OVERDUE_SECONDS for name in names)
-
-
-def failure_of(error: Exception) -> str:
-    """Why an import failed, as the store keeps it: `{"code": "not-utf-8", "file": "ftc.csv", "line": 11, ...}`."""
-    return keep_failure(*_failure_of(error), FAILURES)
-
-
-def _failure_of(error: Exception) -> tuple[str, Places]:
-    if isinstance(error, TableError | Refused | OutsideError) and error.code in FAILURES:
-        return error.code, error.words.places if isinstance(error.words, Wording) else {}
-    if isinstance(error, OSError):
-        failure = FeedFailure.NO_SUCH_FILE if isinstance(error, FileNotFoundError) else FeedFailure.UNREADABLE
-        trouble = errno.errorcode.get(error.errno or 0, type(error).__name__)
-        return failure.code, {"file": str(error.filename or ""), "error": trouble}
-    return (FeedFailure.STORE if isinstance(error, StoreError) else FeedFailure.REFUSED).code, {}
-
-
-def read_failure(kept: str) -> KeptFailure:
-    """Return what `failure_of` made."""
-    return read_kept_failure(kept, FAILURES)
+def nobody_fetches_feeds(settings: Settings, fetches: Mapping[str, FeedFetch], now: float) -> bool:
+    """Return whether feeds of the settings wait for a timer that does not run."""
+    return nobody_fetches((fetches[feed.name].next_at if feed.name in fetches else None for feed in settings.feed), now)
 
 
 def late_after_seconds(feed: FeedSource) -> float:
@@ -188,13 +129,9 @@ def late_after_seconds(feed: FeedSource) -> float:
     return LATE_AFTER_GAPS * max(feed.every_seconds, LEAST_GAP_SECONDS)
 
 
-DAYS = 90
-DAY_SECONDS = 86_400.0
-
-
 def skills_of(db: sqlite3.Connection, feeds: Iterable[FeedSource], now: float) -> dict[str, Skill]:
     """Of each feed by name, over the last 90 days."""
-    found = compared_with_feeds(db, now - DAYS * DAY_SECONDS)
+    found = compared_with_feeds(db, now - MEASURED_SECONDS)
     return {feed.name: skill_of(found.get(feed.name, Compared())) for feed in feeds}
 
 
@@ -221,7 +158,7 @@ class FeedRecord:
 
     name: str
     numbers: int
-    health: Annotated[FeedHealth, FLAT]
+    health: Annotated[SourceHealth, FLAT]
     numbers_before: int | None
     verdict: str | None
     format: str | None
@@ -243,7 +180,7 @@ class FeedsRequest(PageQuery, frozen=True, kw_only=True):
         health: Only those that are doing so.
     """
 
-    health: FeedStatus | None = None
+    health: SourceStatus | None = None
 
 
 def find_feeds(db: sqlite3.Connection, context: Context, request: FeedsRequest) -> ResultPage[FeedRecord]:
@@ -272,13 +209,12 @@ def feed_record(one: FoundFeed, skill: Skill | None) -> FeedRecord:
         asked_at=known and known.asked_at,
         next_at=known and known.next_at,
         failed_at=known and known.failed_at,
-        failure=None if failure is None else read_failure(failure),
+        failure=None if failure is None else read_kept_failure(failure, FAILURES),
         skill=skill,
     )
 
 
 FEEDS = "callsieve feeds"
-BAD_FEEDS: Final = frozenset({FeedStatus.FAILED, FeedStatus.STALE})
 FETCH_TIMER = Wording("systemctl enable --now callsieve-feeds.timer, or callsieve feeds fetch by cron")
 
 
@@ -288,13 +224,11 @@ def has_fresh_feeds(context: CheckContext) -> Finding:
 
 
 def _judged(db: sqlite3.Connection, settings: Settings, now: float) -> Finding:
-    if nobody_fetches([feed.name for feed in settings.feed], feed_fetches(db), now):
+    if nobody_fetches_feeds(settings, feed_fetches(db), now):
         return warn(Wording("nobody fetches them: the timer does not run"), FETCH_TIMER)
     found = feeds_found(db, settings, now)
-    ill = [one for one in found if one.health.health is not FeedStatus.OK]
-    if ill:
-        first = Wording("{feed} {health}", {"feed": ill[0].name, "health": ill[0].health.summary})
-        return warn(and_more(first, len(ill) - 1), FEEDS)
+    if ill := first_ill(((one.name, one.health) for one in found), FEEDS):
+        return ill
     if not found:
         return ok(NONE)
     oldest = span_words(max(0.0, *(now - one.feed.imported_at for one in found if one.feed is not None)))
@@ -307,15 +241,15 @@ def _tell_stale(db: sqlite3.Connection, settings: Settings, now: float) -> None:
     for name, feed, _, health in feeds_found(db, settings, now):
         status = health.health.value
         imported_at = None if feed is None else feed.imported_at
-        data = FeedStale(feed=name, status=status, detail=str(health.detail), imported_at=imported_at)
-        found[name] = (status, data) if health.health in BAD_FEEDS else None
+        data = FeedStale(feed=name, status=status, detail=str(health.detail or ""), imported_at=imported_at)
+        found[name] = (status, data) if health.brings_nothing else None
     emit_bad(db, "feed/", EventKind.FEED_STALE, found, now)
 
 
 def feed_metrics(feeds: Sequence[FeedSource], now: float) -> Iterator[MetricFamily]:
     """Return how each feed is, by its name."""
     ages = {feed.name: now - feed.imported_at for feed in feeds}
-    healthy = {feed.name: health_of(feed, now).health is FeedStatus.OK for feed in feeds}
+    healthy = {feed.name: health_of(feed, now).health is SourceStatus.OK for feed in feeds}
     yield MetricFamily("feed_age_seconds", "Since a feed was last replaced.", ages, "feed")
     yield MetricFamily("feed_numbers", "Numbers in a feed.", {feed.name: feed.numbers for feed in feeds}, "feed")
     yield MetricFamily("feed_healthy", "1 while a feed comes as it used to.", healthy, "feed")

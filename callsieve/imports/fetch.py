@@ -21,10 +21,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from callsieve.changes.operation import Refused
-from callsieve.imports.feed_health import FeedFailure, failure_of
+from callsieve.imports.feed_health import FAILURES, FeedFailure
 from callsieve.integration_settings import SHA256, FeedTable
 from callsieve.outside.http_client import Answer, OutsideClient, RequestLimits
-from callsieve.text.times import SECONDS_BY_UNIT
+from callsieve.source_health import every_seconds, failure_of
 from reputation.backoff import wait_seconds
 from reputation.store.sources import FeedFetch
 from reputation.wording import Places, Wording
@@ -115,11 +115,6 @@ class TryLater(Refused):
         self.seconds = seconds
 
 
-def every_seconds(wanted: FeedTable) -> float:
-    """How often it is fetched."""
-    return float(int(wanted.every[:-1]) * SECONDS_BY_UNIT[wanted.every[-1]])
-
-
 def due(wanted: FeedTable, last: FeedFetch | None, now: float) -> bool:
     """Whether it is time to ask: it never was, the time is over, its settings are others, or the clock was set back."""
     if last is None or last.of != kind_of(wanted):
@@ -135,20 +130,21 @@ def kind_of(wanted: FeedTable) -> str:
 
 def came(wanted: FeedTable, got: Fetched, now: float) -> FeedFetch:
     """How it goes after the file was taken, or was the same."""
-    every = every_seconds(wanted)
+    every = every_seconds(wanted.every)
     kept = (got.etag, got.modified, got.file, got.signed_at)
     return FeedFetch(wanted.name, kind_of(wanted), every, now, now + every, now, *kept)
 
 
 def failed(wanted: FeedTable, last: FeedFetch | None, error: Exception, now: float) -> FeedFetch:
     """How it goes after it did not come, or was refused. What is known of the file in force stays known."""
-    every, kind = every_seconds(wanted), kind_of(wanted)
+    every, kind = every_seconds(wanted.every), kind_of(wanted)
     before = last if last is not None and last.of == kind else FeedFetch(wanted.name, kind, every, now, now)
     wait = wait_seconds(before.failures + 1, FIRST_RETRY_SECONDS, every)
     if isinstance(error, TryLater):
         wait = max(wait, error.seconds)
+    failure = failure_of(error, FAILURES)
     return before._replace(
-        asked_at=now, next_at=now + wait, failed_at=now, failure=failure_of(error), failures=before.failures + 1
+        asked_at=now, next_at=now + wait, failed_at=now, failure=failure, failures=before.failures + 1
     )
 
 

@@ -1,13 +1,11 @@
-"""Operations that switch a look-up source off and on, and the measure of its skill."""
+"""Operations that switch a look-up source off and on."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,120 +17,13 @@ from callsieve.lookup_settings import LookupTable
 from callsieve.lookups.sources import PHONEBLOCK
 from callsieve.reporting import operations as reporting
 from callsieve.settings import Settings
+from callsieve.source_skill import SWITCHED_BY_HAND, Judgement, OffReason, read_reason, skill_of
 from policies.files import nearest
 from reputation.encoding import HIDDEN, Instant, encode, parse_plain
-from reputation.formulas import Interval, difference, wilson
 from reputation.store import lookups
 from reputation.store.lookups import compared
 from reputation.store.reports import reports_to
 from reputation.wording import Wording
-
-SHOWN_Z: Final = 1.96  # 95 % of such intervals contain the true share
-# A source is judged every hour. 99.9 % confidence hardly ever switches a good one off by chance.
-DECIDING_Z: Final = 3.29
-# Nothing is decided with fewer numbers of either kind.
-LEAST_OF_KIND: Final = 10
-LEAST_IN_ALL: Final = 40
-
-
-class Judgement(StrEnum):
-    """The result of judging a source."""
-
-    TOO_FEW = "too few calls to tell"
-    NO_WORSE = "no worse than chance"
-    BETTER = "better than chance"
-    WORSE = "worse than chance"
-
-    @property
-    def code(self) -> str:
-        """Return the code for programs, such as `worse-than-chance`."""
-        return self.value.replace(" ", "-")
-
-
-@dataclass(frozen=True, slots=True)
-class Skill:
-    """How good a source is.
-
-    Attributes:
-        right: How many listed callers your people judged likewise.
-        told: How many listed callers your people judged.
-        share: The share of `right`.
-        gain: How much more often it reports spam for spam than for other callers.
-        judgement: The judgement on its listings.
-    """
-
-    right: int
-    told: int
-    share: Interval
-    gain: Interval
-    judgement: Judgement
-
-
-def skill_of(compared: lookups.Compared) -> Skill:
-    """Return the skill of a source."""
-    right = compared.spam_of_spam + compared.fine_of_fine
-    told = right + compared.spam_of_fine + compared.fine_of_spam
-    return Skill(right, told, wilson(right, told, SHOWN_Z), _gain(compared, SHOWN_Z), judgement_of(compared))
-
-
-def judgement_of(compared: lookups.Compared) -> Judgement:
-    """Return whether it is worse than chance, in what it calls spam or in what it calls fine."""
-    spam, fine = _of_spam(compared), _of_fine(compared)
-    if min(spam, fine) < LEAST_OF_KIND or spam + fine < LEAST_IN_ALL:
-        return Judgement.TOO_FEW
-    gain, trust = _gain(compared, DECIDING_Z), _trust(compared, DECIDING_Z)
-    if gain.high < 0 or trust.high < 0:
-        return Judgement.WORSE
-    return Judgement.BETTER if max(gain.low, trust.low) > 0 else Judgement.NO_WORSE
-
-
-def _of_spam(compared: lookups.Compared) -> int:
-    return compared.spam_of_spam + compared.other_of_spam + compared.fine_of_spam
-
-
-def _of_fine(compared: lookups.Compared) -> int:
-    return compared.spam_of_fine + compared.other_of_fine + compared.fine_of_fine
-
-
-def _gain(compared: lookups.Compared, z: float) -> Interval:
-    """Return how much more often it reports spam for spam than for honest callers."""
-    of_spam = wilson(compared.spam_of_spam, _of_spam(compared), z)
-    return difference(of_spam, wilson(compared.spam_of_fine, _of_fine(compared), z))
-
-
-def _trust(compared: lookups.Compared, z: float) -> Interval:
-    """Return how much more often it reports fine for honest callers than for spam."""
-    of_fine = wilson(compared.fine_of_fine, _of_fine(compared), z)
-    return difference(of_fine, wilson(compared.fine_of_spam, _of_spam(compared), z))
-
-
-BY_HAND = "by-hand"
-
-
-class OffReason(msgspec.Struct, frozen=True):
-    """Why a source was switched off.
-
-    Attributes:
-        code: The reason as a code: `by-hand` or `worse-than-chance`.
-        right: For how many numbers it had been right.
-        told: By how many numbers it had been judged.
-    """
-
-    code: str
-    right: int = 0
-    told: int = 0
-
-    @property
-    def words(self) -> Wording:
-        """Return the reason in words."""
-        if self.code == Judgement.WORSE.code:
-            return Wording(
-                "worse than chance: right about {right} of {told} numbers", {"right": self.right, "told": self.told}
-            )
-        return Wording("switched off by hand")
-
-
-SWITCHED_BY_HAND = OffReason(BY_HAND)
 
 
 class SwitchRequest(msgspec.Struct, frozen=True):
@@ -149,14 +40,6 @@ class SwitchState(NamedTuple):
     off_at: Instant | None
     off_why: OffReason | None
     since: Instant
-
-
-def read_reason(text: str) -> OffReason:
-    """Return the stored reason. An unreadable one counts as switched off by hand."""
-    try:
-        return msgspec.json.decode(text, type=OffReason)
-    except msgspec.DecodeError:
-        return OffReason(BY_HAND)
 
 
 def disable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> int:
@@ -188,8 +71,7 @@ def disable_the_bad(db: sqlite3.Connection, context: Context) -> list[str]:
         skill = skill_of(compared_of(db, state))
         if skill.judgement is Judgement.WORSE:
             with suppress(Refused):  # somebody may have switched it off during the comparison
-                reason = OffReason(skill.judgement.code, skill.right, skill.told)
-                disable(db, context, SwitchRequest(state.name, reason))
+                disable(db, context, SwitchRequest(state.name, skill.off_reason))
                 switched_off.append(state.name)
     return switched_off
 

@@ -10,8 +10,9 @@ from typing import Annotated
 
 from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, and_more, ok, warn
 from callsieve.lookups.client import SOCKET_NAME
-from callsieve.lookups.operations import Judgement, OffReason, Skill, compared_of, read_reason, skill_of
+from callsieve.lookups.operations import compared_of
 from callsieve.settings import Settings
+from callsieve.source_skill import Judgement, OffReason, Skill, accuracy_of, read_reason, skill_of
 from callsieve.text.times import when
 from reputation.encoding import FLAT, Instant, told
 from reputation.store import lookups
@@ -128,15 +129,6 @@ class LookupShown:
         if not self.state.is_outside:
             remarks.append(Wording("your marks are reported there, so it is not independent"))
         return tuple(remarks)
-
-
-def accuracy_of(skill: Skill) -> Wording:
-    """Return how often a source was right: `12 of 14 (60-96 %)`."""
-    if not skill.told:
-        return Wording("not known yet")
-    low, high = (round(100 * share) for share in skill.share[1:])
-    places: Places = {"right": skill.right, "told": skill.told, "low": low, "high": high}
-    return Wording("{right} of {told} ({low}-{high} %)", places)
 
 
 def lookups_shown(db: sqlite3.Connection, settings: Settings, now: float) -> tuple[LookupShown, ...]:

@@ -29,11 +29,12 @@ from callsieve.cli.output import plural, print_table, say, say_command
 from callsieve.events import operations, process
 from callsieve.events.alerts import Alert, AlertState, NoStates, is_quiet_now, state_from, with_alert
 from callsieve.events.kinds import DeliveryError, Event, EventKind, sample_of
-from callsieve.events.operations import ReceiverHealth, ReceiverShown, ReplayRequest, events_shown
+from callsieve.events.operations import ReceiverShown, ReplayRequest, events_shown
 from callsieve.events.receivers.build import open_receivers
 from callsieve.integration_settings import AlertTable, alert_receiver, conditions_of, values_of
 from callsieve.logs import configure_logs, flush_logs
 from callsieve.settings import Loaded
+from callsieve.source_health import SourceStatus
 from callsieve.system.privileges import served_settings
 from callsieve.system.service_process import AlreadyRunning
 from callsieve.text.times import ago, when
@@ -159,14 +160,14 @@ async def _deliver(loaded: Loaded, capabilities: Capabilities, name: str, event:
         await receiver.deliver(event)
 
 
-def _health(health: ReceiverHealth) -> Text:
-    return Text(health.words, style="green" if health is ReceiverHealth.OK else "yellow")
-
-
 def _row(receiver: ReceiverShown) -> tuple[str | Text, ...]:
     state = receiver.state
     counts = () if state is None else (state.waiting, state.delivered, state.dead_letters, state.lost)
-    return (receiver.name, *([f"{count:,}" for count in counts] or [""] * 4), _health(receiver.health))
+    return (
+        receiver.name,
+        *([f"{count:,}" for count in counts] or [""] * 4),
+        Text(receiver.health.words, style="green" if receiver.health is SourceStatus.OK else "yellow"),
+    )
 
 
 def _failure(receiver: ReceiverShown, now: float) -> str:

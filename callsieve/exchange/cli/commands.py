@@ -26,7 +26,7 @@ from callsieve.cli.options import (
 from callsieve.cli.output import plural, print_pairs, print_table, say, say_undo
 from callsieve.exchange import operations
 from callsieve.exchange.candidates import listed_numbers
-from callsieve.exchange.health import PeerStatus, companies_of
+from callsieve.exchange.health import companies_of
 from callsieve.exchange.operations import (
     FetchResult,
     SubscribeRequest,
@@ -322,7 +322,7 @@ def _say_status(shown: ExchangeShown, now: float) -> None:
 
 
 def _row(company: PeerShown) -> tuple[str | Text, ...]:
-    style = "green" if company.health.health is PeerStatus.OK else "yellow"
+    style = "green" if company.health.is_ok else "yellow"
     return (
         company.name,
         Text(company.health.health.value, style=style),

@@ -21,12 +21,12 @@ from callsieve.cli.options import ConfigOption, JsonOption, any_store, print_jso
 from callsieve.cli.output import plural, say
 from callsieve.imports.cli.feeds import SmallerOption, store_feed
 from callsieve.imports.cli.number_import import Summary
-from callsieve.imports.feed_health import FeedFailure, read_failure
+from callsieve.imports.feed_health import FAILURES, FeedFailure
 from callsieve.imports.fetch import Fetched, came, due, failed, fetch
 from callsieve.imports.operations import ImportKind
 from callsieve.imports.rows import BARE_NUMBER, CSV_COLUMNS, FTC_COLUMNS
 from callsieve.integration_settings import FeedTable
-from callsieve.outside.errors import KeptFailure, OutsideError
+from callsieve.outside.errors import KeptFailure, OutsideError, read_kept_failure
 from callsieve.outside.http_client import OutsideClient
 from callsieve.settings import Loaded
 from callsieve.text.csv_table import DAMAGE, CsvTable, unpacked
@@ -132,7 +132,7 @@ def _fetched(
         result,
         summary.imported if result == "imported" else None,
         summary.skipped,
-        None if state.failure is None else read_failure(state.failure),
+        None if state.failure is None else read_kept_failure(state.failure, FAILURES),
         state.next_at,
     )
 

@@ -28,13 +28,11 @@ from callsieve.imports.cli.number_import import (
     store_numbers,
 )
 from callsieve.imports.feed_health import (
+    FAILURES,
     FeedFailure,
-    FeedHealth,
-    FeedStatus,
-    failure_of,
     feed_record,
     feeds_found,
-    nobody_fetches,
+    nobody_fetches_feeds,
     skills_of,
 )
 from callsieve.imports.operations import ImportKind
@@ -48,9 +46,10 @@ from callsieve.imports.rows import (
     merged_complaints,
 )
 from callsieve.lookups.cli.commands import print_lookups
-from callsieve.lookups.operations import Judgement
-from callsieve.lookups.views import accuracy_of, lookups_shown
+from callsieve.lookups.views import lookups_shown
 from callsieve.settings import Loaded
+from callsieve.source_health import SourceHealth, failure_of
+from callsieve.source_skill import Judgement, accuracy_of
 from callsieve.text.csv_table import CsvTable
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import ago, span_words, when
@@ -134,7 +133,7 @@ def show_feeds(
             _export(db, export)
             return
         found = feeds_found(db, loaded.settings, now)
-        waits = nobody_fetches((one.name for one in loaded.settings.feed), feed_fetches(db), now)
+        waits = nobody_fetches_feeds(loaded.settings, feed_fetches(db), now)
         there = [(one.feed, one.health) for one in found if one.feed is not None]
         skills = skills_of(db, [feed for feed, _ in there], now)
         asked = lookups_shown(db, loaded.settings, now)
@@ -156,7 +155,7 @@ def show_feeds(
         print_lookups(asked)
 
 
-def _show(found: list[tuple[FeedSource, FeedHealth]], now: float, *, are_named: bool) -> None:
+def _show(found: list[tuple[FeedSource, SourceHealth]], now: float, *, are_named: bool) -> None:
     if not found and are_named:
         say("No feed has come yet: `callsieve feeds fetch` fetches those of the settings.")
         return
@@ -171,7 +170,7 @@ def _show(found: list[tuple[FeedSource, FeedHealth]], now: float, *, are_named: 
             f"{feed.numbers:,}",
             when(feed.imported_at),
             str(span_words(max(0.0, now - feed.imported_at))),
-            Text(health.health, style="green" if health.health is FeedStatus.OK else "yellow"),
+            Text(health.health, style="green" if health.is_ok else "yellow"),
             *([_fetching(feed, now)] if is_fetched else []),
         )
         for feed, health in found
@@ -207,7 +206,7 @@ def _failure_noted(loaded: Loaded, summary: Summary) -> Iterator[None]:
         yield
     except (CommandError, Refused, StoreError, OSError) as error:
         cause = error.__cause__ if isinstance(error.__cause__, TableError) else error
-        _note_failure(loaded, summary, failure_of(cause))
+        _note_failure(loaded, summary, failure_of(cause, FAILURES))
         raise
 
 

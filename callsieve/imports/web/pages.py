@@ -13,12 +13,11 @@ from starlette.responses import Response
 from callsieve.changes.operation import Refused, note
 from callsieve.imports import operations
 from callsieve.imports.feed_health import (
-    FeedHealth,
     FoundFeed,
     feeds_found,
     fresh_at,
     late_after_seconds,
-    nobody_fetches,
+    nobody_fetches_feeds,
     skills_of,
 )
 from callsieve.imports.operations import (
@@ -30,8 +29,10 @@ from callsieve.imports.operations import (
     source_name,
 )
 from callsieve.imports.rows import DID_COLUMNS, PEOPLE_COLUMNS, dids_as_csv, dids_in, people_as_csv, people_in
-from callsieve.lookups.views import LookupShown, accuracy_of, lookups_shown
+from callsieve.lookups.views import LookupShown, lookups_shown
 from callsieve.settings import Loaded, Settings
+from callsieve.source_health import SourceHealth
+from callsieve.source_skill import accuracy_of
 from callsieve.text.csv_table import CsvTable, usable
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import day
@@ -148,7 +149,7 @@ class FeedShown:
     """A feed and how it is. `stale_at`: from when on it is late; `was_right`: of how many callers that it lists."""
 
     feed: FeedSource
-    health: FeedHealth
+    health: SourceHealth
     stale_at: float
     was_right: Wording
 
@@ -187,7 +188,7 @@ def feeds_shown(db: sqlite3.Connection, now: float, loaded: Loaded) -> FeedsShow
     names = {one.feed.name for one in found}
     lists = tuple(one for one in sources(db) if one.name not in names)
     missing = tuple(one for one in feeds if one.feed is None)
-    waits = nobody_fetches([feed.name for feed in settings.feed], feed_fetches(db), now)
+    waits = nobody_fetches_feeds(settings, feed_fetches(db), now)
     asked = lookups_shown(db, settings, now)
     return FeedsShown(tuple(found), missing, waits, lists, tuple(contact_sources(db)), asked)
 

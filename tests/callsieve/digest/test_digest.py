@@ -16,7 +16,7 @@ from callsieve.digest.operations import DayRequest, Digest, day, end_of, start_o
 from callsieve.digest.text import DigestLine, DigestText, digest_as_json, digest_text, html_page, plain_text
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.health import Check, CheckStatus
-from callsieve.imports.feed_health import FeedStatus
+from callsieve.source_health import SourceStatus
 from reputation.appeals import Appeal, AppealStep
 from reputation.model import (
     AuthClass,
@@ -170,7 +170,7 @@ def test_a_feed_that_never_came_waits_too(office: Office) -> None:
     """The doctor's finding about feeds is left out, for they are named here."""
     with office.config.open("a") as file:
         file.write('\n[[feed]]\nname = "theirs"\nurl = "https://example.com/list.csv"\n')
-    assert [(name, health.health) for name, health in digest_of(office).feeds] == [("theirs", FeedStatus.WAITING)]
+    assert [(name, health.health) for name, health in digest_of(office).feeds] == [("theirs", SourceStatus.WAITING)]
 
 
 @pytest.mark.parametrize(

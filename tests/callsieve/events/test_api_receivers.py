@@ -17,12 +17,12 @@ def test_a_receiver_is_listed_and_gets_its_dead_letters_again(tmp_path: Path) ->
     with office.api() as api:
         program = api.program()
         (new,) = program.get("/receivers")["items"]
-        assert (new["name"], new["health"], new["dead_letters"]) == ("webhook/crm", "new", 0)
+        assert (new["name"], new["health"], new["dead_letters"]) == ("webhook/crm", "waiting", 0)
         with open_store(office.store) as db, transaction(db):
             happen(db, 2)
             fail_all(db, "410 Gone")
         (failing,) = program.get("/receivers")["items"]
-        assert (failing["health"], failing["dead_letters"], failing["failure"]) == ("failing", 2, "410 Gone")
+        assert (failing["health"], failing["dead_letters"], failing["failure"]) == ("failed", 2, "410 Gone")
         assert program.done("POST", "/receivers/replay", {"receiver": "crm"})["replayed"] == 2
         assert office.read(count_dead_letters) == 0
         assert program.refused("POST", "/receivers/replay", {"receiver": "x"}) == (404, "no-such-receiver")

@@ -79,7 +79,7 @@ def give_up(callsieve: Program, *subjects: str) -> list[str]:
 
 def test_a_receiver_is_listed_before_a_sender_knows_it(callsieve: Program) -> None:
     (before,) = callsieve("events", "list", "--json").json["receivers"]
-    assert (before["name"], before["health"], before["delivered"]) == ("webhook/crm", "new", 0)
+    assert (before["name"], before["health"], before["delivered"]) == ("webhook/crm", "waiting", 0)
     want(callsieve)
     happen(callsieve, "a", "b")
     told = callsieve("events", "list", "--json").json
@@ -101,7 +101,7 @@ def test_a_failing_receiver_is_listed_with_since_when(callsieve: Program) -> Non
 
     seq = callsieve.write(fail_again)
     (one,) = callsieve("events", "list", "--json").json["receivers"]
-    assert (one["health"], one["failing_since"], one["dead_letters"]) == ("failing", instant_text(since), 2)
+    assert (one["health"], one["failing_since"], one["dead_letters"]) == ("failed", instant_text(since), 2)
     out = callsieve.ok("events", "list")
     assert when(since) in out
     assert "2 dead letters" in out

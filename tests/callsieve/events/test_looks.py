@@ -81,7 +81,7 @@ def test_a_company_is_told_when_it_goes_bad(db: sqlite3.Connection) -> None:
     assert (stale["company"], stale["status"], stale["came_at"]) == ("partner", "stale", NOW)
     assert seen(db, NOW + 6 * DAY) == []
     [ended] = seen(db, NOW + 9 * DAY)
-    assert ended["status"] == "ran out"
+    assert ended["status"] == "expired"
     record_taken(db, "partner", index._replace(counts_until=NOW + 20 * DAY), NOW + 10 * DAY, NOW + 11 * DAY)
     assert seen(db, NOW + 10 * DAY) == []
     switch_peer_off(db, "partner", NOW, "{}")

@@ -61,7 +61,7 @@ def ada(console: Console) -> Browser:
 
 
 def test_a_receiver_is_shown_with_what_it_got(console: Console, ada: Browser) -> None:
-    assert "not known to the sender yet" in ada.text("/events")
+    assert ">waiting</td>" in ada.text("/events")
     console.office.write(happen, 3)
     console.office.write(record_deliveries, "webhook/crm", Progress([1], []), NOW)
     page = ada.text("/events")
@@ -131,7 +131,7 @@ def test_what_the_doctor_says_of_events(tmp_path: Path) -> None:
         status, words, way = checked(tmp_path)
         assert (status, bool(words), way) == ("warn", True, "systemctl enable --now callsieve-events")
         note_state(db, HEARTBEAT, "1", NOW - 30)
-        assert checked(tmp_path)[:2] == ("warn", "webhook/crm: not known to the sender yet")
+        assert checked(tmp_path)[:2] == ("warn", "webhook/crm: waiting")
         happen(db, at=NOW - 5)
         assert checked(tmp_path)[:2] == ("ok", "receivers: 1, no event sent yet")
         happen(db, at=NOW - 3600)

@@ -409,7 +409,7 @@ def test_what_ran_out_counts_no_longer(berlin: Company, munich: Company) -> None
     munich.write(lambda db: db.execute("UPDATE peer SET counts_until = ?", (now - 1,)))
     assert munich.facts().peers == ()
     [company] = munich("exchange", "status", "--json").json["companies"]
-    assert company["health"] == "ran_out"
+    assert company["health"] == "expired"
 
 
 def test_a_key_is_shown_and_never_believed(berlin: Company, munich: Company) -> None:

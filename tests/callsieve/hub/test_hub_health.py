@@ -10,8 +10,9 @@ import pytest
 from callsieve.doctor.finding import CheckContext, Finding
 from callsieve.health import CheckStatus
 from callsieve.hub.checks import is_exchanged
-from callsieve.hub.operations import LEAST_LATE_SECONDS, UPDATE, HubStatus, health_of, hub_figures, secret_path
+from callsieve.hub.operations import LEAST_LATE_SECONDS, UPDATE, health_of, hub_figures, is_late, secret_path
 from callsieve.settings import Loaded, parse_settings
+from callsieve.source_health import SourceStatus
 from reputation.store.database import open_store
 from reputation.store.hub.link import FirstTry, Link, link_of, note_refused, pull_again, set_link
 from reputation.store.hub.rows import Unfit
@@ -39,7 +40,7 @@ def make_link(pulled_at: float | None = NOW, failed_at: float | None = None) -> 
 
 
 @pytest.mark.parametrize(
-    ("link", "after", "status", "is_late"),
+    ("link", "after", "status", "late"),
     [
         pytest.param(None, 0.0, "waiting", False, id="has never run"),
         pytest.param(make_link(None), 9e6, "waiting", False, id="a first exchange takes what it takes"),
@@ -52,13 +53,13 @@ def make_link(pulled_at: float | None = NOW, failed_at: float | None = None) -> 
         pytest.param(make_link(NOW, NOW + 599), 601.0, "failed", True, id="is away since the last exchange"),
     ],
 )
-def test_how_it_is(link: Link | None, after: float, status: str, is_late: bool) -> None:
-    health = health_of(link, POLL, NOW + after)
-    assert (health.status, health.is_late) == (HubStatus(status), is_late)
+def test_how_it_is(link: Link | None, after: float, status: str, late: bool) -> None:
+    state = (link, POLL, NOW + after)
+    assert (health_of(*state).health, is_late(*state)) == (SourceStatus(status), late)
 
 
 @pytest.mark.parametrize(
-    ("failure", "after", "status", "is_late"),
+    ("failure", "after", "status", "late"),
     [
         pytest.param("", 600.0, "waiting", False, id="is started soon"),
         pytest.param("", 601.0, "stale", True, id="was never started"),
@@ -66,14 +67,14 @@ def test_how_it_is(link: Link | None, after: float, status: str, is_late: bool) 
         pytest.param("connection refused", 601.0, "failed", True, id="and goes on failing"),
     ],
 )
-def test_how_it_is_before_the_hub_was_ever_reached(failure: str, after: float, status: str, is_late: bool) -> None:
-    health = health_of(None, POLL, NOW + after, FirstTry(NOW, failure))
-    assert (health.status, health.is_late) == (HubStatus(status), is_late)
+def test_how_it_is_before_the_hub_was_ever_reached(failure: str, after: float, status: str, late: bool) -> None:
+    state = (None, POLL, NOW + after, FirstTry(NOW, failure))
+    assert (health_of(*state).health, is_late(*state)) == (SourceStatus(status), late)
 
 
 def test_a_site_that_seldom_polls_is_late_later() -> None:
-    assert not health_of(make_link(), 3600.0, NOW + 10_800.0).is_late
-    assert health_of(make_link(), 3600.0, NOW + 10_801.0).is_late
+    assert not is_late(make_link(), 3600.0, NOW + 10_800.0)
+    assert is_late(make_link(), 3600.0, NOW + 10_801.0)
 
 
 class TestDoctor:

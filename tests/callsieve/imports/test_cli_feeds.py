@@ -148,7 +148,7 @@ def test_a_broken_file_changes_nothing_and_is_remembered(callsieve: Program, con
 def test_a_file_that_is_not_there_is_remembered_too(callsieve: Program) -> None:
     callsieve.ok("import", "feed", callsieve.file("good", TEN), "--source", "ftc")
     callsieve.fails("import", "feed", callsieve.folder / "none", "--source", "ftc")
-    assert feed_of(callsieve)["failure"]["code"] == "no-such-file"
+    assert feed_of(callsieve)["failure"]["code"] == "no-file"
     assert "none: " in callsieve.ok("feeds")
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from callsieve.changes.operation import Refused
-from callsieve.imports.feed_health import DAY, failure_of, health_of, read_failure
+from callsieve.imports.feed_health import DAY, FAILURES, health_of
+from callsieve.outside.errors import read_kept_failure
+from callsieve.source_health import failure_of
 from callsieve.text.table_errors import TableError, TableProblem, table_error
 from reputation.store.errors import StoreError
 from reputation.store.sources import FAILURE_CHARACTERS, FeedSource
@@ -51,7 +53,7 @@ def test_health(feed: FeedSource, says: str) -> None:
         pytest.param(table_error(TableProblem.NOT_UTF_8, "f\n.csv", line=3, byte="0xff"), "not-utf-8", id="table"),
         pytest.param(TableError("too many"), "refused", id="no-code"),
         pytest.param(Refused("no-such-user", "who?"), "refused", id="of-something-else"),
-        pytest.param(FileNotFoundError(errno.ENOENT, "no such file", "f.csv"), "no-such-file", id="no-file"),
+        pytest.param(FileNotFoundError(errno.ENOENT, "no such file", "f.csv"), "no-file", id="no-file"),
         pytest.param(PermissionError(errno.EACCES, "denied", "f.csv"), "unreadable", id="not-ours"),
         pytest.param(StoreError("the disk is full"), "store", id="store"),
         pytest.param(
@@ -60,14 +62,14 @@ def test_health(feed: FeedSource, says: str) -> None:
     ],
 )
 def test_a_failure_is_kept_by_its_code_and_read_again(error: Exception, code: str) -> None:
-    kept = failure_of(error)
+    kept = failure_of(error, FAILURES)
     assert json.loads(kept)["code"] == code
     assert len(kept) <= FAILURE_CHARACTERS
-    read = read_failure(kept)
+    read = read_kept_failure(kept, FAILURES)
     assert read.code == code
     assert str(read.words).isprintable()
 
 
 @pytest.mark.parametrize("kept", ["x.csv: empty", "[]", '{"code": "new-one"}', '{"code": "not-utf-8", "line": "x"}'])
 def test_what_another_version_kept_is_shown_as_it_is(kept: str) -> None:
-    assert read_failure(kept) == ("", kept)
+    assert read_kept_failure(kept, FAILURES) == ("", kept)

@@ -5,17 +5,12 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from callsieve.imports.feed_health import (
-    DAY,
-    FeedStatus,
-    health_of,
-    health_of_missing,
-    nobody_fetches,
-    read_failure,
-)
-from callsieve.imports.fetch import FIRST_RETRY_SECONDS, Fetched, TryLater, came, due, every_seconds, failed
+from callsieve.imports.feed_health import DAY, FAILURES, health_of, health_of_missing, nobody_fetches_feeds
+from callsieve.imports.fetch import FIRST_RETRY_SECONDS, Fetched, TryLater, came, due, failed
 from callsieve.integration_settings import FeedTable
-from callsieve.outside.errors import OutsideError, OutsideProblem
+from callsieve.outside.errors import OutsideError, OutsideProblem, read_kept_failure
+from callsieve.settings import Settings
+from callsieve.source_health import SourceStatus, every_seconds
 from reputation.store.sources import FeedSource
 
 NOW = 1_800_000_000.0
@@ -26,7 +21,7 @@ TIMEOUT = OutsideError(OutsideProblem.TIMEOUT, host="example.com", seconds=300)
 
 @pytest.mark.parametrize(("every", "seconds"), [("6h", 21_600), ("1d", 86_400), ("2w", 1_209_600)])
 def test_how_often(every: str, seconds: int) -> None:
-    assert every_seconds(FeedTable(name="x", url="https://example.com/", every=every)) == seconds
+    assert every_seconds(every) == seconds
 
 
 def test_it_is_due_when_its_time_is_over() -> None:
@@ -52,7 +47,7 @@ def test_what_did_not_come_is_asked_for_soon_and_then_less_often() -> None:
     assert waits[:3] == [FIRST_RETRY_SECONDS, 2 * FIRST_RETRY_SECONDS, 4 * FIRST_RETRY_SECONDS]
     assert waits[-1] == DAY
     assert (last.etag, last.file, last.came_at) == (GOT.etag, GOT.file, NOW), "what is in force stays known"
-    assert read_failure(last.failure or "").code == "timeout"
+    assert read_kept_failure(last.failure or "", FAILURES).code == "timeout"
     assert came(FEED, GOT, NOW).failures == 0
 
 
@@ -70,26 +65,26 @@ def test_new_settings_know_nothing_of_the_old_file() -> None:
 
 def test_a_feed_that_is_still_the_same_is_not_stale() -> None:
     feed = FeedSource("ftc", "spam", "CSV", 100, NOW, DAY)
-    assert health_of(feed, NOW + 9 * DAY).health is FeedStatus.STALE
-    assert health_of(feed._replace(came_at=NOW + 8 * DAY), NOW + 9 * DAY).health is FeedStatus.OK
-    assert health_of(feed._replace(came_at=NOW + 2 * DAY), NOW + 9 * DAY).health is FeedStatus.STALE
+    assert health_of(feed, NOW + 9 * DAY).health is SourceStatus.STALE
+    assert health_of(feed._replace(came_at=NOW + 8 * DAY), NOW + 9 * DAY).health is SourceStatus.OK
+    assert health_of(feed._replace(came_at=NOW + 2 * DAY), NOW + 9 * DAY).health is SourceStatus.STALE
 
 
 def test_a_failure_is_over_when_the_server_says_the_same() -> None:
     last = failed(FEED, None, TIMEOUT, NOW + 1)
     feed = FeedSource("ftc", "spam", "CSV", 100, NOW, DAY, failed_at=last.failed_at, failure=last.failure)
-    assert health_of(feed, NOW + 2).health is FeedStatus.FAILED
-    assert health_of(feed._replace(came_at=NOW + 900), NOW + 901).health is FeedStatus.OK
+    assert health_of(feed, NOW + 2).health is SourceStatus.FAILED
+    assert health_of(feed._replace(came_at=NOW + 900), NOW + 901).health is SourceStatus.OK
 
 
 def test_a_feed_that_never_came_waits_or_failed() -> None:
-    assert health_of_missing(None, NOW).health is FeedStatus.WAITING
-    assert health_of_missing(failed(FEED, None, TIMEOUT, NOW), NOW + 5).health is FeedStatus.FAILED
+    assert health_of_missing(None, NOW).health is SourceStatus.WAITING
+    assert health_of_missing(failed(FEED, None, TIMEOUT, NOW), NOW + 5).health is SourceStatus.FAILED
 
 
 def test_it_is_noticed_where_nobody_fetches() -> None:
-    last = {"ftc": came(FEED, GOT, NOW)}
-    assert nobody_fetches(["ftc"], {}, NOW)
-    assert not nobody_fetches([], {}, NOW)
-    assert not nobody_fetches(["ftc"], last, NOW + DAY + 1800)
-    assert nobody_fetches(["ftc"], last, NOW + DAY + 7200)
+    last, settings = {"ftc": came(FEED, GOT, NOW)}, Settings(feed=(FEED,))
+    assert nobody_fetches_feeds(settings, {}, NOW)
+    assert not nobody_fetches_feeds(Settings(), {}, NOW)
+    assert not nobody_fetches_feeds(settings, last, NOW + DAY + 1800)
+    assert nobody_fetches_feeds(settings, last, NOW + DAY + 7200)

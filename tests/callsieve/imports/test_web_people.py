@@ -9,8 +9,9 @@ import re
 import pytest
 from httpx2 import Response
 
-from callsieve.imports.feed_health import failure_of
+from callsieve.imports.feed_health import FAILURES
 from callsieve.outside.errors import OutsideError, OutsideProblem
+from callsieve.source_health import failure_of
 from callsieve.web.tokens import form_token
 from reputation.model import Did, Person
 from reputation.store.audit import audit_rows
@@ -161,7 +162,7 @@ def test_a_feed_of_the_settings_is_shown_before_it_came(office: Office) -> None:
         page = viewer.text("/feeds")
         for text in ("theirs", "waiting", "it has not come yet", "callsieve-feeds.timer"):
             assert text in page
-        failure = failure_of(OutsideError(OutsideProblem.TIMEOUT, host="example.com", seconds=300))
+        failure = failure_of(OutsideError(OutsideProblem.TIMEOUT, host="example.com", seconds=300), FAILURES)
         fetch = FeedFetch("theirs", "", 86_400.0, NOW, NOW + 900, failed_at=NOW, failure=failure, failures=1)
         office.write(set_feed_fetch, fetch)
         page = viewer.text("/feeds")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.lookups import KINDS, Kind, switched_off_after
-from callsieve.lookups.operations import Judgement, judgement_of, skill_of
+from callsieve.source_skill import Judgement, judgement_of, skill_of
 from reputation.store.lookups import Compared
 
 COUNTS = st.integers(0, 400)

@@ -15,7 +15,7 @@ from agi.server import Stats
 from callsieve.daemon.background import write_telemetry
 from callsieve.doctor.stored_findings import Findings, findings_of, store_findings
 from callsieve.events.checks import event_metrics
-from callsieve.events.operations import EventsShown, ReceiverHealth, ReceiverShown
+from callsieve.events.operations import EventsShown, ReceiverShown
 from callsieve.exchange.checks import peer_metrics
 from callsieve.health import Check, CheckStatus
 from callsieve.hub.checks import hub_metrics
@@ -24,6 +24,7 @@ from callsieve.imports.feed_health import feed_metrics
 from callsieve.maintenance.operations import store_metrics
 from callsieve.monitoring.metrics import doctor_metrics, exposition, single
 from callsieve.monitoring.web.probes import STORE_UP
+from callsieve.source_health import SourceStatus
 from callsieve.telemetry import NAME, LookUpCounts
 from policies.decision import ACTION_BY_WORD
 from policies.reasons import FailOpen
@@ -40,7 +41,7 @@ DOCUMENTED = Path(__file__).resolve().parents[3] / "docs" / "console.md"
 FEED = FeedSource('the "ftc"', "spam", "ftc", 1234, NOW - 60.0)
 
 CRM = ReceiverState("webhook/crm", 3, 2, 1, 0, NOW, NOW, "", "", 5, NOW, 1)
-EVENTS = EventsShown((ReceiverShown(CRM.name, ReceiverHealth.OK, CRM),), NOW, NOW)
+EVENTS = EventsShown((ReceiverShown(CRM.name, SourceStatus.OK, CRM),), NOW, NOW)
 
 _TAKEN = ("Partner Ltd", 7, "d", NOW - HOUR, NOW + 7 * DAY, 214, 2, NOW - 60.0, NOW - 60.0, NOW + HOUR)
 PARTNER = PeerState("partner", True, 1.0, 6 * HOUR, *_TAKEN, None, None, 0, None, None, 0.0, 1, 38, 41)
@@ -82,7 +83,7 @@ def test_decisions_are_told_by_action_and_failures_by_reason(told: Samples) -> N
 
 def test_a_counter_begins_with_nothing() -> None:
     daemon = replace_struct(make_telemetry(NOW - 1.0), by_action={}, server=Stats(), look_ups=LookUpCounts())
-    new = EventsShown((ReceiverShown("webhook/new", ReceiverHealth.NEW, None),), NOW, NOW)
+    new = EventsShown((ReceiverShown("webhook/new", SourceStatus.WAITING, None),), NOW, NOW)
     told = samples_in(exposition(daemon, [*store_metrics(4096, None), *event_metrics(new)], NOW).decode())
     counters = {key: value for key, value in told.items() if key[0].endswith("_total")}
     actions = {labels[0][1] for name, labels in counters if name == "callsieve_calls_decided_total"}

@@ -23,11 +23,12 @@ from callsieve.changes.describe import NOT_SHOWN, name_of
 from callsieve.doctor.checks import checks_of
 from callsieve.doctor.finding import HEADING_BY_REASON
 from callsieve.doctor.stored_findings import NAME
-from callsieve.exchange.health import ExchangeProblem, PeerStatus
+from callsieve.exchange.health import ExchangeProblem
 from callsieve.imports.feed_health import FAILURES
 from callsieve.main.capabilities import ALL, CHANGES
 from callsieve.outside.errors import OutsideProblem
 from callsieve.policy.condition_words import EITHER, SHOWN_AS, WITH_VALUE
+from callsieve.source_health import SourceProblem, SourceStatus
 from callsieve.text.times import UNITS, ago, span_words
 from callsieve.web.i18n import CATALOGUES, translated, translations_of
 from policies.decision import ACTION_BY_WORD, OWN_RULES
@@ -105,8 +106,10 @@ def _texts() -> Iterator[tuple[str, str]]:
         yield "why a feed was not taken", template
     for problem in ExchangeProblem:
         yield "why a bundle was not taken", problem.value
-    for status in PeerStatus:
-        yield "how a company is", status.value
+    for trouble in SourceProblem:
+        yield "why nothing was taken", trouble.value
+    for status in SourceStatus:
+        yield "how a source is", status.words
     for happening in Happening:
         yield "what would change a reputation", happening.value
     for family in MAY_TAG:

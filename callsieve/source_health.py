@@ -1,0 +1,125 @@
+"""The state of an outside source: a feed, a company of the exchange, the hub, a receiver of events.
+
+Doctor, status, digest, metrics, scheduled checks, pages and the API show the same SourceHealth. Each kind of source has
+one function that makes it from its row in the store. The row keeps as a code and figures why the source failed.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain
+
+from callsieve.outside.errors import OutsideProblem, keep_failure
+from callsieve.text.times import SECONDS_BY_UNIT
+from reputation.store.errors import StoreError
+from reputation.wording import Places, Wording
+
+OVERDUE_SECONDS = 3600.0  # the timers run every quarter of an hour
+
+
+class SourceStatus(StrEnum):
+    """The state of a source: the worst that applies.
+
+    `waiting`: nothing has come or gone yet. `off`: switched off. `failed`: the last attempt failed. `stale`: nothing
+    came or went for too long. `shrank`: the last file was much smaller. `expired`: what came does not count any more.
+    """
+
+    OK = "ok"
+    WAITING = "waiting"
+    OFF = "off"
+    FAILED = "failed"
+    STALE = "stale"
+    SHRANK = "shrank"
+    EXPIRED = "expired"
+
+    @property
+    def words(self) -> str:
+        """Return the state in words."""
+        return "switched off" if self is SourceStatus.OFF else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHealth:
+    """The state of a source.
+
+    Attributes:
+        health: Its state.
+        detail: The reason, in words; null if all is well.
+    """
+
+    health: SourceStatus
+    detail: Wording | None = None
+
+    @property
+    def is_ok(self) -> bool:
+        """Return whether everything is as it should be."""
+        return self.health is SourceStatus.OK
+
+    @property
+    def is_well(self) -> bool:
+        """Return whether nobody has to act."""
+        return self.health in (SourceStatus.OK, SourceStatus.WAITING, SourceStatus.OFF)
+
+    @property
+    def brings_nothing(self) -> bool:
+        """Return whether its data does not arrive, or does not count: receivers of events are told."""
+        return self.health in (SourceStatus.OFF, SourceStatus.FAILED, SourceStatus.STALE, SourceStatus.EXPIRED)
+
+    @property
+    def summary(self) -> Wording:
+        """Return the state and its reason, for any language."""
+        state = Wording(self.health.words)
+        return Wording("{state}: {detail}", {"state": state, "detail": self.detail}) if self.detail else state
+
+    def __str__(self) -> str:
+        return str(self.summary)
+
+
+def nobody_fetches(due: Iterable[float | None], now: float) -> bool:
+    """Return whether a source is overdue: its timer does not run. `due`: None for one that was never fetched."""
+    return any(at is None or now > at + OVERDUE_SECONDS for at in due)
+
+
+def every_seconds(every: str) -> float:
+    """Parse the setting `every`, such as `6h`."""
+    return float(int(every[:-1]) * SECONDS_BY_UNIT[every[-1]])
+
+
+class SourceProblem(StrEnum):
+    """Why nothing was taken from a source, whatever it is."""
+
+    NO_FILE = "{file}: file not found"
+    UNREADABLE = "{file}: cannot be read ({error})"
+    STORE = "the store could not be written: `callsieve doctor` shows why"
+    REFUSED = "it was refused: run it again to see why"
+
+    @property
+    def code(self) -> str:
+        """Return the code for programs, such as `no-file`."""
+        return self._name_.lower().replace("_", "-")
+
+
+def templates_of(*problems: Iterable[StrEnum]) -> dict[str, str]:
+    """Return the words of these problems and of those that every source may have, by code."""
+    every = chain(SourceProblem, OutsideProblem, *problems)
+    return {problem.name.lower().replace("_", "-"): problem.value for problem in every}
+
+
+def failure_of(error: Exception, templates: Mapping[str, str], file: str = "") -> str:
+    """Return why nothing was taken, for the store. `read_kept_failure` reads it with the same templates."""
+    return keep_failure(*_code_and_places(error, templates, file), templates)
+
+
+def _code_and_places(error: Exception, templates: Mapping[str, str], file: str) -> tuple[str, Places]:
+    code, words = getattr(error, "code", None), getattr(error, "words", None)
+    if code in templates:
+        return str(code), words.places if isinstance(words, Wording) else {}
+    if isinstance(error, OSError) and not isinstance(error, StoreError):
+        is_missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        trouble = errno.errorcode.get(error.errno or 0, type(error).__name__)
+        problem = SourceProblem.NO_FILE if is_missing else SourceProblem.UNREADABLE
+        return problem.code, {"file": str(error.filename or file), "error": trouble}
+    return (SourceProblem.STORE if isinstance(error, StoreError) else SourceProblem.REFUSED).code, {}
