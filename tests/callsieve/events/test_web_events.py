@@ -135,7 +135,7 @@ def test_what_the_doctor_says_of_events(tmp_path: Path) -> None:
         happen(db, at=NOW - 5)
         assert checked(tmp_path)[:2] == ("ok", "receivers: 1, no event sent yet")
         happen(db, at=NOW - 3600)
-        assert checked(tmp_path)[:2] == ("warn", "webhook/crm: late")
+        assert checked(tmp_path)[:2] == ("warn", "webhook/crm: stale")
         record_deliveries(db, "webhook/crm", Progress([1, 2], []), NOW - 60)
         assert checked(tmp_path)[:2] == ("ok", "receivers: 1, last event 1 min ago")
         happen(db)
