@@ -260,7 +260,7 @@ def _grade(case: _Case) -> str:
         return "passes"
     if facts.grade is None or facts.graded_at is None:
         return "passes: not graded (once an hour, from 20 calls on)"
-    return f"passes: {facts.grade.value}, graded at {case.rules.when(facts.graded_at)}"
+    return f"passes: {facts.grade.words}, graded at {case.rules.when(facts.graded_at)}"
 
 
 def _is_of_a_person(callee: Number | None) -> bool:

@@ -248,7 +248,7 @@ def appeal_words(appeal: Appeal, now: float) -> Wording:
 
 def _grades(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
     for one in digest.grades[:MOST_LISTED]:
-        grades: Places = {"grade": Wording(one.grade.value), "before": Wording(one.before.value)}
+        grades: Places = {"grade": Wording(one.grade.words), "before": Wording(one.before.words)}
         words = Wording("{number}: {grade}, before: {before}", {"number": one.number, **grades})
         if one.reasons:
             words = Wording("{change} ({why})", {"change": words, "why": _why(one.reasons)})

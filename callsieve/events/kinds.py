@@ -103,7 +103,7 @@ def event_words(kind: EventKind, data: Data) -> Wording:
     description = KINDS[kind]
     if not isinstance(description.line, Wording):
         return description.line(data)
-    worded = {name: Wording(data[name] or "none") for name in description.worded}
+    worded = {name: Wording((data[name] or "none").replace("_", " ")) for name in description.worded}
     return Wording(description.line.template, _places(data) | worded)
 
 

@@ -192,7 +192,7 @@ class _Writer:
         rows = [(self._words(one.words), self._shown(one.show(week)), self._shown(one.show(month))) for one in MEASURES]
         self._page.table((say["c-measure"], say["c-week"], say["c-month"]), rows, (3, 2, 2))
         for reason in contents.health.reasons:
-            self._page.paragraph(f"{self._words(reason.grade.value)}: {self._translated(reason.words)}", dim=True)
+            self._page.paragraph(f"{self._words(reason.grade.words)}: {self._translated(reason.words)}", dim=True)
         total = contents.total
         answered = share_words(total.answered, total.attempts)
         self._page.paragraph(say["total"].format(calls=f"{total.attempts:,}", answered=answered))

@@ -20,7 +20,7 @@ def date_of(day: int) -> str:
 
 def grade_words(grade: Grade | None) -> Wording:
     """The grade; a number without one made too few calls."""
-    return Wording(grade.value) if grade else Wording("too few calls")
+    return Wording(grade.words) if grade else Wording("too few calls")
 
 
 def share_words(part: int | None, whole: int) -> str:
@@ -188,4 +188,4 @@ def _full(trend: _Trend, days: Iterable[OwnDay]) -> float:
 
 
 def _figure(text: str | Wording, grade: Grade | None) -> Figure:
-    return Figure(text, grade.value, GRADE_STATES[grade]) if grade else Figure(text)
+    return Figure(text, grade.words, GRADE_STATES[grade]) if grade else Figure(text)

@@ -45,7 +45,7 @@ MEASURES_BY_RULE: dict[str, tuple[str, ...]] = {
     "back": (),
     "name": ("blocked",),
 }
-CLASS_BY_GRADE = {"healthy": "healthy", "watch": "watch", "at risk": "risk"}
+CLASS_BY_GRADE = {"healthy": "healthy", "watch": "watch", "at_risk": "risk"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ def _worst(company: GuidanceFigures, measures: Sequence[str]) -> str:
     found = {reason.grade.value for one in company.numbers for reason in one.reasons if reason.measure in measures}
     is_measured = measures and any(one.grade for one in company.numbers)
     return next(
-        (CLASS_BY_GRADE[grade] for grade in ("at risk", "watch") if grade in found), "healthy" if is_measured else ""
+        (CLASS_BY_GRADE[grade] for grade in ("at_risk", "watch") if grade in found), "healthy" if is_measured else ""
     )
 
 

@@ -48,7 +48,12 @@ class Grade(StrEnum):
 
     HEALTHY = "healthy"
     WATCH = "watch"
-    AT_RISK = "at risk"
+    AT_RISK = "at_risk"
+
+    @property
+    def words(self) -> str:
+        """Return the grade in words."""
+        return self.value.replace("_", " ")
 
 
 class GradeReason(NamedTuple):

@@ -170,8 +170,8 @@ def test_a_grade_is_told_when_it_is_another(db: sqlite3.Connection) -> None:
         record_grade(db, DID, Graded(NOW + days * DAY, grade, reasons))
     assert [(one.data["before"], one.data["grade"], one.data["reasons"]) for one in told(db)] == [
         (None, "healthy", []),
-        ("healthy", "at risk", ["listed"]),
-        ("at risk", None, []),
+        ("healthy", "at_risk", ["listed"]),
+        ("at_risk", None, []),
     ]
 
 

@@ -309,7 +309,7 @@ def test_how_the_called_people_see_it_decides(level: Level, grade: Grade) -> Non
 )
 def test_a_share_below_ten_percent_has_a_decimal(unwanted: int, said: str) -> None:
     [reason] = health_of(make_facts(CALLS, people={7: 168}, unwanted={7: unwanted})).reasons
-    assert f"{reason.grade.value}: {reason.words}".startswith(f"{said} of the people complained")
+    assert f"{reason.grade.words}: {reason.words}".startswith(f"{said} of the people complained")
 
 
 def test_complaints_are_no_share_of_the_people_of_one_day() -> None:
@@ -573,7 +573,7 @@ def test_the_guard_is_told_why_by_codes(db: sqlite3.Connection) -> None:
 
 def test_reasons_in_words_of_an_older_version_are_left_out(db: sqlite3.Connection) -> None:
     kept = '["100% {of} the calls", {"template": "{calls:,} calls on one day", "places": {"calls": 5}}]'
-    db.execute("INSERT INTO own_grade (number, at, grade, reasons) VALUES (?, 1.0, 'at risk', ?)", (OWN, kept))
+    db.execute("INSERT INTO own_grade (number, at, grade, reasons) VALUES (?, 1.0, 'at_risk', ?)", (OWN, kept))
     assert grade_of(db, OWN) == Graded(1.0, Grade.AT_RISK, ())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -145,3 +146,20 @@ def test_an_appeal_in_force_keeps_its_files_and_is_sent_again(db: sqlite3.Connec
     assert db.execute("SELECT after ->> 'number', after ->> 'from' FROM audit").fetchall() == [("+12015550123", None)]
     with pytest.raises(sqlite3.IntegrityError):
         db.execute("UPDATE appeal SET state = 'in force'")
+
+
+def test_a_grade_becomes_one_word_in_rows_and_in_events(db: sqlite3.Connection) -> None:
+    migrate(db, [one for one in known_migrations() if one.name < "0080"])
+    db.execute(f"INSERT INTO own_grade VALUES ('{CALLER}', 1.0, 'at risk', '[]', 'watch', 1.0)")
+    db.execute(f"INSERT INTO own_grade VALUES ('{CALLER}9', 1.0, 'watch', '[]', 'at risk', 1.0)")
+    data = '{"number": "x", "before": "at risk", "grade": "at risk"}'
+    db.execute(
+        "INSERT INTO event (id, kind, subject, at, data) VALUES ('e', 'own-number.grade-changed', 'x', 1.0, ?)", (data,)
+    )
+    migrate(db)
+    assert db.execute("SELECT grade, before FROM own_grade ORDER BY number").fetchall() == [
+        ("at_risk", "watch"),
+        ("watch", "at_risk"),
+    ]
+    [(kept,)] = db.execute("SELECT data FROM event").fetchall()
+    assert json.loads(kept) == {"number": "x", "before": "at_risk", "grade": "at_risk"}

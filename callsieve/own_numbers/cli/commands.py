@@ -53,7 +53,7 @@ from reputation.store.own_health import checks_for_suspicions, recent_grade
 from reputation.store.own_labels import label_checks_to_make
 from reputation.store.own_register import Seen, register_of, unregistered
 
-COLOUR_BY_GRADE = {"healthy": "green", "watch": "yellow", "at risk": "red"}
+COLOUR_BY_GRADE = {"healthy": "green", "watch": "yellow", "at_risk": "red"}
 SHOWN_DAYS = 28
 WIDTH = 10  # of the names of what is known of a number
 

@@ -60,8 +60,8 @@ def make_event(data: dict[str, Any], kind: EventKind = EventKind.DECISION_TAKEN)
         pytest.param({"prefix": ["+1900", "+1201"]}, DECISION, True, id="prefix"),
         pytest.param({"prefix": ["+44"]}, DECISION, False, id="the-number-dialled-is-not-the-caller"),
         pytest.param({"prefix": ["+1"]}, {"caller": None}, False, id="withheld"),
-        pytest.param({"grade": ["at risk"]}, {"grade": "at risk"}, True, id="grade"),
-        pytest.param({"grade": ["at risk"]}, {"grade": None}, False, id="no-grade"),
+        pytest.param({"grade": ["at_risk"]}, {"grade": "at_risk"}, True, id="grade"),
+        pytest.param({"grade": ["at_risk"]}, {"grade": None}, False, id="no-grade"),
         pytest.param({"status": ["failed"]}, {"status": "failed"}, True, id="status"),
     ],
 )

@@ -154,7 +154,7 @@ def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     page = out.read_text()
     assert "1 of 1 numbers" in page
     assert "1 are on the list" in page
-    assert Grade.AT_RISK.value in page
+    assert Grade.AT_RISK.words in page
     assert "add --force" in callsieve.fails("own", "guidance", "--out", out)
     callsieve.ok("own", "guidance", "--out", out, "--language", "zh", "--leaflet", "--force")
     assert out.read_text() == leaflet_page("zh", Settings())
