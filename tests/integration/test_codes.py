@@ -13,6 +13,7 @@ from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.audit import audit_rows
 from reputation.store.connection import open_store, transaction
+from reputation.store.devices import PASSCODE_DIGITS, use_passcode
 from reputation.store.lists import add_entry
 from reputation.store.marks import last_caller_of
 from reputation.store.outcomes import outcomes
@@ -114,3 +115,35 @@ def test_the_daemon_is_not_there(pbx: ScreenedPbx) -> None:
 def test_whoever_hangs_up_while_it_is_spoken_leaves_nothing(pbx: ScreenedPbx) -> None:
     with Phone(pbx.asterisk, "201") as phone, phone.dial("*35", CallSpec(hang_up_after=0.5)) as call:
         assert call.result().bye_from == "caller"
+
+
+PASSCODE_PROMPTS = {"passcode-is": 0.2, "passcode-again": 0.2, "passcode-ends": 0.2} | {
+    f"digit-{digit}": 0.1 for digit in range(10)
+}
+
+
+def test_a_passcode_is_spoken_twice_and_counts_once(pbx: ScreenedPbx) -> None:
+    install_prompts(pbx, PASSCODE_PROMPTS)
+    spoken = [name.removeprefix("callsieve/") for name in dial(pbx, "*39")]
+    digits = [name.removeprefix("digit-") for name in spoken if name.startswith("digit-")]
+    assert spoken[0] == "passcode-is"
+    assert spoken[-1] == "passcode-ends"
+    assert len(digits) == 2 * PASSCODE_DIGITS
+    assert digits[:PASSCODE_DIGITS] == digits[PASSCODE_DIGITS:]
+    passcode = "".join(digits[:PASSCODE_DIGITS])
+    with open_store(pbx.daemon.store) as db, transaction(db):
+        assert not use_passcode(db, "202", passcode, time.time()), "it is that of the phone's person"
+        assert use_passcode(db, "201", passcode, time.time())
+        assert not use_passcode(db, "201", passcode, time.time())
+    assert changes(pbx)[-1] == "passcode"
+
+
+def test_no_passcode_while_the_daemon_does_not_answer(pbx: ScreenedPbx) -> None:
+    install_prompts(pbx, {**PASSCODE_PROMPTS, "say-later": 0.7})
+    before = changes(pbx)
+    pbx.daemon.freeze()
+    try:
+        assert dial(pbx, "*39") == ["callsieve/say-later"]
+    finally:
+        pbx.daemon.thaw()
+    assert changes(pbx)[: len(before)] == before
