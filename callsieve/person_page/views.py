@@ -30,6 +30,25 @@ YOUR_REASONS: Mapping[str, Wording] = {
         Reason.QUIET_HOURS: Wording("you have quiet hours, and do not know the caller"),
     }.items()
 }
+# What a browser's User-Agent names, the first that matches.
+BROWSERS = {
+    "Edg": "Edge",
+    "Firefox": "Firefox",
+    "FxiOS": "Firefox",
+    "SamsungBrowser": "Samsung Internet",
+    "CriOS": "Chrome",
+    "Chrome": "Chrome",
+    "Safari": "Safari",
+}
+SYSTEMS = {
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Android": "Android",
+    "Windows": "Windows",
+    "Macintosh": "Mac",
+    "CrOS": "ChromeOS",
+    "Linux": "Linux",
+}
 OF_A_COLLEAGUE = Wording("a colleague has chosen it so")
 
 
@@ -152,6 +171,13 @@ def own_lists(db: sqlite3.Connection, asked: Asked) -> OwnLists:
         tuple(one for one in shown if one.entry.verdict is list_name) for list_name in (ListName.ALLOW, ListName.BLOCK)
     )
     return OwnLists(allowed, blocked)
+
+
+def device_name(agent: str) -> str:
+    """Return a short name for a User-Agent: `Safari · iPhone`. An unknown one is shown as it is."""
+    tables = (BROWSERS, SYSTEMS)
+    found = [next((name for mark, name in table.items() if mark in agent), "") for table in tables]
+    return " · ".join(filter(None, found)) or agent
 
 
 def own_devices(db: sqlite3.Connection, asked: Asked) -> list[Device]:

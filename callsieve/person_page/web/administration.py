@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
 from callsieve.person_page.operations import OwnPageLink, SignOutRequest, find_person, make_link, sign_out
+from callsieve.person_page.views import device_name
 from callsieve.settings import Settings
 from callsieve.text.qr_code import qr_svg
 from callsieve.web.request import NotFound, Page, PageRequest, number_in_form
@@ -33,7 +34,8 @@ async def show(req: PageRequest, link: OwnPageLink | None = None) -> Response:
         raise NotFound
     code = Markup(qr_svg(link.url)) if link else ""
     has_https = req.state.loaded.settings.web.behind_proxy
-    return req.page("person_page/administration.html", access=found, link=link, code=code, has_https=has_https)
+    shown = {"access": found, "link": link, "code": code, "has_https": has_https, "device_name": device_name}
+    return req.page("person_page/administration.html", **shown)
 
 
 async def link(req: PageRequest) -> Response:

@@ -22,7 +22,7 @@ from callsieve.person_page.operations import (
     undo_own,
     was_wrong,
 )
-from callsieve.person_page.views import Asked, own_calls, own_devices, own_lists
+from callsieve.person_page.views import Asked, device_name, own_calls, own_devices, own_lists
 from callsieve.person_page.web.admission import COOKIE, SIGN_IN, admit_person
 from callsieve.web.access import drop_cookie, prefer
 from callsieve.web.request import NotFound, Page, PageRequest, local_path, number_in_form
@@ -53,7 +53,7 @@ async def show_devices(req: PageRequest) -> Response:
     """Show the devices of the person."""
     shown = await req.read(own_devices, _asked(req))
     here = req.device.id if req.device else 0
-    return req.page("person_page/devices.html", shown=shown, owner=req.owner, this_device=here)
+    return req.page("person_page/devices.html", shown=shown, owner=req.owner, this_device=here, device_name=device_name)
 
 
 async def wrong(req: PageRequest) -> Response:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from callsieve.person_page.views import device_name
 from reputation.model import ListName, PhoneSetting, Verdict
 from reputation.store.evidence_rows import live_marks_of
 from reputation.store.lists import expected_call_of, personal_entries, phone_settings_of
@@ -185,3 +186,25 @@ def test_a_phone_can_install_it(phone: Phone) -> None:
 def test_language_and_theme_are_kept(phone: Phone) -> None:
     page = phone.done("/me/preferences", language="zh", theme="dark", next="/me/lists").text
     assert '<html lang="zh-Hans" data-theme="dark">' in page
+
+
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5"
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        (f"{IPHONE} Mobile/15E148 Safari/604.1", "Safari · iPhone"),
+        (f"{IPHONE} CriOS/138.0 Mobile/15E148 Safari/604.1", "Chrome · iPhone"),
+        (
+            "Mozilla/5.0 (Linux; Android 10; K) Chrome/138.0.0.0 Mobile Safari/537.36",
+            "Chrome · Android",
+        ),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox · Windows"),
+        ("Mozilla/5.0 (X11; Linux x86_64) Chrome/138.0 Safari/537.36 Edg/138.0", "Edge · Linux"),
+        ("curl/8.5.0", "curl/8.5.0"),
+        ("", ""),
+    ],
+)
+def test_a_device_has_a_short_name(agent: str, name: str) -> None:
+    assert device_name(agent) == name
