@@ -1,1 +1,1 @@
-"""What we know about numbers and people: types, the store, reputations. A leaf: it imports nothing of ours."""
+"""Numbers, people and reputations: types, the store, and the model. It imports no other package of the project."""

@@ -1,6 +1,6 @@
-"""How long to wait before what has failed is tried again: twice as long after each failure in a row. Pure.
+"""Waiting times before a retry, which double after each failure in a row, and a breaker for the store. Pure.
 
-A breaker stops asking a store that does not answer. The clock is an argument.
+The clock is an argument.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ LONGEST_SECONDS = 10.0
 
 
 def wait_seconds(failures: int, first: float = FIRST_SECONDS, longest: float = LONGEST_SECONDS) -> float:
-    """The wait after the `failures`-th failure in a row, from 1."""
+    """Return the wait after the `failures`-th failure in a row, from 1."""
     return min(first * (1 << min(failures - 1, 16)), longest)
 
 
@@ -22,18 +22,18 @@ REST_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Breaker:
-    """After five failures in a row it is open: calls are answered at once, and one call every 2 s tries again."""
+    """A breaker: after five failures in a row calls are answered at once, and one call every 2 s tries again."""
 
     _failures: int = 0
     _try_at: float = 0.0
 
     @property
     def is_open(self) -> bool:
-        """Whether the store is being left alone."""
+        """Whether calls do without the store."""
         return self._failures >= FAILURES_TO_OPEN
 
     def allows(self, now: float) -> bool:
-        """Whether this call may ask the store. `now` is monotonic. The one that tries again is let through here."""
+        """Return whether this call may use the store; also chooses the one that tries again. `now` is monotonic."""
         if not self.is_open:
             return True
         if now < self._try_at:
@@ -42,11 +42,11 @@ class Breaker:
         return True
 
     def succeeded(self) -> None:
-        """The store answered."""
+        """Record that the store answered."""
         self._failures = 0
 
     def failed(self, now: float) -> None:
-        """The store did not answer in time, or answered with an error."""
+        """Record that the store did not answer in time, or with an error."""
         self._failures += 1
         if self._failures == FAILURES_TO_OPEN:
             self._try_at = now + REST_SECONDS

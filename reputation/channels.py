@@ -1,4 +1,4 @@
-"""What the name of one of Asterisk's channels tells. Pure."""
+"""Facts in the names of Asterisk's channels. Pure."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ _PHONE = re.compile(r"[A-Za-z0-9]+/\d{2,6}\Z", re.ASCII)
 
 
 def is_phone_name(endpoint: str) -> bool:
-    """Whether an endpoint is named as phones are; where nobody has described a trunk, that is what tells them apart."""
+    """Return whether an endpoint is named like a phone. An undescribed trunk has another name."""
     return _PHONE.match(endpoint) is not None
 
 
 def endpoint_of(channel: str) -> str:
-    """`PJSIP/carrier-0000001a` -> `PJSIP/carrier`."""
+    """Return the endpoint of a channel: `PJSIP/carrier-0000001a` -> `PJSIP/carrier`."""
     return channel.rpartition("-")[0] or channel
 
 
 def undescribed_trunk(channel: str, phones: Container[str]) -> str | None:
-    """The endpoint of a channel that no `[[trunk]]` describes, where that is none of our `phones` nor named as one."""
+    """Return the endpoint of a channel that no `[[trunk]]` describes, if it is not in `phones` or named like one."""
     endpoint = endpoint_of(channel)
     return None if endpoint in phones or is_phone_name(endpoint) else endpoint

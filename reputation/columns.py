@@ -1,9 +1,9 @@
-"""What a field of a record type is in its table, said in its annotation; the columns and their order follow.
+"""Marks in the annotations of a record type that describe the columns of its table.
 
     reporter: Annotated[str, Key(3), ORIGIN]
     group: Annotated[str | None, Column("grp"), Own("{site}")]
 
-A field without such a mark is a column of the same name, and travels through the hub where its table does.
+A field without such a mark is a column of the same name, and travels through the hub if its table does.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin, get_
 from msgspec import Struct
 from msgspec.structs import fields as struct_fields
 
-ORIGIN: Final = "origin"  # has the site's name before it elsewhere, and tells whose the row is
-NAMED: Final = "named"  # has the site's name before it elsewhere
+ORIGIN: Final = "origin"  # prefixed with the site's name at other sites, and shows the site of the row
+NAMED: Final = "named"  # prefixed with the site's name at other sites
 LOCAL: Final = "local"  # stays in this store
 
 
 class Key(NamedTuple):
-    """Part of the key beside the number. `place`: where in it, which hubs rely on."""
+    """Part of the key beside the number. `place`: its position in the key, which hubs rely on."""
 
     place: int = 1
 
 
 class Own(NamedTuple):
-    """Stays with its site and the standby. `elsewhere`: what other sites have there; `{site}` is the site."""
+    """Stays with its site and the standby. `elsewhere`: the value at other sites; `{site}` is the site."""
 
     elsewhere: str = ""
 
 
 class Column(NamedTuple):
-    """The column's name, where it is not that of the field."""
+    """The column's name, if it differs from the field's."""
 
     name: str
 
 
 class RowField(NamedTuple):
-    """One field of a record type. `kinds`: its type, with None where it may be none."""
+    """One field of a record type. `kinds`: its types, with None if it may be None."""
 
     name: str
     column: str
@@ -48,17 +48,17 @@ class RowField(NamedTuple):
 
     @property
     def enum(self) -> type[Enum] | None:
-        """The enum that its values are of."""
+        """The enum of its values, if any."""
         return next((kind for kind in self.kinds if isinstance(kind, type) and issubclass(kind, Enum)), None)
 
     @property
     def words(self) -> frozenset[Any]:
-        """All that it may be, where it is of an enum."""
+        """All values, if they are of an enum."""
         return frozenset([*(self.enum or ()), *([None] if self.enum and type(None) in self.kinds else [])])
 
     @property
     def is_number(self) -> bool:
-        """Whether its values are numbers, in the table too."""
+        """Whether its values are numbers in the table, too."""
         plain = [get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in self.kinds]
         return any(kind in (int, float, bool) for kind in plain)
 
@@ -69,29 +69,29 @@ class RowField(NamedTuple):
 
 def fields_of(row: type) -> list[RowField]:
     """Return the fields of a record type, in their order."""
-    found = []
+    row_fields = []
     for name, hint in get_type_hints(row, include_extras=True).items():
         kind, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         column = next((mark.name for mark in marks if isinstance(mark, Column)), name)
-        found.append(RowField(name, column, get_args(kind) or (kind,), tuple(marks)))
-    return found
+        row_fields.append(RowField(name, column, get_args(kind) or (kind,), tuple(marks)))
+    return row_fields
 
 
 def defaults_of(row: type) -> dict[str, str | int | float | None]:
-    """Return what a column holds where a record does not say, for fields that have a plain default."""
-    found: dict[str, Any] = {}
-    for one in fields_of(row):
+    """Return the default of each column whose field has a plain one, for records that lack it."""
+    defaults: dict[str, Any] = {}
+    for row_field in fields_of(row):
         if is_dataclass(row):
-            default = next(field.default for field in fields(row) if field.name == one.name)
+            default = next(field.default for field in fields(row) if field.name == row_field.name)
         elif issubclass(row, Struct):
-            default = next(field.default for field in struct_fields(row) if field.name == one.name)
+            default = next(field.default for field in struct_fields(row) if field.name == row_field.name)
         else:
-            default = getattr(row, "_field_defaults", {}).get(one.name, MISSING)
+            default = getattr(row, "_field_defaults", {}).get(row_field.name, MISSING)
         if isinstance(default, Enum):
             default = default.value
         if default is None or isinstance(default, str | int | float):
-            found[one.column] = int(default) if isinstance(default, bool) else default
-    return found
+            defaults[row_field.column] = int(default) if isinstance(default, bool) else default
+    return defaults
 
 
 def column_list(row: type) -> str:

@@ -1,6 +1,6 @@
-"""The control sample: which warned calls go without a label, so that something is learnt of callers who are warned of.
+"""The control sample: warned calls that get no warning on purpose, to learn about callers with a warning.
 
-The draw is a keyed hash of the linkedid: the same call is drawn the same way in a replay, and no caller can choose.
+The draw is a keyed hash of the linkedid. A replay draws the same calls, and no caller can choose.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from reputation.wording import Wording
 
 
 def is_drawn(sample: ControlSample, linkedid: str) -> bool:
-    """Whether this call is of the sample."""
+    """Return whether this call is in the sample."""
     if not sample.every or not linkedid:
         return False
     digest = blake2b(linkedid.encode(errors="replace"), digest_size=8, key=sample.salt).digest()
@@ -21,9 +21,7 @@ def is_drawn(sample: ControlSample, linkedid: str) -> bool:
 
 
 class SampledCalls(NamedTuple):
-    """What became of the calls that were left without their warning: how many there were, how many of them were
-    answered, hung up on at once by who answered, and marked as spam by who answered.
-    """
+    """Results of the calls without their warning: answered, hung up on at once, and marked as spam by the callee."""
 
     calls: int = 0
     answered: int = 0
@@ -31,7 +29,7 @@ class SampledCalls(NamedTuple):
     marked: int = 0
 
     def words(self, warned: int) -> Wording:
-        """The cost of the sample: `warned` calls came with their warning."""
+        """Return the cost of the sample in words. `warned`: calls with their warning."""
         return Wording(
             "{calls} of {all} warned calls left without the warning on purpose, to learn from them: "
             "{answered} answered, {hung_up_on} hung up on at once, {marked} marked as spam",

@@ -1,4 +1,4 @@
-"""All that is known of a number and of one of its calls, as the families of evidence are computed from it."""
+"""The evidence about a number and one of its calls, from which the families of evidence are computed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from reputation.weights import Weights
 
 
 class Evidence(NamedTuple):
-    """All that speaks for or against a number in one class of calls, as of one instant.
+    """The evidence about a number in one auth class, as of one instant.
 
-    Of its block of 1000, itself left out: `listed_neighbours` are on feeds that do not list the number itself,
-    `bad_neighbours` are bad by what our own people said and saw. `reviewed_at`: when a person last looked at a burst of
-    marks; `upheld_at`: when an appeal was last upheld; `appeal`: the reference of one in force.
+    `listed_neighbours`: other numbers of its block on feeds that do not list the number itself. `bad_neighbours`: other
+    numbers that are bad by marks and signals here. `reviewed_at`: the last review of a burst of marks. `upheld_at`:
+    when an appeal was last upheld. `appeal`: the reference of one in force.
     """
 
     standing: Standing | None = None
@@ -36,13 +36,14 @@ class Evidence(NamedTuple):
 
     @property
     def challenges(self) -> ChallengeHistory:
-        """What the number did when it was challenged."""
+        """The challenges of the number."""
         return NEVER_CHALLENGED if self.standing is None else self.standing.challenges
 
 
 class Circumstances(NamedTuple):
-    """What is known of the call itself, and of the office. `hour`: of the callee's day; `is_stranger`: nobody here
-    knows the number; `people`: how many work here, as far as that is known.
+    """Facts about the call and the office. `hour`: of the callee's day. `people`: how many work here, if known.
+
+    `is_stranger`: nobody here knows the number.
     """
 
     auth_class: AuthClass = AuthClass.UNKNOWN
@@ -54,7 +55,7 @@ class Circumstances(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What a family of evidence is computed from. `identity_level`: effective in this class of calls; 0 is none."""
+    """The input of a family of evidence. `identity_level`: effective in this auth class; 0 without an identity."""
 
     evidence: Evidence
     circumstances: Circumstances

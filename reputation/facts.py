@@ -1,10 +1,10 @@
-"""The facts of one call: everything that a decision may look at, in one value, for the daemon and for a replay.
+"""The facts of one call: everything that a decision may use, in one value, for the daemon and for a replay.
 
-    query = FactsQuery(number, auth_class, did, now)         what the store is asked
+    query = FactsQuery(number, auth_class, did, now)         the question to the store
     facts = facts_from(context, evidence, reputation, weights)
 
-The store (reputation/store/facts.py) and a replay (callsieve/replay/engine.py) find the same things in different
-places: who is called, who knows the caller, what is evidence. Here they become the same `Facts`.
+The store (reputation/store/facts.py) and a replay (callsieve/replay/engine.py) get callee, ties and evidence from
+different places. Here they become the same `Facts`.
 """
 
 from __future__ import annotations
@@ -41,14 +41,13 @@ EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays op
 
 
 class FactsQuery(NamedTuple):
-    """What the one read of the hot path asks for. A tuple: one is made for each call, in a third of the time.
+    """The input of the facts query. A tuple: one is made for each call, in a third of the time.
 
-    `number` is None for a caller without a number; `channel_endpoint` is where the call comes from, `endpoint`
-    the phone it is for, where that is known (else the DID's own callee counts). `hour` is that of the callee's day,
-    where quiet hours are to count. `withheld`: the number of a caller who withholds it, where blocklists may match it;
-    nothing else does. `plan`: what the numbering plan says of the number; `first_call`: what strangers did shortly
-    before, should this be a first call; `name`: the name that came with the call. None of these is a matter of the
-    store.
+    `number`: None for a caller without a number. `channel_endpoint`: where the call comes from. `endpoint`: the phone
+    it is for, if known; otherwise the DID's own callee counts. `hour`: of the callee's day, if quiet hours count.
+    `withheld`: the number of a caller who withholds it, which only blocklists may match. Not from the store are `plan`:
+    the number's row in the numbering plan; `first_call`: calls of strangers shortly before; `name`: the name that came
+    with the call.
     """
 
     number: Number | None
@@ -67,15 +66,14 @@ class FactsQuery(NamedTuple):
 
 
 class CallContext(NamedTuple):
-    """What is known of a call besides the evidence: who is called, who is tied to the caller, and what happened.
+    """Facts about a call besides the evidence: the callee, ties to the caller, and recent events.
 
-    `caller_person`: the channel is the endpoint of one of our own people. `one_ring_at`: when the number last rang
-    for 6 s or less and gave up, if that is less than a day ago. `emergency_at`: the latest emergency call from here
-    that opens the window; `emergency_closed_at`: when somebody closed that. `unwhispered`: the phones whose people want
-    no spoken warning. `quiet`: who wants quiet hours, whatever the time is (policies.quiet_hours). `sample`: how the
-    control sample is drawn. `plan`: what the numbering plan says of the number. `first_call`: what strangers did
-    shortly before; None where the caller has no number, or something is known of it. `dialled_at`: when one of us last
-    called the number, answered or not. `is_company_known`: the call shows the name of a contact's company.
+    `caller_person`: the channel is a phone here. `one_ring_at`: when the number last rang for 6 s or less and gave up,
+    within a day. `emergency_at`: the latest emergency call that opens the window; `emergency_closed_at`: when somebody
+    closed it. `unwhispered`: phones without spoken warnings. `quiet`: people with quiet hours, whatever the time is
+    (policies.quiet_hours). `sample`: how the control sample is drawn. `plan`: the number's row in the numbering plan.
+    `first_call`: calls of strangers shortly before; None if the caller has no number or is known. `dialled_at`: the
+    last call from here to the number. `is_company_known`: the call shows the name of a contact's company.
     """
 
     did: Did | None = None
@@ -98,15 +96,13 @@ class CallContext(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """All that we know about one call, read at one instant. The first fields are those of CallContext, in its order.
+    """All facts about one call, read at one instant. The first fields are those of CallContext, in its order.
 
-    `peers`: what other companies publish of the number in this class of calls. `passed_until`: how long the last
-    challenge that was passed, or a proof of control, speaks for the caller, and `passed_at` when that was; `failures`:
-    how many it failed since, each DID and day once, and how often it hung up instead of an answer. `is_storm`:
-    single-use numbers call here, this one among them. `recent_calls` are
-    the instants of earlier calls of the number within the hour, `recent_block_calls` those of its block of 1000;
-    `recent_dids` are the DIDs that those of the number went to. `emergency_window_seconds`: for how long
-    after `emergency_at` nothing is screened.
+    `peers`: rows of other companies about the number in this class. `passed_until`: how long the last passed challenge
+    or proof of control counts, and `passed_at` when it was. `failures`: failed challenges since, each DID and day once,
+    and hang-ups instead of an answer. `is_storm`: this call is part of a storm of single-use numbers. `recent_calls`:
+    earlier calls of the number within the hour; `recent_block_calls` those of its block; `recent_dids`: the DIDs of the
+    number's calls. `emergency_window_seconds`: how long after `emergency_at` nothing is screened.
     """
 
     did: Did | None = None
@@ -148,7 +144,7 @@ def facts_from(
     earlier: Earlier = NOTHING_EARLIER,
     peers: tuple[PeerWord, ...] = (),
 ) -> Facts:
-    """Return the facts of a call; `earlier` are the calls of the number and its block, where somebody counts them."""
+    """Return the facts of a call. `earlier`: recent calls of the number and its block, if they are counted."""
     challenges, before = evidence.challenges, context.first_call
     return Facts(
         *context,

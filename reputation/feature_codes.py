@@ -1,11 +1,10 @@
-"""What people say by dialling a code, or pressing a key during a call: the words of [callsieve-say] come back.
+"""Feature codes that people dial, and keys that they press during a call. The answer is a word of [callsieve-say].
 
-Each code dialled again within a minute takes back what it did; those of whispers and of quiet hours, at any time.
+A code dialled again within a minute undoes what it did. The codes of phone settings switch at any time.
 
-A person's last call, for who asks why it was treated so: the one that rang there last, or never got there.
-
-A call that was turned away leaves a decision alone; one that rang at a whole group was decided about once for all of
-them, and what a person's own list or contacts made of it is put on top, as the phone did (docs/decisions/per-phone.md).
+Also a person's last call, to explain how it was treated: the one that rang there last, or never got there. A rejected
+call leaves only a decision. A call that rang a group had one decision for all. The person's own list or contacts
+are applied to it here, as for the phone (docs/decisions/per-phone.md).
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ LISTS = {"allow": ListName.ALLOW, "block": ListName.BLOCK}
 
 
 class Spoken(StrEnum):
-    """What the phone says to a code: each is an extension of [callsieve-say]."""
+    """The answers to a code: each is an extension of [callsieve-say]."""
 
     SPAM = "spam"
     OK = "ok"
@@ -55,29 +54,29 @@ SPOKEN_OF_LIST = {ListName.ALLOW: Spoken.ALLOWED, ListName.BLOCK: Spoken.BLOCKED
 
 
 class Switch(NamedTuple):
-    """What a code switches, and the words for both ways."""
+    """A phone setting, and the words for on and off."""
 
-    wish: PhoneSetting
-    wished: Spoken
-    dropped: Spoken
+    setting: PhoneSetting
+    on: Spoken
+    off: Spoken
 
 
 SWITCHES = {
-    "whispers": Switch(PhoneSetting.NO_WHISPER, wished=Spoken.WHISPERS_OFF, dropped=Spoken.WHISPERS_ON),
-    "quiet": Switch(PhoneSetting.QUIET, wished=Spoken.QUIET_ON, dropped=Spoken.QUIET_OFF),
+    "whispers": Switch(PhoneSetting.NO_WHISPER, on=Spoken.WHISPERS_OFF, off=Spoken.WHISPERS_ON),
+    "quiet": Switch(PhoneSetting.QUIET, on=Spoken.QUIET_ON, off=Spoken.QUIET_OFF),
 }
 CODES = frozenset({*VERDICTS, *LISTS, "expect", "dnc", *SWITCHES})
 # "Do not call me again" is about a conversation that is just over.
 LATELY_SECONDS = 1800.0
-# Whoever is at the phone can dial it without end, and the outbound guard holds back every number that it is about.
-WISHES_A_DAY = 50
+# Anybody at the phone can dial the code, and the outbound guard refuses calls to each number on the list.
+REQUESTS_A_DAY = 50
 LIST_ADD, LIST_REMOVE = LIST_CHANGES = ("list add", "list remove")
-# So many changes of one number are looked through for the person's own last one.
+# How many changes of one number are searched for the person's own last one.
 RECENT_CHANGES = 50
 
 
 def apply_feature_code(db: sqlite3.Connection, endpoint: str, code: str, at: float) -> str:
-    """One of CODES, dialled on an endpoint. Call it in a transaction."""
+    """Apply one of CODES, dialled on an endpoint, and return the word to say. Call it in a transaction."""
     reporter = reporter_of(db, endpoint)
     if code == "expect":
         return _expect(db, reporter, at)
@@ -91,7 +90,7 @@ def apply_feature_code(db: sqlite3.Connection, endpoint: str, code: str, at: flo
 
 
 def mark_call(db: sqlite3.Connection, endpoint: str, linkedid: str, at: float) -> MarkResult | None:
-    """A key pressed during a call: its caller is spam. None when the journal does not know the call's caller."""
+    """Mark a call's caller as spam, after a key press during the call. None if the journal does not know the caller."""
     caller = next((record.caller for record in decisions(db, linkedid=linkedid, limit=1)), None)
     if caller is None:
         return None
@@ -108,13 +107,13 @@ def mark_call(db: sqlite3.Connection, endpoint: str, linkedid: str, at: float) -
 
 
 def reporter_of(db: sqlite3.Connection, endpoint: str) -> str:
-    """The person of an endpoint; an endpoint that is nobody's speaks for itself."""
+    """Return the person of an endpoint, or the endpoint itself if it has no person."""
     person = person_of_endpoint(db, endpoint)
     return person.extension if person is not None else endpoint
 
 
 def word_of(result: MarkResult) -> str:
-    """What the phone says."""
+    """Return the word to say."""
     if result.status is MarkStatus.MARKED and result.mark is not None:
         return Spoken.SPAM if result.mark.verdict is Verdict.SPAM else Spoken.OK
     if result.status is MarkStatus.REFUSED and result.number is not None:
@@ -123,7 +122,7 @@ def word_of(result: MarkResult) -> str:
 
 
 def _noted(db: sqlite3.Connection, result: MarkResult, reporter: str, at: float) -> MarkResult:
-    """With its row in the audit, if anything was said."""
+    """Write the result into the audit, if a mark was made or withdrawn, and return it."""
     if result.mark is not None:
         what = "unmark" if result.status is MarkStatus.RETRACTED else "mark"
         change = Change(what, result.number, before=result.before, after=result.mark)
@@ -132,7 +131,7 @@ def _noted(db: sqlite3.Connection, result: MarkResult, reporter: str, at: float)
 
 
 def _expect(db: sqlite3.Connection, reporter: str, at: float) -> str:
-    """Open the person's window, or close it while it is open."""
+    """Open the person's window for an expected call, or close it if it is open."""
     known = lists.expected_call_of(db, reporter)
     if known is not None and known.until > at:
         lists.stop_expecting(db, reporter)
@@ -145,7 +144,7 @@ def _expect(db: sqlite3.Connection, reporter: str, at: float) -> str:
 
 
 def _do_not_call(db: sqlite3.Connection, reporter: str, at: float) -> str:
-    """Whom the person talked to last does not want to be called again. Again within a minute: took it back."""
+    """Put the last person they talked with on the do-not-call list. Again within a minute: undo it."""
     last = do_not_call.last_talk_of(db, reporter, at - LATELY_SECONDS)
     if last is None:
         return Spoken.NOBODY
@@ -154,33 +153,33 @@ def _do_not_call(db: sqlite3.Connection, reporter: str, at: float) -> str:
         do_not_call.remove_do_not_call(db, last.number)
         add_audit(db, Change("own dnc remove", last.number, before=known), _who(reporter), at)
         return Spoken.UNDONE
-    if known is None and do_not_call.count_requests_since(db, reporter, at - DAY_SECONDS) >= WISHES_A_DAY:
+    if known is None and do_not_call.count_requests_since(db, reporter, at - DAY_SECONDS) >= REQUESTS_A_DAY:
         return Spoken.REFUSED
     is_of_called = do_not_call.was_called(db, last.own_number, last.number, at)
-    wish = do_not_call.DoNotCallRequest(last.number, at, last.own_number, reporter, is_of_called=is_of_called)
-    if do_not_call.add_do_not_call(db, wish):
-        add_audit(db, Change("own dnc add", last.number, after=wish), _who(reporter), at)
+    request = do_not_call.DoNotCallRequest(last.number, at, last.own_number, reporter, is_of_called=is_of_called)
+    if do_not_call.add_do_not_call(db, request):
+        add_audit(db, Change("own dnc add", last.number, after=request), _who(reporter), at)
     return Spoken.DO_NOT_CALL
 
 
 def _switch(db: sqlite3.Connection, reporter: str, switch: Switch, at: float) -> str:
-    before = lists.clear_phone_setting(db, reporter, switch.wish)
-    after = None if before else lists.set_phone_setting(db, reporter, switch.wish, at)
-    word = switch.dropped if before else switch.wished
+    before = lists.clear_phone_setting(db, reporter, switch.setting)
+    after = None if before else lists.set_phone_setting(db, reporter, switch.setting, at)
+    word = switch.off if before else switch.on
     add_audit(db, Change(word, name=reporter, before=before, after=after), _who(reporter), at)
     return word
 
 
 def _list_last_caller(db: sqlite3.Connection, reporter: str, list_name: ListName, at: float) -> str:
-    """Puts who called the person last on the person's own list. Again within a minute: as it was before."""
+    """Put the person's last caller on the person's own list. Again within a minute: undo it."""
     last = last_caller_of(db, reporter)
     if last is None or last.number is None:
         return Spoken.NOBODY
     number, who = last.number, _who(reporter)
     own = (row for row in audit_rows(db, number, RECENT_CHANGES) if row.who == who and row.what in LIST_CHANGES)
     change = next(own, None)
-    if change is not None and _may_be_taken_back(change, list_name, at):
-        return _take_back(db, reporter, change, at)
+    if change is not None and _may_be_undone(change, list_name, at):
+        return _undo_entry(db, reporter, change, at)
     before = next((entry for entry in lists.personal_entries(db, reporter) if entry.number == number), None)
     after = lists.PersonalEntry(reporter, number, list_name, at)
     lists.set_personal_entry(db, after)
@@ -188,13 +187,13 @@ def _list_last_caller(db: sqlite3.Connection, reporter: str, list_name: ListName
     return SPOKEN_OF_LIST[list_name]
 
 
-def _may_be_taken_back(change: AuditRow, list_name: ListName, at: float) -> bool:
+def _may_be_undone(change: AuditRow, list_name: ListName, at: float) -> bool:
     listed = _entry_of(change.after)
     return listed is not None and listed.verdict is list_name and 0 <= at - change.at <= UNDO_SECONDS
 
 
-def _take_back(db: sqlite3.Connection, reporter: str, change: AuditRow, at: float) -> str:
-    """Removes the entry, and puts back what it had replaced."""
+def _undo_entry(db: sqlite3.Connection, reporter: str, change: AuditRow, at: float) -> str:
+    """Remove the entry, and restore the one that it replaced."""
     number, replaced = str(change.number), _entry_of(change.before)
     removed = lists.remove_personal_entry(db, reporter, number)
     after = None if replaced is None else replaced._replace(at=at)
@@ -206,7 +205,7 @@ def _take_back(db: sqlite3.Connection, reporter: str, change: AuditRow, at: floa
 
 
 def _entry_of(text: str | None) -> lists.PersonalEntry | None:
-    """A personal entry as the audit keeps it; None where there was none."""
+    """Return a personal entry as the audit keeps it, None if there was no entry."""
     if text is None:
         return None
     kept: lists.PersonalEntry = parse_plain(msgspec.json.decode(text), lists.PersonalEntry)
@@ -228,21 +227,21 @@ def make_passcode(db: sqlite3.Connection, endpoint: str, passcode: str, at: floa
 
 
 LAST_CALL_SECONDS = 86400.0
-# What a phone shows of a call that it rings for.
+# Actions whose call rings the phone.
 _SHOWN = ("tag", "warn")
 _RULE_OF_TIE = {Tie.ALLOW: "callee-allowlist", Tie.CONTACT: "contact"}
 
 
 @dataclass(frozen=True, slots=True)
 class LastCall:
-    """`decision` is None for a call that was not screened; `number` for a caller who had none."""
+    """The last call. `decision` is None if it was not screened, `number` if the caller had none."""
 
     number: str | None
     decision: DecisionRecord | None
 
 
 def last_call_of(db: sqlite3.Connection, endpoint: str, now: float) -> LastCall | None:
-    """The last call for the person of an endpoint, None when there was none."""
+    """Return the last call for the person of an endpoint, None if nobody called."""
     person = reporter_of(db, endpoint)
     meant = latest_for(db, person, now - LAST_CALL_SECONDS)
     reached = last_caller_of(db, person)
@@ -255,7 +254,7 @@ def last_call_of(db: sqlite3.Connection, endpoint: str, now: float) -> LastCall 
 
 
 def _as_it_was_here(db: sqlite3.Connection, decision: DecisionRecord, person: str) -> DecisionRecord:
-    """The decision, or what the person's own list or contacts have made of it."""
+    """Return the decision, changed by the person's own list or contacts."""
     if decision.action not in _SHOWN or decision.caller is None:
         return decision
     tie = lists.friendly_tie_of(db, person, decision.caller, decision.at)

@@ -1,10 +1,9 @@
-"""First calls of numbers that nobody here knows: what single-use numbers have in common, though each calls once.
+"""First calls of unknown numbers: a pattern of single-use numbers, though each of them calls once.
 
-    seen = first_calls.before(number, did, now) -> FirstCall     what strangers did shortly before
-    first_calls.add(number, did, now)                            it was a stranger, too
+    seen = first_calls.before(number, did, now) -> FirstCall     the calls of strangers shortly before
+    first_calls.add(number, did, now)                            this one is a stranger, too
 
-A counter in memory, bounded in every direction; the daemon rebuilds it from the journal at start. No clock
-inside: the instants are arguments.
+A counter in memory with fixed limits. The daemon rebuilds it from the journal at start. Instants are arguments.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from reputation.numbers import Number
 WINDOW_SECONDS = 3600.0
 # A burst: so many first calls, of which the latest few are compared with the next, within ten minutes.
 BURST_SECONDS, BURST_CALLS, COMPARED = 600.0, 12, 8
-# Where strangers lately called so many DIDs of ours, those at most STEP apart are near, too: a dialler may leave some
-# out. Then it takes one more, for strangers call near each other by chance; where we have few DIDs, all are near.
+# If strangers lately called so many DIDs, those at most STEP apart count as near, too, because a dialler may skip some.
+# Then it takes one more, because strangers also call near DIDs by chance. With few DIDs all would be near.
 STEP, MANY_DIDS = 3, 50
-# Whom strangers called more often in half an hour has a number that is known outside: that says nothing.
+# A DID that strangers called more often in half an hour is widely known, and does not count.
 KNOWN_SECONDS, WELL_KNOWN = 1800.0, 2
 MAX_CALLS = 8192  # more than two strangers a second for an hour
 KEPT_OF_BLOCK, KEPT_OF_DID = 16, 8
@@ -33,7 +32,7 @@ _Call = tuple[float, str | None, str, str | None]  # at, the number's key, DID, 
 
 
 class FirstCalls:
-    """First calls of the last hour, at most `max_calls`; the oldest are forgotten first."""
+    """First calls of the last hour, at most `max_calls`. The oldest are dropped first."""
 
     def __init__(self, max_calls: int = MAX_CALLS) -> None:
         self._max_calls = max_calls
@@ -45,7 +44,7 @@ class FirstCalls:
         return len(self._calls)
 
     def add(self, number: Number, did: str | None, at: float) -> None:
-        """One first call. One to no DID that is known is left out."""
+        """Record a first call. A call to an unknown DID is left out."""
         if not did:
             return
         block = number.block
@@ -64,7 +63,7 @@ class FirstCalls:
             self._drop(self._calls.popleft())
 
     def before(self, number: Number, did: str | None, now: float) -> FirstCall:
-        """What other strangers did in the time before `now`, seen from a call of the number to the DID."""
+        """Return what other strangers did before `now`, seen from a call of the number to the DID."""
         if not did:
             return NOTHING_BEFORE
         block = number.block
@@ -81,8 +80,9 @@ class FirstCalls:
         return FirstCall(neighbours, in_a_row, is_burst)
 
     def _in_a_row(self, number: str | None, did: str, now: float) -> int:
-        """How many DIDs near each other were called, this one among them, by the latest strangers within ten minutes,
-        in whatever order. Not those that strangers call anyway, as the company's main number.
+        """Return how many neighbouring DIDs the latest strangers called within ten minutes, including this one.
+
+        DIDs that strangers often call, such as the company's main number, do not count.
         """
         place = _place_of(did)
         # Nearly always no stranger called a DID near this one, or all call the same.
@@ -94,18 +94,18 @@ class FirstCalls:
             if other is not None and other != place and who != number and now - BURST_SECONDS <= at <= now:
                 places.add(other)
         near = sorted(other for other in places if len(self._lately(other, number, now)) <= WELL_KNOWN)
-        found = _chain(place, near, 1)
+        in_a_row = _chain(place, near, 1)
         if len(self._by_place) >= MANY_DIDS:
-            found = max(found, _chain(place, near, STEP) - 1)
-        return 1 if found > 1 and len(self._lately(place, number, now)) >= WELL_KNOWN else found
+            in_a_row = max(in_a_row, _chain(place, near, STEP) - 1)
+        return 1 if in_a_row > 1 and len(self._lately(place, number, now)) >= WELL_KNOWN else in_a_row
 
     def _lately(self, place: int, number: str | None, now: float) -> list[float]:
-        """When other strangers called a DID in the half hour before."""
+        """Return when other strangers called a DID in the half hour before."""
         calls = self._by_place.get(place, ())
         return [at for at, who, *_ in calls if who != number and now - KNOWN_SECONDS <= at <= now]
 
     def _drop(self, call: _Call) -> None:
-        """Takes the oldest call out of the two look-ups, if it is still there: then it is the first in each."""
+        """Remove the oldest call from the two indexes, if it is still there. It is the first in each."""
         _, _, did, block = call
         if block is not None and (near := self._by_block.get(block)) and near[0] == call:
             if len(near) == 1:
@@ -125,25 +125,25 @@ def _around(place: int) -> Iterable[int]:
 
 
 def _chain(place: int, places: list[int], step: int) -> int:
-    """How many of the places, in order, lead away from one without a gap of more than a step, and that one."""
-    found = 1
-    for side in ([one for one in places if one > place], [one for one in reversed(places) if one < place]):
+    """Return how many of the places, in order, can be reached from one in steps of at most `step`."""
+    reached = 1
+    for side in ([other for other in places if other > place], [other for other in reversed(places) if other < place]):
         last = place
-        for one in side:
-            if abs(one - last) > step:
+        for other in side:
+            if abs(other - last) > step:
                 break
-            last, found = one, found + 1
-    return found
+            last, reached = other, reached + 1
+    return reached
 
 
 def _neighbours(calls: tuple[_Call, ...], number: str | None, did: str, now: float) -> int:
-    """How many other numbers called another DID within the hour."""
+    """Return how many other numbers called another DID within the hour."""
     since = now - WINDOW_SECONDS
     return len({who for at, who, to, _ in calls if who != number and to != did and since <= at <= now})
 
 
 @lru_cache(maxsize=4096)
 def _place_of(did: str) -> int | None:
-    """Where a DID is among all numbers; None for what is no number."""
+    """Return the DID as an integer, None if it is no number."""
     digits = did.removeprefix("+")
     return int(digits) if len(digits) < len(did) and digits.isascii() and digits.isdigit() else None

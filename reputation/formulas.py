@@ -1,4 +1,4 @@
-"""Formulas of the model and of its figures: exponential decay, intervals of shares. Pure.
+"""Formulas of the model and its figures: exponential decay, confidence intervals of shares, weeks. Pure.
 
 Wilson's interval is for a share of few cases, Newcombe's for a difference of two shares.
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Interval(NamedTuple):
-    """A share, or a difference of shares, and between what it lies.
+    """A share, or a difference of shares, with its confidence interval.
 
     Attributes:
         value: The share, or the difference.
@@ -25,7 +25,7 @@ class Interval(NamedTuple):
 
 
 def wilson(hits: int, of: int, z: float) -> Interval:
-    """The share of hits, `z` standard deviations wide (1.96: 95 %). Of nothing it may be anything."""
+    """Return the share of hits with its interval of `z` standard deviations (1.96: 95 %). 0 of 0 may be any share."""
     if of == 0:
         return Interval(0.0, 0.0, 1.0)
     share, z2 = hits / of, z * z
@@ -34,11 +34,11 @@ def wilson(hits: int, of: int, z: float) -> Interval:
     return Interval(share, max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)))
 
 
-def difference(one: Interval, other: Interval) -> Interval:
-    """How much larger the first share is."""
-    gap = one.value - other.value
-    low = gap - sqrt((one.value - one.low) ** 2 + (other.high - other.value) ** 2)
-    high = gap + sqrt((one.high - one.value) ** 2 + (other.value - other.low) ** 2)
+def difference(first: Interval, other: Interval) -> Interval:
+    """Return how much larger the first share is."""
+    gap = first.value - other.value
+    low = gap - sqrt((first.value - first.low) ** 2 + (other.high - other.value) ** 2)
+    high = gap + sqrt((first.high - first.value) ** 2 + (other.value - other.low) ** 2)
     return Interval(gap, max(-1.0, low), min(1.0, high))
 
 
@@ -48,20 +48,20 @@ _MONDAY = 3 * DAY_SECONDS  # 1970-01-01 was a Thursday
 
 
 def week_of(at: float) -> int:
-    """The week of an instant."""
+    """Return the week of an instant."""
     return int((at + _MONDAY) // WEEK_SECONDS)
 
 
 def monday_of(week: int) -> float:
-    """When it begins."""
+    """Return when a week begins."""
     return float(week * WEEK_SECONDS - _MONDAY)
 
 
 def monday_text(week: int) -> str:
-    """`2026-11-23`: the day that it begins on."""
+    """Return the day on which a week begins: `2026-11-23`."""
     return datetime.fromtimestamp(monday_of(week), UTC).date().isoformat()
 
 
 def decayed(value: float, at: float, now: float, half_life_seconds: float) -> float:
-    """What `value`, exact at `at`, is worth at `now`. Of the future (another machine's clock) nothing grows."""
+    """Return what is left at `now` of a value of `at`. A value of the future (another clock) does not grow."""
     return value if now <= at else value * 2.0 ** ((at - now) / half_life_seconds)

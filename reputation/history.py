@@ -1,8 +1,7 @@
-"""A number's reputation over the last weeks, from the rows as they are now. Pure.
+"""A number's reputation over the last weeks, computed from the rows as they are now. Pure.
 
-Of a witness only the latest word is kept, so a renewed mark is seen from its latest time on, and every reporter is
-trusted alike: what this tells is when today's evidence came and how it fades, not what was decided at the time, which
-is in the journal.
+Only the latest row of a witness is kept, so a renewed mark counts from its latest time on, and every reporter is
+trusted alike. This shows when today's evidence came and how it fades. The journal has what was decided at the time.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class Point(NamedTuple):
     Attributes:
         at: The instant.
         log_odds: The evidence.
-        level: What it alone would justify.
+        level: The level of the evidence.
     """
 
     at: Instant
@@ -42,8 +41,10 @@ def history_of(
     now: float,
     epoch_at: float | None = None,
 ) -> list[Point]:
-    """One point a day, the last of them now. `evidence`: that of now, whose feeds and identity are taken as lasting.
-    `epoch_at`: since when the number has its present owner.
+    """Return one point a day, the last of them now.
+
+    `evidence`: of now; its feeds and identity are taken as constant. `epoch_at`: since when the number has its present
+    owner.
     """
     points = []
     for at in (now - day * DAY_SECONDS for day in range(DAYS, 0, -1)):

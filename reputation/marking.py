@@ -1,8 +1,8 @@
-"""The door for what people say about numbers: one function, whether they dial *37, click or type.
+"""Marks made by people: one function for a dialled *37, a click and a command.
 
-    mark(db, Statement(...)) -> MarkResult     it is written, or it says by a code why not; never raises for a refusal
+    mark(db, Statement(...)) -> MarkResult     written, or refused with a code; a refusal never raises
 
-The guard rails are those of docs/explanation/model.md. Run these functions in a transaction (`Store.write` is one).
+docs/explanation/model.md describes the limits. Call these functions in a transaction (`Store.write` is one).
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from reputation.store.people import own_numbers, person_of
 
 MARKS_A_DAY = 20
 DAY_SECONDS = 86_400.0
-UNDO_SECONDS = 60.0  # the same code dialled again within so long takes the mark back
+UNDO_SECONDS = 60.0  # the same code dialled again within this time undoes the mark
 REASON_CHARACTERS = 200
 CATEGORY_CHARACTERS = 40
 
 
 class MarkRefusal(StrEnum):
-    """Why a number cannot be marked, or not by this person. The words are in callsieve/numbers/operations.py."""
+    """Why a mark is refused. The words are in callsieve/numbers/operations.py."""
 
     WITHHELD = "withheld"
     EMERGENCY_NUMBER = "emergency-number"
@@ -60,10 +60,11 @@ REFUSAL_BY_KIND = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What a person says about a number. `number` is as it was typed or shown; national ones are read by `region`.
+    """A person's statement about a number.
 
-    `reporter` is an extension: the person of the channel's endpoint, never its caller ID. `linkedid` names the call
-    that it is about, where that is known. A category is kept in lower case, as policies compare them.
+    `number`: as it was typed or shown; national ones are read by `region`. `reporter`: an extension, of the person of
+    the channel's endpoint, never from its caller ID. `linkedid`: the call that it is about, if known. A category is
+    kept in lower case, as policies compare them.
     """
 
     number: str
@@ -78,21 +79,21 @@ class Statement:
 
 
 class MarkStatus(StrEnum):
-    """What became of a statement."""
+    """The result of a statement."""
 
     MARKED = "marked"
-    UNCHANGED = "unchanged"  # the same was said within the day: a program that asked twice
+    UNCHANGED = "unchanged"  # the same mark was made within the day: a program that repeats its request
     RETRACTED = "retracted"
     REFUSED = "refused"
-    NOTHING = "nothing"  # there was nothing to take back
+    NOTHING = "nothing"  # there was nothing to retract
 
 
 @dataclass(frozen=True, slots=True)
 class MarkResult:
-    """What became of a statement. `mark`: what was written last; `before`: what counted until then.
+    """The result of a statement. `mark`: the last one written; `before`: the one that counted until then.
 
     Attributes:
-        status: What became of it.
+        status: The kind of result.
         number: A telephone number: E.164, or the key of a service number.
     """
 
@@ -104,9 +105,9 @@ class MarkResult:
 
 
 def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
-    """Writes what the person says, unless something speaks against it. Spam also blocks the number for that person.
+    """Write a mark unless it is refused. Spam also blocks the number for that person.
 
-    "Not spam" takes the person's spam marks back, and with them the block. The verdict RETRACTED is `unmark`.
+    "Not spam" retracts the person's spam marks, and with them the block. The verdict RETRACTED is `unmark`.
     """
     if statement.verdict is Verdict.RETRACTED:
         return unmark(db, statement)
@@ -121,29 +122,29 @@ def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
     if statement.verdict is Verdict.SPAM:
         block_for(db, statement.reporter, number, statement.at)
         return MarkResult(MarkStatus.MARKED, number, written, latest)
-    _retract(db, [one for one in before if one.auth_class is not written.auth_class], statement)
+    _retract(db, [other for other in before if other.auth_class is not written.auth_class], statement)
     unblock_for(db, statement.reporter, number, statement.at)
     return MarkResult(MarkStatus.MARKED, number, written, latest)
 
 
 def mark_once(db: sqlite3.Connection, statement: Statement) -> MarkResult:
-    """Do as `mark`, unless the person said exactly this within the day: a program that asks twice changes nothing.
+    """Mark as `mark` does, unless the person made exactly this mark within the day. Programs repeat requests.
 
-    After a day the same mark is news, for marks fade.
+    After a day the same mark counts as new, because marks fade.
     """
     number = _number_of(statement)
     before = live_marks_of(db, number, statement.reporter) if number else []
     if number is None or len(before) != 1 or not 0 <= statement.at - before[0].at < DAY_SECONDS:
         return mark(db, statement)
     is_same = replace(before[0], at=statement.at) == _mark_of(db, number, statement)
-    listed = next((one.verdict for one in personal_entries(db, statement.reporter) if one.number == number), None)
+    listed = next((entry.verdict for entry in personal_entries(db, statement.reporter) if entry.number == number), None)
     if not is_same or (statement.verdict is Verdict.SPAM and listed is not ListName.BLOCK):
         return mark(db, statement)
     return MarkResult(MarkStatus.UNCHANGED, number, before[0], before[0])
 
 
 def unmark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
-    """Takes back all that the person said about the number, and the block that came with it. Never refused."""
+    """Retract all that the person said about the number, and the block that came with it. It is never refused."""
     number = _number_of(statement)
     before = live_marks_of(db, number, statement.reporter) if number else []
     if number is None or not before:
@@ -154,7 +155,7 @@ def unmark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
 
 
 def mark_last_caller(db: sqlite3.Connection, person: str, verdict: Verdict, at: float) -> MarkResult:
-    """What *37 (SPAM) and *38 (OK) do. The same code again within 60 s takes the mark back."""
+    """Mark the person's last caller, as *37 (SPAM) and *38 (OK) do. The same code within 60 s retracts the mark."""
     last = last_caller_of(db, person)
     if last is None:
         return MarkResult(MarkStatus.REFUSED, refusal=MarkRefusal.NOBODY_CALLED)
@@ -168,22 +169,22 @@ def mark_last_caller(db: sqlite3.Connection, person: str, verdict: Verdict, at: 
         channel=MarkChannel.EXTENSION,
         linkedid=last.linkedid,
     )
-    said = next(iter(live_marks_of(db, last.number, person)), None)
-    if said is not None and said.verdict is verdict and 0 <= at - said.at <= UNDO_SECONDS:
+    marked = next(iter(live_marks_of(db, last.number, person)), None)
+    if marked is not None and marked.verdict is verdict and 0 <= at - marked.at <= UNDO_SECONDS:
         return unmark(db, statement)
     return mark(db, statement)
 
 
 def undo_mark(db: sqlite3.Connection, mark: Mark) -> None:
-    """As if this mark, the person's last word, had not been made. Of a retraction: nothing, until it is said again."""
+    """Undo the person's last mark. Undoing a retraction changes nothing until the mark is made again."""
     add_mark(db, replace(mark, verdict=Verdict.RETRACTED))
     unblock_for(db, mark.reporter, mark.number, mark.at)
 
 
-def say_again(db: sqlite3.Connection, mark: Mark, at: float) -> None:
-    """A mark that was taken back, or changed, counts again."""
-    latest = max((one.at for one in marks_of(db, mark.number) if one.reporter == mark.reporter), default=at)
-    add_mark(db, replace(mark, at=max(at, nextafter(latest, inf))))  # a retraction of the same instant would win
+def restore_mark(db: sqlite3.Connection, mark: Mark, at: float) -> None:
+    """Restore a mark that was retracted or changed."""
+    latest = max((known.at for known in marks_of(db, mark.number) if known.reporter == mark.reporter), default=at)
+    add_mark(db, replace(mark, at=max(at, nextafter(latest, inf))))  # at the same instant a retraction wins
     if mark.verdict is Verdict.SPAM:
         block_for(db, mark.reporter, mark.number, at)
 
@@ -209,18 +210,18 @@ def _mark_of(db: sqlite3.Connection, number: str, statement: Statement) -> Mark:
 
 
 def _retract(db: sqlite3.Connection, marks: list[Mark], statement: Statement) -> list[Mark]:
-    """Never dated before what it takes back: at equal times a retraction wins."""
+    """Retract marks, dated no earlier than they are: at equal times a retraction wins."""
     retracted = [
-        replace(one, verdict=Verdict.RETRACTED, at=max(statement.at, one.at), channel=statement.channel)
-        for one in marks
+        replace(given, verdict=Verdict.RETRACTED, at=max(statement.at, given.at), channel=statement.channel)
+        for given in marks
     ]
-    for one in retracted:
-        add_mark(db, one)
+    for given in retracted:
+        add_mark(db, given)
     return retracted
 
 
 def _refusal_of(db: sqlite3.Connection, statement: Statement, number: str | None) -> MarkRefusal | None:
-    """Why the door stays shut; None when it opens."""
+    """Return why the mark is refused, otherwise None."""
     if person_of(db, statement.number.strip()) is not None:
         return MarkRefusal.INTERNAL_EXTENSION
     if number is None:

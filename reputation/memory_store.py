@@ -1,10 +1,10 @@
-"""Evidence rows in memory, for a replay: the same keys and the same rules as the store's (reputation/store).
+"""Evidence rows in memory, for a replay, with the same keys and rules as the store's (reputation/store).
 
     ledger.learn(outcome); ledger.add_mark(mark)                 in any order, more than once
-    ledger.evidence(number, auth_class, now) -> Evidence         what is known of a number in a class of calls
+    ledger.evidence(number, auth_class, now) -> Evidence         the evidence about a number in a class of calls
 
-What a call shows is what one witness says: a standing that was asked for moves by that, and is folded from all rows of
-the number only where that does not do (reputation.standing.with_witness).
+A call changes the rows of one witness. A cached standing is changed by that, and folded from all rows of the number
+only if that is not possible (reputation.standing.with_witness).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from reputation.standing import (
 )
 from reputation.weights import DEFAULT, Weights
 
-# Until Python 3.12 a member costs ten times as much as a global name, and these are asked for of every call.
+# Until Python 3.12 a member costs ten times as much as a global name, and every call uses these.
 AUTHENTICATED, UNKNOWN, NOT_SPAM = AuthClass.AUTHENTICATED, AuthClass.UNKNOWN, Verdict.OK
 
 Witness = tuple[AuthClass, str]  # a callee, in one class of calls
@@ -57,10 +57,10 @@ Witness = tuple[AuthClass, str]  # a callee, in one class of calls
 
 @dataclass(slots=True)
 class _Known:
-    """All rows of one number. `signals` of one witness differ in category; `standings` are folds that are still good.
+    """All rows of one number. The `signals` of one witness differ in category; `standings` are the valid folds.
 
-    `one_rings` in time order, `owned_one_rings` those of them that speak of the number's owner: not with a borrowed
-    number. `challenges` by linkedid; `busy`: how many signals of an hour there are of the kinds of which few count.
+    `one_rings` are in time order; `owned_one_rings` are those by the number's owner, not with a borrowed number.
+    `challenges` are by linkedid. `busy`: how many signals an hour has of the kinds with a limit.
     """
 
     marks: dict[Witness, Mark] = field(default_factory=dict)
@@ -74,12 +74,12 @@ class _Known:
     busy: dict[tuple[AuthClass, SignalCategory, float], int] = field(default_factory=dict)
     one_rings: list[float] = field(default_factory=list)
     owned_one_rings: list[float] = field(default_factory=list)
-    called_back_at: float = -inf  # the latest, for one-ring calls that come to be known later
+    called_back_at: float = -inf  # the latest, for one-ring calls that arrive later
     standings: dict[AuthClass, Standing | None] = field(default_factory=dict)
 
 
 class MemoryStore:
-    """What calls and marks have shown so far. Of one epoch; `trust` is that in a reporter."""
+    """The evidence of calls and marks so far, of one epoch. `trust` returns the trust in a reporter."""
 
     def __init__(self, weights: Weights = DEFAULT, trust: Callable[[str], float] = lambda _reporter: 1.0) -> None:
         self.weights = weights
@@ -91,7 +91,7 @@ class MemoryStore:
         return len(self._known)
 
     def learn(self, outcome: OutcomeRecord) -> Signal | None:
-        """Adds all that the call shows, and returns the signal that it is."""
+        """Add the evidence of a call, and return its signal."""
         lessons = lessons_of(outcome)
         if lessons == NO_LESSONS or (number := outcome.number) is None:
             return None
@@ -101,20 +101,20 @@ class MemoryStore:
         if lessons.trap is not None:
             known.traps[lessons.trap.linkedid] = lessons.trap
             known.standings.pop(outcome.auth_class, None)
-        told = lessons.answered or lessons.signal or lessons.talk_to
-        if told is None:
+        shown = lessons.answered or lessons.signal or lessons.talk_to
+        if shown is None:
             return _learnt(known, lessons, outcome.auth_class)
-        # Calls of the number speak in their own class, a call-back in others too.
+        # Calls of the number count in their own class, a call-back in others too.
         is_ours = lessons.talk_to is not None
-        classes = known.standings if is_ours else (told.auth_class,) if told.auth_class in known.standings else ()
-        before = [(one, _said(known, told.callee, one)) for one in classes]
+        classes = known.standings if is_ours else (shown.auth_class,) if shown.auth_class in known.standings else ()
+        before = [(known_class, _account_in(known, shown.callee, known_class)) for known_class in classes]
         signal = _learnt(known, lessons, outcome.auth_class)
-        for auth_class, said in before:
-            self._move(known, told.callee, auth_class, said)
+        for auth_class, account in before:
+            self._move(known, shown.callee, auth_class, account)
         return signal
 
     def add_challenge(self, challenged: Challenged) -> None:
-        """What the number did when challenged, or a proof of control (signals.proofs_of_control); a call has one."""
+        """Add a challenge of the number, or a proof of control (signals.proofs_of_control); a call has one."""
         known = self._known_of(challenged.number)
         known.challenges[challenged.auth_class, challenged.linkedid] = challenged
         rows, kept = _all_rows(known), dict[AuthClass, Standing | None]()
@@ -125,7 +125,7 @@ class MemoryStore:
         known.standings = kept
 
     def add_mark(self, mark: Mark) -> None:
-        """What a person says; what was said later stays, at equal times a retraction."""
+        """Add a mark, unless a later one exists. At equal times a retraction wins."""
         known = self._known_of(mark.number)
         known.standings.clear()
         key = (mark.auth_class, mark.reporter)
@@ -134,12 +134,12 @@ class MemoryStore:
             known.marks[key] = mark
 
     def evidence(self, number: str, auth_class: AuthClass, now: float) -> Evidence:
-        """What is known of the number in this class of calls."""
+        """Return the evidence about the number in this class of calls."""
         standing, bad_neighbours = self.standing(number, auth_class), self._bad_neighbours(number, auth_class, now)
         return Evidence(standing, (), None, 0, bad_neighbours)
 
     def standing(self, number: str, auth_class: AuthClass) -> Standing | None:
-        """The fold over the number's rows in this class."""
+        """Return the fold over the number's rows in this class."""
         known = self._known.get(number)
         if known is None:
             return None
@@ -148,20 +148,20 @@ class MemoryStore:
         return known.standings[auth_class]
 
     def rows(self, number: str) -> Rows:
-        """The rows of the number, as they count."""
+        """Return the rows of the number that count."""
         return _all_rows(self._known[number]) if number in self._known else Rows()
 
     def numbers(self) -> Iterator[str]:
-        """Every number of which something is known."""
+        """Yield every known number."""
         return iter(self._known)
 
     def has_words(self, number: str) -> bool:
-        """Whether any of us has called the number and talked, or has marked it."""
+        """Return whether anybody here has called the number and talked, or has marked it."""
         known = self._known.get(number)
         return known is not None and bool(known.talks or known.marks)
 
     def talks(self, number: str, now: float, person: str | None = None) -> list[tuple[str, float]]:
-        """Who of us has called the number and talked within 180 days, and when last. `person`: ask about that one."""
+        """Return who has called the number and talked within 180 days, and when last. `person`: only that one."""
         known = self._known.get(number)
         if known is None or not known.talks:
             return []
@@ -170,18 +170,18 @@ class MemoryStore:
         return [(who, at) for who, at in about if _is_relationship(known, at, now)]
 
     def has_talked(self, number: str, now: float) -> bool:
-        """Whether any of us has."""
+        """Return whether anybody here has called the number and talked within 180 days."""
         known = self._known.get(number)
         return known is not None and any(_is_relationship(known, at, now) for at in known.talks.values())
 
     def not_spam_at(self, number: str, auth_class: AuthClass, person: str) -> float | None:
-        """When somebody of ours said of its calls in this class that they are no spam, if that is the latest word."""
+        """Return when the person marked calls of this class "not spam", if that is their latest mark."""
         known = self._known.get(number)
         mark = None if known is None else known.marks.get((auth_class, person))
         return mark.at if mark is not None and mark.verdict is NOT_SPAM and not site_of(person) else None
 
     def has_not_spam(self, number: str, auth_class: AuthClass) -> bool:
-        """Whether any of us has."""
+        """Return whether anybody's latest mark is "not spam"."""
         known = self._known.get(number)
         return known is not None and any(
             mark.verdict is NOT_SPAM and mark.auth_class is auth_class and not site_of(mark.reporter)
@@ -189,7 +189,7 @@ class MemoryStore:
         )
 
     def one_ring_at(self, number: str, now: float) -> float | None:
-        """When the number last rang once and gave up, if that is less than a day ago."""
+        """Return when the number last rang once and gave up, within a day."""
         known = self._known.get(number)
         if known is None or not known.one_rings:
             return None
@@ -197,7 +197,7 @@ class MemoryStore:
         return latest if latest > now - ONE_RING_GUARD_SECONDS else None
 
     def marks(self, number: str) -> Collection[Mark]:
-        """What people say about the number."""
+        """Return the marks of the number."""
         known = self._known.get(number)
         return () if known is None else known.marks.values()
 
@@ -206,11 +206,11 @@ class MemoryStore:
         return self._known[number]
 
     def _move(self, known: _Known, witness: str, auth_class: AuthClass, before: WitnessAccount | None) -> None:
-        """The standing in a class follows what one witness says now; it is dropped where it must be folded."""
-        total, after = known.standings.pop(auth_class, None), _said(known, witness, auth_class)
+        """Change the cached standing of a class by what one witness says now, or drop it if it must be folded again."""
+        total, after = known.standings.pop(auth_class, None), _account_in(known, witness, auth_class)
         if total is None or before is None or after is None:
             if known.challenges:
-                known.standings.clear()  # who marked and answers after a pass may end it, in every class
+                known.standings.clear()  # a person who marked and answers after a pass may end it, in every class
             return
         for signal in (*before.signals, *after.signals):
             if signal.category in LIMITED and self._is_crowded(known, signal):
@@ -224,32 +224,31 @@ class MemoryStore:
         return standing is not None and may_be_bad(standing, self.weights)
 
     def _bad_neighbours(self, number: str, auth_class: AuthClass, now: float) -> int:
-        """Distinct bad numbers of the block, as far as it is worth counting."""
+        """Count distinct bad numbers of the block, up to the number that matters."""
         block, bad = block_of(number), 0
         if block is None or self._neighbours.count(block) < self.weights.block.some:
             return 0
-        for one in self._neighbours.suspects(block, auth_class):
+        for other in self._neighbours.suspects(block, auth_class):
             if bad >= self.weights.block.many:
                 break
-            if one != number:
-                bad += is_bad(self.standing(one, auth_class), self.weights, now)
+            if other != number:
+                bad += is_bad(self.standing(other, auth_class), self.weights, now)
         return bad
 
     def _is_crowded(self, known: _Known, signal: Signal) -> bool:
-        """Whether the signal, one of LIMITED, is of an hour of which not all count, or one-ring calls may be cleared:
-        then sums are made anew.
-        """
+        """Return whether its hour may have too many signals, or one-ring calls may be cleared: then fold again."""
         limits = self.weights.counts
         if signal.category is ONE_RING:
             return bool(known.challenges) or known.busy.get(_hour_of(signal), 0) >= limits.one_ring_an_hour
         return known.busy.get(_hour_of(signal), 0) >= limits.unanswered_an_hour
 
 
-def _said(known: _Known, witness: str, auth_class: AuthClass) -> WitnessAccount | None:
-    """What the witness says in calls of this class; None where that cannot be told apart from what others say, because
-    the witness has marked the number, or is of another site.
+def _account_in(known: _Known, witness: str, auth_class: AuthClass) -> WitnessAccount | None:
+    """Return the rows of the witness in this class, None if they cannot be separated from those of others.
+
+    That is the case if the witness has marked the number, or is of another site.
     """
-    if ":" in witness or (known.marks and any((one, witness) in known.marks for one in AuthClass)):
+    if ":" in witness or (known.marks and any((known_class, witness) in known.marks for known_class in AuthClass)):
         return None
     signals = known.signals.get((auth_class, witness), ())
     if auth_class is AUTHENTICATED:  # a call-back, of class `unknown`, reached the owner
@@ -261,7 +260,7 @@ def _said(known: _Known, witness: str, auth_class: AuthClass) -> WitnessAccount 
 
 
 def _learnt(known: _Known, lessons: Lessons, auth_class: AuthClass) -> Signal | None:
-    """Puts what a call shows where it belongs. The signal that it is."""
+    """Store the evidence of a call, and return its signal."""
     if lessons.answered is not None:
         key = (lessons.answered.auth_class, lessons.answered.callee)
         known.answered[key] = max(known.answered.get(key, lessons.answered), lessons.answered, key=_at)
@@ -298,7 +297,7 @@ def _second_talk(known: _Known, talk: Signal) -> Signal | None:
 
 
 def _add_signal(known: _Known, signal: Signal) -> None:
-    """Of a callee and category the latest; a call that is told otherwise by another source adds nothing."""
+    """Keep the latest signal per callee and category. A second report of a call with another category adds nothing."""
     if known.category_of_call.get(signal.linkedid, signal.category) is not signal.category:
         return
     key = (signal.auth_class, signal.callee)
@@ -327,7 +326,7 @@ def _signal_of(known: _Known, witness: Witness, category: SignalCategory) -> Sig
 
 
 def _without(signal: Signal | None, signals: tuple[Signal, ...]) -> tuple[Signal, ...]:
-    return signals if signal is None else tuple(one for one in signals if one is not signal)
+    return signals if signal is None else tuple(other for other in signals if other is not signal)
 
 
 def _all_rows(known: _Known) -> Rows:
@@ -339,16 +338,18 @@ def _all_rows(known: _Known) -> Rows:
 
 
 def _rows(known: _Known, marks: Iterable[Mark], signals: Iterable[Signal], answered: Iterable[Answered]) -> Rows:
-    """Of these rows of a number those that count, with what "not spam" says besides."""
+    """Return those of these rows of a number that count, with the signals of "not spam" marks."""
     marks = tuple(marks)
     shown = [signal for signal in signals if _counts(known, signal)]
-    said = [signal for mark in marks if (signal := signal_of_mark(mark))]
-    return Rows(marks, latest_by_key([*shown, *said]) if said else shown, tuple(answered))
+    from_marks = [signal for mark in marks if (signal := signal_of_mark(mark))]
+    return Rows(marks, latest_by_key([*shown, *from_marks]) if from_marks else shown, tuple(answered))
 
 
 def _counts(known: _Known, signal: Signal) -> bool:
-    """Not a call-back that a one-ring call asked for; nor what speaks against the number in a call that rang at
-    somebody who has called it and talked.
+    """Return whether a signal counts.
+
+    Not a call-back that a one-ring call provoked. Not evidence against the number if the callee has called it and
+    talked.
     """
     if signal.category is CALLED_BACK:
         return not _rang_within_a_day(known.owned_one_rings, signal.at)
@@ -363,7 +364,7 @@ def _is_relationship(known: _Known, talked_at: float, now: float) -> bool:
 
 
 def _rang_within_a_day(one_rings: list[float], at: float) -> bool:
-    """Whether a talk of ours came within a day after a one-ring call, which is what such calls are for."""
+    """Return whether a one-ring call came within a day before the talk, and so probably provoked it."""
     if not one_rings:
         return False
     before = bisect_right(one_rings, at)
@@ -375,6 +376,6 @@ def _at(answered: Answered) -> float:
 
 
 def _precedence(mark: Mark) -> tuple[object, ...]:
-    """The later wins; at equal times a retraction, then the text that comes last (as in the store)."""
+    """Return the order of marks: the later wins, then a retraction, then the later text (as in the store)."""
     words = (mark.group or "", mark.category or "", mark.reason, mark.linkedid or "")
     return (mark.at, mark.verdict is Verdict.RETRACTED, mark.verdict.value, mark.channel.value, *words)

@@ -1,10 +1,10 @@
-"""Who of a block of 1000 numbers may be bad, for a replay: the store keeps the same in a column (reputation/store).
+"""Numbers of a block of 1000 that may be bad, for a replay. The store keeps the same in a column (reputation/store).
 
-    neighbours.move(number)                     its evidence has moved, or there is some for the first time
-    neighbours.suspects(block, auth_class)      those that `may_be_bad` holds of, whatever the time is
+    neighbours.move(number)                     its evidence has changed, or is new
+    neighbours.suspects(block, auth_class)      those for which `may_be_bad` holds at some time
 
-A number is looked at again only when somebody asks about its block after its evidence has moved: in most blocks nobody
-ever does, and in a dense one a call moves one number of a thousand.
+A number is checked again only if its evidence has changed and somebody asks about its block. For most blocks nobody
+asks, and in a dense one a call changes one number of a thousand.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from reputation.numbers import block_of
 
 @dataclass(slots=True)
 class _Watched:
-    """A block in one class that was asked about. `moved` are still to be looked at."""
+    """A block in one class that is watched since the first query. `moved` must be checked again."""
 
     moved: set[str]
     suspects: set[str] = field(default_factory=set)
 
 
 class Neighbours:
-    """The numbers of each block that something is known of."""
+    """The known numbers of each block."""
 
     def __init__(self, may_be_bad: Callable[[str, AuthClass], bool]) -> None:
         self._may_be_bad = may_be_bad
@@ -34,7 +34,7 @@ class Neighbours:
         self._watched: defaultdict[str, dict[AuthClass, _Watched]] = defaultdict(dict)
 
     def move(self, number: str) -> None:
-        """Something new is known of the number."""
+        """Record that the evidence about the number has changed."""
         block = block_of(number)
         if block is None:
             return
@@ -44,11 +44,11 @@ class Neighbours:
                 watched.moved.add(number)
 
     def count(self, block: str) -> int:
-        """Of how many numbers of the block something is known."""
+        """Return how many numbers of the block are known."""
         return len(self._numbers.get(block, ()))
 
     def suspects(self, block: str, auth_class: AuthClass) -> Collection[str]:
-        """The numbers of the block that may be bad now or later, as long as nothing more is learnt of them."""
+        """Return the numbers of the block that may be bad now or later, by their present evidence."""
         watched = self._watched[block].get(auth_class)
         if watched is None:
             watched = self._watched[block][auth_class] = _Watched(set(self._numbers.get(block, ())))

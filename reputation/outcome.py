@@ -1,6 +1,6 @@
-"""How a call ended, and the one signal that it may be. Made for every call that is followed or replayed.
+"""The outcome of a call, and the one signal that it may be. Made for every call that is followed or replayed.
 
-Structs: one is made in a twentieth of the time that a named tuple takes, and JSON has its fields by name.
+They are Structs: one is made in a twentieth of the time of a named tuple, and JSON has its fields by name.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ from reputation.model import (
 )
 from reputation.site_names import own_name
 
-# Until Python 3.12 a member costs ten times as much as a global name, and these are asked for of every call.
+# Until Python 3.12 a member costs ten times as much as a global name, and every call uses these.
 INBOUND, INTERNAL = Direction.INBOUND, Direction.INTERNAL
 
 
 class Record(Struct, frozen=True):
-    """What both are. Fields are changed in a copy, as of a named tuple."""
+    """The base of both. Fields are changed in a copy, as in a named tuple."""
 
     def _replace(self, **changes: Any) -> Self:
         return replace(self, **changes)
 
 
 class OutcomeRecord(Record, frozen=True, kw_only=True):
-    """How one call ended, normalised, as it is stored: one call, one outcome.
+    """The outcome of one call, normalised, as it is stored.
 
-    People are extensions. A phone that is nobody's keeps its endpoint (`PJSIP/201`), and the store puts the person in
-    its place where it knows one. Only AMI tells `answered_by_pbx` and `waited_seconds`.
+    People are extensions. A phone without a person keeps its endpoint (`PJSIP/201`); the store puts the person in its
+    place if it knows one. Only AMI gives `answered_by_pbx` and `waited_seconds`.
 
     Attributes:
         linkedid: Asterisk's id of the whole call.
         at: When it began.
         direction: Where it came from and went to, seen from this PBX.
-        disposition: What became of it.
-        caller: Of an inbound call the number, null for none (see `caller_kind`); of an outbound one our person.
-        caller_kind: What the caller's text turned out to be.
-        did: Of an inbound call our number that was dialled.
-        dialled: Of an outbound call what was dialled, E.164 where that is a number.
-        own_number: Of an outbound call our number that it showed.
+        disposition: How it ended.
+        caller: Of an incoming call the number, or null (see `caller_kind`); of an outgoing one the person here.
+        caller_kind: The kind of the caller's text.
+        did: Of an incoming call the DID that was dialled.
+        dialled: Of an outgoing call the dialled text, E.164 if it is a number.
+        own_number: Of an outgoing call the own number that it showed.
         trunk: The trunk that it came in on or went out on.
         answered_by: The person who answered.
         group: The ring group that was dialled.
@@ -61,23 +61,23 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
         talk_seconds: For how long it was talked.
         cause: The Q.850 cause.
         sip_code: The SIP status code.
-        ended_by: Who ended it, null where the source does not know.
+        ended_by: The party that ended it, null if the source does not say.
         voicemail_left: The caller left a message.
         transferred: It was transferred.
         parked: It was parked.
         conference: It was in a conference.
-        challenge: What the caller did when challenged.
-        complete: It was seen whole. Nothing is learnt from one that was not.
+        challenge: The result of its challenge.
+        complete: It was seen whole. An incomplete one leaves no evidence.
         source: Where it is known from: `ami`, or the name of an import.
         auth_class: Whether somebody vouches for the caller's number.
         decision_id: The decision about it.
-        action: What was shown or done.
-        rang_by: The tie to the number by which the phone rang whatever was known of the caller.
+        action: The action that was taken.
+        rang_by: The tie to the number that made the phone ring whatever else was known of the caller.
         answered_by_pbx: Nobody took it, but a menu, a queue or voicemail had answered.
-        blocked: A network refused the outbound call, and no person did.
-        machine: A machine answered the outbound call.
+        blocked: A network refused the outgoing call, and no person did.
+        machine: A machine answered the outgoing call.
         waited_seconds: For how long it neither rang nor was talked: in menus, queues, voicemail.
-        call_id: The SIP Call-ID on the trunk, where the dialplan of an outbound call tells it.
+        call_id: The SIP Call-ID on the trunk, if the dialplan of an outgoing call gives it.
         trap: It was to a DID that is given to nobody.
         verified: A signature vouched for the caller of such a call.
     """
@@ -123,17 +123,17 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
 
     @property
     def is_to_nobody(self) -> bool:
-        """Whether the number is nobody's here (Q.850 cause 1): such a call is refused before anybody is asked."""
+        """Whether the number does not exist here (Q.850 cause 1): such a call is refused before it is screened."""
         return self.disposition is Disposition.FAILED and self.cause == 1
 
     @property
     def ended_at(self) -> float:
-        """When the call was over: what is learnt from it is dated so."""
+        """When the call ended. Its evidence has this date."""
         return self.at + self.ring_seconds + self.talk_seconds + self.waited_seconds
 
     @property
     def number(self) -> str | None:
-        """The number that the call says something about: the other side's, if it has one."""
+        """The number that the call is evidence about: the other party's, if it has one."""
         direction = self.direction
         if direction is INTERNAL:
             return None
@@ -142,16 +142,16 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
 
     @property
     def person(self) -> str | None:
-        """Who of ours was in it: who answered the number, or called it."""
+        """The person here who took part: who answered the number, or called it."""
         return self.answered_by if self.direction is INBOUND else self.caller
 
     @property
     def witness(self) -> str | None:
-        """Under whom a signal is kept: the person who answered, or whom alone the call rang; else the DID or the group
-        that was dialled, for which it is one missed call.
+        """The name under which its signal is kept: a person, or the DID or group dialled.
 
-        Whose phone rings alone decides whether the call is missed. Were it the DID's signal, people who mark a number
-        could let its calls ring out, and move two families each (benchmarks/accuracy/RESULTS.md).
+        The person is the one who answered, or the only one whose phone rang, because only they decide whether the call
+        is missed. If it were a signal of the DID, people who mark a number could let its calls ring out, and move two
+        families each (benchmarks/accuracy/RESULTS.md).
         """
         rung = self.rung
         rang_alone = rung[0] if len(rung) == 1 and self.queue is None else None
@@ -159,13 +159,13 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
 
 
 class Signal(Record, frozen=True):
-    """A weak, dated observation about a number. Of one callee and category only the latest is kept.
+    """A weak, dated observation about a number. Only the latest per callee and category is kept.
 
     Attributes:
         number: The number that it is about.
         auth_class: The class of the call.
-        callee: Our person, DID, queue or group that it comes from.
-        category: What the call showed.
+        callee: The person, DID, queue or group that it comes from.
+        category: The kind of observation.
         at: When the call was over.
         linkedid: The call.
         epoch: How many owners the number had before.

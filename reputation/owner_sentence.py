@@ -1,4 +1,4 @@
-"""What the owner of a number can expect of us, made of the running weights. Pure; said on the pages of owners.
+"""The consequences of marks in words for the owner of a number, computed from the weights in use. Pure.
 
 owner_sentence(weights, people) -> Wording       "No number of marks alone can stop your calls. ..."
 """
@@ -15,11 +15,11 @@ from reputation.wording import N_, Places, Wording, listed
 
 
 class OwnerFigures(NamedTuple):
-    """The figures of the sentence, where no source outside speaks.
+    """The figures of the sentence, without outside evidence.
 
-    So many of our people must have something against a number before it is labelled or challenged; `marks` is the least
-    of marks that label it by themselves. Of so many who answered one must have marked it: with `marks` of them
-    `answered_few`, with very many of them `answered_many`. `events`: so much must have happened within `days` besides.
+    `label` and `challenge`: how many witnesses they take. `marks`: the least number of marks that label by themselves.
+    Of those who answered, one in `answered_few` (with `marks` of them) to one in `answered_many` (with very many) must
+    have marked it. `events`: how much must also have happened within `days`.
     """
 
     people: int
@@ -33,7 +33,7 @@ class OwnerFigures(NamedTuple):
 
 
 def figures_of(weights: Weights, people: int) -> OwnerFigures:
-    """The figures in an office of so many people."""
+    """Return the figures for an office of so many people."""
     _, label, challenge = witnesses_of(None, people, weights.witnesses, 0.0)
     counts, limits = weights.counts, weights.witnesses
     marks = label
@@ -56,7 +56,7 @@ MOST_MARKS = 100
 
 
 def owner_sentence(weights: Weights, people: int) -> Wording | str:
-    """What they mean to who owns a number. `people`: how many work here; 0: not known."""
+    """Return what the weights mean for the owner of a number. `people`: how many work here; 0: unknown."""
     figures, caller = figures_of(weights, people), weights.caller
     places: Places = {
         **figures._asdict(),
@@ -74,7 +74,7 @@ def _of_labels(figures: OwnerFigures) -> Iterator[str]:
     if figures.label > 1:
         yield N_("One mark changes nothing for others.")
     yield N_(
-        "Where no source outside speaks against you, your calls are labelled only once {label} different people "
+        "Unless an outside source speaks against you, your calls are labelled only after {label} different people "
         "marked you, hung up on you or missed your calls."
     )
     if figures.people:
@@ -90,10 +90,10 @@ def _of_labels(figures: OwnerFigures) -> Iterator[str]:
 
 def _of_challenges(figures: OwnerFigures, caller: CallerWeights) -> Iterator[str]:
     yield N_(
-        "You are asked to press a digit only once {challenge} different people did, in two different ways, "
-        "{events} times within {days} days; or where two sources outside, or one that is nearly always right, speak "
-        "against you."
+        "You are asked to press a digit only after {challenge} different people did so in two different ways, "
+        "{events} times within {days} days."
     )
+    yield N_("You are also asked if two outside sources, or one that is nearly always right, speak against you.")
     if caller.pass_marks == 1:
         yield N_(
             "Press it, and you are not asked for {pass_days} days, unless somebody who answers after that marks you."
@@ -109,8 +109,8 @@ def _of_challenges(figures: OwnerFigures, caller: CallerWeights) -> Iterator[str
 
 _REST = (
     N_(
-        "Unless an administrator has listed you or made a rule for it, you are turned away only if a source outside "
-        "speaks against you as well, and you were asked and did not press."
+        "Your calls are rejected only if an outside source speaks against you and you did not press when asked, or if "
+        "an administrator blocked you or made a rule."
     ),
-    N_("Marks fade by half in {half_life} days; whoever blocks you does so for their own phone only."),
+    N_("Marks fade by half in {half_life} days. A person who blocks you does so for their own phone only."),
 )

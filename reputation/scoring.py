@@ -23,15 +23,15 @@ from reputation.model import Attestation, Family, Level, Reputation, Verificatio
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, Thresholds, Weights, WitnessWeights
 
-# How many witnesses have something against a number, and how many it takes. Pure.
+# How many witnesses have evidence against a number, and how many it takes. Pure.
 #
-# A witness is whoever marked the number, hung up on it, missed its call or let it ring: one for all of that. A DID or a
+# A witness is a person who marked the number, hung up on it, missed its call or let it ring, counted once. A DID or a
 # queue that nobody answered is one, and so is another site, whatever its people say. They are counted without decay, so
 # that a few who do much never look like many.
 
 
 def witnesses_of(standing: Standing | None, people: int, weights: WitnessWeights, now: float) -> Witnesses:
-    """Who has seen something within `weights.days`; `people` are all of ours."""
+    """Count the witnesses of the last `weights.days`. `people`: how many work here."""
     oldest = now - weights.days * DAY_SECONDS
     seen = 0 if standing is None else len([at for at in standing.witnessed if at > oldest])
     return Witnesses(seen, *_needed_of(people, weights))
@@ -39,7 +39,7 @@ def witnesses_of(standing: Standing | None, people: int, weights: WitnessWeights
 
 @lru_cache(maxsize=64)
 def _needed_of(people: int, weights: WitnessWeights) -> tuple[int, int]:
-    """For a label, and for a challenge."""
+    """Return how many witnesses a label and a challenge take."""
     return (
         _needed(people, weights.label_share, weights.label_least, weights.label_most),
         _needed(people, weights.challenge_share, weights.challenge_least, weights.challenge_most),
@@ -48,7 +48,7 @@ def _needed_of(people: int, weights: WitnessWeights) -> tuple[int, int]:
 
 @lru_cache(maxsize=64)
 def events_needed(people: int, weights: WitnessWeights) -> int:
-    """Return how much must have happened within days before our people ask a caller."""
+    """Return how many events against a number within days a challenge takes."""
     return _needed(people, weights.event_share, weights.event_least, weights.events)
 
 
@@ -64,7 +64,7 @@ _TAG, _WARN, _CHALLENGE, _REJECT = Level.TAG, Level.WARN, Level.CHALLENGE, Level
 
 
 def reputation_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
-    """The reputation of one number in one call."""
+    """Return the reputation of one number in one call."""
     if evidence is NO_EVIDENCE or evidence == NO_EVIDENCE:
         hour = circumstances.hour if circumstances.is_stranger else None
         return _of_call(circumstances.attestation, circumstances.verification, hour, weights)
@@ -76,20 +76,20 @@ def _reputation_of(evidence: Evidence, circumstances: Circumstances, weights: We
     log_odds = sum([family.log_odds for family in families])
     witnesses = witnesses_of(evidence.standing, circumstances.people, weights.witnesses, now)
     level = level_at(log_odds, weights.levels)
-    said = _Said(log_odds, families, witnesses, evidence, circumstances, now)
-    level = _level(level, said, weights)
+    case = _LevelCase(log_odds, families, witnesses, evidence, circumstances, now)
+    level = _level(level, case, weights)
     return Reputation(log_odds, level, families, (), evidence.appeal, witnesses if witnesses.seen else None)
 
 
 @lru_cache(maxsize=256)
 def _of_call(attestation: Attestation, verification: Verification, hour: int | None, weights: Weights) -> Reputation:
-    """Nothing is known of nearly every caller. `hour`: for a stranger."""
+    """Return the reputation of a caller without evidence, as nearly all are. `hour`: for a stranger."""
     circumstances = Circumstances(attestation=attestation, verification=verification, hour=hour, is_stranger=True)
     return _reputation_of(NO_EVIDENCE, circumstances, weights, 0.0)
 
 
 def level_at(log_odds: float, levels: Thresholds) -> Level:
-    """The strongest level whose threshold is reached, whatever else it needs."""
+    """Return the strongest level whose threshold is reached, whatever else it needs."""
     for threshold, level in levels.strongest_first:
         if log_odds >= threshold:
             return level
@@ -97,7 +97,7 @@ def level_at(log_odds: float, levels: Thresholds) -> Level:
 
 
 def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> tuple[Family, ...]:
-    """Return the families that have something to say, in the order of FAMILIES."""
+    """Return the families with evidence, in the order of FAMILIES."""
     identified = evidence.identity
     level = 0 if identified is None else effective_level(identified, circumstances.auth_class)
     subject = Subject(evidence, circumstances, weights, now, level)
@@ -105,8 +105,8 @@ def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights
     return (*families_of_people(subject), *others)
 
 
-class _Said(NamedTuple):
-    """All that a level is made of. `log_odds`: what all families say together."""
+class _LevelCase(NamedTuple):
+    """The input of a level. `log_odds`: the sum of all families."""
 
     log_odds: float
     families: tuple[Family, ...]
@@ -116,7 +116,7 @@ class _Said(NamedTuple):
     now: float
 
     def of(self, names: frozenset[str]) -> float:
-        """What these families say together."""
+        """Return the sum of these families."""
         return sum([family.log_odds for family in self.families if family.name in names])
 
     @property
@@ -125,119 +125,119 @@ class _Said(NamedTuple):
 
     @property
     def seen(self) -> float:
-        """What its calls showed and the caller itself did: more than what people say, and than one-ring calls alone."""
+        """The evidence of its calls and of the caller itself, without marks and one-ring calls."""
         return self.of(_SEEN)
 
 
-# What speaks for a caller whom sources list: a relationship, a passed challenge, an identity.
+# Families that may speak for a caller whom sources list: a relationship, a passed challenge, an identity.
 _FOR_CALLER = frozenset({*counts.FOR_CALLER, caller.NAME, identity.NAME})
 _SEEN = frozenset({*counts.SHOWN, caller.NAME})
 _RINGS = frozenset({counts.ONE_RING})
 _LISTING = frozenset({feeds.NAME, block.LISTED, traps.NAME})
 
 
-def _level(level: Level, said: _Said, weights: Weights) -> Level:
-    """The strongest level whose threshold is reached and whose other conditions hold (docs/explanation/model.md).
-    `level`: that whose threshold is reached.
+def _level(level: Level, case: _LevelCase, weights: Weights) -> Level:
+    """Return the strongest level whose threshold and other conditions hold (docs/explanation/model.md).
 
-    Our people may ask, and so may sources that agree; only what speaks against the number itself, and a caller who does
-    not answer, may convict.
+    `level`: the one whose threshold is reached. People here may cause a challenge, and so may sources that agree.
+    Stronger levels take evidence against the number itself, and a caller who does not answer a challenge.
     """
-    asks = _sources_ask(said, weights)
+    asks = _sources_ask(case, weights)
     if asks and level < _CHALLENGE:
         return _CHALLENGE
-    if level > _CHALLENGE and not (_may_convict(said, weights) and (asks or _may_ask(said, weights))):
+    if level > _CHALLENGE and not (_may_convict(case, weights) and (asks or _may_ask(case, weights))):
         level = _CHALLENGE
-    if level is _REJECT and not _may_reject(said, weights):
+    if level is _REJECT and not _may_reject(case, weights):
         level = Level.ROUTE
-    if level is _CHALLENGE and not asks and not _may_ask(said, weights):
+    if level is _CHALLENGE and not asks and not _may_ask(case, weights):
         level = _WARN
-    if level is _WARN and not _may_label(said, weights):
+    if level is _WARN and not _may_label(case, weights):
         level = _TAG
-    if level < _WARN and _rings_once(said, weights):
+    if level < _WARN and _rings_once(case, weights):
         return _WARN
-    return level if level > _TAG else _tag(said, weights)
+    return level if level > _TAG else _tag(case, weights)
 
 
-def _tag(said: _Said, weights: Weights) -> Level:
-    """A tag comes from sources and the call itself; what our people know of the caller may only speak against it."""
-    own = said.of(MAY_TAG)
+def _tag(case: _LevelCase, weights: Weights) -> Level:
+    """Return a tag if sources and the call itself justify it. Evidence of people for the caller may prevent it."""
+    own = case.of(MAY_TAG)
     if own < weights.levels.tag:
         return Level.NONE
-    return Level.TAG if own + min(0.0, said.of(_FOR_CALLER)) >= weights.levels.tag else Level.NONE
+    return Level.TAG if own + min(0.0, case.of(_FOR_CALLER)) >= weights.levels.tag else Level.NONE
 
 
-def _may_label(said: _Said, weights: Weights) -> bool:
-    """Enough of our people have seen something and some said so, or sources speak."""
-    if _sources_speak(said, weights):
+def _may_label(case: _LevelCase, weights: Weights) -> bool:
+    """Return whether enough witnesses agree, or sources speak against the number."""
+    if _sources_speak(case, weights):
         return True
-    if said.witnesses.seen < said.witnesses.label:
+    if case.witnesses.seen < case.witnesses.label:
         return False
-    return _is_share(said, weights) or (said.log_odds >= weights.levels.warn_unspoken and _is_going_on(said, weights))
+    return _is_share(case, weights) or (case.log_odds >= weights.levels.warn_unspoken and _is_going_on(case, weights))
 
 
-def _rings_once(said: _Said, weights: Weights) -> bool:
-    """Whether one-ring calls, in which nobody of ours has a part, reached enough of us for a warning."""
-    if said.witnesses.seen < said.witnesses.label:
+def _rings_once(case: _LevelCase, weights: Weights) -> bool:
+    """Return whether one-ring calls, which nobody here causes, reached enough people for a warning."""
+    if case.witnesses.seen < case.witnesses.label:
         return False
-    return said.of(_RINGS) + min(0.0, said.of(_FOR_CALLER)) >= weights.levels.ringing
+    return case.of(_RINGS) + min(0.0, case.of(_FOR_CALLER)) >= weights.levels.ringing
 
 
-def _is_share(said: _Said, weights: Weights) -> bool:
-    """Whether marks and hang-ups are of a share of those who answered, and one of them lives."""
-    standing = said.evidence.standing
+def _is_share(case: _LevelCase, weights: Weights) -> bool:
+    """Return whether enough of those who answered marked it or hung up, with at least one live mark or hang-up."""
+    standing = case.evidence.standing
     if standing is None:
         return False
-    found = counts.counts_of(standing, weights, said.now)
-    spoke = found.marked + found.hung_up
-    return spoke >= _LEAST_SPOKEN and spoke >= weights.witnesses.share * (found.marked + found.unmarked)
+    shares = counts.counts_of(standing, weights, case.now)
+    spoke = shares.marked + shares.hung_up
+    return spoke >= _LEAST_SPOKEN and spoke >= weights.witnesses.share * (shares.marked + shares.unmarked)
 
 
-_LEAST_SPOKEN = 0.1  # a mark of somebody hardly trusted, or one that is as good as faded, is nobody's word
+_LEAST_SPOKEN = 0.1  # a mark that has nearly faded, or whose reporter is hardly trusted, does not count
 
 
-def _may_ask(said: _Said, weights: Weights) -> bool:
-    """More of our people have, lately; and no family by itself, least of all marks, makes a caller press digits."""
-    if said.log_odds < weights.levels.challenge or said.seen < weights.levels.challenge_seen:
+def _may_ask(case: _LevelCase, weights: Weights) -> bool:
+    """Return whether enough witnesses agree lately. No family alone leads to a challenge, least of all marks."""
+    if case.log_odds < weights.levels.challenge or case.seen < weights.levels.challenge_seen:
         return False
-    if _sources_speak(said, weights):
+    if _sources_speak(case, weights):
         return True
-    return said.witnesses.seen >= said.witnesses.challenge and _is_share(said, weights) and _is_going_on(said, weights)
+    return case.witnesses.seen >= case.witnesses.challenge and _is_share(case, weights) and _is_going_on(case, weights)
 
 
-def _is_going_on(said: _Said, weights: Weights) -> bool:
-    """Whether so much was said and shown against the number within days."""
-    limits, standing = weights.witnesses, said.evidence.standing
-    since = said.now - limits.event_days * DAY_SECONDS
-    needed = events_needed(said.circumstances.people, limits)
+def _is_going_on(case: _LevelCase, weights: Weights) -> bool:
+    """Return whether there was enough evidence against the number within the last days."""
+    limits, standing = weights.witnesses, case.evidence.standing
+    since = case.now - limits.event_days * DAY_SECONDS
+    needed = events_needed(case.circumstances.people, limits)
     if standing is None:
         return False
     times = (*standing.adverse, *standing.challenges.unpassed)
     return len([at for at in times if at > since]) >= needed
 
 
-def _sources_speak(said: _Said, weights: Weights) -> bool:
-    signature = weights.attestation.failed if said.has_bad_signature else 0.0
-    return said.of(OUTSIDE) + signature >= weights.outside.speaks
+def _sources_speak(case: _LevelCase, weights: Weights) -> bool:
+    signature = weights.attestation.failed if case.has_bad_signature else 0.0
+    return case.of(OUTSIDE) + signature >= weights.outside.speaks
 
 
-def _sources_ask(said: _Said, weights: Weights) -> bool:
-    """Whether independent signs from outside are enough to ask a caller whom nobody here knows better."""
-    if signs_of(said.evidence, said.circumstances, weights, said.now) < weights.outside.asks:
+def _sources_ask(case: _LevelCase, weights: Weights) -> bool:
+    """Return whether outside signs are enough to challenge a caller about whom nobody here knows better."""
+    if signs_of(case.evidence, case.circumstances, weights, case.now) < weights.outside.asks:
         return False
-    signature = weights.attestation.failed if said.has_bad_signature else 0.0
-    return said.of(_LISTING) + signature + min(0.0, said.of(_FOR_CALLER)) >= weights.outside.speaks
+    signature = weights.attestation.failed if case.has_bad_signature else 0.0
+    return case.of(_LISTING) + signature + min(0.0, case.of(_FOR_CALLER)) >= weights.outside.speaks
 
 
 def signs_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> int:
-    """Return how many independent signs from outside speak against the number. A source that was proven right, and a
-    trap call with a passed signature, are enough by themselves; so is no block, whatever it holds.
+    """Return how many independent outside signs speak against the number.
+
+    A source that was proven right, or a trap call with a passed signature, is enough. A block alone never is.
     """
     alone, standing = weights.outside.asks, evidence.standing
     has_traps = standing is not None and (standing.traps or standing.verified_traps)
     has_failed = circumstances.verification is _FAILED
     if not (evidence.imported or evidence.listed_neighbours or has_traps or has_failed):
-        return 0  # of nearly every caller
+        return 0  # for nearly every caller
     listings = [row for row in evidence.imported if row.verdict == "spam" and row.is_feed]
     if any(row.is_proven for row in listings):
         return alone
@@ -249,35 +249,37 @@ def signs_of(evidence: Evidence, circumstances: Circumstances, weights: Weights,
     return alone if verified else signs + unverified
 
 
-def _may_convict(said: _Said, weights: Weights) -> bool:
-    """Above a challenge: a source lists the number itself, its signature is false, or signed calls went to traps. And
-    the caller was asked, did not answer, and has not passed lately.
+def _may_convict(case: _LevelCase, weights: Weights) -> bool:
+    """Return whether a level above challenge is allowed.
+
+    A source must list the number itself, its signature must be false, or signed calls must have gone to traps. The
+    caller must also have failed a challenge, and not have passed one lately.
     """
-    evidence = said.evidence
+    evidence = case.evidence
     listing = feeds.feeds_of([row for row in evidence.imported if row.is_feed], weights.feeds)
     outside = listing.log_odds if listing else 0.0
-    if said.has_bad_signature:
+    if case.has_bad_signature:
         outside += weights.attestation.failed
-    if traps.trap_calls_of(evidence.standing, weights, said.now)[0] >= _CONVICTING_TRAPS:
+    if traps.trap_calls_of(evidence.standing, weights, case.now)[0] >= _CONVICTING_TRAPS:
         outside += weights.outside.convicts
-    return outside >= weights.outside.convicts and caller.has_failed(evidence.challenges, weights.caller, said.now)
+    return outside >= weights.outside.convicts and caller.has_failed(evidence.challenges, weights.caller, case.now)
 
 
 _CONVICTING_TRAPS = 2
 
 
-def _may_reject(said: _Said, weights: Weights) -> bool:
-    """Several people of several groups said so, nobody has proven who the number belongs to, and nobody appeals."""
-    evidence, levels = said.evidence, weights.levels
+def _may_reject(case: _LevelCase, weights: Weights) -> bool:
+    """Return whether several people of several groups marked it, its owner is unproven, and no appeal is in force."""
+    evidence, levels = case.evidence, weights.levels
     standing = evidence.standing
     if standing is None or evidence.appeal is not None:
         return False
-    live = decayed(standing.marks, standing.at, said.now, weights.counts.marks_half_life_days * DAY_SECONDS)
+    live = decayed(standing.marks, standing.at, case.now, weights.counts.marks_half_life_days * DAY_SECONDS)
     return (
         live >= levels.reject_marks
-        and said.of(counts.SHOWN) >= levels.reject_seen
+        and case.of(counts.SHOWN) >= levels.reject_seen
         and _are_several(standing, levels)
-        and effective_level(evidence.identity, said.circumstances.auth_class) < VERIFIED_LEVEL
+        and effective_level(evidence.identity, case.circumstances.auth_class) < VERIFIED_LEVEL
     )
 
 
@@ -289,8 +291,9 @@ def _are_several(standing: Standing, levels: Thresholds) -> bool:
 
 @lru_cache(maxsize=4096)
 def vector_of(reputation: Reputation, carrier_label: str | None = None) -> str:
-    """The evidence vector as the journal keeps it, JSON: the families with their counts, what would change them, and
-    the appeal that is in force, where there is one. `carrier_label`: what the carrier warned with, for a replay.
+    """Return the evidence vector for the journal: JSON of families with counts, possible changes, and an appeal.
+
+    `carrier_label`: the carrier's warning, for a replay.
     """
     vector: dict[str, object] = {
         "families": [
@@ -309,28 +312,30 @@ def vector_of(reputation: Reputation, carrier_label: str | None = None) -> str:
 
 
 def carrier_label_in(vector: str) -> str | None:
-    """The carrier's label of a vector as the journal keeps it; older versions had it as a family."""
+    """Return the carrier's label of a vector in the journal. Older versions had it as a family."""
     if '"carrier' not in vector:
         return None
     try:
         label = json.loads(vector).get("carrier_label")
-        former = [what for one in families_of(vector) if one.name == "carrier label" for what, _ in one.counts]
+        former = [what for family in families_of(vector) if family.name == "carrier label" for what, _ in family.counts]
     except (ValueError, AttributeError):
         return None
     return next((what for what in (label, *former) if what in SPAM_LABELS), None)
 
 
 def families_of(vector: str) -> tuple[Family, ...]:
-    """The families of a vector as the journal keeps it. ValueError: the text is damaged."""
+    """Return the families of a vector in the journal. ValueError: the text is damaged."""
     try:
-        found = json.loads(vector)["families"]
-        return tuple(Family(one["family"], one["log_odds"], tuple(one["counts"].items())) for one in found)
+        families = json.loads(vector)["families"]
+        return tuple(
+            Family(family["family"], family["log_odds"], tuple(family["counts"].items())) for family in families
+        )
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError("no evidence vector") from error
 
 
 def witnesses_in(vector: str) -> Witnesses | None:
-    """The witnesses of a vector as the journal keeps it; None: there were none, or it is an older one."""
+    """Return the witnesses of a vector in the journal, None for no witnesses or an older version."""
     try:
         return Witnesses(**{name: int(count) for name, count in json.loads(vector)["witnesses"].items()})
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -1,8 +1,8 @@
-"""Who a level comes from, and how many witnesses have something against a number, of how many it takes. Pure.
+"""The origins of a level, and how many witnesses there are of how many it takes. Pure.
 
-    account_of(level, families, witnesses) -> Wordings       every screen and log says it in these words
+    account_of(level, families, witnesses) -> Wordings       used by every screen and log
 
-It is told from what the journal keeps, so of calls of the past as of a call now.
+It uses what the journal keeps, so it works for past calls as for a call now.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from reputation.wording import Wording, listed
 
 
 def speakers_of(families: Iterable[Family]) -> list[tuple[Speaker, float]]:
-    """Who speaks against the number, with the log-odds of all they say: the heaviest first."""
-    said: dict[Speaker, float] = {}
+    """Return the origins of evidence against the number with their log-odds, the heaviest first."""
+    log_odds_by_speaker: dict[Speaker, float] = {}
     for family in families:
         speaker = _speaker_of(family)
         if speaker is not None:
-            said[speaker] = said.get(speaker, 0.0) + family.log_odds
-    return sorted([pair for pair in said.items() if pair[1] > 0], key=lambda pair: -pair[1])
+            log_odds_by_speaker[speaker] = log_odds_by_speaker.get(speaker, 0.0) + family.log_odds
+    return sorted([pair for pair in log_odds_by_speaker.items() if pair[1] > 0], key=lambda pair: -pair[1])
 
 
 def _speaker_of(family: Family) -> Speaker | None:
@@ -35,8 +35,9 @@ def _speaker_of(family: Family) -> Speaker | None:
 
 
 def account_of(level: Level, families: Iterable[Family], witnesses: Witnesses | None) -> tuple[Wording, ...]:
-    """Who the level comes from, and how many witnesses there are of how many it takes; a sentence each, without a full
-    stop. `witnesses` is None where nobody has anything against the number, and in rows of older versions.
+    """Return sentences about the origins of the level, and about witnesses, each without a full stop.
+
+    `witnesses` is None if nobody speaks against the number, and in rows of older versions.
     """
     return tuple(_account(level, families, witnesses))
 

@@ -1,8 +1,7 @@
-"""Who may use the console, which programs may ask the API, and what for. Types only: the store keeps them.
+"""Types of console users and API tokens with their rights. The store keeps them.
 
-The secret of a token is `cs_` and 256 random bits; scanners for secrets that got into a repository find it by its
-beginning. What is kept is its SHA-256. That is enough: nobody can try all of them, so there is nothing that a slow hash
-as for passwords would slow down but ourselves, who look at one with every request.
+The secret of a token is `cs_` and 256 random bits. Scanners for leaked secrets find it by this prefix. Its SHA-256 is
+stored. A slow hash, as for passwords, is not needed: nobody can try all secrets, and every request computes the hash.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.@-]{{0,{LONGEST_NAME - 1}}}")
 
 
 class Role(IntEnum):
-    """What somebody may do, least first; each may do what those before it may.
+    """A role of a user. Each role may do what those before it may.
 
     VIEWER looks, and sees numbers masked. OPERATOR sees them whole, marks, corrects and decides. ADMINISTRATOR also
     changes what is in force for everybody: policies, feeds, people.
@@ -36,20 +35,20 @@ class Role(IntEnum):
 
     @property
     def word(self) -> str:
-        """The word used in the store, on screens and on the command line."""
+        """The word in the store, on screens and on the command line."""
         return self.name.lower()
 
 
 ROLE_BY_WORD = {role.word: role for role in Role}
 RoleWord = Annotated[
-    str, Meta(description="What the user or token may do.", extra_json_schema={"enum": [*ROLE_BY_WORD]})
+    str, Meta(description="The role of the user or token.", extra_json_schema={"enum": [*ROLE_BY_WORD]})
 ]
 UserName = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME, description="The name.", examples=["crm"])]
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleUser:
-    """Somebody who may log in.
+    """A user of the console.
 
     Attributes:
         name: The name.
@@ -70,7 +69,7 @@ class ConsoleUser:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody who is logged in. `token` is the SHA-256 of the cookie's, in hexadecimal."""
+    """A login. `token` is the SHA-256 of the cookie's, in hexadecimal."""
 
     token: str
     user: str
@@ -81,8 +80,8 @@ class Session:
 
 
 def is_last_administrator(user: ConsoleUser, users: Iterable[ConsoleUser]) -> bool:
-    """Whether nobody would be an administrator any more without this one."""
-    administrators = {one.name for one in users if one.role is Role.ADMINISTRATOR}
+    """Return whether this user is the only administrator."""
+    administrators = {known.name for known in users if known.role is Role.ADMINISTRATOR}
     return administrators == {user.name}
 
 
@@ -91,11 +90,11 @@ _SECRET = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}", re.ASCII)
 
 
 class Scope(StrEnum):
-    """What a token is for. None contains another: a token has those that it was given, and no more.
+    """A right of a token. No scope contains another: a token has those that it was given.
 
-    READ looks. DECIDE asks for the decision about a call. MARKS says what people say of numbers. EVENTS reads along
-    what happens. WRITE changes lists, identities, appeals, own numbers, and undoes changes. ADMIN changes what is in
-    force for everybody: policies, feeds, people, screening off and on.
+    READ looks. DECIDE asks for the decision about a call. MARKS marks numbers. EVENTS reads events. WRITE changes
+    lists, identities, appeals and own numbers, and undoes changes. ADMIN changes what is in force for everybody:
+    policies, feeds, people, screening off and on.
     """
 
     READ = "read"
@@ -106,7 +105,7 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
-# A scope is of no use to a token whose role may do nothing with it.
+# The least role with which a scope has any effect.
 LEAST_ROLE = {
     Scope.READ: Role.VIEWER,
     Scope.DECIDE: Role.VIEWER,
@@ -124,7 +123,7 @@ class ApiToken:
     Attributes:
         name: The name.
         role: The role.
-        scopes: What it is for.
+        scopes: Its rights.
         added_at: When it was added.
         expires_at: When it ends, null for never.
         per_minute: How many requests it may make in a minute; null: as many as the settings allow.
@@ -139,10 +138,10 @@ class ApiToken:
 
 
 def new_secret() -> str:
-    """What the owner of a token gets, once."""
+    """Return a new secret, which its owner sees once."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
 def digest_of(text: str) -> str | None:
-    """What is kept of a secret; None for what cannot be one."""
+    """Return what is stored of a secret, None if the text cannot be one."""
     return sha256(text.encode()).hexdigest() if _SECRET.fullmatch(text) else None

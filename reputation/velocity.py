@@ -1,7 +1,6 @@
-"""Velocity: who called how often in the last hour, per number and per block of 1000 numbers, and which of our DIDs.
+"""Velocity: recent calls per number and per block of 1000 numbers, and the DIDs that they went to.
 
-A counter in memory, bounded in every direction; the daemon rebuilds it from the journal at start. No clock
-inside: the instants are arguments.
+A counter in memory with fixed limits. The daemon rebuilds it from the journal at start. Instants are arguments.
 """
 
 from __future__ import annotations
@@ -14,20 +13,20 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from reputation.numbers import Number
 
 WINDOW_SECONDS = 3600.0
-# Older calls are dropped when the next one comes. Twice the window: events may come late, and are asked about then.
+# Older calls are dropped at the next one. Twice the window, because events may come late.
 KEPT_SECONDS = 2 * WINDOW_SECONDS
 KEPT_CALLS = 64
 # Eight new callers a second for an hour, at some 180 bytes each and as much for their blocks (docs/performance.md).
 MAX_NUMBERS = 30_000
 
 _Call = tuple[float, str]  # at, and the DID; "" where that is not known
-_LAST = "\U0010ffff"  # comes behind every DID
+_LAST = "\U0010ffff"  # sorts after every DID
 
 T = TypeVar("T", _Call, float)
 
 
 class Earlier(NamedTuple):
-    """The calls of a number within the hour, the DIDs that these went to, and the calls of its block; in time order."""
+    """The calls of a number within the hour, their DIDs, and the calls of its block, in time order."""
 
     calls: tuple[float, ...] = ()
     dids: tuple[str, ...] = ()
@@ -38,7 +37,7 @@ NOTHING_EARLIER = Earlier()
 
 
 class Velocity:
-    """Recent calls of at most `max_numbers` numbers and as many blocks; the longest silent is forgotten first."""
+    """Recent calls of at most `max_numbers` numbers and as many blocks. Those silent for longest are dropped first."""
 
     def __init__(self, max_numbers: int = MAX_NUMBERS) -> None:
         self._by_number = _Recent[_Call](max_numbers)
@@ -48,12 +47,12 @@ class Velocity:
         return len(self._by_number)
 
     def add(self, number: Number, at: float, did: str | None = None) -> None:
-        """Counts one call. `did`: of ours, which it went to."""
+        """Count one call. `did`: the DID that it went to."""
         self._by_number.add(number.key or "", (at, intern(did or "")), (at - KEPT_SECONDS, ""))
         self._by_block.add(number.block or number.key or "", at, at - KEPT_SECONDS)
 
     def count(self, number: Number, now: float, did: str | None = None) -> Earlier:
-        """Counts one call; what there was before it."""
+        """Count one call, and return the calls before it."""
         since, oldest = now - WINDOW_SECONDS, now - KEPT_SECONDS
         key = number.key or ""
         block_calls = self._by_block.count(number.block or key, since, now, now, oldest)
@@ -63,19 +62,19 @@ class Velocity:
         return Earlier(tuple([at for at, _ in calls]), tuple([did for _, did in calls]), block_calls)
 
     def calls(self, number: Number, now: float) -> tuple[float, ...]:
-        """When the number called in the hour until `now`, in time order, the latest 64 at most."""
+        """Return when the number called in the hour until `now`, in time order, at most the latest 64."""
         return tuple([at for at, _ in self._calls(number, now)])
 
     def block_calls(self, number: Number, now: float) -> tuple[float, ...]:
-        """The same for the block of 1000 numbers that the number lies in; a service number is a block of its own."""
+        """Return the same for the number's block of 1000. A service number is a block of its own."""
         return self._by_block.between(number.block or number.key or "", now - WINDOW_SECONDS, now)
 
     def dids(self, number: Number, now: float) -> tuple[str, ...]:
-        """Which of our DIDs these calls of the number went to, one each."""
+        """Return the DIDs that these calls of the number went to, each once."""
         return tuple([did for _, did in self._calls(number, now)])
 
     def forget(self, key: str) -> None:
-        """Forget a number (its owner asked for it). The block's count names nobody and stays."""
+        """Forget a number, at an erasure. The block's count names nobody and stays."""
         self._by_number.forget(key)
 
     def _calls(self, number: Number, now: float) -> tuple[_Call, ...]:
@@ -83,9 +82,10 @@ class Velocity:
 
 
 class _Recent(Generic[T]):
-    """Keys in the order of their last call, the calls of each in time order. Tuples, because most numbers call once and
-    a deque takes 600 bytes; a plain dict, which takes 50 bytes a key less than one that forgets its oldest key at once.
-    So one in sixteen is forgotten when there are too many.
+    """Keys in the order of their last call, with the calls of each in time order.
+
+    Tuples, because most numbers call once and a deque takes 600 bytes. A plain dict, because it takes 50 bytes a key
+    less than an ordered one, so one key in sixteen is dropped when there are too many.
     """
 
     def __init__(self, max_keys: int) -> None:
@@ -96,14 +96,14 @@ class _Recent(Generic[T]):
         return len(self._calls)
 
     def count(self, key: str, first: T, last: T, call: T, oldest: T) -> tuple[T, ...]:
-        """Adds a call; those from `first` to `last` that there were before."""
+        """Add a call and return the earlier ones from `first` to `last`."""
         calls = self._calls.get(key)
         earlier = () if calls is None or calls[-1] < first else self.between(key, first, last)
         self.add(key, call, oldest)
         return earlier
 
     def add(self, key: str, call: T, oldest: T) -> None:
-        """Adds a call, and drops those before `oldest`: most that call again do so on another day."""
+        """Add a call and drop those before `oldest`: most numbers that call again do so on another day."""
         calls: tuple[Any, ...] = self._calls.pop(key, ())
         if calls and calls[0] < oldest:
             calls = calls[bisect_left(calls, oldest) :]

@@ -1,11 +1,11 @@
-"""Tell which starts of numbers have all numbers of a country, a territory or a toll-free service behind them.
+r"""Recognition of prefixes that cover all numbers of a country, a territory or a toll-free service.
 
     whole_area("5999")    CW, territory: all of Curaçao
     whole_area("441481")  GG, territory: all landlines of Guernsey
     whole_area("1800")    US, toll-free
     whole_area("4420")    None
 
-From libphonenumber's patterns, which are alternatives of digits: `8(?:00|33)[2-9]\\d{6}` begins with 800 or 833.
+It reads libphonenumber's patterns, which are alternatives of digits: `8(?:00|33)[2-9]\\d{6}` begins with 800 or 833.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from reputation.numbers import is_valid, service_number_of
 
 
 class AreaKind(StrEnum):
-    """What is covered."""
+    """The kind of area that is covered."""
 
     COUNTRY = "country"
     TERRITORY = "territory"
@@ -40,24 +40,24 @@ class AreaKind(StrEnum):
 
 
 class WholeArea(NamedTuple):
-    """`region`: ISO alpha-2; empty where several countries are covered, or one that cannot be named."""
+    """`region`: ISO alpha-2; empty if several countries are covered, or one without a name here."""
 
     kind: AreaKind
     region: str
 
 
-# Regions that have the larger part of a calling code which others share: only parts of them begin with more than it.
+# Regions with the larger part of a calling code that others share. A longer prefix covers only a part of them.
 _MAIN = frozenset({"AU", "CA", "FI", "GB", "IT", "MA", "NO", "RU", "US"})
-# Kazakhstan's by ITU-T E.164, and not in use: libphonenumber has 7 alone.
+# Assigned to Kazakhstan by ITU-T E.164, but unused: libphonenumber has only 7.
 _MORE_STARTS = {"KZ": ("6",)}
 DIGITS = "0123456789"
-# A class of so many digits is as good as any digit: the alternatives before it are the starts.
+# A class of so many digits counts as any digit: the alternatives before it are the prefixes.
 _MANY_DIGITS = 8
 _TOKEN = re.compile(r"\\d|\[[^\]]*\]|\d|\(\?:|[|)]|\{\d+(?:,\d*)?\}|\?")
 
 
 def whole_area(start: str) -> WholeArea | None:
-    """Return what a start of numbers (digits after the +) covers as a whole; None for a part of something."""
+    """Return what a prefix (digits after the +) covers as a whole, None for a part of something."""
     if is_country_start(start):
         code = calling_code_in(f"+{start}")
         return WholeArea(
@@ -74,7 +74,7 @@ def whole_area(start: str) -> WholeArea | None:
 
 
 def _covers_territory(region: str, national: str) -> bool:
-    """Whether one of the starts that the region has for itself is covered, or all its landlines."""
+    """Return whether it covers all landlines of the region, or a prefix that only the region has."""
     metadata = PhoneMetadata.metadata_for_region(region)
     if metadata is None or len(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[metadata.country_code or 0]) == 1:
         return False
@@ -86,8 +86,9 @@ def _covers_territory(region: str, national: str) -> bool:
 
 
 def _covers_one(national: str, starts: Iterable[str]) -> bool:
-    """Whether it is one of the starts, or a digit shorter. What is shorter yet covers much besides: +8610* is Beijing,
-    and +8610800* toll-free.
+    """Return whether it is one of the prefixes, or a digit shorter.
+
+    A still shorter one covers other numbers too: +8610* is Beijing, and +8610800* toll-free.
     """
     return any(begin.startswith(national) and len(begin) <= len(national) + 1 for begin in starts)
 
@@ -107,18 +108,19 @@ _NO: frozenset[str] = frozenset()
 
 @lru_cache(maxsize=512)
 def _starts(pattern: str) -> frozenset[str]:
-    """What the numbers of a pattern begin with, up to where any digit may follow. Whole numbers are left out, but for
-    those of a pattern that has nothing but digits: leading digits.
+    """Return the prefixes of a pattern's numbers, up to where any digit may follow.
+
+    Whole numbers are left out, except in a pattern of digits only: leading digits.
     """
-    found = _read(iter(_TOKEN.findall(pattern)))
-    begun = frozenset(one.removesuffix("*") for one in found if one.endswith("*"))
-    return begun or frozenset(found)
+    starts = _read(iter(_TOKEN.findall(pattern)))
+    begun = frozenset(start.removesuffix("*") for start in starts if start.endswith("*"))
+    return begun or frozenset(starts)
 
 
 def _read(tokens: Iterator[str]) -> list[str]:
-    """Return the starts of the alternatives up to the closing bracket; after one with * any digit may follow."""
+    """Return the prefixes of the alternatives up to the closing bracket. After one with * any digit may follow."""
     done: list[str] = []
-    here, last = [""], [""]  # what was read of this alternative, without and with its last part
+    here, last = [""], [""]  # this alternative so far, without and with its last part
     part: list[str] = [""]
     for token in tokens:
         if token == "?":
@@ -148,35 +150,35 @@ def _digits_in(token: str) -> list[str]:
 
 
 def _joined(begun: list[str], part: list[str]) -> list[str]:
-    joined = (one if one.endswith("*") else one + more for one in begun for more in part)
+    joined = (left if left.endswith("*") else left + right for left in begun for right in part)
     return list(dict.fromkeys(joined))
 
 
-# What an unallocated number is filled up with, to see whether it is the start of an allocated one.
+# Digits appended to an unallocated number, to check whether it is the prefix of an allocated one.
 _FILLERS = ("00000000", "11111111", "23456789", "55555555", "78901234")
 
 
 def is_country_start(digits: str) -> bool:
-    """Whether all numbers of a country, or of several, begin with these: a calling code, or less than one.
+    """Return whether all numbers of one or more countries begin with these digits: a calling code, or less.
 
-    Under +1 an area code that is a country's own counts too: 876 is Jamaica's, 809 one of the Dominican Republic's.
+    Under +1 an area code that belongs to a country counts too: 876 is Jamaica's, 809 one of the Dominican Republic's.
     """
     return any(code.startswith(digits) for code in (*CALLING_CODES, *_countries_under_1()))
 
 
 @lru_cache(maxsize=1)
 def _countries_under_1() -> tuple[str, ...]:
-    """`1876` and the like, from the leading digits that libphonenumber has of each region that shares +1."""
+    """Return `1876` and the like, from libphonenumber's leading digits of each region that shares +1."""
     regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1]
     metadata = (phonenumbers.PhoneMetadata.metadata_for_region(region) for region in regions)
-    own = [one.leading_digits for one in metadata if one is not None and one.leading_digits]
+    own = [region.leading_digits for region in metadata if region is not None and region.leading_digits]
     return tuple(f"1{area}" for area in range(200, 1000) if any(re.fullmatch(digits, str(area)) for digits in own))
 
 
 def start_of_longer(e164: str) -> str | None:
-    """The start of whole numbers that was taken for a number (`+4420794617`), None for a number by itself.
+    """Return the prefix that was taken for a number (`+4420794617`), None for a real number.
 
-    Phone numbers of 7 digits are possible in the United Kingdom, so `0207-946` passes for one, with its 0 and all.
+    Phone numbers of 7 digits are possible in the United Kingdom, so `0207-946` passes for one, including its 0.
     """
     service = service_number_of(e164)
     if service is not None:
@@ -196,19 +198,19 @@ def start_of_longer(e164: str) -> str | None:
 
 def _begins_numbers(digits: str) -> bool:
     longer = (f"{digits}{filler[:count]}" for count in range(1, 8) for filler in _FILLERS)
-    return any(is_valid(one) and service_number_of(one) is None for one in longer)
+    return any(is_valid(number) and service_number_of(number) is None for number in longer)
 
 
 class PrefixError(ValueError):
-    """National digits that may be the start of several things. The text says of which; empty: of nothing."""
+    """National digits that may begin several kinds of numbers. The text says which, and is empty for none."""
 
 
 @lru_cache(maxsize=128)
 def prefix_of(digits: str, region: str) -> str:
-    """The start with its calling code for one as it is dialled in the region: `+33162` of 0162, `+8695` of 95 in CN.
+    """Return a prefix as dialled in the region with its calling code: `+33162` for 0162, `+8695` for 95 in CN.
 
-    Without a national prefix 0 only starts of service numbers are read, and not where as many ordinary numbers begin
-    so: 36 in FR would be 3639 as well as the landlines of 03 6x. PrefixError for all else.
+    Without a national prefix 0 only prefixes of service numbers are read, and not if as many ordinary numbers begin so.
+    In FR 36 would be 3639 and the landlines of 03 6x. PrefixError for all else.
     """
     region = region.upper()
     metadata = PhoneMetadata.metadata_for_region(region)
@@ -223,29 +225,29 @@ def prefix_of(digits: str, region: str) -> str:
     if not services:
         raise PrefixError
     if len(ordinary) >= len(services):
-        raise PrefixError(f"service numbers of {region} and other numbers ({start}{ordinary[0]}...) begin so")
+        raise PrefixError(f"service numbers of {region} and other numbers ({start}{ordinary[0]}...) begin with it")
     return start
 
 
 def ordinary_beside_services(start: str) -> str | None:
-    """The start of ordinary numbers that begin like service numbers do: `+86951` of `+8695`; None where not both do."""
+    """Return the prefix of ordinary numbers that service numbers share: `+86951` for `+8695`; None if they do not."""
     regions, _ = regions_and_digits(start)
     services, ordinary = _next_digits(start, regions[0]) if regions else ("", "")
     return f"{start}{ordinary[0]}" if services and ordinary else None
 
 
 def _next_digits(start: str, region: str) -> tuple[str, str]:
-    """The digits that may follow in service numbers of the region, and in ordinary numbers."""
+    """Return the digits that may follow in service numbers of the region, and in ordinary numbers."""
     _, digits = regions_and_digits(start)
     if not digits or len(digits) > 6:
         return "", ""
-    services = "".join(one for one in "0123456789" if _begins_services(f"{digits}{one}", region))
+    services = "".join(digit for digit in "0123456789" if _begins_services(f"{digits}{digit}", region))
     if not services and not is_short_code(digits, region):
         return "", ""
-    return services or "-", "".join(one for one in "0123456789" if _begins_numbers(f"{start}{one}"))
+    return services or "-", "".join(digit for digit in "0123456789" if _begins_numbers(f"{start}{digit}"))
 
 
 def _begins_services(digits: str, region: str) -> bool:
-    """Whether service numbers of up to six digits begin so."""
+    """Return whether service numbers of up to six digits begin so."""
     longer = (f"{digits}{more:0{count}}" for count in range(1, 7 - len(digits)) for more in range(10**count))
-    return any(is_short_code(one, region) for one in (digits, *longer))
+    return any(is_short_code(code, region) for code in (digits, *longer))

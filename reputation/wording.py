@@ -1,8 +1,8 @@
-"""Texts of ours with figures in them, as values that can be said in any language. Pure.
+"""Texts with figures in them, as values that can be translated. Pure.
 
     Wording("{calls:,} calls on one day", {"calls": 1200})
 
-`str()` of it is the English: for a terminal, for JSON, for the dialplan. The console asks `said` with its catalogue.
+`str()` gives the English: for a terminal, for JSON, for the dialplan. The console calls `said` with its catalogue.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 
 def N_(template: str) -> str:
-    """Return the template itself: marks it for the catalogue."""
+    """Return the template itself, and mark it for the catalogue."""
     return template
 
 
@@ -23,22 +23,24 @@ Places: TypeAlias = "Mapping[str, str | int | float | Wording]"
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """`template` is the English, and what a catalogue has it under; `places` is what goes into its braces.
+    """`template` is the English text, the key in a catalogue. `places` are the values for its braces.
 
-    A place that is a Wording itself is a word of ours, and translated too. One that is a text is its writer's, and is
-    not.
+    A place that is a Wording is translated too. A place that is a text is somebody else's, and is not.
     """
 
     template: str
     places: Places = field(default_factory=dict)
 
     def said(self, translate: Callable[[str], str]) -> str:
-        """The text, with the template as `translate` has it. What has no places is no format: it may hold braces."""
+        """Return the text with the template that `translate` returns. Without places braces are left as they are."""
         template = translate(self.template)
         if not self.places:
             return template
         return template.format_map(
-            {name: one.said(translate) if isinstance(one, Wording) else one for name, one in self.places.items()}
+            {
+                name: place.said(translate) if isinstance(place, Wording) else place
+                for name, place in self.places.items()
+            }
         )
 
     def __str__(self) -> str:
@@ -46,7 +48,7 @@ class Wording:
 
 
 def listed(parts: Sequence[str | Wording], two: str) -> str | Wording:
-    """Several texts as one. `two` is how two of them stand together: `{some}; {more}`."""
+    """Join several texts. `two` joins two of them: `{some}; {more}`."""
     return reduce(lambda some, more: Wording(two, {"some": some, "more": more}), parts) if parts else ""
 
 

@@ -35,7 +35,7 @@ from callsieve.text.times import when
 from policies.files import nearest
 from reputation import marking
 from reputation.encoding import FLAT, parse_plain, plain
-from reputation.marking import MARKS_A_DAY, MarkRefusal, MarkResult, MarkStatus, Statement, say_again, undo_mark
+from reputation.marking import MARKS_A_DAY, MarkRefusal, MarkResult, MarkStatus, Statement, restore_mark, undo_mark
 from reputation.model import Identity, Mark, MarkChannel, Verdict
 from reputation.site_names import new_id
 from reputation.store import marks
@@ -307,7 +307,7 @@ MARK = UndoKind(
     lambda _db, _row, value: parse_plain(value, Mark),
     lambda db, _, mark: _last_word(db, mark),
     lambda db, _, mark: undo_mark(db, mark),
-    lambda db, context, mark: say_again(db, mark, context.at),
+    lambda db, context, mark: restore_mark(db, mark, context.at),
 )
 CORRECTION = UndoKind(
     lambda _db, _row, value: parse_plain(value, Correction),

@@ -18,7 +18,7 @@ class Speaker(StrEnum):
     """The origin of evidence against a number. People here may have it challenged. Only sources may lead further."""
 
     OUR_PEOPLE = "our people"
-    OUTSIDE = "sources outside"
+    OUTSIDE = "outside sources"
     CALLER = "the caller itself"
     PEERS = "other companies"
     CALL = "the call itself"

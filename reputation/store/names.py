@@ -1,4 +1,4 @@
-"""Who a number belongs to, for lists of calls: the name of a contact, of a verified business, or of an own number."""
+"""Names of numbers for lists of calls: of a contact, a verified business, or an own number."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reputation.feature_codes import WISHES_A_DAY, apply_feature_code, mark_call, reporter_of
+from reputation.feature_codes import REQUESTS_A_DAY, apply_feature_code, mark_call, reporter_of
 from reputation.marking import MarkStatus
 from reputation.model import AuthClass, CallerKind, Direction, Disposition, EndedBy, Person, Verdict
 from reputation.outcome import OutcomeRecord
@@ -216,7 +216,7 @@ def test_a_wish_is_not_taken_back_later_or_by_others(db: sqlite3.Connection) -> 
 
 def test_a_phone_says_so_of_some_numbers_a_day(db: sqlite3.Connection) -> None:
     day = 86_400.0
-    for n in range(WISHES_A_DAY):
+    for n in range(REQUESTS_A_DAY):
         add_do_not_call(db, DoNotCallRequest(f"+120155502{n:02}", NOW - day + 10, OWN, "201"))
     called(db, CALLER, NOW - 100)
     assert apply_feature_code(db, PHONE, "dnc", NOW) == "refused"

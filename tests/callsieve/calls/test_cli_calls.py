@@ -167,7 +167,7 @@ def test_it_says_who_the_level_came_from(tmp_path: Path) -> None:
     vector = json.dumps({"families": families, "would_change": [], "witnesses": witnesses})
     program.add_decisions(make_record("AAAAAAAA", at=time.time(), vector=vector))
     out = " ".join(program.ok("calls", "show", "AAAAAAAA").split())
-    assert "the level comes from our people (+13 points), then sources outside (+7 points)" in out
+    assert "the level comes from our people (+13 points), then outside sources (+7 points)" in out
     assert "7 witnesses speak against it" in out
     found = program("calls", "show", "AAAAAAAA", "--json").json
     assert [one["who"] for one in found["level_from"]] == ["our-people", "outside"]
