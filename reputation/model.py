@@ -323,11 +323,15 @@ class Imported(NamedTuple):
     """A number as one imported source lists it.
 
     Attributes:
-        source: The name of the source. verdict: The verdict of the source: `spam` or `ok`. category: The kind of call,
-        where the source says it. name: The owner of the number, as the source says. note: Other information of the
-        source. imported_at: When it was imported. is_feed: Somebody outside keeps it up to date; false for an import by
-        hand, and for services that get our reports. looked_up: The source was queried about this one number. is_proven:
-        It was right about nearly all callers that are known here.
+        source: The name of the source.
+        verdict: Its verdict: `spam` or `ok`.
+        category: The kind of call, where the source says it.
+        name: The owner of the number, as the source says.
+        note: Other information of the source.
+        imported_at: When it was imported.
+        is_feed: Somebody outside keeps it up to date; false for an import by hand and for services with our reports.
+        looked_up: The source was queried about this one number.
+        is_proven: It was right about nearly all callers that are known here.
     """
 
     source: str

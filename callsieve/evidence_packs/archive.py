@@ -1,7 +1,7 @@
-"""The pack as a zip: a document, tables, and a signed list of what is in it. Same data, same time: same bytes.
+"""The pack as a zip: a document, tables, and a signed list of its files. Same data and time give the same bytes.
 
-Called numbers are masked in every file, but in the calls of a pack for a named carrier. The calls are written one by
-one, so that a hundred thousand need no more memory than ten.
+Called numbers are masked in every file, except in the calls of a pack for a named carrier. Calls are written one by
+one, so memory does not depend on their number.
 """
 
 from __future__ import annotations
@@ -52,11 +52,15 @@ class _Entry(NamedTuple):
 
 
 def write_pack(db: sqlite3.Connection, context: Context, pack: Pack, out: IO[bytes]) -> None:
-    """Writes the zip. StoreError, OSError, Refused: the number has gone meanwhile."""
+    """Write the zip.
+
+    Raises:
+        Refused: The number was removed meanwhile. StoreError and OSError, too.
+    """
     request, platform = pack.request, platforms()[pack.request.platform]
     files = [
-        Document(one.name, context.at, len(one.content), hashlib.sha256(one.content).hexdigest(), one.role)
-        for one in request.files
+        Document(entry.name, context.at, len(entry.content), hashlib.sha256(entry.content).hexdigest(), entry.role)
+        for entry in request.files
     ]
     contents = replace(
         contents_of(db, pack.number, request.days, context.at, context.settings, files), recipient=request.unmasked_for
@@ -68,29 +72,29 @@ def write_pack(db: sqlite3.Connection, context: Context, pack: Pack, out: IO[byt
         signed = {trunk.name: trunk.attestation for trunk in contents.trunks}
         whole = bool(request.unmasked_for)
         columns = (*CALL_COLUMNS, "call_id") if whole else CALL_COLUMNS
-        zipped.add_table("calls.csv", columns, (_call(one, signed, whole=whole) for one in calls))
+        zipped.add_table("calls.csv", columns, (_call(entry, signed, whole=whole) for entry in calls))
         zipped.add_table("days.csv", DAY_COLUMNS, map(_day, contents.days))
         zipped.add_table("complaints.csv", COMPLAINT_COLUMNS, _complaints(contents))
         zipped.add_table("documents.csv", DOCUMENT_COLUMNS, _documents(contents))
         for file in request.files:
             zipped.add(f"documents/{file.name}", file.content)
-        for place, one in enumerate(contents.screenshots, 1):
-            found = screenshot_content(db, pack.number, one.digest)
-            if found is not None:  # not erased meanwhile
-                zipped.add(screenshot_name(one, place), found[1])
+        for place, entry in enumerate(contents.screenshots, 1):
+            picture = screenshot_content(db, pack.number, entry.digest)
+            if picture is not None:  # not erased meanwhile
+                zipped.add(screenshot_name(entry, place), picture[1])
         about = {
             **{"number": pack.number, "platform": platform.name, "language": request.language},
             **{"from": iso_with_zone(contents.since), "until": iso_with_zone(contents.until)},
             **({"unmasked_for": request.unmasked_for} if request.unmasked_for else {}),
             "made_by": f"CallSieve {program_version()}",
-            "files": [{"name": one.name, "bytes": one.size, "sha256": one.digest} for one in zipped.entries],
+            "files": [{"name": entry.name, "bytes": entry.size, "sha256": entry.digest} for entry in zipped.entries],
         }
         statement = sign(pack.key, KIND, contents.own.name, issued_at=contents.until, valid_until=None, about=about)
         zipped.add("manifest.json", statement.encode())
 
 
 class _Zip:
-    """A zip being written, whose entries all have the time of the pack and are counted."""
+    """A zip being written. All entries have the time of the pack, and are listed."""
 
     def __init__(self, archive: ZipFile, at: float) -> None:
         self._archive = archive
@@ -101,7 +105,7 @@ class _Zip:
         self._add(name, [content])
 
     def add_table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """As CSV for spreadsheets, which must not compute with what stands in it. With a byte order mark: Excel."""
+        """Add a CSV file for spreadsheets, which must not compute its cells. With a byte order mark, for Excel."""
         self._add(name, _lines(columns, rows))
 
     def _add(self, name: str, pieces: Iterable[bytes]) -> None:
@@ -130,13 +134,13 @@ def _lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[by
     yield buffer.getvalue().encode()
 
 
-def screenshot_name(one: Screenshot, place: int) -> str:
-    """Where it stands in the zip. The name that its file had is a person's, and may be anything."""
-    return f"screenshots/{place:02d}-{date_of(int(one.at // DAY_SECONDS))}.{one.kind}"
+def screenshot_name(shot: Screenshot, place: int) -> str:
+    """Return its path in the zip. The name of its file was chosen by a person, and may be anything."""
+    return f"screenshots/{place:02d}-{date_of(int(shot.at // DAY_SECONDS))}.{shot.kind}"
 
 
 def _add_document(zipped: _Zip, page: str) -> None:
-    """As PDF; as the page itself where none can be made, which says what to install in the log of the command."""
+    """Add the PDF, or the HTML page if none can be made. The command's log then says what to install."""
     try:
         zipped.add("evidence.pdf", printed(page))
     except NoPrinter:
@@ -171,7 +175,7 @@ def _day(day: OwnDay) -> tuple[str, ...]:
 
 
 def _complaints(contents: PackContents) -> Iterator[tuple[str, ...]]:
-    for complaint, unlisted_at in ((one.complaint, one.unlisted_at) for one in contents.complaints):
+    for complaint, unlisted_at in ((handled.complaint, handled.unlisted_at) for handled in contents.complaints):
         yield (
             iso_with_zone(complaint.at),
             masked(complaint.number) if complaint.number else "",
@@ -181,8 +185,13 @@ def _complaints(contents: PackContents) -> Iterator[tuple[str, ...]]:
 
 
 def _documents(contents: PackContents) -> Iterator[tuple[str, ...]]:
-    for one in contents.documents:
-        yield (one.name, iso_with_zone(one.added_at) if one.added_at else "", str(one.size or ""), one.digest)
+    for document in contents.documents:
+        yield (
+            document.name,
+            iso_with_zone(document.added_at) if document.added_at else "",
+            str(document.size or ""),
+            document.digest,
+        )
     for place, shot in enumerate(contents.screenshots, 1):
         name = f"{screenshot_name(shot, place)} ({shot.platform})"
         yield (name, iso_with_zone(shot.at), str(shot.size), shot.digest)

@@ -1,6 +1,6 @@
-"""The pack as a document for people: who we are, how to check it, what is asked for, figures, complaints, practice.
+"""The pack as a document for people: the company, how to verify it, the request, figures, complaints, practice. Pure.
 
-pack_page(...) -> a page of HTML by itself; callsieve/text/printing.py makes a PDF of it. Pure.
+pack_page(...) returns one page of HTML; callsieve/text/printing.py makes a PDF of it.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from reputation.numbers import masked
 from reputation.own.daily_counts import percent
 from reputation.wording import Wording, one_line
 
-TEXT_CHARACTERS = 4000  # of one text; what is longer is cut with an ellipsis
+TEXT_CHARACTERS = 4000  # of one text; a longer one is cut with an ellipsis
 MOST_COMPLAINTS = 20  # the table has them all
 MOST_DOCUMENTS = 40
-# Limits of the guard by the clock or by count, in the order shown: 0 is none.
+# Limits of the guard by the clock or by count, in the order shown. 0: no limit.
 LIMITS = ("calls_per_person_day", "calls_per_number_hour", "calls_per_number_day", "calls_per_young_number_day")
 SWITCHES = ("do_not_call", "resting", "local_rules", "follow_advice", "registers", "needs_consent")
 
 
 @cache
 def texts_of(language: str) -> dict[str, str]:
-    """All texts of one language; figures stand in braces."""
+    """Return all texts of one language; figures are in braces."""
     text = (files("callsieve.evidence_packs") / "texts" / f"pack-{language}.toml").read_text("utf-8")
     return tomllib.loads(text)
 
@@ -44,7 +44,7 @@ def pack_page(contents: PackContents, platform: Platform, language: str, key: Pu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A part of the page, as documents/pack.html shows it by its `kind`. `widths`: in percent."""
+    """A part of the page, shown by documents/pack.html according to its `kind`. `widths`: in percent."""
 
     kind: str
     text: str = ""
@@ -57,7 +57,7 @@ class Block:
 
 
 class _Page:
-    """Collects blocks of plain text: nothing in it is markup."""
+    """A collector of blocks of plain text, without markup."""
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []
@@ -82,7 +82,6 @@ class _Page:
 
 
 def _shown(text: str) -> str:
-    """The text on one line."""
     text = text if len(text) <= TEXT_CHARACTERS else f"{text[:TEXT_CHARACTERS]}\u2026"
     return one_line(text)
 
@@ -145,10 +144,10 @@ class _Writer:
         self._page.paragraph(say[f"letter-{self._platform.kind}"].format(number=own.number, name=own.name))
 
     def _right_to_use(self) -> str:
-        """Which file proves that we may use the number."""
-        proofs = [one for one in self._contents.documents if one.role]
+        """Return which file proves the right to use the number."""
+        proofs = [proof for proof in self._contents.documents if proof.role]
         return (
-            ", ".join(f"{self._say[f'role-{one.role}']}: documents/{one.name}" for one in proofs)
+            ", ".join(f"{self._say[f'role-{proof.role}']}: documents/{proof.name}" for proof in proofs)
             or (self._say["role-none"])
         )
 
@@ -157,7 +156,7 @@ class _Writer:
         return ", ".join(signed) or self._say["attestation-none"]
 
     def _letter(self) -> None:
-        """To be printed and signed by hand: a carrier asks for a person who answers for it."""
+        """Add the letter of authorisation, to be printed and signed by hand: carriers ask for a responsible person."""
         say, company, own = self._say, self._contents.company, self._contents.own
         about = {"number": own.number, "name": own.name, "address": company.address or say["not-said"]}
         about |= {"registration": company.registration or say["not-said"], "traceback": company.traceback or "-"}
@@ -168,7 +167,7 @@ class _Writer:
 
     def _in_use(self) -> str:
         days = self._contents.days
-        return self._say["in-use"].format(days=len([one for one in days if one.attempts]))
+        return self._say["in-use"].format(days=len([each_day for each_day in days if each_day.attempts]))
 
     def _asks(self) -> None:
         say, platform = self._say, self._platform
@@ -189,7 +188,9 @@ class _Writer:
         self._page.heading(say["h-figures"])
         self._page.paragraph(say["figures-intro"])
         week, month = contents.health.windows[-2:]
-        rows = [(self._words(one.words), self._shown(one.show(week)), self._shown(one.show(month))) for one in MEASURES]
+        rows = [
+            (self._words(item.words), self._shown(item.show(week)), self._shown(item.show(month))) for item in MEASURES
+        ]
         self._page.table((say["c-measure"], say["c-week"], say["c-month"]), rows, (3, 2, 2))
         for reason in contents.health.reasons:
             self._page.paragraph(f"{self._words(reason.grade.words)}: {self._translated(reason.words)}", dim=True)
@@ -203,36 +204,36 @@ class _Writer:
             say["h-weeks"],
             [
                 (
-                    one.label[5:],
-                    one.sums.answered / one.sums.attempts if one.sums.attempts else None,
-                    f"{one.sums.answered / one.sums.attempts:.0%}" if one.sums.attempts else "-",
+                    item.label[5:],
+                    item.sums.answered / item.sums.attempts if item.sums.attempts else None,
+                    f"{item.sums.answered / item.sums.attempts:.0%}" if item.sums.attempts else "-",
                 )
-                for one in contents.weeks
+                for item in contents.weeks
             ],
         )
         self._page.paragraph(say["weeks"], dim=True)
 
     def _complaints(self) -> None:
         say, contents = self._say, self._contents
-        found = contents.complaints
+        complaints = contents.complaints
         self._page.heading(say["h-complaints"])
-        listed = sum(one.unlisted_at is not None for one in found)
-        share = percent(len(found) / contents.total.attempts) if contents.total.attempts else "-"
-        counts = {"complaints": len(found), "share": share, "listed": listed, "wishes": contents.wishes}
+        listed = sum(handled.unlisted_at is not None for handled in complaints)
+        share = percent(len(complaints) / contents.total.attempts) if contents.total.attempts else "-"
+        counts = {"complaints": len(complaints), "share": share, "listed": listed, "wishes": contents.wishes}
         self._page.paragraph(say["complaints"].format(**counts, people=f"{contents.do_not_call:,}"))
         rows = [
             (
-                day(one.complaint.at),
-                masked(one.complaint.number) if one.complaint.number else say["nobody"],
-                say["yes"] if one.complaint.is_of_called else say["no"],
-                day(one.unlisted_at) if one.unlisted_at else say["not-listed"],
+                day(handled.complaint.at),
+                masked(handled.complaint.number) if handled.complaint.number else say["nobody"],
+                say["yes"] if handled.complaint.is_of_called else say["no"],
+                day(handled.unlisted_at) if handled.unlisted_at else say["not-listed"],
             )
-            for one in found[-MOST_COMPLAINTS:]
+            for handled in complaints[-MOST_COMPLAINTS:]
         ]
         self._page.table((say["c-day"], say["c-from"], say["c-called"], say["c-listed"]), rows, (2, 3, 3, 3))
-        if len(found) > MOST_COMPLAINTS:
+        if len(complaints) > MOST_COMPLAINTS:
             self._page.paragraph(
-                say["more"].format(most=MOST_COMPLAINTS, all=len(found), file="complaints.csv"), dim=True
+                say["more"].format(most=MOST_COMPLAINTS, all=len(complaints), file="complaints.csv"), dim=True
             )
 
     def _guard(self) -> None:
@@ -246,19 +247,23 @@ class _Writer:
         self._page.table((say["c-setting"], say["c-value"]), rows, (3, 2))
 
     def _documents(self) -> None:
-        say, found = self._say, self._contents.documents
+        say, documents = self._say, self._contents.documents
         self._page.heading(say["h-documents"])
-        if not found:
+        if not documents:
             self._page.paragraph(say["documents-none"])
-        rows = [self._document(one) for one in found[:MOST_DOCUMENTS]]
+        rows = [self._document(document) for document in documents[:MOST_DOCUMENTS]]
         self._page.table((say["c-document"], say["c-day"], "SHA-256"), rows, (3, 2, 5))
-        if len(found) > MOST_DOCUMENTS:
+        if len(documents) > MOST_DOCUMENTS:
             self._page.paragraph(
-                say["more"].format(most=MOST_DOCUMENTS, all=len(found), file="documents.csv"), dim=True
+                say["more"].format(most=MOST_DOCUMENTS, all=len(documents), file="documents.csv"), dim=True
             )
 
-    def _document(self, one: Document) -> tuple[str, str, str]:
-        return one.name, day(one.added_at) if one.added_at else "-", one.digest or self._say["no-file"]
+    def _document(self, document: Document) -> tuple[str, str, str]:
+        return (
+            document.name,
+            day(document.added_at) if document.added_at else "-",
+            document.digest or self._say["no-file"],
+        )
 
     def _practice(self) -> None:
         self._page.heading(self._say["h-practice"])
@@ -282,7 +287,7 @@ class _Writer:
 
 
 def practice_of(guard: Outbound) -> tuple[str, ...]:
-    """The sentences of the statement of practice that are true of these settings: keys of the texts."""
+    """Return the sentences of the statement of practice that are true of these settings, as keys of the texts."""
     sentences = ["p-record", "p-grade", "p-observes" if guard.observe else "p-acts"]
     if guard.do_not_call:
         sentences.append("p-no")

@@ -1,7 +1,8 @@
-"""Evidence packs: asking for one, the platforms that get it, and what it says, but for the calls.
+"""Evidence packs: the request, the platforms, and the contents except the calls.
 
-announce: operation (callsieve/changes/operation.py). A pack is noted in the audit before anything leaves the store;
-archive.py writes it then, in no transaction: it reads for long."""
+`announce` is an operation (callsieve/changes/operation.py). The audit notes a pack before anything leaves the store.
+archive.py then writes it outside any transaction, because reading takes long.
+"""
 
 from __future__ import annotations
 
@@ -46,9 +47,9 @@ MOST_SCREENSHOTS = 10  # the latest, of at most 2 MB each
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document that proves whose the number is. `digest`: SHA-256 in hex, empty where we have no file of it.
+    """A document that proves the owner of the number. `digest`: SHA-256 in hex, empty without a file.
 
-    `role`: authorisation or assignment where it proves the right to use the number.
+    `role`: authorisation or assignment, if it proves the right to use the number.
     """
 
     name: str
@@ -60,7 +61,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class HandledComplaint:
-    """A complaint, and since when its sender is on the do-not-call list; None: not, or nobody knows who complained."""
+    """A complaint, and since when its sender is on the do-not-call list; None: not, or the sender is unknown."""
 
     complaint: Complaint
     unlisted_at: float | None
@@ -68,7 +69,7 @@ class HandledComplaint:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """A week by ISO 8601, and what its days add up to."""
+    """A week by ISO 8601 with the sums of its days."""
 
     label: str
     sums: FiguresWindow
@@ -76,10 +77,11 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class PackContents:
-    """All but the calls. `days` and `weeks` are those with calls from `since` on; `calls_since`: how far calls go back.
+    """The contents without the calls.
 
-    `wishes`: how many people wanted no more calls after one of this number; `do_not_call`: how many are on the list.
-    `screenshots`: what platforms showed, in that order. `recipient`: who alone gets whole numbers; empty: nobody.
+    `days` and `weeks`: those with calls from `since` on. `calls_since`: how far calls go back. `wishes`: how many
+    people asked not to be called after a call from this number; `do_not_call`: how many are on the list. `screenshots`:
+    what platforms showed, in order. `recipient`: the only one that gets whole numbers; empty for nobody.
     """
 
     own: OwnNumber
@@ -105,12 +107,12 @@ class PackContents:
 def contents_of(
     db: sqlite3.Connection, number: str, days: int, now: float, settings: Settings, documents: Sequence[Document] = ()
 ) -> PackContents:
-    """What the store knows of the last so many days. Refused: the number is not registered."""
+    """Read the contents of the last `days` days. Refused: the number is not registered."""
     own = registered(db, number)
     since = now - days * DAY_SECONDS
     health = own_health(db, number, now, settings.reputation)
     first = int(since // DAY_SECONDS)
-    # The health knows which calls of its days a machine answered; older days are as they were counted.
+    # The health knows which calls of its days a machine answered. Older days are as they were counted.
     by_day = {day.day: day for day in days_of(db, number, first)}
     by_day |= {day.day: day for day in health.facts.days if day.day >= first}
     counted = tuple(by_day[day] for day in sorted(by_day))
@@ -124,7 +126,7 @@ def contents_of(
         days=counted,
         weeks=_weeks(counted),
         total=sums_of(counted),
-        complaints=tuple(_handled(db, one) for one in complaints_about(db, number, since)),
+        complaints=tuple(_handled(db, complaint) for complaint in complaints_about(db, number, since)),
         wishes=len(requests_after(db, number, since)),
         do_not_call=count_do_not_call(db),
         guard=settings.outbound,
@@ -137,37 +139,41 @@ def contents_of(
 
 def _weeks(days: Sequence[OwnDay]) -> tuple[Week, ...]:
     by_week: dict[str, list[OwnDay]] = {}
-    for one in days:
-        year, week, _ = (EPOCH + timedelta(days=one.day)).isocalendar()
-        by_week.setdefault(f"{year}-W{week:02d}", []).append(one)
+    for own_day in days:
+        year, week, _ = (EPOCH + timedelta(days=own_day.day)).isocalendar()
+        by_week.setdefault(f"{year}-W{week:02d}", []).append(own_day)
     return tuple(Week(label, sums_of(of_week)) for label, of_week in by_week.items())
 
 
 def _handled(db: sqlite3.Connection, complaint: Complaint) -> HandledComplaint:
-    wish = do_not_call_of(db, complaint.number) if complaint.number else None
-    return HandledComplaint(complaint, wish.at if wish else None)
+    request = do_not_call_of(db, complaint.number) if complaint.number else None
+    return HandledComplaint(complaint, request.at if request else None)
 
 
 def _of_appeals(db: sqlite3.Connection, number: str) -> list[Document]:
-    """What was shown when the number was appealed for here."""
-    found = (one for appeal in appeals_of(db, number) for one in attachments_of(db, appeal.reference))
-    return [Document(one.name, one.added_at, one.size, one.digest) for one in found]
+    """Return the attachments of appeals for the number."""
+    attachments = (
+        attachment for appeal in appeals_of(db, number) for attachment in attachments_of(db, appeal.reference)
+    )
+    return [
+        Document(attachment.name, attachment.added_at, attachment.size, attachment.digest) for attachment in attachments
+    ]
 
 
 Part = Literal["", "facts", "calls", "figures", "complaints", "practice", "documents", "screenshots"]
 
 
 class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing that a platform asks for."""
+    """One requirement of a platform."""
 
-    en: Annotated[str, Meta(description="What is asked for.")]
+    en: Annotated[str, Meta(description="The requirement.")]
     zh: Annotated[str, Meta(description="The same in Chinese.")]
     part: Annotated[Part, Meta(description="The part of the pack that has it; empty where its reader adds it.")]
-    proof: Annotated[Literal["platform", "others", "unverified"], Meta(description="Who can verify it.")]
+    proof: Annotated[Literal["platform", "others", "unverified"], Meta(description="The party that can verify it.")]
     source: Annotated[str, Meta(description="The page that says so.")]
 
     def words(self, language: str) -> str:
-        """What is asked for."""
+        """Return the requirement in a language."""
         return self.zh if language == "zh" else self.en
 
 
@@ -175,37 +181,37 @@ class Platform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A platform that a pack can be made for."""
 
     name: Annotated[str, Meta(description="The name of the platform.")]
-    title: Annotated[str, Meta(description="What it is called.")]
-    title_zh: Annotated[str, Meta(description="What it is called in Chinese.")]
+    title: Annotated[str, Meta(description="The title of the platform.")]
+    title_zh: Annotated[str, Meta(description="The title in Chinese.")]
     kind: Annotated[Literal["carrier", "label", "registration"], Meta(description="Which letter the pack begins with.")]
     read: Annotated[date, Meta(description="The day on which its pages were read.")]
     address: Annotated[str, Meta(description="Where the pack is handed in; empty where no address is known.")]
-    asks: Annotated[tuple[Ask, ...], Meta(description="What it asks for.")]
+    asks: Annotated[tuple[Ask, ...], Meta(description="Its requirements.")]
 
     def words(self, language: str) -> str:
-        """What it is called."""
+        """Return the title in a language."""
         return self.title_zh if language == "zh" else self.title
 
 
 def find_platforms(_db: sqlite3.Connection, _context: Context, request: PageQuery) -> ResultPage[Platform]:
     """Return the platforms that an evidence pack can be made for, and what each asks for."""
-    return page_from(platforms().values(), request, _place, lambda one: one)
+    return page_from(platforms().values(), request, _place, lambda platform: platform)
 
 
-def _place(one: Platform) -> tuple[bool, bool, str]:
-    return one.kind != "carrier", one.title_zh == one.title, one.name
+def _place(platform: Platform) -> tuple[bool, bool, str]:
+    return platform.kind != "carrier", platform.title_zh == platform.title, platform.name
 
 
 @lru_cache(maxsize=1)
 def platforms() -> dict[str, Platform]:
-    """All of them by name, the carrier first. The files are ours: a wrong one is a bug, and raises."""
-    found = [
+    """Return all platforms by name, the carrier first. A wrong file is a bug of the program, and raises."""
+    by_title = [
         msgspec.toml.decode(entry.read_bytes(), type=Platform)
         for entry in (files("callsieve.evidence_packs") / "platforms").iterdir()
         if entry.name.endswith(".toml")
     ]
-    found.sort(key=_place)
-    return {one.name: one for one in found}
+    by_title.sort(key=_place)
+    return {platform.name: platform for platform in by_title}
 
 
 LANGUAGES = ("en", "zh")
@@ -215,7 +221,7 @@ MOST_DAYS = 180
 DEFAULT_DAYS = 90
 MOST_FILES = 10
 MOST_FILE_BYTES = 10 << 20
-IN_MEMORY_BYTES = 1 << 20  # what is larger waits on the disk until it is sent
+IN_MEMORY_BYTES = 1 << 20  # a larger pack is written to the disk before it is sent
 
 
 def _one_of(*words: str) -> Meta:
@@ -229,9 +235,9 @@ class AttachedFile(msgspec.Struct, frozen=True):
     """A document that goes into the pack as it is.
 
     Attributes:
-        name: The name of the file, another one for each.
+        name: The name of the file, unique in the pack.
         content: The content, in Base64.
-        role: What it proves: authorisation, assignment, or empty.
+        role: The kind of proof: authorisation, assignment, or empty.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=100)]
@@ -240,10 +246,10 @@ class AttachedFile(msgspec.Struct, frozen=True):
 
 
 class PackRequest(msgspec.Struct, frozen=True):
-    """A pack that is to be made.
+    """A request for a pack.
 
     Attributes:
-        platform: Who gets it, as `GET /evidence-packs/platforms` names it.
+        platform: The platform, as `GET /evidence-packs/platforms` names it.
         language: Its language.
         days: How many days back.
         files: Documents that go into the pack.
@@ -259,7 +265,7 @@ class PackRequest(msgspec.Struct, frozen=True):
 
 
 class Pack(NamedTuple):
-    """A pack that may be made, and with which key. `file_name`: what it is called."""
+    """An accepted request with the signing key. `file_name`: the name of the zip."""
 
     request: PackRequest
     number: str
@@ -268,12 +274,12 @@ class Pack(NamedTuple):
 
 
 def announce(db: sqlite3.Connection, context: Context, request: PackRequest) -> Pack:
-    """Checks the request, and notes it. Refused, OSError. Without the row in the audit there is no pack."""
+    """Check the request and record it in the audit, which each pack requires. Refused, OSError."""
     number = number_field(context, request.number)
     _check(request)
     own = registered(db, number)
     if own.state is NumberState.RETIRED:
-        raise Refused("retired", Wording("{number} was given back: we cannot speak for it", {"number": number}))
+        raise Refused("retired", Wording("{number} is retired: no pack can be made for it", {"number": number}))
     if not own.name:
         raise Refused("no-name", Wording("the number has no registered name: register it with a name first"))
     try:
@@ -290,7 +296,7 @@ def announce(db: sqlite3.Connection, context: Context, request: PackRequest) -> 
 def _check(request: PackRequest) -> None:
     if request.platform not in platforms():
         asked = request.platform[:30]
-        hint = nearest(asked, platforms()) or f"; there are {', '.join(platforms())}"
+        hint = nearest(asked, platforms()) or f"; use one of {', '.join(platforms())}"
         places = {"asked": repr(asked), "hint": hint}
         raise Refused("unknown-platform", Wording("unknown value {asked}{hint}", places), "for")
     if request.language not in LANGUAGES:
@@ -302,29 +308,27 @@ def _check(request: PackRequest) -> None:
         words = Wording("whole numbers are only for the carrier that carried the calls")
         raise Refused("not-a-carrier", words, "unmasked-for")
     if recipient != recipient.strip() or not recipient.isprintable() or len(recipient) > RECIPIENT_CHARACTERS:
-        words = Wording(
-            "enter one line of at most {most} characters: who receives the pack", {"most": RECIPIENT_CHARACTERS}
-        )
+        words = Wording("enter the recipient on one line of at most {most} characters", {"most": RECIPIENT_CHARACTERS})
         raise Refused("bad-recipient", words, "unmasked-for")
-    if len(request.files) > MOST_FILES or len({one.name for one in request.files}) < len(request.files):
+    if len(request.files) > MOST_FILES or len({file.name for file in request.files}) < len(request.files):
         words = Wording("at most {most} files, each with a different name", {"most": MOST_FILES})
         raise Refused("bad-files", words, "document")
-    for one in request.files:
-        if len(one.content) > MOST_FILE_BYTES or not _is_plain(one.name):
+    for file in request.files:
+        if len(file.content) > MOST_FILE_BYTES or not _is_plain(file.name):
             raise Refused(
                 "bad-file",
-                Wording("{file} is larger than 10 MB, or its name has special characters", {"file": one.name}),
+                Wording("{file} is larger than 10 MB, or its name has special characters", {"file": file.name}),
                 "document",
             )
-        if one.role not in ROLES:
+        if file.role not in ROLES:
             raise Refused("unknown-role", Wording("must be authorisation or assignment"), "document")
-        ending = one.name.rpartition(".")[2].lower()
-        if KIND_BY_ENDING.get(ending, "") not in ("", kind := document_kind_of(one.content)):
-            places = {"file": one.name, "kind": kind or "?"}
+        ending = file.name.rpartition(".")[2].lower()
+        if KIND_BY_ENDING.get(ending, "") not in ("", kind := document_kind_of(file.content)):
+            places = {"file": file.name, "kind": kind or "?"}
             words = Wording("{file} has the wrong file extension: its content is {kind}", places)
             raise Refused("other-kind", words, "document")
 
 
 def _is_plain(name: str) -> bool:
-    """Whether whoever unpacks the zip gets a file of this name where they expect it, on any system."""
+    """Return whether every system unpacks the zip to a file of this name in the expected place."""
     return name.isprintable() and not set(name) & set("/\\:") and name.strip(". ") != ""

@@ -1,8 +1,7 @@
-"""All that the public page may ask of the store, of the settings and of the call-back helper.
+"""All that the public page can ask of the store, the settings and the call-back helper.
 
-It runs in a process of its own (main/public_backend.py): the one that strangers reach has no store, no settings and no
-key, and asks here. So each method believes nothing of its arguments, which are text and bytes, and has the limits that
-hold whoever asks.
+It runs in its own process (main/public_backend.py). The process that strangers reach has no store, settings or key, and
+calls this one. So no method trusts its arguments, which are text and bytes, and each has limits of its own.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ TOO_OFTEN = "too-often"
 
 
 class Backend:
-    """Answers, of one page. `clock` is in UTC seconds. Settings are read once: a change takes a restart."""
+    """The answers for one page. `clock` is in UTC seconds. Settings are read once: a change needs a restart."""
 
     def __init__(self, load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> None:
         self.loaded = load()
@@ -47,22 +46,22 @@ class Backend:
         self._codes = Count(CODES_A_DAY, DAY)
 
     async def ask(self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
-        """What the method answers, in this process. Refused, StoreError."""
+        """Return the answer of the method, in this process. Refused, StoreError."""
         return await method(self, *args, **named)
 
     async def open(self) -> None:
-        """The store is opened when it is first asked for."""
+        """Do nothing: the store is opened at the first request."""
 
     async def close(self) -> None:
-        """Closes the store."""
+        """Close the store."""
         await self._store.close()
 
     async def marks(self) -> MarkEffects:
-        """How many marks take effect, by the weights in force."""
+        """Return how many marks take effect, by the weights in force."""
         return await self._store.read(mark_effects_here, self.loaded)
 
     async def look_up(self, reference: str) -> HeldCall | None:
-        """Return the held call of a reference, None for a wrong one."""
+        """Return the stopped call of a reference, None for a wrong one."""
         return await self._store.read(operations.look_up, reference)
 
     async def file(self, reference: str, name: str, contact: str, statement: str, link: str) -> None:
@@ -70,36 +69,36 @@ class Backend:
         await self._perform(operations.file, PublicAppealRequest(reference, name, contact, statement, link))
 
     async def status(self, link: str) -> AppealStatus | None:
-        """What became of the appeal of a link."""
+        """Return the state of the appeal of a link."""
         return await self._store.read(operations.full_status, self.loaded, link, self._clock())
 
     async def view(self, link: str) -> OwnerView | None:
-        """What is known about its number, where its owner has proven control of it."""
+        """Return what is known about its number, if its owner has proven control of it."""
         return await self._store.read(operations.owner_view, self.loaded, link, self._clock())
 
     async def make_code(self, link: str) -> str:
-        """A code that is to be keyed in a call from the number."""
+        """Return a code to be keyed in a call from the number."""
         self._take(self._codes, link)
         return await self._perform(operations.make_code, link)
 
     async def call_back(self, link: str) -> tuple[HelperAnswer, str]:
-        """Has the number called: what the helper says, and the code that is to be keyed in that call."""
+        """Have the number called. Return the helper's answer, and the code to be keyed in that call."""
         self._take(self._codes, link)
         made = await self._perform(operations.make_call_back, link)
         helper = Path(self.loaded.settings.public.call_back)
         try:
             answer = await asyncio.to_thread(ask_helper, helper, made.number, made.ticket)
         except HelperError as error:
-            logger.warning("the call-back helper: %s", error)
+            logger.warning("call-back failed: error=%s", error)
             answer = HelperAnswer.FAILED
         return answer, made.code
 
     async def attach(self, link: str, title: str, content: bytes) -> None:
-        """Attaches a document."""
+        """Attach a document."""
         await self._perform(operations.attach, DocumentRequest(link, title, content))
 
     async def check(self, reference: str, proof: str) -> tuple[Cleared, bool] | None:
-        """The statement of a link that was shown to somebody, and whether it stands."""
+        """Return the statement of a link that somebody was shown, and whether it is valid."""
         return await self._store.read(operations.check, reference, proof, self._clock())
 
     async def _perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
@@ -114,16 +113,16 @@ class PageBackend(Protocol):
     """A backend, in this process or in another."""
 
     async def ask(self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
-        """What the method answers. Refused, StoreError."""
+        """Return the answer of the method. Refused, StoreError."""
 
     async def open(self) -> None:
-        """Begins, in the loop that asks."""
+        """Begin, in the loop that asks."""
 
     async def close(self) -> None:
-        """Ends it."""
+        """End it."""
 
 
-# What another process may ask for, by name.
+# The methods that another process may call, by name.
 METHODS = {
     method.__name__: method
     for method in (

@@ -1,4 +1,4 @@
-"""The health checks of the public page: it is served, its address leads to it, and somebody hears of its appeals."""
+"""The health checks of the public page: the process, its address, and events about its appeals."""
 
 from __future__ import annotations
 
@@ -28,45 +28,43 @@ START = Wording("systemctl enable --now callsieve-public; journalctl -u callsiev
 UNITS = Wording(
     "callsieve asterisk install --systemd, then systemctl daemon-reload and systemctl restart callsieve-public"
 )
-PROXY = Wording("look at the proxy before it: the documentation has one under The public page")
+PROXY = Wording("check the proxy before it: see The public page in the documentation")
 APPEAL = Wording("[actions] appeal = true in the settings, then systemctl restart callsieve")
-TELL = Wording(
-    "have the event appeal.due or the digest sent to somebody: the documentation says how, under The public page"
-)
-NOT_ASKED = Wording("the console asks nobody outside")
-# What shows that it is our page and nobody else's.
+TELL = Wording("have the event appeal.due or the digest sent to somebody: see The public page in the documentation")
+NOT_ASKED = Wording("not checked by the console, which connects to no other server")
+# A file by which the page is recognised.
 MARK = "/public.css"
 
 
 def is_served(context: CheckContext) -> Finding:
-    """It answers where the proxy asks, rulings can be signed, and somebody hears of what is filed."""
+    """Check that it answers the proxy, rulings can be signed, and somebody hears of filed appeals."""
     loaded = context.loaded
     public = loaded.settings.public
     if not public.enabled:
         return ok(OFF)
-    if (found := _trouble_at(loaded) or _trouble_of_user(loaded)) is not None:
-        return found
+    if (trouble := _trouble_at(loaded) or _trouble_of_user(loaded)) is not None:
+        return trouble
     if (loaded.state / KEY_FILE).exists():
         try:
             signing_key(loaded.state)
         except KeyFileError as error:
             return fail(Wording("no appeal can be upheld: {problem}", {"problem": str(error)}))
     if not (loaded.settings.actions.appeal or public.in_answers):
-        return warn(Wording("nobody who is turned away hears a reference, which an appeal needs"), APPEAL)
+        return warn(Wording("rejected callers hear no reference, which an appeal needs"), APPEAL)
     return context.judge_store(lambda db, _now: _told(db, loaded))
 
 
 def is_reached(context: CheckContext) -> Finding:
-    """Its address leads to it, over TLS that browsers trust. The console does not ask."""
+    """Check that its address leads to it, over TLS that browsers trust. Not in the console."""
     public = context.loaded.settings.public
     if not public.enabled:
         return ok(OFF)
     if context.fetch is None:
         return unknown(NOT_ASKED)
-    said = context.fetch(public.address + MARK)
-    if isinstance(said, Wording):
-        return warn(said, PROXY)
-    status, body = said
+    answer = context.fetch(public.address + MARK)
+    if isinstance(answer, Wording):
+        return warn(answer, PROXY)
+    status, body = answer
     if status != 200 or body != _mark():
         where: Places = {"address": public.address, "status": status}
         return warn(Wording("at {address} something else answers (HTTP {status})", where), PROXY)
@@ -74,7 +72,7 @@ def is_reached(context: CheckContext) -> Finding:
 
 
 def _trouble_at(loaded: Loaded) -> Finding | None:
-    """What is wrong with the process that the proxy asks. None: it is ours, and believes a proxy on this machine."""
+    """Return what is wrong with the process behind the proxy. None: it is ours, and trusts a proxy on this server."""
     public = loaded.settings.public
     host, port = address_of(public.listen)
     if ip_address(host).is_unspecified:
@@ -84,22 +82,22 @@ def _trouble_at(loaded: Loaded) -> Finding | None:
     try:
         with socket.create_connection((host, port), ANSWER_SECONDS) as connection:
             connection.sendall(request.encode())
-            said = answer_on(connection, time.monotonic() + ANSWER_SECONDS)
+            answer = answer_on(connection, time.monotonic() + ANSWER_SECONDS)
     except OSError:
-        return warn(Wording("nobody answers on {where}", {"where": public.listen}), START)
-    if said.endswith(_mark()):
+        return warn(Wording("nothing answers on {where}", {"where": public.listen}), START)
+    if answer.endswith(_mark()):
         if user_id_of(SERVICE_USER) not in users_of(port):
             return None
-        return fail(Wording("it runs as {user}, and the daemon obeys that user", {"user": SERVICE_USER}), UNITS)
-    if b"over https only" not in said:
+        return fail(Wording("it runs as {user}, and the daemon trusts that user", {"user": SERVICE_USER}), UNITS)
+    if b"over https only" not in answer:
         return warn(Wording("another program answers on {where}", {"where": public.listen}), START)
     if host not in public.proxies:
-        return None  # its proxy is on another machine
-    return fail(Wording("it takes no program of this machine for its proxy, and so answers nobody"), UNITS)
+        return None  # its proxy is on another server
+    return fail(Wording("it trusts no proxy on this server, and so answers nobody"), UNITS)
 
 
 def _trouble_of_user(loaded: Loaded) -> Finding | None:
-    """Whether its user may open what Asterisk's group may: the daemon's socket and the store."""
+    """Check that its user may not open what Asterisk's group may: the daemon's socket and the store."""
     ids = ids_of(PUBLIC_USER)
     try:
         group = Path(loaded.settings.asterisk.etc).stat().st_gid
@@ -115,7 +113,7 @@ def _trouble_of_user(loaded: Loaded) -> Finding | None:
 
 def _told(db: sqlite3.Connection, loaded: Loaded) -> Finding:
     if not is_wanted(db, EventKind.APPEAL_DUE) and not loaded.settings.digest.to:
-        return warn(Wording("nobody is told when the decision of an appeal is due"), TELL)
+        return warn(Wording("nobody is notified when the decision of an appeal is due"), TELL)
     return ok(Wording("at {where}", {"where": loaded.settings.public.listen}))
 
 

@@ -1,9 +1,8 @@
-"""What strangers may do on the public page: look up a reference, appeal with it, and see what became of that.
+"""Operations of the public page for strangers: look up a reference, appeal with it, and follow the appeal.
 
-look_up and status_of only read; file is an operation (callsieve/changes/operation.py).
-
-A reference is the id of a decision (40 random bits), as the caller heard it. Whose call it was is told to nobody: an
-appeal is about whatever number the decision has, so that no number is typed and none is confirmed.
+`look_up` and `status_of` only read; `file` is an operation (callsieve/changes/operation.py). A reference is the id of a
+decision (40 random bits), which the caller heard. The caller's number is never shown: an appeal is about the number of
+the decision, so nobody types a number or has one confirmed.
 """
 
 from __future__ import annotations
@@ -38,14 +37,14 @@ from reputation.wording import Wording
 
 ACTOR = "public"
 ROLE = Role.VIEWER
-MOST_OPEN = 100  # appeals that have no effect yet: people here still look at each
+MOST_OPEN = 100  # open appeals, which people here still must check
 MOST_A_DAY = 100
 STATEMENT_CHARACTERS = 2000
 MOST_DOCUMENTS = 5
 MOST_DOCUMENT_BYTES = 200 << 20  # of all its appeals: they are in the store that calls need
 TITLE_CHARACTERS = 100
-VIEW_DAYS = 90  # after the decision: by then what it was about weighs little
-NO_REFERENCE = "00000000"  # looked up for what cannot be one, which takes as long
+VIEW_DAYS = 90  # after the decision: by then its marks weigh little
+NO_REFERENCE = "00000000"  # looked up for invalid texts, so that they take as long
 
 CLOSED_FOR_TODAY = Wording("More appeals were filed here than our people can handle. Try again tomorrow, or call us.")
 NOT_NOW = Wording("You cannot appeal about this call now: there already is an appeal, or one was decided recently.")
@@ -59,7 +58,7 @@ UNKNOWN = Wording("We do not know this reference.")
 
 
 class HeldCall(NamedTuple):
-    """A call whose caller may appeal: as much of it as the reference shows."""
+    """A stopped call whose caller may appeal: only what the reference shows."""
 
     reference: str
     at: float
@@ -67,7 +66,7 @@ class HeldCall(NamedTuple):
 
 
 class PublicAppealRequest(NamedTuple):
-    """What somebody files. `reference`: of the decision; `link`: the SHA-256 of the secret of its status page."""
+    """A filed appeal. `reference`: of the decision; `link`: the SHA-256 of the secret of its status page."""
 
     reference: str
     name: str
@@ -77,7 +76,7 @@ class PublicAppealRequest(NamedTuple):
 
 
 class CallBack(NamedTuple):
-    """A call that is to be placed. `code`: what its owner keys; `ticket`: what the call shows the daemon."""
+    """A call to be placed. `code`: what its owner keys; `ticket`: what the call shows the daemon."""
 
     number: str
     code: str
@@ -85,7 +84,7 @@ class CallBack(NamedTuple):
 
 
 class DocumentRequest(NamedTuple):
-    """A document for the appeal of a link. `title`: what it is, as its owner says."""
+    """A document for the appeal of a link. `title`: the owner's description."""
 
     link: str
     title: str
@@ -93,11 +92,11 @@ class DocumentRequest(NamedTuple):
 
 
 class AppealStatus(NamedTuple):
-    """What the secret link shows. Instants are UTC seconds, None where there is none.
+    """The content of the page of a secret link. Instants are UTC seconds or None.
 
-    `removed_at`: when it is removed, if nothing happens; `again_at`: from when on the number may appeal again;
-    `called_at`: when the code was keyed; `documents`: those that came through the page; `cleared`: the statement of an
-    upheld one, while calls ring. `calls`: what calls of the number meet now; None: that is not told, or cannot be.
+    `removed_at`: when it is removed if nothing happens. `again_at`: when the number may appeal again. `called_at`: when
+    the code was keyed. `documents`: those from the page. `cleared`: the statement of an upheld one, while calls ring.
+    `calls`: what happens to calls of the number now; None: not shown, or unknown.
     """
 
     appeal: Appeal
@@ -111,17 +110,17 @@ class AppealStatus(NamedTuple):
 
     @property
     def takes_documents(self) -> bool:
-        """Whether it was called in, proven or accepted, and is not decided."""
+        """Whether it was called in, proven or accepted, and is undecided."""
         return self.appeal.state in LIVE and (self.due_at is not None or self.called_at is not None)
 
     @property
     def may_attach(self) -> bool:
-        """Whether there is room for one more."""
-        return self.takes_documents and sum(one.added_by == ACTOR for one in self.documents) < MOST_DOCUMENTS
+        """Whether one more document is allowed."""
+        return self.takes_documents and sum(document.added_by == ACTOR for document in self.documents) < MOST_DOCUMENTS
 
 
 def look_up(db: sqlite3.Connection, typed: str) -> HeldCall | None:
-    """The call of a reference. None: there is none, or its caller was not held back."""
+    """Return the call of a reference, None if it is unknown or its caller was not stopped."""
     reference = parse_id(typed[:64])
     decision = decision_of(db, reference or NO_REFERENCE)
     if reference is None or decision is None or decision.caller is None or decision.rule == CALLEES_BLOCKLIST_RULE:
@@ -131,7 +130,7 @@ def look_up(db: sqlite3.Connection, typed: str) -> HeldCall | None:
 
 
 def file(db: sqlite3.Connection, context: Context, request: PublicAppealRequest) -> Appeal:
-    """Files an appeal about the number of the decision. Refused also where strangers have filed too much already."""
+    """File an appeal about the number of the decision. Refused, also if strangers have filed too much already."""
     with whole(db):
         held = look_up(db, request.reference)
         decision = None if held is None else decision_of(db, held.reference)
@@ -156,13 +155,13 @@ def file(db: sqlite3.Connection, context: Context, request: PublicAppealRequest)
 
 
 def plain_text(text: str) -> str:
-    """Without what no reader sees but a terminal, or what turns the direction of a line; lines end as ours do."""
+    """Return the text without invisible and direction-changing characters, and with unified line ends."""
     lines = "\n".join(text.splitlines())
-    return "".join(one for one in lines if one.isprintable() or one in "\n\t")
+    return "".join(character for character in lines if character.isprintable() or character in "\n\t")
 
 
 def make_code(db: sqlite3.Connection, context: Context, link: str) -> str:
-    """Makes the code that is to be keyed in a call from the number. It counts for a day; one from before does not."""
+    """Make the code to be keyed in a call from the number. It is valid for a day and replaces an older one."""
     appeal, code = _to_be_proven(db, link), new_code()
     if not context.settings.public.call_in:
         raise Refused("no-proof", NO_PROOF)
@@ -172,7 +171,7 @@ def make_code(db: sqlite3.Connection, context: Context, link: str) -> str:
 
 
 def make_call_back(db: sqlite3.Connection, context: Context, link: str) -> CallBack:
-    """Makes the code that is to be keyed in a call to the number, which the helper is then asked to place."""
+    """Make the code to be keyed in a call to the number, which the helper is asked to place."""
     appeal = _to_be_proven(db, link)
     if not context.settings.public.call_back:
         raise Refused("no-proof", NO_PROOF)
@@ -194,7 +193,7 @@ def _to_be_proven(db: sqlite3.Connection, link: str) -> Appeal:
 
 
 def attach(db: sqlite3.Connection, context: Context, request: DocumentRequest) -> Appeal:
-    """Attaches a document. Not while anybody could have filed the appeal: nobody else's documents fill the disk."""
+    """Attach a document. Refused while anybody could have filed the appeal, so that strangers cannot fill the disk."""
     with whole(db):
         status = status_of(db, request.link)
         if status is None:
@@ -206,28 +205,30 @@ def attach(db: sqlite3.Connection, context: Context, request: DocumentRequest) -
         kind = document_kind_of(request.content)
         if kind is None:
             raise Refused("bad-type", BAD_TYPE)
-        if sha256(request.content).hexdigest() in {one.digest for one in status.documents}:
-            return status.appeal  # it is there: no row of the audit for each time that it is sent
-        ours = [one for one in status.documents if one.added_by == ACTOR]
+        if sha256(request.content).hexdigest() in {document.digest for document in status.documents}:
+            return status.appeal  # attached already: no row in the audit per repetition
+        attached = [document for document in status.documents if document.added_by == ACTOR]
         if (
-            len(ours) >= MOST_DOCUMENTS
+            len(attached) >= MOST_DOCUMENTS
             or public_appeals.size_of_all(db, ACTOR) + len(request.content) > MOST_DOCUMENT_BYTES
         ):
-            raise Refused("too-many-files", Wording("No more documents can be attached."))
+            raise Refused("too-many-files", Wording("The appeal has as many documents as it can have."))
         title = "".join(filter(str.isprintable, request.title)).strip()[:TITLE_CHARACTERS]
-        title = title or f"document {len(ours) + 1}"
+        title = title or f"document {len(attached) + 1}"
         files = (EvidenceFile(f"{title}.{kind}", request.content),)
         return attach_evidence(db, context, EvidenceRequest(status.appeal.reference, files)).appeal
 
 
 def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
-    """What became of an appeal, by the SHA-256 of the secret of its link; None: it is none."""
+    """Return the status of an appeal by the SHA-256 of its link's secret, None if there is no such appeal."""
     reference = public_appeals.reference_of_link(db, link)
     appeal = None if reference is None else appeal_of(db, reference)
     if appeal is None:
         return None
     removed_at = appeal.opened_at + PUBLIC_APPEAL_DAYS * DAY_SECONDS if appeal.state is AppealState.OPEN else None
-    shown = tuple(one for one in public_appeals.attachments_of(db, appeal.reference) if one.added_by == ACTOR)
+    shown = tuple(
+        attachment for attachment in public_appeals.attachments_of(db, appeal.reference) if attachment.added_by == ACTOR
+    )
     return AppealStatus(
         appeal=appeal,
         due_at=due_at(appeal),
@@ -242,17 +243,17 @@ def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
 def full_status(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -> AppealStatus | None:
     """Return the status with what calls of the number meet now, while the appeal is in force or was upheld lately."""
     status = status_of(db, link)
-    if status is None or not _may_be_told(db, status.appeal, now):
+    if status is None or not _may_be_shown(db, status.appeal, now):
         return status
     try:
         calls = calls_now(db, loaded, status.appeal.number, now)
-    except PolicyError:  # whoever runs it hears of that elsewhere
+    except PolicyError:  # the administrator hears of that elsewhere
         return status
     return status._replace(calls=calls, cleared=status.cleared if calls.rings else None)
 
 
-def _may_be_told(db: sqlite3.Connection, appeal: Appeal, now: float) -> bool:
-    """Whether the link shows what happens to calls: not before anybody took the appeal for more than an allegation."""
+def _may_be_shown(db: sqlite3.Connection, appeal: Appeal, now: float) -> bool:
+    """Return whether the link shows what happens to calls: only once somebody has accepted or proven the appeal."""
     closed_at, epoch = appeal.closed_at or now, epoch_of(db, appeal.number)
     is_owners = epoch is None or epoch.at <= appeal.opened_at
     is_told = appeal.state in (AppealState.IN_FORCE, AppealState.UPHELD)
@@ -260,7 +261,7 @@ def _may_be_told(db: sqlite3.Connection, appeal: Appeal, now: float) -> bool:
 
 
 def owner_view(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -> OwnerView | None:
-    """What is known about its number, for whoever has proven control of it. None: it may not be shown (any more)."""
+    """Return what is known about its number, if its owner has proven control of it; None if it may not be shown."""
     reference = public_appeals.reference_of_link(db, link)
     appeal = None if reference is None else appeal_of(db, reference)
     if appeal is None:
@@ -275,7 +276,7 @@ def owner_view(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) ->
 
 
 def check(db: sqlite3.Connection, reference: str, proof: str, now: float) -> tuple[Cleared, bool] | None:
-    """The statement of a link, and whether it still stands. None: the link is none of ours."""
+    """Return the statement of a link and whether it is still valid, None for an unknown link."""
     cleared = statement_of(db, reference)
     if cleared is None or not hmac.compare_digest(cleared.proof.encode(), proof.encode()):
         return None

@@ -1,12 +1,12 @@
-"""The page asks its backend in another process, of another user: frames on a Unix socket.
+"""The protocol between the page and its backend in another process of another user: frames on a Unix socket.
 
     4 bytes: the length   then a pickle of [public] of the settings          to the page, once
     4 bytes: the length   then MessagePack of [id, method, arguments]        to the backend
     4 bytes: the length   then a pickle of (id, outcome)                     back
 
-The backend believes nothing of what it reads: a name of METHODS, and arguments of the types that the method has. The
-page believes the backend, which may do more than the page anyway: so answers may be pickles, and questions never. Each
-end asks the kernel which user the other one is.
+The backend trusts nothing that it reads: only a name of METHODS with arguments of the right types. The page trusts the
+backend, which may do more than the page anyway. So answers may be pickles, and questions never. Each end asks the
+kernel for the user of the other.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ logger = logging.getLogger("callsieve.public")
 
 SOCKET = Path("/run/callsieve-public/backend")  # asterisk-conf/callsieve-public-backend.service makes the directory
 MOST_BYTES = ATTACHMENT_BYTES + 128 * 1024
-AT_ONCE = 64  # questions that are answered; more wait in the socket
+AT_ONCE = 64  # questions answered at the same time; more wait in the socket
 ANSWER_SECONDS = 30.0
 LENGTH_BYTES = 4
 
@@ -52,7 +52,7 @@ TYPES: Mapping[str, tuple[Any, ...]] = {
 
 
 class BackendResult(NamedTuple):
-    """`value`, or why there is none: `refused` with its words, or `failed`."""
+    """`value`, or `refused` with its words, or `failed`."""
 
     value: Any = None
     refused: tuple[str, str | Wording, str] | None = None
@@ -60,7 +60,7 @@ class BackendResult(NamedTuple):
 
 
 async def serve_backend(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answers until the page is gone. ValueError: it asked for what no page of ours asks for."""
+    """Answer until the page disconnects. ValueError: it asked for something that the page never asks for."""
     writer.write(_frame(pickle.dumps(backend.loaded.settings.public)))
     free, under_way = asyncio.Semaphore(AT_ONCE), set[asyncio.Task[None]]()
 
@@ -81,17 +81,17 @@ async def serve_backend(backend: Backend, reader: asyncio.StreamReader, writer: 
             under_way.add(task)
             task.add_done_callback(under_way.discard)
     finally:
-        await asyncio.gather(*under_way, return_exceptions=True)  # what was begun is written, who ever asked
+        await asyncio.gather(*under_way, return_exceptions=True)  # finish all writes that have begun
         await _close(writer)
 
 
 def question_of(raw: bytes) -> tuple[int, str, tuple[Any, ...]]:
-    """Id, name and arguments. ValueError: no page of ours asks so."""
+    """Return id, name and arguments. ValueError: the page never asks so."""
     number, name, arguments = msgspec.msgpack.decode(raw, type=Question)
     kinds = TYPES.get(name)
     if kinds is None or len(kinds) != len(arguments):
-        raise ValueError("the page asks for what it may not")
-    decoded = (msgspec.msgpack.decode(one, type=kind) for one, kind in zip(arguments, kinds, strict=True))
+        raise ValueError("the page has called a method that it may not call")
+    decoded = (msgspec.msgpack.decode(argument, type=kind) for argument, kind in zip(arguments, kinds, strict=True))
     return number, name, tuple(decoded)
 
 
@@ -108,19 +108,19 @@ async def _outcome(backend: Backend, name: str, arguments: tuple[Any, ...]) -> B
 
 
 def connected(path: Path) -> socket.socket:
-    """A connection to the backend. OSError where there is none, or another user listens there."""
+    """Return a connection to the backend. OSError: nothing listens there, or another user does."""
     with ExitStack() as undo:
         sock = undo.enter_context(socket.socket(socket.AF_UNIX))
         sock.connect(str(path))
         user = Peers().user_of(sock)
         if not is_ours_or(SERVICE_USER, user):
-            raise PermissionError(f"user {user} listens there, who is not {SERVICE_USER}")
+            raise PermissionError(f"{path}: user {user} listens there instead of {SERVICE_USER}")
         undo.pop_all()
     return sock
 
 
 class BackendClient:
-    """A backend in another process, at the other end of the socket. `on_gone` is called when there is none any more."""
+    """A backend in another process. `on_gone` is called when the connection ends."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.public: Public = pickle.loads(_read_now(sock))
@@ -130,19 +130,19 @@ class BackendClient:
         self._waiting: dict[int, asyncio.Future[BackendResult]] = {}
 
     async def open(self) -> None:
-        """Begins to read what is answered."""
+        """Begin to read answers."""
         self._reader, self._writer = await asyncio.open_unix_connection(sock=self._sock)
         self._task = asyncio.ensure_future(self._read())
 
     async def ask(self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
-        """What the method answers there. Refused, StoreError."""
+        """Return the answer of the method there. Refused, StoreError."""
         arguments = inspect.signature(method).bind(None, *args, **named)
         arguments.apply_defaults()
         number = next(self._numbers)
         future = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
             if self._is_gone:
-                raise StoreError("the page's backend is gone")
+                raise StoreError("the page's backend has ended the connection")
             self._writer.write(_frame(msgspec.msgpack.encode((number, method.__name__, arguments.args[1:]))))
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._writer.drain()
@@ -159,7 +159,7 @@ class BackendClient:
         return value
 
     async def close(self) -> None:
-        """Asks no more."""
+        """Close the connection."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         await _close(self._writer)
@@ -189,7 +189,7 @@ def _frame(raw: bytes) -> bytes:
 
 
 def _read_now(sock: socket.socket) -> bytes:
-    """The first frame, before there is a loop. OSError, EOFError."""
+    """Read the first frame, before there is a loop. OSError, EOFError."""
     with sock.makefile("rb", buffering=0) as file:
         length, raw = file.read(LENGTH_BYTES) or b"", b""
         while len(raw) < int.from_bytes(length, "big"):
@@ -197,12 +197,12 @@ def _read_now(sock: socket.socket) -> bytes:
                 break
             raw += piece
     if not raw:
-        raise EOFError("the page's backend is gone")
+        raise EOFError("the page's backend has ended the connection")
     return raw
 
 
 async def _read(reader: asyncio.StreamReader, most: int | None) -> bytes | None:
-    """The next frame; None: the other end is gone. ValueError: it is longer than any of ours."""
+    """Read the next frame, None at the end of the connection. ValueError: it is too long."""
     try:
         length = int.from_bytes(await reader.readexactly(LENGTH_BYTES), "big")
         if most is not None and length > most:

@@ -219,14 +219,14 @@ def is_served(context: CheckContext) -> Finding:
     if not settings.api.enabled:
         return ok(OFF)
     if not _answers(socket.AF_UNIX, str(path)):
-        return warn(Wording("nobody answers on {where}", {"where": str(path)}), REMEDY)
+        return warn(Wording("nothing answers on {where}", {"where": str(path)}), REMEDY)
     console = settings.web.listen if settings.web.enabled else ""
     where = tuple(filter(None, (console, settings.api.listen)))
     for listen in where:
         host, port = address_of(listen)
         if not _answers(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port)):
             remedy = REMEDY_OF_CONSOLE if listen == console else REMEDY
-            return warn(Wording("nobody answers on {where}", {"where": listen}), remedy)
+            return warn(Wording("nothing answers on {where}", {"where": listen}), remedy)
     telemetry = context.telemetry
     if telemetry is not None and telemetry.unrecorded:
         return warn(

@@ -1,4 +1,4 @@
-"""Evidence packs, for programs."""
+"""Evidence packs in the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`callsieve own pack`: evidence about a number of ours, for one of those who mark numbers."""
+"""`callsieve own pack`: evidence about an own number, for a platform that shows labels."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ PRIVATE = 0o600
 def pack(
     number: NumberArgument,
     platform: Annotated[
-        str, typer.Option("--for", metavar="PLATFORM", help="carrier, hiya, tencent ...; a wrong one names them all.")
+        str,
+        typer.Option("--for", metavar="PLATFORM", help="carrier, hiya, tencent ...; an unknown one lists them all."),
     ],
-    language: Annotated[str, typer.Option(metavar="en|zh", help="In which language.")] = "en",
-    days: Annotated[int, typer.Option(metavar="DAYS", help="How far back, at most 180.")] = DEFAULT_DAYS,
+    language: Annotated[str, typer.Option(metavar="en|zh", help="The language of the document.")] = "en",
+    days: Annotated[int, typer.Option(metavar="DAYS", help="How many days back, at most 180.")] = DEFAULT_DAYS,
     documents: Annotated[
         list[Path] | None,
-        typer.Option("--document", metavar="FILE", help="Goes into the pack; may be repeated.", show_default=False),
+        typer.Option("--document", metavar="FILE", help="A file to include; may be repeated.", show_default=False),
     ] = None,
     authorisation: Annotated[
         Path | None,
@@ -45,11 +46,12 @@ def pack(
         typer.Option("--unmasked-for", metavar="WHO", help="A carrier that gets whole called numbers and Call-IDs."),
     ] = "",
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR|FILE.zip", help="Where to; else here.", show_default=False)
+        Path | None,
+        typer.Option(metavar="DIR|FILE.zip", help="Output; default: the current directory.", show_default=False),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write a zip with what proves how a number is called from: a document, tables, and a signed list of them."""
+    """Write a zip that shows how a number calls: a document, tables, and a signed list of files."""
     loaded = settings_of(config)
     proofs = (("authorisation", authorisation), ("assignment", assignment))
     files = [AttachedFile(path.name, _read(path), role) for role, path in proofs if path is not None]
@@ -65,9 +67,9 @@ def pack(
         with complete_file(path, PRIVATE) as file:
             write_pack(db, context, made, file)
     say(f"{path}: for {platforms()[platform].title}. Read evidence.pdf before you hand it in:")
-    say("it names what is missing, and what nobody could verify.")
+    say("it lists missing documents and unverified facts.")
     if (trouble := printer_trouble()) is not None:
-        warn(f"evidence.html is in its place: {trouble}")
+        warn(f"the pack has evidence.html and no PDF: {trouble}")
 
 
 def _is_directory(path: Path) -> bool:
