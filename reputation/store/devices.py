@@ -26,7 +26,7 @@ AGENT_CHARACTERS = 200
 
 
 class SignInKind(StrEnum):
-    """What a person signs in with."""
+    """The credential of a sign-in."""
 
     LINK = "link"
     PASSCODE = "passcode"
@@ -37,7 +37,7 @@ class SignIn(NamedTuple):
 
     Attributes:
         person: The extension of the person.
-        kind: What it is.
+        kind: A link or a passcode.
         expires_at: When it ends.
     """
 
@@ -59,7 +59,7 @@ class Device(NamedTuple):
         seen_at: When the page was last used, to the minute.
         expires_at: When it is signed out.
         address: Where the person signed in from.
-        agent: What the browser calls itself.
+        agent: The name that the browser gives.
     """
 
     id: int

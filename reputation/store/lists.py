@@ -122,7 +122,7 @@ class PersonSetting(NamedTuple):
 
     Attributes:
         person: The extension of the person.
-        setting: What the person has chosen.
+        setting: The setting that the person has chosen.
         at: When it happened.
     """
 
