@@ -14,17 +14,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from typing import Annotated, NamedTuple
 
 from callsieve.changes.operation import Context, Refused
 from callsieve.doctor.finding import ScheduledCheck
 from callsieve.doctor.stored_findings import Findings, read_findings
 from callsieve.health import Check, troubles
 from callsieve.imports.feed_health import feeds_found
-from callsieve.replay.false_positives import FalsePositive, count_of
+from callsieve.replay.false_positives import FalsePositive, ProbableMistakes, count_of
 from callsieve.replay.summary import PeriodSummary, summary_of
 from callsieve.settings import Settings
 from callsieve.source_health import SourceHealth
-from reputation.appeals import Appeal, AppealState
+from reputation.appeals import Appeal, AppealState, due_at, is_overdue
+from reputation.encoding import FLAT, HIDDEN, Instant, told
 from reputation.events import DigestReady, EventKind
 from reputation.model import ChallengeResult
 from reputation.own.grades import Due, due_of
@@ -49,31 +51,60 @@ class DayRequest:
     day: date | None = None
 
 
+class UnwellFeed(NamedTuple):
+    """A feed that is not well."""
+
+    name: str
+    health: Annotated[SourceHealth, FLAT]
+
+
+class AppealToDecide(NamedTuple):
+    """An appeal in force, and until when it is to be decided."""
+
+    reference: str
+    number: str
+    due_at: Instant | None
+    overdue: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Digest:
     """One day, and what is to be done at `at`, in epoch seconds.
 
     `mistakes`: numbers that were probably stopped or warned of by mistake. `challenged`: what challenged callers did.
-    `appeals`: those in force, by deadline; `filed`: how many more are not in force yet. `grades`: own numbers whose
-    grade changed on the day; `labels`: what platforms began or ceased to show of them; `suspicions`: where they may be
-    marked since that day, by how their calls fare; `due`: what is to be looked at again of them, until a day from now.
-    `feeds`: those that are not
-    well. `findings`: what the doctor found as root; or why nothing of it is known.
+    `in_force`: the appeals in force, by deadline; `filed`: how many more are not in force yet. `grades`: own numbers
+    whose grade changed on the day. `labels`: what platforms began or ceased to show of them. `suspicions`: where they
+    may be marked since that day, by how their calls fare. `due`: what is to be looked at again of them, until a day
+    from now. `feeds`: those that are not well. `findings`: what the doctor found as root, or why nothing is known.
     """
 
     day: date
-    at: float
-    figures: PeriodSummary
-    mistakes: tuple[FalsePositive, ...]
+    at: Annotated[float, HIDDEN]
+    figures: Annotated[PeriodSummary, FLAT]
+    mistakes: Annotated[tuple[FalsePositive, ...], HIDDEN]
     challenged: Mapping[ChallengeResult, int]
-    appeals: tuple[Appeal, ...]
+    in_force: Annotated[tuple[Appeal, ...], HIDDEN]
     filed: int
     grades: tuple[GradeChange, ...]
     labels: tuple[LabelChange, ...]
     suspicions: tuple[Suspected, ...]
     due: tuple[Due, ...]
-    feeds: tuple[tuple[str, SourceHealth], ...]
+    feeds: tuple[UnwellFeed, ...]
     findings: tuple[Check, ...] | Wording
+
+    @property
+    @told
+    def probable_mistakes(self) -> ProbableMistakes:
+        """Return calls that were probably stopped or warned of by mistake."""
+        return ProbableMistakes.of(self.mistakes)
+
+    @property
+    @told
+    def appeals(self) -> tuple[AppealToDecide, ...]:
+        """Return the appeals in force, by deadline."""
+        return tuple(
+            AppealToDecide(one.reference, one.number, due_at(one), is_overdue(one, self.at)) for one in self.in_force
+        )
 
     @property
     def calls(self) -> int:
@@ -86,6 +117,7 @@ class Digest:
         return count_of(self.mistakes)
 
     @property
+    @told
     def is_over(self) -> bool:
         """Whether the day had ended."""
         return self.at >= end_of(self.day)
@@ -110,13 +142,13 @@ def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest
         figures=figures,
         mistakes=tuple(_of_each_number((*figures.mistakes, *figures.warned_mistakes))),
         challenged=challenge_results(db, since, until),
-        appeals=in_force,
+        in_force=in_force,
         filed=len(appeals) - len(in_force),
         grades=tuple(changed_grades(db, since, until)),
         labels=tuple(changed_labels(db, since, until)),
         suspicions=tuple(begun_suspicions(db, since, until)),
         due=tuple(_due(db, now + DAY_SECONDS)),
-        feeds=tuple((name, health) for name, _, _, health in found if not health.is_ok),
+        feeds=tuple(UnwellFeed(name, health) for name, _, _, health in found if not health.is_ok),
         findings=_findings(context),
     )
 

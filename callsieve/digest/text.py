@@ -8,20 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 from urllib.parse import quote
 
 from callsieve.calls.history import CHALLENGED
 from callsieve.calls.records import appeal_in_words
 from callsieve.digest.operations import Digest
-from callsieve.replay.false_positives import FalsePositive, remedies
-from callsieve.replay.report import counts_of, mistakes_as_json
+from callsieve.replay.false_positives import FalsePositive
 from callsieve.settings import Web
 from callsieve.text.times import day
 from callsieve.web.i18n import TAGS, translated, translations_of
 from callsieve.web.rendering import document_of, mask_numbers
-from reputation.appeals import Appeal, due_at, is_overdue
-from reputation.encoding import instant_text, plain
+from reputation.appeals import Appeal, is_overdue
 from reputation.own.grades import GradeReason
 from reputation.own.suspicion import suspicion_words
 from reputation.wording import Places, Wording, listed
@@ -132,41 +129,6 @@ def console_address(web: Web) -> str:
     return f"https://{web.hosts[0]}" if web.behind_proxy and web.hosts else ""
 
 
-def digest_as_json(digest: Digest) -> dict[str, Any]:
-    """The digest for scripts, and for the event."""
-    figures = digest.figures
-    return {
-        "day": digest.day.isoformat(),
-        "over": digest.is_over,
-        "since": instant_text(figures.since),
-        "until": instant_text(figures.until),
-        "calls": figures.calls,
-        "observed": figures.observed,
-        "actions": counts_of(figures.actions),
-        "warned": figures.warned,
-        "stopped": figures.stopped,
-        "probable_mistakes": mistakes_as_json(digest.mistakes),
-        "challenged": {result.value: calls for result, calls in digest.challenged.items()},
-        "marks": figures.marks,
-        "failed_open": figures.fail_open,
-        "unscreened": figures.unscreened,
-        "appeals": [
-            {"reference": one.reference, "number": one.number, "due_at": instant_text(due_at(one))}
-            | {"overdue": is_overdue(one, digest.at)}
-            for one in digest.appeals
-        ],
-        "appeals_filed": digest.filed,
-        "own_numbers": plain(digest.grades),
-        "labels": plain(digest.labels),
-        "suspicions": plain(digest.suspicions),
-        "due": plain(digest.due),
-        "feeds": [{"source": name, "health": health.health} for name, health in digest.feeds],
-        "findings": None
-        if isinstance(digest.findings, Wording)
-        else [{"name": one.name, "status": one.status, "detail": str(one.detail)} for one in digest.findings],
-    }
-
-
 Found = tuple[str | Wording, Iterable[DigestLine]]
 
 
@@ -214,7 +176,7 @@ def _undo(one: FalsePositive, writer: _Writer) -> tuple[tuple[str, ...], str]:
 
 def undo_commands(one: FalsePositive) -> tuple[str, ...]:
     """What lets the number ring from now on; of a machine also how its owner is verified for good."""
-    ways = remedies(one.number)
+    ways = one.remedies
     return (ways["allow"], ways["prove"]) if one.is_machine else (ALLOW.format(number=one.number),)
 
 
@@ -233,7 +195,7 @@ def _unscreened(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
 
 
 def _appeals(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
-    for one in digest.appeals[:MOST_LISTED]:
+    for one in digest.in_force[:MOST_LISTED]:
         link = f"{writer.console}/appeals/{one.reference}" if writer.console else ""
         yield DigestLine(writer.say(appeal_words(one, digest.at)), (f"callsieve appeal show {one.reference}",), link)
     if digest.filed:

@@ -11,11 +11,12 @@ evidence (preset `strangers`) needs less to be listed. It is not listed if its c
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
+from reputation.encoding import Instant, told
 from reputation.families.counts import SIGNAL_WORDS
 from reputation.model import Challenged, ChallengeResult, Direction, Identity, Level, SignalCategory, Verdict
 from reputation.outcome import OutcomeRecord
@@ -84,15 +85,34 @@ class FalsePositive:
     number: str
     actions: dict[str, int]
     rules: dict[str, int]
-    last_at: float
+    last_at: Instant
     why: tuple[Wording, ...]
     likelihood: int = 0
     is_machine: bool = False
 
     @property
+    @told
     def calls(self) -> int:
-        """Number of calls."""
+        """Return the number of calls."""
         return sum(self.actions.values())
+
+    @property
+    @told
+    def remedies(self) -> dict[str, str]:
+        """Return how to let a machine ring, by code; nothing for a person."""
+        return {code: how.replace("NUMBER", self.number) for code, how in REMEDIES.items()} if self.is_machine else {}
+
+
+class ProbableMistakes(NamedTuple):
+    """Calls that were probably stopped or warned of by mistake, and their numbers."""
+
+    calls: int
+    numbers: Sequence[FalsePositive]
+
+    @classmethod
+    def of(cls, mistakes: Sequence[FalsePositive]) -> ProbableMistakes:
+        """Return these mistakes with the count of their calls."""
+        return cls(count_of(mistakes), mistakes)
 
 
 @dataclass(slots=True)
@@ -189,11 +209,6 @@ def call_back_number(outcome: OutcomeRecord, one_ring_at: Callable[[str, float],
 def count_of(mistakes: Iterable[FalsePositive]) -> int:
     """Return the number of calls."""
     return sum(mistake.calls for mistake in mistakes)
-
-
-def remedies(number: str) -> dict[str, str]:
-    """Return how to let a machine with this number ring, by code."""
-    return {code: how.replace("NUMBER", number) for code, how in REMEDIES.items()}
 
 
 def _rank(mistake: FalsePositive) -> tuple[object, ...]:

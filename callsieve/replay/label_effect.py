@@ -2,7 +2,7 @@
 
     effect = LabelEffect()
     effect.add_call(outcome, sampled=True); effect.add_mark(mark)      in time order
-    effect.as_json()
+    effect.seen
 
 A replay only has reactions to warnings that were shown. In the control sample, the difference between calls with and
 without their warning is the effect of the warning.
@@ -12,15 +12,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from math import sqrt
-from typing import Any, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
+from reputation.encoding import HIDDEN, told
+from reputation.formulas import Interval, difference, wilson
 from reputation.model import Disposition, Mark, Verdict
 from reputation.outcome import OutcomeRecord
 from reputation.signals import is_long_talk, was_hung_up_on
 
 LEAST_CALLS = 20  # in each group: with fewer, the interval is too wide to say anything
-Z = 1.959964  # quantile of the normal distribution for 95 %
+Z: Final = 1.959964  # quantile of the normal distribution for 95 %
 SHOWN = "warn"
 # The shares of all calls of a group that are compared, in words.
 SEEN = {
@@ -31,44 +32,18 @@ SEEN = {
 }
 
 
-class Share(NamedTuple):
-    """A share of calls, with its 95 % confidence interval."""
+class SeenShares(NamedTuple):
+    """The shares of calls with and without their warning in which people did one thing.
 
-    calls: int
-    of: int
+    Attributes:
+        what: A key of SEEN.
+        difference: The share with a warning less the share without.
+    """
 
-    @property
-    def value(self) -> float:
-        """From 0 to 1."""
-        return self.calls / self.of if self.of else 0.0
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's interval (1927), which is right for small counts and for 0."""
-        if not self.of:
-            return 0.0, 1.0
-        middle = (self.calls + Z * Z / 2) / (self.of + Z * Z)
-        width = Z * sqrt(self.value * (1 - self.value) * self.of + Z * Z / 4) / (self.of + Z * Z)
-        return max(0.0, middle - width), min(1.0, middle + width)
-
-
-class ShareDifference(NamedTuple):
-    """The difference of two shares, with its 95 % confidence interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def difference(share: Share, other: Share) -> ShareDifference:
-    """Return the difference of two shares, with Newcombe's interval (1998, method 10), made of Wilson's."""
-    value = share.value - other.value
-    (low, high), (other_low, other_high) = share.interval, other.interval
-    return ShareDifference(
-        value,
-        value - sqrt((share.value - low) ** 2 + (other_high - other.value) ** 2),
-        value + sqrt((high - share.value) ** 2 + (other.value - other_low) ** 2),
-    )
+    what: str
+    labelled: Interval
+    unlabelled: Interval
+    difference: Interval
 
 
 @dataclass(slots=True)
@@ -78,24 +53,44 @@ class CallGroup:
     calls: int = 0
     seen: Counter[str] = field(default_factory=Counter)
 
-    def share(self, what: str) -> Share:
+    def share(self, what: str) -> Interval:
         """Return the share of one of SEEN."""
-        return Share(self.seen[what], self.calls)
+        return wilson(self.seen[what], self.calls, Z)
 
 
 @dataclass(frozen=True, slots=True)
 class LabelEffect:
     """Counts both groups."""
 
-    labelled: CallGroup = field(default_factory=CallGroup)
-    unlabelled: CallGroup = field(default_factory=CallGroup)
-    _group_of: dict[str, CallGroup] = field(default_factory=dict)  # by call, until somebody marks it
-    _latest: dict[str, str] = field(default_factory=dict)
+    labelled: Annotated[CallGroup, HIDDEN] = field(default_factory=CallGroup)
+    unlabelled: Annotated[CallGroup, HIDDEN] = field(default_factory=CallGroup)
+    _group_of: Annotated[dict[str, CallGroup], HIDDEN] = field(default_factory=dict)  # by call, until somebody marks it
+    _latest: Annotated[dict[str, str], HIDDEN] = field(default_factory=dict)
 
     @property
-    def is_enough(self) -> bool:
-        """Whether both groups are large enough for a result."""
+    @told
+    def enough(self) -> bool:
+        """Return whether both groups are large enough for a result."""
         return min(self.labelled.calls, self.unlabelled.calls) >= LEAST_CALLS
+
+    @property
+    @told
+    def least(self) -> int:
+        """Return how many calls each group needs."""
+        return LEAST_CALLS
+
+    @property
+    @told
+    def calls(self) -> dict[str, int]:
+        """Return the calls of each group."""
+        return {"labelled": self.labelled.calls, "unlabelled": self.unlabelled.calls}
+
+    @property
+    @told
+    def seen(self) -> list[SeenShares]:
+        """Return the shares of both groups, or none if there are too few calls."""
+        shares = ((what, self.labelled.share(what), self.unlabelled.share(what)) for what in SEEN)
+        return [SeenShares(*share, difference(*share[1:])) for share in shares] if self.enough else []
 
     def add_call(self, outcome: OutcomeRecord, *, sampled: bool) -> None:
         """Add the outcome of an inbound call. `sampled`: its warning was left out by chance."""
@@ -124,26 +119,3 @@ class LabelEffect:
         group = self._group_of.pop(mark.linkedid or self._latest.get(mark.number, ""), None)
         if group is not None:
             group.seen["marked"] += 1
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the result for scripts and pages, without shares if there are too few calls."""
-        counts = {"labelled": self.labelled.calls, "unlabelled": self.unlabelled.calls}
-        result: dict[str, Any] = {"enough": self.is_enough, "least": LEAST_CALLS, "calls": counts, "seen": []}
-        if self.is_enough:
-            result["seen"] = [self._compared(what) for what in SEEN]
-        return result
-
-    def _compared(self, what: str) -> dict[str, Any]:
-        labelled, unlabelled = self.labelled.share(what), self.unlabelled.share(what)
-        more = difference(labelled, unlabelled)
-        return {
-            "what": what,
-            "labelled": _as_json(labelled),
-            "unlabelled": _as_json(unlabelled),
-            "difference": {"share": round(more.value, 4), "low": round(more.low, 4), "high": round(more.high, 4)},
-        }
-
-
-def _as_json(share: Share) -> dict[str, Any]:
-    low, high = share.interval
-    return {"calls": share.calls, "share": round(share.value, 4), "low": round(low, 4), "high": round(high, 4)}

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
 
 from callsieve.replay.engine import Judged, Replay
 from callsieve.replay.false_positives import (
@@ -15,16 +17,17 @@ from callsieve.replay.false_positives import (
     DecidedCall,
     FalsePositive,
     KnownCallers,
+    ProbableMistakes,
     Stops,
     Talks,
     call_back_number,
-    count_of,
-    remedies,
 )
 from callsieve.replay.history_file import Event, HistoryReader
 from callsieve.replay.label_effect import LabelEffect
+from callsieve.text.csv_table import RowProblem
 from policies.decision import Action, Decision
 from policies.reasons import Why, capped
+from reputation.encoding import HIDDEN, Instant, told
 from reputation.model import Mark
 
 SHOWN_CHANGES = 20
@@ -53,22 +56,59 @@ class Period:
     actions: Counter[str]
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedDecision:
+class ChangedDecision(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"}):
     """A call that the two policies treat differently. `before` is the action of the policy compared with."""
 
     call: str
-    at: float
+    at: Instant
     number: str | None
     before: str
     after: str
     rule: str
-    reason: Why
+    why: Annotated[Why, HIDDEN]
+
+    @property
+    @told
+    def reason(self) -> str:
+        """Return the reason in words."""
+        return str(self.why)
+
+
+class ChangeCount(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"}):
+    """How many calls change from one action to another."""
+
+    before: str
+    after: str
+    calls: int
+
+
+class Changes(NamedTuple):
+    """The calls that the two policies treat differently: how many, by action, and the first of them."""
+
+    total: int
+    by: list[ChangeCount]
+    first: list[ChangedDecision]
+
+
+class ReadLines(NamedTuple):
+    """How much of the history was read, and what could not be."""
+
+    read: int
+    skipped: int
+    problems: list[RowProblem]
+
+
+class Assumption(NamedTuple):
+    """What the figures named here assume, and for how many calls of each action."""
+
+    code: str
+    figures: tuple[str, ...]
+    calls: Counter[str]
 
 
 @dataclass(slots=True)
 class ReplayReport:
-    """Everything that the report shows. `against_*` is for the policy compared with.
+    """Everything that the report shows, and its JSON. `against_*` is for the policy compared with.
 
     `assumed` is the part of `actions` on calls that follow a call of the same number that the policy would have treated
     differently. It is assumed that they would still have come.
@@ -77,28 +117,57 @@ class ReplayReport:
     history: str
     policy: str
     against: str | None
-    reading: HistoryReader
-    first_at: float | None
-    last_at: float
+    reading: Annotated[HistoryReader, HIDDEN]
+    first_at: Instant | None
+    last_at: Instant | None
     seconds: float
     calls: int
-    without_number: int
+    calls_without_number: int
     outbound: int
     marks: int
-    refused_marks: dict[str, int]
+    marks_refused: dict[str, int]
     actions: Counter[str]
-    assumed: Counter[str]
-    label_effect: LabelEffect
+    assumed: Annotated[Counter[str], HIDDEN]
+    control_sample: LabelEffect
     against_actions: Counter[str] | None
     periods: list[Period]
-    weekly: bool
-    changes: Counter[tuple[str, str]]
-    first_changes: list[ChangedDecision]
+    weekly: Annotated[bool, HIDDEN]
+    changes: Changes
     stopped: int
     warned: int
-    mistakes: list[FalsePositive]
-    warned_mistakes: list[FalsePositive]
+    mistakes: Annotated[list[FalsePositive], HIDDEN]
+    warned_mistakes: Annotated[list[FalsePositive], HIDDEN]
     notes: list[str]
+
+    @property
+    @told
+    def lines(self) -> ReadLines:
+        """Return how much of the history was read."""
+        return ReadLines(self.reading.read, self.reading.skipped, self.reading.problems)
+
+    @property
+    @told
+    def assumes(self) -> Assumption:
+        """Return what the figures assume."""
+        return Assumption(NOTHING_CHANGED, ASSUMING_FIGURES, self.assumed)
+
+    @property
+    @told
+    def by(self) -> str:
+        """Return what a period is: a day or a week."""
+        return "week" if self.weekly else "day"
+
+    @property
+    @told
+    def probable_mistakes(self) -> ProbableMistakes:
+        """Return calls that were probably stopped by mistake."""
+        return ProbableMistakes.of(self.mistakes)
+
+    @property
+    @told
+    def probable_mistakes_warned(self) -> ProbableMistakes:
+        """Return calls that were probably warned of by mistake."""
+        return ProbableMistakes.of(self.warned_mistakes)
 
 
 @dataclass(slots=True)
@@ -160,21 +229,24 @@ class ActionCounts:
             against=policies[1] if len(policies) > 1 else None,
             reading=reading,
             first_at=self.first_at,
-            last_at=self.last_at,
-            seconds=seconds,
+            last_at=self.last_at if self.first_at is not None else None,
+            seconds=round(seconds, 3),
             calls=self.calls,
-            without_number=self.without_number,
+            calls_without_number=self.without_number,
             outbound=self.outbound,
             marks=replay.marks.taken,
-            refused_marks=dict(replay.marks.refused),
-            actions=self.actions,
-            assumed=self.assumed,
-            label_effect=self.label_effect,
-            against_actions=self.against if len(policies) > 1 else None,
+            marks_refused=dict(replay.marks.refused),
+            actions=counts_of(self.actions),
+            assumed=counts_of(self.assumed),
+            control_sample=self.label_effect,
+            against_actions=counts_of(self.against) if len(policies) > 1 else None,
             periods=periods,
             weekly=weekly,
-            changes=self.changes,
-            first_changes=self.first_changes,
+            changes=Changes(
+                self.changes.total(),
+                [ChangeCount(before, after, calls) for (before, after), calls in self.changes.most_common()],
+                self.first_changes,
+            ),
             stopped=self.stops.calls,
             warned=self.warnings.calls,
             mistakes=self.stops.mistakes(self.talks.of, known_of, replay.ledger.rows),
@@ -238,72 +310,19 @@ def periods_of(days: dict[int, Counter[str]]) -> tuple[list[Period], bool]:
         return [], False
     first, last = min(days), max(days)
     if last - first < MOST_DAYS:
-        return [Period(date.fromordinal(day), days.get(day, Counter())) for day in range(first, last + 1)], False
+        return [
+            Period(date.fromordinal(day), counts_of(days.get(day, Counter()))) for day in range(first, last + 1)
+        ], False
     monday = date.fromordinal(first) - timedelta(days=date.fromordinal(first).weekday())
     weeks = [Counter[str]() for _ in range((last - monday.toordinal()) // 7 + 1)]
     for day, actions in days.items():
         weeks[(day - monday.toordinal()) // 7].update(actions)
-    return [Period(monday + timedelta(weeks=number), actions) for number, actions in enumerate(weeks)], True
+    return [Period(monday + timedelta(weeks=number), counts_of(actions)) for number, actions in enumerate(weeks)], True
 
 
-def report_as_json(report: ReplayReport) -> dict[str, Any]:
-    """Return the report for scripts."""
-    return {
-        "history": report.history,
-        "policy": report.policy,
-        "against": report.against,
-        "first_at": report.first_at,
-        "last_at": report.last_at if report.first_at is not None else None,
-        "seconds": round(report.seconds, 3),
-        "lines": {
-            "read": report.reading.read,
-            "skipped": report.reading.skipped,
-            "problems": [{"line": problem.line, "problem": problem.text} for problem in report.reading.problems],
-        },
-        "calls": report.calls,
-        "calls_without_number": report.without_number,
-        "outbound": report.outbound,
-        "marks": report.marks,
-        "marks_refused": report.refused_marks,
-        "actions": counts_of(report.actions),
-        "assumes": {"code": NOTHING_CHANGED, "figures": ASSUMING_FIGURES, "calls": counts_of(report.assumed)},
-        "control_sample": report.label_effect.as_json(),
-        "against_actions": None if report.against_actions is None else counts_of(report.against_actions),
-        "by": "week" if report.weekly else "day",
-        "periods": [{"first": period.first.isoformat(), **counts_of(period.actions)} for period in report.periods],
-        "changes": {
-            "total": sum(report.changes.values()),
-            "by": [{"from": before, "to": after, "calls": n} for (before, after), n in report.changes.most_common()],
-            "first": [
-                {"call": c.call, "at": c.at, "number": c.number, "from": c.before, "to": c.after}
-                | {"rule": c.rule, "reason": str(c.reason)}
-                for c in report.first_changes
-            ],
-        },
-        "stopped": report.stopped,
-        "probable_mistakes": mistakes_as_json(report.mistakes),
-        "warned": report.warned,
-        "probable_mistakes_warned": mistakes_as_json(report.warned_mistakes),
-        "notes": report.notes,
-    }
-
-
-def mistakes_as_json(mistakes: Sequence[FalsePositive]) -> dict[str, Any]:
-    """Return probable mistakes for scripts."""
-    return {
-        "calls": count_of(mistakes),
-        "numbers": [
-            {"number": m.number, "calls": m.calls, "actions": m.actions, "rules": m.rules, "last_at": m.last_at}
-            | {"why": list(map(str, m.why)), "likelihood": m.likelihood, "machine": m.is_machine}
-            | ({"remedies": remedies(m.number)} if m.is_machine else {})
-            for m in mistakes
-        ],
-    }
-
-
-def counts_of(actions: Counter[str]) -> dict[str, int]:
+def counts_of(actions: Counter[str]) -> Counter[str]:
     """Return the count of every action, including zeros."""
-    return {action: actions[action] for action in ACTIONS}
+    return Counter({action: actions[action] for action in ACTIONS})
 
 
 def day_of(at: float) -> int:

@@ -8,21 +8,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from heapq import merge
-from typing import Any
+from typing import Annotated
 
 from callsieve.replay.false_positives import (
     WARNED,
     DecidedCall,
     FalsePositive,
     KnownCallers,
+    ProbableMistakes,
     Stops,
     Talks,
     call_back_number,
 )
-from callsieve.replay.report import Period, counts_of, day_of, mistakes_as_json, periods_of
+from callsieve.replay.report import Period, counts_of, day_of, periods_of
 from policies.decision import FAIL_OPEN_RULE
 from policies.reasons import why_of
 from reputation.control_sample import SampledCalls
+from reputation.encoding import HIDDEN, Instant, told
 from reputation.model import DecisionRecord, Direction, Mark, Reputation, Verdict
 from reputation.outcome import OutcomeRecord
 from reputation.store.activity import sampled_calls
@@ -55,7 +57,7 @@ class CallerCount:
     calls: int
     actions: dict[str, int]
     points: int
-    last_at: float
+    last_at: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class LetThrough:
     number: str
     calls: int
     reporters: int
-    last_at: float
+    last_at: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +78,19 @@ class PeriodSummary:
     mistakes. `incomplete`: calls that were seen only in part. `slow_ms`: the time that 1 % of the decisions exceeded.
     """
 
-    since: float
-    until: float
+    since: Instant
+    until: Instant
     calls: int
     without_number: int
     observed: int
     policies: dict[str, int]
     actions: Counter[str]
     periods: list[Period]
-    weekly: bool
+    weekly: Annotated[bool, HIDDEN]
     stopped: int
     warned: int
-    mistakes: list[FalsePositive]
-    warned_mistakes: list[FalsePositive]
+    mistakes: Annotated[list[FalsePositive], HIDDEN]
+    warned_mistakes: Annotated[list[FalsePositive], HIDDEN]
     rules: list[RuleCount]
     callers: list[CallerCount]
     let_through: list[LetThrough]
@@ -101,6 +103,24 @@ class PeriodSummary:
     median_ms: float
     slow_ms: float
 
+    @property
+    @told
+    def by(self) -> str:
+        """Return what a period is: a day or a week."""
+        return "week" if self.weekly else "day"
+
+    @property
+    @told
+    def probable_mistakes(self) -> ProbableMistakes:
+        """Return calls that were probably stopped by mistake."""
+        return ProbableMistakes.of(self.mistakes)
+
+    @property
+    @told
+    def probable_mistakes_warned(self) -> ProbableMistakes:
+        """Return calls that were probably warned of by mistake."""
+        return ProbableMistakes.of(self.warned_mistakes)
+
 
 def summary_of(db: sqlite3.Connection, since: float, until: float) -> PeriodSummary:
     """Return the summary of the calls that began from `since` until before `until`."""
@@ -111,19 +131,6 @@ def summary_of(db: sqlite3.Connection, since: float, until: float) -> PeriodSumm
         else:
             tally.add_outcome(event, db)
     return tally.summary(db, since, marks_between(db, since, until))
-
-
-def summary_as_json(summary: PeriodSummary) -> dict[str, Any]:
-    """Return the summary for scripts."""
-    renamed = {"mistakes", "warned_mistakes", "weekly"}
-    return {name: getattr(summary, name) for name in PeriodSummary.__slots__ if name not in renamed} | {
-        "actions": counts_of(summary.actions),
-        "sample": summary.sample._asdict(),
-        "by": "week" if summary.weekly else "day",
-        "periods": [{"first": period.first.isoformat(), **counts_of(period.actions)} for period in summary.periods],
-        "probable_mistakes": mistakes_as_json(summary.mistakes),
-        "probable_mistakes_warned": mistakes_as_json(summary.warned_mistakes),
-    }
 
 
 def _in_order(
@@ -214,7 +221,7 @@ class _Tally:
             without_number=self.without_number,
             observed=self.observed,
             policies=dict(self.policies.most_common()),
-            actions=self.actions,
+            actions=counts_of(self.actions),
             periods=periods,
             weekly=weekly,
             stopped=self.stops.calls,

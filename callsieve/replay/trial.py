@@ -27,13 +27,14 @@ import msgspec
 from callsieve.policy_selection import running_name
 from callsieve.replay.engine import Replay, judgements
 from callsieve.replay.history_file import HistoryReader, at_of
-from callsieve.replay.report import ActionCounts, ChangedDecision, report_as_json
+from callsieve.replay.report import ActionCounts, ChangedDecision
 from callsieve.replay.store_history import events_of_store, known_in, replay_context
 from callsieve.settings import Loaded, SettingsError, load_settings
 from callsieve.wiring import policies_of
 from policies.decision import ACTION_BY_WORD
 from policies.loader import load_policy, parse_policy
 from policies.policy import Policy, PolicyError, PolicySet
+from reputation.encoding import plain
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError
 from reputation.weights import DAY_SECONDS
@@ -95,12 +96,14 @@ def trial_report(
     wanted = {mistake.number for mistake in (*report.mistakes, *report.warned_mistakes)}
     # As values, so that the console can show them in the reader's language.
     reasons = {
-        "reasons": [change.reason.kept for change in report.first_changes],
-        "looks_wrong": [change.number in wanted and _is_stricter(change) for change in report.first_changes],
+        "reasons": [change.why.kept for change in report.changes.first],
+        "looks_wrong": [change.number in wanted and _is_stricter(change) for change in report.changes.first],
+        "at": [change.at for change in report.changes.first],
+        "span": [report.first_at, report.last_at],
         "why": [mistake.why for mistake in report.mistakes],
         "why_warned": [mistake.why for mistake in report.warned_mistakes],
     }
-    return report_as_json(report) | reasons
+    return {**plain(report), **reasons}
 
 
 def _is_stricter(change: ChangedDecision) -> bool:

@@ -9,8 +9,10 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from callsieve.text.times import day, when_there
+from reputation.encoding import Instant
 from reputation.model import Mark, Verdict
 from reputation.store.calls import CallFilter, CallRow, find_calls
 from reputation.store.evidence_rows import live_marks_of
@@ -194,6 +196,55 @@ def complaint_of(db: sqlite3.Connection, number: str, authority: Authority) -> P
     marks = [mark for mark in live_marks_of(db, number) if mark.verdict is Verdict.SPAM]
     filled = tuple((field, _known(field.kind, number, calls, marks)) for field in authority.fields)
     return PreparedComplaint(number, authority, filled, tuple(calls))
+
+
+class FilledField(NamedTuple):
+    """A field of a complaint with its value, in the reader's language."""
+
+    kind: ComplaintFieldKind
+    label: str
+    required: bool
+    value: str
+
+
+class ComplaintCall(NamedTuple):
+    """A call that a complaint is about."""
+
+    at: Instant
+    did: str | None
+    disposition: str | None
+
+
+class ShownComplaint(NamedTuple):
+    """A complaint in the reader's language. `read`: when the authority's pages were read."""
+
+    number: str
+    authority: str
+    site: str
+    takes: str
+    fields: tuple[FilledField, ...]
+    calls: tuple[ComplaintCall, ...]
+    read: str
+    sources: tuple[ComplaintSource, ...]
+    not_read: str
+
+
+def complaint_shown(complaint: PreparedComplaint, say: Say) -> ShownComplaint:
+    """Return the complaint for scripts."""
+    authority = complaint.authority
+    return ShownComplaint(
+        complaint.number,
+        say(authority.name),
+        authority.site,
+        say(authority.takes),
+        tuple(
+            FilledField(field.kind, say(field.label), field.required, say(value)) for field, value in complaint.filled
+        ),
+        tuple(ComplaintCall(call.at, call.did, call.disposition) for call in complaint.calls),
+        READ,
+        authority.sources,
+        say(authority.not_read),
+    )
 
 
 def complaint_text(complaint: PreparedComplaint, say: Say) -> str:

@@ -13,7 +13,7 @@ from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, context_of, existing_store, print_json, settings_of
 from callsieve.cli.output import bold, say, say_command
 from callsieve.digest.operations import DayRequest, day, day_before, day_of
-from callsieve.digest.text import DigestText, console_address, digest_as_json, digest_text, html_page
+from callsieve.digest.text import DigestText, console_address, digest_text, html_page
 
 DayArgument = Annotated[
     str, typer.Argument(metavar="[DAY]", help="2026-12-31, yesterday or today.", show_default="yesterday")
@@ -32,7 +32,7 @@ def digest(
     with existing_store(loaded) as db:
         found = day(db, context_of(loaded), DayRequest(wanted))
     if as_json:
-        print_json(digest_as_json(found))
+        print_json(found)
         return
     text = digest_text(found, console=console_address(loaded.settings.web))
     if as_html:

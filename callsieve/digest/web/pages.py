@@ -38,7 +38,7 @@ async def _page(req: PageRequest, wanted: date | None) -> Response:
         lead=lead_of(digest),
         before=digest.day - timedelta(days=1),
         after=after if after <= day_of(req.now) else None,
-        appeals=[(one, appeal_words(one, digest.at)) for one in digest.appeals],
+        appeals=[(one, appeal_words(one, digest.at)) for one in digest.in_force],
         suspicions=[(one, suspicion_words(one.suspicion)) for one in digest.suspicions],
         words_of_challenged=CHALLENGED,
     )

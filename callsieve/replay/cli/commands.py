@@ -25,7 +25,7 @@ from callsieve.replay.cli.terminal import show_report
 from callsieve.replay.engine import Judged, Replay, judgements, no_background
 from callsieve.replay.history_file import EmptyLines, Event, at_of
 from callsieve.replay.label_effect import SEEN
-from callsieve.replay.report import ACTIONS, ActionCounts, Period, ReplayReport, line_of, report_as_json
+from callsieve.replay.report import ACTIONS, ActionCounts, Period, ReplayReport, line_of
 from callsieve.replay.store_history import events_of_store, known_in, replay_context
 from callsieve.settings import Loaded
 from callsieve.simulate import Ours
@@ -136,7 +136,7 @@ def replay(
         if page is not None:
             page.write(page_of(report, time.time()).encode())
     if as_json:
-        print_json(report_as_json(report))
+        print_json(report)
     else:
         show_report(report, outputs)
 

@@ -22,7 +22,7 @@ from callsieve.cli.options import (
 from callsieve.cli.output import Cell, bold, dim, plural, print_table, say, word
 from callsieve.replay.cli.terminal import show_mistakes, show_periods
 from callsieve.replay.report import ACTIONS
-from callsieve.replay.summary import PeriodSummary, summary_as_json, summary_of
+from callsieve.replay.summary import PeriodSummary, summary_of
 from callsieve.text.times import when
 
 WEEK_SECONDS = 7 * 86_400.0
@@ -47,7 +47,7 @@ def summary(
     with existing_store(settings_of(config)) as db, Console(stderr=True).status("adding up"):
         period = summary_of(db, begin, end)
     if as_json:
-        print_json(summary_as_json(period))
+        print_json(period)
     else:
         _show(period)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.text import Text
 
 from callsieve.cli.input_file import warn_of_skipped
 from callsieve.cli.output import COLOURS, Cell, bold, cells_of, console, dim, plural, print_table, say, word
-from callsieve.replay.false_positives import REMEDIES, FalsePositive, count_of, remedies
-from callsieve.replay.label_effect import SEEN
+from callsieve.replay.false_positives import REMEDIES, FalsePositive, count_of
+from callsieve.replay.label_effect import SEEN, LabelEffect
 from callsieve.replay.report import ACTIONS, Period, ReplayReport
 from callsieve.text.times import when
+from reputation.formulas import Interval
 
 SHOWN_MISTAKES = 20
 SHOWN_WAYS = 5
@@ -37,7 +37,7 @@ def show_report(report: ReplayReport, written: Sequence[Path]) -> None:
     show_mistakes(report.mistakes, report.stopped, "stopped", "challenge, route, reject")
     show_mistakes(report.warned_mistakes, report.warned, "warned of")
     say()
-    _show_label_effect(report.label_effect.as_json())
+    _show_label_effect(report.control_sample)
     for note in report.notes:
         say(dim(note))
     for path in written:
@@ -47,17 +47,18 @@ def show_report(report: ReplayReport, written: Sequence[Path]) -> None:
 def _show_head(report: ReplayReport) -> None:
     against = f" against {report.against}" if report.against is not None else ""
     say(bold(report.policy), f"{against} over {report.history}")
-    span = f"{when(report.first_at)} to {when(report.last_at)}" if report.first_at is not None else ""
-    refused = sum(report.refused_marks.values())
+    instants = (report.first_at, report.last_at)
+    span = " to ".join(when(at) for at in instants if at is not None)
+    refused = sum(report.marks_refused.values())
     parts = [
         plural(report.calls, "inbound call")
-        + (f" ({report.without_number:,} without a number)" if report.without_number else ""),
+        + (f" ({report.calls_without_number:,} without a number)" if report.calls_without_number else ""),
         f"{report.outbound:,} outbound",
         plural(report.marks, "mark") + (f" and {refused:,} refused" if refused else ""),
     ]
     unit = "lines" if report.reading.line else "calls and marks read"
     say(f"{span}: {', '.join(parts)}; {report.reading.read:,} {unit} in {report.seconds:.1f} s")
-    for why, count in sorted(report.refused_marks.items()):
+    for why, count in sorted(report.marks_refused.items()):
         say(dim(f"refused {plural(count, 'mark')}: {why}"))
 
 
@@ -82,25 +83,24 @@ def _show_assumption(report: ReplayReport) -> None:
         say(dim(f"{after} differently. It is assumed that they would still have come."))
 
 
-def _show_label_effect(effect: dict[str, Any]) -> None:
+def _show_label_effect(effect: LabelEffect) -> None:
     """Print what a warning changes, as far as the control sample shows."""
-    calls, least = effect["calls"], effect["least"]
-    both = f"{calls['labelled']:,} calls had a warning, {calls['unlabelled']:,} had none, for the control sample"
-    if not effect["enough"]:
-        say(dim(f"The effect of warnings is not known yet: {both}. At least {least} of each are needed."))
+    with_warning, without = effect.labelled.calls, effect.unlabelled.calls
+    both = f"{with_warning:,} calls had a warning, {without:,} had none, for the control sample"
+    if not effect.enough:
+        say(dim(f"The effect of warnings is not known yet: {both}. At least {effect.least} of each are needed."))
         return
     say(bold("Effect of warnings"), f": {both}")
     rows: list[list[Cell]] = [
-        [SEEN[row["what"]], *(_with_interval(row[name]) for name in ("labelled", "unlabelled", "difference"))]
-        for row in effect["seen"]
+        [SEEN[row.what], *map(_with_interval, (row.labelled, row.unlabelled, row.difference))] for row in effect.seen
     ]
     print_table(("share of calls, 95 %", "with a warning", "without", "difference"), rows, keep=(0,), right=(1, 2, 3))
     say()
 
 
-def _with_interval(share: dict[str, float]) -> str:
+def _with_interval(share: Interval) -> str:
     """Return a share in percent with its interval: `31.2 % (27.0 to 35.7)`."""
-    value, low, high = (100 * share[name] for name in ("share", "low", "high"))
+    value, low, high = (100 * part for part in share)
     return f"{value:.1f} % ({low:.1f} to {high:.1f})"
 
 
@@ -126,19 +126,19 @@ def show_periods(periods: Sequence[Period], *, weekly: bool) -> None:
 
 
 def _show_changes(report: ReplayReport) -> None:
-    total = sum(report.changes.values())
+    total = report.changes.total
     if not total:
         say(f"No call differs from {report.against}.")
         return
     say(bold(f"{plural(total, 'call')} differ{'s' if total == 1 else ''} from {report.against}"))
     rows = [
-        (Text.assemble(word(before), " → ", word(after)), f"{n:,}")
-        for (before, after), n in report.changes.most_common()
+        (Text.assemble(word(change.before), " → ", word(change.after)), f"{change.calls:,}")
+        for change in report.changes.by
     ]
     print_table((), rows, keep=(0, 1), right=(1,))
     say()
-    if total > len(report.first_changes):
-        say(dim(f"The first {len(report.first_changes)}:"))
+    if total > len(report.changes.first):
+        say(dim(f"The first {len(report.changes.first)}:"))
     print_table(
         ("time", "caller", f"{report.against} → {report.policy}", "by", "why"),
         [
@@ -147,9 +147,9 @@ def _show_changes(report: ReplayReport) -> None:
                 c.number or "no number",
                 Text.assemble(word(c.before), " → ", word(c.after)),
                 c.rule,
-                str(c.reason),
+                c.reason,
             )
-            for c in report.first_changes
+            for c in report.changes.first
         ],
         keep=(0, 1, 2),
     )
@@ -179,7 +179,7 @@ def show_remedies(machines: Sequence[FalsePositive]) -> None:
     say("Machines are listed first, the most likely wanted ones at the top. To let one ring: the person who has its")
     say(f"message dials {REMEDIES['not-spam']}, or its owner proves control ({REMEDIES['prove']}), or for everybody:")
     for machine in machines:
-        say(f"  {remedies(machine.number)['allow']}")
+        say(f"  {machine.remedies['allow']}")
 
 
 def _row_of(mistake: FalsePositive) -> tuple[Cell, ...]:

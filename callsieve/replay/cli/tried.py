@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.text import Text
@@ -11,8 +11,8 @@ from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings
 from callsieve.cli.output import Cell, bold, dim, plural, print_pairs, print_table, say, word
 from callsieve.replay.cli.commands import ReplayQuestion, chosen_policy, run_replay
 from callsieve.replay.cli.terminal import show_remedies
-from callsieve.replay.false_positives import FalsePositive
-from callsieve.replay.report import ReplayReport, mistakes_as_json
+from callsieve.replay.false_positives import FalsePositive, ProbableMistakes
+from callsieve.replay.report import ChangeCount, ReplayReport
 from callsieve.replay.tried import CallerBehaviour, TriedCalls
 from policies.loader import PRESETS
 from policies.policy import Policy, PolicySet
@@ -30,6 +30,43 @@ MEANS = {
 }
 
 
+class ShownCallers(NamedTuple):
+    """The calls that went one way. `showed`: a name of CallerBehaviour."""
+
+    showed: str
+    calls: int
+    callers: int
+
+
+class ShownNumber(NamedTuple):
+    """A number, and what its calls showed."""
+
+    number: str
+    showed: str
+
+
+class KeptAway(NamedTuple):
+    """The calls that the policy would have asked or stopped."""
+
+    calls: int
+    callers: int
+    withheld: int
+    by: list[ShownCallers]
+    numbers: list[ShownNumber]
+
+
+class ShownTrial(NamedTuple):
+    """What a policy would have done, beside the policy that runs."""
+
+    policy: str
+    against: str | None
+    calls: int
+    asked_or_stopped: KeptAway
+    changes: list[ChangeCount]
+    probable_mistakes: ProbableMistakes
+    seconds: float
+
+
 def try_policy(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A preset, a policy's name, or a FILE.toml.")],
     days: Annotated[
@@ -45,7 +82,7 @@ def try_policy(
     report = run_replay(ReplayQuestion(None, days), loaded, [chosen, running], tried.add)
     lost = [mistake for mistake in report.mistakes if mistake.number in tried.numbers()]
     if as_json:
-        print_json(_as_json(report, tried, lost))
+        print_json(_shown(report, tried, lost))
     else:
         _show(report, tried, lost, _price_of(chosen[1]))
 
@@ -56,29 +93,15 @@ def _price_of(policy: Policy | PolicySet) -> Wording | None:
     return next((price for name in chain if name in PRESETS and (price := PRESETS[name].price)), None)
 
 
-def _as_json(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive]) -> dict[str, Any]:
-    return {
-        "policy": report.policy,
-        "against": report.against,
-        "calls": report.calls,
-        "asked_or_stopped": {
-            "calls": sum(tried.calls.values()),
-            "callers": len(tried.numbers()),
-            "withheld": tried.withheld,
-            "by": [
-                {"showed": behaviour.name.lower(), "calls": tried.calls[behaviour], "callers": callers}
-                for behaviour, callers in tried.callers().items()
-            ],
-            "numbers": [
-                {"number": number, "showed": behaviour.name.lower()} for number, behaviour in tried.by_number()
-            ],
-        },
-        "changes": [
-            {"from": before, "to": after, "calls": calls} for (before, after), calls in report.changes.most_common()
-        ],
-        "probable_mistakes": mistakes_as_json(lost),
-        "seconds": round(report.seconds, 3),
-    }
+def _shown(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive]) -> ShownTrial:
+    callers = [
+        ShownCallers(behaviour.name.lower(), tried.calls[behaviour], count)
+        for behaviour, count in tried.callers().items()
+    ]
+    numbers = [ShownNumber(number, behaviour.name.lower()) for number, behaviour in tried.by_number()]
+    kept_away = KeptAway(sum(tried.calls.values()), len(tried.numbers()), tried.withheld, callers, numbers)
+    changes, mistakes = report.changes.by, ProbableMistakes.of(lost)
+    return ShownTrial(report.policy, report.against, report.calls, kept_away, changes, mistakes, report.seconds)
 
 
 def _show(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive], price: Wording | None) -> None:
@@ -123,9 +146,7 @@ def _show_callers(tried: TriedCalls) -> None:
 
 def _show_other_changes(report: ReplayReport) -> None:
     """Print other differences, such as tags."""
-    others = {
-        change: calls for change, calls in report.changes.items() if change[1] not in ("challenge", "route", "reject")
-    }
+    others = [change for change in report.changes.by if change.after not in ("challenge", "route", "reject")]
     if others:
-        parts = [Text.assemble(word(b), " → ", word(a), f" {calls:,}") for (b, a), calls in others.items()]
+        parts = [Text.assemble(word(one.before), " → ", word(one.after), f" {one.calls:,}") for one in others]
         say("Other differences: ", Text(", ").join(parts), ".")

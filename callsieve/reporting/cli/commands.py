@@ -13,11 +13,10 @@ import typer
 from callsieve.cli import options
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.output import clean, plural, print_table, say
-from callsieve.reporting.authorities import AUTHORITIES, READ, PreparedComplaint, Say, complaint_of, complaint_text
+from callsieve.reporting.authorities import AUTHORITIES, complaint_of, complaint_shown, complaint_text
 from callsieve.reporting.operations import PHONEBLOCK, begin, due_reports, reported, reporting_to
 from callsieve.text.times import when
 from callsieve.web.i18n import translated, translations_of
-from reputation.encoding import instant_text
 from reputation.store.reports import record_reporting_run, service_state
 from reputation.wording import Wording
 
@@ -106,27 +105,7 @@ def show(
         return text.said(translate) if isinstance(text, Wording) else text
 
     if as_json:
-        options.print_json(_as_json(complaint, translated_text))
+        options.print_json(complaint_shown(complaint, translated_text))
     else:
         for line in complaint_text(complaint, translated_text).splitlines():
             say(clean(line))
-
-
-def _as_json(complaint: PreparedComplaint, say: Say) -> dict[str, object]:
-    authority = complaint.authority
-    return {
-        "number": complaint.number,
-        "authority": say(authority.name),
-        "site": authority.site,
-        "takes": say(authority.takes),
-        "fields": [
-            {"kind": field.kind, "label": say(field.label), "required": field.required, "value": say(value)}
-            for field, value in complaint.filled
-        ],
-        "calls": [
-            {"at": instant_text(call.at), "did": call.did, "disposition": call.disposition} for call in complaint.calls
-        ],
-        "read": READ,
-        "sources": list(authority.sources),
-        "not_read": say(authority.not_read),
-    }

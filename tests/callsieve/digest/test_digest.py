@@ -13,11 +13,12 @@ import pytest
 from callsieve.calls.live import SPANS, activity_shown
 from callsieve.changes.operation import Context, Refused
 from callsieve.digest.operations import DayRequest, Digest, day, end_of, start_of
-from callsieve.digest.text import DigestLine, DigestText, digest_as_json, digest_text, html_page, plain_text
+from callsieve.digest.text import DigestLine, DigestText, digest_text, html_page, plain_text
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.health import Check, CheckStatus
 from callsieve.source_health import SourceStatus
 from reputation.appeals import Appeal, AppealStep
+from reputation.encoding import plain
 from reputation.model import (
     AuthClass,
     Challenged,
@@ -268,8 +269,8 @@ def test_what_strangers_wrote_is_text_in_the_html(office: Office) -> None:
 
 
 def test_for_scripts(full: Office) -> None:
-    found = digest_as_json(digest_of(full))
-    assert (found["day"], found["over"], found["calls"], found["warned"], found["stopped"]) == (
+    found = plain(digest_of(full))
+    assert (found["day"], found["is_over"], found["calls"], found["warned"], found["stopped"]) == (
         "2026-11-26",
         True,
         4,
@@ -277,7 +278,7 @@ def test_for_scripts(full: Office) -> None:
         1,
     )
     assert found["probable_mistakes"]["calls"] == 2
-    [own] = found["own_numbers"]
+    [own] = found["grades"]
     assert (own["number"], at_of(own["at"]), own["before"], own["grade"]) == (OWN, NOON, "healthy", "watch")
     assert [reason["code"] for reason in own["reasons"]] == ["short"]
     assert found["appeals"][0]["overdue"] is True
@@ -293,7 +294,7 @@ def test_a_suspected_mark_is_in_the_digest_of_its_day(office: Office) -> None:
     assert line.commands == (f"callsieve own watch suspect {OWN}",)
     (masked,) = lines_of(digest_text(told, numbers=False))
     assert (OWN in masked.text, masked.commands) == (False, ())
-    assert digest_as_json(told)["suspicions"][0]["platforms"][0]["platform"] == "Hiya"
+    assert plain(told)["suspicions"][0]["platforms"][0]["platform"] == "Hiya"
     assert digest_of(office, now=MORNING + 86_400).suspicions == (), "of the day before it was told"
 
 
@@ -309,4 +310,4 @@ def test_what_is_to_be_looked_at_again_is_in_the_digest(office: Office) -> None:
     assert [(one.number, one.at) for one in found.due] == [(OWN, MORNING - 3600), (OWN, MORNING + 3600)]
     lines = next(one.lines for one in digest_text(found).sections if one.title == "Own numbers to look after")
     assert ["check again what Hiya shows" in line.text for line in lines] == [True, False]
-    assert [one["number"] for one in digest_as_json(found)["due"]] == [OWN, OWN]
+    assert [one["number"] for one in plain(found)["due"]] == [OWN, OWN]

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from callsieve.replay.label_effect import LEAST_CALLS, LabelEffect, Share, difference
+from callsieve.replay.label_effect import LEAST_CALLS, LabelEffect, Z
+from reputation.encoding import plain
+from reputation.formulas import difference, wilson
 from reputation.model import Direction, Disposition, EndedBy, Verdict
 from reputation.outcome import OutcomeRecord
 from tests.reputation.store_builders import CALLER, NOW, make_mark, make_outcome
@@ -16,21 +18,21 @@ from tests.reputation.store_builders import CALLER, NOW, make_mark, make_outcome
 @pytest.mark.parametrize(
     ("share", "low", "high"),
     [
-        pytest.param(Share(0, 0), 0.0, 1.0, id="nothing-known"),
-        pytest.param(Share(0, 20), 0.0, 0.1611, id="never"),
-        pytest.param(Share(20, 20), 0.8389, 1.0, id="always"),
-        pytest.param(Share(10, 20), 0.2993, 0.7007, id="half"),
-        pytest.param(Share(81, 263), 0.2553, 0.3662, id="published"),  # Newcombe 1998, table I
+        pytest.param((0, 0), 0.0, 1.0, id="nothing-known"),
+        pytest.param((0, 20), 0.0, 0.1611, id="never"),
+        pytest.param((20, 20), 0.8389, 1.0, id="always"),
+        pytest.param((10, 20), 0.2993, 0.7007, id="half"),
+        pytest.param((81, 263), 0.2553, 0.3662, id="published"),  # Newcombe 1998, table I
     ],
 )
-def test_the_interval_of_a_share(share: Share, low: float, high: float) -> None:
-    assert share.interval == pytest.approx((low, high), abs=1e-4)
+def test_the_interval_of_a_share(share: tuple[int, int], low: float, high: float) -> None:
+    assert wilson(*share, Z)[1:] == pytest.approx((low, high), abs=1e-4)
 
 
 def test_the_interval_of_a_difference() -> None:
-    found = difference(Share(56, 70), Share(48, 80))  # Newcombe 1998, table II (a), method 10
-    assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
-    assert difference(Share(48, 80), Share(56, 70)) == pytest.approx((-0.2, -0.3339, -0.0524), abs=1e-4)
+    one, other = wilson(56, 70, Z), wilson(48, 80, Z)  # Newcombe 1998, table II (a), method 10
+    assert difference(one, other) == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
+    assert difference(other, one) == pytest.approx((-0.2, -0.3339, -0.0524), abs=1e-4)
 
 
 def call(name: str, *, talk: float | None = 20.0, at: float = NOW, **others: Any) -> OutcomeRecord:
@@ -97,14 +99,14 @@ def test_of_too_few_calls_only_their_number_is_told() -> None:
     effect = effect_of(*((call(f"c{n}"), False) for n in range(LEAST_CALLS)))
     for n in range(LEAST_CALLS - 1):
         effect.add_call(call(f"s{n}", action="allow"), sampled=True)
-    assert effect.as_json() == {
+    assert plain(effect) == {
         "enough": False,
         "least": LEAST_CALLS,
         "calls": {"labelled": 20, "unlabelled": 19},
         "seen": [],
     }
     effect.add_call(call("last", action="allow"), sampled=True)
-    assert effect.as_json()["enough"] is True
+    assert effect.enough
 
 
 def test_calls_of_ours_are_in_no_group() -> None:
@@ -117,9 +119,7 @@ def test_both_shares_and_their_difference_are_told() -> None:
         *((call(f"c{n}", talk=20.0 if n % 4 == 0 else None), False) for n in range(40)),
         *((call(f"s{n}", talk=20.0 if n % 2 == 0 else None, action="allow"), True) for n in range(20)),
     )
-    answered = effect.as_json()["seen"][0]
-    assert answered["what"] == "answered"
-    assert (answered["labelled"]["calls"], answered["labelled"]["share"]) == (10, 0.25)
-    assert (answered["unlabelled"]["calls"], answered["unlabelled"]["share"]) == (10, 0.5)
-    assert answered["difference"]["share"] == -0.25
-    assert answered["difference"]["low"] < -0.25 < answered["difference"]["high"]
+    answered = effect.seen[0]
+    assert answered.what == "answered"
+    assert (answered.labelled.value, answered.unlabelled.value, answered.difference.value) == (0.25, 0.5, -0.25)
+    assert answered.difference.low < -0.25 < answered.difference.high

@@ -18,12 +18,13 @@ from callsieve.replay.engine import BACKWARDS, TWICE, Judged, Replay, judgements
 from callsieve.replay.false_positives import KnownCallers
 from callsieve.replay.history_file import LINE_BYTES, Event, HistoryReader, events_of
 from callsieve.replay.marks import CONTACT, TOO_MANY
-from callsieve.replay.report import ActionCounts, line_of, periods_of, report_as_json
+from callsieve.replay.report import ActionCounts, line_of, periods_of
 from callsieve.simulate import Ours
 from callsieve.text.csv_table import RowProblem
 from policies.loader import load_policy
 from policies.policy import Policy
 from reputation.control_sample import is_drawn
+from reputation.encoding import plain
 from reputation.evidence import Circumstances
 from reputation.facts import FactsQuery
 from reputation.marking import Statement, mark
@@ -594,7 +595,8 @@ def report_of(
     for event, judged in judgements(events_in(lines(*events), reading), replay, reading):
         tally.add(event, judged, replay)
     names = [policy.name for policy in loaded]
-    return report_as_json(tally.report("h", names, replay, reading, lambda _: known or KnownCallers(), (), 1.0))
+    report = tally.report("h", names, replay, reading, lambda _: known or KnownCallers(), (), 1.0)
+    return dict(plain(report))
 
 
 BLOCKED = [said("spam", NOW), inbound("c0", NOW + 60, callee="201")]

@@ -17,10 +17,10 @@ from callsieve.replay.summary import (
     PeriodSummary,
     RuleCount,
     known_in_store,
-    summary_as_json,
     summary_of,
 )
 from callsieve.settings import Loaded, Settings
+from reputation.encoding import plain
 from reputation.model import ChallengeResult, DecisionRecord, Did, Direction, Disposition, Identity, Verdict
 from reputation.outcome import OutcomeRecord
 from reputation.store.database import open_store
@@ -155,9 +155,9 @@ def test_a_machine_whose_message_was_kept_comes_first(db: sqlite3.Connection) ->
         ended(4, stopped, challenge=ChallengeResult.SILENT, voicemail_left=True),
     )
     assert [(one.number, one.is_machine) for one in found.mistakes] == [(CALLER, True), (OTHER, False)]
-    told = summary_as_json(found)["probable_mistakes"]["numbers"]
-    assert (told[0]["machine"], sorted(told[0]["remedies"])) == (True, ["allow", "not-spam", "prove"])
-    assert (told[1]["machine"], "remedies" in told[1]) == (False, False)
+    told = plain(found)["probable_mistakes"]["numbers"]
+    assert (told[0]["is_machine"], sorted(told[0]["remedies"])) == (True, ["allow", "not-spam", "prove"])
+    assert (told[1]["is_machine"], told[1]["remedies"]) == (False, {})
 
 
 def test_numbers_that_people_marked_and_that_were_let_through(db: sqlite3.Connection) -> None:

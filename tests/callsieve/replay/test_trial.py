@@ -247,7 +247,7 @@ def test_a_trial_says_what_a_warning_changes(callsieve: Program) -> None:
     found = report_of(callsieve, asked(callsieve))["control_sample"]
     assert (found["enough"], found["calls"]) == (True, {"labelled": 25, "unlabelled": 25})
     assert found["seen"][0]["what"] == "answered"
-    assert found["seen"][0]["difference"]["share"] == -1.0
+    assert found["seen"][0]["difference"]["value"] == -1.0
     assert len(found["seen"]) == 4
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from callsieve.replay.cli.terminal import show_mistakes
-from callsieve.replay.false_positives import DecidedCall, FalsePositive, KnownCallers, Stops, remedies
+from callsieve.replay.false_positives import DecidedCall, FalsePositive, KnownCallers, Stops
 from reputation.model import Answered, AuthClass, Challenged, ChallengeResult, Mark, SignalCategory
 from reputation.outcome import Signal
 from reputation.standing import Rows
@@ -220,7 +220,7 @@ def test_challenges_of_earlier_days_tell_a_regular_machine(challenges: list[Chal
 
 
 def test_each_machine_has_its_remedies() -> None:
-    assert remedies(CALLER) == {
+    assert FalsePositive(CALLER, {}, {}, 0.0, (), is_machine=True).remedies == {
         "not-spam": "*38",
         "allow": f'callsieve list add allow {CALLER} --note "machine, wanted"',
         "prove": f"callsieve identity code {CALLER}",
