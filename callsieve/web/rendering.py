@@ -70,6 +70,8 @@ def _text(context: Context, text: str | Wording | None) -> str:
         if isinstance(text, Wording)
         else translated(text, catalogue)
     )
+    if isinstance(text, Wording):
+        said = said.replace("`", "")  # which mark commands in the terminal
     return said if context["sees_numbers"] else mask_numbers(said)
 
 

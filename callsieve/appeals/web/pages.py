@@ -87,12 +87,13 @@ async def prove(req: PageRequest) -> Response:
 
 
 async def decide(req: PageRequest) -> Response:
-    """Upheld or denied, with a reason. That only the category was wrong is asked for where it is upheld."""
+    """Decide the appeal, with a reason: the one that was chosen, what was typed, or both."""
     form = req.form
     ruling = form.get("ruling", "")
     category_only = ruling == "uphold" and bool(form.get("category_only"))
     remove = _kinds(req) if ruling == "uphold" else ()
-    request = RulingRequest(_reference(req), ruling, form.get("reason", ""), category_only, remove)
+    reason = "\n".join(filter(None, (form.get("template", "").strip(), form.get("reason", "").strip())))
+    request = RulingRequest(_reference(req), ruling, reason, category_only, remove)
     return await _done(req, operations.decide, request, SAID.get(ruling, ""))
 
 

@@ -85,7 +85,7 @@ def test_the_queue_is_by_deadline_and_says_what_is_overdue(console: Console, ott
     page = otto.text("/appeals")
     assert re.findall(r'href="/appeals/(\w+)"', page) == ["AP000001", "AP000002", "AP000000", "AP000009"]
     assert page.count("overdue") == 2
-    assert "not in force yet" in page
+    assert "filed, without effect yet" in page
 
 
 def test_a_viewer_sees_a_masked_queue_and_opens_no_case(console: Console) -> None:
@@ -148,7 +148,10 @@ def test_the_effect_that_is_shown_is_the_one_that_it_has(console: Console) -> No
 def test_denied_it_says_when_the_next_one_can_come(console: Console, otto: Browser) -> None:
     mark_spam(console.office, "201")
     in_force(console.office)
-    otto.done(f"/appeals/{REFERENCE}/decide", ruling="deny", reason="They did call.")
+    otto.done(f"/appeals/{REFERENCE}/decide", ruling="deny", template="Nobody proved it.", reason="They did call.")
+    denied = console.office.read(appeal_of, REFERENCE)
+    assert denied is not None
+    assert denied.reason == "Nobody proved it.\nThey did call."
     assert (state(console.office), spam_marks(console.office)) == (AppealState.DENIED, 1)
     assert "They did call." in otto.text("/appeals")
 
