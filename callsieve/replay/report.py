@@ -29,13 +29,14 @@ from policies.decision import Action, Decision
 from policies.reasons import Why, capped
 from reputation.encoding import HIDDEN, Instant, told
 from reputation.model import Mark
+from reputation.wording import N_
 
 SHOWN_CHANGES = 20
 MOST_DAYS = 60  # a longer history is shown by weeks
 ACTIONS = tuple(action.word for action in Action)
 NOTHING = Action.ALLOW.word
 
-KNOWS_THE_CALLEE = (
+KNOWS_THE_CALLEE = N_(
     "The history says who answered. A live decision often does not know that yet (ring group, menu), and then each "
     "phone applies its own lists."
 )

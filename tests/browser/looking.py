@@ -55,6 +55,8 @@ PATHS = {
     "policy": "/policies/named/balanced",
     "policy-compare": "/policies/compare?from=cautious&to=balanced",
     "draft": "/policies/draft",
+    "settings": "/settings",
+    "search": "/search?q=al",
     "draft-begun": "/policies/draft?from=cautious",
     "trial-none": "/policies/trial",
     "lists": "/lists",
