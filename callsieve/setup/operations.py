@@ -15,7 +15,7 @@ from callsieve.install.uninstall import check_trunks
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.pbx.cli_output import dialplan_in, endpoint_context_in, endpoints_in, iax_users_in
 from callsieve.pbx.config_files import read_text
-from callsieve.setup.trunks import PJSIP_FILE, PbxTrunk
+from callsieve.setup.trunks import MODULES, PJSIP_FILE, PbxTrunk
 
 OUR_CONTEXT = "callsieve"
 # Asterisk reads its files again in the background.
@@ -64,15 +64,19 @@ def take_over(plan: InstallPlan, trunks: Sequence[PbxTrunk], ask: Ask) -> None:
         raise
 
 
-def take_back(changes: Sequence[FileChange], trunks: Sequence[PbxTrunk], ask: Ask) -> None:
+def take_back(changes: Sequence[FileChange], ask: Ask, *, is_running: bool) -> None:
     """Restore the trunks' files, and wait until Asterisk sends no call to us any more.
+
+    An Asterisk that does not run reads its files when it starts.
 
     Raises:
         InstallError: A file could not be written, or Asterisk still sends calls to us.
         ConsoleError: Asterisk did not answer.
     """
     write(InstallPlan(tuple(changes)))
-    for module in sorted({trunk.module for trunk in trunks}):
+    if not is_running:
+        return
+    for module in MODULES.values():
         ask(f"module reload {module}")
 
     def problem() -> str:

@@ -21,7 +21,7 @@ from callsieve.people.pbx import NOBODYS, PbxKind, read_pbx
 PJSIP_FILE, IAX_FILE = "pjsip.conf", "iax.conf"
 REPLACED = " ; replaced by callsieve setup"
 _TYPES = {PJSIP_FILE: ("endpoint",), IAX_FILE: ("user", "friend")}
-_MODULES = {PJSIP_FILE: "res_pjsip.so", IAX_FILE: "chan_iax2.so"}
+MODULES = {PJSIP_FILE: "res_pjsip.so", IAX_FILE: "chan_iax2.so"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class PbxTrunk:
     @property
     def module(self) -> str:
         """Return the module that Asterisk must reload to read its file."""
-        return _MODULES[self.file]
+        return MODULES[self.file]
 
 
 def find_trunks(context: CheckContext) -> list[PbxTrunk]:

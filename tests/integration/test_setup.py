@@ -97,3 +97,14 @@ def test_nothing_is_written_by_a_dry_run_or_for_an_unknown_trunk(office: Office)
     setup(office, "--trunk", "carier", code=2)
     setup(office, "--policy", "strickt", code=2)
     assert office.files() == before
+
+
+def test_it_is_taken_back_while_asterisk_does_not_run(office: Office) -> None:
+    before = (office.etc / "pjsip.conf").read_bytes()
+    setup(office, "--trunk", "carrier")
+    office.asterisk.terminate()
+    setup(office, "--undo")
+    assert (office.etc / "pjsip.conf").read_bytes() == before
+    assert not (office.etc / "callsieve.d").exists()
+    office.asterisk.start()
+    assert context_of(office, "carrier") == "from-carrier"

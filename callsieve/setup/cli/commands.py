@@ -54,6 +54,7 @@ WAIT_SECONDS = 600.0
 POLL_SECONDS = 2.0
 STEP_SECONDS = 300.0
 SUMMARY = "callsieve summary"
+UNINSTALL = ("callsieve", "asterisk", "uninstall")
 
 
 def setup(
@@ -83,7 +84,8 @@ def setup(
     loaded = settings_for_install(config)
     with one_line():
         context = CheckContext(loaded, partial(console, loaded.settings), time.time())
-        context.ask("core show version")
+        if not undo:
+            context.ask("core show version")  # ends here if Asterisk does not answer
         place = place_of((etc or context.place.etc).absolute(), None, systemd_dir.absolute())
         if undo:
             _undo(context, place, yes=yes, dry_run=dry_run, config=config)
@@ -246,21 +248,22 @@ def _finish(loaded: Loaded, place: InstallPaths, policy: str, config: Path | Non
     say(f"After a week or two {SUMMARY} shows what it would have done. Then choose: callsieve policy activate {LABEL}")
 
 
-def _callsieve(config: Path | None, *words: str) -> None:
+def _callsieve(config: Path | None, *words: str) -> bool:
     options = ["--config", str(config)] if config is not None else []
-    _run([sys.executable, "-m", "callsieve.main.entry", *words, *options], shlex.join(["callsieve", *words]))
+    return _run([sys.executable, "-m", "callsieve.main.entry", *words, *options], shlex.join(["callsieve", *words]))
 
 
-def _run(command: list[str], shown_as: str) -> None:
-    """Run a step with its output shown. A step that fails is named, and setup goes on."""
+def _run(command: list[str], shown_as: str) -> bool:
+    """Run a step with its output shown, and return whether it succeeded. Setup goes on in any case."""
     say(f"$ {shown_as}")
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False, timeout=STEP_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         warn(f"this step failed: {error}: run it by hand")
-        return
+        return False
     if done.returncode != 0:
         warn("this step failed: run it by hand when its cause is gone")
+    return done.returncode == 0
 
 
 def _show_rest(plan: InstallPlan, place: InstallPaths, request: InstallRequest) -> None:
@@ -323,7 +326,8 @@ def _undo(context: CheckContext, place: InstallPaths, *, yes: bool, dry_run: boo
     """Restore the trunks, then remove prompts, files and units. Data and settings stay."""
     changes = plan_undo(place.etc)
     show_plan(InstallPlan(tuple(changes)), every_line=False)
-    say("Then: callsieve prompts remove; callsieve asterisk uninstall --reload. Data and settings stay.")
+    reload = [] if context.is_asterisk_down else ["--reload"]
+    say(f"Then: callsieve prompts remove; {shlex.join([*UNINSTALL, *reload])}. Data and settings stay.")
     if dry_run:
         say("nothing was written (--dry-run)")
         return
@@ -331,8 +335,9 @@ def _undo(context: CheckContext, place: InstallPaths, *, yes: bool, dry_run: boo
         say("nothing was written")
         raise SystemExit(1)
     if changes:
-        take_back(changes, find_trunks(context), partial(console, context.loaded.settings))
+        take_back(changes, partial(console, context.loaded.settings), is_running=not context.is_asterisk_down)
         say("The trunks are as before.")
     _callsieve(config, "prompts", "remove")
     paths = ["--etc", str(place.etc), "--systemd-dir", str(place.units)]
-    _callsieve(config, "asterisk", "uninstall", "--reload", "--yes", *paths)
+    if not _callsieve(config, *UNINSTALL[1:], *reload, "--yes", *paths):
+        raise SystemExit(1)
