@@ -196,11 +196,11 @@ def sign_out(db: sqlite3.Connection, context: Context, request: SignOutRequest) 
 def choose_setting(db: sqlite3.Connection, context: Context, request: SettingRequest) -> None:
     """Choose or clear a setting of the person's phone, as the feature code does."""
     switch, person = SWITCHES[request.code], request.person
-    with change(db, context, switch.wished if request.is_wished else switch.dropped, name=person) as changed:
+    with change(db, context, switch.on if request.is_wished else switch.off, name=person) as changed:
         if request.is_wished:
-            changed.after = lists.set_phone_setting(db, person, switch.wish, context.at)
+            changed.after = lists.set_phone_setting(db, person, switch.setting, context.at)
         else:
-            changed.before = lists.clear_phone_setting(db, person, switch.wish)
+            changed.before = lists.clear_phone_setting(db, person, switch.setting)
         changed.is_nothing = changed.before is changed.after
 
 
