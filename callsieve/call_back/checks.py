@@ -1,4 +1,4 @@
-"""The health check of calls back: the helper that the settings want hears us, and Asterisk reads its spool."""
+"""The health check of calls back: the helper answers this user, and Asterisk reads its call spool."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LOAD_MODULE = Wording("load => pbx_spool.so in modules.conf")
 
 
 def are_placed(context: CheckContext) -> Finding:
-    """Whoever asks on the public page to be called back is."""
+    """Check that owners who ask on the public page to be called back are called."""
     socket = context.loaded.settings.public.call_back
     if not socket:
         return ok(NONE)
     if context.fetch is None and not Path(socket).parent.exists():
-        return unknown(NOT_SEEN)  # by the daemon's console, which has a /run of its own
+        return unknown(NOT_SEEN)  # the console service has its own /run
     try:
         ping(Path(socket))
     except HelperError as error:

@@ -11,20 +11,20 @@ from pathlib import Path
 
 
 class HelperAnswer(StrEnum):
-    """What the helper answers. CALLED: the call file is in the spool. The other words say why it is not."""
+    """An answer of the helper. CALLED: the call file is in the spool. The others say why it is not."""
 
     CALLED = "called"
     BAD_LINE = "bad-line"  # not `+NUMBER TICKET`
     COUNTRY = "country"  # not one of those that may be called
     KIND = "kind"  # neither a landline nor a mobile: premium, shared cost, satellite, unallocated ...
-    REFUSED = "refused"  # by how it begins
+    REFUSED = "refused"  # its prefix is in `refused`
     NIGHT = "night"  # no hour to call where the number is
     NUMBER_LATELY = "number-lately"
     NUMBER_TODAY = "number-today"
     BUSY = "busy"  # as many calls at once as there may be
     HOUR = "hour"
     DAY = "day"
-    FAILED = "failed"  # our own trouble: the log says which
+    FAILED = "failed"  # the helper failed: see its log
 
 
 NEVER = frozenset({HelperAnswer.COUNTRY, HelperAnswer.KIND, HelperAnswer.REFUSED})
@@ -33,17 +33,17 @@ LATER = frozenset(
 )
 
 CREDENTIALS = struct.Struct("=iII")  # ucred of unix(7): process, user, group
-PING = b"\n"  # no request: whether somebody answers
+PING = b"\n"  # no request, only a test
 LINE_BYTES = 64  # more than `+`, 15 digits, a space, the ticket and a line end
 
 
 def line_of(number: str, ticket: str) -> bytes:
-    """What the helper is sent."""
+    """Return the request line for the helper."""
     return f"{number} {ticket}\n".encode("ascii", "replace")
 
 
 def sender_of(ancillary: Iterable[tuple[int, int, bytes]]) -> int | None:
-    """The user ID of a datagram's sender, as the kernel says, where the socket has SO_PASSCRED."""
+    """Return the user ID of a datagram's sender from the kernel, if the socket has SO_PASSCRED."""
     for level, kind, content in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS) and len(content) == CREDENTIALS.size:
             return int(CREDENTIALS.unpack(content)[1])
@@ -58,18 +58,18 @@ class HelperError(Exception):
 
 
 def ask(path: Path, number: str, ticket: str) -> HelperAnswer:
-    """What the helper says about a call. It may take three seconds. HelperError."""
+    """Return the helper's answer about a call. It may take three seconds. HelperError."""
     return _exchange(path, line_of(number, ticket))
 
 
 def ping(path: Path) -> None:
-    """Check that a helper hears us and could place a call. HelperError."""
+    """Check that a helper answers this user and could place a call. HelperError."""
     if _exchange(path, PING) is HelperAnswer.FAILED:
-        raise HelperError(f"{path}: a directory or a prompt is missing: its log says which")
+        raise HelperError(f"{path}: a directory or a prompt is missing: see the helper's log")
 
 
 def _exchange(path: Path, line: bytes) -> HelperAnswer:
-    """A datagram to and fro, without connect(2), which the public page's unit forbids."""
+    """Send a datagram and return the answer, without connect(2), which the public page's unit forbids."""
     us = (socket.SOL_SOCKET, socket.SCM_CREDENTIALS, CREDENTIALS.pack(os.getpid(), os.geteuid(), os.getegid()))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.settimeout(ANSWERS_SECONDS)
@@ -77,15 +77,15 @@ def _exchange(path: Path, line: bytes) -> HelperAnswer:
             sock.bind("")  # Linux makes up an abstract address, for the answer
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             sock.sendmsg([line], [us], 0, str(path))
-            said, ancillary, _, _ = sock.recvmsg(LINE_BYTES, socket.CMSG_SPACE(CREDENTIALS.size))
+            answer, ancillary, _, _ = sock.recvmsg(LINE_BYTES, socket.CMSG_SPACE(CREDENTIALS.size))
             helper = path.stat().st_uid
         except TimeoutError:
-            raise HelperError(f"{path}: no answer: is our user one of its users?") from None
+            raise HelperError(f"{path}: no answer: check that users in the helper's settings has this user") from None
         except OSError as error:
             raise HelperError(f"{path}: {error.strerror}") from None
     if sender_of(ancillary) != helper:  # an abstract address is open to everybody
-        raise HelperError(f"{path}: somebody else answered")
+        raise HelperError(f"{path}: another user answered")
     try:
-        return HelperAnswer(said.decode("ascii", "replace").strip())
+        return HelperAnswer(answer.decode("ascii", "replace").strip())
     except ValueError:
-        raise HelperError(f"{path}: no answer that we know") from None
+        raise HelperError(f"{path}: unknown answer: update both programs") from None

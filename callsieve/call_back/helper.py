@@ -1,7 +1,7 @@
-"""The call-back helper: one datagram on a Unix socket is one request, and a call file follows where that may be.
+"""The call-back helper: each datagram on a Unix socket is a request, and an allowed one becomes a call file.
 
-The kernel says who has sent it, and hands it over whole: there is no connection to hold open and nobody to wait for.
-The public process may open no connection at all (its unit), and needs none for a datagram.
+The kernel names the sender and delivers a datagram whole: no connection is held open. The public process may open no
+connection at all (its unit), and needs none for a datagram.
 """
 
 from __future__ import annotations
@@ -70,12 +70,12 @@ class Clocks:
 
 
 def machine_clocks() -> Clocks:
-    """Those of this machine. OSError."""
+    """Return the clocks of this server. OSError."""
     return Clocks(_BOOT_ID.read_text("ascii").strip(), lambda: time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
 class PlacedCalls:
-    """Those of the last day. StateError where the file cannot be read or is damaged."""
+    """The calls of the last day. StateError: the file cannot be read or is damaged."""
 
     def __init__(self, directory: Path, clocks: Clocks) -> None:
         self._path, self._clocks = directory / STATE_FILE, clocks
@@ -84,44 +84,44 @@ class PlacedCalls:
         now, wall = clocks.uptime(), clocks.wall()
         self.calls = tuple(
             PlacedCall(
-                min(one.uptime, now) if state.boot == clocks.boot else now - max(0.0, wall - one.at),
-                one.who,
+                min(kept.uptime, now) if state.boot == clocks.boot else now - max(0.0, wall - kept.at),
+                kept.who,
             )
-            for one in state.calls
+            for kept in state.calls
         )
 
     def who(self, number: str) -> str:
-        """What stands for the number."""
+        """Return the digest of the number."""
         return hmac.digest(self._key.encode(), number.encode(), "sha256").hex()[:32]
 
     def now(self) -> float:
-        """The instant, on the clock of `calls`."""
+        """Return the instant on the clock of `calls`."""
         return self._clocks.uptime()
 
     def wall(self) -> float:
-        """The time of day, in UTC seconds."""
+        """Return the time of day, in UTC seconds."""
         return self._clocks.wall()
 
     def add(self, number: str) -> None:
-        """A call is placed now: in the file before it is made. OSError."""
+        """Record a call before it is made. OSError."""
         now, wall = self._clocks.uptime(), self._clocks.wall()
-        lately = tuple(one for one in self.calls if now - one.at < DAY)
+        lately = tuple(call for call in self.calls if now - call.at < DAY)
         calls = (*lately, PlacedCall(now, self.who(number)))
-        kept = tuple(_Kept(one.at, wall - (now - one.at), one.who) for one in calls)
+        kept = tuple(_Kept(call.at, wall - (now - call.at), call.who) for call in calls)
         with complete_file(self._path, COUNTS_MODE, (os.geteuid(), os.getegid())) as file:
             file.write(msgspec.json.encode(_State(self._clocks.boot, self._key, kept)))
         self.calls = calls
 
 
 def _read(path: Path) -> _State | None:
-    """None: nothing was placed yet."""
+    """Read the file, None before the first call."""
     try:
         with open_regular(path) as file:
             return msgspec.json.decode(file.read(MOST_BYTES), type=_State)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError) as error:
-        words = f"{path}: cannot be read ({error}): limits cannot be counted: look why, then remove it"
+        words = f"{path}: cannot be read ({error}), so limits cannot be counted: find the reason, then remove the file"
         raise StateError(words) from None
 
 
@@ -143,7 +143,7 @@ Setvar: CALLSIEVE_SECONDS={seconds}
 
 
 def call_file_text(request: CallRequest, settings: HelperSettings) -> str:
-    """What Asterisk reads."""
+    """Return the text of Asterisk's call file."""
     channel = settings.channel.replace("{number}", request.number).replace("{digits}", request.number[1:])
     return TEMPLATE.format(
         channel=channel,
@@ -157,7 +157,7 @@ def call_file_text(request: CallRequest, settings: HelperSettings) -> str:
 
 
 def put_in_spool(text: str, spool: Path) -> None:
-    """Writes the file whole or not at all. OSError."""
+    """Write the file whole or not at all. OSError."""
     beside = spool / BESIDE
     beside.mkdir(mode=0o700, exist_ok=True)
     path = beside / f"{secrets.token_hex(8)}.call"
@@ -186,7 +186,7 @@ class CallRequest(NamedTuple):
 
 
 class PlacedCall(NamedTuple):
-    """A call that was placed. `who`: stands for the number."""
+    """A call that was placed. `who`: the digest of the number."""
 
     at: float
     who: str
@@ -194,12 +194,12 @@ class PlacedCall(NamedTuple):
 
 def parse_line(line: bytes) -> CallRequest | None:
     """Parse a request of exactly one line. Return None for anything else."""
-    found = _LINE.fullmatch(line.decode("ascii", "replace"))
-    return None if found is None else CallRequest(found[1], found[2])
+    match = _LINE.fullmatch(line.decode("ascii", "replace"))
+    return None if match is None else CallRequest(match[1], match[2])
 
 
 def refusal_of(number: str, settings: HelperSettings) -> HelperAnswer | None:
-    """Why this number is never called; None if it may be."""
+    """Return why this number is never called, None if it may be."""
     if number_of(number, "ZZ") != number or number_type_of(number) not in KINDS or PAY_PER_CALL.fullmatch(number):
         return HelperAnswer.KIND
     if country_of(number) not in settings.countries:
@@ -208,23 +208,23 @@ def refusal_of(number: str, settings: HelperSettings) -> HelperAnswer | None:
 
 
 def is_by_day(number: str, settings: HelperSettings, at: float) -> bool:
-    """Whether it is an hour to call everywhere that the number may be. `at`: in UTC seconds."""
+    """Return whether calls are allowed at this hour everywhere that the number may be. `at`: in UTC seconds."""
     zones, hours = time_zones_of(number), daily(settings.first_hour, settings.last_hour)
     return bool(zones) and all(is_open(hours, zone, at) for zone in zones)
 
 
 def limit_reached(placed: Sequence[PlacedCall], who: str, settings: HelperSettings, now: float) -> HelperAnswer | None:
-    """Which limit a call now would exceed; None: none."""
+    """Return the limit that a call now would exceed, otherwise None."""
 
     def since(seconds: float) -> list[PlacedCall]:
-        return [one for one in placed if now - one.at < seconds]
+        return [call for call in placed if now - call.at < seconds]
 
     today = since(DAY)
-    ours = [one for one in today if one.who == who]
+    same = [call for call in today if call.who == who]
     reached = (
         (len(today) >= settings.a_day, HelperAnswer.DAY),
-        (len(ours) >= settings.a_number_a_day, HelperAnswer.NUMBER_TODAY),
-        (any(now - one.at < settings.a_number_minutes * 60 for one in ours), HelperAnswer.NUMBER_LATELY),
+        (len(same) >= settings.a_number_a_day, HelperAnswer.NUMBER_TODAY),
+        (any(now - call.at < settings.a_number_minutes * 60 for call in same), HelperAnswer.NUMBER_LATELY),
         (len(since(HOUR)) >= settings.an_hour, HelperAnswer.HOUR),
         (len(since(longest_call(settings))) >= settings.at_once, HelperAnswer.BUSY),
     )
@@ -232,18 +232,18 @@ def limit_reached(placed: Sequence[PlacedCall], who: str, settings: HelperSettin
 
 
 def longest_call(settings: HelperSettings) -> float:
-    """How long a call may take from its file to its end, in seconds: so long it counts as going on."""
+    """Return how long a call may take from its file to its end, in seconds."""
     return settings.ring_seconds + settings.seconds + SETTING_UP
 
 
-# What [callsieve-call-back] of callsieve-caller.conf plays.
+# The prompts of [callsieve-call-back] in callsieve-caller.conf.
 PROMPTS = ("proof-hello", "proof-ask", "proof-wrong", "proof-right", "proof-sorry", "caller-goodbye")
 # Asterisk's own default of astdatadir, and Debian's.
 USUAL_SOUNDS = ("/var/lib/asterisk/sounds", "/usr/share/asterisk/sounds")
 
 
 def missing_part(settings: HelperSettings, state: Path) -> str | None:
-    """Return the first thing that is missing, with what to do; None where a call can be placed."""
+    """Return the first missing part, with what to do; None if a call can be placed."""
     return next(_missing(settings, state), None)
 
 
@@ -255,7 +255,7 @@ def _missing(settings: HelperSettings, state: Path) -> Iterator[str]:
         (spool / OUTGOING, "Asterisk makes it when pbx_spool.so is loaded; or spool = is not its astspooldir"),
     ):
         if not directory.is_dir():
-            yield f"{directory}: there is no such directory: {remedy}"
+            yield f"{directory}: no such directory: {remedy}"
         elif not os.access(directory, os.W_OK | os.X_OK):
             yield f"{directory}: user {os.geteuid()} may not write there: run the helper as Asterisk's user"
     places = [Path(settings.sounds)] if settings.sounds else [Path(place) for place in USUAL_SOUNDS]
@@ -263,14 +263,14 @@ def _missing(settings: HelperSettings, state: Path) -> Iterator[str]:
     for name in (f"{language}/{FOLDER}/{key}.wav" for language in languages for key in PROMPTS):
         if not any((place / name).is_file() for place in places):
             where = " or ".join(map(str, places))
-            yield f"{name}: there is no such prompt in {where}: callsieve prompts build, or set sounds ="
+            yield f"{name}: no such prompt in {where}: run callsieve prompts build, or set sounds ="
 
 
 logger = logging.getLogger("callsieve.call_back")
 
 
 class Helper:
-    """Decides about each request by the settings it was started with. `state`: where its calls are counted."""
+    """The decision about each request, by the settings at its start. `state`: the folder of its count of calls."""
 
     def __init__(self, settings: HelperSettings, placed: PlacedCalls, state: Path) -> None:
         self._settings, self._placed, self._state = settings, placed, state
@@ -280,15 +280,15 @@ class Helper:
         """Log what is missing for a call, if anything. Parts may come later: Asterisk makes its spool as it starts."""
         missing = missing_part(self._settings, self._state)
         if missing is not None:
-            logger.error("no call can be placed: %s", missing)
+            logger.error("calls back impossible: %s", missing)
         return missing is None
 
     def may_ask(self, user: int | None) -> bool:
-        """Whether a user is heard."""
+        """Return whether the user may send requests."""
         return user in self._users
 
     def answer(self, line: bytes) -> HelperAnswer:
-        """Places the call, or says why not."""
+        """Place the call, or return why not."""
         if line == PING:  # the doctor, every hour: no warning
             return HelperAnswer.BAD_LINE if self.has_all_parts() else HelperAnswer.FAILED
         request = parse_line(line)
@@ -301,7 +301,7 @@ class Helper:
         if not self.has_all_parts():
             return self._said(HelperAnswer.FAILED, number)
         try:
-            self._placed.add(number)  # first: a call that was not made counts, one that was not counted is not made
+            self._placed.add(number)  # first: a call that fails counts, but no call is made uncounted
             put_in_spool(call_file_text(request, self._settings), Path(self._settings.spool))
         except OSError as error:
             logger.error("%s: %s", error.filename or "a file", error.strerror)
@@ -324,7 +324,7 @@ class Helper:
 
 @contextmanager
 def listening(path: Path) -> Iterator[socket.socket]:
-    """The socket, which our group may send to. OSError where another process has it."""
+    """Open the socket, to which this group may send. OSError: another process has it."""
     sock = make_unix_socket(str(path), SOCKET_MODE, socket.SOCK_DGRAM)
     with sock:
         sock.setblocking(True)
@@ -338,30 +338,30 @@ def listening(path: Path) -> Iterator[socket.socket]:
 
 
 def serve(sock: socket.socket, helper: Helper) -> None:
-    """Answers until the process ends. One at a time: a limit is counted and used up with nobody in between."""
+    """Answer until the process ends, one request at a time, so that a limit is checked and used up together."""
     while True:
         line, ancillary, _, sender = sock.recvmsg(LINE_BYTES + 1, socket.CMSG_SPACE(CREDENTIALS.size))
         user = sender_of(ancillary)
         if not helper.may_ask(user):
-            logger.warning("user %s may not ask: what was sent is not looked at", user)
+            logger.warning("request ignored: sender not in users, user=%s", user)
             continue
-        answer = helper.answer(line)  # what is too long was cut, and is no line
+        answer = helper.answer(line)  # a longer request was cut, and is no line
         if sender:
             _send(answer, sender)
 
 
 def _send(answer: HelperAnswer, sender: str | bytes) -> None:
-    """By a socket of its own: what somebody does not read fills its buffer, and nobody else would be answered."""
+    """Answer by a socket of its own: a client that does not read fills its buffer, and must not block others."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:  # it may be gone
         sock.sendto(f"{answer}\n".encode(), socket.MSG_DONTWAIT, sender)
 
 
 def user_ids_of(settings: HelperSettings) -> frozenset[int]:
-    """Who may ask. SettingsError where this machine has no such user."""
+    """Return the users who may send requests. SettingsError: this server has no such user."""
     ids = []
     for name in settings.users:
         try:
             ids.append(pwd.getpwnam(name).pw_uid)
         except (KeyError, ValueError):
-            raise SettingsError(f"users: this machine has no user {name!r}") from None
+            raise SettingsError(f"users: this server has no user {name!r}") from None
     return frozenset(ids)

@@ -1,6 +1,6 @@
-"""Settings of the call-back helper: a file of its own, which root owns and the service cannot write.
+"""Settings of the call-back helper, in a file that root owns and the service cannot write.
 
-Nothing of the service's settings is read here: whoever has taken over the service must not raise a limit.
+The service's own settings are not read here: an attacker who controls the service must not raise a limit.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ NUMBER_PLACES = ("{number}", "{digits}")
 
 
 class HelperSettings(SettingsTable, frozen=True):
-    """Who may ask, whom we call, and how often. docs/how-to/call-back.md has every key.
+    """The users who may ask for calls, the numbers, and limits. docs/how-to/call-back.md has every key.
 
-    `channel`: whom Asterisk dials; `{number}` is +12015550123, `{digits}` is 12015550123. `seconds`: how long a call
-    may last once it is answered; `ring_seconds`: how long it may ring. `refused`: what is not called, by how it begins.
-    `sounds`: the directory of Asterisk's sounds; empty: the usual ones.
-    `first_hour`, `last_hour`: by the clock where the number is.
+    `channel`: the channel to dial; `{number}` is +12015550123, `{digits}` is 12015550123. `seconds`: how long an
+    answered call may last; `ring_seconds`: how long it may ring. `refused`: prefixes that are not called. `sounds`: the
+    directory of Asterisk's sounds; empty: the usual ones. `first_hour`, `last_hour`: by the clock at the number's
+    place.
     """
 
     enabled: bool = False
@@ -59,12 +59,12 @@ class HelperSettings(SettingsTable, frozen=True):
 
     @property
     def most_minutes_a_day(self) -> int:
-        """What a day may cost at most, where a minute that was begun is paid for. Asterisk hangs up a moment late."""
+        """The most minutes of a day that are paid for. A started minute counts, and Asterisk hangs up a moment late."""
         return self.a_day * ceil((self.seconds + 1) / 60)
 
 
 def load_helper_settings(file: Path) -> HelperSettings:
-    """The settings of a file that only root or this user could have written. SettingsError."""
+    """Return the settings of a file that only root or this user could have written. SettingsError."""
     _check_owner(file)
     try:
         with open_regular(file) as stream:
@@ -79,7 +79,7 @@ def load_helper_settings(file: Path) -> HelperSettings:
 
 
 def parse_helper_settings(text: str, source: str) -> HelperSettings:
-    """The same of its text."""
+    """Return the settings in a text. SettingsError."""
     settings = parse_table(text, source, HelperSettings)
     if settings.enabled and not settings.countries:
         raise SettingsError(f'{source}: countries: name those that may be called: countries = ["US"]')
@@ -88,14 +88,14 @@ def parse_helper_settings(text: str, source: str) -> HelperSettings:
     if "{" in settings.channel.replace("{number}", "").replace("{digits}", ""):
         raise SettingsError(f"{source}: channel: knows {{number}} and {{digits}}, nothing else in braces")
     if settings.first_hour >= settings.last_hour:
-        raise SettingsError(f"{source}: first_hour: is not before last_hour: 0 and 24 are all day")
+        raise SettingsError(f"{source}: first_hour: must be before last_hour: use 0 and 24 for all day")
     if settings.a_number_a_day > settings.a_day or settings.an_hour > settings.a_day:
-        raise SettingsError(f"{source}: a_day: is less than a_number_a_day or an_hour, which then say nothing")
+        raise SettingsError(f"{source}: a_day: must not be less than a_number_a_day or an_hour")
     return settings
 
 
 def _check_owner(file: Path) -> None:
-    """Limits that somebody else can change are none."""
+    """Raise SettingsError if somebody else could change the limits."""
     trusted = (0, os.geteuid())
     try:
         status, owner = file.stat(), owner_on_the_way(file)
@@ -104,6 +104,6 @@ def _check_owner(file: Path) -> None:
             f"{file}: cannot be read: {error.strerror}: callsieve asterisk install --systemd writes one"
         ) from None
     if status.st_uid not in trusted or (owner is not None and owner[0] not in trusted):
-        raise SettingsError(f"{file}: somebody else than root could change it: chown root {file} and its folder")
+        raise SettingsError(f"{file}: a user other than root could change it: chown root {file} and its folder")
     if status.st_mode & WRITABLE_BY_OTHERS:
         raise SettingsError(f"{file}: others may write it: chmod go-w {file}")

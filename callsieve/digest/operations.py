@@ -1,10 +1,9 @@
-"""What happened on one day, and what somebody should look at: one value that the command, the page and the mail show.
+"""The digest of a day: one value that the command, the page and the mail show.
 
     day(db, context, DayRequest(date(2026, 11, 26))) -> Digest
 
-Days are those of the machine's zone. What is to be done (appeals, feeds, the doctor's findings) is as it is now.
-
-When a day is over: the digest of yesterday is ready once a day.
+Days are those of the server's time zone. Tasks (appeals, feeds, the doctor's findings) are as of now. Once a day the
+event is emitted that the digest of yesterday is ready.
 """
 
 from __future__ import annotations
@@ -39,14 +38,14 @@ from reputation.store.own_register import register_of
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
 
-# The digest says itself what these checks say.
+# The digest has sections of its own for what these checks find.
 SAID_ELSEWHERE = frozenset({"appeals", "feeds"})
 FIRST_YEAR = 1970
 
 
 @dataclass(frozen=True, slots=True)
 class DayRequest:
-    """Which day; None: yesterday."""
+    """The day; None: yesterday."""
 
     day: date | None = None
 
@@ -69,13 +68,13 @@ class AppealToDecide(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """One day, and what is to be done at `at`, in epoch seconds.
+    """One day, and the tasks at `at`, in epoch seconds.
 
-    `mistakes`: numbers that were probably stopped or warned of by mistake. `challenged`: what challenged callers did.
-    `in_force`: the appeals in force, by deadline; `filed`: how many more are not in force yet. `grades`: own numbers
-    whose grade changed on the day. `labels`: what platforms began or ceased to show of them. `suspicions`: where they
-    may be marked since that day, by how their calls fare. `due`: what is to be looked at again of them, until a day
-    from now. `feeds`: those that are not well. `findings`: what the doctor found as root, or why nothing is known.
+    `mistakes`: numbers that were probably stopped or warned about by mistake. `challenged`: results of challenges.
+    `in_force`: the appeals in force, by deadline. `filed`: how many more are only filed. `grades`: own numbers whose grade
+    changed on the day. `labels`: what platforms began or stopped showing of them. `suspicions`: where they may be
+    marked since that day; `due`: their tasks until a day from now. `feeds`: those with trouble. `findings`: the
+    doctor's as root, or why they are unknown.
     """
 
     day: date
@@ -108,7 +107,7 @@ class Digest:
 
     @property
     def calls(self) -> int:
-        """How many were decided about."""
+        """How many calls were screened."""
         return self.figures.calls
 
     @property
@@ -124,7 +123,7 @@ class Digest:
 
 
 def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest:
-    """Operation: the digest of a day. Refused: the day is to come, or no calendar of ours has it."""
+    """Return the digest of a day. Refused: the day is in the future, or before the calendar begins."""
     now = context.at
     wanted = request.day or day_before(now)
     if wanted.year < FIRST_YEAR:
@@ -134,8 +133,8 @@ def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest
     since, until = start_of(wanted), min(end_of(wanted), now)
     figures = summary_of(db, since, until)
     appeals = appeals_to_decide(db)
-    found = feeds_found(db, context.loaded.settings, now)
-    in_force = tuple(one for one in appeals if one.state is AppealState.IN_FORCE)
+    feeds = feeds_found(db, context.loaded.settings, now)
+    in_force = tuple(appeal for appeal in appeals if appeal.state is AppealState.IN_FORCE)
     return Digest(
         day=wanted,
         at=now,
@@ -148,51 +147,51 @@ def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest
         labels=tuple(changed_labels(db, since, until)),
         suspicions=tuple(begun_suspicions(db, since, until)),
         due=tuple(_due(db, now + DAY_SECONDS)),
-        feeds=tuple(UnwellFeed(name, health) for name, _, _, health in found if not health.is_ok),
+        feeds=tuple(UnwellFeed(name, health) for name, _, _, health in feeds if not health.is_ok),
         findings=_findings(context),
     )
 
 
 def day_of(at: float) -> date:
-    """The day that an instant lies in."""
+    """Return the day of an instant."""
     return datetime.fromtimestamp(at).astimezone().date()
 
 
 def day_before(at: float) -> date:
-    """Yesterday."""
+    """Return yesterday."""
     return day_of(at) - timedelta(days=1)
 
 
-def start_of(one: date) -> float:
-    """When the day begins, in epoch seconds. It has 23 or 25 hours where the clock is set."""
-    return datetime.combine(one, time()).astimezone().timestamp()
+def start_of(day_wanted: date) -> float:
+    """Return when the day begins, in epoch seconds. It has 23 or 25 hours if the clock changes."""
+    return datetime.combine(day_wanted, time()).astimezone().timestamp()
 
 
-def end_of(one: date) -> float:
-    """When the next one begins."""
-    return start_of(one + timedelta(days=1))
+def end_of(day_wanted: date) -> float:
+    """Return when the next day begins."""
+    return start_of(day_wanted + timedelta(days=1))
 
 
 def _of_each_number(found: Iterable[FalsePositive]) -> list[FalsePositive]:
-    """One for each number, also where it was stopped and warned of; in the order of the first."""
+    """Merge the mistakes of each number, in the order of the first."""
     by_number: dict[str, FalsePositive] = {}
-    for one in found:
-        before = by_number.setdefault(one.number, one)
-        if before is not one:
-            by_number[one.number] = replace(
+    for mistake in found:
+        before = by_number.setdefault(mistake.number, mistake)
+        if before is not mistake:
+            by_number[mistake.number] = replace(
                 before,
-                actions=dict(Counter(before.actions) + Counter(one.actions)),
-                rules=dict(Counter(before.rules) + Counter(one.rules)),
-                last_at=max(before.last_at, one.last_at),
-                why=tuple({str(why): why for why in (*before.why, *one.why)}.values()),
+                actions=dict(Counter(before.actions) + Counter(mistake.actions)),
+                rules=dict(Counter(before.rules) + Counter(mistake.rules)),
+                last_at=max(before.last_at, mistake.last_at),
+                why=tuple({str(why): why for why in (*before.why, *mistake.why)}.values()),
             )
     return list(by_number.values())
 
 
 def _due(db: sqlite3.Connection, until: float) -> list[Due]:
-    """Re-checks, numbers that have rested, and platforms that are to be looked at again, the earliest first."""
+    """Return checks, numbers that have rested, and label checks that are due, the earliest first."""
     return sorted(
-        [*due_of(register_of(db), (), until), *label_checks_to_make(db, until)], key=lambda one: (one.at, one.number)
+        [*due_of(register_of(db), (), until), *label_checks_to_make(db, until)], key=lambda task: (task.at, task.number)
     )
 
 
@@ -200,18 +199,18 @@ def _findings(context: Context) -> tuple[Check, ...] | Wording:
     stored = read_findings(context.loaded.findings_path)
     if not isinstance(stored, Findings):
         return stored
-    return troubles(one for one in stored.checks if one.name not in SAID_ELSEWHERE)
+    return troubles(check for check in stored.checks if check.name not in SAID_ELSEWHERE)
 
 
 DIGEST = "digest"
 
 
-def _tell_ready(db: sqlite3.Connection, settings: Settings, now: float) -> None:
-    """From the time of the settings on; not for a day that a clock which was set back comes to again."""
+def _emit_ready(db: sqlite3.Connection, settings: Settings, now: float) -> None:
+    """Emit the event from the time of the settings on, but not again after the clock was set back."""
     yesterday = day_before(now).isoformat()
     clock = f"{datetime.fromtimestamp(now).astimezone():%H:%M}"
     if clock >= settings.digest.at and yesterday > (state_of(db, DIGEST) or ""):
         emit_change(db, DIGEST, yesterday, EventKind.DIGEST_READY, DIGEST, now, DigestReady(day=yesterday))
 
 
-SCHEDULED = (ScheduledCheck((EventKind.DIGEST_READY,), _tell_ready),)
+SCHEDULED = (ScheduledCheck((EventKind.DIGEST_READY,), _emit_ready),)

@@ -1,6 +1,6 @@
-"""The digest of a day in words, in any language: for the terminal, and as text and HTML of a mail.
+"""The digest of a day in words: for the terminal, and as text and HTML of a mail.
 
-A mail travels: numbers are masked in it unless the settings say otherwise.
+Numbers in a mail are masked unless the settings say otherwise.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BOTH = "{some}; {more}"
 
 @dataclass(frozen=True, slots=True)
 class DigestLine:
-    """One thing that happened. `commands`: what puts it right; `link`: its page, where the console has an address."""
+    """One fact. `commands`: how to correct it; `link`: its page, if the console has an address."""
 
     text: str
     commands: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class DigestLine:
 
 @dataclass(frozen=True, slots=True)
 class DigestSection:
-    """Things of one kind."""
+    """Facts of one kind."""
 
     title: str
     lines: tuple[DigestLine, ...]
@@ -47,7 +47,7 @@ class DigestSection:
 
 @dataclass(frozen=True, slots=True)
 class DigestText:
-    """All of it in one language. `lead` is the whole day in one line; `link` its page."""
+    """The digest in one language. `lead`: the day in one line; `link`: its page."""
 
     language: str
     title: str
@@ -58,34 +58,34 @@ class DigestText:
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """How texts are said: in which language, with whole numbers or masked ones, and where the console is."""
+    """The language, whether numbers are whole or masked, and the address of the console."""
 
     translate: Callable[[str], str]
     numbers: bool
     console: str
 
     def say(self, words: str | Wording) -> str:
-        said = words.said(self.translate) if isinstance(words, Wording) else self.translate(words) if words else ""
-        return said if self.numbers else mask_numbers(said)
+        text = words.said(self.translate) if isinstance(words, Wording) else self.translate(words) if words else ""
+        return text if self.numbers else mask_numbers(text)
 
 
 def digest_text(digest: Digest, language: str = "en", *, numbers: bool = True, console: str = "") -> DigestText:
-    """The digest in words. `numbers`: shown whole; `console`: its address, as `https://pbx.example.com`, or empty."""
+    """Return the digest in words. `numbers`: shown whole. `console`: such as `https://pbx.example.com`, or empty."""
     writer = _Writer(partial(translated, catalogue=translations_of(language)), numbers, console)
     sections = tuple(
-        DigestSection(writer.say(title), lines) for title, found in _sections(digest, writer) if (lines := tuple(found))
+        DigestSection(writer.say(title), lines) for title, facts in _sections(digest, writer) if (lines := tuple(facts))
     )
     link = f"{console}/digest/{digest.day.isoformat()}" if console else ""
     return DigestText(language, writer.say(title_of(digest)), writer.say(lead_of(digest)), sections, link)
 
 
 def title_of(digest: Digest) -> Wording:
-    """`Calls of 2026-12-31`."""
+    """Return `Calls of 2026-12-31`."""
     return Wording("Calls of {day}", {"day": digest.day.isoformat()})
 
 
 def lead_of(digest: Digest) -> Wording:
-    """The day in one line."""
+    """Return the day in one line."""
     figures = digest.figures
     if not digest.calls:
         return Wording("No call was screened on this day.")
@@ -107,7 +107,7 @@ def lead_of(digest: Digest) -> Wording:
 
 
 def plain_text(text: DigestText) -> str:
-    """As text, for a mail."""
+    """Return the text of a mail."""
     lines = [text.title, "", text.lead]
     for section in text.sections:
         lines += ["", section.title]
@@ -120,12 +120,12 @@ def plain_text(text: DigestText) -> str:
 
 
 def html_page(text: DigestText) -> str:
-    """As a page that needs nothing else."""
+    """Return a page without external files."""
     return document_of("digest", "digest.html", TAGS[text.language], {"digest": text})
 
 
 def console_address(web: Web) -> str:
-    """How the console is reached from elsewhere; empty where only this machine reaches it."""
+    """Return the address of the console from elsewhere, empty if only this server reaches it."""
     return f"https://{web.hosts[0]}" if web.behind_proxy and web.hosts else ""
 
 
@@ -136,8 +136,8 @@ def _sections(digest: Digest, writer: _Writer) -> Iterator[Found]:
     yield Wording("Probably wrong"), _mistakes(digest, writer)
     challenged = ((CHALLENGED[result], count) for result, count in digest.challenged.items())
     yield Wording("Challenged callers"), _counts(writer, challenged)
-    said = ((Wording(verdict), count) for verdict, count in digest.figures.marks.items())
-    yield Wording("Marks"), _counts(writer, said)
+    marks = ((Wording(verdict), count) for verdict, count in digest.figures.marks.items())
+    yield Wording("Marks"), _counts(writer, marks)
     yield Wording("Calls that were not screened"), _unscreened(digest, writer)
     yield Wording("Appeals to decide"), _appeals(digest, writer)
     yield Wording("Own numbers whose grade changed"), _grades(digest, writer)
@@ -149,35 +149,35 @@ def _sections(digest: Digest, writer: _Writer) -> Iterator[Found]:
 
 
 def _mistakes(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
-    for one in digest.mistakes[:MOST_LISTED]:
-        yield DigestLine(writer.say(mistake_words(one)), *_undo(one, writer))
+    for mistake in digest.mistakes[:MOST_LISTED]:
+        yield DigestLine(writer.say(mistake_words(mistake)), *_undo(mistake, writer))
     if len(digest.mistakes) > MOST_LISTED:
         more = {"count": len(digest.mistakes) - MOST_LISTED}
         yield DigestLine(writer.say(Wording("and {count:,} more", more)))
 
 
-def mistake_words(one: FalsePositive) -> Wording:
-    """`+12015550123: warn 2, challenge 1, but we called it back later and talked`."""
-    actions = [Wording("{what} {count:,}", {"what": Wording(what), "count": n}) for what, n in one.actions.items()]
+def mistake_words(mistake: FalsePositive) -> Wording:
+    """Return `+12015550123: warn 2, challenge 1, but we called it back later and talked`."""
+    actions = [Wording("{what} {count:,}", {"what": Wording(what), "count": n}) for what, n in mistake.actions.items()]
     about = {
-        "number": one.number,
+        "number": mistake.number,
         "actions": listed(actions, "{some}, {more}"),
-        "why": listed(one.why, BOTH),
+        "why": listed(mistake.why, BOTH),
     }
     return Wording("{number}: {actions}, but {why}", about)
 
 
-def _undo(one: FalsePositive, writer: _Writer) -> tuple[tuple[str, ...], str]:
-    """What lets the number ring from now on. Commands and links hold the number whole: where it is masked, none."""
+def _undo(mistake: FalsePositive, writer: _Writer) -> tuple[tuple[str, ...], str]:
+    """Return commands and link that let the number ring, which show it whole. Empty if numbers are masked."""
     if not writer.numbers:
         return (), ""
-    return undo_commands(one), f"{writer.console}/numbers/{quote(one.number)}" if writer.console else ""
+    return undo_commands(mistake), f"{writer.console}/numbers/{quote(mistake.number)}" if writer.console else ""
 
 
-def undo_commands(one: FalsePositive) -> tuple[str, ...]:
-    """What lets the number ring from now on; of a machine also how its owner is verified for good."""
-    ways = one.remedies
-    return (ways["allow"], ways["prove"]) if one.is_machine else (ALLOW.format(number=one.number),)
+def undo_commands(mistake: FalsePositive) -> tuple[str, ...]:
+    """Return commands that let the number ring; for an automated caller also how to verify its owner."""
+    ways = mistake.remedies
+    return (ways["allow"], ways["prove"]) if mistake.is_machine else (ALLOW.format(number=mistake.number),)
 
 
 def _counts(writer: _Writer, counts: Iterable[tuple[Wording, int]]) -> Iterator[DigestLine]:
@@ -190,57 +190,63 @@ def _unscreened(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
         words = Wording("failed open ({reason}): {count:,}", {"reason": Wording(reason), "count": count})
         yield DigestLine(writer.say(words), ("callsieve doctor",))
     if digest.figures.unscreened:
-        words = Wording("not asked about: {count:,}", {"count": digest.figures.unscreened})
+        words = Wording("not screened: {count:,}", {"count": digest.figures.unscreened})
         yield DigestLine(writer.say(words), ("callsieve doctor",))
 
 
 def _appeals(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
-    for one in digest.in_force[:MOST_LISTED]:
-        link = f"{writer.console}/appeals/{one.reference}" if writer.console else ""
-        yield DigestLine(writer.say(appeal_words(one, digest.at)), (f"callsieve appeal show {one.reference}",), link)
+    for appeal in digest.in_force[:MOST_LISTED]:
+        link = f"{writer.console}/appeals/{appeal.reference}" if writer.console else ""
+        yield DigestLine(
+            writer.say(appeal_words(appeal, digest.at)), (f"callsieve appeal show {appeal.reference}",), link
+        )
     if digest.filed:
         yield DigestLine(writer.say(Wording("filed and not in force yet: {count:,}", {"count": digest.filed})))
 
 
 def appeal_words(appeal: Appeal, now: float) -> Wording:
-    """What the appeal is, until when it is to be decided, and whether that is past."""
+    """Return the appeal, its deadline, and whether that has passed."""
     words = appeal_in_words(appeal)
     return Wording("{appeal}: overdue", {"appeal": words}) if is_overdue(appeal, now) else words
 
 
 def _grades(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
-    for one in digest.grades[:MOST_LISTED]:
-        grades: Places = {"grade": Wording(one.grade.words), "before": Wording(one.before.words)}
-        words = Wording("{number}: {grade}, before: {before}", {"number": one.number, **grades})
-        if one.reasons:
-            words = Wording("{change} ({why})", {"change": words, "why": _why(one.reasons)})
-        yield DigestLine(writer.say(words), (f"callsieve own show {one.number}",) if writer.numbers else ())
+    for change in digest.grades[:MOST_LISTED]:
+        grades: Places = {"grade": Wording(change.grade.words), "before": Wording(change.before.words)}
+        words = Wording("{number}: {grade}, before: {before}", {"number": change.number, **grades})
+        if change.reasons:
+            words = Wording("{change} ({why})", {"change": words, "why": _why(change.reasons)})
+        yield DigestLine(writer.say(words), (f"callsieve own show {change.number}",) if writer.numbers else ())
 
 
 def _labels(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
-    for one in digest.labels[:MOST_LISTED]:
-        labels: Places = {"label": one.label or Wording("no label"), "before": one.before or Wording("no label")}
-        about: Places = {"number": one.number, "platform": one.platform, **labels}
+    for change in digest.labels[:MOST_LISTED]:
+        labels: Places = {"label": change.label or Wording("no label"), "before": change.before or Wording("no label")}
+        about: Places = {"number": change.number, "platform": change.platform, **labels}
         words = Wording("{number}: {platform} shows {label}, before: {before}", about)
-        yield DigestLine(writer.say(words), (f"callsieve own watch show {one.number}",) if writer.numbers else ())
+        yield DigestLine(writer.say(words), (f"callsieve own watch show {change.number}",) if writer.numbers else ())
 
 
 def _suspicions(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
-    for one in digest.suspicions[:MOST_LISTED]:
-        words = Wording("{number} in {what}", {"number": one.number, "what": suspicion_words(one.suspicion)})
-        yield DigestLine(writer.say(words), (f"callsieve own watch suspect {one.number}",) if writer.numbers else ())
+    for suspected in digest.suspicions[:MOST_LISTED]:
+        words = Wording(
+            "{number} in {what}", {"number": suspected.number, "what": suspicion_words(suspected.suspicion)}
+        )
+        yield DigestLine(
+            writer.say(words), (f"callsieve own watch suspect {suspected.number}",) if writer.numbers else ()
+        )
 
 
 def _due(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
-    for one in digest.due[:MOST_LISTED]:
-        about: Places = {"number": one.number, "day": day(one.at), "what": one.what}
+    for task in digest.due[:MOST_LISTED]:
+        about: Places = {"number": task.number, "day": day(task.at), "what": task.what}
         yield DigestLine(writer.say(Wording("{number}, {day}: {what}", about)), ("callsieve own due",))
     if len(digest.due) > MOST_LISTED:
         yield DigestLine(writer.say(Wording("and {count:,} more", {"count": len(digest.due) - MOST_LISTED})))
 
 
 def _why(reasons: Iterable[GradeReason]) -> str | Wording:
-    return listed([one.words for one in reasons], BOTH)
+    return listed([reason.words for reason in reasons], BOTH)
 
 
 def _feeds(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
@@ -253,9 +259,9 @@ def _findings(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
     if isinstance(digest.findings, Wording):
         yield DigestLine(writer.say(digest.findings), ("callsieve doctor",))
         return
-    for one in digest.findings:
-        about = {"status": Wording(one.status.value), "name": Wording(one.name), "detail": one.detail}
+    for check in digest.findings:
+        about = {"status": Wording(check.status.value), "name": Wording(check.name), "detail": check.detail}
         words = Wording("{status}: {name}: {detail}", about)
-        if one.remedy:
-            words = Wording("{what} → {remedy}", {"what": words, "remedy": one.remedy})
+        if check.remedy:
+            words = Wording("{what} → {remedy}", {"what": words, "remedy": check.remedy})
         yield DigestLine(writer.say(words))

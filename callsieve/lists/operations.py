@@ -1,7 +1,7 @@
-"""Changing the administrator's lists and people's own, and what an entry would do.
+"""Operations on the lists of the organisation and of people, and the preview of an entry.
 
 add, remove, add_personal, remove_personal, bring_in: operations (callsieve/changes/operation.py)
-preview: what an entry would do, before it is added
+preview: the effect of an entry before it is added
 """
 
 from __future__ import annotations
@@ -73,10 +73,10 @@ class EntryRequest(msgspec.Struct, frozen=True):
 
     Attributes:
         note: A note, one line.
-        list_name: Which list.
+        list_name: The list.
         expires: When it stops to count: `30d`, `2026-12-31`. Null: never.
-        action: What is done with a call that it matches. Null: what the list does by itself.
-        force: Add it whatever speaks against it.
+        action: The action for a call that it matches. Null: the list's own.
+        force: Add it in spite of objections.
     """
 
     list_name: ListName
@@ -91,7 +91,7 @@ class EntryKey(msgspec.Struct, frozen=True):
     """An entry that is on a list.
 
     Attributes:
-        list_name: Which list.
+        list_name: The list.
         entry: A number, a prefix (`+1900*`) or a range.
     """
 
@@ -100,10 +100,10 @@ class EntryKey(msgspec.Struct, frozen=True):
 
 
 class PersonalRequest(msgspec.Struct, frozen=True):
-    """An entry of the list of the person at this extension. `force`: add it whatever speaks against it.
+    """An entry of the list of the person at this extension. `force`: add it in spite of objections.
 
     Attributes:
-        list_name: Which list: `allow` or `block`.
+        list_name: The list: `allow` or `block`.
     """
 
     list_name: ListName
@@ -113,7 +113,7 @@ class PersonalRequest(msgspec.Struct, frozen=True):
 
 
 class PersonalKey(msgspec.Struct, frozen=True):
-    """A number on a list of the person at this extension. `list_name`: which list, null for whichever it is on."""
+    """A number on a list of the person at this extension. `list_name`: the list, null for either."""
 
     number: NumberText
     person: ExtensionText
@@ -121,7 +121,7 @@ class PersonalKey(msgspec.Struct, frozen=True):
 
 
 class PersonalChange(NamedTuple):
-    """A change of a person's own list. `person`: the extension, and who has it: `201 (Alice)`.
+    """A change of a person's own list. `person`: extension and name: `201 (Alice)`.
 
     Attributes:
         number: A telephone number: E.164, or the key of a service number.
@@ -133,8 +133,7 @@ class PersonalChange(NamedTuple):
 
 
 class Added(NamedTuple):
-    """An entry that was added or removed. `replaced`: the entry that was there; `other`: the one on the other list that
-    matches the same numbers.
+    """An entry that was added or removed. `replaced`: the former entry; `other`: the same numbers on the other list.
 
     Attributes:
         entry: A number, a prefix (`+1900*`) or a range.
@@ -148,18 +147,16 @@ class Added(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an entry would do, before it is added.
+    """The effect of an entry before it is added.
 
     Attributes:
         entry: A number, a prefix (`+1900*`) or a range.
-        action: What would be done with a call that it matches.
-        coverage: What it matches.
-        objections: What has to be confirmed; none of it stops an administrator who forces the entry.
-        replaced: The entry that is there.
+        action: The action for a call that it matches.
+        coverage: The numbers that it matches, in words.
+        objections: Objections to be confirmed; an administrator who forces the entry can ignore them.
+        replaced: The present entry.
         other: The entry on the other list that matches the same numbers.
-        calls: How many calls of the last 30 days it matches.
-        from_contacts: How many of these came from a contact of somebody here.
-        answered: How many of these were answered.
+        calls: How many calls of the last seven days it matches.
     """
 
     entry: ListEntry
@@ -175,14 +172,14 @@ class Preview:
     @property
     @told
     def is_for_administrators(self) -> bool:
-        """Whether nobody else may add it."""
+        """Whether only an administrator may add it."""
         return _is_for_administrators(self.entry, self.objections)
 
 
 class ListImportPlan(NamedTuple):
-    """What a file changes: the entries to be put on lists, `replaced` of them in the place of one that is there.
+    """The changes by a file: the entries to put on lists, `replaced` of them in the place of others.
 
-    `unchanged`: those that are there as the file has them.
+    `unchanged`: those that are on a list already.
     """
 
     entries: tuple[ListEntry, ...]
@@ -191,7 +188,7 @@ class ListImportPlan(NamedTuple):
 
 
 class ListImport(NamedTuple):
-    """What became of the entries of a file. `change_id` None: all of it was there already, and nothing was changed."""
+    """The result for the entries of a file. `change_id` None: nothing had to be changed."""
 
     change_id: int | None
     plan: ListImportPlan
@@ -202,10 +199,10 @@ class ListImport(NamedTuple):
 
 
 def preview(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Preview:
-    """Return what an entry would do, before it is added."""
+    """Return the effect of an entry before it is added."""
     entry = entry_of(context.settings, request, context.at)
-    found = tuple(_objections_to_typed(db, context, entry))
-    there, other = _what_is_there(db, entry)
+    against = tuple(_objections_to_typed(db, context, entry))
+    present, other = _present_entries(db, entry)
     # As texts: a prefix ends before the character that follows all digits.
     last = f"{entry.first}~" if entry.kind is EntryKind.PREFIX else entry.last or entry.first
     since = context.at - LOOK_BACK_DAYS * 86400
@@ -214,8 +211,8 @@ def preview(db: sqlite3.Connection, context: Context, request: EntryRequest) -> 
         entry,
         action_of(entry),
         coverage(entry),
-        found,
-        there,
+        against,
+        present,
         other,
         sum(one.calls for one in matched),
         sum(one.calls for one in matched if one.is_contact),
@@ -224,7 +221,7 @@ def preview(db: sqlite3.Connection, context: Context, request: EntryRequest) -> 
 
 
 def add(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Added:
-    """Add an entry to a list; one that is there already is replaced.
+    """Add an entry to a list, or replace it there.
 
     It counts no calls: 100,000 take a quarter of a second, and others wait for the write lock. `preview` counts them.
     """
@@ -235,7 +232,7 @@ def add(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Adde
     if against and not request.force:
         raise Refused("objections", "; ".join(map(str, against)))
     with change(db, context, "list add", *subject_of(entry)) as changed:
-        replaced, other = _what_is_there(db, entry)
+        replaced, other = _present_entries(db, entry)
         changed.before, changed.after = replaced, entry
         lists.add_entry(db, entry)
     return Added(changed.id, entry, replaced, other)
@@ -263,9 +260,9 @@ def add_personal(db: sqlite3.Connection, context: Context, request: PersonalRequ
         raise Refused("no-such-person", words, "person")
     entry = lists.PersonalEntry(request.person, number, request.list_name, context.at)
     with change(db, context, "list add", number) as changed:
-        before = next((one for one in lists.personal_entries(db, request.person) if one.number == number), None)
+        before = next((entry for entry in lists.personal_entries(db, request.person) if entry.number == number), None)
         changed.before, changed.after = before, entry
-        # A block that came with a mark goes with it: said by hand, it stays.
+        # A block that came with a mark is removed with it. An entry added by hand stays.
         changed.is_nothing = lists.is_by_hand(db, entry)
         if not changed.is_nothing:
             lists.set_personal_entry(db, entry)
@@ -276,10 +273,10 @@ def remove_personal(db: sqlite3.Connection, context: Context, request: PersonalK
     """Take a number off a person's own list."""
     number = number_field(context, request.number)
     with change(db, context, "list remove", number) as changed:
-        there = [one for one in lists.personal_entries(db, request.person) if one.number == number]
-        if not there or request.list_name not in (None, there[0].verdict):
+        present = [entry for entry in lists.personal_entries(db, request.person) if entry.number == number]
+        if not present or request.list_name not in (None, present[0].verdict):
             raise _not_listed(number, request.list_name, f" of {request.person}")
-        changed.before = there[0]
+        changed.before = present[0]
         lists.remove_personal_entry(db, request.person, number)
     return PersonalChange(changed.id, number, person_text(request.person, names_of_people(db, context.settings)))
 
@@ -287,19 +284,20 @@ def remove_personal(db: sqlite3.Connection, context: Context, request: PersonalK
 def bring_in(
     db: sqlite3.Connection, context: Context, entries: Sequence[ListEntry], *, keep: bool = False
 ) -> ListImport:
-    """Puts the entries of a file on their lists, each with a row of its own in the audit, and a row that sums them up:
-    undoing that one takes all of it back. Entries that something speaks against are left out and named.
+    """Put the entries of a file on their lists, each with an audit row, and one row for all, which undoes all of them.
 
-    `keep`: an entry that is there stays as it is, whatever note, action and end it has.
+    Entries with objections are left out and named. `keep`: existing entries stay, whatever note, action and end they
+    have.
     """
     if len(entries) > MOST_ENTRIES:
         raise Refused("too-many-rows", TOO_MANY)
     own = known_own_numbers(db, context.loaded)
     judged = [
-        (one, [*objection_to_part(one), *_objection_to_new_area(db, one), *objections_to(one, own)]) for one in entries
+        (entry, [*objection_to_part(entry), *_objection_to_new_area(db, entry), *objections_to(entry, own)])
+        for entry in entries
     ]
-    refused = tuple(str(text) for _, found in judged for text in found)
-    usable = [one for one, found in judged if not found]
+    refused = tuple(str(text) for _, against in judged for text in against)
+    usable = [entry for entry, against in judged if not against]
     if refused and not usable:
         raise Refused("nothing-usable", Wording("no row can be used: {why}", {"why": refused[0]}))
     with whole(db):
@@ -308,7 +306,7 @@ def bring_in(
 
 
 def _write(db: sqlite3.Connection, context: Context, plan: ListImportPlan) -> int | None:
-    """The entries of a plan, each with its row in the audit, and the row that sums them up. Returns the id of that."""
+    """Write a plan with its audit rows. Return the id of the row for all."""
     with change(db, context, "list import") as changed:
         for entry in plan.entries:
             row = Change("list import", *subject_of(entry), lists.find_entry(db, entry), entry)
@@ -318,11 +316,11 @@ def _write(db: sqlite3.Connection, context: Context, plan: ListImportPlan) -> in
     return changed.id
 
 
-# What an entry is.
+# The parts of an entry.
 
 
 def entry_of(settings: Settings, request: EntryRequest, at: float) -> ListEntry:
-    """The entry that was typed. Refused."""
+    """Return the entry that was typed. Refused."""
     note = request.note.strip()
     if len(note) > NOTE_CHARACTERS or not note.isprintable():
         words = Wording("must be one line of at most {most} characters", {"most": NOTE_CHARACTERS})
@@ -336,41 +334,41 @@ def entry_of(settings: Settings, request: EntryRequest, at: float) -> ListEntry:
 
 
 def action_of(entry: ListEntry) -> str:
-    """What is done with a call that the entry matches."""
+    """Return the action for a call that the entry matches."""
     return entry.action or ("allow" if entry.list_name is ListName.ALLOW else "reject")
 
 
 def objections(db: sqlite3.Connection, context: Context, entry: ListEntry) -> list[str]:
-    """What speaks against adding the entry, wherever it was seen, unless it is forced."""
+    """Return the objections to an entry, unless it is forced."""
     return objections_to(entry, known_own_numbers(db, context.loaded))
 
 
 def names_of_people(db: sqlite3.Connection, settings: Settings) -> dict[str, str]:
-    """The names of our people, by extension."""
-    return {one.extension: one.name or "" for one in (*all_people(db), *people_of(settings))}
+    """Return the names of people, by extension."""
+    return {person.extension: person.name or "" for person in (*all_people(db), *people_of(settings))}
 
 
 def person_text(extension: str, names: Mapping[str, str]) -> str:
-    """`201 (Alice)`; the extension alone where nobody has it."""
+    """Return `201 (Alice)`, or the extension alone if it has no name."""
     return f"{extension} ({names[extension]})" if names.get(extension) else extension
 
 
 def subject_of(entry: ListEntry) -> tuple[str | None, str]:
-    """For the audit: the number that the entry is about, or its text where it is about many."""
+    """Return the subject for the audit: the number of the entry, or its text if it matches many."""
     return (entry.first, "") if entry.kind is EntryKind.EXACT else (None, entry.text)
 
 
 def _plan(db: sqlite3.Connection, entries: Iterable[ListEntry], *, keep: bool) -> ListImportPlan:
-    """What the entries change; of several that match the same numbers the last counts."""
+    """Return the changes by these entries. If several match the same numbers, the last counts."""
     last = {(entry.list_name, entry.kind, entry.first, entry.last): entry for entry in entries}
-    found = [(lists.find_entry(db, entry), entry) for entry in last.values()]
-    told = [(before, entry) for before, entry in found if before is None or not (keep or _is_same(before, entry))]
-    replaced = sum(before is not None for before, _ in told)
-    return ListImportPlan(tuple(entry for _, entry in told), replaced, len(last) - len(told))
+    pairs = [(lists.find_entry(db, entry), entry) for entry in last.values()]
+    changes = [(before, entry) for before, entry in pairs if before is None or not (keep or _is_same(before, entry))]
+    replaced = sum(before is not None for before, _ in changes)
+    return ListImportPlan(tuple(entry for _, entry in changes), replaced, len(last) - len(changes))
 
 
 def _is_same(before: ListEntry, entry: ListEntry) -> bool:
-    """Whether a file that has this entry changes nothing; its ends are in whole seconds."""
+    """Return whether an import of the entry changes nothing. Ends in files are in whole seconds."""
     if int(before.expires_at or 0) != int(entry.expires_at or 0):
         return False
     return replace(before, added_at=entry.added_at, expires_at=entry.expires_at) == entry
@@ -398,12 +396,12 @@ def _action(entry: ListEntry, word: str | None) -> str | None:
 
 
 def _objections_to_typed(db: sqlite3.Connection, context: Context, entry: ListEntry) -> list[str | Wording]:
-    """What speaks against an entry that somebody typed, perhaps not to its end."""
+    """Return objections to an entry that somebody typed, perhaps incompletely."""
     return [*objection_to_part(entry), *objections(db, context, entry), *_objection_to_area(db, entry)]
 
 
 def _objection_to_area(db: sqlite3.Connection, entry: ListEntry) -> list[Wording]:
-    """Ask for a confirmation of what covers an area as a whole, whichever list it is for."""
+    """Return an objection to an entry that covers a whole area, on any list."""
     area = area_covered(entry)
     if area is None:
         return []
@@ -413,7 +411,7 @@ def _objection_to_area(db: sqlite3.Connection, entry: ListEntry) -> list[Wording
 
 
 def _objection_to_new_area(db: sqlite3.Connection, entry: ListEntry) -> list[Wording]:
-    """The same, of an entry of a file that is not on the list yet."""
+    """Return the objection for an entry of a file that is not on the list yet."""
     return [] if lists.find_entry(db, entry) is not None else _objection_to_area(db, entry)
 
 
@@ -421,8 +419,8 @@ def _is_for_administrators(entry: ListEntry, against: Sequence[str | Wording]) -
     return bool(against) or area_covered(entry) is not None
 
 
-def _what_is_there(db: sqlite3.Connection, entry: ListEntry) -> tuple[ListEntry | None, ListEntry | None]:
-    """The entry that matches the same numbers, on its list and on the other."""
+def _present_entries(db: sqlite3.Connection, entry: ListEntry) -> tuple[ListEntry | None, ListEntry | None]:
+    """Return the entry that matches the same numbers, on its list and on the other."""
     other = ListName.ALLOW if entry.list_name is ListName.BLOCK else ListName.BLOCK
     return lists.find_entry(db, entry), lists.find_entry(db, replace(entry, list_name=other))
 

@@ -1,4 +1,4 @@
-"""How a change of a list is undone: an entry of the administrator's lists, or of a person's own."""
+"""The undo of changes of lists, of the organisation or of a person."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reputation.users import Role
 
 
 def _put_back(db: sqlite3.Connection, context: Context, entry: ListEntry) -> None:
-    """Nobody does by undoing what they may not do: others than administrators force nothing."""
+    """Restore an entry as the user could add it: only administrators may force one."""
     is_forced = area_covered(entry) or objections_to(entry, known_own_numbers(db, context.loaded))
     if is_forced and context.role < Role.ADMINISTRATOR:
         raise Refused("administrators-only", ADMINISTRATORS)
@@ -33,5 +33,5 @@ PERSONAL = put_row_back("personal_entry", PersonalEntry)
 
 
 def undo_of_entry(value: dict[str, Any]) -> UndoKind:
-    """Return how the entry is undone. People's own lists are changed by the same commands as the administrator's."""
+    """Return how the entry is undone. The same commands change people's own lists and those of the organisation."""
     return PERSONAL if "person" in value else ENTRY

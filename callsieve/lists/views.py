@@ -1,4 +1,4 @@
-"""What is shown of the lists, also as CSV, out and in: entry,list,action,note,expires."""
+"""Views of the lists, and their CSV form: entry,list,action,note,expires."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class EntryShown:
     """An entry of a list.
 
     Attributes:
-        action: What is done with a call that it matches.
+        action: The action for a call that it matches.
         is_over: Whether it has expired.
     """
 
@@ -42,7 +42,7 @@ class EntryShown:
 
 @dataclass(frozen=True, slots=True)
 class ListsShown:
-    """The page. `found`: how many match what was looked for; `all`: how many there are."""
+    """The page. `found`: how many entries match the search; `all`: how many there are."""
 
     entries: tuple[EntryShown, ...]
     found: int
@@ -52,10 +52,10 @@ class ListsShown:
 
 
 class EntriesRequest(PageQuery, frozen=True, kw_only=True):
-    """Which entries. `number`: only those that match it.
+    """A search for entries.
 
     Attributes:
-        list_name: Which list.
+        list_name: The list.
         number: Only entries that match this number.
     """
 
@@ -64,7 +64,7 @@ class EntriesRequest(PageQuery, frozen=True, kw_only=True):
 
 
 class PersonalEntriesRequest(PageQuery, frozen=True, kw_only=True):
-    """Whose entries."""
+    """The person whose entries are wanted."""
 
     person: ExtensionText
 
@@ -72,19 +72,19 @@ class PersonalEntriesRequest(PageQuery, frozen=True, kw_only=True):
 def find_entries(db: sqlite3.Connection, context: Context, request: EntriesRequest) -> ResultPage[EntryShown]:
     """Return the entries of a list."""
     number = None if request.number is None else number_field(context, request.number, "number")
-    rows = (one for one in list_entries(db, request.list_name) if number is None or covers(one, number))
-    return page_from(rows, request, _place, lambda one: entry_shown(db, one, context.settings, context.at))
+    rows = (entry for entry in list_entries(db, request.list_name) if number is None or covers(entry, number))
+    return page_from(rows, request, _place, lambda entry: entry_shown(db, entry, context.settings, context.at))
 
 
 def find_personal(
     db: sqlite3.Connection, _context: Context, request: PersonalEntriesRequest
 ) -> ResultPage[PersonalEntry]:
-    """Return the own lists of one of our people."""
-    return page_from(personal_entries(db, request.person), request, lambda one: (one.number,), lambda one: one)
+    """Return the own lists of a person."""
+    return page_from(personal_entries(db, request.person), request, lambda entry: (entry.number,), lambda entry: entry)
 
 
 def entry_shown(db: sqlite3.Connection, entry: ListEntry, settings: Settings, now: float) -> EntryShown:
-    """Return an entry that is in the store, with what it does and where it comes from."""
+    """Return a stored entry with its action and origin."""
     return EntryShown(entry, action_of(entry), is_over(entry, now), origin_of_entry(db, entry, settings.hub.follow))
 
 
@@ -93,26 +93,28 @@ def _place(entry: ListEntry) -> tuple[str, str, str]:
 
 
 def lists_shown(db: sqlite3.Connection, list_name: ListName | None, text: str, context: Context) -> ListsShown:
-    """The entries of a list, or of both, that have the text in them or in their note."""
+    """Return the entries of a list, or of both, that contain the text."""
     everything = list_entries(db)
-    found = [one for one in everything if list_name in (None, one.list_name) and has_text(text, one.text, one.note)]
-    shown = tuple(entry_shown(db, one, context.settings, context.at) for one in found[:MOST_SHOWN])
-    has_sites = any(one.origin != OURS for one in shown)
-    return ListsShown(shown, len(found), len(everything), latest_changes(db, LISTS), has_sites)
+    matching = [
+        entry for entry in everything if list_name in (None, entry.list_name) and has_text(text, entry.text, entry.note)
+    ]
+    shown = tuple(entry_shown(db, entry, context.settings, context.at) for entry in matching[:MOST_SHOWN])
+    has_sites = any(entry.origin != OURS for entry in shown)
+    return ListsShown(shown, len(matching), len(everything), latest_changes(db, LISTS), has_sites)
 
 
 def is_over(entry: ListEntry, now: float) -> bool:
-    """Whether the entry has expired; housekeeping removes it within the day."""
+    """Return whether the entry has expired; housekeeping removes it within the day."""
     return entry.expires_at is not None and entry.expires_at <= now
 
 
 def origin_words(origin: Origin) -> str:
-    """The site that said it; of ours, whose it overrules."""
+    """Return the site of the entry, and the sites that it overrules."""
     return origin.site or (f"here, not {', '.join(origin.overrules)}" if origin.overrules else "here")
 
 
 def has_text(text: str, *fields: str) -> bool:
-    """Whether one of the fields has the text in it; no text is in all."""
+    """Return whether one of the fields contains the text; an empty text is in all."""
     return not text or any(text.casefold() in field.casefold() for field in fields)
 
 
@@ -120,7 +122,7 @@ COLUMNS = ("entry", "list", "action", "note", "expires")
 
 
 def list_as_csv(entries: Iterable[ListEntry]) -> str:
-    """All of them, in a form that can be imported again."""
+    """Return all entries in a form that can be imported again."""
     return csv_of(COLUMNS, map(_row_of, entries))
 
 
@@ -130,14 +132,14 @@ def _row_of(entry: ListEntry) -> tuple[str, ...]:
 
 
 def entries_in(table: CsvTable, list_name: ListName | None, settings: Settings, now: float) -> Iterator[ListEntry]:
-    """The entries of a file. `list_name`: where a row does not say it. What cannot be used is refused with a reason."""
+    """Yield the entries of a file. `list_name`: for rows without one. Unusable rows are refused with a reason."""
     for text, word, action, note, expires in table:
         try:
             name = ListName(word) if word else list_name
         except ValueError:
             name = None
         if name is None:
-            table.refuse(f"list {word[:20]!r} is none: write allow or block")
+            table.refuse(f"unknown list {word[:20]!r}: write allow or block")
             continue
         try:
             yield entry_of(
@@ -148,5 +150,5 @@ def entries_in(table: CsvTable, list_name: ListName | None, settings: Settings, 
 
 
 def from_text(field: str) -> str:
-    """What it was before."""
+    """Return the text before it was escaped for spreadsheets."""
     return field[1:] if field.startswith("'") and field[1:].startswith((*FORMULAS, "'")) else field

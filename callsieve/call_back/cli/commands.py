@@ -1,4 +1,4 @@
-"""`callsieve call-back`: the helper that lets Asterisk call a number back, and whom it would call."""
+"""`callsieve call-back`: the helper that lets Asterisk call a number back, and the numbers that it may call."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ SettingsOption = Annotated[Path, typer.Option("--settings", metavar="FILE", help
 
 def serve(
     settings: SettingsOption = SETTINGS_FILE,
-    socket: Annotated[Path, typer.Option("--socket", metavar="FILE", help="Where it is asked.")] = SOCKET,
-    state: Annotated[Path, typer.Option("--state", metavar="FOLDER", help="Where it counts its calls.")] = STATE,
+    socket: Annotated[Path, typer.Option("--socket", metavar="FILE", help="The socket for requests.")] = SOCKET,
+    state: Annotated[Path, typer.Option("--state", metavar="FOLDER", help="The folder of its count of calls.")] = STATE,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
     """Let Asterisk call back the numbers that may be called. Runs until it is stopped."""
     configure_logs(as_json=log_json)
     wanted = load_helper_settings(settings)
     if not wanted.enabled:
-        raise CommandError(f"{settings}: calls back are off: enabled = true switches them on")
+        raise CommandError(f"{settings}: calls back are off: set enabled = true to switch them on")
     try:
         helper = Helper(wanted, PlacedCalls(state, machine_clocks()), state)
     except StateError as error:
@@ -52,7 +52,7 @@ def serve(
     try:
         with listening(socket) as door:
             helper.has_all_parts()
-            logger.info("call-back helper: %s; at most %d minutes a day", socket, wanted.most_minutes_a_day)
+            logger.info("call-back helper started: socket=%s most_minutes_a_day=%d", socket, wanted.most_minutes_a_day)
             serve_requests(door, helper)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:

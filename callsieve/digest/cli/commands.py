@@ -1,4 +1,4 @@
-"""`callsieve digest`: one day, and what somebody should look at."""
+"""`callsieve digest`: one day, and the tasks that wait."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ DayArgument = Annotated[
 
 def digest(
     which: DayArgument = "yesterday",
-    as_html: Annotated[bool, typer.Option("--html", help="As the page that a mail has.")] = False,
+    as_html: Annotated[bool, typer.Option("--html", help="Print the HTML page of the mail.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """One day: its calls, what was probably wrong and how to put it right, and what waits for somebody."""
+    """Show one day: its calls, probable mistakes and how to correct them, and tasks that wait."""
     loaded = settings_of(config)
     wanted = _day_named(which)
     with existing_store(loaded) as db:
-        found = day(db, context_of(loaded), DayRequest(wanted))
+        shown = day(db, context_of(loaded), DayRequest(wanted))
     if as_json:
-        print_json(found)
+        print_json(shown)
         return
-    text = digest_text(found, console=console_address(loaded.settings.web))
+    text = digest_text(shown, console=console_address(loaded.settings.web))
     if as_html:
         sys.stdout.write(html_page(text))
     else:
@@ -49,7 +49,7 @@ def _day_named(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise CommandError(f"{text!r} is no day: write it as 2026-12-31, yesterday or today") from None
+        raise CommandError(f"invalid day {text!r}: write it as 2026-12-31, yesterday or today") from None
 
 
 def _show(text: DigestText) -> None:

@@ -28,7 +28,7 @@ _FIRST_TABLE = ("<table>", '<table class="wide">')
 
 
 def guide_text(language: str) -> str:
-    """The page as it is written, in Markdown."""
+    """Return the page in Markdown."""
     name = FILE_BY_LANGUAGE[language]
     installed = Path(str(files("callsieve"))) / "guide-for-users" / name
     source = Path(str(files("callsieve"))).parent / "docs" / name
@@ -36,7 +36,7 @@ def guide_text(language: str) -> str:
 
 
 def guide_page(language: str) -> str:
-    """The page as HTML, whole in itself."""
+    """Return the page as HTML without external files."""
     text = _OTHER_LANGUAGE.sub("", guide_text(language))
     title = _TITLE.search(text)
     content = MarkdownIt("commonmark").enable("table").render(text).replace(*_FIRST_TABLE, 1)

@@ -1,4 +1,4 @@
-"""The administrator's lists, for programs."""
+"""The lists in the API."""
 
 from __future__ import annotations
 

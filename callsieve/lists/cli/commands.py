@@ -1,4 +1,4 @@
-"""`callsieve list`: the administrator's allowlist and blocklist, and those of single people."""
+"""`callsieve list`: the allowlist and the blocklist, of the organisation or of one person."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from reputation.store.lists import list_entries, personal_entries
 
 SOON_SECONDS = 2 * 86400
 
-ListArgument = Annotated[ListName, typer.Argument(metavar="allow|block", help="Which list.", show_default=False)]
+ListArgument = Annotated[ListName, typer.Argument(metavar="allow|block", help="The list.", show_default=False)]
 EntryArgument = Annotated[
     str,
     typer.Argument(
@@ -39,11 +39,11 @@ EntryArgument = Annotated[
     ),
 ]
 PersonOption = Annotated[str | None, typer.Option("--person", metavar="EXT", help="That person's own list.")]
-NoteOption = Annotated[str, typer.Option(help="Why, for those who come after you.")]
+NoteOption = Annotated[str, typer.Option(help="The reason, for other administrators.")]
 ExpiresOption = Annotated[
     str | None, typer.Option(metavar="TIME", help="2h, 30d, 2026-12-31 (its end) or 2026-12-31T18:00.")
 ]
-ForceOption = Annotated[bool, typer.Option("--force", help="Add it whatever speaks against it.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Add it in spite of objections.")]
 
 
 def add(
@@ -58,14 +58,14 @@ def add(
     force: ForceOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Put an entry on a list; it counts at the next call. An entry that is there already is replaced."""
+    """Put an entry on a list, or replace it there. It counts at the next call."""
     loaded = options.settings_of(config)
     if person is not None:
         if note or expires or action:
-            raise CommandError("--note, --expires and --action are for the administrator's lists, not with --person")
-        one = options.perform(loaded, lists.add_personal, lists.PersonalRequest(list_name, entry, person, force))
-        say(f"On the {list_name.value}list of {one.person}: {one.number}. It counts for that person alone.")
-        say_undo(one.change_id, config)
+            raise CommandError("--note, --expires and --action cannot be used with --person")
+        change = options.perform(loaded, lists.add_personal, lists.PersonalRequest(list_name, entry, person, force))
+        say(f"On the {list_name.value}list of {change.person}: {change.number}. It counts for that person alone.")
+        say_undo(change.change_id, config)
         return
     request = lists.EntryRequest(list_name, entry, note, expires, action, force)
     calls = options.perform(loaded, lists.preview, request).calls
@@ -107,13 +107,13 @@ def remove(
     loaded = options.settings_of(config)
     if person is not None:
         personal = lists.PersonalKey(entry, person, list_name)
-        one = options.perform(loaded, lists.remove_personal, personal, existing=True)
-        say(f"{one.number} is off the {list_name.value}list of {one.person}.")
-        say_undo(one.change_id, config)
+        change = options.perform(loaded, lists.remove_personal, personal, existing=True)
+        say(f"{change.number} is off the {list_name.value}list of {change.person}.")
+        say_undo(change.change_id, config)
         return
-    gone = options.perform(loaded, lists.remove, lists.EntryKey(list_name, entry), existing=True)
-    say(f"{gone.entry.text} is off the {list_name.value}list.")
-    say_undo(gone.change_id, config)
+    removed = options.perform(loaded, lists.remove, lists.EntryKey(list_name, entry), existing=True)
+    say(f"{removed.entry.text} is off the {list_name.value}list.")
+    say_undo(removed.change_id, config)
 
 
 def show(
@@ -127,15 +127,15 @@ def show(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Show the lists, or with --person somebody's own."""
+    """Show the lists, or one person's own with --person."""
     loaded = options.settings_of(config)
     number = None if entry is None else options.number_argument(entry, loaded)
     if person is not None:
         _show_personal(loaded, list_name, number, person, as_json=as_json)
         return
     with options.existing_store(loaded) as db:
-        found = [one for one in list_entries(db, list_name) if number is None or covers(one, number)]
-        entries = [entry_shown(db, one, loaded.settings, time.time()) for one in found]
+        matching = [each for each in list_entries(db, list_name) if number is None or covers(each, number)]
+        entries = [entry_shown(db, each, loaded.settings, time.time()) for each in matching]
     if as_json:
         options.print_json(entries)
     else:
@@ -160,14 +160,14 @@ def _show_entries(entries: Sequence[EntryShown]) -> None:
         say("No entries.")
         return
     now = time.time()
-    wide, has_sites = is_wide(), any(one.origin != OURS for one in entries)
+    wide, has_sites = is_wide(), any(shown.origin != OURS for shown in entries)
     rows = []
-    for one in entries:
-        entry = one.entry
-        site = [origin_words(one.origin)] if has_sites else []
+    for shown in entries:
+        entry = shown.entry
+        site = [origin_words(shown.origin)] if has_sites else []
         added = [day(entry.added_at)] if wide else []
         rows.append(
-            [entry.list_name.value, entry.text, *site, word(one.action), *added, _end_of(entry, now), entry.note]
+            [entry.list_name.value, entry.text, *site, word(shown.action), *added, _end_of(entry, now), entry.note]
         )
     headings = [
         *("list", "entry", *(["site"] if has_sites else []), "action"),
@@ -177,7 +177,7 @@ def _show_entries(entries: Sequence[EntryShown]) -> None:
 
 
 def _end_of(entry: ListEntry, now: float) -> Cell:
-    """When the entry expires; to the minute when that is soon."""
+    """Return when the entry expires, to the minute if that is soon."""
     if entry.expires_at is None:
         return ""
     if is_over(entry, now):
@@ -194,21 +194,23 @@ def _show_personal(
     with options.existing_store(loaded) as db:
         name = operations.person_text(person, operations.names_of_people(db, loaded.settings))
         entries = [
-            one
-            for one in personal_entries(db, person)
-            if list_name in (None, one.verdict) and number in (None, one.number)
+            entry
+            for entry in personal_entries(db, person)
+            if list_name in (None, entry.verdict) and number in (None, entry.number)
         ]
     if as_json:
         options.print_json(entries)
     elif entries:
-        print_table(("list", "number", "since"), ((one.verdict.value, one.number, when(one.at)) for one in entries))
+        print_table(
+            ("list", "number", "since"), ((entry.verdict.value, entry.number, when(entry.at)) for entry in entries)
+        )
     else:
         say(f"Nothing is on the lists of {name}.")
 
 
 @dataclass(slots=True)
 class Brought:
-    """What became of entries that were read somewhere. `problems`: the first that cannot be used, and why."""
+    """The result of reading entries. `problems`: the first entries that cannot be used, and why."""
 
     read: int
     skipped: int
@@ -223,13 +225,13 @@ class Brought:
 def import_file(
     file: FileArgument,
     list_name: Annotated[
-        ListName | None, typer.Option("--list", help="Which list, for rows that do not say it.", show_default=False)
+        ListName | None, typer.Option("--list", help="The list of rows without one.", show_default=False)
     ] = None,
     dry_run: DryRunOption = False,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Put the entries of a file on the lists. Header: entry[,list][,action][,note][,expires], as the console has it."""
+    """Put the entries of a file on the lists. Header: entry[,list][,action][,note][,expires], as in the console."""
     loaded = options.settings_of(config)
     with table_in(file, COLUMNS) as (table, _):
         rows = entries_in(table, list_name, loaded.settings, time.time())
@@ -243,9 +245,9 @@ def import_file(
 
 
 def put_on_lists(loaded: Loaded, entries: Sequence[ListEntry], brought: Brought, *, keep: bool = False) -> None:
-    """All that nothing speaks against, at once or not at all; in a dry run into a store that is thrown away.
+    """Add all entries without objections, at once or not at all; a dry run uses a copy of the store.
 
-    `keep`: entries that are there stay as they are.
+    `keep`: existing entries stay as they are.
     """
     with options.stores(loaded, dry_run=brought.dry_run, copied=True) as (_, written):
         brought.result = operations.bring_in(written, options.context_of(loaded), entries, keep=keep)
@@ -254,7 +256,7 @@ def put_on_lists(loaded: Loaded, entries: Sequence[ListEntry], brought: Brought,
 
 
 def print_brought(brought: Brought, config: Path | None, *, as_json: bool) -> None:
-    """How many entries there are now, what was passed over and why, and what takes it back."""
+    """Print how many entries were added, which were skipped and why, and how to undo it."""
     assert brought.result is not None
     plan, change_id = brought.result.plan, brought.result.change_id
     counts = {"read": brought.read, "added": len(plan.entries) - plan.replaced, "replaced": plan.replaced}
@@ -262,7 +264,7 @@ def print_brought(brought: Brought, config: Path | None, *, as_json: bool) -> No
     if as_json:
         undo = {"undo": change_id if not brought.dry_run else None}
         options.print_json(
-            counts | undo | {"dry_run": brought.dry_run, "problems": [str(one) for one in brought.problems]}
+            counts | undo | {"dry_run": brought.dry_run, "problems": [str(problem) for problem in brought.problems]}
         )
         return
     warn_of_rows(brought)
