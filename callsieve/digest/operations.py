@@ -71,8 +71,8 @@ class Digest:
     """One day, and the tasks at `at`, in epoch seconds.
 
     `mistakes`: numbers that were probably stopped or warned about by mistake. `challenged`: results of challenges.
-    `in_force`: the appeals in force, by deadline. `filed`: how many more are only filed. `grades`: own numbers whose grade
-    changed on the day. `labels`: what platforms began or stopped showing of them. `suspicions`: where they may be
+    `in_force`: the appeals in force, by deadline. `filed`: how many more are only filed. `grades`: own numbers whose
+    grade changed on the day. `labels`: what platforms began or stopped showing of them. `suspicions`: where they may be
     marked since that day; `due`: their tasks until a day from now. `feeds`: those with trouble. `findings`: the
     doctor's as root, or why they are unknown.
     """
