@@ -199,7 +199,7 @@ def _register(case: _Case) -> _Ruling | None:
 def _about_copy(case: _Case, copy: RegisterCopy) -> tuple[dict[str, str | int], bool]:
     """Return the values of a reason about a copy of a register, and whether the copy is older than the law allows."""
     about: dict[str, str | int] = {"register": copy.name, "day": case.rules.day(copy.file_at)}
-    row = _row_of(case.law, copy.name)
+    row = next((row for row in case.law.register if row.name == copy.name), None) if case.law else None
     if case.law is None or row is None:
         return {**about, "law": "the settings"}, False
     return {**about, "days": row.max_days, "law": case.law.cite(row)}, is_too_old(copy, row, case.now)
@@ -208,10 +208,6 @@ def _about_copy(case: _Case, copy: RegisterCopy) -> tuple[dict[str, str | int], 
 def is_too_old(copy: RegisterCopy, row: RegisterRow, now: float) -> bool:
     """Return whether the law requires a newer copy."""
     return now - copy.file_at > row.max_days * DAY_SECONDS
-
-
-def _row_of(law: LawFile | None, name: str) -> RegisterRow | None:
-    return next((row for row in law.register if row.name == name), None) if law else None
 
 
 def _copies(case: _Case) -> str:

@@ -139,7 +139,7 @@ class Lane:
         if error.retry_after is not None:
             self.paused_until = max(self.paused_until, next_at)  # it asks for all events, not for one subject
         self._running.pop(event.subject, None)
-        self._drop(event.subject)
+        self._held -= len(self._queues.pop(event.subject, ()))
         stored = self._stored.get(event.subject)
         seq = event.seq - 1 if stored is None else min(event.seq - 1, stored.seq)
         self._stored[event.subject] = _Stored(seq, next_at)
@@ -174,9 +174,6 @@ class Lane:
         self._running.pop(subject, None)
         if subject in self._queues:
             self._ready.append(subject)
-
-    def _drop(self, subject: str) -> None:
-        self._held -= len(self._queues.pop(subject, ()))
 
     def _note_answer(self) -> None:
         self._failures, self.failing_since, self.paused_until = 0, None, 0.0

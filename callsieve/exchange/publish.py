@@ -195,7 +195,8 @@ class _Merge:
         while old is not None or new is not None:
             if new is None or (old is not None and old.key < new.row.key):
                 assert old is not None
-                self._withdraw(old)
+                self.withdrawn += 1
+                self._delta.write(removal_line(old.key))
                 old = next(before, None)
             elif old is None or new.row.key < old.key:
                 self._add(new)
@@ -203,10 +204,6 @@ class _Merge:
             else:
                 self._update(old, new.row)
                 old, new = next(before, None), next(after, None)
-
-    def _withdraw(self, old: PeerNumber) -> None:
-        self.withdrawn += 1
-        self._delta.write(removal_line(old.key))
 
     def _add(self, new: Candidate) -> None:
         if self._may_add and new.may_begin:

@@ -213,7 +213,8 @@ def write(plan: InstallPlan) -> None:
     Earlier changes stay: no file needs a later one, and the next run continues from there.
     """
     for change in plan.changes:
-        _check_unchanged(change)
+        if read_text(change.path) != change.before:
+            raise InstallError(f"{change.path}: it was changed meanwhile: run the command again")
     for user in plan.new_users:
         make_user(user)
     for change in plan.changes:
@@ -236,11 +237,6 @@ def make_user(user: SystemUser) -> None:
         ) from None
     if done.returncode != 0:
         raise InstallError(f"useradd could not make the user {user.name}: {done.stderr.strip() or done.returncode}")
-
-
-def _check_unchanged(change: FileChange) -> None:
-    if read_text(change.path) != change.before:
-        raise InstallError(f"{change.path}: it was changed meanwhile: run the command again")
 
 
 def _write_one(change: FileChange) -> None:

@@ -112,10 +112,6 @@ DELETE FROM signal WHERE number = :number AND auth_class = :auth_class AND epoch
 """
 
 
-def _add_signal(db: sqlite3.Connection, signal: Signal) -> None:
-    db.execute(ADD_SIGNAL, _parameters(signal))
-
-
 def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
     """Record all evidence of a call whose outcome is joined with the journal, and return its signal.
 
@@ -136,7 +132,7 @@ def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
     if lessons.talk_from is not None:
         signal = _second_talk(db, lessons.talk_from) or signal
     if signal is not None:
-        _add_signal(db, signal)
+        db.execute(ADD_SIGNAL, _parameters(signal))
     return signal
 
 

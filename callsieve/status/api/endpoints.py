@@ -10,7 +10,8 @@ from callsieve.doctor.checks import checks_of
 from callsieve.doctor.finding import CheckContext, HealthCheck, not_asked
 from callsieve.health import Check
 from callsieve.settings import Loaded
-from callsieve.status.views import SystemStatus, status_of, system_status
+from callsieve.status.records import SystemStatus, system_status
+from callsieve.status.views import status_of
 from callsieve.version import program_version
 from callsieve.web.rendering import mask_numbers
 from reputation.users import Role, Scope

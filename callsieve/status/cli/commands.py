@@ -16,7 +16,8 @@ from callsieve.doctor.checks import checks_of
 from callsieve.doctor.finding import CheckContext, gathered
 from callsieve.health import Check, CheckStatus, ScreeningState, Tone
 from callsieve.pbx.cli_client import console
-from callsieve.status.views import ACTIONS, JournalSummary, Status, status_of, system_status
+from callsieve.status.records import system_status
+from callsieve.status.views import ACTIONS, JournalSummary, Status, status_of
 from callsieve.text.times import ago, when
 from callsieve.version import program_version
 from reputation.model import DecisionRecord
