@@ -61,7 +61,7 @@ VECTOR = json.dumps(
     }
 )
 PAGES = {
-    "overview": "/",
+    "today": "/",
     "calls": "/calls",
     "calls, rejected, 40 days back": "/calls?action=reject&after={after}-0",
     "calls of a number": "/calls?number={number}",

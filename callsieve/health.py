@@ -213,6 +213,21 @@ def troubles(checks: Iterable[Check]) -> tuple[Check, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthCause:
+    """Checks of one status that one remedy puts right.
+
+    Attributes:
+        status: The status.
+        checks: The checks.
+        remedy: What to do about them; empty for nothing.
+    """
+
+    status: CheckStatus
+    checks: tuple[Check, ...]
+    remedy: str | Wording = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SystemHealth:
     """The results of all checks at an instant. Empty before the first run. `is_central`: this is a central console."""
 
@@ -235,6 +250,14 @@ class SystemHealth:
     def worst_first(self) -> tuple[Check, ...]:
         """Return the checks, the worst first."""
         return tuple(sorted(self.checks, key=lambda check: WORST_FIRST.index(check.status)))
+
+    @property
+    def causes(self) -> tuple[HealthCause, ...]:
+        """Return the checks that need attention, the worst first, as one for each cause."""
+        by_remedy: dict[tuple[CheckStatus, str], list[Check]] = {}
+        for check in troubles(self.checks):
+            by_remedy.setdefault((check.status, str(check.remedy) or check.name), []).append(check)
+        return tuple(HealthCause(checks[0].status, tuple(checks), checks[0].remedy) for checks in by_remedy.values())
 
     @property
     def ill(self) -> int:

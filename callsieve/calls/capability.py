@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section
+from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section, Undo
 from reputation.wording import N_
 
 CAPABILITY = Capability(
@@ -13,15 +13,14 @@ CAPABILITY = Capability(
         "calls search": "cli.live:search",
         "calls tail": "cli.live:tail",
         "calls export": "cli.commands:export",
+        "calls confirm": "cli.commands:confirm",
     },
     pages=("web.pages",),
     endpoints=("api.endpoints",),
-    navigation=(
-        Entry(1, Section.TODAY, "/", N_("Overview")),
-        Entry(3, Section.CALLS, "/calls", N_("Calls")),
-    ),
+    navigation=(Entry(3, Section.CALLS, "/calls", N_("Calls")),),
     changes={
         "calls export": DATA_OUT,
+        "calls confirm": Undo(table="confirmation"),
     },
     sentences={
         "calls export": N_("{who} exported calls"),

@@ -13,6 +13,7 @@ from functools import partial
 from heapq import merge
 from typing import NamedTuple
 
+from callsieve.calls.history import VIEW_ACTIONS, CallView
 from callsieve.replay.false_positives import STOPPED, WARNED, DecidedCall, FalsePositive, Stops, Talks, call_back_number
 from callsieve.replay.summary import known_in_store
 from callsieve.web.i18n import N_
@@ -21,7 +22,7 @@ from callsieve.web.store_client import StoreClient
 from policies.decision import ACTION_BY_WORD, OWN_RULES
 from reputation.control_sample import SampledCalls
 from reputation.explaining import parts_of
-from reputation.model import DecisionRecord, Family
+from reputation.model import DecisionRecord, EntryKind, Family, ListEntry, ListName
 from reputation.outcome import OutcomeRecord
 from reputation.store.activity import (
     CallerBlock,
@@ -39,9 +40,11 @@ from reputation.store.calls import (
     find_calls,
     rules_seen,
 )
+from reputation.store.confirmations import confirmation_of
 from reputation.store.errors import StoreError
 from reputation.store.evidence_rows import one_ring_before, rows_of
 from reputation.store.journal import decisions
+from reputation.store.lists import find_entry
 from reputation.store.outcomes import outcomes
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording, listed
@@ -163,7 +166,6 @@ def _news(db: sqlite3.Connection, since: float, still_open: list[str]) -> list[C
 
 ACTIVITY_SECONDS = 20.0
 ACTIONS = tuple(ACTION_BY_WORD)
-DRAWN = ("tag", "warn", "challenge", "route", "reject")
 MISTAKE_DAYS = 7
 MOST_SUSPECTS = 50
 MOST_CALLS = 200
@@ -203,11 +205,27 @@ class ActivityStep(NamedTuple):
     at: float
     counts: Counter[str]
 
+    @property
+    def calls(self) -> int:
+        """How many were decided about."""
+        return self.counts.total()
+
+    @property
+    def stopped(self) -> int:
+        """How many were kept from ringing."""
+        return sum(self.counts[action] for action in VIEW_ACTIONS[CallView.STOPPED])
+
+    @property
+    def labelled(self) -> int:
+        """How many rang with a label or a warning."""
+        return sum(self.counts[action] for action in VIEW_ACTIONS[CallView.LABELLED])
+
 
 @dataclass(frozen=True, slots=True)
 class ActivityShown:
     """The figures of a span, found out at `at`. Whatever the span, `mistakes` are those of the last MISTAKE_DAYS, and
     `rising` and `blocks` of the last day. `site`: whose calls are counted, empty for all; those three are of all.
+    `stopped_before`: how many were kept from ringing in a time as long, a week before, or a month before a month.
     """
 
     at: float
@@ -219,6 +237,17 @@ class ActivityShown:
     rising: tuple[Rising, ...]
     blocks: tuple[CallerBlock, ...]
     site: str = ""
+    stopped_before: int = 0
+
+    @property
+    def stopped(self) -> int:
+        """How many were kept from ringing."""
+        return sum(step.stopped for step in self.steps)
+
+    @property
+    def most(self) -> int:
+        """How many calls the busiest step has; 1 at least."""
+        return max(1, *(step.calls for step in self.steps))
 
     @property
     def sampled(self) -> Wording | None:
@@ -249,6 +278,8 @@ def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site:
     counted: dict[int, Counter[str]] = {}
     for count in counts_over(db, since, now + 60, span.step, site):
         counted.setdefault(count.step, Counter())[count.action] += count.calls
+    offset = max(span.seconds, 7 * DAY_SECONDS)
+    before = counts_over(db, since - offset, since - offset + span.seconds, span.seconds, site)
     steps = tuple(ActivityStep(since + n * span.step, counted.get(n, Counter())) for n in range(int(last - first) + 1))
     return ActivityShown(
         at=now,
@@ -262,7 +293,21 @@ def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site:
         rising=tuple(rising_numbers(db, now - DAY_SECONDS, now + 60, LISTED)),
         blocks=tuple(busy_blocks(db, now - DAY_SECONDS, now + 60, LISTED)),
         site=site,
+        stopped_before=sum(one.calls for one in before if one.action in VIEW_ACTIONS[CallView.STOPPED]),
     )
+
+
+def open_mistakes(db: sqlite3.Connection, mistakes: Iterable[FalsePositive], now: float) -> tuple[FalsePositive, ...]:
+    """Return the mistakes that nobody has settled since: by the allowlist, or by saying that it was right."""
+    return tuple(one for one in mistakes if not _is_settled(db, one, now))
+
+
+def _is_settled(db: sqlite3.Connection, mistake: FalsePositive, now: float) -> bool:
+    confirmed = confirmation_of(db, mistake.number)
+    if confirmed is not None and mistake.last_at <= confirmed.at:
+        return True
+    entry = find_entry(db, ListEntry(ListName.ALLOW, EntryKind.EXACT, mistake.number))
+    return entry is not None and (entry.expires_at is None or entry.expires_at > now)
 
 
 def probable_mistakes(db: sqlite3.Connection, since: float) -> list[FalsePositive]:

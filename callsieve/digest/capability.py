@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help, Section
-from reputation.wording import N_
+from callsieve.capability import Capability, Group, Help
 
 CAPABILITY = Capability(
     name="digest",
@@ -12,8 +11,5 @@ CAPABILITY = Capability(
     commands={
         "digest": "cli.commands:digest",
     },
-    pages=("web.pages",),
-    navigation=(Entry(2, Section.TODAY, "/digest", N_("Digest")),),
-    has_templates=True,
     scheduled="operations:SCHEDULED",
 )

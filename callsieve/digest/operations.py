@@ -146,7 +146,7 @@ def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest
         grades=tuple(changed_grades(db, since, until)),
         labels=tuple(changed_labels(db, since, until)),
         suspicions=tuple(begun_suspicions(db, since, until)),
-        due=tuple(_due(db, now + DAY_SECONDS)),
+        due=tuple(due_of_own_numbers(db, now + DAY_SECONDS)),
         feeds=tuple(UnwellFeed(name, health) for name, _, _, health in feeds if not health.is_ok),
         findings=_findings(context),
     )
@@ -188,7 +188,7 @@ def _of_each_number(found: Iterable[FalsePositive]) -> list[FalsePositive]:
     return list(by_number.values())
 
 
-def _due(db: sqlite3.Connection, until: float) -> list[Due]:
+def due_of_own_numbers(db: sqlite3.Connection, until: float) -> list[Due]:
     """Return checks, numbers that have rested, and label checks that are due, the earliest first."""
     return sorted(
         [*due_of(register_of(db), (), until), *label_checks_to_make(db, until)], key=lambda task: (task.at, task.number)

@@ -47,7 +47,7 @@ class DigestSection:
 
 @dataclass(frozen=True, slots=True)
 class DigestText:
-    """The digest in one language. `lead`: the day in one line; `link`: its page."""
+    """The digest in one language. `lead`: the day in one line; `link`: the console."""
 
     language: str
     title: str
@@ -75,8 +75,7 @@ def digest_text(digest: Digest, language: str = "en", *, numbers: bool = True, c
     sections = tuple(
         DigestSection(writer.say(title), lines) for title, facts in _sections(digest, writer) if (lines := tuple(facts))
     )
-    link = f"{console}/digest/{digest.day.isoformat()}" if console else ""
-    return DigestText(language, writer.say(title_of(digest)), writer.say(lead_of(digest)), sections, link)
+    return DigestText(language, writer.say(title_of(digest)), writer.say(lead_of(digest)), sections, console)
 
 
 def title_of(digest: Digest) -> Wording:

@@ -48,6 +48,7 @@ _NAMES = [
     "policy",
     "replay",
     "digest",
+    "today",
     "calls",
     "numbers",
     "lists",

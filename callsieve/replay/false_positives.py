@@ -67,11 +67,15 @@ class DecidedCall(NamedTuple):
 
 
 class KnownCallers(NamedTuple):
-    """The store's knowledge of a number. `is_own`: it is an own number."""
+    """The store's knowledge of a number. `is_own`: it is an own number.
+
+    `confirmed_at`: when somebody here last said that its calls were treated rightly.
+    """
 
     is_contact: bool = False
     identity: Identity | None = None
     is_own: bool = False
+    confirmed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +223,8 @@ Reason = tuple[int, Wording]
 
 
 def _mistake(number: str, calls: _NumberCalls, talkers: int, known: KnownCallers, rows: Rows) -> FalsePositive | None:
+    if known.confirmed_at is not None and calls.last_at <= known.confirmed_at:
+        return None
     if calls.unsuspected == calls.actions.total() and _with_result(rows, ChallengeResult.PASSED):
         return None
     sure = [*_reasons_of_store(known), *_reasons_of_talks(talkers)]

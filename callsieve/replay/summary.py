@@ -29,6 +29,7 @@ from reputation.model import DecisionRecord, Direction, Mark, Reputation, Verdic
 from reputation.outcome import OutcomeRecord
 from reputation.store.activity import sampled_calls
 from reputation.store.as_of import background_of
+from reputation.store.confirmations import confirmation_of
 from reputation.store.evidence_rows import one_ring_before, rows_of
 from reputation.store.journal import first_decisions
 from reputation.store.marks import marks_between
@@ -274,8 +275,13 @@ class _Tally:
 
 def known_in_store(db: sqlite3.Connection, number: str) -> KnownCallers:
     """Return what speaks for a number at any time."""
-    background = background_of(db, number)
-    return KnownCallers(bool(background.contacts), background.identity, is_own_number(db, number))
+    background, confirmed = background_of(db, number), confirmation_of(db, number)
+    return KnownCallers(
+        is_contact=bool(background.contacts),
+        identity=background.identity,
+        is_own=is_own_number(db, number),
+        confirmed_at=None if confirmed is None else confirmed.at,
+    )
 
 
 def _quantile(times: Sequence[float], share: float) -> float:

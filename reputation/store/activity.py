@@ -49,6 +49,8 @@ HAVING EXISTS (SELECT 1 FROM contact WHERE number = d.caller)
     OR EXISTS (SELECT 1 FROM identity WHERE number = d.caller AND level >= 2)
     OR EXISTS (SELECT 1 FROM talk WHERE number = d.caller AND at >= :since)
     OR (SELECT count(DISTINCT callee) FROM signal WHERE number = d.caller AND category = 'long-talk') >= 2
+    OR EXISTS (SELECT 1 FROM signal WHERE number = d.caller AND category IN ('voicemail', 'not-spam'))
+    OR EXISTS (SELECT 1 FROM challenge WHERE number = d.caller AND result = 'message')
  ORDER BY max(at) DESC LIMIT :limit
 """
 # Counted are later marks of this call, or by the person who answered it.

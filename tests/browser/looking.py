@@ -35,9 +35,7 @@ TRIAL_MS = 180_000.0
 NEW_KEY = "3q2+796tvu/erb7v3q2+796tvu/erb7v3q2+796tvu8="
 PATHS = {
     "login": "/login",
-    "overview": "/",
-    "digest": "/digest",
-    "digest-today": f"/digest/{time.strftime('%Y-%m-%d')}",
+    "today": "/",
     "calls": "/calls",
     "calls-found": "/calls?action=warn",
     "sites": "/sites",
@@ -116,7 +114,7 @@ def looking(
 
 
 def open_page(page: Page, path: str) -> None:
-    """Goes there, and waits until it is drawn. The overview goes on loading for ever: it listens.
+    """Goes there, and waits until it is drawn. The first page goes on loading for ever: it listens.
 
     The guidance and the leaflet are documents without a script.
     """

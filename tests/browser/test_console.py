@@ -77,7 +77,7 @@ def browser(chromium: str, pbx: ScreenedPbx, address: tuple[str, str]) -> Iterat
 
 @contextmanager
 def logged_in(browser: Browser, url: str, name: str) -> Iterator[Page]:
-    """A browser in which somebody has logged in, on the overview."""
+    """A browser in which somebody has logged in, on the first page."""
     context = patient(browser.new_context(base_url=url, locale="en-US"))
     try:
         page = context.new_page()
@@ -85,7 +85,7 @@ def logged_in(browser: Browser, url: str, name: str) -> Iterator[Page]:
         page.get_by_label("Name").fill(name)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
-        expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+        expect(page.get_by_role("heading", name="Today")).to_be_visible()
         yield page
     finally:
         context.close()

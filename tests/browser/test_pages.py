@@ -127,7 +127,7 @@ def test_no_figure_of_an_own_number_is_cut_or_covered(
         page.set_viewport_size(before)
 
 
-@pytest.mark.parametrize("name", ["overview", "calls"])
+@pytest.mark.parametrize("name", ["today", "calls"])
 def test_a_telephone_shows_what_was_done_with_a_call(visitors: dict[tuple[str, bool], Visitor], name: str) -> None:
     """As a card, which fits the screen."""
     page = visitors["narrow", True].page

@@ -34,6 +34,7 @@ from reputation.own.outbound_types import OutboundRecord
 from reputation.own.suspicion import Network, Suspicion
 from reputation.store.appeals import AppealRuling, appeals_of, decide, open_appeal, take_step
 from reputation.store.audit import Change, add_audit
+from reputation.store.confirmations import Confirmation, put_confirmation
 from reputation.store.database import open_store
 from reputation.store.devices import LINK_SECONDS, Device, add_link, start_device
 from reputation.store.do_not_call import Complaint, DoNotCallRequest, add_complaint, add_do_not_call
@@ -110,6 +111,7 @@ OF_CALLS = {
     "standing": 3,
     "epoch": 1,
     "review": 1,
+    "confirmation": 1,
     "attachment": 1,
     "public_appeal": 1,
     "appeal": 1,
@@ -156,6 +158,7 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     set_report(db, "phoneblock", Report(number, "G_FRAUD", NOW))
     raise_epoch(db, number, NOW - DAY, "reassigned", "admin")
     review(db, number, NOW, "admin")
+    put_confirmation(db, Confirmation(number, NOW, "admin"))
     appeal_against_it(db, number, NOW)
     add_audit(db, Change("mark", number, after={"number": number}), "joe", NOW)
     add_do_not_call(db, DoNotCallRequest(number, NOW, DID, "201"))
@@ -451,6 +454,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
         write(path, put_screenshot, look, NewScreenshot("a.png", "png", b"PNG"))
         write(path, add_mark, make_mark(number, at=NOW - days * DAY))
         write(path, review, number, NOW - days * DAY, "ada")
+        write(path, put_confirmation, Confirmation(number, NOW - days * DAY, "ada"))
         write(path, set_report, "phoneblock", Report(number, "G_FRAUD", NOW - days * DAY))
     for number, days in ((CALLER, 731), (OTHER, 729)):
         write(path, appeal_against_it, number, NOW - days * DAY)

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from callsieve.calls import operations
 from callsieve.calls.records import (
     CallDecision,
     Disputes,
@@ -32,13 +33,28 @@ from callsieve.cli.errors import CommandError
 from callsieve.cli.options import (
     ConfigOption,
     JsonOption,
+    NumberArgument,
     context_of,
     existing_store,
     number_argument,
+    perform,
     print_json,
     settings_of,
 )
-from callsieve.cli.output import Cell, bold, dim, is_wide, lines, ordered, plural, print_pairs, print_table, say, word
+from callsieve.cli.output import (
+    Cell,
+    bold,
+    dim,
+    is_wide,
+    lines,
+    ordered,
+    plural,
+    print_pairs,
+    print_table,
+    say,
+    say_undo,
+    word,
+)
 from callsieve.replay.history_file import at_of
 from callsieve.replay.history_writer import line_of_event
 from callsieve.replay.store_history import events_of_store
@@ -265,6 +281,13 @@ def _evidence(record: DecisionRecord) -> list[tuple[str, str | Text]]:
 
 
 PRIVATE = 0o600  # numbers are personal data
+
+
+def confirm(number: NumberArgument, config: ConfigOption = None) -> None:
+    """Say that the calls of a number were treated rightly: they are no longer listed as probably wrong."""
+    confirmed = perform(settings_of(config), operations.confirm, number, existing=True)
+    say(f"The calls of {confirmed.number} until now are no longer listed as probably wrong.")
+    say_undo(confirmed.change_id, config)
 
 
 def export(

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from callsieve.calls.first_run import first_run
 from callsieve.calls.history import CallLine, call_lines
-from callsieve.calls.live import DRAWN, SPANS, ActivityCache, ActivityShown, LiveCalls, activity_shown
+from callsieve.calls.live import (
+    SPANS,
+    ActivityCache,
+    ActivityShown,
+    ActivitySpan,
+    LiveCalls,
+    activity_shown,
+    open_mistakes,
+)
 from callsieve.calls.records import wanted_of
 from callsieve.calls.spoken_names import read_recording
 from callsieve.calls.views import Asker, call_shown, calls_shown, nothing_shown, place_of
 from callsieve.changes.operation import Refused
 from callsieve.emergency_window import close_window
-from callsieve.settings import Settings
 from callsieve.web.access import anonymous, with_session
 from callsieve.web.i18n import N_
 from callsieve.web.request import NotFound, Page, PageRequest
 from policies.decision import ACTION_BY_WORD
 from reputation.site_names import parse_id
-from reputation.store.calls import ENDINGS, CallFilter, CallRow, find_calls, sites_seen
+from reputation.store.calls import ENDINGS, CallRow
 from reputation.store.errors import StoreError
 from reputation.users import Role
 from reputation.wording import Wording
@@ -50,8 +55,9 @@ async def show(req: PageRequest) -> Response:
 
 
 async def _asker(req: PageRequest) -> Asker:
-    activity = await _activity_of(req, "")
-    return Asker(req.state.loaded, req.now, tuple(one.number for one in activity.mistakes))
+    activity = await activity_of(req, SPANS["day"], "")
+    mistakes = await req.read(open_mistakes, activity.mistakes, req.now)
+    return Asker(req.state.loaded, req.now, tuple(one.number for one in mistakes))
 
 
 async def show_one(req: PageRequest) -> Response:
@@ -77,59 +83,24 @@ def _template(req: PageRequest) -> str:
     return "calls/_calls.html" if req.is_fragment else "calls/calls.html"
 
 
-LIVE_CALLS = 20
 HEARTBEAT_SECONDS = 15.0
 HEALTH_SECONDS = 2.0
 
 
-async def overview(req: PageRequest) -> Response:
-    """The page."""
-    sites = await req.read(sites_seen)
-    site = _site_of(req, sites)
-    calls = await req.read(_latest_calls, req.state.loaded.settings, site, req.now)
-    health, screening = req.state.health.latest, req.state.screening.latest.state
-    return req.page(
-        "calls/overview.html",
-        sites=sites,
-        activity=await _activity_of(req, site),
-        calls=calls,
-        spans=SPANS.values(),
-        drawn=DRAWN,
-        health=health,
-        first_run=await req.read(first_run, health, screening, req.state.loaded.settings, req.now),
-    )
-
-
-def _latest_calls(db: sqlite3.Connection, settings: Settings, site: str, now: float) -> list[CallLine]:
-    calls = find_calls(db, CallFilter(site=site or None), None, LIVE_CALLS)
-    return call_lines(db, settings, calls, now)
-
-
-async def activity(req: PageRequest) -> Response:
-    """The figures alone, for the page to bring them up to date."""
-    activity = await _activity_of(req, _site_of(req, await req.read(sites_seen)))
-    return req.page("calls/_activity_alone.html", activity=activity, drawn=DRAWN, health=req.state.health.latest)
-
-
-async def _activity_of(req: PageRequest, site: str) -> ActivityShown:
-    """The figures that were counted last; while they are counted again, those of before."""
-    state, span, now = req.state, SPANS.get(req.query.get("over", ""), SPANS["day"]), req.now
+async def activity_of(req: PageRequest, span: ActivitySpan, site: str) -> ActivityShown:
+    """Return the figures that were counted last; while they are counted again, the earlier ones."""
+    state, now = req.state, req.now
     kept = state.service(ActivityCache).kept
     return await kept.get(f"{span.word} {site}", lambda: state.slow_store.read(activity_shown, span, now, site))
 
 
-def _site_of(req: PageRequest, sites: Sequence[str]) -> str:
-    """The one of these sites whose calls are wanted; empty: all calls."""
-    site = req.query.get("site", "")
-    return site if site in sites else ""
-
-
 async def health(req: PageRequest) -> Response:
     """The state of every part: a fragment that is asked for again and again, and a page where there is no script."""
+    part = bool(req.query.get("part"))
     if req.is_fragment:
-        return req.page("doctor/_health.html", health=req.state.health.latest)
+        return req.page("doctor/_health.html", health=req.state.health.latest, is_part=part)
     req.state.health.forget()  # whoever opens the page wants to know what is so now
-    return req.page("doctor/health.html", health=await req.state.health.first(HEALTH_SECONDS))
+    return req.page("doctor/health.html", health=await req.state.health.first(HEALTH_SECONDS), is_part=False)
 
 
 async def live(req: PageRequest) -> Response:
@@ -192,8 +163,6 @@ async def close_emergency_window(req: PageRequest) -> Response:
 
 
 PAGES = (
-    Page("GET", "/", overview, Role.VIEWER),
-    Page("GET", "/activity", activity, Role.VIEWER),
     Page("GET", "/health", health, Role.VIEWER),
     Page("GET", "/live", live, Role.VIEWER),
     Page("POST", "/emergency/close", close_emergency_window, Role.OPERATOR),

@@ -92,7 +92,6 @@ function columnsOf(table) {
   const at = rows.map((row) => Number(row.cells[0].dataset.at));
   const columns = heads.slice(1).map((name, place) => ({
     name,
-    word: table.tHead.rows[0].cells[place + 1].dataset.action || "",
     values: rows.map((row) => Number(row.cells[place + 1].dataset.value ?? row.cells[place + 1].textContent)),
   }));
   return { at, columns, time: heads[0] };
@@ -151,33 +150,12 @@ function lineChart(element, { at, columns, time }) {
   return new uPlot(options(element, { series: [times(time), ...series] }), [at, ...columns.map((column) => column.values)], element);
 }
 
-// Each column stands on those before it; what is drawn first is the sum of all.
-function stackedChart(element, { at, columns, time }) {
-  const sums = [];
-  columns.forEach((column, place) => {
-    sums.push(column.values.map((value, row) => value + (place ? sums[place - 1][row] : 0)));
-  });
-  const series = columns
-    .map((column, place) => ({
-      label: column.name,
-      stroke: colour(`chart-${column.word}`) || colour("accent"),
-      fill: colour(`chart-${column.word}`) || colour("accent"),
-      width: 0,
-      paths: uPlot.paths.bars({ size: [0.8, 60] }),
-      points: { show: false },
-      value: (_chart, _sum, _series, row) => (row === null ? "–" : String(column.values[row])),
-    }))
-    .reverse();
-  return new uPlot(options(element, { series: [times(time), ...series] }), [at, ...sums.reverse()], element);
-}
-
 function drawCharts() {
   if (typeof uPlot === "undefined") return;
   for (const element of document.querySelectorAll(".chart[data-chart]")) {
     const table = document.getElementById(element.dataset.chart);
     if (!table || element.dataset.drawn) continue;
-    const draw = element.dataset.kind === "stacked" ? stackedChart : lineChart;
-    const chart = draw(element, columnsOf(table));
+    const chart = lineChart(element, columnsOf(table));
     element.dataset.drawn = "yes";
     const details = table.closest("details");
     if (details) details.open = false;

@@ -6,6 +6,7 @@ from typing import Final
 
 from reputation.model import Answered, AuthClass, Challenged, DecisionRecord, Mark, TrapCall
 from reputation.outcome import OutcomeRecord, Signal
+from reputation.store.confirmations import Confirmation
 from reputation.store.evidence_rows import SIGNAL_COUNTS
 from reputation.store.identities import Epoch
 from reputation.store.marks import Review, Tombstone
@@ -126,6 +127,14 @@ REVIEW = Table(
     shared=SharedWith.STANDBY,
     is_folded=True,
 )
+CONFIRMATION = Table(
+    name="confirmation",
+    label=("confirmation of decisions", "confirmations of decisions"),
+    numbers=("number",),
+    kept=Kept(EVIDENCE_DAYS),
+    row=Confirmation,
+    shared=SharedWith.STANDBY,
+)
 SETTLED = Table(
     name="settled",
     shared=Kind(scope=SharedWith.STANDBY, key=("reporter", "case_id"), shared=("agrees",), at="at"),
@@ -143,6 +152,7 @@ EVIDENCE = (
     TOMBSTONE,
     EPOCH,
     REVIEW,
+    CONFIRMATION,
     SETTLED,
     FOLDING,
 )

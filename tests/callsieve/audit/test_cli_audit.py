@@ -46,6 +46,7 @@ WRITING = {
     "import contacts": "crm.csv --source crm",
     "import remove": "complaints",
     "calls export": "--days 30",
+    "calls confirm": CALLER,
     "policy activate": "strict",
     "plan update": "next-door.toml",
     "plan remove": "us --own",

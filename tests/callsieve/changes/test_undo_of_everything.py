@@ -13,6 +13,7 @@ import pytest
 from callsieve import emergency_window
 from callsieve.appeals import operations as appeals
 from callsieve.call_lists import consents
+from callsieve.calls import operations as calls
 from callsieve.capability import Undo
 from callsieve.changes.operation import Context
 from callsieve.changes.undo import UndoRequest, undo
@@ -152,6 +153,7 @@ CASES: dict[str, tuple[Step, ...]] = {
     "mark": (step(numbers.mark, MARK),),
     "unmark": (step(numbers.mark, MARK), step(numbers.mark, RETRACTION)),
     "review done": (step(numbers.mark, MARK), BURST, step(numbers.review, CALLER)),
+    "calls confirm": (step(calls.confirm, CALLER),),
     "review undo": (step(numbers.mark, MARK), BURST, step(numbers.review, CALLER), step(numbers.forget_review, CALLER)),
     "review wrong": (
         step(numbers.mark, MARK),

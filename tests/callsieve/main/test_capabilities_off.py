@@ -101,7 +101,7 @@ def test_pages_are_gone(console: Console) -> None:
     for page in gone:
         answer = browser.get(path_of(page)) if page.method == "GET" else browser.post(path_of(page))
         assert answer.status_code in (404, 405), page.path
-    assert {"/exchange", "/digest", "/events", "/own/consents", "/sites"} <= {page.path for page in gone}
+    assert {"/exchange", "/events", "/own/consents", "/sites"} <= {page.path for page in gone}
     places = {entry.path for one in OFF for entry in one.navigation}
     assert places
     assert places.isdisjoint(LINK.findall(browser.text("/account")))

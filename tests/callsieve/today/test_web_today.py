@@ -1,4 +1,4 @@
-"""The overview: what happens, what was probably wrong, and calls as they happen."""
+"""Today: what needs somebody, what was done, and calls as they happen."""
 
 from __future__ import annotations
 
@@ -9,13 +9,23 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from socket import SOCK_STREAM
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from callsieve.calls.live import MOST_OF_USER, MOST_WAITING, MOST_WATCHERS, SPANS, LiveCalls, activity_shown
+from callsieve.calls.live import (
+    MOST_OF_USER,
+    MOST_WAITING,
+    MOST_WATCHERS,
+    SPANS,
+    LiveCalls,
+    activity_shown,
+    probable_mistakes,
+)
 from callsieve.doctor.checks import checks_of
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.health import Check, CheckStatus
@@ -29,14 +39,22 @@ from callsieve.web.store_client import StoreClient
 from callsieve.web.tokens import hash_of, new_token
 from lab.ports import free_port
 from policies.reasons import Reason, Why
+from reputation.appeals import Appeal, AppealStep
 from reputation.control_sample import SampledCalls
-from reputation.model import Direction, Disposition, EndedBy
+from reputation.model import AuthClass, Challenged, ChallengeResult, Direction, Disposition, EndedBy
 from reputation.outcome import OutcomeRecord
+from reputation.own.suspicion import Network, Suspicion
 from reputation.store.activity import busy_blocks, rising_numbers, sampled_calls
+from reputation.store.appeals import open_appeal, take_step
+from reputation.store.audit import audit_rows
 from reputation.store.calls import CallRow
+from reputation.store.confirmations import Confirmation, put_confirmation
+from reputation.store.evidence import settle_challenge
 from reputation.store.lists import Contact, add_contacts
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
+from reputation.store.own_health import record_suspicions
+from reputation.store.own_labels import LabelCheck, put_label_check
 from reputation.store.site import record_emergency
 from reputation.store.users import (
     Lifetime,
@@ -50,10 +68,12 @@ from reputation.store.users import (
 from reputation.users import Role, Session
 from reputation.wording import Wording
 from tests.callsieve.browsing import NOW, SETTINGS, Console, Office, changes_of
-from tests.callsieve.console_calls import CALLER, add_calls, add_ending, make_decision, make_ending
+from tests.callsieve.console_calls import CALLER, DID, add_calls, add_ending, make_decision, make_ending
 from tests.reputation.store_builders import make_mark
 
 DAY = 86_400.0
+OWN = "+12025550100"
+MACHINE, PASSED = "+12015550177", "+12015550178"
 A_CALL = CallRow(
     "X",
     NOW,
@@ -114,23 +134,105 @@ def test_the_figures_lead_to_the_calls(console: Console) -> None:
     browser = console.browser("operator")
     page = browser.text("/")
     figures = dict(re.findall(r'href="/calls\?action=(\w+)&amp;since=[^"]+"><b>([\d,]+)</b>', page))
-    assert figures == {"warn": "8", "challenge": "2", "route": "0", "reject": "1"}
+    assert figures == {"allow": "1", "warn": "8", "challenge": "2", "reject": "1"}
     link = re.search(r'href="(/calls\?action=warn&amp;since=[^"]+)"', page)
     assert link
     found = browser.text(link[1].replace("&amp;", "&"))
     assert len(re.findall(r'<tr id="call-', found)) == 8
 
 
+def mistakes_on(page: str) -> list[str]:
+    """The numbers that the page lists as probably wrong, with a button each."""
+    return [unescape(number) for number in re.findall(r'name="number" value="([^"]+)"', page)]
+
+
 def test_probable_mistakes_come_with_what_speaks_for_the_number(console: Console) -> None:
     page = console.browser("operator").text("/")
-    table = page.partition('id="mistakes"')[2].partition("</table>")[0]
-    rows = re.findall(r"<tr><td>.*?</tr>", table, re.DOTALL)
-    assert len(rows) == 2
-    assert "%2B12015550101" in rows[0]
-    assert "contact" in rows[0]
-    assert "%2B12015550102" in rows[1]
-    assert "called it back" in rows[1]
-    assert "+1201*****01" in console.browser("viewer").text("/")
+    assert mistakes_on(page) == ["+12015550101", "+12015550102"]
+    needs = page.partition('id="needs"')[2].partition("</section>")[0]
+    assert needs.index("Joe") < needs.index("contact") < needs.index("called it back")
+    masked = console.browser("viewer").text("/")
+    assert "+1201*****01" in masked
+    assert "Joe" not in masked
+    assert mistakes_on(masked) == []
+
+
+@pytest.mark.parametrize("way", ["allow", "confirm"])
+def test_one_click_settles_a_mistake(console: Console, way: str) -> None:
+    browser = console.browser("operator")
+    path, fields = {
+        "allow": ("/numbers/+12015550101/allow", {"back": "/", "note": "wanted"}),
+        "confirm": ("/calls/confirm", {"number": "+12015550101"}),
+    }[way]
+    assert mistakes_on(browser.text("/")) == ["+12015550101", "+12015550102"]
+    page = browser.done(path, **fields).text
+    assert mistakes_on(page) == ["+12015550102"]
+    assert "call-01010000" not in browser.text("/calls?view=wrong&since=7d")
+    [row] = console.office.read(audit_rows)
+    assert (row.what, row.number) == ({"allow": "list add", "confirm": "calls confirm"}[way], "+12015550101")
+    [change_id] = re.findall(r'action="/changes/undo".*?name="id" value="(\d+)"', page, re.DOTALL)
+    browser.done("/changes/undo", id=change_id, back="/")
+    assert mistakes_on(browser.text("/")) == ["+12015550101", "+12015550102"]
+
+
+def test_a_later_call_is_looked_at_again(office: Office) -> None:
+    office.write(put_confirmation, Confirmation("+12015550101", NOW - 30, "ada"))
+    assert [one.number for one in office.read(probable_mistakes, NOW - DAY)] == ["+12015550102"]
+    add_calls(office, make_decision("LATER000", at=NOW - 10, caller="+12015550101"))
+    assert [one.number for one in office.read(probable_mistakes, NOW - DAY)] == ["+12015550101", "+12015550102"]
+
+
+def test_a_stranger_who_failed_and_left_a_message_is_probably_wrong(office: Office) -> None:
+    """Preset `strangers`; who passed rang, and is no mistake."""
+    for number, result in ((MACHINE, ChallengeResult.MESSAGE), (PASSED, ChallengeResult.PASSED)):
+        asked = make_decision(f"A{number[-7:]}", at=NOW - 300, caller=number, rule="stranger", level="none")
+        add_calls(office, asked)
+        did = Challenged(number, AuthClass.UNKNOWN, DID, result, NOW - 301, asked.linkedid)
+        office.write(settle_challenge, did)
+    found = [one.number for one in office.read(probable_mistakes, NOW - DAY)]
+    assert (MACHINE in found, PASSED in found) == (True, False)
+
+
+def test_the_week_before_is_compared(office: Office) -> None:
+    make_calls(office, "+12015550109", [7 * DAY + 60, 7 * DAY + 120], "reject")
+    make_calls(office, "+12015550108", [7 * DAY + 60], "warn")
+    for word, before in {"day": 2, "week": 2, "month": 0}.items():
+        assert office.read(activity_shown, SPANS[word], NOW).stopped_before == before
+
+
+def test_each_hour_leads_to_its_calls(console: Console) -> None:
+    browser = console.browser("operator")
+    links = re.findall(r'href="(/calls\?since=[^"]+until=[^"]+)"', browser.text("/"))
+    assert len(links) == 24
+    found = sum(len(re.findall(r'<tr id="call-', browser.text(unescape(link)))) for link in links)
+    assert found == 12
+
+
+def appeal(reference: str, at: float) -> Appeal:
+    return Appeal(
+        reference=reference,
+        number=f"+120155502{reference[-2:]}",
+        name="Carol",
+        contact="c@example.com",
+        opened_at=at,
+        statement="no",
+    )
+
+
+def test_what_is_due_for_appeals_and_own_numbers_is_there(office: Office) -> None:
+    found = Suspicion(Network("US"), "answered", 0.41, 0.18, 900, 300, 0.9991)
+    office.write(record_suspicions, OWN, [found], NOW - 600)
+    office.write(put_label_check, LabelCheck(OWN, "Hiya", NOW - DAY, "", next_at=NOW))
+    for reference, at in (("AP000001", NOW - 30 * DAY), ("AP000002", NOW)):
+        office.write(open_appeal, appeal(reference, at))
+        office.write(take_step, reference, AppealStep.ACCEPT, at)
+    with office.console() as console:
+        page, masked = (console.browser(role).text("/") for role in ("operator", "viewer"))
+    assert 'href="/appeals/AP000001"' in page
+    assert f'href="/own/{quote(OWN)}"' in page
+    assert "US: 18% of the calls in the last 7 days were answered" in page
+    assert "check again what Hiya shows" in page
+    assert OWN not in masked
 
 
 SAMPLE = Why(Reason.DEFAULT, cap=Reason.CONTROL_SAMPLE).kept
@@ -157,8 +259,8 @@ def test_the_cost_of_the_control_sample_is_counted(office: Office) -> None:
     assert office.read(activity_shown, SPANS["day"], NOW).sample == SampledCalls(4, 2, 1, 1)
     with office.console() as console:
         browser = console.browser("operator")
-        overview, calls, call = (browser.text(path) for path in ("/", "/calls", "/calls/ABCDEF01"))
-    assert "4 of 12 warned calls left without the warning on purpose" in overview
+        first, calls, call = (browser.text(path) for path in ("/", "/calls", "/calls/ABCDEF01"))
+    assert "4 of 12 warned calls left without the warning on purpose" in first
     assert calls.count("control sample: no warning") == 4
     assert "to the control sample" in call
 
@@ -200,7 +302,7 @@ def test_an_empty_journal_says_what_to_do(tmp_path: Path) -> None:
 
 def test_the_figures_can_be_asked_for_alone(console: Console) -> None:
     part = console.browser("viewer").text("/activity?over=week", headers={"hx-request": "true"})
-    assert part.lstrip().startswith('<div id="activity" hx-get="/activity?over=week"')
+    assert part.lstrip().startswith('<section class="card" id="activity" hx-get="/activity?over=week"')
     assert 'id="rising-and-blocks" hx-swap-oob="outerHTML"' in part
 
 
@@ -410,7 +512,7 @@ async def test_the_calls_of_one_site_alone_are_told(tmp_path: Path) -> None:
         assert "call-BER1IN00" in await asyncio.wait_for(told.get(), 10)
 
 
-def test_the_overview_of_one_site(tmp_path: Path) -> None:
+def test_the_page_of_one_site(tmp_path: Path) -> None:
     """Its figures, its calls and its links; a site that is not there is no site."""
     office = Office(tmp_path)
     for n, site in enumerate(("", "berlin:", "berlin:", "london:")):

@@ -1,0 +1,27 @@
+"""What people say of decisions about calls."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+from callsieve.changes.describe import number_field
+from callsieve.changes.operation import Context, change
+from reputation.store.confirmations import Confirmation, confirmation_of, put_confirmation
+
+
+class Confirmed(NamedTuple):
+    """The number whose calls were treated rightly."""
+
+    change_id: int | None
+    number: str
+
+
+def confirm(db: sqlite3.Connection, context: Context, number: str) -> Confirmed:
+    """Say that the calls of a number were treated rightly until now: they are no longer listed as probably wrong."""
+    e164 = number_field(context, number)
+    with change(db, context, "calls confirm", e164) as changed:
+        changed.before = confirmation_of(db, e164)
+        changed.after = Confirmation(e164, context.at, context.actor)
+        put_confirmation(db, changed.after)
+    return Confirmed(changed.id, e164)

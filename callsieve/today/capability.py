@@ -1,0 +1,14 @@
+"""The capability `today`: the first page of the console, with what needs somebody and what was done."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Entry, Section
+from reputation.wording import N_
+
+CAPABILITY = Capability(
+    name="today",
+    pages=("web.pages",),
+    navigation=(Entry(1, Section.TODAY, "/", N_("Today")),),
+    messages={"confirmed": N_("Its calls until now are no longer listed as probably wrong.")},
+    has_templates=True,
+)
