@@ -109,7 +109,7 @@ def done_words(action: str, would_be: str) -> str:
 def call_lines(db: sqlite3.Connection, settings: Settings, calls: Sequence[CallRow], now: float) -> list[CallLine]:
     """Return the calls with the names of both sides."""
     callers = names_of_numbers(db, {call.caller for call in calls if call.caller}, now)
-    people = {one.extension: one.name or one.extension for one in (*all_people(db), *people_of(settings))}
+    people = people_names(db, settings)
     dids = {did.number: people.get(did.callee or "", "") or ", ".join(did.groups) for did in all_dids(db)}
     lines = []
     for call in calls:
@@ -117,6 +117,11 @@ def call_lines(db: sqlite3.Connection, settings: Settings, calls: Sequence[CallR
         callee = _name_of(call.callee or call.answered_by, people) or dids.get(call.did or "") or call.did or ""
         lines.append(CallLine(call, caller, callee, _name_of(caller.person, people) if caller else ""))
     return lines
+
+
+def people_names(db: sqlite3.Connection, settings: Settings) -> dict[str, str]:
+    """Return the names of our people, by extension."""
+    return {one.extension: one.name for one in (*all_people(db), *people_of(settings)) if one.name}
 
 
 def _name_of(person: str | None, people: Mapping[str, str]) -> str:

@@ -19,11 +19,11 @@ from policies.policy import PolicyError
 from policies.situation import query_of
 from reputation.encoding import Instant
 from reputation.explaining import fades_of, more_marks, parts_of
-from reputation.model import Level, LevelChange, Witnesses
+from reputation.model import Family, Level, LevelChange, Reputation, Witnesses
 from reputation.owner_sentence import owner_sentence
 from reputation.store.facts import evidence_of
 from reputation.store.site import people_here
-from reputation.wording import Places, Wording
+from reputation.wording import Places, Wording, listed
 
 
 class MarksToLevel(NamedTuple):
@@ -62,8 +62,8 @@ class OwnerView:
         action: What a call gets now, null where the policy cannot be used.
         observed: That is only written down.
         listed: An administrator's list decides it.
-        against: What speaks against it.
-        in_favour: What speaks for it.
+        against: What speaks against it, with the points of each.
+        in_favour: What speaks for it, with the points of each.
         neutral: What has no weight yet.
         witnesses: How many have something against it, null where nobody has.
         better_if: What would make the level lower.
@@ -124,6 +124,15 @@ class OwnerView:
         return Wording("{n} more people who answer and mark it: {level}", places)
 
 
+def _with_points(family: Family) -> Wording | None:
+    """Return what a family of evidence says and how much it contributes; None for nothing."""
+    what = listed(list(parts_of(family)), "{some}; {more}")
+    if not what:
+        return None
+    points = Reputation(family.log_odds).points
+    return Wording("{what} ({points} points)", {"what": what, "points": f"{points:+d}" if points else "0"})
+
+
 def owner_view_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> OwnerView:
     """The view of a number that calls here, for an ordinary, unsigned call."""
     call = call_of(Question(number), site_of(loaded.settings))
@@ -131,7 +140,7 @@ def owner_view_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: floa
     situation = situation_about(db, call, now, ours, at_its_hour=False)
     evidence, circumstances = evidence_of(db, query_of(call, now, None, plan=ours.plan), ours.weights)
     reputation = situation.facts.reputation
-    said = [(family.log_odds, words) for family in reputation.families for words in parts_of(family)]
+    said = [(family.log_odds, words) for family in reputation.families if (words := _with_points(family))]
     action, observed, listed = None, False, False
     try:
         calls = calls_now(db, loaded, number, now)

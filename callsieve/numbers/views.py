@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
-from callsieve.calls.history import CallLine, call_lines
+from callsieve.calls.history import CallLine, call_lines, people_names
 from callsieve.calls.live import Bar, bars_of
 from callsieve.doctor.finding import Finding, HealthCheck, check_of_store, ok, warn
+from callsieve.lists.operations import person_text
 from callsieve.numbers.profile import Profile, profile_of
 from callsieve.settings import Loaded
+from policies.decision import TAG
 from reputation.formulas import monday_of
-from reputation.model import AuthClass, EntryKind, ListEntry, ListName, Mark
+from reputation.model import AuthClass, EntryKind, Level, ListEntry, ListName, Mark
 from reputation.numbers import block_of
+from reputation.scoring import VERIFIED_LEVEL
 from reputation.standing import Standing
 from reputation.store.audit import AuditRow, audit_rows
 from reputation.store.calls import CallFilter, find_calls
 from reputation.store.do_not_call import DoNotCallRequest, do_not_call_of
 from reputation.store.evidence_rows import Neighbour, answered_of, bad_numbers_near, callers_near, challenges_of
 from reputation.store.facts import standing
+from reputation.store.names import NumberName, names_of_numbers
 from reputation.store.standing import numbers_to_review
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording, listed
@@ -28,6 +33,7 @@ from reputation.wording import Wording, listed
 SHOWN_CALLS = 20
 SHOWN_CHANGES = 20
 NEAR_DAYS = 30
+FRIENDLY = frozenset({"allow", "contact", "talked"})  # ties of our people
 
 
 class Witness(NamedTuple):
@@ -49,6 +55,15 @@ class ClassShown:
     standing: Standing
 
 
+class NextStep(StrEnum):
+    """The one action that the page of a number recommends."""
+
+    REVIEW = "review"
+    ALLOW = "allow"
+    BLOCK = "block"
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True, slots=True)
 class NumberShown:
     """The page. `own_entries`: those of the lists that name this one number; `wish`: that it is not to be called."""
@@ -64,6 +79,8 @@ class NumberShown:
     bad_near: tuple[str, ...]
     callers_near: tuple[Neighbour, ...]
     changes: tuple[AuditRow, ...]
+    name: NumberName | None
+    people: Mapping[str, str]
 
     @property
     def number(self) -> str:
@@ -75,6 +92,36 @@ class NumberShown:
         """Its block of 1000, as the lists write it; None for a service number, which is in none."""
         block = block_of(self.number)
         return None if block is None else f"{block}*"
+
+    @property
+    def is_known_well(self) -> bool:
+        """Whether somebody here knows the number, or its owner is verified."""
+        known = self.known
+        is_friend = any(fact.what in FRIENDLY for fact in known.personal)
+        return is_friend or (known.identity is not None and known.identity.level >= VERIFIED_LEVEL)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a call of it would not simply ring now."""
+        opinion = self.known.opinion
+        return opinion is not None and opinion.decision.would_be > TAG
+
+    @property
+    def next_step(self) -> NextStep:
+        """The recommended action: let through who is wanted, block who is clearly not."""
+        if self.known.cases.to_review:
+            return NextStep.REVIEW
+        if self.is_on("allow") or self.is_on("block") or self.known.facts.own_number:
+            return NextStep.NOTHING
+        if self.is_stopped and (self.is_known_well or not self.known.facts.reputation.level):
+            return NextStep.ALLOW
+        if self.known.facts.reputation.level >= Level.WARN and not self.is_known_well:
+            return NextStep.BLOCK
+        return NextStep.ALLOW if self.is_stopped else NextStep.NOTHING
+
+    def who(self, person: str) -> str:
+        """Return a person with the name: `201 (Alice)`; anything else as it is."""
+        return person_text(person, self.people)
 
     @property
     def has_history(self) -> bool:
@@ -102,6 +149,8 @@ def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float
         bad_near=tuple(bad_numbers_near(db, number)),
         callers_near=tuple(callers_near(db, number, now - NEAR_DAYS * DAY_SECONDS)),
         changes=tuple(audit_rows(db, number, SHOWN_CHANGES)),
+        name=names_of_numbers(db, [number], now).get(number),
+        people=people_names(db, loaded.settings),
     )
 
 
