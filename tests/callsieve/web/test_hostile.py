@@ -64,7 +64,6 @@ MARKUP = [
 HOSTILE = [*MARKUP, *PAYLOADS]
 # Pages that show everybody's rows, and pages about one call or number.
 SHARED = (
-    *("/", "/activity", "/digest/2025-12-29", "/calls", "/account", "/health"),
     *(
         "/policies",
         "/lists",
