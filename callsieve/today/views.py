@@ -75,7 +75,7 @@ def needs_now(
         mistakes=still,
         names=names_of_numbers(db, [one.number for one in still], now),
         feeds=tuple(
-            UnwellFeed(found.name, found.health) for found in feeds_found(db, settings, now) if not found.health.is_ok
+            UnwellFeed(found.name, found.health) for found in feeds_found(db, settings, now) if not found.health.is_well
         ),
         suspicions=tuple((one.number, suspicion_words(one.suspicion)) for one in suspected),
         due=tuple(due_of_own_numbers(db, now + DAY_SECONDS)),

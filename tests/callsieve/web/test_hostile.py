@@ -64,6 +64,7 @@ MARKUP = [
 HOSTILE = [*MARKUP, *PAYLOADS]
 # Pages that show everybody's rows, and pages about one call or number.
 SHARED = (
+    *("/", "/activity", "/calls", "/account", "/health"),
     *(
         "/policies",
         "/lists",
