@@ -344,6 +344,19 @@ def test_a_trial_shows_the_differences_and_is_activated(with_calls: Console) -> 
     )
 
 
+def test_a_trial_that_would_stop_wanted_callers_names_them(with_calls: Console) -> None:
+    for n, person in enumerate(("201", "202", "203")):
+        long = make_outcome(f"long{n}", NOW - 3600 - n * 60, talk=300.0, by=person)
+        with_calls.office.write(record_outcome, long, NOW)
+    page = tried(with_calls.browser("administrator"), DRAFT.replace("withheld", "number"))
+    answer = re.search(r'data-changed="(\d+)" data-wrong="(\d+)"', page)
+    assert answer
+    changed, wrong = int(answer[1]), int(answer[2])
+    assert 0 < wrong <= changed, answer[0]
+    assert page.count('class="s-warn">looks wrong') == wrong
+    assert "/numbers/" in page.partition('id="changes"')[2]
+
+
 def test_calls_that_differ_are_listed_a_page_at_a_time(with_calls: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("callsieve.policy.web.pages.CHANGES_A_PAGE", 5)
     ada = with_calls.browser("administrator")
