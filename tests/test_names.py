@@ -160,7 +160,11 @@ def test_every_failure_has_its_test() -> None:
 
 @pytest.mark.parametrize("package", ["agi", "ami_listener", "callsieve", "policies", "reputation", "docs"])
 def test_modules_that_texts_name_are_there(package: str) -> None:
-    there = {path.relative_to(ROOT).as_posix() for top in (*PACKAGES, "lab") for path in (ROOT / top).rglob("*.py")}
+    there = {
+        path.relative_to(ROOT).as_posix()
+        for top in (*PACKAGES, "lab", "packages")
+        for path in (ROOT / top).rglob("*.py")
+    }
     texts = [path for path in (ROOT / package).rglob("*") if path.suffix in (".py", ".md")]
     named = {(path.name, name) for path in texts for name in re.findall(r"(?<![\w/])\w[\w/]*\.py\b", path.read_text())}
     assert [one for one in sorted(named) if not any(f"/{path}".endswith(f"/{one[1]}") for path in there)] == []

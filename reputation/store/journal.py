@@ -131,7 +131,7 @@ def call_times(
             yield CallTime(caller, at, did, bool(first))
 
 
-class CallerCount(NamedTuple):
+class CallerCalls(NamedTuple):
     """The calls of one number, how many of them were answered, and whether it is a contact of somebody here."""
 
     caller: str
@@ -140,10 +140,10 @@ class CallerCount(NamedTuple):
     is_contact: bool
 
 
-def calls_between(db: sqlite3.Connection, first: str, last: str, since: float) -> Iterator[CallerCount]:
+def calls_between(db: sqlite3.Connection, first: str, last: str, since: float) -> Iterator[CallerCalls]:
     """Count the calls of each number from `first` to `last`, as texts, since then."""
     for caller, calls, answered, is_contact in db.execute(CALLS_BETWEEN, (first, last, since)):
-        yield CallerCount(caller, calls, answered, bool(is_contact))
+        yield CallerCalls(caller, calls, answered, bool(is_contact))
 
 
 def _record(row: tuple[object, ...]) -> DecisionRecord:

@@ -89,6 +89,7 @@ WRITING_IN_THEIR_TURN = {
     ),
     "own pack",
     *("people link", "people sign-out"),
+    *("block", "allow"),  # short for `list add`
     *("own retire", "own use", "user add", "user password", "user remove", "user role"),
     *("user reset-totp", "lookups enable", "lookups disable"),
     *("exchange publish", "exchange fetch", "exchange run", "exchange resume", "exchange pause"),
@@ -120,7 +121,7 @@ NOT_WRITING = {
     *("plan show", "plan check"),
     *("signing key", "signing verify"),  # the key, made at first, is no part of the store
     *("policy test", "policy try", "prompts build", "prompts list", "prompts play", "prompts remove"),
-    *("status", "doctor", "completion", "man", "help"),
+    *("status", "doctor", "completion", "man", "help", "setup"),
     "guide",
     *("explain marks", "explain number"),
     "lookup",
