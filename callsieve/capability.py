@@ -1,4 +1,4 @@
-"""What a capability adds to the program, as one value in its folder: `callsieve/lists/capability.py`.
+"""The parts that a capability adds to the program, as one value in its folder: `callsieve/lists/capability.py`.
 
 Modules are named as texts and imported when they are used: `callsieve --help` imports none of them.
 """
@@ -98,7 +98,7 @@ NOT_KEPT = Wording("The earlier state was not kept.")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:
-    """What one folder of `callsieve/` adds.
+    """A capability: the parts that one folder of `callsieve/` adds.
 
     Attributes:
         help: The first words of its commands.
@@ -106,10 +106,10 @@ class Capability:
         commands: "module:function" by command, below the folder.
         pages: Modules with a table PAGES.
         endpoints: Modules with a table ENDPOINTS.
-        changes: What its operations write into the audit, and how each change is undone.
-        sentences: What a row of the audit says, by change: `{who} blocked {about}`. "list add/block" is for rows about
+        changes: The changes that its operations write into the audit, and how each is undone.
+        sentences: The sentence for a row of the audit, by change: `{who} blocked {about}`. "list add/block" is for rows about
             a blocklist, "list import/" for a row that is about nothing by itself.
-        messages: What the console shows after a change, by the word in `?said=`.
+        messages: The console's messages after a change, by the word in `?said=`.
         has_templates: Whether it has templates: `lists/page.html` is in callsieve/lists/web/templates.
         checks: "module:CHECKS", a tuple of HealthCheck: `doctor` and `status` run them.
         metrics: "module:function" of (db, loaded, now), which returns the families that /metrics shows.

@@ -1,4 +1,4 @@
-"""What health checks found: the values that doctor, status, digest, /metrics and every page of the console show."""
+"""Results of health checks: the values that doctor, status, digest, /metrics and the console show."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Check:
     Attributes:
         name: The name of the check.
         status: The result.
-        detail: What was found.
-        remedy: What to do about it; empty for nothing.
+        detail: The result in words.
+        remedy: How to correct it; empty for nothing.
         at: When it was checked.
         stored: Root made this check, because it needs more rights.
     """
@@ -48,7 +48,7 @@ class Check:
 
 
 class ScreeningState(StrEnum):
-    """What happens to a call that comes in now. STATES has what each means.
+    """The treatment of a call that comes in now. STATES describes each.
 
     `waiting`: everything runs, and no call was screened yet. `not_connected`: no trunk sends its calls to CallSieve.
     `unknown`: also where nobody has checked the trunks, or their settings changed since.
@@ -76,7 +76,7 @@ class Tone(StrEnum):
 
 
 class StateKind(NamedTuple):
-    """What a state means, and its words wherever it is shown. A new state is a line of STATES and its detection.
+    """The meaning of a state, and its words wherever it is shown. A new state is a line of STATES and its detection.
 
     Attributes:
         label: The pill of the console.
@@ -176,9 +176,9 @@ class ScreeningStatus:
         since: When the state began, as far as that is known.
         until: When the state ends by itself, None for not at all.
         why: Why calls are not screened; empty where they are.
-        remedy: What to do about it; empty for nothing.
+        remedy: How to correct it; empty for nothing.
         is_partial: Some trunks send their calls to CallSieve, and some do not.
-        by: Who switched screening off, as the audit has it; empty where nobody did, or it is not known.
+        by: The user who switched screening off, as in the audit; empty for nobody or unknown.
         reason: Why they did.
         confirmed_at: When calls were last known to come through: a decision, or a check of the trunks.
     """

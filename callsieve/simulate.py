@@ -1,4 +1,4 @@
-"""What the daemon would decide about a call, computed outside of it: for `lookup`, `policy explain` and the console.
+"""The decision of the daemon about a call, computed outside of it: for `lookup`, `policy explain` and the console.
 
 Facts are read from the store as the daemon reads them. Callers within the hour, which the daemon counts in memory, are
 read from the journal. An emergency call that only Asterisk's own database knows is not seen here.
@@ -57,7 +57,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What would be decided, with every step of it."""
+    """The decision, with every step that led to it."""
 
     call: IncomingCall
     facts: Facts
@@ -112,7 +112,7 @@ def situation_about(
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What the settings say of people, numbers and evidence, with the numbering plans.
+    """The people, numbers and evidence of the settings, with the numbering plans.
 
     The daemon writes people and numbers into the store; without it they are taken from here.
     """

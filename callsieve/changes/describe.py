@@ -1,4 +1,4 @@
-"""What a row of the audit says was changed, in words. Pure; the terminal and the console show it.
+"""The change of a row of the audit, in words for the terminal and the console. Pure.
 
 A field is `name {value}` for a catalogue: one word alone means too many things.
 """
@@ -17,15 +17,15 @@ from reputation.encoding import Instant, parse_plain
 from reputation.store.audit import AuditRow, value_of
 from reputation.wording import Wording, listed
 
-# What stands on a list has a column of its own; nobody asks for the inner name of a class or an epoch
-# that is 0, and what counts is said on the number's page.
+# Fields that are not shown. The entry has a column of its own. Class and epoch are internal, and what counts is on the
+# number's page.
 NOT_SHOWN = {
     *("first", "last", "linkedid", "auth_class", "epoch", "reference", "statement", "contact"),
     *("is_of_called", "undone", "off_why"),
     *("password_at", "case_id", "addresses", "is_over", "due_at", "rests_until"),
     "text",  # of a policy, which `callsieve policy show` shows
 }
-# Fields whose values are words of ours. "block" is not only a list: it is translated with its field, or not at all.
+# Fields whose values are words of this program. "block" has two meanings: it is only translated with its field.
 OUR_WORDS = {"kind", "action", "verdict", "channel", "state", "role", "answer", "password", "second_factor"}
 WITH_THEIR_FIELD = {
     text: Wording(text) for text in ("list name allow", "list name block", "verdict allow", "verdict block")
@@ -33,7 +33,7 @@ WITH_THEIR_FIELD = {
 
 
 def name_of(what: str) -> Wording:
-    """What was done: `list add`, or `undo list add` of one that was undone."""
+    """Return the name of a change: `list add`, or `undo list add`."""
     undone = what.removeprefix("undo ")
     return Wording(what) if undone == what else Wording("undo {what}", {"what": Wording(undone)})
 
@@ -61,17 +61,17 @@ def sentence_of(row: AuditRow, sentences: Mapping[str, str], who: str | Wording)
 
 
 def change_of(row: AuditRow) -> str | Wording:
-    """The change of a row: `level 1 -> 2`."""
+    """Return the change of a row: `level 1 -> 2`."""
     return change_in_words(value_of_side(row.before), value_of_side(row.after), row.number)
 
 
 def value_of_side(text: str | None) -> Any:
-    """How it was, or is: the value of `before` or `after`."""
+    """Return the value of `before` or `after`."""
     return None if text is None else value_of(text)
 
 
 def change_in_words(before: Any, after: Any, about: str | None = None) -> str | Wording:
-    """`level 1 -> 2`, `name Acme, level 1`, or in brackets what is gone. The number that it is `about` is not said."""
+    """Return `level 1 -> 2`, `name Acme, level 1`, or in brackets what was removed. The number `about` is left out."""
     was, is_now = dict(_worth_saying(before, about)), dict(_worth_saying(after, about))
     if after is None:
         return Wording("({gone})", {"gone": _fields(was)}) if was else _fields({})
@@ -94,23 +94,23 @@ def _field(name: str, value: str | Wording) -> Wording:
 
 
 def _worth_saying(value: Any, about: str | None) -> Iterator[tuple[str, str | Wording]]:
-    """The fields that say something, instants as people read them. When it was done is in a column of its own."""
+    """Yield the fields to show, with instants as text. The time of the change has a column of its own."""
     if not isinstance(value, dict):
         return
-    for key, one in value.items():
-        if key in NOT_SHOWN or one in (None, "", False, [], {}, about) or key in ("at", "added_at"):
+    for key, field_value in value.items():
+        if key in NOT_SHOWN or field_value in (None, "", False, [], {}, about) or key in ("at", "added_at"):
             continue
-        yield key.removesuffix("_at").replace("_", " "), _said(key, one)
+        yield key.removesuffix("_at").replace("_", " "), _said(key, field_value)
 
 
-def _said(key: str, one: Any) -> str | Wording:
-    if isinstance(one, str) and (key.endswith("_at") or key in ("since", "until")):
-        return when(parse_plain(one, Instant))
-    if key in OUR_WORDS and one != "block":
-        return Wording(str(one).replace("_", " "))
-    if isinstance(one, dict):
-        return ", ".join(f"{figure} {what}" for what, figure in one.items())
-    return " | ".join(map(str, one)) if isinstance(one, list) else str(one)
+def _said(key: str, value: Any) -> str | Wording:
+    if isinstance(value, str) and (key.endswith("_at") or key in ("since", "until")):
+        return when(parse_plain(value, Instant))
+    if key in OUR_WORDS and value != "block":
+        return Wording(str(value).replace("_", " "))
+    if isinstance(value, dict):
+        return ", ".join(f"{figure} {what}" for what, figure in value.items())
+    return " | ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 REASON_CHARACTERS = 200
@@ -140,7 +140,7 @@ ChangeId = Annotated[
 
 
 def number_field(context: Context, text: str, field: str = "") -> str:
-    """E.164 of a number; national ones are read by the region of the settings."""
+    """Return E.164 of a number. National numbers are read by the region of the settings."""
     try:
         return number_from(text, context.settings.numbers.region)
     except EntryError as error:
@@ -148,7 +148,7 @@ def number_field(context: Context, text: str, field: str = "") -> str:
 
 
 def about_field(context: Context, text: str) -> str | None:
-    """What changes are about: a number however it was typed, else a name; None where nothing was."""
+    """Return the subject to search for: a number however it was typed, or a name; None for an empty text."""
     try:
         return number_from(text, context.settings.numbers.region) if text else None
     except EntryError:
@@ -156,7 +156,7 @@ def about_field(context: Context, text: str) -> str | None:
 
 
 def since_field(context: Context, text: str | None) -> float:
-    """Since when: 7d or 2026-11-01; now for None."""
+    """Return the instant of 7d or 2026-11-01; now for None."""
     try:
         return context.at if text is None else since_of(text, context.at)
     except TimeError as error:
@@ -164,7 +164,7 @@ def since_field(context: Context, text: str | None) -> float:
 
 
 def reason_field(text: str) -> str:
-    """A reason that has to be given."""
+    """Return a reason, which is required."""
     reason = text.strip()
     if not reason or len(reason) > REASON_CHARACTERS or not reason.isprintable():
         words = Wording("write one line of 1 to {most} characters", {"most": REASON_CHARACTERS})

@@ -1,8 +1,8 @@
-"""How a person changes the store: an operation, its transaction, its row in the audit, and its refusal.
+"""Operations: how a person changes the store, in one transaction with a row in the audit, or is refused.
 
 An operation is one function `(db, context, request) -> result`. It checks the request, writes inside `change`, and
-raises Refused where it must not write. Every door (command line, console) parses a request, calls the operation and
-shows the result; no door has a rule of its own.
+raises Refused if it must not write. Every interface (command, page, API) parses a request, calls the operation and
+shows the result. No interface has rules of its own.
 
     def remove(db, context, request):
         with change(db, context, "list remove", number=request.number) as changed:
@@ -29,12 +29,11 @@ from reputation.wording import Wording
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Who asks, when, and under which settings.
+    """The user, the time and the settings of a request.
 
-    `actor` is the name as the audit has it. `at`: UTC seconds; all that an operation does happens at that one instant.
-    `user`: the user of the console, by name; empty for who asks elsewhere. `changes`: those that can be undone by
-    whoever asks there. `scopes`: of the token that a program shows. `made`: filled with the changes that an operation
-    makes.
+    `actor`: the name for the audit. `at`: UTC seconds, the one instant of the whole operation. `user`: the user of the
+    console, empty elsewhere. `changes`: those that can be undone there. `scopes`: of the API token. `made`: filled with
+    the changes that an operation makes.
     """
 
     actor: str
@@ -47,7 +46,7 @@ class Context:
     made: list[Change] = field(default_factory=list, compare=False)
 
     def __post_init__(self) -> None:
-        # RFC 3339 has microseconds. What the audit keeps must lead back to the row with this instant in its key.
+        # RFC 3339 has microseconds. The instant in the audit must find the row that has it in its key.
         object.__setattr__(self, "at", round(self.at, 6))
 
     @property
@@ -57,10 +56,10 @@ class Context:
 
 
 class Refused(Exception):
-    """What was asked cannot be done; nothing was changed.
+    """The request was refused, and nothing was changed.
 
-    `code` is for scripts and tests and does not change. `words` are one line, for people, and say what can be done.
-    `field` is the part of the request that is wrong, empty for nothing in particular.
+    `code` is for scripts and tests and does not change. `words` are one line for people that says what can be done.
+    `field` is the part of the request that is wrong, empty for none in particular.
     """
 
     def __init__(self, code: str, words: str | Wording, field: str = "") -> None:
@@ -71,13 +70,13 @@ class Refused(Exception):
 
 
 def note(db: sqlite3.Connection, context: Context, done: Change) -> None:
-    """Operation: the row of the audit alone, for what takes data out, or was done elsewhere than in the store."""
+    """Write only an audit row, for an export or a change outside the store."""
     with change(db, context, done.what, done.number, done.name) as changed:
         changed.after = done.after
 
 
 def whole(db: sqlite3.Connection) -> AbstractContextManager[None]:
-    """All of the block or nothing, what it reads and what it writes; inside of another transaction a part of that."""
+    """Run the block in one transaction, or as a part of the one that is open."""
     return nullcontext() if db.in_transaction else transaction(db)
 
 
@@ -85,10 +84,10 @@ def whole(db: sqlite3.Connection) -> AbstractContextManager[None]:
 def change(
     db: sqlite3.Connection, context: Context, what: str, number: str | None = None, name: str = ""
 ) -> Iterator[Change]:
-    """All of the block or nothing, with the row of the audit that the block fills in; the row has its id at the end.
+    """Run the block in one transaction with an audit row that the block fills in. The row has its id at the end.
 
-    `what` is the command that does it; `number` or `name` is what it is about. Inside of another transaction (the
-    console's, an import's) it is a part of that. A block that changed nothing says so, and has no row.
+    `what`: the command; `number` or `name`: its subject. Inside another transaction (the console's, an import's) it is
+    a part of that. A block that changed nothing sets `is_nothing`, and gets no row.
     """
     known = context.changes
     assert not known or what == "undo" or what in known, f"no capability has the change {what!r}"

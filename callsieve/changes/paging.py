@@ -1,7 +1,7 @@
-"""Long answers, a page at a time: `limit` rows, and `next`, the cursor of the page after it.
+"""Long answers in pages: `limit` rows, and `next`, the cursor of the following page.
 
-A cursor is the place of the last row, so a page stays the same when rows come in before it. To whoever asks it is only
-a text.
+A cursor is the place of the last row, so a page stays the same when new rows come before it. For clients it is only a
+text.
 """
 
 from __future__ import annotations

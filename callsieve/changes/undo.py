@@ -1,6 +1,6 @@
-"""Undoing a change by its row in the audit, which tells how it was: one way back behind every door.
+"""The undo of a change by its row in the audit, the same for every interface.
 
-Only as long as it is still as that change left it: whoever changed it again has said the later word.
+It is possible while the thing is still as that change left it. A later change counts more.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ADMINISTRATORS = Wording("Only an administrator can undo this.")
 
 
 class UndoRequest(NamedTuple):
-    """The change of this id, which must be one of `whats`, and about this number where one is given."""
+    """A change to undo, which must be one of `whats`, and about this number if one is given."""
 
     change_id: int
     whats: Collection[str] | None = None
@@ -40,13 +40,13 @@ class UndoRequest(NamedTuple):
 
 
 class Undone(NamedTuple):
-    """What was undone.
+    """The result of an undo.
 
     Attributes:
         what: The change that was undone.
         subject: The number or name that it was about.
         things: How many things were undone.
-        is_import: It was an import, undone with all that it brought.
+        is_import: It was an import, undone as a whole.
     """
 
     change_id: ChangeId | None
@@ -58,8 +58,10 @@ class Undone(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """A change that was made lately. `can_undo`: not what is undone already or the erasure of a number has emptied, or
-    an undoing itself. `is_administrators`: administrators alone make such changes and undo them.
+    """A recent change.
+
+    `can_undo`: it is no undo, was not undone, and was not emptied by the erasure of a number. `is_administrators`: only
+    administrators make and undo such changes.
     """
 
     id: int
@@ -69,11 +71,11 @@ class Latest:
 
 
 class UndoKind(NamedTuple):
-    """Something that is changed.
+    """How a kind of thing is restored.
 
-    `read`: it, from a row of the audit and one side of that. `current`: what stands now where the one given stood, or
-    would stand; None: nothing. `put_back` replaces what stands there where `remove` cannot. `replaces`: it does so
-    always, and nothing is removed before: of files no transaction brings back what was removed when `put_back` refuses.
+    `read`: returns it from an audit row and one side of that. `current`: returns what is in its place now, or None.
+    `put_back`: replaces what is there, if `remove` cannot. `replaces`: it always does so and nothing is removed before,
+    because no transaction restores removed files when `put_back` refuses.
     """
 
     read: Callable[[sqlite3.Connection, audit.AuditRow, dict[str, Any]], Any]
@@ -84,7 +86,7 @@ class UndoKind(NamedTuple):
 
 
 def put_row_back(table: str, record: type) -> UndoKind:
-    """Return how a row of a table is put back as it was, of which the audit keeps such a record."""
+    """Return how a row of a table is restored, if the audit keeps a record of this type."""
     return UndoKind(
         lambda db, _row, value: audit.stored_row(db, table, record, value),
         lambda db, _, row: row.read(db),
@@ -101,14 +103,14 @@ def _kind_of(undo: Undo, value: dict[str, Any]) -> UndoKind:
         assert record is not None, undo.table
         return put_row_back(undo.table, record)
     module, _, name = undo.by.partition(":")
-    found = getattr(import_module(module), name)
-    return found if isinstance(found, UndoKind) else found(value)
+    kind = getattr(import_module(module), name)
+    return kind if isinstance(kind, UndoKind) else kind(value)
 
 
 def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undone:
-    """Takes back a change; an import with all that it brought.
+    """Undo a change; an import as a whole.
 
-    Nobody does by undoing what they may not do: others than administrators import nothing, and force nothing.
+    A user can undo only what they could do: only administrators import, and force entries.
     """
     with change(db, context, "undo") as changed:
         kept = _wanted(db, context, request)
@@ -117,24 +119,25 @@ def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undo
         things, ids = _things_of(db, context, kept)
         changed.before = (_value(row.after) or {}) | {"undone": [min(ids), max(ids)]}
         changed.after = _value(row.before)
-        rows = [one.row for one in things if one.row.before or one.row.after]
+        rows = [thing.row for thing in things if thing.row.before or thing.row.after]
         if not rows:
             raise Refused("cannot-undo", NOT_KEPT)
-        for one in rows:
-            _take_back(db, context, one)
+        for thing in rows:
+            _restore(db, context, thing)
     return Undone(changed.id, row.what, row.number or row.name, len(rows), _undo_of(context, row.what).is_import)
 
 
 def latest_changes(db: sqlite3.Connection, changes: Changes, number: str | None = None) -> tuple[Latest, ...]:
     """Return the latest changes of these names, and what was undone of them; all, or those of one number."""
-    found = audit.latest_of(db, (*changes, *(f"undo {what}" for what in changes)), LATEST, number)
+    kept = audit.latest_of(db, (*changes, *(f"undo {what}" for what in changes)), LATEST, number)
     return tuple(
-        Latest(one.id, one.row, can_undo(db, changes, one), is_administrators(changes, one.row.what)) for one in found
+        Latest(change.id, change.row, can_undo(db, changes, change), is_administrators(changes, change.row.what))
+        for change in kept
     )
 
 
 def find_made(db: sqlite3.Connection, context: Context, change_id: int) -> Latest | None:
-    """Return a change that whoever asks made in the last minutes, None if there is no such change."""
+    """Return a change that this user made in the last minutes, None if there is no such change."""
     kept = audit.change_of_id(db, change_id)
     if kept is None or kept.row.who != context.actor or not 0 <= context.at - kept.row.at <= OFFERED_SECONDS:
         return None
@@ -163,7 +166,7 @@ def why_final(changes: Changes, what: str) -> Wording:
 
 
 def _wanted(db: sqlite3.Connection, context: Context, request: UndoRequest) -> audit.KeptChange:
-    """The change, which can be undone by its kind, and by who asks."""
+    """Return the change if its kind and this user allow an undo."""
     kept = audit.change_of_id(db, request.change_id)
     if kept is None or request.number not in (None, kept.row.number):
         raise Refused("no-such-change", GONE)
@@ -188,17 +191,17 @@ def _undo_of(context: Context, what: str) -> Undo:
 def _things_of(
     db: sqlite3.Connection, context: Context, kept: audit.KeptChange
 ) -> tuple[list[audit.KeptChange], list[int]]:
-    """What is taken back, the latest first, and the ids of the changes that say so."""
+    """Return what is undone, the latest first, and the ids of the changes that record it."""
     row, undo = kept.row, _undo_of(context, kept.row.what)
     if undo.is_import:
         together = audit.changed_at_once(db, row)
-        return together[1:], [one.id for one in together]
-    found = [one for what in undo.along for one in audit.changed_at_once(db, row._replace(what=what))]
-    things = sorted((one for one in found if one.row.number == row.number), key=lambda one: -one.id)
+        return together[1:], [change.id for change in together]
+    along = [change for what in undo.along for change in audit.changed_at_once(db, row._replace(what=what))]
+    things = sorted((change for change in along if change.row.number == row.number), key=lambda change: -change.id)
     return [*things, kept] if undo.table or undo.by else things, [kept.id]
 
 
-def _take_back(db: sqlite3.Connection, context: Context, row: audit.AuditRow) -> None:
+def _restore(db: sqlite3.Connection, context: Context, row: audit.AuditRow) -> None:
     was, is_now = _value(row.before), _value(row.after)
     kind = _kind_of(_undo_of(context, row.what), is_now or was or {})
     try:
@@ -218,5 +221,5 @@ def _take_back(db: sqlite3.Connection, context: Context, row: audit.AuditRow) ->
 
 
 def _value(text: str | None) -> dict[str, Any] | None:
-    found = audit.value_of(text) if text else None
-    return found if isinstance(found, dict) else None
+    value = audit.value_of(text) if text else None
+    return value if isinstance(value, dict) else None

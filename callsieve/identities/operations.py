@@ -1,4 +1,4 @@
-"""Recording who a number belongs to, and how well that is proven.
+"""Operations on identities: the owner of a number, and how well that is proven.
 
 add, remove, make_code, prove: operations (callsieve/changes/operation.py)
 """
@@ -42,11 +42,11 @@ NOT_PROVEN = {
 
 
 class IdentityRequest(msgspec.Struct, frozen=True):
-    """Whose a number is, as somebody typed it.
+    """An identity as somebody typed it.
 
     Attributes:
         level: 1: somebody controls the number, 2: the name is proven, as the note says.
-        expires: `180d`; empty: as long as may be, 12 months.
+        expires: `180d`; empty: the maximum of 12 months.
     """
 
     number: NumberText
@@ -80,8 +80,9 @@ class IdentityChange(NamedTuple):
 
 
 class CodeMade(NamedTuple):
-    """A code that counts for a day, to be said in a call to the number. `about`: an appeal's reference, or the number;
-    `code`: its six digits.
+    """A code that is valid for a day, to be said in a call to the number.
+
+    `about`: an appeal's reference, or the number; `code`: its six digits.
 
     Attributes:
         number: A telephone number: E.164, or the key of a service number.
@@ -146,7 +147,7 @@ def prove(db: sqlite3.Connection, context: Context, request: ProofRequest) -> Id
 
 
 def wrong_code(answer: ProofAnswer) -> Refused:
-    """That the code is wrong, for an operation to return. Refused, where there is no code that it could be."""
+    """Return a refusal for a wrong code. Raise Refused if there is no code."""
     refused = Refused(f"code-{answer}", NOT_PROVEN[answer])
     if answer is ProofAnswer.WRONG:
         return refused
@@ -154,7 +155,7 @@ def wrong_code(answer: ProofAnswer) -> Refused:
 
 
 def _identity(context: Context, request: IdentityRequest) -> Identity:
-    """What was typed, as it is recorded."""
+    """Return the identity that was typed."""
     number, level = number_field(context, request.number), request.level
     name, note = _name(request.name), _line("note", request.note)
     if level not in LEVELS:

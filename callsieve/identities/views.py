@@ -1,4 +1,4 @@
-"""What is shown of identities, and their health check: they are proven again before they end."""
+"""Views of identities, and the health check that they are renewed before they end."""
 
 from __future__ import annotations
 
@@ -48,23 +48,23 @@ class IdentitiesShown:
 
 
 def identities_shown(db: sqlite3.Connection, text: str, context: Context) -> IdentitiesShown:
-    """The identities that have the text in their number or name."""
+    """Return identities with the text in their number or name."""
     everything = all_identities(db)
-    found = [one for one in everything if has_text(text, one.number, one.name)]
-    shown = tuple(identity_shown(db, one, context.settings, context.at) for one in found[:MOST_SHOWN])
-    has_sites = any(one.origin != OURS for one in shown)
-    return IdentitiesShown(shown, len(found), len(everything), latest_changes(db, IDENTITIES), has_sites)
+    matching = [identity for identity in everything if has_text(text, identity.number, identity.name)]
+    shown = tuple(identity_shown(db, identity, context.settings, context.at) for identity in matching[:MOST_SHOWN])
+    has_sites = any(identity.origin != OURS for identity in shown)
+    return IdentitiesShown(shown, len(matching), len(everything), latest_changes(db, IDENTITIES), has_sites)
 
 
 def find_identities(db: sqlite3.Connection, context: Context, request: IdentitiesRequest) -> ResultPage[IdentityShown]:
     """Return who numbers belong to."""
     number = None if request.number is None else number_field(context, request.number, "number")
-    rows = (one for one in all_identities(db) if number in (None, one.number))
+    rows = (identity for identity in all_identities(db) if number in (None, identity.number))
     return page_from(
         rows,
         request,
-        lambda one: (one.number,),
-        lambda one: identity_shown(db, one, context.settings, context.at),
+        lambda identity: (identity.number,),
+        lambda identity: identity_shown(db, identity, context.settings, context.at),
     )
 
 
@@ -79,7 +79,7 @@ DUE_SECONDS = 14 * 86_400.0
 
 @check_of_store
 def has_no_identity_due(db: sqlite3.Connection, now: float) -> Finding:
-    """Identities are proven again before they end."""
+    """Check that identities are proven again before they end."""
     due = identities_due(db, now + DUE_SECONDS)
     if due:
         return warn(

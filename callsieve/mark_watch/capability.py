@@ -27,7 +27,7 @@ CAPABILITY = Capability(
         "own watch ask": N_("{who} asked platforms about {about}"),
     },
     messages={
-        "own-watched": N_("What the platform shows is recorded."),
+        "own-watched": N_("The label check is recorded."),
     },
     checks="views:CHECKS",
     units=(

@@ -1,7 +1,7 @@
-"""Watching what platforms show of our own numbers: looks that people make, and lists and sources that are asked.
+"""Operations of the mark watch: label checks by people, and by lists and sources.
 
-record     operation: somebody looked at a phone or in an app, and saw this
-note_all   operation: what sources and lists said, all at once
+record     operation: somebody has checked a phone or an app
+note_all   operation: the results of sources and lists, all at once
 """
 
 from __future__ import annotations
@@ -41,8 +41,10 @@ class ScreenshotFile(msgspec.Struct, frozen=True):
 
 
 class LookRequest(msgspec.Struct, frozen=True):
-    """What somebody saw, as typed. `label`: what the platform shows, empty for nothing; `marks`: how many marks it says
-    that there are; `next_look`: when to look again, `30d`, `2026-12-31` or `never`.
+    """A label check as it was typed.
+
+    `label`: what the platform shows, empty for nothing. `marks`: how many marks it reports. `next_look`: when to check
+    again: `30d`, `2026-12-31` or `never`.
 
     Attributes:
         platform: The platform that shows labels.
@@ -58,10 +60,10 @@ class LookRequest(msgspec.Struct, frozen=True):
 
 
 class RecordedLook(NamedTuple):
-    """The look as it is kept. `changed`: what the platform showed before, where that was something else.
+    """A stored label check. `changed`: the label before, if it differs.
 
     Attributes:
-        look: The look as it is kept.
+        look: The label check.
     """
 
     change_id: ChangeId | None
@@ -70,7 +72,7 @@ class RecordedLook(NamedTuple):
 
 
 class Noted(NamedTuple):
-    """What sources and lists say of our numbers, and where that is something else than before."""
+    """Label checks by sources and lists, and those with a new label."""
 
     change_id: int | None
     looks: tuple[own_labels.LabelCheck, ...]
@@ -89,7 +91,7 @@ def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> Re
     if number not in known_own_numbers(db, context.loaded):
         raise Refused("not-ours", Wording("{number} is not one of our own numbers", {"number": number}))
     new = None if request.screenshot is None else _screenshot(db, request.screenshot)
-    look = own_labels.LabelCheck(
+    check = own_labels.LabelCheck(
         number=number,
         platform=platform,
         at=context.at,
@@ -100,26 +102,26 @@ def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> Re
         next_at=next_check_of(request.next_look, context.at, "next"),
     )
     with change(db, context, "own watch add", number) as changed:
-        changed.after = look
-        label = own_labels.record_label_check(db, look)
+        changed.after = check
+        label = own_labels.record_label_check(db, check)
         if new is not None:
-            own_labels.put_screenshot(db, look, new)
-    return RecordedLook(changed.id, look, label)
+            own_labels.put_screenshot(db, check, new)
+    return RecordedLook(changed.id, check, label)
 
 
-def note_all(db: sqlite3.Connection, context: Context, looks: Sequence[own_labels.LabelCheck]) -> Noted:
-    """Keeps what was asked, with what the imported lists say."""
+def note_all(db: sqlite3.Connection, context: Context, checks: Sequence[own_labels.LabelCheck]) -> Noted:
+    """Record the results of sources and of imported lists."""
     listed = [
         own_labels.LabelCheck(
             number, name, context.at, (category or "spam") if is_listed else "", kind=own_labels.LabelCheckKind.LISTED
         )
         for name, number, is_listed, category in own_labels.lists_about_ours(db)
     ]
-    asked = {(look.number, look.platform): look for look in (*listed, *looks)}
+    asked = {(check.number, check.platform): check for check in (*listed, *checks)}
     with change(db, context, "own watch ask") as changed:
-        found = [label for look in asked.values() if (label := own_labels.record_label_check(db, look)) is not None]
-        changed.after = {"looks": len(asked), "changed": len(found)}
-    return Noted(changed.id, tuple(asked.values()), tuple(found))
+        changes = [label for check in asked.values() if (label := own_labels.record_label_check(db, check)) is not None]
+        changed.after = {"looks": len(asked), "changed": len(changes)}
+    return Noted(changed.id, tuple(asked.values()), tuple(changes))
 
 
 def _screenshot(db: sqlite3.Connection, sent: ScreenshotFile) -> own_labels.NewScreenshot:

@@ -1,4 +1,4 @@
-"""What is shown of looks, screenshots and suspicions, and the health check: somebody looks at our own numbers."""
+"""Views of label checks, screenshots and suspicions, and the health check that own numbers are checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who numbers belong to, for programs."""
+"""The owners of numbers in the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`callsieve identity`: who a number belongs to, and how well that is proven."""
+"""`callsieve identity`: the owner of a number, and how well that is proven."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def add(
 
 def code(
     number: options.NumberArgument,
-    name: Annotated[str, typer.Option(help="Who is recorded when it is keyed; the number, if not given.")] = "",
+    name: Annotated[str, typer.Option(help="The owner to record when it is keyed; default: the number.")] = "",
     config: options.ConfigOption = None,
 ) -> None:
     """Make a code that proves control: say it in a call to the number, or have it keyed in a call from it."""
@@ -68,7 +68,7 @@ def code(
 def prove(
     number: options.NumberArgument,
     code: Annotated[str, typer.Argument(help="As it was given back: six digits.", show_default=False)],
-    name: Annotated[str, typer.Option(help="Who its owner says to be; nobody has checked it.", show_default=False)],
+    name: Annotated[str, typer.Option(help="The name that the owner gives, unchecked.", show_default=False)],
     config: options.ConfigOption = None,
 ) -> None:
     """Take the code that was given back: whoever has it controls the number, which is level 1 for 12 months."""

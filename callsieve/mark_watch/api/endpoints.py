@@ -1,4 +1,4 @@
-"""What platforms show of our own numbers, for programs: a ticket system, whoever looks at phones."""
+"""Label checks of own numbers in the API."""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 
 Asks every `[[lookup]]` of the settings about our own numbers: the same requests and conditions as about callers.
 
-All sources are asked at once, each with a few requests at a time, within SECONDS in all. What the watch asks a day is
-counted apart from what calls ask (`watch_limit`), so that a call never goes without its look-up because of it.
-A source that fails, or whose limit of the day is reached, says nothing of the rest: that is no label, and ends none.
+All sources are asked at once, each with a few requests at a time, within SECONDS in all. The watch has its own daily
+limit (`watch_limit`), so that it takes no look-ups from calls. If a source fails or reaches its daily limit, the other
+numbers keep their labels.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ AT_ONCE: Final = 4  # requests to one source: half of what calls may make at a t
 
 
 class LabelAnswers(NamedTuple):
-    """What was said, and which sources did not answer for all numbers, with why."""
+    """The answers, and the sources that did not answer for all numbers, with reasons."""
 
     looks: tuple[LabelCheck, ...]
     failures: tuple[tuple[str, str], ...]
@@ -61,7 +61,7 @@ class LabelAnswers(NamedTuple):
 
 @dataclass(slots=True)
 class _Round:
-    """One source's turn: the numbers that it is still to be asked about, and why it is asked no further."""
+    """The work for one source: the numbers that are left, and why it was stopped."""
 
     source: AskedSource
     left: deque[str]
@@ -144,7 +144,7 @@ NO_LABEL = "no label"
 def add(
     number: Annotated[str, typer.Argument(help="One of our own numbers.")],
     platform: Annotated[str, typer.Argument(metavar="PLATFORM", help="A carrier, an app, a list: Hiya, Tencent.")],
-    label: Annotated[str, typer.Option("--label", metavar="TEXT", help="What it shows; else nothing.")] = "",
+    label: Annotated[str, typer.Option("--label", metavar="TEXT", help="The label that it shows; default: none.")] = "",
     count: Annotated[int | None, typer.Option("--count", min=0, help="How many marks it says that there are.")] = None,
     screenshot: Annotated[
         Path | None,
@@ -244,7 +244,7 @@ def _networks(path: str) -> Networks:
 
 
 def _platforms(network: Network) -> str:
-    """Who shows labels there, each once."""
+    """Return the platforms that show labels there, each once."""
     there = labellers_of(network)
     names = [one.platform if one.on == "network" else f"{one.platform} ({one.phones or 'phones'})" for one in there]
     return ", ".join(dict.fromkeys(names)) or "nobody known"
