@@ -107,8 +107,8 @@ class Capability:
         pages: Modules with a table PAGES.
         endpoints: Modules with a table ENDPOINTS.
         changes: The changes that its operations write into the audit, and how each is undone.
-        sentences: The sentence for a row of the audit, by change: `{who} blocked {about}`. "list add/block" is for rows about
-            a blocklist, "list import/" for a row that is about nothing by itself.
+        sentences: The sentence of an audit row, by change: `{who} blocked {about}`. "list add/block" is for rows about
+            a blocklist, "list import/" for a row without a subject.
         messages: The console's messages after a change, by the word in `?said=`.
         has_templates: Whether it has templates: `lists/page.html` is in callsieve/lists/web/templates.
         checks: "module:CHECKS", a tuple of HealthCheck: `doctor` and `status` run them.
