@@ -1,4 +1,4 @@
-"""The first steps of a new installation, for the page that a new administrator sees instead of empty tables."""
+"""The first steps of a new installation, which a new administrator sees instead of empty tables."""
 
 from __future__ import annotations
 
@@ -16,20 +16,18 @@ from reputation.store.sources import feed_sources
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
 
-# Until then nobody knows what a policy does to this office's callers.
-OBSERVE_SECONDS = 7 * DAY_SECONDS
-SHOWN_DAYS = 14  # after the first call: who has screened for so long knows the way
+OBSERVE_SECONDS = 7 * DAY_SECONDS  # enough calls to judge a policy by
+SHOWN_DAYS = 14  # after the first call
 
 
 @dataclass(frozen=True, slots=True)
 class SetupStep:
-    """A step, with the way to take it.
+    """A step of the installation.
 
     Attributes:
-        words: What is so when it is done.
-        is_done: Whether it is.
-        remedy: A command, or what to do by hand; empty where `path` is the way.
-        path: The page of the console to do it on; empty for none.
+        words: The state when it is done.
+        remedy: A command, or what to do by hand; empty if it is done on the page at `path`.
+        path: The page of the console for it, or empty.
     """
 
     words: Wording
@@ -47,31 +45,31 @@ class FirstRun:
 
     @property
     def done(self) -> int:
-        """How many steps are done."""
+        """Number of steps that are done."""
         return sum(step.is_done for step in self.steps)
 
 
 def first_run(
     db: sqlite3.Connection, health: SystemHealth, screening: ScreeningState, settings: Settings, now: float
 ) -> FirstRun | None:
-    """Return the steps in the order of the README, None where all are done or calls have been screened for weeks.
+    """Return the steps in the order of the README; None if all are done or calls have been screened for weeks.
 
-    `screening`: as the pill on the page shows it.
+    `screening`: the state that the page shows.
     """
     first_at, _ = first_decision(db, 1)
     if first_at is not None and now - first_at > SHOWN_DAYS * DAY_SECONDS:
         return None
     has_call = first_at is not None
-    found = {check.name: check for check in health.checks}
+    check_by_name = {check.name: check for check in health.checks}
 
     def is_ok(name: str) -> bool:
-        return name in found and found[name].status is CheckStatus.OK
+        return name in check_by_name and check_by_name[name].status is CheckStatus.OK
 
-    def remedy(name: str, otherwise: str) -> str | Wording:
-        return found[name].remedy or otherwise if name in found else otherwise
+    def remedy(name: str, fallback: str) -> str | Wording:
+        return check_by_name[name].remedy or fallback if name in check_by_name else fallback
 
     install = "callsieve asterisk install"
-    people = {one.extension for one in (*all_people(db), *people_of(settings))}
+    people = {person.extension for person in (*all_people(db), *people_of(settings))}
     steps = (
         SetupStep(
             Wording("Asterisk's manager lets CallSieve see how calls end"),
@@ -95,7 +93,7 @@ def first_run(
         ),
         SetupStep(
             Wording("Root's regular check of Asterisk runs"),
-            health.is_known and ROOTS_DOCTOR not in found,
+            health.is_known and ROOTS_DOCTOR not in check_by_name,
             "systemctl enable --now callsieve-doctor.timer",
         ),
         SetupStep(

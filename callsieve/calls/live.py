@@ -1,4 +1,4 @@
-"""What happens now and what happened lately: bars of evidence, the live view, and the figures of a span."""
+"""The live view of calls, the figures of a span of days, and bars that show evidence."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ from reputation.store.outcomes import outcomes
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording, listed
 
-HALF = 50.0  # of the bar's width: nothing lies in the middle
-LEAST_SCALE = 2.0  # log-odds
+HALF = 50.0  # percent of the width: bars begin in the middle
+LEAST_SCALE = 2.0  # log-odds that a half of the width stands for at least
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A family: its log-odds, what it says, and where its bar begins and how long it is, of 100."""
+    """The bar of a family of evidence: its text, and where it begins and how long it is, in percent."""
 
     family: str
     log_odds: float
@@ -65,7 +65,7 @@ class Bar:
 
 
 def bars_of(families: Sequence[Family]) -> tuple[Bar, ...]:
-    """One bar a family, on a common scale that the longest fills; a small evidence stays small."""
+    """Return one bar per family, on a common scale. The longest fills the width, but weak evidence stays small."""
     scale = max([LEAST_SCALE, *(abs(family.log_odds) for family in families)])
     return tuple(_bar(family, scale) for family in families)
 
@@ -74,17 +74,17 @@ def _bar(family: Family, scale: float) -> Bar:
     width = round(HALF * abs(family.log_odds) / scale, 1)
     start = HALF if family.log_odds >= 0 else HALF - width
     try:
-        said = listed(list(parts_of(family)), "{some}; {more}")
+        text = listed(list(parts_of(family)), "{some}; {more}")
     except (KeyError, ValueError):  # a vector of another version
         counts = [Wording("{n} x {category}", {"n": count, "category": what}) for what, count in family.counts]
-        said = listed(counts, "{some}; {more}")
-    return Bar(family.name, family.log_odds, said, start, width)
+        text = listed(counts, "{some}; {more}")
+    return Bar(family.name, family.log_odds, text, start, width)
 
 
 logger = logging.getLogger("callsieve.web")
 
-LOOK_SECONDS = 1.0
-LOOK_BACK_SECONDS = 30.0  # the journal is written within 0.2 s, but may be behind when the store was locked
+POLL_SECONDS = 1.0
+OVERLAP_SECONDS = 30.0  # the journal is written within 0.2 s, or later if the store was locked
 MOST_NEW = 200
 MOST_OPEN = 500
 MOST_WAITING = 200
@@ -93,27 +93,27 @@ MOST_OF_USER = 6  # as many as a browser opens
 
 
 class LiveCalls:
-    """Looks as long as somebody watches."""
+    """Polls the journal while somebody watches, and sends new calls to all who do."""
 
     def __init__(self, store: StoreClient, clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
         self._watchers: dict[asyncio.Queue[CallRow], str] = {}
-        self._told: OrderedDict[str, bool] = OrderedDict()  # by id: whether it is known how the call ended
+        self._sent: OrderedDict[str, bool] = OrderedDict()  # by id of the call: whether its outcome was known
         self._task: asyncio.Task[None] | None = None
 
     def is_full(self, user: str) -> bool:
-        """Whether nobody more can watch, or this user no more than already."""
+        """Return whether the limit of watchers is reached, of all or of this user."""
         return len(self._watchers) >= MOST_WATCHERS or Counter(self._watchers.values())[user] >= MOST_OF_USER
 
     @asynccontextmanager
     async def watching(self, user: str) -> AsyncIterator[asyncio.Queue[CallRow]]:
-        """A queue of calls from now on. Who does not read it misses the oldest."""
+        """Yield a queue of calls from now on. If it is not read, the oldest calls are dropped."""
         queue: asyncio.Queue[CallRow] = asyncio.Queue(MOST_WAITING)
         self._watchers[queue] = user
         if self._task is None or self._task.done():
-            self._told.clear()
-            await self.look(tell=False)
+            self._sent.clear()
+            await self.poll(send=False)
             self._task = asyncio.create_task(self._run(), name="live")
         try:
             yield queue
@@ -121,44 +121,44 @@ class LiveCalls:
             self._watchers.pop(queue)
 
     async def close(self) -> None:
-        """Looks no more."""
+        """Stop polling."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         while self._watchers:
-            await asyncio.sleep(LOOK_SECONDS)
-            await self.look(tell=True)
+            await asyncio.sleep(POLL_SECONDS)
+            await self.poll(send=True)
 
-    async def look(self, *, tell: bool) -> None:
-        """Finds what is new in the journal, and tells it."""
-        still_open = [call_id for call_id, ended in self._told.items() if not ended]
+    async def poll(self, *, send: bool) -> None:
+        """Read new calls and outcomes from the journal, and send them."""
+        still_open = [call_id for call_id, ended in self._sent.items() if not ended]
         try:
-            found = await self._store.read(_news, self._clock() - LOOK_BACK_SECONDS, still_open[-MOST_OPEN:])
+            calls = await self._store.read(_read_new, self._clock() - OVERLAP_SECONDS, still_open[-MOST_OPEN:])
         except StoreError as error:
-            logger.warning("live calls: %s", error)
+            logger.warning("live view: the store cannot be read: %s", error)
             return
-        for call in reversed(found):
+        for call in reversed(calls):
             ended = call.disposition is not None
-            if self._told.get(call.id) == ended:
+            if self._sent.get(call.id) == ended:
                 continue
-            self._told[call.id] = ended
-            if tell:
-                self.tell(call)
-        while len(self._told) > MOST_OPEN + MOST_NEW:
-            self._told.popitem(last=False)
+            self._sent[call.id] = ended
+            if send:
+                self.send(call)
+        while len(self._sent) > MOST_OPEN + MOST_NEW:
+            self._sent.popitem(last=False)
 
-    def tell(self, call: CallRow) -> None:
-        """Puts a call into the queues of all who watch."""
+    def send(self, call: CallRow) -> None:
+        """Put a call into the queues of all who watch."""
         for queue in self._watchers:
             if queue.full():
                 queue.get_nowait()
             queue.put_nowait(call)
 
 
-def _news(db: sqlite3.Connection, since: float, still_open: list[str]) -> list[CallRow]:
-    """The latest calls, and those whose end was not known before, the latest first; each once."""
+def _read_new(db: sqlite3.Connection, since: float, still_open: list[str]) -> list[CallRow]:
+    """Return the latest calls and those that were open before, without duplicates, latest first."""
     latest = find_calls(db, CallFilter(since=since), None, MOST_NEW)
     older = calls_of_ids(db, still_open) if still_open else []
     return list({call.id: call for call in (*latest, *older)}.values())
@@ -174,14 +174,14 @@ NO_SAMPLE = SampledCalls(0, 0, 0, 0)
 
 
 class ActivityCache:
-    """The figures of each span: counting them takes a while, and everybody who looks sees the same."""
+    """The figures of each span. They take a while to count, and are the same for all users."""
 
     def __init__(self) -> None:
         self.kept: Cache[ActivityShown] = Cache(ACTIVITY_SECONDS)
 
 
 class ActivitySpan(NamedTuple):
-    """How far back, and in which steps; seconds."""
+    """How far back the figures go, and in which steps; seconds."""
 
     word: str
     label: str
@@ -200,7 +200,7 @@ SPANS = {
 
 
 class ActivityStep(NamedTuple):
-    """One step of time: how often each action was ordered."""
+    """One step of time, with the number of calls per action."""
 
     at: float
     counts: Counter[str]
@@ -223,9 +223,10 @@ class ActivityStep(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ActivityShown:
-    """The figures of a span, found out at `at`. Whatever the span, `mistakes` are those of the last MISTAKE_DAYS, and
-    `rising` and `blocks` of the last day. `site`: whose calls are counted, empty for all; those three are of all.
-    `stopped_before`: how many were kept from ringing in a time as long, a week before, or a month before a month.
+    """The figures of a span, counted at `at`. `site`: whose calls are counted; empty for all.
+
+    For any span and site, `mistakes` are those of the last MISTAKE_DAYS, and `rising` and `blocks` of the last day.
+    `stopped_before`: how many calls were stopped in a time as long before: a week earlier, or a month for a month.
     """
 
     at: float
@@ -251,27 +252,27 @@ class ActivityShown:
 
     @property
     def sampled(self) -> Wording | None:
-        """What the control sample costs; None where it took no call."""
+        """The effect of the control sample in words; None if no call was in it."""
         return self.sample.words(self.totals["warn"]) if self.sample.calls else None
 
     @property
     def calls(self) -> int:
-        """How many were decided about."""
+        """Number of decisions."""
         return self.totals.total()
 
     @property
     def since(self) -> float:
-        """When the span begins."""
+        """Beginning of the span."""
         return self.steps[0].at
 
     @property
     def mistaken_calls(self) -> int:
-        """How many calls the mistakes are."""
+        """Number of calls that were probably mistakes."""
         return sum(mistake.calls for mistake in self.mistakes)
 
 
 def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site: str = "") -> ActivityShown:
-    """The figures up to now. Steps begin at whole ones, so that they stay what they are as time goes on."""
+    """Count the figures up to now. Steps begin at multiples of their length, so old ones stay the same."""
     last = now // span.step
     first = last - round(span.seconds / span.step) + 1
     since = first * span.step
@@ -298,8 +299,8 @@ def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site:
 
 
 def open_mistakes(db: sqlite3.Connection, mistakes: Iterable[FalsePositive], now: float) -> tuple[FalsePositive, ...]:
-    """Return the mistakes that nobody has settled since: by the allowlist, or by saying that it was right."""
-    return tuple(one for one in mistakes if not _is_settled(db, one, now))
+    """Return the mistakes that nobody has settled, by the allowlist or by confirming the decision."""
+    return tuple(mistake for mistake in mistakes if not _is_settled(db, mistake, now))
 
 
 def _is_settled(db: sqlite3.Connection, mistake: FalsePositive, now: float) -> bool:
@@ -311,22 +312,22 @@ def _is_settled(db: sqlite3.Connection, mistake: FalsePositive, now: float) -> b
 
 
 def probable_mistakes(db: sqlite3.Connection, since: float) -> list[FalsePositive]:
-    """Numbers that were stopped or warned of since then, and somebody of ours wanted to hear from, most calls first."""
+    """Return numbers that were stopped or warned of although somebody wanted to hear from them."""
     stops, talks = Stops(STOPPED | WARNED), Talks()
     for number in stopped_but_known(db, since, MOST_SUSPECTS):
         decided = reversed(decisions(db, caller=number, since=since, limit=MOST_CALLS))
         ended = reversed(outcomes(db, number=number, since=since, limit=MOST_CALLS))
         both: tuple[Iterable[DecisionRecord | OutcomeRecord], ...] = (decided, ended)
-        for one in merge(*both, key=lambda one: one.at):
-            _add(one, stops, talks, db)
+        for event in merge(*both, key=lambda event: event.at):
+            _add(event, stops, talks, db)
     return stops.mistakes(talks.of, partial(known_in_store, db), partial(rows_of, db))
 
 
-def _add(one: DecisionRecord | OutcomeRecord, stops: Stops, talks: Talks, db: sqlite3.Connection) -> None:
-    if isinstance(one, DecisionRecord):
-        stops.add_call(DecidedCall(one.caller, one.at, one.would_be, one.rule, one.did, one.level))
+def _add(event: DecisionRecord | OutcomeRecord, stops: Stops, talks: Talks, db: sqlite3.Connection) -> None:
+    if isinstance(event, DecisionRecord):
+        stops.add_call(DecidedCall(event.caller, event.at, event.would_be, event.rule, event.did, event.level))
         return
-    talks.add(one)
-    number = call_back_number(one, partial(one_ring_before, db))
+    talks.add(event)
+    number = call_back_number(event, partial(one_ring_before, db))
     if number is not None:
         stops.call_back(number)

@@ -49,12 +49,10 @@ from reputation.wording import Places, Wording
 
 
 def caller_words(record: DecisionRecord) -> str:
-    """The caller's number; else what it is instead, with what the network showed, quoted: `unreadable "x"`.
-
-    A withheld number is one word, whichever way the network says it.
-    """
+    """Return the caller's number, or the kind of caller with the text from the network: `unreadable "x"`."""
     if record.caller:
         return record.caller
+    # A withheld number is one word, however the network expresses it.
     if record.caller_kind is CallerKind.WITHHELD:
         return kind_word(record.caller_kind)
     shown = f" {json.dumps(record.caller_text, ensure_ascii=False)}" if record.caller_text else ""
@@ -62,18 +60,18 @@ def caller_words(record: DecisionRecord) -> str:
 
 
 def kind_word(kind: CallerKind) -> str:
-    """What the caller of a call without a number is, for people."""
+    """Return the word for a caller without a number."""
     return "unreadable" if kind is CallerKind.INVALID else kind.value
 
 
 @dataclass(frozen=True, slots=True)
 class FamilyEvidence:
-    """What one family of evidence says.
+    """The evidence of one family.
 
     Attributes:
         family: The name of the family.
-        log_odds: How much it weighs; below 0 it speaks for the number.
-        counts: What was counted, and how often.
+        log_odds: Its weight; negative if it speaks for the number.
+        counts: The kinds of evidence that were counted, with their numbers.
     """
 
     family: str
@@ -86,9 +84,9 @@ class LevelChangeShown:
     """Something that would make a level lower or higher.
 
     Attributes:
-        code: What would have to happen, as a code.
-        words: The same in words.
-        level: The level then.
+        code: The event, as a code.
+        words: The event, in words.
+        level: The level after it.
     """
 
     code: str
@@ -97,17 +95,17 @@ class LevelChangeShown:
 
     @classmethod
     def of(cls, change: LevelChange) -> LevelChangeShown:
-        """Return a change that was found now."""
+        """Return a change for JSON."""
         return cls(change.what.code, str(change.words), change.level)
 
 
 @dataclass(frozen=True, slots=True)
 class LevelSource:
-    """Who a level comes from.
+    """An origin of a level.
 
     Attributes:
-        who: The code of who speaks against the number.
-        log_odds: How much that weighs.
+        who: The code of the origin that speaks against the number.
+        log_odds: Its weight.
     """
 
     who: str
@@ -119,9 +117,9 @@ class EvidenceVector:
     """The evidence of a decision.
 
     Attributes:
-        would_change: What would make the level lower, and which it would be then.
-        appeal: The reference of the appeal that was in force, null for none.
-        witnesses: How many have something against the number, null where nobody has.
+        would_change: Events that would make the level lower.
+        appeal: The reference of the appeal that was in force, or null.
+        witnesses: How many witnesses speak against the number, or null.
     """
 
     known: Annotated[tuple[Family, ...], HIDDEN]
@@ -133,20 +131,22 @@ class EvidenceVector:
     @told
     def families(self) -> tuple[FamilyEvidence, ...]:
         """The families of evidence, with what they counted."""
-        return tuple(FamilyEvidence(one.name, round(one.log_odds, 6), dict(one.counts)) for one in self.known)
+        return tuple(
+            FamilyEvidence(family.name, round(family.log_odds, 6), dict(family.counts)) for family in self.known
+        )
 
     def account(self, level: Level) -> tuple[Wording, ...]:
-        """Return who the level comes from, and how many witnesses there were."""
+        """Return where the level comes from, and how many witnesses there were."""
         return account_of(level, self.known, self.witnesses)
 
 
 def evidence_of(record: DecisionRecord) -> EvidenceVector | None:
-    """Return the evidence that the journal keeps with a decision; None where it is damaged."""
+    """Return the evidence that the journal keeps with a decision; None if it is damaged."""
     try:
         vector = value_of(record.vector)
         changes = tuple(
-            LevelChangeShown(str(one["what"]), words_of_happening(str(one["what"])), level_of(one["level"]))
-            for one in vector.get("would_change", ())
+            LevelChangeShown(str(change["what"]), words_of_happening(str(change["what"])), level_of(change["level"]))
+            for change in vector.get("would_change", ())
         )
         return EvidenceVector(
             families_of(record.vector), changes, vector.get("appeal") or None, witnesses_in(record.vector)
@@ -157,12 +157,12 @@ def evidence_of(record: DecisionRecord) -> EvidenceVector | None:
 
 @dataclass(frozen=True, slots=True)
 class CallDecision:
-    """A decision about a call, with its evidence and how the call ended.
+    """A decision about a call, with its evidence and the outcome of the call.
 
     Attributes:
-        vector: The evidence by family, null where it is damaged.
-        outcome: How the call ended, null while that is not known.
-        challenge: What the caller did when challenged, null where they were not.
+        vector: The evidence by family; null if it is damaged.
+        outcome: The outcome of the call; null while it is not known.
+        challenge: The caller's reaction to a challenge, or null.
     """
 
     record: Annotated[DecisionRecord, FLAT]
@@ -173,13 +173,13 @@ class CallDecision:
     @property
     @told
     def action(self) -> ActionWord:
-        """What was done with the call."""
+        """The action that was taken."""
         return self.record.action
 
     @property
     @told
     def would_be(self) -> ActionWord:
-        """What would have been done without observe mode."""
+        """The action without observe mode."""
         return self.record.would_be
 
     @property
@@ -191,19 +191,19 @@ class CallDecision:
     @property
     @told
     def reason_code(self) -> str:
-        """Why, for programs."""
+        """Why, as a code for programs."""
         return why_of(self.record.reason).code
 
     @property
     @told
     def level(self) -> Level:
-        """What the evidence alone would justify."""
+        """The action that the evidence alone would justify."""
         return level_of(self.record.level)
 
     @property
     @told
     def level_from(self) -> tuple[LevelSource, ...]:
-        """Who the level comes from, the heaviest first."""
+        """Where the level comes from, the heaviest first."""
         return sources_of_level(self.level, () if self.vector is None else self.vector.known)
 
     @property
@@ -214,14 +214,14 @@ class CallDecision:
 
 
 def decision_shown(db: sqlite3.Connection, record: DecisionRecord) -> CallDecision:
-    """Return a decision of the journal with how its call ended."""
+    """Return a decision of the journal with the outcome of its call."""
     return CallDecision(record, evidence_of(record), *ending_of(db, record.linkedid))
 
 
 def sources_of_level(level: Level, families: Iterable[Family]) -> tuple[LevelSource, ...]:
-    """Return who a level comes from, the heaviest first."""
-    found = speakers_of(families) if level else []
-    return tuple(LevelSource(speaker.code, round(log_odds, 6)) for speaker, log_odds in found)
+    """Return where a level comes from, the heaviest first."""
+    speakers = speakers_of(families) if level else []
+    return tuple(LevelSource(speaker.code, round(log_odds, 6)) for speaker, log_odds in speakers)
 
 
 def level_of(word: str) -> Level:
@@ -231,14 +231,14 @@ def level_of(word: str) -> Level:
 
 @dataclass(frozen=True, slots=True)
 class ReputationShown:
-    """What the evidence against a number adds up to.
+    """The reputation of a number.
 
     Attributes:
         log_odds: The evidence, as natural log-odds relative to an average caller.
         points: The log-odds as people see them: ten points more are ten times the odds.
-        level: What the evidence alone would justify.
-        level_from: Who the level comes from, the heaviest first.
-        would_raise: What would make the level higher, and which it would be then.
+        level: The action that the evidence alone would justify.
+        level_from: Where the level comes from, the heaviest first.
+        would_raise: Events that would make the level higher.
     """
 
     log_odds: float
@@ -249,33 +249,35 @@ class ReputationShown:
     would_raise: tuple[LevelChangeShown, ...]
 
 
-def reputation_shown(found: Reputation) -> ReputationShown:
-    """Return a reputation with the families behind it, and who its level comes from."""
-    changes, rises = (tuple(map(LevelChangeShown.of, some)) for some in (found.would_change, found.would_raise))
-    vector = EvidenceVector(found.families, changes, found.appeal, found.witnesses)
-    sources = sources_of_level(found.level, found.families)
-    return ReputationShown(found.log_odds, found.points, found.level, sources, vector, rises)
+def reputation_shown(reputation: Reputation) -> ReputationShown:
+    """Return a reputation for JSON."""
+    changes, rises = (
+        tuple(map(LevelChangeShown.of, some)) for some in (reputation.would_change, reputation.would_raise)
+    )
+    vector = EvidenceVector(reputation.families, changes, reputation.appeal, reputation.witnesses)
+    sources = sources_of_level(reputation.level, reputation.families)
+    return ReputationShown(reputation.log_odds, reputation.points, reputation.level, sources, vector, rises)
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionShown:
-    """What would be decided about a call, and the steps on the way.
+    """The decision that would be made about a call, with its steps.
 
     Attributes:
         policy: The policy that decides.
-        action: What would be done.
-        would_be: The same without observe mode.
-        observed: The policy only observes, and something else than to let the call go on would be ordered.
+        action: The action.
+        would_be: The action without observe mode.
+        observed: The policy only observes, and would otherwise not simply allow the call.
         rule: The rule that decides.
         reason: Why, in English.
-        reason_code: Why, for programs.
+        reason_code: Why, as a code for programs.
         step: The step of the order of precedence that decides.
-        level: What the evidence alone would justify.
-        capped_by: Why it is no more, null where nothing speaks for the caller.
-        reputation: What is known against the caller.
+        level: The action that the evidence alone would justify.
+        capped_by: Why the action is not stronger; null if nothing speaks for the caller.
+        reputation: The reputation of the caller.
         trunk: The trunk that the call comes in on.
-        auth_class: Whether somebody vouches for the caller's number.
-        steps: The steps and rules that were looked at.
+        auth_class: Whether the caller's number is authenticated.
+        steps: The steps and rules that were checked.
     """
 
     policy: str
@@ -295,7 +297,7 @@ class DecisionShown:
 
 
 def opinion_shown(opinion: Opinion) -> DecisionShown:
-    """Return what would be decided, ready to be written."""
+    """Return the decision that would be made, for JSON."""
     decision = opinion.decision
     return DecisionShown(
         policy=opinion.policy.name,
@@ -316,27 +318,27 @@ def opinion_shown(opinion: Opinion) -> DecisionShown:
 
 
 def points_of(record: DecisionRecord) -> int:
-    """The points that people see."""
+    """Return the points that people see."""
     return Reputation(record.log_odds).points
 
 
-def ended_words(one: OutcomeRecord) -> str:
-    """How a call ended, in words."""
-    # A menu, a voicemail box or our own refusal: no fault of the caller, and no failure that anybody should look into.
-    reached = "reached nobody" if one.disposition.value == "failed" else one.disposition.value
-    words = [one.direction.value, reached]
-    if one.answered_by:
-        words.append(f"by {one.answered_by}")
+def ended_words(outcome: OutcomeRecord) -> str:
+    """Return how a call ended, in words."""
+    # Only a menu, voicemail or our own rejection answered. "failed" would sound like a fault.
+    reached = "reached nobody" if outcome.disposition.value == "failed" else outcome.disposition.value
+    words = [outcome.direction.value, reached]
+    if outcome.answered_by:
+        words.append(f"by {outcome.answered_by}")
     parts = [" ".join(words)]
-    if one.ring_seconds:
-        parts.append(f"rang {one.ring_seconds:.0f} s")
-    if one.talk_seconds:
-        parts.append(f"talked {one.talk_seconds:.0f} s")
-    parts += ["left a message"] if one.voicemail_left else []
-    parts += ["refused by a network"] if one.blocked else []
-    parts += ["answered by a machine"] if one.machine else []
-    parts += [f"ended by {one.ended_by.value}"] if one.ended_by else []
-    parts += [] if one.complete else ["not seen whole"]
+    if outcome.ring_seconds:
+        parts.append(f"rang {outcome.ring_seconds:.0f} s")
+    if outcome.talk_seconds:
+        parts.append(f"talked {outcome.talk_seconds:.0f} s")
+    parts += ["left a message"] if outcome.voicemail_left else []
+    parts += ["blocked by a network"] if outcome.blocked else []
+    parts += ["answered by a machine"] if outcome.machine else []
+    parts += [f"ended by {outcome.ended_by.value}"] if outcome.ended_by else []
+    parts += [] if outcome.complete else ["seen only in part"]
     return ", ".join(parts)
 
 
@@ -345,12 +347,12 @@ LONGEST = 80
 
 
 def typed_fields(typed: Mapping[str, str | None]) -> dict[str, str]:
-    """Each field as it was typed; empty: it was not."""
+    """Return each field of the filter as it was entered; empty if it was not."""
     return {name: (typed.get(name) or "").strip()[:LONGEST] for name in FIELDS}
 
 
 def wanted_of(context: Context, typed: Mapping[str, str | None]) -> CallFilter:
-    """What is looked for. Refused names the field."""
+    """Parse the fields of a filter. Refused names the wrong field."""
     text = typed_fields(typed)
     view = _word("view", text["view"], list(CallView))
     return CallFilter(
@@ -375,7 +377,7 @@ def _word(field: str, text: str, allowed: Collection[str]) -> str | None:
 
 def _site(text: str) -> str | None:
     if text and not SITE.fullmatch(text):
-        raise Refused("bad-site", f"{text[:40]!r} is no name of a site", "site")
+        raise Refused("bad-site", f"{text[:40]!r} is not the name of a site", "site")
     return text or None
 
 
@@ -388,14 +390,14 @@ def _until(text: str, now: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Disputes:
-    """What people decided about one number, the latest first.
+    """Decisions of people about one number, the latest first.
 
     Attributes:
         appeals: The appeals of its owner.
-        tombstones: Its marks that were found wrong.
+        tombstones: Marks that were corrected because they were wrong.
         epochs: The changes of its owner.
-        to_review: Many marks at once, which wait for a review.
-        reviewed: The latest review of its marks, null for none.
+        to_review: Unusual numbers of new marks, which wait for a review.
+        reviewed: The latest review of its marks, or null.
     """
 
     appeals: tuple[Appeal, ...] = ()
@@ -405,13 +407,13 @@ class Disputes:
     reviewed: Review | None = None
 
     def case_against(self, mark: Mark) -> str | None:
-        """The case that has found the mark wrong, None while it counts."""
+        """Return the case that corrected the mark; None while it counts."""
         stones = self.tombstones if mark.verdict is Verdict.SPAM else ()
         return next((stone.case_id for stone in stones if stone.covers(mark.reporter, mark.at)), None)
 
 
 def disputes_of(db: sqlite3.Connection, number: str) -> Disputes:
-    """What was decided about the number."""
+    """Return what people decided about the number."""
     return Disputes(
         tuple(appeals_of(db, number)),
         tuple(tombstones_of(db, number)),
@@ -422,7 +424,7 @@ def disputes_of(db: sqlite3.Connection, number: str) -> Disputes:
 
 
 def appeal_in_words(appeal: Appeal) -> Wording:
-    """`AP9E4100 of Carol Ltd: in force, to be decided until 2026-11-30`."""
+    """Return an appeal in words: `AP9E4100 by Carol Ltd: in force, to be decided by 2026-11-30`."""
     due, closed = due_at(appeal), appeal.closed_at
     about: Places = {"reference": appeal.reference, "name": appeal.name, "state": Wording(appeal.state.words)}
     if due:
@@ -434,7 +436,7 @@ def appeal_in_words(appeal: Appeal) -> Wording:
 
 
 def decided_since(cases: Disputes, at: float) -> Iterator[str]:
-    """What has happened to the number after that instant, so that a decision of then would be another one now."""
+    """Yield what happened to the number after an instant, and would change a decision of that time."""
     for appeal in cases.appeals:
         latest = appeal.closed_at or appeal.in_force_at
         if appeal.state is not AppealState.OPEN and latest is not None and latest > at:

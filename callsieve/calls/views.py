@@ -1,4 +1,4 @@
-"""The calls that somebody looks for, and one call with all that is known about it."""
+"""Searching of calls, and one call with everything that is known about it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ _PLACE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)-([0-9A-Z]{1,16})", re.ASCII
 
 @dataclass(frozen=True, slots=True)
 class FilterChoices:
-    """What the fields of the filter offer. `sites`: other sites that there are calls of, at a central site alone."""
+    """The choices in the fields of the filter. `sites`: other sites that have calls, on a central console."""
 
     rules: tuple[str, ...]
     people: tuple[Person, ...]
@@ -81,10 +81,10 @@ class CallsShown:
 
     Attributes:
         lines: The calls.
-        typed: What stands in the filter.
+        typed: The content of the filter.
         older: The query of the next page, None at the end.
         is_first: Whether this is the first page.
-        counts: How many calls of the last 7 days each part has.
+        counts: Number of calls of the last 7 days in each view.
         since, until: The times of the filter; None: not limited.
     """
 
@@ -100,12 +100,12 @@ class CallsShown:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether anything in particular is looked for."""
+        """Whether a filter is set."""
         return any(self.typed.values())
 
     @property
     def has_fields(self) -> bool:
-        """Whether a field of the filter is filled in: a part of the calls brings its time along."""
+        """Whether a field of the filter is filled in, apart from the time that belongs to a view."""
         view_fields = ("view", "since") if self.typed["view"] else ()
         return any(text for name, text in self.typed.items() if name not in view_fields)
 
@@ -116,12 +116,11 @@ class CallShown:
 
     Attributes:
         line: The call as the history shows it.
-        changes: What would have made the level lower.
-        account: Who the level came from, and how many witnesses there were.
-        others: More decisions about it, for single phones.
-        is_allowed_now: Whether its number is on the allowlist.
-        my_mark: What the visitor's person says about the number.
-        recordings: The names of the files in which the caller said a name.
+        changes: Events that would have made the level lower.
+        account: Where the level comes from, and how many witnesses there were.
+        others: Further decisions about it, for single phones.
+        my_mark: The mark of the visitor's person.
+        recordings: The files with recordings of the caller's name.
     """
 
     line: CallLine
@@ -138,23 +137,23 @@ class CallShown:
 
     @property
     def site(self) -> str:
-        """The other site that it came to; empty: it is ours."""
+        """The other site that the call came to; empty if it came to this one."""
         return site_of(self.record.linkedid)
 
     @property
     def was_stopped(self) -> bool:
-        """Whether the call was turned away, sent elsewhere or asked for a digit: a tag and a warning stop nothing."""
+        """Whether the call was rejected, routed or challenged. A tag or warning does not stop a call."""
         return self.record.action in STOPPING
 
     @property
     def may_be_wrong(self) -> bool:
-        """Whether anything but allow was ordered, be it in observe mode."""
+        """Whether the action was anything but allow, also in observe mode."""
         return self.record.would_be != "allow"
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who looks at calls, and when. `mistaken`: the numbers that were probably stopped or warned of by mistake."""
+    """The time and settings for a page of calls. `mistaken`: numbers that were probably stopped by mistake."""
 
     loaded: Loaded
     now: float
@@ -164,13 +163,13 @@ class Asker:
 def calls_shown(
     db: sqlite3.Connection, asker: Asker, wanted: CallFilter, typed: Mapping[str, str], after: CallCursor | None
 ) -> CallsShown:
-    """The page of calls after that place."""
+    """Return the page of calls after a place."""
     fields = typed_fields(typed)
     if fields["view"] == CallView.WRONG:
         wanted = wanted._replace(numbers=json.dumps(asker.mistaken))
-    found = find_calls(db, wanted, after, PAGE_CALLS + 1)
-    calls = found[:PAGE_CALLS]
-    older = query_of(typed, calls[-1].place) if len(found) > PAGE_CALLS else None
+    rows = find_calls(db, wanted, after, PAGE_CALLS + 1)
+    calls = rows[:PAGE_CALLS]
+    older = query_of(typed, calls[-1].place) if len(rows) > PAGE_CALLS else None
     lines = call_lines(db, asker.loaded.settings, calls, asker.now)
     return CallsShown(
         tuple(lines), fields, older, after is None, _choices(db), _counts(db, asker), wanted.since, wanted.until
@@ -178,7 +177,7 @@ def calls_shown(
 
 
 def nothing_shown(db: sqlite3.Connection, asker: Asker, typed: Mapping[str, str], problem: Wording) -> CallsShown:
-    """The page when the filter cannot be used."""
+    """Return the page if the filter is not valid."""
     return CallsShown((), typed_fields(typed), None, True, _choices(db), _counts(db, asker), problem=problem)
 
 
@@ -193,19 +192,19 @@ def _counts(db: sqlite3.Connection, asker: Asker) -> dict[CallView, int]:
 
 
 def query_of(typed: Mapping[str, str], place: CallCursor | None = None) -> str:
-    """The query of a page of calls, for a link."""
+    """Return the query of a page of calls, for a link."""
     fields = [(name, typed[name]) for name in FIELDS if typed.get(name)]
     return urlencode([*fields, *([("after", f"{place.at!r}-{place.id}")] if place else [])])
 
 
 def place_of(text: str | None) -> CallCursor | None:
-    """The place in a link; None for the first page, and for what is none."""
-    found = _PLACE.fullmatch(text or "")
-    return CallCursor(float(found[1]), found[2]) if found else None
+    """Parse the place in a link; None for the first page and for an invalid one."""
+    match = _PLACE.fullmatch(text or "")
+    return CallCursor(float(match[1]), match[2]) if match else None
 
 
 def call_shown(db: sqlite3.Connection, asker: Asker, raw_id: str, extension: str | None) -> CallShown | None:
-    """The call of a decision; None when there is no such decision. `extension`: the visitor's person."""
+    """Return the call of a decision; None if there is no such decision. `extension`: the visitor's person."""
     decision_id = parse_id(raw_id)
     record = decision_of(db, decision_id) if decision_id else None
     if record is None:
@@ -223,7 +222,7 @@ def call_shown(db: sqlite3.Connection, asker: Asker, raw_id: str, extension: str
         changes=evidence.would_change if evidence else (),
         account=evidence.account(level_of(record.level)) if evidence else (),
         ending=ending_of(db, record.linkedid),
-        others=tuple(one for one in others if one.id != record.id),
+        others=tuple(other for other in others if other.id != record.id),
         is_allowed_now=allowed is not None and (allowed.expires_at is None or allowed.expires_at > asker.now),
         my_mark=next(iter(my_marks), None),
         recordings=tuple(path.name for path in of_decisions(asker.loaded.state, [record.id])),
@@ -236,13 +235,13 @@ Time = Annotated[str, Meta(max_length=LONGEST, description="`1h`, `7d`, `18:00`,
 
 
 class DecisionsRequest(PageQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which decisions; an empty field: any.
+    """Which decisions to return. An empty field matches any.
 
     Attributes:
         number: The number of the caller.
-        callee: Who the call was for, or who answered: an extension.
-        did: Our number that was dialled.
-        action: What was done, or would have been without observe mode.
+        callee: The extension of the callee.
+        did: The DID that was dialled.
+        action: The action, or the would-be action in observe mode.
         rule: The rule that decided.
         ending: How the call ended.
         site: The site that the call came to.
@@ -262,7 +261,7 @@ class DecisionsRequest(PageQuery, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class DecisionKey(msgspec.Struct, frozen=True):
-    """Which decision.
+    """The decision to return.
 
     Attributes:
         id: The short id of the decision.
@@ -278,12 +277,12 @@ class Explanation:
     Attributes:
         id: The decision.
         reason: Why.
-        because: The evidence, in a sentence; empty where there was none.
-        witnesses: Who the level came from, and how many witnesses there were.
-        would_change: What would have made the level lower, and which it would have been then.
-        appeal: The reference of the appeal that was in force, null for none.
-        since_then: What people here have decided about the caller later.
-        damaged: The evidence that was kept cannot be read.
+        because: The evidence, in a sentence, or empty.
+        witnesses: Where the level came from, and how many witnesses there were.
+        would_change: Events that would have made the level lower.
+        appeal: The reference of the appeal that was in force, or null.
+        since_then: Later decisions of people here about the caller.
+        damaged: The stored evidence cannot be read.
     """
 
     id: str
@@ -303,9 +302,9 @@ def find_decisions(db: sqlite3.Connection, context: Context, request: DecisionsR
     if request.call_id:
         wanted = wanted._replace(linkedids=json.dumps([request.call_id, linkedid_of(request.call_id)]))
     rows = find_calls(db, wanted, CallCursor(*after) if after else None, request.limit + 1)
-    shown, following = page_of(rows, request.limit, lambda one: one.place)
-    found = (decision_of(db, one.id) for one in shown)
-    return ResultPage([decision_shown(db, one) for one in found if one is not None], following)
+    shown, following = page_of(rows, request.limit, lambda row: row.place)
+    records = (decision_of(db, row.id) for row in shown)
+    return ResultPage([decision_shown(db, record) for record in records if record is not None], following)
 
 
 def show_decision(db: sqlite3.Connection, _context: Context, request: DecisionKey) -> CallDecision:
@@ -334,7 +333,7 @@ def _decision(db: sqlite3.Connection, request: DecisionKey) -> DecisionRecord:
     wanted = parse_id(request.id)
     record = decision_of(db, wanted) if wanted else None
     if record is None:
-        raise Refused("no-such-decision", Wording("there is no decision with this id"), "id")
+        raise Refused("no-such-decision", Wording("no decision has this id"), "id")
     return record
 
 
@@ -342,28 +341,28 @@ NAME = "name"
 
 
 def can_record(context: CheckContext) -> Finding:
-    """Without it, who is to be asked for a name is asked for a digit."""
+    """Check that callers can record their names, if a policy asks for names."""
     is_asked = any(rule.ask == NAME for policy in context.policies for rule in policy.rules)
     if not is_asked and context.loaded.settings.actions.ask != NAME:
-        return ok(Wording("nobody is asked for a name"))
+        return ok(Wording("no caller is asked for a name"))
     folder = context.loaded.state / FOLDER
     where: Places = {"folder": str(folder)}
     if not folder.is_dir():
         return warn(
-            Wording("{folder} is not there: a digit is asked for instead", where),
-            Wording("callsieve serve makes it at its start"),
+            Wording("{folder} does not exist: callers are asked for a digit instead", where),
+            Wording("restart callsieve serve, which creates it"),
         )
-    group = context.place.etc.stat().st_gid  # root's own says nothing of who Asterisk runs as
+    group = context.place.etc.stat().st_gid  # if it is root's, the group of Asterisk is unknown
     if group and folder.stat().st_gid != group:
         return warn(
-            Wording("{folder} is not of Asterisk's group: a digit is asked for instead", where),
+            Wording("{folder} does not belong to Asterisk's group: callers are asked for a digit instead", where),
             Wording("chgrp {group} {folder}, and run the daemon in that group", {**where, "group": group}),
         )
     count = sum(1 for _ in files_in(folder))
     if count >= MAX_FILES:
         return warn(
-            Wording("{folder} is full: a digit is asked for instead", where),
-            Wording("what is there goes after seven days, or rm it"),
+            Wording("{folder} is full: callers are asked for a digit instead", where),
+            Wording("wait until files are erased after seven days, or remove some"),
         )
     return ok(Wording("{count} of at most {most} files in {folder}", {**where, "count": count, "most": MAX_FILES}))
 

@@ -19,7 +19,7 @@ from callsieve.changes.operation import Context, Refused
 from callsieve.doctor.finding import ScheduledCheck
 from callsieve.doctor.stored_findings import Findings, read_findings
 from callsieve.health import Check, troubles
-from callsieve.imports.feed_health import feeds_found
+from callsieve.imports.feed_health import list_feeds
 from callsieve.replay.false_positives import FalsePositive, ProbableMistakes, count_of
 from callsieve.replay.summary import PeriodSummary, summary_of
 from callsieve.settings import Settings
@@ -133,7 +133,7 @@ def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest
     since, until = start_of(wanted), min(end_of(wanted), now)
     figures = summary_of(db, since, until)
     appeals = appeals_to_decide(db)
-    feeds = feeds_found(db, context.loaded.settings, now)
+    feeds = list_feeds(db, context.loaded.settings, now)
     in_force = tuple(appeal for appeal in appeals if appeal.state is AppealState.IN_FORCE)
     return Digest(
         day=wanted,

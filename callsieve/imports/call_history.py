@@ -1,14 +1,13 @@
-"""Calls of the past for a new store: from a PBX's own database, and written in batches.
+"""Past calls for a new store, from files or a PBX's own database, written in batches.
 
-    write_calls(db, items_of(events), clock, ...) -> Written    a call that is known changes nothing
-    with opened_tables(tables, sides, zone, done_to, now) as (history, items):  ...  items: OutcomeRecord | DoneTo
+    write_calls(db, items_of(events), clock, ...) -> Written    a call that is in the store already changes nothing
+    with open_tables(tables, sides, zone, done_to, now) as (history, items):  ...  items: OutcomeRecord | DoneTo
 
-Files are read in callsieve/replay/call_files.py. Of marks in our own history only the evidence is taken, they block
-nothing.
+Files are read in callsieve/replay/call_files.py. Marks in a history are imported as evidence only: they block nothing.
 
-The database is MariaDB's `cdr`, with `cel` beside it for who hung up, as FreePBX has them. The PBX writes there while
-we read, and its tables may be of the kind that a long SELECT locks (MyISAM): so a few hours are asked for at a time, by
-the index on `calldate`. A call that is not over yet is left for the next import.
+The database is MariaDB with FreePBX's tables `cdr` and, for who hung up, `cel`. The PBX writes there at the same time,
+and a long SELECT may lock its tables (MyISAM). So a few hours are read at a time, by the index on `calldate`. A call
+that is not over yet is left for the next import.
 """
 
 from __future__ import annotations
@@ -37,13 +36,13 @@ from reputation.store.outcomes import record_outcomes, settle_outcomes
 from reputation.store.sources import set_calls_done_to
 
 BATCH = 1000
-REMEMBERED_CALLS = 100_000  # whose class a mark that follows is kept in; and whose marks wait for them
-PAUSE_SECONDS = 0.01  # between two batches, for the daemon's own writes
+REMEMBERED_CALLS = 100_000  # calls whose auth class is kept for later marks, and calls whose marks came first
+PAUSE_SECONDS = 0.01  # between two batches, so that the daemon can write
 
 
 @dataclass(frozen=True, slots=True)
 class DoneTo:
-    """Every call of this database that began before `at` (UTC seconds) came before this item."""
+    """A point in the items of a database: all its calls that began before `at` (UTC seconds) have been yielded."""
 
     source: str
     at: float
@@ -54,7 +53,7 @@ Item = OutcomeRecord | Mark | DoneTo
 
 @dataclass(slots=True)
 class Written:
-    """What became of a history. `known`: calls that were there already."""
+    """The result of an import. `known`: calls that were in the store already."""
 
     new: int = 0
     known: int = 0
@@ -68,7 +67,7 @@ def write_calls(
     clock: Callable[[], float],
     hours: CallingHours = AS_INSTALLED,
 ) -> Written:
-    """Writes what is read, a thousand in a transaction. Run again it changes nothing."""
+    """Write the items, a thousand per transaction. Running it again changes nothing."""
     written = Written()
     items = iter(items)
     while batch := list(islice(items, BATCH)):
@@ -81,7 +80,7 @@ def write_calls(
 
 
 def _write(db: sqlite3.Connection, batch: list[Item], now: float, hours: CallingHours, written: Written) -> None:
-    """In any order the rows are the same, so calls and marks need not wait for each other."""
+    # The order of calls and marks makes no difference.
     for recorded in record_outcomes(db, [item for item in batch if isinstance(item, OutcomeRecord)], now, hours):
         written.new += recorded.new
         written.known += not recorded.new
@@ -90,13 +89,14 @@ def _write(db: sqlite3.Connection, batch: list[Item], now: float, hours: Calling
         if isinstance(item, Mark):
             add_mark(db, item)
             written.marks += 1
-        elif isinstance(item, DoneTo):  # in the transaction of the calls that it is about, or in a later one
+        elif isinstance(item, DoneTo):  # in the transaction of its calls or a later one, never before
             set_calls_done_to(db, item.source, item.at)
 
 
 def items_of(events: Iterable[Event]) -> Iterator[Item]:
-    """What is learnt from, each mark in the class of its call: as far as that is remembered or comes in time, so that
-    the order of the lines does not matter.
+    """Yield outcomes and marks. Each mark gets the auth class of its call, before or after it.
+
+    Only REMEMBERED_CALLS calls are remembered, so a mark too far from its call has the class `unknown`.
     """
     classes: OrderedDict[str, AuthClass] = OrderedDict()
     waiting: OrderedDict[str, list[Mark]] = OrderedDict()
@@ -131,36 +131,38 @@ EXTRAS = ("extra", "eventextra")
 WINDOW = timedelta(hours=6)
 PAGE = "WHERE calldate >= %s AND calldate < %s ORDER BY calldate, uniqueid, dstchannel LIMIT %s OFFSET %s"
 PAGE_ROWS = 5000
-# `calldate` is in the PBX's local time, or in UTC where it was told so: whichever it is, we begin early enough.
+# `calldate` is in the PBX's local time or in UTC. Beginning this much earlier is right for both.
 MARGIN = timedelta(hours=27)
-# Rows are dated by their beginning and written at their end: what began a day ago is there, and over.
+# A row has the time at which its call began, but is written at the end. After a day a call is taken to be over.
 OVER_SECONDS = 86_400.0
-SETTLED_SECONDS = 60.0  # by then the channel events are there too, if any are kept
+SETTLED_SECONDS = 60.0  # after this time the channel events are written too
 CALLS_AT_ONCE = 200  # looked up in CEL together
 EVENTS = "'ANSWER', 'HANGUP', 'LINKEDID_END'"
 EVENTS_A_CALL = 200
-# Beyond these a date is none: MariaDB takes the year 0. Without a zone, as the table has them.
+# Other dates are errors: MariaDB accepts the year 0. Without a zone, as in the table.
 FIRST, LAST = datetime.fromisoformat("1990-01-01"), datetime.fromisoformat("2100-01-01")
-NO_DATE = "no date that can be read"
-NO_CEL = "who hung up is not known: there is no table {table} (FreePBX: install the module Call Event Logging)"
+NO_DATE = "the date is missing or out of range"
+NO_CEL = "who hung up is unknown: there is no table {table} (FreePBX: install the module Call Event Logging)"
 NO_INDEX = (
-    "who hung up was not read: {table} has no index on linkedid (CREATE INDEX linkedid_index ON {table} (linkedid))"
+    "who hung up is unknown: {table} has no index on linkedid (CREATE INDEX linkedid_index ON {table} (linkedid))"
 )
 IS_DATE = "calldate >= %s AND calldate < %s AND MONTH(calldate) > 0 AND DAY(calldate) > 0"
 
 
 @contextmanager
-def opened_tables(
+def open_tables(
     tables: CallTables, sides: Sides, zone: tzinfo | None, done_to: float | None, now: float
 ) -> Iterator[tuple[History, Iterator[Item]]]:
-    """The calls that began from `done_to` on (UTC seconds), all of them for None. DatabaseError, HistoryError."""
+    """Open the tables for the calls that began at `done_to` (UTC seconds) or later; None for all calls."""
     history = History(kind="cdr-mysql")
     with connected(tables.address) as db:
         columns = db.columns(tables.cdr)
         if missing := next((name for name in NEEDED if name not in columns), None):
-            raise HistoryError(f"{tables.address}: {tables.cdr} has no column {missing!r}: no cdr table of Asterisk's")
-        found = _records(db, tables.cdr, columns, _begin(done_to), history)
-        rows = (row for row in cdr_rows(found, history, zone) if done_to is None or row.began_at >= done_to)
+            raise HistoryError(
+                f"{tables.address}: {tables.cdr} has no column {missing!r}, so it is not Asterisk's cdr table"
+            )
+        records = _records(db, tables.cdr, columns, _begin(done_to), history)
+        rows = (row for row in cdr_rows(records, history, zone) if done_to is None or row.began_at >= done_to)
         cel = _Cel.of(db, tables.cel, history)
         yield history, _items(OpenCalls(rows), cel, sides, history, str(tables.address), now)
 
@@ -172,14 +174,14 @@ def _begin(done_to: float | None) -> datetime:
 def _items(
     calls: OpenCalls, cel: _Cel | None, sides: Sides, history: History, source: str, now: float
 ) -> Iterator[Item]:
-    """The outcomes of calls that are over; again and again up to where all are taken."""
+    """Yield the outcomes of calls that are over and, after each batch, how far all calls have been yielded."""
     first_open = now - OVER_SECONDS
     while batch := list(islice(calls, CALLS_AT_ONCE)):
         events = cel.events_of(batch) if cel else {}
         for rows in batch:
-            of_call = events.get(rows[0].call)
-            if _is_over(rows, of_call, now):
-                yield outcome_of_call(rows, sides, of_call or NO_EVENTS)
+            events_of_call = events.get(rows[0].call)
+            if _is_over(rows, events_of_call, now):
+                yield outcome_of_call(rows, sides, events_of_call or NO_EVENTS)
             else:
                 history.going_on += 1
                 first_open = min(first_open, *(row.began_at for row in rows))
@@ -188,7 +190,7 @@ def _items(
 
 
 def _is_over(rows: Sequence[CdrRow], events: ChannelEvents | None, now: float) -> bool:
-    """By its events; where there are none, by the caller's own row, which is written at his end; else by its age."""
+    """Return whether a call is over, by its events, else by the caller's own row, else by its age."""
     age = now - max(row.at + row.duration for row in rows)
     if age > OVER_SECONDS:
         return True
@@ -198,7 +200,7 @@ def _is_over(rows: Sequence[CdrRow], events: ChannelEvents | None, now: float) -
 def _records(
     db: Database, table: str, columns: Sequence[str], begin: datetime, history: History
 ) -> Iterator[dict[str, str]]:
-    """The CDRs from then on, a window at a time, by their dates."""
+    """Yield the CDRs from a date on, in the order of their dates."""
     wanted = [name for name in CDR_FIELDS if name in columns]
     if begin == FIRST:
         _refuse_undated(db, table, history)
@@ -208,8 +210,8 @@ def _records(
     start = at = first
     history.size = int((last - start).total_seconds())
     history.place = lambda: int((at - start).total_seconds())
-    while (found := _date(db, table, at, "ASC")) is not None:
-        at = found
+    while (next_date := _date(db, table, at, "ASC")) is not None:
+        at = next_date
         for page in count():
             rows = db.rows(table, wanted, PAGE, (at, at + WINDOW, PAGE_ROWS, page * PAGE_ROWS))
             yield from rows
@@ -219,13 +221,12 @@ def _records(
 
 
 def _date(db: Database, table: str, begin: datetime, way: str) -> datetime | None:
-    """The first, or the last, date that there is from then on."""
     text = db.value(table, "calldate", f"WHERE {IS_DATE} ORDER BY calldate {way} LIMIT 1", (begin, LAST))
     return datetime.fromisoformat(text) if text else None
 
 
 def _refuse_undated(db: Database, table: str, history: History) -> None:
-    """Counts the rows that no window can find."""
+    # No window of dates can find these rows.
     undated = int(
         db.value(table, "count(*)", "WHERE calldate IS NULL OR calldate < %s OR calldate >= %s", (FIRST, LAST))
     )
@@ -236,7 +237,7 @@ def _refuse_undated(db: Database, table: str, history: History) -> None:
 
 
 class _Cel:
-    """The table of channel events, where calls are found by their linkedid."""
+    """The table of channel events (CEL)."""
 
     def __init__(self, db: Database, table: str, extra: str) -> None:
         self._db = db
@@ -245,7 +246,7 @@ class _Cel:
 
     @classmethod
     def of(cls, db: Database, table: str, history: History) -> _Cel | None:
-        """The table, if it is there and can be used; else that is remarked."""
+        """Return the table if it exists and has an index; otherwise note in the history why not."""
         if not db.has_table(table):
             history.remarks.append(NO_CEL.format(table=table))
             return None
@@ -257,17 +258,17 @@ class _Cel:
         return cls(db, table, extra)
 
     def events_of(self, calls: Sequence[Sequence[CdrRow]]) -> dict[str, ChannelEvents]:
-        """What is told of these calls, by their linkedid."""
+        """Return the events of these calls, by linkedid."""
         ids = [rows[0].call for rows in calls]
         marks = ", ".join(["%s"] * len(ids))
         rest = f"WHERE linkedid IN ({marks}) AND eventtype IN ({EVENTS}) ORDER BY id LIMIT {len(ids) * EVENTS_A_CALL}"
         columns = ("linkedid", "eventtype", "eventtime", "channame", self._extra)
-        found: dict[str, list[dict[str, str]]] = {}
+        rows_by_call: dict[str, list[dict[str, str]]] = {}
         for event in self._db.rows(self._table, columns, rest, ids):
-            found.setdefault(event["linkedid"], []).append(event)
-        return {call: self._told(events) for call, events in found.items()}
+            rows_by_call.setdefault(event["linkedid"], []).append(event)
+        return {call: self._parse(events) for call, events in rows_by_call.items()}
 
-    def _told(self, events: Sequence[Mapping[str, str]]) -> ChannelEvents:
+    def _parse(self, events: Sequence[Mapping[str, str]]) -> ChannelEvents:
         hang_ups: dict[str, str] = {}
         answered: dict[str, datetime] = {}
         talks: dict[str, float] = {}
@@ -290,10 +291,10 @@ def _instant(text: str) -> datetime | None:
 
 
 def _source_in(extra: str) -> str:
-    """{"hangupcause": 16, "hangupsource": "PJSIP/201-00000003", "dialstatus": ""}; empty for anything else."""
+    # {"hangupcause": 16, "hangupsource": "PJSIP/201-00000003", "dialstatus": ""}
     try:
-        told = json.loads(extra)
+        fields = json.loads(extra)
     except (ValueError, RecursionError):
         return ""
-    source = told.get("hangupsource") if isinstance(told, dict) else None
+    source = fields.get("hangupsource") if isinstance(fields, dict) else None
     return source if isinstance(source, str) else ""

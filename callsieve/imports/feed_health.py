@@ -1,4 +1,4 @@
-"""How a feed is: whether it still comes, and as large as it used to; the health check, metrics and events of feeds."""
+"""The health of feeds: whether they are still updated and as large as before. Health check, metrics and events."""
 
 from __future__ import annotations
 
@@ -26,40 +26,40 @@ from reputation.store.sources import FeedFetch, FeedSource, compared_with_feeds,
 from reputation.wording import Places, Wording
 
 DAY = 86_400.0
-# A feed is late after twice the time between its imports, or this many days where it came but once.
+# A feed is late after twice the time between its imports, or after this many days if it was imported only once.
 LATE_AFTER_GAPS = 2.0
 LATE_DAYS = 30.0
 LEAST_GAP_SECONDS = DAY
-OVERDUE_SECONDS = 3600.0  # the timer looks every quarter of an hour
-EARLY = 1.01  # seven days less a few seconds are called seven days
-# Smaller than this share of the import before is said, smaller than that one is refused.
+EARLY = 1.01  # so that a few seconds less than seven days are shown as seven days
+# A feed that shrinks below the first share of its previous size is reported, below the second it is refused.
 SHRANK_SHARE = 0.75
 REFUSED_SHARE = 0.5
 
 
 class FeedFailure(StrEnum):
-    """Why a feed was not taken, where its file is a table: `TableProblem` says what else may be wrong with that."""
+    """Why a feed was not imported. `TableProblem` has the other problems of its file."""
 
     FEED_SHRANK = (
-        "{numbers:,} numbers, less than half of the {before:,} in force: is the file whole? --accept-smaller takes it"
+        "{numbers:,} numbers, less than half of the {before:,} in force: the file may be incomplete. "
+        "To accept it: --accept-smaller"
     )
     OTHER_VERDICT = (
-        "{source} has the verdict {before} and this import {verdict}: "
-        "say --verdict {before}, or first remove the import"
+        "{source} has the verdict {before}, but this import {verdict}: "
+        "use --verdict {before}, or first remove the import"
     )
     NOTHING_USABLE = "no row can be used"
-    TOO_MANY_ROWS = "more than {most:,} rows: that is no feed of telephone numbers"
-    BAD_STATUS = "{host}: it answers {status} in the place of the file"
-    NO_CHECKSUM = "{host}: there is no sha256 of the file"
-    BAD_CHECKSUM = "{host}: the file is not the one that its sha256 is of: is it being replaced?"
-    NO_SIGNATURE = "{host}: there is no signature file {file} ({status})"
-    BAD_SIGNATURE = "{host}: the file is not signed by the key of the settings"
-    OLD_SIGNATURE = "{host}: the file was signed before the one in force: somebody serves an old one"
-    UNPACKS_LARGE = "more than {most:,} bytes when it is unpacked: a larger `megabytes` in the settings takes it"
+    TOO_MANY_ROWS = "more than {most:,} rows: this is not a feed of telephone numbers"
+    BAD_STATUS = "{host}: answered with HTTP status {status} instead of the file"
+    NO_CHECKSUM = "{host}: no sha256 of the file found"
+    BAD_CHECKSUM = "{host}: the file does not match its sha256: it may be in the middle of an update"
+    NO_SIGNATURE = "{host}: no signature file {file} ({status})"
+    BAD_SIGNATURE = "{host}: the file is not signed by the key in the settings"
+    OLD_SIGNATURE = "{host}: the file was signed earlier than the one in force: the server has an old copy"
+    UNPACKS_LARGE = "more than {most:,} bytes after decompression: raise `megabytes` in the settings to accept it"
 
     @property
     def code(self) -> str:
-        """As the store keeps it: `feed-shrank`."""
+        """The code in the store, such as `feed-shrank`."""
         return self._name_.lower().replace("_", "-")
 
 
@@ -67,28 +67,28 @@ FAILURES = templates_of(TableProblem, FeedFailure)
 
 
 def health_of(feed: FeedSource, now: float) -> SourceHealth:
-    """How the feed is at that time."""
+    """Return the health of a feed."""
     if feed.failed_at is not None and feed.failed_at >= fresh_at(feed):
         return _failed(feed.failed_at, feed.failure, now)
     if now - fresh_at(feed) > late_after_seconds(feed):
         if not feed.every_seconds:
             return SourceHealth(SourceStatus.STALE, Wording("imported only once"))
         usual = span_words(EARLY * feed.every_seconds)
-        return SourceHealth(SourceStatus.STALE, Wording("it used to come every {span}", {"span": usual}))
+        return SourceHealth(SourceStatus.STALE, Wording("it was usually updated every {span}", {"span": usual}))
     if feed.numbers_before and feed.numbers < SHRANK_SHARE * feed.numbers_before:
         return SourceHealth(SourceStatus.SHRANK, Wording("it had {n:,} numbers before", {"n": feed.numbers_before}))
     return SourceHealth(SourceStatus.OK)
 
 
 def health_of_missing(fetch: FeedFetch | None, now: float) -> SourceHealth:
-    """How a feed of the settings is that never came."""
+    """Return the health of a feed in the settings that was never imported."""
     if fetch is not None and fetch.failed_at is not None:
         return _failed(fetch.failed_at, fetch.failure, now)
-    return SourceHealth(SourceStatus.WAITING, Wording("it has not come yet"))
+    return SourceHealth(SourceStatus.WAITING, Wording("not imported yet"))
 
 
-class FoundFeed(NamedTuple):
-    """A feed that came, or one of the settings that never did, and how it is."""
+class KnownFeed(NamedTuple):
+    """A feed that was imported, or one in the settings that was not, with its health."""
 
     name: str
     feed: FeedSource | None
@@ -96,14 +96,14 @@ class FoundFeed(NamedTuple):
     health: SourceHealth
 
 
-def feeds_found(db: sqlite3.Connection, settings: Settings, now: float) -> list[FoundFeed]:
-    """Return the feeds that came, and after them those of the settings that never did."""
+def list_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> list[KnownFeed]:
+    """Return the imported feeds, and after them those in the settings that were never imported."""
     feeds, fetches = feed_sources(db), feed_fetches(db)
-    there = {feed.name for feed in feeds}
-    missing = [feed.name for feed in settings.feed if feed.name not in there]
+    imported = {feed.name for feed in feeds}
+    missing = [feed.name for feed in settings.feed if feed.name not in imported]
     return [
-        *(FoundFeed(feed.name, feed, fetches.get(feed.name), health_of(feed, now)) for feed in feeds),
-        *(FoundFeed(name, None, fetches.get(name), health_of_missing(fetches.get(name), now)) for name in missing),
+        *(KnownFeed(feed.name, feed, fetches.get(feed.name), health_of(feed, now)) for feed in feeds),
+        *(KnownFeed(name, None, fetches.get(name), health_of_missing(fetches.get(name), now)) for name in missing),
     ]
 
 
@@ -113,7 +113,7 @@ def _failed(at: float, failure: str | None, now: float) -> SourceHealth:
 
 
 def fresh_at(feed: FeedSource) -> float:
-    """When it came, or when its server said last that it is still the same."""
+    """Return when it was imported, or when its server last said that it is unchanged."""
     return max(feed.imported_at, feed.came_at or 0.0)
 
 
@@ -123,37 +123,37 @@ def nobody_fetches_feeds(settings: Settings, fetches: Mapping[str, FeedFetch], n
 
 
 def late_after_seconds(feed: FeedSource) -> float:
-    """At which age the feed is stale."""
+    """Return the age at which the feed is stale."""
     if feed.every_seconds is None:
         return LATE_DAYS * DAY
     return LATE_AFTER_GAPS * max(feed.every_seconds, LEAST_GAP_SECONDS)
 
 
 def skills_of(db: sqlite3.Connection, feeds: Iterable[FeedSource], now: float) -> dict[str, Skill]:
-    """Of each feed by name, over the last 90 days."""
-    found = compared_with_feeds(db, now - MEASURED_SECONDS)
-    return {feed.name: skill_of(found.get(feed.name, Compared())) for feed in feeds}
+    """Return how good each feed was in the last 90 days, by name."""
+    compared = compared_with_feeds(db, now - MEASURED_SECONDS)
+    return {feed.name: skill_of(compared.get(feed.name, Compared())) for feed in feeds}
 
 
 @dataclass(frozen=True, slots=True)
 class FeedRecord:
-    """A feed; of one of the settings that never came less is known.
+    """A feed. If a feed in the settings was never imported, most fields are null.
 
     Attributes:
         name: The name of the feed.
         numbers: How many numbers it lists.
-        numbers_before: How many the import before had; null where there was none.
-        verdict: What being on it means: spam or ok.
+        numbers_before: How many the previous import had; null for a first import.
+        verdict: Meaning of the list: spam or ok.
         format: The format of its file.
-        imported_at: When it was imported; null where it never came.
-        every_seconds: How often it comes, in seconds.
-        stale_at: From when on it is late.
-        came_at: When its server gave the file last, or said that it is the same.
-        asked_at: When it was last asked for.
-        next_at: When it is asked for next.
+        imported_at: When it was imported; null if never.
+        every_seconds: The usual time between imports, in seconds.
+        stale_at: When it becomes stale.
+        came_at: When its server last sent the file, or said that it is unchanged.
+        asked_at: When it was last fetched.
+        next_at: When it is fetched next.
         failed_at: When it last failed.
-        failure: Why it last failed; null where it did not.
-        skill: How good it is, over the last 90 days; null where it never came.
+        failure: Why it last failed; null if it did not.
+        skill: How good it was in the last 90 days; null if it was never imported.
     """
 
     name: str
@@ -174,31 +174,33 @@ class FeedRecord:
 
 
 class FeedsRequest(PageQuery, frozen=True, kw_only=True):
-    """Which feeds.
+    """Which feeds to return.
 
     Attributes:
-        health: Only those that are doing so.
+        health: Only those with this health.
     """
 
     health: SourceStatus | None = None
 
 
 def find_feeds(db: sqlite3.Connection, context: Context, request: FeedsRequest) -> ResultPage[FeedRecord]:
-    """Return the feeds in force, and those of the settings that never came."""
-    found = feeds_found(db, context.settings, context.at)
-    skills = skills_of(db, (one.feed for one in found if one.feed), context.at)
-    wanted = (one for one in found if request.health in (None, one.health.health))
-    return page_from(wanted, request, lambda one: (one.name,), lambda one: feed_record(one, skills.get(one.name)))
+    """Return the feeds in force, and those in the settings that were never imported."""
+    feeds = list_feeds(db, context.settings, context.at)
+    skills = skills_of(db, (known.feed for known in feeds if known.feed), context.at)
+    wanted = (known for known in feeds if request.health in (None, known.health.health))
+    return page_from(
+        wanted, request, lambda known: (known.name,), lambda known: feed_record(known, skills.get(known.name))
+    )
 
 
-def feed_record(one: FoundFeed, skill: Skill | None) -> FeedRecord:
-    """Return what is told of a feed."""
-    feed, known = one.feed, one.feed or one.fetch
+def feed_record(known_feed: KnownFeed, skill: Skill | None) -> FeedRecord:
+    """Return a feed as the API shows it."""
+    feed, known = known_feed.feed, known_feed.feed or known_feed.fetch
     failure = known and known.failure
     return FeedRecord(
-        name=one.name,
+        name=known_feed.name,
         numbers=feed.numbers if feed else 0,
-        health=one.health,
+        health=known_feed.health,
         numbers_before=feed and feed.numbers_before,
         verdict=feed and feed.verdict,
         format=feed and feed.format,
@@ -219,46 +221,46 @@ FETCH_TIMER = Wording("systemctl enable --now callsieve-feeds.timer, or callsiev
 
 
 def has_fresh_feeds(context: CheckContext) -> Finding:
-    """Return whether feeds still come, and are as large as they used to be; those of the settings are fetched."""
-    return context.judge_store(lambda db, now: _judged(db, context.loaded.settings, now))
+    """Check that feeds are still updated and as large as before, and that the timer fetches them."""
+    return context.judge_store(lambda db, now: _check_feeds(db, context.loaded.settings, now))
 
 
-def _judged(db: sqlite3.Connection, settings: Settings, now: float) -> Finding:
+def _check_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> Finding:
     if nobody_fetches_feeds(settings, feed_fetches(db), now):
-        return warn(Wording("nobody fetches them: the timer does not run"), FETCH_TIMER)
-    found = feeds_found(db, settings, now)
-    if ill := first_ill(((one.name, one.health) for one in found), FEEDS):
-        return ill
-    if not found:
+        return warn(Wording("feeds are not fetched: the timer does not run"), FETCH_TIMER)
+    feeds = list_feeds(db, settings, now)
+    if bad := first_ill(((known.name, known.health) for known in feeds), FEEDS):
+        return bad
+    if not feeds:
         return ok(NONE)
-    oldest = span_words(max(0.0, *(now - one.feed.imported_at for one in found if one.feed is not None)))
-    return ok(Wording("{count}, the oldest {age} old", {"count": len(found), "age": oldest}))
+    oldest = span_words(max(0.0, *(now - known.feed.imported_at for known in feeds if known.feed is not None)))
+    return ok(Wording("{count}, the oldest {age} old", {"count": len(feeds), "age": oldest}))
 
 
-def _tell_stale(db: sqlite3.Connection, settings: Settings, now: float) -> None:
-    """Tell of each once when it goes bad. A feed that is smaller than before came all the same."""
-    found: dict[str, tuple[str, FeedStale] | None] = {}
-    for name, feed, _, health in feeds_found(db, settings, now):
+def _emit_stale(db: sqlite3.Connection, settings: Settings, now: float) -> None:
+    """Emit one event for each feed that goes bad. A feed that only shrank was imported, so it has none."""
+    states: dict[str, tuple[str, FeedStale] | None] = {}
+    for name, feed, _, health in list_feeds(db, settings, now):
         status = health.health.value
         imported_at = None if feed is None else feed.imported_at
         data = FeedStale(feed=name, status=status, detail=str(health.detail or ""), imported_at=imported_at)
-        found[name] = (status, data) if health.brings_nothing else None
-    emit_bad(db, "feed/", EventKind.FEED_STALE, found, now)
+        states[name] = (status, data) if health.brings_nothing else None
+    emit_bad(db, "feed/", EventKind.FEED_STALE, states, now)
 
 
 def feed_metrics(feeds: Sequence[FeedSource], now: float) -> Iterator[MetricFamily]:
-    """Return how each feed is, by its name."""
+    """Yield the metrics of feeds, by name."""
     ages = {feed.name: now - feed.imported_at for feed in feeds}
     healthy = {feed.name: health_of(feed, now).health is SourceStatus.OK for feed in feeds}
-    yield MetricFamily("feed_age_seconds", "Since a feed was last replaced.", ages, "feed")
+    yield MetricFamily("feed_age_seconds", "Seconds since a feed was last replaced.", ages, "feed")
     yield MetricFamily("feed_numbers", "Numbers in a feed.", {feed.name: feed.numbers for feed in feeds}, "feed")
-    yield MetricFamily("feed_healthy", "1 while a feed comes as it used to.", healthy, "feed")
+    yield MetricFamily("feed_healthy", "1 while a feed is updated as usual.", healthy, "feed")
 
 
 def metrics(db: sqlite3.Connection, _loaded: Loaded, now: float) -> Iterator[MetricFamily]:
-    """Return what /metrics shows of feeds."""
+    """Return the metrics for /metrics."""
     return feed_metrics(feed_sources(db), now)
 
 
 CHECKS = (HealthCheck(place=330, name="feeds", find=has_fresh_feeds, is_quick=True),)
-SCHEDULED = (ScheduledCheck((EventKind.FEED_STALE,), _tell_stale),)
+SCHEDULED = (ScheduledCheck((EventKind.FEED_STALE,), _emit_stale),)

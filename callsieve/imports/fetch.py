@@ -1,8 +1,12 @@
-"""Fetches a feed of the settings from its server into a file, and checks that it is the one that was published.
+"""Fetching of a feed of the settings into a file, with a check of its checksum and signature.
 
-Signatures are those of minisign 0.8 and later: Ed25519 of the file's BLAKE2b, with a comment that is signed as well. A
-signature is four lines of text: a comment of no worth, base64 of `ED`, eight bytes that name the key and the signature;
-`trusted comment: `, and base64 of the signature of the signature with that comment.
+Signatures are those of minisign 0.8 and later: Ed25519 over the BLAKE2b hash of the file, and a comment that is signed
+too. A signature is four lines of text:
+
+1. a comment that is not signed
+2. base64 of `ED`, the eight bytes of the key's name and the signature
+3. `trusted comment: ...`
+4. base64 of the signature over the signature and that comment
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from reputation.backoff import wait_seconds
 from reputation.store.sources import FeedFetch
 from reputation.wording import Places, Wording
 
-PREHASHED, PLAIN = b"ED", b"Ed"  # PLAIN: a public key, or a signature of the file itself, as `minisign -l` makes
+PREHASHED, PLAIN = b"ED", b"Ed"  # PLAIN: a public key, or a signature of the file itself (`minisign -l`)
 MOST_SIGNATURE_BYTES = 16_384
 TRUSTED = "trusted comment: "
 _TIMESTAMP = re.compile(r"\btimestamp:([0-9]{1,12})\b", re.ASCII)
@@ -41,14 +45,14 @@ class SignatureError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class MinisignKey:
-    """The key of whoever publishes, and the eight bytes that name it."""
+    """The public key of a publisher, and the eight bytes that name it."""
 
     name: bytes
     key: Ed25519PublicKey
 
     @classmethod
     def parse(cls, text: str) -> MinisignKey:
-        """The line `RW...` of a minisign.pub. SignatureError."""
+        """Parse the line `RW...` of a minisign.pub, or raise SignatureError."""
         raw = _decoded(text, 42)
         if raw[:2] != PLAIN:
             raise SignatureError
@@ -56,10 +60,7 @@ class MinisignKey:
 
 
 def signed_at(file: BinaryIO, signature: bytes, key: MinisignKey) -> int | None:
-    """When the file was signed (UTC seconds), as its trusted comment says; None where that says nothing of it.
-
-    SignatureError unless it is signed by this key, file and comment.
-    """
+    """Return when the file was signed (UTC seconds), or None. Raise SignatureError for a wrong signature."""
     digest = blake2b()
     while piece := file.read(1 << 20):
         digest.update(piece)
@@ -76,8 +77,8 @@ def signed_at(file: BinaryIO, signature: bytes, key: MinisignKey) -> int | None:
         key.key.verify(_decoded(whole, 64), raw[10:] + trusted.encode())
     except InvalidSignature:
         raise SignatureError from None
-    found = _TIMESTAMP.search(trusted)
-    return int(found[1]) if found else None
+    timestamp = _TIMESTAMP.search(trusted)
+    return int(timestamp[1]) if timestamp else None
 
 
 def _decoded(text: str, length: int) -> bytes:
@@ -90,13 +91,13 @@ def _decoded(text: str, length: int) -> bytes:
     return raw
 
 
-# After a failure it is asked again soon, then less and less often, up to its usual time.
+# After a failure a feed is fetched again soon, then less and less often, up to its usual interval.
 FIRST_RETRY_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came. `unchanged`: nothing, because what is in force is still the same; else `file` is a digest of it."""
+    """A download. `unchanged`: what is in force is still current; otherwise `file` is the hash of the new file."""
 
     etag: str | None
     modified: str | None
@@ -106,7 +107,7 @@ class Fetched:
 
 
 class TryLater(Refused):
-    """The server gave no file, and may have said for how long (seconds) it is not to be asked again."""
+    """The server sent no file. `seconds`: how long it asked to wait, if it did."""
 
     def __init__(self, host: str, status: int, seconds: int = 0) -> None:
         words = Wording(FeedFailure.BAD_STATUS, {"host": host, "status": status})
@@ -116,27 +117,27 @@ class TryLater(Refused):
 
 
 def due(wanted: FeedTable, last: FeedFetch | None, now: float) -> bool:
-    """Whether it is time to ask: it never was, the time is over, its settings are others, or the clock was set back."""
+    """Return whether to fetch a feed now. It is also due if its settings have changed or the clock was set back."""
     if last is None or last.of != kind_of(wanted):
         return True
     return now >= last.next_at or now < last.asked_at
 
 
 def kind_of(wanted: FeedTable) -> str:
-    """A digest of what the feed is: under another address or another reading the file must come again."""
+    """Return a hash of the settings that decide what the feed contains. If it changes, the file is fetched again."""
     text = "\n".join((wanted.url, wanted.verdict, wanted.region or "", wanted.sha256, wanted.minisign))
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def came(wanted: FeedTable, got: Fetched, now: float) -> FeedFetch:
-    """How it goes after the file was taken, or was the same."""
+def fetch_succeeded(wanted: FeedTable, download: Fetched, now: float) -> FeedFetch:
+    """Return the state of a feed after a file was imported, or was unchanged."""
     every = every_seconds(wanted.every)
-    kept = (got.etag, got.modified, got.file, got.signed_at)
+    kept = (download.etag, download.modified, download.file, download.signed_at)
     return FeedFetch(wanted.name, kind_of(wanted), every, now, now + every, now, *kept)
 
 
-def failed(wanted: FeedTable, last: FeedFetch | None, error: Exception, now: float) -> FeedFetch:
-    """How it goes after it did not come, or was refused. What is known of the file in force stays known."""
+def fetch_failed(wanted: FeedTable, last: FeedFetch | None, error: Exception, now: float) -> FeedFetch:
+    """Return the state of a feed after a failure. It keeps what is known of the file in force."""
     every, kind = every_seconds(wanted.every), kind_of(wanted)
     before = last if last is not None and last.of == kind else FeedFetch(wanted.name, kind, every, now, now)
     wait = wait_seconds(before.failures + 1, FIRST_RETRY_SECONDS, every)
@@ -151,16 +152,13 @@ def failed(wanted: FeedTable, last: FeedFetch | None, error: Exception, now: flo
 TOTAL_SECONDS, CONNECT_SECONDS = 300.0, 10.0
 CHECKSUM_BYTES = 1 << 20
 LONGEST_RETRY_AFTER = 86_400
-NOT_THERE = frozenset({403, 404, 410})
-HEADER_CHARACTERS = 500  # of an ETag; longer ones are not kept
+MISSING_FILE = frozenset({403, 404, 410})
+HEADER_CHARACTERS = 500  # longer ETags are not kept
 _SUM = re.compile(r"([0-9A-Fa-f]{64})(?:[ \t]+\*?(.*))?")
 
 
 async def fetch(client: OutsideClient, wanted: FeedTable, last: FeedFetch | None, file: BinaryIO) -> Fetched:
-    """Writes the feed into the file, if it is another than the last one. OutsideError, Refused, OSError.
-
-    `last` is what is in force; None where nothing of this feed is.
-    """
+    """Write the feed to the file, unless it is unchanged. `last` describes the file in force, if there is one."""
     same = last if last is not None and last.of == kind_of(wanted) else None
     headers = {}
     if same and same.etag:
@@ -198,18 +196,18 @@ async def _check_sum(client: OutsideClient, wanted: FeedTable, digest: str) -> N
 
 
 def _sum_in(raw: bytes, name: str) -> str:
-    """The sum of the file of this name, as sha256sum writes it; the only one there is counts for any name."""
+    """Return the checksum for a file name in the output of sha256sum. A single checksum counts for any name."""
     lines = raw.decode("utf-8", "replace").splitlines()
-    found = [match for line in lines if (match := _SUM.fullmatch(line.strip()))]
-    named = [match for match in found if match[2] and PurePosixPath(match[2].strip()).name == name]
-    chosen = named or (found if len(found) == 1 else [])
+    sums = [match for line in lines if (match := _SUM.fullmatch(line.strip()))]
+    named = [match for match in sums if match[2] and PurePosixPath(match[2].strip()).name == name]
+    chosen = named or (sums if len(sums) == 1 else [])
     return chosen[0][1] if chosen else ""
 
 
 async def _check_signature(
     client: OutsideClient, wanted: FeedTable, file: BinaryIO, last: FeedFetch | None
 ) -> int | None:
-    """When it was signed. An older file than the one in force is refused: whoever has the server has those, too."""
+    """Return when the file was signed. A file older than the one in force is refused, as it may be a replay."""
     if not wanted.minisign:
         return None
     parts = urlsplit(wanted.url)
@@ -217,7 +215,7 @@ async def _check_signature(
     try:
         raw = await _small(client, wanted, url, MOST_SIGNATURE_BYTES)
     except TryLater as error:
-        if error.status not in NOT_THERE:
+        if error.status not in MISSING_FILE:
             raise
         _refuse(FeedFailure.NO_SIGNATURE, host=_host(url), file=_name(url), status=str(error.status))
     file.seek(0)
@@ -240,7 +238,7 @@ async def _small(client: OutsideClient, wanted: FeedTable, url: str, most: int) 
 
 
 def _try_later(url: str, answer: Answer) -> TryLater:
-    """With the seconds that the server asks for; a date in their place is not read."""
+    # Retry-After may also be a date, which is ignored.
     text = answer.headers.get("retry-after", "")
     seconds = min(int(text), LONGEST_RETRY_AFTER) if re.fullmatch("[0-9]{1,9}", text) else 0
     return TryLater(_host(url), answer.status, seconds)

@@ -1,8 +1,8 @@
-"""Bringing numbers, contacts, people and past calls into the store, and taking an import out again.
+"""Importing numbers, contacts, people and past calls, and removing an import.
 
 import_numbers, import_contacts, import_people, import_calls, remove: operations (callsieve/changes/operation.py)
 
-Numbers and calls are written, and numbers removed, in many transactions: not from within one.
+Importing numbers or calls and removing numbers takes many transactions, so it must not run within one.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ from reputation.wording import Places, Wording
 
 MOST_ROWS = 250_000  # of contacts, people and DIDs, which are written in one transaction
 TOO_MANY = Wording("More than 250,000 rows: this does not look like a list of contacts, people or DIDs.")
-# What was taken over from a PBX (callsieve/people/operations.py): no import of a file is called so.
+# Names for people and DIDs read from a PBX (callsieve/people/operations.py). Imports of files cannot have them.
 PBX_SOURCES = ("asterisk", "freepbx")
 NO_SOURCE = Wording("Enter a name for this import: letters, digits, space, _, . and -, 64 at most.")
 
 
 class ImportKind(StrEnum):
-    """What an import brings."""
+    """The kind of rows that an import has."""
 
     NUMBERS = "numbers"
     CONTACTS = "contacts"
@@ -66,7 +66,7 @@ class ImportKind(StrEnum):
 class NumberFileRequest(NamedTuple):
     """The numbers of a list or `feed`, whose `rows` are read while they are stored.
 
-    `problems`: why rows were passed over, filled meanwhile. `known`: the store as it is; a dry run writes elsewhere.
+    `problems`: filled with the skipped rows. `known`: the store as it is now; a dry run writes to another one.
     """
 
     source: str
@@ -79,7 +79,7 @@ class NumberFileRequest(NamedTuple):
 
 
 class NumbersImported(NamedTuple):
-    """`before`: how many the source had, None for a new one; `usable`: how many rows there were; `own`: our own."""
+    """The result. `before`: how many numbers the source had; `usable`: valid rows; `own`: own numbers among them."""
 
     live: ImportSource
     before: int | None
@@ -88,7 +88,7 @@ class NumbersImported(NamedTuple):
 
 
 class ContactsRequest(NamedTuple):
-    """All contacts of a source. `known`: the store as it is; a dry run writes elsewhere."""
+    """All contacts of a source. `known`: the store as it is now; a dry run writes to another one."""
 
     source: str
     contacts: Sequence[Contact]
@@ -96,7 +96,7 @@ class ContactsRequest(NamedTuple):
 
 
 class ContactsImported(NamedTuple):
-    """`before`: how many the source had; `strangers`: extensions of contacts that nobody here has."""
+    """The result. `before`: how many contacts the source had; `strangers`: their persons who do not exist here."""
 
     before: int | None
     rows: int
@@ -104,7 +104,7 @@ class ContactsImported(NamedTuple):
 
 
 class PeopleRequest(NamedTuple):
-    """Some people, or DIDs, of a source."""
+    """People or DIDs of a source."""
 
     source: str
     rows: Sequence[Person] | Sequence[Did]
@@ -112,8 +112,9 @@ class PeopleRequest(NamedTuple):
 
 
 class PeopleImported(NamedTuple):
-    """What was brought in. `rows`: how many there were, each extension or number once; `kept`: those that the settings
-    say otherwise.
+    """The result. `rows`: how many people or DIDs there were.
+
+    `kept`: those for which the settings have other values, which win.
     """
 
     change_id: ChangeId | None
@@ -129,17 +130,18 @@ class CallsRequest(NamedTuple):
 
 
 class RemoveImportRequest(NamedTuple):
-    """`kind` None: the only import of the name."""
+    """The import to remove. `kind` can be None if only one import has the name."""
 
     name: str
     kind: ImportKind | None = None
 
 
 class Removed(NamedTuple):
-    """What was taken out. `rows`: how many there were.
+    """A removed import.
 
     Attributes:
-        kind: Which kind it is.
+        kind: The kind of its rows.
+        rows: How many rows it had.
     """
 
     change_id: ChangeId | None
@@ -148,9 +150,9 @@ class Removed(NamedTuple):
 
 
 def import_numbers(db: sqlite3.Connection, context: Context, request: NumberFileRequest) -> NumbersImported:
-    """Makes the rows the numbers of the source, at once or not at all."""
+    """Import the rows as the numbers of the source, completely or not at all."""
     source, known = source_name(request.source), request.known
-    before = next((one for one in sources(known) if one.name == source), None)
+    before = next((existing for existing in sources(known) if existing.name == source), None)
     if request.feed and before and before.verdict != request.verdict:
         verdicts: Places = {"source": source, "before": before.verdict, "verdict": request.verdict}
         raise Refused(FeedFailure.OTHER_VERDICT.code, Wording(FeedFailure.OTHER_VERDICT, verdicts))
@@ -174,10 +176,10 @@ def import_numbers(db: sqlite3.Connection, context: Context, request: NumberFile
 
 
 def import_contacts(db: sqlite3.Connection, context: Context, request: ContactsRequest) -> ContactsImported:
-    """Makes the contacts those of the source."""
+    """Replace the contacts of the source."""
     source, known = source_name(request.source), request.known
     by_key = {(contact.number, contact.person): contact for contact in request.contacts}
-    before = next((one.rows for one in contact_sources(known) if one.name == source), None)
+    before = next((existing.rows for existing in contact_sources(known) if existing.name == source), None)
     with change(db, context, "import contacts", name=source) as changed:
         changed.before, changed.after = _rows(before), _rows(len(by_key))
         replace_contacts(db, source, by_key.values())
@@ -187,33 +189,33 @@ def import_contacts(db: sqlite3.Connection, context: Context, request: ContactsR
 
 
 def import_people(db: sqlite3.Connection, context: Context, request: PeopleRequest) -> PeopleImported:
-    """Adds people or DIDs, or brings them up to date; those that the settings name stay as they say."""
+    """Add or update people or DIDs. Those in the settings keep the values of the settings."""
     source, kind = source_name(request.source), request.kind
     if source in (SETTINGS, *PBX_SOURCES):
         words = Wording("{name} is a reserved name: use another one", {"name": source})
         raise Refused("bad-source", words, "source")
     table = _TABLES[kind]
-    rows = {table.key(one): one for one in request.rows}
+    rows = {table.key(row): row for row in request.rows}
     with change(db, context, f"import {kind}", name=source) as changed:
-        before = table.there(db)
+        before = table.read(db)
         table.write(db, rows.values(), source)
-        after = table.there(db)
+        after = table.read(db)
         note_each(db, context, changed.what, {key: (before.get(key), after[key]) for key in rows})
         changed.after = _rows(len(rows))
-    of_settings = {table.key(one) for one in table.of_settings(context.settings)}
-    kept = [key for key, one in rows.items() if key in of_settings or after[key].one != one]
+    of_settings = {table.key(row) for row in table.of_settings(context.settings)}
+    kept = [key for key, row in rows.items() if key in of_settings or after[key].one != row]
     return PeopleImported(changed.id, len(rows), sorted(kept))
 
 
 def import_calls(db: sqlite3.Connection, context: Context, request: CallsRequest) -> Written:
-    """Learns from past calls. That it was begun is in the audit, even if it is broken off."""
+    """Learn from past calls. The audit has the start of the import, even if it is interrupted."""
     with change(db, context, "import calls", name=request.name):
         pass
     return write_calls(db, request.items, time.time, hours=calling_hours_of(context.settings))
 
 
 def remove(db: sqlite3.Connection, context: Context, request: RemoveImportRequest) -> Removed:
-    """Takes an import out with all that it brought. People and DIDs are kept in the audit, the others are not."""
+    """Remove an import with all its rows. The audit keeps people and DIDs for undo, but not other rows."""
     kind, count = _import_called(db, request)
 
     def note() -> int | None:
@@ -222,8 +224,8 @@ def remove(db: sqlite3.Connection, context: Context, request: RemoveImportReques
             if kind is ImportKind.CONTACTS:
                 remove_contacts(db, request.name)
             elif kind in _TABLES:
-                there = _TABLES[kind].there(db)
-                gone = {key: (one, None) for key, one in there.items() if one.source == request.name}
+                rows = _TABLES[kind].read(db)
+                gone = {key: (row, None) for key, row in rows.items() if row.source == request.name}
                 note_each(db, context, changed.what, gone)
                 _TABLES[kind].remove(db, request.name)
         return changed.id if kind in _TABLES else None
@@ -235,17 +237,17 @@ def remove(db: sqlite3.Connection, context: Context, request: RemoveImportReques
 
 
 def source_name(source: str) -> str:
-    """The name of an import, when it is one. Refused."""
+    """Return the name of an import, or raise Refused if it is not valid."""
     if not NAME.fullmatch(source):
         raise Refused("bad-source", NO_SOURCE, "source")
     return source
 
 
 class _Table(NamedTuple):
-    """Where people or DIDs are kept. `of_settings`: those that the settings name."""
+    """How people or DIDs are stored."""
 
     key: Callable[[Any], str]
-    there: Callable[[sqlite3.Connection], dict[str, From]]
+    read: Callable[[sqlite3.Connection], dict[str, From]]
     write: Callable[[sqlite3.Connection, Iterable[Any], str], None]
     remove: Callable[[sqlite3.Connection, str], int]
     of_settings: Callable[[Settings], Iterable[Any]]
@@ -258,7 +260,7 @@ _TABLES = {
 
 
 class _Counted:
-    """Counts the rows that pass, and notes which of them are our own numbers."""
+    """Counts rows, and collects the own numbers among them."""
 
     def __init__(self, own_numbers: frozenset[str], problems: Sequence[RowProblem]) -> None:
         self.rows = 0
@@ -267,7 +269,7 @@ class _Counted:
         self._problems = problems
 
     def of(self, rows: Iterable[ImportedRow]) -> Iterator[ImportedRow]:
-        """The rows. Refused at the end when there was none: nothing is no reason to drop what is in force."""
+        """Yield the rows. Raise Refused for an empty file, which must not delete the import."""
         for row in rows:
             self.rows += 1
             if row[0] in self._own_numbers:
@@ -280,15 +282,15 @@ class _Counted:
 def note_each(
     db: sqlite3.Connection, context: Context, what: str, rows: Mapping[str, tuple[From | None, From | None]]
 ) -> None:
-    """A row of the audit for each person or DID that was changed, from which it is put back."""
+    """Write a row of the audit for each changed person or DID, for undo."""
     for key, (before, after) in rows.items():
         if before != after:
             number, name = (key, "") if key.startswith("+") else (None, key)
             add_audit(db, Change(what, number, name, _kept(before), _kept(after)), context.actor, context.at)
 
 
-def _kept(one: From | None) -> dict[str, object] | None:
-    return {**plain(one.one), "source": one.source} if one else None
+def _kept(row: From | None) -> dict[str, object] | None:
+    return {**plain(row.one), "source": row.source} if row else None
 
 
 def _rows(count: int | None) -> dict[str, int] | None:
@@ -296,25 +298,23 @@ def _rows(count: int | None) -> dict[str, int] | None:
 
 
 def _import_called(db: sqlite3.Connection, request: RemoveImportRequest) -> tuple[ImportKind, int]:
-    """The one import of this name, and perhaps kind, and its rows."""
+    """Return the kind of the import with this name, and its number of rows."""
     name, kind = request
-    there = {
-        ImportKind.NUMBERS: {one.name: one.numbers for one in sources(db)},
+    imports = {
+        ImportKind.NUMBERS: {source.name: source.numbers for source in sources(db)},
         ImportKind.CONTACTS: dict(contact_sources(db)),
         ImportKind.PEOPLE: dict(people_sources(db)),
         ImportKind.DIDS: dict(did_sources(db)),
     }
-    found = [(one, names[name]) for one, names in there.items() if name in names and kind in (None, one)]
-    if not found:
-        names = {known for one, names in there.items() if kind in (None, one) for known in names}
-        raise Refused("no-such-import", f"there is no import {name[:80]!r}{nearest(name, names) if names else ''}")
-    if len(found) > 1:
-        kinds = " and ".join(one for one, _ in found)
-        raise Refused("several-imports", f"there are {kinds} of this name: say which with --kind")
-    return found[0]
-
-
-# How changes are undone.
+    wanted = {known: names for known, names in imports.items() if kind in (None, known)}
+    matches = [(known, names[name]) for known, names in wanted.items() if name in names]
+    if not matches:
+        others = {other for names in wanted.values() for other in names}
+        raise Refused("no-such-import", f"unknown import {name[:80]!r}{nearest(name, others) if others else ''}")
+    if len(matches) > 1:
+        kinds = " and ".join(known for known, _ in matches)
+        raise Refused("several-imports", f"there are {kinds} with this name: choose one with --kind")
+    return matches[0]
 
 
 PERSON = UndoKind(
@@ -332,12 +332,12 @@ DID = UndoKind(
 
 
 def undo_of_person(value: dict[str, Any]) -> UndoKind:
-    """Return how the person or DID is put back: both are removed by the same command."""
+    """Return how to restore a person or DID, which are removed by the same command."""
     return DID if "screen" in value else PERSON
 
 
 def _did_of(value: dict[str, Any]) -> Did:
-    """Return a DID as kept; of an older version it had one group and no `trap`."""
+    """Parse a stored DID. Older versions had one group and no `trap`."""
     old = value.get("group")
     did: Did = parse_plain({"trap": False, **value, "groups": value.get("groups", [old] if old else [])}, Did)
     return did

@@ -1,15 +1,14 @@
-"""From the rows of a table to what the store takes: numbers, contacts and people. Pure but for the table's own file.
+"""Parsing of the rows of a table into numbers, contacts, people and DIDs.
 
-A row that says nothing usable is refused with a reason, and the others are taken. How a feed is, is in feed_health.py.
+A row that cannot be used is skipped with a reason. These formats of feeds are known:
 
-| feed           | known by                                   | read as                                   |
+| feed           | recognised by                              | read as                                   |
 |----------------|--------------------------------------------|-------------------------------------------|
 | FTC complaints | a column Company_Phone_Number              | US numbers; complaints are added up       |
 | CSV            | a column number                            | number[,category][,name][,note][,verdict] |
 | list           | a first line that is a number or a comment | a number a line, `#` before comments      |
 
-`verdict` is what our own export says of each row, so that a list which speaks for numbers is never taken for one
-against them.
+`verdict` is in the rows of our own export, so that an allowlist is never imported as spam.
 """
 
 from __future__ import annotations
@@ -34,21 +33,22 @@ NUMBER_COLUMNS = ("number", "category", "name", "note")
 CONTACT_COLUMNS = ("number", "name", "person", "company")
 PEOPLE_COLUMNS = ("extension", "endpoint", "group", "language", "name")
 
-# As the settings have them: callsieve.settings.Name.
+# As in the settings: callsieve.settings.Name.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}")
+NAME_RULE = "use letters, digits, space, _, . and -"
 _ENDPOINT = re.compile(r"[A-Za-z0-9_]{1,20}/[A-Za-z0-9_.@+-]{1,80}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})?")
 
 
 def numbers_in(table: CsvTable, region: str) -> Iterator[ImportedRow]:
-    """Numbers that are possible, as E.164."""
+    """Yield the rows with a valid number, as E.164."""
     for number, category, name, note in table:
         if row := number_row(table, region, number, category, name, note):
             yield row
 
 
 def number_row(table: CsvTable, region: str, number: str, category: str, name: str, note: str) -> ImportedRow | None:
-    """The row of a number, None when it is refused. Policies compare categories, so their case does not count."""
+    """Return the row of a number; None if it is not valid. Categories become lower case, as policies compare them."""
     e164 = number_of(number, region)
     if e164 is None:
         table.refuse(_no_number(number))
@@ -57,19 +57,19 @@ def number_row(table: CsvTable, region: str, number: str, category: str, name: s
 
 
 def contacts_in(table: CsvTable, region: str, whose: str | None = None) -> Iterator[Contact]:
-    """Contacts; without a person they are those of `whose`, for None everybody's."""
+    """Yield contacts. Rows without a person belong to `whose`, or to everybody if that is None."""
     for number, name, person, company in table:
         e164 = number_of(number, region)
         if e164 is None:
             table.refuse(_no_number(number))
         elif person and not NAME.fullmatch(person):
-            table.refuse(f"person {person[:40]!r} is no extension")
+            table.refuse(f"person {person[:40]!r} is not an extension")
         else:
             yield Contact(e164, name or None, person or whose, company_key(company))
 
 
 def contacts_in_vcards(cards: Vcards, region: str, whose: str | None = None) -> Iterator[Contact]:
-    """A contact for each number of each card."""
+    """Yield a contact for each number of each card."""
     for card in cards:
         for number in card.numbers:
             if e164 := number_of(number, region):
@@ -81,18 +81,23 @@ def contacts_in_vcards(cards: Vcards, region: str, whose: str | None = None) -> 
 def contacts_of_freepbx(
     known: Iterable[KnownContact], region: str, whose: str | None, refuse: Callable[[str], None]
 ) -> Iterator[Contact]:
-    """Contact Manager's; `refuse` is told what is no number. What has no owner is `whose`, or for None everybody's."""
+    """Yield the contacts of Contact Manager. `refuse` is called with a reason for rows that are not valid.
+
+    Contacts without an owner belong to `whose`, or to everybody if that is None.
+    """
     for number, name, person, company in known:
         e164 = number_of(number, region)
         if e164 is None or (person is not None and not NAME.fullmatch(person)):
-            refuse(_no_number(number) if e164 is None else f"person {_printable(person or '')[:40]!r} is no extension")
+            refuse(
+                _no_number(number) if e164 is None else f"person {_printable(person or '')[:40]!r} is not an extension"
+            )
         else:
             shown = " ".join(_printable(name).split())[:FIELD_CHARACTERS]
             yield Contact(e164, shown or None, person or whose, company_key(company))
 
 
 def people_in(table: CsvTable) -> Iterator[Person]:
-    """People; an endpoint that is not given is PJSIP's of the extension, as in the settings."""
+    """Yield people. Without an endpoint it is PJSIP's of the extension, as in the settings."""
     for extension, endpoint, group, language, name in table:
         problem = problem_of_person(extension, endpoint, group, language)
         if problem:
@@ -102,14 +107,14 @@ def people_in(table: CsvTable) -> Iterator[Person]:
 
 
 def person_of_row(extension: str, endpoint: str, group: str, language: str, name: str) -> Person:
-    """The person of a row that has no problem."""
+    """Return the person of a valid row."""
     return Person(extension, endpoint or f"PJSIP/{extension}", group or None, language or None, name or None)
 
 
 def numbers_of_family(
     lines: Iterable[tuple[str, str]], region: str, refuse: Callable[[str], None]
 ) -> Iterator[ImportedRow]:
-    """The numbers of a list in AstDB, written as callers were shown; `refuse` is told what is no number."""
+    """Yield the numbers of a list in AstDB. `refuse` is called with a reason for keys that are not numbers."""
     for key, note in lines:
         e164 = number_of(key, region)
         if e164 is None:
@@ -121,23 +126,19 @@ def numbers_of_family(
 def _no_number(text: str) -> str:
     if not text:
         return "has no number"
-    return f"{_printable(text)[:40]!r} is no telephone number"
+    return f"{_printable(text)[:40]!r} is not a telephone number"
 
 
 def problem_of_person(extension: str, endpoint: str, group: str, language: str) -> str | None:
-    """Why these are not a person's, None if they are."""
+    """Return why a row is not a valid person; None if it is."""
     if not NAME.fullmatch(extension):
-        return (
-            f"extension {extension[:40]!r} is none: letters, digits, space, _, . and -"
-            if extension
-            else "has no extension"
-        )
+        return f"extension {extension[:40]!r} is not valid: {NAME_RULE}" if extension else "has no extension"
     if endpoint and not _ENDPOINT.fullmatch(endpoint):
-        return f"endpoint {endpoint[:40]!r} is none: write it as PJSIP/201"
+        return f"endpoint {endpoint[:40]!r} is not valid: write it as PJSIP/201"
     if group and not NAME.fullmatch(group):
-        return f"group {group[:40]!r} is none: letters, digits, space, _, . and -"
+        return f"group {group[:40]!r} is not valid: {NAME_RULE}"
     if language and not _LANGUAGE.fullmatch(language):
-        return f"language {language[:40]!r} is none: write it as en or pt_BR"
+        return f"language {language[:40]!r} is not valid: write it as en or pt_BR"
     return None
 
 
@@ -150,19 +151,19 @@ SCREENED = {"": True, "yes": True, "true": True, "1": True, "no": False, "false"
 
 
 def people_as_csv(people: Iterable[Person]) -> str:
-    """All of them, in a form that can be imported again."""
-    rows = ((one.extension, one.endpoint, one.group, one.language, one.name) for one in people)
+    """Return people as CSV that can be imported again."""
+    rows = ((person.extension, person.endpoint, person.group, person.language, person.name) for person in people)
     return _as_csv(PEOPLE_COLUMNS, rows)
 
 
 def dids_as_csv(dids: Iterable[Did]) -> str:
-    """All of them, in a form that can be imported again."""
-    rows = ((one.number, ";".join(one.groups), one.callee, "yes" if one.screen else "no") for one in dids)
+    """Return DIDs as CSV that can be imported again."""
+    rows = ((did.number, ";".join(did.groups), did.callee, "yes" if did.screen else "no") for did in dids)
     return _as_csv(DID_COLUMNS, rows)
 
 
 def dids_in(table: CsvTable, region: str) -> Iterator[Did]:
-    """The DIDs of a file. What cannot be used is refused with a reason."""
+    """Yield the DIDs of a file."""
     for raw, group, callee, word in table:
         number = did_number_of(raw, region)
         groups = tuple(dict.fromkeys(name for part in group.split(";") if (name := part.strip())))
@@ -174,12 +175,12 @@ def dids_in(table: CsvTable, region: str) -> Iterator[Did]:
 
 
 def problem_of_did(number: str | None, raw: str, groups: Sequence[str], callee: str) -> str:
-    """Why these are not a DID's, empty if they are. `number`: what `raw` is read as."""
+    """Return why a row is not a valid DID; empty if it is. `number`: the result of parsing `raw`."""
     if number is None:
-        return f"{raw[:40]!r} is no telephone number" if raw else "has no number"
+        return f"{raw[:40]!r} is not a telephone number" if raw else "has no number"
     for what, name in (*(("group", group) for group in groups), ("callee", callee)):
         if name and not NAME.fullmatch(name):
-            return f"{what} {name[:40]!r} is none: letters, digits, space, _, . and -"
+            return f"{what} {name[:40]!r} is not valid: {NAME_RULE}"
     return ""
 
 
@@ -188,17 +189,17 @@ def _problem_of_word(word: str) -> str:
 
 
 def _as_csv(columns: Sequence[str], rows: Iterable[tuple[str | None, ...]]) -> str:
-    """The first column is ours and needs no guard: an extension, or a number with its plus."""
-    return csv_of(columns, ((first or "", *(as_text(one or "") for one in others)) for first, *others in rows))
+    # The first column, an extension or a number with its plus, needs no guard against formulas.
+    return csv_of(columns, ((first or "", *(as_text(cell or "") for cell in others)) for first, *others in rows))
 
 
 CSV_COLUMNS = (*NUMBER_COLUMNS, "verdict")
 FTC_COLUMNS = ("company_phone_number", "created_date", "subject", "recorded_message_or_robocall")
 BARE_NUMBER = re.compile(r"\s*\(?\+?[0-9][0-9 ().+/-]*(#.*)?")
 
-# What a complaint was about (the FTC's "Do Not Call Reported Calls", as they are published daily) -> the words that
-# labels and policies know. Known by what stands before the first comma, ampersand or bracket. What says nothing of the
-# caller ("Other", "Dropped call or no message") is in no category.
+# The subject of a complaint up to the first comma, ampersand or bracket -> the category for tags and policies.
+# Source: the FTC's daily "Do Not Call Reported Calls". Subjects that do not describe the caller ("Other", "Dropped call
+# or no message") have no category.
 CATEGORY_BY_SUBJECT = {
     "calls pretending to be government": "scam",
     "computer": "scam",  # & technical support
@@ -214,14 +215,14 @@ CATEGORY_BY_SUBJECT = {
     "vacation": "telemarketing",  # & timeshares
     "warranties": "telemarketing",  # & protection plans
 }
-# The North American plan: an area code, an exchange, a line. 555 and N11 are nobody's.
+# The North American plan: area code, exchange, line. Nobody has 555 and N11.
 _US_NUMBER = re.compile(r"(?:\+?1)?((?!.11|555)[2-9][0-9]{2}(?!.11|555)[2-9][0-9]{6})", re.ASCII)
 _SEPARATORS = str.maketrans("", "", " .()-")
 _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?![0-9])", re.ASCII)
 
 
 class Format(StrEnum):
-    """What the file of a feed is."""
+    """The format of a feed's file."""
 
     FTC = "FTC complaints"
     CSV = "CSV"
@@ -229,49 +230,49 @@ class Format(StrEnum):
 
 
 def format_of(table: CsvTable) -> Format:
-    """What the table is, whose columns are known by now."""
+    """Return the format of a table whose columns have been read."""
     if table.is_bare:
         return Format.LIST
     return Format.FTC if table.columns[0] == FTC_COLUMNS[0] else Format.CSV
 
 
 def feed_rows(table: CsvTable, region: str, verdict: str) -> Iterator[ImportedRow]:
-    """The rows of a feed of any format. What cannot be used is refused with a reason."""
+    """Yield the rows of a feed of any format."""
     return complaints_in(table) if format_of(table) is Format.FTC else _numbers_in(table, region, verdict)
 
 
 def _numbers_in(table: CsvTable, region: str, verdict: str) -> Iterator[ImportedRow]:
-    for number, category, name, note, said in table:
-        if said and said.lower() != verdict:
-            table.refuse(f"has the verdict {said[:20]!r}, and the import has --verdict {verdict}")
+    for number, category, name, note, row_verdict in table:
+        if row_verdict and row_verdict.lower() != verdict:
+            table.refuse(f"has the verdict {row_verdict[:20]!r}, but the import has --verdict {verdict}")
         elif row := number_row(table, region, number, category, name, note):
             yield row
 
 
 def complaints_in(table: CsvTable) -> Iterator[ImportedRow]:
-    """A row for each complaint, for `merged_complaints`: number, category, "Y" for a recording or robot, its day."""
+    """Yield a row per complaint, for `merged_complaints`: number, category, "Y" for a robocall, and its day."""
     for raw, created, subject, robocall in table:
         number = us_number(raw)
         if number is None:
-            table.refuse(f"{raw[:40]!r} is no US telephone number" if raw else "has no number")
+            table.refuse(f"{raw[:40]!r} is not a US telephone number" if raw else "has no number")
         else:
             yield number, category_of(subject), "Y" if robocall[:1] in ("Y", "y") else None, _day_of(created)
 
 
 def us_number(raw: str) -> str | None:
-    """E.164 of a US number; None for what can be nobody's: too short, 555-xxxx, the same digit all over."""
-    found = _US_NUMBER.fullmatch(raw.translate(_SEPARATORS))
-    return None if found is None or len(set(found[1])) == 1 else f"+1{found[1]}"
+    """Return a US number as E.164; None if nobody can have it: too short, 555-xxxx, the same digit throughout."""
+    match = _US_NUMBER.fullmatch(raw.translate(_SEPARATORS))
+    return None if match is None or len(set(match[1])) == 1 else f"+1{match[1]}"
 
 
 @lru_cache(maxsize=1024)
 def category_of(subject: str) -> str | None:
-    """The word for what a complaint was about; None when that says nothing of the caller."""
+    """Return the category for the subject of a complaint; None if it does not describe the caller."""
     return CATEGORY_BY_SUBJECT.get(" ".join(re.split("[,&(]", subject, maxsplit=1)[0].lower().split()))
 
 
 def merged_complaints(complaints: Iterable[ImportedRow]) -> ImportedRow:
-    """All complaints about a number as one row: what most were about, how many there are and how recent."""
+    """Merge all complaints about a number: the most frequent category, their count and the latest day."""
     count = robocalls = 0
     latest, number = "", ""
     categories: Counter[str] = Counter()
@@ -300,9 +301,9 @@ def _note(count: int, robocalls: int, latest: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _day_of(created: str) -> str | None:
-    """`2025-09-29` of `2025-09-29 23:59:56`, when that is a day of the calendar."""
-    found = _DAY.match(created)
+    """Return the day of `2025-09-29 23:59:56`; None if it is not in the calendar."""
+    match = _DAY.match(created)
     try:
-        return date.fromisoformat(found[1]).isoformat() if found else None
+        return date.fromisoformat(match[1]).isoformat() if match else None
     except ValueError:
         return None

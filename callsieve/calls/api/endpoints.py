@@ -1,4 +1,4 @@
-"""Decisions about calls, for programs: looked for, one of them, and why it was taken."""
+"""API endpoints: decisions about calls, and their explanations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`callsieve calls`: decisions from the journal."""
+"""`callsieve calls`: the decisions in the journal."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ from reputation.store.tables.table import OUTCOME_DAYS
 from reputation.weights import DAY_SECONDS
 
 COLOUR_BY_PASSAGE = {"allow": "green", "hold": "yellow", "refuse": "red"}
-# What is said of a call that went out by default.
-TOLD_THOUGH_ALLOWED = (OutboundReason.ADVISED_AGAINST, OutboundReason.OLD_REGISTER)
+# Reasons that are shown even though the call was allowed by default.
+SHOWN_THOUGH_ALLOWED = (OutboundReason.ADVISED_AGAINST, OutboundReason.OLD_REGISTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class OutboundJournalRow:
 
     Attributes:
         reason: Why, in English.
-        reason_code: Why, for programs.
+        reason_code: Why, as a code for programs.
     """
 
     record: Annotated[OutboundRecord, FLAT]
@@ -95,13 +95,13 @@ class OutboundJournalRow:
 
 
 def outbound_shown(record: OutboundRecord) -> OutboundJournalRow:
-    """Return a decision of the outbound guard, ready to be written."""
+    """Return a decision of the outbound guard for JSON."""
     why = why_of(record.reason)
     return OutboundJournalRow(record, str(why), why.code)
 
 
 def show_one(record: OutboundRecord, *, as_json: bool) -> None:
-    """One decision with all that is kept of it."""
+    """Print one decision of the outbound guard with all its details."""
     if as_json:
         print_json(outbound_shown(record))
         return
@@ -125,13 +125,13 @@ def show_one(record: OutboundRecord, *, as_json: bool) -> None:
 
 
 def callee_words(record: OutboundRecord) -> str:
-    """Whom the call is to, as far as it is kept."""
+    """Return the number that the call was made to, or a word if it is not kept."""
     return record.callee or ("emergency" if record.rule == "emergency" else "no number")
 
 
 def rule_words(record: OutboundRecord) -> str:
-    """The rule and its reason; nothing where nothing speaks against the call."""
-    if record.rule == "default" and why_of(record.reason).reason not in TOLD_THOUGH_ALLOWED:
+    """Return the rule and its reason; empty if the call was simply allowed."""
+    if record.rule == "default" and why_of(record.reason).reason not in SHOWN_THOUGH_ALLOWED:
         return ""
     return f"{record.rule}: {why_of(record.reason)}" + (
         f"; better from {when(record.until)} on" if record.until else ""
@@ -139,13 +139,13 @@ def rule_words(record: OutboundRecord) -> str:
 
 
 def passage_words(action: str, would_be: str) -> Text:
-    """What was done; in brackets what would have been done where the guard only observed."""
+    """Return what was done; in brackets what would have been done if the guard had not only observed."""
     word = Text(would_be, style=COLOUR_BY_PASSAGE.get(would_be, ""))
     return word if action == would_be else Text.assemble("(", word, ")")
 
 
 MOST_SHOWN = 100_000
-# What the caller did when challenged, by ChallengeResult.
+# The words for each ChallengeResult.
 WORDS_BY_RESULT = {
     "passed": "passed",
     "wrong": "pressed another key",
@@ -158,32 +158,32 @@ WORDS_BY_RESULT = {
 def show(
     what: Annotated[
         str | None,
-        typer.Argument(metavar="[ID|NUMBER]", help="One decision, or those about one caller.", show_default=False),
+        typer.Argument(
+            metavar="[ID|NUMBER]", help="The id of a decision, or the number of a caller.", show_default=False
+        ),
     ] = None,
-    last: Annotated[int, typer.Option(min=1, max=MOST_SHOWN, help="How many, the latest first.")] = 20,
+    last: Annotated[int, typer.Option(min=1, max=MOST_SHOWN, help="How many decisions, the latest first.")] = 20,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show decisions: the latest, those about a caller, or one with all that is recorded of it; also one about a call
-    that went out.
-    """
+    """Show decisions: the latest, those about a caller, or one with all its details. Outgoing calls too."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         wanted = None if what is None else parse_id(what)
-        if wanted is not None and (going_out := outbound_decision_of(db, wanted)) is not None:
-            show_one(going_out, as_json=as_json)
+        if wanted is not None and (outgoing := outbound_decision_of(db, wanted)) is not None:
+            show_one(outgoing, as_json=as_json)
             return
         record = None if wanted is None else decision_of(db, wanted)
         caller = None if what is None or record is not None else _caller(what, loaded)
         disputes = disputes_of(db, record.caller) if record is not None and record.caller else Disputes()
         records = [record] if record is not None else decisions(db, caller=caller, limit=last)
-        found = [decision_shown(db, one) for one in records] if as_json or record is not None else []
+        shown = [decision_shown(db, row) for row in records] if as_json or record is not None else []
     if as_json:
-        print_json(found if record is None else found[0])
+        print_json(shown if record is None else shown[0])
     elif record is not None:
         spoken = of_decisions(loaded.state, [record.id])
-        said = ["nothing"] if spoken and not has_sound(spoken) else list(map(str, spoken))
-        _show_one(found[0], list(decided_since(disputes, record.at)), said)
+        recordings = ["nothing"] if spoken and not has_sound(spoken) else list(map(str, spoken))
+        _show_one(shown[0], list(decided_since(disputes, record.at)), recordings)
     elif records:
         _show_table(records)
     else:
@@ -196,7 +196,7 @@ def _caller(text: str, loaded: Loaded) -> str:
     except EntryError:
         if re.search(r"[A-Za-z]", text):
             raise CommandError(
-                f"there is no decision {text[:40]!r}, and it is no number: `callsieve calls show`"
+                f"{text[:40]!r} is neither the id of a decision nor a number: `callsieve calls show` lists decisions"
             ) from None
     return number_argument(text, loaded)
 
@@ -204,13 +204,13 @@ def _caller(text: str, loaded: Loaded) -> str:
 def _show_table(records: Sequence[DecisionRecord]) -> None:
     wide = is_wide()
     rows: list[list[Cell]] = []
-    for one in records:
-        did, ms = ([one.did or ""], [f"{one.elapsed_ms:.1f}"]) if wide else ([], [])
-        at = when(one.at) if wide else when(one.at)[len("2026-") :]
-        points = f"{points_of(one):+d}" if one.log_odds else ""
-        caller = caller_words(one)
-        action = ordered(one.action, one.would_be).append("*" if is_of_sample(one.reason) else "")
-        rows.append([at, one.id, caller, *did, action, one.rule, points, *ms])
+    for record in records:
+        did, ms = ([record.did or ""], [f"{record.elapsed_ms:.1f}"]) if wide else ([], [])
+        at = when(record.at) if wide else when(record.at)[len("2026-") :]
+        points = f"{points_of(record):+d}" if record.log_odds else ""
+        caller = caller_words(record)
+        action = ordered(record.action, record.would_be).append("*" if is_of_sample(record.reason) else "")
+        rows.append([at, record.id, caller, *did, action, record.rule, points, *ms])
     headings = [
         "time",
         "id",
@@ -222,18 +222,15 @@ def _show_table(records: Sequence[DecisionRecord]) -> None:
         *(["ms"] if wide else []),
     ]
     print_table(headings, rows, keep=[place for place, heading in enumerate(headings) if heading != "rule"])
-    if any(one.observed for one in records):
-        say(dim("(In brackets: only observed, the call went on.)"))
-    if any(is_of_sample(one.reason) for one in records):
-        say(dim("(*: left without its warning on purpose, as one of the control sample.)"))
+    if any(record.observed for record in records):
+        say(dim("(In brackets: only observed, so the call went on.)"))
+    if any(is_of_sample(record.reason) for record in records):
+        say(dim("(*: in the control sample, so its warning was left out on purpose.)"))
 
 
-def _show_one(found: CallDecision, since: Sequence[str], said: Sequence[str]) -> None:
-    """`since`: what people here have decided about the caller after that.
-
-    `said`: the recordings of the caller's name, or that there was nothing to be heard.
-    """
-    record = found.record
+def _show_one(decision: CallDecision, since: Sequence[str], recordings: Sequence[str]) -> None:
+    """Print a decision. `since`: later decisions about the caller; `recordings`: of the caller's name."""
+    record = decision.record
     say(bold(record.id), "  ", when_exactly(record.at))
     say()
     observed = record.observed
@@ -250,11 +247,11 @@ def _show_one(found: CallDecision, since: Sequence[str], said: Sequence[str]) ->
             ("trunk", record.trunk or ""),
             ("callee", record.callee or ""),
             ("level", f"{record.level}, {points_of(record):+d} points (log-odds {record.log_odds:+.2f})"),
-            ("challenge", WORDS_BY_RESULT[found.challenge] if found.challenge else ""),
-            ("ended", ended_words(found.outcome) if found.outcome else "not known, or not over yet"),
+            ("challenge", WORDS_BY_RESULT[decision.challenge] if decision.challenge else ""),
+            ("ended", ended_words(decision.outcome) if decision.outcome else "not known, or not over yet"),
             *_evidence(record),
             ("since then", lines(since)),
-            ("caller said", lines(said)),
+            ("caller said", lines(recordings)),
             ("linkedid", record.linkedid),
             ("took", f"{record.elapsed_ms:.1f} ms"),
         ]
@@ -262,20 +259,19 @@ def _show_one(found: CallDecision, since: Sequence[str], said: Sequence[str]) ->
 
 
 def _evidence(record: DecisionRecord) -> list[tuple[str, str | Text]]:
-    """The families of the evidence vector, what they say in words, and what would change it."""
     evidence = evidence_of(record)
     if evidence is None:
         return [("evidence", record.vector)]
-    said = [
+    families = [
         f"{family.name} {family.log_odds:+.2f}: "
         + ", ".join(f"{count} {what}" for what, count in family.counts if count)
         for family in evidence.known
     ]
     return [
-        ("evidence", lines(said) or "none"),
+        ("evidence", lines(families) or "none"),
         ("because", sentence_of_families(evidence.known)),
         ("witnesses", lines(evidence.account(level_of(record.level)))),
-        ("would change", lines([f"{one.words}: {one.level.word}" for one in evidence.would_change])),
+        ("would change", lines([f"{change.words}: {change.level.word}" for change in evidence.would_change])),
         ("appeal", f"{evidence.appeal} was in force" if evidence.appeal else ""),
     ]
 
@@ -292,12 +288,14 @@ def confirm(number: NumberArgument, config: ConfigOption = None) -> None:
 
 def export(
     days: Annotated[
-        int | None, typer.Option(min=1, metavar="DAYS", help="Only the last days; else all that is kept.")
+        int | None, typer.Option(min=1, metavar="DAYS", help="Only the last days. Default: everything.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there; else standard output.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to this file. Default: standard output.")
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Print the calls and marks of the store as a history, a line each, in time order; `replay` decides about it."""
+    """Write the calls and marks of the store as a history for `replay`, one per line, in time order."""
     loaded = settings_of(config)
     now = time.time()
     since = 0.0 if days is None else now - days * DAY_SECONDS
@@ -305,8 +303,8 @@ def export(
         if out is not None:
             with acting_for(out):
                 if out.exists():
-                    raise CommandError(f"{out}: there is a file of this name: choose another, or remove it")
-        note(db, context_of(loaded), Change("calls export"))  # without the row in the audit there is no file
+                    raise CommandError(f"{out}: the file exists: choose another name, or remove it")
+        note(db, context_of(loaded), Change("calls export"))  # first, so that no export is missing in the audit
         if out is None:
             _write(db, since, now, sys.stdout.write)
             return

@@ -1,4 +1,4 @@
-"""`callsieve calls search` and `tail`: each call, its decision and how it ended, found or as it happens."""
+"""`callsieve calls search` and `tail`: calls with their decision and outcome, searched or as they happen."""
 
 from __future__ import annotations
 
@@ -35,61 +35,59 @@ from reputation.store.calls import find_calls
 from reputation.store.journal import decision_of, decisions
 from reputation.store.outcomes import outcomes
 
-LOOK_SECONDS = 0.5
-LONGEST_CALL_SECONDS = 4 * 3600.0  # an outcome is dated by its start: this far back a call may have begun
+POLL_SECONDS = 0.5
+LONGEST_CALL_SECONDS = 4 * 3600.0  # an outcome has the time of its start, which may be this long ago
 MOST_AT_ONCE = 1000
-PHONE = "phone "  # so begins, in the audit, who spoke by a feature code
+PHONE = "phone "  # the beginning of `who` in the audit for feature codes
 
 
 def search(
     number: Annotated[
-        str | None, typer.Option("--number", metavar="NUMBER", help="Of the caller.", show_default=False)
+        str | None, typer.Option("--number", metavar="NUMBER", help="Number of the caller.", show_default=False)
     ] = None,
-    callee: Annotated[str | None, typer.Option("--callee", help="An extension.", show_default=False)] = None,
-    did: Annotated[str | None, typer.Option("--did", help="The number dialled.", show_default=False)] = None,
+    callee: Annotated[str | None, typer.Option("--callee", help="Extension of the callee.", show_default=False)] = None,
+    did: Annotated[str | None, typer.Option("--did", help="The DID.", show_default=False)] = None,
     action: Annotated[
         str | None,
-        typer.Option("--action", help="Ordered, or would be.", show_default=False),
+        typer.Option("--action", help="The action, or the would-be action.", show_default=False),
     ] = None,
-    rule: Annotated[str | None, typer.Option("--rule", help="That decided.", show_default=False)] = None,
+    rule: Annotated[str | None, typer.Option("--rule", help="The rule that decided.", show_default=False)] = None,
     since: Annotated[str | None, typer.Option("--since", help="1h, 2d, 18:00, 2026-12-31.", show_default=False)] = None,
-    until: Annotated[str | None, typer.Option("--until", help="The same.", show_default=False)] = None,
+    until: Annotated[str | None, typer.Option("--until", help="As --since.", show_default=False)] = None,
     site: Annotated[
-        str | None, typer.Option("--site", help="Another site's, at a central one.", show_default=False)
+        str | None, typer.Option("--site", help="Calls of another site, on a central console.", show_default=False)
     ] = None,
-    last: Annotated[int, typer.Option(min=1, max=MOST_AT_ONCE, help="How many, the latest first.")] = 20,
+    last: Annotated[int, typer.Option(min=1, max=MOST_AT_ONCE, help="How many calls, the latest first.")] = 20,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Find calls: what was decided about them and how they ended."""
+    """Find calls with their decisions and outcomes."""
     loaded = settings_of(config)
-    caller = number_option("--number", number, loaded)  # an empty one is a slip, not every number
+    caller = number_option("--number", number, loaded)  # an empty value is a mistake, not every number
     typed = {"number": caller, "callee": callee, "did": did, "action": action, "rule": rule}
     wanted = wanted_of(context_of(loaded), typed | {"since": since, "until": until, "site": site})
     with existing_store(loaded) as db:
         records = (decision_of(db, call.id) for call in find_calls(db, wanted, None, last))
-        found = [decision_shown(db, one) for one in records if one is not None]
+        calls = [decision_shown(db, record) for record in records if record is not None]
     if as_json:
-        print_json(found)
-    elif not found:
+        print_json(calls)
+    elif not calls:
         say("No call matches.")
-    for one in found if not as_json else ():
-        say(when(one.record.at), *_decided(one.record))
-        if one.outcome is not None:
-            say("    ", ended_words(one.outcome))
+    for call in calls if not as_json else ():
+        say(when(call.record.at), *_decision_words(call.record))
+        if call.outcome is not None:
+            say("    ", ended_words(call.outcome))
 
 
 def tail(
     seconds: Annotated[
         float | None,
-        typer.Option("--seconds", min=0.1, help="End after so long; else with Ctrl-C.", show_default=False),
+        typer.Option("--seconds", min=0.1, help="Stop after this time. Default: run until Ctrl-C.", show_default=False),
     ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show calls as they happen: a line when one is decided, when it ends, and when a phone says something about a
-    caller by a feature code or a key.
-    """
+    """Show calls as they happen: decisions, outcomes, and marks by feature codes or keys of a phone."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         for event in _as_they_happen(db, time.time(), seconds):
@@ -99,42 +97,41 @@ def tail(
 def _as_they_happen(
     db: sqlite3.Connection, began: float, seconds: float | None
 ) -> Iterator[DecisionRecord | OutcomeRecord | AuditRow]:
-    """Decisions, outcomes and what phones have said that come into the store from now on."""
+    """Yield decisions, outcomes and changes by phones as they are stored."""
 
-    def look() -> list[tuple[object, DecisionRecord | OutcomeRecord | AuditRow]]:
-        """Each with what it is known by, the earliest of a kind first."""
+    def read() -> list[tuple[object, DecisionRecord | OutcomeRecord | AuditRow]]:
         since = time.time() - LONGEST_CALL_SECONDS
         decided = decisions(db, since=began - 60, limit=MOST_AT_ONCE)
         ended = outcomes(db, since=since, limit=MOST_AT_ONCE)
-        said = audit_rows(db, limit=MOST_AT_ONCE)
+        changes = audit_rows(db, limit=MOST_AT_ONCE)
         return [
-            *((one.id, one) for one in reversed(decided)),
-            *((one.linkedid, one) for one in reversed(ended) if not _is_feature_code(one)),
-            *((one, one) for one in reversed(said) if one.who.startswith(PHONE)),
+            *((decision.id, decision) for decision in reversed(decided)),
+            *((outcome.linkedid, outcome) for outcome in reversed(ended) if not _is_feature_code(outcome)),
+            *((row, row) for row in reversed(changes) if row.who.startswith(PHONE)),
         ]
 
-    seen = {key for key, _ in look()}
+    seen = {key for key, _ in read()}
     while seconds is None or time.time() < began + seconds:
-        time.sleep(LOOK_SECONDS)
-        for key, event in look():
+        time.sleep(POLL_SECONDS)
+        for key, event in read():
             if key not in seen:
                 seen.add(key)
                 yield event
 
 
-def _is_feature_code(one: OutcomeRecord) -> bool:
-    """A phone that dialled a code: what it said stands in the audit."""
-    return one.direction.value == "internal" and (one.dialled or "").startswith("*")
+def _is_feature_code(outcome: OutcomeRecord) -> bool:
+    # A phone that dials a feature code is shown from the audit instead.
+    return outcome.direction.value == "internal" and (outcome.dialled or "").startswith("*")
 
 
 @dataclass(frozen=True, slots=True)
 class CallEvent:
-    """Something that happened to a call: one of the three.
+    """Something that happened to a call. Only one field is set.
 
     Attributes:
-        decision: It was decided about.
-        outcome: It ended.
-        said: A phone said something about its caller.
+        decision: The decision about the call.
+        outcome: The outcome of the call.
+        said: A mark or other change that a phone made about its caller.
     """
 
     decision: CallDecision | None = None
@@ -153,7 +150,7 @@ def _print_json_line(db: sqlite3.Connection, event: DecisionRecord | OutcomeReco
 
 def _print_line(event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
     if isinstance(event, DecisionRecord):
-        say(when_exactly(event.at)[11:19], *_decided(event))
+        say(when_exactly(event.at)[11:19], *_decision_words(event))
     elif isinstance(event, OutcomeRecord):
         who = event.number or kind_word(event.caller_kind)
         about = f"  {(event.decision_id or '').ljust(8)}  {who}  "
@@ -163,7 +160,7 @@ def _print_line(event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
         say(when_exactly(event.at)[11:19], about, str(change_of(event)))
 
 
-def _decided(one: DecisionRecord) -> tuple[str | Text, ...]:
-    to = f" to {one.callee or one.did}" if one.callee or one.did else ""
-    about = f"  {one.id}  {caller_words(one)}{to}  "
-    return (about, ordered(one.action, one.would_be), f" by {one.rule}", dim(f"  {why_of(one.reason)}"))
+def _decision_words(record: DecisionRecord) -> tuple[str | Text, ...]:
+    to = f" to {record.callee or record.did}" if record.callee or record.did else ""
+    about = f"  {record.id}  {caller_words(record)}{to}  "
+    return (about, ordered(record.action, record.would_be), f" by {record.rule}", dim(f"  {why_of(record.reason)}"))

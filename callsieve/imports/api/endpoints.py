@@ -1,4 +1,4 @@
-"""Feeds, for programs: which there are, and whether they still come."""
+"""API endpoints: the feeds and their health."""
 
 from __future__ import annotations
 

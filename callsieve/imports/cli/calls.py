@@ -1,4 +1,4 @@
-"""`callsieve import calls` and `import contacts`: the PBX's own history, and an address book as vCards or CSV."""
+"""`callsieve import calls` and `import contacts`: past calls of a PBX, and address books as vCards or CSV."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from callsieve.cli.input_file import DryRunOption, input_as, warn_of_skipped
 from callsieve.cli.options import ConfigOption, JsonOption, context_of, print_json, settings_of, stores
 from callsieve.cli.output import meter, meter_of, plural, print_table, say, some, watched
 from callsieve.imports import operations
-from callsieve.imports.call_history import Written, items_of, opened_tables
+from callsieve.imports.call_history import Written, items_of, open_tables
 from callsieve.imports.cli.number_import import SOURCE_HELP, VCARDS, Summary, print_summary, source_given
 from callsieve.imports.operations import TOO_MANY, CallsRequest, ContactsRequest, ImportKind
 from callsieve.imports.rows import CONTACT_COLUMNS, NAME, contacts_in, contacts_in_vcards, contacts_of_freepbx
@@ -48,21 +48,21 @@ from reputation.store.sources import calls_done_to
 T = TypeVar("T")
 
 FREEPBX = "freepbx"
-# As MariaDB's own client reads it.
+# The variable that MariaDB's own client reads.
 PASSWORD_VARIABLE = "MYSQL_PWD"
-NO_CONF = f"FreePBX's own file is not there; set {CONF_VARIABLE} to where it is"
+NO_CONF = f"file not found: set {CONF_VARIABLE} to the path of FreePBX's settings"
 SHOWN = (
-    f"everybody here could read the password in the list of processes: leave it out, and type it when asked, or set "
-    f"{PASSWORD_VARIABLE}"
+    f"other users of this server can see the password in the list of processes: leave it out and type it when asked, "
+    f"or set {PASSWORD_VARIABLE}"
 )
 
 
 def tables_from(origin: str) -> CallTables:
-    """The tables of calls: FreePBX's own, or those at an address. CommandError, DatabaseError, OSError."""
+    """Return FreePBX's own tables of calls, or those at an address."""
     if origin == FREEPBX:
-        return _of_freepbx(call_tables, f"{NO_CONF}, or write --from {EXAMPLE}")
+        return _of_freepbx(call_tables, f"{NO_CONF}, or use --from {EXAMPLE}")
     if not origin.startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
-        raise CommandError(f"--from: write {FREEPBX} or {EXAMPLE}; a file needs no --from")
+        raise CommandError(f"--from: use {FREEPBX} or {EXAMPLE}; a file needs no --from")
     address = parse_address(origin)
     if address.password is not None:
         warn(SHOWN)
@@ -74,7 +74,7 @@ def tables_from(origin: str) -> CallTables:
 
 
 def freepbx_home() -> Address:
-    """FreePBX's own database. CommandError, DatabaseError, OSError."""
+    """Return FreePBX's own database."""
     return _of_freepbx(home_address, NO_CONF)
 
 
@@ -93,23 +93,25 @@ def import_calls(
     ] = None,
     origin: Annotated[
         str | None,
-        typer.Option("--from", metavar="SOURCE", help="No file: `freepbx`, or mysql://USER@HOST/asteriskcdrdb."),
+        typer.Option(
+            "--from", metavar="SOURCE", help="Instead of a file: `freepbx`, or mysql://USER@HOST/asteriskcdrdb."
+        ),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="With --from: read all of it again, not only what is new.")
+        bool, typer.Option("--all", help="With --from: read all calls again, not only new ones.")
     ] = False,
     zone: Annotated[
-        str | None, typer.Option(metavar="ZONE", help="Whose time CDRs without a uniqueid are in; else this machine's.")
+        str | None, typer.Option(metavar="ZONE", help="Time zone of CDRs without a uniqueid. Default: the server's.")
     ] = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Learn from calls of the past. Calls that are known already change nothing, so it may be run again."""
+    """Learn from past calls. Calls that are in the store already change nothing, so it can be repeated."""
     if (file is None) == (origin is None):
-        raise CommandError("import calls: say either a FILE or --from freepbx (callsieve import calls --help)")
+        raise CommandError("import calls: give either a FILE or --from freepbx (callsieve import calls --help)")
     if file is not None and everything:
-        raise CommandError("import calls: --all goes with --from; of a file all is read")
+        raise CommandError("import calls: --all is only for --from: a file is always read completely")
     loaded = settings_of(config)
     place = _zone(zone)
     started = time.monotonic()
@@ -125,7 +127,7 @@ def import_calls(
                 assert tables is not None
                 name = str(tables.address)
                 done_to = None if everything else calls_done_to(known, name)
-                history, items = stack.enter_context(opened_tables(tables, sides, place, done_to, time.time()))
+                history, items = stack.enter_context(open_tables(tables, sides, place, done_to, time.time()))
                 tell = stack.enter_context(meter_of(history.size))
             items = watched(items, history.place or (lambda: history.bytes_read), tell)
             result = operations.import_calls(written, context_of(loaded), CallsRequest(name, items))
@@ -137,7 +139,7 @@ def import_calls(
         raise CommandError(str(table_error(TableProblem.DAMAGED, str(file)))) from None
     if not (result.new or result.known or result.marks or history.going_on) and (file or history.skipped):
         why = f": {history.problems[0]}" if history.problems else ""
-        raise CommandError(f"{file or name}: not one call can be used{why}. Nothing was changed")
+        raise CommandError(f"{file or name}: no call can be used{why}. Nothing was changed")
     _show(history, result, time.monotonic() - started, dry_run=dry_run, as_json=as_json)
 
 
@@ -145,7 +147,7 @@ def _show(history: History, result: Written, seconds: float, *, dry_run: bool, a
     if as_json:
         about = {"kind": history.kind, "read": history.read, "skipped": history.skipped, "dry_run": dry_run}
         about |= {"going_on": history.going_on, "remarks": history.remarks}
-        problems = [{one.unit: one.line, "problem": one.text} for one in history.problems]
+        problems = [{problem.unit: problem.line, "problem": problem.text} for problem in history.problems]
         print_json(about | asdict(result) | {"seconds": seconds, "problems": problems})
         return
     warn_of_skipped(history.problems, history.skipped)
@@ -156,7 +158,7 @@ def _show(history: History, result: Written, seconds: float, *, dry_run: bool, a
     parts += [plural(result.signals, "signal"), plural(result.marks, "mark"), f"{seconds:.1f} s"]
     say(f"{learnt[0].upper()}{learnt[1:]}: {', '.join(parts)}.")
     if history.going_on:
-        say(f"{plural(history.going_on, 'call')} may still go on: the next import takes what is over by then.")
+        say(f"{plural(history.going_on, 'call')} may not be over yet. The next import reads them again.")
     if dry_run:
         say("Nothing was changed.")
 
@@ -167,14 +169,16 @@ def _zone(name: str | None) -> tzinfo | None:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise CommandError(f"--zone {name[:40]!r}: no time zone; write it as Europe/London or UTC") from None
+        raise CommandError(
+            f"--zone {name[:40]!r}: unknown time zone: use a name such as Europe/London or UTC"
+        ) from None
 
 
 SHOWN_CONTACTS = 20
 
 
 class ContactOrigin(StrEnum):
-    """Where contacts come from when there is no file."""
+    """The origin of contacts if there is no file."""
 
     FREEPBX = "freepbx"
 
@@ -186,10 +190,12 @@ def import_contacts(
     source: Annotated[
         str | None, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)
     ] = None,
-    origin: Annotated[ContactOrigin | None, typer.Option("--from", help="No file: FreePBX's Contact Manager.")] = None,
+    origin: Annotated[
+        ContactOrigin | None, typer.Option("--from", help="Instead of a file: FreePBX's Contact Manager.")
+    ] = None,
     whose: Annotated[
         str | None,
-        typer.Option("--for", metavar="EXT", help="Whose they are, where a row does not say; else everybody's."),
+        typer.Option("--for", metavar="EXT", help="The person of rows without a person. Default: everybody."),
     ] = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -198,12 +204,12 @@ def import_contacts(
     """Import contacts, whose calls ring through. Header: number[,name,person,company]."""
     loaded = settings_of(config)
     if (file is None) == (origin is None):
-        raise CommandError("import contacts: say either a FILE or --from freepbx (callsieve import contacts --help)")
+        raise CommandError("import contacts: give either a FILE or --from freepbx (callsieve import contacts --help)")
     if whose is not None and not NAME.fullmatch(whose):
-        raise CommandError(f"--for {whose[:40]!r}: no extension")
+        raise CommandError(f"--for {whose[:40]!r}: not an extension: use letters, digits, space, _, . and -")
     name = origin.value if origin is not None and source is None else source
     if name is None:
-        raise CommandError("import contacts: missing option --source NAME: what this address book is called")
+        raise CommandError("import contacts: give --source NAME, a name for this address book")
     summary = Summary(ImportKind.CONTACTS, source_given(name), dry_run)
     region = loaded.settings.numbers.region
     contacts = _from_freepbx(region, whose, summary) if file is None else _from_file(file, region, whose, summary)
@@ -212,7 +218,7 @@ def import_contacts(
         done = operations.import_contacts(written, context_of(loaded), request)
     summary.before, summary.imported, summary.duplicates = done.before, done.rows, len(contacts) - done.rows
     if done.strangers:
-        summary.remarks.append(f"nobody here has the extension {some(done.strangers)}")
+        summary.remarks.append(f"contacts name extensions that nobody here has: {some(done.strangers)}")
     if dry_run and not as_json:
         _show_contacts(contacts)
     print_summary(summary, as_json=as_json)
@@ -233,11 +239,11 @@ def _from_file(file: Path, region: str, whose: str | None, summary: Summary) -> 
 
 
 def _from_freepbx(region: str, whose: str | None, summary: Summary) -> Sequence[Contact]:
-    """Of private groups those of their owners; of the others `whose`."""
+    # Contacts in private groups belong to the owner of the group, all others to `whose`.
     try:
         with connected(freepbx_home()) as db:
             if not has_contacts(db):
-                raise CommandError("FreePBX's Contact Manager is not installed there. Nothing was changed")
+                raise CommandError("FreePBX's module Contact Manager is not installed. Nothing was changed")
             known = islice(contacts_in_freepbx(db), operations.MOST_ROWS + 1)
             rows = contacts_of_freepbx(_counted(known, summary), region, whose, summary.refuse)
             return usable(summary, rows, operations.MOST_ROWS, TOO_MANY)
@@ -246,9 +252,9 @@ def _from_freepbx(region: str, whose: str | None, summary: Summary) -> Sequence[
 
 
 def _counted(known: Iterable[KnownContact], summary: Summary) -> Iterator[KnownContact]:
-    for one in known:
+    for contact in known:
         summary.read += 1
-        yield one
+        yield contact
 
 
 def _contacts_table(stream: BinaryIO, name: str) -> CsvTable | Vcards:
@@ -256,8 +262,8 @@ def _contacts_table(stream: BinaryIO, name: str) -> CsvTable | Vcards:
 
 
 def _show_contacts(contacts: Sequence[Contact]) -> None:
-    """The first of them, as they would be taken over."""
-    rows = [(one.number, one.name or "", one.person or "everybody") for one in contacts[:SHOWN_CONTACTS]]
-    print_table(("number", "name", "whose"), rows, keep=(0, 2))
+    shown = contacts[:SHOWN_CONTACTS]
+    rows = [(contact.number, contact.name or "", contact.person or "everybody") for contact in shown]
+    print_table(("number", "name", "person"), rows, keep=(0, 2))
     if len(contacts) > SHOWN_CONTACTS:
         say(f"... and {len(contacts) - SHOWN_CONTACTS:,} more.")

@@ -1,4 +1,4 @@
-"""`callsieve import`: numbers from files and from the PBX's own lists; what was imported, and taking it out."""
+"""`callsieve import`: imports of numbers from files and from the PBX's own lists, and their removal."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from reputation.store.sources import contact_sources, did_sources, people_source
 
 
 class ImportOrigin(StrEnum):
-    """Where numbers come from when there is no file."""
+    """The origin of numbers if there is no file."""
 
     ASTDB = "astdb"
     ALLOWLIST = "freepbx-allowlist"
@@ -51,15 +51,17 @@ AsBlocklistOption = Annotated[
 ]
 AsAllowlistOption = Annotated[
     bool,
-    typer.Option("--as-allowlist", help="With --from freepbx-allowlist: put them on the allowlist: they ring through."),
+    typer.Option(
+        "--as-allowlist", help="With --from freepbx-allowlist: put them on the allowlist, so they ring through."
+    ),
 ]
 
 
 class PbxList(NamedTuple):
-    """A list of the PBX, and what it is here.
+    """A number list of the PBX, and its meaning here.
 
-    `verdict`: what its numbers are evidence of; `evidence_only`: what they are not, and the way out. `settings`: of a
-    key that is a setting, what it did there and does not do here.
+    `verdict`: the evidence that its numbers give. `evidence_only`: what an import does not do, and how to do it.
+    `settings`: by keys of the list that are settings, what they do in the PBX and not here.
     """
 
     family: NumberFamily
@@ -71,6 +73,7 @@ class PbxList(NamedTuple):
 
     @property
     def option(self) -> str:
+        """The option that puts the numbers on a list here."""
         return f"--as-{self.list_name}list"
 
 
@@ -80,11 +83,10 @@ LISTS = {
         "Asterisk's blacklist",
         ListName.BLOCK,
         ImportVerdict.SPAM,
-        "CallSieve does not reject these numbers, they only count as evidence: once Asterisk's own blacklist is not "
-        "asked any more, they are no longer rejected. To go on rejecting them: callsieve import numbers --from astdb "
-        "--as-blocklist",
+        "These numbers only count as evidence. If you switch off Asterisk's own blacklist, their calls are no longer "
+        "rejected. To go on rejecting them: callsieve import numbers --from astdb --as-blocklist",
         {
-            "blocked": "FreePBX also turns away callers without a number; here a policy does that: "
+            "blocked": "FreePBX also rejects callers without a number. Here a policy does that: "
             'when = { caller_kind = "withheld" }'
         },
     ),
@@ -93,19 +95,19 @@ LISTS = {
         "FreePBX's allowlist",
         ListName.ALLOW,
         ImportVerdict.OK,
-        "CallSieve does not let these numbers in whatever happens, they only count as evidence. To have them ring "
-        "through: callsieve import numbers --from freepbx-allowlist --as-allowlist",
+        "These numbers only count as evidence. To let them ring through in any case: "
+        "callsieve import numbers --from freepbx-allowlist --as-allowlist",
         {
-            "knowncallers": "FreePBX also lets in whom its Contact Manager knows: callsieve import contacts "
-            "--from freepbx",
-            "dest": "FreePBX sends everybody else elsewhere; here a policy says what is done with strangers",
+            "knowncallers": "FreePBX also lets contacts of its Contact Manager through. Here: "
+            "callsieve import contacts --from freepbx",
+            "dest": "FreePBX sends all other callers elsewhere. Here a policy decides about strangers",
         },
     ),
 }
 
 
 def import_pbx_list(loaded: Loaded, summary: Summary, origin: ImportOrigin, verdict: ImportVerdict | None) -> None:
-    """Its numbers as a source, read by the region of the settings."""
+    """Import the numbers of a list of the PBX as a source."""
     known = LISTS[origin]
     lines, summary.remarks = _lines(loaded, known)
     summary.read = len(lines)
@@ -117,7 +119,7 @@ def import_pbx_list(loaded: Loaded, summary: Summary, origin: ImportOrigin, verd
 
 
 def list_pbx_list(config: Path | None, origin: ImportOrigin, *, dry_run: bool, as_json: bool) -> None:
-    """Its numbers on our own list; an entry that is there already stays as it is."""
+    """Add the numbers of a list of the PBX to a list here. Existing entries stay as they are."""
     loaded, known = settings_of(config), LISTS[origin]
     now = time.time()
     lines, remarks = _lines(loaded, known)
@@ -135,7 +137,7 @@ def list_pbx_list(config: Path | None, origin: ImportOrigin, *, dry_run: bool, a
 
 
 def _lines(loaded: Loaded, known: PbxList) -> tuple[Sequence[FamilyLine], list[str]]:
-    """What Asterisk lists, and what there is to say of it. CommandError when it is empty."""
+    """Return the lines of the list, and remarks about its settings."""
     family = known.family
     try:
         lines = list(parse_family(console(loaded.settings, family.command), family))
@@ -148,7 +150,7 @@ def _lines(loaded: Loaded, known: PbxList) -> tuple[Sequence[FamilyLine], list[s
 
 
 class ImportShown(NamedTuple):
-    """An import. `verdict`, `imported_at`: of numbers."""
+    """An import as `--json` shows it. `verdict` and `imported_at` are only for numbers."""
 
     kind: ImportKind
     source: str
@@ -164,11 +166,11 @@ def import_numbers_file(
     ] = None,
     origin: Annotated[
         ImportOrigin | None,
-        typer.Option("--from", help="No file: Asterisk's own blacklist, or the list of FreePBX's module Allowlist."),
+        typer.Option("--from", help="Instead of a file: Asterisk's own blacklist, or FreePBX's module Allowlist."),
     ] = None,
     verdict: Annotated[
         ImportVerdict | None,
-        typer.Option(help="What being on the list means; else spam, or ok of FreePBX's allowlist.", show_default=False),
+        typer.Option(help="Meaning of the list. Default: spam, or ok for FreePBX's allowlist.", show_default=False),
     ] = None,
     as_blocklist: AsBlocklistOption = False,
     as_allowlist: AsAllowlistOption = False,
@@ -176,16 +178,16 @@ def import_numbers_file(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Import a list of numbers: evidence against them, or for them. Header: number[,category][,name][,note]."""
+    """Import a list of numbers as evidence for or against them. Header: number[,category][,name][,note]."""
     if (file is None) == (origin is None):
-        raise CommandError("import numbers: say either a FILE or --from astdb (callsieve import numbers --help)")
+        raise CommandError("import numbers: give either a FILE or --from astdb (callsieve import numbers --help)")
     if as_blocklist or as_allowlist:
         wanted = ImportOrigin.ASTDB if as_blocklist else ImportOrigin.ALLOWLIST
         if origin is not wanted or source is not None or verdict is not None:
             known = LISTS[wanted]
             raise CommandError(
-                f"{known.option} goes with --from {wanted} alone; "
-                f"for a file: callsieve list import FILE --list {known.list_name}"
+                f"{known.option} is only for --from {wanted}, without other options. "
+                f"For a file: callsieve list import FILE --list {known.list_name}"
             )
         list_pbx_list(config, wanted, dry_run=dry_run, as_json=as_json)
         return
@@ -204,30 +206,32 @@ def import_numbers_file(
 
 
 def show_imports(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show what was imported, and when."""
+    """Show all imports, with their size and date."""
     with existing_store(settings_of(config)) as db:
         numbers = sources(db)
-        others = [(ImportKind.CONTACTS, *one) for one in contact_sources(db)]
-        others += [(ImportKind.PEOPLE, *one) for one in people_sources(db)]
-        others += [(ImportKind.DIDS, *one) for one in did_sources(db)]
+        others = [(ImportKind.CONTACTS, *source) for source in contact_sources(db)]
+        others += [(ImportKind.PEOPLE, *source) for source in people_sources(db)]
+        others += [(ImportKind.DIDS, *source) for source in did_sources(db)]
     if as_json:
         kind = ImportKind.NUMBERS
-        lists = [ImportShown(kind, one.name, one.numbers, one.verdict, one.imported_at) for one in numbers]
-        print_json([*lists, *(ImportShown(*one) for one in others)])
+        lists = [ImportShown(kind, list_.name, list_.numbers, list_.verdict, list_.imported_at) for list_ in numbers]
+        print_json([*lists, *(ImportShown(*row) for row in others)])
     elif numbers or others:
-        table = [("numbers", one.name, one.verdict, f"{one.numbers:,}", when(one.imported_at)) for one in numbers]
+        table = [
+            ("numbers", list_.name, list_.verdict, f"{list_.numbers:,}", when(list_.imported_at)) for list_ in numbers
+        ]
         table += [(kind.value, name, "", f"{count:,}", "") for kind, name, count in others]
-        print_table(("what", "source", "verdict", "rows", "imported"), table, keep=(0, 2, 3, 4))
+        print_table(("kind", "source", "verdict", "rows", "imported"), table, keep=(0, 2, 3, 4))
     else:
         say("Nothing was imported.")
 
 
 def remove_import(
     name: Annotated[str, typer.Argument(help="The name of the source.", show_default=False)],
-    kind: Annotated[ImportKind | None, typer.Option(help="Which, when several imports have this name.")] = None,
+    kind: Annotated[ImportKind | None, typer.Option(help="The kind, if several imports have this name.")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Remove an import with everything that it brought. The same file brings it back."""
+    """Remove an import with all its rows. Importing the same file restores it."""
     done = perform(settings_of(config), operations.remove, RemoveImportRequest(name, kind), existing=True)
-    say(f"Removed {plural(done.rows, 'row')} of {done.kind.value}: the import {name}. The same file brings it back.")
+    say(f"Removed {plural(done.rows, 'row')} of {done.kind.value}: the import {name}. The same file restores it.")
     say_undo(done.change_id, config)

@@ -1,4 +1,4 @@
-"""`callsieve feeds fetch`: fetches the feeds of the settings that are due, and imports them. Run by a timer."""
+"""`callsieve feeds fetch`: fetches and imports the feeds of the settings that are due. A timer runs it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from callsieve.cli.output import plural, say
 from callsieve.imports.cli.feeds import SmallerOption, store_feed
 from callsieve.imports.cli.number_import import Summary
 from callsieve.imports.feed_health import FAILURES, FeedFailure
-from callsieve.imports.fetch import Fetched, came, due, failed, fetch
+from callsieve.imports.fetch import Fetched, due, fetch, fetch_failed, fetch_succeeded
 from callsieve.imports.operations import ImportKind
 from callsieve.imports.rows import BARE_NUMBER, CSV_COLUMNS, FTC_COLUMNS
 from callsieve.integration_settings import FeedTable
@@ -46,17 +46,17 @@ from reputation.store.sources import (
 )
 from reputation.wording import Wording
 
-UNPACKED_TIMES = 10  # as large as it may come, a packed file may be when it is unpacked
-NONE_WANTED = "the settings have no [[feed]]: the documentation says how one is written, under Feeds"
+UNPACKED_TIMES = 10  # how many times larger than the limit of the download a compressed file may become
+NONE_WANTED = "the settings have no [[feed]]: add one as described in docs/how-to/feeds.md"
 
 NamesArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="NAME", help="Fetch these now; without a name, those that are due.")
+    list[str] | None, typer.Argument(metavar="NAME", help="Fetch these feeds now. Default: all that are due.")
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class FeedResult:
-    """What became of a feed: `imported`, `unchanged` or `failed`."""
+    """The result for a feed: `imported`, `unchanged` or `failed`."""
 
     feed: str
     result: str
@@ -72,57 +72,58 @@ def fetch_feeds(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Fetch the feeds of the settings, each when it is due. One that does not come, or is refused, stays as it was."""
+    """Fetch the feeds of the settings that are due. A feed that fails keeps its previous numbers."""
     loaded = settings_of(config)
     if accept_smaller and not names:
-        raise CommandError("feeds fetch: --accept-smaller is for one feed: name it")
+        raise CommandError("feeds fetch: --accept-smaller needs the name of a feed")
     wanted = _chosen(loaded, names or [])
     with any_store(loaded) as db:
-        forget_feed_fetches(db, [one.name for one in loaded.settings.feed])
-        fetches, there = feed_fetches(db), {one.name for one in feed_sources(db)}
+        forget_feed_fetches(db, [feed.name for feed in loaded.settings.feed])
+        fetches, imported = feed_fetches(db), {feed.name for feed in feed_sources(db)}
     results = []
-    for one in wanted:
-        last = fetches.get(one.name)
-        if names or due(one, last, time.time()):
-            results.append(_fetched(loaded, one, last, is_there=one.name in there, accept_smaller=accept_smaller))
+    for feed in wanted:
+        last = fetches.get(feed.name)
+        if names or due(feed, last, time.time()):
+            result = _fetch_feed(loaded, feed, last, is_imported=feed.name in imported, accept_smaller=accept_smaller)
+            results.append(result)
             if not as_json:
-                _say(results[-1])
+                _print(result)
     if as_json:
         print_json(results)
     elif not results:
-        first = min(fetches[one.name].next_at for one in wanted)
-        say(f"{plural(len(wanted), 'feed')}, none due: the next one {ago(first, time.time())}.")
-    if any(one.result == "failed" for one in results):
+        first = min(fetches[feed.name].next_at for feed in wanted)
+        say(f"{plural(len(wanted), 'feed')}, none due. The next is due {ago(first, time.time())}.")
+    if any(result.result == "failed" for result in results):
         raise SystemExit(EXIT_TROUBLE)
 
 
 def _chosen(loaded: Loaded, names: list[str]) -> list[FeedTable]:
-    by_name = {one.name: one for one in loaded.settings.feed}
+    by_name = {feed.name: feed for feed in loaded.settings.feed}
     if not by_name:
         raise CommandError(NONE_WANTED)
     for name in names:
         if name not in by_name:
-            raise CommandError(f"there is no [[feed]] {name[:80]!r}{nearest(name, by_name)}")
+            raise CommandError(f"the settings have no [[feed]] {name[:80]!r}{nearest(name, by_name)}")
     return [by_name[name] for name in dict.fromkeys(names or by_name)]
 
 
-def _fetched(
-    loaded: Loaded, wanted: FeedTable, last: FeedFetch | None, *, is_there: bool, accept_smaller: bool
+def _fetch_feed(
+    loaded: Loaded, wanted: FeedTable, last: FeedFetch | None, *, is_imported: bool, accept_smaller: bool
 ) -> FeedResult:
-    """Fetches one and imports it; how it went is kept, whatever happens to the others."""
+    """Fetch and import one feed. Record the result before the next feed is fetched."""
     summary, result = Summary(ImportKind.NUMBERS, wanted.name, dry_run=False), "imported"
     try:
         with TemporaryFile(prefix="callsieve-feed-") as file:
-            got = asyncio.run(_fetch(wanted, last if is_there else None, file))
-            if got.unchanged:
+            download = asyncio.run(_download(wanted, last if is_imported else None, file))
+            if download.unchanged:
                 result = "unchanged"
             else:
                 file.seek(0)
                 with open(os.dup(file.fileno()), "rb") as packed:
                     _import(loaded, summary, wanted, packed, accept_smaller=accept_smaller)
-        state = came(wanted, got, time.time())
+        state = fetch_succeeded(wanted, download, time.time())
     except (OutsideError, Refused, TableError, StoreError, OSError) as error:
-        result, state = "failed", failed(wanted, last, error, time.time())
+        result, state = "failed", fetch_failed(wanted, last, error, time.time())
         with suppress(StoreError, OSError), any_store(loaded) as db:
             record_failure(db, wanted.name, time.time(), state.failure or "")
     with any_store(loaded) as db:
@@ -137,13 +138,12 @@ def _fetched(
     )
 
 
-async def _fetch(wanted: FeedTable, last: FeedFetch | None, file: BinaryIO) -> Fetched:
+async def _download(wanted: FeedTable, last: FeedFetch | None, file: BinaryIO) -> Fetched:
     async with OutsideClient() as client:
         return await fetch(client, wanted, last, file)
 
 
 def _import(loaded: Loaded, summary: Summary, wanted: FeedTable, file: BufferedReader, *, accept_smaller: bool) -> None:
-    """Makes the file what the feed says. Refused, TableError, StoreError, OSError."""
     name, most = wanted.name, UNPACKED_TIMES * wanted.megabytes * 1_000_000
 
     def bounded(rows: Iterator[ImportedRow]) -> Iterator[ImportedRow]:
@@ -163,11 +163,11 @@ def _import(loaded: Loaded, summary: Summary, wanted: FeedTable, file: BufferedR
         warn(f"{name}: {remark}")
 
 
-def _say(one: FeedResult) -> None:
-    again = f"It is asked again at {when(one.next_at)}."
-    if one.result == "failed":
-        warn(f"{one.feed}: {one.failure and one.failure.words}. What is in force stays. {again}")
-    elif one.result == "unchanged":
-        say(f"{one.feed}: unchanged. {again}")
+def _print(result: FeedResult) -> None:
+    again = f"It is fetched again at {when(result.next_at)}."
+    if result.result == "failed":
+        warn(f"{result.feed}: {result.failure and result.failure.words}. The previous numbers stay in force. {again}")
+    elif result.result == "unchanged":
+        say(f"{result.feed}: unchanged. {again}")
     else:
-        say(f"{one.feed}: {plural(one.numbers or 0, 'number')} in force. {again}")
+        say(f"{result.feed}: {plural(result.numbers or 0, 'number')} in force. {again}")

@@ -1,4 +1,4 @@
-"""`callsieve import feed` and `callsieve feeds`: lists of numbers that come again and again."""
+"""`callsieve import feed` and `callsieve feeds`: lists of numbers that are imported again and again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from callsieve.imports.feed_health import (
     FAILURES,
     FeedFailure,
     feed_record,
-    feeds_found,
+    list_feeds,
     nobody_fetches_feeds,
     skills_of,
 )
@@ -59,34 +59,34 @@ from reputation.store.imports import Feed, ImportedRow, last_of, sources
 from reputation.store.sources import FeedSource, feed_fetches, record_failure, rows_of
 from reputation.wording import Wording
 
-# More is no list of telephone numbers; a small packed file can be any size unpacked.
+# More rows are not a list of telephone numbers. A small compressed file can become any size.
 MOST_ROWS = 100_000_000
 
 FeedArgument = Annotated[
-    Path, typer.Argument(help="The feed's file, as it came or packed with gzip; - for standard input.")
+    Path, typer.Argument(help="The feed's file, plain or compressed with gzip; - for standard input.")
 ]
 SmallerOption = Annotated[
-    bool, typer.Option("--accept-smaller", help="Take it though it has less than half of the numbers in force.")
+    bool, typer.Option("--accept-smaller", help="Accept a file that has less than half of the numbers in force.")
 ]
 ExportOption = Annotated[
-    str | None, typer.Option("--export", metavar="NAME", help="Write what it lists as CSV, for `import feed`.")
+    str | None, typer.Option("--export", metavar="NAME", help="Write the feed as CSV, for `import feed`.")
 ]
 
 
 def import_feed(
     file: FeedArgument,
     source: SourceOption,
-    verdict: Annotated[ImportVerdict, typer.Option(help="What being on it means.")] = ImportVerdict.SPAM,
+    verdict: Annotated[ImportVerdict, typer.Option(help="Meaning of the list.")] = ImportVerdict.SPAM,
     accept_smaller: SmallerOption = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Import a feed: the FTC's complaints, CSV, or a list of numbers. It takes the place of the one before."""
+    """Import a feed: FTC complaints, CSV, or a plain list of numbers. It replaces the previous import."""
     loaded = settings_of(config)
     summary = Summary(ImportKind.NUMBERS, source_given(source), dry_run)
-    ways = table_in(file, CSV_COLUMNS, others=(FTC_COLUMNS,), bare=BARE_NUMBER)
-    with _failure_noted(loaded, summary), ways as (table, bytes_read), meter(file) as tell:
+    opened = table_in(file, CSV_COLUMNS, others=(FTC_COLUMNS,), bare=BARE_NUMBER)
+    with _record_failures(loaded, summary), opened as (table, bytes_read), meter(file) as tell:
         store_feed(
             loaded,
             summary,
@@ -109,60 +109,60 @@ def store_feed(
     *,
     accept_smaller: bool = False,
 ) -> None:
-    """Makes the table what the feed says, at once or not at all, and sums up what became of it. Refused."""
+    """Import the table as the new content of a feed, completely or not at all. Fill in the summary."""
     summary.format, summary.problems = format_of(table), table.problems
     feed = Feed(summary.format, merged_complaints if summary.format is Format.FTC else last_of)
     rows = watch(_bounded(feed_rows(table, region, verdict)))
     store_numbers(loaded, summary, verdict, rows, feed, accept_smaller=accept_smaller)
     summary.take(table)
     if summary.format is Format.FTC:
-        summary.ignored_columns = ()  # they are known, and about the person who complained
+        summary.ignored_columns = ()  # the other columns are known: they describe the person who complained
 
 
 def show_feeds(
     context: typer.Context, export: ExportOption = None, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
-    """Show each feed: how large and how old it is, and whether it still comes."""
+    """Show each feed: its size, its age, and whether it is still updated."""
     if context.invoked_subcommand is not None:
         return
     if export is not None and as_json:
-        raise CommandError("feeds: --export writes CSV: leave out --json")
+        raise CommandError("feeds: --export writes CSV: leave --json out")
     loaded, now = settings_of(config), time.time()
     with existing_store(loaded) as db:
         if export is not None:
             _export(db, export)
             return
-        found = feeds_found(db, loaded.settings, now)
+        feeds = list_feeds(db, loaded.settings, now)
         waits = nobody_fetches_feeds(loaded.settings, feed_fetches(db), now)
-        there = [(one.feed, one.health) for one in found if one.feed is not None]
-        skills = skills_of(db, [feed for feed, _ in there], now)
-        asked = lookups_shown(db, loaded.settings, now)
+        imported = [(known.feed, known.health) for known in feeds if known.feed is not None]
+        skills = skills_of(db, [feed for feed, _ in imported], now)
+        lookups = lookups_shown(db, loaded.settings, now)
     if as_json:
-        print_json([*(feed_record(one, skills.get(one.name)) for one in found), *asked])
+        print_json([*(feed_record(known, skills.get(known.name)) for known in feeds), *lookups])
         return
-    _show(there, now, are_named=len(there) < len(found))
+    _show(imported, now, are_named=len(imported) < len(feeds))
     for name, skill in skills.items():
         if skill.told:
             say(f"{name} was right about {accuracy_of(skill)} of the callers that it lists")
         if skill.judgement is Judgement.WORSE:
-            warn(f"{name} is worse than chance: `callsieve import remove {name}` ends it")
-    for one in found:
-        if one.feed is None:
-            say(f"{one.name} {one.health}")
+            warn(f"{name} is worse than chance: `callsieve import remove {name}` removes it")
+    for known in feeds:
+        if known.feed is None:
+            say(f"{known.name} {known.health}")
     if waits:
-        say("Nobody fetches the feeds of the settings: systemctl enable --now callsieve-feeds.timer")
-    if asked:
-        print_lookups(asked)
+        say("The feeds of the settings are not fetched: systemctl enable --now callsieve-feeds.timer")
+    if lookups:
+        print_lookups(lookups)
 
 
-def _show(found: list[tuple[FeedSource, SourceHealth]], now: float, *, are_named: bool) -> None:
-    if not found and are_named:
-        say("No feed has come yet: `callsieve feeds fetch` fetches those of the settings.")
+def _show(feeds: list[tuple[FeedSource, SourceHealth]], now: float, *, are_named: bool) -> None:
+    if not feeds and are_named:
+        say("No feed has been imported yet: `callsieve feeds fetch` fetches those of the settings.")
         return
-    if not found:
-        say("There is no feed: `callsieve import feed FILE --source NAME` brings one, or [[feed]] in the settings.")
+    if not feeds:
+        say("There are no feeds: add one with `callsieve import feed FILE --source NAME`, or [[feed]] in the settings.")
         return
-    is_fetched = any(feed.next_at is not None for feed, _ in found)
+    is_fetched = any(feed.next_at is not None for feed, _ in feeds)
     rows: list[tuple[str | Text, ...]] = [
         (
             feed.name,
@@ -173,35 +173,33 @@ def _show(found: list[tuple[FeedSource, SourceHealth]], now: float, *, are_named
             Text(health.health, style="green" if health.is_ok else "yellow"),
             *([_fetching(feed, now)] if is_fetched else []),
         )
-        for feed, health in found
+        for feed, health in feeds
     ]
     headings = ("feed", "verdict", "numbers", "imported", "age", "health", *(["fetched, next"] if is_fetched else []))
     print_table(headings, rows, keep=range(1, len(headings)))
-    for feed, health in found:
+    for feed, health in feeds:
         if health.detail:
             say(f"{feed.name} {health}")
 
 
 def _fetching(feed: FeedSource, now: float) -> str:
-    """When it was asked last, and when it is asked next."""
     if feed.asked_at is None or feed.next_at is None:
         return ""
     return f"{ago(feed.asked_at, now)}, {ago(feed.next_at, now) if feed.next_at > now else 'now'}"
 
 
 def _export(db: sqlite3.Connection, name: str) -> None:
-    """What the source lists on standard output, in the form that `import feed` reads."""
-    verdicts = {one.name: one.verdict for one in sources(db)}
+    verdicts = {source.name: source.verdict for source in sources(db)}
     if name not in verdicts:
-        raise CommandError(f"there is no feed {name[:80]!r}{nearest(name, verdicts) if verdicts else ''}")
+        raise CommandError(f"unknown feed {name[:80]!r}{nearest(name, verdicts) if verdicts else ''}")
     out = csv.writer(sys.stdout, lineterminator="\n")
     out.writerow(CSV_COLUMNS)
     out.writerows((*row, verdicts[name]) for row in rows_of(db, name))
 
 
 @contextmanager
-def _failure_noted(loaded: Loaded, summary: Summary) -> Iterator[None]:
-    """Inside, an error is also noted with the feed, so that `callsieve feeds` and the doctor know of it."""
+def _record_failures(loaded: Loaded, summary: Summary) -> Iterator[None]:
+    """Record errors with the feed, so that `callsieve feeds` and the doctor show them."""
     try:
         yield
     except (CommandError, Refused, StoreError, OSError) as error:
@@ -213,7 +211,7 @@ def _failure_noted(loaded: Loaded, summary: Summary) -> Iterator[None]:
 def _note_failure(loaded: Loaded, summary: Summary, failure: str) -> None:
     if summary.dry_run:
         return
-    with suppress(StoreError, CommandError, OSError):  # what matters is the error that is being noted
+    with suppress(StoreError, CommandError, OSError):  # the error that is being recorded matters more
         if has_store(loaded):
             with existing_store(loaded) as db:
                 record_failure(db, summary.source, time.time(), failure)

@@ -1,4 +1,4 @@
-"""Stores an imported list of numbers, at once or not at all, and sums up what became of it."""
+"""Importing of a list of numbers, completely or not at all, and the summary of the result."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ VCARDS = "vCards"  # a format
 
 @dataclass(slots=True)
 class Summary:
-    """`before`: how many rows the import of this name had until now, None for a new one.
+    """The result of an import.
 
-    `continued`: how many rows a run that was cut off had stored already. `format`: what a feed's file is.
+    `before`: the rows of the previous import of this name; None for a new one. `continued`: the rows that a run stored
+    before it was interrupted. `format`: the format of a feed's file.
     """
 
     kind: ImportKind
@@ -49,23 +50,23 @@ class Summary:
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """As a table calls them."""
+        """`ignored_columns`, under the name that tables have."""
         return self.ignored_columns
 
     def refuse(self, problem: str) -> None:
-        """A row that is in no file is passed over."""
+        """Count a row that comes from a database as skipped."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(RowProblem(0, problem))
 
     def take(self, table: CsvTable | Vcards) -> None:
-        """The counts of a table that was read to its end."""
+        """Take over the counts of a table that was read to its end."""
         self.read, self.skipped, self.cut = table.read, table.skipped, table.cut
         self.problems, self.ignored_columns = table.problems, table.ignored
 
 
 def print_summary(summary: Summary, *, as_json: bool) -> None:
-    """Counts go to standard output, what was not as expected to standard error; or all of it is JSON."""
+    """Print counts to standard output and problems to standard error, or everything as JSON."""
     if as_json:
         fields = {name: getattr(summary, name) for name in Summary.__slots__}
         fields["problems"] = [{"line": problem.line or None, "problem": problem.text} for problem in summary.problems]
@@ -86,28 +87,28 @@ def _print_counts(summary: Summary) -> None:
     counts += [f"{summary.seconds:.1f} s"] if summary.seconds else []
     say(f"{head} as {summary.source}{origin}: {', '.join(counts)}.")
     if summary.continued:
-        say(f"{summary.continued:,} of them were stored already by a run that was cut off.")
+        say(f"{summary.continued:,} of them were stored already by a run that was interrupted.")
     if summary.before is not None and summary.kind is not ImportKind.PEOPLE:
-        say(f"The import of before ({summary.before:,}) {'would be' if summary.dry_run else 'is'} replaced.")
+        say(f"The previous import ({summary.before:,}) {'would be' if summary.dry_run else 'is'} replaced.")
     if summary.dry_run:
         say("Nothing was changed.")
 
 
-SOURCE_HELP = "What this list is called. Policies name it; the next import of the name replaces it."
+SOURCE_HELP = "A name for this list. Policies use it. The next import with this name replaces the list."
 SourceOption = Annotated[str, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)]
 
 
 class ImportVerdict(StrEnum):
-    """What being on the list means."""
+    """The meaning of the list."""
 
     SPAM = "spam"
     OK = "ok"
 
 
 def source_given(source: str | None) -> str:
-    """The name of the source, which must be given and be one. CommandError, Refused."""
+    """Return the name of the source, or raise CommandError if it is missing."""
     if source is None:
-        raise CommandError("import numbers: missing option --source NAME: what this list is called")
+        raise CommandError("import numbers: give --source NAME, a name for this list")
     return source_name(source)
 
 
@@ -120,22 +121,21 @@ def store_numbers(
     *,
     accept_smaller: bool = False,
 ) -> None:
-    """Makes the rows the numbers of the source, at once or not at all.
-
-    `summary.problems` is what the rows were refused for, filled while they are read.
-    """
+    """Import the rows as the numbers of the source, completely or not at all."""
     started = time.monotonic()
     with stores(loaded, dry_run=summary.dry_run) as (known, written):
         request = NumberFileRequest(summary.source, verdict, rows, summary.problems, known, feed, accept_smaller)
-        before = [one for one in sources(known) if one.name == summary.source]
+        before = [source for source in sources(known) if source.name == summary.source]
         try:
             done = operations.import_numbers(written, context_of(loaded), request)
         except KeyboardInterrupt:
-            if [one for one in sources(known) if one.name == summary.source] == before:
-                warn(f"the import was stopped: {summary.source} is as it was before; run it again and it goes on")
+            if [source for source in sources(known) if source.name == summary.source] == before:
+                warn(f"the import was interrupted: {summary.source} is unchanged. Run it again to continue")
             raise
     summary.before, summary.continued = done.before, done.live.continued
     summary.imported, summary.duplicates = done.live.numbers, done.usable - done.live.numbers
     summary.seconds = time.monotonic() - started
     if done.own and verdict == "spam":
-        summary.remarks.append(f"our own numbers are listed: {some(sorted(done.own))}: have them taken off")
+        summary.remarks.append(
+            f"the list has own numbers of yours: {some(sorted(done.own))}. Ask its publisher to remove them"
+        )

@@ -13,10 +13,10 @@ from starlette.responses import Response
 from callsieve.changes.operation import Refused, note
 from callsieve.imports import operations
 from callsieve.imports.feed_health import (
-    FoundFeed,
-    feeds_found,
+    KnownFeed,
     fresh_at,
     late_after_seconds,
+    list_feeds,
     nobody_fetches_feeds,
     skills_of,
 )
@@ -162,7 +162,7 @@ class FeedsShown:
     """
 
     feeds: tuple[FeedShown, ...]
-    missing: tuple[FoundFeed, ...]
+    missing: tuple[KnownFeed, ...]
     nobody_fetches: bool
     lists: tuple[ImportSource, ...]
     contacts: tuple[NamedSource, ...]
@@ -177,7 +177,7 @@ async def show_feeds(req: PageRequest) -> Response:
 def feeds_shown(db: sqlite3.Connection, now: float, loaded: Loaded) -> FeedsShown:
     """What the page shows: feeds and look-ups are those of the settings, too."""
     settings = loaded.settings
-    feeds = feeds_found(db, settings, now)
+    feeds = list_feeds(db, settings, now)
     there = [(one.feed, one.health) for one in feeds if one.feed is not None]
     skills = skills_of(db, [feed for feed, _ in there], now)
     found = [

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import pytest
 
 from agi.site import Site
-from callsieve.imports.call_history import opened_tables, write_calls
+from callsieve.imports.call_history import open_tables, write_calls
 from callsieve.pbx import mysql
 from callsieve.pbx.freepbx_database import CallTables
 from callsieve.pbx.mysql import Address
@@ -242,7 +242,7 @@ class TestBrokenOff:
             with open_store(path) as db:
                 row = db.execute("SELECT done_to FROM call_import").fetchone()
                 done_to = row[0] if row else None
-                with opened_tables(tables(pbx), SIDES, UTC, done_to, time.time()) as (_, items):
+                with open_tables(tables(pbx), SIDES, UTC, done_to, time.time()) as (_, items):
                     write_calls(db, islice(items, stop), time.time)
         return evidence(path)
 

@@ -383,7 +383,7 @@ async def test_who_does_not_read_misses_the_oldest_and_holds_nobody_up(tmp_path:
     office = Office(tmp_path)
     async with watching(office) as (live, slow):
         for number in range(MOST_WAITING + 5):
-            live.tell(A_CALL._replace(id=str(number)))
+            live.send(A_CALL._replace(id=str(number)))
         assert slow.qsize() == MOST_WAITING
         assert slow.get_nowait().id == "5"
 
@@ -421,7 +421,7 @@ async def test_a_store_that_goes_away_stops_nothing(tmp_path: Path) -> None:
     office = Office(tmp_path)
     async with watching(office) as (live, calls):
         office.store.rename(office.store.with_suffix(".away"))
-        await live.look(tell=True)
+        await live.poll(send=True)
         office.store.with_suffix(".away").rename(office.store)
         await asyncio.to_thread(add_calls, office, make_decision("N0000000", at=NOW))
         assert (await asyncio.wait_for(calls.get(), 10)).id == "N0000000"
@@ -534,7 +534,7 @@ async def test_a_stream_ends_where_nobody_can_say_whose_it_is(tmp_path: Path) ->
     async with stream(office) as (state, told):
         office.store.rename(office.store.with_suffix(".away"))
         office.clock.now += 20
-        state.service(LiveCalls).tell(A_CALL)
+        state.service(LiveCalls).send(A_CALL)
         assert await asyncio.wait_for(told.get(), 10) == ""
 
 
