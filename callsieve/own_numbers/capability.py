@@ -13,9 +13,9 @@ REGISTER = {
     ),
     "own import": Undo(by="callsieve.own_numbers.operations:OWN_NUMBER", role=Role.ADMINISTRATOR, is_import=True),
 }
-WISHES = dict.fromkeys(("own dnc add", "own dnc remove"), Undo(table="do_not_call"))
-# What is told of one number: the capability `mark_watch` writes the look, and the page of the number shows both.
-TOLD = {
+DO_NOT_CALL = dict.fromkeys(("own dnc add", "own dnc remove"), Undo(table="do_not_call"))
+# Records about one number, for its page. The capability `mark_watch` makes the label checks.
+RECORDED = {
     "own complaint": Undo(table="own_complaint"),
     "own watch add": Undo(by="callsieve.own_numbers.operations:LOOK"),
 }
@@ -50,8 +50,8 @@ CAPABILITY = Capability(
     navigation=(Entry(8, Section.OWN_NUMBERS, "/own", N_("Own numbers"), Role.OPERATOR),),
     changes={
         **REGISTER,
-        **WISHES,
-        **TOLD,
+        **DO_NOT_CALL,
+        **RECORDED,
         "own export": DATA_OUT,
     },
     sentences={
@@ -75,7 +75,7 @@ CAPABILITY = Capability(
         "own-checked": N_("The number was checked today: the registered details are correct."),
         "own-rests": N_("The number rests for 45 days."),
         "own-used": N_("The number is in use again."),
-        "own-retired": N_("The number is retired and no longer one of ours. Its history stays."),
+        "own-retired": N_("The number is retired and no longer an own number. Its history stays."),
         "own-removed": N_("The number is no longer registered."),
         "do-not-call": N_(
             "The number is on the do-not-call list. The outbound guard refuses calls to it, unless it only observes."

@@ -1,4 +1,4 @@
-"""The health check of the outbound guard: is it asked before calls go out?"""
+"""The health check of the outbound guard: whether the dialplan asks it before calls go out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ASKS = re.compile(rf"Gosub(?:If)?\(.*?\b(?:callsieve-outbound|{_GUARD}),s,1")
 
 
 def guards_calls(context: CheckContext) -> Finding:
-    """The outbound guard is asked; where it is not, whether that was to be expected."""
+    """Check that the outbound guard is asked, unless it only observes."""
     steps = others(context.dialplan)
     asking = sorted({step.context for step in steps if _ASKS.search(step.application)})
     if _GUARD in context.dialplan.contexts and asking in ([], [_HOOK]):
@@ -23,24 +23,22 @@ def guards_calls(context: CheckContext) -> Finding:
     if asking:
         return ok(Wording("asked in {contexts}", {"contexts": ", ".join(asking)}))
     if context.loaded.settings.outbound.observe:
-        return ok(
-            Wording("nobody asks: no call that leaves is looked at (the documentation says how, under Own numbers)")
-        )
+        return ok(Wording("the dialplan does not ask it, so outgoing calls are not checked (see docs/own-numbers.md)"))
     return warn(
-        Wording("[outbound] says observe = false, and nobody asks: no call that leaves is held or refused"),
-        Wording("the line for your dialplan is in the documentation, under Own numbers"),
+        Wording("[outbound] has observe = false, but the dialplan does not ask: no outgoing call is held or refused"),
+        Wording("add the line in docs/own-numbers.md to your dialplan"),
     )
 
 
 def _on_freepbx(steps: list[DialplanStep], *, is_asked: bool) -> Finding:
     if any(calls_by_macro(step.context, step.application) for step in steps):
-        return warn(Wording("FreePBX calls by Macro, as 15 and 16 do: no call that leaves is looked at"), "FreePBX 17")
+        return warn(Wording("FreePBX 15 and 16 call by Macro: outgoing calls are not checked"), "FreePBX 17")
     if is_asked:
         return ok(Wording("FreePBX asks before the Dial of each trunk"))
     if is_free(OUTBOUND_HOOK, steps):
-        return warn(Wording("FreePBX does not ask: no call that leaves is looked at"), f"{INSTALL} --freepbx")
+        return warn(Wording("FreePBX does not ask: outgoing calls are not checked"), f"{INSTALL} --freepbx")
     return warn(
-        Wording("[{context}] is somebody else's: no call that leaves is looked at", {"context": _HOOK}),
+        Wording("[{context}] has other content: outgoing calls are not checked", {"context": _HOOK}),
         Wording("before its Return():  {line}", {"line": OUTBOUND_HOOK.line}),
     )
 

@@ -1,6 +1,6 @@
-"""What people say of our calls: that they want no more of them, and complaints.
+"""The do-not-call list, and complaints about own numbers.
 
-list_number, unlist, complain, take_back_complaint: operations (callsieve/changes/operation.py)
+list_number, unlist, complain, withdraw_complaint: operations (callsieve/changes/operation.py)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from callsieve.changes.describe import ChangeId, LineText, NumberText, number_fi
 from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import Latest, latest_changes
-from callsieve.own_numbers.capability import WISHES
+from callsieve.own_numbers.capability import DO_NOT_CALL
 from callsieve.own_numbers.fields import one_line
 from callsieve.text.times import day
 from callsieve.wiring import known_own_numbers
@@ -42,15 +42,15 @@ from reputation.store.own_register import own_of, register_of
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Places, Wording
 
-MOST_WISHES = 100_000
+MOST_REQUESTS = 100_000
 
 
-class WishRequest(msgspec.Struct, frozen=True):
-    """Who is not to be called.
+class DoNotCallEntry(msgspec.Struct, frozen=True):
+    """A number for the do-not-call list.
 
     Attributes:
-        after: The own number that had called.
-        person: Who of us heard it; empty for who asks.
+        after: The own number that called before the request.
+        person: The person who took the request; empty for the user of this operation.
     """
 
     number: NumberText
@@ -59,8 +59,8 @@ class WishRequest(msgspec.Struct, frozen=True):
     person: Annotated[str, Meta(max_length=64)] = ""
 
 
-class WishesRequest(PageQuery, frozen=True, kw_only=True):
-    """Which rows of the do-not-call list.
+class DoNotCallFilter(PageQuery, frozen=True, kw_only=True):
+    """Which rows of the do-not-call list to return.
 
     Attributes:
         number: Only this number.
@@ -70,26 +70,26 @@ class WishesRequest(PageQuery, frozen=True, kw_only=True):
 
 
 class ComplaintRequest(NamedTuple):
-    """A complaint about a number of ours. `sender`: who complains; None: nobody says so."""
+    """A complaint about an own number. `sender`: the number that complains; None if it is unknown."""
 
     own_number: str
     sender: str | None = None
     note: str = ""
 
 
-class TakeBackRequest(NamedTuple):
-    """The complaint of this sender ('': nobody known; None: anybody) of that instant, or the latest."""
+class WithdrawRequest(NamedTuple):
+    """The complaint to withdraw: at this time or the latest, of a sender ('' unknown, None any)."""
 
     own_number: str
     sender: str | None
     at: float | None = None
 
 
-class WishChange(NamedTuple):
-    """A change of the do-not-call list. What was noted of a number that was on it already stays.
+class DoNotCallChange(NamedTuple):
+    """A change of the do-not-call list. An entry that exists already is not changed.
 
     Attributes:
-        wish: The row of the do-not-call list; the one that was removed.
+        wish: The entry that was added or removed.
     """
 
     change_id: ChangeId | None
@@ -97,25 +97,25 @@ class WishChange(NamedTuple):
 
 
 class ComplaintChange(NamedTuple):
-    """A complaint that was recorded, or taken back. `is_ours`: whether the number that it is about is registered."""
+    """A complaint that was recorded or withdrawn. `is_ours`: whether its own number is registered."""
 
     change_id: int | None
     complaint: Complaint
     is_ours: bool
 
 
-def find_wishes(db: sqlite3.Connection, context: Context, request: WishesRequest) -> ResultPage[DoNotCallRequest]:
-    """Return who does not want to be called, the latest first."""
+def find_requests(db: sqlite3.Connection, context: Context, request: DoNotCallFilter) -> ResultPage[DoNotCallRequest]:
+    """Return the do-not-call list, the latest first."""
     if request.number is None:
-        rows = all_do_not_call(db, MOST_WISHES)
+        rows = all_do_not_call(db, MOST_REQUESTS)
     else:
         known = do_not_call_of(db, number_field(context, request.number, "number"))
         rows = [known] if known else []
-    return page_from(rows, request, lambda one: (-one.at, one.number), lambda one: one)
+    return page_from(rows, request, lambda row: (-row.at, row.number), lambda row: row)
 
 
-def list_number(db: sqlite3.Connection, context: Context, request: WishRequest) -> WishChange:
-    """Put a number on the do-not-call list: nobody here is to call it again."""
+def list_number(db: sqlite3.Connection, context: Context, request: DoNotCallEntry) -> DoNotCallChange:
+    """Add a number to the do-not-call list: nobody here may call it again."""
     number = number_field(context, request.number)
     own = number_field(context, request.after, "after") if request.after is not None else ""
     note = one_line("note", request.note)
@@ -123,28 +123,28 @@ def list_number(db: sqlite3.Connection, context: Context, request: WishRequest) 
     with whole(db):
         known = do_not_call_of(db, number)
         if known is not None:
-            return WishChange(None, known)
-        wish = DoNotCallRequest(number, context.at, own, request.person or context.actor, note)
-        wish = wish._replace(is_of_called=was_called(db, own, number, context.at))
+            return DoNotCallChange(None, known)
+        entry = DoNotCallRequest(number, context.at, own, request.person or context.actor, note)
+        entry = entry._replace(is_of_called=was_called(db, own, number, context.at))
         with change(db, context, "own dnc add", number) as changed:
-            changed.after = wish
-            add_do_not_call(db, wish)
-    return WishChange(changed.id, wish)
+            changed.after = entry
+            add_do_not_call(db, entry)
+    return DoNotCallChange(changed.id, entry)
 
 
-def unlist(db: sqlite3.Connection, context: Context, number: NumberText) -> WishChange:
-    """Take a number off the do-not-call list: it may be called again."""
+def unlist(db: sqlite3.Connection, context: Context, number: NumberText) -> DoNotCallChange:
+    """Remove a number from the do-not-call list: it may be called again."""
     number = number_field(context, number)
     with change(db, context, "own dnc remove", number) as changed:
-        wish = remove_do_not_call(db, number)
-        if wish is None:
-            raise Refused("not-listed", Wording("{number} is not on the list", {"number": number}))
-        changed.before = wish
-    return WishChange(changed.id, wish)
+        entry = remove_do_not_call(db, number)
+        if entry is None:
+            raise Refused("not-listed", Wording("{number} is not on the do-not-call list", {"number": number}))
+        changed.before = entry
+    return DoNotCallChange(changed.id, entry)
 
 
 def complain(db: sqlite3.Connection, context: Context, request: ComplaintRequest) -> ComplaintChange:
-    """Records a complaint about a number of ours. It counts if that number called its sender within 28 days."""
+    """Record a complaint about an own number. It counts if that number called its sender within 28 days."""
     own = number_field(context, request.own_number)
     sender = number_field(context, request.sender, "from") if request.sender is not None else ""
     note = one_line("note", request.note)
@@ -156,8 +156,8 @@ def complain(db: sqlite3.Connection, context: Context, request: ComplaintRequest
     return ComplaintChange(changed.id, complaint, own_of(db, own) is not None)
 
 
-def take_back_complaint(db: sqlite3.Connection, context: Context, request: TakeBackRequest) -> ComplaintChange:
-    """A complaint was none."""
+def withdraw_complaint(db: sqlite3.Connection, context: Context, request: WithdrawRequest) -> ComplaintChange:
+    """Withdraw a complaint that was recorded by mistake."""
     own = number_field(context, request.own_number)
     sender = number_field(context, request.sender, "from") if request.sender else request.sender
     with change(db, context, "own complaint", own) as changed:
@@ -168,24 +168,23 @@ def take_back_complaint(db: sqlite3.Connection, context: Context, request: TakeB
     return ComplaintChange(changed.id, removed, own_of(db, own) is not None)
 
 
-def listed_since(wish: DoNotCallRequest) -> Wording:
-    """That the number was on the list already."""
-    places: Places = {"number": wish.number, "day": day(wish.at)}
+def listed_since_words(entry: DoNotCallRequest) -> Wording:
+    """Return a sentence that the number was on the list already."""
+    places: Places = {"number": entry.number, "day": day(entry.at)}
     return Wording("{number} has been on the list since {day}: the earlier entry stays", places)
 
 
-def held_by_law(wish: DoNotCallRequest, now: float) -> Wording | None:
-    """That a law wants the wish to be kept for longer; None where it does not, or is not known."""
-    law = law_of_number(wish.number)
-    row = binding(law.refusal, wish.number, now) if law else None
-    if law is None or row is None or now >= (until := wish.at + row.days * DAY_SECONDS):
+def retention_words(entry: DoNotCallRequest, now: float) -> Wording | None:
+    """Return a sentence that a law requires the entry to be kept longer; None if none does."""
+    law = law_of_number(entry.number)
+    row = binding(law.refusal, entry.number, now) if law else None
+    if law is None or row is None or now >= (until := entry.at + row.days * DAY_SECONDS):
         return None
     places: Places = {"law": law.cite(row), "until": day(until), "days": row.days}
     return Wording("{law} requires it to be kept for {days} days, until {until}", places)
 
 
 def _check_not_ours(db: sqlite3.Connection, context: Context, number: str, option: str = "") -> None:
-    """A number of ours is not one that we call, or that complains of us."""
     if number in known_own_numbers(db, context.loaded):
         raise Refused("own-number", Wording("{number} is one of our own numbers", {"number": number}), option)
 
@@ -194,17 +193,17 @@ def _no_complaint(own: str, sender: str | None) -> Refused:
     if not sender:
         return Refused("no-complaint", Wording("no complaint about {own_number} is recorded", {"own_number": own}))
     places: Places = {"number": sender, "own_number": own}
-    return Refused("no-complaint", Wording("no complaint of {number} about {own_number} is recorded", places))
+    return Refused("no-complaint", Wording("no complaint by {number} about {own_number} is recorded", places))
 
 
 MOST_SHOWN = 500
 
 
 @dataclass(frozen=True, slots=True)
-class WishesShown:
-    """The list. `found`: how many match what was looked for; `all`: how many there are.
+class DoNotCallShown:
+    """The do-not-call list. `found`: how many entries match the search; `all`: how many there are.
 
-    `own_numbers`: those of the register, to choose from.
+    `own_numbers`: those in the register, to choose from.
     """
 
     wishes: tuple[DoNotCallRequest, ...]
@@ -216,10 +215,10 @@ class WishesShown:
 
 @dataclass(frozen=True, slots=True)
 class ComplaintsShown:
-    """Complaints about a number, the latest first, each with whether it counts; and how many want no more calls of it.
+    """Complaints about a number, the latest first, and do-not-call requests after its calls.
 
-    `found`: how many complaints there are, `counting`: how many of those wishes count. Both count for 28 days;
-    complaints are shown for as long as they are kept.
+    Each complaint has whether it counts, which it does for 28 days. `found`: all complaints; `wishes`: all requests;
+    `counting`: requests that count.
     """
 
     complaints: tuple[tuple[Complaint, str], ...]
@@ -228,22 +227,22 @@ class ComplaintsShown:
     counting: int
 
 
-def wishes_shown(db: sqlite3.Connection, text: str, number: str | None) -> WishesShown:
-    """Those with the text in one of their fields, or of this number."""
-    wishes, found = find_do_not_call(db, text, number, MOST_SHOWN)
-    ours = tuple(own.number for own in register_of(db) if own.state is not NumberState.RETIRED)
-    return WishesShown(tuple(wishes), found, count_do_not_call(db), ours, latest_changes(db, WISHES))
+def do_not_call_shown(db: sqlite3.Connection, text: str, number: str | None) -> DoNotCallShown:
+    """Return the entries with a text in one of their fields, or of a number."""
+    requests, count = find_do_not_call(db, text, number, MOST_SHOWN)
+    own_numbers = tuple(own.number for own in register_of(db) if own.state is not NumberState.RETIRED)
+    return DoNotCallShown(tuple(requests), count, count_do_not_call(db), own_numbers, latest_changes(db, DO_NOT_CALL))
 
 
 def complaints_shown(db: sqlite3.Connection, own_number: str, now: float) -> ComplaintsShown:
-    """What people said of the number."""
+    """Return the complaints and do-not-call requests about an own number."""
     month_ago = now - MONTH * DAY_SECONDS
-    found, wishes = complaints_about(db, own_number, 0.0), requests_after(db, own_number, month_ago)
+    complaints, requests = complaints_about(db, own_number, 0.0), requests_after(db, own_number, month_ago)
     return ComplaintsShown(
-        tuple((one, _weight(one, month_ago)) for one in reversed(found[-MOST_SHOWN:])),
-        len(found),
-        len(wishes),
-        sum(wish.is_of_called for wish in wishes),
+        tuple((complaint, _weight(complaint, month_ago)) for complaint in reversed(complaints[-MOST_SHOWN:])),
+        len(complaints),
+        len(requests),
+        sum(entry.is_of_called for entry in requests),
     )
 
 

@@ -1,7 +1,7 @@
 """The fields of an own number that people fill in.
 
-FIELDS is the one list of them: the form, the options of `own add`, the CSV, the tables and the page are made from it;
-the API takes those of OwnNumberEdit. CONTRIBUTING.md says how to add one.
+The form, the options of `own add`, the CSV, the tables and the page are made from FIELDS. The API has the fields of
+OwnNumberEdit. CONTRIBUTING.md says how to add one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class FieldKind(Enum):
-    """What a field holds: one line, several lines, or when something is to be done."""
+    """The content of a field: one line, several lines, or a time."""
 
     TEXT = auto()
     LIST = auto()
@@ -40,9 +40,9 @@ class FieldKind(Enum):
 
 
 class FormField(NamedTuple):
-    """`name` is that of the form and the CSV; `heading` stands beside its value, `label` where it is filled in.
+    """A field. `name` is used in the form and the CSV, `heading` beside its value, `label` beside its input.
 
-    `option` is that of the command line, without `--`, where it has another name there.
+    `option`: the option of the command line without `--`, if it differs from the name.
     """
 
     name: str
@@ -58,23 +58,23 @@ class FormField(NamedTuple):
 
     @property
     def attribute(self) -> str:
-        """The field of OwnNumber."""
+        """The name of the field in OwnNumber."""
         return f"{self.name}_at" if self.kind is FieldKind.TIME else self.name
 
     @property
     def is_list(self) -> bool:
-        """Whether it may hold several texts."""
+        """Whether it may have several texts."""
         return self.kind is FieldKind.LIST
 
     def shown(self, own: OwnNumber, now: float) -> str | Wording:
-        """The value for people to read; empty for none."""
+        """Return the value for people to read, or empty."""
         value = getattr(own, self.attribute)
         if self.kind is FieldKind.TIME:
             return _due_words(value, now)
         return ", ".join(value) if self.is_list else str(value)
 
     def typed(self, own: OwnNumber) -> str:
-        """The value as it would be typed into the form: several texts are lines."""
+        """Return the value as text for the form; several texts are lines."""
         value = getattr(own, self.attribute)
         if self.kind is FieldKind.TIME:
             return NEVER if value is None else day(value)
@@ -101,15 +101,15 @@ FIELDS = (
 
 
 class OwnNumberEdit(msgspec.Struct, frozen=True):
-    """What is to be registered of a number. What is null stays as it is.
+    """New values for a number. Null leaves a field unchanged.
 
     Attributes:
-        name: The name that people called are to see.
-        purpose: What its calls are about.
-        owner: Who of us answers for it.
-        trunks: The trunks that it goes out on.
-        documents: References of documents that prove it is ours.
-        registered: Where the number is known under our name.
+        name: The name that the people you call should see.
+        purpose: The purpose of its calls.
+        owner: The person here who is responsible.
+        trunks: The trunks that it is used on.
+        documents: References of documents that prove that it is yours.
+        registered: Where the number is registered under your name.
         next_check: When to check the number again: `180d`, `2026-12-31` or `never`.
     """
 
@@ -124,7 +124,7 @@ class OwnNumberEdit(msgspec.Struct, frozen=True):
 
 
 class NewOwnNumber(OwnNumberEdit, frozen=True):
-    """A number to be registered.
+    """A number to register.
 
     Attributes:
         update: Change the number if it is registered already.
@@ -134,29 +134,25 @@ class NewOwnNumber(OwnNumberEdit, frozen=True):
 
 
 def filled_in(own: OwnNumber, typed: OwnNumberEdit, now: float) -> OwnNumber:
-    """Return the number with what was typed; a time that is typed as it is shown stays to the second.
-
-    Raises:
-        Refused: a value cannot be used.
-    """
-    found: dict[str, object] = {}
+    """Return the number with new values, or raise Refused. A time that was not edited keeps its seconds."""
+    values: dict[str, object] = {}
     for field in FIELDS:
         value = getattr(typed, field.name)
         if value is None or (field.kind is FieldKind.TIME and value == field.typed(own)):
             continue
-        found[field.attribute] = parsed(field, value, now)
-    return replace(own, **found)  # type: ignore[arg-type]
+        values[field.attribute] = parsed(field, value, now)
+    return replace(own, **values)  # type: ignore[arg-type]
 
 
 def parsed(field: FormField, typed: str | Sequence[str], now: float) -> object:
-    """The value that was typed. Refused."""
+    """Parse a value that was entered, or raise Refused."""
     if not isinstance(typed, str):
         return several(field.option_name, typed)
     return next_check_of(typed, now, field.option_name) if field.kind is FieldKind.TIME else one_line(field.name, typed)
 
 
 def one_line(option: str, text: str) -> str:
-    """A text as it is kept. Refused."""
+    """Return a text without spaces around it, or raise Refused if it is not one short line."""
     text = text.strip()
     if len(text) > TEXT_CHARACTERS or not text.isprintable():
         most = {"most": TEXT_CHARACTERS}
@@ -165,7 +161,7 @@ def one_line(option: str, text: str) -> str:
 
 
 def several(option: str, texts: Sequence[str]) -> tuple[str, ...]:
-    """Texts that stand beside each other, each once; in a file `|` stands between them. Refused."""
+    """Return texts without duplicates, or raise Refused. `|` is not allowed, because it separates them in files."""
     if len(texts) > MOST_TEXTS or any("|" in text for text in texts):
         most = {"most": MOST_TEXTS}
         words = Wording("may be given at most {most} times, without the character |", most)
@@ -174,7 +170,7 @@ def several(option: str, texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def next_check_of(text: str, now: float, option: str) -> float | None:
-    """When somebody is to look again: after a span, at the beginning of a day, or None: never. Refused."""
+    """Return when to check a number again, or None for never. Raise Refused for other texts."""
     text = text.strip().lower()
     if text == NEVER:
         return None

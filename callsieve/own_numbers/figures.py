@@ -1,4 +1,4 @@
-"""The figures of an own number as people see them, in the terminal and in the console. Pure."""
+"""The figures of an own number, for the terminal and the console."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def date_of(day: int) -> str:
 
 
 def grade_words(grade: Grade | None) -> Wording:
-    """The grade; a number without one made too few calls."""
+    """Return the grade in words. A number without one made too few calls."""
     return Wording(grade.words) if grade else Wording("too few calls")
 
 
 def share_words(part: int | None, whole: int) -> str:
-    """`60 (15%)`: a share with the count that it stands for; `-` where it is not known."""
+    """Return a count with its share, such as `60 (15%)`; `-` if it is not known."""
     return f"{part:,} ({percent(part / whole)})" if whole and part is not None else "-"
 
 
@@ -37,14 +37,14 @@ def _a_day(window: FiguresWindow) -> Wording:
 
 
 class Measure(NamedTuple):
-    """One line of the figures. `limit`: the measure of `reputation.own.health.LIMITS` that is judged by it."""
+    """One line of the figures. `limit`: its name in `reputation.own.health.LIMITS`, if it has limits."""
 
     words: str
     show: Callable[[FiguresWindow], str | Wording]
     limit: str = ""
 
 
-# What is shown of each window, in order.
+# The lines of the figures, in order.
 MEASURES = (
     Measure("calls made", lambda window: f"{window.attempts:,}"),
     Measure("people called", lambda window: f"{window.people:,}"),
@@ -64,7 +64,7 @@ MEASURES = (
 
 
 def limits_in_words(measure: str) -> str:
-    """`10% · 15%`: from where on it is to be watched, and from where on it is a risk; empty where nothing is judged."""
+    """Return the limits of a measure for `watch` and `at risk`, such as `10% · 15%`; empty if it has none."""
     limit = LIMIT_BY_MEASURE.get(measure)
     return f"{100 * limit.watch:g}% · {100 * limit.at_risk:g}%" if limit else ""
 
@@ -78,7 +78,7 @@ GRADE_STATES: dict[Grade | None, str] = {
 
 
 class Figure(NamedTuple):
-    """A figure. `grade`: the word for how far it is above its limit, `state` its colour; both empty below it."""
+    """A figure. `grade`: the grade if it is above a limit, `state` its colour; both are empty otherwise."""
 
     text: str | Wording
     grade: str = ""
@@ -86,7 +86,7 @@ class Figure(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A line of the figures: latest day, 7 and 28 days. `limits`: from where on it is watched, and is a risk."""
+    """A line of the figures for the latest day, 7 and 28 days. `limits`: its limits in words."""
 
     words: str
     limits: str
@@ -95,7 +95,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ShareBar:
-    """A share of a day as a bar: `width` and the place of the limit, of a hundred."""
+    """A share of a day as a bar: `width` and the place of the limit, in percent."""
 
     words: str
     figure: Figure
@@ -105,7 +105,7 @@ class ShareBar:
 
 @dataclass(frozen=True, slots=True)
 class DayBar:
-    """A day as a bar: widths of a hundred, of which `answered` is the first part; and the shares that are judged."""
+    """A day as a bar. Widths are in percent; `answered` is its first part. `shares`: those that have limits."""
 
     day: str
     calls: int
@@ -116,7 +116,7 @@ class DayBar:
 
 
 class _Trend(NamedTuple):
-    """A share that is followed from day to day."""
+    """A share that is shown for each day."""
 
     words: str
     measure: str
@@ -131,15 +131,15 @@ TRENDS = (
 
 
 def rows_of(health: NumberHealth) -> tuple[Row, ...]:
-    """All figures, and which of them are above their limits."""
+    """Return all figures, and which of them are above their limits."""
     above = [above_limits(health.facts, window) for window in health.windows]
     return tuple(
         Row(
             measure.words,
             limits_in_words(measure.limit),
             tuple(
-                _figure(measure.show(window), found.get(measure.limit))
-                for window, found in zip(health.windows, above, strict=True)
+                _figure(measure.show(window), grades.get(measure.limit))
+                for window, grades in zip(health.windows, above, strict=True)
             ),
         )
         for measure in MEASURES
@@ -147,7 +147,7 @@ def rows_of(health: NumberHealth) -> tuple[Row, ...]:
 
 
 def days_of(health: NumberHealth) -> tuple[DayBar, ...]:
-    """The days with calls of the last four weeks."""
+    """Return the days with calls of the last four weeks."""
     days = [day for day in health.facts.days if day.day > health.facts.today - MONTH and day.attempts]
     most = max((day.attempts for day in days), default=1)
     full = {trend.measure: _full(trend, days) for trend in TRENDS}
@@ -182,7 +182,7 @@ def _share(trend: _Trend, day: OwnDay) -> float:
 
 
 def _full(trend: _Trend, days: Iterable[OwnDay]) -> float:
-    """The share that fills a bar: that of the worst day, or what stands well above the limits."""
+    """Return the share that fills a bar: that of the worst day, or at least twice the limit of `at risk`."""
     well_above = min(1.0, 2 * LIMIT_BY_MEASURE[trend.measure].at_risk)
     return max([well_above, *(_share(trend, day) for day in days)])
 

@@ -1,9 +1,6 @@
-"""Guidance on how not to be marked, filled with this company's own figures, and a leaflet for its customers.
+"""Guidance on how not to be marked as spam, with the company's own figures, and a leaflet for its customers.
 
-guidance_page(company_of(db, now, settings), "en", now) -> str    a page of HTML that needs nothing else
-leaflet_page("zh", settings) -> str                               one page to print
-
-The texts are own_numbers/texts/guidance-*.toml, the same keys in each language.
+The texts are own_numbers/texts/guidance-*.toml, with the same keys in each language.
 """
 
 from __future__ import annotations
@@ -31,8 +28,8 @@ from reputation.weights import DAY_SECONDS
 
 LANGUAGES = ("en", "zh")
 
-# The rules of the guidance, in order: each has a title, why, and what our own figures say of it. With the measures of
-# the health that it is about: its colour is that of the worst number.
+# The rules of the guidance in order, with the measures of the health that decide the colour of each. The texts have a
+# title, a reason and a sentence with the own figures for each rule.
 MEASURES_BY_RULE: dict[str, tuple[str, ...]] = {
     "hours": ("outside",),
     "repeats": ("repeated",),
@@ -50,10 +47,10 @@ CLASS_BY_GRADE = {"healthy": "healthy", "watch": "watch", "at_risk": "risk"}
 
 @dataclass(frozen=True, slots=True)
 class GuidanceFigures:
-    """What the guidance is filled with: the health of each number that called within 28 days, how many of them are
-    registered and how many due for a check, how many people are on the do-not-call list, and the usual hours in which
-    people may be called. `weekly`: of the people called within 28 days, those who were called three times or more
-    within seven days of these.
+    """The figures for the guidance, of the last 28 days.
+
+    `numbers`: the health of each number that called; `registered` and `due`: how many of them are registered, and due
+    for a check. `weekly`: people who were called three times or more within seven days.
     """
 
     numbers: Sequence[NumberHealth]
@@ -65,12 +62,12 @@ class GuidanceFigures:
     weekly: WeeklyRepeats = NO_REPEATS
 
     def total(self, name: str) -> int:
-        """The sum over all numbers in 28 days."""
-        return int(sum(getattr(_month(one), name) for one in self.numbers))
+        """Return the sum over all numbers in 28 days."""
+        return int(sum(getattr(_month(number), name) for number in self.numbers))
 
 
 def company_of(db: sqlite3.Connection, now: float, settings: Settings) -> GuidanceFigures:
-    """The company's own figures. Up to half a second for each number that calls a lot."""
+    """Return the company's own figures. Takes up to half a second for each number that calls a lot."""
     numbers = calling_numbers(db, int(now // DAY_SECONDS) - MONTH)
     register = {own.number: own for own in register_of(db) if own.state is not NumberState.RETIRED}
     registered = [register[number] for number in numbers if number in register]
@@ -87,28 +84,28 @@ def company_of(db: sqlite3.Connection, now: float, settings: Settings) -> Guidan
 
 @cache
 def texts_of(language: str) -> dict[str, str]:
-    """All texts of one of LANGUAGES; figures stand in braces."""
+    """Return all texts in one of LANGUAGES, with places for figures."""
     text = (files("callsieve.own_numbers") / "texts" / f"guidance-{language}.toml").read_text("utf-8")
     return tomllib.loads(text)
 
 
 def guidance_page(company: GuidanceFigures, language: str, made_at: float) -> str:
-    """The page for those who lead a call centre."""
+    """Return the page for managers of a call centre, as HTML."""
     say = texts_of(language)
     calls = f"{company.total('attempts'):,}"
     shown = {
         "say": say,
         "made": say["made"].format(date=day(made_at), calls=calls, numbers=len(company.numbers)),
-        "numbers": [_number(one) for one in company.numbers],
+        "numbers": [_number(number) for number in company.numbers],
         "rules": _rules(company, say),
     }
     return document_of("own_numbers", "guidance.html", language, shown)
 
 
 def leaflet_page(language: str, settings: Settings) -> str:
-    """The page for customers: what they may meet when they call, and what they can expect when they are called.
+    """Return the page for customers: what to expect when they call, and when they are called.
 
-    Who is turned away is promised an answer only where callers hear a reference.
+    It promises an answer after a rejected call only if callers hear a reference.
     """
     say, outbound = texts_of(language), settings.outbound
     hours = {"first": outbound.first_hour, "last": outbound.last_hour}
@@ -119,7 +116,7 @@ def leaflet_page(language: str, settings: Settings) -> str:
 
 
 def figures_of(company: GuidanceFigures) -> dict[str, dict[str, object]]:
-    """The figures of each rule, by the names that stand in its text."""
+    """Return the figures for the text of each rule, by name."""
     calls, answered = company.total("attempts"), company.total("answered")
 
     def of(part: str, whole: int) -> dict[str, object]:
@@ -127,9 +124,9 @@ def figures_of(company: GuidanceFigures) -> dict[str, dict[str, object]]:
         share = percent(count / whole) if whole else "0%"
         return {part: f"{count:,}", "share": share, "calls": f"{calls:,}", "answered": f"{answered:,}"}
 
-    most = max((_month(one).most for one in company.numbers), default=0)
+    most = max((_month(number).most for number in company.numbers), default=0)
     bursting = sum(
-        any(reason.measure in MEASURES_BY_RULE["slowly"] for reason in one.reasons) for one in company.numbers
+        any(reason.measure in MEASURES_BY_RULE["slowly"] for reason in number.reasons) for number in company.numbers
     )
     return {
         "hours": of("outside", calls) | {"first": company.first_hour, "last": company.last_hour},
@@ -150,7 +147,6 @@ def figures_of(company: GuidanceFigures) -> dict[str, dict[str, object]]:
 
 
 def _number(health: NumberHealth) -> dict[str, Any]:
-    """A row of the table; figures by the names of their headings."""
     month = _month(health)
     return {
         "number": health.facts.number,
@@ -182,11 +178,12 @@ def _rules(company: GuidanceFigures, say: Mapping[str, str]) -> list[dict[str, s
 
 
 def _worst(company: GuidanceFigures, measures: Sequence[str]) -> str:
-    """The class of the worst grade that a number has for one of these; nothing was measured: no colour."""
-    found = {reason.grade.value for one in company.numbers for reason in one.reasons if reason.measure in measures}
-    is_measured = measures and any(one.grade for one in company.numbers)
+    """Return the class of the worst grade for one of these measures; empty if none was measured."""
+    reasons = (reason for number in company.numbers for reason in number.reasons)
+    grades = {reason.grade.value for reason in reasons if reason.measure in measures}
+    is_measured = measures and any(number.grade for number in company.numbers)
     return next(
-        (CLASS_BY_GRADE[grade] for grade in ("at_risk", "watch") if grade in found), "healthy" if is_measured else ""
+        (CLASS_BY_GRADE[grade] for grade in ("at_risk", "watch") if grade in grades), "healthy" if is_measured else ""
     )
 
 

@@ -1,8 +1,8 @@
-"""Changing the register of our own numbers, and the register as CSV, out and in.
+"""Changing the register of own numbers, and the register as CSV.
 
-add, edit, check, rest, use, retire, remove, bring_in: operations (callsieve/changes/operation.py)
+add, edit, check, rest, use, retire, remove, import_register: operations (callsieve/changes/operation.py)
 
-In CSV, what stands more than once in a field is separated by `|`; instants are `2026-12-31T18:00:07+01:00`.
+In CSV, `|` separates several texts in a field. Instants look like `2026-12-31T18:00:07+01:00`.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ from reputation.store.own_labels import LabelCheck, remove_screenshot
 from reputation.store.own_register import own_of, put_own, remove_own
 from reputation.wording import Wording
 
-# Raw outcomes are kept for 30 days: so far back is looked for numbers that go out.
+# Outcomes are kept for 30 days, so numbers of outgoing calls are known for this time.
 SEEN_SECONDS = 30 * 86_400.0
 
-# What a row of a file says of a number, by the fields of OwnNumber.
+# The values in a row of a file, by the fields of OwnNumber.
 Given = Mapping[str, Any]
 
 
@@ -63,10 +63,10 @@ class CheckRequest(msgspec.Struct, frozen=True):
 
 
 class UseRequest(msgspec.Struct, frozen=True):
-    """A number that is used again.
+    """A number to use again.
 
     Attributes:
-        early: Also before the number has rested for long enough.
+        early: Even if the number has not rested long enough.
     """
 
     number: NumberText
@@ -77,8 +77,8 @@ class OwnNumberChange(NamedTuple):
     """A change of a number in the register.
 
     Attributes:
-        own_number: The number as it is now; as it was, if it was removed.
-        before: How it was before the change; null where there was nothing.
+        own_number: The number after the change; before it, if it was removed.
+        before: The number before the change; null if it was not registered.
     """
 
     change_id: ChangeId | None
@@ -87,10 +87,7 @@ class OwnNumberChange(NamedTuple):
 
 
 class RegisterImport(NamedTuple):
-    """What became of the numbers of a file. `change_id` None: all of it was there already, and nothing was changed.
-
-    `unknown_trunks`: those that the settings do not know.
-    """
+    """The result of an import. `change_id` None: the file had nothing new. `unknown_trunks`: not in the settings."""
 
     change_id: int | None
     added: int
@@ -98,11 +95,8 @@ class RegisterImport(NamedTuple):
     unknown_trunks: tuple[str, ...] = ()
 
 
-# Operations.
-
-
 def add(db: sqlite3.Connection, context: Context, request: NewOwnNumber) -> OwnNumberChange:
-    """Register a number that we call out from."""
+    """Register an own number."""
     number = number_field(context, request.number)
     with whole(db):
         before = own_of(db, number)
@@ -113,23 +107,23 @@ def add(db: sqlite3.Connection, context: Context, request: NewOwnNumber) -> OwnN
 
 
 def edit(db: sqlite3.Connection, context: Context, request: OwnNumberEdit) -> OwnNumberChange:
-    """Change what is registered of a number."""
+    """Change the registered details of a number."""
     return _step(db, context, "own add", request.number, lambda own: filled_in(own, request, context.at))
 
 
 def check(db: sqlite3.Connection, context: Context, request: CheckRequest) -> OwnNumberChange:
-    """Record that somebody checked a number, and that what is registered of it holds."""
+    """Record that somebody checked the registered details of a number and found them right."""
     at = next_check_of(request.next_check, context.at, "next")
     return _step(db, context, "own check", request.number, lambda own: checked(own, context.at, at))
 
 
 def rest(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnNumberChange:
-    """Let a number rest: nobody is to call out from it for 45 days."""
+    """Let a number rest: nobody is to call from it for 45 days."""
     return _step(db, context, "own rest", number, lambda own: rested(own, context.at))
 
 
 def use(db: sqlite3.Connection, context: Context, request: UseRequest) -> OwnNumberChange:
-    """Use a number again, after a rest or because it is ours once more."""
+    """Use a number again that rested or was retired."""
     return _step(db, context, "own use", request.number, lambda own: used_again(own, context.at, early=request.early))
 
 
@@ -139,7 +133,7 @@ def retire(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnN
 
 
 def remove(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnNumberChange:
-    """Take a number out of the register."""
+    """Remove a number from the register."""
     number = number_field(context, number)
     with change(db, context, "own remove", number) as changed:
         changed.before = before = registered(db, number)
@@ -147,14 +141,13 @@ def remove(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnN
     return OwnNumberChange(changed.id, before, before)
 
 
-def bring_in(db: sqlite3.Connection, context: Context, found: Mapping[str, Given]) -> RegisterImport:
-    """Registers the numbers of a file, each with a row of its own in the audit, and a row that sums them up: undoing
-    that one takes all of it back.
+def import_register(db: sqlite3.Connection, context: Context, rows: Mapping[str, Given]) -> RegisterImport:
+    """Register or update the numbers of a file. Values that the file does not have stay as they are.
 
-    Of a number that is there what the file does not say stays; of a new one it is as `new_number` has it.
+    Each number gets a row in the audit. One more row sums them up; undoing that one undoes the whole import.
     """
     with whole(db):
-        owns = _told(db, found, context.at)
+        owns = _changed_by_file(db, rows, context.at)
         if not owns:
             return RegisterImport(None, 0, 0)
         added = sum(was is None for was, _ in owns)
@@ -167,21 +160,18 @@ def bring_in(db: sqlite3.Connection, context: Context, found: Mapping[str, Given
     return RegisterImport(changed.id, added, len(owns) - added, tuple(unknown))
 
 
-# What a number is.
-
-
 def new_number(number: str, now: float) -> OwnNumber:
-    """A number of which nothing is said yet."""
+    """Return a number without details."""
     return OwnNumber(number=number, since=now, added_at=now, next_check_at=next_check_of(CHECK_EVERY, now, ""))
 
 
 def unknown_trunks(owns: Iterable[OwnNumber], settings: Settings) -> list[str]:
-    """Names of trunks that the settings do not know: a misspelling, most of the time."""
+    """Return the names of trunks that the settings do not have. Most of them are misspelled."""
     return sorted({name for own in owns for name in own.trunks} - {trunk.name for trunk in settings.trunk})
 
 
 def registered(db: sqlite3.Connection, number: str) -> OwnNumber:
-    """The number as it is registered. Refused."""
+    """Return the number from the register, or raise Refused."""
     own = own_of(db, number)
     if own is None:
         raise Refused("not-registered", Wording("{number} is not registered", {"number": number}))
@@ -191,7 +181,6 @@ def registered(db: sqlite3.Connection, number: str) -> OwnNumber:
 def _step(
     db: sqlite3.Connection, context: Context, what: str, number: str, step: Callable[[OwnNumber], OwnNumber]
 ) -> OwnNumberChange:
-    """A registered number as the step leaves it."""
     number = number_field(context, number)
     with whole(db):
         before = registered(db, number)
@@ -213,15 +202,17 @@ def _put(
     return OwnNumberChange(changed.id, own, before)
 
 
-def _told(db: sqlite3.Connection, found: Mapping[str, Given], at: float) -> list[tuple[OwnNumber | None, OwnNumber]]:
-    """The numbers that a file changes, as they are and as they are then."""
-    read = ((own_of(db, number), number, given) for number, given in found.items())
-    told = [(before, _as_told(before or new_number(number, at), given, at)) for before, number, given in read]
-    return [(before, after) for before, after in told if after != before]
+def _changed_by_file(
+    db: sqlite3.Connection, rows: Mapping[str, Given], at: float
+) -> list[tuple[OwnNumber | None, OwnNumber]]:
+    """Return the numbers that a file changes, before and after the change."""
+    read = ((own_of(db, number), number, given) for number, given in rows.items())
+    changes = [(before, _with_row(before or new_number(number, at), given, at)) for before, number, given in read]
+    return [(before, after) for before, after in changes if after != before]
 
 
-def _as_told(before: OwnNumber, given: Given, at: float) -> OwnNumber:
-    """With what a row says; a file has whole seconds, so an instant within its second is none that changed."""
+def _with_row(before: OwnNumber, given: Given, at: float) -> OwnNumber:
+    # A file has whole seconds, so an instant within the same second has not changed.
     same = {name for name, value in given.items() if _is_same_second(getattr(before, name), value)}
     after = replace(before, **{name: value for name, value in given.items() if name not in same})
     return replace(after, since=at) if after.state is not before.state and "since" not in given else after
@@ -229,9 +220,6 @@ def _as_told(before: OwnNumber, given: Given, at: float) -> OwnNumber:
 
 def _is_same_second(one: object, other: object) -> bool:
     return isinstance(one, float) and isinstance(other, float) and int(one) == int(other)
-
-
-# How changes are undone.
 
 
 OWN_NUMBER = UndoKind(
@@ -243,7 +231,7 @@ OWN_NUMBER = UndoKind(
 
 
 def _remove_look(db: sqlite3.Connection, row: StoredRow) -> None:
-    """With its picture, which does not come back when this is undone: of a wrong one nothing is to stay."""
+    # Also its picture, which undo does not restore: nothing of a wrong picture should stay.
     row.remove(db)
     remove_screenshot(db, row.record)
 
@@ -257,43 +245,44 @@ LONGEST_FIELD = MOST_TEXTS * (TEXT_CHARACTERS + 1)
 
 
 def own_numbers_in(table: CsvTable, region: str, now: float) -> dict[str, Given]:
-    """Own numbers, and what the file says of each: a column that it does not have says nothing, an empty field that
-    there is none. A row with something that cannot be read is refused as a whole, and the second of a number too.
-    TableError: not one row can be used.
+    """Return the own numbers in a file, each with the values of its row. Raise TableError if no row can be used.
+
+    An empty field clears the value, but a missing column leaves it. A row with a wrong value is skipped as a whole, and
+    so is a second row of a number.
     """
-    found: dict[str, Given] = {}
+    rows: dict[str, Given] = {}
     lines: dict[str, int] = {}
     for number, *texts in table:
         e164 = number_of(number, region)
         if e164 is None:
-            table.refuse(f"{number[:40]!r} is no telephone number" if number else "has no number")
+            table.refuse(f"{number[:40]!r} is not a telephone number" if number else "has no number")
             continue
-        if e164 in found:
-            table.refuse(f"{e164} is there twice: line {lines[e164]} counts")
+        if e164 in rows:
+            table.refuse(f"{e164} is given twice: line {lines[e164]} counts")
             continue
         try:
-            found[e164] = _given(dict(zip(COLUMNS[1:], texts, strict=True)), table.given, now)
+            rows[e164] = _given(dict(zip(COLUMNS[1:], texts, strict=True)), table.given, now)
             lines[e164] = table.line
         except ValueError as error:
             table.refuse(str(error))
-    if not found:
+    if not rows:
         raise TableError(nothing_usable(table.problems), NOTHING_USABLE)
-    return found
+    return rows
 
 
 def register_as_csv(register: Iterable[OwnNumber]) -> str:
-    """All of it, in a form that can be imported again."""
+    """Return the register as CSV that can be imported again."""
     return csv_of(COLUMNS, map(_row_of, register))
 
 
 def _given(texts: Mapping[str, str], columns: Container[str], now: float) -> Given:
-    """The fields of OwnNumber that a row names. ValueError. A state and its beginning cannot be none."""
+    """Return the values in a row by the fields of OwnNumber, or raise ValueError. State and since cannot be empty."""
     given = {field.attribute: _value(field, texts[field.name], now) for field in FIELDS if field.name in columns}
     if "checked" in columns:
         given["checked_at"] = _since("checked", texts, now)
     if state := texts["state"].lower():
         if state not in STATES:
-            raise ValueError(f"state {state[:40]!r} is none{nearest(state, STATES)}")
+            raise ValueError(f"unknown state {state[:40]!r}{nearest(state, STATES)}")
         given["state"] = STATES[state]
     if since := _since("since", texts, now):
         given["since"] = since
@@ -301,7 +290,7 @@ def _given(texts: Mapping[str, str], columns: Container[str], now: float) -> Giv
 
 
 def _value(field: FormField, text: str, now: float) -> object:
-    """As it is typed elsewhere, but a time may be overdue, or none."""
+    # As in the form, but a time may be in the past or empty.
     if field.kind is FieldKind.TIME:
         if not text:
             return None
@@ -338,5 +327,5 @@ def _cell(value: str | float | tuple[str, ...] | None) -> str:
 
 
 def _harmless(text: str) -> str:
-    """A spreadsheet must not take a text for a formula; spaces before it are not read again."""
+    # A spreadsheet must not read a text as a formula. The import removes the space.
     return f" {text}" if text[:1] in ("=", "+", "-", "@") else text

@@ -1,4 +1,4 @@
-"""What is shown of our own numbers, in the API and on pages."""
+"""Own numbers as the API and the pages show them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from callsieve.changes.operation import Context
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import Latest, latest_changes
 from callsieve.lists.views import MOST_SHOWN, has_text
-from callsieve.own_numbers.capability import REGISTER, TOLD
+from callsieve.own_numbers.capability import RECORDED, REGISTER
 from callsieve.own_numbers.do_not_call import ComplaintsShown, complaints_shown
 from callsieve.own_numbers.fields import FIELDS, FieldKind
 from callsieve.own_numbers.figures import GRADE_STATES, DayBar, Row, date_of, days_of, grade_words, rows_of
@@ -46,7 +46,7 @@ from reputation.wording import Wording
 
 @dataclass(frozen=True, slots=True)
 class OwnNumberGraded:
-    """A number of the register, with its grade."""
+    """A number in the register, with its grade."""
 
     own: Annotated[OwnNumber, FLAT]
     graded: Annotated[Graded, FLAT]
@@ -54,7 +54,7 @@ class OwnNumberGraded:
 
 @dataclass(frozen=True, slots=True)
 class SeenGraded:
-    """A number that calls went out from and that is not registered, or was given back."""
+    """A number of outgoing calls that is not registered or is retired."""
 
     seen: Annotated[Seen, FLAT]
     graded: Annotated[Graded, FLAT]
@@ -62,10 +62,10 @@ class SeenGraded:
 
 @dataclass(frozen=True, slots=True)
 class SeenAs:
-    """How the people whom a number called would see it, if they had CallSieve.
+    """How the people whom a number called would see it if they had CallSieve.
 
     Attributes:
-        level: What the evidence alone would justify.
+        level: The action that the evidence alone would justify.
         points: The log-odds as people see them: ten points more are ten times the odds.
         families: Log-odds by family of evidence.
     """
@@ -77,28 +77,28 @@ class SeenAs:
 
 @dataclass(frozen=True, slots=True)
 class DayShown:
-    """What a number did on one day."""
+    """The counts of a number on one day."""
 
     counts: Annotated[OwnDay, FLAT]
 
     @property
     @told
     def day(self) -> date:
-        """The day, by the clocks of the called people."""
+        """The day, in the time zones of the called people."""
         return date.fromisoformat(date_of(self.counts.day))
 
 
 @dataclass(frozen=True, slots=True)
 class OwnHealth:
-    """How an own number is doing. Figures are counts: shares are left to the reader.
+    """How an own number is doing. Figures are counts, from which the reader can compute shares.
 
     Attributes:
-        grade: How the number is doing; null where it made too few calls.
+        grade: How the number is doing; null if it made too few calls.
         reasons: Why the number is not healthy, the worst first.
-        notes: What is to be known besides, in words.
-        judged_days: Over how many days the shares were judged.
+        notes: Further remarks, in words.
+        judged_days: The number of days for which the shares were judged.
         windows: The figures of 1, 7 and 28 days.
-        seen_as: How the called people would see it; null where it made too few calls.
+        seen_as: How the called people would see it; null if it made too few calls.
         days: The days with calls, in order.
     """
 
@@ -113,13 +113,13 @@ class OwnHealth:
 
 @dataclass(frozen=True, slots=True)
 class OwnNumberShown:
-    """One of our numbers, and how it is doing.
+    """An own number, and how it is doing.
 
     Attributes:
         number: The number, E.164.
-        register: The entry in the register; null where the number is not registered.
+        register: The entry in the register; null if the number is not registered.
         health: How the number is doing.
-        to_owner: What marks can do to the number, in a sentence for people.
+        to_owner: A sentence for people about what marks can do to the number.
     """
 
     number: str
@@ -130,11 +130,11 @@ class OwnNumberShown:
 
 
 class OwnNumbersRequest(PageQuery, frozen=True, kw_only=True):
-    """Which numbers of the register.
+    """Which numbers of the register to return.
 
     Attributes:
         state: Only those in this state.
-        unwell: Only those that are to be watched or at risk.
+        unwell: Only those with the grade watch or at risk.
     """
 
     state: NumberState | None = None
@@ -144,29 +144,29 @@ class OwnNumbersRequest(PageQuery, frozen=True, kw_only=True):
 def find_own_numbers(
     db: sqlite3.Connection, context: Context, request: OwnNumbersRequest
 ) -> ResultPage[OwnNumberGraded]:
-    """Return the register, with each number's grade."""
-    graded = (OwnNumberGraded(one, _grade(db, context, one.number)) for one in register_of(db))
+    """Return the register with the grade of each number."""
+    numbers = (OwnNumberGraded(own, _grade(db, context, own.number)) for own in register_of(db))
     wanted = (
-        one
-        for one in graded
-        if request.state in (None, one.own.state) and not (request.unwell and one.graded.grade in (None, Grade.HEALTHY))
+        row
+        for row in numbers
+        if request.state in (None, row.own.state) and not (request.unwell and row.graded.grade in (None, Grade.HEALTHY))
     )
-    return page_from(wanted, request, lambda one: (one.own.number,), lambda one: one)
+    return page_from(wanted, request, lambda row: (row.own.number,), lambda row: row)
 
 
 def find_unregistered(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[SeenGraded]:
-    """Return the numbers that calls went out from lately and that are not registered, the busiest first."""
+    """Return unregistered numbers of recent outgoing calls, the busiest first."""
     seen = unregistered(db, context.at - SEEN_SECONDS)
-    place = lambda one: (-one.calls, one.number)  # noqa: E731
-    return page_from(seen, request, place, lambda one: SeenGraded(one, _grade(db, context, one.number)))
+    place = lambda row: (-row.calls, row.number)  # noqa: E731
+    return page_from(seen, request, place, lambda row: SeenGraded(row, _grade(db, context, row.number)))
 
 
 def find_own_number(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnNumberShown:
-    """Return one of our numbers, and how it is doing."""
+    """Return an own number, and how it is doing."""
     e164, weights = number_field(context, number), context.settings.reputation
     own, health = own_of(db, e164), own_health(db, e164, context.at, weights)
     if own is None and not health.facts.days:
-        own = registered(db, e164)  # which says that it is not
+        own = registered(db, e164)  # raises Refused
     return OwnNumberShown(e164, own, _health_shown(health), owner_sentence(weights, people_here(db)), health)
 
 
@@ -182,7 +182,8 @@ def _health_shown(health: NumberHealth) -> OwnHealth:
         notes=health.notes,
         judged_days=health.judged.days,
         windows=health.windows,
-        seen_as=view and SeenAs(view.level, view.points, {one.name: round(one.log_odds, 3) for one in view.families}),
+        seen_as=view
+        and SeenAs(view.level, view.points, {family.name: round(family.log_odds, 3) for family in view.families}),
         days=tuple(map(DayShown, health.facts.days)),
     )
 
@@ -193,9 +194,7 @@ DUE_SECONDS = 14 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class NumberLine:
-    """A number of the list. `own` is None for one that is not registered; `grade` is its grade in words, `state` as a
-    colour.
-    """
+    """A number in the list. `own` is None if it is not registered. `state`: its grade as a colour."""
 
     number: str
     graded: Graded
@@ -208,7 +207,7 @@ class NumberLine:
 
 @dataclass(frozen=True, slots=True)
 class DueLine:
-    """Something to be done, and the page that does it."""
+    """Something that is due, and the page for it."""
 
     due: Due
     path: str
@@ -216,9 +215,9 @@ class DueLine:
 
 @dataclass(frozen=True, slots=True)
 class OwnShown:
-    """The list: the register; what goes out and is not in it, or is retired; what is due, and what was changed.
+    """The list of own numbers, of unregistered ones on outgoing calls, of what is due, and of recent changes.
 
-    `found`: how many of the register match what was looked for; `all`: how many there are.
+    `found`: how many registered numbers match the search; `all`: how many there are.
     """
 
     numbers: tuple[NumberLine, ...]
@@ -231,7 +230,7 @@ class OwnShown:
 
 @dataclass(frozen=True, slots=True)
 class SuspicionLine:
-    """Where a number may be marked since that day, and who shows labels there: each in words, with the row of it."""
+    """A network on which a number may be labelled since a day, and the services that show labels there."""
 
     words: Wording
     since: float
@@ -240,11 +239,10 @@ class SuspicionLine:
 
 @dataclass(frozen=True, slots=True)
 class OneShown:
-    """A number's page. `facts`: what is registered of it, each with its heading; `to_owner`: what marks can do to it;
-    `looks`: what platforms show of it, the latest first, each with its picture;
-    `suspicions`: where it may be marked, by how its calls fare.
+    """The page of a number.
 
-    `unknown_trunks`: those registered that the settings do not know. `days_to_rest`: how long it has to rest still.
+    `facts`: its registered details with their headings; `looks`: label checks, the latest first, with their pictures;
+    `unknown_trunks`: its trunks that the settings do not have.
     """
 
     number: str
@@ -265,7 +263,7 @@ class OneShown:
 
 
 def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> OwnShown:
-    """The list; of the register those with the text in the number or in a text of it."""
+    """Return the list of own numbers. A text restricts it to entries that contain the text."""
     weights = loaded.settings.reputation
 
     def line(number: str, own: OwnNumber | None = None, calls: int = 0, last_at: float | None = None) -> NumberLine:
@@ -273,39 +271,38 @@ def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> 
         return NumberLine(number, graded, grade_words(graded.grade), GRADE_STATES[graded.grade], own, calls, last_at)
 
     register, seen = register_of(db), unregistered(db, now - SEEN_SECONDS)
-    ours = {own.number: own for own in register}
-    found = [own for own in register if has_text(text, own.number, *_texts_of(own))]
+    by_number = {own.number: own for own in register}
+    matches = [own for own in register if has_text(text, own.number, *_texts_of(own))]
+    due_checks = due_of(register, seen, now + DUE_SECONDS)
+    label_checks = (*checks_for_suspicions(db), *label_checks_to_make(db, now + DUE_SECONDS))
     return OwnShown(
-        numbers=tuple(line(own.number, own) for own in found[:MOST_SHOWN]),
-        found=len(found),
+        numbers=tuple(line(own.number, own) for own in matches[:MOST_SHOWN]),
+        found=len(matches),
         all=len(register),
-        strangers=tuple(line(one.number, ours.get(one.number), one.calls, one.last_at) for one in seen),
+        strangers=tuple(line(row.number, by_number.get(row.number), row.calls, row.last_at) for row in seen),
         due=(
-            *(DueLine(one, _path_of(one, ours.get(one.number))) for one in due_of(register, seen, now + DUE_SECONDS)),
-            *(
-                DueLine(one, f"/own/{quote(one.number)}?do=watch#watch")
-                for one in (*checks_for_suspicions(db), *label_checks_to_make(db, now + DUE_SECONDS))
-            ),
+            *(DueLine(due, _path_of(due, by_number.get(due.number))) for due in due_checks),
+            *(DueLine(due, f"/own/{quote(due.number)}?do=watch#watch") for due in label_checks),
         ),
         latest=latest_changes(db, REGISTER),
     )
 
 
 def is_known(db: sqlite3.Connection, number: str, now: float) -> bool:
-    """Whether the number has a page: it is registered, or went out lately."""
+    """Return whether the number has a page: it is registered, or recent outgoing calls have shown it."""
     return own_of(db, number) is not None or bool(
         own_days.days_of(db, number, int(now // DAY_SECONDS) - 1 - HISTORY_DAYS)
     )
 
 
 def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> OneShown | None:
-    """The page of a number; None for one that is not registered and never went out."""
+    """Return the page of a number; None if it is not registered and no outgoing call has shown it."""
     own = own_of(db, number)
     rests_until = own.rests_until if own else None
     health = own_health(db, number, now, loaded.settings.reputation)
     if own is None and not health.facts.days:
         return None
-    pictures = {(one.platform, one.at): one for one in screenshots_of(db, number)}
+    pictures = {(picture.platform, picture.at): picture for picture in screenshots_of(db, number)}
     return OneShown(
         number=number,
         own=own,
@@ -318,16 +315,18 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
         unknown_trunks=tuple(unknown_trunks([own], loaded.settings)) if own else (),
         days_to_rest=max(0, ceil((rests_until - now) / DAY_SECONDS)) if rests_until else 0,
         said=complaints_shown(db, number, now),
-        latest=latest_changes(db, REGISTER | TOLD, number),
-        looks=tuple((one, pictures.get((one.platform, one.at))) for one in label_checks_of(db, number, SHOWN_LOOKS)),
+        latest=latest_changes(db, REGISTER | RECORDED, number),
+        looks=tuple(
+            (check, pictures.get((check.platform, check.at))) for check in label_checks_of(db, number, SHOWN_LOOKS)
+        ),
         suspicions=tuple(map(_suspicion_line, suspicions_about(db, number))),
         to_owner=owner_sentence(loaded.settings.reputation, people_here(db)),
     )
 
 
-def _suspicion_line(one: Suspected) -> SuspicionLine:
-    there = tuple((labeller_words(who), who) for who in labellers_of(one.suspicion.network))
-    return SuspicionLine(suspicion_words(one.suspicion), one.since, there)
+def _suspicion_line(suspected: Suspected) -> SuspicionLine:
+    labellers = tuple((labeller_words(who), who) for who in labellers_of(suspected.suspicion.network))
+    return SuspicionLine(suspicion_words(suspected.suspicion), suspected.since, labellers)
 
 
 def _texts_of(own: OwnNumber) -> list[str]:
@@ -335,7 +334,7 @@ def _texts_of(own: OwnNumber) -> list[str]:
 
 
 def _path_of(due: Due, own: OwnNumber | None) -> str:
-    """A stranger is registered; a number that has rested, or was given back, is used again; any other is checked."""
+    # An unregistered number is registered, one that rested or was retired is used again, any other is checked.
     if own is None:
         return f"/own/new?number={quote(due.number)}"
     form = "use" if due.at in (0.0, own.rests_until) else "check"

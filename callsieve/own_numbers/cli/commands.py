@@ -1,4 +1,4 @@
-"""`callsieve own`: the register of our own numbers."""
+"""`callsieve own`: the register of own numbers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ from callsieve.own_numbers.operations import (
     CheckRequest,
     OwnNumberChange,
     UseRequest,
-    bring_in,
     own_numbers_in,
     register_as_csv,
 )
@@ -55,21 +54,20 @@ from reputation.store.own_register import Seen, register_of, unregistered
 
 COLOUR_BY_GRADE = {"healthy": "green", "watch": "yellow", "at_risk": "red"}
 SHOWN_DAYS = 28
-WIDTH = 10  # of the names of what is known of a number
+WIDTH = 10  # of the first column
 
 
 def grade_word(grade: Grade | None) -> Text:
-    """The grade, in its colour."""
+    """Return the grade in its colour."""
     return Text(str(grade_words(grade)), style=COLOUR_BY_GRADE[grade] if grade else "dim")
 
 
 def _because(reason: HealthReason) -> Text:
-    """How bad it is, and in words."""
     return Text.assemble(grade_word(reason.grade), f": {reason.words}")
 
 
 def print_health(health: NumberHealth) -> None:
-    """The grade with its reasons, the figures of a day, a week and four weeks, and the days as bars."""
+    """Print the grade with its reasons, the figures of a day, a week and four weeks, and a chart of the days."""
 
     print_pairs(
         (
@@ -84,13 +82,12 @@ def print_health(health: NumberHealth) -> None:
         return
     print()
     headings = ("", "latest day", "7 days", "28 days")
-    rows = [(one.words, *(str(one.show(window)) for window in health.windows)) for one in MEASURES]
+    rows = [(measure.words, *(str(measure.show(window)) for window in health.windows)) for measure in MEASURES]
     print_table(headings, rows, keep=range(4), right=(1, 2, 3))
     _print_days(health)
 
 
 def _seen(health: NumberHealth) -> str:
-    """What our own model says of the number, from the called people's side."""
     view = health.facts.view
     if view is None:
         return ""
@@ -99,7 +96,7 @@ def _seen(health: NumberHealth) -> str:
 
 
 def _print_days(health: NumberHealth) -> None:
-    """Each day of the last four weeks: its calls, and of these those that were answered."""
+    """Print each day of the last four weeks: its calls, and how many of them were answered."""
 
     days = [day for day in health.facts.days if day.day > health.facts.today - SHOWN_DAYS and day.attempts]
     if not days:
@@ -107,16 +104,16 @@ def _print_days(health: NumberHealth) -> None:
     most = max(day.attempts for day in days)
     width = min(60, max(10, console().width - 40))
     rows = []
-    for counted in days:
-        answered, other = cells_of([counted.answered, counted.attempts - counted.answered], most, width)
+    for row in days:
+        answered, other = cells_of([row.answered, row.attempts - row.answered], most, width)
         bar = Text("█" * answered, style="green") + Text("░" * other, style="dim")
-        rows.append((date_of(counted.day), f"{counted.attempts:,}", f"{counted.answered:,}", bar))
+        rows.append((date_of(row.day), f"{row.attempts:,}", f"{row.answered:,}", bar))
     print()
     print_table(("day", "calls", "answered", ""), rows, keep=(0, 1, 2, 3), right=(1, 2))
 
 
 def details_of(own: OwnNumber, now: float) -> None:
-    """The entry of the register, a line for each thing that is known."""
+    """Print the entry of the register, one line per field."""
     print_pairs(
         (
             ("number", bold(own.number)),
@@ -128,7 +125,7 @@ def details_of(own: OwnNumber, now: float) -> None:
 
 
 def state_in_words(own: OwnNumber, now: float) -> str:
-    """`active since 2026-11-25`, `resting until ...`."""
+    """Return the state, such as `active since 2026-11-25` or `resting until ...`."""
     until = own.rests_until
     if until is None:
         return f"{own.state.value} since {day(own.since)}"
@@ -138,32 +135,32 @@ def state_in_words(own: OwnNumber, now: float) -> str:
 def print_list(
     register: Sequence[OwnNumber], strangers: Sequence[Seen], grades: Mapping[str, Graded], now: float
 ) -> None:
-    """The register as a table, and below it what goes out and is not in it, or is retired; what is wrong with which."""
+    """Print the register, the unregistered numbers that call out, and the reasons for bad grades."""
     if register:
         rows = [
             (
-                one.number,
-                grade_word(grades[one.number].grade),
-                one.name,
-                _state_in_short(one, now),
-                _next_text(one, now),
-                one.purpose,
+                own.number,
+                grade_word(grades[own.number].grade),
+                own.name,
+                _state_in_short(own, now),
+                _next_text(own, now),
+                own.purpose,
             )
-            for one in register
+            for own in register
         ]
         print_table(("number", "grade", "name", "state", "next check", "purpose"), rows, keep=(0, 1, 4))
     else:
         say("No number is registered: `callsieve own add NUMBER`.")
     if strangers:
-        say(f"{plural(len(strangers), 'number')} more, seen going out and not registered or given back:")
+        say(f"{plural(len(strangers), 'number')} more on outgoing calls, not registered or retired:")
         seen = [
             (
-                one.number,
-                grade_word(grades[one.number].grade),
-                plural(one.calls, "call"),
-                f"the latest {ago(one.last_at, now)}",
+                own.number,
+                grade_word(grades[own.number].grade),
+                plural(own.calls, "call"),
+                f"latest {ago(own.last_at, now)}",
             )
-            for one in strangers
+            for own in strangers
         ]
         print_table((), seen, keep=(0, 1), right=(2,))
     for number, graded in grades.items():
@@ -185,10 +182,11 @@ def _next_text(own: OwnNumber, now: float) -> str:
 
 
 def with_fields(command: Any) -> Any:
-    """The command with an option for each field: typer makes the options of what the signature says."""
-    one, *others = [two for two in signature(command).parameters.values() if two.kind is not Parameter.VAR_KEYWORD]
+    """Give a command an option for each field. typer makes the options from the signature."""
+    parameters = signature(command).parameters.values()
+    first, *others = [parameter for parameter in parameters if parameter.kind is not Parameter.VAR_KEYWORD]
     options = [_option_of(field) for field in FIELDS]
-    command.__signature__ = signature(command).replace(parameters=[one, *options, *others])
+    command.__signature__ = signature(command).replace(parameters=[first, *options, *others])
     return command
 
 
@@ -202,7 +200,7 @@ def _option_of(field: FormField) -> Parameter:
 
 @with_fields
 def add(number: NumberArgument, config: ConfigOption = None, **typed: Any) -> None:
-    """Register an own number; of one that is registered already, change what is given."""
+    """Register an own number, or change the given fields of a registered one."""
     loaded = settings_of(config)
     # An option that is not given leaves its field as it is.
     request = NewOwnNumber(number, **{name: value or None for name, value in typed.items()}, update=True)
@@ -213,12 +211,12 @@ def add(number: NumberArgument, config: ConfigOption = None, **typed: Any) -> No
     say(f"{with_country(done.own_number.number)} is registered{' already: it was changed' if done.before else ''}.")
     details_of(done.own_number, time.time())
     if unknown := operations.unknown_trunks([done.own_number], loaded.settings):
-        say(f"No [[trunk]] of the settings is called {', '.join(unknown)}.")
+        say(f"The settings have no [[trunk]] with the name {', '.join(unknown)}.")
     say_undo(done.change_id, config)
 
 
 def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show one own number, and how it is doing: what its calls say, and how the people it called would see it."""
+    """Show an own number with its grade and figures, and how the people it called would see it."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         shown = find_own_number(db, context_of(loaded), number)
@@ -228,34 +226,35 @@ def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOpti
     if shown.register is not None:
         details_of(shown.register, time.time())
     else:
-        say(bold(shown.number), " is not registered, and calls went out with it.")
+        say(bold(shown.number), " is not registered, but outgoing calls have shown it.")
     print_health(shown.judged)
     say()
     print_pairs([("to owners", str(shown.to_owner))], WIDTH)
 
 
 def show_all(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show the register with each number's grade, and what goes out with numbers that are not in it."""
+    """Show the register with the grade of each number, and unregistered numbers on outgoing calls."""
     loaded = settings_of(config)
     now = time.time()
     with existing_store(loaded) as db:
         register = register_of(db)
         strangers = unregistered(db, now - SEEN_SECONDS)
-        numbers = [*(one.number for one in register), *(one.number for one in strangers)]
+        numbers = [own.number for own in [*register, *strangers]]
         grades = {number: recent_grade(db, number, now, loaded.settings.reputation) for number in numbers}
     if as_json:
-        registered = [OwnNumberGraded(one, grades[one.number]) for one in register]
-        print_json({"numbers": registered, "unregistered": [SeenGraded(one, grades[one.number]) for one in strangers]})
+        registered = [OwnNumberGraded(own, grades[own.number]) for own in register]
+        others = [SeenGraded(seen, grades[seen.number]) for seen in strangers]
+        print_json({"numbers": registered, "unregistered": others})
     else:
         print_list(register, strangers, grades, now)
 
 
 def due(
-    within: Annotated[str, typer.Option(metavar="DAYS", help="So many days ahead; or 12h, 2w.")] = "14",
+    within: Annotated[str, typer.Option(metavar="DAYS", help="How many days ahead; or 12h, 2w.")] = "14",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show what is to be done: re-checks, numbers that have rested, and calls with numbers that are not registered."""
+    """Show what is due: checks, numbers that have rested, and unregistered numbers on outgoing calls."""
     now = time.time()
     try:
         until = expiry_of(f"{within}d" if within.isdecimal() else within, now)
@@ -264,13 +263,13 @@ def due(
     with existing_store(settings_of(config)) as db:
         todo = due_of(register_of(db), unregistered(db, now - SEEN_SECONDS), until)
         todo += [*checks_for_suspicions(db), *label_checks_to_make(db, until)]
-        todo.sort(key=lambda one: (one.at, one.number))
+        todo.sort(key=lambda item: (item.at, item.number))
     if as_json:
         print_json(todo)
     elif todo:
         print_table(
             ("number", "when", "what"),
-            [(one.number, "now" if one.at <= now else day(one.at), str(one.what)) for one in todo],
+            [(item.number, "now" if item.at <= now else day(item.at), str(item.what)) for item in todo],
             keep=(0, 1),
         )
     else:
@@ -279,10 +278,10 @@ def due(
 
 def check(
     number: NumberArgument,
-    next_check: Annotated[str, typer.Option("--next", metavar="TIME", help="When to look again.")] = CHECK_EVERY,
+    next_check: Annotated[str, typer.Option("--next", metavar="TIME", help="When to check it again.")] = CHECK_EVERY,
     config: ConfigOption = None,
 ) -> None:
-    """Record that what is registered of a number was looked at today and holds."""
+    """Record that the registered details of a number were checked today and are right."""
     done = perform(settings_of(config), operations.check, CheckRequest(number, next_check), existing=True)
     at = done.own_number.next_check_at
     _say(done, f"was checked. Next: {day(at) if at else NEVER}.", config)
@@ -296,39 +295,38 @@ def rest(number: NumberArgument, config: ConfigOption = None) -> None:
 
 def use(
     number: NumberArgument,
-    force: Annotated[bool, typer.Option("--force", help="Also before it has rested for 45 days.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even if it has rested for less than 45 days.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Use a number again that rested, or that was given back and is ours once more."""
+    """Use a number again that rested or was retired."""
     done = perform(settings_of(config), operations.use, UseRequest(number, early=force), existing=True)
     _say(done, "is in use again.", config)
 
 
 def retire(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Record that a number was given back: it is not ours any more, and its history stays."""
+    """Record that a number was given back. It is no longer an own number, but its history stays."""
     _say(perform(settings_of(config), operations.retire, number, existing=True), "is retired.", config)
 
 
 def remove(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Take a number out of the register."""
-    _say(perform(settings_of(config), operations.remove, number, existing=True), "is not registered any more.", config)
+    """Remove a number from the register."""
+    _say(perform(settings_of(config), operations.remove, number, existing=True), "is no longer registered.", config)
 
 
-def _say(done: OwnNumberChange, said: str, config: Path | None) -> None:
-    """What became of the number, and what takes it back."""
-    say(f"{done.own_number.number} {said}")
+def _say(done: OwnNumberChange, result: str, config: Path | None) -> None:
+    say(f"{done.own_number.number} {result}")
     say_undo(done.change_id, config)
 
 
 def import_register(
     file: FileArgument, dry_run: DryRunOption = False, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
-    """Import own numbers, or bring them up to date: columns that are not there, and other numbers, stay as they are."""
+    """Import or update own numbers. Columns that the file does not have, and other numbers, are not changed."""
     loaded = settings_of(config)
     with table_in(file, COLUMNS, longest=LONGEST_FIELD) as (table, _):
-        found = own_numbers_in(table, loaded.settings.numbers.region, time.time())
+        numbers = own_numbers_in(table, loaded.settings.numbers.region, time.time())
     with stores(loaded, dry_run=dry_run, copied=True) as (_, written):
-        done = bring_in(written, context_of(loaded), found)
+        done = operations.import_register(written, context_of(loaded), numbers)
     if as_json:
         counts = {"read": table.read, "added": done.added, "changed": done.changed, "skipped": table.skipped}
         about = {"cut": table.cut, "dry_run": dry_run, "unknown_trunks": done.unknown_trunks}
@@ -337,7 +335,7 @@ def import_register(
         return
     warn_of_rows(table, LONGEST_FIELD)
     if done.unknown_trunks:
-        warn(f"no [[trunk]] of the settings is called {some(done.unknown_trunks)}")
+        warn(f"the settings have no [[trunk]] with the name {some(done.unknown_trunks)}")
     say(
         f"{'Would add' if dry_run else 'Added'} {plural(done.added, 'own number')}, changed {done.changed:,}: "
         f"{plural(table.read, 'row')} read, {table.skipped:,} skipped."
@@ -347,10 +345,12 @@ def import_register(
 
 
 def export_register(
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there; else standard output.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to this file. Default: standard output.")
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Print the register as CSV; `own import` reads it again."""
+    """Write the register as CSV for `own import`."""
     with existing_store(settings_of(config)) as db:
         register = register_of(db)
     text = register_as_csv(register)
@@ -361,5 +361,5 @@ def export_register(
         with acting_for(out), naming(out), out.open("x", encoding="utf-8", newline="") as file:
             file.write(text)
     except FileExistsError:
-        raise CommandError(f"{out}: there is a file of this name: choose another, or remove it") from None
+        raise CommandError(f"{out}: the file exists: choose another name, or remove it") from None
     say(f"{out}: {plural(len(register), 'own number')}.")

@@ -15,8 +15,8 @@ from starlette.responses import Response
 from callsieve.changes.operation import Context, Refused, note
 from callsieve.numbers.web.pages import LONGEST, number_in
 from callsieve.own_numbers import do_not_call, operations
-from callsieve.own_numbers.capability import REGISTER, TOLD, WISHES
-from callsieve.own_numbers.do_not_call import ComplaintRequest, TakeBackRequest, WishRequest, wishes_shown
+from callsieve.own_numbers.capability import DO_NOT_CALL, RECORDED, REGISTER
+from callsieve.own_numbers.do_not_call import ComplaintRequest, DoNotCallEntry, WithdrawRequest, do_not_call_shown
 from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, NewOwnNumber, OwnNumberEdit
 from callsieve.own_numbers.guidance import company_of, guidance_page, leaflet_page
 from callsieve.own_numbers.operations import (
@@ -115,7 +115,7 @@ def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]]
 async def take_back_here(req: PageRequest) -> Response:
     """One of the latest changes of a number undone, on its page; which may be gone then."""
     number = number_in(req)
-    await take_back_named(req, (*REGISTER, *TOLD), number)
+    await take_back_named(req, (*REGISTER, *RECORDED), number)
     return req.go(f"/own/{number}" if await req.read(is_known, number, req.now) else "/own", "undone")
 
 
@@ -132,7 +132,7 @@ async def bring_in_file(req: PageRequest) -> Response:
         found = own_numbers_in(table, req.state.loaded.settings.numbers.region, req.now)
     except TableError as error:
         return await show(req, error.words)
-    done = await req.perform(operations.bring_in, found)
+    done = await req.perform(operations.import_register, found)
     return req.page("own_numbers/own_imported.html", done=done, table=table)
 
 
@@ -198,7 +198,7 @@ async def show_wishes(req: PageRequest, problem: str | Wording = "") -> Response
     """The list, with what was wrong of what was asked."""
     text = req.query.get("q", "").strip()[:LONGEST]
     number = number_of(text, req.state.loaded.settings.numbers.region) if text else None
-    shown = await req.read(wishes_shown, text, number)
+    shown = await req.read(do_not_call_shown, text, number)
     typed = {field: req.form.get(field, req.query.get(field, "")) for field in ("number", "after", "note")}
     about = {"wishes": shown, "text": text, "typed": typed, "problem": problem}
     return req.page("own_numbers/own_do_not_call.html", 422 if problem else 200, **about)
@@ -207,13 +207,13 @@ async def show_wishes(req: PageRequest, problem: str | Wording = "") -> Response
 async def add_wish(req: PageRequest) -> Response:
     """Nobody is to call the number again."""
     number, note = req.form.get("number", "")[:LONGEST], req.form.get("note", "")
-    request = WishRequest(number, _given(req, "after"), note, req.me.extension or "")
+    request = DoNotCallEntry(number, _given(req, "after"), note, req.me.extension or "")
     try:
         done = await req.perform(do_not_call.list_number, request)
     except Refused as refused:
         return await show_wishes(req, parse_answer(refused))
     if done.change_id is None:
-        return await show_wishes(req, do_not_call.listed_since(done.wish))
+        return await show_wishes(req, do_not_call.listed_since_words(done.wish))
     return req.go("/own/do-not-call", "do-not-call")
 
 
@@ -245,8 +245,8 @@ async def take_complaint_back(req: PageRequest) -> Response:
     if not isfinite(at):  # SQLite takes NaN for NULL, which is the latest
         raise NotFound
     try:
-        request = TakeBackRequest(own, req.form.get("from", "")[:LONGEST], at)
-        await req.perform(do_not_call.take_back_complaint, request)
+        request = WithdrawRequest(own, req.form.get("from", "")[:LONGEST], at)
+        await req.perform(do_not_call.withdraw_complaint, request)
     except Refused as refused:
         return await page_of_number(req, parse_answer(refused))
     return req.go(f"/own/{own}", "complaint-gone")
@@ -289,7 +289,7 @@ PAGES = (
     Page("GET", "/own/do-not-call", show_wishes, Role.OPERATOR),
     Page("POST", "/own/do-not-call/add", add_wish, Role.OPERATOR),
     Page("POST", "/own/do-not-call/remove", remove_wish, Role.OPERATOR),
-    Page("POST", "/own/do-not-call/undo", undoing("/own/do-not-call", WISHES), Role.OPERATOR),
+    Page("POST", "/own/do-not-call/undo", undoing("/own/do-not-call", DO_NOT_CALL), Role.OPERATOR),
     Page("POST", "/own/{number}/complain", complain, Role.OPERATOR),
     Page("POST", "/own/{number}/no-complaint", take_complaint_back, Role.OPERATOR),
     Page("GET", "/own", show, Role.OPERATOR),

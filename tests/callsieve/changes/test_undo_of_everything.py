@@ -130,10 +130,10 @@ CASES: dict[str, tuple[Step, ...]] = {
     "own use": (REGISTERED, step(own.rest, OURS), step(own.use, own.UseRequest(OURS, early=True))),
     "own retire": (REGISTERED, step(own.retire, OURS)),
     "own remove": (REGISTERED, step(own.remove, OURS)),
-    "own import": (REGISTERED, step(own.bring_in, {OURS: {"purpose": "sales"}})),
-    "own dnc add": (step(do_not_call.list_number, do_not_call.WishRequest(CALLER, OURS)),),
+    "own import": (REGISTERED, step(own.import_register, {OURS: {"purpose": "sales"}})),
+    "own dnc add": (step(do_not_call.list_number, do_not_call.DoNotCallEntry(CALLER, OURS)),),
     "own dnc remove": (
-        step(do_not_call.list_number, do_not_call.WishRequest(CALLER, OURS)),
+        step(do_not_call.list_number, do_not_call.DoNotCallEntry(CALLER, OURS)),
         step(do_not_call.unlist, CALLER),
     ),
     "own complaint": (REGISTERED, step(do_not_call.complain, do_not_call.ComplaintRequest(OURS, CALLER, "rude"))),

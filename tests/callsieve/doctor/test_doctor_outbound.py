@@ -34,8 +34,8 @@ def on_freepbx(hook: str, trunk: str = "Gosub(macro-dialout-trunk,s,1(1,${EXTEN}
         pytest.param(
             dialplan(office="Gosub(callsieve-outbound,s,1(${EXTEN},,carrier))"), ACTING, "ok", "office", id="own-line"
         ),
-        pytest.param("", "", "ok", "nobody asks", id="nobody-asks-and-it-observes"),
-        pytest.param("", ACTING, "warn", "nobody asks", id="nobody-asks-and-it-should-act"),
+        pytest.param("", "", "ok", "does not ask", id="nobody-asks-and-it-observes"),
+        pytest.param("", ACTING, "warn", "does not ask", id="nobody-asks-and-it-should-act"),
         pytest.param(on_freepbx(ASKING), "", "ok", "before the Dial", id="freepbx"),
         pytest.param(on_freepbx("Return()"), "", "warn", "FreePBX does not ask", id="freepbxs-empty-hook"),
         pytest.param(on_freepbx("AGI(theirs.php)"), "", "warn", "somebody else's", id="a-hook-of-their-own"),

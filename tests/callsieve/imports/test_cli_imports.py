@@ -521,7 +521,7 @@ def test_an_address_book_of_the_company(callsieve: Program) -> None:
     result = callsieve("import", "contacts", callsieve.file("book.vcf", VCARDS), "--source", "book")
     assert result.code == 0
     assert result.out.startswith("Imported 2 contacts as book from vCards: 3 cards read, 1 skipped, 1 duplicate")
-    assert "skipped line 1: '12' is no telephone number" in result.err
+    assert "skipped line 1: '12' is not a telephone number" in result.err
     assert "1 card without a telephone number" in result.err
     assert contacts(callsieve) == [("+12017421800", "First Bank", None), ("+12017421836", "Joe", None)]
     assert callsieve("policy", "explain", "--caller", "2017421836", "--json").json["action"] == "allow"

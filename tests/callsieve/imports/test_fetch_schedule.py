@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from callsieve.imports.feed_health import DAY, FAILURES, health_of, health_of_missing, nobody_fetches_feeds
-from callsieve.imports.fetch import FIRST_RETRY_SECONDS, Fetched, TryLater, came, due, failed
+from callsieve.imports.fetch import FIRST_RETRY_SECONDS, Fetched, TryLater, due, fetch_failed, fetch_succeeded
 from callsieve.integration_settings import FeedTable
 from callsieve.outside.errors import OutsideError, OutsideProblem, read_kept_failure
 from callsieve.settings import Settings
@@ -25,40 +25,40 @@ def test_how_often(every: str, seconds: int) -> None:
 
 
 def test_it_is_due_when_its_time_is_over() -> None:
-    last = came(FEED, GOT, NOW)
+    last = fetch_succeeded(FEED, GOT, NOW)
     assert due(FEED, None, NOW)
     assert not due(FEED, last, NOW + DAY - 1)
     assert due(FEED, last, NOW + DAY)
 
 
 def test_other_settings_and_a_clock_set_back_make_it_due() -> None:
-    last = came(FEED, GOT, NOW)
+    last = fetch_succeeded(FEED, GOT, NOW)
     for other in ({"url": "https://example.com/other.csv"}, {"verdict": "ok"}, {"region": "GB"}):
         assert due(msgspec.structs.replace(FEED, **other), last, NOW + 1)
     assert due(FEED, last, NOW - 30 * DAY)
 
 
 def test_what_did_not_come_is_asked_for_soon_and_then_less_often() -> None:
-    last = came(FEED, GOT, NOW)
+    last = fetch_succeeded(FEED, GOT, NOW)
     waits = []
     for _ in range(9):
-        last = failed(FEED, last, TIMEOUT, NOW)
+        last = fetch_failed(FEED, last, TIMEOUT, NOW)
         waits.append(last.next_at - NOW)
     assert waits[:3] == [FIRST_RETRY_SECONDS, 2 * FIRST_RETRY_SECONDS, 4 * FIRST_RETRY_SECONDS]
     assert waits[-1] == DAY
     assert (last.etag, last.file, last.came_at) == (GOT.etag, GOT.file, NOW), "what is in force stays known"
     assert read_kept_failure(last.failure or "", FAILURES).code == "timeout"
-    assert came(FEED, GOT, NOW).failures == 0
+    assert fetch_succeeded(FEED, GOT, NOW).failures == 0
 
 
 def test_what_the_server_asks_for_is_waited_for() -> None:
-    assert failed(FEED, None, TryLater("example.com", 503, 7200), NOW).next_at == NOW + 7200
-    assert failed(FEED, None, TryLater("example.com", 503), NOW).next_at == NOW + FIRST_RETRY_SECONDS
+    assert fetch_failed(FEED, None, TryLater("example.com", 503, 7200), NOW).next_at == NOW + 7200
+    assert fetch_failed(FEED, None, TryLater("example.com", 503), NOW).next_at == NOW + FIRST_RETRY_SECONDS
 
 
 def test_new_settings_know_nothing_of_the_old_file() -> None:
     changed = FeedTable(name="ftc", url="https://example.com/other.csv")
-    last = failed(changed, came(FEED, GOT, NOW), TIMEOUT, NOW)
+    last = fetch_failed(changed, fetch_succeeded(FEED, GOT, NOW), TIMEOUT, NOW)
     assert (last.etag, last.file) == (None, None)
     assert not due(changed, last, NOW + 1)
 
@@ -71,7 +71,7 @@ def test_a_feed_that_is_still_the_same_is_not_stale() -> None:
 
 
 def test_a_failure_is_over_when_the_server_says_the_same() -> None:
-    last = failed(FEED, None, TIMEOUT, NOW + 1)
+    last = fetch_failed(FEED, None, TIMEOUT, NOW + 1)
     feed = FeedSource("ftc", "spam", "CSV", 100, NOW, DAY, failed_at=last.failed_at, failure=last.failure)
     assert health_of(feed, NOW + 2).health is SourceStatus.FAILED
     assert health_of(feed._replace(came_at=NOW + 900), NOW + 901).health is SourceStatus.OK
@@ -79,11 +79,11 @@ def test_a_failure_is_over_when_the_server_says_the_same() -> None:
 
 def test_a_feed_that_never_came_waits_or_failed() -> None:
     assert health_of_missing(None, NOW).health is SourceStatus.WAITING
-    assert health_of_missing(failed(FEED, None, TIMEOUT, NOW), NOW + 5).health is SourceStatus.FAILED
+    assert health_of_missing(fetch_failed(FEED, None, TIMEOUT, NOW), NOW + 5).health is SourceStatus.FAILED
 
 
 def test_it_is_noticed_where_nobody_fetches() -> None:
-    last, settings = {"ftc": came(FEED, GOT, NOW)}, Settings(feed=(FEED,))
+    last, settings = {"ftc": fetch_succeeded(FEED, GOT, NOW)}, Settings(feed=(FEED,))
     assert nobody_fetches_feeds(settings, {}, NOW)
     assert not nobody_fetches_feeds(Settings(), {}, NOW)
     assert not nobody_fetches_feeds(settings, last, NOW + DAY + 1800)

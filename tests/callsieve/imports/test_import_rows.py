@@ -38,7 +38,7 @@ def test_numbers_are_possible_and_categories_lower_case() -> None:
 
 @pytest.mark.parametrize(
     ("number", "says"),
-    [("", "has no number"), ("911", "'911'"), ("1&PJSIP/x", "is no telephone number")],
+    [("", "has no number"), ("911", "'911'"), ("1&PJSIP/x", "is not a telephone number")],
 )
 def test_what_is_no_number_is_refused(number: str, says: str) -> None:
     table = table_of(NUMBER_COLUMNS, f"number,name\n{number},Joe\n")
@@ -88,9 +88,9 @@ def test_people_have_pjsips_endpoint_unless_they_say_another() -> None:
     ("row", "says"),
     [
         (",PJSIP/201,,,", "has no extension"),
-        ("2&1,,,,", "extension '2&1' is none"),
+        ("2&1,,,,", "extension '2&1' is not valid"),
         ("201,201,,,", "PJSIP/201"),
-        ("201,,a/b,,", "group 'a/b' is none"),
+        ("201,,a/b,,", "group 'a/b' is not valid"),
         ("201,,,english please,", "'english please'"),
     ],
 )

@@ -137,7 +137,7 @@ def test_the_do_not_call_list(callsieve: Program) -> None:
     assert "on the list since" in callsieve.ok("own", "dnc", "add", CALLER)
     assert "asked twice" in callsieve.ok("own", "dnc", "list")
     repeat(callsieve, out)
-    assert callsieve.ok("own", "dnc", "list").startswith("Nobody has asked")
+    assert "empty" in callsieve.ok("own", "dnc", "list")
     assert "not on the list" in callsieve.fails("own", "dnc", "remove", CALLER)
     callsieve.ok("own", "dnc", "add", CALLER)
     callsieve.ok("own", "dnc", "remove", CALLER)

@@ -229,7 +229,7 @@ def test_a_complaint_not_kept_is_shown_with_what_was_typed(calling: Office, otto
         assert f'value="{fields["note"]}"' in answer.text
         assert 'id="complain" open' in answer.text
     gone = otto.post(f"/own/{OWN}/no-complaint", **{"from": CALLED, "at": "1.5"})
-    assert f"no complaint of {CALLED} about {OWN}" in problem_of(gone.text)
+    assert f"no complaint by {CALLED} about {OWN}" in problem_of(gone.text)
     for no_instant in ("now", "nan", "inf"):
         assert otto.post(f"/own/{OWN}/no-complaint", at=no_instant).status_code == 404
     assert otto.post("/own/+442071838799/complain", note="x").status_code == 404
