@@ -68,7 +68,6 @@ def _because(reason: HealthReason) -> Text:
 
 def print_health(health: NumberHealth) -> None:
     """Print the grade with its reasons, the figures of a day, a week and four weeks, and a chart of the days."""
-
     print_pairs(
         (
             ("grade", grade_word(health.grade)),
@@ -97,7 +96,6 @@ def _seen(health: NumberHealth) -> str:
 
 def _print_days(health: NumberHealth) -> None:
     """Print each day of the last four weeks: its calls, and how many of them were answered."""
-
     days = [day for day in health.facts.days if day.day > health.facts.today - SHOWN_DAYS and day.attempts]
     if not days:
         return
