@@ -1,10 +1,10 @@
-"""What calls of a number meet now, asked of the code that decides them; and what still stops them after an appeal.
+"""The decision that calls of a number get now, and what would still stop them after an upheld appeal.
 
-    now = calls_now(db, loaded, number, at)      what each page says to a number's owner
+    now = calls_now(db, loaded, number, at)      for the owner of the number
     stops_of(db, loaded, number, at)             what somebody has to remove so that an upheld appeal helps
 
-A call may go to any of our numbers and come in on any trunk, which may have policies of their own: each kind of call
-is asked about, and the strictest answer is told. A person's own list is theirs alone: it is counted.
+DIDs and trunks may have their own policies. So each kind of call is decided, and the strictest decision is returned. A
+person's own list only concerns that person, so those lists are only counted.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ from reputation.weights import Weights
 from reputation.wording import Places, Wording
 
 STEP_OF_CALLEE = 3
-MOST_DIDS = 20  # kinds of our numbers that are asked about
+MOST_DIDS = 20  # kinds of DIDs for which a call is decided
 
 HAPPENS = {
     Action.ALLOW: Wording("calls from the number ring"),
     Action.TAG: Wording("calls from the number ring"),
     Action.WARN: Wording("calls from the number ring, and our people are warned"),
     Action.CHALLENGE: Wording("callers with the number are asked to press a key or to say who they are"),
-    Action.ROUTE: Wording("calls from the number go to voicemail, or to wherever suspicious calls are routed"),
+    Action.ROUTE: Wording("calls from the number go to voicemail, or wherever suspicious calls are routed"),
     Action.REJECT: Wording("calls from the number are rejected"),
 }
 
 
 class StopKind(StrEnum):
-    """What stops calls, and can be removed."""
+    """Something that stops calls and can be removed."""
 
-    LIST = "list"  # of the administrator
+    LIST = "list"  # the organisation's lists
     POLICY = "policy"
-    PEOPLE = "people"  # people's own lists
+    PEOPLE = "people"  # personal lists
 
 
 DECIDES = {
@@ -65,9 +65,9 @@ DECIDES = {
 
 @dataclass(frozen=True, slots=True)
 class CallsNow:
-    """What an ordinary, unsigned call meets. `decision` is the strictest; `varies`: not everywhere the same happens.
+    """The strictest decision about an ordinary, unsigned call. `varies`: other calls are treated differently.
 
-    `people`: how many have the number on their own blocklist.
+    `people`: how many people have the number on their own blocklist.
     """
 
     decision: Decision
@@ -76,17 +76,17 @@ class CallsNow:
 
     @property
     def action(self) -> Action:
-        """What is done."""
+        """The action."""
         return self.decision.action
 
     @property
     def rings(self) -> bool:
-        """Whether a phone rings, and nobody asks the caller for anything before."""
+        """Whether a phone rings without a challenge."""
         return self.action <= WARN
 
     @property
     def by(self) -> StopKind | None:
-        """What decides that calls do not ring; None: they do."""
+        """The reason why calls do not ring; None if they do."""
         if self.rings:
             return None
         kinds = {STEP_OF_LISTS: StopKind.LIST, STEP_OF_CALLEE: StopKind.PEOPLE}
@@ -94,7 +94,7 @@ class CallsNow:
 
     @property
     def words(self) -> Wording:
-        """The same for its owner, as the beginning of a sentence."""
+        """The decision in words for the owner, as the beginning of a sentence."""
         happens: Wording = HAPPENS[self.action]
         if self.varies:
             happens = Wording("{happens}, on at least some of our numbers", {"happens": happens})
@@ -104,7 +104,7 @@ class CallsNow:
 
     @property
     def people_words(self) -> Wording | None:
-        """How many of our people have blocked the number themselves; None: nobody."""
+        """How many people have blocked the number, in words; None for nobody."""
         if not self.people:
             return None
         if self.people == 1:
@@ -115,12 +115,14 @@ class CallsNow:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A reason why calls are stopped once an appeal is upheld. `entries`: of lists; `people`: who has blocked it;
-    `remedy`: what to do about it.
+    """Something that would stop calls even after an upheld appeal.
 
     Attributes:
-        kind: Which kind it is.
+        kind: The kind.
         words: In words.
+        remedy: How to remove it.
+        entries: The entries of lists.
+        people: The people who have blocked the number.
     """
 
     kind: StopKind
@@ -132,30 +134,27 @@ class Stop:
     @property
     @told
     def blockers(self) -> int:
-        """How many people have blocked the number themselves."""
+        """How many people have blocked the number."""
         return len(self.people)
 
 
 def calls_now(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> CallsNow:
-    """Return what calls of the number meet. PolicyError: a policy cannot be used."""
+    """Return the decision about calls of the number. Raises PolicyError."""
     policies = policies_of(loaded)
-    decisions = [opinion_of(one, policies).decision for one in _situations(db, loaded, number, now)]
-    # What one person has decided for the own phone says nothing of the others, unless there is nothing else.
-    others = [one for one in decisions if one.step != STEP_OF_CALLEE] or decisions
-    strictest = max(others, key=lambda one: (one.action, one.would_be))
-    varies = any((one.action <= WARN) is not (strictest.action <= WARN) for one in others)
+    decisions = [opinion_of(case, policies).decision for case in _situations(db, loaded, number, now)]
+    # A personal list concerns one person only, so its decisions count only if there are no others.
+    others = [decision for decision in decisions if decision.step != STEP_OF_CALLEE] or decisions
+    strictest = max(others, key=lambda decision: (decision.action, decision.would_be))
+    varies = any((decision.action <= WARN) is not (strictest.action <= WARN) for decision in others)
     return CallsNow(strictest, varies, len(_blockers(db, number)))
 
 
 def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> tuple[Stop, ...]:
-    """Return what would stop calls if an appeal were upheld now, or was: all of it, and not only what decides first.
-
-    PolicyError: a policy cannot be used.
-    """
+    """Return everything that would stop calls if an appeal were upheld now. Raises PolicyError."""
     stops = []
     policies = policies_of(loaded)
-    if all(one.observe for one in (policies.default, *(scope.policy for scope in policies.scopes))):
-        entries: Sequence[ListEntry] = ()  # nothing is done but written down
+    if all(policy.observe for policy in (policies.default, *(scope.policy for scope in policies.scopes))):
+        entries: Sequence[ListEntry] = ()  # no call is stopped
     else:
         entries = background_of(db, number).entries
     listed, is_let_through = _stopping_entries(entries, now)
@@ -171,7 +170,7 @@ def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
         )
     ordered = [] if is_let_through else list(_policy_decisions(db, loaded, number, now))
     if ordered:
-        strictest = max(ordered, key=lambda one: one.action)
+        strictest = max(ordered, key=lambda decision: decision.action)
         about = {
             "policy": strictest.policy,
             "rule": strictest.rule,
@@ -184,12 +183,12 @@ def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
     if people:
         count: Places = {"count": len(people)}
         words = Wording("people who have blocked it: {count}", count)
-        stops.append(Stop(StopKind.PEOPLE, words, Wording("take it off their own lists"), people=people))
+        stops.append(Stop(StopKind.PEOPLE, words, Wording("remove it from their own lists"), people=people))
     return tuple(stops)
 
 
 def reputation_if_upheld(db: sqlite3.Connection, query: FactsQuery, weights: Weights) -> Reputation:
-    """Return the reputation of the number in such a call if no spam mark of until now counted."""
+    """Return the reputation that the number would have if no spam mark until now counted."""
     number = (query.number and query.number.key) or ""
     evidence, circumstances = evidence_of(db, query, weights)
     rows, epochs = rows_of(db, number), epochs_of(db, number)
@@ -200,7 +199,7 @@ def reputation_if_upheld(db: sqlite3.Connection, query: FactsQuery, weights: Wei
 
 
 def _situations(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Iterator[Case]:
-    """An ordinary call to each kind of our numbers, on each trunk."""
+    """Yield an ordinary call to each kind of DID, on each trunk."""
     site, ours = site_of(loaded.settings), Ours.of(loaded)
     for question in _questions(db, loaded, number, [trunk.name for trunk in site.trunks], ours):
         yield situation_about(db, call_of(question, site), now, ours, at_its_hour=False)
@@ -222,23 +221,24 @@ def _questions(
 
 
 def _policy_decisions(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Iterator[Decision]:
-    """What policies would do with calls once an appeal is upheld, where that is no ringing. Without what passes:
-    the hours after an emergency call, and who called just now.
+    """Yield the decisions of policies that would stop calls after an upheld appeal.
+
+    Temporary reasons are left out: the window after an emergency call, and recent calls.
     """
     policies, ours = policies_of(loaded), Ours.of(loaded)
-    for one in _situations(db, loaded, number, now):
-        reputation = reputation_if_upheld(db, query_of(one.call, now, None, plan=ours.plan), ours.weights)
-        ties = tuple(tie for tie in one.facts.ties if tie.tie not in (Tie.BLOCK, Tie.EXPECTED))
-        facts = one.facts._replace(
+    for case in _situations(db, loaded, number, now):
+        reputation = reputation_if_upheld(db, query_of(case.call, now, None, plan=ours.plan), ours.weights)
+        ties = tuple(tie for tie in case.facts.ties if tie.tie not in (Tie.BLOCK, Tie.EXPECTED))
+        facts = case.facts._replace(
             allow=None, block=None, emergency_at=None, recent_calls=(), ties=ties, reputation=reputation
         )
-        decision = decide(*replace(one, facts=facts).under(policies))
+        decision = decide(*replace(case, facts=facts).under(policies))
         if decision.step > STEP_OF_LISTS and decision.action > WARN:
             yield decision
 
 
 def _stopping_entries(entries: Sequence[ListEntry], now: float) -> tuple[tuple[ListEntry, ...], bool]:
-    """The entries that stop calls, one behind the other, and whether another one then lets them ring."""
+    """Return the entries that stop calls, in order, and whether a further entry then lets them ring."""
     left = [entry for entry in entries if entry.expires_at is None or entry.expires_at > now]
     stopping: list[ListEntry] = []
     while (entry := most_specific(left, ListName.ALLOW) or most_specific(left, ListName.BLOCK)) is not None:
@@ -252,9 +252,9 @@ def _stopping_entries(entries: Sequence[ListEntry], now: float) -> tuple[tuple[L
 
 def _remedy_of_lists(entries: Sequence[ListEntry], number: str) -> Wording:
     if all(entry.text == number and entry.list_name is ListName.BLOCK for entry in entries):
-        return Wording("take the number off the list")
+        return Wording("remove the number from the list")
     return Wording("put the number on the allowlist; the entries stay for other numbers")
 
 
 def _blockers(db: sqlite3.Connection, number: str) -> tuple[str, ...]:
-    return tuple(one.person for one in background_of(db, number).personal if one.verdict is ListName.BLOCK)
+    return tuple(entry.person for entry in background_of(db, number).personal if entry.verdict is ListName.BLOCK)

@@ -1,6 +1,6 @@
-"""How many marks until it takes effect: the tables, made of the running weights, for everybody to see.
+"""Tables of how many marks it takes until something happens, computed from the present weights.
 
-They hold nothing of this site but how many people work here, and what is done by the policy in force.
+Their only data about this site are the number of people and the actions of the policy in force.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from reputation.wording import Wording
 
 ANSWERED = (10, 50, 200)
 MARKS = (1, 2, 3, 5, 10, 20)
-# What can come together, in the words of the table; each is looked at with as many people as make the most of it.
+# Combinations of evidence, each computed for the number of people that makes it strongest.
 COMBINED: tuple[tuple[Wording, MarkedNumber], ...] = (
     (Wording("marks alone, however many"), MarkedNumber(1)),
     (Wording("marks alone, many within an hour, before a review"), MarkedNumber(1, at_once=True)),
@@ -52,13 +52,13 @@ IMPOSSIBLE = "-"
 
 
 class Least(NamedTuple):
-    """The least number of people that it takes.
+    """The smallest number of people that it takes.
 
     Attributes:
-        answered: How many answered.
-        by: How they say that they do not want the call.
-        label: How many it takes for a label, null: not even all of them.
-        challenge: How many it takes for a challenge, null: not even all of them.
+        answered: How many people answered.
+        by: How they show that they do not want the call.
+        label: How many it takes for a tag; null if even all of them are too few.
+        challenge: How many it takes for a challenge; null if even all of them are too few.
     """
 
     answered: int
@@ -68,12 +68,12 @@ class Least(NamedTuple):
 
 
 class Combination(NamedTuple):
-    """The most that can come of it.
+    """The strongest result of a combination of evidence.
 
     Attributes:
-        what: What speaks against the number.
+        what: The evidence.
         level: The level.
-        actions: What each policy then orders.
+        actions: The action of each policy.
     """
 
     what: Wording
@@ -82,15 +82,15 @@ class Combination(NamedTuple):
 
 
 class Example(NamedTuple):
-    """One made-up number, and what comes of it.
+    """An invented number and its level.
 
     Attributes:
         marks: How many people marked it.
         hang_ups: How many others hung up within seconds.
-        answered: How many answered.
+        answered: How many people answered.
         level: The level.
         log_odds: The evidence.
-        lower_in: When the level falls by itself, null for never.
+        lower_in: When the level falls if nothing new happens; null for never.
     """
 
     marks: int
@@ -102,21 +102,21 @@ class Example(NamedTuple):
 
     @classmethod
     def of(cls, case: MarkedNumber, effect: Effect) -> Example:
-        """Return what comes of a case."""
+        """Return the example of a case."""
         falls = LowerIn(*effect.lower_in) if effect.lower_in else None
         return cls(case.marks, case.hung_up, case.answered, effect.level, round(effect.reputation.log_odds, 3), falls)
 
 
 @dataclass(frozen=True, slots=True)
 class MarkEffects:
-    """How many marks take effect.
+    """The effect of marks.
 
     Attributes:
         people: How many people work here.
-        policy: The policy in force; empty where that cannot be told.
-        least: The least number of people that it takes.
-        examples: What comes of some numbers of marks.
-        most: The most that can come of it, by policy.
+        policy: The policy in force; empty if it is not valid.
+        least: The smallest number of people that it takes.
+        examples: Levels for some numbers of marks.
+        most: The strongest action of each policy.
     """
 
     people: int
@@ -127,7 +127,7 @@ class MarkEffects:
 
 
 class TextTable(NamedTuple):
-    """A table for any door: a heading, what to know about it, the heads of the columns and the rows."""
+    """A table for the terminal and pages: title, note, column headings and rows."""
 
     title: Wording
     note: Wording
@@ -136,7 +136,7 @@ class TextTable(NamedTuple):
 
 
 def mark_effects(weights: Weights, people: int, policy: Policy | None = None) -> MarkEffects:
-    """Made by the scorer and the policies; what takes a while is kept until the weights or the office change."""
+    """Return the tables, computed by the scorer and the policies. The slow part is cached."""
     policies = dict(_presets())
     if policy is not None:
         policies[policy.name] = policy
@@ -144,18 +144,18 @@ def mark_effects(weights: Weights, people: int, policy: Policy | None = None) ->
     combined = []
     for words, case in COMBINED:
         case = strongest(case, weights, people)
-        actions = {name: action_under(one, case, weights, people) for name, one in policies.items()}
+        actions = {name: action_under(tried, case, weights, people) for name, tried in policies.items()}
         combined.append(Combination(words, effect_of(case, weights, people).level, actions))
     return MarkEffects(people, "" if policy is None else policy.name, least, examples, tuple(combined))
 
 
 def mark_effects_here(db: sqlite3.Connection, loaded: Loaded, people: int | None = None) -> MarkEffects:
-    """Those of this site, or of an office of so many."""
+    """Return the tables for this site, or for an office with a number of people."""
     return mark_effects(loaded.settings.reputation, people_here(db) if people is None else people, _in_force(loaded))
 
 
 def _in_force(loaded: Loaded) -> Policy | None:
-    """That of the PBX; of one that cannot be used `policy check` and `doctor` speak."""
+    # `policy check` and `doctor` report a policy that is not valid.
     try:
         return policies_of(loaded).default
     except PolicyError:
@@ -164,15 +164,15 @@ def _in_force(loaded: Loaded) -> Policy | None:
 
 @lru_cache(maxsize=1)
 def _presets() -> tuple[tuple[str, Policy], ...]:
-    """Return the presets by name, without the one that asks strangers: marks do what they do under balanced there."""
+    """Return the presets by name. `strangers` is left out, because marks have the same effect as in `balanced`."""
     return tuple((name, load_policy(name)) for name in PRESETS if name != "strangers")
 
 
 @lru_cache(maxsize=16)
 def _of_people(weights: Weights, people: int) -> tuple[tuple[Least, ...], tuple[Example, ...]]:
-    """What no policy has a part in."""
+    # Everything that does not depend on a policy.
     least = tuple(
-        Least(answered, kind, *(least_people(kind, answered, level, weights, people) for level in _ASKED))
+        Least(answered, kind, *(least_people(kind, answered, level, weights, people) for level in _LEVELS))
         for answered in ANSWERED
         for kind in MarkKind
     )
@@ -186,11 +186,7 @@ def _of_people(weights: Weights, people: int) -> tuple[tuple[Least, ...], tuple[
     return least, tuple(Example.of(case, effect_of(case, weights, people)) for case in cases)
 
 
-_ASKED = (Level.WARN, Level.CHALLENGE)
-
-
-# For people. ----------------------------------------------------------------------------------------------
-
+_LEVELS = (Level.WARN, Level.CHALLENGE)
 TITLE = Wording("How many marks until it takes effect?")
 KIND_WORDS = {
     MarkKind.MARKS: Wording("marks"),
@@ -200,7 +196,7 @@ KIND_WORDS = {
 
 
 def introduction(shown: MarkEffects) -> Iterator[Wording]:
-    """What to know before the tables, a sentence each without a full stop."""
+    """Yield the sentences before the tables, each without a full stop."""
     yield Wording(
         "these tables come from the same calculation that decides about calls, with the current weights, "
         "for {people} people who work here",
@@ -216,19 +212,19 @@ def introduction(shown: MarkEffects) -> Iterator[Wording]:
 
 
 def tables_of(shown: MarkEffects) -> tuple[TextTable, ...]:
-    """The tables, for any door."""
+    """Return the tables, for the terminal and pages."""
     return _least_table(shown), _examples_table(shown), _combined_table(shown)
 
 
 def _least_table(shown: MarkEffects) -> TextTable:
     rows = [
         (
-            f"{one.answered}" if i % len(MarkKind) == 0 else "",
-            KIND_WORDS[one.by],
-            _count(one.label),
-            _count(one.challenge),
+            f"{least.answered}" if i % len(MarkKind) == 0 else "",
+            KIND_WORDS[least.by],
+            _count(least.label),
+            _count(least.challenge),
         )
-        for i, one in enumerate(shown.least)
+        for i, least in enumerate(shown.least)
     ]
     return TextTable(
         Wording("The least number of people"),
@@ -246,7 +242,7 @@ def _count(people: int | None) -> str | Wording:
 
 
 def _examples_table(shown: MarkEffects) -> TextTable:
-    effects = {(one.marks, one.hang_ups, one.answered): one for one in shown.examples}
+    effects = {(example.marks, example.hang_ups, example.answered): example for example in shown.examples}
     rows = []
     for marks in MARKS:
         for hung_up in (0, marks):
@@ -272,7 +268,10 @@ def _cell(effect: Example | None) -> str | Wording:
 
 def _combined_table(shown: MarkEffects) -> TextTable:
     names = list(shown.most[0].actions)
-    rows = [(one.what, *(Wording(action.word) for action in one.actions.values())) for one in shown.most]
+    rows = [
+        (combination.what, *(Wording(action.word) for action in combination.actions.values()))
+        for combination in shown.most
+    ]
     return TextTable(
         Wording("The most severe action, by policy"),
         Wording("for any number of people. An administrator's own list or rule can go further. observe only records"),
@@ -285,24 +284,24 @@ NOTHING = Wording("nothing")
 
 
 class Part(NamedTuple):
-    """Several lines below a heading."""
+    """A heading with lines below it."""
 
     title: Wording
     lines: tuple[Wording, ...]
 
 
 def parts_of_view(view: OwnerView) -> tuple[Part, ...]:
-    """What is told to the owner, in its order; a part that is empty is left out."""
+    """Return the parts of what the owner is told, in order, without empty ones."""
     fades = tuple(
         Wording("from {time} on: {level}", {"time": when(at), "level": Wording(level.word)}) for at, level in view.fades
     )
     parts = (
-        Part(Wording("What speaks against it"), view.against or (NOTHING,)),
-        Part(Wording("What speaks for it"), view.in_favour or (NOTHING,)),
-        Part(Wording("What does not count yet"), view.neutral),
-        Part(Wording("What would make the level lower"), tuple(map(_changed, view.better_if))),
+        Part(Wording("Evidence against it"), view.against or (NOTHING,)),
+        Part(Wording("Evidence for it"), view.in_favour or (NOTHING,)),
+        Part(Wording("Evidence that does not count yet"), view.neutral),
+        Part(Wording("The level would become lower if"), tuple(map(_changed, view.better_if))),
         Part(Wording("When it fades, if nothing new happens"), fades),
-        Part(Wording("What would make the level higher"), (view.marks_words, *map(_changed, view.worse_if))),
+        Part(Wording("The level would become higher if"), (view.marks_words, *map(_changed, view.worse_if))),
     )
     return tuple(part for part in parts if part.lines)
 
@@ -312,13 +311,13 @@ def _changed(change: LevelChange) -> Wording:
 
 
 def effects_page(shown: MarkEffects, language: str) -> str:
-    """How many marks until it takes effect."""
+    """Return the tables as an HTML page."""
     return _page(language, TITLE, tuple(introduction(shown)), (), tables_of(shown), "")
 
 
 def owner_page(view: OwnerView, language: str) -> str:
-    """What is told to the owner of a number."""
-    title = Wording("What is known here about {number}", {"number": view.number})
+    """Return what the owner of a number is told, as an HTML page."""
+    title = Wording("Information about {number}", {"number": view.number})
     lead = (view.level_words, view.action_words)
     return _page(language, title, lead, parts_of_view(view), (), view.expects, day(view.at))
 
@@ -334,27 +333,27 @@ def _page(
 ) -> str:
     translate = partial(translated, catalogue=translations_of(language))
 
-    def said(text: Wording | str) -> str:
+    def localized(text: Wording | str) -> str:
         return text.said(translate) if isinstance(text, Wording) else text
 
     def sentence(text: Wording | str) -> str:
-        words = said(text)
-        return said(Wording("{sentence}.", {"sentence": f"{words[:1].upper()}{words[1:]}"}))
+        words = localized(text)
+        return localized(Wording("{sentence}.", {"sentence": f"{words[:1].upper()}{words[1:]}"}))
 
     shown = {
-        "title": said(title),
-        "lead": [sentence(one) for one in lead],
-        "parts": [(said(part.title), [said(line) for line in part.lines]) for part in parts],
+        "title": localized(title),
+        "lead": [sentence(text) for text in lead],
+        "parts": [(localized(part.title), [localized(line) for line in part.lines]) for part in parts],
         "tables": [
             (
-                said(one.title),
-                sentence(one.note),
-                [said(head) for head in one.heads],
-                [map(said, row) for row in one.rows],
+                localized(table.title),
+                sentence(table.note),
+                [localized(head) for head in table.heads],
+                [map(localized, row) for row in table.rows],
             )
-            for one in tables
+            for table in tables
         ],
-        "end": said(end),
+        "end": localized(end),
         "date": date,
     }
     return document_of("numbers", "marks.html", TAGS[language], shown)

@@ -1,8 +1,8 @@
-"""What our people say about a number, and what an administrator decides about that and about its owner.
+"""Marks of people about numbers, and decisions of administrators about marks and owners.
 
-mark                            a person's mark, or taking it back
-review, forget_review, correct  a burst of marks counts, waits again; marks that are wrong
-new_owner, same_owner           the number has another owner, or the one that it had
+mark                            add or remove a person's mark
+review, forget_review, correct  let a burst of marks count, or wait again; correct wrong marks
+new_owner, same_owner           record a change of owner, or remove it
 All of them are operations (callsieve/changes/operation.py).
 """
 
@@ -56,11 +56,9 @@ from reputation.store.privacy import (
 from reputation.store.standing import numbers_to_review
 from reputation.wording import Places, Wording
 
-# Why a number cannot be marked. A phone that dials a code says it in its own words (reputation/feature_codes.py).
+# Why a number cannot be marked. The prompts for phones are in reputation/feature_codes.py.
 WHY_NOT_MARKED = {
-    MarkRefusal.WITHHELD: Wording(
-        "a caller without a number cannot be marked: a policy decides about withheld numbers"
-    ),
+    MarkRefusal.WITHHELD: Wording("callers with a withheld number cannot be marked: use a policy for them"),
     MarkRefusal.EMERGENCY_NUMBER: Wording("an emergency number cannot be marked"),
     MarkRefusal.INTERNAL_EXTENSION: Wording("an internal extension cannot be marked"),
     MarkRefusal.NO_NUMBER: Wording("this is not a telephone number and cannot be marked"),
@@ -76,9 +74,9 @@ WHY_NOT_MARKED = {
 
 
 class MarkRequest(NamedTuple):
-    """What a person says about a number; the verdict RETRACTED takes it back.
+    """A mark of a person; the verdict RETRACTED removes it.
 
-    `person`: an extension, None for a user of the console who is none of our people.
+    `person`: an extension; None for a user of the console who is not linked to a person.
     """
 
     number: str
@@ -90,12 +88,12 @@ class MarkRequest(NamedTuple):
 
 
 class PersonMark(msgspec.Struct, frozen=True):
-    """What one of our people says of a number.
+    """A mark of a person.
 
     Attributes:
-        verdict: What the number is said to be.
-        category: What kind of spam it is.
-        reason: Why; a verified business is marked with one only.
+        verdict: Spam or not.
+        category: The kind of spam.
+        reason: Why. Required for a verified business.
     """
 
     number: NumberText
@@ -106,21 +104,21 @@ class PersonMark(msgspec.Struct, frozen=True):
 
 
 class PersonMarkKey(msgspec.Struct, frozen=True):
-    """The mark of one of our people."""
+    """The mark of a person."""
 
     number: NumberText
     person: ExtensionText
 
 
 class SavedMark(NamedTuple):
-    """What became of a mark."""
+    """The result of a mark."""
 
     change_id: ChangeId | None
     result: Annotated[MarkResult, FLAT]
 
 
 class CorrectionRequest(NamedTuple):
-    """Whose spam marks of a number are wrong, and why."""
+    """Wrong spam marks of a number, and why they are wrong."""
 
     number: str
     reporters: tuple[str, ...]
@@ -128,7 +126,7 @@ class CorrectionRequest(NamedTuple):
 
 
 class OwnerRequest(NamedTuple):
-    """Since when a number has another owner (None: now), and how that is known."""
+    """A change of a number's owner: since when (None: now), and how this is known."""
 
     number: str
     reason: str
@@ -136,7 +134,7 @@ class OwnerRequest(NamedTuple):
 
 
 class Reviewed(NamedTuple):
-    """`reporters`: whose marks were corrected."""
+    """The result of a review. `reporters`: the people whose marks were corrected."""
 
     change_id: int | None
     number: str
@@ -144,29 +142,26 @@ class Reviewed(NamedTuple):
 
 
 class OwnerChange(NamedTuple):
-    """`ended`: the identity of the owner before, which counts no longer."""
+    """A change of a number's owner. `ended`: the identity of the previous owner."""
 
     change_id: int | None
     epoch: Epoch
     ended: Identity | None = None
 
 
-# Marks.
-
-
 def mark_for(db: sqlite3.Connection, context: Context, request: PersonMark) -> SavedMark:
-    """Mark a number as spam, or as not spam, in the name of one of our people. It counts as one of the console."""
-    said = (Verdict(request.verdict), MarkChannel.WEB, request.category, request.reason)
-    return mark(db, context, MarkRequest(request.number, request.person, *said))
+    """Mark a number as spam or as not spam, on behalf of a person. It counts as a mark from the console."""
+    details = (Verdict(request.verdict), MarkChannel.WEB, request.category, request.reason)
+    return mark(db, context, MarkRequest(request.number, request.person, *details))
 
 
 def unmark_for(db: sqlite3.Connection, context: Context, request: PersonMarkKey) -> SavedMark:
-    """Take back a mark in the name of one of our people."""
+    """Remove a mark on behalf of a person."""
     return mark(db, context, MarkRequest(request.number, request.person, Verdict.RETRACTED, MarkChannel.WEB))
 
 
 def mark(db: sqlite3.Connection, context: Context, request: MarkRequest) -> SavedMark:
-    """Mark a number in the name of one of our people, or take that back. Spam is blocked for that person."""
+    """Mark a number on behalf of a person, or remove the mark. Spam is blocked for that person."""
     is_retraction = request.verdict is Verdict.RETRACTED
     if request.category is not None and request.verdict is not Verdict.SPAM:
         words = Wording("the category is the kind of spam: leave it out if the number is not spam")
@@ -201,7 +196,7 @@ def _why_not_marked(db: sqlite3.Connection, refusal: MarkRefusal, number: str | 
 
 
 def _reporter(db: sqlite3.Connection, context: Context, person: str | None) -> str:
-    """Marks are counted by person, so a slip of the pen must not make another one."""
+    # Marks are counted by person, so a typing error must not count as a further person.
     if person is None:
         words = Wording(
             "To mark numbers, your user must be linked to a person: an administrator removes the user and "
@@ -211,15 +206,12 @@ def _reporter(db: sqlite3.Connection, context: Context, person: str | None) -> s
     people = names_of_people(db, context.settings)
     if person not in people:
         hint = nearest(person, people) if people else ""
-        raise Refused("unknown-person", f"there is no person {person[:40]!r}{hint}", "as")
+        raise Refused("unknown-person", f"unknown person {person[:40]!r}{hint}", "as")
     return person
 
 
-# Reviews of marks.
-
-
 def review(db: sqlite3.Connection, context: Context, number: str) -> Reviewed:
-    """Somebody has looked at a burst of marks: they count."""
+    """Record that somebody has reviewed a burst of marks, so that they count."""
     e164 = number_field(context, number)
     with change(db, context, "review done", e164) as changed:
         if not numbers_to_review(db, e164):
@@ -233,7 +225,7 @@ def review(db: sqlite3.Connection, context: Context, number: str) -> Reviewed:
 
 
 def forget_review(db: sqlite3.Connection, context: Context, number: str) -> Reviewed:
-    """Nobody has looked: bursts of the number wait again."""
+    """Undo a review, so that bursts of marks wait for a review again."""
     e164 = number_field(context, number)
     with change(db, context, "review undo", e164) as changed:
         changed.before = marks.forget_review(db, e164)
@@ -243,25 +235,22 @@ def forget_review(db: sqlite3.Connection, context: Context, number: str) -> Revi
 
 
 def correct(db: sqlite3.Connection, context: Context, request: CorrectionRequest) -> Reviewed:
-    """Spam marks that are wrong never count, and who made them is trusted a little less."""
+    """Correct wrong spam marks. They never count again, and the people who made them are trusted a little less."""
     e164, reason = number_field(context, request.number), reason_field(request.reason)
     correction = Correction(new_id(), e164, tuple(sorted(set(request.reporters))))
     with change(db, context, "review wrong", e164) as changed:
-        there = reporters_of(db, e164)
+        reporters = reporters_of(db, e164)
         for reporter in correction.reporters:
-            if reporter not in there:
-                hint = nearest(reporter, there) if there else ""
+            if reporter not in reporters:
+                hint = nearest(reporter, reporters) if reporters else ""
                 raise Refused("no-such-mark", f"{reporter[:40]} has no spam mark on {e164} that counts{hint}")
         marks.correct(db, correction, context.at)
         changed.after = plain(correction) | {"reason": reason}
     return Reviewed(changed.id, e164, correction.reporters)
 
 
-# The owner of a number.
-
-
 def new_owner(db: sqlite3.Connection, context: Context, request: OwnerRequest) -> OwnerChange:
-    """The number has another owner: what is older weighs less, and an identity ends."""
+    """Record that a number has a new owner. Older evidence weighs less, and an identity ends."""
     e164, reason = number_field(context, request.number), reason_field(request.reason)
     at = since_field(context, request.since)
     with change(db, context, "reassigned add", e164) as changed:
@@ -278,7 +267,7 @@ def new_owner(db: sqlite3.Connection, context: Context, request: OwnerRequest) -
 
 
 def same_owner(db: sqlite3.Connection, context: Context, number: str) -> OwnerChange:
-    """The latest change of the owner was none."""
+    """Remove the latest change of owner, which was recorded by mistake."""
     e164 = number_field(context, number)
     with change(db, context, "reassigned remove", e164) as changed:
         epoch = lower_epoch(db, e164)
@@ -290,17 +279,14 @@ def same_owner(db: sqlite3.Connection, context: Context, number: str) -> OwnerCh
 
 
 def _has_ended(before: Identity | None, after: Identity | None, now: float) -> bool:
-    """Whether the identity counts no longer, and did until now."""
+    """Return whether a change has ended an identity that was valid before."""
     return before is not None and after is not None and after.expires_at < min(before.expires_at, now + 1)
 
 
-# How changes are undone.
-
-
 def _last_word(db: sqlite3.Connection, mark: Mark) -> Mark | None:
-    """Return the person's mark of this class; a retraction where something else was said before is one, too."""
-    by_reporter = (one for one in marks_of(db, mark.number) if one.reporter == mark.reporter)
-    return next((one for one in by_reporter if one.auth_class is mark.auth_class), None)
+    """Return the person's mark with the same auth class, including a retraction."""
+    by_reporter = (other for other in marks_of(db, mark.number) if other.reporter == mark.reporter)
+    return next((other for other in by_reporter if other.auth_class is mark.auth_class), None)
 
 
 MARK = UndoKind(
@@ -317,7 +303,7 @@ CORRECTION = UndoKind(
 )
 OWNER = UndoKind(
     lambda _db, _row, value: parse_plain(value, Epoch),
-    lambda db, _, epoch: next((one for one in epochs_of(db, epoch.number)[:1] if one.at >= epoch.at), None),
+    lambda db, _, epoch: next((last for last in epochs_of(db, epoch.number)[:1] if last.at >= epoch.at), None),
     lambda db, _, epoch: lower_epoch(db, epoch.number),
     lambda db, _, epoch: raise_epoch(db, epoch.number, epoch.at, epoch.reason, epoch.who),
 )
@@ -333,23 +319,23 @@ class NumberData:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many rows, by table."""
+        """Number of rows, by table."""
         return {table: len(rows) for table, rows in self.tables.items()}
 
     @property
     def erasable(self) -> dict[str, int]:
-        """How many of them are erased."""
+        """Number of rows that can be erased."""
         return {table: count for table, count in self.counts.items() if table in ERASED}
 
     @property
     def kept(self) -> dict[str, int]:
-        """How many stay: what is known of a number of ours is about nobody who called."""
+        """Number of rows that stay, because they describe an own number and not a caller."""
         return {table: count for table, count in self.counts.items() if table not in ERASED}
 
 
 @dataclass(frozen=True, slots=True)
 class ErasedNumber:
-    """How many rows went, by table, and how many recordings."""
+    """How many rows were erased, by table, and how many recordings."""
 
     number: str
     counts: Mapping[str, int]
@@ -357,7 +343,7 @@ class ErasedNumber:
 
 
 def stored_about(db: sqlite3.Connection, context: Context, number: str) -> NumberData:
-    """What there is. Changes nothing, and leaves no row in the audit."""
+    """Return all data about a number. Changes nothing and leaves no row in the audit."""
     e164 = number_field(context, number)
     tables = export_number(db, e164)
     ids = [row["id"] for row in tables["decision"]]
@@ -365,17 +351,17 @@ def stored_about(db: sqlite3.Connection, context: Context, number: str) -> Numbe
 
 
 def export(db: sqlite3.Connection, context: Context, number: str) -> NumberData:
-    """The same, for its owner."""
+    """Return all data about a number for its owner. The audit records it."""
     stored = stored_about(db, context, number)
     with change(db, context, "privacy export", stored.number):
         return stored
 
 
 def erase(db: sqlite3.Connection, context: Context, number: str) -> ErasedNumber:
-    """Deletes every row about the number, for good. The audit says that this was done, and not of which number."""
+    """Erase all data about the number. The audit records that this was done, but not for which number."""
     stored = stored_about(db, context, number)
     mentions = find_mentions(db, stored.number)
-    spoken = spoken_names.erase(stored.recordings)  # first: without the decisions nothing says whose they are
+    spoken = spoken_names.erase(stored.recordings)  # first, because the decisions say whose they are
     with change(db, context, "privacy erase"):
         counts = erase_number(db, stored.number, mentions)
         if counts["event"]:
@@ -384,11 +370,11 @@ def erase(db: sqlite3.Connection, context: Context, number: str) -> ErasedNumber
 
 
 def clear_files(loaded: Loaded, number: str) -> tuple[bool, dict[Path, str]]:
-    """Clears what SQLite has freed, and backups: whether the store could be, and of which backups not, and why."""
+    """Clear freed pages of the store and rewrite backups. Return whether the store was cleared, and failed backups."""
     is_clear = clear_freed(loaded.store_path, number)
     return is_clear, {backup: problem for backup, problem in erase_from_backups(loaded.store_path, number) if problem}
 
 
 def files_about(loaded: Loaded, number: str) -> list[Path]:
-    """The files of ours that name the number, or cannot be searched. Only while the store is closed."""
+    """Return files that contain the number or cannot be searched. The store must be closed."""
     return files_naming((loaded.state, loaded.store_path.parent), number)

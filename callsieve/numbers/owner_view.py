@@ -1,6 +1,6 @@
-"""What the owner of a number is told about it: what speaks for and against it, what would change that, when it fades.
+"""The information that the owner of a number may get: evidence for and against it, what would change it, when it fades.
 
-Counts and dates only: nobody of ours is named, no source, no text that somebody wrote, and no call.
+It has counts and dates only: no names of people or sources, no text that somebody wrote, and no calls.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from reputation.wording import Places, Wording, listed
 
 
 class MarksToLevel(NamedTuple):
-    """How many more people must mark a number.
+    """The next level that marks alone can reach.
 
     Attributes:
-        people: How many.
+        people: How many more people must mark the number.
         level: The level then.
     """
 
@@ -39,7 +39,7 @@ class MarksToLevel(NamedTuple):
 
 
 class FadesTo(NamedTuple):
-    """When a level is lower by itself.
+    """A lower level that is reached if nothing new happens.
 
     Attributes:
         at: When.
@@ -52,26 +52,26 @@ class FadesTo(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OwnerView:
-    """What may be told to the owner of a number at an instant.
+    """The information for the owner of a number at an instant.
 
     Attributes:
         number: The number.
         at: The instant.
-        level: What the evidence alone would justify.
-        points: The evidence as people see it.
-        action: What a call gets now, null where the policy cannot be used.
-        observed: That is only written down.
-        listed: An administrator's list decides it.
-        against: What speaks against it, with the points of each.
-        in_favour: What speaks for it, with the points of each.
-        neutral: What has no weight yet.
-        witnesses: How many have something against it, null where nobody has.
-        better_if: What would make the level lower.
-        worse_if: What would make the level higher.
-        marks: How many more people must mark it until it is worse, null: it is never by marks alone.
-        fades: When it is better by itself.
+        level: The action that the evidence alone would justify.
+        points: The reputation, in points.
+        action: The action for a call now; null if the policy is not valid.
+        observed: The action is only recorded.
+        listed: The organisation's lists decide.
+        against: Evidence against the number, with the points of each.
+        in_favour: Evidence for the number, with the points of each.
+        neutral: Evidence that does not count yet.
+        witnesses: How many witnesses speak against it, or null.
+        better_if: Events that would make the level lower.
+        worse_if: Events that would make the level higher.
+        marks: How many more people must mark it to reach a higher level; null if marks alone cannot.
+        fades: When the level becomes lower by itself.
         appeal: An appeal is in force.
-        expects: What the owner may expect.
+        expects: A sentence about what marks can do.
     """
 
     number: str
@@ -94,19 +94,21 @@ class OwnerView:
 
     @property
     def action_words(self) -> Wording:
-        """What happens to its calls now."""
+        """The action for its calls now, in words."""
         if self.action is None:
             return Wording("what happens to its calls cannot be determined now")
-        told = Wording("its next call: {action}", {"action": Wording(self.action.word)})
+        next_call = Wording("its next call: {action}", {"action": Wording(self.action.word)})
         if self.observed:
-            return Wording("{told}; this is only recorded, and the call is put through", {"told": told})
+            return Wording("{call}; this is only recorded, and the call is put through", {"call": next_call})
         if self.listed:
-            return Wording("{told}; an administrator's list decides this, regardless of what follows", {"told": told})
-        return told
+            return Wording(
+                "{call}; an administrator's list decides this, regardless of what follows", {"call": next_call}
+            )
+        return next_call
 
     @property
     def level_words(self) -> Wording:
-        """Its level and points."""
+        """The level and points, in words."""
         return Wording(
             "level {level}, {points} points",
             {"level": Wording(self.level.word), "points": f"{self.points:+d}" if self.points else "0"},
@@ -114,7 +116,7 @@ class OwnerView:
 
     @property
     def marks_words(self) -> Wording:
-        """What more marks would do."""
+        """The effect of further marks, in words."""
         if self.marks is None:
             return Wording("more marks alone, without hang-ups, make it no worse")
         people, level = self.marks
@@ -134,22 +136,22 @@ def _with_points(family: Family) -> Wording | None:
 
 
 def owner_view_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> OwnerView:
-    """The view of a number that calls here, for an ordinary, unsigned call."""
+    """Return the information for the owner of a number, for an ordinary, unsigned call."""
     call = call_of(Question(number), site_of(loaded.settings))
     ours = Ours.of(loaded)
     situation = situation_about(db, call, now, ours, at_its_hour=False)
     evidence, circumstances = evidence_of(db, query_of(call, now, None, plan=ours.plan), ours.weights)
     reputation = situation.facts.reputation
-    said = [(family.log_odds, words) for family in reputation.families if (words := _with_points(family))]
+    parts = [(family.log_odds, words) for family in reputation.families if (words := _with_points(family))]
     action, observed, listed = None, False, False
     try:
         calls = calls_now(db, loaded, number, now)
         action, observed = calls.decision.would_be, calls.decision.observed
         listed = calls.decision.step == STEP_OF_LISTS
-    except PolicyError:  # whoever runs it hears of that elsewhere
+    except PolicyError:  # reported elsewhere
         pass
-    asked = (evidence, circumstances, ours.weights, now)
-    more = more_marks(*asked)
+    arguments = (evidence, circumstances, ours.weights, now)
+    more = more_marks(*arguments)
     return OwnerView(
         number=number,
         at=now,
@@ -158,14 +160,14 @@ def owner_view_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: floa
         action=action,
         observed=observed,
         listed=listed,
-        against=tuple(words for weight, words in said if weight > 0),
-        in_favour=tuple(words for weight, words in said if weight < 0),
-        neutral=tuple(words for weight, words in said if weight == 0),
+        against=tuple(words for weight, words in parts if weight > 0),
+        in_favour=tuple(words for weight, words in parts if weight < 0),
+        neutral=tuple(words for weight, words in parts if weight == 0),
         witnesses=reputation.witnesses,
         better_if=reputation.would_change,
         worse_if=reputation.would_raise,
         marks=MarksToLevel(*more) if more else None,
-        fades=tuple(FadesTo(*one) for one in fades_of(*asked)),
+        fades=tuple(FadesTo(*fade) for fade in fades_of(*arguments)),
         appeal=reputation.appeal is not None,
         expects=owner_sentence(ours.weights, people_here(db)),
     )

@@ -1,4 +1,4 @@
-"""Everything that is known about one number, in one value: what `lookup` shows and prints as JSON."""
+"""Everything that is known about one number, as one value for `lookup`, the API and the number's page."""
 
 from __future__ import annotations
 
@@ -75,17 +75,17 @@ MOST_NAMED = 3
 
 
 def sentence_of(facts: Facts) -> str:
-    """One sentence with what counts most: lists, identity, evidence, and who of ours knows the number."""
-    sentence = str(parse_answer(facts))
+    """Return one sentence with the most important facts: lists, identity, evidence and ties."""
+    sentence = str(facts_in_words(facts))
     return sentence[0].upper() + sentence[1:] + "."
 
 
-def parse_answer(facts: Facts) -> str | Wording:
-    """The same for any language, not yet as a sentence."""
-    return listed(list(_sayings(facts)) or [NOTHING], "{some}; {more}")
+def facts_in_words(facts: Facts) -> str | Wording:
+    """Return the facts as words for any language, without capital and full stop."""
+    return listed(list(_parts(facts)) or [NOTHING], "{some}; {more}")
 
 
-def _sayings(facts: Facts) -> Iterator[Wording]:
+def _parts(facts: Facts) -> Iterator[Wording]:
     yield from (_on_list(entry) for entry in (facts.allow, facts.block) if entry is not None)
     if facts.identity:
         owner: Places = {"name": facts.identity.name, "level": facts.identity.level}
@@ -108,7 +108,7 @@ def _on_list(entry: ListEntry) -> Wording:
 
 
 def _of_family(family: Family, imported: tuple[Imported, ...]) -> Iterable[Wording]:
-    """What a family says. Of sources the facts know more than the counts, and the identity is said with its name."""
+    # The facts have more details of sources than the counts. The identity is added elsewhere, with its name.
     if family.name == "feeds":
         return [_of_feeds(imported)]
     return parts_of(family) if family.name != "identity" else ()
@@ -117,15 +117,15 @@ def _of_family(family: Family, imported: tuple[Imported, ...]) -> Iterable[Wordi
 def _of_feeds(imported: tuple[Imported, ...]) -> Wording:
     spam = [row for row in imported if row.verdict == "spam"]
     fine = len(imported) - len(spam)
-    said = listed_by(len(spam), "spam")
+    as_spam = listed_by(len(spam), "spam")
     if kinds := listed(
         [Wording(kind) for kind in sorted({row.category for row in spam if row.category})], "{some}, {more}"
     ):
-        said = Wording("{listed} ({kinds})", {"listed": said, "kinds": kinds})
+        as_spam = Wording("{listed} ({kinds})", {"listed": as_spam, "kinds": kinds})
     if not fine:
-        return said
+        return as_spam
     as_fine = listed_by(fine, "ok")
-    return Wording("{spam} and {fine}", {"spam": said, "fine": as_fine}) if spam else as_fine
+    return Wording("{spam} and {fine}", {"spam": as_spam, "fine": as_fine}) if spam else as_fine
 
 
 def _of_companies(peers: tuple[PeerWord, ...]) -> Iterator[Wording]:
@@ -135,8 +135,7 @@ def _of_companies(peers: tuple[PeerWord, ...]) -> Iterator[Wording]:
             yield words.of(companies)
 
 
-# Ties of one number, in the order in which they are said: of one of our people, and of several. Expected calls are no
-# tie of the number.
+# The words for ties of one person and of several, in order. Somebody who expects a call has no tie to a number.
 _BY_TIE = {
     Tie.ALLOW: (Wording("{who} allowed it"), Wording("{who} allowed it")),
     Tie.BLOCK: (Wording("{who} blocked it"), Wording("{who} blocked it")),
@@ -146,15 +145,15 @@ _BY_TIE = {
 
 
 def _of_ties(facts: Facts) -> Iterable[Wording]:
-    for tie, (one_of_us, several) in _BY_TIE.items():
-        of_tie = [one for one in facts.ties if one.tie is tie]
-        people = sorted({one.person for one in of_tie if one.person is not None})
-        if any(one.person is None for one in of_tie):
+    for tie, (of_one, of_several) in _BY_TIE.items():
+        ties = [personal for personal in facts.ties if personal.tie is tie]
+        people = sorted({personal.person for personal in ties if personal.person is not None})
+        if any(personal.person is None for personal in ties):
             yield Wording("it is a contact of the company")
         if people:
             named = listed(people, "{some} and {more}")
             who = named if len(people) <= MOST_NAMED else Wording("{n} of our people", {"n": len(people)})
-            yield Wording((one_of_us if len(people) == 1 else several).template, {"who": who})
+            yield Wording((of_one if len(people) == 1 else of_several).template, {"who": who})
 
 
 SHOWN_DECISIONS = 5
@@ -168,10 +167,10 @@ TIES = {
 
 @dataclass(frozen=True, slots=True)
 class PersonalFact:
-    """What one of our people, or the company, has to do with a number.
+    """A tie between a person, or the company, and a number.
 
     Attributes:
-        what: On the own list (allow, block), in the contacts, or called and talked.
+        what: On the personal list (allow, block), in the contacts, or called and talked.
         person: The extension; null for the company.
         person_name: The name of the person.
         name: The name in the contacts.
@@ -186,12 +185,12 @@ class PersonalFact:
 
     @property
     def tie(self) -> Wording:
-        """What it is, before `who`."""
+        """The kind of tie in words, to be followed by `who`."""
         return TIES[self.what]
 
     @property
     def who(self) -> str | Wording:
-        """`201 (Bob)`, or that it is the company."""
+        """The person, such as `201 (Bob)`, or the company."""
         if self.person is None:
             return Wording("the company")
         return f"{self.person} ({self.person_name})" if self.person_name else self.person
@@ -201,7 +200,7 @@ class ChallengePassed(NamedTuple):
     """A challenge that the number passed.
 
     Attributes:
-        auth_class: The class of the calls.
+        auth_class: The auth class of the calls.
         at: When it last passed one.
     """
 
@@ -210,10 +209,10 @@ class ChallengePassed(NamedTuple):
 
 
 class ChallengesOfClass(NamedTuple):
-    """What the number did when it was challenged.
+    """The reactions of the number to challenges.
 
     Attributes:
-        auth_class: The class of the calls.
+        auth_class: The auth class of the calls.
     """
 
     auth_class: AuthClass
@@ -222,24 +221,24 @@ class ChallengesOfClass(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """All that is known about a number at an instant.
+    """Everything that is known about a number at an instant.
 
     Attributes:
         number: The number, or the key of a service number.
-        at: When this was found out.
-        lists: The entries of the lists that match it.
-        personal: What our people have to do with it.
-        identity: Who it belongs to, null where nobody has proven that.
-        challenge_passed: When it last passed a challenge, by class.
-        challenges: What it did when it was challenged, by class.
+        at: The time of this information.
+        lists: The entries of lists that match it.
+        personal: Ties of people to it.
+        identity: Its owner; null if nobody has proven that.
+        challenge_passed: When it last passed a challenge, by auth class.
+        challenges: Its reactions to challenges, by auth class.
         decisions: The latest decisions about its calls.
-        marks: What people say of it. A mark that a tombstone is about does not count.
-        signals: What its calls showed.
+        marks: Marks by people. A mark that a tombstone covers does not count.
+        signals: Signals from its calls.
         outcomes: How its latest calls ended.
         history: The evidence day by day.
-        lower_in: When its level falls by itself, null for never.
-        trouble: Why `now` is null; empty where it is not.
-        to_owner: Of one of our own numbers, what marks can do to it; else empty.
+        lower_in: When its level falls if nothing new happens; null for never.
+        trouble: Why `now` is null; empty if it is not.
+        to_owner: For an own number, what marks can do to it; otherwise empty.
     """
 
     number: str
@@ -264,7 +263,7 @@ class Profile:
     @property
     @told
     def country(self) -> str | None:
-        """The country, as two letters; null for none."""
+        """The country, as two letters; null if it has none."""
         return country_of(self.number)
 
     @property
@@ -282,19 +281,19 @@ class Profile:
     @property
     @told
     def plan(self) -> PlanRow | None:
-        """What the numbering plan says of its range; null for nothing."""
+        """The row of the numbering plan for its range, or null."""
         return self.facts.plan
 
     @property
     @told
     def reputation(self) -> ReputationShown:
-        """What the evidence against it adds up to."""
+        """Its reputation."""
         return reputation_shown(self.facts.reputation)
 
     @property
     @told
     def imported(self) -> tuple[Imported, ...]:
-        """The imported sources that list it."""
+        """The sources that list it."""
         return self.facts.imported
 
     @property
@@ -306,24 +305,24 @@ class Profile:
     @property
     @told
     def own_number(self) -> bool:
-        """Whether it is one of our own numbers."""
+        """Whether it is an own number."""
         return self.facts.own_number
 
     @property
     @told
     def calls_within_the_hour(self) -> int:
-        """How often it called within the hour."""
+        """How often it called within the last hour."""
         return len(self.facts.recent_calls)
 
     @property
     @told
     def now(self) -> DecisionShown | None:
-        """What an ordinary call of it would meet now; null where the policy cannot be used."""
+        """The decision that an ordinary call would get now; null if the policy is not valid."""
         return None if self.opinion is None else opinion_shown(self.opinion)
 
     @property
     def about(self) -> Wording:
-        """`US, mobile`; `95588 in CN, bank service line`; by the plan, where it says so; or that nobody can have it."""
+        """A short description, such as `US, mobile`, `95588 in CN, bank service line` or `in no allocated block`."""
         row, has_block = self.facts.plan, is_valid(self.number)
         if (service := service_number_of(self.number)) is not None:
             kind = Wording(NumberType.SERVICE.value) if row is None else PURPOSE_WORDS[row.purpose]
@@ -343,35 +342,35 @@ class Profile:
 
     @property
     def range_words(self) -> Wording | None:
-        """What its range is for, where a plan says so."""
+        """The purpose of its range, if a numbering plan has it."""
         return None if self.facts.plan is None else PURPOSE_WORDS[self.facts.plan.purpose]
 
     @property
     def account(self) -> tuple[Wording, ...]:
-        """Who its level comes from, and how many witnesses there are of how many it takes."""
+        """Where its level comes from, and how many witnesses there are of how many it takes."""
         reputation = self.facts.reputation
         return account_of(reputation.level, reputation.families, reputation.witnesses)
 
     @property
     @told
     def sentence(self) -> str:
-        """What is known of it, in one sentence."""
+        """The most important facts in one sentence."""
         return sentence_of(self.facts)
 
     @property
     def said(self) -> str | Wording:
         """The same, for another language."""
-        return parse_answer(self.facts)
+        return facts_in_words(self.facts)
 
 
 def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Profile:
-    """Everything about the number. A policy that cannot be used leaves `opinion` empty and says so in `trouble`."""
+    """Return everything about the number. If the policy is not valid, `opinion` is None and `trouble` says why."""
     call = call_of(Question(number), site_of(loaded.settings))
     ours = Ours.of(loaded)
     situation = situation_about(db, call, now, ours, at_its_hour=False)
     facts = situation.facts
-    asked = evidence_of(db, query_of(call, now, None, plan=ours.plan), ours.weights)
-    judged = (*asked, ours.weights, now)
+    evidence = evidence_of(db, query_of(call, now, None, plan=ours.plan), ours.weights)
+    arguments = (*evidence, ours.weights, now)
     rows = export_number(db, number, ("personal_entry", "contact", "identity"))
     cases = disputes_of(db, number)
     opinion, trouble = None, ""
@@ -379,7 +378,7 @@ def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) 
         opinion = opinion_of(situation, policies_of(loaded))
     except PolicyError as error:
         trouble = str(error)
-    falls = days_until_lower(*judged) if facts.reputation.level is not Level.NONE else None
+    falls = days_until_lower(*arguments) if facts.reputation.level is not Level.NONE else None
     covering = (entry for entry in list_entries(db) if covers(entry, number) and not is_over(entry, now))
     return Profile(
         number=number,
@@ -395,14 +394,15 @@ def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) 
         ),
         challenges=tuple(_challenges(db, number)),
         decisions=tuple(
-            decision_shown(db, one) for one in decisions(db, caller=number, since=-math.inf, limit=SHOWN_DECISIONS)
+            decision_shown(db, record)
+            for record in decisions(db, caller=number, since=-math.inf, limit=SHOWN_DECISIONS)
         ),
         marks=tuple(live_marks_of(db, number)),
         cases=cases,
         signals=tuple(signals_of(db, number)),
         outcomes=tuple(outcomes(db, number=number, limit=SHOWN_DECISIONS)),
         opinion=opinion,
-        history=tuple(history_of(rows_of(db, number), *judged, cases.epochs[0].at if cases.epochs else None)),
+        history=tuple(history_of(rows_of(db, number), *arguments, cases.epochs[0].at if cases.epochs else None)),
         lower_in=LowerIn(*falls) if falls else None,
         trouble=trouble,
         to_owner=owner_sentence(ours.weights, people_here(db)) if facts.own_number else "",
@@ -410,7 +410,7 @@ def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) 
 
 
 def _challenges(db: sqlite3.Connection, number: str) -> Iterator[ChallengesOfClass]:
-    """Yield what it did in each class, but for those that only know of a pass in another."""
+    """Yield the reactions in each auth class, except classes that only know of a pass in another."""
     for auth_class in AuthClass:
         known = standing(db, number, auth_class)
         if known is not None and replace(known.challenges, of_number=()) != NEVER_CHALLENGED:
@@ -429,7 +429,6 @@ def _talks(db: sqlite3.Connection, facts: Facts) -> list[PersonalFact]:
 
 
 def _person(db: sqlite3.Connection, extension: str | None) -> tuple[str | None, str | None]:
-    """Return the extension and the name."""
     person = person_of(db, extension) if extension else None
     return extension or None, None if person is None else person.name
 
@@ -439,28 +438,28 @@ MOST_NUMBERS = 100
 
 NumberPart = Annotated[
     str,
-    Meta(min_length=1, max_length=200, description="E.164, or as it is dialled here.", examples=["+12015550123"]),
+    Meta(min_length=1, max_length=200, description="E.164, or as you dial it.", examples=["+12015550123"]),
 ]
 
 
 class NumberKey(msgspec.Struct, frozen=True):
-    """Which number."""
+    """The number."""
 
     number: NumberPart
 
 
 class NumbersRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which numbers.
+    """The numbers.
 
     Attributes:
-        numbers: The numbers, E.164 or as they are dialled here.
+        numbers: The numbers, E.164 or as you dial them.
     """
 
     numbers: Annotated[list[NumberText], Meta(min_length=1, max_length=MOST_NUMBERS)]
 
 
 class Profiles(msgspec.Struct, frozen=True):
-    """What is known about several numbers.
+    """Everything that is known about several numbers.
 
     Attributes:
         items: A profile of each number, in the order of the request.
@@ -470,12 +469,12 @@ class Profiles(msgspec.Struct, frozen=True):
 
 
 def look_up(db: sqlite3.Connection, context: Context, request: NumberKey) -> Profile:
-    """Return all that is known about a number."""
+    """Return everything that is known about a number."""
     number = number_field(context, request.number, "number")
     return profile_of(db, context.loaded, number, context.at)
 
 
 def look_up_many(db: sqlite3.Connection, context: Context, request: NumbersRequest) -> Profiles:
-    """Return all that is known about several numbers."""
-    numbers = [number_field(context, one, "numbers") for one in request.numbers]
-    return Profiles([profile_of(db, context.loaded, one, context.at) for one in numbers])
+    """Return everything that is known about several numbers."""
+    numbers = [number_field(context, text, "numbers") for text in request.numbers]
+    return Profiles([profile_of(db, context.loaded, number, context.at) for number in numbers])

@@ -1,4 +1,4 @@
-"""All that is known about one number, as its page shows it: `lookup` and more."""
+"""Everything that is known about one number, for its page."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FRIENDLY = frozenset({"allow", "contact", "talked"})  # ties of our people
 
 
 class Witness(NamedTuple):
-    """Who said or showed something, what, and when; and the family and class that it counts in."""
+    """A witness: what they said or showed, when, and the family and auth class in which it counts."""
 
     at: float
     person: str
@@ -49,7 +49,7 @@ class Witness(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ClassShown:
-    """What the evidence of one auth class adds up to."""
+    """The standing of a number in one auth class."""
 
     auth_class: AuthClass
     standing: Standing
@@ -66,7 +66,7 @@ class NextStep(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NumberShown:
-    """The page. `own_entries`: those of the lists that name this one number; `wish`: that it is not to be called."""
+    """The page of a number. `own_entries`: entries of lists for exactly this number; `wish`: do-not-call request."""
 
     known: Profile
     bars: tuple[Bar, ...]
@@ -84,12 +84,12 @@ class NumberShown:
 
     @property
     def number(self) -> str:
-        """E.164."""
+        """The number, E.164."""
         return self.known.number
 
     @property
     def block(self) -> str | None:
-        """Its block of 1000, as the lists write it; None for a service number, which is in none."""
+        """Its block of 1000, as lists write it; None for a service number, which has none."""
         block = block_of(self.number)
         return None if block is None else f"{block}*"
 
@@ -125,25 +125,25 @@ class NumberShown:
 
     @property
     def has_history(self) -> bool:
-        """Whether there is anything to draw."""
+        """Whether the chart of its history has anything to show."""
         return any(point.log_odds for point in self.known.history)
 
     def is_on(self, list_name: str) -> bool:
-        """Whether the number itself is on that list."""
+        """Return whether this number itself is on the list."""
         return any(entry.list_name is ListName(list_name) for entry in self.own_entries)
 
 
 def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float, extension: str | None) -> NumberShown:
-    """All about the number. `extension`: the visitor's person, whose own mark can be taken back."""
+    """Return the page of a number. `extension`: the visitor's person, whose mark can be removed."""
     known = profile_of(db, loaded, number, now)
     standings = ((auth_class, standing(db, number, auth_class)) for auth_class in AuthClass)
     return NumberShown(
         known=known,
         bars=bars_of(known.facts.reputation.families),
-        witnesses=tuple(sorted(_witnesses(db, known), key=lambda one: -one.at)),
-        classes=tuple(ClassShown(auth_class, found) for auth_class, found in standings if found is not None),
+        witnesses=tuple(sorted(_witnesses(db, known), key=lambda witness: -witness.at)),
+        classes=tuple(ClassShown(auth_class, row) for auth_class, row in standings if row is not None),
         calls=tuple(call_lines(db, loaded.settings, find_calls(db, CallFilter(number=number), None, SHOWN_CALLS), now)),
-        own_entries=tuple(one.entry for one in known.lists if one.entry.kind is EntryKind.EXACT),
+        own_entries=tuple(listed.entry for listed in known.lists if listed.entry.kind is EntryKind.EXACT),
         my_mark=next((mark for mark in known.marks if mark.reporter == extension), None),
         wish=do_not_call_of(db, number),
         bad_near=tuple(bad_numbers_near(db, number)),
@@ -155,41 +155,42 @@ def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float
 
 
 def _witnesses(db: sqlite3.Connection, known: Profile) -> Iterator[Witness]:
-    """Every row of evidence, with who and when."""
+    """Yield every row of evidence with its witness and time."""
     for mark in known.marks:
         case = known.cases.case_against(mark)
         wrong = case and Wording("wrong: {case}", {"case": case})
         details = (mark.category and Wording(mark.category), mark.reason, Wording(mark.channel.value), wrong)
-        detail = listed([one for one in details if one], "{some}, {more}")
+        detail = listed([part for part in details if part], "{some}, {more}")
         yield Witness(mark.at, mark.reporter, f"marked {mark.verdict.value}", detail, "marks", mark.auth_class)
     for signal in known.signals:
         yield Witness(signal.at, signal.callee, signal.category.value, "", "behaviour", signal.auth_class)
     for answer in answered_of(db, known.number):
         yield Witness(answer.at, answer.callee, "answered", "", "marks", answer.auth_class)
-    for one in challenges_of(db, known.number):
-        if one.linkedid:  # else it is a proof of control, which the page has as the identity
-            yield Witness(one.at, one.did, f"challenge-{one.result.value}", "", "caller", one.auth_class)
+    for challenge in challenges_of(db, known.number):
+        if challenge.linkedid:  # otherwise it is a proof of control, which the page shows as the identity
+            what = f"challenge-{challenge.result.value}"
+            yield Witness(challenge.at, challenge.did, what, "", "caller", challenge.auth_class)
     for row in known.facts.imported:
         kind = row.category and Wording(row.category)
-        detail = listed([one for one in (kind, row.name, row.note) if one], "{some}, {more}")
+        detail = listed([part for part in (kind, row.name, row.note) if part], "{some}, {more}")
         yield Witness(row.imported_at, row.source, f"listed {row.verdict}", detail, "feeds", AuthClass.UNKNOWN)
     for word in known.facts.peers:
         at, people = monday_of(word.last_week), Wording("{n} people there or more", {"n": word.witnesses})
-        said: list[str | Wording] = [Wording(word.category), people] if word.category else [people]
-        detail = "" if word.is_cleared else listed(said, "{some}, {more}")
+        parts: list[str | Wording] = [Wording(word.category), people] if word.category else [people]
+        detail = "" if word.is_cleared else listed(parts, "{some}, {more}")
         what = "cleared" if word.is_cleared else "listed spam"
         yield Witness(at, word.peer, what, detail, "peers", AuthClass.UNKNOWN)
 
 
 @check_of_store
 def has_no_marks_to_review(db: sqlite3.Connection, now: float) -> Finding:
-    """Bursts of marks weigh nothing until somebody has looked."""
+    """Check that no bursts of marks wait for a review. They do not count until then."""
     bursts = numbers_to_review(db)
     if bursts:
         return warn(
-            Wording("bursts of marks wait for a look: {count}", {"count": len(bursts)}), "callsieve review list"
+            Wording("bursts of marks wait for a review: {count}", {"count": len(bursts)}), "callsieve review list"
         )
-    return ok(Wording("no marks wait for one"))
+    return ok(Wording("no marks wait for a review"))
 
 
 CHECKS = (HealthCheck(place=430, name="reviews", find=has_no_marks_to_review, is_quick=True),)

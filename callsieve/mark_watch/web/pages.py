@@ -10,7 +10,7 @@ from callsieve.changes.operation import Refused
 from callsieve.mark_watch import operations
 from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES, NEXT, LookRequest, ScreenshotFile
 from callsieve.numbers.web.pages import number_in
-from callsieve.own_numbers.web.pages import page_of_number, parse_answer
+from callsieve.own_numbers.web.pages import page_of_number, problem_in_words
 from callsieve.text.file_kinds import IMAGES
 from callsieve.web.request import NotFound, Page, PageRequest
 from reputation.store.own_labels import screenshot_content
@@ -25,7 +25,7 @@ async def record(req: PageRequest) -> Response:
     try:
         await req.perform(operations.record, request_of(number, req.form, req.files.get("screenshot", b"")))
     except Refused as refused:
-        return await page_of_number(req, parse_answer(refused))
+        return await page_of_number(req, problem_in_words(refused))
     return req.go(f"/own/{number}", "own-watched")
 
 

@@ -1,4 +1,4 @@
-"""What is known about a number, and what people say of it, for programs."""
+"""API endpoints: evidence about numbers, and marks."""
 
 from __future__ import annotations
 

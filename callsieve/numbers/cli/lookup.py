@@ -1,4 +1,4 @@
-"""`callsieve lookup NUMBER`: everything that is known about a number, with every reason."""
+"""`callsieve lookup` and `callsieve explain`: everything that is known about a number, with reasons."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ from reputation.store.hub.sites import OURS
 from reputation.wording import Wording
 
 BARS = "▁▂▃▄▅▆▇█"
-TOP = 7.5  # log-odds: marks and behaviour at their bounds
+TOP = 7.5  # log-odds of a full bar: marks and behaviour at their limits
 
 
 def line_chart(points: Sequence[Point]) -> Text:
-    """A bar for each point, in the colour of its level; what speaks for a number is a dot at the bottom."""
+    """Return a bar for each point, in the colour of its level. Evidence for a number is a dot at the bottom."""
     return Text("").join(_bar(point) for point in points)
 
 
@@ -70,11 +70,11 @@ LABEL = 12  # columns of the names on the left
 
 
 def lookup(
-    number: Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.")],
+    number: Annotated[str, typer.Argument(help="A number as you dial it, or +12015550123.")],
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show all that is known about a number, and what would be decided about a call from it now."""
+    """Show everything that is known about a number, and the decision that a call from it would get now."""
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db:
@@ -97,11 +97,10 @@ def _show(known: Profile) -> None:
 
 
 def _plan(known: Profile) -> Iterator[Line]:
-    """What the numbering plan says of its range."""
     if (row := known.facts.plan) is not None:
         note = f", {row.note}" if row.note else ""
         yield "range", f"{range_of(row)}: {PURPOSE_WORDS[row.purpose]}{note}"
-        yield "", Text(row.source.title if row.source else "no source: a label, and no evidence", style="dim")
+        yield "", Text(row.source.title if row.source else "no source: not used as evidence", style="dim")
 
 
 def _reputation(known: Profile) -> Iterator[Line]:
@@ -118,20 +117,20 @@ def _reputation(known: Profile) -> Iterator[Line]:
         counts = ", ".join(f"{count} {what}" for what, count in family.counts if count)
         if counts or family.log_odds:
             yield f"  {family.name}", f"{family.log_odds:+.2f}  {counts}"
-    for label, said in _labelled("  because", known.account):
-        yield label, str(said)
+    for label, words in _labelled("  because", known.account):
+        yield label, str(words)
     for label, change in _labelled("  less if", reputation.would_change):
         yield label, Text.assemble(f"{change.words}: then ", word(change.level.word))
     if known.lower_in is not None:
         days, level = known.lower_in
-        nothing = f"nothing more happens for {plural(days, 'day')}: then "
+        nothing = f"nothing new happens for {plural(days, 'day')}: then "
         yield "" if reputation.would_change else "  less if", Text.assemble(nothing, word(level.word))
     for label, change in _labelled("  more if", reputation.would_raise):
         yield label, Text.assemble(f"{change.words}: then ", word(change.level.word))
 
 
 def _history(known: Profile) -> Iterator[Line]:
-    """How the evidence of now came, a bar a day."""
+    """Yield the evidence of the last 60 days as a chart."""
     if all(point.log_odds == 0 for point in known.history):
         return
     highest = max(known.history, key=lambda point: point.log_odds)
@@ -143,20 +142,20 @@ def _history(known: Profile) -> Iterator[Line]:
 
 def _sources(known: Profile) -> Iterator[Line]:
     imported = [row for row in known.facts.imported if not row.looked_up]
-    asked = [row for row in known.facts.imported if row.looked_up]
-    for label, row in (*_labelled("imported", imported), *_labelled("asked", asked)):
+    looked_up = [row for row in known.facts.imported if row.looked_up]
+    for label, row in (*_labelled("imported", imported), *_labelled("look-up", looked_up)):
         about = [row.verdict, row.category, row.name and f'"{row.name}"', row.note]
         yield label, f"{row.source}: {', '.join(filter(None, about))} ({ago(row.imported_at, known.at)})"
 
 
 def _peers(known: Profile) -> Iterator[Line]:
-    for label, said in _labelled("others", known.facts.peers):
-        week = f"week of {monday_text(said.last_week)}"
-        if said.is_cleared:
-            yield label, f"cleared at {said.peer} ({week})"
+    for label, peer_word in _labelled("others", known.facts.peers):
+        week = f"week of {monday_text(peer_word.last_week)}"
+        if peer_word.is_cleared:
+            yield label, f"cleared at {peer_word.peer} ({week})"
             continue
-        about = [said.category, f"{said.witnesses} people or more", f"{said.level.word} there", week]
-        yield label, f"{said.peer}: {', '.join(filter(None, about))}"
+        about = [peer_word.category, f"{peer_word.witnesses} people or more", f"{peer_word.level.word} there", week]
+        yield label, f"{peer_word.peer}: {', '.join(filter(None, about))}"
 
 
 def _lists(known: Profile) -> Iterator[Line]:
@@ -167,7 +166,7 @@ def _lists(known: Profile) -> Iterator[Line]:
             text.append(f' "{clean(entry.note)}"')
         text.append(f" since {when(entry.added_at)}" + (f" until {when(entry.expires_at)}" if entry.expires_at else ""))
         if listed.origin != OURS:
-            text.append(f", said {origin_words(listed.origin)}")
+            text.append(f", {origin_words(listed.origin)}")
         yield label, text
 
 
@@ -178,11 +177,11 @@ def _people(known: Profile) -> Iterator[Line]:
         yield label, text + (f" {'on' if fact.what == 'talked' else 'since'} {when(fact.at)}" if fact.at else "")
     expecting = sorted({tie.person for tie in known.facts.ties if tie.tie == "expected" and tie.person})
     if expecting:
-        yield "expected", f"a call, from anybody, by {', '.join(expecting)}"
+        yield "expected", f"{', '.join(expecting)} expects a call from any number"
 
 
 def _learnt(known: Profile) -> Iterator[Line]:
-    """What people said, what calls showed, and how the latest ended."""
+    """Yield marks, signals, and how the latest calls ended."""
     for label, mark in _labelled("marks", known.marks):
         about = f" ({mark.category})" if mark.category else ""
         case = known.cases.case_against(mark)
@@ -197,21 +196,20 @@ def _learnt(known: Profile) -> Iterator[Line]:
 
 
 def _whose(signals: Sequence[Signal], category: str, count: int) -> str:
-    """`2 of our people`, `1 at other sites`."""
     elsewhere = sum(signal.category.value == category and bool(site_of(signal.callee)) for signal in signals)
-    said = {f"{count - elsewhere} of our people": count - elsewhere, f"{elsewhere} at other sites": elsewhere}
-    return " and ".join(words for words, some in said.items() if some)
+    counts = {f"{count - elsewhere} of our people": count - elsewhere, f"{elsewhere} at other sites": elsewhere}
+    return " and ".join(words for words, some in counts.items() if some)
 
 
 def _cases(known: Profile) -> Iterator[Line]:
-    """What people here have decided about it, and what waits for them."""
+    """Yield decisions of people about it, and what waits for a decision."""
     cases = known.cases
     for label, epoch in _labelled("reassigned", cases.epochs):
-        yield label, f"another owner since {when(epoch.at)}, says {epoch.who}: {epoch.reason}"
+        yield label, f"another owner since {when(epoch.at)}, recorded by {epoch.who}: {epoch.reason}"
     for label, appeal in _labelled("appeals", cases.appeals):
         yield label, str(appeal_in_words(appeal))
     for label, burst in _labelled("review", cases.to_review):
-        yield label, f"{burst.reporters} marks, many within an hour: nobody has looked, so they weigh nothing"
+        yield label, f"{burst.reporters} marks, many within an hour: they do not count until somebody reviews them"
     if cases.reviewed is not None:
         yield "reviewed", f"by {cases.reviewed.who}, {when(cases.reviewed.at)}"
 
@@ -222,7 +220,7 @@ def _caller(known: Profile) -> Iterator[Line]:
         note = f": {identity.note}" if identity.note else ""
         yield "identity", f"{identity.name}, level {identity.level}, until {when(identity.expires_at)}{note}"
     if known.facts.own_number:
-        yield "own number", "yes: a call that shows it comes from our own people, or its number is spoofed"
+        yield "own number", "yes: a call that shows it is made by our own people, or is forged"
         yield "", str(known.to_owner)
     for label, (auth_class, at) in _labelled("challenge", known.challenge_passed):
         yield label, f"passed {ago(at, known.at)} ({auth_class.value})"
@@ -239,11 +237,11 @@ def _now(known: Profile) -> Iterator[Line]:
     decision, call = known.opinion.decision, known.opinion.call
     text = Text.assemble(word(decision.would_be.word), f" by {decision.rule}: {clean(str(decision.reason))}")
     if decision.capped_by:
-        text.append(f"; no more, because {clean(str(decision.capped_by))}")
+        text.append(f"; not stronger, because {clean(str(decision.capped_by))}")
     yield "now", text
     trunk = f" on trunk {call.trunk}" if call.trunk else ""
-    kind = "a call that its trunk vouches for" if call.trusted else "an unsigned call"
-    observed = ", which only observes: the call goes on" if decision.observed else ""
+    kind = "a call on a trusted trunk" if call.trusted else "an unsigned call"
+    observed = ", which only observes, so the call goes on" if decision.observed else ""
     yield "", Text(f"for {kind}{trunk}, by policy {known.opinion.policy.name}{observed}", style="dim")
 
 
@@ -257,13 +255,13 @@ def _show_decisions(known: Profile) -> None:
             record.rule,
             f"{points_of(record):+d}",
         )
-        for record in (one.record for one in known.decisions)
+        for record in (decision.record for decision in known.decisions)
     )
     print_table(("time", "id", "DID", "action", "rule", "points"), rows, keep=(0, 1, 2, 3))
 
 
 def _labelled(label: str, items: Iterable[T]) -> Iterator[tuple[str, T]]:
-    """The label beside the first item only."""
+    """Yield the items with a label, which only the first one gets."""
     for index, item in enumerate(items):
         yield (label if index == 0 else ""), item
 
@@ -272,21 +270,22 @@ FILE_MODE = 0o644
 MOST_PEOPLE = 1_000_000
 
 OutOption = Annotated[
-    Path | None, typer.Option("--out", metavar="FILE", help="Write a page to print, or to show to others.")
+    Path | None, typer.Option("--out", metavar="FILE", help="Write an HTML page to this file, to print or to pass on.")
 ]
-LanguageOption = Annotated[str, typer.Option("--language", metavar="en|zh", help="That of the page.")]
+LanguageOption = Annotated[str, typer.Option("--language", metavar="en|zh", help="Language of the page.")]
 
 
 def marks(
     people: Annotated[
-        int | None, typer.Option("--people", min=0, max=MOST_PEOPLE, help="For an office of so many, else ours.")
+        int | None,
+        typer.Option("--people", min=0, max=MOST_PEOPLE, help="Number of people in the office. Default: yours."),
     ] = None,
     out: OutOption = None,
     language: LanguageOption = "en",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show how many marks by how many people take effect, and what they never do: for everybody to see."""
+    """Show how many marks by how many people it takes until something happens, and what marks never do."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         shown = mark_effects_here(db, loaded, people)
@@ -299,13 +298,13 @@ def marks(
 
 
 def number(
-    number: Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.")],
+    number: Annotated[str, typer.Argument(help="A number as you dial it, or +12015550123.")],
     out: OutOption = None,
     language: LanguageOption = "en",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show what may be told to the owner of a number: what speaks for and against it, and when that fades."""
+    """Show what the owner of a number may be told: the evidence for and against it, and when it fades."""
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db:
@@ -320,7 +319,7 @@ def number(
 
 def _known(language: str) -> str:
     if language not in LANGUAGES:
-        raise CommandError(f"--language does not know {language[:20]!r}{nearest(language, LANGUAGES)}")
+        raise CommandError(f"--language: unknown language {language[:20]!r}{nearest(language, LANGUAGES)}")
     return language
 
 
@@ -353,9 +352,9 @@ def _show_view(view: OwnerView) -> None:
     add("against", [str(words) for words in view.against] or ["nothing"])
     add("for", [str(words) for words in view.in_favour] or ["nothing"])
     add("no weight", [str(words) for words in view.neutral])
-    add("better if", [f"{one.words}: {one.level.word}" for one in view.better_if])
+    add("better if", [f"{change.words}: {change.level.word}" for change in view.better_if])
     add("fades", [f"{when(at)}: {level.word}" for at, level in view.fades])
-    add("worse if", [str(view.marks_words), *(f"{one.words}: {one.level.word}" for one in view.worse_if)])
+    add("worse if", [str(view.marks_words), *(f"{change.words}: {change.level.word}" for change in view.worse_if)])
     print_pairs(pairs, LABEL)
     say()
     say(str(view.expects))

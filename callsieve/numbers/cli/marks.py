@@ -1,4 +1,4 @@
-"""`callsieve mark` and `unmark`: what one of our people says about a number."""
+"""`callsieve mark`, `unmark`, `reassigned`, `review` and `privacy`."""
 
 from __future__ import annotations
 
@@ -50,43 +50,44 @@ from reputation.store.marks import reporters_of
 from reputation.store.standing import numbers_to_review
 from reputation.store.tables.every import TABLE_BY_NAME
 
-# What a person can say here; taking back is `unmark`.
-SAID = {"spam": Verdict.SPAM, "ok": Verdict.OK}
+# `unmark` removes a mark.
+VERDICTS = {"spam": Verdict.SPAM, "ok": Verdict.OK}
 
 DONE = {
     Verdict.SPAM: "{number} is marked as spam and blocked for {person}",
     Verdict.OK: "{number} is marked as not spam by {person}",
-    Verdict.RETRACTED: "{person} has taken back the mark on {number}",
+    Verdict.RETRACTED: "removed the mark of {person} on {number}",
 }
 
 PersonOption = Annotated[
-    str, typer.Option("--as", metavar="PERSON", help="Who says it: an extension.", show_default=False)
+    str,
+    typer.Option("--as", metavar="PERSON", help="The person who marks the number: an extension.", show_default=False),
 ]
 
 
 def mark_number(
     number: NumberArgument,
-    verdict: Annotated[str, typer.Argument(metavar="spam|ok", help="What the number is.", show_default=False)],
+    verdict: Annotated[str, typer.Argument(metavar="spam|ok", help="Spam or not.", show_default=False)],
     person: PersonOption,
-    category: Annotated[str | None, typer.Option(help="What kind of spam: scam, telemarketing, survey.")] = None,
-    reason: Annotated[str, typer.Option(help="Why; a verified business is marked with one only.")] = "",
+    category: Annotated[str | None, typer.Option(help="Kind of spam: scam, telemarketing, survey.")] = None,
+    reason: Annotated[str, typer.Option(help="Why. Required for a verified business.")] = "",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Mark a number as spam, or as not spam, in the name of one of our people. Spam is blocked for that person."""
-    said = SAID.get(verdict)
-    if said is None:
-        if number in SAID:
+    """Mark a number as spam or as not spam, on behalf of a person. Spam is blocked for that person."""
+    parsed = VERDICTS.get(verdict)
+    if parsed is None:
+        if number in VERDICTS:
             raise CommandError(f"mark: the number comes first: callsieve mark {verdict[:40]!r} {number}")
-        raise CommandError(f"mark: say spam or ok, not {verdict[:40]!r} (to take a mark back: callsieve unmark)")
-    request = MarkRequest(number, person, said, MarkChannel.CLI, category, reason)
+        raise CommandError(f"mark: use spam or ok, not {verdict[:40]!r} (to remove a mark: callsieve unmark)")
+    request = MarkRequest(number, person, parsed, MarkChannel.CLI, category, reason)
     _show(perform(settings_of(config), mark, request), config, as_json=as_json)
 
 
 def unmark_number(
     number: NumberArgument, person: PersonOption, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
-    """Take back what a person said about a number: as if it had never been said."""
+    """Remove the mark of a person on a number, as if it had never been made."""
     request = MarkRequest(number, person, Verdict.RETRACTED, MarkChannel.CLI)
     _show(perform(settings_of(config), mark, request), config, as_json=as_json)
 
@@ -100,22 +101,22 @@ def _show(marked: SavedMark, config: Path | None, *, as_json: bool) -> None:
         del result["refusal"]
         print_json(result | {"message": done})
         return
-    say(f"{done}.")
+    say(f"{done[:1].upper()}{done[1:]}.")
     say_undo(marked.change_id, config)
 
 
 def add(
     number: NumberArgument,
-    reason: Annotated[str, typer.Option(help="How that is known.", show_default=False)],
-    since: Annotated[str | None, typer.Option(metavar="TIME", help="7d or 2026-11-01; now if not given.")] = None,
+    reason: Annotated[str, typer.Option(help="How this is known.", show_default=False)],
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="7d or 2026-11-01. Default: now.")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Record that a number has another owner: what is older weighs a quarter, and an identity ends."""
+    """Record that a number has a new owner. Older evidence weighs a quarter, and an identity ends."""
     changed = perform(settings_of(config), new_owner, OwnerRequest(number, reason, since))
     epoch, ended = changed.epoch, changed.ended
-    say(f"{epoch.number} has another owner since {when(epoch.at)}: what was known before weighs a quarter.")
+    say(f"{epoch.number} has a new owner since {when(epoch.at)}. Evidence from before weighs a quarter.")
     if ended is not None:
-        say(f"That it belongs to {ended.name} counts no longer.")
+        say(f"Ended its identity ({ended.name}).")
     say_undo(changed.change_id, config)
 
 
@@ -124,7 +125,7 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show which numbers have another owner, since when, and who said so."""
+    """Show numbers that have a new owner, since when, and who recorded it."""
     loaded = settings_of(config)
     e164 = None if number is None else number_argument(number, loaded)
     with existing_store(loaded) as db:
@@ -132,29 +133,29 @@ def show(
     if as_json:
         print_json([epoch._asdict() for epoch in epochs])
     elif epochs:
-        rows = ((one.number, when(one.at), one.who, one.reason) for one in epochs)
-        print_table(("number", "since", "says", "because"), rows, keep=(0, 1))
+        rows = ((epoch.number, when(epoch.at), epoch.who, epoch.reason) for epoch in epochs)
+        print_table(("number", "since", "recorded by", "reason"), rows, keep=(0, 1))
     else:
-        say("No number is known to have another owner." if e164 is None else f"{e164} is not known to have another.")
+        say("No new owner is recorded." if e164 is None else f"No new owner of {e164} is recorded.")
 
 
 def remove(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Take back that a number has another owner."""
+    """Remove the latest change of a number's owner."""
     changed = perform(settings_of(config), same_owner, number, existing=True)
-    say(f"{changed.epoch.number} has the owner that it had.")
+    say(f"Removed the change of owner of {changed.epoch.number}.")
     say_undo(changed.change_id, config)
 
 
 def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show the numbers with many marks within an hour that nobody has looked at: those marks weigh nothing yet."""
+    """Show numbers with many marks within an hour that wait for a review. These marks do not count yet."""
     with existing_store(settings_of(config)) as db:
-        found = [(burst, reporters_of(db, burst.number)) for burst in numbers_to_review(db)]
+        bursts = [(burst, reporters_of(db, burst.number)) for burst in numbers_to_review(db)]
     if as_json:
-        print_json([{**burst._asdict(), "reporters": reporters} for burst, reporters in found])
-    elif found:
+        print_json([{**burst._asdict(), "reporters": reporters} for burst, reporters in bursts])
+    elif bursts:
         rows = (
             (burst.number, when(burst.at), str(burst.reporters), burst.auth_class.value, ", ".join(reporters))
-            for burst, reporters in found
+            for burst, reporters in bursts
         )
         print_table(("number", "burst until", "marks", "signed", "by"), rows, keep=(0, 1, 3), right=(2,))
     else:
@@ -162,39 +163,41 @@ def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def done(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Say that you have looked at the marks of a number: they are what people think, and count."""
+    """Record that you have reviewed the marks of a number and found them right, so that they count."""
     reviewed = perform(settings_of(config), review, number, existing=True)
-    say(f"The marks of {reviewed.number} count.")
+    say(f"The marks of {reviewed.number} count from now on.")
     say_undo(reviewed.change_id, config)
 
 
 def wrong(
     number: NumberArgument,
-    reporters: Annotated[list[str], typer.Argument(metavar="EXT...", help="Whose marks are wrong.")],
+    reporters: Annotated[list[str], typer.Argument(metavar="EXT...", help="Extensions whose marks are wrong.")],
     reason: Annotated[str, typer.Option(help="Why.", show_default=False)],
     config: ConfigOption = None,
 ) -> None:
-    """Correct spam marks that are wrong: they never count, and who made them is trusted a little less."""
+    """Correct wrong spam marks. They never count again, and the people who made them are trusted a little less."""
     request = CorrectionRequest(number, tuple(reporters), reason)
     corrected = perform(settings_of(config), correct, request, existing=True)
     whose = ", ".join(corrected.reporters)
-    say(f"The marks of {whose} on {corrected.number} do not count. The own blocklist stays as it is.")
+    say(f"The marks of {whose} on {corrected.number} do not count. Their personal blocklists are not changed.")
     say_undo(corrected.change_id, config)
 
 
 def undo(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Say that nobody has looked at the marks of a number."""
+    """Undo a review, so that the marks of a number wait for a review again."""
     reviewed = perform(settings_of(config), forget_review, number, existing=True)
-    say(f"Nobody has looked at the marks of {reviewed.number}: bursts weigh nothing again.")
+    say(f"Undid the review of {reviewed.number}: bursts of marks do not count until the next review.")
     say_undo(reviewed.change_id, config)
 
 
 def export(
     number: NumberArgument,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there, for you alone (0600).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to this file, readable only by you (0600).")
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Print every row about a number as JSON, by table: what its owner may ask for."""
+    """Print all data about a number as JSON, which its owner may ask for."""
     stored = perform(settings_of(config), number_operations.export, number, existing=True)
     recordings = [str(path) for path in stored.recordings]
     document = {"number": stored.number, "tables": stored.tables, "recordings": recordings}
@@ -202,7 +205,7 @@ def export(
         print_json(document)
     else:
         _write(out, document)
-        say(f"{out}: all about {stored.number}: {_counts_in_words(stored.counts)}")
+        say(f"{out}: all data about {stored.number}: {_counts_in_words(stored.counts)}")
 
 
 def erase(
@@ -210,28 +213,28 @@ def erase(
     yes: YesOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Forget a number: delete every row about it. This cannot be undone."""
+    """Erase all data about a number. This cannot be undone."""
     loaded = settings_of(config)
     stored = perform(loaded, number_operations.stored_about, number, existing=True)
     e164, is_kept = stored.number, any(stored.kept.values())
     if not any(stored.erasable.values()) and (is_kept or not number_operations.files_about(loaded, e164)):
-        say(f"{'There is nothing to erase' if is_kept else 'Nothing is stored'} about {e164}.")
+        say(f"{'There is nothing to erase' if is_kept else 'No data is stored'} about {e164}.")
         _say_kept(stored.kept, e164, config)
         return
     if not yes:
         print(f"About {e164}: {_counts_in_words(stored.erasable)}", file=sys.stderr)
-    if not confirmed("Delete all of that for good?", yes=yes):
+    if not confirmed("Erase all of this permanently?", yes=yes):
         say("Nothing was changed.")
         raise SystemExit(1)
     erased = perform(loaded, number_operations.erase, e164, existing=True)
     _clear_files(loaded, e164)
-    say(f"Erased of {e164}: {_counts_in_words(erased.counts)}")
+    say(f"Erased data about {e164}: {_counts_in_words(erased.counts)}")
     if erased.recordings:
-        say(f"What the caller said when asked for a name: {plural(erased.recordings, 'file', 'files')} erased.")
-    say("The daemon counts recent calls in memory and forgets this one within the hour.")
-    say("An import that lists it brings it back; so does a backup that you have copied elsewhere.")
+        say(f"Erased recordings of the caller's name: {plural(erased.recordings, 'file', 'files')}.")
+    say("The daemon counts recent calls in memory. It drops those of this number within an hour.")
+    say("Imports that list the number restore their part, and so do backups that you have copied elsewhere.")
     if loaded.settings.publish.directory:
-        say("Other companies may have been told of it; to withdraw it, and remove the files that name it:")
+        say("The number may have been published to other companies. To withdraw it and remove the files that name it:")
         words = ["callsieve", "exchange", "publish", "--purge", *(["--config", str(config)] if config else [])]
         say_command(shlex.join(words))
     for file in number_operations.files_about(loaded, e164):
@@ -243,32 +246,32 @@ def erase(
 def _clear_files(loaded: Loaded, e164: str) -> None:
     is_clear, problems = number_operations.clear_files(loaded, e164)
     if not is_clear:
-        warn("the store is being read all the time, so its -wal file is not emptied yet: run this again")
+        warn("another process reads the store, so its -wal file could not be emptied: run this again")
     for backup, problem in problems.items():
-        warn(f"{backup} could not be written anew, and still has it: {problem}")
+        warn(f"{backup}: could not be rewritten, so it still has the number: {problem}")
 
 
 def _left_in(file: Path, store: Path) -> str:
     if not os.access(file, os.R_OK, effective_ids=True):
-        return "could not be searched: this user may not read it"
+        return "could not be searched, because this user may not read it"
     if file == store:
-        return "still has its digits: in what somebody attached to another appeal, or in a longer number"
+        return "still has its digits, in an attachment of another appeal or as part of a longer number"
     if file.name.startswith(f"{store.name}.damaged-"):
-        return "still has its digits: it was put aside because it was damaged: delete it once you have looked into it"
-    return "still has its digits: look into it, or delete it"
+        return "still has its digits. It is a damaged store that was set aside: delete it when you no longer need it"
+    return "still has its digits: check it, or delete it"
 
 
 def _say_kept(kept: Mapping[str, int], e164: str, config: Path | None) -> None:
-    """What is known of a number of ours is about nobody who called."""
+    # The data of an own number is not about a caller, so it is not erased.
     if not any(kept.values()):
         return
-    say(f"What stays, as it is or was one of our own numbers: {_counts_in_words(kept)}")
+    say(f"Not erased, because it is or was an own number: {_counts_in_words(kept)}")
     if kept["own_register"]:
-        say("To take it out of the register:")
+        say("To remove it from the register:")
         words = ["callsieve", "own", "remove", e164, *(["--config", str(config)] if config else [])]
         say_command(shlex.join(words))
     elif kept["did"] or kept["own_number"]:
-        say("The settings name it.")
+        say("It is in the settings.")
 
 
 def _counts_in_words(counts: Mapping[str, int]) -> str:
@@ -277,12 +280,12 @@ def _counts_in_words(counts: Mapping[str, int]) -> str:
 
 
 def _write(out: Path, document: object) -> None:
-    """Personal data: nobody else may read it, and a file that is there is not overwritten."""
+    # Personal data: nobody else may read the file, and an existing one is not overwritten.
     try:
         with acting_for(out):
             handle = os.open(out, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
-        raise CommandError(f"{out}: there is a file of this name: choose another, or remove it") from None
+        raise CommandError(f"{out}: the file exists: choose another name, or remove it") from None
     try:
         with naming(out), os.fdopen(handle, "wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")

@@ -91,7 +91,7 @@ async def add(req: PageRequest) -> Response:
     try:
         done = await req.perform(operations.add, request)
     except Refused as refused:
-        return await _form(req, req.form, parse_answer(refused))
+        return await _form(req, req.form, problem_in_words(refused))
     return req.go(f"/own/{done.own_number.number}", "own-added")
 
 
@@ -105,7 +105,7 @@ def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]]
         try:
             done = await req.perform(operation, request_of(number, req.form))
         except Refused as refused:
-            return await page_of_number(req, parse_answer(refused))
+            return await page_of_number(req, problem_in_words(refused))
         path = "/own" if operation is operations.remove else f"/own/{number}"
         return req.go(path, said if done.change_id is not None else "")
 
@@ -145,7 +145,7 @@ def _typed(form: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def parse_answer(refused: Refused) -> str | Wording:
+def problem_in_words(refused: Refused) -> str | Wording:
     """What is wrong; a field by the name that stands beside it."""
     if refused.field not in HEADING_BY_OPTION:
         return refused.words
@@ -211,7 +211,7 @@ async def add_wish(req: PageRequest) -> Response:
     try:
         done = await req.perform(do_not_call.list_number, request)
     except Refused as refused:
-        return await show_wishes(req, parse_answer(refused))
+        return await show_wishes(req, problem_in_words(refused))
     if done.change_id is None:
         return await show_wishes(req, do_not_call.listed_since_words(done.wish))
     return req.go("/own/do-not-call", "do-not-call")
@@ -230,7 +230,7 @@ async def complain(req: PageRequest) -> Response:
         request = ComplaintRequest(own, _given(req, "from"), req.form.get("note", ""))
         complaint = (await req.perform(do_not_call.complain, request)).complaint
     except Refused as refused:
-        return await page_of_number(req, parse_answer(refused))
+        return await page_of_number(req, problem_in_words(refused))
     how = "counts" if complaint.is_of_called else "noted" if complaint.number else "of-nobody"
     return req.go(f"/own/{own}", f"complaint-{how}")
 
@@ -248,7 +248,7 @@ async def take_complaint_back(req: PageRequest) -> Response:
         request = WithdrawRequest(own, req.form.get("from", "")[:LONGEST], at)
         await req.perform(do_not_call.withdraw_complaint, request)
     except Refused as refused:
-        return await page_of_number(req, parse_answer(refused))
+        return await page_of_number(req, problem_in_words(refused))
     return req.go(f"/own/{own}", "complaint-gone")
 
 

@@ -261,7 +261,7 @@ def test_erasing_deletes_every_row_and_says_what_is_left(filled: Program) -> Non
     assert f"{CALLER}: 1 list entry, 2 decisions, 1 change" in out
     assert "within the hour" in out
     damaged.unlink()
-    assert filled.ok("privacy", "erase", CALLER, "--yes") == f"Nothing is stored about {CALLER}.\n"
+    assert filled.ok("privacy", "erase", CALLER, "--yes") == f"No data is stored about {CALLER}.\n"
     assert filled("calls", "show", "--json").json == []
 
 
@@ -300,11 +300,11 @@ def test_a_number_of_the_register_stays_until_it_is_removed(callsieve: Program, 
     out = callsieve.ok("privacy", "erase", OWN, "--yes")
     assert f"nothing to erase about {OWN}" in out
     assert "1 entry of the register" in out
-    assert "The settings name it" not in out
+    assert "It is in the settings" not in out
     assert state in callsieve.ok("own", "show", OWN)
     callsieve.ok(*shlex.split(out.splitlines()[-1])[1:])
     out = callsieve.ok("privacy", "erase", OWN, "--yes")
-    assert f"Erased of {OWN}: 1 change" in out
+    assert f"Erased data about {OWN}: 1 change" in out
     assert ": 1 day of" in out.splitlines()[-1]
 
 

@@ -67,7 +67,7 @@ def test_json(callsieve: Program) -> None:
     [
         pytest.param([CALLER, "maybe", "--as", "201"], "'maybe'", id="verdict"),
         pytest.param(["spam", CALLER, "--as", "201"], f"callsieve mark '{CALLER}' spam", id="the-other-way-round"),
-        pytest.param([CALLER, "retracted", "--as", "201"], "say spam or ok", id="not-a-verdict-for-people"),
+        pytest.param([CALLER, "retracted", "--as", "201"], "use spam or ok", id="not-a-verdict-for-people"),
         pytest.param([CALLER, "ok", "--as", "201", "--category", "scam"], "--category: ", id="category"),
         pytest.param([CALLER, "spam", "--as", "210"], "--as: ", id="person"),
         pytest.param([CALLER, "spam"], "missing option '--as'", id="nobody"),

@@ -104,7 +104,7 @@ def test_no_byte_of_an_erased_number_is_left_in_any_file(callsieve: Program) -> 
         ]
     assert callsieve("lookup", OTHER, "--json").code == 0
     assert callsieve("audit", "--json").code == 0
-    assert callsieve.ok("privacy", "erase", CALLER, "--yes") == f"Nothing is stored about {CALLER}.\n"
+    assert callsieve.ok("privacy", "erase", CALLER, "--yes") == f"No data is stored about {CALLER}.\n"
 
 
 def test_a_backup_without_the_number_replaces_the_store(callsieve: Program) -> None:
