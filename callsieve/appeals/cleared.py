@@ -1,7 +1,7 @@
-"""The statement that a number was cleared: signed when an appeal of the public page is upheld, and kept for that page.
+"""The statement that a number was cleared, signed when an appeal of the public page is upheld.
 
-So the process that strangers reach needs no key. The statement names a link where anybody sees whether the ruling
-still stands; its last part is random, so that nobody can try references there.
+It is stored, so the process that serves the public page needs no key. It has a link that shows whether the ruling still
+stands. The last part of the link is random, so nobody can guess the references of appeals.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
 
 KIND = NUMBER_CLEARED
-VALID_DAYS = 365  # a number has another owner some day
+VALID_DAYS = 365  # because the owner of a number may change
 PROOF_BYTES = 16
 
 
@@ -33,7 +33,7 @@ class Cleared:
 
     @property
     def link(self) -> str:
-        """Where anybody sees whether it still stands."""
+        """The address that shows whether the statement still stands."""
         return str(self.statement.about["check"])
 
     @property
@@ -43,9 +43,9 @@ class Cleared:
 
 
 def state_cleared(db: sqlite3.Connection, context: Context, appeal: Appeal) -> None:
-    """Signs it for an appeal that was just upheld, and keeps it, where a page is there to show it. Refused: no key.
+    """Sign the statement for an upheld appeal of the public page and store it, or raise Refused if there is no key.
 
-    Upheld again after the ruling was taken back, it has the link that it had.
+    If the ruling was undone and is made again, the statement keeps its link.
     """
     public = context.settings.public
     if not public.enabled or appeal.closed_at is None or not is_public(db, appeal.reference):
@@ -70,7 +70,7 @@ def state_cleared(db: sqlite3.Connection, context: Context, appeal: Appeal) -> N
 
 
 def statement_of(db: sqlite3.Connection, reference: str) -> Cleared | None:
-    """The statement of an appeal, whether it stands or not. None: none was made."""
+    """Return the statement of an appeal, whether it stands or not."""
     kept = cleared_of(db, reference)
     if kept is None:
         return None
@@ -79,6 +79,6 @@ def statement_of(db: sqlite3.Connection, reference: str) -> Cleared | None:
 
 
 def stands(cleared: Cleared, appeal: Appeal | None, now: float) -> bool:
-    """Whether it still counts: the ruling was not taken back, and the statement is not too old."""
+    """Return whether the statement still counts: the appeal is upheld, and the statement has not expired."""
     is_upheld = appeal is not None and appeal.state is AppealState.UPHELD
     return is_upheld and not cleared.statement.is_over(now)

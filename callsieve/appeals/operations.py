@@ -3,7 +3,7 @@
 file, accept, make_code, prove, decide, clear, withdraw, attach, detach, fetch: operations
 (callsieve/changes/operation.py)
 
-An appeal is named by its reference, or by the number for the latest of that.
+An appeal is identified by its reference, or by a number for its latest one.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from reputation.wording import Wording
 
 
 def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
-    """Return the kinds of these names. Refused: there is no such kind."""
+    """Parse the names of kinds, or raise Refused."""
     try:
         return frozenset(map(StopKind, names))
     except ValueError:
@@ -48,9 +48,9 @@ def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
 def clear_stops(
     db: sqlite3.Connection, context: Context, appeal: appeals.Appeal, kinds: Collection[StopKind]
 ) -> tuple[Stop, ...]:
-    """Remove what is of these kinds, and sign that the number is cleared if a call rings now.
+    """Remove what stops calls of these kinds. If calls ring then, sign that the number is cleared.
 
-    Returns what still stops calls. Refused: a list may not be changed so, or the statement cannot be signed.
+    Return what still stops calls. Raise Refused if a list cannot be changed or the statement cannot be signed.
     """
     try:
         for stop in stops_of(db, context.loaded, appeal.number, context.at):
@@ -61,7 +61,7 @@ def clear_stops(
     except PolicyError as error:
         if kinds:
             raise Refused("no-policy", str(error)) from None
-        return ()  # nobody can tell what a call meets, so nothing is signed
+        return ()  # without a valid policy it is unknown whether calls ring
     if rings and all(stop.kind is StopKind.PEOPLE for stop in left):
         state_cleared(db, context, appeal)
     return left
@@ -71,10 +71,10 @@ def _remove(db: sqlite3.Connection, context: Context, appeal: appeals.Appeal, st
     number = appeal.number
     for person in stop.people:
         remove_personal(db, context, PersonalKey(number, person, ListName.BLOCK))
-    ours = [one for one in stop.entries if one.text == number and one.list_name is ListName.BLOCK]
-    for _ in ours:
+    exact = [entry for entry in stop.entries if entry.text == number and entry.list_name is ListName.BLOCK]
+    for _ in exact:
         remove(db, context, EntryKey(ListName.BLOCK, number))
-    if stop.kind is StopKind.POLICY or len(ours) < len(stop.entries):
+    if stop.kind is StopKind.POLICY or len(exact) < len(stop.entries):
         add(db, context, EntryRequest(ListName.ALLOW, number, note=f"appeal {appeal.reference} upheld"))
 
 
@@ -88,21 +88,22 @@ AppealText = Annotated[
     Meta(
         min_length=1,
         max_length=200,
-        description="The reference of an appeal, or its number for the latest.",
+        description="The reference of an appeal, or a number for its latest one.",
         examples=["2N5RM8PK"],
     ),
 ]
 Stops = Annotated[
     tuple[Annotated[str, Meta(pattern="^(list|policy|people)$")], ...],
-    Meta(max_length=3, description="What stops calls of the number, and is removed."),
+    Meta(max_length=3, description="The kinds of reasons that stop calls of the number, to be removed."),
 ]
 
 
 class AppealRequest(msgspec.Struct, frozen=True):
-    """What somebody files, by telephone or mail. `decision`: the id of the one that it is about.
+    """An appeal by telephone or mail.
 
     Attributes:
         statement: The text of the statement.
+        decision: The id of the decision that it is about.
     """
 
     number: NumberText
@@ -113,39 +114,39 @@ class AppealRequest(msgspec.Struct, frozen=True):
 
 
 class AppealCodeRequest(msgspec.Struct, frozen=True):
-    """The code of a call-back, as it was given back."""
+    """The code that the owner gave back after a call-back."""
 
     appeal: AppealText
     code: CodeText
 
 
 class RulingRequest(msgspec.Struct, frozen=True):
-    """Who is right, and why.
+    """A ruling, and its reason.
 
     Attributes:
-        reason: Why; whoever appealed gets to read it.
-        category_only: The marks were right but for their category.
+        reason: Why. The owner can read it.
+        category_only: Only the category of the marks was wrong.
     """
 
     appeal: AppealText
-    ruling: Annotated[str, Meta(pattern="^(uphold|deny)$", description="Who is right: `uphold` or `deny`.")]
+    ruling: Annotated[str, Meta(pattern="^(uphold|deny)$", description="The ruling: `uphold` or `deny`.")]
     reason: Statement
     category_only: bool = False
     remove: Stops = ()
 
 
 class ClearRequest(msgspec.Struct, frozen=True):
-    """What still stops calls of a number whose appeal was upheld, and is to be removed."""
+    """Reasons that still stop calls of a number whose appeal was upheld, to be removed."""
 
     appeal: AppealText
     remove: Stops
 
 
 class WithdrawRequest(msgspec.Struct, frozen=True):
-    """Why an appeal ends without a decision.
+    """The end of an appeal without a decision.
 
     Attributes:
-        reason: The reason.
+        reason: Why.
     """
 
     appeal: AppealText
@@ -153,14 +154,14 @@ class WithdrawRequest(msgspec.Struct, frozen=True):
 
 
 class EvidenceFile(msgspec.Struct, frozen=True):
-    """What is shown for an appeal. `name`: of the file; `content`: in Base64."""
+    """A file as evidence. `content`: in Base64."""
 
     name: Line
     content: bytes
 
 
 class EvidenceRequest(msgspec.Struct, frozen=True):
-    """Files that are shown for an appeal, all or none.
+    """Files to attach to an appeal, all or none.
 
     Attributes:
         files: The files.
@@ -171,10 +172,10 @@ class EvidenceRequest(msgspec.Struct, frozen=True):
 
 
 class EvidencePlace(msgspec.Struct, frozen=True):
-    """A piece of evidence, counted from 1.
+    """A piece of evidence.
 
     Attributes:
-        place: Which piece of evidence, counted from 1.
+        place: Its place, counted from 1.
     """
 
     appeal: AppealText
@@ -182,11 +183,11 @@ class EvidencePlace(msgspec.Struct, frozen=True):
 
 
 class EvidenceAttached(NamedTuple):
-    """All that is attached to an appeal by now.
+    """An appeal with all its evidence.
 
     Attributes:
-        appeal: The appeal that it is about.
-        attachments: Files that were attached as evidence.
+        appeal: The appeal.
+        attachments: The files.
     """
 
     appeal: appeals.Appeal
@@ -205,10 +206,12 @@ class EvidenceContent(NamedTuple):
 
 
 class AppealChange(NamedTuple):
-    """An appeal as it is now. `reporters`: whose trust follows a decision; `stops`: what still stops calls.
+    """An appeal after a change.
 
     Attributes:
-        appeal: The appeal that it is about.
+        appeal: The appeal.
+        reporters: People whose trust changes because of a decision.
+        stops: Reasons that still stop calls.
     """
 
     change_id: ChangeId | None
@@ -235,7 +238,7 @@ def file(db: sqlite3.Connection, context: Context, request: AppealRequest) -> Ap
 
 
 def accept(db: sqlite3.Connection, context: Context, about: AppealText) -> AppealChange:
-    """Take an appeal as it is: it is in force, and no rule rejects calls of the number until it is decided."""
+    """Accept an appeal without proof: it is in force, and no rule rejects calls of the number until it is decided."""
     return _step(db, context, appeals.AppealStep.ACCEPT, WithdrawRequest(about))
 
 
@@ -245,7 +248,7 @@ def withdraw(db: sqlite3.Connection, context: Context, request: WithdrawRequest)
 
 
 def make_code(db: sqlite3.Connection, context: Context, about: AppealText) -> CodeMade:
-    """Make a code for a call-back. It counts for a day, and one that was made before does not any more."""
+    """Make a code for a call-back. It is valid for a day and replaces earlier codes."""
     appeal = appeal_about(db, context, about)
     made = CodeMade(appeal.reference, appeal.number, appeals.new_code())
     with change(db, context, "appeal code", appeal.number), _refusing():
@@ -255,13 +258,13 @@ def make_code(db: sqlite3.Connection, context: Context, about: AppealText) -> Co
 
 
 def prove(db: sqlite3.Connection, context: Context, request: AppealCodeRequest) -> appeals.Appeal | Refused:
-    """Take the code that was given back: control of the number is proven, and the appeal is in force.
+    """Check the code that the owner gave back. If it is right, control is proven and the appeal is in force.
 
-    A wrong one is counted and in the audit, so that its Refused is returned: raised, it would undo that.
+    A wrong code is counted and recorded in the audit. So its Refused is returned: raising it would roll that back.
     """
     appeal = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal prove", appeal.number) as changed, _refusing():
-        before = appeal_about(db, context, appeal.reference)  # as it is by now
+        before = appeal_about(db, context, appeal.reference)  # it may have changed meanwhile
         answer = store.prove(db, before.reference, request.code, context.at)
         if answer is not appeals.ProofAnswer.RIGHT:
             changed.after = {"answer": answer}
@@ -272,9 +275,9 @@ def prove(db: sqlite3.Connection, context: Context, request: AppealCodeRequest) 
 
 
 def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> AppealChange:
-    """Decide an appeal. Upheld, all spam marks of the number until now count as never made.
+    """Decide an appeal. If it is upheld, all spam marks of the number until now no longer count.
 
-    What else stops its calls is removed in the same step where that is asked for, and one undo takes all of it back.
+    With `remove`, other reasons that stop its calls are removed too. One undo restores everything.
     """
     if request.ruling not in RULINGS:
         raise Refused("unknown-ruling", Wording("Choose a ruling: uphold or deny."))
@@ -283,11 +286,15 @@ def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> 
         words = Wording("this applies only to an upheld appeal: leave it out, or uphold the appeal")
         raise Refused("denied-category", words, "category-only")
     if request.remove and not upheld:
-        raise Refused("denied-remove", Wording("this is removed only where an appeal is upheld"), "remove")
+        raise Refused(
+            "denied-remove",
+            Wording("only an upheld appeal can remove what stops calls: leave it out, or uphold the appeal"),
+            "remove",
+        )
     kinds = stop_kinds(request.remove)
     about = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal decide", about.number) as changed, _refusing():
-        before = appeal_about(db, context, about.reference)  # as it is by now
+        before = appeal_about(db, context, about.reference)  # it may have changed meanwhile
         ruling = AppealRuling(upheld, request.reason, request.category_only)
         appeal, reporters = store.decide(db, before.reference, ruling, context.at)
         changed.before, changed.after = before, appeal
@@ -296,7 +303,7 @@ def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> 
 
 
 def clear(db: sqlite3.Connection, context: Context, request: ClearRequest) -> AppealChange:
-    """Remove what still stops calls of a number whose appeal was upheld. Where they ring then, that is signed."""
+    """Remove what still stops calls of a number whose appeal was upheld. If they ring then, that is signed."""
     kinds = stop_kinds(request.remove)
     about = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal clear", about.number, about.reference) as changed:
@@ -310,19 +317,19 @@ def clear(db: sqlite3.Connection, context: Context, request: ClearRequest) -> Ap
 
 
 def attach(db: sqlite3.Connection, context: Context, request: EvidenceRequest) -> EvidenceAttached:
-    """Attach what is shown for an appeal, all or none."""
+    """Attach evidence to an appeal, all or none."""
     if not request.files:
         raise Refused("no-evidence", Wording("Choose a file, or write down what was said."))
     appeal = appeal_about(db, context, request.appeal)
-    new = [NewAttachment(one.name, one.content, context.actor) for one in request.files]
+    new = [NewAttachment(sent.name, sent.content, context.actor) for sent in request.files]
     with change(db, context, "appeal evidence", appeal.number) as changed, _refusing():
-        attached = [attach_one(db, appeal.reference, one, context.at) for one in new]
-        changed.after = {"attached": ", ".join(one.name for one in attached)}
+        attached = [attach_one(db, appeal.reference, attachment, context.at) for attachment in new]
+        changed.after = {"attached": ", ".join(attachment.name for attachment in attached)}
         return EvidenceAttached(appeal, tuple(attachments_of(db, appeal.reference)))
 
 
 def detach(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> Attachment:
-    """Remove a piece of evidence for good."""
+    """Remove a piece of evidence permanently."""
     appeal = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal evidence", appeal.number) as changed:
         gone = detach_one(db, appeal.reference, request.place)
@@ -333,31 +340,34 @@ def detach(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> 
 
 
 def fetch(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> EvidenceContent:
-    """Return a piece of evidence; the audit notes who took it out."""
+    """Return a piece of evidence. The audit records who downloaded it."""
     appeal = appeal_about(db, context, request.appeal)
-    one = next((one for one in attachments_of(db, appeal.reference) if one.place == request.place), None)
+    attachments = attachments_of(db, appeal.reference)
+    attachment = next((attachment for attachment in attachments if attachment.place == request.place), None)
     content = content_of(db, appeal.reference, request.place)
-    if one is None or content is None:
+    if attachment is None or content is None:
         raise _no_evidence(request.place)
-    with change(db, context, "appeal evidence download", name=f"{appeal.reference} {one.name}"):
-        return EvidenceContent(one, content)
+    with change(db, context, "appeal evidence download", name=f"{appeal.reference} {attachment.name}"):
+        return EvidenceContent(attachment, content)
 
 
 def appeal_about(db: sqlite3.Connection, context: Context, text: str) -> appeals.Appeal:
-    """The appeal of that reference, else the latest of that number. Refused: there is none."""
+    """Return the appeal with that reference, or the latest of that number, or raise Refused."""
     reference = parse_id(text)
     appeal = None if reference is None else appeal_of(db, reference)
     if appeal is None and (reference is None or reference.isdecimal()):
         appeal = next(iter(appeals_of(db, number_field(context, text))), None)
     if appeal is None:
-        raise Refused("no-such-appeal", Wording("there is no appeal {reference}", {"reference": text[:40]}))
+        raise Refused(
+            "no-such-appeal", Wording("no appeal has the reference or number {reference}", {"reference": text[:40]})
+        )
     return appeal
 
 
 def _step(db: sqlite3.Connection, context: Context, step: appeals.AppealStep, request: WithdrawRequest) -> AppealChange:
     about = appeal_about(db, context, request.appeal)
     with change(db, context, f"appeal {step}", about.number) as changed, _refusing():
-        changed.before = appeal_about(db, context, about.reference)  # as it is by now
+        changed.before = appeal_about(db, context, about.reference)  # it may have changed meanwhile
         changed.after = after = store.take_step(db, about.reference, step, context.at, request.reason)
     return AppealChange(changed.id, after)
 
@@ -370,21 +380,18 @@ def _decision_about(db: sqlite3.Connection, number: str, text: str) -> str:
     wanted = parse_id(text)
     decided = None if wanted is None else decision_of(db, wanted)
     if decided is None or decided.caller != number:
-        words = Wording("there is no decision {id} about {number}", {"id": text[:40], "number": number})
+        words = Wording("no decision {id} about {number} is recorded", {"id": text[:40], "number": number})
         raise Refused("no-such-decision", words, "decision")
     return decided.id
 
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """What the store does not allow, as a Refused."""
+    """Turn errors of the store into Refused."""
     try:
         yield
     except appeals.AppealError as error:
         raise Refused(error.code, error.words) from None
-
-
-# How changes are undone.
 
 
 def _put_back(db: sqlite3.Connection, appeal: appeals.Appeal) -> None:
@@ -395,6 +402,6 @@ def _put_back(db: sqlite3.Connection, appeal: appeals.Appeal) -> None:
 APPEAL = UndoKind(
     lambda _db, _row, value: parse_plain(value, appeals.Appeal),
     lambda db, _, appeal: appeal_of(db, appeal.reference),
-    lambda *_: None,  # what it was takes its place
+    lambda *_: None,  # nothing to remove: the earlier state replaces it
     lambda db, _, appeal: _put_back(db, appeal),
 )

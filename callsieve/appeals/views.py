@@ -1,7 +1,4 @@
-"""What the pages of appeals show: the queue by deadline, and of one case both sides and what a decision would do.
-
-The health check of appeals: each is decided in time.
-"""
+"""Appeals as pages and API show them, and the check that they are decided in time."""
 
 from __future__ import annotations
 
@@ -44,12 +41,12 @@ MOST_SHOWN = 300
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """An appeal in the queue. `due_at`: when the day ends on which it is to be decided; None: it is not in force.
-
-    `is_public`: a stranger filed it on the public page.
+    """An appeal in the queue.
 
     Attributes:
-        is_overdue: Whether it should have been decided by now.
+        due_at: The end of the day by which to decide it; null if it is not in force.
+        is_overdue: It should have been decided by now.
+        is_public: A stranger filed it on the public page.
     """
 
     appeal: Annotated[Appeal, FLAT]
@@ -60,10 +57,11 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class AppealCase:
-    """All of one appeal. `marks`: what people said of the number.
+    """One appeal with its evidence.
 
     Attributes:
-        attachments: Files that were attached as evidence.
+        attachments: The files.
+        marks: Spam marks of the number.
     """
 
     queued: Annotated[Queued, FLAT]
@@ -72,7 +70,7 @@ class AppealCase:
 
 
 class AppealsRequest(PageQuery, frozen=True, kw_only=True):
-    """Which appeals. `all`: also those that are closed; `number`: only those of this number."""
+    """Which appeals to return. `all`: closed ones too; `number`: only those of this number."""
 
     all: bool = False
     number: NumberText | None = None
@@ -80,7 +78,7 @@ class AppealsRequest(PageQuery, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class QueueShown:
-    """The page: what waits for somebody, and what is closed, the latest first."""
+    """The page: appeals to decide, and closed ones, latest first."""
 
     waiting: tuple[Queued, ...]
     closed: tuple[Queued, ...]
@@ -88,13 +86,13 @@ class QueueShown:
 
 @dataclass(frozen=True, slots=True)
 class CaseShown:
-    """One appeal. `number` is all that its number's page has; `marks` are those that are judged, by `reporters`.
+    """The page of one appeal.
 
-    `if_upheld`: the reputation once the spam marks do not count. `has_code`: one was made for a call-back;
-    `called_at`: when the code of the public page was keyed in a call that showed the number. `to_owner`:
-    what marks can do to a number.
-    `stops`: what would stop calls if it is upheld, or does since; `now`: what calls meet, None: nobody can tell.
-    `undo_id`: the change that made it what it is, where that can be undone; `clear_undo_id`: what was removed since.
+    - `number`: the page of its number. `marks`: the marks to judge, by `reporters`.
+    - `if_upheld`: the reputation without spam marks. `has_code`: a code for a call-back exists.
+    - `called_at`: when the code of the public page was entered in a call from the number.
+    - `now`: the decision for a call now. `stops`: what would stop calls after an upheld appeal.
+    - `undo_id`: the change that led to its state. `clear_undo_id`: the change that removed what stops calls.
     """
 
     appeal: Appeal
@@ -122,24 +120,24 @@ class CaseShown:
 
     @property
     def can_be_decided(self) -> bool:
-        """Only what is in force."""
+        """Whether it is in force."""
         return self.appeal.state is AppealState.IN_FORCE
 
 
 def queue_shown(db: sqlite3.Connection, now: float) -> QueueShown:
-    """The page."""
+    """Return the page."""
     waiting = appeals_to_decide(db)
-    live = {one.reference for one in waiting}
-    closed = [one for one in all_appeals(db) if one.reference not in live]
-    closed.sort(key=lambda one: -(one.closed_at or one.opened_at))
+    live = {appeal.reference for appeal in waiting}
+    closed = [appeal for appeal in all_appeals(db) if appeal.reference not in live]
+    closed.sort(key=lambda appeal: -(appeal.closed_at or appeal.opened_at))
     public = public_appeals(db)
-    # What strangers filed and nobody has proven comes last: a flood of them must bury nobody.
-    waiting.sort(key=lambda one: one.state is AppealState.OPEN and one.reference in public)
+    # Unproven appeals from the public page come last, so that a flood of them cannot bury the others.
+    waiting.sort(key=lambda appeal: appeal.state is AppealState.OPEN and appeal.reference in public)
     return QueueShown(queued(waiting, public, now), queued(closed[:MOST_SHOWN], public, now))
 
 
 def case_shown(db: sqlite3.Connection, loaded: Loaded, reference: str, now: float) -> CaseShown | None:
-    """One appeal; None: there is no such."""
+    """Return the page of one appeal; None if it does not exist."""
     appeal = appeal_of(db, reference)
     if appeal is None:
         return None
@@ -169,20 +167,20 @@ def case_shown(db: sqlite3.Connection, loaded: Loaded, reference: str, now: floa
 
 
 def find_appeals(db: sqlite3.Connection, context: Context, request: AppealsRequest) -> ResultPage[Queued]:
-    """Return the appeals that wait for somebody, or all."""
+    """Return the appeals to decide, or all."""
     number = None if request.number is None else number_field(context, request.number, "number")
-    found = all_appeals(db) if request.all else appeals_to_decide(db)
+    appeals = all_appeals(db) if request.all else appeals_to_decide(db)
     public = public_appeals(db)
     return page_from(
-        (one for one in found if number in (None, one.number)),
+        (appeal for appeal in appeals if number in (None, appeal.number)),
         request,
-        lambda one: (-one.opened_at, one.reference),
-        lambda one: _queued(one, public, context.at),
+        lambda appeal: (-appeal.opened_at, appeal.reference),
+        lambda appeal: _queued(appeal, public, context.at),
     )
 
 
 def find_case(db: sqlite3.Connection, context: Context, about: AppealText) -> AppealCase:
-    """Return all of one appeal: what was shown for it, and the marks that it is about."""
+    """Return one appeal with its evidence and the marks that it is about."""
     appeal = appeal_about(db, context, about)
     marks = tuple(mark for mark in marks_of(db, appeal.number) if mark.verdict is Verdict.SPAM)
     queued = _queued(appeal, public_appeals(db), context.at)
@@ -190,7 +188,7 @@ def find_case(db: sqlite3.Connection, context: Context, about: AppealText) -> Ap
 
 
 def judged_marks(marks: Iterable[Mark], epoch_at: float | None) -> list[Mark]:
-    """The spam marks that the case is about, as reputation/store/appeals.py judges them."""
+    """Return the spam marks that a ruling is about, as in reputation/store/appeals.py."""
     return [
         mark
         for mark in marks
@@ -207,17 +205,18 @@ def _calls_and_stops(
         return None, ()
     try:
         return calls_now(db, loaded, appeal.number, now), stops_of(db, loaded, appeal.number, now)
-    except PolicyError:  # whoever runs it hears of that elsewhere
+    except PolicyError:  # reported elsewhere
         return None, ()
 
 
 def _clear_undo_id(db: sqlite3.Connection, appeal: Appeal) -> int | None:
     latest = latest_changes(db, CLEARED, appeal.number)
-    return next((one.id for one in latest if one.can_undo and one.row.name == appeal.reference), None)
+    return next((last.id for last in latest if last.can_undo and last.row.name == appeal.reference), None)
 
 
 def queued(appeals: Iterable[Appeal], public: frozenset[str], now: float) -> tuple[Queued, ...]:
-    return tuple(_queued(one, public, now) for one in appeals)
+    """Return the appeals for a queue."""
+    return tuple(_queued(appeal, public, now) for appeal in appeals)
 
 
 def _queued(appeal: Appeal, public: frozenset[str], now: float) -> Queued:
@@ -227,7 +226,7 @@ def _queued(appeal: Appeal, public: frozenset[str], now: float) -> Queued:
 def _undo_id(db: sqlite3.Connection, appeal: Appeal) -> int | None:
     latest = latest_changes(db, STEPS, appeal.number)
     as_it_is = plain(appeal)
-    return next((one.id for one in latest if one.can_undo and value_of_side(one.row.after) == as_it_is), None)
+    return next((last.id for last in latest if last.can_undo and value_of_side(last.row.after) == as_it_is), None)
 
 
 APPEAL = "appeal/"
@@ -247,11 +246,11 @@ def has_no_appeal_overdue(db: sqlite3.Connection, now: float) -> Finding:
         return warn(and_more(first, len(due) - 1), "callsieve appeal list")
     in_force = sum(appeal.state is AppealState.IN_FORCE for appeal in appeals)
     counts: Places = {"open": in_force, "filed": len(appeals) - in_force}
-    return ok(Wording("{open} to be decided, {filed} only filed", counts) if appeals else NONE)
+    return ok(Wording("{open} to decide, {filed} only filed", counts) if appeals else NONE)
 
 
-def _tell_due(db: sqlite3.Connection, _settings: Settings, now: float) -> None:
-    """Tell of each twice: a day before its decision is due, and when it was not made in time."""
+def _emit_due(db: sqlite3.Connection, _settings: Settings, now: float) -> None:
+    """Emit an event a day before each decision is due, and one if it was not made in time."""
     due = {}
     for appeal in appeals_to_decide(db):
         at = due_at(appeal)
@@ -267,4 +266,4 @@ def _tell_due(db: sqlite3.Connection, _settings: Settings, now: float) -> None:
 
 
 CHECKS = (HealthCheck(place=420, name="appeals", find=has_no_appeal_overdue, is_quick=True),)
-SCHEDULED = (ScheduledCheck((EventKind.APPEAL_DUE,), _tell_due),)
+SCHEDULED = (ScheduledCheck((EventKind.APPEAL_DUE,), _emit_due),)

@@ -1,4 +1,4 @@
-"""Proof of a day: what the outbound guard checked for each call, by which rules and copies, and what it did not see."""
+"""The report of a day: what the outbound guard checked for each call, with its rules and files, and what it missed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from reputation.wording import Wording
 KIND = "outbound-day"
 MOST_CALLS = 10_000
 MOST_UNGUARDED = 1000
-# The rule of each step of the guard, in its order: a call that a later one decided was looked at by all before it.
+# The rule of each step of the guard, in order. A call that a step decided has passed all earlier ones.
 CHECKS = (
     *("emergency", "no-number", "do-not-call", "register", "consent", "resting", "at-risk", "hours"),
     *("law-limit", "person-day", "number-hour", "number-day"),
@@ -47,12 +47,12 @@ STEP_OF_RULE = {"retired": "resting", "young-number-day": "number-day"}
 
 
 class CheckedCall(NamedTuple):
-    """A call and the checks that were made for it, the last of which decided; all of them where none did.
+    """A call and its checks, the last of which decided; all of them if none did.
 
     Attributes:
         passed: The checks that it passed.
         reason: Why it was decided so.
-        source: The law that says so.
+        source: The law that requires it.
     """
 
     record: Annotated[OutboundRecord, FLAT]
@@ -67,15 +67,15 @@ class CheckedCall(NamedTuple):
 
 
 class OutboundRuleCount(NamedTuple):
-    """How many calls a rule held, refused, or would have while the guard observes; who says so, and where.
+    """The calls that a rule held or refused, with the source of the rule.
 
     Attributes:
-        rule: The rule that decided; `fail-open` where nothing did.
-        source: Where it comes from.
-        held: How many calls it held.
-        refused: How many calls it refused.
-        observed: How many calls it would have stopped, had it not only observed.
-        url: The address that it is taken from.
+        rule: The rule that decided; `fail-open` if no decision was possible.
+        source: The source of the rule.
+        held: Number of calls that it held.
+        refused: Number of calls that it refused.
+        observed: Number of calls that it would have stopped if the guard did not only observe.
+        url: The address of the source.
         read: The day on which the source was read.
     """
 
@@ -89,10 +89,12 @@ class OutboundRuleCount(NamedTuple):
 
 
 class LawVersion(NamedTuple):
-    """A law file. `read`: when it was looked through; `sha256`: its checksum.
+    """A law file.
 
     Attributes:
         country: ISO 3166-1 code of the country.
+        read: The day on which its sources were read.
+        sha256: Its checksum.
     """
 
     country: str
@@ -102,19 +104,18 @@ class LawVersion(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayProof:
-    """What the outbound guard checked on a day. `calls`: the first of `asked`; `unguarded`: the first of
-    `without_guard`; `last`: the beginning of the next day.
+    """The checks of the outbound guard on a day, until `last`. `calls` and `unguarded` only have the first ones.
 
     Attributes:
         first: The first instant of the day.
-        made_at: When it was made.
+        made_at: When this report was made.
         version: The version of CallSieve.
-        observe: It decides and records, and every call goes on.
-        settings: The settings that it was made with.
-        asked: How many outbound calls the guard was asked about.
-        went_out: How many calls went out.
+        observe: The guard only decides and records, so every call goes on.
+        settings: The settings of the guard.
+        asked: Number of outbound calls that the guard checked.
+        went_out: Number of calls that went out.
         failed_open: Number of calls that went on because screening failed.
-        without_guard: How many calls went out without the guard.
+        without_guard: Number of calls that went out without the guard.
         rules: How many calls each rule held or refused.
         registers: The copies of registers.
         laws: The law files.
@@ -143,12 +144,12 @@ class DayProof:
     @property
     @told
     def day(self) -> str:
-        """The day, by the clock of the PBX."""
+        """The day, in the time zone of the PBX."""
         return day(self.first)
 
 
 def proof_of_day(db: sqlite3.Connection, settings: Settings, first: float, last: float, now: float) -> DayProof:
-    """All that is known of the day. Copies and law files are those of now: what was replaced since is not kept."""
+    """Return the report of a day. Copies and law files are the present ones, as older ones are not kept."""
     counts: Counter[tuple[str, str, str, str]] = Counter()
     asked = went_out = failed_open = 0
     calls: list[CheckedCall] = []
@@ -156,11 +157,11 @@ def proof_of_day(db: sqlite3.Connection, settings: Settings, first: float, last:
         asked += 1
         went_out += record.action == Passage.ALLOW.word
         failed_open += record.rule == FAIL_OPEN_RULE
-        one = _checked(record)
+        call = _checked(record)
         if record.would_be != Passage.ALLOW.word:
-            counts[record.rule, one.source, record.would_be, record.action] += 1
+            counts[record.rule, call.source, record.would_be, record.action] += 1
         if len(calls) < MOST_CALLS:
-            calls.append(one)
+            calls.append(call)
     missed = unguarded_of_day(db, first, last)
     unguarded = tuple(islice(missed, MOST_UNGUARDED))
     return DayProof(
@@ -185,18 +186,18 @@ def proof_of_day(db: sqlite3.Connection, settings: Settings, first: float, last:
 
 
 def day_bounds(text: str) -> tuple[float, float] | None:
-    """The first instant of a day such as 2026-12-31 by the clock here, and of the next one; None of what is no day."""
+    """Return the beginning of a day such as 2026-12-31 and of the next day, in local time; None for other texts."""
     try:
         first = date.fromisoformat(text)
         days = (first, first + timedelta(days=1))
-        midnight, next_midnight = (time.mktime(one.timetuple()) for one in days)
+        midnight, next_midnight = (time.mktime(midnight_of.timetuple()) for midnight_of in days)
     except (ValueError, OverflowError):
         return None
     return midnight, next_midnight
 
 
 def proof_page(proof: DayProof, *, whole_numbers: bool, language: str = ENGLISH) -> str:
-    """Return the day with each call as one HTML file that needs no other."""
+    """Return the report as a single HTML file."""
 
     def name(number: str | None) -> str:
         return (number or "") if whole_numbers else _masked(number)
@@ -208,7 +209,7 @@ def proof_page(proof: DayProof, *, whole_numbers: bool, language: str = ENGLISH)
 
 
 def signed_proof(key: SigningKey, issuer: str, proof: DayProof, printed: bytes) -> str:
-    """Return a signed statement of what was printed, by its SHA-256: a file beside it, as with an evidence pack."""
+    """Return a signed statement with the SHA-256 of the report, as a file beside it."""
     about = {
         **{"day": day(proof.first), "from": iso_with_zone(proof.first), "until": iso_with_zone(proof.last)},
         **{"asked": proof.asked, "went_out": proof.went_out, "without_guard": proof.without_guard},
@@ -219,21 +220,23 @@ def signed_proof(key: SigningKey, issuer: str, proof: DayProof, printed: bytes) 
 
 
 def masked_proof(proof: DayProof) -> DayProof:
-    """Return the same with called numbers masked."""
+    """Return the report with masked called numbers."""
     return replace(
         proof,
-        calls=tuple(one._replace(record=one.record._replace(callee=_masked(one.record.callee))) for one in proof.calls),
-        unguarded=tuple(one._replace(callee=_masked(one.callee)) for one in proof.unguarded),
+        calls=tuple(
+            call._replace(record=call.record._replace(callee=_masked(call.record.callee))) for call in proof.calls
+        ),
+        unguarded=tuple(call._replace(callee=_masked(call.callee)) for call in proof.unguarded),
     )
 
 
 def list_laws(_db: sqlite3.Connection, _context: Context, request: PageQuery) -> ResultPage[LawVersion]:
-    """Return the law files that calls are checked by."""
-    return page_from(law_versions(), request, lambda one: (one.country,), lambda one: one)
+    """Return the law files that the guard uses."""
+    return page_from(law_versions(), request, lambda law: (law.country,), lambda law: law)
 
 
 def law_versions() -> tuple[LawVersion, ...]:
-    """The law files as they are installed."""
+    """Return the installed law files."""
     folder = files("reputation.law")
     return tuple(
         LawVersion(
@@ -257,8 +260,8 @@ def _checked(record: OutboundRecord) -> CheckedCall:
 
 
 def _rules(counts: Counter[tuple[str, str, str, str]]) -> tuple[OutboundRuleCount, ...]:
-    found = sorted({(rule, source) for rule, source, _, _ in counts})
-    return tuple(_rule(rule, source, counts) for rule, source in found)
+    rules = sorted({(rule, source) for rule, source, _, _ in counts})
+    return tuple(_rule(rule, source, counts) for rule, source in rules)
 
 
 def _rule(rule: str, source: str, counts: Counter[tuple[str, str, str, str]]) -> OutboundRuleCount:

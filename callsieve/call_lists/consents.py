@@ -1,7 +1,6 @@
-"""Who agreed to be called by us: noted with its proof, taken back, and brought in from a file.
+"""Consents to be called: recorded with their proof, removed, and imported from a file.
 
-A consent opens the way for that number and our company alone: past the do-not-call list where it is younger than the
-wish, past national registers, and where a law asks for it.
+A consent overrides an older do-not-call request, national registers, and a law that requires consent.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ TEXT_CHARACTERS = 200
 
 
 class ConsentRequest(msgspec.Struct, frozen=True):
-    """Who agreed, and what proves it.
+    """A consent, and its proof.
 
     Attributes:
-        proof: A text, or where the document is kept.
-        at: Since when: `2026-12-31`; null: now.
-        until: When it ends; null: never.
+        proof: The text of the consent, or where the document is kept.
+        at: The first day: `2026-12-31`; null: now.
+        until: The last day; null: it does not end.
     """
 
     number: NumberText
@@ -51,10 +50,10 @@ class ConsentRequest(msgspec.Struct, frozen=True):
 
 
 class ConsentChange(NamedTuple):
-    """The consent as it is now, or was.
+    """A change of a consent.
 
     Attributes:
-        consent: The consent as it is kept.
+        consent: The consent that was added or removed.
     """
 
     change_id: ChangeId | None
@@ -62,20 +61,20 @@ class ConsentChange(NamedTuple):
 
 
 class ConsentsRequest(PageQuery, frozen=True, kw_only=True):
-    """Which consents. `number`: only that of this number."""
+    """Which consents to return. `number`: only that of this number."""
 
     number: NumberText | None = None
 
 
 class ConsentShown(NamedTuple):
-    """A consent. `is_over`: whether it has ended."""
+    """A consent. `is_over`: it has ended."""
 
     consent: Annotated[Consent, FLAT]
     is_over: bool
 
 
 class ConsentImport(NamedTuple):
-    """How many numbers of a file are new, and how many had another consent."""
+    """How many consents of a file are new, and how many replaced another one."""
 
     change_id: int | None
     added: int
@@ -84,7 +83,7 @@ class ConsentImport(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ConsentsShown:
-    """The register. `found`: how many match what was looked for; `over` are the numbers whose consent has ended."""
+    """The consents. `found`: how many match the search; `over`: the numbers whose consent has ended."""
 
     consents: tuple[Consent, ...]
     found: int
@@ -93,7 +92,7 @@ class ConsentsShown:
 
 
 def add(db: sqlite3.Connection, context: Context, request: ConsentRequest) -> ConsentChange:
-    """Note that somebody agreed to be called; what was noted before goes."""
+    """Record that somebody agreed to be called. This replaces an earlier consent."""
     number = number_field(context, request.number)
     at = since_field(context, request.at)
     try:
@@ -102,7 +101,7 @@ def add(db: sqlite3.Connection, context: Context, request: ConsentRequest) -> Co
         raise Refused("bad-time", str(error), "until") from None
     proof, note = _text("proof", request.proof), _text("note", request.note)
     if not proof:
-        words = Wording("enter the proof: the text that was agreed to, or where the document is kept")
+        words = Wording("enter the proof: the text of the consent, or where the document is kept")
         raise Refused("no-proof", words, "proof")
     consent = Consent(number, at, until, proof, context.actor, note)
     with change(db, context, "own consent add", number) as changed:
@@ -118,40 +117,43 @@ def remove(db: sqlite3.Connection, context: Context, number: NumberText) -> Cons
     with change(db, context, "own consent remove", number) as changed:
         consent = remove_consent(db, number)
         if consent is None:
-            raise Refused("no-consent", Wording("no consent of {number} is recorded", {"number": number}))
+            raise Refused("no-consent", Wording("{number} has no consent on record", {"number": number}))
         changed.before = consent
     return ConsentChange(changed.id, consent)
 
 
 def list_consents(db: sqlite3.Connection, context: Context, request: ConsentsRequest) -> ResultPage[ConsentShown]:
-    """Return who agreed to be called, the latest first."""
+    """Return the consents, the latest first."""
     number = None if request.number is None else number_field(context, request.number, "number")
-    found, _ = find_consents(db, number=number, limit=MOST_ROWS)
+    consents, _ = find_consents(db, number=number, limit=MOST_ROWS)
     return page_from(
-        found, request, lambda one: (-one.at, one.number), lambda one: ConsentShown(one, one.is_over(context.at))
+        consents,
+        request,
+        lambda consent: (-consent.at, consent.number),
+        lambda consent: ConsentShown(consent, consent.is_over(context.at)),
     )
 
 
-def bring_in(db: sqlite3.Connection, context: Context, found: Mapping[str, Consent]) -> ConsentImport:
-    """The consents of a file, each with a row of its own in the audit, and one that sums them up."""
+def import_consents(db: sqlite3.Connection, context: Context, consents: Mapping[str, Consent]) -> ConsentImport:
+    """Record the consents of a file. Each gets a row in the audit, and one more row sums them up."""
     with whole(db):
-        before = {number: consent_of(db, number) for number in found}
-        told = [(before[number], one) for number, one in found.items() if not _is_same(before[number], one)]
-        if not told:
+        before = {number: consent_of(db, number) for number in consents}
+        changes = [(before[number], new) for number, new in consents.items() if not _is_same(before[number], new)]
+        if not changes:
             return ConsentImport(None, 0, 0)
-        added = sum(was is None for was, _ in told)
+        added = sum(was is None for was, _ in changes)
         with change(db, context, "own consent import") as changed:
-            for was, one in told:
-                put_consent(db, one)
-                row = Change("own consent import", one.number, before=was, after=one)
+            for was, consent in changes:
+                put_consent(db, consent)
+                row = Change("own consent import", consent.number, before=was, after=consent)
                 add_audit(db, row, context.actor, context.at)
-            changed.after = {"added": added, "changed": len(told) - added}
-    return ConsentImport(changed.id, added, len(told) - added)
+            changed.after = {"added": added, "changed": len(changes) - added}
+    return ConsentImport(changed.id, added, len(changes) - added)
 
 
 def consents_in(table: CsvTable, region: str, actor: str, now: float) -> dict[str, Consent]:
-    """The consents of a file; rows that cannot be used are named. TableError: not one can."""
-    found: dict[str, Consent] = {}
+    """Return the consents in a file by number. Raise TableError if no row can be used."""
+    consents: dict[str, Consent] = {}
 
     def rows() -> list[tuple[str, ...]]:
         return usable(
@@ -161,7 +163,7 @@ def consents_in(table: CsvTable, region: str, actor: str, now: float) -> dict[st
     for number, proof, at, until, note in rows():
         e164 = number_of(number, region)
         if e164 is None:
-            table.refuse(f"{number[:40]!r} is no telephone number" if number else "has no number")
+            table.refuse(f"{number[:40]!r} is not a telephone number" if number else "has no number")
         elif not proof:
             table.refuse("has no proof")
         else:
@@ -171,21 +173,21 @@ def consents_in(table: CsvTable, region: str, actor: str, now: float) -> dict[st
             except TimeError as error:
                 table.refuse(str(error))
                 continue
-            found[e164] = Consent(e164, since, ends, proof[:TEXT_CHARACTERS], actor, note[:TEXT_CHARACTERS])
-    if not found:
+            consents[e164] = Consent(e164, since, ends, proof[:TEXT_CHARACTERS], actor, note[:TEXT_CHARACTERS])
+    if not consents:
         raise TableError(nothing_usable(table.problems), NOTHING_USABLE)
-    return found
+    return consents
 
 
 def consents_shown(db: sqlite3.Connection, text: str, number: str | None, now: float) -> ConsentsShown:
-    """Those with the text in one of their fields, or of this number."""
-    consents, found = find_consents(db, text, number, MOST_SHOWN)
-    over = frozenset(one.number for one in consents if one.is_over(now))
-    return ConsentsShown(tuple(consents), found, over, latest_changes(db, CONSENTS))
+    """Return the consents with a text in one of their fields, or of a number."""
+    consents, count = find_consents(db, text, number, MOST_SHOWN)
+    over = frozenset(consent.number for consent in consents if consent.is_over(now))
+    return ConsentsShown(tuple(consents), count, over, latest_changes(db, CONSENTS))
 
 
-def _is_same(was: Consent | None, one: Consent) -> bool:
-    return was is not None and was._replace(at=one.at, person=one.person) == one
+def _is_same(was: Consent | None, new: Consent) -> bool:
+    return was is not None and was._replace(at=new.at, person=new.person) == new
 
 
 def _text(field: str, text: str) -> str:

@@ -1,7 +1,4 @@
-"""Which numbers of a call list are to go, and why. The list is read row by row; what was seen is kept on the disk.
-
-for finding in hygiene(db, rows, line_of, terms, report, keep): ...
-"""
+"""Checking of a call list: the numbers to remove, and why. Rows are read one by one; seen numbers are on disk."""
 
 from __future__ import annotations
 
@@ -24,19 +21,19 @@ from reputation.store.outbound import NumberSet, past_calls
 from reputation.store.registers import Consent, consent_of, registers_with
 from reputation.wording import Places, Wording
 
-MOST_ROWS = 50_000_000  # half an hour, and 1 GB of the disk
+MOST_ROWS = 50_000_000  # takes half an hour and 1 GB of disk
 TRIES = 5
-MOST_NUMBERS = 10_000  # of one request: a second or so
+MOST_NUMBERS = 10_000  # in one request: takes about a second
 
 
 class ListFault(StrEnum):
-    """Why a number is to go."""
+    """Why a number is to be removed."""
 
     NOT_A_NUMBER = "not-a-number"
     DUPLICATE = "duplicate"
-    UNALLOCATED = "unallocated"  # nobody can have it, by the numbering plan
-    PREMIUM = "premium"  # a call to it costs more than a call
-    GONE = "gone"  # our latest call to it ended with "unallocated number"
+    UNALLOCATED = "unallocated"  # by the numbering plan, nobody can have it
+    PREMIUM = "premium"  # calls to it cost extra
+    GONE = "gone"  # the latest call to it ended with "unallocated number"
     REASSIGNED = "reassigned"
     DO_NOT_CALL = "do-not-call"
     REGISTER = "register"
@@ -45,11 +42,12 @@ class ListFault(StrEnum):
 
 
 class ListToCheck(msgspec.Struct, frozen=True):
-    """Numbers of a call list. `tries`: so many calls without an answer are enough.
+    """Numbers of a call list.
 
     Attributes:
         numbers: The numbers.
         needs_consent: Only numbers with a consent may stay.
+        tries: How many calls without an answer are enough to remove a number.
     """
 
     numbers: Annotated[tuple[Annotated[str, Meta(max_length=100)], ...], Meta(min_length=1, max_length=MOST_NUMBERS)]
@@ -58,13 +56,14 @@ class ListToCheck(msgspec.Struct, frozen=True):
 
 
 class ListChecked(NamedTuple):
-    """What was found in a list. `clean`: the numbers that may stay.
+    """The result of a check.
 
     Attributes:
         rows: Number of rows.
-        kept: How many stay.
-        by_fault: How many numbers are to go, by reason.
-        findings: The numbers that should go, with the reason.
+        kept: Number of rows that may stay.
+        by_fault: Number of rows to remove, by reason.
+        findings: The rows to remove, with the reason.
+        clean: The numbers that may stay.
     """
 
     rows: int
@@ -75,11 +74,14 @@ class ListChecked(NamedTuple):
 
 
 class RowFinding(NamedTuple):
-    """A row that is to go. `line`: its place, counted from 1; `written`: the number as it was sent; `fault`: why it is
-    to go; `evidence`: what says so.
+    """A row to remove.
 
     Attributes:
-        number: A telephone number: E.164, or the key of a service number.
+        line: Its line, counted from 1.
+        written: The number as it was sent.
+        number: The number as E.164, or the key of a service number.
+        fault: Why it is to be removed.
+        evidence: The evidence for that.
     """
 
     line: int
@@ -91,7 +93,7 @@ class RowFinding(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HygieneTerms:
-    """By what a list is judged. `tries`: so many calls that nobody answered, in the 30 days that calls are kept."""
+    """The terms of a check. `tries`: how many calls within 30 days without an answer are enough."""
 
     region: str
     now: float
@@ -102,7 +104,7 @@ class HygieneTerms:
 
 @dataclass(slots=True)
 class ListReport:
-    """What was found, filled while the list is read. `kept`: how many rows may stay."""
+    """The counts of a check, filled while the list is read. `kept`: how many rows may stay."""
 
     rows: int = 0
     kept: int = 0
@@ -118,7 +120,7 @@ def hygiene(
     report: ListReport,
     keep: Callable[[str], None],
 ) -> Iterator[RowFinding]:
-    """Each reason of each row; a number without one is handed to `keep`. The report counts meanwhile."""
+    """Yield each reason of each row, and count in the report. `keep` is called with each number that may stay."""
     with NumberSet() as seen:
         for written, *_ in rows:
             if report.rows == MOST_ROWS:
@@ -127,15 +129,15 @@ def hygiene(
             report.rows += 1
             number = number_of(written, terms.region)
             if number is None:
-                found = [(ListFault.NOT_A_NUMBER, Wording("not a telephone number"))]
+                faults = [(ListFault.NOT_A_NUMBER, Wording("not a telephone number"))]
             elif not seen.add(number):
-                found = [(ListFault.DUPLICATE, Wording("already listed above"))]
+                faults = [(ListFault.DUPLICATE, Wording("already listed above"))]
             else:
-                found = list(_faults_of(db, number, terms))
-            if number is not None and not found:
+                faults = list(_faults_of(db, number, terms))
+            if number is not None and not faults:
                 report.kept += 1
                 keep(number)
-            for fault, evidence in found:
+            for fault, evidence in faults:
                 report.by_fault[fault] = report.by_fault.get(fault, 0) + 1
                 yield RowFinding(line_of(), written, number, fault, evidence)
 
@@ -166,14 +168,14 @@ def _by_plan(number: str, terms: HygieneTerms) -> Iterator[tuple[ListFault, Word
 
 
 def _by_people(db: sqlite3.Connection, number: str, consent: Consent | None) -> Iterator[tuple[ListFault, Wording]]:
-    epoch, wish = epoch_of(db, number), do_not_call_of(db, number)
+    epoch, entry = epoch_of(db, number), do_not_call_of(db, number)
     if epoch is not None and (consent is None or consent.at < epoch.at):
         about = {"day": day(epoch.at), "who": epoch.who}
         yield ListFault.REASSIGNED, Wording("it has a new owner since {day}, recorded by {who}", about)
-    if wish is not None and (consent is None or consent.at <= wish.at):
+    if entry is not None and (consent is None or consent.at <= entry.at):
         yield (
             ListFault.DO_NOT_CALL,
-            Wording("asked on {day} not to be called, recorded by {who}", {"day": day(wish.at), "who": wish.person}),
+            Wording("asked on {day} not to be called, recorded by {who}", {"day": day(entry.at), "who": entry.person}),
         )
 
 

@@ -1,7 +1,4 @@
-"""Copies of national do-not-call registers: brought in from a file, shown with their age, taken out.
-
-The health check of registers: copies of national do-not-call registers are new enough.
-"""
+"""Copies of national do-not-call registers: import, age, removal, and the check that they are new enough."""
 
 from __future__ import annotations
 
@@ -32,7 +29,7 @@ _SEPARATOR = re.compile(r"[,;\t]")
 
 
 class RegisterFile:
-    """Numbers of a file. `read` counts lines, `skipped` those without a number; `sha256` is of what was read."""
+    """The numbers in a file. `read` counts lines, `skipped` lines without a number."""
 
     def __init__(self, stream: BinaryIO, country: str) -> None:
         self.read = self.skipped = self.bytes_read = 0
@@ -40,11 +37,11 @@ class RegisterFile:
         self._stream = stream
         self._country = country
         self._hash = hashlib.sha256()
-        self.watch: Callable[[Iterator[str]], Iterator[str]] = iter  # what looks on while it is read
+        self.watch: Callable[[Iterator[str]], Iterator[str]] = iter  # wraps the numbers to show the progress
 
     @property
     def sha256(self) -> str:
-        """Of the bytes that were read, unpacked; after the last line, of the file."""
+        """Checksum of the bytes that were read, after decompression."""
         return self._hash.hexdigest()
 
     def __iter__(self) -> Iterator[str]:
@@ -70,19 +67,19 @@ class RegisterFile:
         if self._country in _NORTH_AMERICA and (match := _TEN_DIGITS.fullmatch(text)):
             return f"+1{match[1]}{match[2]}{match[3]}"
         for field in _SEPARATOR.split(text):
-            # A local number without its area is none; of a name's digits the plan of the country makes none either.
+            # Numbers without an area code and digits in names are not valid numbers.
             if (number := number_of(field.strip(' "'), self._country)) is not None:
                 return number
         return None
 
 
-MOST_NUMBERS = 300_000_000  # the whole register of the US has 260 million
-LEAST_SHARE = 0.5  # of the copy before: half a download is no register
+MOST_NUMBERS = 300_000_000  # the register of the US has 260 million
+LEAST_SHARE = 0.5  # of the previous copy: a smaller file may be an incomplete download
 NAME_CHARACTERS = 32
 
 
 class RegisterRequest(NamedTuple):
-    """`name`: us-dnc, gb-tps, or any of a country that is named. `file_at`: the day of the file, UTC seconds."""
+    """A file to import as a copy of a register. `file_at`: the date of the file, UTC seconds."""
 
     name: str
     country: str
@@ -93,7 +90,7 @@ class RegisterRequest(NamedTuple):
 
 
 class RegisterImported(NamedTuple):
-    """The copy that is in force now, and the one before."""
+    """The new copy, and the previous one."""
 
     copy: registers.StoredCopy
     before: registers.StoredCopy | None
@@ -101,42 +98,43 @@ class RegisterImported(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CopyAge:
-    """Our copy of a register. `cite`: the law that limits its age.
+    """A copy of a register.
 
     Attributes:
         age_days: Age in days.
+        cite: The law that limits its age.
     """
 
     copy: Annotated[registers.StoredCopy, FLAT]
     age_days: int
-    law: Annotated[RegisterRow | None, HIDDEN]  # None of a register that no law file knows
+    law: Annotated[RegisterRow | None, HIDDEN]  # None if no law file has the register
     cite: str
 
     @property
     @told
     def max_days(self) -> int | None:
-        """How old the law lets it be; null: no limit."""
+        """How old the law allows it to be; null: no limit."""
         return self.law.max_days if self.law else None
 
     @property
     @told
     def is_too_old(self) -> bool:
-        """Whether the law wants a newer one."""
+        """Whether it is older than the law allows."""
         return self.law is not None and self.age_days > self.law.max_days
 
 
 def copy_ages(db: sqlite3.Connection, now: float) -> list[CopyAge]:
-    """All copies in force."""
+    """Return all copies in force."""
     return [_age_of(copy, now) for copy in registers.list_copies(db)]
 
 
 def list_registers(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[CopyAge]:
-    """Return our copies of national do-not-call registers, and how old they are."""
-    return page_from(copy_ages(db, context.at), request, lambda one: (one.copy.name,), lambda one: one)
+    """Return the copies of national do-not-call registers, and how old they are."""
+    return page_from(copy_ages(db, context.at), request, lambda age: (age.copy.name,), lambda age: age)
 
 
 def country_of_register(name: str, country: str | None) -> str:
-    """The country of a register that the law files know, or that was given. Refused."""
+    """Return the country of a register from the law files, or the given one. Raise Refused if there is neither."""
     known = register_named(name)
     if known is not None:
         return known[0].country
@@ -144,15 +142,13 @@ def country_of_register(name: str, country: str | None) -> str:
         raise Refused("bad-name", Wording("a name has 1 to {most} letters", {"most": NAME_CHARACTERS}), "register")
     if country is None:
         names = {"name": name, "known": ", ".join(register_names())}
-        raise Refused(
-            "no-country", Wording(("no known law names the register {name} ({known}): give its country"), names)
-        )
+        raise Refused("no-country", Wording("unknown register {name} (known: {known}): give its country", names))
     return country.upper()
 
 
 def import_register(db: sqlite3.Connection, context: Context, request: RegisterRequest) -> RegisterImported:
-    """Makes the numbers of the file the copy of the register, at once or not at all."""
-    before = next((one for one in registers.list_copies(db) if one.name == request.name), None)
+    """Import the numbers of the file as the copy of the register, completely or not at all."""
+    before = next((old for old in registers.list_copies(db) if old.name == request.name), None)
     _clear(db, request.name)
     with whole(db):
         copy = registers.begin_copy(db, request.name, request.country, request.file, request.file_at, context.at)
@@ -170,11 +166,11 @@ def import_register(db: sqlite3.Connection, context: Context, request: RegisterR
             changed.after = {"numbers": numbers, "file": request.file, "sha256": request.numbers.sha256}
     finally:
         _clear(db, request.name)
-    return RegisterImported(next(one for one in registers.list_copies(db) if one.name == request.name), before)
+    return RegisterImported(next(new for new in registers.list_copies(db) if new.name == request.name), before)
 
 
 def remove_register(db: sqlite3.Connection, context: Context, name: str) -> registers.StoredCopy:
-    """The register counts no more."""
+    """Remove the copy of a register, so that it no longer counts."""
     with change(db, context, "own registers remove", name=name) as changed:
         gone = registers.withdraw(db, name)
         if gone is None:
@@ -186,15 +182,17 @@ def remove_register(db: sqlite3.Connection, context: Context, name: str) -> regi
 
 def _check(request: RegisterRequest, numbers: int, before: registers.StoredCopy | None) -> None:
     if not numbers:
-        raise Refused("nothing-usable", Wording("{file}: there is no telephone number in it", {"file": request.file}))
+        raise Refused("nothing-usable", Wording("{file}: no telephone numbers found", {"file": request.file}))
     if before and numbers < LEAST_SHARE * before.numbers and not request.accept_smaller:
         counts: Places = {"file": request.file, "numbers": numbers, "before": before.numbers}
-        words = Wording("{file} has {numbers} numbers, the copy before {before}: --accept-smaller, if so", counts)
+        words = Wording(
+            "{file} has {numbers} numbers, but the previous copy {before}. To accept it: --accept-smaller", counts
+        )
         raise Refused("register-shrank", words)
 
 
 def _clear(db: sqlite3.Connection, name: str) -> None:
-    """Takes away what is in force no more, in steps that let others write between them."""
+    # In several transactions, so that others can write between them.
     for copy in registers.unused_copies(db, name):
         after: int | None = 0
         while after is not None:
@@ -210,16 +208,16 @@ def _age_of(copy: registers.StoredCopy, now: float) -> CopyAge:
 
 @check_of_store
 def has_fresh_registers(db: sqlite3.Connection, now: float) -> Finding:
-    """Copies of national do-not-call registers are as new as the law wants them."""
+    """Check that copies of national do-not-call registers are as new as the law requires."""
     ages = copy_ages(db, now)
-    old = [one for one in ages if one.is_too_old]
+    old = [age for age in ages if age.is_too_old]
     if old:
         first = old[0]
         most = first.law.max_days if first.law else 0
         about: Places = {"name": first.copy.name, "days": first.age_days, "law": first.cite, "most": most}
         words = Wording("the copy of {name} is {days} days old, and {law} allows {most}", about)
         return warn(and_more(words, len(old) - 1), f"callsieve own registers import FILE --register {first.copy.name}")
-    numbers = sum(one.copy.numbers for one in ages)
+    numbers = sum(age.copy.numbers for age in ages)
     return ok(Wording("{count}, with {numbers} numbers", {"count": len(ages), "numbers": numbers}) if ages else NONE)
 
 

@@ -1,4 +1,4 @@
-"""Appeals of number owners, for programs: an owner's portal, a ticket system."""
+"""API endpoints: appeals of number owners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Call lists, for programs: a dialler that cleans its list, a CRM that notes who agreed, and the proof of a day."""
+"""API endpoints: checking call lists, consents, registers, laws and the compliance report of a day."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from reputation.wording import Wording
 
 LIST_BYTES = 1 << 20
 DayText = Annotated[
-    str, Meta(min_length=1, max_length=40, description="A day by the clock of the PBX.", examples=["2026-11-26"])
+    str, Meta(min_length=1, max_length=40, description="A day in the time zone of the PBX.", examples=["2026-11-26"])
 ]
 AGREED = ConsentRequest("+12015550123", "form 17 of 2026-11-02")
 NUMBERS = ListToCheck(("+12015550123", "+12015550124"))
 
 
 async def check_list(req: ApiRequest, sent: ListToCheck) -> ListChecked:
-    """Return which numbers of a call list are to go, and why. The audit notes it."""
+    """Return the numbers to remove from a call list, with reasons. The audit records it."""
     loaded = req.state.loaded
     terms = HygieneTerms(
         region=loaded.settings.numbers.region,
@@ -45,10 +45,10 @@ async def check_list(req: ApiRequest, sent: ListToCheck) -> ListChecked:
 
 
 async def show_compliance(req: ApiRequest, day: DayText) -> DayProof:
-    """Return what the outbound guard checked on a day, by which rules, sources and files."""
+    """Return what the outbound guard checked on a day, with its rules, sources and files."""
     bounds = day_bounds(day)
     if bounds is None:
-        raise Refused("bad-day", Wording("must be a date, as 2026-12-31"), "day")
+        raise Refused("bad-day", Wording("must be a date such as 2026-12-31"), "day")
     return masked_proof(
         await req.state.slow_store.read(proof_of_day, req.state.loaded.settings, *bounds, req.context.at)
     )

@@ -1,4 +1,4 @@
-"""`callsieve own comply`: proof of what was checked on a day."""
+"""`callsieve own comply` and `own hygiene`: the report of what was checked on a day, and checks of call lists."""
 
 from __future__ import annotations
 
@@ -42,28 +42,34 @@ PRIVATE = 0o600
 
 
 def comply(
-    of_day: Annotated[str, typer.Argument(metavar="DAY", help="2026-11-25, by the clock here.", show_default=False)],
-    html: Annotated[bool, typer.Option("--html", help="A page of its own, to print or send on.")] = False,
-    numbers: Annotated[bool, typer.Option("--numbers", help="With the whole called numbers, not masked.")] = False,
+    of_day: Annotated[
+        str,
+        typer.Argument(metavar="DAY", help="A day such as 2026-11-25, in the server's time zone.", show_default=False),
+    ],
+    html: Annotated[bool, typer.Option("--html", help="Write an HTML page to print or pass on.")] = False,
+    numbers: Annotated[bool, typer.Option("--numbers", help="Do not mask called numbers.")] = False,
     signature: Annotated[
         Path | None,
         typer.Option(
-            "--signature", metavar="FILE", help="Sign what is printed: the statement goes there.", show_default=False
+            "--signature",
+            metavar="FILE",
+            help="Write a signed statement about the output to this file.",
+            show_default=False,
         ),
     ] = None,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Print what the outbound guard checked on a day, by which rules, sources and files, and what it did not see."""
+    """Print what the outbound guard checked on a day, with its rules, sources and files, and what it did not see."""
     loaded, now = options.settings_of(config), time.time()
     bounds = day_bounds(of_day)
     if bounds is None:
-        raise CommandError(f"{of_day[:40]!r} is no day: write it as 2026-12-31")
+        raise CommandError(f"{of_day[:40]!r} is not a day: write it as 2026-12-31")
     with options.existing_store(loaded) as db:
         proof = proof_of_day(db, loaded.settings, *bounds, now)
     if not as_json and not html:
         if signature is not None:
-            raise CommandError("--signature: signs a file: add --html or --json")
+            raise CommandError("--signature: add --html or --json, because only a file can be signed")
         _print(proof, numbers)
         return
     text = (
@@ -77,10 +83,9 @@ def comply(
 
 
 def _sign(loaded: Loaded, proof: DayProof, printed: bytes, path: Path) -> None:
-    """A statement about what is printed, in a file that is not there yet."""
     issuer = loaded.settings.company.name or loaded.settings.public.name
     if not issuer:
-        raise CommandError("--signature: nobody knows in whose name: set [company] name")
+        raise CommandError("--signature: the statement needs the name of your company: set [company] name")
     options.check_new(path)
     try:
         key = signing_key(loaded.state)
@@ -95,43 +100,43 @@ def _print(proof: DayProof, numbers: bool) -> None:
     print_pairs(
         [
             ("day", day(proof.first)),
-            ("asked about", f"{plural(proof.asked, 'call')}: {proof.went_out:,} went out ({acts})"),
-            ("failed open", f"{proof.failed_open:,} went out undecided"),
-            ("without the guard", f"{plural(proof.without_guard, 'call')} went out unasked"),
+            ("checked", f"{plural(proof.asked, 'call')}: {proof.went_out:,} went out ({acts})"),
+            ("failed open", f"{proof.failed_open:,} went out without a decision"),
+            ("without the guard", f"{plural(proof.without_guard, 'call')} went out unchecked"),
             ("do-not-call list", f"{plural(proof.do_not_call, 'number')}"),
             ("consent", f"{plural(proof.consents, 'number')}"),
-            *(("register", _register(one)) for one in proof.registers),
-            *(("law", f"{one.country}, read {one.read}, sha256 {one.sha256[:12]}") for one in proof.laws),
+            *(("register", _register(age)) for age in proof.registers),
+            *(("law", f"{law.country}, read {law.read}, sha256 {law.sha256[:12]}") for law in proof.laws),
             ("made", f"{when_exactly(proof.made_at)} by CallSieve {proof.version}"),
         ]
     )
     if proof.rules:
         say()
         rows = [
-            (one.rule, f"{one.held:,}", f"{one.refused:,}", f"{one.observed:,}", one.source, one.url)
-            for one in proof.rules
+            (count.rule, f"{count.held:,}", f"{count.refused:,}", f"{count.observed:,}", count.source, count.url)
+            for count in proof.rules
         ]
         print_table(("rule", "held", "refused", "would have", "source", "page"), rows, keep=(0, 1, 2, 3))
     if proof.unguarded:
         say()
-        unasked = [
+        unchecked = [
             (
-                when(one.at),
-                (one.callee if numbers else masked(one.callee)) if one.callee else "",
-                one.own_number or "",
-                one.trunk or "",
+                when(call.at),
+                (call.callee if numbers else masked(call.callee)) if call.callee else "",
+                call.own_number or "",
+                call.trunk or "",
             )
-            for one in proof.unguarded[:20]
+            for call in proof.unguarded[:20]
         ]
-        print_table(("without the guard", "to", "from", "trunk"), unasked, keep=range(4))
+        print_table(("without the guard", "to", "from", "trunk"), unchecked, keep=range(4))
     say()
-    say("Each call with its checks: --html or --json.")
+    say("--html and --json list each call with its checks.")
 
 
-def _register(one: CopyAge) -> str:
-    old = ", too old" if one.is_too_old else ""
-    numbers, file_of = f"{one.copy.numbers:,} numbers", f"file of {day(one.copy.file_at)}{old}"
-    return f"{one.copy.name}: {numbers}, {file_of}, sha256 {one.copy.sha256[:12]}"
+def _register(age: CopyAge) -> str:
+    old = ", too old" if age.is_too_old else ""
+    numbers, file_of = f"{age.copy.numbers:,} numbers", f"file of {day(age.copy.file_at)}{old}"
+    return f"{age.copy.name}: {numbers}, {file_of}, sha256 {age.copy.sha256[:12]}"
 
 
 MOST_SHOWN = 1000
@@ -142,19 +147,22 @@ BARE = re.compile(r"[+0-9 ().\-/]{5,40}\s*(?:#.*)?", re.ASCII)
 def hygiene_of_list(
     file: FileArgument,
     write: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write all that are to go there, with reason and evidence.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the numbers to remove to this file, with reason and evidence."),
     ] = None,
     keep: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the rows that may stay there, with all columns.")
+        Path | None, typer.Option(metavar="FILE", help="Write the rows that may stay to this file, with all columns.")
     ] = None,
-    tries: Annotated[int, typer.Option(min=1, max=100, help="So many calls without an answer are enough.")] = TRIES,
+    tries: Annotated[
+        int, typer.Option(min=1, max=100, help="How many calls without an answer are enough to remove a number.")
+    ] = TRIES,
     needs_consent: Annotated[
-        bool, typer.Option("--needs-consent", help="Also who has not agreed, where a law asks for consent.")
+        bool, typer.Option("--needs-consent", help="Also remove numbers without a consent, if a law requires one.")
     ] = False,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Find the numbers of a call list that are to go, and say why. Header with number, or a number a line."""
+    """Find the numbers to remove from a call list, with reasons. One number per line, or a header with number."""
     loaded = options.settings_of(config)
     terms = HygieneTerms(
         region=loaded.settings.numbers.region,
@@ -183,13 +191,12 @@ def hygiene_of_list(
                 to_stay.writerow(fields)
 
         rows = watched(iter(table), bytes_read, tell)
-        for one in hygiene(db, rows, lambda: table.line, terms, report, stays):
+        for finding in hygiene(db, rows, lambda: table.line, terms, report, stays):
             if to_go:
-                to_go.writerow(
-                    (str(one.line), as_text(one.written), one.number or "", one.fault.value, str(one.evidence))
-                )
+                line, written, number, fault, evidence = finding
+                to_go.writerow((str(line), as_text(written), number or "", fault.value, str(evidence)))
             if len(shown) < MOST_SHOWN:
-                shown.append(one)
+                shown.append(finding)
         faults = {fault.value: report.by_fault[fault] for fault in ListFault if fault in report.by_fault}
         note(
             db, options.context_of(loaded), Change("own hygiene", name=file.name, after={"rows": report.rows, **faults})
@@ -198,7 +205,7 @@ def hygiene_of_list(
     if not as_json:
         warn_of_skipped(table.problems, table.skipped)
     if report.cut_off:
-        warn(f"only the first {MOST_ROWS:,} rows were looked at: split the list")
+        warn(f"only the first {MOST_ROWS:,} rows were checked: split the list")
 
 
 def _print_hygiene(report: ListReport, shown: list[RowFinding], faults: dict[str, int], *, as_json: bool) -> None:
@@ -207,20 +214,20 @@ def _print_hygiene(report: ListReport, shown: list[RowFinding], faults: dict[str
         options.print_json(summary | {"findings": shown})
         return
     if shown:
-        rows = [(f"{one.line:,}", one.number or one.written, one.fault.value, str(one.evidence)) for one in shown]
+        rows = [(f"{row.line:,}", row.number or row.written, row.fault.value, str(row.evidence)) for row in shown]
         print_table(("line", "number", "reason", "evidence"), rows, keep=(0, 1, 2))
     if sum(faults.values()) > len(shown):
-        say(f"The first {len(shown):,} are shown: --write has all.")
-    told = ", ".join(f"{count:,} {name}" for name, count in faults.items())
-    say(f"{plural(report.rows, 'row')}, {report.kept:,} may stay{f'; {told}' if told else ''}.")
+        say(f"Only the first {len(shown):,} are shown. --write writes all of them.")
+    counts = ", ".join(f"{count:,} {name}" for name, count in faults.items())
+    say(f"{plural(report.rows, 'row')}, {report.kept:,} may stay{f'; {counts}' if counts else ''}.")
 
 
 def _csv(stack: ExitStack, path: Path, delimiter: str = ",") -> Any:
-    """A file of ours alone: numbers are personal data. One that is there is not overwritten."""
+    # Numbers are personal data: nobody else may read the file, and an existing one is not overwritten.
     try:
         with naming(path), acting_for(path):
             handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
-        raise CommandError(f"{path}: there is a file of this name: choose another, or remove it") from None
+        raise CommandError(f"{path}: the file exists: choose another name, or remove it") from None
     file = stack.enter_context(os.fdopen(handle, "w", encoding="utf-8", newline=""))
     return csv.writer(file, delimiter=delimiter, lineterminator="\n")

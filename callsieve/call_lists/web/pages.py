@@ -70,7 +70,7 @@ async def bring_in_file(req: PageRequest) -> Response:
         found = consents_in(table, req.state.loaded.settings.numbers.region, req.me.name, req.now)
     except TableError as error:
         return await show(req, error.words)
-    await req.perform(operations.bring_in, found)
+    await req.perform(operations.import_consents, found)
     if table.problems:
         counts: Places = {"count": table.skipped, "first": str(table.problems[0])}
         return await show(req, Wording("rows skipped: {count}, the first: {first}", counts))

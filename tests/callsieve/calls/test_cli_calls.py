@@ -151,7 +151,7 @@ def test_the_control_sample_has_a_star(tmp_path: Path) -> None:
     program.add_decisions(sampled, make_record("BBBBBBBB", linkedid="2", action="allow", would_be="allow"))
     out = program.ok("calls", "show")
     assert out.count("allow*") == 1
-    assert "(*: left without its warning on purpose" in out
+    assert "(*: in the control sample" in out
     summary = program("summary", "--json").json["sample"]
     assert summary == {"calls": 1, "answered": 0, "hung_up_on": 0, "marked": 0}
     assert "1 of 1 warned calls left without the warning" in program.ok("summary")

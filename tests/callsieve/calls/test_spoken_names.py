@@ -69,7 +69,7 @@ def test_recordings_are_found_by_their_decision_and_erased(tmp_path: Path) -> No
 async def test_the_daemon_says_which_directory_to_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(spoken_names, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(spoken_names, "CHECK_SECONDS", 0.01)
     monkeypatch.setattr(spoken_names, "MAX_FILES", 2)
     said: list[str] = []
     task = asyncio.create_task(keep_recordings(tmp_path, said.append))
@@ -165,7 +165,7 @@ def test_the_doctor_looks_only_where_names_are_asked_for(
     context: Callable[[str], CheckContext], tmp_path: Path
 ) -> None:
     status, detail = parse_answer(can_record(context("")))
-    assert (status, detail.split()[0]) == (CheckStatus.OK, "nobody")
+    assert (status, detail.split()[0]) == (CheckStatus.OK, "no")
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "mine.toml").write_text(RULE)
     finding = can_record(context('[policy]\nname = "mine"\n'))
@@ -178,7 +178,7 @@ def test_the_doctor_looks_only_where_names_are_asked_for(
 def test_the_doctor_says_why_no_name_can_be_recorded(context: Callable[[str], CheckContext], tmp_path: Path) -> None:
     folder = make_folder(tmp_path)
     os.chown(tmp_path / "etc", 0, 4712)
-    assert "not of Asterisk's group" in str(can_record(context(ASKED)).detail)
+    assert "belong to Asterisk's group" in str(can_record(context(ASKED)).detail)
     os.chown(folder, -1, 4712)
     status, detail = parse_answer(can_record(context(ASKED)))
     assert (status, detail.startswith("0 of at most 2000"), str(folder) in detail) == (CheckStatus.OK, True, True)

@@ -148,7 +148,7 @@ CASES: dict[str, tuple[Step, ...]] = {
     ),
     "own consent import": (
         step(consents.add, consents.ConsentRequest(CALLER, "contract 12")),
-        step(consents.bring_in, {CALLER: Consent(CALLER, NOW - 60, None, "contract 13")}),
+        step(consents.import_consents, {CALLER: Consent(CALLER, NOW - 60, None, "contract 13")}),
     ),
     "mark": (step(numbers.mark, MARK),),
     "unmark": (step(numbers.mark, MARK), step(numbers.mark, RETRACTION)),

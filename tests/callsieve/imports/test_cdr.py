@@ -529,7 +529,7 @@ class TestTheCommand:
         [
             pytest.param("a", "", [], "a: the file is empty", id="empty"),
             pytest.param("a.jsonl", "{}\n", [], "line 1: ", id="nothing-usable"),
-            pytest.param("a.csv", ",".join(CSV_COLUMNS) + "\n", [], "not one call ", id="only-a-header"),
+            pytest.param("a.csv", ",".join(CSV_COLUMNS) + "\n", [], "no call can be used", id="only-a-header"),
             pytest.param("a.db", b"SQLite format 3\0" + b"x" * 100, [], "SQLite", id="db"),
             pytest.param("a", "", ["--zone", "Nowhere/Land"], "time zone", id="zone"),
         ],

@@ -165,7 +165,7 @@ def test_a_server_without_the_file_is_asked_again_later(
     feeds.statuses["/list.csv"] = (status, wait)
     result = callsieve("feeds", "fetch")
     assert result.code == 2
-    assert f"127.0.0.1: it answers {status} in the place of the file" in result.err
+    assert f"127.0.0.1: answered with HTTP status {status}" in result.err
     [one] = callsieve("feeds", "--json").json
     assert one["imported_at"] is None
     assert one["health"] == "failed"
@@ -175,7 +175,7 @@ def test_a_server_without_the_file_is_asked_again_later(
 def test_a_smaller_one_is_taken_when_somebody_says_so(callsieve: FedOffice, feeds: FeedServer) -> None:
     callsieve.fetch()
     feeds.files["/list.csv"] = b"+12017421834\n"
-    assert "name it" in callsieve.fails("feeds", "fetch", "--accept-smaller")
+    assert "name of a feed" in callsieve.fails("feeds", "fetch", "--accept-smaller")
     assert callsieve.fetch("theirs", "--accept-smaller")["numbers"] == 1
 
 
@@ -260,7 +260,7 @@ def test_an_old_file_with_a_good_signature_is_refused(callsieve: FedOffice, feed
 def test_a_feed_that_never_came_is_said(callsieve: FedOffice) -> None:
     callsieve.ok("db", "migrate")
     out = callsieve.ok("feeds")
-    assert "theirs waiting: it has not come yet" in out
+    assert "theirs waiting: not imported yet" in out
     assert "systemctl enable --now callsieve-feeds.timer" in out
     [one] = callsieve("feeds", "--json").json
     assert (one["name"], one["health"], one["imported_at"]) == ("theirs", "waiting", None)

@@ -71,7 +71,7 @@ def test_the_company_of_a_contact_is_kept_as_networks_cut_it() -> None:
 def test_a_contacts_person_is_an_extension() -> None:
     table = table_of(CONTACT_COLUMNS, "number,person\n+12017421834,&rm\n")
     assert list(contacts_in(table, "US")) == []
-    assert "'&rm' is no extension" in table.problems[0].text
+    assert "'&rm' is not an extension" in table.problems[0].text
 
 
 def test_people_have_pjsips_endpoint_unless_they_say_another() -> None:

@@ -160,7 +160,7 @@ def test_a_feed_of_the_settings_is_shown_before_it_came(office: Office) -> None:
     with office.console() as console:
         viewer = console.browser("viewer")
         page = viewer.text("/feeds")
-        for text in ("theirs", "waiting", "it has not come yet", "callsieve-feeds.timer"):
+        for text in ("theirs", "waiting", "not imported yet", "callsieve-feeds.timer"):
             assert text in page
         failure = failure_of(OutsideError(OutsideProblem.TIMEOUT, host="example.com", seconds=300), FAILURES)
         fetch = FeedFetch("theirs", "", 86_400.0, NOW, NOW + 900, failed_at=NOW, failure=failure, failures=1)

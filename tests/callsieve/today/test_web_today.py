@@ -349,7 +349,7 @@ async def test_a_failure_is_not_kept() -> None:
 @pytest.fixture(autouse=True)
 def looked_for_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """New calls, which the console looks for once a second."""
-    monkeypatch.setattr("callsieve.calls.live.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("callsieve.calls.live.POLL_SECONDS", 0.05)
 
 
 @asynccontextmanager
