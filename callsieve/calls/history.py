@@ -1,4 +1,4 @@
-"""Calls as people read them: who called, whom, and what happened, in words."""
+"""Calls in words for people: both sides by name, and what happened."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reputation.store.names import NumberName, names_of_numbers
 from reputation.store.people import all_dids, all_people
 from reputation.wording import N_, Wording, listed
 
-# What was done with a call, and what would have been done if the policy did not only observe.
+# The words for actions, and for would-be actions of a policy that only observes.
 DONE = {
     "allow": N_("rang as usual"),
     "tag": N_("labelled"),
@@ -33,7 +33,7 @@ NOT_DONE = {
     "route": N_("would be sent elsewhere"),
     "reject": N_("would be rejected"),
 }
-# What a challenged caller did.
+# The reactions of challenged callers.
 CHALLENGED: Mapping[str, Wording] = {
     ChallengeResult.PASSED: Wording("pressed the right digit"),
     ChallengeResult.WRONG: Wording("pressed a wrong digit"),
@@ -50,7 +50,7 @@ _UNANSWERED: Mapping[str, Wording] = {
 
 
 class CallView(StrEnum):
-    """A part of the calls that people look at."""
+    """A group of calls that has its own tab."""
 
     STOPPED = "stopped"
     LABELLED = "labelled"
@@ -70,9 +70,9 @@ class CallLine:
 
     Attributes:
         call: The call.
-        caller: The name of the number that called, None where nobody knows one.
-        callee: Whom the call was for, by name where one is known; else an extension or the number dialled.
-        caller_of: Whose contact the caller is, by name; empty for everybody's.
+        caller: The name of the number that called, if it is known.
+        callee: The name of the callee, or else an extension or the DID.
+        caller_of: The person whose contact the caller is; empty for a contact of everybody.
     """
 
     call: CallRow
@@ -82,12 +82,12 @@ class CallLine:
 
     @property
     def happened(self) -> str | Wording:
-        """What happened after the decision; empty while that is not known."""
+        """The events after the decision, in words; empty while they are not known."""
         return listed(list(_happened(self.call)), "{some} · {more}")
 
     @property
     def done(self) -> str:
-        """What was done with the call."""
+        """The action, in words."""
         return done_words(self.call.action, self.call.would_be)
 
     @property
@@ -97,12 +97,12 @@ class CallLine:
 
     @property
     def has_reason(self) -> bool:
-        """Whether more than the default decided."""
+        """Whether a rule other than the default decided."""
         return self.call.rule != COMMON_RULE
 
 
 def done_words(action: str, would_be: str) -> str:
-    """Return what was done with a call: `rejected`, or `would be rejected` where the policy only observes."""
+    """Return the action in words: `rejected`, or `would be rejected` if the policy only observes."""
     return NOT_DONE[would_be] if would_be != action and would_be in NOT_DONE else DONE.get(action, action)
 
 
@@ -131,7 +131,7 @@ def _name_of(person: str | None, people: Mapping[str, str]) -> str:
 
 
 def _happened(call: CallRow) -> Iterator[Wording]:
-    """Yield what the caller did when challenged, and how the call ended. Rows of other sites may hold any text."""
+    # Rows of other sites may hold any text.
     if (result := CHALLENGED.get(call.challenge or "")) is not None:
         yield result
     is_stopped = call.action == "reject" or call.challenge not in (None, ChallengeResult.PASSED)

@@ -81,9 +81,12 @@ class Reached(Protocol):
     """The answer of a server."""
 
     @property
-    def status(self) -> int: ...
+    def status(self) -> int:
+        """HTTP status."""
+
     @property
-    def body(self) -> bytes: ...
+    def body(self) -> bytes:
+        """Content of the answer."""
 
 
 class Unreachable(Exception):

@@ -237,7 +237,7 @@ def show_all(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     with existing_store(loaded) as db:
         register = register_of(db)
         strangers = unregistered(db, now - SEEN_SECONDS)
-        numbers = [own.number for own in [*register, *strangers]]
+        numbers = [*(own.number for own in register), *(seen.number for seen in strangers)]
         grades = {number: recent_grade(db, number, now, loaded.settings.reputation) for number in numbers}
     if as_json:
         registered = [OwnNumberGraded(own, grades[own.number]) for own in register]
