@@ -283,7 +283,7 @@ def _check_parts(parts: Mapping[str, str]) -> None:
     # Only their length: the operation checks what is in them.
     for name, text in parts.items():
         if len(text) > MOST_PART_CHARACTERS:
-            raise ApiError(UNPROCESSABLE, "bad-path", f"takes at most {MOST_PART_CHARACTERS} characters", name)
+            raise ApiError(UNPROCESSABLE, "bad-path", f"must have at most {MOST_PART_CHARACTERS} characters", name)
 
 
 def _actor_of(endpoint: Endpoint, kept: KeptToken, request: Request) -> str:

@@ -118,7 +118,7 @@ class OwnerView:
     def marks_words(self) -> Wording:
         """The effect of further marks, in words."""
         if self.marks is None:
-            return Wording("more marks alone, without hang-ups, make it no worse")
+            return Wording("more marks alone, without hang-ups, do not raise its level")
         people, level = self.marks
         places: Places = {"n": people, "level": Wording(level.word)}
         if people == 1:

@@ -217,8 +217,7 @@ class DoNotCallShown:
 class ComplaintsShown:
     """Complaints about a number, the latest first, and do-not-call requests after its calls.
 
-    Each complaint has whether it counts, which it does for 28 days. `found`: all complaints; `wishes`: all requests;
-    `counting`: requests that count.
+    Complaints count for 28 days. `found`: all complaints; `wishes`: all requests; `counting`: requests that count.
     """
 
     complaints: tuple[tuple[Complaint, str], ...]
