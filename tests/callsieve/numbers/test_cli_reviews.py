@@ -52,7 +52,7 @@ def test_a_burst_weighs_nothing_until_somebody_has_looked(callsieve: Program) ->
     callsieve.add_decisions(make_record("7KQ2M4XA"))
     burst(callsieve)
     assert "201, 202, 203, 204, 205" in callsieve.ok("review", "list")
-    assert "nobody has looked" in callsieve.ok("lookup", CALLER)
+    assert "until somebody reviews" in callsieve.ok("lookup", CALLER)
     assert log_odds(callsieve) == 0.0
     out = callsieve.ok("review", "done", CALLER)
     assert log_odds(callsieve) > 3
@@ -87,7 +87,7 @@ def test_a_wrong_mark_is_corrected_and_back(callsieve: Program) -> None:
 def test_another_owner_and_the_same_again(callsieve: Program) -> None:
     callsieve.add_decisions(make_record("7KQ2M4XA", at=time.time() - 3 * DAY))
     callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1")
-    assert callsieve.ok("reassigned", "show").startswith("No number is known")
+    assert callsieve.ok("reassigned", "show").startswith("No new owner")
     out = callsieve.ok("reassigned", "add", CALLER, "--reason", "the carrier's list")
     assert "Acme" in out
     assert "the carrier's list" in callsieve.ok("reassigned", "show", CALLER)

@@ -122,7 +122,7 @@ def test_wrong_arguments_are_one_line(callsieve: Program, arguments: list[str], 
 
 
 def test_decisions_are_shown_the_latest_first(callsieve: Program) -> None:
-    assert "has decided nothing" in callsieve.ok("own", "decisions")
+    assert "No decisions yet" in callsieve.ok("own", "decisions")
     held = make_let_out(2, NOW + 1, would_be="hold", rule="hours", reason='{"code": "bad-hours"}', until=NOW + 60)
     with open_store(callsieve.store) as db, transaction(db):
         record_outbound(db, [make_let_out(1), held])

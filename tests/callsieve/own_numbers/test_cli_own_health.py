@@ -138,7 +138,7 @@ def test_the_do_not_call_list(callsieve: Program) -> None:
     assert "asked twice" in callsieve.ok("own", "dnc", "list")
     repeat(callsieve, out)
     assert "empty" in callsieve.ok("own", "dnc", "list")
-    assert "not on the list" in callsieve.fails("own", "dnc", "remove", CALLER)
+    assert "not on the do-not-call list" in callsieve.fails("own", "dnc", "remove", CALLER)
     callsieve.ok("own", "dnc", "add", CALLER)
     callsieve.ok("own", "dnc", "remove", CALLER)
     assert [row["what"] for row in callsieve("audit", CALLER, "--json").json] == [
@@ -151,7 +151,7 @@ def test_the_do_not_call_list(callsieve: Program) -> None:
 
 def test_a_complaint_counts_if_the_person_was_called(calling: Program) -> None:
     out = calling.ok("own", "complaint", OWN, "--from", person(10 * 40), "--note", "rude")
-    assert "it counts" in out
+    assert "It counts" in out
     assert "does not count" in calling.ok("own", "complaint", OWN, "--from", CALLER)
     assert "does not count" in calling.ok("own", "complaint", OWN)
     health = calling("own", "show", OWN, "--json").json["health"]
