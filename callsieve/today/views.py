@@ -11,7 +11,7 @@ from callsieve.calls.live import open_mistakes
 from callsieve.digest.operations import UnwellFeed, due_of_own_numbers
 from callsieve.digest.text import appeal_words
 from callsieve.health import CheckStatus, HealthCause, ScreeningStatus, SystemHealth
-from callsieve.imports.feed_health import feeds_found
+from callsieve.imports.feed_health import list_feeds
 from callsieve.replay.false_positives import FalsePositive
 from callsieve.settings import Settings
 from reputation.appeals import Appeal, due_at
@@ -75,7 +75,7 @@ def needs_now(
         mistakes=still,
         names=names_of_numbers(db, [one.number for one in still], now),
         feeds=tuple(
-            UnwellFeed(found.name, found.health) for found in feeds_found(db, settings, now) if not found.health.is_well
+            UnwellFeed(found.name, found.health) for found in list_feeds(db, settings, now) if not found.health.is_well
         ),
         suspicions=tuple((one.number, suspicion_words(one.suspicion)) for one in suspected),
         due=tuple(due_of_own_numbers(db, now + DAY_SECONDS)),
