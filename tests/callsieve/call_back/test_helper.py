@@ -114,7 +114,7 @@ def test_only_the_helpers_user_is_believed(tmp_path: Path) -> None:
         other.bind(str(tmp_path / "door"))
         os.chown(tmp_path / "door", NOBODY, NOBODY)
         answered = pool.submit(lambda: other.sendto(b"called\n", other.recvfrom(LINE_BYTES)[1]))
-        with pytest.raises(HelperError, match="somebody else"):
+        with pytest.raises(HelperError, match="another user"):
             ask(tmp_path / "door", NUMBER, TICKET)
         assert answered.result() == len(b"called\n")
 
@@ -156,7 +156,7 @@ def test_who_is_not_named_is_not_heard(tmp_path: Path, spool: Path) -> None:
     somebody = next(one.pw_name for one in pwd.getpwall() if one.pw_uid != os.getuid())
     with helper_process(tmp_path, settings_text(spool, user=somebody)) as door:
         assert send(door, LINE, 0.5) == b""
-        with pytest.raises(HelperError, match="one of its users"):
+        with pytest.raises(HelperError, match=r"no answer: .*users"):
             ping(door)
     assert call_files(spool) == []
     log = (tmp_path / "helper.log").read_text()

@@ -103,7 +103,7 @@ def test_force_overrides_all_but_an_emergency_number(callsieve: Program) -> None
         pytest.param(["--expires", "2020-01-01"], "in the past", id="past"),
         pytest.param(["--note", "x" * 201], "at most 200 characters", id="long-note"),
         pytest.param(["--note", "a\x1b[31m"], "one line", id="note-that-steers-the-terminal"),
-        pytest.param(["--person", "201", "--note", "x"], "not with --person", id="personal-note"),
+        pytest.param(["--person", "201", "--note", "x"], "with --person", id="personal-note"),
         pytest.param(["--person", "203"], "'203' (did you mean 202?)", id="no-such-person"),
     ],
 )
