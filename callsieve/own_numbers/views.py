@@ -37,7 +37,15 @@ from reputation.store.own_health import (
     recent_grade,
     suspicions_about,
 )
-from reputation.store.own_labels import LabelCheck, Screenshot, label_checks_of, label_checks_to_make, screenshots_of
+from reputation.store.own_labels import (
+    LabelCheck,
+    Screenshot,
+    label_checks_of,
+    label_checks_to_make,
+    labels_of,
+    latest_label_checks,
+    screenshots_of,
+)
 from reputation.store.own_register import Seen, own_of, register_of, unregistered
 from reputation.store.site import people_here
 from reputation.weights import DAY_SECONDS
@@ -194,7 +202,10 @@ DUE_SECONDS = 14 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class NumberLine:
-    """A number in the list. `own` is None if it is not registered. `state`: its grade as a colour."""
+    """A number in the list. `own` is None if it is not registered. `state`: its grade as a colour.
+
+    `labels`: the platforms that show a label of it, with the label.
+    """
 
     number: str
     graded: Graded
@@ -203,6 +214,7 @@ class NumberLine:
     own: OwnNumber | None = None
     calls: int = 0
     last_at: float | None = None
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +253,8 @@ class SuspicionLine:
 class OneShown:
     """The page of a number.
 
-    `facts`: its registered details with their headings; `looks`: label checks, the latest first, with their pictures;
+    `facts`: its registered details with their headings; `labels`: the platforms that show a label of it, with the label;
+    `looks`: label checks, the latest first, with their pictures;
     `unknown_trunks`: its trunks that the settings do not have.
     """
 
@@ -258,6 +271,7 @@ class OneShown:
     said: ComplaintsShown
     latest: tuple[Latest, ...]
     to_owner: Wording | str
+    labels: tuple[tuple[str, str], ...]
     looks: tuple[tuple[LabelCheck, Screenshot | None], ...]
     suspicions: tuple[SuspicionLine, ...]
 
@@ -268,11 +282,19 @@ def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> 
 
     def line(number: str, own: OwnNumber | None = None, calls: int = 0, last_at: float | None = None) -> NumberLine:
         graded = recent_grade(db, number, now, weights)
-        return NumberLine(number, graded, grade_words(graded.grade), GRADE_STATES[graded.grade], own, calls, last_at)
+        shown = tuple(labels.get(number, ()))
+        state = GRADE_STATES[graded.grade]
+        return NumberLine(number, graded, grade_words(graded.grade), state, own, calls, last_at, shown)
+
+    labels: dict[str, list[tuple[str, str]]] = {}
+    for check in latest_label_checks(db):
+        if check.label:
+            labels.setdefault(check.number, []).append((check.platform, check.label))
 
     register, seen = register_of(db), unregistered(db, now - SEEN_SECONDS)
     by_number = {own.number: own for own in register}
     matches = [own for own in register if has_text(text, own.number, *_texts_of(own))]
+    matches.sort(key=lambda own: own.number not in labels)  # what a platform shows outranks our own grade
     due_checks = due_of(register, seen, now + DUE_SECONDS)
     label_checks = (*checks_for_suspicions(db), *label_checks_to_make(db, now + DUE_SECONDS))
     return OwnShown(
@@ -316,6 +338,7 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
         days_to_rest=max(0, ceil((rests_until - now) / DAY_SECONDS)) if rests_until else 0,
         said=complaints_shown(db, number, now),
         latest=latest_changes(db, REGISTER | RECORDED, number),
+        labels=labels_of(db, number),
         looks=tuple(
             (check, pictures.get((check.platform, check.at))) for check in label_checks_of(db, number, SHOWN_LOOKS)
         ),

@@ -245,7 +245,7 @@ class PageRequest:
             "theme": self.theme,
             "themes": THEMES,
             "on": menu.on,
-            "done": self.done,
+            "last_change": self.done,
             "open_appeals": self.open_appeals,
             "said": menu.messages.get(self.query.get("said", ""), ""),
             "observing": self.state.observing if self.user else "",

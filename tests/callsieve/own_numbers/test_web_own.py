@@ -7,7 +7,9 @@ import sqlite3
 from base64 import b64encode
 from dataclasses import replace
 from hashlib import sha256
+from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -19,6 +21,7 @@ from reputation.own.register import OwnNumber
 from reputation.own.suspicion import Network, Suspicion
 from reputation.store.database import open_store
 from reputation.store.own_health import grade_all, record_suspicions
+from reputation.store.own_labels import LabelCheck, put_label_check
 from reputation.store.own_register import put_own
 from tests.callsieve.browsing import NOW, Console, Office
 from tests.callsieve.web.test_hostile import MARKUP, elements_of
@@ -59,7 +62,7 @@ def test_the_list_has_grades_strangers_and_what_is_due(console: Console) -> None
 
 def test_a_long_register_is_shown_in_part_and_searched(console: Console, office: Office) -> None:
     otto = console.browser("operator")
-    assert 'role="search"' not in otto.text("/own"), "a short one needs none"
+    assert 'id="q"' not in otto.text("/own"), "a short one needs no search"
 
     def desks(db: sqlite3.Connection) -> None:
         for place in range(MOST_SHOWN):
@@ -213,3 +216,18 @@ def test_a_suspected_mark_is_on_the_page_with_who_labels_there(console: Console,
     assert f'href="{link.replace("+", "%2B").replace("&", "&amp;")}#watch"' in page
     assert 'value="First Orion"' in otto.text(link)
     assert "check on a phone in KDDI (JP)" in otto.text("/own")
+
+
+def test_what_platforms_show_comes_before_our_grade(console: Console, office: Office) -> None:
+    labelled = "+12025550188"
+    office.write(put_own, OwnNumber(number=labelled, name="Lamps Ltd", since=NOW, added_at=NOW))
+    for platform, label in (("Hiya", MARKUP[0]), ("Carrier", "")):
+        office.write(put_label_check, LabelCheck(labelled, platform, NOW - DAY, label))
+    browser = console.browser("operator")
+    page, register = browser.text(f"/own/{quote(labelled)}"), browser.text("/own")
+    assert page.index('id="looks"') < page.index('id="why"')
+    heading = page.partition("<h1>")[2].partition("</h1>")[0]
+    assert (escape(MARKUP[0]) in heading, "Carrier" in heading) == (True, False)
+    rows = register.partition('id="register"')[2]
+    assert rows.index(quote(labelled)) < rows.index(quote(OWN))
+    assert MARKUP[0] not in page + register
