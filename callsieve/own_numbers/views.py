@@ -253,7 +253,7 @@ class SuspicionLine:
 class OneShown:
     """The page of a number.
 
-    `facts`: its registered details with their headings; `labels`: the platforms that show a label of it, with the label;
+    `facts`: its registered details with their headings; `labels`: platforms and the labels that they show;
     `looks`: label checks, the latest first, with their pictures;
     `unknown_trunks`: its trunks that the settings do not have.
     """
