@@ -46,6 +46,8 @@ from callsieve.web.security_headers import SecurityHeaders
 from callsieve.web.throttle import RateLimits
 
 WITH_TEMPLATES = tuple(capability.name for capability in CAPABILITIES if capability.has_templates)
+# Made once: compiled templates are cached by these.
+FILTERS = {"appeal": appeal_in_words, "by": partial(sentence_of, sentences=ALL.sentences)}
 STATIC_SECONDS = 3600
 SCREENING_SECONDS = 5.0
 
@@ -84,7 +86,7 @@ class _Files(StaticFiles):
 
 def make_templates() -> Templates:
     """Return all templates of the console."""
-    return Templates(WITH_TEMPLATES, {"appeal": appeal_in_words, "by": partial(sentence_of, sentences=ALL.sentences)})
+    return Templates(WITH_TEMPLATES, FILTERS)
 
 
 def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> AppState:
