@@ -219,7 +219,7 @@ class HealthCause:
     Attributes:
         status: The status.
         checks: The checks.
-        remedy: What to do about them; empty for nothing.
+        remedy: How to mend them; empty if all is well.
     """
 
     status: CheckStatus

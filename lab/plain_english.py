@@ -1,7 +1,8 @@
 """The check for plain English: `python -m lab.plain_english [PATH ...]` prints `file:line: rule: text`.
 
 It reads docstrings, comments and longer strings of Python, Markdown, HTML templates, and the comments of configuration
-files. Without a PATH it reads what `[tool.plain-english]` in pyproject.toml lists. Exit status 1: something was found.
+files. Without a PATH it reads the files, folders and patterns in `[tool.plain-english]` of pyproject.toml. Exit status 1:
+something was found.
 """
 
 from __future__ import annotations
@@ -181,7 +182,8 @@ def list_files(paths: list[Path]) -> list[Path]:
 def main(arguments: list[str]) -> int:
     """Print each fault; return the exit status."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["plain-english"]
-    paths = [Path(argument) for argument in arguments] or [ROOT / covered for covered in settings["covered"]]
+    covered = (list(ROOT.glob(pattern)) or [ROOT / pattern] for pattern in settings["covered"])
+    paths = [Path(argument) for argument in arguments] or [path for matches in covered for path in matches]
     if missing := [str(path) for path in paths if not path.exists()]:
         sys.exit(f"no such file or folder: {', '.join(missing)}")
     rules = RULES | load_replaced_terms(GLOSSARY.read_text())

@@ -1,4 +1,4 @@
-"""What people say of decisions about calls."""
+"""Confirmations that a decision about calls was right."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Confirmed(NamedTuple):
 
 
 def confirm(db: sqlite3.Connection, context: Context, number: str) -> Confirmed:
-    """Say that the calls of a number were treated rightly until now: they are no longer listed as probably wrong."""
+    """Confirm that decisions about a number were right: its calls until now are no longer listed as probably wrong."""
     e164 = number_field(context, number)
     with change(db, context, "calls confirm", e164) as changed:
         changed.before = confirmation_of(db, e164)

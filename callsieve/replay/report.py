@@ -100,7 +100,7 @@ class ReadLines(NamedTuple):
 
 
 class Assumption(NamedTuple):
-    """What the figures named here assume, and for how many calls of each action."""
+    """The assumption behind some figures, and the number of calls of each action that it concerns."""
 
     code: str
     figures: tuple[str, ...]

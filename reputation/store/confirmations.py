@@ -19,8 +19,8 @@ class Confirmation(NamedTuple):
 
     Attributes:
         number: The number.
-        at: Until when that holds: later calls are looked at again.
-        who: Who said so.
+        at: The time of the confirmation. Later calls are judged again.
+        who: The user or token that confirmed it.
     """
 
     number: str

@@ -1,4 +1,4 @@
-"""Appeals: the queue with its deadlines, both sides of a case, and the decision with its reason and its undo."""
+"""Pages of appeals: the queue with its deadlines, both sides of a case, and the decision."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ _PLAIN_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 async def show_queue(req: PageRequest) -> Response:
-    """All that wait for somebody, by their deadline."""
+    """Show the appeals to decide, by deadline."""
     return req.page("appeals/appeals.html", queue=await req.read(queue_shown, req.now))
 
 
 async def show(req: PageRequest) -> Response:
-    """One case."""
+    """Show one appeal."""
     return req.page("appeals/appeal.html", case=await _case(req), code="")
 
 
 async def file(req: PageRequest) -> Response:
-    """Files an appeal for whoever called or wrote, from the page of the number or of a call."""
+    """File an appeal for somebody who called or wrote, from the page of a number or call."""
     number, form = number_in(req), req.form
     name, contact, statement = (form.get(key, "") for key in ("name", "contact", "statement"))
     request = AppealRequest(number, name, contact, statement, form.get("decision") or None)
@@ -61,24 +61,24 @@ async def file(req: PageRequest) -> Response:
 
 
 async def accept(req: PageRequest) -> Response:
-    """Takes it as it is."""
+    """Accept an appeal without proof."""
     return await _done(req, operations.accept, _reference(req), "appeal-accepted")
 
 
 async def withdraw(req: PageRequest) -> Response:
-    """Ends it without a decision."""
+    """End an appeal without a decision."""
     request = WithdrawRequest(_reference(req), req.form.get("reason", ""))
     return await _done(req, operations.withdraw, request, "appeal-withdrawn")
 
 
 async def make_code(req: PageRequest) -> Response:
-    """A code for a call-back, which is shown this once."""
+    """Make a code for a call-back and show it, this time only."""
     made = await _perform(req, operations.make_code, _reference(req))
     return req.page("appeals/appeal.html", case=await _case(req), code=made.spoken)
 
 
 async def prove(req: PageRequest) -> Response:
-    """The code that was given back: control of the number is proven."""
+    """Check the code that the owner gave back."""
     request = AppealCodeRequest(_reference(req), req.form.get("code", "")[:40])
     proven = await _perform(req, operations.prove, request)
     if isinstance(proven, Refused):
@@ -87,7 +87,7 @@ async def prove(req: PageRequest) -> Response:
 
 
 async def decide(req: PageRequest) -> Response:
-    """Decide the appeal, with a reason: the one that was chosen, what was typed, or both."""
+    """Uphold or deny an appeal, with a reason."""
     form = req.form
     ruling = form.get("ruling", "")
     category_only = ruling == "uphold" and bool(form.get("category_only"))
@@ -98,24 +98,23 @@ async def decide(req: PageRequest) -> Response:
 
 
 async def clear(req: PageRequest) -> Response:
-    """What still stops calls of a number whose appeal was upheld, removed."""
+    """Remove what still stops calls of a number whose appeal was upheld."""
     return await _done(req, operations.clear, ClearRequest(_reference(req), _kinds(req)), "appeal-cleared")
 
 
 def _kinds(req: PageRequest) -> tuple[str, ...]:
-    """What is ticked to be removed."""
     return tuple(kind.value for kind in StopKind if req.form.get(f"remove-{kind.value}"))
 
 
 async def take_back(req: PageRequest) -> Response:
-    """What was last done about it, undone with all its effects."""
+    """Undo the latest change of an appeal with all its effects."""
     case = await _case(req)
     await take_back_named(req, (*STEPS, *CLEARED), case.appeal.number)
     return req.go(f"/appeals/{case.appeal.reference}", "undone")
 
 
 async def attach(req: PageRequest) -> Response:
-    """A file or a statement."""
+    """Attach a file or a statement."""
     form = req.form
     content, name = req.files.get("file", b""), "file"
     if not content:
@@ -125,13 +124,13 @@ async def attach(req: PageRequest) -> Response:
 
 
 async def detach(req: PageRequest) -> Response:
-    """One piece of evidence removed for good."""
+    """Remove a piece of evidence permanently."""
     request = EvidencePlace(_reference(req), _place(req.form.get("place", "")))
     return await _done(req, operations.detach, request, "evidence-gone")
 
 
 async def fetch_evidence(req: PageRequest) -> Response:
-    """A file for the browser to keep, never to show: it is a stranger's."""
+    """Return a file to download. Browsers must not show it, because it comes from a stranger."""
     request = EvidencePlace(_reference(req), _place(req.path("place")))
     one, content = await _perform(req, operations.fetch, request)
     plain = _PLAIN_NAME.sub("_", one.name).strip("._")[-80:] or "evidence"
@@ -139,7 +138,7 @@ async def fetch_evidence(req: PageRequest) -> Response:
 
 
 async def _perform(req: PageRequest, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
-    """What the operation returns. What is not there is no page."""
+    """Return the result of the operation, or raise NotFound."""
     try:
         return await req.perform(operation, request)
     except Refused as refused:
@@ -151,7 +150,6 @@ async def _perform(req: PageRequest, operation: Callable[[sqlite3.Connection, Co
 async def _done(
     req: PageRequest, operation: Callable[[sqlite3.Connection, Context, R], object], request: R, said: str
 ) -> Response:
-    """Performs it, and goes back to the case."""
     await _perform(req, operation, request)
     return req.go(f"/appeals/{_reference(req)}", said)
 

@@ -1,7 +1,4 @@
-"""Who agreed to be called by us, as `callsieve own consent`.
-
-What the outbound guard did on a day, as `callsieve own comply`: rules with their sources, and what it missed.
-"""
+"""Pages of consents, and of what the outbound guard did on a day."""
 
 from __future__ import annotations
 
@@ -34,7 +31,7 @@ HEADING_BY_FIELD = {
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """The register, with what was wrong of what was asked."""
+    """Show the consents, with a problem of a form."""
     text = req.query.get("q", "").strip()[:LONGEST]
     number = number_of(text, req.state.loaded.settings.numbers.region) if text else None
     shown = await req.read(consents_shown, text, number, req.now)
@@ -45,7 +42,7 @@ async def show(req: PageRequest, problem: str | Wording = "") -> Response:
 
 
 async def add(req: PageRequest) -> Response:
-    """Somebody agreed to be called."""
+    """Record a consent."""
     number, proof, at, until, note = (req.form.get(field, "").strip()[:LONGEST] for field in FIELDS)
     try:
         await req.perform(operations.add, ConsentRequest(number, proof, at or None, until or None, note))
@@ -64,7 +61,7 @@ async def remove(req: PageRequest) -> Response:
 
 
 async def bring_in_file(req: PageRequest) -> Response:
-    """The consents of a file, all that can be used at once."""
+    """Import the usable consents of a file."""
     try:
         table = uploaded_table(req, COLUMNS)
         found = consents_in(table, req.state.loaded.settings.numbers.region, req.me.name, req.now)
@@ -82,7 +79,7 @@ OUTBOUND = "/own/outbound"
 
 
 async def show_day(req: PageRequest) -> Response:
-    """The day that is asked for, or today."""
+    """Show the requested day, or today."""
     typed = req.query.get("day", "").strip()[:40]
     proof, problem = await _proof(req, typed)
     held = [one for one in proof.calls if one.record.would_be != "allow"]
@@ -92,7 +89,7 @@ async def show_day(req: PageRequest) -> Response:
 
 
 async def print_day(req: PageRequest) -> Response:
-    """The same as a page of its own, to print or keep; called numbers are masked."""
+    """Return the day as a page to print or keep, with masked called numbers."""
     proof, _ = await _proof(req, req.query.get("day", "").strip()[:40])
     page = proof_page(proof, whole_numbers=False, language=req.language)
     if req.query.get("download"):

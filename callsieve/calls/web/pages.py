@@ -1,4 +1,4 @@
-"""Calls: look for them, and look at one."""
+"""Pages of calls: the overview, the history and single calls."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from reputation.store.errors import StoreError
 from reputation.users import Role
 from reputation.wording import Wording
 
-# What the fields of the filter are called on the page, where that is another word.
+# The labels of the filter's fields, if they differ from their names.
 LABELS = {"number": N_("caller"), "did": N_("number dialled"), "action": N_("decision")}
 LABELS |= {"ending": N_("how it ended"), "since": N_("from")}
 
 
 async def show(req: PageRequest) -> Response:
-    """The calls that are looked for; to htmx only the table."""
+    """Show the calls that match the filter. htmx only gets the table."""
     typed = req.query
     if typed.get("number") and not req.sees_numbers:
         raise HTTPException(403)  # whoever sees them masked must not find out what they are by asking
@@ -61,7 +61,7 @@ async def _asker(req: PageRequest) -> Asker:
 
 
 async def show_one(req: PageRequest) -> Response:
-    """One call, by the id of its decision."""
+    """Show one call, by the id of its decision."""
     asker = Asker(req.state.loaded, req.now)
     shown = await req.read(call_shown, asker, req.path("call"), req.me.extension)
     if shown is None:
@@ -70,7 +70,7 @@ async def show_one(req: PageRequest) -> Response:
 
 
 async def recording(req: PageRequest) -> Response:
-    """Return what the caller said who was asked for a name."""
+    """Return the recording of a caller's name."""
     decision_id = parse_id(req.path("call"))
     state = req.state.loaded.state
     content = await asyncio.to_thread(read_recording, state, decision_id or "", req.path("name"))
@@ -95,7 +95,7 @@ async def activity_of(req: PageRequest, span: ActivitySpan, site: str) -> Activi
 
 
 async def health(req: PageRequest) -> Response:
-    """The state of every part: a fragment that is asked for again and again, and a page where there is no script."""
+    """Show the state of every part: a fragment for updates, or a page without scripts."""
     part = bool(req.query.get("part"))
     if req.is_fragment:
         return req.page("doctor/_health.html", health=req.state.health.latest, is_part=part)
@@ -104,7 +104,7 @@ async def health(req: PageRequest) -> Response:
 
 
 async def live(req: PageRequest) -> Response:
-    """Rows of calls as they happen, as server-sent events."""
+    """Send rows of calls as they happen, as server-sent events."""
     if req.http.method == "HEAD":
         return Response(media_type="text/event-stream")
     if req.state.service(LiveCalls).is_full(req.me.name):
@@ -113,7 +113,7 @@ async def live(req: PageRequest) -> Response:
 
 
 async def _events(req: PageRequest) -> AsyncIterator[str]:
-    """Until the browser goes, or the session is over: who watches is still there, so it does not become idle."""
+    """Yield events until the browser disconnects or the session ends. A watched session does not become idle."""
     site = req.query.get("site", "")
     async with req.state.service(LiveCalls).watching(req.me.name) as calls:
         yield "retry: 3000\n\n"
@@ -140,7 +140,7 @@ async def _events(req: PageRequest) -> AsyncIterator[str]:
 
 
 async def _next_of(calls: asyncio.Queue[CallRow], ending: asyncio.Event) -> CallRow | None:
-    """The next call; None when there was none for a while, or the process is to end."""
+    """Return the next call; None after a pause or if the process is to end."""
     call, end = asyncio.create_task(calls.get()), asyncio.create_task(ending.wait())
     try:
         await asyncio.wait((call, end), timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -151,13 +151,13 @@ async def _next_of(calls: asyncio.Queue[CallRow], ending: asyncio.Event) -> Call
 
 
 def event_of(req: PageRequest, line: CallLine) -> str:
-    """The row of a call as an event; a line break in it would end the event."""
+    """Return the row of a call as an event, without line breaks, which would end it."""
     row = " ".join(req.render("calls/_live_row.html", line=line).split())
     return f"event: call\nid: {line.call.id}\ndata: {row}\n\n"
 
 
 async def close_emergency_window(req: PageRequest) -> Response:
-    """Calls are screened again, until the next emergency call from here."""
+    """Close the window, so that calls are screened again until the next emergency call."""
     await req.perform(close_window, None)
     return req.go("/", "window-closed")
 

@@ -1,4 +1,4 @@
-"""What is imported: feeds, and how each is; our people and DIDs, and their files out and in."""
+"""Pages of imports: feeds and their health, and people and DIDs with their files."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ UPLOAD_BYTES = 2 << 20
 
 @dataclass(frozen=True, slots=True)
 class PeopleShown:
-    """The page. `of_settings`: extensions and numbers that the settings name, which win over every import.
+    """The page of people and DIDs.
 
-    `source_of`: the import that the others came from, by extension or number.
+    `of_settings`: extensions and numbers in the settings, which win over imports. `source_of`: imports of the others.
     """
 
     people: tuple[Person, ...]
@@ -74,7 +74,7 @@ class PeopleShown:
 
 
 def people_shown(db: sqlite3.Connection, settings: Settings) -> PeopleShown:
-    """What the page shows."""
+    """Return the page of people and DIDs."""
     named = {one.extension for one in people_of(settings)} | {one.number for one in dids_of(settings)}
     return PeopleShown(
         tuple(all_people(db)),
@@ -87,41 +87,41 @@ def people_shown(db: sqlite3.Connection, settings: Settings) -> PeopleShown:
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """The page, with what was wrong of what was asked."""
+    """Show the page of people and DIDs, with a problem of a form."""
     shown = await req.read(people_shown, req.state.loaded.settings)
     return req.page("imports/people.html", 422 if problem else 200, people=shown, problem=problem)
 
 
 async def export_people(req: PageRequest) -> Response:
-    """Our people as a file."""
+    """Return people as a file."""
     await req.perform(note, Change("people export"))
     return as_file(people_as_csv(await req.read(all_people)), f"callsieve-people-{day(req.now)}.csv")
 
 
 async def export_dids(req: PageRequest) -> Response:
-    """Our DIDs as a file."""
+    """Return DIDs as a file."""
     await req.perform(note, Change("did export"))
     return as_file(dids_as_csv(await req.read(all_dids)), f"callsieve-dids-{day(req.now)}.csv")
 
 
 async def import_people(req: PageRequest) -> Response:
-    """People from a file: new ones, and those that are there brought up to date."""
+    """Add or update people from a file."""
     return await _import(req, ImportKind.PEOPLE, PEOPLE_COLUMNS, people_in)
 
 
 async def import_dids(req: PageRequest) -> Response:
-    """DIDs from a file."""
+    """Add or update DIDs from a file."""
     region = req.state.loaded.settings.numbers.region
     return await _import(req, ImportKind.DIDS, DID_COLUMNS, lambda table: dids_in(table, region))
 
 
 async def remove_people(req: PageRequest) -> Response:
-    """An import of people taken out, with all that it brought."""
+    """Remove an import of people."""
     return await _remove(req, ImportKind.PEOPLE)
 
 
 async def remove_dids(req: PageRequest) -> Response:
-    """An import of DIDs taken out, with all that it brought."""
+    """Remove an import of DIDs."""
     return await _remove(req, ImportKind.DIDS)
 
 
@@ -146,7 +146,7 @@ async def _import(
 
 @dataclass(frozen=True, slots=True)
 class FeedShown:
-    """A feed and how it is. `stale_at`: from when on it is late; `was_right`: of how many callers that it lists."""
+    """A feed with its health. `stale_at`: when it becomes stale; `was_right`: about how many callers."""
 
     feed: FeedSource
     health: SourceHealth
@@ -156,9 +156,9 @@ class FeedShown:
 
 @dataclass(frozen=True, slots=True)
 class FeedsShown:
-    """The page: feeds, the worst first; those that never came; lists of numbers that came once; contacts; look-ups.
+    """The page of feeds: the worst first, those that were never imported, lists, contacts and look-ups.
 
-    `nobody_fetches`: feeds of the settings wait for a timer that does not run.
+    `nobody_fetches`: feeds of the settings are overdue, because the timer does not run.
     """
 
     feeds: tuple[FeedShown, ...]
@@ -170,12 +170,12 @@ class FeedsShown:
 
 
 async def show_feeds(req: PageRequest) -> Response:
-    """The page."""
+    """Show the page of feeds."""
     return req.page("imports/feeds.html", feeds=await req.read(feeds_shown, req.now, req.state.loaded))
 
 
 def feeds_shown(db: sqlite3.Connection, now: float, loaded: Loaded) -> FeedsShown:
-    """What the page shows: feeds and look-ups are those of the settings, too."""
+    """Return the page of feeds."""
     settings = loaded.settings
     feeds = list_feeds(db, settings, now)
     there = [(one.feed, one.health) for one in feeds if one.feed is not None]

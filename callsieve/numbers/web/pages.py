@@ -1,4 +1,4 @@
-"""A number: all that is known about it, and what an operator does to it."""
+"""Pages of a number: everything that is known about it, and what an operator can do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONGEST = 80
 
 
 async def find(req: PageRequest) -> Response:
-    """To the page of the number that was typed; or where to type one."""
+    """Redirect to the page of the number that was entered, or show the search."""
     typed = req.query.get("number", "").strip()[:LONGEST]
     problem = ""
     if typed:
@@ -37,26 +37,26 @@ async def find(req: PageRequest) -> Response:
 
 
 async def show(req: PageRequest) -> Response:
-    """The page of a number."""
+    """Show the page of a number."""
     number = number_in(req)
     shown = await req.read(number_shown, req.state.loaded, number, req.now, req.me.extension)
     return req.page("numbers/number.html", number=shown)
 
 
 async def explain_marks(req: PageRequest) -> Response:
-    """How many marks until it takes effect, to print or to show to others."""
+    """Show how many marks it takes until something happens, to print or to pass on."""
     shown = await req.read(mark_effects_here, req.state.loaded)
     return document_response(req, effects_page(shown, req.language), "marks")
 
 
 async def explain(req: PageRequest) -> Response:
-    """What may be told to the owner of a number, to print or to send."""
+    """Show what the owner of a number may be told, to print or to send."""
     view = await req.read(owner_view_of, req.state.loaded, number_in(req), req.now)
     return document_response(req, owner_page(view, req.language), "number")
 
 
 def number_in(req: PageRequest) -> str:
-    """The number of the address, which is E.164: anything else is no page."""
+    """Return the number in the address. Anything but E.164 has no page."""
     text = req.path("number")
     try:
         if len(text) <= LONGEST and text.startswith("+") and number_from(text, "ZZ") == text:
@@ -67,7 +67,7 @@ def number_in(req: PageRequest) -> str:
 
 
 def listing(list_name: ListName) -> Handler:
-    """Puts the number on a list."""
+    """Return a handler that adds the number to a list."""
 
     async def handle(req: PageRequest) -> Response:
         form = req.form
@@ -78,7 +78,7 @@ def listing(list_name: ListName) -> Handler:
 
 
 async def unlist(req: PageRequest) -> Response:
-    """Takes the number off a list."""
+    """Remove the number from a list."""
     number = number_in(req)
     try:
         list_name = ListName(req.form.get("list", ""))
@@ -89,7 +89,7 @@ async def unlist(req: PageRequest) -> Response:
 
 
 def marking(verdict: Verdict, said: str) -> Handler:
-    """What the visitor's person says about the number."""
+    """Return a handler that marks the number for the visitor's person."""
 
     async def handle(req: PageRequest) -> Response:
         category, reason = req.form.get("category", "").strip() or None, req.form.get("reason", "")
@@ -101,31 +101,31 @@ def marking(verdict: Verdict, said: str) -> Handler:
 
 
 async def review(req: PageRequest) -> Response:
-    """Somebody has looked at the many marks: they count from now on."""
+    """Record that the burst of marks was reviewed, so that it counts."""
     await req.perform(operations.review, number_in(req))
     return _back(req, "reviewed")
 
 
 async def unreview(req: PageRequest) -> Response:
-    """Nobody has looked."""
+    """Undo the review."""
     await req.perform(operations.forget_review, number_in(req))
     return _back(req, "unreviewed")
 
 
 async def change_owner(req: PageRequest) -> Response:
-    """The number has another owner."""
+    """Record that the number has a new owner."""
     await req.perform(operations.new_owner, OwnerRequest(number_in(req), req.form.get("reason", "")))
     return _back(req, "new-owner")
 
 
 async def keep_owner(req: PageRequest) -> Response:
-    """It has the owner that it had."""
+    """Remove the latest change of owner."""
     await req.perform(operations.same_owner, number_in(req))
     return _back(req, "same-owner")
 
 
 def _back(req: PageRequest, said: str) -> Response:
-    """To the page that the form was on: the number's, or a call's."""
+    """Redirect to the page of the form: the number's, or a call's."""
     back = local_path(req.form.get("back"), f"/numbers/{req.path('number')}")
     return req.go(back.partition("?")[0], said)
 

@@ -1,6 +1,6 @@
-"""Our own numbers: the register, how each is doing, what is due, wishes and complaints, and guidance.
+"""Pages of own numbers: the register, grades, due checks, do-not-call requests, complaints and guidance.
 
-The pages of a number are `/own/+442071838750`; what else stands there is another page, and comes before in the table.
+The pages of a number are `/own/+442071838750`. Other paths below `/own` come first in the table.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class _Done(Protocol):
 
 # Any operation on one number.
 Operation = Callable[[sqlite3.Connection, Context, Any], _Done]
-# What is wrong is said of the field by the name that stands beside it.
+# The heading of each field, for messages about it.
 HEADING_BY_OPTION = {field.option_name: field.heading for field in FIELDS} | {
     "next": Wording("next check"),
     "note": Wording("note"),
@@ -71,9 +71,9 @@ HEADING_BY_OPTION = {field.option_name: field.heading for field in FIELDS} | {
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """The list, with what was wrong of what was asked."""
+    """Show the list, with a problem of a form."""
     text = req.query.get("q", "").strip()[:LONGEST]
-    # What the daemon has not graded lately is graded here, number by number.
+    # Numbers that the daemon has not graded lately are graded here, one by one.
     shown = await req.state.slow_store.read(own_shown, req.state.loaded, text, req.now)
     return req.page(
         "own_numbers/own.html", 422 if problem else 200, own=shown, text=text, problem=problem, columns=COLUMNS
@@ -81,12 +81,12 @@ async def show(req: PageRequest, problem: str | Wording = "") -> Response:
 
 
 async def new(req: PageRequest) -> Response:
-    """The form for a number that is not registered; `?number=` is filled in."""
+    """Show the form for a new number; `?number=` fills it in."""
     return await _form(req, {"number": req.query.get("number", "").strip()[:LONGEST], "next_check": CHECK_EVERY})
 
 
 async def add(req: PageRequest) -> Response:
-    """A number into the register. One that is there already is changed on its own page, and not here."""
+    """Register a number. A registered one is only changed on its own page."""
     request = NewOwnNumber(req.form.get("number", "")[:LONGEST], **_typed(req.form))
     try:
         done = await req.perform(operations.add, request)
@@ -96,9 +96,7 @@ async def add(req: PageRequest) -> Response:
 
 
 def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]], Any], said: str) -> Handler:
-    """A change of the number in the address, and back to its page, which says what was wrong; a number that is not
-    registered any more has none.
-    """
+    """Return a handler that changes the number in the address and returns to its page."""
 
     async def handle(req: PageRequest) -> Response:
         number = number_in(req)
@@ -113,20 +111,20 @@ def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]]
 
 
 async def take_back_here(req: PageRequest) -> Response:
-    """One of the latest changes of a number undone, on its page; which may be gone then."""
+    """Undo one of the latest changes of a number. It may have no page after that."""
     number = number_in(req)
     await take_back_named(req, (*REGISTER, *RECORDED), number)
     return req.go(f"/own/{number}" if await req.read(is_known, number, req.now) else "/own", "undone")
 
 
 async def export(req: PageRequest) -> Response:
-    """The register as a file."""
+    """Return the register as a file."""
     await req.perform(note, Change("own export"))
     return as_file(register_as_csv(await req.read(register_of)), f"callsieve-own-numbers-{day(req.now)}.csv")
 
 
 async def bring_in_file(req: PageRequest) -> Response:
-    """The numbers of a file, all that can be used at once; the other rows are named with their lines."""
+    """Import the usable rows of a file, and show the others with their lines."""
     try:
         table = uploaded_table(req, COLUMNS, LONGEST_FIELD)
         found = own_numbers_in(table, req.state.loaded.settings.numbers.region, req.now)
@@ -137,7 +135,6 @@ async def bring_in_file(req: PageRequest) -> Response:
 
 
 def _typed(form: Mapping[str, str]) -> dict[str, Any]:
-    """What was typed; what the form does not have stays as it is."""
     return {
         field.name: form[field.name].splitlines() if field.is_list else form[field.name]
         for field in FIELDS
@@ -146,7 +143,7 @@ def _typed(form: Mapping[str, str]) -> dict[str, Any]:
 
 
 def problem_in_words(refused: Refused) -> str | Wording:
-    """What is wrong; a field by the name that stands beside it."""
+    """Return what is wrong, with the heading of the field."""
     if refused.field not in HEADING_BY_OPTION:
         return refused.words
     return Wording("{field} {problem}", {"field": HEADING_BY_OPTION[refused.field], "problem": refused.words})
@@ -163,7 +160,7 @@ def _about_form(req: PageRequest) -> dict[str, object]:
 
 
 async def page_of_number(req: PageRequest, problem: str | Wording = "") -> Response:
-    """The page of the number in the address, with what was wrong of what was asked."""
+    """Show the page of the number in the address, with a problem of a form."""
     shown = await req.read(one_shown, req.state.loaded, number_in(req), req.now)
     if shown is None:
         raise NotFound
@@ -184,18 +181,18 @@ async def page_of_number(req: PageRequest, problem: str | Wording = "") -> Respo
 
 
 async def guidance(req: PageRequest) -> Response:
-    """How not to be marked, for those who lead people who call."""
+    """Show the guidance for managers of people who call."""
     company = await req.state.slow_store.read(company_of, req.now, req.state.loaded.settings)
     return document_response(req, guidance_page(company, req.language, req.now), "guidance")
 
 
 async def leaflet(req: PageRequest) -> Response:
-    """What customers may meet when they call, and what they can expect when they are called."""
+    """Show the leaflet for customers."""
     return document_response(req, leaflet_page(req.language, req.state.loaded.settings), "leaflet")
 
 
 async def show_wishes(req: PageRequest, problem: str | Wording = "") -> Response:
-    """The list, with what was wrong of what was asked."""
+    """Show the do-not-call list, with a problem of a form."""
     text = req.query.get("q", "").strip()[:LONGEST]
     number = number_of(text, req.state.loaded.settings.numbers.region) if text else None
     shown = await req.read(do_not_call_shown, text, number)
@@ -205,7 +202,7 @@ async def show_wishes(req: PageRequest, problem: str | Wording = "") -> Response
 
 
 async def add_wish(req: PageRequest) -> Response:
-    """Nobody is to call the number again."""
+    """Add a number to the do-not-call list."""
     number, note = req.form.get("number", "")[:LONGEST], req.form.get("note", "")
     request = DoNotCallEntry(number, _given(req, "after"), note, req.me.extension or "")
     try:
@@ -218,13 +215,13 @@ async def add_wish(req: PageRequest) -> Response:
 
 
 async def remove_wish(req: PageRequest) -> Response:
-    """The number may be called again."""
+    """Remove a number from the do-not-call list."""
     await req.perform(do_not_call.unlist, req.form.get("number", "")[:LONGEST])
     return req.go("/own/do-not-call", "may-call")
 
 
 async def complain(req: PageRequest) -> Response:
-    """A complaint about a number of ours reached us."""
+    """Record a complaint about an own number."""
     own = await _own(req)
     try:
         request = ComplaintRequest(own, _given(req, "from"), req.form.get("note", ""))
@@ -236,7 +233,7 @@ async def complain(req: PageRequest) -> Response:
 
 
 async def take_complaint_back(req: PageRequest) -> Response:
-    """A complaint was none."""
+    """Withdraw a complaint that was recorded by mistake."""
     own = await _own(req)
     try:
         at = float(req.form.get("at", ""))
@@ -253,7 +250,7 @@ async def take_complaint_back(req: PageRequest) -> Response:
 
 
 async def _own(req: PageRequest) -> str:
-    """The number of the address, if it has a page."""
+    """Return the number in the address if it has a page."""
     number = number_in(req)
     if not await req.read(is_known, number, req.now):
         raise NotFound
@@ -261,7 +258,6 @@ async def _own(req: PageRequest) -> str:
 
 
 def _given(req: PageRequest, field: str) -> str | None:
-    """A number that may be left out."""
     return req.form.get(field, "").strip()[:LONGEST] or None
 
 

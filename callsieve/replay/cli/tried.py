@@ -56,7 +56,7 @@ class KeptAway(NamedTuple):
 
 
 class ShownTrial(NamedTuple):
-    """What a policy would have done, beside the policy that runs."""
+    """The effect of a policy, beside the policy in force."""
 
     policy: str
     against: str | None

@@ -1,4 +1,4 @@
-"""A complaint about a number, as a page to copy from."""
+"""The page with a complaint about a number, to copy from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST = 80
 
 
 async def show(req: PageRequest) -> Response:
-    """The complaint for the authority that was chosen; else the choice."""
+    """Show the complaint for the chosen authority, or the choice of authorities."""
     number, authority = _number(req), AUTHORITIES.get(req.query.get("to", ""))
     text = ""
     language = req.query.get("language", "")
@@ -25,7 +25,7 @@ async def show(req: PageRequest) -> Response:
         language = language if language in LANGUAGES else authority.language
         translate = partial(translated, catalogue=translations_of(language))
         complaint = await req.read(complaint_of, number, authority)
-        text = complaint_text(complaint, lambda said: said.said(translate) if isinstance(said, Wording) else said)
+        text = complaint_text(complaint, lambda text: text.said(translate) if isinstance(text, Wording) else text)
     return req.page(
         "reporting/complaint.html",
         number=number,
