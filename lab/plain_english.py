@@ -1,8 +1,8 @@
 """The check for plain English: `python -m lab.plain_english [PATH ...]` prints `file:line: rule: text`.
 
 It reads docstrings, comments and longer strings of Python, Markdown, HTML templates, and the comments of configuration
-files. Without a PATH it reads the files, folders and patterns in `[tool.plain-english]` of pyproject.toml. Exit status 1:
-something was found.
+files. Without a PATH it reads the files, folders and patterns in `[tool.plain-english]` of pyproject.toml.
+Exit status 1: something was found.
 """
 
 from __future__ import annotations
