@@ -112,6 +112,7 @@ def test_calls_come_by_us_once_the_trunk_says_so(office: Office, options: list[s
     office.uninstall("--reload")
 
 
+@pytest.mark.timeout(300)  # a dozen commands, one after the other
 def test_status_follows_the_trunk_to_us_and_back(office: Office) -> None:
     """At once for whoever may ask Asterisk, and no "on" for the console, which may not, until root has looked again."""
     pjsip = office.etc / "pjsip.conf"
