@@ -108,6 +108,7 @@ class DayProof:
 
     Attributes:
         first: The first instant of the day.
+        last: The last instant that the report covers.
         made_at: When this report was made.
         version: The version of CallSieve.
         observe: The guard only decides and records, so every call goes on.
@@ -117,6 +118,8 @@ class DayProof:
         failed_open: Number of calls that went on because screening failed.
         without_guard: Number of calls that went out without the guard.
         rules: How many calls each rule held or refused.
+        calls: The first of the calls that the guard checked.
+        unguarded: The first of the calls that went out without the guard.
         registers: The copies of registers.
         laws: The law files.
         consents: Number of calls that a consent allowed.

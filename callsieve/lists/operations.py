@@ -156,7 +156,9 @@ class Preview:
         objections: Objections to be confirmed; an administrator who forces the entry can ignore them.
         replaced: The present entry.
         other: The entry on the other list that matches the same numbers.
-        calls: How many calls of the last seven days it matches.
+        calls: How many calls of the last 30 days it matches.
+        from_contacts: How many of these calls were from contacts.
+        answered: How many of these calls were answered.
     """
 
     entry: ListEntry

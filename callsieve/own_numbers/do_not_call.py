@@ -77,7 +77,7 @@ class ComplaintRequest(NamedTuple):
     note: str = ""
 
 
-class WithdrawRequest(NamedTuple):
+class ComplaintWithdrawal(NamedTuple):
     """The complaint to withdraw: at this time or the latest, of a sender ('' unknown, None any)."""
 
     own_number: str
@@ -156,7 +156,7 @@ def complain(db: sqlite3.Connection, context: Context, request: ComplaintRequest
     return ComplaintChange(changed.id, complaint, own_of(db, own) is not None)
 
 
-def withdraw_complaint(db: sqlite3.Connection, context: Context, request: WithdrawRequest) -> ComplaintChange:
+def withdraw_complaint(db: sqlite3.Connection, context: Context, request: ComplaintWithdrawal) -> ComplaintChange:
     """Withdraw a complaint that was recorded by mistake."""
     own = number_field(context, request.own_number)
     sender = number_field(context, request.sender, "from") if request.sender else request.sender

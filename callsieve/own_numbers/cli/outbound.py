@@ -26,7 +26,7 @@ from callsieve.cli.options import (
 )
 from callsieve.cli.output import print_table, say, say_undo, some
 from callsieve.own_numbers import do_not_call as operations
-from callsieve.own_numbers.do_not_call import MOST_REQUESTS, ComplaintRequest, DoNotCallEntry, WithdrawRequest
+from callsieve.own_numbers.do_not_call import MOST_REQUESTS, ComplaintRequest, ComplaintWithdrawal, DoNotCallEntry
 from callsieve.own_numbers.guidance import LANGUAGES, company_of, guidance_page, leaflet_page
 from callsieve.system.files import complete_file
 from callsieve.text.number_entry import with_country
@@ -190,7 +190,7 @@ def complaint(
     """Record a complaint about an own number, such as a letter, a call, or a note from the carrier."""
     loaded = settings_of(config)
     if undo:
-        withdrawn = perform(loaded, operations.withdraw_complaint, WithdrawRequest(number, caller), existing=True)
+        withdrawn = perform(loaded, operations.withdraw_complaint, ComplaintWithdrawal(number, caller), existing=True)
         gone = withdrawn.complaint
         who, what = gone.number or "an unknown number", f": {gone.note}" if gone.note else ""
         say(f"Withdrew the complaint by {who} about {gone.own_number} of {when(gone.at)}{what}.")

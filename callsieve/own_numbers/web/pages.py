@@ -16,7 +16,7 @@ from callsieve.changes.operation import Context, Refused, note
 from callsieve.numbers.web.pages import LONGEST, number_in
 from callsieve.own_numbers import do_not_call, operations
 from callsieve.own_numbers.capability import DO_NOT_CALL, RECORDED, REGISTER
-from callsieve.own_numbers.do_not_call import ComplaintRequest, DoNotCallEntry, WithdrawRequest, do_not_call_shown
+from callsieve.own_numbers.do_not_call import ComplaintRequest, ComplaintWithdrawal, DoNotCallEntry, do_not_call_shown
 from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, NewOwnNumber, OwnNumberEdit
 from callsieve.own_numbers.guidance import company_of, guidance_page, leaflet_page
 from callsieve.own_numbers.operations import (
@@ -242,7 +242,7 @@ async def take_complaint_back(req: PageRequest) -> Response:
     if not isfinite(at):  # SQLite takes NaN for NULL, which is the latest
         raise NotFound
     try:
-        request = WithdrawRequest(own, req.form.get("from", "")[:LONGEST], at)
+        request = ComplaintWithdrawal(own, req.form.get("from", "")[:LONGEST], at)
         await req.perform(do_not_call.withdraw_complaint, request)
     except Refused as refused:
         return await page_of_number(req, problem_in_words(refused))

@@ -259,7 +259,7 @@ def test_erasing_deletes_every_row_and_says_what_is_left(filled: Program) -> Non
     out = filled.ok("privacy", "erase", CALLER, "--yes")
     assert f"{damaged} still has its digits" in out
     assert f"{CALLER}: 1 list entry, 2 decisions, 1 change" in out
-    assert "within the hour" in out
+    assert "within an hour" in out
     damaged.unlink()
     assert filled.ok("privacy", "erase", CALLER, "--yes") == f"No data is stored about {CALLER}.\n"
     assert filled("calls", "show", "--json").json == []
@@ -285,7 +285,7 @@ def test_our_own_numbers_stay(callsieve: Program) -> None:
     nothing, stays, named = out.splitlines()
     assert "+12025550100" in nothing
     assert stays.endswith(": 1 own number.")
-    assert named.startswith("The settings")
+    assert "settings" in named
 
 
 @pytest.mark.parametrize("state", ["active", "retired"])
