@@ -464,7 +464,7 @@ ELSEWHERE = {
     "bare.py": ("doctor", "asterisk install", "asterisk uninstall"),
     "test_setup.py": ("setup",),
     "test_cli_people.py": ("people link", "people devices", "people sign-out"),
-    "test_needs_you.py": ("calls confirm",),
+    "test_cli_confirm.py": ("calls confirm",),
     "test_cli_lists.py": ("block", "allow"),
 }
 

@@ -66,7 +66,7 @@ def test_all_that_is_known_is_shown(known: Program) -> None:
         "on the personal blocklist of 201 since ",
         'contact of the company as "Acme"',
         'contact of 201 as "Joe at Acme"',
-        "a call, from anybody, by 201",
+        "201 expects a call from any number",
         "Acme Ltd, level 1, until ",
         "called back",
         "passed 1 d ago (unknown)",
