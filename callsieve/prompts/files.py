@@ -342,6 +342,7 @@ WITHOUT = (
     ({"outbound"}, Wording("people whose call is held hear Asterisk's own sounds")),
     ({"say"}, Wording("feature codes speak with Asterisk's own sounds")),
     ({"explain", "count", "digit"}, Wording("*36 cannot explain decisions")),
+    ({"passcode", "digit"}, Wording("*39 cannot speak a passcode for a person's page")),
 )
 
 

@@ -37,7 +37,7 @@ def link(
     web = loaded.settings.web
     if not web.behind_proxy:
         say("Only a browser on this machine can open it. For phones, put an HTTPS proxy before the console:")
-        say("docs/console.md, `Behind a proxy`.")
+        say("Documentation, Console: `Behind a proxy`.")
     elif not web.enabled:
         say("The console is off: set `enabled = true` in [web] of the settings.")
 

@@ -38,7 +38,7 @@ def on_freepbx(hook: str, trunk: str = "Gosub(macro-dialout-trunk,s,1(1,${EXTEN}
         pytest.param("", ACTING, "warn", "does not ask", id="nobody-asks-and-it-should-act"),
         pytest.param(on_freepbx(ASKING), "", "ok", "before the Dial", id="freepbx"),
         pytest.param(on_freepbx("Return()"), "", "warn", "FreePBX does not ask", id="freepbxs-empty-hook"),
-        pytest.param(on_freepbx("AGI(theirs.php)"), "", "warn", "somebody else's", id="a-hook-of-their-own"),
+        pytest.param(on_freepbx("AGI(theirs.php)"), "", "warn", "other content", id="a-hook-of-their-own"),
         pytest.param(
             on_freepbx(ASKING, trunk="Macro(dialout-trunk,1,${EXTEN},,off)"), "", "warn", "by Macro", id="macros"
         ),

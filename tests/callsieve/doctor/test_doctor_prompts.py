@@ -46,7 +46,14 @@ def test_every_prompt_is_heard_somewhere() -> None:
         ("whisper-menu", ["warned calls are connected without the warning"]),
         ("challenge-press-3", ["callers hear Asterisk's own sounds"]),
         ("screening-ask", ["callers are asked for a digit instead of their name"]),
-        ("digit-0", ["callers do not hear how to appeal", "*36 cannot explain decisions"]),
+        (
+            "digit-0",
+            [
+                "callers do not hear how to appeal",
+                "*36 cannot explain decisions",
+                "*39 cannot speak a passcode for a person's page",
+            ],
+        ),
     ],
 )
 def test_what_happens_without_a_prompt_is_said(tmp_path: Path, key: str, instead: list[str]) -> None:

@@ -54,6 +54,7 @@ ROWS: Final[Mapping[str, tuple[object, ...]]] = {
     "INSERT INTO emergency_close VALUES (1, ?)": (NOW - 8888.125,),
     "INSERT INTO one_ring VALUES (?, ?, 'unknown')": (RINGER, NOW - 900.1234567),
     "INSERT INTO review VALUES (?, ?, 'admin')": (BAD, NOW - 50),
+    "INSERT INTO confirmation (number, at, who) VALUES (?, ?, 'admin')": (BAD, NOW - 50),
     "INSERT INTO settled VALUES ('202', 'CASE1', 0, ?)": (NOW - 5000,),
     "INSERT INTO appeal VALUES ('AP1', ?, 'Bo', 'bo@example.com', ?, 'We\ncall\nnobody', NULL, 1, ?,"
     " NULL, '', 0, 'in_force')": (APPEALED, NOW - 400, NOW - 300),

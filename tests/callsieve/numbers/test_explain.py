@@ -65,7 +65,7 @@ def known(callsieve: Program) -> Program:
 def test_marks_that_are_there_are_told_and_when_they_fade(known: Program) -> None:
     told = known("explain", "number", CALLER, "--json").json
     assert (told["level"], told["action"]) == ("warn", "warn")
-    assert told["against"] == ["2 marked it"]
+    assert told["against"] == ["2 marked it (+23 points)"]
     assert told["marks"] is None
     assert [fade["level"] for fade in told["fades"]] == ["none"]
     assert told["fades"][0]["at"] > instant_text(time.time())
