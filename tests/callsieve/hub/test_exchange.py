@@ -252,7 +252,7 @@ class TestLoss:
         hub.run("UPDATE callsieve.hub SET id = gen_random_uuid()")
         if is_cut:
             with monkeypatch.context() as patch:
-                patch.setattr(outgoing, "tell_again", _die)
+                patch.setattr(outgoing, "send_rows_again", _die)
                 with pytest.raises(ZeroDivisionError):
                     berlin.exchange()
         hub.settle()
