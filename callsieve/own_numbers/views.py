@@ -253,8 +253,8 @@ class SuspicionLine:
 class OneShown:
     """The page of a number.
 
-    `facts`: its registered details with their headings; `labels`: platforms and the labels that they show;
-    `looks`: label checks, the latest first, with their pictures;
+    `facts`: its registered details with their headings. `labels`: platforms and the labels that they show.
+    `looks`: label checks, the latest first, with their pictures.
     `unknown_trunks`: its trunks that the settings do not have.
     """
 

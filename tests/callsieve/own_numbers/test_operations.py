@@ -10,7 +10,7 @@ import pytest
 
 from callsieve.changes.operation import Context, Refused
 from callsieve.own_numbers import do_not_call, operations
-from callsieve.own_numbers.do_not_call import ComplaintRequest, DoNotCallEntry, WithdrawRequest
+from callsieve.own_numbers.do_not_call import ComplaintRequest, ComplaintWithdrawal, DoNotCallEntry
 from callsieve.own_numbers.fields import NewOwnNumber, OwnNumberEdit
 from callsieve.own_numbers.operations import CheckRequest, UseRequest
 from reputation.own.register import REST_SECONDS, NumberState, OwnNumber
@@ -54,7 +54,7 @@ REGISTER = [
         (do_not_call.unlist, CALLER, "not-listed", ""),
         (do_not_call.complain, ComplaintRequest(ACTIVE, ACTIVE), "own-number", "from"),
         (do_not_call.complain, ComplaintRequest(ACTIVE, note="x" * 201), "bad-text", "note"),
-        (do_not_call.withdraw_complaint, WithdrawRequest(ACTIVE, None), "no-complaint", ""),
+        (do_not_call.withdraw_complaint, ComplaintWithdrawal(ACTIVE, None), "no-complaint", ""),
     ],
 )
 def test_what_is_refused_has_a_code_and_changes_nothing(
