@@ -6,12 +6,13 @@ make_app(make_app_state(load)) -> an ASGI application, for uvicorn and for tests
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -47,7 +48,10 @@ from callsieve.web.throttle import RateLimits
 
 WITH_TEMPLATES = tuple(capability.name for capability in CAPABILITIES if capability.has_templates)
 # Made once: compiled templates are cached by these.
-FILTERS = {"appeal": appeal_in_words, "by": partial(sentence_of, sentences=ALL.sentences)}
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "appeal": appeal_in_words,
+    "by": partial(sentence_of, sentences=ALL.sentences),
+}
 STATIC_SECONDS = 3600
 SCREENING_SECONDS = 5.0
 
