@@ -471,7 +471,7 @@ class DecisionRecord(NamedTuple):
         auth_class: Whether somebody vouches for the caller's number.
         did: The DID that was dialled.
         trunk: The trunk that the call came in on.
-        callee: The person whom the call is for.
+        callee: The extension of the person who is called.
         action: The action that was taken.
         would_be: The same without observe mode.
         rule: The rule that decided; `fail-open` where nothing did.

@@ -18,8 +18,9 @@ class OwnerFigures(NamedTuple):
     """The figures of the sentence, without outside evidence.
 
     `label` and `challenge`: how many witnesses they take. `marks`: the least number of marks that label by themselves.
-    Of those who answered, one in `answered_few` (with `marks` of them) to one in `answered_many` (with very many) must
-    have marked it. `events`: how much must also have happened within `days`.
+    The required share of marks among the people who answered falls with their number: from one in `answered_few`
+    (for `marks` people) to one in `answered_many` (for very many). `events`: how much must also have happened within
+    `days`.
     """
 
     people: int

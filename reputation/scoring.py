@@ -129,7 +129,7 @@ class _LevelCase(NamedTuple):
         return self.of(_SEEN)
 
 
-# Families that may speak for a caller whom sources list: a relationship, a passed challenge, an identity.
+# Families that may speak for a listed caller: a relationship, a passed challenge, an identity.
 _FOR_CALLER = frozenset({*counts.FOR_CALLER, caller.NAME, identity.NAME})
 _SEEN = frozenset({*counts.SHOWN, caller.NAME})
 _RINGS = frozenset({counts.ONE_RING})
@@ -221,7 +221,7 @@ def _sources_speak(case: _LevelCase, weights: Weights) -> bool:
 
 
 def _sources_ask(case: _LevelCase, weights: Weights) -> bool:
-    """Return whether outside signs are enough to challenge a caller about whom nobody here knows better."""
+    """Return whether outside signs are enough to challenge a caller whom no local evidence clears."""
     if signs_of(case.evidence, case.circumstances, weights, case.now) < weights.outside.asks:
         return False
     signature = weights.attestation.failed if case.has_bad_signature else 0.0

@@ -185,7 +185,7 @@ def strangers_sheet(seeds: Sequence[Tallies]) -> Sheet:
         ]
         lines.append([row.says, *(share.text for share in shares)])
     says = (
-        "This is the policy `strangers`: a caller whom nobody here knows presses a digit before the phone rings. The "
+        "This is the policy `strangers`: an unknown caller presses a digit before the phone rings. The "
         "columns show its price when it is on in none, a quarter, half or all of the hours; by default it is on "
         "outside office hours. Figures are % of calls. Three kinds of row count numbers instead: people who call once "
         "or twice, `asked`, and `listed`. *Lost*: the caller never got through. Assumed: 92 % of people, 60 % of "

@@ -70,7 +70,7 @@ class SeenGraded:
 
 @dataclass(frozen=True, slots=True)
 class SeenAs:
-    """How the people whom a number called would see it if they had CallSieve.
+    """How one of your numbers would look to the people it called, if they had CallSieve.
 
     Attributes:
         level: The action that the evidence alone would justify.

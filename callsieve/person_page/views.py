@@ -135,7 +135,7 @@ class OwnLists:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Whose page it is, and when it is looked at."""
+    """The person who owns the page, and the time of the request."""
 
     person: Person
     settings: Settings

@@ -164,7 +164,7 @@ def _as_text(raw: bytes) -> str:
 
 
 def _open_database(path: Path) -> sqlite3.Connection:
-    # SQLite opens the file at the first read, so one is made here, with the rights of the user for whom root acts.
+    # SQLite opens the file at the first read. So read here, while root acts with the rights of the file's owner.
     with acting_for(path):
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
         db.text_factory = _as_text

@@ -259,8 +259,8 @@ class Replay:
     ) -> tuple[tuple[PersonalTie, ...], bool]:
         """Return the ties that matter for a decision, and whether anybody has a tie.
 
-        Of a person's list entry and mark, the later one counts. A number may have ties to hundreds of people. If the
-        callee is known, only the callee's and the company's ties matter.
+        If a person has a list entry and a mark, the later one counts. A number may have ties to hundreds of people.
+        If the callee is known, only the callee's and the company's ties matter.
         """
         blocks, ledger = self.marks.blocks(number), self.ledger
         if not blocks and then is NOTHING_THEN and not ledger.has_words(number):
@@ -302,7 +302,7 @@ class Replay:
         return _unknown_did(outcome.did or "", outcome.group)
 
     def _callee(self, outcome: OutcomeRecord, did: Did | None) -> Person | None:
-        """Return the person whom the call was for: who answered, the only one who rang, or the owner of the DID."""
+        """Return the callee: the person who answered, the only person who rang, or the owner of the DID."""
         who = outcome.answered_by or (outcome.rung[0] if len(outcome.rung) == 1 else None)
         if who:
             return self._person(who, outcome.group)

@@ -1,4 +1,4 @@
-"""What a text finds: a number, people of ours, and callers by their names."""
+"""The results of a search: a number, people of this PBX, and callers by their names."""
 
 from __future__ import annotations
 

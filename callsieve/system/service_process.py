@@ -204,7 +204,7 @@ def holder_of(port: int, proc: Path = PROC) -> str:
 
 
 def servers_that_run(proc: Path = PROC) -> list[tuple[int, str]]:
-    """Return the id and the command of each running server of ours, such as (812, "web")."""
+    """Return the process id and the command of each running CallSieve server, such as (812, "web")."""
     servers = []
     for process in proc.glob("[0-9]*"):
         with suppress(OSError):

@@ -172,7 +172,7 @@ async def _admitted(page: Page, req: PageRequest) -> PageRequest:
 
 
 async def with_form(page: Page, req: PageRequest) -> PageRequest:
-    """Return the request with its form. HTTPException for a form that is none of ours."""
+    """Return the request with its form. Raise HTTPException if the form did not come from this console."""
     if page.method == "POST":
         form, files = await form_of(req.http, page.most_bytes)
         req = replace(req, form=form, files=files)

@@ -1,7 +1,7 @@
 """How a person gets to their own page: links and passcodes to sign in with once, and the devices that are signed in.
 
 Only hashes are kept. A link is 256 random bits, so a plain SHA-256 is enough. A passcode has eight digits: its hash is
-salted, and what protects it are its five minutes and five tries. Whoever can read the store needs none of them.
+salted, and what protects it are its five minutes and five tries. A reader of the store needs no passcode.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Evidence that calls leave in the store: signals, who answered, who talked to whom, one-ring calls, challenges.
+"""Evidence from calls in the store: signals, answers, talks between people, one-ring calls and challenges.
 
 Each write keeps the maximum or minimum of a time, so calls may come in any order and more than once.
 """

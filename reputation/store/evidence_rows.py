@@ -158,7 +158,7 @@ def _signal(row: tuple[Any, ...]) -> Signal:
     return Signal(number, model.AuthClass(auth_class), callee, model.SignalCategory(category), at, linkedid, epoch)
 
 
-# Rows of other sites among ours: the people whom they name, and which of them count. Pure.
+# Rows of other sites beside the rows of this site: the people in them, and which of them count. Pure.
 
 
 def names_in(rows: Rows) -> set[str]:

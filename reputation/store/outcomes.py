@@ -298,7 +298,7 @@ def _may_be_screened(outcome: OutcomeRecord, now: float) -> bool:
 
 
 def _reached(outcome: OutcomeRecord) -> list[tuple[object, ...]]:
-    """Return whom the call reached. If somebody answered, the other phones have only rung."""
+    """Return the extensions that the call reached. If somebody answered, the other phones only rang."""
     if outcome.direction is not Direction.INBOUND:
         return []
     people = [outcome.answered_by] if outcome.answered_by else outcome.rung
@@ -306,7 +306,7 @@ def _reached(outcome: OutcomeRecord) -> list[tuple[object, ...]]:
 
 
 def _note_message(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
-    """Record whom a message is for, so that *37 and *38 apply to its caller."""
+    """Record the recipient of a message, so that *37 and *38 apply to its caller."""
     if outcome.voicemail_left and not (outcome.rung or outcome.answered_by):
         db.execute(LEFT_A_MESSAGE, (outcome.at, outcome.number, outcome.linkedid))
 

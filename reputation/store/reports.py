@@ -1,4 +1,4 @@
-"""Reports to outside services: which number was reported to whom and as what, without the person who marked it."""
+"""Reports to outside services: the number, the service and the category, without the person who marked it."""
 
 from __future__ import annotations
 

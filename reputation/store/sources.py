@@ -181,7 +181,7 @@ SELECT number, category, imported.name, note
 
 # Contacts and identities: known at any time.
 ALWAYS = 1e18
-# Callers about whom more is known here by now. Contacts count if they called. Statements of other sites do not count,
+# Callers with local evidence by now. Contacts count if they called. Statements of other sites do not count,
 # because a site that lies could discredit a feed.
 KNOWN = f"""
 WITH known AS MATERIALIZED (

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import TZPATH
 
 import typer
 
@@ -22,6 +20,7 @@ from callsieve.cli.output import say
 from callsieve.install.cli.plan_table import show_plan, show_steps
 from callsieve.install.install import InstallRequest, plan_install
 from callsieve.install.plan import OUR_UNIT, InstallError, InstallPaths, InstallPlan, place_of
+from callsieve.install.region import derived_region, region_of, time_zone_of
 from callsieve.install.steps import (
     REMOVE_PROMPTS,
     left_behind,
@@ -34,72 +33,12 @@ from callsieve.install.uninstall import check_trunks, is_classic_installed, plan
 from callsieve.pbx.cli_client import ConsoleError, console
 from callsieve.pbx.cli_client import console as ask
 from callsieve.pbx.cli_output import dialplan_in, setting_in
-from callsieve.pbx.config_files import read_text, walk
 from callsieve.settings import Loaded, Settings, SettingsError, load_settings
 from callsieve.system.privileges import PUBLIC_USER, SERVICE_USER, user_id_of
 from callsieve.system.service_process import servers_that_run
 from callsieve.telemetry import is_outdated
 from callsieve.wiring import policies_of
-from policies.files import shown
 from policies.policy import PolicyError
-from reputation.numbers import is_possible_region
-
-_COUNTRY = re.compile(r"country\s*=>?\s*([A-Za-z]{2})\b")
-_TONE_ZONES = {"UK": "GB"}  # tone zones whose name is not their country's code
-_DEFAULT_ZONE = "US"
-
-
-def region_of(
-    loaded: Loaded, option: str | None, derived: str | None, ask: Callable[[str | None], str] | None = None
-) -> str:
-    """Return the country of this PBX: from the settings, an option, or the machine. Raise InstallError if unknown.
-
-    `ask` asks somebody at a terminal, showing what the machine says.
-    """
-    if loaded.file is not None:
-        written = loaded.settings.numbers.region
-        if option is not None and option.upper() != written.upper():
-            raise InstallError(
-                f"{loaded.file} exists already, with the region {written}: change [numbers] region there"
-            )
-        return written
-    region = option or (ask(derived) if ask else derived)
-    if region is None:
-        raise InstallError("the country of this server is not known: name it, for example --region GB")
-    if not is_possible_region(region):
-        raise InstallError(f"{shown(region)} is not a known country: use two letters such as US, GB or CN")
-    return region.upper()
-
-
-def derived_region(etc: Path, time_zone: str, tables: Sequence[str] = TZPATH) -> str | None:
-    """Return the country that Asterisk's tone zone and the time zone name. None if they differ or name none.
-
-    `tables` are the directories of zone.tab.
-    """
-    regions = {region for region in (_by_tone_zone(etc), _by_time_zone(time_zone, tables)) if region is not None}
-    region = regions.pop() if len(regions) == 1 else ""
-    return region if is_possible_region(region) else None
-
-
-def _by_tone_zone(etc: Path) -> str | None:
-    matches = (_COUNTRY.match(line.text) for line in walk(etc, etc / "indications.conf"))
-    zone = next((match[1].upper() for match in matches if match), _DEFAULT_ZONE)
-    return None if zone == _DEFAULT_ZONE else _TONE_ZONES.get(zone, zone)
-
-
-def _by_time_zone(time_zone: str, tables: Sequence[str]) -> str | None:
-    for folder in tables:
-        rows = (line.split("\t") for line in (read_text(Path(folder) / "zone.tab") or "").splitlines())
-        for row in rows:
-            if row[2:3] == [time_zone]:
-                return row[0]
-    return None
-
-
-def time_zone_of(localtime: Path = Path("/etc/localtime")) -> str:
-    """Return the server's time zone, such as Europe/London. Empty if /etc/localtime is not a link to one."""
-    return str(localtime.resolve()).partition("/zoneinfo/")[2]
-
 
 EtcOption = Annotated[
     Path | None,

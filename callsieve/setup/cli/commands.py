@@ -28,15 +28,13 @@ from callsieve.install.cli.commands import (
     EtcOption,
     UnitsOption,
     ask_region,
-    derived_region,
     one_line,
-    region_of,
     settings_for_install,
-    time_zone_of,
 )
 from callsieve.install.cli.plan_table import show_plan, show_steps
 from callsieve.install.install import InstallRequest, plan_install
 from callsieve.install.plan import InstallPaths, InstallPlan, place_of
+from callsieve.install.region import derived_region, region_of, time_zone_of
 from callsieve.install.steps import start_steps, steps_after_install
 from callsieve.pbx.cli_client import console
 from callsieve.settings import Loaded, load_settings

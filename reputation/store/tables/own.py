@@ -94,7 +94,7 @@ OWN_LABEL = Table(
     order="at",
     kept=Kept(EVIDENCE_DAYS),
 )
-# A picture of somebody's phone cannot be searched. A number in its name shows whom it is about.
+# A picture of a phone's screen cannot be searched. The number in its file name says what it shows.
 OWN_SCREENSHOT = Table(
     name="own_screenshot",
     label=("screenshot", "screenshots"),

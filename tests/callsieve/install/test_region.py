@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.install.cli.commands import derived_region, region_of, time_zone_of
 from callsieve.install.install import plan_install
 from callsieve.install.plan import InstallError
+from callsieve.install.region import derived_region, region_of, time_zone_of
 from callsieve.settings import Loaded, parse_settings
 from tests.callsieve.install.test_install import FREEPBX, PLAIN, make_place, make_wanted
 
