@@ -274,9 +274,13 @@ class Screening:
         endpoint, code = request.arguments.get("endpoint", ""), request.arguments.get("code", "")
         if not endpoint or code not in CODES:
             raise ProtocolError("a mark needs an endpoint and a code")
+        give_up_at = started + self._left_of_code(request, now)
+        return answers.answer_to_mark(await self.knowledge.apply_feature_code(endpoint, code, now, give_up_at))
+
+    def _left_of_code(self, request: Request, now: float) -> float:
+        """Return the seconds that are left for a code: after them the phone says that it did not work."""
         waited = now - (asked_at(request.arguments.get("asked", "")) or now)
-        left = min(self.deadline_seconds, ASTERISK_WAITS_SECONDS - waited) - ANSWERING_SECONDS
-        return answers.answer_to_mark(await self.knowledge.apply_feature_code(endpoint, code, now, started + left))
+        return min(self.deadline_seconds, ASTERISK_WAITS_SECONDS - waited) - ANSWERING_SECONDS
 
     async def prove(self, request: Request) -> bytes:
         """Check the code that a caller keyed to prove control of the number (`/prove`).
@@ -310,11 +314,10 @@ class Screening:
 
     async def passcode(self, request: Request) -> bytes:
         """Return a new passcode for the own page of an endpoint's person, spoken (`/passcode`)."""
-        started, endpoint = self.monotonic(), request.arguments.get("endpoint", "")
+        started, now, endpoint = self.monotonic(), self.wall_clock(), request.arguments.get("endpoint", "")
         if not endpoint:
             raise ProtocolError("missing argument: endpoint")
-        left = self.deadline_seconds - ANSWERING_SECONDS
-        made = await self.knowledge.make_passcode(endpoint, self.wall_clock(), started + left)
+        made = await self.knowledge.make_passcode(endpoint, now, started + self._left_of_code(request, now))
         return answers.answer_to_passcode(made)
 
     async def outbound(self, request: Request) -> bytes:

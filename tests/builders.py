@@ -272,6 +272,7 @@ class Memory:
     word_for_codes: str = "marked"
     explained: list[tuple[str, float]] = field(default_factory=list)
     passcode: str | None = "40815162"
+    passcode_until: float = 0.0
     last: LastCall | None = None
     decisions: list[DecisionRecord] = field(default_factory=list)
     outbound_now: OutboundFacts = field(default_factory=OutboundFacts)
@@ -309,6 +310,7 @@ class Memory:
         return self.last
 
     async def make_passcode(self, endpoint: str, at: float, give_up_at: float) -> str | None:
+        self.passcode_until = give_up_at
         return self.passcode
 
     async def outbound_facts(self, query: OutboundQuery, give_up_at: float) -> OutboundFacts:

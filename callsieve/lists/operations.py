@@ -42,6 +42,8 @@ from reputation.whole_areas import AreaKind
 from reputation.wording import Wording
 
 NOTE_CHARACTERS = 200
+# A person reads these lists, and a page shows all of them.
+MOST_PERSONAL = 2000
 LOOK_BACK_DAYS = OUTCOME_DAYS
 ENTRY_CHARACTERS = 100
 EntryText = Annotated[
@@ -262,7 +264,11 @@ def add_personal(db: sqlite3.Connection, context: Context, request: PersonalRequ
         raise Refused("no-such-person", words, "person")
     entry = lists.PersonalEntry(request.person, number, request.list_name, context.at)
     with change(db, context, "list add", number) as changed:
-        before = next((entry for entry in lists.personal_entries(db, request.person) if entry.number == number), None)
+        entries = lists.personal_entries(db, request.person)
+        before = next((entry for entry in entries if entry.number == number), None)
+        if before is None and len(entries) >= MOST_PERSONAL:
+            words = Wording("{most:,} numbers are on the lists already", {"most": MOST_PERSONAL})
+            raise Refused("too-many-entries", words)
         changed.before, changed.after = before, entry
         # A block that came with a mark is removed with it. An entry added by hand stays.
         changed.is_nothing = lists.is_by_hand(db, entry)

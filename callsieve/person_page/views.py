@@ -79,7 +79,8 @@ class OwnCall:
     def why(self) -> Why | Wording:
         """Why it was treated so. What a colleague has chosen for their own calls is not told."""
         why = why_of(self.call.reason)
-        if self.call.callee not in (None, self.person) and why.code in YOUR_REASONS:
+        is_of_colleague = self.call.callee not in (None, self.person)
+        if is_of_colleague and (why.code in YOUR_REASONS or why.cap is Reason.NOT_SPAM_FOR_CALLEE):
             return OF_A_COLLEAGUE
         return YOUR_REASONS.get(why.code, why) if why.cap is None else why
 

@@ -8,16 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from callsieve.doctor.trunk_numbers import IAX_COLUMN
-from callsieve.install.front_context import front_context_of
+from callsieve.install.front_context import PREFIX, front_context_of
 from callsieve.install.plan import FileChange, InstallError, InstallPlan
 from callsieve.install.steps import write
-from callsieve.install.uninstall import check_trunks
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.pbx.cli_output import dialplan_in, endpoint_context_in, endpoints_in, iax_users_in
 from callsieve.pbx.config_files import read_text
-from callsieve.setup.trunks import MODULES, PJSIP_FILE, PbxTrunk
+from callsieve.setup.trunks import PJSIP_FILE, PbxTrunk
 
 OUR_CONTEXT = "callsieve"
+DIALPLAN_RELOADS = ("dialplan reload", "manager reload")
 # Asterisk reads its files again in the background.
 RELOAD_SECONDS = 10.0
 POLL_SECONDS = 0.2
@@ -59,13 +59,27 @@ def take_over(plan: InstallPlan, trunks: Sequence[PbxTrunk], ask: Ask) -> None:
             copy.unlink(missing_ok=True)
         if isinstance(error, InstallError):
             error.args = (f"{error}. All files are as before",)
-        with suppress(ConsoleError):  # it reads the old files when it starts
-            _reload(ask, trunks)
+        _reload_old_files(ask, trunks)
         raise
 
 
-def take_back(changes: Sequence[FileChange], ask: Ask, *, is_running: bool) -> None:
-    """Restore the trunks' files, and wait until Asterisk sends no call to us any more.
+def _reload_old_files(ask: Ask, trunks: Sequence[PbxTrunk]) -> None:
+    """Have Asterisk read the old files: first the trunks, because their calls are lost without our contexts.
+
+    The contexts stay loaded while a trunk still uses them. An Asterisk that does not answer reads all when it starts.
+    """
+    try:
+        _reload_trunks(ask, trunks)
+        _wait_until(lambda: _left_with_us(ask, [trunk.name for trunk in trunks]))
+    except (ConsoleError, InstallError):
+        return
+    for command in DIALPLAN_RELOADS:
+        with suppress(ConsoleError):
+            ask(command)
+
+
+def take_back(changes: Sequence[FileChange], trunks: Sequence[PbxTrunk], ask: Ask, *, is_running: bool) -> None:
+    """Restore the trunks' files, and wait until Asterisk sends no call of `trunks` to us any more.
 
     An Asterisk that does not run reads its files when it starts.
 
@@ -76,17 +90,8 @@ def take_back(changes: Sequence[FileChange], ask: Ask, *, is_running: bool) -> N
     write(InstallPlan(tuple(changes)))
     if not is_running:
         return
-    for module in MODULES.values():
-        ask(f"module reload {module}")
-
-    def problem() -> str:
-        try:
-            check_trunks(ask)
-        except InstallError as error:
-            return str(error)
-        return ""
-
-    _wait_until(problem)
+    _reload_trunks(ask, trunks)
+    _wait_until(lambda: _left_with_us(ask, [trunk.name for trunk in trunks]))
 
 
 def inverse(changes: Sequence[FileChange]) -> list[FileChange]:
@@ -99,10 +104,24 @@ def inverse(changes: Sequence[FileChange]) -> list[FileChange]:
 
 
 def _reload(ask: Ask, trunks: Sequence[PbxTrunk]) -> None:
-    for command in ("dialplan reload", "manager reload"):
+    for command in DIALPLAN_RELOADS:
         ask(command)
+    _reload_trunks(ask, trunks)
+
+
+def _reload_trunks(ask: Ask, trunks: Sequence[PbxTrunk]) -> None:
     for module in sorted({trunk.module for trunk in trunks}):
         ask(f"module reload {module}")
+
+
+def _left_with_us(ask: Ask, names: Sequence[str]) -> str:
+    """Return which of these trunks Asterisk still sends to us, empty for none."""
+    users = iax_users_in(ask("iax2 show users"))
+    for name in names:
+        context = users.get(name) or endpoint_context_in(ask(f"pjsip show endpoint {name}")) or ""
+        if context.startswith(PREFIX):
+            return f"Asterisk still sends the calls of {name} to {context}"
+    return ""
 
 
 def _wait_until(problem: Callable[[], str]) -> None:

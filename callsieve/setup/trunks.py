@@ -13,7 +13,7 @@ from pathlib import Path
 from callsieve.doctor.finding import CheckContext
 from callsieve.install.freepbx import TRUNK_CONTEXT
 from callsieve.install.front_context import PREFIX, front_context_of
-from callsieve.install.plan import FileChange, copy_of
+from callsieve.install.plan import FileChange, InstallError, copy_of
 from callsieve.pbx.cli_output import endpoint_context_in, iax_users_in
 from callsieve.pbx.config_files import MARK, Line, read_text, walk, without_our_lines
 from callsieve.people.pbx import NOBODYS, PbxKind, read_pbx
@@ -21,7 +21,7 @@ from callsieve.people.pbx import NOBODYS, PbxKind, read_pbx
 PJSIP_FILE, IAX_FILE = "pjsip.conf", "iax.conf"
 REPLACED = " ; replaced by callsieve setup"
 _TYPES = {PJSIP_FILE: ("endpoint",), IAX_FILE: ("user", "friend")}
-MODULES = {PJSIP_FILE: "res_pjsip.so", IAX_FILE: "chan_iax2.so"}
+_MODULES = {PJSIP_FILE: "res_pjsip.so", IAX_FILE: "chan_iax2.so"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class PbxTrunk:
     @property
     def module(self) -> str:
         """Return the module that Asterisk must reload to read its file."""
-        return MODULES[self.file]
+        return _MODULES[self.file]
 
 
 def find_trunks(context: CheckContext) -> list[PbxTrunk]:
@@ -135,6 +135,8 @@ def _changed(path: Path, trunks: Sequence[PbxTrunk]) -> FileChange:
         assert trunk.place is not None
         assert trunk.context is not None
         index = trunk.place.number - 1
+        if index >= len(lines) or trunk.place.text not in lines[index]:
+            raise InstallError(f"{path} was changed meanwhile: run callsieve setup again")
         old = lines[index]
         kept = old if trunk.place.section is not None else f";{old}{REPLACED}"
         lines[index : index + 1] = [kept, f"context = {front_context_of(trunk.context)} ; {MARK}"]

@@ -83,4 +83,14 @@ def _rows(
 def _written(name: str, value: object) -> str:
     if name in SECRETS and value:
         return f'"{HIDDEN}"'
-    return json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
+    return _toml(msgspec.to_builtins(value))
+
+
+def _toml(value: Any) -> str:
+    """Return a value as TOML writes it: strings, numbers and lists as JSON, and tables with `=`."""
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(key, ensure_ascii=False)} = {_toml(inner)}" for key, inner in value.items())
+        return "{ " + ", ".join(pairs) + " }" if value else "{}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)

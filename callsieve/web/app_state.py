@@ -57,6 +57,7 @@ class BackgroundValue(Generic[T]):
         """The value as it was found last. Asking keeps it fresh."""
         self._asked_at = time.monotonic()
         if self._find is not None and (self._task is None or self._task.done()):
+            self._first.clear()  # what was found before nobody asked is old
             with suppress(RuntimeError):  # no loop runs: somebody only draws a page
                 self._task = asyncio.get_running_loop().create_task(self._watch(self._find), name="watch")
         return self._value

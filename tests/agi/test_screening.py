@@ -549,6 +549,14 @@ async def test_a_feature_code_counts_for_the_dialling_endpoint(code: str) -> Non
     assert commands_in(answer)[-1] == ("CALLSIEVE_SAY", memory.word_for_codes)
 
 
+async def test_a_passcode_that_was_asked_for_long_ago_has_less_time() -> None:
+    memory = memory_of()
+    await make_screening(memory).answer(make_request("passcode", "endpoint=PJSIP/201"))
+    soon = memory.passcode_until
+    await make_screening(memory).answer(make_request("passcode", f"endpoint=PJSIP/201,asked={1000 * (NOW - 0.5):.0f}"))
+    assert memory.passcode_until < soon
+
+
 @pytest.mark.parametrize("arguments", ["endpoint=,code=spam", "code=spam", "endpoint=PJSIP/201", "endpoint=x,code=rm"])
 async def test_a_feature_code_without_its_endpoint_or_word_is_refused(arguments: str) -> None:
     memory = memory_of()

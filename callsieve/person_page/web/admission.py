@@ -13,7 +13,15 @@ from starlette.responses import RedirectResponse
 
 from callsieve.person_page.operations import find_person
 from callsieve.settings import Settings
-from callsieve.web.access import TOUCH_SECONDS, Redirected, cookie_name, with_done, with_form, write_later
+from callsieve.web.access import (
+    FIRST_SECONDS,
+    TOUCH_SECONDS,
+    Redirected,
+    cookie_name,
+    with_done,
+    with_form,
+    write_later,
+)
 from callsieve.web.connections import network_of
 from callsieve.web.request import Page, PageRequest
 from callsieve.web.throttle import MINUTE, Count, Throttle
@@ -44,6 +52,7 @@ async def admit_person(page: Page, req: PageRequest) -> PageRequest:
     device, person = found
     _count(req, f"device {device.id}")
     req.http.state.logged_in = True  # connections.py closes others first
+    await req.state.screening.first(FIRST_SECONDS)
     if req.now - device.seen_at >= TOUCH_SECONDS:
         write_later(req.state, touch_device, device.id, req.now)
     return await with_form(page, await with_done(replace(req, token=token, person=person, device=device)))

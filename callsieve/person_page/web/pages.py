@@ -26,12 +26,14 @@ from callsieve.person_page.views import Asked, device_name, own_calls, own_devic
 from callsieve.person_page.web.admission import COOKIE, SIGN_IN, admit_person
 from callsieve.web.access import drop_cookie, prefer
 from callsieve.web.request import NotFound, Page, PageRequest, local_path, number_in_form
+from reputation.marking import MarkRefusal
 from reputation.model import ListName, MarkChannel, Verdict
 from reputation.wording import Wording
 
 if TYPE_CHECKING:
     from callsieve.web.request import Handler
 
+NOT_MARKED = Wording("this number cannot be marked: block it for yourself instead")
 HOME, LISTS, DEVICES = "/me", "/me/lists", "/me/devices"
 
 
@@ -68,7 +70,12 @@ def marking(verdict: Verdict, said: str) -> Handler:
 
     async def handle(req: PageRequest) -> Response:
         number = await _number(req)
-        await req.perform(mark, MarkRequest(number, req.owner.extension, verdict, MarkChannel.WEB))
+        try:
+            await req.perform(mark, MarkRequest(number, req.owner.extension, verdict, MarkChannel.WEB))
+        except Refused as refused:
+            if refused.code == MarkRefusal.CONTACT:  # whose contact it is concerns somebody else
+                raise Refused(refused.code, NOT_MARKED) from None
+            raise
         return _back(req, said)
 
     return handle

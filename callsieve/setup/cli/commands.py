@@ -52,6 +52,8 @@ WAIT_SECONDS = 600.0
 POLL_SECONDS = 2.0
 STEP_SECONDS = 300.0
 SUMMARY = "callsieve summary"
+# -P: root runs no code of the directory where it stands.
+PROGRAM = (sys.executable, "-P", "-m", "callsieve.main.entry")
 UNINSTALL = ("callsieve", "asterisk", "uninstall")
 
 
@@ -248,7 +250,7 @@ def _finish(loaded: Loaded, place: InstallPaths, policy: str, config: Path | Non
 
 def _callsieve(config: Path | None, *words: str) -> bool:
     options = ["--config", str(config)] if config is not None else []
-    return _run([sys.executable, "-m", "callsieve.main.entry", *words, *options], shlex.join(["callsieve", *words]))
+    return _run([*PROGRAM, *words, *options], shlex.join(["callsieve", *words]))
 
 
 def _run(command: list[str], shown_as: str) -> bool:
@@ -298,11 +300,11 @@ def _wait_for_call(config: Path | None) -> None:
 
 def _status(config: Path | None) -> Any:
     options = ["--config", str(config)] if config is not None else []
-    command = [sys.executable, "-m", "callsieve.main.entry", "status", "--json", *options]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
+    command = [*PROGRAM, "status", "--json", *options]
     try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
         return msgspec.json.decode(done.stdout)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, subprocess.TimeoutExpired):
         return {}
 
 
@@ -333,7 +335,9 @@ def _undo(context: CheckContext, place: InstallPaths, *, yes: bool, dry_run: boo
         say("nothing was written")
         raise SystemExit(1)
     if changes:
-        take_back(changes, partial(console, context.loaded.settings), is_running=not context.is_asterisk_down)
+        is_running = not context.is_asterisk_down
+        trunks = [trunk for trunk in find_trunks(context) if trunk.is_screened] if is_running else []
+        take_back(changes, trunks, partial(console, context.loaded.settings), is_running=is_running)
         say("The trunks are as before.")
     _callsieve(config, "prompts", "remove")
     paths = ["--etc", str(place.etc), "--systemd-dir", str(place.units)]

@@ -156,3 +156,15 @@ def test_a_file_brings_in_no_new_whole_area(tmp_path: Path) -> None:
         done = operations.bring_in(db, context(office), entries)
         assert len(done.refused) == 1
         assert {one.text for one in list_entries(db)} == {"+441481*", "+1900*"}
+
+
+def test_a_person_cannot_fill_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "MOST_PERSONAL", 1)
+    office = Office(tmp_path)
+    with open_store(office.store) as db:
+        first = operations.PersonalRequest(ListName.BLOCK, CALLER, "201")
+        operations.add_personal(db, context(office), first)
+        operations.add_personal(db, context(office), msgspec.structs.replace(first, list_name=ListName.ALLOW))
+        with pytest.raises(Refused) as refused:
+            operations.add_personal(db, context(office), msgspec.structs.replace(first, number="+12017421835"))
+    assert refused.value.code == "too-many-entries"

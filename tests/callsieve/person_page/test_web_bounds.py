@@ -15,6 +15,7 @@ from callsieve.person_page.views import OF_A_COLLEAGUE, YOUR_REASONS, Asked, own
 from callsieve.person_page.web.admission import COOKIE, REQUESTS_A_MINUTE, admit_anybody, admit_person
 from callsieve.web.request import Page
 from callsieve.web.tokens import form_token, new_token
+from policies.reasons import Reason, why_of
 from reputation.model import Person, Verdict
 from reputation.store.database import open_store
 from reputation.store.devices import devices_of
@@ -178,6 +179,8 @@ def test_what_a_colleague_has_chosen_is_not_told(tmp_path: Path) -> None:
         [call] = [one for one in own_calls(db, asked, None).calls if one.call.id == BOBS_CALL]
         [own] = own_calls(db, replace(asked, person=Person("202")), None).calls
     assert call.why == OF_A_COLLEAGUE
+    capped = call.call._replace(reason=replace(why_of(call.call.reason), cap=Reason.NOT_SPAM_FOR_CALLEE).kept)
+    assert replace(call, line=replace(call.line, call=capped)).why == OF_A_COLLEAGUE
     assert own.why == YOUR_REASONS["callee-blocks"]
 
 

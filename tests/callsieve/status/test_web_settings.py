@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,12 @@ def test_a_file_that_became_unreadable_is_no_error(tmp_path: Path, raw: bytes) -
     loaded = office.load()
     office.config.write_bytes(raw)
     assert settings_shown(loaded).written == ()
+
+
+def test_a_line_to_copy_is_read_again_with_the_same_value(tmp_path: Path) -> None:
+    office = Office(tmp_path, SETTINGS + '\n[display.en]\nscam = "Fraud"\n')
+    shown = settings_shown(office.load())
+    rows = [row for row in (*shown.written, *shown.defaults) if row.value != "null" and HIDDEN not in row.value]
+    assert any("=" in row.value for row in rows), "a table in one line is among them"
+    for row in rows:
+        assert row.name in tomllib.loads(f"{row.name} = {row.value}"), row

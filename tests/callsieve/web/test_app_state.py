@@ -5,8 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from callsieve.main.console_app import make_app_state
 from callsieve.settings import Loaded, Settings, parse_settings
+from callsieve.web import app_state
+from callsieve.web.app_state import BackgroundValue
+from tests.waiting import until
 
 
 async def test_a_settings_file_that_is_made_later_is_read(tmp_path: Path) -> None:
@@ -23,3 +28,16 @@ async def test_a_settings_file_that_is_made_later_is_read(tmp_path: Path) -> Non
     file.unlink()
     assert state.loaded.settings.numbers.region == Settings().numbers.region
     await state.close()
+
+
+async def test_what_nobody_asked_for_long_is_found_out_again_before_it_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(app_state, "WATCHED_SECONDS", 0.05)
+    found = iter(range(100))
+    value = BackgroundValue(-1, lambda: next(found), every_seconds=0.01)
+    assert await value.first(5.0) == 0
+    await until(lambda: value._task is not None and value._task.done())
+    before = value._value
+    assert await value.first(5.0) > before
+    await value.close()
