@@ -7,9 +7,10 @@ LOCKS := requirements/runtime.txt requirements/dev.txt
 BUILD_LOCK := requirements/build.txt
 LATEST := .venv-latest
 NEXT := .venv-next
+DOCS := .venv-docs
 FREEPBX_MODULE ?= callsieve-freepbx.tgz
 
-.PHONY: demo test test-again bytecode test-fast test-next test-latest test-long coverage check lint-api fix bench bench-quick accuracy man screenshots packages freepbx-module lab tools lock clean
+.PHONY: demo test test-again bytecode test-fast test-next test-latest test-long coverage check lint-api fix bench bench-quick accuracy docs man screenshots packages freepbx-module lab tools lock clean
 
 $(STAMP): pyproject.toml $(LOCKS)
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +26,7 @@ lock: $(STAMP)
 	$(COMPILE) --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
 	$(COMPILE) --group build --constraint requirements/dev.txt --output-file $(BUILD_LOCK)
 	$(COMPILE) pyproject.toml --extra pdf --constraint requirements/dev.txt --output-file requirements/pdf.txt
+	$(COMPILE) --group docs --output-file requirements/docs.txt
 
 lab: $(STAMP)
 	$(BIN)/python -m lab fetch
@@ -105,6 +107,15 @@ bench-quick: $(STAMP)
 accuracy: $(STAMP)
 	$(BIN)/python -m benchmarks.accuracy
 
+# The documentation as a site in build/docs. Only its first run needs the network, for an environment of its own.
+$(DOCS)/.stamp: requirements/docs.txt
+	$(PYTHON) -m venv --clear $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --require-hashes -r requirements/docs.txt
+	touch $@
+
+docs: $(DOCS)/.stamp
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet --strict
+
 man: $(STAMP)
 	mkdir -p build
 	$(BIN)/callsieve man > build/callsieve.1
@@ -121,4 +132,4 @@ freepbx-module:
 	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=u+rwX,go+rX,go-w -C freepbx -czf $(FREEPBX_MODULE) callsieve
 
 clean:
-	rm -rf $(VENV) $(LATEST) $(NEXT) .cache build
+	rm -rf $(VENV) $(LATEST) $(NEXT) $(DOCS) .cache build

@@ -1,7 +1,7 @@
 """From an AGI request to an IncomingCall: the edge where text from the network is parsed, once.
 
 The dialplan makes the arguments that give trust from Asterisk's own facts, and filters those that came by SIP. The
-caller's number comes from the header block only (docs/reference/asterisk.md).
+caller's number comes from the header block only (docs/contributing/asterisk.md).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from policies.situation import ScreeningHours
 from reputation.channels import endpoint_of
 from reputation.plan.rows import NO_PLAN, NumberPlan
 
-# `[[trunk]] reject` -> SIP code (docs/reference/asterisk.md). 603 is final, so the carrier tries no other route.
+# `[[trunk]] reject` -> SIP code (docs/contributing/asterisk.md). 603 is final, so the carrier tries no other route.
 # 607: a person did not want the call (RFC 8197). 608: an engine refused it (RFC 8688).
 SIP_CODE_BY_REJECT = {"603": 603, "607": 607, "608": 608, "busy": 486, "not-in-service": 404}
 

@@ -1,6 +1,6 @@
 """The classic AGI script that decides in its own process, for systems without the daemon. It uses `AGI` of pyst2.
 
-No other module imports pyst2. Parts of pyst2 0.5.1 are overridden (docs/decisions/fenced-libraries.md):
+No other module imports pyst2. Parts of pyst2 0.5.1 are overridden (docs/contributing/decisions/fenced-libraries.md):
 
 - It writes headers and commands, which are personal data, to stderr.
 - Its constructor handles SIGHUP, which only the main thread may do.

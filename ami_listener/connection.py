@@ -3,7 +3,7 @@
     opened -> greeted by Asterisk -> logged in -> packets go to the inbox, responses to senders -> lost, with a reason
 
 From panoramisk 1.4 this uses `Manager`, which carries the protocol and sends, and `Action`, which numbers and writes
-actions. The rest has defects (docs/decisions/fenced-libraries.md), so `AmiProtocol` alone reads the socket:
+actions. The rest has defects (decisions/fenced-libraries.md), so `AmiProtocol` alone reads the socket:
 
 - panoramisk decodes each chunk separately, stores any amount and splits it again each time. `framing` keeps bytes, with
   a limit.

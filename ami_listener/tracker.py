@@ -85,7 +85,7 @@ class CallTracker:
         """End every call in progress as incomplete, because the connection is lost or the program stops.
 
         Asterisk is not asked afterwards which calls still go on: that needs a permission that CallSieve does without
-        (docs/decisions/manager-rights.md). A call that goes on is seen again as one whose beginning was missed.
+        (decisions/manager-rights.md). A call that goes on is seen again as one whose beginning was missed.
         """
         for call in list(self._calls.values()):
             call.set_talking(False, at)

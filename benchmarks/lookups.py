@@ -3,7 +3,7 @@
     python -m benchmarks.lookups
 
 Sources that call a share of spam spam, and a share of honest callers too, are looked at after every number of which we
-know better, as the look-up process does at most: once an hour. The table is in docs/decisions/look-ups.md.
+know better, as the look-up process does at most: once an hour. The table is in docs/contributing/decisions/look-ups.md.
 """
 
 from __future__ import annotations

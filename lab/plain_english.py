@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-GLOSSARY = ROOT / "docs" / "glossary.md"
+GLOSSARY = ROOT / "docs" / "contributing" / "glossary.md"
 MOST_WORDS = 30
 FEWEST_WORDS = 3  # shorter texts are headings, cells and keys
 
@@ -61,7 +61,7 @@ def load_replaced_terms(glossary: str) -> dict[str, re.Pattern[str]]:
     for row in glossary.splitlines():
         cells = [cell.strip() for cell in row.strip("| ").split(" |")] if row.startswith("|") else []
         for term in re.findall(r"\*\*(.+?)\*\*", cells[2]) if len(cells) > 2 else []:
-            rules[f"{term}: see docs/glossary.md"] = re.compile(rf"\b{re.escape(term)}(s|es|ed)?\b", re.I)
+            rules[f"{term}: see docs/contributing/glossary.md"] = re.compile(rf"\b{re.escape(term)}(s|es|ed)?\b", re.I)
     return rules
 
 

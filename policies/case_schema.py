@@ -1,7 +1,7 @@
 """The keys of a case of `callsieve policy test`: the tables `call`, `facts` and `expect`, each value checked.
 
 A reader takes a TOML value, or raises PolicyError with a short reason. `read_parts` adds the place, and goes on
-reading. docs/policy-reference.md describes every key.
+reading. docs/reference/policies.md describes every key.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class IncomingCall(NamedTuple):
 class Decision(NamedTuple):
     """A decision that explains itself.
 
-    `step` is the deciding step of the precedence (docs/policy-reference.md), 0 for fail-open. `would_be` is the action
+    `step` is the deciding step of the precedence (policies.md), 0 for fail-open. `would_be` is the action
     without observe mode, and `observed` whether that mode changed it. `capped_by` is the reason why the policy's own
     action was weakened. `name` is a verified caller's. `label` is the rule's own tag, and `ask` its question for a
     challenge. `category` comes from imported sources. `callee` is the callee's extension, if known, with `language`.

@@ -1,4 +1,4 @@
-"""The precedence (docs/policy-reference.md) as a table of steps, and the one function that decides, without I/O.
+"""The precedence (docs/reference/policies.md) as a table of steps, and the one function that decides, without I/O.
 
 A step looks at a case and either decides or passes. The first that decides wins. Caps weaken only rules and the default
 of a policy. Read this file after policies/decision.py.
@@ -34,7 +34,7 @@ FAILURES_AGAINST_REDIALLING = 2  # after two failures, a caller who calls again 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the precedence: its number in docs/policy-reference.md, a title, its rules, and its function."""
+    """One step of the precedence: its number in docs/reference/policies.md, a title, its rules, and its function."""
 
     number: int
     title: str

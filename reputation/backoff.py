@@ -16,7 +16,7 @@ def wait_seconds(failures: int, first: float = FIRST_SECONDS, longest: float = L
     return min(first * (1 << min(failures - 1, 16)), longest)
 
 
-FAILURES_TO_OPEN = 5  # docs/failures.md
+FAILURES_TO_OPEN = 5  # docs/contributing/failures.md
 REST_SECONDS = 2.0
 
 

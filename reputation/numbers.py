@@ -10,7 +10,7 @@ Service numbers are read too: national numbers that cannot be dialled from abroa
 bank's 95588 in China, 3949 in France or 116117 in Germany. Their key is `+`, the country's calling code and the digits
 (`+8695588`), and reads back as itself in every region. `caller_of` gives it the kind SERVICE, `number_type_of` the type
 SERVICE, `country_of` the country, and `service_number_of` the country and the digits. See
-docs/decisions/service-numbers.md: it says why no such key is somebody else's number.
+docs/contributing/decisions/service-numbers.md: it says why no such key is somebody else's number.
 """
 
 from __future__ import annotations

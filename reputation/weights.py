@@ -1,6 +1,6 @@
 """The weights of the model: every weight, half-life, cap and threshold, with the reason for its default.
 
-Settings may change those of SETTABLE under `[reputation]` (docs/reputation.md lists them). docs/explanation/model.md
+Settings may change those of SETTABLE under `[reputation]` (evidence.md lists them). model.md
 says how they are used. Log-odds are natural. Half-lives are in days, other units are in the names.
 """
 

@@ -15,7 +15,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 CODE_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"`([\w./-]+\.py)`")
-CITED = re.compile(r"[\w./-]*\w\.md\b")
+CITED = re.compile(r"[\w./-]*\w(?<!\.zh)\.md\b")
 SOURCES = ("*.py", "*.conf", "asterisk-conf/*.toml", "*.html", "*.sql", "Makefile")
 
 

@@ -1,4 +1,4 @@
-"""What docs/how-to/many-pbxs.md says of many sites follows from what docs/performance.md says was measured."""
+"""What many-pbxs.md says of many sites follows from what performance.md says was measured."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.office import ROOT
 
 
 def test_the_page_has_what_is_calculated() -> None:
-    costs = costs_in((ROOT / "docs/performance.md").read_text())
+    costs = costs_in((ROOT / "docs/explanation/performance.md").read_text())
     assert calculated(costs) in (ROOT / "docs/how-to/many-pbxs.md").read_text()  # python -m benchmarks.hub
 
 

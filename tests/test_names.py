@@ -50,7 +50,7 @@ def test_the_dialplan_reads_what_the_code_sets_and_the_reverse() -> None:
 
 
 def test_every_variable_is_documented() -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text()
+    page = (ROOT / "docs" / "contributing" / "architecture.md").read_text()
     missing = [name for name in IN_DIALPLAN if f"_{name.removeprefix('CALLSIEVE_')}" not in page]
     assert missing == []
 
@@ -153,7 +153,9 @@ def test_prompts_of_dialplan_and_catalogue_are_the_same() -> None:
 def test_every_failure_has_its_test() -> None:
     folder = ROOT / "tests" / "integration"
     tests = "\n".join(path.read_text() for path in folder.glob("test_*.py"))
-    named = re.findall(r"`(?:tests/integration/)?(test_\w+)", (ROOT / "docs" / "failures.md").read_text())
+    named = re.findall(
+        r"`(?:tests/integration/)?(test_\w+)", (ROOT / "docs" / "contributing" / "failures.md").read_text()
+    )
     assert named
     assert [name for name in named if f"def {name}" not in tests and not (folder / f"{name}.py").exists()] == []
 

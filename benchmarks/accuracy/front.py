@@ -1,4 +1,4 @@
-"""The tables of docs/accuracy.md: what a reader wants to know first, and what each figure assumes.
+"""The tables of docs/explanation/accuracy.md: what a reader wants to know first, and what each figure assumes.
 
 front_sheets(measured) -> list of Sheet      from the same measurements as the tables of benchmarks/accuracy/RESULTS.md
 """

@@ -31,7 +31,7 @@ from callsieve.pbx.dialplan_reach import OUR_OPTIONS, DialplanReach
 from callsieve.settings import SettingsError
 from reputation.wording import Places, Wording, listed
 
-# [callsieve-codes], and docs/operations.md.
+# [callsieve-codes], and docs/how-to/operate.md.
 FEATURE_CODES = ("*25", "*26", "*29", "*33", "*34", "*35", "*36", "*37", "*38", "*39")
 CODES_CONTEXT = "callsieve-codes"
 FREEPBX_DIALS = "-with-exten"  # how its contexts of a single Dial end: nobody dials in them, numbers are handed to them

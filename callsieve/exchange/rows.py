@@ -4,7 +4,7 @@
     +12017421834,u,warn,5,10,2948,2960,scam
     +12017421899,u                              in a delta: removed
 
-The format is described in docs/exchange-format.md. All input is hostile: every line must fit exactly, and a file must
+The format is described in exchange-format.md. All input is hostile: every line must fit exactly, and a file must
 unpack to the size in its index.
 """
 

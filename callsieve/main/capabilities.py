@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _OF_MAIN = Capability(
     name="main",
     help=(
-        Help("help", Group.SETTING_UP, "Show all commands in groups: callsieve help all."),
+        Help("help", Group.SETTING_UP, "Show all commands, or a page: callsieve help console."),
         Help("serve", Group.RUNNING, "Run the daemon that answers Asterisk."),
         Help("api", Group.RUNNING, "Run the API for programs and other switches."),
         Help("web", Group.RUNNING, "Run the console without the daemon."),
@@ -26,7 +26,7 @@ _OF_MAIN = Capability(
         Help("completion", Group.RUNNING, "Print the script that completes commands in a shell."),
     ),
     commands={
-        "help": "manual_page:help_all",
+        "help": "manual_page:show_help",
         "serve": "server_commands:serve",
         "api": "server_commands:api",
         "web": "server_commands:web",

@@ -1,6 +1,7 @@
 """`callsieve man`: the manual page callsieve(1), made from the commands, in man(7) for groff and mandoc.
 
 `callsieve help all`: every command in its group. `callsieve --help` shows only the most needed ones.
+`callsieve help TOPIC`: a page of the documentation.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Annotated, Any
 import typer
 from typer.completion import get_completion_script  # type: ignore[attr-defined]  # typer re-exports it without saying so
 
+from callsieve.cli.errors import CommandError
+from callsieve.guide.pages import page_by_topic, text_for_terminal
 from callsieve.main.capabilities import COMPLETION, GROUPS
 from callsieve.main.cli import whole_command_line
 from callsieve.settings import CONFIG_FILE, SERVICE_STATE
@@ -141,18 +144,27 @@ def _day() -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}"
 
 
-class HelpPart(StrEnum):
-    """The kinds of help beside `callsieve --help`."""
-
-    ALL = "all"
+ALL = "all"
 
 
-def help_all(
-    context: typer.Context, part: Annotated[HelpPart, typer.Argument(help="Every command.")] = HelpPart.ALL
+def show_help(
+    context: typer.Context,
+    topic: Annotated[
+        str, typer.Argument(metavar="TOPIC", help="A page of the documentation, such as console; all: every command.")
+    ] = ALL,
 ) -> None:
-    """Show every command in its group. `callsieve COMMAND --help` shows the options of one."""
+    """Show every command in its group, or print a page of the documentation.
+
+    callsieve COMMAND --help shows the options of one command. An unknown TOPIC prints the names of all pages.
+    """
     root: Any = context.find_root()
-    root.command.format_help(root, root.make_formatter(), GROUPS)
+    pages = page_by_topic()
+    if topic == ALL:
+        root.command.format_help(root, root.make_formatter(), GROUPS)
+    elif topic in pages:
+        print(text_for_terminal(pages[topic]), end="")
+    else:
+        raise CommandError(f"no page {topic!r}. Pages: {', '.join(sorted(pages))}. Commands: callsieve help all")
 
 
 class Shell(StrEnum):

@@ -5,7 +5,7 @@
 
 Limits apply to a whole request with its redirects. A name is resolved once per connection, and the connection goes to a
 checked address, so a second answer of the name server changes nothing. The certificate is still checked for the name.
-Proxies of the environment are ignored: they would connect to unchecked addresses. See docs/decisions/outside.md.
+Proxies of the environment are ignored: they would connect to unchecked addresses. See decisions/outside.md.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 Whoever owns a directory can put a link in the place of anything below it, at any moment. Looking first does not help;
 having no more rights than the owner does. So a command of root begins by acting as the owner of the state directory,
 and takes root's rights back only for what lies elsewhere: files that root has named, and Asterisk.
-docs/decisions/root-and-the-state-directory.md says why.
+docs/contributing/decisions/root-and-the-state-directory.md says why.
 
-The system users that the units run as, one for each level of trust: docs/threat-model.md#users-of-the-system.
+The system users that the units run as, one for each level of trust: threat-model.md#users-of-the-system.
 """
 
 from __future__ import annotations

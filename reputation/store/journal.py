@@ -24,7 +24,7 @@ Ts = TypeVarTuple("Ts")
 
 logger = logging.getLogger(__name__)
 
-FLUSH_SECONDS = 0.1  # docs/architecture.md promises 0.2
+FLUSH_SECONDS = 0.1  # docs/contributing/architecture.md promises 0.2
 BATCH = 500
 
 RECORD = insert_sql("decision", DecisionRecord) + " ON CONFLICT (id) DO NOTHING"

@@ -1,6 +1,6 @@
 """Data of this site: the number of its people, emergency calls, and published policies.
 
-After an emergency call from this PBX screening is open for a while (docs/policy-reference.md). Policies that sites
+After an emergency call from this PBX screening is open for a while (docs/reference/policies.md). Policies that sites
 publish through the hub have their name, and `site:name` at other sites.
 """
 

@@ -1,4 +1,4 @@
-"""docs/commands.md: every command and option is there, and the examples print what they say.
+"""docs/reference/commands.md: every command and option is there, and the examples print what they say.
 
 `python -m tests.callsieve.test_docs` runs the examples and writes what they print into the page.
 """
@@ -22,7 +22,7 @@ from reputation.store.imports import import_numbers
 from tests.callsieve.program import Program, all_commands, make_record
 from tests.office import CALLER, SETTINGS
 
-PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "commands.md"
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "reference" / "commands.md"
 HEADING = re.compile(r"^### `callsieve (.+)`$", re.MULTILINE)
 COLUMNS = "100"
 WITHOUT_SETTINGS = {"completion", "help", "man", "public page", "call-back serve", "call-back show"}

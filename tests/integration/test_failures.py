@@ -1,4 +1,4 @@
-"""The failure table (docs/failures.md): each row on a real Asterisk. In every one the call goes on."""
+"""The failure table (docs/contributing/failures.md): each row on a real Asterisk. In every one the call goes on."""
 
 from __future__ import annotations
 
@@ -162,8 +162,8 @@ def test_daemon_frozen_with_calls_at_once(pbx: ScreenedPbx, alice: Phone, record
 
 
 def test_an_emergency_call_goes_out_where_our_files_are_not() -> None:
-    """The line that stands before its Dial, as docs/operations.md has it: a Gosub to nowhere would end the call."""
-    page = (ROOT / "docs" / "operations.md").read_text()
+    """The line that stands before its Dial, as docs/how-to/operate.md has it: a Gosub to nowhere would end the call."""
+    page = (ROOT / "docs" / "how-to" / "operate.md").read_text()
     line = re.findall(r"`(Gosub(?:If)?\([^`\n]*callsieve-emergency,s,1[^`\n]*\))`", page)[0]
     extensions = f"[from-internal]\nexten => 112,1,{line}\n same => n,Dial(PJSIP/112@carrier,10)\n"
     with (

@@ -39,7 +39,7 @@ PARIS = "+33140205050"
 LIMITED = f"""exten => 33,1,Set(TIMEOUT(absolute)=1.5)
  same => n,Goto({PARIS},1)
 """
-OWN_NUMBERS = (ROOT / "docs" / "own-numbers.md").read_text()
+OWN_NUMBERS = (ROOT / "docs" / "how-to" / "own-numbers.md").read_text()
 # What AMD() would leave behind, a person, and a dialplan that knows it by itself.
 ANSWERED = """
 exten => _7[01]+X.,1,Set(AMDSTATUS=${IF($["${EXTEN:1:1}" = "0"]?MACHINE:HUMAN)})
@@ -198,7 +198,7 @@ def test_the_call_id_of_the_trunk_is_kept(pbx: ScreenedPbx, carrier: Phone) -> N
 
 
 def test_asterisk_tells_machines_itself_where_it_is_asked_to(pbx: ScreenedPbx) -> None:
-    """With the dialplan of docs/own-numbers.md: who says nothing for 2.5 s is no person."""
+    """With the dialplan of docs/how-to/own-numbers.md: who says nothing for 2.5 s is no person."""
     assert "Loaded" in pbx.asterisk.cli("module load app_amd.so")
     number = next(CALLEES)
     with Phone(pbx.asterisk, "carrier", ears=True):

@@ -23,7 +23,7 @@ from tests.integration.office import install_prompts, start_listening
 from tests.waiting import wait_until
 
 WARNING_SECONDS, MENU_SECONDS = 0.8, 2.0
-WHISPER_SECONDS = 4.0  # the longest that it may take, as docs/for-users.md has it
+WHISPER_SECONDS = 4.0  # the longest that it may take, as docs/phone.md has it
 BUSY_MACHINE_SECONDS = 0.6
 # A caller was once sent one packet of 20 ms; why is not known. The warning would be a hundred of them.
 STRAY_PACKETS = 1

@@ -1,6 +1,6 @@
 """Cases as an operator writes them: ours (cases/*.toml), and what is said of files that are none.
 
-What a case may say is in policies/cases.py and docs/policy-reference.md.
+What a case may say is in policies/cases.py and docs/reference/policies.md.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class Ground:
     call: dict[str, Any] = field(default_factory=dict)
 
 
-# The order in which docs/policy-reference.md writes them. All concern a call for 201, who is known.
+# The order in which docs/reference/policies.md writes them. All concern a call for 201, who is known.
 GROUNDS = (
     Ground("internal", 1, Action.ALLOW, {"caller_person": make_person("202")}),
     Ground("emergency-number", 1, Action.ALLOW, call={"number": None, "kind": CallerKind.EMERGENCY}),

@@ -1,4 +1,4 @@
-"""docs/reputation.md: every weight with its default and a reason, and no other."""
+"""docs/reference/evidence.md: every weight with its default and a reason, and no other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from reputation.weights import DEFAULT, SETTABLE, SUCCESSORS, Weights
 
-PAGE = (Path(__file__).parents[2] / "docs" / "reputation.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "evidence.md").read_text(encoding="utf-8")
 HEADINGS = re.findall(r"^### `\[(reputation[a-z_.]*)\]`$", PAGE, re.MULTILINE)
 
 

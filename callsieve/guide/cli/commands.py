@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +14,12 @@ from markupsafe import Markup
 from agi.speech import ENGLISH, MANDARIN
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, check_new, settings_of
+from callsieve.guide.pages import documentation, read_page
 from callsieve.prompts.catalogue import PromptError, known_language
 from callsieve.system.files import complete_file
 from callsieve.web.rendering import document_of
 
-FILE_BY_LANGUAGE = {ENGLISH: "for-users.md", MANDARIN: "for-users.zh.md"}
+FILE_BY_LANGUAGE = {ENGLISH: "phone.md", MANDARIN: "phone.zh.md"}
 _OTHER_LANGUAGE = re.compile(r" · \[[^\]]+\]\([^)]+\)$", re.MULTILINE)  # a link, which paper has no use for
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 
@@ -29,10 +29,7 @@ _FIRST_TABLE = ("<table>", '<table class="wide">')
 
 def guide_text(language: str) -> str:
     """Return the page in Markdown."""
-    name = FILE_BY_LANGUAGE[language]
-    installed = Path(str(files("callsieve"))) / "guide-for-users" / name
-    source = Path(str(files("callsieve"))).parent / "docs" / name
-    return (installed if installed.is_file() else source).read_text("utf-8")
+    return read_page(documentation() / FILE_BY_LANGUAGE[language])
 
 
 def guide_page(language: str) -> str:

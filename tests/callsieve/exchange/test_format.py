@@ -1,4 +1,4 @@
-"""docs/exchange-format.md: its lines read what we publish, and the vectors are what it says.
+"""docs/reference/exchange-format.md: its lines read what we publish, and the vectors are what it says.
 
 `python -m tests.callsieve.exchange.test_format` writes the vectors.
 """
@@ -48,7 +48,7 @@ from reputation.model import AuthClass
 from reputation.store.peers import PeerNumber
 from tests.office import ROOT
 
-PAGE = ROOT / "docs" / "exchange-format.md"
+PAGE = ROOT / "docs" / "reference" / "exchange-format.md"
 VECTORS = Path(__file__).with_name("vectors")
 KEY = SigningKey(bytes(range(32)))
 AT = 1_795_776_660.0

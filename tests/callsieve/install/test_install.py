@@ -699,7 +699,7 @@ def test_the_unit_is_started_again_for_ever() -> None:
     assert (unit["Service"]["Restart"], unit["Service"]["OOMPolicy"]) == ("always", "continue")
     assert unit["Service"]["TimeoutStartSec"] == "infinity"
     wait = unit["Service"]["RestartSec"]
-    assert f"starts it again in {wait} s |" in (ROOT / "docs" / "failures.md").read_text()
+    assert f"starts it again in {wait} s |" in (ROOT / "docs" / "contributing" / "failures.md").read_text()
 
 
 def unit_of(name: str) -> ConfigParser:

@@ -1,4 +1,4 @@
-"""The list of installation steps is one: in README.md, in docs/operations.md and on the installer's last screen."""
+"""The list of installation steps is one: in README.md, in docs/how-to/operate.md and on the installer's last screen."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def list_in(page: str) -> Listed:
 
 
 def test_both_pages_have_the_same_list() -> None:
-    assert list_in("README.md") == list_in("docs/operations.md")
+    assert list_in("README.md") == list_in("docs/how-to/operate.md")
 
 
 def test_the_installer_ends_with_what_is_left_of_the_list(tmp_path: Path) -> None:

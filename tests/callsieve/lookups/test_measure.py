@@ -65,7 +65,7 @@ def test_judgement(compared: Compared, judgement: Judgement) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.what)
 def test_how_soon_a_source_is_switched_off(kind: Kind) -> None:
-    """As docs/decisions/look-ups.md has it, with fewer runs: the bad ones are, the good ones never."""
+    """As docs/contributing/decisions/look-ups.md has it, with fewer runs: the bad ones are, the good ones never."""
     random = Random(7)
     ends = [switched_off_after(kind, random, 200) for _ in range(20)]
     if kind.what == "always wrong":

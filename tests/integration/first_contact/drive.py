@@ -126,7 +126,7 @@ def follow(machine: Machine, steps: list[Step]) -> dict[str, str]:
             for name in ("pjsip.conf", "iax.conf"):
                 conf = machine.path(f"/etc/asterisk/{name}")
                 conf.write_text(re.sub(r"^context = from-trunk$", line, conf.read_text(), flags=re.MULTILINE))
-            machine.run('asterisk -rx "module reload chan_iax2.so"')  # docs/operations.md, for an IAX2 trunk
+            machine.run('asterisk -rx "module reload chan_iax2.so"')  # docs/how-to/operate.md, for an IAX2 trunk
         for command in step.commands:
             there_is_no_terminal = " --yes" if "asterisk install" in command or "import people" in command else ""
             there_is_no_terminal += " --region US" if "asterisk install" in command else ""

@@ -1,0 +1,43 @@
+"""The documentation that is installed: `callsieve help TOPIC` prints its pages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from callsieve.guide.pages import documentation, page_by_topic
+from tests.callsieve.program import Program
+
+TOPICS = page_by_topic()
+
+
+def test_no_two_pages_have_the_same_name() -> None:
+    assert {path.relative_to(documentation()) for path in TOPICS.values()} == {
+        path.relative_to(documentation())
+        for path in documentation().rglob("*.md")
+        if path.relative_to(documentation()).parts[0] != "contributing"
+    }
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_help_prints_a_page(topic: str, tmp_path: Path) -> None:
+    printed = Program(tmp_path).ok("help", topic)
+    assert printed.startswith("# ")
+    assert re.findall(r"\]\([^)]*\.md", printed) == []
+
+
+def test_help_names_the_pages_for_a_name_that_is_none(tmp_path: Path) -> None:
+    failed = Program(tmp_path)("help", "nonsense")
+    assert failed.code == 2
+    printed = re.sub(r"\s", "", failed.err)
+    assert [topic for topic in TOPICS if topic not in printed] == []
+
+
+def test_every_page_says_when_it_was_last_checked() -> None:
+    assert [
+        topic
+        for topic, path in TOPICS.items()
+        if not re.match(r"---\nchecked: \d{4}-\d\d-\d\d\n---\n", path.read_text("utf-8"))
+    ] == []
