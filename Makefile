@@ -26,7 +26,7 @@ lock: $(STAMP)
 	$(COMPILE) --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
 	$(COMPILE) --group build --constraint requirements/dev.txt --output-file $(BUILD_LOCK)
 	$(COMPILE) pyproject.toml --extra pdf --constraint requirements/dev.txt --output-file requirements/pdf.txt
-	$(COMPILE) --group docs --constraint requirements/dev.txt --output-file requirements/docs.txt
+	$(COMPILE) --group docs --constraint requirements/dev.txt --constraint requirements/runtime.txt --output-file requirements/docs.txt
 
 lab: $(STAMP)
 	$(BIN)/python -m lab fetch
