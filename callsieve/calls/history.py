@@ -86,6 +86,12 @@ class CallLine:
         return listed(list(_happened(self.call)), "{some} · {more}")
 
     @property
+    def ending(self) -> str | Wording:
+        """The last event, in two or three words; empty while it is not known."""
+        *_, last = ("", *_happened(self.call._replace(ring_seconds=None)))
+        return last
+
+    @property
     def done(self) -> str:
         """The action, in words."""
         return done_words(self.call.action, self.call.would_be)

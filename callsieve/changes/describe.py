@@ -5,6 +5,7 @@ A field is `name {value}` for a catalogue: one word alone means too many things.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
@@ -36,6 +37,26 @@ def name_of(what: str) -> Wording:
     """Return the name of a change: `list add`, or `undo list add`."""
     undone = what.removeprefix("undo ")
     return Wording(what) if undone == what else Wording("undo {what}", {"what": Wording(undone)})
+
+
+# Who made a change, as the audit names it: a user at the console, or the phone or page of a person.
+_ACTORS = (
+    (re.compile(r"(.+) \(console\)"), Wording("{name} (console)")),
+    (re.compile(r"(.+) \(own page\)"), Wording("{name} (own page)")),
+    (re.compile(r"phone (.+)"), Wording("phone {name}")),
+)
+
+
+def actor_of(who: str) -> str | Wording:
+    """Return who made a change, and how."""
+    found = ((pattern.fullmatch(who), words) for pattern, words in _ACTORS)
+    return next((Wording(words.template, {"name": match[1]}) for match, words in found if match), who)
+
+
+def user_of(who: str) -> str | Wording:
+    """Return who made a change: `ada` for `ada (console)`."""
+    found = _ACTORS[0][0].fullmatch(who)
+    return found[1] if found else actor_of(who)
 
 
 def sentence_of(row: AuditRow, sentences: Mapping[str, str], who: str | Wording) -> Wording:

@@ -37,6 +37,7 @@ COLOURS = {
 WIDE = 110
 GAP = 2  # between columns
 WORD = 12  # the least width of a column that may be folded
+ROW_BEGINS = "\ue000"  # not printable, so `clean` removes it from all texts
 WIDTH_OF_FILES = 200  # without a terminal, lines are not folded at 80
 
 Cell = str | Text
@@ -104,25 +105,41 @@ def print_table(
     """Print columns without borders.
 
     `keep`: columns that are never folded. `right`: columns of figures. Without headings none are printed. `below`: a
-    line to print below each row, with all columns kept. Numbers and ids are not cut: a narrow terminal folds the lines
-    itself.
+    remark to print below each row. Numbers and ids are not cut: a narrow terminal folds the lines itself.
     """
     texts = [[_cell(cell) for cell in row] for row in rows]
+    if not below:
+        _write(_table_lines(headings, texts, keep, right))
+        return
+    marked = [[Text.assemble(ROW_BEGINS, row[0]), *row[1:]] for row in texts]
+    begin = (ROW_BEGINS + headings[0], *headings[1:]) if headings else ()
+    # Each printed row begins with a line that has the mark, and may continue below it.
+    remarks = iter((*([""] if headings else []), *below))
+    remark = ""
+    for line in _table_lines(begin, marked, (0, *keep), right, more=1):
+        if ROW_BEGINS in line:
+            _write_remark(remark)
+            remark = next(remarks)
+        _write([line.replace(ROW_BEGINS, "") if ROW_BEGINS in line else line[1:]])
+    _write_remark(remark)
+
+
+def _table_lines(
+    headings: Sequence[str], rows: Sequence[Sequence[Text]], keep: Sequence[int], right: Collection[int], more: int = 0
+) -> list[str]:
     table = _plain_table(show_header=bool(headings))
-    for index in range(len(headings) or max(map(len, texts), default=0)):
+    for index in range(len(headings) or max(map(len, rows), default=0)):
         heading = Text(headings[index] if headings else "")
         justify: JustifyMethod = "right" if index in right else "left"
         table.add_column(heading, no_wrap=index in keep, overflow="fold", justify=justify)
-    for row in texts:
+    for row in rows:
         table.add_row(*row)
-    lines = _lines_of(table, _least_width([list(map(Text, headings)), *texts], keep))
-    if not below:
-        _write(lines)
-        return
-    start = bool(headings)
-    _write(lines[:start])
-    for line, remark in zip(lines[start:], below, strict=True):
-        _write([line, *(_lines_of(Padding(dim(remark), (0, 0, 0, 2))) if remark else [])])
+    return _lines_of(table, _least_width([list(map(Text, headings)), *rows], keep), more)
+
+
+def _write_remark(remark: str) -> None:
+    if remark:
+        _write(_lines_of(Padding(dim(remark), (0, 0, 0, 2))))
 
 
 def print_pairs(pairs: Iterable[tuple[str, Cell]], width: int = 0) -> None:
@@ -157,10 +174,10 @@ def _width_of(cell: Text) -> int:
     return max((cell_len(line) for line in cell.plain.splitlines()), default=0)
 
 
-def _lines_of(what: Table | Padding, least: int = 0) -> list[str]:
-    """Return the lines of a table, as wide as the terminal and at least `least`."""
+def _lines_of(what: Table | Padding, least: int = 0, more: int = 0) -> list[str]:
+    """Return the lines of a table, as wide as the terminal and at least `least`, and `more` columns."""
     out = console()
-    out.width = max(out.width, least)
+    out.width = max(out.width, least) + more
     with out.capture() as captured:
         out.print(what)
     return captured.get().splitlines()

@@ -17,9 +17,9 @@ from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, PrefixL
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from callsieve.changes.describe import change_of, name_of
+from callsieve.changes.describe import actor_of, change_of, name_of, user_of
 from callsieve.text.times import ago, day, iso, iso_with_zone, span_words, when, when_exactly
-from callsieve.web.i18n import LANGUAGES, N_, translated, translations_of
+from callsieve.web.i18n import LANGUAGES, translated, translations_of
 from policies.reasons import Why, is_of_sample, why_of
 from reputation.model import Reputation
 from reputation.numbers import masked, spaced
@@ -82,28 +82,16 @@ def _person(context: Context, name: str) -> str:
     return _text(context, Wording("{name} at {site}", {"name": name_at_site(name), "site": site})) if site else name
 
 
-# Who made a change, as the audit names it: a user at the console, or the phone of a person.
-_ACTORS = (
-    (re.compile(r"(.+) \(console\)"), N_("{name} (console)")),
-    (re.compile(r"(.+) \(own page\)"), N_("{name} (own page)")),
-    (re.compile(r"phone (.+)"), N_("phone {name}")),
-)
-
-
 @pass_context
 def _actor(context: Context, who: str) -> str:
     """Return who made a change, in the visitor's language."""
-    for pattern, template in _ACTORS:
-        if found := pattern.fullmatch(who):
-            return _text(context, Wording(template, {"name": found[1]}))
-    return who
+    return _text(context, actor_of(who))
 
 
 @pass_context
 def _person_of(context: Context, who: str) -> str:
-    """Return who made a change, without the way: `ada` for `ada (console)`."""
-    found = _ACTORS[0][0].fullmatch(who)
-    return found[1] if found else _actor(context, who)
+    """Return who made a change, without the way, in the visitor's language."""
+    return _text(context, user_of(who))
 
 
 @pass_context

@@ -10,7 +10,7 @@ import typer
 
 from callsieve.audit.views import audited
 from callsieve.changes import undo as operation
-from callsieve.changes.describe import change_of
+from callsieve.changes.describe import change_of, sentence_of, user_of
 from callsieve.cli.options import (
     ConfigOption,
     JsonOption,
@@ -22,7 +22,7 @@ from callsieve.cli.options import (
 )
 from callsieve.cli.output import plural, print_table, say
 from callsieve.text.times import when
-from reputation.store.audit import AuditFilter, search_audit
+from reputation.store.audit import AuditFilter, AuditRow, search_audit
 
 MOST_SHOWN = 10_000
 THINGS = {"list import": ("entry", "entries"), "own import": ("number", "numbers")}
@@ -54,17 +54,20 @@ def show(
     if as_json:
         print_json(shown)
     elif changes:
+        rows = [
+            (str(id), when(row.at), str(sentence_of(row, known.obj.sentences, user_of(row.who)))) for id, row in changes
+        ]
         print_table(
-            ("id", "time", "who", "did", "about", "change"),
-            (
-                (str(id), when(row.at), row.who, row.what, row.number or row.name, str(change_of(row)))
-                for id, row in changes
-            ),
-            keep=(0, 1, 3, 4),
-            right=(0,),
+            ("id", "time", "what happened"), rows, keep=(0, 1), right=(0,), below=[_remark(row) for _, row in changes]
         )
     else:
         say("No changes yet." if e164 is None else f"No changes about {e164}.")
+
+
+def _remark(row: AuditRow) -> str:
+    """Return the name of the change, by which the audit is searched, and its fields."""
+    change = str(change_of(row))
+    return f"{row.what}, {row.who}{f': {change}' if change else ''}"
 
 
 def undo(known: typer.Context, change_id: ChangeArgument, config: ConfigOption = None) -> None:

@@ -15,6 +15,8 @@ import typer
 from rich.text import Text
 
 from callsieve.calls import operations
+from callsieve.calls.cli.table import print_calls
+from callsieve.calls.history import CallLine, call_lines
 from callsieve.calls.records import (
     CallDecision,
     Disputes,
@@ -42,15 +44,10 @@ from callsieve.cli.options import (
     settings_of,
 )
 from callsieve.cli.output import (
-    Cell,
     bold,
-    dim,
-    is_wide,
     lines,
-    ordered,
     plural,
     print_pairs,
-    print_table,
     say,
     say_undo,
     word,
@@ -63,13 +60,14 @@ from callsieve.system.files import complete_file
 from callsieve.system.privileges import acting_for
 from callsieve.text.number_entry import EntryError, number_from
 from callsieve.text.times import when, when_exactly
-from policies.reasons import OutboundReason, is_of_sample, why_of
+from policies.reasons import OutboundReason, why_of
 from reputation.encoding import FLAT
 from reputation.explaining import sentence_of_families
 from reputation.model import DecisionRecord
 from reputation.own.outbound_types import OutboundRecord
 from reputation.site_names import parse_id
 from reputation.store.audit import Change
+from reputation.store.calls import calls_of_ids
 from reputation.store.journal import decision_of, decisions
 from reputation.store.outbound import outbound_decision_of
 from reputation.store.tables.table import OUTCOME_DAYS
@@ -178,14 +176,16 @@ def show(
         disputes = disputes_of(db, record.caller) if record is not None and record.caller else Disputes()
         records = [record] if record is not None else decisions(db, caller=caller, limit=last)
         shown = [decision_shown(db, row) for row in records] if as_json or record is not None else []
+        calls = calls_of_ids(db, [row.id for row in records]) if not as_json else []
+        named = call_lines(db, loaded.settings, calls, time.time())
     if as_json:
         print_json(shown if record is None else shown[0])
     elif record is not None:
         spoken = of_decisions(loaded.state, [record.id])
         recordings = ["nothing"] if spoken and not has_sound(spoken) else list(map(str, spoken))
-        _show_one(shown[0], list(decided_since(disputes, record.at)), recordings)
+        _show_one(shown[0], named[0], list(decided_since(disputes, record.at)), recordings)
     elif records:
-        _show_table(records)
+        print_calls(named, records)
     else:
         say("No decisions yet." if caller is None else f"No decisions about {caller}.")
 
@@ -201,34 +201,7 @@ def _caller(text: str, loaded: Loaded) -> str:
     return number_argument(text, loaded)
 
 
-def _show_table(records: Sequence[DecisionRecord]) -> None:
-    wide = is_wide()
-    rows: list[list[Cell]] = []
-    for record in records:
-        did, ms = ([record.did or ""], [f"{record.elapsed_ms:.1f}"]) if wide else ([], [])
-        at = when(record.at) if wide else when(record.at)[len("2026-") :]
-        points = f"{points_of(record):+d}" if record.log_odds else ""
-        caller = caller_words(record)
-        action = ordered(record.action, record.would_be).append("*" if is_of_sample(record.reason) else "")
-        rows.append([at, record.id, caller, *did, action, record.rule, points, *ms])
-    headings = [
-        "time",
-        "id",
-        "caller",
-        *(["DID"] if wide else []),
-        "action",
-        "rule",
-        "points",
-        *(["ms"] if wide else []),
-    ]
-    print_table(headings, rows, keep=[place for place, heading in enumerate(headings) if heading != "rule"])
-    if any(record.observed for record in records):
-        say(dim("(In brackets: only observed, so the call went on.)"))
-    if any(is_of_sample(record.reason) for record in records):
-        say(dim("(*: in the control sample, so its warning was left out on purpose.)"))
-
-
-def _show_one(decision: CallDecision, since: Sequence[str], recordings: Sequence[str]) -> None:
+def _show_one(decision: CallDecision, named: CallLine, since: Sequence[str], recordings: Sequence[str]) -> None:
     """Print a decision. `since`: later decisions about the caller; `recordings`: of the caller's name."""
     record = decision.record
     say(bold(record.id), "  ", when_exactly(record.at))
@@ -241,11 +214,11 @@ def _show_one(decision: CallDecision, since: Sequence[str], recordings: Sequence
             ("rule", record.rule),
             ("reason", str(why_of(record.reason))),
             ("policy", f"{record.policy}{' (observes only)' if observed else ''}"),
-            ("caller", caller_words(record)),
+            ("caller", f"{caller_words(record)}{f'  {named.caller.name}' if named.caller else ''}"),
+            ("callee", _callee_words(decision, named)),
             ("signed", record.auth_class.value),
             ("DID", record.did or ""),
             ("trunk", record.trunk or ""),
-            ("callee", record.callee or ""),
             ("level", f"{record.level}, {points_of(record):+d} points (log-odds {record.log_odds:+.2f})"),
             ("challenge", WORDS_BY_RESULT[decision.challenge] if decision.challenge else ""),
             ("ended", ended_words(decision.outcome) if decision.outcome else "not known, or not over yet"),
@@ -256,6 +229,12 @@ def _show_one(decision: CallDecision, since: Sequence[str], recordings: Sequence
             ("took", f"{record.elapsed_ms:.1f} ms"),
         ]
     )
+
+
+def _callee_words(decision: CallDecision, named: CallLine) -> str:
+    """Return whom the call was for, with the extension: `201  Alice`. Empty if only the DID is known."""
+    extension = decision.record.callee or (decision.outcome.answered_by if decision.outcome else None)
+    return "" if extension is None else extension if named.callee == extension else f"{extension}  {named.callee}"
 
 
 def _evidence(record: DecisionRecord) -> list[tuple[str, str | Text]]:

@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from callsieve.calls.cli.table import print_calls
+from callsieve.calls.history import CallLine, call_lines
 from callsieve.calls.records import CallDecision, caller_words, decision_shown, ended_words, kind_word, wanted_of
 from callsieve.changes.describe import change_of
 from callsieve.cli.options import (
@@ -25,7 +27,7 @@ from callsieve.cli.options import (
     settings_of,
 )
 from callsieve.cli.output import dim, ordered, say
-from callsieve.text.times import when, when_exactly
+from callsieve.text.times import when_exactly
 from policies.reasons import why_of
 from reputation.encoding import encode
 from reputation.model import DecisionRecord
@@ -67,16 +69,24 @@ def search(
     typed = {"number": caller, "callee": callee, "did": did, "action": action, "rule": rule}
     wanted = wanted_of(context_of(loaded), typed | {"since": since, "until": until, "site": site})
     with existing_store(loaded) as db:
-        records = (decision_of(db, call.id) for call in find_calls(db, wanted, None, last))
-        calls = [decision_shown(db, record) for record in records if record is not None]
+        found = call_lines(db, loaded.settings, find_calls(db, wanted, None, last), time.time())
+        decided = ((line, decision_of(db, line.call.id)) for line in found)
+        calls = [(line, decision_shown(db, record)) for line, record in decided if record is not None]
     if as_json:
-        print_json(calls)
-    elif not calls:
+        print_json([call for _, call in calls])
+    elif calls:
+        remarks = [_remark(line, call) for line, call in calls]
+        print_calls([line for line, _ in calls], [call.record for _, call in calls], remarks)
+    else:
         say("No call matches.")
-    for call in calls if not as_json else ():
-        say(when(call.record.at), *_decision_words(call.record))
-        if call.outcome is not None:
-            say("    ", ended_words(call.outcome))
+
+
+def _remark(line: CallLine, call: CallDecision) -> str:
+    """Return the name of the caller, the reason of the decision and the ending of the call."""
+    rule = call.record.rule
+    reason = f"{rule}: {why_of(call.record.reason)}" if line.has_reason else ""
+    ended = ended_words(call.outcome) if call.outcome else ""
+    return ". ".join(filter(None, (line.caller.name if line.caller else "", reason, ended)))
 
 
 def tail(

@@ -79,6 +79,10 @@ def _parts(period: Period, most: int) -> Iterator[tuple[str, int, int]]:
 Chosen = tuple[str, PolicySet | Policy]
 
 PRIVATE = 0o600  # numbers are personal data
+OF_THE_STORE = (
+    "What the store has counts if it existed when a call came. Contacts have no date and always count. Calls and marks "
+    "in the store are not used."
+)
 OF_CDRS = (
     "CDRs do not say who hung up, whether a message was left, or whether a call was signed. So they give less evidence "
     "than calls that CallSieve saw itself."
@@ -260,22 +264,18 @@ class _Sources:
 @contextmanager
 def _open_sources(loaded: Loaded) -> Iterator[_Sources]:
     if not has_store(loaded):
-        note = "There is no store, so lists, contacts, identities and imported numbers were not considered."
+        note = "There is no store, so no lists, contacts, identities or imported numbers."
         yield _Sources(None, Ours.of(loaded), no_background, [note])
         return
     with existing_store(loaded) as db:
-        yield _Sources(db, *replay_context(db, loaded), [_note_of(db, loaded)])
+        yield _Sources(db, *replay_context(db, loaded), [_note_of(db, loaded), OF_THE_STORE])
 
 
 def _note_of(db: sqlite3.Connection, loaded: Loaded) -> str:
-    counts = counts_of(db)
-    rows = [plural(count, what, many) for (what, many), count in counts.items() if count]
+    rows = [plural(count, what, many) for (what, many), count in counts_of(db).items() if count]
     if not rows:
         return f"{loaded.store_path.name} has no lists, contacts, identities or imported numbers."
-    return (
-        f"From {loaded.store_path.name}, if it existed when a call came: {', '.join(rows)}. Contacts have no date and "
-        "always count. Calls and marks in the store are not used."
-    )
+    return f"With {', '.join(rows)}."
 
 
 def chosen_policy(name: str | None, loaded: Loaded) -> Chosen:

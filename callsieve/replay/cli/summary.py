@@ -22,21 +22,25 @@ from callsieve.cli.options import (
 from callsieve.cli.output import Cell, bold, dim, plural, print_table, say, word
 from callsieve.replay.cli.terminal import show_mistakes, show_periods
 from callsieve.replay.report import ACTIONS
-from callsieve.replay.summary import PeriodSummary, summary_of
+from callsieve.replay.summary import MOST_LISTED, PeriodSummary, summary_of
 from callsieve.text.times import when
 
 WEEK_SECONDS = 7 * 86_400.0
 SHOWN = 10
+SHOWN_MISTAKES = 5  # without --all
 
 
 def summary(
     week: Annotated[bool, typer.Option("--week", help="The last seven days. This is the default.")] = False,
     since: Annotated[str | None, typer.Option(metavar="TIME", help="1h, 30d, 2026-12-31, 2026-12-31T18:00.")] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="As --since. Default: now.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also by day and by rule, all probable mistakes, and the callers.")
+    ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Sum up the calls of the last days: what was done, or would have been, and first what was probably wrong."""
+    """Sum up the calls of the last days: what was done, or would have been, and what was probably wrong."""
     if week and since is not None:
         raise CommandError("--week and --since: give only one of them")
     now = time.time()
@@ -49,10 +53,10 @@ def summary(
     if as_json:
         print_json(period)
     else:
-        _show(period)
+        _show(period, everything=everything)
 
 
-def _show(period: PeriodSummary) -> None:
+def _show(period: PeriodSummary, *, everything: bool) -> None:
     say(
         bold(f"{when(period.since)} to {when(period.until)}"),
         f": {plural(period.calls, 'inbound call')}{_mode(period)}",
@@ -61,19 +65,27 @@ def _show(period: PeriodSummary) -> None:
         _show_nothing(period)
         return
     say()
-    would = "would have been " if period.observed else ""
-    show_mistakes(period.mistakes, period.stopped, f"that {would or 'were '}stopped", "challenge, route, reject")
-    show_mistakes(period.warned_mistakes, period.warned, f"that {would or 'were '}warned of")
-    say()
-    show_periods(period.periods, weekly=period.weekly)
-    say()
     _show_actions(period)
     say()
-    _show_rules(period)
-    _show_callers(period)
-    _show_let_through(period)
+    _show_mistakes(period, MOST_LISTED if everything else SHOWN_MISTAKES)
+    if everything:
+        say()
+        show_periods(period.periods, weekly=period.weekly)
+        say()
+        _show_rules(period)
+        _show_callers(period)
+        _show_let_through(period)
     say()
+    _show_problems(period)
     _show_notes(period)
+    if not everything:
+        say(dim("By day and by rule, with the callers: `callsieve summary --all`."))
+
+
+def _show_mistakes(period: PeriodSummary, most: int) -> None:
+    would = "would have been" if period.observed else "were"
+    show_mistakes(period.mistakes, period.stopped, f"that {would} stopped", "challenge, route, reject", most=most)
+    show_mistakes(period.warned_mistakes, period.warned, f"that {would} warned of", most=most)
 
 
 def _mode(period: PeriodSummary) -> str:
@@ -90,6 +102,7 @@ def _mode(period: PeriodSummary) -> str:
 
 def _show_nothing(period: PeriodSummary) -> None:
     say("No call was screened in this time. `callsieve doctor` checks whether calls reach CallSieve.")
+    _show_problems(period)
     _show_notes(period)
 
 
@@ -97,6 +110,7 @@ def _show_actions(period: PeriodSummary) -> None:
     rows: list[list[Cell]] = [
         [word(action), f"{period.actions[action]:,}", f"{100 * period.actions[action] / period.calls:.2f} %"]
         for action in ACTIONS
+        if period.actions[action]
     ]
     print_table(("action", "calls", ""), rows, right=(1, 2))
 
@@ -137,7 +151,7 @@ def _show_let_through(period: PeriodSummary) -> None:
         say(dim(f"and {plural(len(period.let_through) - SHOWN, 'more number')}: --json has all of them"))
 
 
-def _show_notes(period: PeriodSummary) -> None:
+def _show_problems(period: PeriodSummary) -> None:
     for reason, count in period.fail_open.items():
         say(Text(f"{plural(count, 'call')} failed open ({reason}) and went on: see `callsieve doctor`", "yellow"))
     if period.unscreened:
@@ -148,6 +162,9 @@ def _show_notes(period: PeriodSummary) -> None:
                 "yellow",
             )
         )
+
+
+def _show_notes(period: PeriodSummary) -> None:
     if period.incomplete:
         say(dim(f"{plural(period.incomplete, 'call')} seen only in part: no evidence was taken from them"))
     if period.sample.calls:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.text import Text
@@ -25,21 +25,22 @@ def show_report(report: ReplayReport, written: Sequence[Path]) -> None:
     """Print the whole report. Lines that were skipped go to standard error."""
     warn_of_skipped(report.reading.problems, report.reading.skipped)
     _show_head(report)
-    say()
-    _show_actions(report)
-    _show_assumption(report)
-    say()
-    show_periods(report.periods, weekly=report.weekly)
     if report.against is not None:
         say()
         _show_changes(report)
     say()
+    _show_actions(report)
+    say()
     show_mistakes(report.mistakes, report.stopped, "stopped", "challenge, route, reject")
     show_mistakes(report.warned_mistakes, report.warned, "warned of")
     say()
-    _show_label_effect(report.control_sample)
-    for note in report.notes:
-        say(dim(note))
+    show_periods(report.periods, weekly=report.weekly)
+    if report.control_sample.enough:
+        say()
+        _show_label_effect(report.control_sample)
+    say()
+    for caveat in _caveats(report):
+        say(dim(caveat))
     for path in written:
         say(f"Written: {path}")
 
@@ -76,26 +77,24 @@ def _show_actions(report: ReplayReport) -> None:
     print_table(headings, rows, right=range(1, len(headings)))
 
 
-def _show_assumption(report: ReplayReport) -> None:
-    """Print for how many calls it is assumed that people and callers would have acted the same."""
-    if count := report.assumed.total():
-        after = f"{count:,} of these calls follow a call from the same number that {report.policy} would have treated"
-        say(dim(f"{after} differently. It is assumed that they would still have come."))
+def _caveats(report: ReplayReport) -> Iterator[str]:
+    """Yield what limits the figures, in two lines. The page and the JSON say it in full."""
+    yield report.notes[0]
+    source = " from CDRs" if report.reading.kind.startswith("cdr-") else ""
+    count = report.assumed.total()
+    assumed = f": {plural(count, 'call')} might not have come" if count else ""
+    yield f"An estimate{source}{assumed}. What limits it: --html FILE or --json."
 
 
 def _show_label_effect(effect: LabelEffect) -> None:
     """Print what a warning changes, as far as the control sample shows."""
     with_warning, without = effect.labelled.calls, effect.unlabelled.calls
     both = f"{with_warning:,} calls had a warning, {without:,} had none, for the control sample"
-    if not effect.enough:
-        say(dim(f"The effect of warnings is not known yet: {both}. At least {effect.least} of each are needed."))
-        return
     say(bold("Effect of warnings"), f": {both}")
     rows: list[list[Cell]] = [
         [SEEN[row.what], *map(_with_interval, (row.labelled, row.unlabelled, row.difference))] for row in effect.seen
     ]
     print_table(("share of calls, 95 %", "with a warning", "without", "difference"), rows, keep=(0,), right=(1, 2, 3))
-    say()
 
 
 def _with_interval(share: Interval) -> str:
@@ -155,8 +154,10 @@ def _show_changes(report: ReplayReport) -> None:
     )
 
 
-def show_mistakes(mistakes: Sequence[FalsePositive], of: int, what: str, actions: str = "") -> None:
-    """Print the numbers that something speaks for, most calls first."""
+def show_mistakes(
+    mistakes: Sequence[FalsePositive], of: int, what: str, actions: str = "", most: int = SHOWN_MISTAKES
+) -> None:
+    """Print the numbers that something speaks for, most calls first, `most` of them."""
     if not mistakes:
         say(f"No probable mistake among the {plural(of, 'call')} {what}{f' ({actions})' if actions else ''}.")
         return
@@ -165,10 +166,11 @@ def show_mistakes(mistakes: Sequence[FalsePositive], of: int, what: str, actions
         bold(f"{plural(calls, 'probable mistake')} among the {plural(of, 'call')} {what}"),
         f" ({100 * calls / of:.2f} %), from {plural(len(mistakes), 'number')}:",
     )
-    shown = mistakes[:SHOWN_MISTAKES]
+    shown = mistakes[:most]
     print_table(("caller", "calls", "action", "by", "but"), [_row_of(m) for m in shown], keep=(0, 1, 2), right=(1,))
     if len(mistakes) > len(shown):
-        say(dim(f"and {plural(len(mistakes) - len(shown), 'more number')}: --json has all of them"))
+        where = "--all shows more" if most < SHOWN_MISTAKES else "--json has all of them"
+        say(dim(f"and {plural(len(mistakes) - len(shown), 'more number')}: {where}"))
     show_remedies([mistake for mistake in shown if mistake.is_machine][:SHOWN_WAYS])
 
 

@@ -218,10 +218,25 @@ def test_it_says_how_it_was_and_how_it_is(callsieve: Program) -> None:
     assert [row["before"] and row["before"]["name"] for row in audit(callsieve, CALLER)] == ["Acme", None]
     assert audit(callsieve, "--last", "1") == audit(callsieve)[:1]
     lines = callsieve.ok("audit").splitlines()
-    assert lines[0].split() == ["id", "time", "who", "did", "about", "change"]
-    assert "+1900*" in lines[1]
-    assert "note premium" in lines[1]
-    assert "name Acme -> Apex" in lines[2]
+    assert " blocked +1900* (premium)" in lines[1]
+    assert "list add, " in lines[2]
+    assert "note premium" in lines[2]
+    assert "name Acme -> Apex" in lines[4]
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_a_long_sentence_fits_the_terminal_above_its_change(
+    callsieve: Program, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    callsieve.ok("list", "add", "block", "+1900*", "--note", "of a call centre " * 6)
+    callsieve.ok("list", "add", "block", "+1901*")
+    lines = [line.rstrip() for line in callsieve.ok("audit").splitlines()]
+    assert max(map(len, lines)) <= columns
+    first, second, *_ = (place for place, line in enumerate(lines) if "list add, " in line)
+    assert " blocked +1901*" in lines[first - 1]
+    assert " blocked +1900*" in lines[first + 1]
+    assert second > first + 2
 
 
 def test_behind_sudo_it_is_the_person_who_typed(monkeypatch: pytest.MonkeyPatch) -> None:

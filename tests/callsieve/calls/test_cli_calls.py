@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from policies.reasons import Reason, Why
-from reputation.model import AuthClass, CallerKind, ChallengeResult, Direction, Disposition
+from reputation.model import AuthClass, CallerKind, ChallengeResult, Direction, Disposition, Person
 from reputation.outcome import OutcomeRecord
 from reputation.store.connection import open_store, transaction
 from reputation.store.evidence import record_challenge
 from reputation.store.outcomes import record_outcome
+from reputation.store.people import upsert_people
 from tests.callsieve.program import Program, make_record
 from tests.office import CALLER
 
@@ -48,6 +49,28 @@ def test_it_fits_a_narrow_terminal(callsieve: Program, monkeypatch: pytest.Monke
     assert len(lines) == 6
     assert max(map(len, lines)) <= 80
     assert "ms" not in lines[0].split()
+
+
+def test_a_call_has_its_callee_and_its_ending(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    now = time.time()
+    ended = OutcomeRecord(
+        linkedid="c7",
+        at=now - 9,
+        direction=Direction.INBOUND,
+        disposition=Disposition.ANSWERED,
+        caller=CALLER,
+        answered_by="202",
+        talk_seconds=65.0,
+    )
+    with open_store(callsieve.store) as db, transaction(db):
+        upsert_people(db, [Person("202", name="Bob")], "import")
+        record_outcome(db, ended, now)
+    callsieve.add_decisions(make_record("DDDDDDDD", at=now - 8, linkedid="c7"))
+    for command in ("show", "search"):
+        line = callsieve.ok("calls", command).splitlines()[1]
+        assert line.split()[2:] == ["DDDDDDDD", CALLER, "Bob", "tag", "talked", "1", "min"]
+    assert "202  Bob" in callsieve.ok("calls", "show", "DDDDDDDD")
 
 
 def test_only_so_many(callsieve: Program) -> None:

@@ -56,23 +56,63 @@ def callsieve(tmp_path: Path) -> Program:
     return program
 
 
-def test_what_a_person_looks_at_comes_first(callsieve: Program) -> None:
+def places_in(out: str, *parts: str) -> list[int]:
+    return [out.index(part) for part in parts]
+
+
+def test_totals_come_first_and_then_what_was_probably_wrong(callsieve: Program) -> None:
     out = callsieve.ok("summary", "--week")
-    places = [
-        out.index(part)
-        for part in (
-            "4 inbound calls, policy observe, cautious, which only observes: otherwise 2 would",
-            "2 probable mistakes among the 2 calls that would have been stopped",
-            "one of our people called it back later and talked",
-            "No probable mistake among the 0 calls that would have been warned of.",
-            "▓▓ challenge",
-            "level-challenge      2        1  challenge",
-            "Stopped most often",
-            "1 call failed open (timed out) and went on: see `callsieve doctor`",
-            "Decisions took 0.7 ms",
-        )
-    ]
+    places = places_in(
+        out,
+        "4 inbound calls, policy observe, cautious, which only observes: otherwise 2 would",
+        "challenge      2  50.00 %",
+        "2 probable mistakes among the 2 calls that would have been stopped",
+        "one of our people called it back later and talked",
+        "No probable mistake among the 0 calls that would have been warned of.",
+        "1 call failed open (timed out) and went on: see `callsieve doctor`",
+        "Decisions took 0.7 ms",
+    )
     assert places == sorted(places)
+    assert "▓▓ challenge" not in out
+    assert "Stopped most often" not in out
+
+
+def test_the_rest_is_shown_if_it_is_wanted(callsieve: Program) -> None:
+    out = callsieve.ok("summary", "--all")
+    places = places_in(
+        out,
+        "challenge      2  50.00 %",
+        "2 probable mistakes",
+        "▓▓ challenge",
+        "level-challenge      2        1  challenge",
+        "Stopped most often",
+        "Decisions took 0.7 ms",
+    )
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(("options", "shown"), [pytest.param((), 5, id="five"), pytest.param(("--all",), 7, id="all")])
+def test_five_probable_mistakes_are_shown(tmp_path: Path, options: tuple[str, ...], shown: int) -> None:
+    program, now = Program(tmp_path), time.time()
+    numbers = [f"+120155501{n:02}" for n in range(7)]
+    program.add_decisions(
+        *(
+            make_record(
+                f"AAAAAA{n:02}", at=now - DAY, linkedid=str(n), caller=number, action="reject", would_be="reject"
+            )
+            for n, number in enumerate(numbers)
+        )
+    )
+    program.ok(
+        "import",
+        "contacts",
+        program.file("c.csv", "number,name\n" + "".join(f"{n},Joe\n" for n in numbers)),
+        "--source",
+        "crm",
+    )
+    lines = program.ok("summary", *options).partition("probable mistakes")[2].partition("No probable")[0].splitlines()
+    assert sum(line.startswith("+1") for line in lines) == shown
+    assert any("2 more numbers" in line for line in lines) == (shown == 5)
 
 
 def test_without_a_span_it_is_the_week(callsieve: Program) -> None:
@@ -105,7 +145,7 @@ def test_in_json(callsieve: Program) -> None:
 @pytest.mark.parametrize("columns", [60, 80, 200])
 def test_it_fits_the_terminal(callsieve: Program, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    charts = [line for line in callsieve.ok("summary").splitlines() if "▓" in line or "····" in line]
+    charts = [line for line in callsieve.ok("summary", "--all").splitlines() if "▓" in line or "····" in line]
     assert len(charts) > 1
     assert max(map(len, charts)) <= columns
 
