@@ -50,7 +50,6 @@ class History(HistoryReader):
     """
 
     events: Iterator[Event] = field(default_factory=lambda: iter(()))
-    kind: str = ""
     place: Callable[[], int] | None = None
     size: int | None = None
     going_on: int = 0

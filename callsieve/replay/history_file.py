@@ -84,8 +84,12 @@ class EmptyLines(ValueError):
 
 @dataclass(slots=True)
 class HistoryReader:
-    """How far a file was read. `line`: that of the last row; 0 in a database. `problems`: the first ten."""
+    """How far a history was read. `line`: that of the last row; 0 in a database. `problems`: the first ten.
 
+    `kind`: `history`, `store`, `cdr-csv` or `cdr-sqlite`.
+    """
+
+    kind: str = ""
     read: int = 0
     skipped: int = 0
     bytes_read: int = 0
