@@ -32,7 +32,7 @@ MARK = "app-callsieve-phone"  # a context that is there where the module is
 CODES = "app-callsieve-codes"
 _ROUTES = ("ext-did-0001", "ext-did-0002")
 _IS_ROUTE = "Set(CDR(did)="  # each inbound route of FreePBX has it, and nothing else in those contexts
-_IS_SCREENED = "Gosub(app-callsieve-screened,"
+_IS_SCREENED = "app-callsieve-screened,"
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ def inbound_routes(dialplan: Dialplan) -> InboundRoutes:
         if step.context in _ROUTES:
             steps.setdefault(step.extension, []).append(step.application)
     routes = {
-        extension: any(step.startswith(_IS_SCREENED) for step in applications)
+        extension: any(_IS_SCREENED in step for step in applications)
         for extension, applications in steps.items()
         if any(step.startswith(_IS_ROUTE) for step in applications)
     }

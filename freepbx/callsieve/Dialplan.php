@@ -32,7 +32,6 @@ class Dialplan {
 	private const SPOKEN = ['explain', 'passcode'];
 
 	private const ROUTES = ['ext-did-0001', 'ext-did-0002'];
-	private const TO_EXTENSION = '/^Goto\(from-did-direct,(\w+),1\)$/';
 
 	/**
 	 * @param object $ext what FreePBX hands to doDialplanHook
@@ -41,7 +40,7 @@ class Dialplan {
 	 */
 	public static function add($ext, array $unscreened, array $codes): void {
 		self::addContexts($ext);
-		self::addDestinations($ext);
+		self::addDestination($ext);
 		foreach (self::routes($ext) as [$context, $exten]) {
 			if (!in_array(self::routeName($exten), $unscreened, true)) {
 				self::screen($ext, $context, $exten);
@@ -80,20 +79,19 @@ class Dialplan {
 		$number = '${FILTER(0-9A-Za-z+*#,${FROM_DID})}';
 		self::splice($ext, $context, $exten, 'callerid', [
 			'GosubIf($["${DIALPLAN_EXISTS(callsieve,s,1)}" = "1"]?callsieve,s,1(' . $number . '))',
-			'Gosub(app-callsieve-screened,s,1)',
+			'GosubIf($["${CALLSIEVE_TAGGED}" = "1" | ${LEN(${CALLSIEVE_NAME})} > 0 | "${CALLSIEVE_ACTION}" = "challenge"]?app-callsieve-screened,s,1)',
 		]);
-		self::splice($ext, $context, $exten, 'did-cid-hook', ['Gosub(app-callsieve-name,s,1)']);
+		self::splice($ext, $context, $exten, 'did-cid-hook', [
+			'GosubIf($["${CALLSIEVE_TAGGED}" = "1" | ${LEN(${CALLSIEVE_SHOWN})} > 0]?app-callsieve-name,s,1)',
+		]);
 	}
 
 	private static function addContexts($ext): void {
 		// After the answer. A lookup must not see the tag, or store it: the name is without it until app-callsieve-name.
 		self::context($ext, 'app-callsieve-screened', 's', [
 			'GotoIf($["${CALLSIEVE_TAGGED}" = "1"]?tagged)',
-			'GotoIf($["${CALLSIEVE_ACTION}" = "allow"]?allowed)',
-			'GotoIf($["${CALLSIEVE_ACTION}" != "challenge"]?done)',
-			'GotoIf($["${CALLSIEVE_ASK}" = "number"]?keep)',
-			'GotoIf($["${CALLSIEVE_ASK}" = "name"]?pickup:done)',
-			'allowed' => 'GotoIf($[${LEN(${CALLSIEVE_NAME})} = 0]?done)',
+			'GotoIf($["${CALLSIEVE_ACTION}" = "allow" | "${CALLSIEVE_ASK}" = "number"]?keep)',
+			'GotoIf($["${CALLSIEVE_ACTION}" = "challenge" & "${CALLSIEVE_ASK}" = "name"]?pickup:done)',
 			'keep' => 'Set(CALLSIEVE_SHOWN=${CALLERID(name)})',
 			'Goto(done)',
 			'tagged' => 'Set(CALLERID(name)=${CALLSIEVE_PLAIN})',
@@ -104,18 +102,18 @@ class Dialplan {
 		]);
 		self::context($ext, 'app-callsieve-name', 's', [
 			'GotoIf($["${CALLSIEVE_TAGGED}" = "1"]?tagged)',
-			'GotoIf($[${LEN(${CALLSIEVE_SHOWN})} = 0]?done)',
 			'Set(CALLERID(name)=${CALLSIEVE_SHOWN})',
-			'Goto(done)',
+			'Return()',
 			// A phone that knows the caller shows the name that was looked up; the others show it after the tag.
+			// The label is inherited, so that [callsieve-freepbx-outbound] can take it off where a phone forwards outside.
 			'tagged' => 'Set(__CALLSIEVE_PLAIN=${CALLERID(name)})',
+			'Set(__CALLSIEVE_LABEL=${CALLSIEVE_LABEL})',
 			'Set(CALLERID(name)=${CALLSIEVE_LABEL} ${CALLSIEVE_PLAIN})',
-			'done' => 'Return()',
+			'Return()',
 		]);
 		// On each phone's channel before it rings. Where ours is the Alert-Info, FreePBX's own is not sent as well.
 		// "unset" is what FreePBX writes for calls that leave by a trunk: no ring of ours goes to a carrier.
 		self::context($ext, 'app-callsieve-phone', 's', [
-			'GotoIf($["${CALLSIEVE_ACTION}" = ""]?done)',
 			'GotoIf($["${HASH(SIPHEADERS,Alert-Info)}" = "unset"]?done)',
 			'GotoIf($["${DIALPLAN_EXISTS(callsieve-phone,s,1)}" != "1"]?done)',
 			'Gosub(callsieve-phone,s,1)',
@@ -134,32 +132,13 @@ class Dialplan {
 	}
 
 	/** Where a route, an IVR or a time condition may send a call. */
-	private static function addDestinations($ext): void {
-		self::context($ext, self::CONTEXT, 'voicemail', [
-			'GotoIf($["${DIALPLAN_EXISTS(callsieve-place,s,1)}" != "1"]?did)',
-			'Set(LOCAL(place)=${CALLSIEVE_ROUTE})',
-			'Gosub(callsieve-place,s,1)',
-			'GotoIf($["${GOSUB_RETVAL}" = "1"]?${CALLSIEVE_ROUTE})',
-			'did' => 'Set(did=${FILTER(0-9A-Za-z+*#,${FROM_DID})})',
-			'GotoIf($["${DIALPLAN_EXISTS(app-callsieve-box,${did},1)}" = "1"]?app-callsieve-box,${did},1)',
-			'Hangup(17)',
-		]);
+	private static function addDestination($ext): void {
 		self::context($ext, self::CONTEXT, 'reject', [
 			'GotoIf($["${DIALPLAN_EXISTS(callsieve,reject,1)}" != "1"]?end)',
 			'ExecIf($["${CALLSIEVE_SIP_CODE}" = ""]?Set(CALLSIEVE_SIP_CODE=603))',
 			'Goto(callsieve,reject,1)',
 			'end' => 'Hangup(21)',
 		]);
-		foreach (self::routes($ext) as [$context, $exten]) {
-			$did = explode('/', $exten, 2)[0];
-			$box = preg_match(self::TO_EXTENSION, self::text($ext, $context, $exten, 'dest-ext'), $found) ? $found[1] : '';
-			if ($box !== '' && $did !== 's' && empty($ext->_exts['app-callsieve-box'][" $did "])) {
-				self::context($ext, 'app-callsieve-box', $did, [
-					'GotoIf($["${DIALPLAN_EXISTS(ext-local,vmu' . $box . ',1)}" = "1"]?ext-local,vmu' . $box . ',1)',
-					'Hangup(17)',
-				]);
-			}
-		}
 	}
 
 	/** After func-apply-sipheaders has listed its headers, and before it adds them. */
@@ -167,7 +146,8 @@ class Dialplan {
 		$steps = array_values($ext->_exts['func-apply-sipheaders'][' s '] ?? []);
 		foreach ($steps as $number => $step) {
 			if (str_starts_with((string) $step['cmd']->output(), 'Set(SIPHEADERKEYS=')) {
-				self::splice($ext, 'func-apply-sipheaders', 's', $number + 1, ['Gosub(app-callsieve-phone,s,1)']);
+				$differs = '"${CALLSIEVE_ACTION}" = "tag" | "${CALLSIEVE_ACTION}" = "warn" | ${LEN(${CALLSIEVE_KNOWN}${CALLSIEVE_BLOCKED})} > 0';
+				self::splice($ext, 'func-apply-sipheaders', 's', $number + 1, ['GosubIf($[' . $differs . ']?app-callsieve-phone,s,1)']);
 				return;
 			}
 		}
@@ -178,7 +158,8 @@ class Dialplan {
 		$steps = array_values($ext->_exts['macro-auto-blkvm'][' s '] ?? []);
 		$last = count($steps) - 1;
 		if ($last > 0 && str_starts_with((string) $steps[$last]['cmd']->output(), 'Return')) {
-			self::splice($ext, 'macro-auto-blkvm', 's', $last, ['Gosub(' . self::PICKUP . ',s,1)']);
+			$heard = '"${CALLSIEVE_ACTION}" = "warn" | "${CALLSIEVE_ACTION}" = "challenge"';
+			self::splice($ext, 'macro-auto-blkvm', 's', $last, ['GosubIf($[' . $heard . ']?' . self::PICKUP . ',s,1)']);
 		}
 	}
 
@@ -224,16 +205,6 @@ class Dialplan {
 	}
 
 	private static function labelled($ext, string $context, string $exten, string $label): bool {
-		return self::text($ext, $context, $exten, $label) !== '';
-	}
-
-	/** The step with a label; '' where there is none. */
-	private static function text($ext, string $context, string $exten, string $label): string {
-		foreach ($ext->_exts[$context][" $exten "] ?? [] as $step) {
-			if (($step['tag'] ?? '') === $label) {
-				return (string) $step['cmd']->output();
-			}
-		}
-		return '';
+		return in_array($label, array_column($ext->_exts[$context][" $exten "] ?? [], 'tag'), true);
 	}
 }

@@ -31,7 +31,6 @@ function callsieve_getdestinfo($destination) {
 function callsieve_destination_names() {
 	\FreePBX::Callsieve();
 	return [
-		Dialplan::CONTEXT . ',voicemail,1' => _('CallSieve: voicemail of the DID'),
 		Dialplan::CONTEXT . ',reject,1' => _('CallSieve: reject'),
 	];
 }

@@ -21,8 +21,7 @@ from reputation.store.identities import set_identity
 from reputation.store.lists import PersonalEntry, add_entry, set_personal_entry
 from tests.integration.office import decision_on, install_prompts, journal, played
 
-GROUP, ALICE, QUEUE, FAX, LOOKED_UP, ROUTE_RING, REJECTING, BOXED, LATE = (f"+44207183875{n}" for n in range(9))
-OTHER_WAY = "+442071838759"
+GROUP, ALICE, QUEUE, FAX, LOOKED_UP, ROUTE_RING, REJECTING = (f"+44207183875{n}" for n in range(7))
 UNKNOWN_DID = "+442071838799"
 TAGGED, WARNED, STRANGER, REJECTED, BUSINESS, FRIEND, FOE, NAMED, ASKED = (f"+1201555015{n}" for n in range(9))
 SECONDS = {"whisper-spam": 0.6, "whisper-menu": 1.6}
@@ -69,9 +68,6 @@ include => ext-did-0002
 {route(LOOKED_UP, "from-did-direct,201,1", LOOKUP)}
 {route(ROUTE_RING, "ext-group,600,1", "Set(__ALERT_INFO=Bellcore-dr3)")}
 {route(REJECTING, "app-callsieve,reject,1")}
-{route(BOXED, "ivr-1,s,1")}
-{route(LATE, "app-callsieve,voicemail,1")}
-{route(OTHER_WAY, "from-did-direct,201,1", "Goto(app-callsieve,voicemail,1)")}
 [ext-did-catchall]
 exten => _.,1,Set(__FROM_DID=${{EXTEN}})
 same => n,Goto(ext-did,s,1)
@@ -108,14 +104,6 @@ same => n,Hangup()
 
 [from-queue]
 exten => _2XX,1,Goto(from-did-direct,${EXTEN},1)
-
-[ivr-1]
-exten => s,1,Answer()
-same => n,Goto(app-callsieve,voicemail,1)
-
-[ext-local]
-exten => vmu201,1,VoiceMail(201,u)
-same => n,Hangup()
 
 [macro-dial-one]
 exten => s,1,Set(D_OPTIONS=${ARG2})
@@ -253,6 +241,18 @@ def test_what_each_phone_shows(
     assert (result.code, shown) == (200, expected)
 
 
+@pytest.mark.parametrize("did", [ALICE, GROUP, QUEUE], ids=["extension", "group", "queue"])
+@pytest.mark.usefixtures("leaves_nothing")
+def test_a_plain_call_takes_at_most_ten_steps_of_the_module(pbx: ScreenedPbx, did: str) -> None:
+    before = len(pbx.asterisk.log_lines())
+    ring(pbx.carrier, pbx.asterisk, STRANGER, did)
+    pbx.asterisk.wait_until_idle(5.0)
+    steps = [line for line in pbx.asterisk.log_lines()[before:] if "Executing [" in line]
+    ours = [line for line in steps if "app-callsieve" in line]
+    assert steps
+    assert 0 < len(ours) <= 10, "\n".join(ours)
+
+
 @pytest.mark.usefixtures("leaves_nothing")
 def test_a_phone_that_has_blocked_the_caller_does_not_ring(pbx: ScreenedPbx) -> None:
     _, shown = ring(pbx.carrier, pbx.asterisk, FOE, GROUP, never="")
@@ -322,24 +322,6 @@ def test_freepbx_s_own_blacklist_comes_first(pbx: ScreenedPbx) -> None:
 @pytest.mark.usefixtures("leaves_nothing")
 def test_the_destination_reject(pbx: ScreenedPbx) -> None:
     assert ring(pbx.carrier, pbx.asterisk, STRANGER, REJECTING)[0].code == 603
-
-
-@pytest.mark.parametrize(
-    ("caller", "did"),
-    [pytest.param(STRANGER, BOXED, id="from-a-menu"), pytest.param(TAGGED, LATE, id="as-a-route")],
-)
-@pytest.mark.usefixtures("leaves_nothing")
-def test_the_destination_voicemail_without_a_box_rings_nobody(pbx: ScreenedPbx, caller: str, did: str) -> None:
-    result, shown = ring(pbx.carrier, pbx.asterisk, caller, did)
-    assert (result.bye_from == "asterisk" or result.code == 486, shown) == (True, {})
-
-
-@pytest.mark.usefixtures("leaves_nothing")
-def test_the_destination_voicemail_is_the_box_of_the_did(pbx: ScreenedPbx) -> None:
-    """A DID whose route goes to extension 201, and a call that came to the destination by another way."""
-    with pbx.carrier.start(CallSpec(caller=STRANGER, did=OTHER_WAY, hang_up_after=1.0)) as call:
-        assert call.result().code == 200
-    pbx.asterisk.wait_for_log("Executing [vmu201@ext-local:1]")
 
 
 @pytest.mark.usefixtures("leaves_nothing")

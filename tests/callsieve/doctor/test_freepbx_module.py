@@ -18,7 +18,7 @@ MODULE = "[ Context 'app-callsieve-phone' created by 'pbx_config' ]\n  's' => 1.
 CODES = "[ Context 'app-callsieve-codes' created by 'x' ]\n  '*37' => 1. GosubIf(1?callsieve-code,s,1(spam)) [x:1]\n"
 TRUNK = "[ Context 'from-trunk' created by 'x' ]\n  Include => 'ext-did' [x]\n"
 DIDS = "[ Context 'ext-did' created by 'x' ]\n  Include => 'ext-did-0001' [x]\n  Include => 'ext-did-0002' [x]\n"
-SCREENED = "Gosub(app-callsieve-screened,s,1)"
+SCREENED = 'GosubIf($["${CALLSIEVE_TAGGED}" = "1"]?app-callsieve-screened,s,1)'
 
 
 def route(did: str, *steps: str) -> str:
