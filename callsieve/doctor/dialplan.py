@@ -34,7 +34,8 @@ from reputation.wording import Places, Wording, listed
 # [callsieve-codes], and docs/how-to/operate.md.
 FEATURE_CODES = ("*25", "*26", "*29", "*33", "*34", "*35", "*36", "*37", "*38", "*39")
 CODES_CONTEXT = "callsieve-codes"
-FREEPBX_DIALS = "-with-exten"  # how its contexts of a single Dial end: nobody dials in them, numbers are handed to them
+# FreePBX's contexts of a single Dial, and that of a parked call's return: nobody dials in them.
+FREEPBX_DIALS = ("-with-exten", "park-dial")
 
 _CALLS_US = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve,s,1")
 # A Gosub to nowhere would end an emergency call.

@@ -43,6 +43,8 @@ def knows_us(context: CheckContext) -> Finding:
         if settings.ami.username and not people:
             guessed = Wording("{known}: phones are guessed from names such as PJSIP/201", {"known": words})
             return warn(guessed, context.take_over)
+        if context.is_freepbx and people:  # whatever is not called like a phone is a trunk there
+            return ok(listed([one if count == 1 else many for count, one, many in counts[1:]], "{some}, {more}"))
         nobody = Wording("{known}: without a trunk's name no caller can be authenticated", {"known": words})
         return warn(nobody, DESCRIBE_TRUNKS)
     trunks = _undescribed_trunks(context, {one.endpoint for one in known_people if one.endpoint})

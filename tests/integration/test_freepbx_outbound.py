@@ -82,6 +82,17 @@ exten => _7X.,1,Set(__FROM_DID=442071838750)
 exten => _6X.,1,Set(MACRO_CONTEXT=left-over)
  same => n,Gosub(macro-dialout-trunk,s,1(1,+${EXTEN:1},,off))
 
+exten => _3X.,1,Set(__CALLSIEVE_TAGGED=1)
+ same => n,Set(__CALLSIEVE_LABEL=SPAM?)
+ same => n,Set(__CALLSIEVE_PLAIN=Joe (Paris))
+ same => n,Set(CALLERID(name)=SPAM? Joe (Paris))
+ same => n,Set(INTRACOMPANYROUTE=YES)
+ same => n,Gosub(macro-dialout-trunk,s,1(1,+${EXTEN:1},,off))
+exten => _2X.,1,Set(__CALLSIEVE_TAGGED=1)
+ same => n,Set(__CALLSIEVE_LABEL=SPAM?)
+ same => n,Set(__CALLSIEVE_PLAIN=Joe)
+ same => n,Gosub(macro-dialout-trunk,s,1(1,+${EXTEN:1},,off))
+
 [outrt-6]
 exten => _4X.,1,Gosub(macro-dialout-trunk,s,1(4,${EXTEN:1},,off))
 exten => _5X.,1,Gosub(macro-dialout-trunk,s,1(5,${EXTEN:1},,off))
@@ -264,6 +275,18 @@ def test_what_is_no_call_of_ours_is_not_asked_about(pbx: Office, carrier: Phone,
     before = asked(pbx)
     assert dial(pbx, number).code == 200
     assert asked(pbx) == before
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        pytest.param(f"3{FRIEND[1:]}", "Joe (Paris)", id="the-caller-s-name"),
+        pytest.param(f"2{FRIEND[1:]}", "Sales", id="a-name-of-the-trunk"),
+    ],
+)
+def test_no_label_leaves_where_a_phone_forwards_outside(pbx: Office, carrier: Phone, number: str, name: str) -> None:
+    assert dial(pbx, number).code == 200
+    assert [invite.from_name for invite in carrier.invites()] == [name]
 
 
 def test_a_frozen_killed_or_absent_guard_lets_calls_out(

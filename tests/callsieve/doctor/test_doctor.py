@@ -574,6 +574,17 @@ LabelCheck = Callable[[CheckContext], Finding]
             id="where-freepbx-dials-trunks-is-no-clash",
         ),
         pytest.param(
+            doctor_dialplan.has_free_codes,
+            {
+                "dialplan show": CODES_IN_USE
+                + "[ Context 'park-dial' created by 'x' ]\n  '_[0-9a-zA-Z*#].' => 1. NoOp() [x:1]\n"
+            },
+            "",
+            "ok",
+            "*37, *38, *39 are free",
+            id="where-freepbx-returns-parked-calls-is-no-clash",
+        ),
+        pytest.param(
             doctor_dialplan.hears_of_emergencies,
             dialplan_with("Gosub(callsieve-emergency,s,1)"),
             "",
@@ -659,6 +670,7 @@ LabelCheck = Callable[[CheckContext], Finding]
         pytest.param(people.knows_us, {}, "", "warn", "0 trunks", id="nobody"),
         pytest.param(people.knows_us, {}, MANAGER, "warn", "guessed", id="nobody-and-it-learns"),
         pytest.param(people.knows_us, {}, f"{MANAGER}{ANN}", "warn", "authenticated", id="people-alone"),
+        pytest.param(people.knows_us, FREEPBX_SHOWN, f"{MANAGER}{ANN}", "ok", "1 person", id="freepbx-knows-its-trunks"),
         pytest.param(people.knows_us, {}, TRUNK, "ok", "0 DIDs", id="a-trunk"),
         pytest.param(people.knows_us, TWO_TRUNKS, TRUNK, "warn", "PJSIP/second", id="another-trunk-is-not-described"),
         pytest.param(people.knows_us, TWO_TRUNKS, f"{TRUNK}{SECOND}", "ok", "2 trunks", id="both-trunks-are"),
