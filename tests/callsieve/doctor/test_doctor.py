@@ -670,7 +670,9 @@ LabelCheck = Callable[[CheckContext], Finding]
         pytest.param(people.knows_us, {}, "", "warn", "0 trunks", id="nobody"),
         pytest.param(people.knows_us, {}, MANAGER, "warn", "guessed", id="nobody-and-it-learns"),
         pytest.param(people.knows_us, {}, f"{MANAGER}{ANN}", "warn", "authenticated", id="people-alone"),
-        pytest.param(people.knows_us, FREEPBX_SHOWN, f"{MANAGER}{ANN}", "ok", "1 person", id="freepbx-knows-its-trunks"),
+        pytest.param(
+            people.knows_us, FREEPBX_SHOWN, f"{MANAGER}{ANN}", "ok", "1 person", id="freepbx-knows-its-trunks"
+        ),
         pytest.param(people.knows_us, {}, TRUNK, "ok", "0 DIDs", id="a-trunk"),
         pytest.param(people.knows_us, TWO_TRUNKS, TRUNK, "warn", "PJSIP/second", id="another-trunk-is-not-described"),
         pytest.param(people.knows_us, TWO_TRUNKS, f"{TRUNK}{SECOND}", "ok", "2 trunks", id="both-trunks-are"),
