@@ -10,7 +10,7 @@ NEXT := .venv-next
 DOCS := .venv-docs
 FREEPBX_MODULE ?= callsieve-freepbx.tgz
 
-.PHONY: demo test test-again bytecode test-fast test-next test-latest test-long coverage check lint-api fix bench bench-quick accuracy docs man screenshots packages freepbx-module lab tools lock clean
+.PHONY: demo test test-again bytecode test-fast test-next test-latest test-long coverage check lint-api fix bench bench-quick accuracy docs man screenshots packages release release-check release-twice freepbx-module lab tools lock clean
 
 $(STAMP): pyproject.toml $(LOCKS)
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +25,7 @@ lock: $(STAMP)
 	$(COMPILE) pyproject.toml --extra fast --extra hub --extra notify --output-file requirements/runtime.txt
 	$(COMPILE) --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
 	$(COMPILE) --group build --constraint requirements/dev.txt --output-file $(BUILD_LOCK)
+	$(COMPILE) --group release --constraint requirements/dev.txt --output-file requirements/release.txt
 	$(COMPILE) pyproject.toml --extra pdf --constraint requirements/dev.txt --output-file requirements/pdf.txt
 	$(COMPILE) --group docs --constraint requirements/dev.txt --constraint requirements/runtime.txt --output-file requirements/docs.txt
 
@@ -126,6 +127,23 @@ screenshots: tools
 # A .deb for each of Debian 12, 13 and testing, in build/packages.
 packages: $(STAMP)
 	$(BIN)/python -m packages.build
+
+# A release: checks, the changelog's section, and everything with its hashes in build/release.
+RELEASE_TOOLS := build/release-tools/.stamp
+$(RELEASE_TOOLS): requirements/release.txt
+	$(PYTHON) -m venv build/release-tools
+	build/release-tools/bin/python -m pip install --quiet --require-hashes -r requirements/release.txt
+	touch $@
+
+release: $(STAMP) $(RELEASE_TOOLS)
+	$(BIN)/python -m packages.release
+
+# The work tree as it is, and the commit twice, in two places that differ.
+release-check: $(STAMP) $(RELEASE_TOOLS)
+	$(BIN)/python -m packages.release check
+
+release-twice: $(STAMP) $(RELEASE_TOOLS)
+	$(BIN)/python -m packages.release twice
 
 # Needs nothing but tar: what FreePBX's Module Admin takes.
 freepbx-module:

@@ -10,13 +10,13 @@ import gzip
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import PathDistribution
 from pathlib import Path
 
@@ -70,11 +70,12 @@ PDF = Package(
 PACKAGES = (MAIN, HUB, PDF)
 
 
-def main(suites: Sequence[str]) -> None:
+def main(suites: Sequence[str] = tuple(PYTHON_BY_SUITE), wheel: Path | None = None) -> None:
     """Build the packages of these suites, and write their SHA-256 hashes beside them."""
-    os.environ["SOURCE_DATE_EPOCH"] = _run("git", "log", "-1", "--format=%ct").strip()
+    os.umask(0o022)
+    os.environ["SOURCE_DATE_EPOCH"] = str(commit_seconds())
     shutil.rmtree(OUT, ignore_errors=True)
-    wheel = _wheel()
+    wheel = wheel or _wheel()
     made = [package for suite in suites for package in _suite(suite, wheel)]
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in sorted(made)]
     (OUT / "SHA256SUMS").write_text("\n".join(lines) + "\n")
@@ -83,7 +84,7 @@ def main(suites: Sequence[str]) -> None:
 
 def _wheel() -> Path:
     folder = OUT / "wheel"
-    _run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder), ".")
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder))
     return next(folder.glob("*.whl"))
 
 
@@ -96,7 +97,8 @@ def _suite(suite: str, wheel: Path) -> list[Path]:
         site = tree / PROGRAM.relative_to("/") / f"lib/python{python}/site-packages"
         _install(site, python, "--require-hashes", "-r", str(ROOT / "requirements" / package.lock))
         if package is MAIN:
-            _install(site, python, str(wheel))
+            # By name: a path would stand in the package.
+            _install(site, python, "--no-index", "--find-links", str(wheel.parent), "callsieve")
             _add_program(tree, python)
         names = {str(distribution.name) for distribution in _distributions(site)}
         kept = package.only or names - taken
@@ -108,7 +110,7 @@ def _suite(suite: str, wheel: Path) -> list[Path]:
 
 def _install(site: Path, python: str, *what: str) -> None:
     command = (sys.executable, "-m", "uv", "pip", "install", "--quiet", "--target", str(site), "--no-deps")
-    _run(*command, "--python-version", python, "--python-platform", PLATFORM, "--only-binary", ":all:", *what)
+    run(*command, "--python-version", python, "--python-platform", PLATFORM, "--only-binary", ":all:", *what)
 
 
 def _distributions(site: Path) -> list[PathDistribution]:
@@ -146,10 +148,10 @@ def _add_program(tree: Path, python: str) -> None:
         if source.suffix in (".service", ".timer", ".path"):
             text = source.read_text().replace("@CALLSIEVE@", str(PROGRAM / "bin/callsieve"))
             _write(tree / UNITS.relative_to("/") / source.name, text.encode())
-    command = Path(sys.executable).parent / "callsieve"
-    _write(tree / "usr/share/man/man1/callsieve.1.gz", gzip.compress(_run(str(command), "man").encode(), mtime=0))
+    command = (sys.executable, "-m", "callsieve.main.entry")
+    _write(tree / "usr/share/man/man1/callsieve.1.gz", gzip.compress(run(*command, "man").encode(), mtime=0))
     for shell, place in _COMPLETIONS.items():
-        _write(tree / place, _run(str(command), "completion", shell).encode())
+        _write(tree / place, run(*command, "completion", shell).encode())
     for name in ("LICENSE", "CHANGELOG.md"):
         _write(tree / "usr/share/doc/callsieve" / {"LICENSE": "copyright"}.get(name, name), (ROOT / name).read_bytes())
 
@@ -194,7 +196,7 @@ def _packed(package: Package, suite: str, tree: Path) -> Path:
     file = OUT / f"{suite}-{package.name}.json"
     file.write_text(json.dumps(config, indent=1))
     target = OUT / f"{package.name}_{version}_amd64.deb"
-    _run(str(Path(sys.executable).parent / "nfpm"), "package", "-f", str(file), "-p", "deb", "-t", str(target))
+    run(str(Path(sys.executable).parent / "nfpm"), "package", "-f", str(file), "-p", "deb", "-t", str(target))
     return target
 
 
@@ -204,22 +206,27 @@ def _scripts() -> dict[str, str]:
 
 
 def _version() -> str:
+    """Return the version for Debian. Versions between releases have the time of their commit, so that apt upgrades."""
     version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    return re.sub(r"\.?(dev|rc|a|b)", r"~\1", version)
+    return version.replace(".dev0", f"~dev{commit_seconds()}")
 
 
 def _instant() -> str:
-    return _run("git", "log", "-1", "--format=%cd", "--date=format-local:%Y-%m-%dT%H:%M:%SZ").strip()
+    return datetime.fromtimestamp(commit_seconds(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _run(*command: str) -> str:
-    done = subprocess.run(
-        command, cwd=ROOT, check=False, capture_output=True, text=True, env={**os.environ, "TZ": "UTC"}
-    )
+def commit_seconds() -> int:
+    """Return the Unix time of the commit, which every file of a package has."""
+    return int(run("git", "log", "-1", "--format=%ct"))
+
+
+def run(*command: str) -> str:
+    """Run a command in the root of the checkout, and return what it printed. End the program if it fails."""
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)} failed: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or list(PYTHON_BY_SUITE))
+    main(sys.argv[1:] or tuple(PYTHON_BY_SUITE))

@@ -84,3 +84,8 @@ def test_user_gets_no_development_tool() -> None:
     group = PROJECT["dependency-groups"]["dev"]
     tools = {canonicalize_name(Requirement(text).name) for text in group if isinstance(text, str)}
     assert tools & versions_of("runtime", PYTHONS[0]).keys() == set()
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_release_lock_meets_its_group(python: str) -> None:
+    assert unmet(PROJECT["dependency-groups"]["release"], versions_of("release", python)) == []
