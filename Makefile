@@ -25,7 +25,7 @@ lock: $(STAMP)
 	$(COMPILE) pyproject.toml --extra fast --extra hub --extra notify --output-file requirements/runtime.txt
 	$(COMPILE) --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
 	$(COMPILE) --group build --constraint requirements/dev.txt --output-file $(BUILD_LOCK)
-	$(COMPILE) --group release --constraint requirements/dev.txt --output-file requirements/release.txt
+	$(COMPILE) --group release --constraint requirements/dev.txt --constraint requirements/runtime.txt --output-file requirements/release.txt
 	$(COMPILE) pyproject.toml --extra pdf --constraint requirements/dev.txt --output-file requirements/pdf.txt
 	$(COMPILE) --group docs --constraint requirements/dev.txt --constraint requirements/runtime.txt --output-file requirements/docs.txt
 

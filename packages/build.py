@@ -25,7 +25,8 @@ HERE = ROOT / "packages"
 OUT = ROOT / "build" / "packages"
 PROGRAM = Path("/usr/lib/callsieve")
 UNITS = Path("/usr/lib/systemd/system")
-PLATFORM = "x86_64-manylinux_2_28"
+PLATFORM, LIBC = "x86_64-manylinux_2_28", "libc6 (>= 2.28)"
+AUTHORS = "The CallSieve authors <callsieve@localhost>"
 # The Python of each suite. arm64 and .rpm come from the same file, and were never run.
 PYTHON_BY_SUITE = {"bookworm": "3.11", "trixie": "3.13", "forky": "3.14"}
 DEBIAN_BY_SUITE = {"bookworm": "deb12", "trixie": "deb13", "forky": "deb14"}
@@ -49,15 +50,17 @@ class Package:
 MAIN = Package(
     "callsieve",
     "Call screening for Asterisk\n"
-    "CallSieve looks each inbound caller up in a local reputation store, and routes, tags,\n"
-    "warns about, challenges or rejects the call. If it fails, calls go on as if it were not there.",
+    "CallSieve looks each inbound caller up in a local reputation store, and\n"
+    "routes, tags, warns about, challenges or rejects the call. If it fails,\n"
+    "calls go on as if it were not there.",
     "runtime.txt",
     recommends=("espeak-ng", "sox"),
 )
 HUB = Package(
     "callsieve-hub",
     "PostgreSQL for CallSieve's hub\n"
-    "Many PBXs share what they know through a hub. This package has the client of its database.",
+    "Many PBXs share what they know through a hub. This package has the client\n"
+    "of its database.",
     "runtime.txt",
     only=frozenset({"psycopg", "psycopg-binary"}),
 )
@@ -100,10 +103,12 @@ def _suite(suite: str, wheel: Path) -> list[Path]:
             # By name: a path would stand in the package.
             _install(site, python, "--no-index", "--find-links", str(wheel.parent), "callsieve")
             _add_program(tree, python)
+        _add_documents(tree / "usr/share", package, suite)
         names = {str(distribution.name) for distribution in _distributions(site)}
         kept = package.only or names - taken
         _remove(site, names - kept)
         taken |= kept
+        _set_modes(tree)
         made.append(_packed(package, suite, tree))
     return made
 
@@ -134,7 +139,7 @@ def _add_program(tree: Path, python: str) -> None:
     """Add the virtual environment, the command, units, the manual page and completions."""
     program = tree / PROGRAM.relative_to("/")
     (program / "bin").mkdir()
-    (program / "bin/python3").symlink_to("/usr/bin/python3")
+    (program / "bin/python3").symlink_to("../../../bin/python3")
     (program / "pyvenv.cfg").write_text(f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {python}\n")
     for name, entry in (("callsieve", "entry"), ("callsieve-agi", "agi_script")):
         path = program / "bin" / name
@@ -152,8 +157,24 @@ def _add_program(tree: Path, python: str) -> None:
     _write(tree / "usr/share/man/man1/callsieve.1.gz", gzip.compress(run(*command, "man").encode(), mtime=0))
     for shell, place in _COMPLETIONS.items():
         _write(tree / place, run(*command, "completion", shell).encode())
-    for name in ("LICENSE", "CHANGELOG.md"):
-        _write(tree / "usr/share/doc/callsieve" / {"LICENSE": "copyright"}.get(name, name), (ROOT / name).read_bytes())
+
+
+def _add_documents(share: Path, package: Package, suite: str) -> None:
+    """Add what Debian's policy asks of a package: its licence, both changelogs, and notes for lintian."""
+    date = datetime.fromtimestamp(commit_seconds(), UTC).strftime("%a, %d %b %Y %H:%M:%S +0000")
+    entry = f"callsieve ({_version(suite)}) {suite}; urgency=medium\n\n  * See changelog.gz.\n\n -- {AUTHORS}  {date}\n"
+    folder = share / "doc" / package.name
+    _write(folder / "copyright", (HERE / "copyright").read_bytes())
+    _write(folder / "changelog.gz", gzip.compress((ROOT / "CHANGELOG.md").read_bytes(), mtime=0))
+    _write(folder / "changelog.Debian.gz", gzip.compress(entry.encode(), mtime=0))
+    _write(share / "lintian/overrides" / package.name, (HERE / "lintian-overrides").read_bytes())
+
+
+def _set_modes(tree: Path) -> None:
+    """Make only commands executable. Some wheels have executable libraries."""
+    for path in tree.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
 
 
 _COMPLETIONS = {
@@ -169,12 +190,11 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _packed(package: Package, suite: str, tree: Path) -> Path:
-    python = PYTHON_BY_SUITE[suite]
+    python, version = PYTHON_BY_SUITE[suite], _version(suite)
     major, minor = python.split(".")
-    version = f"{_version()}-1~{DEBIAN_BY_SUITE[suite]}"
-    depends = [f"python3 (>= {python})", f"python3 (<< {major}.{int(minor) + 1})", *package.depends]
+    depends = [f"python3 (>= {python})", f"python3 (<< {major}.{int(minor) + 1})", LIBC, *package.depends]
     if package is not MAIN:
-        depends = [f"callsieve (= {version})", *package.depends]
+        depends = [f"callsieve (= {version})", LIBC, *package.depends]
     config: Mapping[str, object] = {
         "name": package.name,
         "arch": "amd64",
@@ -183,14 +203,14 @@ def _packed(package: Package, suite: str, tree: Path) -> Path:
         "version_schema": "none",
         "section": "comm",
         "priority": "optional",
-        "maintainer": "The CallSieve authors <callsieve@localhost>",
+        "maintainer": AUTHORS,
         "description": package.description,
         "license": "Apache-2.0",
         "mtime": _instant(),
         "depends": depends,
         "recommends": list(package.recommends),
         "contents": [{"src": f"{tree}/", "dst": "/", "type": "tree", "file_info": {"mtime": _instant()}}],
-        "deb": {"compression": "zstd"},
+        "deb": {"compression": "gzip"},
         "scripts": _scripts() if package is MAIN else {},
     }
     file = OUT / f"{suite}-{package.name}.json"
@@ -205,10 +225,10 @@ def _scripts() -> dict[str, str]:
     return {key: str(HERE / "scripts" / name) for key, name in names.items()}
 
 
-def _version() -> str:
-    """Return the version for Debian. Versions between releases have the time of their commit, so that apt upgrades."""
+def _version(suite: str) -> str:
+    """Return the version of a package. Those between releases have the time of their commit."""
     version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    return version.replace(".dev0", f"~dev{commit_seconds()}")
+    return f"{version.replace('.dev0', f'~dev{commit_seconds()}')}-1~{DEBIAN_BY_SUITE[suite]}"
 
 
 def _instant() -> str:

@@ -127,14 +127,16 @@ def build() -> str:
 
 
 def _freepbx(target: Path, wheel: Path) -> None:
-    """Write the tarball for FreePBX: the module, the program with all that it needs, and a script that installs both."""
+    """Write the tarball for FreePBX: module, program, all that it needs, and a script that installs them."""
     with tempfile.TemporaryDirectory() as scratch:
         tree = Path(scratch) / target.name.removesuffix(".tar.gz")
         lock = ROOT / "requirements" / "runtime.txt"
         (tree / "wheels").mkdir(parents=True)
         platforms = [word for name in FREEPBX_PLATFORMS for word in ("--platform", name)]
         where = ("--python-version", FREEPBX_PYTHON, *platforms, "--only-binary", ":all:", "-d", str(tree / "wheels"))
-        run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "-r", str(lock), *where)
+        run(
+            sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "-r", str(lock), *where
+        )
         shutil.copy(wheel, tree / "wheels")
         shutil.copy(lock, tree / "requirements.txt")
         shutil.copy(FREEPBX_SETUP, tree / "install.sh")
