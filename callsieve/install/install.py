@@ -46,17 +46,17 @@ etc = {etc}
 """
 
 
-def plan_settings(place: plan.InstallPaths, loaded: Loaded, ami: list[str], region: str) -> list[plan.FileChange]:
-    """Return the change to the settings file: the [ami] table at its end. An existing file keeps its content.
+def plan_settings(place: plan.InstallPaths, loaded: Loaded, tables: list[str], region: str) -> list[plan.FileChange]:
+    """Return the change to the settings file: the lines of these tables at its end. An existing file keeps its content.
 
     `region` is for a new file.
     """
     file = loaded.settings_file
     before = read_text(file)
-    if before is not None and not ami:
+    if before is not None and not tables:
         return []
     begun = _new_text(place, loaded, region) if before is None else before
-    table = "".join(f"{line}\n" for line in ami)
+    table = "".join(f"{line}\n" for line in tables)
     mode, group = _private(file, place.group)
     return [plan.FileChange(file, before, begun + ("\n" if table and begun else "") + table, mode, group)]
 
@@ -114,7 +114,7 @@ class InstallRequest:
     """What to install. `new_secret` is for the manager user, if there is no secret yet.
 
     `inbound`: the contexts that trunks arrive in now, which get a front context each. `region`: the country for a new
-    settings file. Without `asterisk`: only the service, on a server without Asterisk.
+    settings file. Without `asterisk`: only the service, on a server without Asterisk. `tables`: lines for the settings.
     """
 
     loaded: Loaded
@@ -126,6 +126,7 @@ class InstallRequest:
     systemd: bool = False
     ami: bool = True
     asterisk: bool = True
+    tables: tuple[str, ...] = ()
 
 
 def plan_install(place: plan.InstallPaths, wanted: InstallRequest) -> plan.InstallPlan:
@@ -137,7 +138,7 @@ def plan_install(place: plan.InstallPaths, wanted: InstallRequest) -> plan.Insta
     names = _dialplan_files(wanted, hooks, fronts)
     dialplan, agi = _our_dialplan(place, wanted, names, fronts), _our_agi(place, wanted)
     manager = _manager(place, wanted)
-    settings = plan_settings(place, wanted.loaded, manager.settings, wanted.region)
+    settings = plan_settings(place, wanted.loaded, [*wanted.tables, *manager.settings], wanted.region)
     call_back = plan_call_back_settings(wanted.loaded, wanted.region) if wanted.systemd else []
     units = _units(place, wanted) if wanted.systemd else []
     # What is included comes before what includes it: Asterisk may read its files at any moment.
@@ -318,7 +319,8 @@ def _readability(place: plan.InstallPaths, wanted: InstallRequest) -> Iterator[s
 def _units(place: plan.InstallPaths, wanted: InstallRequest) -> list[plan.FileChange]:
     group = service_group(place)
     if place.is_packaged:
-        return []
+        own_group = f"# CallSieve: the group of Asterisk's files\n[Service]\nGroup={group}\n"
+        return [plan.own_file(path, own_group) for path in place.group_files] if group != USUAL_GROUP else []
     paths = [path for path in place.unit_files if wanted.freepbx or path.name not in plan.FREEPBX_UNITS]
     return [plan.own_file(path, unit_text(path.name, wanted.loaded, group)) for path in paths]
 
@@ -336,7 +338,7 @@ def unit_text(name: str, loaded: Loaded, group: str) -> str:
         return " ".join(_systemd_word(word) for word in (program, *match[1].split(), *options))
 
     text = re.sub(r"@CALLSIEVE@ (.+)", command, plan.packaged(name))
-    return text.replace("\nGroup=asterisk\n", f"\nGroup={group}\n")
+    return text.replace(f"\nGroup={USUAL_GROUP}\n", f"\nGroup={group}\n")
 
 
 def service_group(place: plan.InstallPaths) -> str:

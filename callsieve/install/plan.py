@@ -41,6 +41,7 @@ UNIT_SUFFIXES = (".service", ".timer", ".path")
 SYSTEM_UNITS = Path("/etc/systemd/system")
 # The units of Debian's package, which setup and install leave alone.
 PACKAGE_UNITS = Path("/usr/lib/systemd/system")
+GROUP_FILE = "callsieve-group.conf"
 COPY_SUFFIX = ".before-callsieve"
 
 _AGI_LINE = re.compile(r"AGI\(\$\{CALLSIEVE_AGI\}\$\{IF\(.*?\?:(.*?)\)\}/")
@@ -140,6 +141,12 @@ class InstallPaths:
         """
         names = (path.name for path in asterisk_conf().iterdir() if path.suffix in UNIT_SUFFIXES)
         return tuple(self.units / name for name in sorted(names))
+
+    @property
+    def group_files(self) -> tuple[Path, ...]:
+        """Return the files that give units of Debian's package another group than the usual one."""
+        names = (path.name for path in self.unit_files if f"\nGroup={USUAL_GROUP}\n" in packaged(path.name))
+        return tuple(self.units / f"{name}.d" / GROUP_FILE for name in names)
 
 
 def asterisk_conf() -> Path:

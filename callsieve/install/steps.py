@@ -96,7 +96,7 @@ def start_steps(
 ) -> list[InstallStep]:
     """Return the step that starts or restarts the services, if one is needed."""
     changed = {change.path for change in plan.changes}
-    units = bool(changed & set(place.unit_files))
+    units = bool(changed & {*place.unit_files, *place.group_files})
     people = tuple(name for name in PEOPLE_STARTED if place.units / name in changed)
     if place.is_packaged and (place.etc / "extensions_additional.conf").exists():  # FreePBX
         people = PEOPLE_STARTED

@@ -39,6 +39,7 @@ def plan_uninstall(place: plan.InstallPaths) -> plan.InstallPlan:
     changes += [change for path in _our_files(place) for change in _removed(path)]
     changes += _made_by_freepbx(place.dialplan / "*.conf")
     directories = [place.dialplan, *([place.agi_bin / plan.OUR_AGI] if place.agi_bin else [])]
+    directories += [path.parent for path in place.group_files]
     if any(change.path.name.startswith("manager") for change in changes if change.path.parent == place.etc):
         directories.append(place.manager.parent)
     return plan.InstallPlan(tuple(changes), directories=tuple(directories))
@@ -105,6 +106,7 @@ def _our_files(place: plan.InstallPaths) -> Iterator[Path]:
     yield from (place.dialplan / name for name in reversed((*plan.FREEPBX_FILES, plan.FRONT_FILE)))
     yield place.manager
     yield from place.unit_files
+    yield from place.group_files
     if place.agi_bin is not None:
         yield from sorted((place.agi_bin / plan.OUR_AGI).glob("*"))
 

@@ -531,6 +531,22 @@ def test_the_unit_starts_this_program(tmp_path: Path) -> None:
     assert "@CALLSIEVE@" not in text
 
 
+def test_units_of_the_package_run_in_the_group_of_asterisks_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SYSTEM_UNITS", "PACKAGE_UNITS"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(changes, name, tmp_path / name)
+    (tmp_path / "PACKAGE_UNITS" / OUR_UNIT).write_text(packaged(OUR_UNIT))
+    place = replace(make_place(tmp_path, PLAIN), units=tmp_path / "SYSTEM_UNITS", group=grp.getgrnam("games").gr_gid)
+    write(replace(plan_install(place, make_wanted(tmp_path, systemd=True)), new_users=()))
+    written = {str(path.relative_to(place.units)): path.read_text() for path in place.units.rglob("*.conf")}
+    assert written[f"{OUR_UNIT}.d/callsieve-group.conf"].endswith("\n[Service]\nGroup=games\n")
+    assert not {name for name in written if name.startswith((PUBLIC_UNIT, "callsieve-doctor"))}
+    write(plan_uninstall(place))
+    assert list(place.units.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("units", "options", "there", "made"),
     [
