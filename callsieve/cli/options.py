@@ -154,14 +154,14 @@ def _time(name: str, text: str, now: float, read: Callable[[str, float], float])
         raise CommandError(f"{name}: {error}") from None
 
 
-def confirmed(question: str, *, yes: bool) -> bool:
-    """Return whether the person agrees. Raise CommandError without a terminal."""
+def confirmed(question: str, *, yes: bool, default: bool = False) -> bool:
+    """Return whether the person agrees. Raise CommandError without a terminal. `default`: the answer of Enter."""
     if yes:
         return True
     if not sys.stdin.isatty():
         raise CommandError(f"{question} Cannot ask without a terminal: add --yes")
     try:
-        return typer.confirm(question, err=True)
+        return typer.confirm(question, default, err=True)
     except typer.Abort:
         print(file=sys.stderr)  # end the line of the question
         raise

@@ -5,23 +5,29 @@ The old line stays as a comment with a mark above the new one, so that `setup --
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from glob import escape
 from pathlib import Path
 
 from callsieve.doctor.finding import CheckContext
 from callsieve.install.freepbx import TRUNK_CONTEXT
 from callsieve.install.front_context import PREFIX, front_context_of
+from callsieve.install.manager_user import toml_text
 from callsieve.install.plan import FileChange, InstallError, copy_of
 from callsieve.pbx.cli_output import endpoint_context_in, iax_users_in
 from callsieve.pbx.config_files import MARK, Line, read_text, walk, without_our_lines
 from callsieve.people.pbx import NOBODYS, PbxKind, read_pbx
+from callsieve.settings import Settings
 
 PJSIP_FILE, IAX_FILE = "pjsip.conf", "iax.conf"
 REPLACED = " ; replaced by callsieve setup"
 _TYPES = {PJSIP_FILE: ("endpoint",), IAX_FILE: ("user", "friend")}
-_MODULES = {PJSIP_FILE: "res_pjsip.so", IAX_FILE: "chan_iax2.so"}
+_CHANNELS = {PJSIP_FILE: "PJSIP", IAX_FILE: "IAX2"}
+MODULES = {PJSIP_FILE: "res_pjsip.so", IAX_FILE: "chan_iax2.so"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ class PbxTrunk:
     @property
     def module(self) -> str:
         """Return the module that Asterisk must reload to read its file."""
-        return _MODULES[self.file]
+        return MODULES[self.file]
 
 
 def find_trunks(context: CheckContext) -> list[PbxTrunk]:
@@ -117,6 +123,29 @@ def _key(line: Line) -> str:
 
 def _value(line: Line) -> str:
     return line.text.partition("=")[2].removeprefix(">").strip().lower()
+
+
+def trunk_tables(found: Iterable[PbxTrunk], settings: Settings, *, is_new: bool) -> tuple[str, ...]:
+    """Return the lines of the settings that describe these trunks.
+
+    Where one trunk is described, channels of the others count as phones. So all trunks are described, or none:
+    settings that describe none stay so, unless they are new.
+    """
+    described = [table.channels for table in settings.trunk]
+    if not described and not is_new:
+        return ()
+    lines = []
+    for trunk in found:
+        endpoint = f"{_CHANNELS[trunk.file]}/{trunk.name}"
+        if not any(fnmatchcase(f"{endpoint}-00000000", channels) for channels in described):
+            name = re.sub(r"[^A-Za-z0-9 _.-]", "_", trunk.name)[:64].lstrip(" _.-") or "trunk"
+            lines += [
+                "[[trunk]]",
+                f"name = {toml_text(name)}",
+                f"channels = {toml_text(f'{escape(endpoint)}-*')}",
+                "",
+            ]
+    return tuple(lines)
 
 
 def plan_trunks(trunks: Iterable[PbxTrunk]) -> list[FileChange]:

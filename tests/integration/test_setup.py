@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,3 +109,19 @@ def test_it_is_taken_back_while_asterisk_does_not_run(office: Office) -> None:
     assert not (office.etc / "callsieve.d").exists()
     office.asterisk.start()
     assert context_of(office, "carrier") == "from-carrier"
+
+
+def test_new_settings_describe_every_trunk_because_others_would_count_as_phones(office: Office) -> None:
+    """The settings of a later run get only a trunk that is new; those that describe none stay so."""
+    office.daemon.config.write_text(office.daemon.config.read_text().partition("[[trunk]]")[0])
+    setup(office, "--trunk", "carrier")
+    assert "[[trunk]]" not in office.daemon.config.read_text()
+    office.daemon.config.write_text(
+        f'{office.daemon.config.read_text()}\n[[trunk]]\nname = "a"\nchannels = "PJSIP/carrier-*"\n'
+    )
+    setup(office, "--trunk", "carrier2")
+    described = tomllib.loads(office.daemon.config.read_text())["trunk"]
+    assert [(trunk["name"], trunk["channels"]) for trunk in described] == [
+        ("a", "PJSIP/carrier-*"),
+        ("carrier2", "PJSIP/carrier2-*"),
+    ]

@@ -39,7 +39,7 @@ from callsieve.install.steps import start_steps, steps_after_install
 from callsieve.pbx.cli_client import console
 from callsieve.settings import Loaded, load_settings
 from callsieve.setup.operations import take_back, take_over
-from callsieve.setup.trunks import PbxTrunk, find_trunks, plan_trunks, plan_undo
+from callsieve.setup.trunks import PbxTrunk, find_trunks, plan_trunks, plan_undo, trunk_tables
 from callsieve.telemetry import is_outdated
 from callsieve.wiring import policies_of
 from policies.files import nearest, shown
@@ -94,9 +94,22 @@ def setup(
         say(f"Asterisk answers; its configuration is in {place.etc}{', by FreePBX' if context.is_freepbx else ''}.")
         asked = ask_region if sys.stdin.isatty() and not yes else None
         region = region_of(loaded, region, derived_region(place.etc, time_zone_of()), asked)
-        trunks = [] if context.is_freepbx else _trunks(context, trunk, yes=yes)
+        found = [] if context.is_freepbx else find_trunks(context)
+        trunks = [] if context.is_freepbx else _choose_trunks(found, trunk, yes=yes)
         chosen = _ask_policy() if chosen is None else chosen
-        plan, request = _plan(loaded, place, region, trunks, freepbx=context.is_freepbx)
+        # A trunk of DAHDI has no file that setup knows, and would count as a phone beside described ones.
+        named = [] if "chan_dahdi" in context.modules else found
+        request = InstallRequest(
+            loaded,
+            secrets.token_urlsafe(24),
+            tuple(dict.fromkeys(each.context for each in trunks if each.context)),
+            region,
+            freepbx=context.is_freepbx,
+            systemd=SYSTEMD.is_dir() or place.units != UNITS,
+            tables=trunk_tables(named, loaded.settings, is_new=loaded.file is None),
+        )
+        plan = plan_install(place, request)
+        plan = replace(plan, changes=(*plan.changes, *plan_trunks(trunks)))
         new_service = not place.has_service
         show_plan(plan, every_line=False)
         for remark in plan.remarks:
@@ -104,7 +117,7 @@ def setup(
         if dry_run:
             say("nothing was written (--dry-run)")
             return
-        if plan.changes and not confirmed("Write this?", yes=yes):
+        if plan.changes and not confirmed("Write this?", yes=yes, default=True):
             say("nothing was written")
             raise SystemExit(1)
         take_over(plan, trunks, partial(console, loaded.settings))
@@ -147,9 +160,8 @@ def _ask_policy() -> str:
         say(f"Answer {OBSERVE} or label.")
 
 
-def _trunks(context: CheckContext, names: list[str] | None, *, yes: bool) -> list[PbxTrunk]:
+def _choose_trunks(found: list[PbxTrunk], names: list[str] | None, *, yes: bool) -> list[PbxTrunk]:
     """Return the trunks whose calls will be screened from now on."""
-    found = find_trunks(context)
     free = [trunk for trunk in found if trunk.can_change]
     _show_trunks(found, free)
     if names is not None:
@@ -204,22 +216,6 @@ def _check_terminal(option: str) -> None:
 
 
 # Changes
-
-
-def _plan(
-    loaded: Loaded, place: InstallPaths, region: str, trunks: list[PbxTrunk], *, freepbx: bool
-) -> tuple[InstallPlan, InstallRequest]:
-    inbound = tuple(dict.fromkeys(trunk.context for trunk in trunks if trunk.context))
-    request = InstallRequest(
-        loaded,
-        secrets.token_urlsafe(24),
-        inbound,
-        region,
-        freepbx=freepbx,
-        systemd=SYSTEMD.is_dir() or place.units != UNITS,
-    )
-    plan = plan_install(place, request)
-    return replace(plan, changes=(*plan.changes, *plan_trunks(trunks))), request
 
 
 def _start(plan: InstallPlan, place: InstallPaths, *, new_service: bool, outdated: bool) -> None:
