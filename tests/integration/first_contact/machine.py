@@ -1,8 +1,8 @@
 """A stock Debian machine with a stock Asterisk and a small office, made of this one: what is written is forgotten.
 
-An overlay over `/` in a mount namespace of its own takes every change; a network namespace has only loopback, so the
-usual ports are free; systemd is the first process of namespaces of its own. Needs root. Asterisk's files are where
-Debian's package puts them, owned by the user it makes.
+An overlay over `/`, or over another root, in a mount namespace of its own takes every change; a network namespace has
+only loopback, so the usual ports are free; systemd is the first process of namespaces of its own. Needs root.
+Asterisk's files are where Debian's package puts them, owned by the user it makes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import secrets
 import shlex
 import shutil
 import socket
+import stat
 import struct
 import subprocess
 import time
@@ -26,11 +27,14 @@ from tests.waiting import wait_until
 
 OFFICE = Path(__file__).parent / "office"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ENVIRONMENT = {"PATH": SYSTEM_PATH, "HOME": "/root", "LANG": "C.UTF-8"}
 UNPACKED = Path("/opt/asterisk-packages")
 CLONE_NEWNET = 0x40000000
 SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 0x1, 0x40
 BOOT_SECONDS = 200.0  # systemd gives a job 90 s before it goes on without it
 SYSTEMD = "/usr/lib/systemd/systemd"
+# Minor numbers of mem(4).
+DEVICES = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}
 APT_INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends"
 # What a container's manager mounts. Kernel settings and devices are those of the machine around: read only. No more
 # than basic.target: a console's getty or an sshd of this machine's image is nothing to us.
@@ -60,27 +64,23 @@ OWNED = ("/etc/asterisk", "/var/lib/asterisk", "/var/log/asterisk", "/var/spool/
 class Machine:
     """Commands run in it as root, by a shell, as an administrator would type them."""
 
-    def __init__(self, top: Path, checkout: Path) -> None:
+    def __init__(self, top: Path, checkout: Path, lower: Path = Path("/")) -> None:
         self.root = top / "root"
         self._top = top
         self._checkout = checkout
+        self._lower = lower
         self._inside: tuple[str, ...] = ("chroot", str(self.root))  # what runs a command in it
 
     def run(self, command: str, *, code: int | None = 0) -> str:
         """All that the command printed; it must end with `code`, unless that is None."""
         done = subprocess.run(
-            [*self._inside, "/bin/sh", "-c", f"cd {shlex.quote(str(self._checkout))} && {command}"],
+            self.command(command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
-            env={
-                **{name: value for name, value in os.environ.items() if name.startswith("PIP_")},
-                "PATH": SYSTEM_PATH,
-                "HOME": "/root",
-                "LANG": "C.UTF-8",
-            },
+            env=ENVIRONMENT | {name: value for name, value in os.environ.items() if name.startswith("PIP_")},
             timeout=COMMAND_SECONDS,
             check=False,
         )
@@ -88,6 +88,10 @@ class Machine:
             log = self.run(f"journalctl --no-pager | tail -c {LOG_SHOWN}", code=None)
             raise AssertionError(f"{command!r} ended with {done.returncode}, not {code}:\n{done.stdout}\nlog: {log}")
         return done.stdout
+
+    def command(self, command: str) -> list[str]:
+        """The command line that runs it from here, which needs ENVIRONMENT."""
+        return [*self._inside, "/bin/sh", "-c", f"cd {shlex.quote(str(self._checkout))} && {command}"]
 
     def path(self, name: str | Path) -> Path:
         """A file of the machine, seen from here."""
@@ -98,19 +102,30 @@ class Machine:
         _mount("-t", "tmpfs", "tmpfs", str(self._top))
         for name in ("root", "upper", "work"):
             (self._top / name).mkdir()
-        layers = f"lowerdir=/,upperdir={self._top}/upper,workdir={self._top}/work"
+        layers = f"lowerdir={self._lower},upperdir={self._top}/upper,workdir={self._top}/work"
         _mount("-t", "overlay", "overlay", "-o", layers, str(self.root))
         _mount("-t", "proc", "proc", str(self.path("/proc")))
-        _mount("--rbind", "/dev", str(self.path("/dev")))
-        for name in ("/run", "/tmp"):
+        for name in ("/dev", "/run", "/tmp"):
             _mount("-t", "tmpfs", "tmpfs", str(self.path(name)))
-        for left in LEFT_OF_OTHERS:
+        self._make_devices()
+        for left in LEFT_OF_OTHERS if self._lower == Path("/") else ():
             shutil.rmtree(self.path(left), ignore_errors=True)
         # The checkout may be a mount of its own, or in a directory that others may not enter.
         self.path(str(self._checkout)).mkdir(parents=True, exist_ok=True)
         _mount("--bind", str(self._checkout), str(self.path(str(self._checkout))))
         if not self.path(SYSTEMD).exists():
             self.run(f"apt-get update -qq -o Acquire::Check-Valid-Until=false && {APT_INSTALL} systemd")
+
+    def _make_devices(self) -> None:
+        for name, minor in DEVICES.items():
+            os.mknod(self.path(f"/dev/{name}"), 0o666 | stat.S_IFCHR, os.makedev(1, minor))
+            self.path(f"/dev/{name}").chmod(0o666)
+        for name in ("pts", "shm"):
+            self.path(f"/dev/{name}").mkdir()
+        _mount("-t", "devpts", "-o", "newinstance,ptmxmode=0666", "devpts", str(self.path("/dev/pts")))
+        _mount("-t", "tmpfs", "tmpfs", str(self.path("/dev/shm")))
+        self.path("/dev/ptmx").symlink_to("pts/ptmx")
+        self.path("/dev/fd").symlink_to("/proc/self/fd")
 
     def install_asterisk(self, packages: Path, paths: PbxPaths) -> None:
         """As Debian's package does: files in their places, the user `asterisk`, and its own sample configuration."""

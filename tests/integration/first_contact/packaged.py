@@ -1,0 +1,181 @@
+"""Does what README.md says with a Debian package on a bare Debian, and prints what happened as JSON.
+
+    unshare --mount --propagation private --pid --fork --kill-child \\
+        python -m tests.integration.first_contact.packaged ROOT SCRATCH OLD.deb NEW.deb
+
+ROOT is a root that debootstrap made, with systemd; with Asterisk if its suite has one. OLD.deb is the package of an
+earlier commit. It takes some minutes and the network, so it is run before a release, and not by `make test`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+from lab import CallSpec, Carrier, Phone
+from lab.configuration import Ports
+from lab.fetch import packaged_pbx
+from tests.integration.first_contact.drive import StockPbx
+from tests.integration.first_contact.machine import ENVIRONMENT, Machine
+
+DID = "2071838752"
+WITHHELD = CallSpec(caller="+12015550100", did=DID, privacy=True)
+ANSWERS = {"country": "GB", "Which ones": "", "observe or label": "label", "Write this": "y"}
+TERMINAL = {**ENVIRONMENT, "TERM": "dumb", "COLUMNS": "120"}
+SETUP_SECONDS = 300.0
+INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -y -q"
+STATE = ("/etc/callsieve", "/var/lib/callsieve", "/usr/lib/callsieve", "/etc/asterisk/callsieve.d")
+
+
+class Packaged:
+    """A bare Debian with an Asterisk, and what is done to it."""
+
+    def __init__(self, machine: Machine, pbx: StockPbx) -> None:
+        self.machine = machine
+        self.pbx = pbx
+        self.result: dict[str, object] = {}
+
+    def time(self, name: str, act: Callable[[], object]) -> None:
+        began = time.monotonic()
+        said = act()
+        self.result[f"{name}, s"] = round(time.monotonic() - began, 1)
+        self.result[f"{name}, said"] = said
+
+    def call(self) -> str:
+        """Call with a withheld number, and return what the phone shows."""
+        with Phone(self.pbx, "201") as phone:
+            Carrier(self.pbx).call(WITHHELD)
+            return phone.invites()[0].from_name
+
+    def set_up(self) -> dict[str, object]:
+        """Run `callsieve setup` at a terminal, answer its questions, and call when it waits for a call."""
+        ours, theirs = pty.openpty()
+        command = self.machine.command("callsieve setup")
+        asked, shown, label, seen = [], "", "", 0
+        with subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=theirs, env=TERMINAL, start_new_session=True
+        ) as process:
+            os.close(theirs)
+            give_up_at = time.monotonic() + SETUP_SECONDS
+            while time.monotonic() < give_up_at:
+                if select.select([ours], [], [], 1.0)[0]:
+                    try:
+                        shown += os.read(ours, 65536).decode(errors="replace")
+                    except OSError:  # it has ended
+                        break
+                    continue
+                rest = shown[seen:]
+                if not label and "Waiting for the first call" in rest:
+                    label = self.call()
+                elif (
+                    answer := next((ANSWERS[key] for key in ANSWERS if key in rest.rsplit("\n", 1)[-1]), None)
+                ) is not None:
+                    asked.append(rest.rsplit("\n", 1)[-1].strip())
+                    seen = len(shown)
+                    os.write(ours, answer.encode() + b"\n")
+            process.kill()
+        return {"questions": asked, "label": label, "shown": shown.replace("\r", "").splitlines()}
+
+    def state(self) -> dict[str, object]:
+        """What is there of ours."""
+        run = self.machine.run
+        return {
+            "files": [name for name in STATE if self.machine.path(name).exists()],
+            "units": run("systemctl list-units --all --plain --no-legend --no-pager 'callsieve*'", code=None).split(
+                "\n"
+            ),
+            "users": run("getent passwd callsieve callsieve-public", code=None).split(),
+            "context": re.findall(r"context += +(\S+)", run("cat /etc/asterisk/pjsip.conf", code=None)),
+            "package": run("dpkg-query -W -f '${Version} ${Status}' callsieve", code=None),
+            "calls": len(json.loads(run("callsieve calls show --json --last 100 2>/dev/null || echo []", code=None))),
+        }
+
+
+def scenario(packaged: Packaged, old: Path, new: Path) -> None:
+    """Install, call, upgrade, fail, remove, purge."""
+    run, result = packaged.machine.run, packaged.result
+    packaged.time("install", lambda: run(f"{INSTALL} ./{new.name}").splitlines()[-12:])
+    packaged.time("setup", packaged.set_up)
+    result["after setup"] = packaged.state()
+    result["doctor"] = [
+        (check["name"], check["status"], check["detail"])
+        for check in json.loads(run("callsieve doctor --json", code=None))
+        if check["status"] != "ok"
+    ]
+    packaged.time("remove", lambda: run("apt-get remove -y -q callsieve").splitlines()[-8:])
+    result["after remove"] = packaged.state()
+    result["label after remove"] = packaged.call()
+    packaged.time("purge", lambda: run("apt-get purge -y -q callsieve").splitlines()[-8:])
+    result["after purge"] = packaged.state()
+    result["left after purge"] = run(
+        "find / -xdev -iname '*callsieve*' -not -path '/tmp/*' -not -path '*/apt/archives/*'",
+        code=None,
+    ).splitlines()
+    # Again, from the older version, with data.
+    run(f"{INSTALL} ./{old.name}")
+    run("callsieve setup --yes --region GB --policy cautious")
+    result["label of the old version"] = packaged.call()
+    before = packaged.state()
+    packaged.time("upgrade", lambda: run(f"{INSTALL} ./{new.name}").splitlines()[-8:])
+    result["before upgrade"], result["after upgrade"] = before, packaged.state()
+    result["label after upgrade"] = packaged.call()
+    packaged.time("downgrade", lambda: run(f"{INSTALL} --allow-downgrades ./{old.name}", code=None).splitlines()[-12:])
+    result["after downgrade"] = packaged.state()
+    result["label after downgrade"] = packaged.call()
+    # A policy that the new version refuses.
+    settings = packaged.machine.path("/etc/callsieve/callsieve.toml")
+    good = settings.read_text()
+    settings.write_text(good + "\n[nonsense]\nvalue = 1\n")
+    pid = run("systemctl show -p MainPID --value callsieve")
+    packaged.time("failed upgrade", lambda: run(f"{INSTALL} ./{new.name}", code=100).splitlines()[-8:])
+    result["same daemon after the failed upgrade"] = pid == run("systemctl show -p MainPID --value callsieve")
+    result["label after the failed upgrade"] = packaged.call()
+    settings.write_text(good)
+    packaged.time("upgrade completed", lambda: run("dpkg --configure -a").splitlines()[-8:])
+    result["label at last"] = packaged.call()
+    run("apt-get purge -y -q callsieve")
+    result["label after the second purge"] = packaged.call()
+
+
+def main(root: Path, scratch: Path, old: Path, new: Path) -> None:
+    folder = scratch / "packages"
+    folder.mkdir()
+    for package in (old, new):
+        shutil.copy(package, folder)
+    packages, paths = packaged_pbx()
+    pbx = StockPbx(paths, Ports(sip=5060, ami=5038, phones={"201": 5081}, trunks={"carrier": 5080}))
+    top = scratch / "machine"
+    top.mkdir()
+    machine = Machine(top, folder, root)
+    machine.make()
+    own = machine.path("/usr/sbin/asterisk").exists()
+    if not own:
+        machine.install_asterisk(packages, paths)
+    machine.move_in()
+    packaged = Packaged(machine, pbx)
+    shutil.copy("/etc/resolv.conf", machine.path("/etc/resolv.conf"))
+    machine.run("apt-get update -q -o Acquire::Check-Valid-Until=false")
+    packaged.time("download", lambda: machine.run(f"{INSTALL} --download-only ./{new.name}").splitlines()[-3:])
+    machine.go_offline()
+    with machine.systemd(), nullcontext() if own else machine.asterisk():
+        if own:
+            machine.run("systemctl start asterisk && asterisk -rx 'core waitfullybooted'")
+        try:
+            scenario(packaged, old, new)
+        except (AssertionError, OSError, ValueError, LookupError, subprocess.SubprocessError) as error:
+            packaged.result["stopped by"] = str(error)
+    print(json.dumps(packaged.result, indent=1))
+
+
+if __name__ == "__main__":
+    main(*(Path(argument).resolve() for argument in sys.argv[1:]))
