@@ -90,7 +90,7 @@ def setup(
         if undo:
             _undo(context, place, yes=yes, dry_run=dry_run, config=config)
             return
-        chosen = _policy(loaded, policy, yes=yes)
+        chosen = policy_to_activate(loaded, policy, yes=yes)
         say(f"Asterisk answers; its configuration is in {place.etc}{', by FreePBX' if context.is_freepbx else ''}.")
         asked = ask_region if sys.stdin.isatty() and not yes else None
         region = region_of(loaded, region, derived_region(place.etc, time_zone_of()), asked)
@@ -132,8 +132,10 @@ def setup(
 # Questions
 
 
-def _policy(loaded: Loaded, name: str | None, *, yes: bool) -> str | None:
+def policy_to_activate(loaded: Loaded, name: str | None, *, yes: bool) -> str | None:
     """Return the policy to put in force, empty for the one that is. None: somebody must be asked.
+
+    New settings observe, so the policy that a program without settings would use says nothing.
 
     Raises:
         CommandError: There is no such preset.
@@ -143,7 +145,7 @@ def _policy(loaded: Loaded, name: str | None, *, yes: bool) -> str | None:
             raise CommandError(f"--policy {shown(name)}: there is no such preset{nearest(name, PRESETS)}")
         return name
     with suppress(PolicyError):
-        if yes or not policies_of(loaded).default.observe:
+        if yes or (loaded.file is not None and not policies_of(loaded).default.observe):
             return ""
     return None
 
