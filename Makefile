@@ -123,6 +123,7 @@ man: $(STAMP)
 
 screenshots: tools
 	$(BIN)/python -m tests.browser.screenshots screenshots
+	$(BIN)/python -m tests.browser.screenshots docs
 
 # A .deb for each of Debian 12, 13 and testing, in build/packages.
 packages: $(STAMP)

@@ -1,7 +1,7 @@
 """Figures of the documentation: `python -m lab.docs_figures` prints one row for the user site and one for the rest.
 
-The user site is docs/ without docs/contributing/. Words are those of a whole file. Sentences are those of running text:
-no code, no tables, no headings, no Chinese.
+The user site is docs/ without docs/contributing/. Words are those of a whole file, code included. Sentences are those
+of running text: no code, no tables, no headings, no Chinese.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lab.plain_english import FEWEST_WORDS, MOST_WORDS, ROOT, SENTENCE_END, para
 
 DOCS = ROOT / "docs"
 LONGEST_PAGE = 1500
-FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.S)
+NOT_TEXT = re.compile(r"\A---\n.*?\n---\n|<!--.*?-->", re.S)
 CODE_BLOCK = re.compile(r"^( *)```.*?^\1```", re.M | re.S)
 OUTSIDE_SITE = {"contributing"}
 REFERENCE = {"reference"}  # its tables may be longer than a page that somebody reads from top to bottom
@@ -37,8 +37,8 @@ class Figures(NamedTuple):
 
 
 def read_page(path: Path) -> str:
-    """Return a page's Markdown without its front matter."""
-    return FRONT_MATTER.sub("", path.read_text(encoding="utf-8"))
+    """Return a page's Markdown without its front matter and comments."""
+    return NOT_TEXT.sub("", path.read_text(encoding="utf-8"))
 
 
 def list_pages(folder: Path = DOCS) -> list[Path]:
@@ -49,6 +49,11 @@ def list_pages(folder: Path = DOCS) -> list[Path]:
 def is_on_user_site(path: Path) -> bool:
     """Return whether a page is for those who use CallSieve."""
     return path.relative_to(DOCS).parts[0] not in OUTSIDE_SITE
+
+
+def count_words(text: str) -> int:
+    """Return the number of words; lines of tables and other signs are none."""
+    return len(re.findall(r"\S*\w\S*", text))
 
 
 def sentences_of(text: str) -> list[list[str]]:
@@ -64,11 +69,11 @@ def measure(paths: list[Path]) -> Figures:
     texts = {path: read_page(path) for path in paths}
     sentences = [sentence for text in texts.values() for sentence in sentences_of(text)]
     share = 100 / max(len(sentences), 1)
-    lengths = {path: len(text.split()) for path, text in texts.items()}
+    lengths = {path: count_words(text) for path, text in texts.items()}
     return Figures(
         len(paths),
         sum(lengths.values()),
-        sum(len(CODE_BLOCK.sub("", text).split()) for text in texts.values()),
+        sum(count_words(CODE_BLOCK.sub("", text)) for text in texts.values()),
         len(sentences),
         statistics.median(map(len, sentences)) if sentences else 0,
         share * sum(len(sentence) > MOST_WORDS for sentence in sentences),

@@ -31,7 +31,7 @@ from callsieve.pbx.dialplan_reach import OUR_OPTIONS, DialplanReach
 from callsieve.settings import SettingsError
 from reputation.wording import Places, Wording, listed
 
-# [callsieve-codes], and docs/how-to/operate.md.
+# [callsieve-codes], and docs/how-to/codes.md.
 FEATURE_CODES = ("*25", "*26", "*29", "*33", "*34", "*35", "*36", "*37", "*38", "*39")
 CODES_CONTEXT = "callsieve-codes"
 # FreePBX's contexts of a single Dial, and that of a parked call's return: nobody dials in them.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
-_FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n+", re.DOTALL)
+_NOT_SHOWN = re.compile(r"\A---\n.*?\n---\n+|<!--.*?-->\n*", re.DOTALL)
 _LINK = re.compile(r"(!?)\[((?:`[^`]*`|[^\]`])*)\]\(([^)\s]+)\)")
 _PAGE_IN_LINK = re.compile(r"(?:[^:]*/)?([\w.-]+)\.md(?:#.*)?")
 
@@ -23,8 +23,8 @@ def documentation() -> Path:
 
 
 def read_page(path: Path) -> str:
-    """Return a page in Markdown, without its front matter."""
-    return _FRONT_MATTER.sub("", path.read_text("utf-8"))
+    """Return a page in Markdown, without its front matter and comments."""
+    return _NOT_SHOWN.sub("", path.read_text("utf-8"))
 
 
 def page_by_topic() -> dict[str, Path]:

@@ -1,6 +1,6 @@
 """The next steps after `asterisk install` and `uninstall`, in order, and the writing of a plan.
 
-README.md and docs/how-to/operate.md print the same list: tests/callsieve/install/test_install_list.py compares them.
+docs/how-to/install.md prints the same list: tests/callsieve/install/test_install_list.py compares them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The metrics for Prometheus, as text. docs/how-to/console.md describes each name.
+"""The metrics for Prometheus, as text. docs/reference/metrics.md describes each name.
 
 No number, person or text of a caller is ever a label: actions and reasons are closed sets.
 """

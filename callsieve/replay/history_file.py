@@ -1,4 +1,4 @@
-"""Reading of CallSieve's own history of calls and marks, one JSON object per line (docs/reference/commands.md).
+"""Reading of CallSieve's own history of calls and marks, one JSON object per line (docs/reference/history.md).
 
     events_of(stream, history, site) -> PastCall | Mark ...
 

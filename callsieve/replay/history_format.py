@@ -1,4 +1,4 @@
-"""The fields of a line of CallSieve's own history (commands.md, `replay`), for its reader and its writer."""
+"""The fields of a line of CallSieve's own history (docs/reference/history.md), for its reader and its writer."""
 
 from __future__ import annotations
 

@@ -292,7 +292,7 @@ def reason_of(decision: Decision) -> Why:
 
 
 def line_of(judged: Judged) -> dict[str, Any]:
-    """Return a line of `--out` (commands.md). For a policy that only observes, it has the would-be action."""
+    """Return a line of `--out` (`callsieve replay`). For a policy that only observes, it has the would-be action."""
     decision = judged.decisions[0]
     return {
         "call": judged.outcome.linkedid,

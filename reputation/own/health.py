@@ -2,7 +2,7 @@
 
     health_of(facts) -> NumberHealth        facts: days, distinct people, complaints, and the called people's view
 
-All thresholds are in LIMITS. docs/how-to/own-numbers.md shows the same table.
+All thresholds are in LIMITS. docs/reference/own-number-grades.md shows the same table.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ def _seen(case: _Case) -> HealthReading | None:
     return HealthReading(float(view.level), case.window.attempts, reason)
 
 
-# From where on a number is in danger of being marked. Where nothing is cited, the figure is ours (own-numbers.md).
+# From where on a number is in danger of being marked. Where nothing is cited, it is ours (own-number-grades.md).
 LIMITS = (
     Limit(
         "seen",

@@ -4,7 +4,7 @@
     python -m reputation.store.housekeeping FILE    the same in its own process, as the daemon does every hour
 
 Jobs write in short transactions, so that nobody waits. They may be interrupted at any time: the next run goes on.
-They keep counts and no numbers. How long rows are kept is part of each table (docs/how-to/operate.md, "Personal data").
+They keep counts and no numbers. How long rows are kept is part of each table (docs/reference/privacy.md).
 
 Nothing runs while the clock is implausible (`check_clock`): two years ahead, all evidence would look too old to keep.
 The clock is compared with the last run of the housekeeping, and not with the newest row, because a daemon with a wrong

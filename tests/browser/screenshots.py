@@ -1,4 +1,7 @@
-"""`python -m tests.browser.screenshots FOLDER`: a picture of every page, in both languages, widths and themes."""
+"""`python -m tests.browser.screenshots FOLDER`: a picture of every page, in both languages, widths and themes.
+
+With `docs` in the place of FOLDER: the pictures of the documentation, in docs/images.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,14 @@ from tests.callsieve.browsing import SETTINGS
 
 # The narrow pictures are dark, the wide ones light: each page in both.
 LOOKS = ((360, "dark"), (1920, "light"))
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "images"
+DOCS_WIDTH = 1100
+# The pictures of the documentation and the pages that they show, as far as a window shows them.
+DOCS_PICTURES = {"console-today": "today", "console-calls": "calls", "console-rules": "policies", "console-own": "own"}
 
 
-def main(folder: Path) -> int:
-    """Writes them, one file a page and look."""
+def main(folder: Path, *, for_docs: bool = False) -> int:
+    """Writes them, one file a page and look, or those of the documentation."""
     use_fetched_tools()
     path = chromium_path()
     if path is None:
@@ -33,7 +40,11 @@ def main(folder: Path) -> int:
         office = make_office(Path(state), SETTINGS + table)
         token = token_of(office, "ada")
         with serving(url, office.config, office.state), running_chromium(path) as browser:
-            for name in track(NAMES, "pages"):
+            for picture, name in DOCS_PICTURES.items() if for_docs else ():
+                with looking(browser, url, token, language="en", theme="light", width=DOCS_WIDTH) as page:
+                    open_shown(page, name)
+                    page.screenshot(path=folder / f"{picture}.png")
+            for name in track(() if for_docs else NAMES, "pages"):
                 for language in LANGUAGES:
                     for width, theme in LOOKS:
                         who = None if name == "login" else token
@@ -44,4 +55,5 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots")))
+    wanted = sys.argv[1] if len(sys.argv) > 1 else "screenshots"
+    sys.exit(main(DOCS, for_docs=True) if wanted == "docs" else main(Path(wanted)))

@@ -1,6 +1,7 @@
-"""docs/reference/commands.md: every command and option is there, and the examples print what they say.
+"""docs/reference/commands/ and docs/tutorials/: every command is there, and the examples print what they say.
 
-`python -m tests.callsieve.test_docs` runs the examples and writes what they print into the page.
+`python -m tests.callsieve.test_docs` makes the pages of the commands, and writes what the examples
+print into all of them.
 """
 
 from __future__ import annotations
@@ -19,15 +20,14 @@ import pytest
 
 from reputation.store.database import open_store
 from reputation.store.imports import import_numbers
+from tests.callsieve.command_pages import FOLDER, HEADING, all_pages, made_index, made_page, notes_in
 from tests.callsieve.program import Program, all_commands, make_record
 from tests.office import CALLER, SETTINGS
 
-PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "reference" / "commands.md"
-HEADING = re.compile(r"^### `callsieve (.+)`$", re.MULTILINE)
+DOCS = FOLDER.parents[1]
+TUTORIALS = sorted((DOCS / "tutorials").glob("*.md"))
 COLUMNS = "100"
 WITHOUT_SETTINGS = {"completion", "help", "man", "public page", "call-back serve", "call-back show"}
-# Said once, at the head of the page.
-COMMON_OPTIONS = {"--config", "--json", "--help"}
 
 FILES = {
     "complaints.csv": "number,category,note\n201-742-1834,scam,car warranty\n+12017421835,telemarketing,\n12,,\n",
@@ -142,18 +142,49 @@ def commands_of(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str,
 
 
 COMMANDS = dict(commands_of(all_commands()))
-SECTIONS = dict(zip(HEADING.findall(PAGE.read_text()), HEADING.split(PAGE.read_text())[2::2], strict=True))
+PAGES = all_pages()
+# A command in running text or in a block of shell lines.
+OPTION = re.compile(r" (--[a-z-]+)")
 
 
 def test_every_command_has_its_heading_and_the_reverse() -> None:
-    assert sorted(SECTIONS) == sorted(COMMANDS)
+    assert sorted(name for page in PAGES.values() for name in HEADING.findall(page)) == sorted(COMMANDS)
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_every_option_is_in_the_section_of_its_command(name: str) -> None:
-    options = {option for parameter in COMMANDS[name].params for option in parameter.opts if option.startswith("--")}
-    missing = [option for option in options - COMMON_OPTIONS if option not in SECTIONS.get(name, "")]
-    assert missing == []
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_what_the_parser_says(name: str) -> None:
+    """Else: `python -m tests.callsieve.test_docs`."""
+    front = PAGES[name][: PAGES[name].index("# ")]
+    assert PAGES[name] == made_page(name, COMMANDS, notes_in(PAGES[name]), front)
+
+
+def test_the_index_has_every_command() -> None:
+    index = (FOLDER / "index.md").read_text()
+    assert index == made_index(COMMANDS, index)
+
+
+def commands_named(text: str) -> Iterator[tuple[str, str]]:
+    """Each command that a text names, as far as its words are commands, with the rest of its line."""
+    for line in text.replace("\\\n", " ").splitlines():
+        for part in re.findall(r"`callsieve ([^`]+)`|^(?:\$ )?callsieve (.+)", line):
+            words = "".join(part).split("#")[0].split()
+            plain = [word for word in words if re.fullmatch(r"[a-z][a-z-]*", word)]
+            count = next((n for n in range(len(plain), 0, -1) if " ".join(words[:n]) in COMMANDS), 0)
+            yield " ".join(words[: count or 1]), " ".join(words[count:])
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS)))
+def test_every_command_that_a_page_names_exists(page: Path) -> None:
+    groups = {" ".join(name.split()[:n]) for name in COMMANDS for n in range(1, len(name.split()))}
+    groups |= {"COMMAND", "--help", "--version", "..."}
+    wrong = []
+    for name, rest in commands_named(page.read_text()):
+        if name not in COMMANDS:
+            wrong += [name] if name.split("|")[0] not in groups else []
+            continue
+        known = {option for parameter in COMMANDS[name].params for option in parameter.opts} | {"--help", "-h"}
+        wrong += [f"{name} {option}" for option in OPTION.findall(f" {rest.split('|')[0]}") if option not in known]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -254,20 +285,34 @@ def short_folder() -> TemporaryDirectory[str]:
     return TemporaryDirectory(prefix="cs-", dir="/tmp")
 
 
-def test_the_examples_print_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def make_book() -> list[list[Path]]:
+    """The pages with examples: those that run on one store after each other are together."""
+    return [[FOLDER / f"{name}.md" for name in PAGES], *([page] for page in TUTORIALS)]
+
+
+@pytest.mark.parametrize("pages", make_book(), ids=lambda pages: f"{pages[0].parent.name}-{pages[0].stem}")
+def test_the_examples_print_what_the_page_says(pages: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", COLUMNS)
-    examples = examples_of(PAGE.read_text())
+    examples = [(page.name, example) for page in pages for example in examples_of(page.read_text())]
     assert examples
     with short_folder() as folder:
         program = make_office(Path(folder))
         monkeypatch.chdir(folder)
-        for example in examples:
-            assert steady(run(program, example.command)) == steady(example.printed), example.command
+        for page, example in examples:
+            assert steady(run(program, example.command)) == steady(example.printed), (page, example.command)
         monkeypatch.undo()
 
 
 if __name__ == "__main__":
     os.environ["COLUMNS"] = COLUMNS
-    with short_folder() as folder:
-        os.chdir(folder)
-        PAGE.write_text(rewritten(PAGE.read_text(), make_office(Path(folder))))
+    for page_name, page_text in PAGES.items():
+        front_matter = page_text[: page_text.index("# ")]
+        made = made_page(page_name, COMMANDS, notes_in(page_text), front_matter)
+        (FOLDER / f"{page_name}.md").write_text(made)
+    (FOLDER / "index.md").write_text(made_index(COMMANDS, (FOLDER / "index.md").read_text()))
+    for chapter in make_book():
+        with short_folder() as folder:
+            os.chdir(folder)
+            program = make_office(Path(folder))
+            for file in chapter:
+                file.write_text(rewritten(file.read_text(), program))

@@ -35,7 +35,7 @@ from reputation.own.hours import CallingHours, Hours, QuietHours, daily, parse_s
 from reputation.weights import Weights
 from tests.builders import make_call, make_did, make_facts
 
-# Everything that docs/how-to/operate.md shows, with values that are not the defaults.
+# Everything that docs/reference/settings.md shows, with values that are not the defaults.
 EVERYTHING = """
 [agi]
 listen = "127.0.0.1:4574"

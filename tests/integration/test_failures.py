@@ -162,8 +162,8 @@ def test_daemon_frozen_with_calls_at_once(pbx: ScreenedPbx, alice: Phone, record
 
 
 def test_an_emergency_call_goes_out_where_our_files_are_not() -> None:
-    """The line that stands before its Dial, as docs/how-to/operate.md has it: a Gosub to nowhere would end the call."""
-    page = (ROOT / "docs" / "how-to" / "operate.md").read_text()
+    """The line that stands before its Dial, as docs/how-to/install.md has it: a Gosub to nowhere would end the call."""
+    page = (ROOT / "docs" / "how-to" / "install.md").read_text()
     line = re.findall(r"`(Gosub(?:If)?\([^`\n]*callsieve-emergency,s,1[^`\n]*\))`", page)[0]
     extensions = f"[from-internal]\nexten => 112,1,{line}\n same => n,Dial(PJSIP/112@carrier,10)\n"
     with (

@@ -1,4 +1,4 @@
-"""README.md's list of steps, followed word by word on a stock Debian Asterisk with an office: every call is screened.
+"""The steps of docs/how-to/install.md, word by word on a stock Debian Asterisk with an office: every call is screened.
 
 The machine is this one under an overlay, so nothing is installed here. A systemd boots in it and runs our units; see
 tests/integration/first_contact/.

@@ -37,7 +37,7 @@ DIALLED = "".join(
 )
 # What is decided must not depend on the time of day, nor on what the control sample draws.
 NO_NIGHT = "[reputation.quiet]\nfirst_hour = 0\nlast_hour = 0\n[reputation.sample]\nevery = 0\n"
-# As docs/how-to/operate.md has it.
+# As docs/how-to/codes.md has it.
 FEATURES = "[applicationmap]\ncallsieve-spam => *9,self/callee,Gosub(callsieve-incall,spam,1)\n"
 MENU, FOLLOW_ME = "+442071838770", "+442071838771"
 BEHIND_A_MENU = f"exten => {MENU},1,Answer()\n same => n,Wait(1)\n same => n,Dial(PJSIP/201,20)\n"

@@ -168,7 +168,7 @@ def asked(pbx: ScreenedPbx) -> list[str]:
 
 
 def test_asterisk_does_not_compare_whom_a_call_was_signed_for(pbx: ScreenedPbx, signer: Signer) -> None:
-    """So a signature of the last 15 s counts for another DID too; the day it does not, operate.md says less."""
+    """So a signature of the last 15 s counts for another DID too; the day it does not, signed-calls.md says less."""
     caller = next(CALLERS)
     decision = decide(pbx, signer.headers(caller, "+442071838799", "A"), caller)
     assert decision.rule == "verified-a"

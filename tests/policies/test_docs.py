@@ -1,4 +1,4 @@
-"""docs/reference/policies.md says all there is to say, in words that the code knows, and every example loads."""
+"""docs/reference/policies.md and the pages beside it say all in words that the code knows, and every example loads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from reputation.numbers import NumberType
 from reputation.weights import DEFAULT
 from tests.builders import make_policy, trials_of
 
-PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "policies.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = ("reference/policies.md", "reference/policy-conditions.md", "reference/policy-cases.md", "how-to/strangers.md")
+PAGE = "\n## End\n".join((DOCS / page).read_text(encoding="utf-8") for page in PAGES)
 HEADINGS = re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
 SECTIONS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##)", PAGE, re.MULTILINE | re.DOTALL))
 EXAMPLES = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)

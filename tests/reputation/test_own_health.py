@@ -399,7 +399,7 @@ def test_a_day_by_itself_is_judged_as_a_window_is() -> None:
 
 
 def test_the_page_has_the_same_table() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "how-to" / "own-numbers.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "own-number-grades.md").read_text()
     for limit in LIMITS:
         assert f"| {limit.measure} |" in page
         assert limit.source in page

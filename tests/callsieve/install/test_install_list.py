@@ -1,4 +1,4 @@
-"""The list of installation steps is one: in README.md, in docs/how-to/operate.md and on the installer's last screen."""
+"""The list of installation steps is one: in docs/how-to/install.md and on the installer's last screen."""
 
 from __future__ import annotations
 
@@ -30,10 +30,6 @@ def list_in(page: str) -> Listed:
     return [(title, tuple(lines)) for title, lines in steps]
 
 
-def test_both_pages_have_the_same_list() -> None:
-    assert list_in("README.md") == list_in("docs/how-to/operate.md")
-
-
 def test_the_installer_ends_with_what_is_left_of_the_list(tmp_path: Path) -> None:
     place = make_place(tmp_path, {**PLAIN, "extensions.conf": "[from-trunk]\nexten => 100,1,Dial(PJSIP/201)\n"})
     wanted = make_wanted(tmp_path, "", None, "from-trunk", systemd=True)
@@ -41,7 +37,7 @@ def test_the_installer_ends_with_what_is_left_of_the_list(tmp_path: Path) -> Non
     assert "callsieve.service" in names_of(plan)
     write(plan)
     steps = steps_after_install(plan, place, wanted.loaded.settings, freepbx=False, new_service=True, reloaded=False)
-    assert [(step.title, step.lines) for step in steps] == list_in("README.md")[-len(steps) :]
+    assert [(step.title, step.lines) for step in steps] == list_in("docs/how-to/install.md")[-len(steps) :]
     assert len(steps) == 5
 
 

@@ -37,7 +37,7 @@ from tests.callsieve.browsing import NOW, ROLES, Console, Office
 from tests.callsieve.daemon.test_telemetry import make_telemetry
 from tests.office import SETTINGS
 
-DOCUMENTED = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "console.md"
+DOCUMENTED = Path(__file__).resolve().parents[3] / "docs" / "reference" / "metrics.md"
 FEED = FeedSource('the "ftc"', "spam", "ftc", 1234, NOW - 60.0)
 
 CRM = ReceiverState("webhook/crm", 3, 2, 1, 0, NOW, NOW, "", "", 5, NOW, 1)

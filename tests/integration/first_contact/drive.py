@@ -1,4 +1,4 @@
-"""Does what README.md says, word by word, on a stock machine, calls in, and prints what happened as JSON.
+"""Does what docs/how-to/install.md says, word by word, on a stock machine, calls in, and prints what happened as JSON.
 
 Run in a mount namespace of its own: tests/integration/test_first_contact.py does.
 """
@@ -46,15 +46,17 @@ class StockPbx:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of README.md: lines for a file, and commands."""
+    """A step of docs/how-to/install.md: lines for a file, and commands."""
 
     lines: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
 
 
-def steps_of_readme() -> list[Step]:
-    """The numbered list of README.md."""
-    block = re.search(r"^```sh\n(# 1\. .*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+def steps_of_page() -> list[Step]:
+    """The numbered list of docs/how-to/install.md."""
+    block = re.search(
+        r"^```sh\n(# 1\. .*?)^```", (ROOT / "docs" / "how-to" / "install.md").read_text(), re.DOTALL | re.MULTILINE
+    )
     assert block is not None
     steps: list[Step] = []
     for line in block[1].splitlines():
@@ -126,7 +128,7 @@ def follow(machine: Machine, steps: list[Step]) -> dict[str, str]:
             for name in ("pjsip.conf", "iax.conf"):
                 conf = machine.path(f"/etc/asterisk/{name}")
                 conf.write_text(re.sub(r"^context = from-trunk$", line, conf.read_text(), flags=re.MULTILINE))
-            machine.run('asterisk -rx "module reload chan_iax2.so"')  # docs/how-to/operate.md, for an IAX2 trunk
+            machine.run('asterisk -rx "module reload chan_iax2.so"')  # docs/how-to/install.md, for an IAX2 trunk
         for command in step.commands:
             there_is_no_terminal = " --yes" if "asterisk install" in command or "import people" in command else ""
             there_is_no_terminal += " --region US" if "asterisk install" in command else ""
@@ -156,7 +158,7 @@ def main(top: Path) -> None:
     machine.make()
     machine.install_asterisk(packages, paths)
     machine.move_in()
-    steps = steps_of_readme()
+    steps = steps_of_page()
     follow(machine, steps[:1])  # pip needs the network
     machine.go_offline()
     result: dict[str, object] = {}

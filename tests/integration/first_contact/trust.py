@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lab.configuration import Ports
 from lab.fetch import packaged_pbx
-from tests.integration.first_contact.drive import Office, StockPbx, follow, steps_of_readme
+from tests.integration.first_contact.drive import Office, StockPbx, follow, steps_of_page
 from tests.integration.first_contact.machine import Machine
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -94,7 +94,7 @@ SEEN = (DAEMON, PAGE, BACKEND, "callsieve-events", HELPER)
 
 
 class Trust:
-    """What is done in the machine, once CallSieve is installed as README.md says."""
+    """What is done in the machine, once CallSieve is installed as docs/how-to/install.md says."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -218,7 +218,7 @@ def main(top: Path) -> None:
     machine.make()
     machine.install_asterisk(packages, paths)
     machine.move_in()
-    steps = steps_of_readme()
+    steps = steps_of_page()
     follow(machine, steps[:1])
     site = next(machine.path("/opt/callsieve/lib").glob("python3*/site-packages"))
     shutil.copy(ROOT / "tests/callsieve/system/attacks.py", site / "attacks.py")

@@ -1,4 +1,4 @@
-"""The settings in docs/how-to/operate.md load, and hold every key that there is."""
+"""The settings in docs/reference/settings.md load, and hold every key that there is."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import msgspec
 
 from callsieve.settings import Settings, parse_settings
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "how-to" / "operate.md").read_text()
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "settings.md").read_text()
 
 
 def test_the_example_loads_and_shows_every_key() -> None:
     match = re.search(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     assert match
-    settings = parse_settings(match[1], "docs/how-to/operate.md")
+    settings = parse_settings(match[1], "docs/reference/settings.md")
     shown = tomllib.loads(match[1])
     for field in msgspec.structs.fields(Settings):
         if field.name == "reputation":  # evidence has a page of its own
