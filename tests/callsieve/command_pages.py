@@ -1,7 +1,7 @@
 """docs/reference/commands/: one page for each group of commands.
 
 The summary and the options of a command come from the parser. What stands below NOTES in its section is written by
-hand: notes, and examples in `console` blocks, which the tests run. `python -m tests.callsieve.test_docs` makes the rest.
+hand: notes, and examples in `console` blocks, which tests run. `python -m tests.callsieve.test_docs` makes all else.
 """
 
 from __future__ import annotations
