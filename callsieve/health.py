@@ -181,6 +181,7 @@ class ScreeningStatus:
         by: The user who switched screening off, as in the audit; empty for nobody or unknown.
         reason: Why they did.
         confirmed_at: When calls were last known to come through: a decision, or a check of the trunks.
+        is_daemon_up: The daemon answered, although the state is unknown for another reason.
     """
 
     state: ScreeningState
@@ -194,6 +195,12 @@ class ScreeningStatus:
     by: str = ""
     reason: str = ""
     confirmed_at: float | None = None
+    is_daemon_up: bool = False
+
+    @property
+    def daemon_answers(self) -> bool:
+        """Return whether the daemon is known to run and to decide about calls."""
+        return self.is_daemon_up or self.kind.daemon_answers
 
     @property
     def kind(self) -> StateKind:

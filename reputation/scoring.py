@@ -297,7 +297,7 @@ def vector_of(reputation: Reputation, carrier_label: str | None = None) -> str:
     """
     vector: dict[str, object] = {
         "families": [
-            {"family": family.name, "log_odds": round(family.log_odds, 6), "counts": dict(family.counts)}
+            {"family": family.name, "log_odds": round(family.log_odds, 6) + 0.0, "counts": dict(family.counts)}
             for family in reputation.families
         ],
         "would_change": [{"what": change.what.code, "level": change.level.word} for change in reputation.would_change],

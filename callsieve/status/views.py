@@ -319,7 +319,7 @@ def _connection(
     is_waiting = journal is not None and not decided_at and not is_partial
     if is_unconfirmed or (is_waiting and trunks.status is CheckStatus.UNKNOWN):
         why = NOT_CHECKED if trunks.detail == NOT_ASKED else trunks.detail
-        return ScreeningStatus(ScreeningState.UNKNOWN, why=why, remedy=trunks.remedy or CHECK)
+        return ScreeningStatus(ScreeningState.UNKNOWN, why=why, remedy=trunks.remedy or CHECK, is_daemon_up=True)
     if is_waiting:
         return ScreeningStatus(ScreeningState.WAITING, why=NO_CALL_YET, remedy=MAKE_A_CALL, confirmed_at=trunks.at)
     confirmed_at = max(decided_at, trunks.at if trunks.status is CheckStatus.OK else 0.0)

@@ -192,7 +192,7 @@ def test_the_digest_lists_a_machine_that_left_its_message_and_its_command_lets_i
 
 def is_in_digest(pbx: ScreenedPbx, number: str) -> bool:
     listed = json.loads(pbx.daemon.callsieve("digest", "today", "--json").stdout)["probable_mistakes"]["numbers"]
-    return [one["machine"] for one in listed if one["number"] == number] == [True]
+    return [one["is_machine"] for one in listed if one["number"] == number] == [True]
 
 
 def test_without_voicemail_an_unasked_call_rings(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:

@@ -166,7 +166,7 @@ def _lists(known: Profile) -> Iterator[Line]:
             text.append(f' "{clean(entry.note)}"')
         text.append(f" since {when(entry.added_at)}" + (f" until {when(entry.expires_at)}" if entry.expires_at else ""))
         if listed.origin != OURS:
-            text.append(f", {origin_words(listed.origin)}")
+            text.append(f", from {origin_words(listed.origin)}")
         yield label, text
 
 
