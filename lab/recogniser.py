@@ -24,7 +24,7 @@ SECONDS_ALLOWED = 300.0
 
 _NUMBERS = dict(zip("123456789", ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"], strict=True))
 # Words that its dictionary has not, as it writes sounds.
-_UNKNOWN = {"robocall": "R OW B OW K AO L", "vouches": "V AW CH AH Z"}
+_UNKNOWN = {"passcode": "P AE S K OW D", "robocall": "R OW B OW K AO L", "vouches": "V AW CH AH Z"}
 # Wide beams: of so few texts it may look at each to its end. Nothing of a prompt is noise or silence to be left out.
 _BEAMS = ("-beam", "1e-80", "-wbeam", "1e-60", "-pbeam", "1e-80")
 _OPTIONS = ("-adcin", "yes", *_BEAMS, "-remove_noise", "no", "-remove_silence", "no")
