@@ -28,7 +28,7 @@ class EmergencyWindow:
     Attributes:
         since: When it was opened last; null: not since it was closed.
         closed_at: When somebody closed it last, null for never.
-        opened_by: Who opened it by hand; empty for an emergency call.
+        opened_by: The user who opened it by hand; empty for an emergency call.
     """
 
     since: Instant | None

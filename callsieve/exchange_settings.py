@@ -22,9 +22,10 @@ Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it
 
 
 class Publish(SettingsTable, frozen=True):
-    """What is published. `directory`: where; empty: nothing. `name`: as whom; empty: the name in [public].
+    """The publication of this company's evidence.
 
-    `never`: numbers and prefixes that are never published. `cleared`: also publish which numbers were found not spam.
+    `directory`: where; empty: nothing. `name`: the publisher; empty: the name in [public]. `never`: numbers and
+    prefixes that are never published. `cleared`: also publish which numbers were found not spam.
     """
 
     directory: str = ""

@@ -19,7 +19,7 @@ class Api(setting_types.SettingsTable, frozen=True):
     """The API for programs with a token, on the console's address. `listen`: also at an address of the API process.
 
     `socket`: the Unix socket of the API process, served even without `enabled`. `per_minute`: requests of a token
-    without a limit of its own. `recorded_per_second`: calls asked about by one token that are recorded; more are only
+    without its own limit. `recorded_per_second`: screening requests of one token that are recorded. Others are only
     decided.
     """
 
@@ -337,7 +337,7 @@ class HubTable(setting_types.SettingsTable, frozen=True):
     """The hub through which sites share evidence. No address: nothing is shared.
 
     `follow`: sites whose lists and identities apply here too. `accept_policies`: accept new versions of their policies
-    without `callsieve policy accept`. `private`: also share what only a standby or a central site needs. `standby`:
+    without `callsieve policy accept`. `private`: also share what only a standby or central console needs. `standby`:
     this is the second PBX of the site. `secret`: what `hub join` wrote, by default a file in the state directory.
     """
 

@@ -1,8 +1,8 @@
 """Log to standard error, one line per event, where systemd's journal reads it.
 
 All code logs through the standard library, and only the format is defined here. `serve --log-json` writes JSON lines
-with structlog, which takes 40 us per line, text 9 us. A thread writes the lines, so that a call never waits for a log
-that nobody reads. It writes many at a time, because waking it for each line costs as much as deciding about a call.
+with structlog, which takes 40 us per line, text 9 us. A thread writes the lines, so that a slow reader
+does not delay calls. It writes many at a time, because waking it for each line costs as much as deciding about a call.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def configure_logs(*, as_json: bool = False, level: int = logging.INFO) -> None:
     """Send all log lines to standard error in one form."""
     handler = LogWriter()
     handler.setFormatter(_json_formatter() if as_json else TextFormatter())
-    # Do not collect what no line shows (the logging HOWTO, "Optimization"): 16 us become 10.
+    # Skip data that no line shows (the logging HOWTO, "Optimization"): 16 us become 10.
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()

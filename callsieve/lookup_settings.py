@@ -1,4 +1,4 @@
-"""The settings `[[lookup]]`: services that are asked about unknown callers. Also conditions on their JSON answers.
+"""The settings `[[lookup]]`: services that look up unknown callers. Also conditions on their JSON answers.
 
 A condition is `data.score >= 75` or `results[0].spam == true`: a path, one of six operators and one JSON value. A path
 is names joined by dots, each perhaps with `[n]` for an element of a list. There are no functions, wildcards or
@@ -135,7 +135,7 @@ Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it
 
 
 class LookupTable(SettingsTable, frozen=True):
-    """A service that is asked about unknown callers.
+    """A service that looks up unknown callers.
 
     `cost`: of one request; `daily_spend`: the most per day. `budget_ms`: how long a call waits for it. `fresh_hours`:
     how long an answer is used before asking again. `max_age_days`: how long an answer counts. `watch_limit`: daily

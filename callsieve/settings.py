@@ -33,7 +33,7 @@ from reputation.weights import DEFAULT, RemovedSetting, Weights, problems_of, wi
 
 T = TypeVar("T")
 
-# What `[capabilities] off` takes; tests/callsieve/main/test_capabilities_off.py compares it with the capabilities.
+# The values of `[capabilities] off`. tests/callsieve/main/test_capabilities_off.py compares it with the capabilities.
 OPTIONAL = (
     *("call_lists", "digest", "events", "evidence_packs", "exchange"),
     *("guide", "hub", "mark_watch"),
@@ -83,7 +83,7 @@ class StoreTable(setting_types.SettingsTable, frozen=True):
 
 
 class Ami(setting_types.SettingsTable, frozen=True):
-    """Asterisk's manager interface, which tells how calls end. Without a user name nobody listens."""
+    """Asterisk's manager interface, which reports how calls end. Used only with a user name."""
 
     host: str = "127.0.0.1"
     port: setting_types.Port = 5038
@@ -108,10 +108,11 @@ class PolicyTable(setting_types.SettingsTable, frozen=True):
 
 
 class Actions(setting_types.SettingsTable, frozen=True):
-    """What a stopped caller meets. `route`: where routed calls go, `context,exten,1`; empty: the callee's voicemail.
+    """The treatment of stopped callers.
 
-    `ask`: what a challenge asks for unless the rule says it. `language`: for callers whose country does not determine
-    it. `appeal`: callers who are rejected or sent to voicemail hear how to appeal.
+    `route`: where routed calls go, `context,exten,1`; empty: the callee's voicemail. `ask`: what a challenge asks for
+    unless the rule says it. `language`: for callers whose country does not determine it. `appeal`: callers who are
+    rejected or sent to voicemail hear how to appeal.
     """
 
     route: setting_types.Route = ""
@@ -139,8 +140,8 @@ class Outbound(setting_types.SettingsTable, frozen=True):
     """The limits of the outbound guard; 0: no limit. `resting`: refuse numbers that rest or were given back.
 
     `local_rules`: apply the law files. `follow_advice`: also apply their good practice, which is not binding.
-    `registers`: apply copies of national do-not-call registers. `needs_consent`: where a law requires consent, call
-    nobody without it. `networks`: a CSV file that tells which network has which range of numbers, for the mark watch.
+    `registers`: apply copies of national do-not-call registers. `needs_consent`: refuse calls without consent where a
+    law requires it. `networks`: a CSV file with the network of each range of numbers, for the mark watch.
     """
 
     observe: bool = True
@@ -329,7 +330,7 @@ class Settings(setting_types.SettingsTable, frozen=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings and where they came from. `file` is None if there is none and all settings are defaults.
+    """The settings and where they came from. `file`: None without a settings file, when all settings are defaults.
 
     `usual_file`: where the file would be. `removed`: its settings of older versions, which have no effect.
     """

@@ -87,7 +87,7 @@ class Telemetry(msgspec.Struct, frozen=True):
 
 
 def read_telemetry(state: Path) -> Telemetry | None:
-    """Return the daemon's last report. None if there is none, or this version cannot read it."""
+    """Return the daemon's last report, or None if it is missing or this version cannot read it."""
     try:
         with open_regular(state / NAME) as file:
             return msgspec.json.decode(file.read(MOST_BYTES), type=Telemetry)

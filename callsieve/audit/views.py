@@ -25,8 +25,8 @@ class ChangesRequest(PageQuery, frozen=True, forbid_unknown_fields=True, kw_only
     """Which changes; an empty field: any.
 
     Attributes:
-        who: Who made them: `joe`, `token:crm`.
-        what: What was done: `list add`.
+        who: Their author: `joe`, `token:crm`.
+        what: The kind of change: `list add`.
         about: The number or name that they are about.
     """
 
@@ -53,7 +53,7 @@ class AuditedChange:
         id: Its id, by which it is undone.
         before: How it was; null where nothing was.
         after: How it is after the change; null where nothing is left.
-        change: What it was, in words.
+        change: The change in words.
         can_undo: It can be undone, unless it was changed again.
     """
 

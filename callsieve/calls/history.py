@@ -127,7 +127,7 @@ def call_lines(db: sqlite3.Connection, settings: Settings, calls: Sequence[CallR
 
 def people_names(db: sqlite3.Connection, settings: Settings) -> dict[str, str]:
     """Return the names of our people, by extension."""
-    return {one.extension: one.name for one in (*all_people(db), *people_of(settings)) if one.name}
+    return {person.extension: person.name for person in (*all_people(db), *people_of(settings)) if person.name}
 
 
 def _name_of(person: str | None, people: Mapping[str, str]) -> str:

@@ -294,7 +294,7 @@ def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site:
         rising=tuple(rising_numbers(db, now - DAY_SECONDS, now + 60, LISTED)),
         blocks=tuple(busy_blocks(db, now - DAY_SECONDS, now + 60, LISTED)),
         site=site,
-        stopped_before=sum(one.calls for one in before if one.action in VIEW_ACTIONS[CallView.STOPPED]),
+        stopped_before=sum(group.calls for group in before if group.action in VIEW_ACTIONS[CallView.STOPPED]),
     )
 
 

@@ -59,12 +59,12 @@ def page_from(
     """
     after = place_of(asked.cursor, tuple[Any, ...])
     try:
-        left = sorted((place(one), at, one) for at, one in enumerate(rows) if after is None or place(one) > after)
+        left = sorted((place(row), at, row) for at, row in enumerate(rows) if after is None or place(row) > after)
     except TypeError:
         raise Refused("bad-cursor", BAD_CURSOR, "cursor") from None
-    shown = [one for _, _, one in left[: asked.limit]]
+    shown = [row for _, _, row in left[: asked.limit]]
     following = cursor_of(place(shown[-1])) if len(left) > asked.limit else None
-    return ResultPage([show(one) for one in shown], following)
+    return ResultPage([show(row) for row in shown], following)
 
 
 def page_of(rows: Sequence[T], limit: int, place: Callable[[T], tuple[object, ...]]) -> tuple[Sequence[T], str | None]:

@@ -1,4 +1,4 @@
-"""What commands share: `--config`, `--json`, access to the store, and questions to people.
+"""Common parts of commands: `--config`, `--json`, access to the store, and questions to people.
 
 Each change is one transaction with its row in the audit. Imports write their numbers as one generation, and in a dry
 run into a store that is thrown away.
@@ -95,7 +95,7 @@ def check_new(out: Path, remedy: str = "choose another, or remove it") -> None:
 
 @contextmanager
 def existing_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
-    """Open the store for a command that only reads. Raise CommandError if there is none."""
+    """Open the store for a command that only reads. Raise CommandError if it does not exist."""
     if not has_store(loaded):
         raise CommandError(
             f"{loaded.store_path}: there is no store yet. `callsieve serve` or the first change makes one. "
@@ -107,7 +107,7 @@ def existing_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def any_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
-    """Open the store for a command that changes something, and make it if there is none."""
+    """Open the store for a command that changes something, and make it if it does not exist."""
     with open_store(loaded.store_path) as db:
         yield db
 

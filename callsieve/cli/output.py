@@ -104,7 +104,7 @@ def print_table(
 ) -> None:
     """Print columns without borders.
 
-    `keep`: columns that are never folded. `right`: columns of figures. Without headings none are printed. `below`: a
+    `keep`: columns that are never folded. `right`: columns of figures. Without `headings` only rows appear. `below`: a
     remark to print below each row. Numbers and ids are not cut: a narrow terminal folds the lines itself.
     """
     texts = [[_cell(cell) for cell in row] for row in rows]
@@ -192,9 +192,9 @@ def some(words: Sequence[str], most: int = 5) -> str:
     return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
-def plural(count: int, one: str, many: str | None = None) -> str:
+def plural(count: int, singular: str, many: str | None = None) -> str:
     """Return a count with its noun: `1 number`, `1,000 numbers`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{count:,} {singular if count == 1 else many or singular + 's'}"
 
 
 def _cell(cell: Cell) -> Text:

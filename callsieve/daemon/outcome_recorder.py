@@ -104,7 +104,7 @@ class OutcomeRecorder:
         return len(self._queue)
 
     def _trunk_of(self, channel: str) -> str | None:
-        """Return the trunk of a channel. Without a `[[trunk]]`, every channel that is not a phone of ours is one."""
+        """Return the trunk of a channel. Without a `[[trunk]]`, every channel but our phones is one."""
         site = self._site()
         if site.trunks or kind_of(channel, None) is CallKind.NOBODY:
             return site.described_trunk(channel)

@@ -102,7 +102,8 @@ class Digest:
     def appeals(self) -> tuple[AppealToDecide, ...]:
         """Return the appeals in force, by deadline."""
         return tuple(
-            AppealToDecide(one.reference, one.number, due_at(one), is_overdue(one, self.at)) for one in self.in_force
+            AppealToDecide(appeal.reference, appeal.number, due_at(appeal), is_overdue(appeal, self.at))
+            for appeal in self.in_force
         )
 
     @property

@@ -157,7 +157,7 @@ def has_modules(context: CheckContext) -> Finding:
             load = Wording('asterisk -rx "module load {module}.so", see modules.conf', {"module": next(iter(missing))})
             return judge(Wording("missing: {modules}", {"modules": listed(named, "{some}, {more}")}), load)
     without = [
-        Wording("without {name} there is no {purpose}", {"name": name, "purpose": what})
+        Wording("{purpose} needs {name}, which is not loaded", {"name": name, "purpose": what})
         for name, what in _missing(OPTIONAL, loaded).items()
     ]
     there = Wording("all {count} are loaded", {"count": len(NEEDED) + len(WANTED)})

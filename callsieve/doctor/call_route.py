@@ -2,9 +2,9 @@
 
     verdict_on(lookup, "2071838750", "from-carrier") -> RouteVerdict(RouteScreening.NOT_SCREENED, "...,1 Dial(...)")
 
-The rules are those of main/pbx.c: per priority the first match that has it counts, so one pattern can supply a step of
-another; a context's own matches come before its switches, and those before its includes. What is computed while the
-call runs cannot be told, except from the dialled number and from globals.
+The rules are those of main/pbx.c. For each priority the first match that has it counts, so one pattern can supply a
+step of another. A context's own matches come before its switches, and those before its includes. Values that are
+computed during the call are unknown, except those from the dialled number and from globals.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST_BRANCHES = 100  # within one another
 
 Lookup = Callable[[str, str], Sequence[Match]]
 
-# Applications by lower-case name. What is in no table goes on with the next step.
+# Applications by lower-case name. Those in no table continue with the next step.
 # They connect or end the call, or let the caller choose where it goes.
 _TAKING = """
     agentlogin alarmreceiver audiosocket background bridge bridgewait busy chanspy confbridge congestion dial

@@ -117,7 +117,7 @@ def examine(checks: Iterable[finding.HealthCheck], context: finding.CheckContext
 
 
 def system_health(load: Callable[[], Loaded], checks: Sequence[finding.HealthCheck]) -> SystemHealth:
-    """Make all checks without asking Asterisk's console. What only that knows, root's doctor has stored."""
+    """Make all checks without asking Asterisk's console. Findings that need it were stored by root's doctor."""
     loaded = load()
     now = time.time()
     stored = read_findings(loaded.findings_path)

@@ -231,7 +231,7 @@ def is_free(hook: PredialHook, steps: Iterable[DialplanStep]) -> bool:
 
 
 def hears_of_emergencies(context: CheckContext) -> Finding:
-    """Check that emergency calls open the window in which callers are not turned away."""
+    """Check that emergency calls open the window in which no call is screened."""
     if any(_EMERGENCY.search(step.application) for step in others(context.dialplan)):
         return ok(Wording("an emergency call suspends screening, so call-backs get through"))
     if any(f"{OUTBOUND_HOOK.asks},s,1" in step.application for step in others(context.dialplan)):

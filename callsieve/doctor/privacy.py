@@ -110,9 +110,7 @@ def is_closed(context: CheckContext) -> Finding:
     remedy = Wording("remove astctlpermissions from asterisk.conf, and restart Asterisk")
     if status.st_mode & 0o002:
         return warn(
-            Wording(
-                "every user of this machine may use {file}, which is as powerful as a shell as Asterisk's user", where
-            ),
+            Wording("every user of this server may use {file}, which gives them all rights of Asterisk's user", where),
             remedy,
         )
     if status.st_mode & 0o020 and _is_open_to_service(read_text(context.place.unit) or "", path, status.st_gid):

@@ -98,7 +98,7 @@ def _reached(
 
 @dataclass(slots=True)
 class Survey:
-    """What was found of each number, said in words."""
+    """The results for all numbers, in words."""
 
     followed: int = 0
     unscreened: list[Wording] = field(default_factory=list)
@@ -140,9 +140,9 @@ def are_screened(context: CheckContext) -> Finding:
     names: Places = {"count": survey.followed, "trunks": ", ".join(dict.fromkeys(trunk.name for trunk in trunks))}
     if not survey.followed:
         return unknown(Wording("no number was found to check from {trunks}", names), Wording("[[did]] in the settings"))
-    one = Wording("1 number from {trunks} was checked, and no unscreened path was found", names)
+    singular = Wording("1 number from {trunks} was checked, and no unscreened path was found", names)
     many = Wording("{count} numbers from {trunks} were checked, and no unscreened path was found", names)
-    about = one if survey.followed == 1 else many
+    about = singular if survey.followed == 1 else many
     if survey.left_out:
         about = Wording("{about}; {count} more were not checked", {"about": about, "count": survey.left_out})
     return ok(about)

@@ -124,7 +124,7 @@ def _replace(folder: int, name: str, data: bytes) -> None:
 
 
 def read_findings(path: Path) -> Findings | Wording:
-    """Return the stored findings, or why there are none."""
+    """Return the stored findings, or why they are missing."""
     try:
         return _decoded(_read(path))
     except FileNotFoundError:
@@ -138,7 +138,7 @@ def read_findings(path: Path) -> Findings | Wording:
 
 
 def recent_findings(path: Path, now: float) -> Findings | Wording:
-    """Return the stored findings of the last hour, or why there are none."""
+    """Return the stored findings of the last hour, or why they are missing."""
     stored = read_findings(path)
     return _made(stored, now) if isinstance(stored, Findings) and stored.is_old(now) else stored
 

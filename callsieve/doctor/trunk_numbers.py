@@ -57,7 +57,7 @@ class TriedNumber:
 
 
 def trunks_of(context: CheckContext) -> list[TrunkContext]:
-    """Return the trunks of the settings, or those of Asterisk if there are none. Raise ConsoleError or OSError."""
+    """Return the trunks of the settings, else those of Asterisk. Raise ConsoleError or OSError."""
     named = islice(context.loaded.settings.trunk, TRUNKS_ASKED)
     trunks = [TrunkContext(table.name, _context_of(context, table), table) for table in named] or _trunks_of_asterisk(
         context

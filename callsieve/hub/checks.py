@@ -111,8 +111,8 @@ def _judged(figures: HubFigures, now: float) -> Finding:
             ERASURES,
         )
     for unfit, words in NOT_USABLE.items():
-        if refused := [one for one in figures.refused if one.unfit is unfit]:
-            count: Places = {"sites": sites_of(refused), "count": sum(one.rows for one in refused)}
+        if refused := [figure for figure in figures.refused if figure.unfit is unfit]:
+            count: Places = {"sites": sites_of(refused), "count": sum(figure.rows for figure in refused)}
             return warn(Wording(words, count), UPDATE[unfit])
     about: Places = {"site": link.site, "organisation": link.organisation, "when": ago(link.pulled_at, now)}
     return ok(

@@ -114,7 +114,7 @@ def hub_figures(db: sqlite3.Connection, table: HubTable, now: float) -> HubFigur
     return HubFigures(link, waiting, health_of(*state), is_late(*state), erasures, tuple(refused_rows(db)))
 
 
-# What to do about rows of other sites that could not be used.
+# Remedies for unusable rows of other sites.
 UPDATE: Mapping[Unfit, Wording] = {
     Unfit.NEWER: Wording("update CallSieve here; it uses these rows after that"),
     Unfit.OLDER: Wording("update CallSieve there; it sends these rows again after that"),
@@ -124,7 +124,7 @@ UPDATE: Mapping[Unfit, Wording] = {
 
 def sites_of(refused: Iterable[RefusedRows]) -> str:
     """Return the names of the sites whose rows these are."""
-    return ", ".join(sorted({one.site or "?" for one in refused}))
+    return ", ".join(sorted({figure.site or "?" for figure in refused}))
 
 
 def policy_in_force(loaded: Loaded) -> PolicyInForce | None:

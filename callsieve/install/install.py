@@ -1,4 +1,4 @@
-"""What `callsieve asterisk install` would change. Nothing is written here: see callsieve.install.steps."""
+"""The changes that `callsieve asterisk install` makes, as a plan. callsieve.install.steps writes them."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ TRUNK_LINES = (
 
 @dataclass(frozen=True, slots=True)
 class InstallRequest:
-    """What to install. `new_secret` is for the manager user, if there is no secret yet.
+    """An installation. `new_secret` is for the manager user, if there is no secret yet.
 
     `inbound`: the contexts that trunks arrive in now, which get a front context each. `region`: the country for a new
     settings file. Without `asterisk`: only the service, on a server without Asterisk. `tables`: lines for the settings.
@@ -183,8 +183,8 @@ def _settings_remarks(settings: list[plan.FileChange], wanted: InstallRequest) -
     yield from (region_remark(change.path, wanted.region) for change in settings if change.before is None)
     if wanted.freepbx and not wanted.loaded.settings.actions.route:
         yield (
-            "there is no place for stopped calls yet, so a routed call rings on and a failed challenge is rejected: "
-            f'set route in [actions] of {wanted.loaded.settings_file}; "{FREEPBX_ROUTE}" is the voicemail of 201'
+            "stopped calls have no destination yet, so routed calls ring on and failed challenges are rejected. "
+            f'Set route in [actions] of {wanted.loaded.settings_file}. "{FREEPBX_ROUTE}" is the voicemail of 201'
         )
 
 

@@ -83,7 +83,7 @@ class SystemUser:
 
 @dataclass(frozen=True, slots=True)
 class InstallPlan:
-    """What to do, in order: make `new_users`, make `changes`, remove `directories` that are empty then.
+    """The steps in order: create `new_users`, make `changes`, remove `directories` that are empty then.
 
     `remarks` are for the administrator.
     """
@@ -158,7 +158,7 @@ def asterisk_conf() -> Path:
 def place_of(etc: Path, agi_bin: Path | None, units: Path, *, asterisk: bool = True) -> InstallPaths:
     """Return the paths for an Asterisk with its configuration in `etc`. Raise InstallError if it is not there.
 
-    Without `asterisk` this server has none, and nothing is read there.
+    If `asterisk` is false, this server runs no Asterisk and `etc` is not read.
     """
     if not asterisk:
         return InstallPaths(etc, _usual_group(), None, units)
@@ -229,7 +229,7 @@ def changes_something(change: FileChange) -> bool:
 
 
 def own_file(path: Path, text: str, mode: int | None = None, group: int | None = None) -> FileChange:
-    """Return the change that writes a file of ours. Another program's file in its place is kept beside it."""
+    """Return the change that writes one of our files. Another program's file in its place is kept beside it."""
     before = read_text(path)
     return FileChange(path, before, text, mode, group, copied=before is not None and not is_ours(before))
 

@@ -1,4 +1,4 @@
-"""What `callsieve asterisk uninstall` would change. Nothing is written here: see callsieve.install.steps."""
+"""The changes that `callsieve asterisk uninstall` makes, as a plan. callsieve.install.steps writes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from callsieve.pbx.config_files import Line, read_text, walk, without_our_lines
 
 # How other files refer to ours: a destination of Gosub or Goto, an included context, a trunk's context.
 _USE = re.compile(r"(?<![\w./-])callsieve(?:-[a-z]+)*(?=[,^ )|]|$)|from-trunk-callsieve")
-# A jump that is made only if its target exists: it does nothing without our dialplan.
+# A jump that is made only if its target exists, so it may stay when our dialplan is removed.
 _GUARDED = re.compile(r"DIALPLAN_EXISTS\((callsieve(?:-[a-z]+)*),[^)]*\)[^?]*\?\s*\1,")
 _USE_BY_FILE = {  # trunks first: calls from these would be lost
     **dict.fromkeys(TRUNK_FILES, re.compile(rf"{TRUNK_CONTEXT}|context\s*=>?\s*callsieve-")),
@@ -70,7 +70,7 @@ def _is_ours(context: str) -> bool:
 
 
 def uses_of(place: plan.InstallPaths) -> list[Line]:
-    """Return the lines of other files that refer to ours. If there are none, no call is screened."""
+    """Return the lines of other files that refer to ours. If the list is empty, calls are not screened."""
     return [
         line
         for name, use in _USE_BY_FILE.items()
@@ -112,7 +112,7 @@ def _our_files(place: plan.InstallPaths) -> Iterator[Path]:
 
 
 def _removed(path: Path) -> Iterator[plan.FileChange]:
-    """Yield the removal of a file of ours, and the return of the file that it replaced."""
+    """Yield the removal of one of our files, and the return of the file that it replaced."""
     before, copied = read_text(path), read_text(plan.copy_of(path))
     if before is not None and plan.is_ours(before):
         copy = plan.copy_of(path)

@@ -210,7 +210,7 @@ def preview(db: sqlite3.Connection, context: Context, request: EntryRequest) -> 
     # As texts: a prefix ends before the character that follows all digits.
     last = f"{entry.first}~" if entry.kind is EntryKind.PREFIX else entry.last or entry.first
     since = context.at - LOOK_BACK_DAYS * 86400
-    matched = [one for one in calls_between(db, entry.first, last, since) if covers(entry, one.caller)]
+    matched = [call for call in calls_between(db, entry.first, last, since) if covers(entry, call.caller)]
     return Preview(
         entry,
         action_of(entry),
@@ -218,9 +218,9 @@ def preview(db: sqlite3.Connection, context: Context, request: EntryRequest) -> 
         against,
         present,
         other,
-        sum(one.calls for one in matched),
-        sum(one.calls for one in matched if one.is_contact),
-        sum(one.answered for one in matched),
+        sum(call.calls for call in matched),
+        sum(call.calls for call in matched if call.is_contact),
+        sum(call.answered for call in matched),
     )
 
 

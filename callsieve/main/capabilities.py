@@ -97,7 +97,9 @@ ALL = Capabilities(CAPABILITIES, CHANGES, SENTENCES)
 COMPLETION = "_CALLSIEVE_COMPLETE"
 
 GROUPS: dict[str, dict[str, str]] = {
-    group.value: {help.command: help.text for one in CAPABILITIES for help in one.help if help.group is group}
+    group.value: {
+        help.command: help.text for capability in CAPABILITIES for help in capability.help if help.group is group
+    }
     for group in Group
 }
 HELP = {name: text for group in GROUPS.values() for name, text in group.items()}

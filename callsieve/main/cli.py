@@ -1,4 +1,4 @@
-"""The command line: finds the named command, and turns typer's messages into errors of ours.
+"""The command line: finds the named command, and prints typer's errors like our own.
 
 A command's module is imported when the command is named, so that starting takes no longer than needed.
 """
@@ -124,8 +124,8 @@ def whole_command_line() -> Any:
     return COMMAND
 
 
-# What typer raises for a wrong command line. Typer contains click since 0.2x and depended on it before, so the class is
-# found through one that typer always exports.
+# The error that typer raises for a wrong command line. Typer contains click since 0.2x and depended on it before, so
+# the class is found through one that typer always exports.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 

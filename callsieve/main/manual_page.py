@@ -30,8 +30,8 @@ LINE = 78  # of the source: mandoc complains of more than 80
 COMMON_OPTIONS = ("--config", "--json", "--help")
 AS_TYPED = str.maketrans({"\\": "\\e", "-": "\\-", "'": "\\(aq", "`": "\\(ga", "^": "\\(ha", "~": "\\(ti"})
 DESCRIPTION = """
-CallSieve screens the calls that reach an Asterisk PBX: it looks the caller up, and allows the call, tags it, warns the
-callee, challenges the caller, routes the call elsewhere or rejects it. These commands show and control what it does.
+CallSieve screens the calls that reach an Asterisk PBX. It looks the caller up. Then it allows the call, tags it, warns
+the callee, challenges the caller, routes the call elsewhere or rejects it. These commands show and control that.
 """
 EXIT_STATUS = (
     ("0", "Success. For status and doctor: nothing must be fixed."),

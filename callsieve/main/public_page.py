@@ -1,7 +1,7 @@
 """`callsieve public page`: the process that strangers reach.
 
-It connects to its backend (public_backend.py), listens, and then permanently gives up access to all files but those of
-the programs, and all system calls but those that serve open connections (system/seccomp.py does both).
+It connects to its backend (public_backend.py) and listens. Then system/seccomp.py permanently limits it to the files of
+programs, and to the system calls that serve open connections.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def page(
 
 
 def _leave_root(path: Path) -> None:
-    """Change from root to the page's user, or to the backend's user if there is none."""
+    """Change from root to the page's user, or to the backend's user if that one does not exist."""
     if os.geteuid() == 0:
         owner = path.stat()
         become(*(ids_of(PUBLIC_USER) or (owner.st_uid, owner.st_gid)))

@@ -53,13 +53,13 @@ def find_looks(db: sqlite3.Connection, context: Context, request: LooksRequest) 
     """Return what platforms show of our numbers: the latest look at each."""
     looks = own_labels.latest_label_checks(db)
     found = own_labels.label_checks_due(looks, context.at + DAY_SECONDS) if request.due else looks
-    return page_from(found, request, lambda one: (one.number, one.platform), lambda one: one)
+    return page_from(found, request, lambda row: (row.number, row.platform), lambda row: row)
 
 
 def find_looks_of(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[own_labels.LabelCheck]:
     """Return what platforms have shown of one number, the latest first."""
     found = own_labels.label_checks_of(db, number_field(context, request.number), MOST_LOOKS)
-    return page_from(found, request, lambda one: (-one.at, one.platform), lambda one: one)
+    return page_from(found, request, lambda row: (-row.at, row.platform), lambda row: row)
 
 
 def find_screenshots(
@@ -67,7 +67,7 @@ def find_screenshots(
 ) -> ResultPage[own_labels.Screenshot]:
     """Return the pictures of what platforms showed, without their content, the latest first."""
     found = own_labels.screenshots_of(db, number_field(context, request.number), limit=MOST_LOOKS)
-    return page_from(found, request, lambda one: (-one.at, one.platform, one.digest), lambda one: one)
+    return page_from(found, request, lambda row: (-row.at, row.platform, row.digest), lambda row: row)
 
 
 def find_screenshot(db: sqlite3.Connection, context: Context, request: ScreenshotKey) -> ScreenshotContent:
@@ -81,8 +81,8 @@ def find_screenshot(db: sqlite3.Connection, context: Context, request: Screensho
 def find_suspected(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[Suspected]:
     """Return where an own number may be marked, by how its calls fare, the surest first."""
     found = suspicions_about(db, number_field(context, request.number))
-    place = lambda one: (-one.suspicion.confidence, *one.suspicion.network, one.suspicion.by)  # noqa: E731
-    return page_from(found, request, place, lambda one: one)
+    place = lambda row: (-row.suspicion.confidence, *row.suspicion.network, row.suspicion.by)  # noqa: E731
+    return page_from(found, request, place, lambda row: row)
 
 
 ASKED = "own watch ask"
@@ -97,7 +97,7 @@ def watches_our_numbers(context: CheckContext) -> Finding:
 
 
 def _watch_found(db: sqlite3.Connection, now: float, can_ask: bool) -> Finding:
-    ours = [one for one in register_of(db) if one.state is not NumberState.RETIRED]
+    ours = [row for row in register_of(db) if row.state is not NumberState.RETIRED]
     asked = last_change(db, ASKED)
     if ours and can_ask and (asked is None or now - asked > ASKED_LATE_SECONDS):
         return warn(Wording("nobody asks what others show of our numbers: the timer does not run"), WATCH_TIMER)

@@ -27,9 +27,9 @@ import httpx2
 from callsieve.outside.errors import OutsideError, OutsideProblem
 from reputation.wording import one_line
 
-# Addresses that some Python versions call global, or that are no single server: IETF protocols, old relays and tunnels
-# between IPv4 and IPv6, documentation, segment routing (IANA's registries of special-purpose addresses). Local NAT64
-# (RFC 8215) could lead to any address inside a network.
+# Addresses that some Python versions call global, or that are no single server. Source: IANA's registries of
+# special-purpose addresses. IETF protocols, old relays and tunnels between IPv4 and IPv6, documentation, segment
+# routing. Local NAT64 (RFC 8215) could lead to any address inside a network.
 NOT_PUBLIC: Final = tuple(
     ip_network(text)
     for text in (

@@ -218,8 +218,8 @@ def _with_row(before: OwnNumber, given: Given, at: float) -> OwnNumber:
     return replace(after, since=at) if after.state is not before.state and "since" not in given else after
 
 
-def _is_same_second(one: object, other: object) -> bool:
-    return isinstance(one, float) and isinstance(other, float) and int(one) == int(other)
+def _is_same_second(first: object, second: object) -> bool:
+    return isinstance(first, float) and isinstance(second, float) and int(first) == int(second)
 
 
 OWN_NUMBER = UndoKind(

@@ -232,7 +232,7 @@ def identified_in(output: str) -> list[str]:
 
 
 def pjsip_endpoints_in(output: str) -> list[PjsipEndpoint]:
-    """Parse `pjsip show endpoints`, without endpoints whose names do not fit their column."""
+    """Parse `pjsip show endpoints`. Endpoints whose names do not fit their column are left out."""
     endpoints: list[PjsipEndpoint] = []
     is_cut = False
     for line in output.splitlines():

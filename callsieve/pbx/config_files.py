@@ -114,7 +114,7 @@ def covers(etc: Path, pattern: str, path: Path) -> bool:
 
 
 def with_lines(text: str | None, lines: Sequence[str]) -> str:
-    """Return `text` with marked lines of ours at its end. `without_our_lines` restores it exactly."""
+    """Return `text` with our marked lines at its end. `without_our_lines` restores it exactly."""
     block = "\n".join(f"{line} ; {MARK}" for line in lines)
     if text and not text.endswith("\n"):
         return f"{text}\n{block}"

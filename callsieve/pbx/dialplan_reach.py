@@ -57,7 +57,7 @@ Variables = ChainMap[str, str | None]
 
 @dataclass(slots=True)
 class Reach:
-    """Whom a call may ring. `phones`: endpoints. `extensions`: rung by FreePBX. `is_open`: perhaps others too.
+    """The phones that a call may ring. `phones`: endpoints. `extensions`: rung by FreePBX. `is_open`: maybe others.
 
     `unlabelled`: phones that a Dial without our options rings, with the place of that Dial. Finding them needs a value
     of the variable CALLSIEVE_DIAL.

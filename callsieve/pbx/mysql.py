@@ -4,8 +4,8 @@
     with connected(address) as db:  db.rows("cdr", ("src", "dst"), "WHERE ... LIMIT 9") -> [{"src": "201", ...}, ...]
 
 Fields come as text, cut on the server, so that a huge one is never sent. Nothing is ever written. Results are read
-whole, and the caller bounds them: reading row by row would hold MyISAM's lock, and PyMySQL's cursor for it cannot be
-abandoned without an error.
+whole, so the caller must limit them. Reading row by row would hold MyISAM's lock, and abandoning PyMySQL's cursor for
+that raises an error.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ CAPABILITY = Capability(
         Unit("callsieve-people.path"),
     ),
     changes={
-        # What people say with codes of their phones (reputation/feature_codes.py).
+        # Settings that people choose by feature codes (reputation/feature_codes.py).
         "expecting": Undo(table="expected_call"),
         "not-expecting": Undo(table="expected_call"),
         **dict.fromkeys(("whispers-off", "whispers-on", "quiet-on", "quiet-off"), Undo(table="wish")),

@@ -32,13 +32,13 @@ def knows_us(context: CheckContext) -> Finding:
     settings = context.loaded.settings
     dids = len({did.number for did in (*context.read_rows(all_dids), *dids_of(settings))})
     known_people = (*context.read_rows(all_people), *people_of(settings))
-    people = len({one.extension for one in known_people})
+    people = len({person.extension for person in known_people})
     counts = (
         (len(settings.trunk), Wording("1 trunk"), Wording("{n} trunks", {"n": len(settings.trunk)})),
         (dids, Wording("1 DID"), Wording("{n} DIDs", {"n": dids})),
         (people, Wording("1 person"), Wording("{n} people", {"n": people})),
     )
-    words = listed([one if count == 1 else many for count, one, many in counts], "{some}, {more}")
+    words = listed([single if count == 1 else many for count, single, many in counts], "{some}, {more}")
     if not settings.trunk:
         if settings.ami.username and not people:
             guessed = Wording("{known}: phones are guessed from names such as PJSIP/201", {"known": words})
@@ -47,7 +47,7 @@ def knows_us(context: CheckContext) -> Finding:
             return ok(listed([one if count == 1 else many for count, one, many in counts[1:]], "{some}, {more}"))
         nobody = Wording("{known}: without a trunk's name no caller can be authenticated", {"known": words})
         return warn(nobody, DESCRIBE_TRUNKS)
-    trunks = _undescribed_trunks(context, {one.endpoint for one in known_people if one.endpoint})
+    trunks = _undescribed_trunks(context, {person.endpoint for person in known_people if person.endpoint})
     if trunks:
         missing: Places = {"known": words, "trunks": listed(trunks[:4], "{some}, {more}")}
         nameless = Wording("{known}; treated as phones, because no [[trunk]] describes them: {trunks}", missing)

@@ -1,7 +1,7 @@
 """Import the people and DIDs of a PBX: compare them, and write the changes in one operation.
 
-What the administrator has entered (settings, imported files) stays. What no longer exists on the PBX stays until its
-removal is requested. Repeating an import changes nothing.
+The administrator's entries (settings, imported files) stay. People and DIDs that no longer exist on the PBX stay until
+their removal is requested. Repeating an import changes nothing.
 
 Also people and DIDs for programs: shown, and imported row by row from a directory.
 
@@ -52,7 +52,7 @@ NOBODY_THERE = "the PBX has no people now, so nobody is removed: check that its 
 
 
 class TakeoverState(StrEnum):
-    """What an import does to a person or DID. YOURS: the administrator entered another value, which stays."""
+    """The effect of an import on a person or DID. YOURS: the administrator entered another value, which stays."""
 
     NEW = "new"
     CHANGED = "changed"

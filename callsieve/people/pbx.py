@@ -60,7 +60,7 @@ class FoundTrunk:
 
 @dataclass(frozen=True, slots=True)
 class FoundPbx:
-    """What the PBX knows. `remarks`: what could not be imported, one line each.
+    """People and DIDs read from a PBX. `remarks`: what could not be imported, one line each.
 
     `rings`: the people and other phones that a DID without callee and groups rings.
     """
@@ -172,10 +172,14 @@ def _phones_of_freepbx(context: CheckContext) -> _Phones:
         parts = key.split("/")
         if len(parts) == 4 and parts[2] == "agents":
             phones.queues.setdefault(parts[1], []).append(f"Local/{parts[3]}@from-queue/n")
-    endpoints = [f"PJSIP/{one.name}" for one in cli_output.pjsip_endpoints_in(context.ask("pjsip show endpoints"))]
+    endpoints = [
+        f"PJSIP/{endpoint.name}" for endpoint in cli_output.pjsip_endpoints_in(context.ask("pjsip show endpoints"))
+    ]
     devices_here = {dial for key, dial in devices.items() if key.endswith("/dial")}  # also those nobody is logged in at
     known = {dial for dial in devices_here if site.described_trunk(f"{dial}-00000000") is None}
-    phones.trunks = [one for one in endpoints if one not in known and one.partition("/")[2] not in NOBODYS]
+    phones.trunks = [
+        endpoint for endpoint in endpoints if endpoint not in known and endpoint.partition("/")[2] not in NOBODYS
+    ]
     return phones
 
 
@@ -235,8 +239,8 @@ def _extension(name: str, hinted: list[str], number: str, box: str) -> str:
     if name in hinted or (not hinted and _SHORT.fullmatch(name)):
         return name
     if hinted:
-        return number if number in hinted else sorted(hinted, key=lambda one: (len(one), one))[0]
-    return next((one for one in (number, box) if _SHORT.fullmatch(one)), name)
+        return number if number in hinted else sorted(hinted, key=lambda extension: (len(extension), extension))[0]
+    return next((text for text in (number, box) if _SHORT.fullmatch(text)), name)
 
 
 def _caller_id(text: str) -> tuple[str, str]:
@@ -267,7 +271,7 @@ def _add_ring_groups(plan: DialplanReach, phones: _Phones, *, freepbx: bool) -> 
 
 def _teams(phones: _Phones) -> dict[str, str]:
     """Return the single group of each person: the phone's call group, else the smallest ring group or queue."""
-    by_size = sorted(phones.groups.items(), key=lambda one: (len(one[1]), len(one[0]), one[0]))
+    by_size = sorted(phones.groups.items(), key=lambda group: (len(group[1]), len(group[0]), group[0]))
     teams: dict[str, str] = {}
     for name, members in by_size:
         for member in members:
@@ -301,7 +305,7 @@ def _asterisk_numbers(context: CheckContext, phones: _Phones) -> Spots:
     """Return the numbers of each trunk's context, and of those that it passes the dialled number on to."""
     variables = cli_output.globals_in(context.ask("dialplan show globals"))
     home = context.loaded.settings.numbers.region
-    contexts = [(one.context, (one.table.region if one.table else None) or home) for one in trunks_of(context)]
+    contexts = [(trunk.context, (trunk.table.region if trunk.table else None) or home) for trunk in trunks_of(context)]
     others = (phone.partition("/")[2] for phone in phones.trunks[:MOST_TRUNKS])
     contexts += [(cli_output.endpoint_context_in(context.ask(f"pjsip show endpoint {name}")), home) for name in others]
     found: Spots = {}
@@ -315,9 +319,16 @@ def _asterisk_numbers(context: CheckContext, phones: _Phones) -> Spots:
             ):
                 phones.remarks.append(remark)
         # In some countries a number as short as an extension is a service number.
-        spots = ((one, dialplan_context or "") for one in extensions if len(one) > 4 and one not in phones.people)
+        spots = (
+            (extension, dialplan_context or "")
+            for extension in extensions
+            if len(extension) > 4 and extension not in phones.people
+        )
         for number, more in _by_number(spots, region).items():
-            found[number] = [*found.get(number, ()), *(one for one in more if one not in found.get(number, ()))]
+            found[number] = [
+                *found.get(number, ()),
+                *(spot for spot in more if spot not in found.get(number, ())),
+            ]
     return found
 
 

@@ -1,4 +1,4 @@
-"""What happens on a person's own page: signing in and out, and what the person changes there.
+"""Operations of a person's own page: sign in and out, and change settings.
 
 Lists and marks are changed by the operations of `lists` and `numbers`. A function that may have to count a wrong
 passcode returns None, because Refused would undo the count.
@@ -50,7 +50,7 @@ class OwnPageLink(NamedTuple):
 
 
 class LinkEnd(NamedTuple):
-    """What the audit keeps of a link."""
+    """The part of a link that the audit keeps."""
 
     expires_at: Instant
 
@@ -64,7 +64,7 @@ class Browser(NamedTuple):
 
 
 class SignInAddress(NamedTuple):
-    """What the audit keeps of a sign-in."""
+    """The part of a sign-in that the audit keeps."""
 
     address: str
 
@@ -130,14 +130,14 @@ def page_address(settings: Settings) -> str:
 def find_person(db: sqlite3.Connection, settings: Settings, extension: str) -> Person | None:
     """Return one of our people, from the store or the settings."""
     found = person_of(db, extension)
-    return found or next((one for one in people_of(settings) if one.extension == extension), None)
+    return found or next((person for person in people_of(settings) if person.extension == extension), None)
 
 
 def known_person(db: sqlite3.Connection, settings: Settings, extension: str) -> Person:
     """Return one of our people. Raise Refused if nobody has this extension."""
     person = find_person(db, settings, extension)
     if person is None:
-        known = {one.extension for one in (*all_people(db), *people_of(settings))}
+        known = {person.extension for person in (*all_people(db), *people_of(settings))}
         hint = nearest(extension, known) if known else ""
         raise Refused("unknown-person", f"there is no person {extension[:40]!r}{hint}")
     return person
@@ -188,9 +188,6 @@ def sign_out(db: sqlite3.Connection, context: Context, request: SignOutRequest) 
             raise Refused("not-signed-in", Wording("There is no such device: it is signed out already."))
         changed.before = {"devices": len(ended)}
     return SignedOut(changed.id, tuple(ended))
-
-
-# What a person changes.
 
 
 def choose_setting(db: sqlite3.Connection, context: Context, request: SettingRequest) -> None:

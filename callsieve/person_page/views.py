@@ -1,4 +1,4 @@
-"""What a person's own page shows: their calls and why, their lists, what they have switched, and their devices."""
+"""The contents of a person's own page: their calls with reasons, lists, settings and devices."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ YOUR_REASONS: Mapping[str, Wording] = {
         Reason.QUIET_HOURS: Wording("you have quiet hours, and do not know the caller"),
     }.items()
 }
-# What a browser's User-Agent names, the first that matches.
+# Words in a browser's User-Agent. The first that matches counts.
 BROWSERS = {
     "Edg": "Edge",
     "Firefox": "Firefox",
@@ -60,7 +60,7 @@ class OwnCall:
         line: The call as a history shows it.
         name: The name of the caller, empty if none is known.
         listed: The list of the person that the number is on.
-        marked: What the person says about the number.
+        marked: The person's mark of the number.
         person: The extension of the person.
     """
 
@@ -77,7 +77,7 @@ class OwnCall:
 
     @property
     def why(self) -> Why | Wording:
-        """Why it was treated so. What a colleague has chosen for their own calls is not told."""
+        """The reason of the decision. A colleague's own settings are not disclosed."""
         why = why_of(self.call.reason)
         is_of_colleague = self.call.callee not in (None, self.person)
         if is_of_colleague and (why.code in YOUR_REASONS or why.cap is Reason.NOT_SPAM_FOR_CALLEE):
@@ -169,7 +169,7 @@ def own_lists(db: sqlite3.Connection, asked: Asked) -> OwnLists:
     names = _names(db, {entry.number for entry in entries}, person, asked.now)
     shown = [ListedNumber(entry, _name(names, entry.number)) for entry in entries]
     allowed, blocked = (
-        tuple(one for one in shown if one.entry.verdict is list_name) for list_name in (ListName.ALLOW, ListName.BLOCK)
+        tuple(row for row in shown if row.entry.verdict is list_name) for list_name in (ListName.ALLOW, ListName.BLOCK)
     )
     return OwnLists(allowed, blocked)
 

@@ -60,7 +60,7 @@ class PublishRequest(msgspec.Struct, frozen=True):
     Attributes:
         name: Its name; empty for the one in force.
         publish_as: The name that others see; empty for its own.
-        note: What is new.
+        note: The news of this version.
     """
 
     name: PolicyName = ""

@@ -52,7 +52,7 @@ class TextRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A policy as text.
 
     Attributes:
-        note: What is new.
+        note: The news of this version.
     """
 
     text: PolicyText

@@ -40,7 +40,7 @@ class RuleShown:
         action: Its action.
         when: Its conditions, as written.
         label: The tag that a phone shows; null for the one in the settings.
-        ask: What a challenge asks for; null for what the settings say.
+        ask: The kind of challenge; null for the one in the settings.
     """
 
     name: str
@@ -134,7 +134,7 @@ class DraftProblem:
     """A problem in a draft.
 
     Attributes:
-        problem: What is wrong.
+        problem: The error.
         line: The number of the line; null for none in particular.
         text: The line.
     """

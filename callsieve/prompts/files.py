@@ -54,7 +54,7 @@ _PAUSE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class PromptSource:
-    """What a prompt is made from: its text, or a recording of it."""
+    """The source of a prompt: its text, or a recording of it."""
 
     prompt: Annotated[Prompt, FLAT]
     recording: Annotated[Path | None, HIDDEN] = None
@@ -123,7 +123,7 @@ def remedy_for(missing: list[str]) -> str:
     return f"install it, for example with: apt-get install {' '.join(PACKAGES[program] for program in missing)}"
 
 
-# The most bytes of warning and menu: [callsieve-whisper] plays no more, since Dial would not notice a caller's hang-up.
+# The most bytes of warning and menu that [callsieve-whisper] plays, since Dial would not notice a caller's hang-up.
 WHISPER_MENU, WHISPER_BYTES = "whisper-menu", 61000
 # The most bytes of the menu after a caller's name ([callsieve-screened]).
 SCREENING_MENU, SCREENING_BYTES = "screening-menu", 64000
@@ -349,7 +349,7 @@ WITHOUT = (
 def are_built(context: CheckContext) -> Finding:
     """Check that all prompts are built.
 
-    Without them calls are not warned by voice, and Asterisk's own sounds are played.
+    If they are missing, no warning is spoken, and Asterisk's own sounds are played.
     """
     own = own_directories(context.loaded)
     troubles: list[Wording] = []

@@ -15,12 +15,12 @@ from io import BytesIO
 
 RATE = 8000  # samples a second
 SAMPLE_BYTES = 2
-HEAD_BYTES = 512  # a note of ours ends before that
+HEAD_BYTES = 512  # the note that we write ends before that
 
 _NOTE = b"ICMT"
 _FRAME = RATE // 50  # 20 ms: of one syllable there are several
-# A frame is speech if it is above the first gate, and at most the second below the average of those: the two gates of
-# ITU-R BS.1770, without its frequency weighting, which does not matter in a telephone's band.
+# A frame is speech if it is above the first gate, and at most the second gate below the average of such frames. These
+# are the gates of ITU-R BS.1770. Its frequency weighting does not matter in a telephone's band.
 _SILENCE_DB = -60.0
 _GATE_DB = 10.0
 # Record's threshold of silence, as an average over a frame: 256 of 32768 (dsp.conf, silencethreshold).

@@ -292,11 +292,11 @@ def _reasons_of_evidence(rows: Rows, talkers: int) -> Iterator[Reason]:
         yield SOME, SIGNAL_WORDS["second-talk"].of(talked)
     heard = {call.callee for call in rows.answered} - _marked(rows) - _hung_up(rows)
     if heard and talkers < MANY_TALKERS:
-        one, many = (
+        singular, many = (
             "one of our people answered it and did not mark it",
             "{n} of our people answered it and did not mark it",
         )
-        yield LITTLE, Wording(one) if len(heard) == 1 else Wording(many, {"n": len(heard)})
+        yield LITTLE, Wording(singular) if len(heard) == 1 else Wording(many, {"n": len(heard)})
 
 
 def _fails_in_silence(rows: Rows) -> list[Wording]:

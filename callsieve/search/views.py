@@ -17,7 +17,7 @@ MOST_FOUND = 20
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found. `people`: extension and name."""
+    """The results. `people`: extension and name."""
 
     number: str | None
     people: tuple[tuple[str, str], ...]
@@ -30,7 +30,7 @@ def find(db: sqlite3.Connection, loaded: Loaded, text: str, *, with_numbers: boo
     if with_numbers:
         with suppress(EntryError):
             number = number_from(text, loaded.settings.numbers.region)
-    named = {one.extension: one.name or "" for one in (*all_people(db), *people_of(loaded.settings))}
+    named = {person.extension: person.name or "" for person in (*all_people(db), *people_of(loaded.settings))}
     people = [(extension, name) for extension, name in named.items() if wanted in f"{extension} {name}".casefold()]
     contacts = tuple(contacts_named(db, text, MOST_FOUND)) if with_numbers else ()
     return Found(number, tuple(sorted(people)[:MOST_FOUND]), contacts)

@@ -27,7 +27,7 @@ Ask = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class AsteriskState:
-    """What Asterisk has loaded: the contexts of its dialplan, and its PJSIP endpoints."""
+    """The dialplan contexts and PJSIP endpoints that Asterisk has loaded."""
 
     contexts: frozenset[str]
     endpoints: frozenset[str]

@@ -41,7 +41,7 @@ class LastHour:
 
 @dataclass(frozen=True, slots=True)
 class DaemonState:
-    """What the daemon reports about itself.
+    """The daemon's report about itself.
 
     Attributes:
         listen: Where it listens.
@@ -75,7 +75,7 @@ class SettingsState:
 
     Attributes:
         file: The file that was read, null for none.
-        error: What is wrong with it, null for nothing.
+        error: The error in it; null if it has no error.
         state: The directory of the state.
     """
 
@@ -101,9 +101,9 @@ class SystemStatus:
         policy: The policy in force.
         last_call: The latest decision; null for a viewer, who sees no numbers.
         last_hour: The decisions of the last hour; null where the store cannot be read.
-        daemon: What the daemon reports about itself.
+        daemon: The daemon's report about itself.
         listener: Whether the daemon hears how calls end.
-        trouble: What is wrong, the worst first.
+        trouble: The problems, the worst first.
         not_known: Checks whose result is not known.
         settings: The settings.
     """

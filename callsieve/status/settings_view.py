@@ -51,7 +51,7 @@ class SettingsShown:
 
 
 def settings_shown(loaded: Loaded) -> SettingsShown:
-    """Return the settings in force. A file that cannot be read has no lines."""
+    """Return the active settings. Their lines are missing if the file cannot be read."""
     text, raw, places = "", {}, Position(1)
     with suppress(OSError, ValueError, RecursionError, PolicyError):
         text = loaded.file.read_text(encoding="utf-8") if loaded.file else ""
@@ -71,9 +71,9 @@ def _rows(
             inner = here if isinstance(here, dict) else {}
             yield from _rows(value, inner, places, (*path, name), f"{header}.{name}" if header else name)
         elif isinstance(value, tuple) and value and isinstance(value[0], msgspec.Struct):
-            for place, one in enumerate(value):
+            for place, nested in enumerate(value):
                 inner = here[place] if isinstance(here, list) and place < len(here) else {}
-                set_here = [row for row in _rows(one, inner, places, (*path, name, place), f"[{name}]") if row.line]
+                set_here = [row for row in _rows(nested, inner, places, (*path, name, place), f"[{name}]") if row.line]
                 yield from set_here
         elif not (isinstance(value, tuple) and not value and not header):  # no trunk, no feed: a table, not a value
             line = places.line_of((*path, name)) if name in raw else None

@@ -65,7 +65,7 @@ MAKE_A_CALL = Wording("call one of your numbers from outside, and look at: calls
 
 @dataclass(frozen=True, slots=True)
 class JournalSummary:
-    """What the store tells. `last_hour` counts decisions by action, in observe mode by the action not taken."""
+    """A summary of the journal. `last_hour` counts decisions by action, in observe mode by the action not taken."""
 
     last_call: CallDecision | None
     last_hour: Counter[str]
@@ -167,9 +167,6 @@ def screening_now(load: Callable[[], Loaded], checks: Iterable[HealthCheck]) -> 
     return status_of(CheckContext(loaded, not_asked, time.time()), loaded, checks).screening
 
 
-# What is asked
-
-
 def _daemon(context: CheckContext, last_told: Telemetry | None, loaded: Loaded) -> Finding:
     """Return what the daemon answers now; where we may not ask it, or not know its address, its last report."""
     with suppress(SettingsError):
@@ -224,9 +221,6 @@ def _policy(loaded: Loaded, told: Telemetry | None, *, is_broken: bool) -> tuple
     except PolicyError:  # the check of the policy says why
         return None, None
     return policy.name, policy.observe
-
-
-# What is made of it
 
 
 def _more(stored: Findings | Wording, made: Container[str]) -> list[Check]:

@@ -1,7 +1,7 @@
 """Operations that switch screening off and on, in Asterisk's own database, which the dialplan reads first.
 
-They act before the store is opened and outside its transactions. So the switch works without a store, and an Asterisk
-that does not answer holds no lock. The caller writes `done` to the audit afterwards (operation `note`).
+They act before the store is opened and outside its transactions. So the switch works even if the store is missing, and
+an Asterisk that hangs does not keep a lock. The caller writes `done` to the audit afterwards (operation `note`).
 """
 
 from __future__ import annotations

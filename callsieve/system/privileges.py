@@ -1,11 +1,10 @@
-"""Root's rights, put aside: root touches what is in somebody else's directory as that somebody.
+"""Limiting root's rights: root handles files in a user's directory with that user's rights.
 
-Whoever owns a directory can put a link in the place of anything below it, at any moment. Looking first does not help;
-having no more rights than the owner does. So a command of root begins by acting as the owner of the state directory,
-and takes root's rights back only for what lies elsewhere: files that root has named, and Asterisk.
-docs/contributing/decisions/root-and-the-state-directory.md says why.
+The owner of a directory can replace anything below it by a link at any moment, so a check beforehand does not help.
+Commands run by root therefore act as the owner of the state directory. They regain root's rights only for files that
+root has named, and for Asterisk. docs/contributing/decisions/root-and-the-state-directory.md gives the reasons.
 
-The system users that the units run as, one for each level of trust: threat-model.md#users-of-the-system.
+Also the system users that the units run as, one for each level of trust: threat-model.md#users-of-the-system.
 """
 
 from __future__ import annotations
@@ -63,9 +62,9 @@ def served_settings(config: Path | None) -> Loaded:
 
 @contextmanager
 def acting_for(path: Path) -> Iterator[None]:
-    """Inside, root acts as whoever could redirect this path; as root where nobody else could.
+    """Make root act inside as the user who could redirect this path, if there is one.
 
-    Not for threads: the rights are those of the whole process. A no-op for everybody else.
+    Not for threads: the rights are those of the whole process. A no-op for other users.
     """
     with _rights_put_back():
         act_for(None)
@@ -74,7 +73,7 @@ def acting_for(path: Path) -> Iterator[None]:
 
 
 def act_for(owner: Ids | None) -> None:
-    """Have root act as this user from now on, and as root for None. A no-op for everybody else."""
+    """Make root act as this user from now on, or as root for None. A no-op for other users."""
     if os.getuid() != 0:
         return
     os.seteuid(0)
@@ -131,7 +130,7 @@ def owner_on_the_way(path: Path) -> Ids | None:
         else:
             target = step.readlink()
             here = Path("/") if target.is_absolute() else here
-            waiting += [one for one in reversed(target.parts) if one != "/"]
+            waiting += [name for name in reversed(target.parts) if name != "/"]
     return None
 
 
@@ -142,11 +141,11 @@ class Place(NamedTuple):
     """A descriptor of its directory."""
     name: str
     owner: Ids | None
-    """Whom root acts as there: whoever could redirect the path. None: nobody else could."""
+    """The user who could redirect the path. Root acts as this user there. None: only root could."""
 
     @contextmanager
     def acting(self) -> Iterator[None]:
-        """Have root act as the owner inside."""
+        """Make root act as the owner inside."""
         with _rights_put_back():
             act_for(self.owner)
             yield
@@ -155,12 +154,12 @@ class Place(NamedTuple):
 def open_place(path: Path, *, act: bool = True) -> Place:
     """Open the directory that the path of a file leads to. The caller closes it.
 
-    Each step is opened once, from the one before it, and links are read instead of followed: nobody can put
-    something else in the place of a step after it was examined.
+    Each step is opened once, relative to the one before it, and links are read instead of followed. So nobody can
+    replace a step after it was checked.
 
     Args:
         path: the file, which need not exist.
-        act: whether root gives up its rights from the first step that somebody else could redirect.
+        act: whether root gives up its rights from the first step that another user could redirect.
 
     Raises:
         OSError: a step is missing or closed, or the path leads to something other than a regular file.
@@ -215,14 +214,14 @@ def _walk(path: Path, *, act: bool) -> Place:
 
 
 def _refuse_planted(link: os.stat_result, folder: os.stat_result) -> None:
-    """Refuse a link that somebody else has put into a directory that all may write, as the kernel does."""
+    """Refuse another user's link in a world-writable directory, as the kernel does."""
     if folder.st_mode & stat.S_IWOTH and link.st_uid not in {os.getuid(), folder.st_uid}:
         raise PermissionError(errno.EACCES, "a link of another user in a directory that everybody may write")
 
 
 @contextmanager
 def _rights_put_back() -> Iterator[None]:
-    """Have root act afterwards as whom it acts as now."""
+    """Restore root's current identity afterwards."""
     if os.getuid() != 0:
         yield
         return
@@ -252,8 +251,8 @@ def _said() -> Iterator[None]:
         yield
     except PermissionError:
         raise OSError(
-            "root may not act as the owner of the state directory here (CAP_SETUID and CAP_SETGID are missing): "
-            "for systemd run callsieve asterisk install --systemd again, or run this as the service's user"
+            "root may not act as the owner of the state directory here (CAP_SETUID and CAP_SETGID are missing). "
+            "For systemd run callsieve asterisk install --systemd again, or run this as the service's user"
         ) from None
 
 
@@ -262,7 +261,7 @@ PUBLIC_USER = "callsieve-public"  # what strangers reach: it is believed and obe
 
 
 def ids_of(name: str) -> tuple[int, int] | None:
-    """Return the IDs of a user and its group; None where this machine has no such user."""
+    """Return the IDs of a user and its group, or None if this server has no such user."""
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
@@ -271,7 +270,7 @@ def ids_of(name: str) -> tuple[int, int] | None:
 
 
 def user_id_of(name: str) -> int | None:
-    """Return the ID of a user; None where this machine has no such user."""
+    """Return the ID of a user, or None if this server has no such user."""
     ids = ids_of(name)
     return None if ids is None else ids[0]
 
@@ -282,9 +281,9 @@ def is_ours_or(name: str, user: int | None) -> bool:
 
 
 def obeyed_users(settings: Settings, service: int | None = None) -> frozenset[int]:
-    """Their user IDs. Who owns Asterisk's configuration decides what the dialplan does, and so belongs to them.
+    """Return the IDs of the users that may command the daemon. The owner of Asterisk's configuration is one.
 
-    A user of the settings who is not there is left out. `service`: the daemon's user, if that is not who we are.
+    Configured users that do not exist are left out. `service`: the daemon's user, if it is not our own.
     """
     users = {0, os.geteuid() if service is None else service}
     with suppress(OSError):

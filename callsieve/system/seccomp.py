@@ -1,10 +1,10 @@
-"""What a process may still ask of the kernel: an allowlist of system calls (seccomp), and of files (Landlock).
+"""Confinement of a process: an allowlist of system calls (seccomp) and of files (Landlock). It does not need root.
 
-A process that has installed it opens no socket, sends nothing to an address, changes no mode, owner or time of a file,
-starts no program and looks into no other process. seccomp(2) holds for all threads, and for good. It takes no root.
-Landlock says which files may be opened; seccomp says what may be done at all.
+A confined process cannot open sockets, send to an address, start programs or inspect other processes. It cannot change
+the mode, owner or time of a file. seccomp(2) covers all threads and cannot be undone. Landlock limits which files may
+be opened.
 
-The numbers of Landlock (landlock(7)) are those of <linux/landlock.h>; the system calls have the same on all
+The numbers of Landlock (landlock(7)) are those of <linux/landlock.h>. Its system calls have the same numbers on all
 architectures.
 """
 
@@ -142,7 +142,7 @@ NUMBERS: dict[str, tuple[int, int | None]] = {
     "write": (1, 64),
     "writev": (20, 66),
 }
-SECCOMP = (317, 277)  # the call that installs the filter is none of those that it allows
+SECCOMP = (317, 277)  # installs the filter, which does not allow this call itself
 
 
 class ArgumentCheck(NamedTuple):
@@ -154,7 +154,7 @@ class ArgumentCheck(NamedTuple):
     high: bool = False
 
 
-# Allowed only where all checks of one of its lines hold. A filter sees the arguments, and not what they point to.
+# Allowed if all checks of one line hold. A filter sees the arguments, but not the memory that they point to.
 SOME: dict[str, tuple[tuple[ArgumentCheck, ...], ...]] = {
     # A thread, no process: what is started by fork or vfork has none.
     "clone": ((ArgumentCheck(0, (CLONE_THREAD,), CLONE_THREAD),),),
@@ -194,7 +194,7 @@ def serve_only() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise SeccompError(ctypes.get_errno(), "no_new_privs")
-    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *one) for one in program))
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *instruction) for instruction in program))
     # struct sock_fprog: how many, and where.
     head = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(code)))
     result = libc.syscall(number, SET_MODE_FILTER, ALL_THREADS, head)
@@ -226,7 +226,7 @@ def _instructions(architecture: Architecture, process: int) -> Iterator[Instruct
         elif name not in some:
             yield from _returning(number, ALLOW)
         for checks in some.get(name, ()):
-            body = [one for check in checks for one in _failing_unless(check)]
+            body = [instruction for check in checks for instruction in _failing_unless(check)]
             yield EQUAL, 0, len(body) + 2, number
             yield from _resolved(body)
             yield RETURN, 0, 0, ALLOW

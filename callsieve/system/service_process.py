@@ -1,12 +1,10 @@
-"""What long-running programs share: one per state directory, signals that stop or reload it, work that ends on time.
+"""Parts of long-running programs: one process per state directory, signals that stop or reload it, and time limits.
 
-with only_process(state / "events.lock", "events are sent already, by process {process}: stop it first"):  ...
+    with only_process(state / "events.lock", "events are sent already, by process {process}: stop it first"):  ...
 
-What systemd is told (sd_notify(3)): that we are ready, reload, stop, and that the loop that serves still turns.
-
-Outside systemd, where NOTIFY_SOCKET is not set, nothing happens.
-
-Who listens on a TCP port of this machine, from /proc (proc(5)): for the error that says that a port is taken.
+It also notifies systemd (sd_notify(3)) of start, reload, stop, and that the event loop still runs. Without
+NOTIFY_SOCKET, so outside systemd, that does nothing. For the error about a port in use it finds the process that
+listens there, from /proc (proc(5)).
 """
 
 from __future__ import annotations
@@ -153,7 +151,7 @@ def reloading() -> bool:
 
 
 def stopping() -> bool:
-    """No more calls are taken."""
+    """Tell systemd that no further calls are answered."""
     return notify("STOPPING=1")
 
 
@@ -193,7 +191,7 @@ def address_taken(listen: str, key: str, remedy: str = "", proc: Path = PROC) ->
 
 
 def holder_of(port: int, proc: Path = PROC) -> str:
-    """`node (pid 812, user asterisk)`; less where this user may not see it."""
+    """Return the process that listens on a port: `node (pid 812, user asterisk)`, or the part this user may see."""
     for inode, uid in _listeners(port, proc):
         user = _user(uid)
         for process in proc.glob("[0-9]*"):
@@ -218,12 +216,12 @@ def servers_that_run(proc: Path = PROC) -> list[tuple[int, str]]:
 
 
 def users_of(port: int, proc: Path = PROC) -> frozenset[int]:
-    """Return the IDs of the users who listen there."""
+    """Return the IDs of the users whose processes listen there."""
     return frozenset(user for _, user in _listeners(port, proc))
 
 
 def _listeners(port: int, proc: Path) -> Iterator[tuple[str, int]]:
-    """Inode and user ID of each socket that listens there."""
+    """Yield inode and user ID of each socket that listens there."""
     for table in ("net/tcp", "net/tcp6"):
         try:
             rows = (proc / table).read_text("ascii").splitlines()[1:]

@@ -29,7 +29,7 @@ def printer_trouble() -> str | None:
             warnings.simplefilter("ignore", DeprecationWarning)
             import_module("weasyprint")
     except (ImportError, OSError):  # OSError: Pango is missing
-        return f"no PDF without WeasyPrint: {HOW_TO}"
+        return f"a PDF needs WeasyPrint: {HOW_TO}"
     return None
 
 

@@ -1,4 +1,4 @@
-"""What the first page of the console shows: what needs somebody, before what was done."""
+"""The contents of the console's first page: tasks first, then activity."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LATEST_CALLS = 20
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What needs somebody now.
+    """The tasks that somebody should do now.
 
     Attributes:
         appeals: Appeals that are overdue or due soon, in words.
@@ -40,8 +40,8 @@ class Needs:
         names: Their names, where known.
         feeds: Feeds that are not well.
         suspicions: Own numbers that may be marked, with where.
-        due: What is to be done about own numbers until tomorrow.
-        fixes: What keeps calls from being screened or is unsafe, one entry for each cause.
+        due: Tasks about own numbers that are due until tomorrow.
+        fixes: Problems that prevent screening or are unsafe, one entry for each cause.
     """
 
     appeals: tuple[tuple[Appeal, Wording], ...]
@@ -68,16 +68,18 @@ def needs_now(
 ) -> Needs:
     """Return what needs somebody. `mistakes`: those that were found last, some of which are settled by now."""
     still = open_mistakes(db, mistakes, now)
-    appeals = (one for one in appeals_to_decide(db) if (due_at(one) or now + DAY_SECONDS * 365) < now + APPEAL_SECONDS)
+    appeals = (
+        appeal for appeal in appeals_to_decide(db) if (due_at(appeal) or now + DAY_SECONDS * 365) < now + APPEAL_SECONDS
+    )
     suspected = begun_suspicions(db, now - SUSPICION_SECONDS, now)
     return Needs(
-        appeals=tuple((one, appeal_words(one, now)) for one in appeals),
+        appeals=tuple((appeal, appeal_words(appeal, now)) for appeal in appeals),
         mistakes=still,
-        names=names_of_numbers(db, [one.number for one in still], now),
+        names=names_of_numbers(db, [mistake.number for mistake in still], now),
         feeds=tuple(
             UnwellFeed(found.name, found.health) for found in list_feeds(db, settings, now) if not found.health.is_well
         ),
-        suspicions=tuple((one.number, suspicion_words(one.suspicion)) for one in suspected),
+        suspicions=tuple((row.number, suspicion_words(row.suspicion)) for row in suspected),
         due=tuple(due_of_own_numbers(db, now + DAY_SECONDS)),
         fixes=fixes,
     )

@@ -46,7 +46,7 @@ class NewToken(msgspec.Struct, frozen=True):
     """A token to be made.
 
     Attributes:
-        scopes: What it may be used for: at least one.
+        scopes: The uses that it permits: at least one.
         expires: When it ends: `30d`, `2026-12-31` or `never`.
         per_minute: How many requests it may make in a minute; null: as many as the settings allow.
     """
@@ -62,7 +62,7 @@ class TokenAdded(NamedTuple):
     """A token that was made.
 
     Attributes:
-        secret: What the program sends. It is shown once and not stored.
+        secret: The text that the program sends. It is shown once and not stored.
         token: The token.
     """
 

@@ -1,6 +1,6 @@
-"""Between a request and the function of a page: who asks, may they, is the form one of ours; and what became of it.
+"""The checks before the function of a page, and the error pages after it.
 
-anybody -> session (cookie) -> role (table) -> form token (POST) -> the page's function -> its answer or an error page
+request -> session (cookie) -> role (table of pages) -> form token (POST) -> the page's function -> answer or error page
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ ERRORS = {
 
 
 class Redirected(Exception):
-    """The visitor is sent elsewhere, or away."""
+    """The visitor is redirected instead of getting the page."""
 
     def __init__(self, response: Response) -> None:
         super().__init__()
@@ -72,17 +72,17 @@ class Redirected(Exception):
 
 
 def is_https(request: Request) -> bool:
-    """Whether the browser asked over https; behind a proxy that is what the proxy says."""
+    """Return whether the browser uses HTTPS, as the proxy says if there is one."""
     return request.url.scheme == "https"
 
 
 def cookie_name(name: str, request: Request) -> str:
-    """Over https the browser itself sees to it that nobody else sets it: that is what the prefix means."""
+    """Return the cookie's name. Over HTTPS its prefix makes browsers refuse the cookie from anybody else."""
     return f"__Host-{name}" if is_https(request) else name
 
 
 def set_cookie(response: Response, request: Request, name: str, value: str, seconds: int | None = None) -> None:
-    """For this console alone, and never readable by a script."""
+    """Set a cookie for the console only, which scripts cannot read."""
     response.set_cookie(
         cookie_name(name, request),
         value,
@@ -95,7 +95,7 @@ def set_cookie(response: Response, request: Request, name: str, value: str, seco
 
 
 def drop_cookie(response: Response, request: Request, name: str) -> None:
-    """Forget it."""
+    """Delete a cookie."""
     response.delete_cookie(
         cookie_name(name, request), path="/", secure=is_https(request), httponly=True, samesite="lax"
     )
@@ -112,7 +112,7 @@ async def prefer(req: PageRequest) -> Response:
 
 
 def guarded(page: Page, state: AppState) -> Callable[[Request], Awaitable[Response]]:
-    """The function of a page behind the gate."""
+    """Return an endpoint that admits the visitor, calls the page's function, and turns errors into pages."""
 
     async def answer(request: Request) -> Response:
         req = anonymous(request, state)
@@ -140,7 +140,7 @@ def guarded(page: Page, state: AppState) -> Callable[[Request], Awaitable[Respon
 
 
 def anonymous(request: Request, state: AppState) -> PageRequest:
-    """The request, of nobody yet: `with_session` finds whose it is."""
+    """Return the request without a user. `with_session` adds the user."""
     cookies = request.cookies
     theme = cookies.get(THEME_COOKIE, "")
     return PageRequest(
@@ -154,13 +154,13 @@ def anonymous(request: Request, state: AppState) -> PageRequest:
 
 
 def error_page(req: PageRequest, status: int, detail: str | Wording = "") -> Response:
-    """What went wrong, and what to do."""
+    """Return a page that says what went wrong and what to do."""
     text = ERRORS.get(status) or ("" if detail else ERRORS[400])
     return req.page("error.html", status, status=status, text=text, detail=detail)
 
 
 async def _admitted(page: Page, req: PageRequest) -> PageRequest:
-    """The request with its user and its form. Redirected or HTTPException for who may not."""
+    """Return the request with its user and form. Raise Redirected or HTTPException for visitors who may not."""
     req = await with_session(req, is_poll=page.is_poll)
     if page.role is not None:
         if req.user is None:
@@ -185,7 +185,7 @@ async def with_form(page: Page, req: PageRequest) -> PageRequest:
 async def with_session(req: PageRequest, *, is_poll: bool = False) -> PageRequest:
     """Return the request with the session of its cookie, if there is one.
 
-    Once a minute the store learns that the session was used, but not by a poll.
+    The store notes once a minute that the session is used. Polls do not count as use.
     """
     token = parse_token(req.http.cookies.get(cookie_name(COOKIE, req.http)))
     if token is None:
@@ -202,7 +202,7 @@ async def with_session(req: PageRequest, *, is_poll: bool = False) -> PageReques
 
 
 async def with_done(req: PageRequest) -> PageRequest:
-    """Return the request with the change that the visitor has just made, if its address names one."""
+    """Return the request with the change that its address names, which the visitor has just made."""
     change = req.query.get("change", "")
     if not (change.isascii() and change.isdigit() and len(change) < ID_DIGITS):
         return req
@@ -210,7 +210,7 @@ async def with_done(req: PageRequest) -> PageRequest:
 
 
 def write_later(state: AppState, fn: Callable[[sqlite3.Connection, *Ts], object], *args: *Ts) -> None:
-    """Write something small that no page waits for. It is dropped if the store cannot be written."""
+    """Write something small in the background. It is lost if the store cannot be written."""
 
     async def write() -> None:
         with suppress(StoreError):
@@ -222,12 +222,11 @@ def write_later(state: AppState, fn: Callable[[sqlite3.Connection, *Ts], object]
 
 
 def _of_every_page(db: sqlite3.Connection, settings: Settings, now: float) -> tuple[EmergencyWindow, int]:
-    """Return the emergency window, and how many appeals are open."""
     return window_of(db, settings, now), count_live(db)
 
 
 def _to_login(req: PageRequest, page: Page) -> Response:
-    """To the form, and from there back; a part of a page cannot show it, so all of it goes there."""
+    """Return a redirect to the login form, which leads back here. A fragment makes htmx redirect the whole page."""
     url = req.http.url
     here = local_path(f"{url.path}?{url.query}" if url.query else url.path)
     target = f"/login?next={quote(here)}" if page.method == "GET" and not req.is_fragment else "/login"
@@ -237,7 +236,7 @@ def _to_login(req: PageRequest, page: Page) -> Response:
 
 
 async def form_of(request: Request, most_bytes: int) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
-    """The fields and the files of a form. HTTPException for what is too large or too slow, or no form."""
+    """Parse a form into fields and files. Raise HTTPException if it is no form, too large or too slow."""
     kind = request.headers.get("content-type", "")
     if not kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
         raise HTTPException(400)
@@ -250,12 +249,11 @@ async def form_of(request: Request, most_bytes: int) -> tuple[Mapping[str, str],
 
 
 def _is_ours(req: PageRequest) -> bool:
-    """The form carries the token of the session, and the browser does not say that another site sent it."""
     return not is_from_elsewhere(req.http) and is_form_token(req.form.get("form_token", ""), req.token)
 
 
 def is_from_elsewhere(request: Request) -> bool:
-    """Whether the browser says that a page of another site sends this."""
+    """Return whether the browser says that another website sent this request."""
     headers = request.headers
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return True

@@ -1,7 +1,6 @@
-"""What all pages share: settings, policies, the store and templates. `main/console_app.py` makes one at start-up.
+"""State that all pages share: settings, policies, the store and templates. `main/console_app.py` makes it at start-up.
 
-What only some pages need is a service: a capability's own object, one of each type.
-req.state.service(TrialJobs)
+Objects that only some pages need are services, one of each type: `req.state.service(TrialJobs)`.
 """
 
 from __future__ import annotations
@@ -35,13 +34,13 @@ SLOW_SECONDS = 30.0
 HASHED_AT_ONCE = 2  # each password takes 64 MB, and 50 ms of a processor that calls need too
 
 
-WATCHED_SECONDS = 120.0  # nobody asks for so long: nothing is looked at any more
+WATCHED_SECONDS = 120.0  # stop computing a value that was not read for so long
 
 
 class BackgroundValue(Generic[T]):
-    """A value that is found out again every few seconds, in a thread, for as long as somebody asks for it.
+    """A value that a thread computes again every few seconds, as long as somebody reads it.
 
-    `value`: what is known before the first time. Without `find` it stays so.
+    `value`: the value before the first computation. If `find` is missing, it never changes.
     """
 
     def __init__(self, value: T, find: Callable[[], T] | None = None, every_seconds: float = 20.0) -> None:
@@ -54,7 +53,7 @@ class BackgroundValue(Generic[T]):
 
     @property
     def latest(self) -> T:
-        """The value as it was found last. Asking keeps it fresh."""
+        """Return the latest value. Reading keeps it up to date."""
         self._asked_at = time.monotonic()
         if self._find is not None and (self._task is None or self._task.done()):
             self._first.clear()  # what was found before nobody asked is old
@@ -63,7 +62,7 @@ class BackgroundValue(Generic[T]):
         return self._value
 
     async def first(self, seconds: float) -> T:
-        """Return the latest value, and wait at most so long for the first one."""
+        """Return the latest value. Wait at most so many seconds for the first one."""
         value = self.latest
         if self._task is None or self._first.is_set():
             return value
@@ -73,14 +72,14 @@ class BackgroundValue(Generic[T]):
         return self._value
 
     def forget(self) -> None:
-        """Find it out again as soon as somebody asks."""
+        """Compute the value again on the next read."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
         self._first.clear()
 
     async def close(self) -> None:
-        """Stop."""
+        """Stop computing."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -94,15 +93,16 @@ class BackgroundValue(Generic[T]):
 
 @runtime_checkable
 class Closing(Protocol):
-    """A service that has something to end."""
+    """A service that must be closed."""
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """End the service."""
 
 
 class AppState:
-    """`clock` is in UTC seconds. Settings and policies are read again when their files have changed.
+    """State of the console. Settings and policies are read again when their files have changed.
 
-    `templates`, `health` and `screening` are the console's: the API process has no pages.
+    `clock` is in UTC seconds. `templates`, `health` and `screening` are used by the console only: the API has no pages.
     """
 
     def __init__(
@@ -134,42 +134,42 @@ class AppState:
         self._hashing = asyncio.Semaphore(HASHED_AT_ONCE)
 
     def provide(self, *services: object) -> None:
-        """Services for pages, one of each type. A service with `close` is closed with the state."""
-        self._services.update({type(one): one for one in services})
+        """Add services for pages, one of each type. A service with `close` is closed with the state."""
+        self._services.update({type(service): service for service in services})
 
     def service(self, kind: type[T]) -> T:
-        """The service of this type."""
+        """Return the service of this type."""
         found = self._services[kind]
         assert isinstance(found, kind)
         return found
 
     @property
     def templates(self) -> Templates:
-        """The templates of the pages."""
+        """Return the templates of the pages."""
         assert self._templates is not None
         return self._templates
 
     @property
     def loaded(self) -> Loaded:
-        """The settings as the files have them now; those of before where they cannot be used."""
+        """Return the settings of the files, or the previous ones if the files have errors."""
         self._look()
         return self._loaded
 
     @property
     def policies(self) -> PolicySet | None:
-        """The policies in force, None where they cannot be used: `policy_trouble` says why."""
+        """Return the active policies, or None if they have errors, which `policy_trouble` describes."""
         self._look()
         return self._policies
 
     @property
     def lifetime(self) -> Lifetime:
-        """How long a session lasts."""
+        """Return how long a session lasts."""
         web = self._loaded.settings.web
         return Lifetime(60.0 * web.idle_minutes, 3600.0 * web.session_hours)
 
     @property
     def observing(self) -> str:
-        """The names of the policies that only observe, joined; empty when all act."""
+        """Return the names of the policies that only observe, joined. Empty if all act."""
         policies = self.policies
         if policies is None:
             return ""
@@ -177,12 +177,12 @@ class AppState:
         return ", ".join(dict.fromkeys(policy.name for policy in everywhere if policy.observe))
 
     async def hashing(self, fn: Callable[[*Ts], T], *args: *Ts) -> T:
-        """What `fn(*args)` returns, which hashes a password: others wait meanwhile."""
+        """Run a function that hashes a password. At most HASHED_AT_ONCE run at a time."""
         async with self._hashing:
             return await asyncio.to_thread(fn, *args)
 
     async def close(self) -> None:
-        """Ends what runs in the background."""
+        """Stop background work, and close services and the store."""
         await asyncio.gather(*self.background, return_exceptions=True)
         for service in self._services.values():
             if isinstance(service, Closing):
@@ -212,10 +212,10 @@ class AppState:
 
 
 def _signature(loaded: Loaded) -> frozenset[tuple[Path, int, int]]:
-    """The files that settings and policies are read from, with the time and size of each."""
+    """Return the files of settings and policies, each with its time and size."""
     files, file = watched_files(loaded), loaded.settings_file
     try:
         status = file.stat()
     except OSError:
-        return files  # there is none yet, or it went away meanwhile
+        return files  # the file does not exist yet, or was just removed
     return files | {(file, status.st_mtime_ns, status.st_size)}

@@ -1,9 +1,8 @@
-"""The connections of the console: how many, for how long, and which of them are a proxy's. Only this module and
-main/http_server.py import uvicorn.
+"""Limits on the console's connections, and which of them come from a proxy.
 
-A client that is slow costs nobody else a page: beyond a limit the oldest connection that waits for its client is
-closed, one that is logged in only where no other waits, and the new one only where none waits at all. A request that
-never ends, or an answer that is never read, ends after a while: access.py bounds the forms.
+Slow clients cannot block others. Beyond the limit a connection that waits for its client is closed: the oldest one
+without a login, else the oldest one. If no connection waits, the new one is closed. Requests that never end and answers
+that nobody reads time out. access.py limits forms. Only this module and main/http_server.py import uvicorn.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from agi.sockets import Peers, is_loopback
 from callsieve.system.privileges import PUBLIC_USER, user_id_of
 from reputation.users import LONGEST_NAME
 
-HOST_BITS = 64  # of an IPv6 address: who has one has all of its /64
-LOOPBACK = "127.0.0.1"  # stands for ::1 and all of 127.0.0.0/8: every user of this machine has them all
+HOST_BITS = 64  # of an IPv6 address: a subscriber usually has a whole /64
+LOOPBACK = "127.0.0.1"  # stands for ::1 and all of 127.0.0.0/8, which every user of this server can use
 
 logger = logging.getLogger("callsieve.web")
 
@@ -37,32 +36,33 @@ FIRST_ORDINARY_USER = 1000  # system accounts are below (Debian policy 9.2.2)
 
 
 class Connections:
-    """All that are open, the oldest first."""
+    """The open connections, the oldest first."""
 
     def __init__(self) -> None:
         self._networks: dict[BoundedProtocol, str] = {}
 
     def admit(self, new: BoundedProtocol, network: str) -> bool:
-        """Whether there is room for it, for which another may be closed. `network` is empty for a proxy's."""
-        of_network = [one for one, its in self._networks.items() if its == network] if network else []
+        """Return whether a connection is accepted. It may close another one. `network` is empty for a proxy."""
+        of_network = [key for key, value in self._networks.items() if value == network] if network else []
         crowd = of_network if len(of_network) >= MOST_OF_ADDRESS else list(self._networks)
         if len(of_network) >= MOST_OF_ADDRESS or len(self._networks) >= MOST:
-            waiting = [one for one in crowd if one.waits_for_client]
+            waiting = [connection for connection in crowd if connection.waits_for_client]
             if not waiting:
                 return False
-            closed = min(waiting, key=lambda one: one.is_logged_in)  # the oldest stranger, else the oldest of all
+            # the oldest without a login, else the oldest of all
+            closed = min(waiting, key=lambda connection: connection.is_logged_in)
             self.forget(closed)
             closed.transport.abort()
         self._networks[new] = network
         return True
 
-    def forget(self, one: BoundedProtocol) -> None:
-        """It is closed."""
-        self._networks.pop(one, None)
+    def forget(self, connection: BoundedProtocol) -> None:
+        """Remove a closed connection."""
+        self._networks.pop(connection, None)
 
 
 class BoundedProtocol(H11Protocol):
-    """One connection. `proxied` is the application that believes X-Forwarded-For, None where there is no proxy."""
+    """A connection with time limits. `proxied`: the application that trusts X-Forwarded-For, None without a proxy."""
 
     def __init__(
         self, connections: Connections, proxies: LocalProxies | None, proxied: Any | None, **uvicorns: Any
@@ -76,20 +76,21 @@ class BoundedProtocol(H11Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is being answered; one whose header is not whole does not count."""
+        """Return whether no request is being answered. A request with an incomplete header does not count."""
         return self.cycle is None or self.cycle.response_complete
 
     @property
     def waits_for_client(self) -> bool:
-        """Whether it is idle or its request is not whole."""
+        """Return whether the connection is idle or its request is incomplete."""
         return self.is_idle or self.cycle.more_body
 
     @property
     def is_logged_in(self) -> bool:
-        """Whether its latest request came with a session, as access.py noted it."""
+        """Return whether its latest request had a session, as access.py noted it."""
         return self.scope is not None and "logged_in" in self.scope["state"]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Accept or close a new connection, and choose the application that serves it."""
         super().connection_made(transport)
         connection = transport.get_extra_info("socket")
         if is_unix := connection.family == socket.AF_UNIX:
@@ -104,6 +105,7 @@ class BoundedProtocol(H11Protocol):
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Remove the connection, and cancel its timers."""
         self._open.forget(self)
         for timer in (self._header_timer, self._write_timer):
             if timer is not None:
@@ -111,6 +113,7 @@ class BoundedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        """Handle data, and start or stop the time limit of the header."""
         super().data_received(data)
         if self.transport.is_closing():
             return
@@ -121,17 +124,19 @@ class BoundedProtocol(H11Protocol):
             self._header_timer = None
 
     def pause_writing(self) -> None:
+        """Start the time limit for a client that does not read."""
         super().pause_writing()
         self._write_timer = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
+        """End the time limit for a client that reads again."""
         super().resume_writing()
         if self._write_timer is not None:
             self._write_timer.cancel()
             self._write_timer = None
 
     def _await_header(self) -> None:
-        """The header of the next request must be whole in time, however its bytes trickle in."""
+        """Start the time limit for the whole header of the next request."""
         if self._header_timer is None:
             self._header_timer = self.loop.call_later(HEADER_SECONDS, self._give_up_header)
 
@@ -142,39 +147,40 @@ class BoundedProtocol(H11Protocol):
 
 
 class LocalProxies:
-    """Which connections may be a proxy's. Made before the process is confined: it opens what it asks the kernel by."""
+    """Decides which local connections may come from a proxy. Make it before the process is confined."""
 
     def __init__(self) -> None:
         self._peers = Peers()
         self._public_page = user_id_of(PUBLIC_USER)
-        with suppress(OSError):  # then no connection on this machine is one
+        with suppress(OSError):  # then no local connection is trusted
             self._peers.open()
 
     def close(self) -> None:
-        """Ask no more."""
+        """Close the socket to the kernel."""
         self._peers.close()
 
     def may_be_proxy(self, connection: Any) -> bool:
-        """Whether what it says of others may be believed, as far as this machine can tell.
+        """Return whether forwarded addresses from this connection may be trusted.
 
-        From another machine its address says that, which uvicorn compares with `[web] proxies`. On this one everybody
-        has that address, so a proxy is what runs as root, as a system account, or as we do: no person's program is.
-        The page that strangers reach has a system account and is none.
+        uvicorn compares the addresses of other computers with `[web] proxies`. All local users share one address, so a
+        local proxy must run as root, as a system account or as our own user. The public page's account is excluded.
         """
         try:
             if not is_loopback(connection.getpeername()[0]):
                 return True
-        except OSError:  # it is gone already
+        except OSError:  # it has already ended
             return False
         user = self._peers.user_of(connection)
         if user is not None and user != self._public_page and (user < FIRST_ORDINARY_USER or user == os.geteuid()):
             return True
-        logger.warning("console: user %s of this machine is not taken for a proxy: it has no system account", user)
+        logger.warning(
+            "console: forwarded address ignored: local user %s is not a system account. Run the proxy as one", user
+        )
         return False
 
 
 def protocol_of(connections: Connections, proxied: Any | None) -> type[asyncio.Protocol]:
-    """What uvicorn makes for each connection: it calls this with arguments of its own."""
+    """Return the class that uvicorn makes for each connection."""
     proxies = None if proxied is None else LocalProxies()
 
     def make(**uvicorns: Any) -> BoundedProtocol:
@@ -184,7 +190,7 @@ def protocol_of(connections: Connections, proxied: Any | None) -> type[asyncio.P
 
 
 def network_of(address: str) -> str:
-    """Whose address it is: of an IPv6 address the /64, on this machine LOOPBACK, else itself."""
+    """Return the network of an address: the /64 of an IPv6 address, LOOPBACK for this server, else the address."""
     try:
         found = ip_address(address)
     except ValueError:

@@ -1,9 +1,7 @@
-"""What the console says, in the languages that it has: gettext catalogues in `locale/`, shipped compiled.
+"""Languages of the console: gettext catalogues in `locale/`, shipped compiled.
 
-A language is all `.mo` files of its directory together, so that each part of the console may have one of its own.
-`python -m tests.callsieve.web.test_catalogues` compiles them. A text with figures is a `Wording`.
-
-Texts that are translated where they are shown, not where they are written: `N_` marks them for the catalogue.
+All `.mo` files in the folder of a language belong to it. `python -m tests.callsieve.web.test_catalogues` compiles them.
+A text with figures is a `Wording`. `N_` marks texts for the catalogue that are translated where they are shown.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ TAGS = {ENGLISH: "en", "zh": "zh-Hans"}
 
 @cache
 def translations_of(language: str) -> gettext.NullTranslations:
-    """The catalogue of a language; of English and of unknown ones the one that changes nothing."""
+    """Return the catalogue of a language. For English and unknown languages it changes nothing."""
     chain = gettext.NullTranslations()
     folder = CATALOGUES / language / "LC_MESSAGES"
     if language not in LANGUAGES or not folder.is_dir():
@@ -37,14 +35,14 @@ def translations_of(language: str) -> gettext.NullTranslations:
 
 
 def wanted_language(chosen: str | None, accepted: str) -> str:
-    """The language that somebody chose, else the first that the browser accepts and we have, else English."""
+    """Return the chosen language, else the first supported one that the browser accepts, else English."""
     if chosen in LANGUAGES:
         return str(chosen)
     return next((word for word in _accepted(accepted) if word in LANGUAGES), ENGLISH)
 
 
 def _accepted(header: str) -> Iterable[str]:
-    """The languages of an Accept-Language header, the best first, without their regions."""
+    """Return the languages of an Accept-Language header without regions, the preferred first."""
     ranked = []
     for place, part in enumerate(header[:200].split(",")):
         word, _, quality = part.strip().partition(";q=")
@@ -56,10 +54,10 @@ def _accepted(header: str) -> Iterable[str]:
 
 
 def translated(text: str, catalogue: gettext.NullTranslations) -> str:
-    """A text of ours."""
+    """Return the translation of a text of the program."""
     return catalogue.gettext(text) if text else ""
 
 
 def N_(text: str) -> str:
-    """The text itself."""
+    """Return the text unchanged."""
     return text

@@ -1,6 +1,6 @@
-"""Templates: the only place where HTML is made, and where text becomes HTML. The only module that imports jinja2.
+"""Templates: the only module that makes HTML, and that imports jinja2.
 
-Everything is escaped by default, an unknown name is an error, and viewers see numbers masked: also those within texts.
+Everything is escaped by default, and an unknown name is an error. Viewers see numbers masked, also within texts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from reputation.site_names import name_at_site, site_of
 from reputation.wording import Wording
 
 # Anything in a text that may be somebody's number: seven digits or more, whatever stands between them, or the key of a
-# service number, but not the start of several (+1900*). A day of the calendar is none.
+# service number, but not the start of several (+1900*). Dates are excluded.
 _NUMBER_IN_TEXT = re.compile(
     r"(?P<day>(?<![0-9])20[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9-]))"
     r"|\+?[0-9](?:[ ()./-]{0,3}[0-9]){6,}|\+[1-9][0-9]{3,5}(?![0-9*])"
@@ -37,7 +37,7 @@ DAY_SECONDS = 86400.0
 
 
 def mask_numbers(text: str) -> str:
-    """The text with all that looks like a telephone number masked."""
+    """Mask everything in a text that looks like a telephone number."""
     return _NUMBER_IN_TEXT.sub(lambda found: found["day"] or masked(re.sub(r"[^+0-9]", "", found[0])), text)
 
 
@@ -49,19 +49,18 @@ def _mask_for(context: Context, number: str | None) -> str:
 
 @pass_context
 def _number(context: Context, number: str | None) -> str:
-    """A number, as far as the visitor may see it."""
     return _mask_for(context, number)
 
 
 @pass_context
 def _spaced(context: Context, number: str | None) -> str:
-    """A number in groups of digits, as people read it, as far as the visitor may see it."""
+    """Return a number in groups of digits, masked for viewers."""
     return spaced(number or "") if context["sees_numbers"] else _mask_for(context, number)
 
 
 @pass_context
 def _text(context: Context, text: str | Wording | None) -> str:
-    """A text that may have numbers in it, in the visitor's language where it is one of ours."""
+    """Return a text in the visitor's language, with numbers masked for viewers."""
     if not text:
         return ""
     catalogue = context["catalogue"]
@@ -77,7 +76,7 @@ def _text(context: Context, text: str | Wording | None) -> str:
 
 @pass_context
 def _person(context: Context, name: str) -> str:
-    """Somebody, or a DID or a source: `305 at berlin` of another site."""
+    """Return a person, DID or source with its site, if it is of another one: `305 at berlin`."""
     site = site_of(name)
     return _text(context, Wording("{name} at {site}", {"name": name_at_site(name), "site": site})) if site else name
 
@@ -96,14 +95,14 @@ def _person_of(context: Context, who: str) -> str:
 
 @pass_context
 def _sentence(context: Context, wording: str | Wording) -> str:
-    """A text of ours as a sentence."""
+    """Return a text as a sentence: capitalised, with a full stop."""
     said = _text(context, wording)
     return _text(context, Wording("{sentence}.", {"sentence": said[:1].upper() + said[1:]}))
 
 
 @pass_context
 def _reason(context: Context, reason: str | Why) -> str:
-    """Why a call was decided as it was: in the visitor's language, but for what an operator wrote."""
+    """Return the reason of a decision in the visitor's language. An operator's own words are not translated."""
     words = (why_of(reason) if isinstance(reason, str) else reason).words
     return _mask_for(context, words) if isinstance(words, str) else _text(context, words)
 
@@ -159,15 +158,15 @@ FILTERS: Mapping[str, Any] = {
 
 
 def loader_of(capabilities: Iterable[str]) -> BaseLoader:
-    """Where the templates are: those of the kit, and those of each capability below its name."""
+    """Return a loader of the common templates, and of each capability's templates below its name."""
     below = {name: PackageLoader(f"callsieve.{name}.web") for name in capabilities}
     return ChoiceLoader([PackageLoader("callsieve.web"), PrefixLoader(below)])
 
 
 class Templates:
-    """The templates of the kit and, each below its name, of the capabilities; in each language.
+    """The templates of the console and, each below its name, of the capabilities; in each language.
 
-    `filters`: those that a capability adds to FILTERS.
+    `filters`: added to FILTERS by a capability.
     """
 
     def __init__(self, capabilities: Iterable[str], filters: Mapping[str, Callable[..., Any]]) -> None:
@@ -177,17 +176,17 @@ class Templates:
         }
 
     def render(self, name: str, language: str, shown: Mapping[str, Any]) -> str:
-        """The template with what it shows."""
+        """Render a template."""
         template = self._environments[language].get_template(name)
         return template.render(shown, catalogue=self._catalogues[language], ago=ago)
 
     def say(self, text: str, language: str) -> str:
-        """A text of ours in the language."""
+        """Translate a text of the program."""
         return translated(text, self._catalogues[language])
 
 
 def document_of(capability: str, name: str, language: str, shown: Mapping[str, Any]) -> str:
-    """A page that is a file by itself, such as a report. The template is in the `documents` of the capability."""
+    """Render a self-contained page, such as a report, from the folder `documents` of a capability."""
     return _documents(capability).get_template(name).render(shown, language=language)
 
 
@@ -210,7 +209,7 @@ def _documents(capability: str) -> Environment:
 
 
 def _printable(value: Any) -> Any:
-    """What cannot be printed, as in a file's name or a rule's text, becomes U+FFFD: it would be no valid page."""
+    """Replace unprintable characters by U+FFFD: they would make the page invalid."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in value)
@@ -220,7 +219,7 @@ def _printable(value: Any) -> Any:
 def _environment(
     language: str, capabilities: tuple[str, ...], filters: tuple[tuple[str, Callable[..., Any]], ...]
 ) -> Environment:
-    """Once a process: compiling the templates is most of what showing a page for the first time takes."""
+    """Return the environment of a language. Cached, because compiling templates is slow."""
     environment = Environment(
         loader=loader_of(capabilities),
         autoescape=True,
@@ -255,8 +254,9 @@ STALE_SECONDS = 3600.0
 
 
 class Cache(Generic[T]):
-    """Values by key, of which there must be few. Fresh for `seconds`; then the old one is still given, while a new one
-    is found in the background, until it is STALE_SECONDS old: then whoever asks waits.
+    """A cache of few keys. It returns a value for `seconds` after it was computed.
+
+    Later it returns the old value and computes a new one in the background. Beyond STALE_SECONDS callers wait.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -265,7 +265,7 @@ class Cache(Generic[T]):
         self._finding: dict[str, asyncio.Task[T]] = {}
 
     async def get(self, key: str, find: Callable[[], Awaitable[T]]) -> T:
-        """The value. Raises what `find` raises, where there is no old one to give."""
+        """Return the value. Raise the error of `find` if there is no old value."""
         at, value = self._found.get(key, (-STALE_SECONDS, None))
         age = time.monotonic() - at
         if age < self._seconds and value is not None:

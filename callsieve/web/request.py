@@ -1,11 +1,11 @@
-"""One request to the console: all that the function of a page is given, and the only way from there to the store.
+"""A request to the console: everything that the function of a page gets, and its only way to the store.
 
-req.user, req.form, req.path("id")     who asks, and for what
-await req.read(fn, *args)                  what fn(db, *args) returns
-await req.perform(lists.add, request)      what an operation returns
-req.page("calls/calls.html", calls=calls)        the answer
+    req.user, req.form, req.path("id")          the visitor, and the parameters
+    await req.read(fn, *args)                   the result of fn(db, *args)
+    await req.perform(lists.add, request)       the result of an operation
+    req.page("calls/calls.html", calls=calls)   the answer
 
-What a line of the table of pages is: what can be asked for, who may, and which function answers.
+`Page` is an entry of a capability's table PAGES.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ T = TypeVar("T")
 
 
 class Menu(NamedTuple):
-    """The entries in their order.
+    """The entries of the navigation, in order.
 
-    `messages`: what is said, by the word in `?said=`: nobody can make it say more. `on`: the capabilities that have
-    pages here: templates link to no other.
+    `messages`: texts shown after a change, by the word in `?said=`, so that a link cannot show another text. `on`: the
+    capabilities with pages here, to which templates may link.
     """
 
     entries: tuple[Entry, ...]
@@ -57,7 +57,7 @@ class Menu(NamedTuple):
 
 
 class MenuPlace(NamedTuple):
-    """A page of the navigation, and whether the visitor is on it or below it."""
+    """A page of the navigation. `is_current`: the visitor is on it or below it."""
 
     section: Section
     path: str
@@ -66,14 +66,14 @@ class MenuPlace(NamedTuple):
 
 
 class MenuPart(NamedTuple):
-    """A part of the navigation with its pages, of which there is at least one."""
+    """A section of the navigation with at least one page."""
 
     section: Section
     places: Sequence[MenuPlace]
 
     @property
     def is_current(self) -> bool:
-        """Whether the visitor is on one of its pages."""
+        """Return whether the visitor is on one of its pages."""
         return any(place.is_current for place in self.places)
 
 
@@ -85,17 +85,17 @@ THEMES = {"system": N_("System"), "light": N_("Light"), "dark": N_("Dark")}
 
 
 class NotFound(Exception):
-    """What the address names is not there, or not for this visitor: nobody is told which."""
+    """The page's subject does not exist, or this visitor may not see it. The answer does not tell which."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """`user` and `session` are None where nobody is logged in; `token` is then that of the form to log in by.
+    """A request to a page. `user` and `session` are None without a login, when `token` belongs to the login form.
 
-    `window`: that after an emergency call, and `open_appeals`, for who is logged in. `person` and `device`: on the own
-    page of one of our people, which has no `user`. `done`: the change that the visitor has just made, by the id in
-    `?change=`. `made`: the ids of the changes that this request makes.
-    `now`, in UTC seconds, is when the request came: all that becomes of it happens at that one instant.
+    `window` (the emergency window) and `open_appeals` are set for logged-in users. `person` and `device` are set on a
+    person's own page, which has no `user`. `done`: the change that the visitor has just made, named by `?change=`.
+    `made`: the ids of the changes that this request makes. `now`: the UTC second at which the request arrived. All its
+    effects use it.
     """
 
     http: Request
@@ -117,92 +117,92 @@ class PageRequest:
 
     @property
     def me(self) -> ConsoleUser:
-        """Who asks, on pages that nobody sees without having logged in."""
+        """Return the user, on pages that require a login."""
         assert self.user is not None
         return self.user
 
     @property
     def here(self) -> Session:
-        """The session that such a page is asked in."""
+        """Return the session, on pages that require a login."""
         assert self.session is not None
         return self.session
 
     @property
     def owner(self) -> Person:
-        """Who asks, on the own page of one of our people."""
+        """Return the person whose own page this is."""
         assert self.person is not None
         return self.person
 
     @property
     def role(self) -> Role:
-        """The visitor's. Only pages for everybody are visited by nobody."""
+        """Return the visitor's role. Visitors without a login only see pages for everybody."""
         return self.user.role if self.user else Role.VIEWER
 
     @property
     def who(self) -> str:
-        """The visitor as the audit names them."""
+        """Return the visitor's name in the audit."""
         if self.person:
             return f"{self.person.extension} (own page)"
         return f"{self.user.name} (console)" if self.user else "nobody"
 
     @property
     def sees_numbers(self) -> bool:
-        """Whether numbers are shown whole."""
+        """Return whether numbers are shown in full."""
         return self.person is not None or (self.user is not None and self.user.role >= Role.OPERATOR)
 
     @property
     def address(self) -> str:
-        """Where the visitor comes from, as the proxy says it where there is one."""
+        """Return the visitor's address, as a proxy forwards it if there is one."""
         said = self.http.client.host if self.http.client else ""
         return "".join(filter(str.isprintable, said))[:LONGEST_ADDRESS]  # a proxy may pass on any text for it
 
     @property
     def is_fragment(self) -> bool:
-        """Whether htmx asks, which wants a part of the page and not all of it."""
+        """Return whether htmx asks, which needs only a part of the page."""
         return self.http.headers.get("hx-request") == "true"
 
     @property
     def query(self) -> Mapping[str, str]:
-        """What stands behind the question mark, each key once."""
+        """Return the query parameters."""
         return self.http.query_params
 
     def path(self, name: str) -> str:
-        """A part of the address."""
+        """Return a parameter of the path."""
         return str(self.http.path_params[name])
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """What `fn(db, *args)` returns. StoreError."""
+        """Return the result of `fn(db, *args)`. Raise StoreError."""
         return await self.state.store.read(fn, *args)
 
     @property
     def context(self) -> Context:
-        """Who asks, when, and under which settings, for operations."""
+        """Return the context of operations: user, time and settings."""
         user = self.user.name if self.user else ""
         return Context(self.who, self.role, self.now, self.state.loaded, user, self.state.changes)
 
     async def perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
-        """What the operation returns. Refused, StoreError."""
+        """Return the result of the operation. Raise Refused or StoreError."""
         context = self.context
         result = await self.state.store.write(operation, context, request)
         self.made.extend(change.id for change in context.made if change.id is not None)
         return result
 
     def page(self, template: str, status: int = 200, /, **shown: Any) -> HTMLResponse:
-        """The template with what it shows, and what all pages show."""
+        """Return a page from a template, with the values that all pages share."""
         return HTMLResponse(self.render(template, **shown), status)
 
     def render(self, template: str, /, **shown: Any) -> str:
-        """The text of a template; one that begins with `_` is a part of a page."""
+        """Return the text of a template. A template whose name begins with `_` is a fragment."""
         return self.state.templates.render(template, self.language, {**self._common(), **shown})
 
     def say(self, text: str) -> str:
-        """A text of ours in the visitor's language."""
+        """Translate a text of the program into the visitor's language."""
         return self.state.templates.say(text, self.language)
 
     def go(self, path: str, said: str = "") -> Response:
-        """To another page, after something was done. `said` is a word of the menu's messages.
+        """Redirect to a page after a change. `said`: a word of the menu's messages.
 
-        The page also shows the last change that this request made, with its undo.
+        That page also shows the last change of this request, with a button to undo it.
         """
         assert not said or said in self.state.service(Menu).messages, said
         query = {"said": said} if said else {}
@@ -216,7 +216,7 @@ class PageRequest:
         return not entry.is_central or self.state.health.latest.is_central
 
     def parts(self, path: str) -> list[MenuPart]:
-        """Return the parts of the navigation that the visitor may see."""
+        """Return the sections of the navigation that the visitor may see."""
         entries = [entry for entry in self.state.service(Menu).entries if self._may_see(entry)]
         places = [
             MenuPlace(entry.section, entry.path, entry.label, path == entry.path or path.startswith(f"{entry.path}/"))
@@ -258,18 +258,18 @@ class PageRequest:
 
 
 def _open_window(window: EmergencyWindow, health: SystemHealth) -> str | Wording:
-    """That the window after an emergency call is open: by the store, or by what the doctor saw since it was closed."""
+    """Return the text of an open emergency window, known from the store or from a health check after it was closed."""
     if window.is_open:
         return window.said
     seen = health.window
-    # What was stored may be older than any window lasts, where nobody looks again.
+    # The stored check may be older than any window if no later check ran.
     if seen is None or not (window.closed_at or 0.0) < seen.at > window.now - window.seconds:
         return ""
     return seen.detail
 
 
 def local_path(text: str | None, otherwise: str = "/") -> str:
-    """A path of this console to go on to; `otherwise` for an address that leads anywhere else."""
+    """Return the path if it is one of this console, else `otherwise`."""
     if not text or not text.startswith("/") or text.startswith(("//", "/\\")) or not text.isprintable():
         return otherwise
     parts = urlsplit(text)
@@ -277,14 +277,12 @@ def local_path(text: str | None, otherwise: str = "/") -> str:
 
 
 def as_file(content: str | bytes, name: str, kind: str = "text/csv; charset=utf-8") -> Response:
-    """A file for the browser to keep. `name` is one of ours."""
+    """Return a file to download. `name` must be a safe file name."""
     return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
 def document_response(req: PageRequest, page: str, name: str) -> Response:
-    """A page by itself, to look at, or with `?download=` to keep: it needs nothing else, and brings its style with it.
-    `name` is one of ours, without the language.
-    """
+    """Return a self-contained page, to show or, with `?download=`, to keep. `name`: a file name without language."""
     if req.query.get("download"):
         return as_file(page, f"{name}-{req.language}.html", "text/html; charset=utf-8")
     style = page.partition("<style>")[2].partition("</style>")[0]
@@ -292,7 +290,7 @@ def document_response(req: PageRequest, page: str, name: str) -> Response:
 
 
 def uploaded_table(req: PageRequest, columns: Sequence[str], longest: int = FIELD_CHARACTERS) -> CsvTable:
-    """The table in the file that the form carries. TableError: it is none, or no file was chosen."""
+    """Return the table in the uploaded file. Raise TableError if no file was chosen or it is not a table."""
     raw = req.files.get("file", b"")
     if not raw:
         raise TableError(EMPTY)
@@ -300,12 +298,12 @@ def uploaded_table(req: PageRequest, columns: Sequence[str], longest: int = FIEL
 
 
 def expiry_in(form: Mapping[str, str]) -> str | None:
-    """Return the expiry that the macro `expiry` asks for: a day if one is chosen, else a span; None for good."""
+    """Return the expiry from the form fields of the macro `expiry`: a date, else a period; None for no expiry."""
     return form.get("expires_on", "").strip() or form.get("expires", "").strip() or None
 
 
 def number_in_form(req: PageRequest, key: str) -> int:
-    """A number that a form of ours carries."""
+    """Return an integer from a hidden form field. Raise NotFound if it is malformed."""
     text = req.form.get(key, "")
     if not (text.isascii() and text.isdigit() and len(text) < 16):
         raise NotFound
@@ -313,7 +311,10 @@ def number_in_form(req: PageRequest, key: str) -> int:
 
 
 def undoing(path: str, whats: Collection[str] | None = None) -> Callable[[PageRequest], Awaitable[Response]]:
-    """The page's function that undoes the change which a form names, one of `whats` or any, and goes on to the path."""
+    """Return a page function that undoes the change named in its form and redirects to the path.
+
+    `whats`: the kinds of change that it may undo; None: all.
+    """
 
     async def take_back(req: PageRequest) -> Response:
         await take_back_named(req, whats)
@@ -323,7 +324,7 @@ def undoing(path: str, whats: Collection[str] | None = None) -> Callable[[PageRe
 
 
 async def take_back_named(req: PageRequest, whats: Collection[str] | None, number: str | None = None) -> None:
-    """Undo the change that the form names, if it is one of `whats`, and about this number; None: any."""
+    """Undo the change that the form names, if it is one of `whats` and about this number. None: any."""
     await req.perform(undo, UndoRequest(number_in_form(req, "id"), whats, number))
 
 
@@ -333,7 +334,7 @@ BODY_BYTES_A_SECOND = 8192
 
 
 async def body_of(request: Request, most_bytes: int) -> bytes:
-    """The body. HTTPException for what is too large or too slow."""
+    """Return the body of a request. Raise HTTPException if it is too large or too slow."""
     raw = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS) as limit:
@@ -361,11 +362,11 @@ FORM_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One line. `role`: the least that may, None for everybody, also who is not logged in.
+    """A page in the table of a capability.
 
-    A POST carries the token of its form, or is refused before `handler` sees it; `most_bytes` bounds what it sends.
-    `is_poll`: a page asks for it by itself, so it does not keep a session alive. `admit`: lets visitors in that have
-    no session of the console, and nobody else.
+    `role`: the lowest role that may see it; None: everybody, also without a login. A POST without a valid form token
+    is refused before `handler` sees it. `most_bytes`: the longest body. `is_poll`: a page requests it by itself, so it
+    does not keep a session alive. `admit`: admits visitors without a session of the console instead of users.
     """
 
     method: str

@@ -1,8 +1,8 @@
-"""What every answer carries and every request must have, before anything looks at it. ASGI, no page knows of it.
+"""ASGI middleware that adds security headers to every answer, and refuses requests before any page sees them.
 
-- The name in `Host` is one that the console is reached by: else a page of somebody's could turn its own name to us.
-- Behind a proxy all is https: the cookie would else go over the network in the clear.
-- A body is bounded where it is read (request.py); what is longer is not read.
+- `Host` must be a known name of the console. Otherwise a website could point its own name to this server.
+- Behind a proxy everything is HTTPS. Otherwise the cookie would cross the network unencrypted.
+- request.py limits the length of a body while it reads it.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-# Whoever watches over us asks in the clear, from this machine.
+# Monitoring asks over HTTP, from this server.
 PLAIN_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 
 
 def policy_with(style: str, policy: str = POLICY) -> str:
-    """The policy of a document that brings this one style with it, and needs nothing else: that text and no other.
+    """Return the content security policy of a self-contained document: it allows only this inline style.
 
-    The hash is that of Content Security Policy Level 3, of what stands between `<style>` and `</style>`.
+    The hash covers the text between `<style>` and `</style>` (Content Security Policy Level 3).
     """
     digest = b64encode(sha256(style.encode()).digest()).decode()
     return policy.replace("style-src 'self'", f"style-src 'sha256-{digest}'")
 
 
 class SecurityHeaders:
-    """Around the whole application. An answer that has a policy of its own (`policy_with`) keeps it.
+    """Middleware around the whole application. An answer with its own policy (`policy_with`) keeps it.
 
-    `may_be_plain`: which requests need no https where all others do; `other_name`: what is said to another `Host`.
+    `may_be_plain`: requests that may use HTTP despite `https_only`. `other_name`: the answer to an unknown `Host`.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class SecurityHeaders:
         self._https_only = https_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -84,7 +85,7 @@ class SecurityHeaders:
         await answer(scope, receive, send_hardened)
 
     def _refusal(self, scope: Scope) -> str:
-        """Why the request is not looked at; empty when it is."""
+        """Return why the request is refused, or an empty text."""
         if host_of(Headers(scope=scope).get("host", "")) not in self._hosts:
             return self._other_name
         may_be_plain = scope["path"] in PLAIN_PATHS or self._may_be_plain(scope)
@@ -94,7 +95,7 @@ class SecurityHeaders:
 
 
 def host_of(header: str) -> str:
-    """The name in a Host header, without its port and the brackets of IPv6."""
+    """Return the name in a Host header, without port and without the brackets of IPv6."""
     if header.startswith("["):
         return header[1:].partition("]")[0].lower()
     return header.partition(":")[0].lower()

@@ -1,6 +1,6 @@
-"""The store as the console uses it: opened when it is first asked for, and again when it failed or was replaced.
+"""The console's connection to the store, opened on first use and reopened after a failure or a replaced file.
 
-It is never made here: a console that runs as somebody else would make a file that the daemon cannot use.
+The console never creates the store: running as another user, it would make a file that the daemon cannot use.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ READ_SECONDS = 8.0  # with what waits before it: on a busy machine a late page i
 
 
 class StoreClient:
-    """The store at a path. `read` and `write` raise StoreError for whatever it cannot do."""
+    """The store at a path. `read` and `write` raise StoreError for every failure."""
 
     def __init__(self, path: Path, read_seconds: float = READ_SECONDS) -> None:
         self._path = path
@@ -33,7 +33,7 @@ class StoreClient:
         self._opening: asyncio.Future[Store] | None = None
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """What `fn(db, *args)` returns, within so many seconds."""
+        """Return the result of `fn(db, *args)`. Raise StoreError, also after the time limit."""
         store = await self._current()
         try:
             return await store.read(fn, *args, give_up_at=time.monotonic() + self._read_seconds)
@@ -41,31 +41,31 @@ class StoreClient:
             raise StoreError(f"{self._path}: it did not answer within {self._read_seconds:.0f} s; try again") from None
 
     async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """What `fn(db, *args)` returns, in one transaction."""
+        """Return the result of `fn(db, *args)` in one transaction. Raise StoreError."""
         store = await self._current()
         return await store.write(fn, *args)
 
     async def open(self, seconds: float) -> None:
-        """Opens it before it is asked for, within so many seconds; where that cannot be, it is tried again then."""
+        """Try to open the store before it is needed, for at most so many seconds. Errors show on first use."""
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._current()
 
     async def close(self) -> None:
-        """Ends its threads."""
+        """Close the store and end its threads."""
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
         await self._close()
 
     async def _current(self) -> Store:
-        """The open store. `callsieve db restore` puts another file in its place: then that one."""
+        """Return the open store. Reopen it if `callsieve db restore` has replaced the file."""
         if self._store is not None and self._is_same():
             return self._store
         if self._opening is None or self._opening.done():
             self._opening = asyncio.ensure_future(self._opened())
             self._opening.add_done_callback(_look_at)
-        # It goes on when who asks has gone: where opening takes longer than a call may wait, it would never be open.
+        # Opening continues when a request gives up. Else a store that opens slowly would never be open.
         return await asyncio.shield(self._opening)
 
     async def _opened(self) -> Store:
@@ -88,6 +88,6 @@ class StoreClient:
 
 
 def _look_at(opening: asyncio.Future[Store]) -> None:
-    """That it failed is told to who waited, who may be gone."""
+    """Retrieve the error, so that asyncio does not log it: the waiting requests, if any are left, get it."""
     if not opening.cancelled():
         opening.exception()

@@ -1,14 +1,12 @@
-"""How often somebody may ask: logins per name and address, requests per token, strangers on the public page.
+"""Rate limits: logins by name and address, requests by token, strangers on the public page.
 
-In memory and bounded: an attacker must not be able to write to the store, which calls need.
+They are kept in memory and bounded, so that an attacker cannot fill the store, which calls need.
 
-A login that failed waits, and the wait doubles. A token has so many requests in a window of time, which may also come
-at once. Of each token one instant is kept: when its requests would be spread out if they came evenly (GCRA). Tokens are
-few, so the memory is bounded.
+After failed logins the wait doubles each time. A token may make a number of requests in a window, also all at once. For
+each token one instant is kept: when its requests would have ended if they had come evenly (GCRA).
 
-What strangers must not exceed in the store is counted there (public_page/operations.py).
-
-docs/how-to/public-page.md computes what guessing a reference would take under these figures.
+Limits on what strangers write to the store are counted there (public_page/operations.py).
+docs/how-to/public-page.md computes the effort of guessing a reference under these figures.
 """
 
 from __future__ import annotations
@@ -33,18 +31,17 @@ class _Failures:
 
 
 class Throttle:
-    """Failures by key: a name, or an address. Keys are short: so many of them are kept."""
+    """Failed attempts by key, a name or an address, with a wait that grows."""
 
     def __init__(self, free_tries: int = FREE_TRIES) -> None:
         self._free_tries = free_tries
         self._by_key: OrderedDict[str, _Failures] = OrderedDict()
 
     def __len__(self) -> int:
-        """How many keys are kept."""
         return len(self._by_key)
 
     def wait_seconds(self, key: str, now: float) -> float:
-        """How long the key has still to wait; 0: it may try."""
+        """Return the seconds until the key may try again. 0: now."""
         failures = self._of(key, now)
         if failures is None or failures.count < self._free_tries:
             return 0.0
@@ -52,7 +49,7 @@ class Throttle:
         return max(0.0, failures.at + wait - now)
 
     def failed(self, key: str, now: float) -> None:
-        """Another failure."""
+        """Count a failed attempt."""
         failures = self._of(key, now) or _Failures(0, now)
         self._by_key[key] = _Failures(failures.count + 1, now)
         self._by_key.move_to_end(key)
@@ -60,11 +57,11 @@ class Throttle:
             self._by_key.popitem(last=False)
 
     def succeeded(self, key: str) -> None:
-        """It was the right one: what failed before is forgotten."""
+        """Forget the failed attempts of a key."""
         self._by_key.pop(key, None)
 
     def take_back(self, key: str) -> None:
-        """The last one was none after all. Those before it still count: one's own account must not pay for others."""
+        """Uncount the latest attempt only, so that one good account does not clear guesses at others."""
         failures = self._by_key.get(key)
         if failures is not None:
             failures.count = max(0, failures.count - 1)
@@ -83,7 +80,7 @@ MOST_TOKENS_KEPT = 2000
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What is left of it. `wait_seconds`: until the next request may come, 0 where this one may."""
+    """The rest of a rate limit. `wait_seconds`: until the next request is allowed; 0: this one is."""
 
     per_minute: int
     remaining: int
@@ -92,7 +89,7 @@ class Quota:
 
     @property
     def headers(self) -> dict[str, str]:
-        """`RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers), and when to ask again."""
+        """Return `RateLimit` headers (draft-ietf-httpapi-ratelimit-headers), with `Retry-After` if refused."""
         told = {
             "RateLimit-Policy": f'"token";q={self.per_minute};w={WINDOW_SECONDS:.0f}',
             "RateLimit": f'"token";r={self.remaining};t={self.reset_seconds}',
@@ -101,18 +98,17 @@ class Quota:
 
 
 class RateLimits:
-    """By the id of a token. `now` is in seconds of a clock that only goes forward."""
+    """Rate limits by token. `now` is in seconds of a monotonic clock."""
 
     def __init__(self, window_seconds: float = WINDOW_SECONDS) -> None:
         self._window = window_seconds
         self._even_until: dict[int | str, float] = {}
 
     def __len__(self) -> int:
-        """How many tokens are kept."""
         return len(self._even_until)
 
     def ask(self, token_id: int | str, allowed: int, now: float) -> Quota:
-        """Counts a request, if it may come: `allowed` may within the window."""
+        """Count a request if it is within the limit. `allowed`: requests per window."""
         step = self._window / allowed
         even_until = max(self._even_until.get(token_id, now), now)
         ahead = even_until + step - now
@@ -125,7 +121,7 @@ class RateLimits:
         return Quota(allowed, max(0, int((self._window - ahead) / step + 0.5)), ceil(ahead), 0)
 
     def _forget(self, now: float) -> None:
-        """Those that are even with the clock have nothing to remember; else the one that is nearest to it goes."""
+        """Drop the tokens without recent requests, else the token that used its limit least."""
         self._even_until = {key: at for key, at in self._even_until.items() if at > now}
         if len(self._even_until) >= MOST_TOKENS_KEPT:
             del self._even_until[min(self._even_until, key=lambda key: self._even_until[key])]
@@ -136,19 +132,19 @@ REQUESTS_A_MINUTE = 120  # of one network
 FILED_A_DAY = 3  # of one network
 CODES_A_DAY = 5  # of one appeal: each is a row of the audit
 UPLOADS_AT_ONCE = 20  # of all: each holds up to 1 MB of memory
-CALLS_A_DAY = 5  # calls back that one network asks for; the helper has limits of its own
+CALLS_A_DAY = 5  # calls back that one network asks for; the helper also has its own limits
 CALLS_AN_HOUR = 20  # of all together
 
 
 class Count:
-    """At most so many in each stretch of so many seconds, by key."""
+    """A limit of events per key and period."""
 
     def __init__(self, most: int, seconds: float) -> None:
         self._most, self._seconds = most, seconds
         self._by_key: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def take(self, key: str, now: float) -> bool:
-        """Counts one more; False, and not counted, where the key has had all."""
+        """Count an event. Return False, without counting it, if the key has used its limit."""
         began, count = self._of(key, now)
         if count >= self._most:
             return False
@@ -159,7 +155,7 @@ class Count:
         return True
 
     def give_back(self, key: str) -> None:
-        """The last one was none after all."""
+        """Uncount the latest event."""
         began, count = self._by_key.get(key, (0.0, 0))
         if count:
             self._by_key[key] = (began, count - 1)
@@ -170,7 +166,7 @@ class Count:
 
 
 class Limits:
-    """`network`: whose address it is, callsieve/web/connections.py."""
+    """The limits of the public page. `network`: as callsieve/web/connections.py derives it from an address."""
 
     def __init__(self) -> None:
         self.requests = Count(REQUESTS_A_MINUTE, MINUTE)
@@ -181,13 +177,13 @@ class Limits:
         self._wrong = Throttle()
 
     def take_call(self, network: str, now: float) -> bool:
-        """Counts a call back that is asked for; False where there were too many."""
+        """Count a requested call back. Return False if there were too many."""
         return self._calls.take(network, now) and self._calls_of_all.take("", now)
 
     def take_wrong(self, network: str, now: float) -> bool:
-        """Count a wrong reference; False where the network has to wait, after five and for a time that doubles.
+        """Count a wrong reference. Return False if the network has to wait: after five, for a time that doubles.
 
-        Right ones are never counted and never wait: nobody can close the page for others by trying wrong ones.
+        Right references are never counted and never wait, so nobody can close the page for others by guessing.
         """
         if self._wrong.wait_seconds(network, now) > 0:
             return False

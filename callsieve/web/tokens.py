@@ -1,7 +1,7 @@
-"""What proves to the console that it was asked by somebody who is logged in, and from one of its own pages. Pure.
+"""Tokens of the console's sessions and forms. Pure functions.
 
-The cookie holds a random token; the store its SHA-256; the forms what HMAC makes of it, so that a page that leaks shows
-nobody the cookie, and a form from elsewhere cannot know it.
+The cookie holds a random token, and the store its SHA-256. Forms carry an HMAC of it: a leaked page does not disclose
+the cookie, and another website cannot guess the value.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 
 def new_token() -> str:
-    """256 random bits."""
+    """Return a token of 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
 def parse_token(text: str | None) -> str | None:
-    """The token of a cookie; None for what cannot be one."""
+    """Return the token of a cookie, or None if it is malformed."""
     return text if text and _TOKEN.fullmatch(text) else None
 
 
 def hash_of(token: str) -> str:
-    """What the store keeps."""
+    """Return the hash by which the store knows a token."""
     return sha256(token.encode()).hexdigest()
 
 
 def browser_token(name: str, password: str) -> str:
-    """What a browser keeps that the user has logged in with. `password`: the hash that is stored."""
+    """Return the cookie that marks a browser in which a user has logged in. `password`: the stored hash."""
     token = new_token()
     return f"{token}.{_browser_proof(token, name, password)}"
 
 
 def browser_of(text: str, name: str, password: str) -> str | None:
-    """Which browser it is, if this user has logged in with it and has the same password still."""
+    """Return the browser's token, or None if it is not this user's or the password has changed since."""
     token, _, proof = text.partition(".")
     expected = _browser_proof(token, name, password)
     return token if hmac.compare_digest(proof.encode(), expected.encode()) else None
@@ -47,10 +47,10 @@ def _browser_proof(token: str, name: str, password: str) -> str:
 
 
 def form_token(token: str) -> str:
-    """What every form of this session carries."""
+    """Return the token that every form of a session carries."""
     return hmac.digest(token.encode(), b"callsieve form", "sha256").hex()
 
 
 def is_form_token(text: str, token: str) -> bool:
-    """Whether a form carries it."""
+    """Return whether this is the form token of the session."""
     return hmac.compare_digest(text.encode(), form_token(token).encode())

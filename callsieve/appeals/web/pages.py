@@ -132,9 +132,9 @@ async def detach(req: PageRequest) -> Response:
 async def fetch_evidence(req: PageRequest) -> Response:
     """Return a file to download. Browsers must not show it, because it comes from a stranger."""
     request = EvidencePlace(_reference(req), _place(req.path("place")))
-    one, content = await _perform(req, operations.fetch, request)
-    plain = _PLAIN_NAME.sub("_", one.name).strip("._")[-80:] or "evidence"
-    return as_file(content, f"{request.appeal}-{one.place}-{plain}", "application/octet-stream")
+    evidence, content = await _perform(req, operations.fetch, request)
+    plain = _PLAIN_NAME.sub("_", evidence.name).strip("._")[-80:] or "evidence"
+    return as_file(content, f"{request.appeal}-{evidence.place}-{plain}", "application/octet-stream")
 
 
 async def _perform(req: PageRequest, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:

@@ -82,7 +82,7 @@ async def show_day(req: PageRequest) -> Response:
     """Show the requested day, or today."""
     typed = req.query.get("day", "").strip()[:40]
     proof, problem = await _proof(req, typed)
-    held = [one for one in proof.calls if one.record.would_be != "allow"]
+    held = [call for call in proof.calls if call.record.would_be != "allow"]
     about = {"proof": proof, "held": held[:MOST_SHOWN], "unguarded": proof.unguarded[:MOST_SHOWN]}
     about |= {"day": typed or day(req.now), "problem": problem, "most": MOST_SHOWN, "of_day": day(proof.first)}
     return req.page("call_lists/outbound.html", 422 if problem else 200, **about)

@@ -57,7 +57,7 @@ async def show(req: PageRequest) -> Response:
 async def _asker(req: PageRequest) -> Asker:
     activity = await activity_of(req, SPANS["day"], "")
     mistakes = await req.read(open_mistakes, activity.mistakes, req.now)
-    return Asker(req.state.loaded, req.now, tuple(one.number for one in mistakes))
+    return Asker(req.state.loaded, req.now, tuple(mistake.number for mistake in mistakes))
 
 
 async def show_one(req: PageRequest) -> Response:

@@ -97,7 +97,7 @@ def renew_stored(loaded: Loaded, check: HealthCheck) -> None:
 
 
 def show_checks(checks: list[Check], *, show_all: bool) -> None:
-    """Print what is wrong, the worst first, with its remedy below. What is well is only named, unless `show_all`."""
+    """Print the problems with remedies, the worst first. Other checks are only named, unless `show_all`."""
     now = time.time()
     ordered = sorted(gathered(checks), key=lambda check: WORST_FIRST.index(check.status))
     well = [check for check in ordered if check.status is CheckStatus.OK]

@@ -111,7 +111,7 @@ ENTITIES: Final[dict[str, dict[str, Any]]] = {
     "last_caller": {"platform": "sensor", "name": "Last caller", "icon": "mdi:phone-incoming"},
     "last_call_text": {
         "platform": "sensor",
-        "name": "What happened to the last call",
+        "name": "Last call in words",
         "value_template": "{{ (value_json.last_call_text or 'Nobody has called yet.')[:255] }}",
         "icon": "mdi:filter",
     },

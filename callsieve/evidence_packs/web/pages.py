@@ -1,4 +1,4 @@
-"""Evidence about a number of ours, from its page: for whom, in which language, and the file."""
+"""Pages that make an evidence pack about an own number."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ HEADING_BY_FIELD["unmasked-for"] = Wording("Whole called numbers and Call-IDs fo
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """The form for the number in the address."""
+    """Show the form for the number in the address."""
     own = await req.read(own_of, number_in(req))
     if own is None:
         raise NotFound
     typed = {"platform": "", "language": req.language, "days": str(DEFAULT_DAYS), "unmasked_for": ""}
     if problem:
         typed = {field: req.form.get(field, "")[:100] for field in FIELDS}
-    choices = [(one.name, one.words(req.language)) for one in platforms().values()]
+    choices = [(platform.name, platform.words(req.language)) for platform in platforms().values()]
     about = {"own": own, "choices": choices, "typed": typed, "most_days": MOST_DAYS, "problem": problem}
     return req.page("evidence_packs/pack.html", 422 if problem else 200, **about)
 
 
 async def make(req: PageRequest) -> Response:
-    """The pack, as a file."""
+    """Return the pack as a file."""
     platform, language, days, recipient = (req.form.get(field, "").strip() for field in FIELDS)
     count = int(days) if days.isascii() and days.isdecimal() and len(days) < 5 else 0
     context = req.context

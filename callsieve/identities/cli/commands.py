@@ -89,15 +89,15 @@ def show(
     loaded, now = options.settings_of(config), time.time()
     e164 = None if number is None else options.number_argument(number, loaded)
     with options.existing_store(loaded) as db:
-        known = [one for one in all_identities(db) if e164 in (None, one.number)]
-        found = [identity_shown(db, one, loaded.settings, now) for one in known]
+        known = [identity for identity in all_identities(db) if e164 in (None, identity.number)]
+        found = [identity_shown(db, identity, loaded.settings, now) for identity in known]
     if as_json:
         options.print_json(found)
-    elif any(one.origin != OURS for one in found):
-        cells = ([*_cells(one.identity, now), origin_words(one.origin), one.identity.note] for one in found)
+    elif any(shown.origin != OURS for shown in found):
+        cells = ([*_cells(shown.identity, now), origin_words(shown.origin), shown.identity.note] for shown in found)
         print_table(("number", "name", "level", "until", "site", "proven by"), cells, keep=(0, 2, 3, 4))
     elif found:
-        rows = ([*_cells(one, now), one.note] for one in known)
+        rows = ([*_cells(identity, now), identity.note] for identity in known)
         print_table(("number", "name", "level", "until", "proven by"), rows, keep=(0, 2, 3))
     else:
         say("No identities." if e164 is None else f"It is not recorded who {e164} belongs to.")
@@ -117,7 +117,7 @@ def due(
     if as_json:
         options.print_json(found)
     elif found:
-        rows = ([*_cells(one, now), str(ago(one.expires_at, now))] for one in found)
+        rows = ([*_cells(identity, now), str(ago(identity.expires_at, now))] for identity in found)
         print_table(("number", "name", "level", "until", ""), rows, keep=(0, 2, 3, 4))
     else:
         say(f"No identity ends within {within} days.")
@@ -130,10 +130,10 @@ def remove(number: options.NumberArgument, config: options.ConfigOption = None) 
     say_undo(done.change_id, config)
 
 
-def _say_identity(one: Identity) -> None:
-    say(f"{one.number} belongs to {one.name}, level {one.level}, until {when(one.expires_at)}.")
+def _say_identity(identity: Identity) -> None:
+    say(f"{identity.number} belongs to {identity.name}, level {identity.level}, until {when(identity.expires_at)}.")
 
 
-def _cells(one: Identity, now: float) -> list[Cell]:
-    until = dim("expired") if one.expires_at <= now else day(one.expires_at)
-    return [one.number, one.name, str(one.level), until]
+def _cells(identity: Identity, now: float) -> list[Cell]:
+    until = dim("expired") if identity.expires_at <= now else day(identity.expires_at)
+    return [identity.number, identity.name, str(identity.level), until]

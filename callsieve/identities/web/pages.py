@@ -1,4 +1,4 @@
-"""Identities: who a number belongs to, and how well that is proven."""
+"""Pages of identities: who a number belongs to, and how well that is proven."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEVELS = {"1": 1, "2": 2}
 
 
 async def show(req: PageRequest, problem: str | Wording = "", made: CodeMade | None = None) -> Response:
-    """The page, with what was wrong of what was asked, or the code that was made."""
+    """Show the identities, with the problem of a form or the code that was made."""
     text = req.query.get("q", "").strip()[:80] if req.sees_numbers else ""
     shown = await req.read(identities_shown, text, req.context)
     fields = ("number", "name", "level", "note", "expires", "code_number", "code_name")
@@ -28,7 +28,7 @@ async def show(req: PageRequest, problem: str | Wording = "", made: CodeMade | N
 
 
 async def add(req: PageRequest) -> Response:
-    """Who a number belongs to; what is there already is replaced."""
+    """Record who a number belongs to, replacing an earlier record."""
     number, name, note, expires = (req.form.get(key, "") for key in ("number", "name", "note", "expires"))
     level = LEVELS.get(req.form.get("level", ""), 1)
     try:
@@ -39,7 +39,7 @@ async def add(req: PageRequest) -> Response:
 
 
 async def make_code(req: PageRequest) -> Response:
-    """A code that proves control of a number. It is shown this once."""
+    """Make a code that proves control of a number, and show it once."""
     request = CodeRequest(*(req.form.get(key, "") for key in ("code_number", "code_name")))
     try:
         made = await req.perform(operations.make_code, request)
@@ -49,7 +49,7 @@ async def make_code(req: PageRequest) -> Response:
 
 
 async def remove(req: PageRequest) -> Response:
-    """It is forgotten who the number belongs to."""
+    """Remove the identity of a number."""
     await req.perform(operations.remove, req.form.get("number", ""))
     return req.go("/identities", "unidentified")
 

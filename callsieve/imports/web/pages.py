@@ -75,12 +75,12 @@ class PeopleShown:
 
 def people_shown(db: sqlite3.Connection, settings: Settings) -> PeopleShown:
     """Return the page of people and DIDs."""
-    named = {one.extension for one in people_of(settings)} | {one.number for one in dids_of(settings)}
+    named = {person.extension for person in people_of(settings)} | {did.number for did in dids_of(settings)}
     return PeopleShown(
         tuple(all_people(db)),
         tuple(all_dids(db)),
         frozenset(named),
-        {key: one.source for key, one in (people_from(db) | dids_from(db)).items()},
+        {key: source.source for key, source in (people_from(db) | dids_from(db)).items()},
         tuple(people_sources(db)),
         tuple(did_sources(db)),
     )
@@ -178,16 +178,16 @@ def feeds_shown(db: sqlite3.Connection, now: float, loaded: Loaded) -> FeedsShow
     """Return the page of feeds."""
     settings = loaded.settings
     feeds = list_feeds(db, settings, now)
-    there = [(one.feed, one.health) for one in feeds if one.feed is not None]
+    there = [(status.feed, status.health) for status in feeds if status.feed is not None]
     skills = skills_of(db, [feed for feed, _ in there], now)
     found = [
         FeedShown(feed, health, fresh_at(feed) + late_after_seconds(feed), accuracy_of(skills[feed.name]))
         for feed, health in there
     ]
-    found.sort(key=lambda one: (not one.health.detail, one.feed.name))
-    names = {one.feed.name for one in found}
-    lists = tuple(one for one in sources(db) if one.name not in names)
-    missing = tuple(one for one in feeds if one.feed is None)
+    found.sort(key=lambda shown: (not shown.health.detail, shown.feed.name))
+    names = {shown.feed.name for shown in found}
+    lists = tuple(source for source in sources(db) if source.name not in names)
+    missing = tuple(status for status in feeds if status.feed is None)
     waits = nobody_fetches_feeds(settings, feed_fetches(db), now)
     asked = lookups_shown(db, settings, now)
     return FeedsShown(tuple(found), missing, waits, lists, tuple(contact_sources(db)), asked)

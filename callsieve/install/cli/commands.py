@@ -195,11 +195,11 @@ def uninstall(
 
 
 def _check_policies(loaded: Loaded) -> None:
-    """Name no restart while a policy in force cannot be used by this version: the old one goes on screening."""
+    """Warn against a restart if this version cannot use an active policy: the running version continues to screen."""
     try:
         policies_of(loaded)
     except PolicyError as error:
-        warn("do not restart the daemon before this is corrected: until then the running version goes on screening")
+        warn("do not restart the daemon before this is corrected: until then the running version continues to screen")
         raise CommandError(f"{error} (callsieve policy check names everything)") from None
 
 
@@ -264,7 +264,7 @@ def _carried_out(
     if not yes:
         if not sys.stdin.isatty():
             unasked = shlex.join(["callsieve", *sys.argv[1:], "--yes"])
-            raise CommandError(f"cannot ask without a terminal, so nothing was written. To write it: {unasked}")
+            raise CommandError(f"cannot ask: this is not a terminal. Nothing was written. To write it: {unasked}")
         if not typer.confirm("Write this?"):
             say("nothing was written")
             raise SystemExit(1)

@@ -30,7 +30,7 @@ def show_plan(plan: InstallPlan, *, every_line: bool) -> None:
 def show_steps(steps: list[InstallStep]) -> None:
     """Print the steps as a numbered list with commands to copy."""
     if steps:
-        _print(_styled("\nWhat is left to do", "bold"))
+        _print(_styled("\nNext steps", "bold"))
     for number, step in enumerate(steps, 1):
         _print(_styled(f"{number}. {step.title}"))
         for line in step.lines:

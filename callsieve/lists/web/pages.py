@@ -1,4 +1,4 @@
-"""The administrator's allowlist and blocklist: looked through, changed, undone, and moved as CSV."""
+"""Pages of the administrator's allowlist and blocklist: search, change, undo, import and export."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIELDS = ("list", "entry", "note", "expires", "expires_on", "action")
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """The page, with what was wrong of what was asked."""
+    """Show the lists, with the problem of a form."""
     # A viewer, who sees no number, cannot look for one either.
     text = req.query.get("q", "").strip()[:80] if req.sees_numbers else ""
     word = req.query.get("list", "")
@@ -37,7 +37,7 @@ async def show(req: PageRequest, problem: str | Wording = "") -> Response:
 
 
 async def add(req: PageRequest) -> Response:
-    """An entry; one that matches many numbers, or that something speaks against, is looked at first."""
+    """Add an entry. Show it first if it matches many numbers or there are objections."""
     form = req.form
     request = EntryRequest(
         _list_named(form.get("list", "")),
@@ -58,21 +58,21 @@ async def add(req: PageRequest) -> Response:
 
 
 async def remove(req: PageRequest) -> Response:
-    """An entry off its list."""
+    """Remove an entry from its list."""
     list_name, entry = _list_named(req.form.get("list", "")), req.form.get("entry", "")
     await req.perform(operations.remove, EntryKey(list_name, entry))
     return req.go("/lists", "unlisted")
 
 
 async def export(req: PageRequest) -> Response:
-    """Both lists as a file."""
+    """Return both lists as a CSV file."""
     text = list_as_csv(await req.read(list_entries))
     await req.perform(note, Change("list export"))
     return as_file(text, f"callsieve-lists-{day(req.now)}.csv")
 
 
 async def take_file(req: PageRequest) -> Response:
-    """The entries of a file, all that can be used at once; the others are named with their lines."""
+    """Import the usable entries of a file, and show the others with their lines."""
     settings = req.state.loaded.settings
     default = ListName(req.form["list"]) if req.form.get("list") in tuple(ListName) else None
     try:

@@ -116,7 +116,7 @@ def backup(
     """Copy the store while it is in use, and check the copy."""
     loaded = options.settings_of(config)
     with options.existing_store(loaded):
-        pass  # raises if there is none, or it cannot be used
+        pass  # raises if the store is missing or unusable
     if file is None:
         made = make_backup(loaded.store_path, time.time(), keep=sys.maxsize)
     else:

@@ -81,16 +81,16 @@ async def _ask(loaded: Loaded, numbers: Sequence[str], now: float, seconds: floa
     rounds = [_round(source, numbers, seen) for source in asked_sources(loaded)]
     async with OutsideClient() as client:
         fetch = fetch_with(client)
-        workers = [_work(loaded, one, fetch, now) for one in rounds for _ in range(AT_ONCE)]
+        workers = [_work(loaded, work, fetch, now) for work in rounds for _ in range(AT_ONCE)]
         try:
             async with asyncio.timeout(seconds):
                 await asyncio.gather(*workers)
         except TimeoutError:
-            for one in rounds:
-                if len(one.looks) < one.count and not one.failure:
-                    one.failure = f"no time was left for {one.count - len(one.looks)} numbers"
-    failures = tuple((one.source.name, one.failure) for one in rounds if one.failure)
-    return LabelAnswers(tuple(look for one in rounds for look in one.looks), failures)
+            for work in rounds:
+                if len(work.looks) < work.count and not work.failure:
+                    work.failure = f"no time was left for {work.count - len(work.looks)} numbers"
+    failures = tuple((work.source.name, work.failure) for work in rounds if work.failure)
+    return LabelAnswers(tuple(look for work in rounds for look in work.looks), failures)
 
 
 def _last_seen(loaded: Loaded) -> Mapping[tuple[str, str], float]:
@@ -217,16 +217,22 @@ def suspect(
         numbers = (
             [own.number for own in register_of(db)] if number is None else [options.number_argument(number, loaded)]
         )
-        found = [(own, one) for own in numbers for one in find_suspicions(db, own, now, networks)]
+        found = [(own, suspicion) for own in numbers for suspicion in find_suspicions(db, own, now, networks)]
     if as_json:
-        options.print_json([{"number": own, **plain(one)} for own, one in found])
+        options.print_json([{"number": own, **plain(suspicion)} for own, suspicion in found])
     elif found:
         rows = [
             (
-                *(own, str(place_of(one.network)), one.by, percent(one.before), percent(one.lately)),
-                *(confidence_text(one.confidence), _platforms(one.network)),
+                *(
+                    own,
+                    str(place_of(suspicion.network)),
+                    suspicion.by,
+                    percent(suspicion.before),
+                    percent(suspicion.lately),
+                ),
+                *(confidence_text(suspicion.confidence), _platforms(suspicion.network)),
             )
-            for own, one in found
+            for own, suspicion in found
         ]
         heads = ("number", "network", "share", "before", "last 7 days", "confidence", "labels there")
         print_table(heads, rows, keep=(0, 1, 2))
@@ -246,14 +252,22 @@ def _networks(path: str) -> Networks:
 def _platforms(network: Network) -> str:
     """Return the platforms that show labels there, each once."""
     there = labellers_of(network)
-    names = [one.platform if one.on == "network" else f"{one.platform} ({one.phones or 'phones'})" for one in there]
+    names = [
+        suspicion.platform if suspicion.on == "network" else f"{suspicion.platform} ({suspicion.phones or 'phones'})"
+        for suspicion in there
+    ]
     return ", ".join(dict.fromkeys(names)) or "nobody known"
 
 
 def _show_changes(changes: Iterable[LabelChange]) -> None:
     rows = [
-        (one.number, one.platform, one.label or NO_LABEL, "-" if one.before is None else one.before or NO_LABEL)
-        for one in changes
+        (
+            change.number,
+            change.platform,
+            change.label or NO_LABEL,
+            "-" if change.before is None else change.before or NO_LABEL,
+        )
+        for change in changes
     ]
     if rows:
         print_table(("number", "platform", "label", "before"), rows, keep=(0, 1))
@@ -265,14 +279,14 @@ def _show(looks: list[LabelCheck], nothing: str, *, as_json: bool) -> None:
     elif looks:
         rows = [
             (
-                *(one.number, one.platform, when(one.at), one.label or NO_LABEL),
+                *(look.number, look.platform, when(look.at), look.label or NO_LABEL),
                 *(
-                    "" if one.marks is None else f"{one.marks:,}",
-                    one.kind.value,
-                    day(one.next_at) if one.next_at else "",
+                    "" if look.marks is None else f"{look.marks:,}",
+                    look.kind.value,
+                    day(look.next_at) if look.next_at else "",
                 ),
             )
-            for one in looks
+            for look in looks
         ]
         print_table(("number", "platform", "seen", "label", "marks", "how", "again"), rows, keep=(0, 1, 2))
     else:

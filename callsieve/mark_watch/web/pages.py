@@ -1,4 +1,4 @@
-"""Records on an own number's page what a platform shows of it, as `callsieve own watch add`; and shows its pictures."""
+"""Pages of the mark watch: record how a platform labels an own number, and show screenshots."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UPLOAD_BYTES = MOST_SCREENSHOT_BYTES + (64 << 10)  # with the fields of the form
 
 
 async def record(req: PageRequest) -> Response:
-    """What somebody saw, and back to the number's page, which says what was wrong."""
+    """Record a check of an own number, and return to its page, which shows problems."""
     number = number_in(req)
     try:
         await req.perform(operations.record, request_of(number, req.form, req.files.get("screenshot", b"")))
@@ -30,7 +30,7 @@ async def record(req: PageRequest) -> Response:
 
 
 async def picture(req: PageRequest) -> Response:
-    """A picture, by its SHA-256. Its kind was checked when it came, and a browser guesses none."""
+    """Return a screenshot by its SHA-256. Its file type was checked on upload."""
     found = await req.read(screenshot_content, number_in(req), req.path("digest"))
     if found is None:
         raise NotFound
@@ -39,7 +39,7 @@ async def picture(req: PageRequest) -> Response:
 
 
 def request_of(number: str, form: Mapping[str, str], screenshot: bytes) -> LookRequest:
-    """What was typed. A count that is none is refused as one."""
+    """Return the check from a form. A malformed count becomes -1, which the operation refuses."""
     count = form.get("count", "").strip()
     counted = (int(count) if count.isascii() and count.isdecimal() and len(count) < 12 else -1) if count else None
     shown = ScreenshotFile("", screenshot) if screenshot else None

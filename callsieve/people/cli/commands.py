@@ -34,7 +34,7 @@ UNDESCRIBED = "screened, but not described in the settings"
 
 
 class PeopleTaken(NamedTuple):
-    """What was taken over from a PBX, or would be. `remarks`: what was seen and could not be taken."""
+    """The result of an import from a PBX, or of its dry run. `remarks`: what could not be imported."""
 
     source: PbxKind
     dry_run: bool
@@ -64,7 +64,7 @@ def import_people(
 ) -> None:
     """Import or update people. Header: extension[,endpoint][,group][,language][,name].
 
-    With --from, people, groups and DIDs come from the PBX. What you have entered yourself stays. It can be repeated.
+    With --from, people, groups and DIDs come from the PBX. Your own entries stay. It can be repeated.
     """
     if (file is None) == (origin is None):
         raise CommandError("import people: give either FILE or --from asterisk|freepbx (see --help)")
@@ -118,7 +118,7 @@ def _counts(rows: list[Takeover], request: TakeoverRequest) -> str:
 
 
 def _show(pbx: FoundPbx, rows: list[Takeover]) -> None:
-    """Print what is new or different. What is the same is only counted."""
+    """Print what is new or different, and count the rest."""
     for remark in pbx.remarks:
         warn(remark)
     lines = [(row.state.value, KIND_WORDS[row.kind], row.key, _told(row, pbx)) for row in rows if row.state != "same"]
@@ -158,24 +158,24 @@ def _told(row: Takeover, pbx: FoundPbx) -> str:
     return said
 
 
-def _said(one: Person | Did | None, rings: Sequence[str] = ()) -> str:
+def _said(entry: Person | Did | None, rings: Sequence[str] = ()) -> str:
     """Return the person or DID in words. For a DID without callee also whom the dialplan `rings`."""
-    if parts := ", ".join(_parts(one)):
+    if parts := ", ".join(_parts(entry)):
         return parts
     if rings:
         return f"rings {', '.join(rings)}, who are not all in a group"
     return "the dialplan does not determine whom it rings"
 
 
-def _parts(one: Person | Did | None) -> Iterator[str]:
-    if isinstance(one, Person):
-        yield from filter(None, (one.name, one.endpoint, one.group and f"group {one.group}", one.language))
-    elif one is not None:
-        if one.callee:
-            yield f"for {one.callee}"
-        if one.groups:
-            yield f"{'group' if len(one.groups) == 1 else 'groups'} {', '.join(one.groups)}"
-        if not one.screen:
+def _parts(entry: Person | Did | None) -> Iterator[str]:
+    if isinstance(entry, Person):
+        yield from filter(None, (entry.name, entry.endpoint, entry.group and f"group {entry.group}", entry.language))
+    elif entry is not None:
+        if entry.callee:
+            yield f"for {entry.callee}"
+        if entry.groups:
+            yield f"{'group' if len(entry.groups) == 1 else 'groups'} {', '.join(entry.groups)}"
+        if not entry.screen:
             yield "not screened"
 
 

@@ -36,7 +36,7 @@ def link(
         print(qr_lines(made.url))
     web = loaded.settings.web
     if not web.behind_proxy:
-        say("Only a browser on this machine can open it. For phones, put an HTTPS proxy before the console:")
+        say("Only a browser on this server can open it. For phones, put an HTTPS proxy before the console:")
         say("Documentation, Console: `Behind a proxy`.")
     elif not web.enabled:
         say("The console is off: set `enabled = true` in [web] of the settings.")
@@ -53,7 +53,10 @@ def devices(
     if as_json:
         options.print_json(found)
     elif found:
-        rows = [(str(one.id), when(one.seen_at), day(one.expires_at), one.address, one.agent) for one in found]
+        rows = [
+            (str(device.id), when(device.seen_at), day(device.expires_at), device.address, device.agent)
+            for device in found
+        ]
         print_table(("id", "used", "until", "signed in from", "browser"), rows)
     else:
         say(f"{extension} is signed in on no device. To make a link: callsieve people link {extension}")

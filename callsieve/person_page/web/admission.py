@@ -1,4 +1,4 @@
-"""Who may ask for what on people's own pages: a cookie and a role of their own, and limits for those who try.
+"""Access to people's own pages: their own cookie and role, and limits on attempts to sign in.
 
 No page of the console accepts this cookie, and no page here accepts that of the console.
 """

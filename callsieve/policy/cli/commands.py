@@ -150,7 +150,9 @@ def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigO
 
 
 def explain_call(
-    caller: Annotated[str, typer.Option(metavar="NUMBER", help="Who the network says is calling.", show_default=False)],
+    caller: Annotated[
+        str, typer.Option(metavar="NUMBER", help="The caller's number, as the network gives it.", show_default=False)
+    ],
     name: NameArgument = None,
     did: Annotated[str | None, typer.Option(metavar="NUMBER", help="The DID that was called.")] = None,
     trunk: Annotated[
@@ -281,7 +283,7 @@ def publish_policy(
     publish_as: Annotated[
         str | None, typer.Option("--as", metavar="NAME", help="The name for other sites. Default: its own.")
     ] = None,
-    note: Annotated[str, typer.Option(help="What is new, for those who accept it.")] = "",
+    note: Annotated[str, typer.Option(help="The news of this version, for those who accept it.")] = "",
     config: ConfigOption = None,
 ) -> None:
     """Publish a policy to all sites of the hub. It takes effect where it is accepted."""

@@ -179,7 +179,7 @@ async def check(req: PageRequest) -> Response:
 
 async def insert(req: PageRequest) -> Response:
     """Add a rule of a preset at the end of the draft."""
-    rule = next((one for one in preset_rules() if one.key == req.form.get("rule")), None)
+    rule = next((preset_rule for preset_rule in preset_rules() if preset_rule.key == req.form.get("rule")), None)
     if rule is None:
         raise NotFound
     text = as_typed(f"{_typed(req).rstrip()}\n\n{rule.text}")

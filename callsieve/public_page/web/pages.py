@@ -1,8 +1,6 @@
-"""The pages: the front with the form for a reference, the appeal, and its status by a secret link.
+"""The public page: a form for a reference, the appeal, its status behind a secret link, and printable statements.
 
-A page to print says that a number was cleared; callsieve/appeals/cleared.py makes the signed file.
-
-    make_public_app(PublicState(load)) -> an ASGI application, for uvicorn and for tests
+make_public_app(PublicState(load)) -> an ASGI application, for uvicorn and for tests
 """
 
 from __future__ import annotations
@@ -55,11 +53,9 @@ UNTIL = N_("Valid until {day}. Appeal {reference}.")
 
 
 def cleared_page(cleared: Cleared, reason: str, language: str, say: Callable[[str], str]) -> str:
-    """Return the statement as a page of HTML by itself, with a QR code of its link.
+    """Return the statement that a number was cleared as a self-contained page, with a QR code of its link.
 
-    Args:
-        reason: What the ruling says.
-        say: Translates a text of ours.
+    `reason`: the reason given in the decision. `say`: translates a text of the program.
     """
     statement = cleared.statement
     about = {
@@ -89,7 +85,7 @@ _NUMBER = re.compile(r"\+[0-9][0-9 .-]{5,20}[0-9]")
 
 
 def contact_card(public: Public) -> list[Any]:
-    """Its name, the page's address, and what of `contact` is a mail address or a number in international form."""
+    """Return a jCard with name, address, and the mail addresses and international numbers in `contact`."""
     fields: list[list[Any]] = [
         ["version", {}, "text", "4.0"],
         ["fn", {}, "text", public.name],
@@ -125,23 +121,23 @@ NO_FORM = {"name": "", "contact": "", "statement": ""}
 
 
 async def front(visit: Visit) -> Response:
-    """What this is, and the form for a reference."""
+    """Show the front page with the form for a reference."""
     return visit.page("front", wrong="", typed="")
 
 
 async def front_of_link(visit: Visit) -> Response:
-    """The same with the reference of a link, as SIP answers carry it. It is looked up when the form is sent."""
+    """Show the front page with the reference of a link from a SIP answer filled in. Sending the form looks it up."""
     return visit.page("front", wrong="", typed=parse_id(str(visit.http.path_params["reference"])[:64]) or "")
 
 
 async def card(visit: Visit) -> Response:
-    """Who we are, as a jCard (RFC 7095)."""
+    """Return the operator's contact details as a jCard (RFC 7095)."""
     text = msgspec.json.encode(contact_card(visit.state.public))
     return Response(text, media_type="application/vcard+json", headers={POLICY_HEADER: POLICY})
 
 
 async def look_up(visit: Visit) -> Response:
-    """The form of an appeal, for a reference that is known; else the front page again, whatever is wrong with it."""
+    """Show the appeal form for a known reference, else the front page with one message for all errors."""
     held = await visit.ask(Backend.look_up, visit.form.get("reference", ""))
     if held is None:
         return _wrong_reference(visit)
@@ -155,18 +151,18 @@ def _wrong_reference(visit: Visit) -> Response:
 
 
 async def marks(visit: Visit) -> Response:
-    """How many marks until it takes effect, by the weights in force: the same page as the console's."""
+    """Show how many marks it takes until something happens, by the active weights. The console has the same page."""
     return _document(effects_page(await visit.ask(Backend.marks), visit.language))
 
 
 def _document(page: str) -> Response:
-    """Return a page by itself, which brings its style with it."""
+    """Return a self-contained page, with a policy that allows its style."""
     style = page.partition("<style>")[2].partition("</style>")[0]
     return HTMLResponse(page, headers={POLICY_HEADER: policy_with(style, POLICY)})
 
 
 async def file(visit: Visit) -> Response:
-    """Files the appeal, and goes to its status. What was typed stays in the form where something is wrong with it."""
+    """File the appeal and redirect to its status. After an error the form keeps its input."""
     limits, form = visit.state.limits, visit.form
     if not limits.filings.take(visit.network, visit.now):
         return visit.error(429)
@@ -184,18 +180,18 @@ async def file(visit: Visit) -> Response:
 
 
 async def status(visit: Visit) -> Response:
-    """What became of an appeal."""
+    """Show the status of an appeal."""
     return await _shown(visit, await status_in(visit))
 
 
 async def make_code(visit: Visit) -> Response:
-    """The status with a code, which is shown this once."""
+    """Show the status with a new code, which is shown only once."""
     status = await status_in(visit)
     return await _shown(visit, status, await visit.ask(Backend.make_code, _hash(visit)))
 
 
 async def call_back(visit: Visit) -> Response:
-    """Has the number called, and shows the code that is to be keyed in that call."""
+    """Place a call to the number, and show the code to key in during that call."""
     status = await status_in(visit)
     if not visit.state.limits.take_call(visit.network, visit.now):
         raise HTTPException(429)
@@ -208,9 +204,9 @@ async def call_back(visit: Visit) -> Response:
 async def _shown(
     visit: Visit, status: AppealStatus, code: str = "", *, is_called: bool = False, wrong: str = ""
 ) -> Response:
-    """The status page; whoever has proven control of the number also sees what is known about it.
+    """Return the status page. It shows what is known about the number to visitors who have proven control of it.
 
-    `code`: to be shown this once; `is_called`: it counts in a call to the number, which is placed now.
+    `code`: shown only once. `is_called`: the code counts in a call that is placed now.
     """
     said = {"code": f"{code[:3]} {code[3:]}".strip(), "is_called": is_called, "wrong": wrong}
     view = await visit.ask(Backend.view, _hash(visit))
@@ -226,7 +222,7 @@ async def _shown(
 
 @asynccontextmanager
 async def one_upload(visit: Visit) -> AsyncIterator[None]:
-    """Before a document is read into memory: the link takes one, and sends no other at the moment."""
+    """Check before an upload is read: the appeal accepts documents, and no other upload of it is running."""
     if not (await status_in(visit)).takes_documents:
         raise Refused("no-documents", NO_DOCUMENTS)
     uploads, link = visit.state.limits.uploads, str(visit.http.path_params["token"])
@@ -240,14 +236,14 @@ async def one_upload(visit: Visit) -> AsyncIterator[None]:
 
 
 async def attach(visit: Visit) -> Response:
-    """One document, and back to the status."""
+    """Attach a document, and return to the status."""
     content = visit.uploads.get("file", b"")
     await visit.ask(Backend.attach, _hash(visit), visit.form.get("title", ""), content)
     return visit.go(f"/status/{visit.http.path_params['token']}")
 
 
 async def cleared_file(visit: Visit) -> Response:
-    """The signed statement."""
+    """Return the signed statement."""
     status = await _cleared_in(visit)
     return as_file(status.cleared.text, f"cleared-{status.appeal.reference}.json", "application/json")
 
@@ -260,7 +256,7 @@ async def cleared_document(visit: Visit) -> Response:
 
 
 async def check_cleared(visit: Visit) -> Response:
-    """Whether a statement still stands, for whoever was shown it."""
+    """Show whether a statement is still valid, to anybody who has its link."""
     reference, proof = (str(visit.http.path_params[key]) for key in ("reference", "proof"))
     found = await visit.ask(Backend.check, reference, proof)
     if found is None:
@@ -277,7 +273,7 @@ async def _cleared_in(visit: Visit) -> ClearedStatus:
 
 
 async def status_in(visit: Visit) -> AppealStatus:
-    """The status whose secret the address has. HTTPException: there is none."""
+    """Return the status for the secret in the address. Raise HTTPException if there is no such appeal."""
     token = parse_token(str(visit.http.path_params["token"]))
     found = None if token is None else await visit.ask(Backend.status, hash_of(token))
     if found is None:
@@ -286,7 +282,6 @@ async def status_in(visit: Visit) -> AppealStatus:
 
 
 def _hash(visit: Visit) -> str:
-    """Of the secret of the address: by this the store knows the link."""
     return hash_of(str(visit.http.path_params["token"]))
 
 
@@ -309,7 +304,7 @@ PAGES = (
 
 
 async def not_found(visit: Visit) -> Response:
-    """Whatever was asked for."""
+    """Show that there is no such page."""
     return visit.error(404)
 
 
@@ -318,7 +313,7 @@ STYLE = files("callsieve.public_page.web") / "static" / "public.css"
 
 
 def make_public_app(state: PublicState) -> ASGIApp:
-    """The public page with this state, which it closes at its end."""
+    """Return the ASGI application of the public page. It closes the state's backend when it ends."""
     from_settings = state.public
 
     @asynccontextmanager

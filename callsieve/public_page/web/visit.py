@@ -1,10 +1,10 @@
-"""One request to the public page, and what stands between it and the function of a page.
+"""A request to the public page, and the checks before the function of a page.
 
 Host and headers -> limits -> the form (origin, size) -> the page's function -> its answer
 
-There is no login and no cookie, so that a form of another site could do nothing that its owner cannot do alone; where
-the browser says that a form is one, it is refused. A form has no token: one would end with a restart of this process,
-or with a telephone that leaves its WLAN, and take along what was typed.
+Pages have no login and no cookie, so another website gains nothing by sending a form. Browsers still say when one does,
+and such forms are refused. Forms have no token: it would become invalid when this process restarts or the visitor's
+network changes, and the input would be lost.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ ERRORS = {
 
 
 class PublicState:
-    """What all pages share. `public`: of the settings; `clock` is in UTC seconds."""
+    """State that all public pages share. `public`: from the settings. `clock`: UTC seconds."""
 
     def __init__(self, backend: PageBackend, public: Public, clock: Callable[[], float] = time.time) -> None:
         self.backend, self.public, self.clock = backend, public, clock
@@ -67,7 +67,7 @@ class PublicState:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request. `network`: whose address asks, as limits count; `now`, in UTC seconds, is when it came."""
+    """One request. `network`: the visitor's network, which limits count. `now`: when it arrived, in UTC seconds."""
 
     http: Request
     state: PublicState
@@ -78,11 +78,11 @@ class Visit:
     uploads: Mapping[str, bytes] = field(default_factory=dict)
 
     async def ask(self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
-        """What the backend answers. Refused, StoreError."""
+        """Return the answer of the backend. Raise Refused or StoreError."""
         return await self.state.backend.ask(method, *args, **named)
 
     def page(self, name: str, status: int = 200, /, **shown: Any) -> Response:
-        """A template of this capability."""
+        """Return a page from a template."""
         common = {
             "site": self.state.public,
             "sees_numbers": True,
@@ -97,21 +97,21 @@ class Visit:
         return HTMLResponse(text, status, headers={POLICY_HEADER: POLICY})
 
     def error(self, status: int, words: str | Wording = "") -> Response:
-        """What went wrong, and what to do."""
+        """Return a page that says what went wrong and what to do."""
         return self.page("error", status, words=words or ERRORS.get(status, ERRORS[400]))
 
     def go(self, path: str) -> Response:
-        """To another page, in the same language."""
+        """Redirect to another page in the same language."""
         return RedirectResponse(f"{path}?lang={self.language}", 303, headers={POLICY_HEADER: POLICY})
 
 
 def nothing_before(_visit: Visit) -> AbstractAsyncContextManager[None]:
-    """Most forms are small enough to be read from anybody."""
+    """Return a context that does nothing: small forms are read without further checks."""
     return nullcontext()
 
 
 class PublicPage(NamedTuple):
-    """A page. `most_bytes`: how much may be sent; `around`: what is around reading that, and says before whether to."""
+    """A page. `most_bytes`: the longest body. `around`: a context around reading the body, which may refuse it."""
 
     method: str
     path: str
@@ -121,7 +121,7 @@ class PublicPage(NamedTuple):
 
 
 def answering(page: PublicPage, state: PublicState) -> Callable[..., Awaitable[Response]]:
-    """The function of a page behind limits and the checks of its form."""
+    """Return an endpoint that applies the limits, checks the form, and calls the page's function."""
 
     async def answer(request: Request) -> Response:
         chosen = request.query_params.get("lang")
@@ -151,7 +151,7 @@ def answering(page: PublicPage, state: PublicState) -> Callable[..., Awaitable[R
 
 
 async def _sent(page: PublicPage, visit: Visit) -> Response:
-    """The answer to a form."""
+    """Check a form, and return the page's answer to it."""
     if is_from_elsewhere(visit.http):
         return visit.error(403)
     async with page.around(visit):

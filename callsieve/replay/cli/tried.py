@@ -148,5 +148,5 @@ def _show_other_changes(report: ReplayReport) -> None:
     """Print other differences, such as tags."""
     others = [change for change in report.changes.by if change.after not in ("challenge", "route", "reject")]
     if others:
-        parts = [Text.assemble(word(one.before), " → ", word(one.after), f" {one.calls:,}") for one in others]
+        parts = [Text.assemble(word(other.before), " → ", word(other.after), f" {other.calls:,}") for other in others]
         say("Other differences: ", Text(", ").join(parts), ".")

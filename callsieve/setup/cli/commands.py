@@ -214,7 +214,7 @@ def _ask_trunks(free: list[PbxTrunk]) -> list[PbxTrunk]:
 
 def _check_terminal(option: str) -> None:
     if not sys.stdin.isatty():
-        raise CommandError(f"cannot ask without a terminal: add --yes, or answer with {option}")
+        raise CommandError(f"cannot ask: this is not a terminal. Add --yes, or answer with {option}")
 
 
 # Changes

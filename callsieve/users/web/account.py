@@ -100,7 +100,7 @@ DIFFERENT = N_("The two new passwords are not the same. Nothing was changed.")
 
 @dataclass(frozen=True, slots=True)
 class AccountShown:
-    """What the page shows. `here`: the token of the present session."""
+    """The contents of the page. `here`: the token of the present session."""
 
     user: ConsoleUser
     sessions: tuple[Session, ...]

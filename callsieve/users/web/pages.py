@@ -35,7 +35,7 @@ class UserShown:
 
 @dataclass(frozen=True, slots=True)
 class UsersShown:
-    """What the page shows. `extensions`: the people for whom a user can mark."""
+    """The contents of the page. `extensions`: the people for whom a user can mark."""
 
     users: tuple[UserShown, ...]
     extensions: tuple[str, ...]
