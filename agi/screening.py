@@ -127,7 +127,7 @@ class Knowledge(Protocol):
 
 
 # Results of a challenge that the dialplan reports at once. The others are known when the call is over.
-REPORTED = {one.value: one for one in (ChallengeResult.PASSED, ChallengeResult.WRONG, ChallengeResult.SILENT)}
+REPORTED = {result.value: result for result in (ChallengeResult.PASSED, ChallengeResult.WRONG, ChallengeResult.SILENT)}
 # The argument `record` of a call that is decided but not recorded, because its switch sends too many.
 UNRECORDED = "no"
 # The requests of the dialplan: each is a method of Screening.

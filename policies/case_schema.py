@@ -372,7 +372,7 @@ def _reputation(table: Mapping[str, Any], levels: Thresholds) -> Reputation:
 
 
 def _minutes_ago(minutes: Sequence[float], now: float) -> tuple[float, ...]:
-    return tuple(now - 60.0 * one for one in minutes)
+    return tuple(now - 60.0 * minute for minute in minutes)
 
 
 def differences(expected: Mapping[str, Any], decision: Decision) -> tuple[tuple[str, Any, Any], ...]:

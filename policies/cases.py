@@ -93,7 +93,7 @@ def read_trials(
     if problems or trials is None:
         return (), problems
     places = places_of(text)
-    return tuple(replace(one, line=places.line_of(("case", place))) for place, one in enumerate(trials)), []
+    return tuple(replace(trial, line=places.line_of(("case", place))) for place, trial in enumerate(trials)), []
 
 
 def run_trial(
@@ -111,7 +111,9 @@ def run_trial(
     except PolicyError as error:
         raise PolicyError(str(PolicyProblem(f"case {shown(trial.name)}: {error}", line=trial.line))) from None
     decision = decide(case.call, facts, policy, case.now)
-    return Tried(trial.name, decision, tuple(Difference(*one) for one in differences(trial.expect, decision)))
+    return Tried(
+        trial.name, decision, tuple(Difference(*difference) for difference in differences(trial.expect, decision))
+    )
 
 
 def _trials_from(file: Mapping[str, Any], region: str, levels: Thresholds, problems: Problems) -> list[Trial]:

@@ -103,7 +103,7 @@ def why_not(condition: Condition, case: Case) -> str:
     """Return a condition that does not hold, as it is written, with the fact: `country = "GB": it is US`."""
     if condition.name not in COMBINATIONS:
         return f"{condition.text}: it is {_fact_of(condition, case)}"
-    facts = {one.name: _fact_of(one, case) for one in single_conditions((condition,))}
+    facts = {part.name: _fact_of(part, case) for part in single_conditions((condition,))}
     return f"{condition.text}: {', '.join(f'{name} is {fact}' for name, fact in facts.items())}"
 
 

@@ -200,7 +200,7 @@ def _policy_from(table: Mapping[str, Any], name: str, base_of: BaseOf, problems:
         default=base.default if default is None else default,
         observe=bool(observe),
         chain=(name, *base.chain),
-        conditions=frozenset(one.name for rule in rules for one in single_conditions(rule.when)),
+        conditions=frozenset(condition.name for rule in rules for condition in single_conditions(rule.when)),
     )
 
 
@@ -287,7 +287,7 @@ def _rule_from(table: Mapping[str, Any], place: int, problems: Problems) -> Rule
     label, ask = read("label", _label, table.get("label")), read("ask", _ask, table)
     if len(problems) > before or name is None or action is None or reason is None:
         return None
-    about_evidence = any(one.name in ABOUT_EVIDENCE for one in single_conditions(when))
+    about_evidence = any(condition.name in ABOUT_EVIDENCE for condition in single_conditions(when))
     return Rule(name, when, action, reason, label, ask, about_evidence)
 
 

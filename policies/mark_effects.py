@@ -144,7 +144,7 @@ def strongest(case: MarkedNumber, weights: Weights, people: int) -> MarkedNumber
         for n in MULTIPLES
         if not case.at_once or n >= weights.counts.burst_marks
     )
-    return max(sized, key=lambda one: effect_of(one, weights, people).level)
+    return max(sized, key=lambda size: effect_of(size, weights, people).level)
 
 
 def action_under(policy: Policy, case: MarkedNumber, weights: Weights, people: int) -> Action:

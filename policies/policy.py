@@ -178,9 +178,9 @@ class RuleTable:
     def _left_for(self, case: Case) -> Iterator[LeftRule]:
         """Return the rules that may still match, each with the conditions that must be tested for every case."""
         for rule in self._rules:
-            needed = [attrgetter(one.needs)(case) for one in rule.when if one.needs]
-            if all(needed) and all_hold(tuple([one for one in rule.when if one.reads]), case):
-                yield tuple([one for one in rule.when if not one.reads]), rule.ruling
+            needed = [attrgetter(condition.needs)(case) for condition in rule.when if condition.needs]
+            if all(needed) and all_hold(tuple([condition for condition in rule.when if condition.reads]), case):
+                yield tuple([condition for condition in rule.when if not condition.reads]), rule.ruling
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,9 @@ class PolicySet:
 
     def asks(self, condition: str) -> bool:
         """Return whether a rule of any of the policies has this condition."""
-        return condition in self.default.conditions or any(condition in one.policy.conditions for one in self.scopes)
+        return condition in self.default.conditions or any(
+            condition in scope.policy.conditions for scope in self.scopes
+        )
 
     def policy_of(self, call: IncomingCall, facts: Facts) -> Policy:
         """Return the policy that applies to a call."""

@@ -122,9 +122,9 @@ CAP_WITH_REFERENCE = "{cap}: {reference}"
 
 Ours = Reason | PresetReason | FailOpen | OutboundReason
 BY_CODE: Mapping[str, Ours] = {
-    one._name_.lower().replace("_", "-"): one
+    reason._name_.lower().replace("_", "-"): reason
     for table in (Reason, PresetReason, FailOpen, OutboundReason)
-    for one in table
+    for reason in table
 }
 CODES: Mapping[str, str] = {reason: code for code, reason in BY_CODE.items()}
 PLACES: Mapping[str, tuple[str, ...]] = {
@@ -132,8 +132,8 @@ PLACES: Mapping[str, tuple[str, ...]] = {
 }
 KEPT: Mapping[str, str] = {reason: json.dumps({"code": code}) for reason, code in CODES.items()}
 CODED = '{"code"'  # the beginning of a reason with a code in the journal
-_OF_RULES: Mapping[str, PresetReason] = {one.value: one for one in PresetReason}
-_OF_FAILURES: Mapping[str, FailOpen] = {one.value: one for one in FailOpen}
+_OF_RULES: Mapping[str, PresetReason] = {reason.value: reason for reason in PresetReason}
+_OF_FAILURES: Mapping[str, FailOpen] = {failure.value: failure for failure in FailOpen}
 
 
 @dataclass(frozen=True, slots=True)

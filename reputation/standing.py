@@ -218,15 +218,17 @@ def _challenges_in(
     if not asked:
         return NEVER_CHALLENGED
     history = challenge_history_of([c for c in asked if c.auth_class is auth_class])
-    passed = [one for one in asked if one.result is ChallengeResult.PASSED]
-    times = {one.at for one in passed if one.linkedid or one.auth_class is auth_class}  # a proof is of its class
+    passed = [answer for answer in asked if answer.result is ChallengeResult.PASSED]
+    times = {
+        answer.at for answer in passed if answer.linkedid or answer.auth_class is auth_class
+    }  # a proof is of its class
     if not times:
         return history
     since = max(times)
-    if len({mark.auth_class for mark in rows.marks} | {one.auth_class for one in rows.answered}) > 1:
+    if len({mark.auth_class for mark in rows.marks} | {row.auth_class for row in rows.answered}) > 1:
         said = _latest(list(rows.marks), lambda mark: mark.reporter)
         live, answered = [mark for mark in said if mark.verdict is Verdict.SPAM], list(rows.answered)
-    took = {one.callee for one in answered if one.at > since}
+    took = {answer.callee for answer in answered if answer.at > since}
     return replace(
         history,
         of_number=_latest_times([at for at in times if at > since - PASSES_SECONDS], MAX_PASSES),

@@ -91,7 +91,7 @@ def people_of(standing: Standing, weights: Weights, now: float) -> float:
 def may_weigh(standing: Standing, weights: Weights) -> float:
     """Return the most that `people_of` can become after the standing's time: evidence for the caller may fade first."""
     weighed = log_odds_of(counts_of(standing, weights, standing.at), weights.counts)
-    return sum([one for one in weighed if one > 0])
+    return sum([weight for weight in weighed if weight > 0])
 
 
 def is_alarmed(standing: Standing, weights: Weights, reviewed_at: float | None) -> bool:

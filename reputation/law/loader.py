@@ -121,7 +121,7 @@ class LawFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     def cite(self, row: LawRow) -> str:
         """Return the name of the row's source for reasons, with `(advice)` if it is not binding."""
-        named = next((one.cite for one in self.source if one.name == row.source), f"{row.area}: good practice")
+        named = next((source.cite for source in self.source if source.name == row.source), f"{row.area}: good practice")
         return named if row.is_binding else f"{named} (advice)"
 
 

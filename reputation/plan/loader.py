@@ -92,9 +92,9 @@ class _Reader:
         country = self._read("", lambda: _country(table.get("adds_to" if adds else "country")))
         code = self._read("", lambda: _calling_code(table.get("calling_code"), country or ""))
         read = self._read("", lambda: _day("read", table.get("read")))
-        for one in self._tables("source", self._source):
-            self._sources[one.name] = one
-        ranges = self._tables("range", lambda one: self._rows(one, country or "", code, adds))
+        for source in self._tables("source", self._source):
+            self._sources[source.name] = source
+        ranges = self._tables("range", lambda table: self._rows(table, country or "", code, adds))
         rows = [row for of_range in ranges for row in of_range]
         if len(rows) > MAX_PREFIXES:
             self._problems.append(
@@ -110,7 +110,7 @@ class _Reader:
     def _tables(self, key: str, read: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
         """Return the result of `read` for each table of an array, without the tables that it refuses."""
         tables = self._table.get(key, [])
-        if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             self._problems.append(f"{key} is written as [[{key}]] tables")
             return
         for place, one in enumerate(tables, 1):
@@ -209,7 +209,7 @@ def _digits(value: Any) -> frozenset[int]:
     if value is None:
         return frozenset()
     numbers = value if isinstance(value, list) else [value]
-    if not numbers or not all(type(one) is int and 1 <= one <= 14 for one in numbers):
+    if not numbers or not all(type(number) is int and 1 <= number <= 14 for number in numbers):
         raise _Wrong(f"digits takes how many digits follow the calling code, such as 9 or [5, 6], not {_shown(value)}")
     return frozenset(numbers)
 
@@ -249,7 +249,7 @@ def _text(key: str, value: Any) -> str:
 def _texts(key: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise _Wrong(f"{key} takes a list of texts, not {_shown(value)}")
-    return tuple(_text(key, one) for one in value)
+    return tuple(_text(key, text) for text in value)
 
 
 def _named(table: Mapping[str, Any], key: str) -> str:

@@ -34,7 +34,7 @@ from reputation.store.public_appeals import called_code, name_for, record_called
 from reputation.store.standing import settle_case, unsettle_case
 from reputation.wording import Wording
 
-FIELDS = [one.name for one in fields(appeals.Appeal)]  # the columns, by the same names
+FIELDS = [field_.name for field_ in fields(appeals.Appeal)]  # the columns, by the same names
 COLUMNS = ", ".join(FIELDS)
 ADD = f"INSERT INTO appeal ({COLUMNS}) VALUES (:{', :'.join(FIELDS)})"
 SET = """

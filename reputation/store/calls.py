@@ -25,7 +25,7 @@ COMMON_ACTION = "allow"
 COMMON_RULE = "default"
 VOICEMAIL = "voicemail"
 # The values of `CallFilter.ending`.
-ENDINGS = (*(one.value for one in Disposition), VOICEMAIL)
+ENDINGS = (*(disposition.value for disposition in Disposition), VOICEMAIL)
 
 
 class CallFilter(NamedTuple):

@@ -217,9 +217,9 @@ def all_same(db: sqlite3.Connection) -> list[tuple[str, ...]]:
     return [tuple(names) for names in humans.values()]
 
 
-def declare_same(db: sqlite3.Connection, one: str, other: str) -> tuple[str, ...]:
+def declare_same(db: sqlite3.Connection, name: str, other: str) -> tuple[str, ...]:
     """Declare that both names, and all names joined with them, belong to one human. Return all of them."""
-    names = sorted({*names_of(db, one), *names_of(db, other)})
+    names = sorted({*names_of(db, name), *names_of(db, other)})
     set_names(db, tuple(names))
     return tuple(names)
 

@@ -44,7 +44,8 @@ LAST = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'event'), 
 ADD_DECISIONS = f"""
 INSERT INTO event (id, kind, subject, at, data)
 SELECT '{ID_PREFIX}' || printf('%012X', CAST(at * 1000 AS INTEGER)) || hex(randomblob(7)), ?,
-       coalesce(caller, 'call/' || linkedid), at, json_object({", ".join(f"'{one}', {one}" for one in DECISION_FIELDS)})
+       coalesce(caller, 'call/' || linkedid), at,
+       json_object({", ".join(f"'{name}', {name}" for name in DECISION_FIELDS)})
   FROM decision WHERE rowid > ? ORDER BY rowid
 """
 

@@ -33,8 +33,8 @@ LIVE = "ami"  # the `source` of outcomes seen live
 
 _FIELDS = OutcomeRecord.__struct_fields__
 _COLUMNS = column_list(OutcomeRecord)
-_ENUMS = {one.name: one.enum for one in fields_of(OutcomeRecord) if one.enum}
-_FLAGS = frozenset(one.name for one in fields_of(OutcomeRecord) if bool in one.kinds)
+_ENUMS = {field.name: field.enum for field in fields_of(OutcomeRecord) if field.enum}
+_FLAGS = frozenset(field.name for field in fields_of(OutcomeRecord) if bool in field.kinds)
 _ENUM_PLACES = tuple(place for place, name in enumerate(_FIELDS) if name in _ENUMS)
 _FLAG_PLACES = tuple(place for place, name in enumerate(_FIELDS) if name in _FLAGS)
 _RUNG_PLACE = _FIELDS.index("rung")

@@ -216,13 +216,15 @@ def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights
     first_day, counted_since = own_days.first_days(db, number)
     month_ago = now - daily_counts.MONTH * DAY_SECONDS
     complaints = complaints_about(db, number, month_ago)
-    unhappy = [(one.number, one.at) for one in requests_after(db, number, month_ago) if one.is_of_called]
-    unhappy += [(one.number, one.at) for one in complaints if one.is_of_called]
+    unhappy = [
+        (request.number, request.at) for request in requests_after(db, number, month_ago) if request.is_of_called
+    ]
+    unhappy += [(complaint.number, complaint.at) for complaint in complaints if complaint.is_of_called]
     # With fewer calls nothing is judged. A line that is only called may have thousands of calls to convert.
     is_judged = sum(day.attempts for day in days if day.day > today - daily_counts.MONTH) >= WATCH_SAMPLE
     calls = outcomes_of_own(db, number, now - daily_counts.MONTH * DAY_SECONDS, VIEWED_CALLS) if is_judged else []
     hang_ups = daily_counts.machine_hang_ups(calls)
-    machines = frozenset[str]().union(*(one.linkedids for one in hang_ups))
+    machines = frozenset[str]().union(*(hang_up.linkedids for hang_up in hang_ups))
     of_people = [call for call in calls if call.linkedid not in machines]
     days = daily_counts.days_without(days, (call for call in calls if call.linkedid in machines))
     (listed,) = db.execute(LISTED, (number,)).fetchone()
@@ -241,10 +243,10 @@ def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights
             first_day=first_day,
             counted_since=counted_since,
             listed=listed,
-            strangers=sum(not one.is_of_called for one in complaints),
+            strangers=sum(not complaint.is_of_called for complaint in complaints),
             blocked=own_days.blocked_of(db, number, today - daily_counts.MONTH),
             labels=labels_of(db, number),
-            hang_ups=tuple((one.seconds, len(one.linkedids)) for one in hang_ups),
+            hang_ups=tuple((hang_up.seconds, len(hang_up.linkedids)) for hang_up in hang_ups),
         )
     )
 

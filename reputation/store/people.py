@@ -63,7 +63,7 @@ def replace_settings_people(db: sqlite3.Connection, people: Iterable[Person]) ->
     Those who stay are not deleted and added again: a deletion signs out the devices of the person's page.
     """
     people = list(people)
-    db.execute(REMOVE_OTHERS, (json.dumps([one.extension for one in people]),))
+    db.execute(REMOVE_OTHERS, (json.dumps([person.extension for person in people]),))
     upsert_people(db, people, SETTINGS)
 
 
