@@ -58,7 +58,7 @@ class Feed:
         """Distinct listed numbers in the block, the number itself left out. They are of one feed: such neighbours count
         for numbers that the feed does not list.
         """
-        return sum(one != number for one in self._blocks[number[:-3]])
+        return sum(block != number for block in self._blocks[number[:-3]])
 
     def block_log_odds(self, number: str) -> float:
         """What the block family says."""

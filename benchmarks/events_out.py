@@ -105,9 +105,9 @@ def _decisions(bench: Workbench) -> list[Figure]:
 def _happen(db: sqlite3.Connection, first: int, count: int) -> None:
     """So many calls end."""
     with transaction(db):
-        for one in range(first, first + count):
-            number, now = number_at(one % SUBJECTS), time.time()
-            add_event(db, EventKind.CALL_ENDED, number, now, _ended(number, f"{now:.0f}.{one}", now))
+        for number_ in range(first, first + count):
+            number, now = number_at(number_ % SUBJECTS), time.time()
+            add_event(db, EventKind.CALL_ENDED, number, now, _ended(number, f"{now:.0f}.{number_}", now))
 
 
 def _ended(number: str, linkedid: str, now: float) -> CallEnded:

@@ -81,7 +81,7 @@ def fill(folder: Path, numbers: int) -> Said:
     """A store of so many numbers that our people have marked."""
     with open_store(folder / "ours" / "callsieve.db") as db:
         with transaction(db):
-            upsert_people(db, [Person(one) for one in PEOPLE], "benchmark")
+            upsert_people(db, [Person(person) for person in PEOPLE], "benchmark")
         _mark(db, sorted(number_at(n) for n in range(numbers)))
     return {}
 

@@ -231,8 +231,8 @@ async def join(server: PostgreSql, folder: Path, name: str) -> Loaded:
 def _fill(site: Loaded, rows: int) -> None:
     now = time.time()
     with open_store(site.store_path) as db, transaction(db):
-        for one in range(rows):
-            add_mark(db, _mark(number_at(one), now - one))
+        for number in range(rows):
+            add_mark(db, _mark(number_at(number), now - number))
 
 
 def _mark(number: str, at: float) -> Mark:
@@ -258,14 +258,14 @@ def _ages(berlin: Loaded, london: Loaded, marks: int) -> Iterator[float]:
         for site in (berlin, london):
             stack.enter_context(_running(site))
         here, there = (stack.enter_context(open_store(site.store_path)) for site in (berlin, london))
-        for one in range(marks + 1):
-            number = f"+1202555{one:04}"
+        for number_ in range(marks + 1):
+            number = f"+1202555{number_:04}"
             with transaction(here):
                 add_mark(here, _mark(number, time.time()))
             began = time.monotonic()
             while not there.execute("SELECT 1 FROM standing WHERE number = ?", (number,)).fetchone():
                 time.sleep(0.002)
-            if one:  # the first waits for the processes
+            if number_:  # the first waits for the processes
                 yield time.monotonic() - began
 
 
@@ -273,8 +273,8 @@ def _read(site: Loaded, rows: int) -> float:
     """Microseconds of one read of facts."""
     with open_store(site.store_path) as db:
         began = time.process_time()
-        for one in range(READS):
-            facts_of(db, FactsQuery(stored_number(number_at(one % rows)), AuthClass.UNKNOWN, None, time.time()))
+        for number in range(READS):
+            facts_of(db, FactsQuery(stored_number(number_at(number % rows)), AuthClass.UNKNOWN, None, time.time()))
         return 1e6 * (time.process_time() - began) / READS
 
 

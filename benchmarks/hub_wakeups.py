@@ -86,7 +86,7 @@ def measure(bench: Workbench) -> list[Figure]:
         Figure("CPU of a row for each further site", [woken_ms], "ms", budget=Budget(TARGET_MS, "ms"), note=note),
         Figure("CPU of a row that is pushed alone", [cost.push_ms], "ms", note=note),
         Figure("CPU of a wake-up and its pull", [cost.wake_ms], "ms", note=note),
-        *(figure for one in measured for figure in _figures(one)),
+        *(figure for item in measured for figure in _figures(item)),
     ]
 
 
@@ -177,7 +177,7 @@ async def _connected(server: PostgreSql, folder: Path, count: int) -> AsyncItera
     stores = []
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         tasks = []
-        for site in [await join(server, folder / f"site{one}", f"site{one}") for one in range(count)]:
+        for site in [await join(server, folder / f"site{number}", f"site{number}") for number in range(count)]:
             stores.append(await Store.open(site.store_path))
             stack.push_async_callback(stores[-1].close)
             hub = await stack.enter_async_context(connection_to(address_of_site(site)))

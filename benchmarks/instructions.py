@@ -85,7 +85,7 @@ def run(rounds: int, *, write: bool) -> int:
         ) as reason:  # such as a machine so busy that calls time out
             console.print(f"nothing is counted: {reason}")
             return 0
-    figures = {what: [one[what] for one in counts] for what in COUNTS}
+    figures = {what: [count[what] for count in counts] for what in COUNTS}
     kept: dict[str, dict[str, int]] = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
     here = name_of_build()
     before = kept.get(here, {})

@@ -179,10 +179,10 @@ def _shuffled(told: Sequence[OutcomeRecord | Mark]) -> list[OutcomeRecord | Mark
 def _learnt(told: Iterable[OutcomeRecord | Mark]) -> Checksums:
     """What memory knows at the end; now and then it was asked."""
     ledger, chance = MemoryStore(), random.Random(SEED)
-    for one in told:
-        ledger.learn(one) if isinstance(one, OutcomeRecord) else ledger.add_mark(one)
-        if one.number and chance.random() < ASKED:
-            ledger.standing(one.number, one.auth_class)
+    for item in told:
+        ledger.learn(item) if isinstance(item, OutcomeRecord) else ledger.add_mark(item)
+        if item.number and chance.random() < ASKED:
+            ledger.standing(item.number, item.auth_class)
     return _of_memory(ledger)
 
 
@@ -196,10 +196,10 @@ def _stored(told: Sequence[OutcomeRecord | Mark], path: Path) -> Checksums:
         for start in range(0, len(told), BATCH):
             batch = told[start : start + BATCH]
             with transaction(db):
-                record_outcomes(db, [one for one in batch if isinstance(one, OutcomeRecord)], END)
-                for mark in [one for one in batch if isinstance(one, Mark)]:
+                record_outcomes(db, [item for item in batch if isinstance(item, OutcomeRecord)], END)
+                for mark in [item for item in batch if isinstance(item, Mark)]:
                     add_mark(db, mark)
-        numbers = [number for number in {one.number for one in told} if number]
+        numbers = [number for number in {item.number for item in told} if number]
         return _checksums(numbers, partial(rows_of, db), partial(standing, db))
 
 

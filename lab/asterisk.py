@@ -263,7 +263,7 @@ def _link_data(paths: PbxPaths, directories: Directories) -> None:
             (directories.data / entry.name).symlink_to(entry)
     directories.sounds.mkdir(parents=True)
     if paths.sounds.is_dir():
-        for prompt in (one for one in paths.sounds.iterdir() if one.name != OUR_PROMPTS):
+        for prompt in (path for path in paths.sounds.iterdir() if path.name != OUR_PROMPTS):
             (directories.sounds / prompt.name).symlink_to(prompt)
             if prompt.name.startswith("demo-instruct"):
                 (directories.data / "moh" / prompt.name).symlink_to(prompt)

@@ -94,7 +94,7 @@ def words(pattern: str, text: str) -> set[str]:
 
 
 def test_whom_nobody_screens_is_not_asked_about_after_an_ivr() -> None:
-    [pattern] = [one for one in words(r'"\$\{CALLSIEVE_RULE\}" =~ "([^"]+)"', DIALPLAN) if "internal" in one]
+    [pattern] = [word_ for word_ in words(r'"\$\{CALLSIEVE_RULE\}" =~ "([^"]+)"', DIALPLAN) if "internal" in word_]
     above_people = {rule for step in STEPS if step.number <= LAST_STEP_ABOVE_PEOPLE for rule in step.rules}
     assert {rule for step in STEPS for rule in step.rules if re.search(pattern, rule)} == above_people
 
@@ -169,7 +169,7 @@ def test_modules_that_texts_name_are_there(package: str) -> None:
     }
     texts = [path for path in (ROOT / package).rglob("*") if path.suffix in (".py", ".md")]
     named = {(path.name, name) for path in texts for name in re.findall(r"(?<![\w/])\w[\w/]*\.py\b", path.read_text())}
-    assert [one for one in sorted(named) if not any(f"/{path}".endswith(f"/{one[1]}") for path in there)] == []
+    assert [item for item in sorted(named) if not any(f"/{path}".endswith(f"/{item[1]}") for path in there)] == []
 
 
 def test_no_public_class_name_stands_twice() -> None:

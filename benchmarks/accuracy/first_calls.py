@@ -322,7 +322,10 @@ def share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
 
 def mean_share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
     """The same, each style counting the same."""
-    shares = [[tally[one, what] / tally[one, "calls"] for one in styles if tally[one, "calls"]] for tally in tallies]
+    shares = [
+        [tally[style_, what] / tally[style_, "calls"] for style_ in styles if tally[style_, "calls"]]
+        for tally in tallies
+    ]
     return estimate([fmean(of_seed) if of_seed else 0.0 for of_seed in shares])
 
 

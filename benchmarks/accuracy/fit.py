@@ -136,7 +136,7 @@ def together(found: Found, names: Iterable[str], seeds: Iterable[int]) -> dict[t
     drawn = list(seeds)
     for name in names:
         rows = sum((found[name, seed] for seed in drawn), Counter[tuple[Row, bool]]())
-        of_kind = {bad: sum(count for (_, one), count in rows.items() if one is bad) for bad in (False, True)}
+        of_kind = {bad: sum(count for (_, item), count in rows.items() if item is bad) for bad in (False, True)}
         for (row, bad), count in rows.items():
             total[row, bad] += 1000 * count / of_kind[bad]
     return total
@@ -152,7 +152,7 @@ def fit_sheet(fit: Fit, others: Sequence[Fit]) -> Sheet:
     """Each weight with its interval."""
     rows = []
     for place, name in enumerate(("intercept", *EvidenceCounts._fields)):
-        drawn = sorted((one.intercept, *one.weights)[place] for one in others)
+        drawn = sorted((other.intercept, *other.weights)[place] for other in others)
         tail = len(drawn) // 40
         value = (fit.intercept, *fit.weights)[place]
         rows.append([name, f"{value:+.2f}", f"{drawn[tail]:+.2f} to {drawn[-1 - tail]:+.2f}"])
@@ -170,7 +170,7 @@ def offices_sheet(fit: Fit, found: Found, seeds: Sequence[int]) -> Sheet:
         odds = []
         for low, high in pairwise(BINS):
             bad, good = (
-                sum(n for score, one, n in scored if one is kind and low <= score < high) for kind in (True, False)
+                sum(n for score, item, n in scored if item is kind and low <= score < high) for kind in (True, False)
             )
             odds.append(f"{log(bad / good):+.1f}" if bad and good else "-")
         rows.append([name, "yes" if name in FITTED_ON else "no", f"{_area(scored):.3f}", *odds])

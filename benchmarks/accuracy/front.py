@@ -173,7 +173,7 @@ def _in_a_sentence(measured: Measured) -> str:
 def offices_sheet(measured: Measured) -> Sheet:
     """Return each office, which differs from the standard one by what its name says."""
     rows = []
-    for name in (one for one in OFFICES if one in measured.closed):
+    for name in (office for office in OFFICES if office in measured.closed):
         seeds = measured.closed[name]
         spam = [_text(seeds, (what,), cell(SPAM)) for what in (What.STOPPED, What.PLAIN)]
         honest = [share_of(seeds, (What.STOPPED,), cell(kind)) for kind in HONEST if _is_there(seeds, cell(kind))]
@@ -195,14 +195,14 @@ def _text(seeds: Sequence[Tallies], whats: Sequence[What], one: Cell) -> str:
 def attacks_sheet(measured: Measured) -> Sheet:
     """Return every attack on four kinds of numbers: the calls lost, and those labelled."""
     seeds, rows = measured.closed[STANDARD_NAME], []
-    plan = [(one, count) for one, counts, _ in ATTACKS[STANDARD_NAME] if one in ATTACK_WORDS for count in counts]
+    plan = [(item, count) for item, counts, _ in ATTACKS[STANDARD_NAME] if item in ATTACK_WORDS for count in counts]
     for attack, count in dict.fromkeys(plan):
         cells = [cell(victim, attack, count) for victim in VICTIMS]
         shares = [
-            f"{share_of(seeds, (What.STOPPED,), one).text} / {share_of(seeds, LABELLED, one).text}"
-            if _is_there(seeds, one)
+            f"{share_of(seeds, (What.STOPPED,), cell_).text} / {share_of(seeds, LABELLED, cell_).text}"
+            if _is_there(seeds, cell_)
             else ""
-            for one in cells
+            for cell_ in cells
         ]
         who = f"{count} of us" if attack not in SPOOFING else f"an outsider, {count} of us" if count else "an outsider"
         rows.append([ATTACK_WORDS[attack], who, *shares])

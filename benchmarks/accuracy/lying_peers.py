@@ -93,7 +93,7 @@ def fill(folder: Path, now: float) -> None:
     """The office's store."""
     with open_store(folder / "callsieve.db") as db:
         with transaction(db):
-            upsert_people(db, [Person(one) for one in PEOPLE], "benchmark")
+            upsert_people(db, [Person(person) for person in PEOPLE], "benchmark")
             count_people(db)
             for place, kind in enumerate(KINDS):
                 for number in numbers_of(place):
@@ -101,9 +101,9 @@ def fill(folder: Path, now: float) -> None:
                         at = now - 2 * HOUR * n
                         mark = Mark(number, AuthClass.UNKNOWN, PEOPLE[n], Verdict.SPAM, at, MarkChannel.EXTENSION)
                         add_mark(db, mark)
-                    who = [(one, "hung-up-on") for one in PEOPLE[10 : 10 + kind.hung_up]]
+                    who = [(person, "hung-up-on") for person in PEOPLE[10 : 10 + kind.hung_up]]
                     who += [(PEOPLE[19], "called-back")] if kind.back else []
-                    rows = [(number, one, what, now - HOUR, f"{number}{one}") for one, what in who]
+                    rows = [(number, item, what, now - HOUR, f"{number}{item}") for item, what in who]
                     db.executemany(ADD_SIGNAL, rows)
                     if kind.failed:
                         db.execute(ADD_CHALLENGE, (number, number, now - HOUR))

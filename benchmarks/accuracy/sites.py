@@ -304,7 +304,7 @@ class _First:
 
     def of_all(self) -> list[Warned]:
         """The same of every site."""
-        return [one for site in sorted(self._calls) for one in self.of(site)]
+        return [item for site in sorted(self._calls) for item in self.of(site)]
 
 
 # Tables. ------------------------------------------------------------------------------------------------------
@@ -312,7 +312,7 @@ class _First:
 
 def collusion_sheet(seeds: Sequence[Measured]) -> Sheet:
     """What a gang does to a number's calls at one honest site."""
-    attacks = [one.attacks for one in seeds]
+    attacks = [seed.attacks for seed in seeds]
     rows = []
     for office, people in ((STANDARD_NAME, 200), (SMALL, 20)):
         for gang in GANGS:
@@ -367,8 +367,8 @@ def sharing_sheet(seeds: Sequence[Measured]) -> Sheet:
 
 
 def _of_calls(seeds: Sequence[Measured], cell: Cell) -> list[str]:
-    honest = [one.honest for one in seeds]
-    count = sum(one.get(cell, Tally())[What.CALLS] for one in honest)
+    honest = [seed.honest for seed in seeds]
+    count = sum(item.get(cell, Tally())[What.CALLS] for item in honest)
     shares = [share_of(honest, whats, cell).text for whats in ((What.STOPPED,), LABELLED, (What.PLAIN,))]
     return [f"{count:,}", *shares, _asked(honest, [cell])]
 
@@ -379,18 +379,22 @@ def warned_sheet(seeds: Sequence[Measured]) -> Sheet:
     hows = (ALONE, SHARED, AFTER_THREE_ALONE, AFTER_THREE, f"{A_FIFTH}: {ALONE}", f"{A_FIFTH}: {SHARED}")
     for office, people in ((STANDARD_NAME, 200), (SMALL, 20)):
         for how in hows:
-            found = [one.warned.get((office, how), []) for one in seeds]
-            numbers = [one for part in found for one in part]
-            labelled = [one for one in numbers if one.minutes is not None]
+            found = [seed.warned.get((office, how), []) for seed in seeds]
+            numbers = [item for part in found for item in part]
+            labelled = [number for number in numbers if number.minutes is not None]
             rows.append(
                 [
                     f"{people} people: {how}",
                     f"{len(numbers):,}",
-                    _share_of_numbers(found, lambda one: one.before == 0),
-                    _share_of_numbers(found, lambda one: one.minutes is not None),
-                    shown(median(one.before for one in labelled)) if labelled else "-",
-                    shown(median(one.minutes / 60 for one in labelled if one.minutes is not None)) if labelled else "-",
-                    shown(100 * sum(one.before for one in numbers) / max(1, sum(one.calls for one in numbers))),
+                    _share_of_numbers(found, lambda item: item.before == 0),
+                    _share_of_numbers(found, lambda item: item.minutes is not None),
+                    shown(median(item.before for item in labelled)) if labelled else "-",
+                    shown(median(item.minutes / 60 for item in labelled if item.minutes is not None))
+                    if labelled
+                    else "-",
+                    shown(
+                        100 * sum(number.before for number in numbers) / max(1, sum(number.calls for number in numbers))
+                    ),
                 ]
             )
     headings = (
@@ -402,7 +406,7 @@ def warned_sheet(seeds: Sequence[Measured]) -> Sheet:
 
 
 def _share_of_numbers(seeds: Sequence[Sequence[Warned]], holds: Callable[[Warned], bool]) -> str:
-    return estimate([sum(map(holds, one)) / len(one) if one else 0.0 for one in seeds]).text
+    return estimate([sum(map(holds, seed)) / len(seed) if seed else 0.0 for seed in seeds]).text
 
 
 def sheets_of(seeds: Sequence[Measured]) -> list[Sheet]:

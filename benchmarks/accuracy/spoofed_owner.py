@@ -297,7 +297,7 @@ def sheet_of(found: Mapping[tuple[str, str], Sequence[Tally]]) -> Sheet:
     for variant in VARIANTS:
         tallies = [found.get((variant.name, scene.name)) for scene in SCENES]
         shares = [
-            share_of([{cell: one} for one in each], (What.STOPPED,), cell).text if each else "" for each in tallies
+            share_of([{cell: item} for item in each], (What.STOPPED,), cell).text if each else "" for each in tallies
         ]
         rows.append([variant.name, *shares])
     says = "Stopped, % of the calls. Empty: as it is."
@@ -312,7 +312,7 @@ def main() -> None:
     jobs = [(variant, scene, seed) for variant, scene in pairs for seed in seeds]
     with ProcessPoolExecutor(initializer=os.nice, initargs=(10,)) as pool:
         tallies = iter(pool.map(measure, *zip(*jobs, strict=True)))
-        found = {(one.name, scene.name): [next(tallies) for _ in seeds] for one, scene in pairs}
+        found = {(item.name, scene.name): [next(tallies) for _ in seeds] for item, scene in pairs}
     sheet = sheet_of(found)
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -181,7 +181,8 @@ def strangers_sheet(seeds: Sequence[Tallies]) -> Sheet:
         cells = [Cell(asked, row.calls, row.how) for asked in ASKED]
         of_numbers = row.what[0] in EVER
         shares = [
-            share_of_numbers(seeds, row.what[0], one) if of_numbers else share_of(seeds, row.what, one) for one in cells
+            share_of_numbers(seeds, row.what[0], cell) if of_numbers else share_of(seeds, row.what, cell)
+            for cell in cells
         ]
         lines.append([row.says, *(share.text for share in shares)])
     says = (

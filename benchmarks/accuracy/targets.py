@@ -65,19 +65,19 @@ def of_numbers(office: str, what: What, *cells: Cell) -> Measure:
 
 def worst(*measures: Measure) -> Measure:
     """The highest of some figures."""
-    return lambda found: max((value for one in measures if (value := one(found)) is not None), default=None)
+    return lambda found: max((value for measure in measures if (value := measure(found)) is not None), default=None)
 
 
 def worst_honest(office: str) -> Measure:
     """Of all kinds of honest callers that are there, the one of which most calls are stopped."""
-    return worst(*[of_calls(office, What.STOPPED, cell(one)) for one in HONEST])
+    return worst(*[of_calls(office, What.STOPPED, cell(item)) for item in HONEST])
 
 
 def turned_away_unasked(found: Measured) -> Estimate | None:
     """The worst case of all where nothing comes from outside, whoever is attacked."""
     without = [tallies for name, tallies in found.closed.items() if not offices.OFFICES[name].listed]
     figures = [
-        share_of(seeds, (What.REJECTED,), one) for seeds in without for one in sorted({c for s in seeds for c in s})
+        share_of(seeds, (What.REJECTED,), item) for seeds in without for item in sorted({c for s in seeds for c in s})
     ]
     return max(figures, default=None)
 
@@ -196,12 +196,12 @@ def sheets_of(measured: Measured) -> list[Sheet]:
 def targets_sheet(measured: Measured) -> Sheet:
     """What was reached of what was wanted."""
     rows = []
-    for one in TARGETS:
-        value = one.measure(measured)
+    for target in TARGETS:
+        value = target.measure(measured)
         if value is not None:
-            limit = "" if one.limit is None else f"{'>=' if one.least else '<='} {one.limit:g}"
-            before = ["-" if figure is None else f"{figure:g}" for figure in (one.landed, one.reference)]
-            rows.append([one.what, *before, limit, value.text, one.verdict(value)])
+            limit = "" if target.limit is None else f"{'>=' if target.least else '<='} {target.limit:g}"
+            before = ["-" if figure is None else f"{figure:g}" for figure in (target.landed, target.reference)]
+            rows.append([target.what, *before, limit, value.text, target.verdict(value)])
     says = (
         "With `strict`, in % of calls, or of numbers where it says `ever`. Met: the mean is within the target."
         " Version 2: seeds 1001 to 1003."

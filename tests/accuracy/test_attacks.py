@@ -138,7 +138,7 @@ def test_all_calls_are_learnt_from_and_late_ones_are_read() -> None:
     after, before = (shadow_of(OFFICE, attacked(OFFICE, plan, attack, 3, 0)) for attack in (MARKS, NOTHING))
     assert readings(after) == readings(before)
     assert min(readings(after)) >= BEGIN + 6 * 3600
-    learnt, anyway = ([e for _, e in one if not isinstance(e, Reading)] for one in (after, before))
+    learnt, anyway = ([e for _, e in item if not isinstance(e, Reading)] for item in (after, before))
     assert len(learnt) == len(anyway) + 15
 
 

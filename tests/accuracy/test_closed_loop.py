@@ -59,12 +59,12 @@ def test_so_many_pass_and_fail_in_their_way(nature: Nature, passes: float) -> No
 
 def test_who_was_turned_away_tries_once_more() -> None:
     people = [attempt(n, nature=Nature.PERSON, passes=0.96) for n in range(2000)]
-    again = [redialled(STANDARD, one, ChallengeResult.ABANDONED) for one in people]
-    second = [one for one in again if one is not None]
+    again = [redialled(STANDARD, person, ChallengeResult.ABANDONED) for person in people]
+    second = [item for item in again if item is not None]
     assert len(second) / 2000 == pytest.approx(0.30, abs=0.03)
-    assert all(0 < one.at - first.at < 180 for first, one in zip(people, again, strict=True) if one is not None)
-    assert all(redialled(STANDARD, one, ChallengeResult.ABANDONED) is None for one in second)
-    passed = [result_of(STANDARD, one) for one in second].count(ChallengeResult.PASSED)
+    assert all(0 < item.at - first.at < 180 for first, item in zip(people, again, strict=True) if item is not None)
+    assert all(redialled(STANDARD, item, ChallengeResult.ABANDONED) is None for item in second)
+    passed = [result_of(STANDARD, item) for item in second].count(ChallengeResult.PASSED)
     assert passed / len(second) == pytest.approx(0.5, abs=0.06)
 
 
@@ -117,7 +117,7 @@ def tally(events: list[Dated], screening: Screening | None = None) -> Tally:
 
 
 def calls(*attempts: Attempt) -> list[Dated]:
-    return [(one.at, one) for one in attempts]
+    return [(attempt_.at, attempt_) for attempt_ in attempts]
 
 
 def test_a_first_call_rings_as_any_other() -> None:

@@ -41,16 +41,16 @@ SMALL = replace(FEWER, days=40, contacts=2, services=2, one_off_a_day=4, spammer
 def test_strangers_are_asked_at_these_hours(asked: str, actions: list[str]) -> None:
     screening = Screening(policy_of(asked), STANDARD)
     at = [START + 20 * DAY_SECONDS + hour * 3600 for hour in (11.2, 13.4, 17.9)]
-    assert [screening.decide("1", NEWCOMER, one).action.word for one in at] == actions
+    assert [screening.decide("1", NEWCOMER, item).action.word for item in at] == actions
 
 
 def test_the_price_and_what_it_buys() -> None:
     tallies = measure(7, SMALL)
-    asked = [tallies[Cell(one, ONE_OFF)][What.EVER_ASKED] for one in ASKED]
+    asked = [tallies[Cell(item, ONE_OFF)][What.EVER_ASKED] for item in ASKED]
     assert asked[0] == 0
     assert asked == sorted(set(asked))
     assert asked[-1] == tallies[Cell(ALL, ONE_OFF)][What.NUMBERS]
-    spam = [tallies[Cell(one, Kind.SINGLE_USE.value)][What.STOPPED] for one in ASKED]
+    spam = [tallies[Cell(item, Kind.SINGLE_USE.value)][What.STOPPED] for item in ASKED]
     assert spam[0] == 0 < spam[1] < spam[-1]
     alone, with_digest = (tallies[Cell(ALL, MACHINE, how)] for how in ("", WITH_DIGEST))
     assert alone[What.STOPPED] == alone[What.CALLS] > 4 * with_digest[What.STOPPED] > 0

@@ -90,7 +90,7 @@ def everything() -> Measured:
 
 def test_every_target_is_read_where_its_callers_call(everything: Measured) -> None:
     """No row is met because nobody was measured."""
-    figures = {one.what: one.measure(everything) for one in TARGETS}
+    figures = {target.what: target.measure(everything) for target in TARGETS}
     assert {what for what, value in figures.items() if value is None or value.mean != 100.0} == set()
 
 

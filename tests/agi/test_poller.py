@@ -47,8 +47,8 @@ async def test_one_that_is_forgotten_by_another_is_not_called_back() -> None:
 
         def forget_all(number: int) -> None:
             called.append(number)
-            for one in ours:
-                poller.forget(one.fileno())
+            for our in ours:
+                poller.forget(our.fileno())
 
         for number, (mine, theirs) in enumerate(both):
             poller.watch(mine.fileno(), partial(forget_all, number))

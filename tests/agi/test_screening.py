@@ -514,7 +514,9 @@ def test_only_where_a_decision_was_asked_for_a_failure_is_one(path: str) -> None
     memory = memory_of()
     screening = make_screening(memory)
     screening.failed_open("timed out", make_request(path, f"linkedid=c1,caller={CALLER},auth=unknown"))
-    assert [(one.linkedid, one.caller) for one in memory.decisions] == ([("c1", CALLER)] if path == "callee" else [])
+    assert [(decision.linkedid, decision.caller) for decision in memory.decisions] == (
+        [("c1", CALLER)] if path == "callee" else []
+    )
     assert screening.counts.by_action == {"fail-open": 1}
 
 

@@ -166,8 +166,8 @@ async def test_what_comes_within_a_moment_is_read_at_once_and_in_order() -> None
     async with connected() as (manager, inbox, _):
         ids = [f"1.{number}" for number in range(50)]
         began = asyncio.get_running_loop().time()
-        for one in ids:
-            manager.send(EVENT + f"\r\nUniqueid: {one}".encode() + END)
+        for id_ in ids:
+            manager.send(EVENT + f"\r\nUniqueid: {id_}".encode() + END)
             await asyncio.sleep(0)
         await until(lambda: inbox.waiting == len(ids))
         seconds = asyncio.get_running_loop().time() - began

@@ -46,8 +46,8 @@ def recorded(outcome: Outcome) -> OutcomeRecord:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_end_of_a_call_is_that_of_its_last_channel(name: str) -> None:
-    told = [(record, one) for one in outcomes_of(items_of(name)) if (record := record_of(one, region_of))]
-    ends = [one.ended_at for _, one in told]
+    told = [(record, outcome) for outcome in outcomes_of(items_of(name)) if (record := record_of(outcome, region_of))]
+    ends = [item.ended_at for _, item in told]
     assert [record.ended_at for record, _ in told] == pytest.approx(ends, abs=0.001)
 
 

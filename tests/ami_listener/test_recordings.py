@@ -124,8 +124,8 @@ def test_every_field_that_an_event_may_need_is_read(name: str) -> None:
     names = sorted({row[0] for table in tables for row in table if isinstance(row, tuple)})
     assert {"Uniqueid", "DestLinkedid", "TransferTargetChannel", "Queue"} <= set(names)
     for words in ({"Result": "Success", "UserEvent": "CallSieveOutbound", "Refused": "network"}, {}):
-        values = {**{one: f"{n}" for n, one in enumerate(names)}, **words}
-        packet = packet_of(f"Event: {name}" + "".join(f"\r\n{one}: {value}" for one, value in values.items()))
+        values = {**{item: f"{n}" for n, item in enumerate(names)}, **words}
+        packet = packet_of(f"Event: {name}" + "".join(f"\r\n{item}: {value}" for item, value in values.items()))
         assert parse_event(packet) == parse_event(WholePacket(*packet))
 
 

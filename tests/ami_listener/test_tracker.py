@@ -92,7 +92,7 @@ def test_a_call_that_is_over_is_gone_without_a_garbage_collector(name: str) -> N
     try:
         tracker = CallTracker(trunk_of)
         assert [*replay(tracker, items), *tracker.gap(items[-1].at)]
-        assert [one for one in gc.get_objects() if type(one) in (Call, Channel)] == []
+        assert [object_ for object_ in gc.get_objects() if type(object_) in (Call, Channel)] == []
     finally:
         gc.enable()
 
@@ -120,7 +120,7 @@ FOLLOW_ME = (*RINGS, phone(MOBILE), DialBegin(TRUNK, MOBILE, "+13125550142", CAL
 def test_a_call_is_forwarded_if_it_was_answered_outside(
     first: ChannelRef, answered_by: str, forwarded_to: str | None
 ) -> None:
-    others = [hung_up(one) for one in (ALICE, MOBILE) if one is not first]
+    others = [hung_up(item) for item in (ALICE, MOBILE) if item is not first]
     outcome = only(play(make_tracker(), *FOLLOW_ME, DialEnd(first, "ANSWER"), *others, hung_up(first), hung_up(TRUNK)))
     assert (outcome.answered_by, outcome.forwarded_to, outcome.transferred) == (answered_by, forwarded_to, False)
 

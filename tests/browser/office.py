@@ -124,7 +124,7 @@ PARTNER = ExchangeTable(name="partner", path="/srv/partner", key="A6EHv/POEL4dcN
 GONE = ExchangeTable(name="gone", path="/srv/gone", key="Kqpx8sLTvEQbHXu1kDl7JMXrVzmjVzSLb5gw1Ydyzqo=")
 HAMBURG_KEY = "m2bzP7NWPHPBqxpDrMJMuVEJb0yUN8Hf1o8rYEuyKcs="
 EXCHANGE = "".join(
-    f'[[exchange]]\nname = "{one.name}"\npath = "{one.path}"\nkey = "{one.key}"\n' for one in (PARTNER, GONE)
+    f'[[exchange]]\nname = "{item.name}"\npath = "{item.path}"\nkey = "{item.key}"\n' for item in (PARTNER, GONE)
 )
 LOOK_UPS = """
 [[lookup]]
@@ -287,7 +287,7 @@ def _lists(db: sqlite3.Connection, now: float) -> None:
             expires_at=now + 20 * DAY,
         ),
     ]
-    for entry in sorted(entries, key=lambda one: one.added_at):
+    for entry in sorted(entries, key=lambda entry_: entry_.added_at):
         add_entry(db, entry)
         number = entry.first if entry.kind is EntryKind.EXACT else None
         add_audit(db, Change("list add", number, entry.text, None, entry), "ada (console)", entry.added_at)
@@ -416,5 +416,5 @@ def store_what_root_found(office: Office) -> None:
         "asks at": ok("agi://127.0.0.1:4578"),
     }
     path.parent.mkdir()
-    checks = [Check(name, one.status, one.detail, one.remedy, at) for name, one in found.items()]
+    checks = [Check(name, item.status, item.detail, item.remedy, at) for name, item in found.items()]
     store_findings(path, findings_of(checks, at, at))

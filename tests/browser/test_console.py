@@ -146,7 +146,7 @@ def test_a_policy_is_drafted_tried_activated_and_taken_back(pbx: ScreenedPbx, pa
     place = partial(call, pbx, STRANGER, privacy=True)
     assert decided(pbx, place) == (200, "tag", "cautious")
     with open_store(pbx.daemon.store) as db:
-        wait_until(lambda: any(one.caller is None for one in outcomes(db)), "how the call ended")
+        wait_until(lambda: any(outcome.caller is None for outcome in outcomes(db)), "how the call ended")
 
     open_part(page, "Rules")
     page.locator("#advanced > summary").click()
@@ -213,7 +213,7 @@ def test_the_guard_obeys_registering_resting_and_using_again(pbx: ScreenedPbx, o
     with Phone(pbx.asterisk, "carrier") as far_end:
         assert dial(pbx, CUSTOMER).code == 200
         with closing(sqlite3.connect(pbx.daemon.store)) as db:
-            wait_until(lambda: [one.number for one in unregistered(db, 0.0)] == [OWN], "the stranger")
+            wait_until(lambda: [item.number for item in unregistered(db, 0.0)] == [OWN], "the stranger")
         open_part(page, "Own numbers")
         page.get_by_role("link", name=f"Register {OWN}").click()
         expect(page.get_by_label("Number, as it is dialled here")).to_have_value(OWN)

@@ -114,16 +114,18 @@ def test_four_tasks_on_a_phone(site: Site) -> None:
         clicks.press("This was wrong", "#call-7KQ2M4XA")
         print(f"never again: {clicks.made}")
         assert clicks.made == ["This was wrong"]
-        assert [(one.number, one.verdict) for one in site.office.read(personal_entries, "201")] == [
+        assert [(entry.number, entry.verdict) for entry in site.office.read(personal_entries, "201")] == [
             (DR_RAY, ListName.ALLOW)
         ]
-        assert [one.verdict for one in site.office.read(live_marks_of, DR_RAY, "201")] == [Verdict.OK]
+        assert [item.verdict for item in site.office.read(live_marks_of, DR_RAY, "201")] == [Verdict.OK]
 
         clicks.made.clear()
         clicks.press("Block", "#call-8KQ2M4XA")
         print(f"block this one: {clicks.made}")
         assert clicks.made == ["Block"]
-        assert {one.number: one.verdict for one in site.office.read(personal_entries, "201")}[SALES] is ListName.BLOCK
+        assert {entry.number: entry.verdict for entry in site.office.read(personal_entries, "201")}[
+            SALES
+        ] is ListName.BLOCK
 
         clicks.made.clear()
         clicks.press("No announcements")

@@ -33,7 +33,7 @@ def test_they_do_nothing_and_the_rest_counts() -> None:
 
 
 def test_each_is_named_with_its_successor() -> None:
-    found = {one.key: one.successor for one in removed_settings(OLD)}
+    found = {setting.key: setting.successor for setting in removed_settings(OLD)}
     assert found == {
         "before_epoch": "",
         **{name: SUCCESSORS[name] for name in ("marks", "behaviour", "plan", "first_call", "levels.challenge_unseen")},

@@ -306,8 +306,8 @@ def test_first_calls_are_seen_alike(history: Path, calls: list[tuple[str, str, f
         past = [inbound(who, LATER + after, caller=who, did=did, ring_seconds=HOUR) for who, did, after in calls]
         judged = [replay.take(event) for event in [*HISTORY, *events_in(lines(*past))]][-len(calls) :]
     assert [record.action for record in memory.decisions] == actions
-    assert [told(decision) for decision in questioned] == [told_by_journal(one) for one in memory.decisions]
-    assert [told(one.decisions[0]) for one in judged if one is not None] == list(map(told, questioned))
+    assert [told(decision) for decision in questioned] == [told_by_journal(decision_) for decision_ in memory.decisions]
+    assert [told(item.decisions[0]) for item in judged if item is not None] == list(map(told, questioned))
 
 
 @pytest.mark.parametrize(("ago", "rule"), [(HOUR, "emergency-window"), (3 * HOUR, None)])

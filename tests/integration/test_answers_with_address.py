@@ -48,7 +48,9 @@ def test_the_answer_has_the_address_with_the_reference(pbx: ScreenedPbx, code: s
     result = pbx.carrier.call(CallSpec(caller=REJECTED[code], did=ALICE))
     reference = decision_on(pbx.daemon.store, REJECTED[code]).id
     assert result.code == int(code)
-    assert result.provisionals == () or {one.code for one in result.provisionals} == {100}, "the phone did not ring"
+    assert result.provisionals == () or {provisional.code for provisional in result.provisionals} == {100}, (
+        "the phone did not ring"
+    )
     name, _, uri = result.final().header("P-Asserted-Identity").partition(" ")
     assert name == f'"https://appeals.example.org/r/{reference}"'
     assert uri.startswith(f"<sip:{ALICE}@")

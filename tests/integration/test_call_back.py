@@ -159,7 +159,7 @@ def test_the_call_ends_when_what_is_paid_for_is_over(
     owner.wait_for_invite()
     pbx.asterisk.wait_until_idle(60)
     install_prompts(pbx, {"proof-ask": 0.2})
-    assert any(not one.sent and one.method == "BYE" for one in owner.messages())
+    assert any(not message.sent and message.method == "BYE" for message in owner.messages())
     assert state_of(db, reference) == (AppealState.OPEN, False)
 
 

@@ -97,12 +97,14 @@ def test_a_webhook_hears_of_a_call(hook: HookServer) -> None:
             wait_until(lambda: kinds_of(hook).count("call.ended") >= 2, "the ends of both calls")
             wait_until(lambda: "emergency.opened" in kinds_of(hook), "the emergency window")
     told = {posted.payload["type"]: posted.payload["data"] for posted in hook.posted}
-    decided = [one.payload["data"] for one in hook.posted if one.payload["type"] == EventKind.DECISION_TAKEN]
-    ended = [one.payload["data"] for one in hook.posted if one.payload["type"] == EventKind.CALL_ENDED]
-    assert [one["action"] for one in decided] == ["warn", "tag"]
-    assert {(one["caller"], one["decision_id"]) for one in ended} == {(one["caller"], one["id"]) for one in decided}
+    decided = [item.payload["data"] for item in hook.posted if item.payload["type"] == EventKind.DECISION_TAKEN]
+    ended = [item.payload["data"] for item in hook.posted if item.payload["type"] == EventKind.CALL_ENDED]
+    assert [item["action"] for item in decided] == ["warn", "tag"]
+    assert {(item["caller"], item["decision_id"]) for item in ended} == {
+        (item["caller"], item["id"]) for item in decided
+    }
     assert told["emergency.opened"] == {"by": "hand"}
-    of_first = [one.payload["type"] for one in hook.posted if one.payload["data"].get("caller") == BY_ACTION["warn"]]
+    of_first = [item.payload["type"] for item in hook.posted if item.payload["data"].get("caller") == BY_ACTION["warn"]]
     assert of_first == ["decision.taken", "call.ended"]
 
 
@@ -125,5 +127,5 @@ def test_dead_receivers_cost_no_call_anything(hook: HookServer, record_delay: Re
                 record_delay(result.ringing_seconds)
                 assert (result.ringing_seconds or 9) < AT_ONCE, state
                 assert decision_on(pbx.daemon.store, BY_ACTION["warn"]).action == "warn"
-            wait_until(lambda: min(one.waiting for one in states(pbx)) >= 3, "what waits")
-        assert {one.delivered for one in states(pbx)} == {0}
+            wait_until(lambda: min(state_.waiting for state_ in states(pbx)) >= 3, "what waits")
+        assert {state_.delivered for state_ in states(pbx)} == {0}

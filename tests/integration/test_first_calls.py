@@ -36,8 +36,8 @@ def test_a_storm_is_tagged_from_its_third_call_on(pbx: ScreenedPbx) -> None:
     assert seen == ["Joe", "Joe", TAGGED, TAGGED, TAGGED]
     assert stranger == "Joe"
     kept = [decision_on(pbx.daemon.store, caller) for caller, _ in storm]
-    assert [(one.action, one.rule) for one in kept] == [("allow", "default")] * 2 + [("tag", "storm")] * 3
-    assert all(one.first_call and one.level == "none" for one in kept), "it is no evidence against the numbers"
+    assert [(item.action, item.rule) for item in kept] == [("allow", "default")] * 2 + [("tag", "storm")] * 3
+    assert all(item.first_call and item.level == "none" for item in kept), "it is no evidence against the numbers"
 
 
 def test_one_number_that_calls_many_of_ours_is_not_tagged(pbx: ScreenedPbx) -> None:

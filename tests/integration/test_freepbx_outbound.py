@@ -202,7 +202,7 @@ def test_a_call_that_is_refused_ends_and_no_other_trunk_is_tried(pbx: Office, ca
     assert result.code == 403
     assert result.heard.audible_seconds > 0.4, "the agent hears why"
     assert carrier.invites() == []
-    assert [one.rule for one in decided(pbx, UNWANTED)] == ["do-not-call"]
+    assert [item.rule for item in decided(pbx, UNWANTED)] == ["do-not-call"]
 
 
 def test_a_call_that_is_held_ends_and_the_good_time_is_said(pbx: Office, carrier: Phone) -> None:
@@ -219,8 +219,8 @@ def test_numbers_are_read_as_the_trunk_writes_them(pbx: Office, carrier: Phone) 
         assert len(first.invites()) == 3
     assert codes == [200, 200, 200], "the third is within the limit of three, though it was asked about six times"
     records = decided(pbx, LONDON, 6)
-    assert {(one.callee, one.own_number, one.action) for one in records} == {(LONDON, OWN, "allow")}
-    assert len({one.linkedid for one in records}) == 3
+    assert {(record.callee, record.own_number, record.action) for record in records} == {(LONDON, OWN, "allow")}
+    assert len({record.linkedid for record in records}) == 3
     assert dial(pbx, "02071838799").code == 403
     assert decided(pbx, LONDON, 7)[0].rule == "person-day"
 
@@ -245,7 +245,7 @@ def test_a_trunk_with_a_prefix_calls_the_number(
 def test_an_emergency_number_after_a_prefix_is_not_asked_about(pbx: Office, carrier: Phone) -> None:
     before = asked(pbx)
     result = dial_frozen(pbx, "4112")
-    assert (result.code, ["sip:01070112@" in one.header("To") for one in carrier.invites()]) == (200, [True])
+    assert (result.code, ["sip:01070112@" in invite.header("To") for invite in carrier.invites()]) == (200, [True])
     assert (result.ringing_seconds or 9) < SLACK
     assert dial(pbx, TRIED).code == 200, "after which the daemon has answered whatever waited for it"
     assert asked(pbx) == before + 1

@@ -214,7 +214,7 @@ def whole(names_shown: Mapping[str, int], names: Mapping[str, int]) -> Iterator[
     """The names as they are without a mark before them, for which a display that is full cuts their end off."""
     left = list(Counter(names).elements())
     for name in Counter(names_shown).elements():
-        found = name if name in left else next((one for one in left if one.startswith(name.removesuffix("…"))), name)
+        found = name if name in left else next((item for item in left if item.startswith(name.removesuffix("…"))), name)
         if found in left:
             left.remove(found)
         yield found

@@ -268,7 +268,7 @@ def test_the_doctor_while_asterisk_is_down_blames_nothing_else(office: Office) -
 def test_nobody_to_ask_is_no_consent(office: Office) -> None:
     before = office.files()
     said = office.run("asterisk", "install", "--etc", str(office.etc), code=2)
-    assert "callsieve: cannot ask without a terminal" in said
+    assert "callsieve: cannot ask: this is not a terminal" in said
     said = office.run("asterisk", "install", "--etc", str(office.etc), "--dry-run")
     assert '#include "callsieve.d/*.conf"' in said
     assert "nothing was written" in said

@@ -106,7 +106,7 @@ def hang_up_on(pbx: ScreenedPbx, db: sqlite3.Connection, phone: str, count: int)
 
 def has_outcomes(db: sqlite3.Connection, count: int) -> bool:
     """So many calls are over, and learnt from: joined with what was decided about them."""
-    return len([one for one in outcomes(db, number=NUISANCE) if one.action]) >= count
+    return len([outcome for outcome in outcomes(db, number=NUISANCE) if outcome.action]) >= count
 
 
 def dial(pbx: ScreenedPbx, phone: str, code: str) -> None:

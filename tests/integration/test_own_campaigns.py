@@ -82,7 +82,7 @@ def real_call(pbx: ScreenedPbx, answering: Answering, talk: float | None, gives_
 
 def all_recorded(pbx: ScreenedPbx, direction: Direction) -> list[OutcomeRecord]:
     with open_store(pbx.daemon.store) as db:
-        return [one for one in outcomes_of_own(db, LAB, 0.0, 100) if one.direction is direction]
+        return [outcome for outcome in outcomes_of_own(db, LAB, 0.0, 100) if outcome.direction is direction]
 
 
 def recorded(pbx: ScreenedPbx, direction: Direction) -> OutcomeRecord:
@@ -140,11 +140,11 @@ def test_each_campaign_gets_the_grade_it_deserves(
 
     careless = shown(pbx, CARELESS_OWN)
     assert careless["grade"] == "at_risk"
-    assert {one["measure"] for one in careless["reasons"]} >= {"seen", "short", "repeated", "outside"}
+    assert {reason["measure"] for reason in careless["reasons"]} >= {"seen", "short", "repeated", "outside"}
     assert careless["seen_as"]["level"] == "challenge"
 
     rotated = shown(pbx, ROTATED_OWN)
-    assert (rotated["grade"], [one["measure"] for one in rotated["reasons"]]) == ("watch", ["young"])
+    assert (rotated["grade"], [reason["measure"] for reason in rotated["reasons"]]) == ("watch", ["young"])
 
     # What the daemon does every hour; then the guard goes by it.
     graded = (sys.executable, "-m", "reputation.store.own_health", str(pbx.daemon.store), "{}")

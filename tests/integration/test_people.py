@@ -141,11 +141,11 @@ class Pbx:
 
     def people(self) -> dict[str, Person]:
         with open_store(self.office.daemon.store) as db:
-            return {one.extension: one for one in all_people(db)}
+            return {person.extension: person for person in all_people(db)}
 
     def dids(self) -> dict[str, Did]:
         with open_store(self.office.daemon.store) as db:
-            return {one.number[-1]: one for one in all_dids(db)}
+            return {did.number[-1]: did for did in all_dids(db)}
 
     def changes(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = json.loads(self.office.run("audit", "--json"))

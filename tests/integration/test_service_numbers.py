@@ -146,7 +146,7 @@ def test_it_is_marked_and_blocked_from_the_phone(pbx: ScreenedPbx) -> None:
     wait_until(is_last, "the last caller", 30.0)
     dial(pbx, "*37")
     with open_store(pbx.daemon.store) as db:
-        marks = [(one.number, one.reporter, one.verdict) for one in marks_between(db, 0.0, time.time() + 60.0)]
+        marks = [(mark.number, mark.reporter, mark.verdict) for mark in marks_between(db, 0.0, time.time() + 60.0)]
         assert marks == [(BANK, "201", Verdict.SPAM)]
     code, record = latest(pbx, "+8695588", BANK)
     assert (code, record.action, record.rule) == (603, "reject", "callee-blocklist")

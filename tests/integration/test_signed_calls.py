@@ -104,7 +104,7 @@ def test_a_call_that_is_not_signed(pbx: ScreenedPbx) -> None:
 def with_another_level(signer: Signer, caller: str) -> dict[str, str]:
     """Signed C, and then A written in its place."""
     theirs, wished = (signer.headers(caller, ALICE, level) for level in "CA")
-    (header, _, signature), (_, payload, _) = (one["Identity"].split(".", 2) for one in (theirs, wished))
+    (header, _, signature), (_, payload, _) = (item["Identity"].split(".", 2) for item in (theirs, wished))
     return {**theirs, "Identity": f"{header}.{payload}.{signature}"}
 
 

@@ -567,7 +567,7 @@ def test_what_other_calls_left_behind_changes_no_decision(cases: list[tuple[Inco
         assume(False)
     for call, known in cases:
         found = decide_by_each(call, known, policies, NOW)
-        assert found == [decide(call, known, one, NOW) for one in policies]
+        assert found == [decide(call, known, policy_, NOW) for policy_ in policies]
         for policy, decision in zip(policies, found, strict=True):
             holding = (rule.name for rule in policy.rules if rule.matches(Case(call, known, NOW)))
             assert decision.step < 8 or decision.rule == next(holding, "default")

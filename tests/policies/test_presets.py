@@ -37,7 +37,7 @@ def test_a_preset_follows_the_level_up_to_its_own_bound(
     level: Level, observe: Action, cautious: Action, balanced: Action, strict: Action
 ) -> None:
     decisions = [
-        decide(make_call(), make_facts(level=level), one, NOW) for one in (OBSERVE, CAUTIOUS, BALANCED, STRICT)
+        decide(make_call(), make_facts(level=level), item, NOW) for item in (OBSERVE, CAUTIOUS, BALANCED, STRICT)
     ]
     assert [decision.would_be for decision in decisions] == [observe, cautious, balanced, strict]
     assert [decision.action for decision in decisions] == [Action.ALLOW, cautious, balanced, strict]

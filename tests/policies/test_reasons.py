@@ -38,7 +38,7 @@ def test_each_reason_has_a_code_of_its_own() -> None:
     """Two of one name in different tables would leave the first without a code: its calls would fail open."""
     tables = (Reason, PresetReason, FailOpen, OutboundReason)
     assert len(BY_CODE) == sum(map(len, tables))
-    assert {one.value for table in tables for one in table} == CODES.keys()
+    assert {item.value for table in tables for item in table} == CODES.keys()
 
 
 @given(call=calls(), known=facts(), policy=st.sampled_from(POLICIES))
@@ -58,7 +58,7 @@ def test_every_rule_of_a_preset_has_a_code() -> None:
 
 
 def test_every_failure_has_a_code() -> None:
-    assert [why_of_failure(one.value).reason for one in FailOpen] == list(FailOpen)
+    assert [why_of_failure(open_.value).reason for open_ in FailOpen] == list(FailOpen)
 
 
 def test_every_cap_is_kept() -> None:

@@ -74,7 +74,7 @@ def checksum(db: sqlite3.Connection) -> str:
 def standings(db: sqlite3.Connection) -> dict[tuple[str, AuthClass], Standing]:
     keys = db.execute("SELECT number, auth_class FROM standing ORDER BY number, auth_class").fetchall()
     found = {(number, AuthClass(name)): standing(db, number, AuthClass(name)) for number, name in keys}
-    return {key: one for key, one in found.items() if one is not None}
+    return {key: item for key, item in found.items() if item is not None}
 
 
 def rounded(reputation: Reputation) -> tuple[float, Level, list[tuple[str, float]]]:
@@ -87,11 +87,11 @@ def known(db: sqlite3.Connection, number: str = CALLER, auth_class: AuthClass = 
 
 
 def apply(db: sqlite3.Connection, found: Iterable[OutcomeRecord | Mark]) -> None:
-    for one in found:
-        if isinstance(one, OutcomeRecord):
-            record_outcome(db, one, LATER)
+    for item in found:
+        if isinstance(item, OutcomeRecord):
+            record_outcome(db, item, LATER)
         else:
-            add_mark(db, one)
+            add_mark(db, item)
 
 
 def assert_fresh(db: sqlite3.Connection) -> None:
@@ -155,8 +155,8 @@ def said(draw: st.DrawFn, in_classes: st.SearchStrategy[AuthClass] = classes) ->
 def named(found: list[OutcomeRecord | Mark], prefix: str = "c") -> list[OutcomeRecord | Mark]:
     """Every call has a name of its own."""
     return [
-        one._replace(linkedid=f"{prefix}{index}") if isinstance(one, OutcomeRecord) else one
-        for index, one in enumerate(found)
+        item._replace(linkedid=f"{prefix}{index}") if isinstance(item, OutcomeRecord) else item
+        for index, item in enumerate(found)
     ]
 
 

@@ -62,7 +62,7 @@ def test_what_is_not_in_the_table_cannot_be_done(state: AppealState, step: Appea
 
 def test_only_what_is_in_force_can_be_decided() -> None:
     for step in (AppealStep.UPHOLD, AppealStep.DENY):
-        assert {state for state, one in NEXT if one is step} == {AppealState.IN_FORCE}
+        assert {state for state, item in NEXT if item is step} == {AppealState.IN_FORCE}
 
 
 @given(st.lists(st.sampled_from(AppealStep), max_size=8))

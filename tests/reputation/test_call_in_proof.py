@@ -49,7 +49,7 @@ def test_a_proof_made_again_is_dated_anew(db: sqlite3.Connection) -> None:
     set_identity(db, Identity(LIFT, "Lift 3", 1, NOW + LASTS_SECONDS), NOW)
     keep_code(db, LIFT, LIFT, RIGHT, NOW + 100, "somebody else")
     prove_by_call(db, LIFT, RIGHT, NOW + 200)
-    assert [one.name for one in all_identities(db)] == ["Lift 3"]
+    assert [identity.name for identity in all_identities(db)] == ["Lift 3"]
     assert db.execute(ADDED_AT, (LIFT,)).fetchone() == (NOW + 200,)
 
 

@@ -72,8 +72,8 @@ one_class, only_spam = st.just(UNKNOWN), st.just(Verdict.SPAM)
 
 def marks_by(people: st.SearchStrategy[str], verdicts: st.SearchStrategy[Verdict]) -> st.SearchStrategy[Mark]:
     return st.builds(
-        lambda one, verdict, at, auth: Mark(
-            CALLER, auth, one, verdict, at, MarkChannel.EXTENSION, f"group {int(one) % 4}"
+        lambda person, verdict, at, auth: Mark(
+            CALLER, auth, person, verdict, at, MarkChannel.EXTENSION, f"group {int(person) % 4}"
         ),
         people, verdicts, times, st.just(UNKNOWN),
     )  # fmt: skip
@@ -81,8 +81,8 @@ def marks_by(people: st.SearchStrategy[str], verdicts: st.SearchStrategy[Verdict
 
 def signals_by(people: st.SearchStrategy[str]) -> st.SearchStrategy[Signal]:
     return st.builds(
-        lambda one, category, at: Signal(CALLER, UNKNOWN, one, category, at, f"{one}/{category}/{at}"),
-        people, st.sampled_from([one for one in SignalCategory if one is not SignalCategory.NOT_SPAM]), times,
+        lambda person, category, at: Signal(CALLER, UNKNOWN, person, category, at, f"{person}/{category}/{at}"),
+        people, st.sampled_from([kind for kind in SignalCategory if kind is not SignalCategory.NOT_SPAM]), times,
     )  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def by_key(marks: Iterable[Mark]) -> list[Mark]:
 
 
 def signals_by_key(signals: Iterable[Signal]) -> list[Signal]:
-    return list({(one.callee, one.category): one for one in signals}.values())
+    return list({(signal.callee, signal.category): signal for signal in signals}.values())
 
 
 def rows_of(
@@ -108,7 +108,7 @@ def rows_of(
         Rows,
         st.lists(marks_by(people, verdicts), max_size=most).map(by_key),
         st.lists(signals_by(people), max_size=most).map(signals_by_key),
-        st.lists(st.builds(lambda one, at: Answered(CALLER, UNKNOWN, one, at), people, times), max_size=20),
+        st.lists(st.builds(lambda person, at: Answered(CALLER, UNKNOWN, person, at), people, times), max_size=20),
         st.lists(challenged(), max_size=8),
         st.just(()),
     )
@@ -132,11 +132,13 @@ def level_of(rows: Rows, circumstances: Circumstances = OFFICE, **evidence: obje
 def everything(k: int) -> Rows:
     """All that so many people can do: half of them mark, all others hang up; and it fails challenges."""
     marks = [
-        Mark(CALLER, UNKNOWN, one, Verdict.SPAM, NOW - HOUR * n, MarkChannel.EXTENSION, f"group {n % 4}")
-        for n, one in enumerate(WHO[: k // 2])
+        Mark(CALLER, UNKNOWN, item, Verdict.SPAM, NOW - HOUR * n, MarkChannel.EXTENSION, f"group {n % 4}")
+        for n, item in enumerate(WHO[: k // 2])
     ]
     hung_up = SignalCategory.HUNG_UP_ON
-    signals = [Signal(CALLER, UNKNOWN, one, hung_up, NOW - HOUR * n, f"h{n}") for n, one in enumerate(WHO[k // 2 : k])]
+    signals = [
+        Signal(CALLER, UNKNOWN, item, hung_up, NOW - HOUR * n, f"h{n}") for n, item in enumerate(WHO[k // 2 : k])
+    ]
     failed = [
         Challenged(CALLER, UNKNOWN, DID, ChallengeResult.SILENT, NOW - DAY_SECONDS * n, f"c{n}") for n in (1, 2, 3)
     ]
@@ -198,7 +200,7 @@ ASKED = st.builds(
 
 @given(st.lists(ASKED, max_size=9))
 def test_look_ups_alone_tag_or_where_one_is_proven_right_ask_and_no_more(said: list[Imported]) -> None:
-    is_proven = any(one.is_proven and one.is_feed and one.verdict == "spam" for one in said)
+    is_proven = any(item.is_proven and item.is_feed and item.verdict == "spam" for item in said)
     most = Level.CHALLENGE if is_proven else Level.TAG
     assert level_of(Rows([], [], [], []), imported=tuple(said)) <= most
 
@@ -206,7 +208,7 @@ def test_look_ups_alone_tag_or_where_one_is_proven_right_ask_and_no_more(said: l
 @given(rows_of(who), st.lists(ASKED, max_size=5))
 def test_look_ups_where_we_report_convict_nobody(rows: Rows, said: list[Imported]) -> None:
     """What our people marked may come back from there."""
-    reported = tuple(one._replace(is_feed=False) for one in said)
+    reported = tuple(item._replace(is_feed=False) for item in said)
     assert level_of(rows, imported=reported) <= Level.CHALLENGE
 
 
@@ -296,7 +298,7 @@ def test_a_tiny_office_never_asks_by_itself(rows: Rows) -> None:
 
 @given(rows_of(who, 100), st.integers(0, 3), st.integers(0, 900), st.booleans())
 def test_no_family_asks_by_itself(rows: Rows, feeds: int, neighbours: int, own: bool) -> None:
-    rang = [one for one in rows.signals if one.category is SignalCategory.ONE_RING]
+    rang = [signal for signal in rows.signals if signal.category is SignalCategory.ONE_RING]
     listed = tuple(Imported(f"s{n}", "spam") for n in range(feeds))
     assert level_of(Rows(rows.marks, (), rows.answered)) <= Level.WARN
     assert level_of(Rows((), rows.signals)) <= Level.WARN
@@ -313,7 +315,7 @@ def test_no_family_asks_by_itself(rows: Rows, feeds: int, neighbours: int, own: 
 def test_what_the_caller_did_is_bounded_and_of_its_class(
     challenges: list[Challenged], rows: Rows, days: int, proven: float
 ) -> None:
-    mine = [one for one in challenges if one.auth_class is UNKNOWN]
+    mine = [challenge for challenge in challenges if challenge.auth_class is UNKNOWN]
     history = challenge_history_of(mine)
     family = caller_of(history, DEFAULT.caller, NOW + days * DAY_SECONDS, proven)
     assert family is None or -1.2 <= family.log_odds <= 1.3
@@ -343,15 +345,16 @@ outcomes = st.builds(
 )  # fmt: skip
 histories = st.lists(outcomes | marks_by(who, st.sampled_from(Verdict)), max_size=40).map(
     lambda found: [
-        one._replace(linkedid=f"c{place}") if isinstance(one, OutcomeRecord) else one for place, one in enumerate(found)
+        item._replace(linkedid=f"c{place}") if isinstance(item, OutcomeRecord) else item
+        for place, item in enumerate(found)
     ]
 )
 
 
 def known_after(history: Iterable[OutcomeRecord | Mark]) -> MemoryStore:
     store = MemoryStore()
-    for one in history:
-        store.add_mark(one) if isinstance(one, Mark) else store.learn(one)
+    for item in history:
+        store.add_mark(item) if isinstance(item, Mark) else store.learn(item)
     return store
 
 
@@ -366,7 +369,7 @@ def test_a_call_by_a_tie_or_with_a_label_never_raises(history: list[OutcomeRecor
     assume(call.challenge is None and (call.rang_by is not None or call.action != "allow"))
     assume(call.ring_seconds > 6 or call.answered_by is not None or call.voicemail_left)
     assume(
-        not any(isinstance(one, Mark) and one.verdict is Verdict.SPAM for one in history)
+        not any(isinstance(item, Mark) and item.verdict is Verdict.SPAM for item in history)
     )  # a burst is another thing
     last = call._replace(linkedid="last")
     assert log_odds_after([*history, last]) <= log_odds_after(history) + 1e-9
@@ -384,7 +387,7 @@ crowds = st.lists(
     ),
     min_size=20,
     max_size=60,
-).map(lambda found: [one._replace(linkedid=f"c{place}") for place, one in enumerate(found)])  # fmt: skip
+).map(lambda found: [item._replace(linkedid=f"c{place}") for place, item in enumerate(found)])  # fmt: skip
 
 
 @given(crowds, histories)
@@ -392,7 +395,7 @@ def test_sums_kept_step_by_step_are_those_made_anew(
     crowd: list[OutcomeRecord], history: list[OutcomeRecord | Mark]
 ) -> None:
     store = MemoryStore()
-    for place, one in enumerate([*history, *(one._replace(linkedid=f"x{one.linkedid}") for one in crowd)]):
+    for place, one in enumerate([*history, *(item._replace(linkedid=f"x{item.linkedid}") for item in crowd)]):
         store.add_mark(one) if isinstance(one, Mark) else store.learn(one)
         if place % 7 == 0:
             store.standing(CALLER, UNKNOWN)  # from here on it is kept
@@ -403,7 +406,7 @@ def test_sums_kept_step_by_step_are_those_made_anew(
         assert kept.challenges == anew.challenges
         assert dict(kept.signals) == dict(anew.signals)
         assert kept.adverse == anew.adverse
-        sums = [one[1:9] for one in (kept, anew)]
+        sums = [item[1:9] for item in (kept, anew)]
         assert sums[0] == pytest.approx(sums[1], abs=1e-9)
 
 
@@ -413,8 +416,8 @@ def test_a_cleared_call_of_a_witness_hides_no_other() -> None:
     found = []
     for calls in ([missed, ring, passed], [passed, ring, missed]):
         store = MemoryStore()
-        for one in calls:
-            store.learn(one)
+        for call in calls:
+            store.learn(call)
             store.standing(CALLER, UNKNOWN)  # kept, and moved by the next
         found.append(store.standing(CALLER, UNKNOWN))
     assert found[0] == found[1]
@@ -441,11 +444,11 @@ def test_one_call_of_four_is_drawn() -> None:
 def stored_level(history: Iterable[OutcomeRecord | Mark], now: float = NOW + HOUR) -> Level:
     with closing(empty_store()) as db:
         db.execute("UPDATE site SET people = ?", (PEOPLE,))
-        for one in history:
-            if isinstance(one, Mark):
-                add_mark(db, one)
+        for item in history:
+            if isinstance(item, Mark):
+                add_mark(db, item)
             else:
-                record_outcome(db, one._replace(source="cdr"), now)
+                record_outcome(db, item._replace(source="cdr"), now)
         return facts_of(db, make_query(CALLER, now=now)).reputation.level
 
 
@@ -458,12 +461,12 @@ def test_people_alone_never_convict_in_the_store(history: list[OutcomeRecord | M
 def test_whatever_so_many_do_together_in_the_store(k: int, level: Level) -> None:
     half = k // 2
     marks = [
-        Mark(CALLER, UNKNOWN, one, Verdict.SPAM, NOW - HOUR * n, MarkChannel.EXTENSION, f"group {n % 4}")
-        for n, one in enumerate(WHO[:half])
+        Mark(CALLER, UNKNOWN, item, Verdict.SPAM, NOW - HOUR * n, MarkChannel.EXTENSION, f"group {n % 4}")
+        for n, item in enumerate(WHO[:half])
     ]
     calls = [
-        make_outcome(f"h{n}", NOW - HOUR * n, by=one, talk=3.0, ended_by=EndedBy.CALLEE)
-        for n, one in enumerate(WHO[half:k])
+        make_outcome(f"h{n}", NOW - HOUR * n, by=item, talk=3.0, ended_by=EndedBy.CALLEE)
+        for n, item in enumerate(WHO[half:k])
     ]
     failed = [
         make_outcome(f"f{n}", NOW - DAY_SECONDS * n, ring=0.0, action="challenge", challenge=ChallengeResult.SILENT)

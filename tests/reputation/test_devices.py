@@ -99,7 +99,7 @@ def test_a_new_passcode_ends_the_earlier_one(db: sqlite3.Connection) -> None:
 def test_passcodes_are_eight_digits() -> None:
     made = {new_passcode() for _ in range(100)}
     assert len(made) > 90
-    assert all(len(one) == PASSCODE_DIGITS and one.isdecimal() and one.isascii() for one in made)
+    assert all(len(item) == PASSCODE_DIGITS and item.isdecimal() and item.isascii() for item in made)
 
 
 def test_no_secret_is_in_the_store(db: sqlite3.Connection) -> None:

@@ -116,8 +116,8 @@ def test_a_mark_is_told_and_the_level_that_it_changes(db: sqlite3.Connection) ->
     levels = [event for event in events if event.kind is EventKind.LEVEL_CHANGED]
     assert levels
     assert levels[0].data["before"] == "none"
-    assert [one.data["level"] for one in levels[:-1]] == [one.data["before"] for one in levels[1:]]
-    assert {one.subject for one in events} == {CALLER}
+    assert [level.data["level"] for level in levels[:-1]] == [level.data["before"] for level in levels[1:]]
+    assert {event_.subject for event_ in events} == {CALLER}
 
 
 def test_a_mark_that_is_taken_back_is_told_with_the_level(db: sqlite3.Connection) -> None:
@@ -168,7 +168,7 @@ def test_a_grade_is_told_when_it_is_another(db: sqlite3.Connection) -> None:
     grades = [(Grade.HEALTHY, ()), (Grade.HEALTHY, ()), (Grade.AT_RISK, (bad,)), (None, ())]
     for days, (grade, reasons) in enumerate(grades):
         record_grade(db, DID, Graded(NOW + days * DAY, grade, reasons))
-    assert [(one.data["before"], one.data["grade"], one.data["reasons"]) for one in told(db)] == [
+    assert [(item.data["before"], item.data["grade"], item.data["reasons"]) for item in told(db)] == [
         (None, "healthy", []),
         ("healthy", "at_risk", ["listed"]),
         ("at_risk", None, []),
@@ -186,7 +186,7 @@ def test_the_emergency_window_is_told_as_it_opens_and_closes(db: sqlite3.Connect
     ]
     for step in steps:
         step()
-    assert [(one.kind.value, one.data["by"]) for one in told(db)] == [
+    assert [(item.kind.value, item.data["by"]) for item in told(db)] == [
         ("emergency.opened", "Asterisk"),
         ("emergency.closed", "time"),
         ("emergency.opened", "hand"),

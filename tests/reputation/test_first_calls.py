@@ -125,8 +125,8 @@ def test_a_call_to_no_number_of_ours_that_is_known_says_nothing(where: str | Non
 @pytest.mark.parametrize("where", ["s", "200", "", None])
 def test_what_is_no_number_is_beside_none(where: str | None) -> None:
     first_calls = FirstCalls()
-    for one in ("201", "199", where, did(1)):
-        first_calls.add(stored_number(f"{OTHER}0001"), one, NOW)
+    for item in ("201", "199", where, did(1)):
+        first_calls.add(stored_number(f"{OTHER}0001"), item, NOW)
     assert first_calls.before(stored_number(f"{BLOCK}0001"), where, NOW).in_a_row == 1
 
 

@@ -82,8 +82,8 @@ def test_machines_that_hang_up_by_the_clock_are_found(
         ended_there(2000 + n, chance.choice([12.4, 7.1]) + chance.gauss(0.0, 0.03)) for n in range(max(count, 40))
     ]
     found = taken([*people, *machines])
-    of_machines = len(found & {one.linkedid for one in machines}) / len(machines)
-    of_people = len(found & {one.linkedid for one in people}) / len(people)
+    of_machines = len(found & {machine.linkedid for machine in machines}) / len(machines)
+    of_people = len(found & {person_.linkedid for person_ in people}) / len(people)
     record_property("machines found", of_machines)
     record_property("people taken for machines", of_people)
     assert of_machines >= 0.9

@@ -75,7 +75,7 @@ def reputation_in(attack: Attack, auth_class: AuthClass) -> Reputation:
 def reached(attack: Attack) -> Reached:
     """In the class of calls where it got farthest. Witnesses are a way up where points are not."""
     found = [reputation_in(attack, auth_class) for auth_class in AuthClass]
-    return max(Reached(one.level, one.log_odds + (one.witnesses.seen if one.witnesses else 0)) for one in found)
+    return max(Reached(item.level, item.log_odds + (item.witnesses.seen if item.witnesses else 0)) for item in found)
 
 
 def lately(chance: Random) -> float:
@@ -138,7 +138,7 @@ def surroundings(attack: Attack, chance: Random) -> Attack:
         return attack._replace(listed_neighbours=chance.randrange(10))
     if change == 4:
         return attack._replace(bad_neighbours=chance.randrange(10))
-    outside = tuple(one for one in attack.imported if one.is_feed)
+    outside = tuple(item for item in attack.imported if item.is_feed)
     return attack._replace(imported=(*outside, *reported[: chance.randrange(5)]))
 
 

@@ -37,8 +37,8 @@ def lines_of(law: LawFile) -> Iterator[str]:
         since = row.valid_from or ""
         yield f"| {row.area} | {said(row)}{note} | {since} | {'yes' if row.is_binding else 'advice'} | {row.source} |"
     yield "\n| source | named in reasons as | page | read |\n|---|---|---|---|"
-    for one in law.source:
-        yield f"| {one.name} | {one.cite} | [{one.title}]({one.url}) | {one.read} |"
+    for item in law.source:
+        yield f"| {item.name} | {item.cite} | [{item.title}]({item.url}) | {item.read} |"
     if law.unverified:
         yield "\nCould not be verified:\n"
         yield from (f"- {text}" for text in law.unverified)

@@ -78,7 +78,7 @@ class TestSpam:
     def test_a_thousand_marks_are_one(self, store: Path) -> None:
         for at in range(30):
             assert say(store, at=NOW + at).status is MarkStatus.MARKED
-        assert [one.at for one in read(store, marks_of, CALLER)] == [NOW + 29]
+        assert [item.at for item in read(store, marks_of, CALLER)] == [NOW + 29]
 
     def test_a_reporter_of_no_group_and_one_whom_nobody_knows(self, store: Path) -> None:
         for reporter in ("202", "999"):
@@ -171,14 +171,14 @@ class TestTakingBack:
         before = facts(store)
         say(store)
         assert take_back(store).status is MarkStatus.RETRACTED
-        assert [one.verdict for one in read(store, marks_of, CALLER)] == [Verdict.RETRACTED]
+        assert [item.verdict for item in read(store, marks_of, CALLER)] == [Verdict.RETRACTED]
         assert facts(store) == before
         assert read(store, personal_entries, "201") == []
 
     def test_at_the_same_instant_too(self, store: Path) -> None:
         say(store)
         assert take_back(store, NOW - 5).status is MarkStatus.RETRACTED
-        assert [one.verdict for one in read(store, marks_of, CALLER)] == [Verdict.RETRACTED]
+        assert [item.verdict for item in read(store, marks_of, CALLER)] == [Verdict.RETRACTED]
 
     @pytest.mark.parametrize("number", [CALLER, "anonymous"])
     def test_there_may_be_nothing_to_take_back(self, store: Path, number: str) -> None:
@@ -191,7 +191,7 @@ class TestTakingBack:
         say(store, at=NOW + 1)
         assert len(read(store, marks_of, CALLER)) == 2
         take_back(store, NOW + 2)
-        assert {one.verdict for one in read(store, marks_of, CALLER)} == {Verdict.RETRACTED}
+        assert {item.verdict for item in read(store, marks_of, CALLER)} == {Verdict.RETRACTED}
 
     def test_the_marks_of_others_stay(self, store: Path) -> None:
         say(store)
@@ -206,7 +206,7 @@ class TestNotSpam:
         result = say(store, verdict=Verdict.OK, at=NOW + 1)
         assert (result.status, result.before) == (MarkStatus.MARKED, said.mark)
         assert blocked(store) == []
-        assert [(one.callee, one.category.value, one.at) for one in read(store, signals_of, CALLER)] == [
+        assert [(item.callee, item.category.value, item.at) for item in read(store, signals_of, CALLER)] == [
             ("201", "not-spam", NOW + 1)
         ]
         take_back(store, NOW + 2)
@@ -216,7 +216,7 @@ class TestNotSpam:
         say(store)
         write(store, record_decisions, [make_record("d1", auth_class=AuthClass.AUTHENTICATED)])
         say(store, verdict=Verdict.OK, at=NOW + 1)
-        assert {(one.auth_class.value, one.verdict.value) for one in read(store, marks_of, CALLER)} == {
+        assert {(item.auth_class.value, item.verdict.value) for item in read(store, marks_of, CALLER)} == {
             ("unknown", "retracted"),
             ("authenticated", "ok"),
         }

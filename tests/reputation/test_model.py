@@ -90,7 +90,7 @@ def many(count: int, **others: Any) -> list[Mark]:
 
 
 def family(reputation: Reputation, name: str) -> float:
-    return next((one.log_odds for one in reputation.families if one.name == name), 0.0)
+    return next((family_.log_odds for family_ in reputation.families if family_.name == name), 0.0)
 
 
 # The figures -----------------------------------------------------------------------------------------------
@@ -384,7 +384,7 @@ def test_of_an_hour_so_many_count(category: SignalCategory, counted: int) -> Non
     assert dict(found.families[0].counts) == {category.value: counted}
     assert found.witnesses is not None
     assert found.witnesses.seen == counted
-    spread = [one._replace(at=hour - 3600.0 * n) for n, one in enumerate(crowd)]
+    spread = [item._replace(at=hour - 3600.0 * n) for n, item in enumerate(crowd)]
     assert judged((), spread, now=hour).witnesses.seen == 16  # type: ignore[union-attr]
 
 
@@ -392,7 +392,7 @@ def test_a_pass_clears_one_ring_calls_from_before() -> None:
     rings = [signal(str(n), ONE_RING, NOW - 2 * DAY) for n in (1, 2)] + [signal("3", ONE_RING, NOW - 3600.0)]
 
     def counted(found: Reputation) -> dict[str, int]:
-        return next(dict(one.counts) for one in found.families if one.name == "one ring")
+        return next(dict(family_.counts) for family_ in found.families if family_.name == "one ring")
 
     assert counted(judged((), rings)) == {"one-ring": 3}
     assert counted(judged((), rings, challenges=PASSED)) == {"one-ring": 1}
@@ -422,13 +422,13 @@ outcomes = st.builds(
     st.integers(0, 1000), times, st.none() | people, st.sampled_from([2.0, 20.0, 45.0, 100.0]),
     st.sampled_from([3.0, 20.0]), st.sampled_from([EndedBy.CALLER, EndedBy.CALLEE]), classes,
 )  # fmt: skip
-histories = st.lists(marks | outcomes, max_size=30, unique_by=lambda one: getattr(one, "linkedid", None) or id(one))
+histories = st.lists(marks | outcomes, max_size=30, unique_by=lambda mark: getattr(mark, "linkedid", None) or id(mark))
 
 
 def ledger_of(history: Sequence[object]) -> MemoryStore:
     ledger = MemoryStore()
-    for one in history:
-        ledger.add_mark(one) if isinstance(one, Mark) else ledger.learn(one)  # type: ignore[arg-type]
+    for item in history:
+        ledger.add_mark(item) if isinstance(item, Mark) else ledger.learn(item)  # type: ignore[arg-type]
     return ledger
 
 
@@ -459,13 +459,13 @@ def test_a_standing_read_later_is_the_fold_of_the_rows_then(history: list[object
 
 @given(people, st.lists(times, min_size=1, max_size=1000))
 def test_one_reporter_marking_a_thousand_times_is_one(who: str, at: list[float]) -> None:
-    many, once = ledger_of([spam(who, one) for one in at]), ledger_of([spam(who, max(at))])
+    many, once = ledger_of([spam(who, item) for item in at]), ledger_of([spam(who, max(at))])
     assert many.standing(CALLER, UNKNOWN) == once.standing(CALLER, UNKNOWN)
 
 
 @given(histories, people, times, classes)
 def test_unmark_after_mark_is_never_marked(history: list[object], who: str, at: float, auth: AuthClass) -> None:
-    others = [one for one in history if not (isinstance(one, Mark) and one.reporter == who)]
+    others = [item for item in history if not (isinstance(item, Mark) and item.reporter == who)]
     said = replace(spam(who, at), auth_class=auth)
     took_back = replace(said, verdict=Verdict.RETRACTED)
     assert ledger_of([*others, said, took_back]).standing(CALLER, auth) == ledger_of(others).standing(CALLER, auth)
@@ -489,15 +489,17 @@ def test_one_witness_moves_one_family(markers: list[str], shown: list[tuple[str,
 
 @given(histories)
 def test_spoofed_calls_never_change_the_owners_reputation(history: list[object]) -> None:
-    spoofed = [one for one in history if one.auth_class is FALSE]  # type: ignore[attr-defined]
-    others = [one for one in history if one.auth_class is not FALSE]  # type: ignore[attr-defined]
+    spoofed = [item for item in history if item.auth_class is FALSE]  # type: ignore[attr-defined]
+    others = [item for item in history if item.auth_class is not FALSE]  # type: ignore[attr-defined]
     assert ledger_of([*others, *spoofed]).standing(CALLER, SIGNED) == ledger_of(others).standing(CALLER, SIGNED)
 
 
 @given(histories, people)
 def test_one_more_mark_never_lowers(history: list[object], who: str) -> None:
     """Outside a burst alarm, and of a newcomer: who has hung up before moves from one family to the other."""
-    calm = [one for one in history if getattr(one, "reporter", None) != who and getattr(one, "answered_by", "") != who]
+    calm = [
+        item for item in history if getattr(item, "reporter", None) != who and getattr(item, "answered_by", "") != who
+    ]
     before, after = (ledger_of(h).evidence(CALLER, UNKNOWN, NOW) for h in (calm, [*calm, spam(who)]))
     assume(after.standing is not None and after.standing.burst_at is None)
     log_odds = [reputation_of(e, NO_CIRCUMSTANCES, DEFAULT, NOW).log_odds for e in (before, after)]
@@ -509,7 +511,7 @@ def test_a_hang_up_never_lowers_what_the_same_call_says_without_one(
     history: list[object], who: str, auth: AuthClass
 ) -> None:
     """It says less against the number than a call that was not answered: who hangs up has answered, without a mark."""
-    others = [one for one in history if who not in (getattr(one, "reporter", ""), getattr(one, "answered_by", ""))]
+    others = [item for item in history if who not in (getattr(item, "reporter", ""), getattr(item, "answered_by", ""))]
     log_odds = []
     for talk in (20.0, 3.0):
         last = make_outcome("last", NOW, by=who, talk=talk, ended_by=EndedBy.CALLEE, auth_class=auth)
@@ -552,7 +554,7 @@ def test_a_burst_of_marks_on_a_good_number_waits_for_a_review() -> None:
 
 def test_evidence_from_before_the_present_owner_weighs_a_quarter() -> None:
     old, new = [spam("1", at=NOW - DAY)], [spam("1", at=NOW)]
-    assert [standing_of(Rows(one), UNKNOWN, DEFAULT, epoch_at=NOW - 60).marks for one in (old, new)] == [0.25, 1.0]  # type: ignore[union-attr]
+    assert [standing_of(Rows(item), UNKNOWN, DEFAULT, epoch_at=NOW - 60).marks for item in (old, new)] == [0.25, 1.0]  # type: ignore[union-attr]
 
 
 def test_a_witness_of_two_epochs_speaks_once() -> None:

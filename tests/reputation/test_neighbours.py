@@ -26,8 +26,10 @@ def take(ledger: MemoryStore, one: OutcomeRecord | Mark) -> None:
 
 def bad_in_block(ledger: MemoryStore, number: str, auth_class: AuthClass, now: float, weights: Weights) -> int:
     """All of the block, each looked at."""
-    neighbours = [one for one in ledger.numbers() if block_of(one) == block_of(number) and one != number]
-    return sum(is_bad(ledger.standing(one, auth_class), weights, now) for one in neighbours)
+    neighbours = [
+        number_ for number_ in ledger.numbers() if block_of(number_) == block_of(number) and number_ != number
+    ]
+    return sum(is_bad(ledger.standing(neighbour, auth_class), weights, now) for neighbour in neighbours)
 
 
 @given(histories, st.lists(st.tuples(st.sampled_from(NUMBERS), classes), max_size=14), st.sampled_from([0.0, 40 * DAY]))
@@ -51,8 +53,8 @@ def test_what_is_kept_is_what_a_look_at_all_of_the_block_finds(
 @given(histories, classes)
 def test_who_is_left_out_is_bad_at_no_time(history: Sequence[OutcomeRecord | Mark], auth_class: AuthClass) -> None:
     ledger = MemoryStore(KEEN)
-    for one in history:
-        take(ledger, one)
+    for item in history:
+        take(ledger, item)
     for number in ledger.numbers():
         standing = ledger.standing(number, auth_class)
         if standing is not None and not may_be_bad(standing, KEEN):
@@ -80,7 +82,7 @@ def test_only_who_moved_is_looked_at_again() -> None:
 
 def test_a_mark_taken_back_clears_a_suspect() -> None:
     ledger = MemoryStore(KEEN)
-    spam = [Mark(one, UNKNOWN, "201", Verdict.SPAM, NOW, MarkChannel.EXTENSION) for one in NUMBERS[:2]]
+    spam = [Mark(number, UNKNOWN, "201", Verdict.SPAM, NOW, MarkChannel.EXTENSION) for number in NUMBERS[:2]]
     for mark in spam:
         ledger.add_mark(mark)
     assert ledger.evidence(NUMBERS[2], UNKNOWN, NOW).bad_neighbours == 2

@@ -24,12 +24,12 @@ USES = ("fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "voi
 def plans_of(code: int) -> list[PhoneMetadata]:
     regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]
     found = [PhoneMetadata.metadata_for_region_or_calling_code(code, region) for region in regions]
-    return [one for one in found if one is not None]
+    return [item for item in found if item is not None]
 
 
 def examples_of(plan: PhoneMetadata) -> list[str]:
     found = (getattr(plan, use) for use in USES)
-    return [one.example_number for one in found if one is not None and one.example_number]
+    return [item.example_number for item in found if item is not None and item.example_number]
 
 
 def number_with(code: int, national: str) -> PhoneNumber:

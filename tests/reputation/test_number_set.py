@@ -9,7 +9,7 @@ from reputation.store.outbound import NumberSet
 
 def test_each_number_is_new_once() -> None:
     with NumberSet() as seen:
-        assert [seen.add(one) for one in ("+12015550123", "+8695588", "+12015550123", "+999999999999999")] == [
+        assert [seen.add(word) for word in ("+12015550123", "+8695588", "+12015550123", "+999999999999999")] == [
             *(True, True, False, True)
         ]
     with NumberSet() as another:

@@ -137,15 +137,15 @@ def lies(draw: st.DrawFn, site: str, most: int = 40) -> Rows:
     signals = draw(st.lists(st.tuples(who, st.sampled_from(SignalCategory), times()), max_size=most))
     answered = draw(st.lists(st.tuples(who, times()), max_size=most))
     asked = draw(st.lists(st.tuples(st.sampled_from(ChallengeResult), times()), max_size=6))
-    marked = {one[0]: Mark(CALLER, UNKNOWN, *one, group="g") for one in marks}
+    marked = {mark_[0]: Mark(CALLER, UNKNOWN, *mark_, group="g") for mark_ in marks}
     shown = {
-        one[:2]: Signal(CALLER, UNKNOWN, *one, of_site(site, f"s{n}"))
-        for n, one in enumerate(signals)
-        if one[1] is not SignalCategory.NOT_SPAM
+        item[:2]: Signal(CALLER, UNKNOWN, *item, of_site(site, f"s{n}"))
+        for n, item in enumerate(signals)
+        if item[1] is not SignalCategory.NOT_SPAM
     }
     said = [Answered(CALLER, UNKNOWN, name, at) for name, at in dict(answered).items()]
     return Rows(
-        list(marked.values()), list(shown.values()), said, [asked_by(site, n, *one) for n, one in enumerate(asked)]
+        list(marked.values()), list(shown.values()), said, [asked_by(site, n, *item) for n, item in enumerate(asked)]
     )
 
 
@@ -158,8 +158,8 @@ def everything(site: str, people: int, at: float = NOW) -> Rows:
     """All that a site can do against a number: every second of its people marks, the others hang up, and it fails."""
     names = [of_site(site, f"{200 + n}") for n in range(people)]
     return Rows(
-        [mark(one, at - 2 * HOUR * n) for n, one in enumerate(names[::2])],
-        [Signal(CALLER, UNKNOWN, one, SignalCategory.HUNG_UP_ON, at, f"{one}h") for one in names[1::2]],
+        [mark(item, at - 2 * HOUR * n) for n, item in enumerate(names[::2])],
+        [Signal(CALLER, UNKNOWN, name, SignalCategory.HUNG_UP_ON, at, f"{name}h") for name in names[1::2]],
         (),
         [asked_by(site, n, ChallengeResult.SILENT, at - DAY_SECONDS * n) for n in (0, 1)],
     )
@@ -177,8 +177,8 @@ def together(*parts: Rows) -> Rows:
     return Rows(
         [mark for part in parts for mark in part.marks],
         [signal for part in parts for signal in part.signals],
-        [one for part in parts for one in part.answered],
-        [one for part in parts for one in part.challenges],
+        [item for part in parts for item in part.answered],
+        [challenge for part in parts for challenge in part.challenges],
     )
 
 
@@ -299,9 +299,9 @@ def receive(db: sqlite3.Connection, rows: Rows) -> None:
         db.execute(
             ADD_SIGNAL, about | {"category": signal.category.value, "at": signal.at, "linkedid": signal.linkedid}
         )
-    for one in rows.answered:
-        about = {"number": one.number, "auth_class": one.auth_class.value, "epoch": 0, "callee": one.callee}
-        db.execute(ADD_ANSWERED, about | {"at": one.at})
+    for row_ in rows.answered:
+        about = {"number": row_.number, "auth_class": row_.auth_class.value, "epoch": 0, "callee": row_.callee}
+        db.execute(ADD_ANSWERED, about | {"at": row_.at})
     for challenged in rows.challenges:
         settle_challenge(db, challenged)
     refresh_all(db, [row.number for group in rows for row in group])
@@ -310,9 +310,9 @@ def receive(db: sqlite3.Connection, rows: Rows) -> None:
 @given(histories, lies("berlin", 8), lies("rome", 8), st.randoms(use_true_random=False))
 def test_ignored_and_resumed_exactly(found: list[Any], berlin: Rows, rome: Rows, random: Any) -> None:
     """Without the site all is as if it had never sent a row, and with it again as before."""
-    without = [one for one in found if not (isinstance(one, Mark) and site_of(one.reporter) == "berlin")]
+    without = [item for item in found if not (isinstance(item, Mark) and site_of(item.reporter) == "berlin")]
     with closing(empty_store()) as db, closing(empty_store()) as other:
-        steps: list[Any] = [*[[one] for one in found], berlin, rome, berlin]
+        steps: list[Any] = [*[[item] for item in found], berlin, rome, berlin]
         random.shuffle(steps)
         for step in steps:
             receive(db, step) if isinstance(step, Rows) else apply(db, step)
@@ -399,8 +399,8 @@ def test_a_site_is_trusted_as_a_whole(db: sqlite3.Connection) -> None:
 
 
 def test_a_human_of_two_sites_counts_once(db: sqlite3.Connection) -> None:
-    for one in (mark("201"), mark("berlin:305"), mark("paris:7", NOW - 1)):
-        add_mark(db, one)
+    for item in (mark("201"), mark("berlin:305"), mark("paris:7", NOW - 1)):
+        add_mark(db, item)
 
     def witnesses() -> int:
         found = standing(db, CALLER, UNKNOWN)

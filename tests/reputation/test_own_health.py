@@ -181,7 +181,7 @@ def test_people_called_three_times_on_a_day(db: sqlite3.Connection) -> None:
 
 def test_refused_calls_are_counted_by_country(db: sqlite3.Connection) -> None:
     places = [person(1), person(2), "+12015550123", "+80012345678"]
-    calls = [make_call(n, TEN + n, dialled=one, **REFUSED) for n, one in enumerate(places)]
+    calls = [make_call(n, TEN + n, dialled=item, **REFUSED) for n, item in enumerate(places)]
     counted(db, calls, TEN + 60)
     health = own_health(db, OWN, TEN + DAY)
     assert health.facts.blocked == (("GB", 2), ("001", 1), ("US", 1))
@@ -246,7 +246,7 @@ def test_a_number_that_does_nothing_wrong_is_healthy() -> None:
 def test_a_number_that_a_platform_labels_is_not_healthy(attempts: int) -> None:
     health = health_of(make_facts(CALLS._replace(attempts=attempts), labels=(("Hiya", "Scam Likely"),)))
     assert health.grade is Grade.AT_RISK
-    assert [one.measure for one in health.reasons] == ["labelled"]
+    assert [reason.measure for reason in health.reasons] == ["labelled"]
 
 
 def test_the_latest_look_at_each_platform_counts(db: sqlite3.Connection) -> None:
@@ -254,7 +254,7 @@ def test_the_latest_look_at_each_platform_counts(db: sqlite3.Connection) -> None
         for at, label in ((TEN - 2, "Scam Likely"), (TEN - 1, "")):
             record_label_check(db, LabelCheck(OWN, "Hiya", at, label))
         record_label_check(db, LabelCheck(OWN, "First Orion", TEN - 2, "Spam"))
-    assert [one.words.places["platform"] for one in own_health(db, OWN, TEN).reasons] == ["First Orion"]
+    assert [reason.words.places["platform"] for reason in own_health(db, OWN, TEN).reasons] == ["First Orion"]
     grade_all(db, TEN)
     graded = grade_of(db, OWN)
     assert graded is not None
@@ -285,7 +285,7 @@ def test_the_latest_look_at_each_platform_counts(db: sqlite3.Connection) -> None
 )
 def test_thresholds_of_shares(day: OwnDay, measure: str | None, grade: Grade | None) -> None:
     health = health_of(make_facts(day))
-    assert [(one.measure, one.grade) for one in health.reasons] == ([(measure, grade)] if measure else [])
+    assert [(reason.measure, reason.grade) for reason in health.reasons] == ([(measure, grade)] if measure else [])
 
 
 def test_few_calls_say_nothing_or_no_more_than_watch() -> None:
@@ -327,7 +327,7 @@ def test_cases_are_not_called_people() -> None:
 def test_people_who_want_no_more_calls() -> None:
     few = make_facts(CALLS, unwanted={7: 2, 28: 2})
     assert health_of(few).grade is Grade.HEALTHY
-    assert [one.measure for one in health_of(replace(few, unwanted={7: 3, 28: 3})).reasons] == ["unwanted"]
+    assert [reason.measure for reason in health_of(replace(few, unwanted={7: 3, 28: 3})).reasons] == ["unwanted"]
 
 
 def days(counts: dict[int, int]) -> tuple[OwnDay, ...]:
@@ -352,7 +352,7 @@ def days(counts: dict[int, int]) -> tuple[OwnDay, ...]:
 )
 def test_bursts(counts: dict[int, int], first_day: int, measures: list[str]) -> None:
     facts = make_facts(*days(counts), first_day=first_day, counted_since=1)
-    assert [one.measure for one in health_of(facts).reasons] == measures
+    assert [reason.measure for reason in health_of(facts).reasons] == measures
 
 
 def test_a_silence_counts_from_the_last_day_with_calls(db: sqlite3.Connection) -> None:
@@ -360,7 +360,7 @@ def test_a_silence_counts_from_the_last_day_with_calls(db: sqlite3.Connection) -
         at = TEN + day * DAY
         counted(db, [make_call(1000 * day + n, at + n, dialled=person(n), ring=20.0) for n in range(calls)], at + 600)
     found = own_health(db, OWN, TEN + 301 * DAY)
-    assert [one.reason for one in found.reasons if one.measure == "burst"] == [
+    assert [reason.reason for reason in found.reasons if reason.measure == "burst"] == [
         GradeReason("burst", {"calls": 101, "days": 68})
     ]
 
@@ -461,7 +461,7 @@ def test_a_careless_campaign_is_at_risk_and_says_why(db: sqlite3.Connection) -> 
     now = run(db, campaign(CARELESS, range(10)))
     found = health(db, now)
     assert found.grade is Grade.AT_RISK
-    assert {one.measure for one in found.reasons} >= {"seen", "short", "repeated", "outside", "unanswered"}
+    assert {reason.measure for reason in found.reasons} >= {"seen", "short", "repeated", "outside", "unanswered"}
     assert found.facts.view is not None
     assert found.facts.view.level >= Level.WARN
 
@@ -510,7 +510,7 @@ def test_what_a_complaint_counts_for_does_not_change(db: sqlite3.Connection) -> 
     counted(db, [make_call(2, at + 60, dialled=person(2))], at + 120)
     with transaction(db):
         expire(db, TEN + 30 * DAY)
-    assert [(one.number, one.is_of_called) for one in complaints_about(db, OWN, 0.0)] == [
+    assert [(complaint.number, complaint.is_of_called) for complaint in complaints_about(db, OWN, 0.0)] == [
         (person(1), True),
         (person(2), False),
     ]
@@ -533,7 +533,7 @@ def test_a_rotated_number_is_found_by_its_youth(db: sqlite3.Connection) -> None:
     run(db, campaign(CONSIDERATE, range(35)))
     now = run(db, campaign(replace(CONSIDERATE, calls_a_day=150), range(35, 40), fresh, first=3000))
     found = health(db, now, fresh)
-    assert [(one.measure, one.grade) for one in found.reasons] == [("young", Grade.WATCH)]
+    assert [(reason.measure, reason.grade) for reason in found.reasons] == [("young", Grade.WATCH)]
     assert found.reasons[0].reason == GradeReason("first-day", {"calls": 150})
     now = run(db, campaign(old, range(40, 42), "+442071838752", first=4000))
     assert health(db, now, "+442071838752").grade is Grade.AT_RISK
@@ -547,14 +547,14 @@ def test_all_numbers_are_graded_for_the_guard(db: sqlite3.Connection) -> None:
     assert graded is not None
     assert graded.grade is Grade.AT_RISK
     assert len(graded.reasons) >= 5
-    assert list(graded.reasons) == [one.reason for one in health(db, now).reasons]
-    assert [one.number for one in unregistered(db, 0.0)] == [OWN, "+442071838751"]
+    assert list(graded.reasons) == [reason.reason for reason in health(db, now).reasons]
+    assert [item.number for item in unregistered(db, 0.0)] == [OWN, "+442071838751"]
 
 
 def test_a_number_that_falls_silent_keeps_no_grade(db: sqlite3.Connection) -> None:
     now = run(db, campaign(replace(CARELESS, calls_a_day=150), range(1)))
     grade_all(db, now)
-    assert [one.grade for one in [grade_of(db, OWN)] if one] == [Grade.AT_RISK]
+    assert [item.grade for item in [grade_of(db, OWN)] if item] == [Grade.AT_RISK]
     grade_all(db, now + 29 * DAY)  # its calls are out of the four weeks
     assert grade_of(db, OWN) is None
 

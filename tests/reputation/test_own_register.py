@@ -65,8 +65,13 @@ def test_what_is_due_comes_in_order() -> None:
     ]
     strangers = [Seen("+442071838759", 3, NOW, NOW), Seen("+442071838754", 2, NOW, NOW)]
     due = due_of(register, strangers, NOW + 14 * DAY)
-    assert [(one.number[-1], one.at) for one in due] == [("4", 0.0), ("9", 0.0), ("1", NOW + DAY), ("5", NOW + 5 * DAY)]
-    assert [one.what.places for one in due] == [{"calls": 2}, {"calls": 3}, {"where": "Ofcom"}, {}]
+    assert [(item.number[-1], item.at) for item in due] == [
+        ("4", 0.0),
+        ("9", 0.0),
+        ("1", NOW + DAY),
+        ("5", NOW + 5 * DAY),
+    ]
+    assert [item.what.places for item in due] == [{"calls": 2}, {"calls": 3}, {"where": "Ofcom"}, {}]
     given_back, not_registered, *_ = due
     assert given_back.what.template != not_registered.what.template
 

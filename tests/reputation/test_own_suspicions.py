@@ -57,7 +57,7 @@ def call_worse_on_three(db: sqlite3.Connection) -> None:
 
 def told(db: sqlite3.Connection) -> list[tuple[object, ...]]:
     events = events_after(db, 0, 1000)
-    return [(one.at, one.data["country"], one.data["network"], one.data["by"]) for one in events]
+    return [(event.at, event.data["country"], event.data["network"], event.data["by"]) for event in events]
 
 
 def test_the_network_that_answers_less_is_named(db: sqlite3.Connection) -> None:
@@ -76,13 +76,13 @@ def test_it_is_found_once_a_day_and_told_once(db: sqlite3.Connection) -> None:
     assert told(db) == [(NOW, "GB", "Three", "answered")]
     (first,) = suspicions_about(db, OWN)
     grade_all(db, NOW + 3600)
-    assert [one.at for one in suspicions_about(db, OWN)] == [NOW], "not looked for again on that day"
+    assert [suspicion.at for suspicion in suspicions_about(db, OWN)] == [NOW], "not looked for again on that day"
     grade_all(db, NOW + DAY)
-    assert [(one.since, one.at) for one in suspicions_about(db, OWN)] == [(NOW, NOW + DAY)]
+    assert [(suspicion.since, suspicion.at) for suspicion in suspicions_about(db, OWN)] == [(NOW, NOW + DAY)]
     assert len(told(db)) == 1
     assert begun_suspicions(db, NOW, NOW + 1) == [first._replace(at=NOW + DAY, suspicion=found(db))]
     assert begun_suspicions(db, NOW + 1, NOW + 2 * DAY) == []
-    assert [(one.number, one.at) for one in checks_for_suspicions(db)] == [(OWN, NOW)]
+    assert [(suspicion.number, suspicion.at) for suspicion in checks_for_suspicions(db)] == [(OWN, NOW)]
 
 
 def found(db: sqlite3.Connection) -> Suspicion:
@@ -112,11 +112,11 @@ def test_what_is_over_is_gone_and_told_when_it_comes_again(db: sqlite3.Connectio
     ],
 )
 def test_who_shows_labels_there(network: Network, platforms_there: list[str]) -> None:
-    assert [one.platform for one in labellers_of(network)] == platforms_there
+    assert [labeller.platform for labeller in labellers_of(network)] == platforms_there
 
 
 def test_each_labeller_has_its_page_and_its_pack() -> None:
-    for one in labellers().labeller:
-        assert one.source.startswith(("https://", "http://")), one
-        assert one.pack in platforms(), one
-        assert bool(one.networks) == (one.on == "network"), one
+    for labeller in labellers().labeller:
+        assert labeller.source.startswith(("https://", "http://")), labeller
+        assert labeller.pack in platforms(), labeller
+        assert bool(labeller.networks) == (labeller.on == "network"), labeller

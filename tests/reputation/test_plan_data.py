@@ -148,7 +148,7 @@ def _section(plan: PlanFile) -> str:
     places = {source.name: number for number, source in enumerate(plan.sources, 1)}
     lines = [f"### {NAMES[plan.country]}", "", "| numbers | purpose | | source |", "|---|---|---|---|"]
     for row, group in groupby(plan.rows, lambda row: replace(row, prefix="")):
-        prefixes = [f"`{one.prefix}`" for one in group]
+        prefixes = [f"`{item.prefix}`" for item in group]
         more = f" and {len(prefixes) - MOST_SHOWN} more" if len(prefixes) > MOST_SHOWN else ""
         numbers = " ".join(prefixes[:MOST_SHOWN]) + more
         digits = f"{' or '.join(map(str, sorted(row.digits)))} digits" if row.digits else ""
@@ -159,7 +159,9 @@ def _section(plan: PlanFile) -> str:
         about = "; ".join(filter(None, (row.note, digits, since, until, law, label)))
         source = f"[{places[row.source.name]}]" if row.source else "none"
         lines.append(f"| {numbers} | `{row.purpose}` | {about} | {source} |")
-    read = [f"[{places[one.name]}] [{one.title}]({one.url}), read {one.read}." for one in plan.sources]
+    read = [
+        f"[{places[source_.name]}] [{source_.title}]({source_.url}), read {source_.read}." for source_ in plan.sources
+    ]
     lines += ["", "  \n".join(read), ""]
     if plan.unverified:
         lines += ["Not verified:", "", *(f"- {text}" for text in plan.unverified), ""]

@@ -110,8 +110,8 @@ def test_own_rows() -> None:
 )
 def test_what_is_wrong_is_named(text: str | bytes, place: str, key: str) -> None:
     found = problems_of(text)
-    assert all(one.startswith("fr.toml: ") and one.isprintable() and len(one) < 600 for one in found)
-    assert any(f"fr.toml: {place}" in one and key in one for one in found)
+    assert all(item.startswith("fr.toml: ") and item.isprintable() and len(item) < 600 for item in found)
+    assert any(f"fr.toml: {place}" in item and key in item for item in found)
 
 
 def test_all_that_is_wrong_is_named_at_once() -> None:

@@ -160,13 +160,16 @@ def test_a_signal_is_kept_in_the_class_of_its_call(auth_class: AuthClass) -> Non
     signal = signal_of(make_outcome(auth_class=auth_class))
     assert signal is not None
     assert signal.auth_class is auth_class
-    assert [one for one in AuthClass if counts_for(signal, one)] == [auth_class]
+    assert [class_ for class_ in AuthClass if counts_for(signal, class_)] == [auth_class]
 
 
 def test_a_call_back_speaks_for_the_owner_never_for_a_spoofer() -> None:
     signal = signal_of(make_outcome(direction=OUTBOUND, by=ANN, talk=30.0))
     assert signal is not None
-    assert {one for one in AuthClass if counts_for(signal, one)} == {AuthClass.AUTHENTICATED, AuthClass.UNKNOWN}
+    assert {class_ for class_ in AuthClass if counts_for(signal, class_)} == {
+        AuthClass.AUTHENTICATED,
+        AuthClass.UNKNOWN,
+    }
 
 
 def test_not_spam_counts_as_a_call_back() -> None:
@@ -179,7 +182,7 @@ def test_not_spam_counts_as_a_call_back() -> None:
     signal = signal_of_mark(about_a_call)
     assert signal is not None
     assert signal.linkedid == "c1"
-    assert [one for one in AuthClass if counts_for(signal, one)] == [AuthClass.AUTHENTICATED]
+    assert [class_ for class_ in AuthClass if counts_for(signal, class_)] == [AuthClass.AUTHENTICATED]
 
 
 def test_who_calls_back_and_says_not_spam_counts_once() -> None:
@@ -194,7 +197,7 @@ def test_every_category_has_a_weight_and_a_direction() -> None:
     in_tables = {category for table in SIGNALS.values() for category, _ in table}
     assert set(SignalCategory) - in_tables == {SignalCategory.SECOND_TALK, SignalCategory.NOT_SPAM}
     assert COUNT_OF.keys() == set(SignalCategory)
-    assert {one for one, place in COUNT_OF.items() if place in (HUNG_UP, MISSED, RANG_ONCE)} == SPAMWARD
+    assert {item for item, place in COUNT_OF.items() if place in (HUNG_UP, MISSED, RANG_ONCE)} == SPAMWARD
     assert {category.value for category in SPAMWARD} == {"hung-up-on", "one-ring", "unanswered"}
 
 

@@ -55,5 +55,5 @@ def test_decisions_with_families_of_older_versions_explain_themselves() -> None:
                 Family("behaviour", 1.2, (("hung-up-on", 3),)), Family("plan", 1.5, (("telemarketing", 1),)),
                 Family("carrier label", 1.5, (("scam likely", 1),)), Family("peers", 1.5, (("listed", 1),)),
                 Family("first call", 1.5, (("neighbours", 3),))]  # fmt: skip
-    assert all(list(parts_of(one)) for one in families)
+    assert all(list(parts_of(family)) for family in families)
     assert {speaker for speaker, _ in speakers_of(families)} == {Speaker.OUR_PEOPLE, Speaker.CALL, Speaker.PEERS}

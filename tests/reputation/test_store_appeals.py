@@ -151,7 +151,7 @@ def test_undone_is_never_decided(found: list[Any], number: str, hours: int, ruli
         put_back(db, accepted(number, NOW + hours * HOUR))
         assert (standings(db), settled(db), tombstones_of(db, number)) == (before, [], [])
         assert_fresh(db)
-        assert [one.state for one in appeals_of(db, number)] == [AppealState.IN_FORCE]
+        assert [appeal.state for appeal in appeals_of(db, number)] == [AppealState.IN_FORCE]
 
 
 def accepted(number: str = CALLER, at: float = NOW) -> Appeal:
@@ -273,7 +273,7 @@ def test_one_appeal_at_a_time_none_for_a_month_after_a_denial(db: sqlite3.Connec
         file(db, at=NOW + (COOLING_OFF_DAYS - 0.5) * DAY, reference="AP000002")
     file(db, at=NOW + COOLING_OFF_DAYS * DAY, reference="AP000002")
     file(db, "+12015550999", reference="AP000003")
-    assert [one.reference for one in appeals_of(db, CALLER)] == ["AP000002", "AP9E4100"]
+    assert [appeal.reference for appeal in appeals_of(db, CALLER)] == ["AP000002", "AP9E4100"]
     assert len(all_appeals(db)) == 3
 
 
@@ -294,7 +294,7 @@ def test_what_waits_longest_for_a_decision_comes_first(db: sqlite3.Connection) -
     for n, days in ((2, 20), (1, 10)):
         take_step(db, f"AP00000{n}", AppealStep.ACCEPT, NOW + days * DAY)
     take_step(db, "AP000003", AppealStep.WITHDRAW, NOW)
-    assert [one.reference for one in appeals_to_decide(db)] == ["AP000001", "AP000002", "AP000000"]
+    assert [appeal.reference for appeal in appeals_to_decide(db)] == ["AP000001", "AP000002", "AP000000"]
 
 
 def test_an_appeal_that_is_not_there_is_said(db: sqlite3.Connection) -> None:
@@ -319,7 +319,10 @@ def test_the_same_file_twice_is_one(db: sqlite3.Connection) -> None:
     first = attach(db, "AP9E4100", record(b"one"), NOW)
     assert attach(db, "AP9E4100", record(b"one", "again.csv"), NOW + 1) == first
     attach(db, "AP9E4100", record(b"two", "a\nb\x1b"), NOW)
-    there = [(one.place, one.name, one.size, one.added_by) for one in attachments_of(db, "AP9E4100")]
+    there = [
+        (attachment.place, attachment.name, attachment.size, attachment.added_by)
+        for attachment in attachments_of(db, "AP9E4100")
+    ]
     assert there == [(1, "calls.csv", 3, "joe"), (2, "ab", 3, "joe")]
     assert content_of(db, "AP9E4100", 2) == b"two"
     assert detach(db, "AP9E4100", 1) == first

@@ -262,7 +262,7 @@ class TestClosing:
     async def test_closing_that_is_cancelled_still_ends_both_threads(self, path: Path) -> None:
         before = set(threading.enumerate())
         store = await Store.open(path)
-        threads = [one for one in threading.enumerate() if one not in before and not one.name.startswith("asyncio")]
+        threads = [item for item in threading.enumerate() if item not in before and not item.name.startswith("asyncio")]
         assert len(threads) == 2
         closing = asyncio.create_task(store.close())
         await asyncio.sleep(0)

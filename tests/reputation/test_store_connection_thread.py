@@ -46,9 +46,9 @@ async def test_who_leaves_keeps_nobody_from_an_answer(thread: ConnectionThread) 
 
 
 async def test_what_waits_is_run_before_the_end(thread: ConnectionThread) -> None:
-    before = {one.name for one in threading.enumerate()}
+    before = {item.name for item in threading.enumerate()}
     one = ConnectionThread("one that ends")
     last = one.run(threading.current_thread)
     one.stop()
     (await last).join(20)
-    assert {one.name for one in threading.enumerate()} == before
+    assert {item.name for item in threading.enumerate()} == before

@@ -226,7 +226,7 @@ def test_no_row_of_another_site_stops_us_or_changes_ours(
         with transaction(db):
             done, refused = apply_rows(db, link(), rows, follow, 60.0)
         assert done == len(rows)
-        assert sum(one.rows for one in refused_rows(db)) == refused
+        assert sum(row.rows for row in refused_rows(db)) == refused
         for more in (frozenset({"berlin", "paris"}), NOBODY):
             with transaction(db):
                 settle_all(db, "london", more)

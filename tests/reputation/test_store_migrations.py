@@ -83,7 +83,7 @@ def test_a_store_of_version_53_is_upgraded_as_if_it_were_new(db: sqlite3.Connect
     db.executescript((RECORDINGS / "store-53.sql").read_text())
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     before = export_number(db, CALLER, tables.intersection(EXPORTED))
-    assert names(migrate(db)) == [one.name for one in known_migrations()[1:]]
+    assert names(migrate(db)) == [migration.name for migration in known_migrations()[1:]]
     after = export_number(db, CALLER)
     assert sum(map(len, before.values())) > 30
     found = {table: len(rows) for table, rows in before.items()}
@@ -114,7 +114,7 @@ def test_a_store_that_is_too_old_is_refused(db: sqlite3.Connection) -> None:
 def test_keys_that_looked_like_those_of_another_site_are_ours(db: sqlite3.Connection) -> None:
     """`london` has told something, so its keys stay."""
     known = list(known_migrations())
-    before = [one for one in known if one.name < "0062"]
+    before = [item for item in known if item.name < "0062"]
     migrate(db, before)
     keys = ["sip:a:b@c", "crm:7", "london:17.1", "17.1", "PJSIP/a:b", ":x"]
     for key in keys:
@@ -130,7 +130,7 @@ def test_keys_that_looked_like_those_of_another_site_are_ours(db: sqlite3.Connec
 
 def test_an_appeal_in_force_keeps_its_files_and_is_sent_again(db: sqlite3.Connection) -> None:
     known = list(known_migrations())
-    migrate(db, [one for one in known if one.name < "0074"])
+    migrate(db, [item for item in known if item.name < "0074"])
     db.execute("PRAGMA foreign_keys = ON")
     appeal = "'AP1', '+12015550123', 'Bo', 'bo@example.com', 1, '', NULL, 'in force', 1, 2, NULL, '', 0"
     db.execute(f"INSERT INTO appeal VALUES ({appeal})")
@@ -149,7 +149,7 @@ def test_an_appeal_in_force_keeps_its_files_and_is_sent_again(db: sqlite3.Connec
 
 
 def test_a_grade_becomes_one_word_in_rows_and_in_events(db: sqlite3.Connection) -> None:
-    migrate(db, [one for one in known_migrations() if one.name < "0080"])
+    migrate(db, [migration for migration in known_migrations() if migration.name < "0080"])
     db.execute(f"INSERT INTO own_grade VALUES ('{CALLER}', 1.0, 'at risk', '[]', 'watch', 1.0)")
     db.execute(f"INSERT INTO own_grade VALUES ('{CALLER}9', 1.0, 'watch', '[]', 'at risk', 1.0)")
     data = '{"number": "x", "before": "at risk", "grade": "at risk"}'

@@ -186,9 +186,9 @@ def test_decisions_are_kept_beside_those_about_inbound_calls(db: sqlite3.Connect
     )
     record_all(db, [make_record(), make_let_out(1), held])
     record_all(db, [make_let_out(1)])
-    assert [(one.id, one.person) for one in outbound_decisions(db)] == [("D2", "201"), ("D1", "201")]
-    assert [one.id for one in outbound_decisions(db, callee=CALLEE)] == ["D1"]
-    assert [one.id for one in outbound_decisions(db, own_number="+442071838759")] == []
+    assert [(decision.id, decision.person) for decision in outbound_decisions(db)] == [("D2", "201"), ("D1", "201")]
+    assert [decision.id for decision in outbound_decisions(db, callee=CALLEE)] == ["D1"]
+    assert [decision.id for decision in outbound_decisions(db, own_number="+442071838759")] == []
     assert outbound_decisions(db, held=True) == [held._replace(person="201")]
     assert db.execute("SELECT count(*) FROM decision").fetchone() == (1,)
 

@@ -60,7 +60,7 @@ def add(db: sqlite3.Connection, subject: str = "emergency", at: float = NOW) -> 
 
 
 def waiting(db: sqlite3.Connection, receiver: str) -> list[int]:
-    return [one.event.seq for one in deliveries_after(db, receiver, 0, 100)]
+    return [delivery.event.seq for delivery in deliveries_after(db, receiver, 0, 100)]
 
 
 def test_every_kind_has_its_data() -> None:
@@ -70,8 +70,8 @@ def test_every_kind_has_its_data() -> None:
 def test_ids_sort_by_time_and_are_never_the_same() -> None:
     ids = [new_event_id(NOW + step) for step in range(50) for _ in range(20)]
     assert len(set(ids)) == len(ids)
-    assert [one[:16] for one in ids] == sorted(one[:16] for one in ids)
-    assert all(re.fullmatch("evt_[0-9A-F]{26}", one) for one in ids)
+    assert [id_[:16] for id_ in ids] == sorted(id_[:16] for id_ in ids)
+    assert all(re.fullmatch("evt_[0-9A-F]{26}", id_) for id_ in ids)
 
 
 def test_what_nobody_wants_is_not_written(db: sqlite3.Connection) -> None:
@@ -104,7 +104,7 @@ def test_a_receiver_that_is_not_named_any_more_is_forgotten(db: sqlite3.Connecti
     use_receivers(db, {"crm": [OPENED], "pager": [OPENED]})
     add(db)
     use_receivers(db, {"pager": [STALE]})
-    assert [one.name for one in receiver_states(db)] == ["pager"]
+    assert [state.name for state in receiver_states(db)] == ["pager"]
     assert (waiting(db, "crm"), waiting(db, "pager")) == ([], [1])
     assert receiver_states(db)[0].kinds == (STALE,)
 
@@ -180,7 +180,7 @@ def test_too_many_events_go_first_those_that_everybody_has(db: sqlite3.Connectio
     assert [event.seq for event in events_after(db, 0, 100)] == [1, 2, 3, 6, 7, 8, 9, 10]
     assert trim(db, 4) == 3
     assert [event.seq for event in events_after(db, 0, 100)] == [7, 8, 9, 10]
-    assert [(one.lost, one.waiting) for one in receiver_states(db)] == [(3, 4)]
+    assert [(state.lost, state.waiting) for state in receiver_states(db)] == [(3, 4)]
     assert trim(db, 4) == 0
 
 
@@ -209,5 +209,5 @@ def test_old_events_go_and_what_was_not_delivered_is_counted(db: sqlite3.Connect
     record_deliveries(db, "crm", Progress([1], []), NOW)
     assert expire_events(db, NOW) == {"event": 2, "event not delivered": 1}
     assert expire_events(db, NOW) == {"event": 0, "event not delivered": 0}
-    assert [(one.lost, one.waiting) for one in receiver_states(db)] == [(1, 2)]
+    assert [(state.lost, state.waiting) for state in receiver_states(db)] == [(1, 2)]
     assert add(db).seq == 5

@@ -77,7 +77,7 @@ def store(tmp_path: Path) -> Path:
 
 def record(store: Path, *found: OutcomeRecord, now: float = LATER) -> list[Recorded]:
     """As CDRs of calls that are over for an hour."""
-    return write(store, record_outcomes, [one._replace(source="cdr") for one in found], now)
+    return write(store, record_outcomes, [item._replace(source="cdr") for item in found], now)
 
 
 def categories(store: Path, number: str = CALLER) -> list[tuple[str, str]]:
@@ -111,7 +111,7 @@ class TestRecords:
     def test_one_call_is_one_outcome_whoever_tells_it_first(self, store: Path) -> None:
         seen = make_outcome(by="201", talk=3.0, ended_by=EndedBy.CALLEE)
         told = seen._replace(ended_by=None, talk_seconds=4.0)
-        assert [one.new for one in record(store, seen, told, seen)] == [True, False, False]
+        assert [item.new for item in record(store, seen, told, seen)] == [True, False, False]
         assert read(store, outcome_of, seen.linkedid) == seen._replace(source="cdr", group=None)
         assert categories(store) == [("201", "hung-up-on")]
 
@@ -124,7 +124,7 @@ class TestRecords:
     def test_old_calls_leave_evidence_and_very_old_ones_nothing(self, store: Path) -> None:
         old = make_outcome("old", NOW - 31 * DAY, by="201", talk=61.0)
         very_old = make_outcome("very-old", NOW - 366 * DAY, by="202", talk=61.0)
-        assert [one.new for one in record(store, old, very_old, now=NOW)] == [True, True]
+        assert [item.new for item in record(store, old, very_old, now=NOW)] == [True, True]
         assert read(store, outcomes) == []
         assert categories(store) == [("201", "long-talk")]
 
@@ -135,7 +135,7 @@ class TestRecords:
             make_outcome("out", by="PJSIP/202", talk=40.0, direction=OUTBOUND),
             make_outcome("theirs", by="PJSIP/999", talk=40.0, group="sales"),
         )
-        found = {one.linkedid: one for one in read(store, outcomes)}
+        found = {item.linkedid: item for item in read(store, outcomes)}
         assert (found["in"].answered_by, found["in"].group) == ("201", "sales")
         assert found["in"].rung == ("201", "202", "PJSIP/999")
         assert (found["out"].caller, found["out"].group) == ("202", None)
@@ -148,10 +148,10 @@ class TestRecords:
             make_outcome("b", NOW + 1, caller=OTHER),
             make_outcome("c", NOW + 2, by="201", direction=OUTBOUND),
         )
-        assert [one.linkedid for one in read(store, outcomes)] == ["c", "b", "a"]
+        assert [item.linkedid for item in read(store, outcomes)] == ["c", "b", "a"]
 
         def ids(db: sqlite3.Connection, **about: Any) -> list[str]:
-            return [one.linkedid for one in outcomes(db, **about)]
+            return [outcome.linkedid for outcome in outcomes(db, **about)]
 
         assert read(store, lambda db: ids(db, number=CALLER)) == ["c", "a"]
         assert read(store, lambda db: ids(db, since=NOW + 1, until=NOW + 2)) == ["b"]
@@ -428,11 +428,11 @@ marks = st.lists(
 
 def rows_after(found: Iterable[OutcomeRecord | Any]) -> dict[str, list[tuple[Any, ...]]]:
     with closing(empty_store()) as db:
-        for one in found:
-            if isinstance(one, OutcomeRecord):
-                record_outcome(db, one, NOW + 4 * DAY)
+        for item in found:
+            if isinstance(item, OutcomeRecord):
+                record_outcome(db, item, NOW + 4 * DAY)
             else:
-                add_mark(db, one)
+                add_mark(db, item)
         return {table: sorted(db.execute(f"SELECT * FROM {table}"), key=repr) for table in EVIDENCE}
 
 
@@ -453,11 +453,11 @@ def test_the_rows_are_the_latest_signal_of_each_key(found: list[OutcomeRecord]) 
     assert len(linkedids) == len(set(linkedids))
     expected = {
         (s.number, s.auth_class.value, s.callee, s.category.value, s.at, s.linkedid)
-        for s in latest_by_key(filter(None, (lessons_of(one).signal for one in found)))
+        for s in latest_by_key(filter(None, (lessons_of(item).signal for item in found)))
     }
     plain = {(n, c, who, category, at, call) for n, c, _, who, category, at, call in rows if category != "second-talk"}
     second = {(n, c, who) for n, c, _, who, category, *_ in rows if category == "second-talk"}
-    assert plain == {one for one in expected if not (one[3] == "long-talk" and one[:3] in second)}
+    assert plain == {item for item in expected if not (item[3] == "long-talk" and item[:3] in second)}
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["first-the-mark", "first-the-retraction"])

@@ -41,7 +41,7 @@ def spam(number: str, reporter: str, auth_class: AuthClass, at: float) -> Mark:
 
 def shown(reputation: Reputation) -> dict[str, float]:
     """What calls showed against it."""
-    return {one.name: one.log_odds for one in reputation.families if one.name in {*SHOWN, ONE_RING}}
+    return {family.name: family.log_odds for family in reputation.families if family.name in {*SHOWN, ONE_RING}}
 
 
 def is_alarmed(reputation: Reputation) -> bool:
@@ -79,7 +79,7 @@ def test_people_who_have_marked_a_number_move_no_other_family(
     found: list[Any], number: str, auth_class: AuthClass, data: st.DataObject
 ) -> None:
     marked = [spam(number, who, auth_class, LATER - DAY) for who in ("201", "202", "203")]
-    deeds = data.draw(st.lists(snubs(number, auth_class), max_size=6, unique_by=lambda one: one.linkedid))
+    deeds = data.draw(st.lists(snubs(number, auth_class), max_size=6, unique_by=lambda snub: snub.linkedid))
     with closing(empty_store()) as db:
         apply(db, [*found, *marked])
         before = known(db, number, auth_class).reputation

@@ -313,7 +313,7 @@ class TestDamage:
             code = subprocess.run(command, cwd=ROOT, check=False).returncode
             asyncio.run(opened_and_closed(store))
             assert read(store, latest_emergency) == NOW
-            assert damaged in [one.read_bytes() for one in quarantined_of(store)]
+            assert damaged in [item.read_bytes() for item in quarantined_of(store)]
             assert not list(folder.glob("*.partial*"))
         assert (code, step > 10) == (0, True)
 

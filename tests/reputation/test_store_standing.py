@@ -88,11 +88,11 @@ def test_a_replay_in_memory_knows_the_same(found: list[Any], random: Any) -> Non
     ledger = MemoryStore(KEEN)
     with closing(empty_store(KEEN)) as db:
         apply(db, found)
-        for one in shuffled:
-            if isinstance(one, OutcomeRecord):
-                ledger.learn(one)
+        for item in shuffled:
+            if isinstance(item, OutcomeRecord):
+                ledger.learn(item)
             else:
-                ledger.add_mark(one)
+                ledger.add_mark(item)
         for number in NUMBERS:
             for auth_class in AuthClass:
                 stored, folded = standing(db, number, auth_class), ledger.standing(number, auth_class)
@@ -157,12 +157,12 @@ def test_unmark_is_never_marked(found: list[Any], number: str, seconds: float) -
     )
     with closing(empty_store(KEEN)) as db:
         apply(db, found)
-        before = [rounded(known(db, one, auth_class).reputation) for one in NUMBERS for auth_class in AuthClass]
+        before = [rounded(known(db, number_, auth_class).reputation) for number_ in NUMBERS for auth_class in AuthClass]
         result = mark(db, say)
         assert result.mark is not None
         assert standing(db, number, result.mark.auth_class) is not None
         unmark(db, replace(say, verdict=Verdict.RETRACTED, at=say.at + 5))
-        after = [rounded(known(db, one, auth_class).reputation) for one in NUMBERS for auth_class in AuthClass]
+        after = [rounded(known(db, number_, auth_class).reputation) for number_ in NUMBERS for auth_class in AuthClass]
         assert after == before
         assert_fresh(db)
 
@@ -302,7 +302,7 @@ def five_marks_in_a_minute(db: sqlite3.Connection) -> None:
 
 def test_a_burst_waits_for_a_review_and_counts_after_it(db: sqlite3.Connection) -> None:
     five_marks_in_a_minute(db)
-    assert [(one.number, one.at, one.reporters) for one in numbers_to_review(db)] == [(CALLER, NOW + 4, 5)]
+    assert [(number.number, number.at, number.reporters) for number in numbers_to_review(db)] == [(CALLER, NOW + 4, 5)]
     assert known(db).reputation.log_odds == 0.0
     review(db, CALLER, NOW + 3, "admin")
     assert len(numbers_to_review(db)) == 1

@@ -64,7 +64,9 @@ def test_the_network_in_which_fewer_answer_is_named(drops: set[str], network: st
     for _ in range(100):
         dropped = shares | dict.fromkeys(drops, 0.2)
         before, lately = traffic(chance, shares, 900), traffic(chance, dropped, 400)
-        found += {one.network for one in suspicions_of(before, lately)} == set(map(network_of, network.split(", ")))
+        found += {suspicion.network for suspicion in suspicions_of(before, lately)} == set(
+            map(network_of, network.split(", "))
+        )
     print(f"found: {found} of 100 numbers whose answered share halved in {network}")
     assert found >= 90
 
@@ -74,7 +76,7 @@ def test_a_network_that_answers_half_as_often_is_found() -> None:
     for _ in range(100):
         shares = {"US": 0.4, "GB": 0.4, "CN": 0.4}
         before, lately = traffic(chance, shares, 600), traffic(chance, shares | {"GB": 0.2}, 250)
-        found += {one.network for one in suspicions_of(before, lately)} == {Network("GB")}
+        found += {suspicion.network for suspicion in suspicions_of(before, lately)} == {Network("GB")}
     print(f"found: {found} of 100 numbers whose answered share halved in one network")
     assert found >= 75
 
@@ -92,8 +94,8 @@ def test_a_network_that_answers_half_as_often_is_found() -> None:
 )
 def test_what_is_suspected(lately: NetworkCalls, found: list[tuple[str, str]]) -> None:
     told = suspicions_of([NetworkCalls(Network("US"), 1000, 400, 0)], [lately])
-    assert [(one.network.country, one.by) for one in told] == found
-    assert all(0.99 < one.confidence <= 1 for one in told)
+    assert [(item.network.country, item.by) for item in told] == found
+    assert all(0.99 < item.confidence <= 1 for item in told)
 
 
 def test_a_bad_week_everywhere_is_nobodys_mark() -> None:

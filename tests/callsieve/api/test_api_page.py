@@ -81,8 +81,9 @@ def table(before: str) -> str:
     """A line for each endpoint, with what was added to it by hand."""
     kept = {match[1]: match[2] for match in re.finditer(r"^\| `([^`]+)`([^|]*)", before, re.MULTILINE)}
     lines = [
-        f"| `{one.method} {one.path}`{kept.get(f'{one.method} {one.path}', ' ')}| {one.scope} | {one.role.word} |"
-        for one in sorted(endpoints_of(ALL), key=lambda one: (one.path, one.method))
+        f"| `{entry.method} {entry.path}`{kept.get(f'{entry.method} {entry.path}', ' ')}"
+        f"| {entry.scope} | {entry.role.word} |"
+        for entry in sorted(endpoints_of(ALL), key=lambda entry: (entry.path, entry.method))
     ]
     return "\n".join(lines)
 

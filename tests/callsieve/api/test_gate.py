@@ -22,17 +22,17 @@ from reputation.users import ApiToken, Role, Scope, digest_of, new_secret
 from tests.callsieve.asking import ENABLED, EVERYTHING, ApiOffice, Program, RunningApi
 from tests.callsieve.browsing import NOW, SETTINGS
 
-WITH_BODY = [one for one in endpoints_of(ALL) if one.body is not None]
+WITH_BODY = [endpoint for endpoint in endpoints_of(ALL) if endpoint.body is not None]
 # Something for each part of a path; none of it is there, so that nothing is changed.
 NOTHING = {"change_id": "999999", "number": "+12015550123"}
 
 
-def path_of(one: Endpoint) -> str:
-    return re.sub(r"\{(\w+)\}", lambda part: NOTHING.get(part[1], "nothing"), one.path)
+def path_of(endpoint: Endpoint) -> str:
+    return re.sub(r"\{(\w+)\}", lambda part: NOTHING.get(part[1], "nothing"), endpoint.path)
 
 
-def name_of(one: Endpoint) -> str:
-    return f"{one.method} {one.path}"
+def name_of(endpoint: Endpoint) -> str:
+    return f"{endpoint.method} {endpoint.path}"
 
 
 @pytest.fixture(scope="module")
@@ -54,23 +54,25 @@ def administrator(api: RunningApi) -> Program:
     return api.program()
 
 
-def sent(one: Endpoint) -> Any:
+def sent(endpoint: Endpoint) -> Any:
     """A body that is no JSON: the gate is passed when somebody complains about that."""
-    if one.media_type == "text/event-stream":
+    if endpoint.media_type == "text/event-stream":
         return {"params": {"seconds": "0"}}
-    return {"content": b"{", "headers": {"content-type": "application/json"}} if one.body is not None else {}
+    return {"content": b"{", "headers": {"content-type": "application/json"}} if endpoint.body is not None else {}
 
 
-@pytest.mark.parametrize("one", endpoints_of(ALL), ids=name_of)
+@pytest.mark.parametrize("endpoint", endpoints_of(ALL), ids=name_of)
 def test_every_endpoint_lets_in_its_scope_and_roles_alone(
-    programs: dict[tuple[Role, Scope], Program], one: Endpoint
+    programs: dict[tuple[Role, Scope], Program], endpoint: Endpoint
 ) -> None:
     for (role, scope), program in programs.items():
-        answer = program.client.request(one.method, ROOT + path_of(one), **with_headers(program, sent(one)))
+        answer = program.client.request(
+            endpoint.method, ROOT + path_of(endpoint), **with_headers(program, sent(endpoint))
+        )
         told = answer.json().get("code", "") if answer.status_code == 403 else ""
-        if scope is not one.scope:
+        if scope is not endpoint.scope:
             assert told == "wrong-scope", (role, scope)
-        elif role < one.role:
+        elif role < endpoint.role:
             assert told == "wrong-role", (role, scope)
         else:
             assert told not in ("wrong-scope", "wrong-role"), (role, scope)
@@ -81,11 +83,11 @@ def with_headers(program: Program, more: dict[str, Any]) -> dict[str, Any]:
     return {**more, "headers": {**program.headers, **more.get("headers", {})}}
 
 
-@pytest.mark.parametrize("one", endpoints_of(ALL), ids=name_of)
-def test_without_a_token_that_counts_nobody_learns_anything(api: RunningApi, one: Endpoint) -> None:
+@pytest.mark.parametrize("endpoint", endpoints_of(ALL), ids=name_of)
+def test_without_a_token_that_counts_nobody_learns_anything(api: RunningApi, endpoint: Endpoint) -> None:
     # Each from an address of its own: wrong tokens count for it.
-    away = api.with_secret(None, f"2001:db8:{endpoints_of(ALL).index(one):x}::1")
-    nowhere = away.client.request(one.method, f"{ROOT}/nowhere")
+    away = api.with_secret(None, f"2001:db8:{endpoints_of(ALL).index(endpoint):x}::1")
+    nowhere = away.client.request(endpoint.method, f"{ROOT}/nowhere")
     for headers in (
         {},
         {"authorization": "Basic YWRhOnB3"},
@@ -93,7 +95,7 @@ def test_without_a_token_that_counts_nobody_learns_anything(api: RunningApi, one
         {"authorization": f"Bearer {'x' * 5000}"},
         {"cookie": f"callsieve={new_secret()[3:]}"},
     ):
-        answer = away.client.request(one.method, ROOT + path_of(one), headers=headers)
+        answer = away.client.request(endpoint.method, ROOT + path_of(endpoint), headers=headers)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith('Bearer realm="callsieve"')
         if not headers:
@@ -101,11 +103,11 @@ def test_without_a_token_that_counts_nobody_learns_anything(api: RunningApi, one
             assert set(answer.headers) == set(nowhere.headers)
 
 
-@pytest.mark.parametrize("one", endpoints_of(ALL), ids=name_of)
-def test_what_is_asked_in_another_way_is_refused(administrator: Program, one: Endpoint) -> None:
-    there = {other.method for other in endpoints_of(ALL) if other.path == one.path}
+@pytest.mark.parametrize("endpoint", endpoints_of(ALL), ids=name_of)
+def test_what_is_asked_in_another_way_is_refused(administrator: Program, endpoint: Endpoint) -> None:
+    there = {other.method for other in endpoints_of(ALL) if other.path == endpoint.path}
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"} - there:
-        answer = administrator.ask(method, path_of(one))
+        answer = administrator.ask(method, path_of(endpoint))
         assert (answer.status, answer.code) == (405, "wrong-method")
         assert set(answer.headers["allow"].split(", ")) == there
 
@@ -125,8 +127,8 @@ def test_the_page_has_every_endpoint_and_runs_no_script(api: RunningApi) -> None
     answer = api.with_secret(None).client.get(ROOT)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "<script" not in answer.text
-    for one in endpoints_of(ALL):
-        assert f"<code>{one.method} {one.path}</code>" in answer.text
+    for endpoint in endpoints_of(ALL):
+        assert f"<code>{endpoint.method} {endpoint.path}</code>" in answer.text
 
 
 def test_a_session_is_no_token_and_a_token_no_session(api: RunningApi) -> None:
@@ -170,10 +172,10 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("raw", HOSTILE.values(), ids=list(HOSTILE))
-@pytest.mark.parametrize("one", WITH_BODY, ids=name_of)
-def test_what_is_no_body_of_ours_is_refused(administrator: Program, one: Endpoint, raw: bytes) -> None:
+@pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
+def test_what_is_no_body_of_ours_is_refused(administrator: Program, endpoint: Endpoint, raw: bytes) -> None:
     headers = {**administrator.headers, "content-type": "application/json"}
-    answer = administrator.client.request(one.method, ROOT + path_of(one), content=raw, headers=headers)
+    answer = administrator.client.request(endpoint.method, ROOT + path_of(endpoint), content=raw, headers=headers)
     assert answer.status_code in (400, 422)
     assert answer.json()["code"] in ("bad-json", "bad-body")
 
@@ -181,8 +183,8 @@ def test_what_is_no_body_of_ours_is_refused(administrator: Program, one: Endpoin
 def values_in(example: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     yield place
     inner = example.items() if isinstance(example, dict) else enumerate(example) if isinstance(example, list) else ()
-    for key, one in inner:
-        yield from values_in(one, (*place, key))
+    for key, inner_value in inner:
+        yield from values_in(inner_value, (*place, key))
 
 
 def replaced(example: Any, place: tuple[Any, ...], value: Any) -> Any:
@@ -196,9 +198,9 @@ def replaced(example: Any, place: tuple[Any, ...], value: Any) -> Any:
     return copy
 
 
-@pytest.mark.parametrize("one", WITH_BODY, ids=name_of)
-def test_no_value_in_a_body_makes_an_endpoint_fail(administrator: Program, one: Endpoint) -> None:
-    example = msgspec.to_builtins(one.example)
+@pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
+def test_no_value_in_a_body_makes_an_endpoint_fail(administrator: Program, endpoint: Endpoint) -> None:
+    example = msgspec.to_builtins(endpoint.example)
     assert example is not None
     values: tuple[object, ...] = (
         "",
@@ -218,37 +220,39 @@ def test_no_value_in_a_body_makes_an_endpoint_fail(administrator: Program, one: 
     )
     for place in values_in(example):
         for value in values:
-            answer = administrator.ask(one.method, path_of(one), replaced(example, place, value))
+            answer = administrator.ask(endpoint.method, path_of(endpoint), replaced(example, place, value))
             assert answer.status < 500 or answer.status == 503, (place, value, answer.response.text)
 
 
-@pytest.mark.parametrize("one", [one for one in endpoints_of(ALL) if "{" in one.path], ids=name_of)
+@pytest.mark.parametrize("endpoint", [endpoint for endpoint in endpoints_of(ALL) if "{" in endpoint.path], ids=name_of)
 @pytest.mark.parametrize(
     "text", ["%00", "%ff%fe", "%F0%9F%98%80", "x" * 3000, "%2e%2e", "%2F", "9" * 400, "-1", "1e3", "+", "%20", "'--"]
 )
-def test_no_part_of_a_path_makes_an_endpoint_fail(administrator: Program, one: Endpoint, text: str) -> None:
-    path = re.sub(r"\{\w+\}", text, one.path)
-    answer = administrator.ask(one.method, path, None if one.body is None else msgspec.to_builtins(one.example))
+def test_no_part_of_a_path_makes_an_endpoint_fail(administrator: Program, endpoint: Endpoint, text: str) -> None:
+    path = re.sub(r"\{\w+\}", text, endpoint.path)
+    answer = administrator.ask(
+        endpoint.method, path, None if endpoint.body is None else msgspec.to_builtins(endpoint.example)
+    )
     assert answer.status < 500 or answer.status == 503, answer.response.text
 
 
-@pytest.mark.parametrize("one", WITH_BODY, ids=name_of)
-def test_only_json_of_a_sensible_size_is_taken(administrator: Program, one: Endpoint) -> None:
-    path = path_of(one)
+@pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
+def test_only_json_of_a_sensible_size_is_taken(administrator: Program, endpoint: Endpoint) -> None:
+    path = path_of(endpoint)
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonp", ""):
         headers = {"content-type": kind} if kind else {}
-        assert administrator.refused(one.method, path, content=b"{}", headers=headers) == (415, "not-json")
+        assert administrator.refused(endpoint.method, path, content=b"{}", headers=headers) == (415, "not-json")
     large = b'"' + b"x" * (10 << 20) + b'"'
     headers = {"content-type": "application/json; charset=utf-8"}
-    assert administrator.refused(one.method, path, content=large, headers=headers) == (413, "too-large")
+    assert administrator.refused(endpoint.method, path, content=large, headers=headers) == (413, "too-large")
 
 
-@pytest.mark.parametrize("one", endpoints_of(ALL), ids=name_of)
-def test_an_unknown_question_is_refused(administrator: Program, one: Endpoint) -> None:
-    body = None if one.body is None else msgspec.to_builtins(one.example)
-    assert administrator.refused(one.method, f"{path_of(one)}?nobody_knows=1", body) == (422, "bad-query")
+@pytest.mark.parametrize("endpoint", endpoints_of(ALL), ids=name_of)
+def test_an_unknown_question_is_refused(administrator: Program, endpoint: Endpoint) -> None:
+    body = None if endpoint.body is None else msgspec.to_builtins(endpoint.example)
+    assert administrator.refused(endpoint.method, f"{path_of(endpoint)}?nobody_knows=1", body) == (422, "bad-query")
     many = "&".join(f"a{count}=1" for count in range(100))
-    assert administrator.refused(one.method, f"{path_of(one)}?{many}", body) == (400, "bad-query")
+    assert administrator.refused(endpoint.method, f"{path_of(endpoint)}?{many}", body) == (400, "bad-query")
 
 
 def test_a_revoked_or_expired_token_counts_for_nothing(api: RunningApi) -> None:

@@ -108,15 +108,15 @@ def test_of_two_at_once_one_is_told_that_the_other_is_on_its_way(api: RunningApi
     lock.execute("BEGIN IMMEDIATE")
     both = [Thread(target=lambda: told.put(add(program, **KEY))) for _ in range(2)]
     try:
-        for one in both:
-            one.start()
+        for item in both:
+            item.start()
         status, body, _ = told.get(timeout=30)
         assert (status, "key-in-flight" in body) == (409, True)
     finally:
         lock.execute("ROLLBACK")
         lock.close()
-        for one in both:
-            one.join()
+        for item in both:
+            item.join()
     assert told.get()[0] == 201
     assert add(program, **KEY)[2] is True
 
@@ -130,5 +130,5 @@ def test_an_erased_number_is_in_no_kept_answer(api: RunningApi) -> None:
 
 
 def test_only_writes_take_a_key() -> None:
-    assert not any(one.takes_key for one in endpoints_of(ALL) if one.method == "GET")
-    assert all(one.takes_key for one in endpoints_of(ALL) if one.method == "DELETE")
+    assert not any(endpoint.takes_key for endpoint in endpoints_of(ALL) if endpoint.method == "GET")
+    assert all(endpoint.takes_key for endpoint in endpoints_of(ALL) if endpoint.method == "DELETE")

@@ -29,7 +29,7 @@ def test_no_minute_has_more_than_twice_what_is_allowed(per_minute: int, pauses: 
             assert limits.ask(1, per_minute, now + quota.wait_seconds).wait_seconds == 0
             now += quota.wait_seconds
         taken.append(now)
-    assert all(sum(at <= one < at + 60 for one in taken) <= 2 * per_minute + 1 for at in taken)
+    assert all(sum(at <= item < at + 60 for item in taken) <= 2 * per_minute + 1 for at in taken)
 
 
 @pytest.mark.parametrize("per_minute", [1, 7, 60, 600, 100_000])

@@ -43,7 +43,9 @@ def test_patterns_are_those_of_ecmascript() -> None:
     """What Python alone has: `\\Z`, `\\A`, `(?P<`, flags within, possessive repetition."""
     patterns = set(re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', written()))
     assert patterns
-    assert [one for one in map(json.loads, patterns) if re.search(r"\\[AZ]|\(\?P|\(\?[a-zA-Z]|[*+?}]\+", one)] == []
+    assert [
+        pattern for pattern in map(json.loads, patterns) if re.search(r"\\[AZ]|\(\?P|\(\?[a-zA-Z]|[*+?}]\+", pattern)
+    ] == []
 
 
 def test_every_field_has_a_description() -> None:
@@ -54,18 +56,18 @@ def test_every_field_has_a_description() -> None:
         for field, schema in component.get("properties", {}).items()
     }
     parameters = {
-        f"{method} {path} {one['name']}": one
+        f"{method} {path} {parameter['name']}": parameter
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
-        for one in operation["parameters"]
+        for parameter in operation["parameters"]
     }
-    assert [name for name, one in (fields | parameters).items() if not one.get("description")] == []
+    assert [name for name, item in (fields | parameters).items() if not item.get("description")] == []
 
 
 def test_no_two_kinds_have_one_name() -> None:
     names: dict[str, Any] = {}
-    for one in endpoints_of(ALL):
-        for kind in (one.answer, one.body, one.query):
+    for endpoint in endpoints_of(ALL):
+        for kind in (endpoint.answer, endpoint.body, endpoint.query):
             if isinstance(kind, type):
                 assert names.setdefault(kind.__name__, kind) is kind, kind
     assert all("." not in name for name in document_of(endpoints_of(ALL))["components"]["schemas"])
@@ -73,19 +75,21 @@ def test_no_two_kinds_have_one_name() -> None:
 
 def test_bodies_are_closed_and_answers_may_grow() -> None:
     schemas = document_of(endpoints_of(ALL))["components"]["schemas"]
-    for one in endpoints_of(ALL):
-        if isinstance(one.body, type):
-            assert schemas[one.body.__name__]["additionalProperties"] is False
-        if isinstance(one.answer, type) and one.answer.__name__ in schemas:
-            assert "additionalProperties" not in schemas[one.answer.__name__]
+    for endpoint in endpoints_of(ALL):
+        if isinstance(endpoint.body, type):
+            assert schemas[endpoint.body.__name__]["additionalProperties"] is False
+        if isinstance(endpoint.answer, type) and endpoint.answer.__name__ in schemas:
+            assert "additionalProperties" not in schemas[endpoint.answer.__name__]
 
 
-@pytest.mark.parametrize("one", endpoints_of(ALL), ids=lambda one: f"{one.method} {one.path}")
-def test_an_endpoint_is_declared_as_a_whole(one: Endpoint) -> None:
-    assert one.summary.endswith(".")
-    assert one.role >= LEAST_ROLE[one.scope]
-    assert (one.body is None) is (one.example is None)
-    assert set(re.findall(r"\{(\w+)\}", one.path)) == set(one.parts.__struct_fields__ if one.parts else ())
+@pytest.mark.parametrize("endpoint", endpoints_of(ALL), ids=lambda item: f"{item.method} {item.path}")
+def test_an_endpoint_is_declared_as_a_whole(endpoint: Endpoint) -> None:
+    assert endpoint.summary.endswith(".")
+    assert endpoint.role >= LEAST_ROLE[endpoint.scope]
+    assert (endpoint.body is None) is (endpoint.example is None)
+    assert set(re.findall(r"\{(\w+)\}", endpoint.path)) == set(
+        endpoint.parts.__struct_fields__ if endpoint.parts else ()
+    )
 
 
 if __name__ == "__main__":

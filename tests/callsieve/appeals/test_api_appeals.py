@@ -25,14 +25,14 @@ def test_an_appeal_goes_from_its_filing_to_its_decision(tmp_path: Path) -> None:
     with office.api() as api:
         program = api.program(Role.OPERATOR)
         reference = filed(program)
-        assert [one["reference"] for one in program.get("/appeals")["items"]] == [reference]
+        assert [item["reference"] for item in program.get("/appeals")["items"]] == [reference]
         accepted = program.done("POST", f"/appeals/{reference}/accept")
         assert accepted["appeal"]["state"] == "in_force"
         assert accepted["appeal"]["due_at"] > accepted["appeal"]["opened_at"]
         decided = program.done("POST", f"/appeals/{reference}/decide", {"ruling": "uphold", "reason": "It is."})
         assert (decided["appeal"]["state"], decided["reporters"]) == ("upheld", [])
         assert program.get("/appeals")["items"] == []
-        assert [one["state"] for one in program.get("/appeals", all="true")["items"]] == ["upheld"]
+        assert [item["state"] for item in program.get("/appeals", all="true")["items"]] == ["upheld"]
         case = program.get(f"/appeals/{CALLER}")
         assert (case["reference"], case["attachments"], case["marks"]) == (reference, [], [])
     assert [what for what, _, _ in changes_of(office)] == ["appeal decide", "appeal accept", "appeal open"]
@@ -58,7 +58,7 @@ def test_evidence_is_attached_taken_out_and_removed(tmp_path: Path) -> None:
         letter = {"name": "letter.bin", "content": b64encode(b"\0\xff a letter").decode()}
         call = {"name": "call.txt", "content": b64encode(b"They called back.").decode()}
         attached = program.done("POST", path, {"files": [letter, call]})["attachments"]
-        assert [(one["place"], one["name"], one["added_by"]) for one in attached] == [
+        assert [(item["place"], item["name"], item["added_by"]) for item in attached] == [
             *((1, "letter.bin", "token:program-1"), (2, "call.txt", "token:program-1"))
         ]
         assert b64decode(program.get(f"{path}/1")["content"]) == b"\0\xff a letter"
@@ -90,10 +90,10 @@ def test_pages_go_back_in_time(tmp_path: Path) -> None:
             office.clock.now += 1
             filings.append(filed(program, number=f"+1201555011{digit}"))
         page = program.get("/appeals", limit=2)
-        seen = [one["reference"] for one in page["items"]]
+        seen = [item["reference"] for item in page["items"]]
         while page["next"]:
             page = program.get("/appeals", limit=2, cursor=page["next"])
-            seen += [one["reference"] for one in page["items"]]
+            seen += [item["reference"] for item in page["items"]]
         assert seen == filings[::-1]
 
 

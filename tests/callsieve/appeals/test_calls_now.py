@@ -182,7 +182,7 @@ def test_the_page_says_what_simulate_says(case: Case) -> None:
     with TemporaryDirectory() as folder, ExitStack() as stack:
         office = office_of(case, Path(folder))
         said = office.read(simulated, office)
-        said = [one for one in said if one[1] != 3] or said
+        said = [item for item in said if item[1] != 3] or said
         page = stack.enter_context(page_of(office)).get(f"/status/{LINK}").text
         found = re.search(r'data-call="(\w+)" data-by="(\w*)" data-people="(\d+)"', page)
         if case.state is AppealState.OPEN:
@@ -219,7 +219,7 @@ def test_only_what_rings_is_signed_and_one_undo_takes_all_back(case: Case, kinds
 
 def state_of(office: Office) -> tuple[object, ...]:
     return (
-        sorted(office.read(list_entries), key=lambda one: (one.list_name, one.text)),
+        sorted(office.read(list_entries), key=lambda entry: (entry.list_name, entry.text)),
         [office.read(personal_entries, person) for person in ("201", "202")],
         office.read(appeal_of, REFERENCE),
     )
@@ -255,7 +255,7 @@ def test_what_stops_calls_is_removed_after_the_ruling_too(tmp_path: Path) -> Non
 def test_one_number_is_freed_and_a_prefix_stays(tmp_path: Path, kinds: tuple[str, ...]) -> None:
     office = office_of(LISTED, tmp_path)
     office.write(operations.clear, context_of(office, NOW), ClearRequest(REFERENCE, kinds))
-    left = {(one.list_name, one.text) for one in office.read(list_entries)}
+    left = {(entry.list_name, entry.text) for entry in office.read(list_entries)}
     assert {(ListName.BLOCK, "+1201555*"), (ListName.ALLOW, NUMBER)} <= left
 
 

@@ -181,7 +181,7 @@ def test_what_is_only_filed_cannot_be_decided(callsieve: Program) -> None:
     assert "not in force" in callsieve.fails("appeal", "decide", CALLER, "deny", "--reason", "x")
     assert callsieve.fails("appeal", "prove", CALLER, "031415").startswith("There is no code yet")
     exported = callsieve("privacy", "export", CALLER).json["tables"]
-    assert [one["name"] for one in exported["appeal"]] == ["Acme Ltd"]
+    assert [item["name"] for item in exported["appeal"]] == ["Acme Ltd"]
     assert "1 appeal," in callsieve.ok("privacy", "erase", CALLER, "--yes")
 
 

@@ -218,7 +218,7 @@ def test_evidence_is_attached_fetched_as_a_file_and_removed(console: Console, ot
     assert downloaded.name == f"{REFERENCE} call records.csv"
     assert otto.get(f"/appeals/{REFERENCE}/evidence/2").content == b"They said so."
     otto.done(f"/appeals/{REFERENCE}/evidence/remove", place="1")
-    assert [one.place for one in console.office.read(attachments_of, REFERENCE)] == [2]
+    assert [attachment.place for attachment in console.office.read(attachments_of, REFERENCE)] == [2]
     assert otto.get(f"/appeals/{REFERENCE}/evidence/1").status_code == 404
 
 

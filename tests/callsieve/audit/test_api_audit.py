@@ -58,13 +58,13 @@ def test_a_change_that_is_not_there(api: RunningApi, text: str) -> None:
 def test_changes_are_looked_for_page_by_page(api: RunningApi) -> None:
     program, other = api.program(), api.program()
     made = [listed(program) for _ in range(3)] + [listed(other)]
-    assert [one["id"] for one in program.get("/changes", who="token:program-1")["items"]] == made[2::-1]
+    assert [item["id"] for item in program.get("/changes", who="token:program-1")["items"]] == made[2::-1]
     assert len(program.get("/changes", about="201-742-1834", what="list add")["items"]) == 4
     assert program.get("/changes", about="nobody")["items"] == []
     page = program.get("/changes", limit=2)
     listed(other)
     rest = program.get("/changes", limit=2, cursor=page["next"])
-    assert [one["id"] for one in (*page["items"], *rest["items"])] == made[::-1]
+    assert [item["id"] for item in (*page["items"], *rest["items"])] == made[::-1]
     assert rest["next"] is None
 
 

@@ -153,7 +153,7 @@ def test_a_thousand_forged_requests_place_two_calls(door: Path, spool: Path) -> 
 
 
 def test_who_is_not_named_is_not_heard(tmp_path: Path, spool: Path) -> None:
-    somebody = next(one.pw_name for one in pwd.getpwall() if one.pw_uid != os.getuid())
+    somebody = next(item.pw_name for item in pwd.getpwall() if item.pw_uid != os.getuid())
     with helper_process(tmp_path, settings_text(spool, user=somebody)) as door:
         assert send(door, LINE, 0.5) == b""
         with pytest.raises(HelperError, match=r"no answer: .*users"):

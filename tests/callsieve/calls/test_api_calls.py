@@ -19,7 +19,7 @@ IDS = ("AAAAAAA1", "AAAAAAA2", "AAAAAAA3", "AAAAAAA4")
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[RunningApi]:
     office = ApiOffice(tmp_path)
-    add_calls(office, *(make_decision(one, at=NOW - 600 + place) for place, one in enumerate(IDS)))
+    add_calls(office, *(make_decision(item, at=NOW - 600 + place) for place, item in enumerate(IDS)))
     add_calls(office, make_decision("BBBBBBB1", at=NOW - 60, caller="+12015550199", action="allow", rule="default"))
     add_ending(office, make_ending(make_decision(IDS[0])))
     with office.api() as running:
@@ -27,7 +27,7 @@ def api(tmp_path: Path) -> Iterator[RunningApi]:
 
 
 def ids(page: dict[str, list[dict[str, str]]]) -> list[str]:
-    return [one["id"] for one in page["items"]]
+    return [item["id"] for item in page["items"]]
 
 
 def test_decisions_come_page_by_page_while_calls_come_in(api: RunningApi) -> None:
@@ -91,7 +91,7 @@ def test_one_decision_and_why(api: RunningApi) -> None:
     assert (one["caller"], one["action"], one["outcome"]["disposition"]) == (CALLER, "challenge", "answered")
     why = program.get(f"/decisions/{IDS[0]}/explanation")
     assert why["because"]
-    assert [one["level"] for one in why["would_change"]] == ["tag"]
+    assert [item["level"] for item in why["would_change"]] == ["tag"]
     assert (why["since_then"], why["damaged"]) == ([], False)
 
 

@@ -74,11 +74,14 @@ def test_a_call_has_its_callee_and_its_ending(callsieve: Program, monkeypatch: p
 
 
 def test_only_so_many(callsieve: Program) -> None:
-    assert [one["id"] for one in callsieve("calls", "show", "--last", "2", "--json").json] == ["0123456X", "CCCCCCCC"]
+    assert [item["id"] for item in callsieve("calls", "show", "--last", "2", "--json").json] == ["0123456X", "CCCCCCCC"]
 
 
 def test_those_of_one_caller(callsieve: Program) -> None:
-    assert [one["id"] for one in callsieve("calls", "show", "201-742-1834", "--json").json] == ["BBBBBBBB", "AAAAAAAA"]
+    assert [item["id"] for item in callsieve("calls", "show", "201-742-1834", "--json").json] == [
+        "BBBBBBBB",
+        "AAAAAAAA",
+    ]
     assert callsieve.ok("calls", "show", "+12015550123") == "No decisions about +12015550123.\n"
 
 
@@ -163,7 +166,7 @@ def test_what_would_change_it_has_words(tmp_path: Path) -> None:
     vector = json.dumps({"families": [], "would_change": changes})
     program.add_decisions(make_record("AAAAAAAA", at=time.time(), vector=vector))
     found = program("calls", "show", "AAAAAAAA", "--json").json["vector"]["would_change"]
-    assert [one["words"] for one in found] == ["an appeal is upheld", "its owner is verified"]
+    assert [item["words"] for item in found] == ["an appeal is upheld", "its owner is verified"]
     assert "is upheld: none" in program.ok("calls", "show", "AAAAAAAA")
 
 
@@ -193,7 +196,7 @@ def test_it_says_who_the_level_came_from(tmp_path: Path) -> None:
     assert "the level comes from our people (+13 points), then outside sources (+7 points)" in out
     assert "7 witnesses speak against it" in out
     found = program("calls", "show", "AAAAAAAA", "--json").json
-    assert [one["who"] for one in found["level_from"]] == ["our-people", "outside"]
+    assert [item["who"] for item in found["level_from"]] == ["our-people", "outside"]
     assert found["vector"]["witnesses"] == witnesses
 
 
@@ -233,8 +236,8 @@ def test_json_sends_a_terminal_nothing_that_steers_it(tmp_path: Path, command: t
 
 def _texts(value: object) -> Iterator[str]:
     if isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _texts(one)
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
     elif isinstance(value, str):
         yield value
 

@@ -129,7 +129,7 @@ def test_calls_are_found_by_what_is_known_of_them(
     console: Console, query: str, found: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = console.browser("operator").text(f"/calls?{query}")
-    assert "".join(one[0] for one in ids_on(page)) == found
+    assert "".join(id_[0] for id_ in ids_on(page)) == found
     assert bool(ids_on(page)) != ("No call matches." in page)
 
 
@@ -163,7 +163,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(tmp_path: Path) -> No
             older = re.search(r'rel="next" href="([^"]+)"', page)
             path, pages = unescape(older[1]) if older else "", pages + 1
     assert (len(seen), len(set(seen)), pages) == (173, 173, 4)
-    assert seen == [one.id for one in sorted(at_once, key=lambda one: (-one.at, tuple(-ord(c) for c in one.id)))]
+    assert seen == [item.id for item in sorted(at_once, key=lambda item: (-item.at, tuple(-ord(c) for c in item.id)))]
 
 
 @pytest.mark.parametrize("after", ["", "x", "1;DROP TABLE decision", "1e99-A", "-1-A", "1-a' OR 1=1--", "9" * 400])
@@ -411,7 +411,7 @@ def reasons_on(page: str) -> list[str]:
 @pytest.mark.parametrize(
     ("reason", "said"),
     [
-        *((Why(one).kept, None) for one in CODES if not PLACES[one]),
+        *((Why(code).kept, None) for code in CODES if not PLACES[code]),
         (Why(Reason.ON_BLOCKLIST, {"entry": "+1900*"}).kept, "+1900* 在阻止名单中"),
         (Why(PresetReason.COMPLAINTS, {}, Reason.VERIFIED).kept, "有其他人投诉过该号码（主叫身份已验证）"),
         (

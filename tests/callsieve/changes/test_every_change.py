@@ -67,7 +67,7 @@ def test_every_change_that_is_written_is_declared() -> None:
 
 
 def test_each_change_belongs_to_one_capability() -> None:
-    declared = [what for one in CAPABILITIES for what in one.changes]
+    declared = [what for capability in CAPABILITIES for what in capability.changes]
     assert sorted(declared) == sorted(set(declared))
 
 

@@ -251,7 +251,7 @@ def contents(db: sqlite3.Connection, what: str) -> dict[str, list[str]]:
         cursor = db.execute(f"SELECT * FROM {table}")
         names = [column[0] for column in cursor.description]
         rows = (dict(zip(names, row, strict=True)) for row in cursor)
-        found[table] = sorted(str({key: one for key, one in row.items() if key != IDS.get(table)}) for row in rows)
+        found[table] = sorted(str({key: item for key, item in row.items() if key != IDS.get(table)}) for row in rows)
     return found
 
 
@@ -308,7 +308,7 @@ def test_audit_command_and_api_have_one_encoding(tmp_path: Path, what: str) -> N
             context = Context("joe", Role.ADMINISTRATOR, NOW + 60 * count + UNEVEN, office.load(), changes=CHANGES)
             with transaction(db):
                 answer = one(db, context)
-        rows = [one.row for one in changed_at_once(db, latest_of(db, (what,), 1)[0].row)]
+        rows = [item.row for item in changed_at_once(db, latest_of(db, (what,), 1)[0].row)]
     told = json.loads(encode(answer))
     assert json.loads(json_text(answer)) == told
     said: dict[str, list[object]] = {}

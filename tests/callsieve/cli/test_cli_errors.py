@@ -165,7 +165,7 @@ def test_a_store_that_is_damaged_is_one_line(callsieve: Program, arguments: tupl
 
 
 # `emergency` works with broken settings: test_cli_broken_settings.py.
-NEEDS_SETTINGS = [one for one in (*READING, *WRITING, *CONTENT) if "emergency" not in str(one.values)]
+NEEDS_SETTINGS = [item for item in (*READING, *WRITING, *CONTENT) if "emergency" not in str(item.values)]
 
 
 @pytest.mark.parametrize("arguments", NEEDS_SETTINGS)
@@ -195,7 +195,7 @@ def test_who_may_not_write_gets_one_line_and_changes_nothing(open_to_all: Progra
     open_to_all.store.chmod(0o644)
     assert (result.code, result.out) == (2, "")
     assert "no permission" in one_line(result.err)
-    assert [one["text"] for one in open_to_all("list", "show", "--json").json] == [CALLER]
+    assert [item["text"] for item in open_to_all("list", "show", "--json").json] == [CALLER]
 
 
 @pytest.mark.root

@@ -80,7 +80,7 @@ def test_without_trunks_the_phones_are_known_by_their_names(tmp_path: Path, name
     learning = OutcomeRecorder(Ami(), Site, StoreSupervisor(tmp_path / "callsieve.db"))
     items = items_of(name)
     ended = [*replay(learning.tracker, items), *learning.tracker.tick(items[-1].at + 31)]
-    told = [replace(one, trunk=one.trunk and f"PJSIP/{one.trunk}") for one in expected(name)]
+    told = [replace(item, trunk=item.trunk and f"PJSIP/{item.trunk}") for item in expected(name)]
     assert [rounded(name, outcome) for outcome in ended] == told
 
 

@@ -74,7 +74,7 @@ def run(
     variables: Mapping[str, str], said: object = OK, answer: object = REJECT, globals: Mapping[str, str] | None = None
 ) -> Ran:
     settings = {"callsieve_token": "cs_secret", **(globals or {})}
-    places = (*(lua_of(one) for one in (variables, settings, said, answer)), lua_of(str(SCRIPT)))
+    places = (*(lua_of(item) for item in (variables, settings, said, answer)), lua_of(str(SCRIPT)))
     done = subprocess.run(
         [ensure_lua(), "-"],
         input=STUB % places,
@@ -98,7 +98,7 @@ def lua_of(value: Any) -> str:
         return str(value)
     if isinstance(value, str):
         return '"' + "".join(f"\\x{byte:02x}" for byte in value.encode()) + '"'
-    return "{" + ", ".join(f"[{lua_of(key)}] = {lua_of(one)}" for key, one in value.items()) + "}"
+    return "{" + ", ".join(f"[{lua_of(key)}] = {lua_of(item)}" for key, item in value.items()) + "}"
 
 
 def test_it_asks_what_was_received() -> None:
@@ -185,7 +185,7 @@ AWAY = {"callsieve_away": "7000 XML default"}
 )
 def test_it_does_what_is_answered(answer: object, globals: Mapping[str, str], done: list[tuple[str, ...]]) -> None:
     ran = run({}, answer=answer, globals=globals)
-    assert [one for one in ran.done if not one[1].startswith("callsieve_")] == done
+    assert [item for item in ran.done if not item[1].startswith("callsieve_")] == done
 
 
 @pytest.mark.parametrize(

@@ -160,8 +160,8 @@ def test_a_number_that_was_stopped_and_warned_of_is_there_once(full: Office) -> 
 
 def test_what_waits(full: Office) -> None:
     found = digest_of(full)
-    assert [one.reference for one in found.appeals] == ["AP9E4100"]
-    assert [(one.number, one.before, one.grade) for one in found.grades] == [(OWN, Grade.HEALTHY, Grade.WATCH)]
+    assert [appeal.reference for appeal in found.appeals] == ["AP9E4100"]
+    assert [(grade.number, grade.before, grade.grade) for grade in found.grades] == [(OWN, Grade.HEALTHY, Grade.WATCH)]
     assert [name for name, _ in found.feeds] == ["ftc"]
     assert isinstance(found.findings, tuple)
     assert [check.name for check in found.findings] == ["daemon", "backup"]
@@ -244,7 +244,7 @@ def test_a_stranger_who_failed_and_left_a_message_is_probably_wrong(office: Offi
     left = Challenged(CALLER, AuthClass.UNKNOWN, DID, ChallengeResult.MESSAGE, NOON - 1, asked.linkedid)
     office.write(settle_challenge, left)
     found = digest_of(office)
-    assert [(one.number, one.is_machine) for one in found.mistakes] == [(CALLER, True)]
+    assert [(mistake.number, mistake.is_machine) for mistake in found.mistakes] == [(CALLER, True)]
     assert digest_text(found).sections[0].lines[0].commands[0].startswith(f"callsieve list add allow {CALLER} ")
     (wrong, *_) = digest_text(found, "zh").sections[0].lines
     assert "it was asked" not in wrong.text
@@ -299,7 +299,7 @@ def test_a_suspected_mark_is_in_the_digest_of_its_day(office: Office) -> None:
 
 
 def lines_of(text: DigestText) -> tuple[DigestLine, ...]:
-    return next(one.lines for one in text.sections if one.title == "Own numbers that may be marked")
+    return next(section.lines for section in text.sections if section.title == "Own numbers that may be marked")
 
 
 def test_what_is_to_be_looked_at_again_is_in_the_digest(office: Office) -> None:
@@ -307,7 +307,9 @@ def test_what_is_to_be_looked_at_again_is_in_the_digest(office: Office) -> None:
     office.write(put_label_check, LabelCheck(OWN, "Hiya", NOON, "", next_at=MORNING - 3600))
     office.write(put_label_check, LabelCheck(OWN, "TNS", NOON, "", next_at=MORNING + 3 * 86_400))
     found = digest_of(office)
-    assert [(one.number, one.at) for one in found.due] == [(OWN, MORNING - 3600), (OWN, MORNING + 3600)]
-    lines = next(one.lines for one in digest_text(found).sections if one.title == "Own numbers to look after")
+    assert [(item.number, item.at) for item in found.due] == [(OWN, MORNING - 3600), (OWN, MORNING + 3600)]
+    lines = next(
+        section.lines for section in digest_text(found).sections if section.title == "Own numbers to look after"
+    )
     assert ["check again what Hiya shows" in line.text for line in lines] == [True, False]
-    assert [one["number"] for one in plain(found)["due"]] == [OWN, OWN]
+    assert [item["number"] for item in plain(found)["due"]] == [OWN, OWN]

@@ -393,7 +393,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             "fixes",
             id="certified",
         ),
-        pytest.param(asterisk.has_modules, {}, "", "ok", "without res_stir_shaken", id="modules"),
+        pytest.param(asterisk.has_modules, {}, "", "ok", "needs res_stir_shaken", id="modules"),
         pytest.param(
             asterisk.has_modules,
             {"module show": ANSWERS["module show"].replace("func_db.so", "x.so")},

@@ -54,5 +54,5 @@ def test_each_number_without_a_label_is_named(steps: str, named: list[str]) -> N
     answers = {"dialplan show": FRONT + steps, "dialplan show globals": ""}
     found = are_labelled(check_context_of(lambda command: answers.get(command, ""), SETTINGS))
     assert found.status is (CheckStatus.WARN if named else CheckStatus.OK)
-    assert [one for one in named if one not in str(found.detail)] == []
+    assert [item for item in named if item not in str(found.detail)] == []
     assert "2071838750" not in str(found.detail)

@@ -62,8 +62,8 @@ def test_all_may_read_what_only_its_owner_may_write(path: Path) -> None:
         store_findings(path, findings_of(CHECKS, NOW, NOW))
     finally:
         os.umask(umask)
-    assert [stat.S_IMODE(one.stat().st_mode) for one in (path.parent, path)] == [0o755, 0o644]
-    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    assert [stat.S_IMODE(item.stat().st_mode) for item in (path.parent, path)] == [0o755, 0o644]
+    assert [path_.name for path_ in path.parent.iterdir()] == [path.name]
 
 
 # A file that is not as we write it
@@ -150,7 +150,7 @@ def test_what_we_see_ourselves_is_shown_and_else_what_root_saw(path: Path) -> No
     shown = completed(
         [*seen, Check("store", CheckStatus.UNKNOWN, "here", at=NOW + 60)], findings_of(CHECKS, NOW, NOW), NOW + 60, NOW
     )
-    assert [(one.name, one.status, one.at, one.stored) for one in shown] == [
+    assert [(item.name, item.status, item.at, item.stored) for item in shown] == [
         ("trunks", CheckStatus.FAIL, NOW, True),
         ("x", CheckStatus.OK, NOW + 60, False),
         ("store", CheckStatus.UNKNOWN, NOW, True),
@@ -213,8 +213,8 @@ def office() -> Iterator[Program]:
         folder = Path(name)
         (folder / "run").mkdir()
         (folder / "state-doctor").mkdir()
-        for one in (folder, *folder.iterdir()):
-            one.chmod(0o755)
+        for path_ in (folder, *folder.iterdir()):
+            path_.chmod(0o755)
         control.bind(str(folder / "run" / "asterisk.ctl"))
         (folder / "run" / "asterisk.ctl").chmod(0o755)
         script = folder / "run" / "asterisk"
@@ -301,7 +301,7 @@ def test_root_does_not_follow_what_others_have_planted(office: Program, plant: C
     assert {check["name"] for check in result.json} >= {"Asterisk", "store"}, "it is shown all the same"
     assert "not stored" in result.err
     assert victim.read_text() == "precious"
-    assert [one.name for one in victim.parent.iterdir()] == ["findings.json"]
+    assert [path_.name for path_ in victim.parent.iterdir()] == ["findings.json"]
 
 
 def test_a_link_in_our_own_directory_is_replaced(path: Path, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ class HookServer:
 
     @property
     def ids(self) -> list[str]:
-        return [one.id for one in self.posted]
+        return [item.id for item in self.posted]
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):

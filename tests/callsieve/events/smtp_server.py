@@ -82,7 +82,7 @@ async def _talk(
                         await writer.drain()
                         await asyncio.sleep(0.01)
                 offers = ["STARTTLS"] if server.tls and not is_encrypted and server.mood != "no-starttls" else []
-                await say("\r\n".join(("250-mail.example", *(f"250-{one}" for one in offers), "250 AUTH PLAIN")))
+                await say("\r\n".join(("250-mail.example", *(f"250-{offer}" for offer in offers), "250 AUTH PLAIN")))
             case "STARTTLS":
                 await say("220 go ahead")
                 assert server.tls is not None

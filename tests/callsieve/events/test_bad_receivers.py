@@ -99,4 +99,4 @@ async def test_bad_receivers_hold_up_no_other(
 
 
 def of(db: sqlite3.Connection) -> dict[str, ReceiverState]:
-    return {one.name: one for one in receiver_states(db)}
+    return {state.name: state for state in receiver_states(db)}

@@ -120,7 +120,7 @@ def test_dead_letters_are_shown_and_replayed(callsieve: Program) -> None:
     assert "1 attempt: it answers 422" in out
     assert "1 more" in callsieve.ok("events", "dead", "--limit", "1")
     dead = callsieve("events", "dead", "--json").json
-    assert [(one["id"], one["receiver"], one["data"]["number"]) for one in dead] == [
+    assert [(item["id"], item["receiver"], item["data"]["number"]) for item in dead] == [
         (second, "webhook/crm", CALLER),
         (first, "webhook/crm", CALLER),
     ]

@@ -140,9 +140,9 @@ def test_a_receiver_that_fails_with_everything_is_left_alone() -> None:
 def test_an_event_that_is_not_wanted_shows_a_live_receiver() -> None:
     ones = [make_delivery(seq, str(seq)) for seq in range(1, 20)]
     lane = make_lane(*ones)
-    for one in ones[: FAILURES_UNTIL_PAUSE - 1]:
+    for one_ in ones[: FAILURES_UNTIL_PAUSE - 1]:
         lane.next(NOW)
-        lane.failed(one, BUSY, NOW)
+        lane.failed(one_, BUSY, NOW)
     lane.next(NOW)
     lane.failed(ones[4], DeliveryError("it answers 422", True), NOW)
     lane.next(NOW)
@@ -198,16 +198,16 @@ class Office:
     def run(self, lane: Lane, chance: random.Random, fails: float, now: float) -> None:
         for subject, seq in lane.due(now):
             ours = [
-                one
-                for key, one in sorted(self.rows.items())
-                if seq < key <= lane.cursor and one.event.subject == subject
+                item
+                for key, item in sorted(self.rows.items())
+                if seq < key <= lane.cursor and item.event.subject == subject
             ]
             lane.refill(subject, ours[:OF_SUBJECT])
-        lane.load([one for key, one in sorted(self.rows.items()) if key > lane.cursor][: lane.room], now)
+        lane.load([item for key, item in sorted(self.rows.items()) if key > lane.cursor][: lane.room], now)
         running = []
         while (one := lane.next(now)) is not None:
             running.append(one)
-        assert len({one.event.subject for one in running}) == len(running) <= IN_FLIGHT
+        assert len({item.event.subject for item in running}) == len(running) <= IN_FLIGHT
         chance.shuffle(running)
         for one in running:
             if chance.random() >= fails:

@@ -85,7 +85,7 @@ def test_a_company_is_told_when_it_goes_bad(db: sqlite3.Connection) -> None:
     record_taken(db, "partner", index._replace(counts_until=NOW + 20 * DAY), NOW + 10 * DAY, NOW + 11 * DAY)
     assert seen(db, NOW + 10 * DAY) == []
     switch_peer_off(db, "partner", NOW, "{}")
-    assert [one["status"] for one in seen(db, NOW + 10 * DAY)] == ["off"]
+    assert [item["status"] for item in seen(db, NOW + 10 * DAY)] == ["off"]
     replace_peers(db, {})
     assert seen(db, NOW + 20 * DAY) == []
     assert db.execute("SELECT count(*) FROM event_state").fetchone() == (0,)
@@ -127,7 +127,7 @@ def test_a_hub_is_told_once_when_nothing_is_exchanged(db: sqlite3.Connection) ->
 
 def hub_seen(db: sqlite3.Connection, at: float) -> list[dict[str, Any]]:
     told = seen(db, at, settings=HUB)
-    return [{name: value for name, value in one.items() if name != "detail"} for one in told]
+    return [{name: value for name, value in item.items() if name != "detail"} for item in told]
 
 
 def test_a_feed_is_told_when_it_goes_bad(db: sqlite3.Connection) -> None:

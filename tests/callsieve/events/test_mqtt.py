@@ -185,17 +185,17 @@ async def test_home_assistant_finds_one_device_with_its_entities(broker: Broker,
     assert found["device"]["identifiers"] == ["branch_callsieve"]
     assert found["device"]["configuration_url"] == "https://pbx.example.com"
     assert found["origin"]["name"]
-    ids = [one["unique_id"] for one in found["components"].values()]
+    ids = [component["unique_id"] for component in found["components"].values()]
     assert len(set(ids)) == len(ids) == len(ENTITIES)
-    assert all(re.fullmatch(r"[a-zA-Z0-9_-]+", one) for one in (*ids, topic.split("/")[2]))
-    for one in found["components"].values():
-        assert one["device_class" if "device_class" in one else "name"]
-        assert one.get("device_class") in DEVICE_CLASSES[one["platform"]]
-        keys = re.findall(r"value_json\.(\w+)", one["value_template"])
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]+", id_) for id_ in (*ids, topic.split("/")[2]))
+    for component in found["components"].values():
+        assert component["device_class" if "device_class" in component else "name"]
+        assert component.get("device_class") in DEVICE_CLASSES[component["platform"]]
+        keys = re.findall(r"value_json\.(\w+)", component["value_template"])
         assert keys
         assert set(keys) <= shown.keys()
-        if one.get("device_class") == "enum":
-            assert shown[keys[0]] in one["options"]
+        if component.get("device_class") == "enum":
+            assert shown[keys[0]] in component["options"]
     topics = {found["state_topic"], found["availability_topic"]}
     assert topics <= {name for name, _, _ in watcher.messages}
     assert watcher.latest(found["availability_topic"]) in (b"online", b"offline")
@@ -238,7 +238,7 @@ async def test_the_rights_of_the_page_are_enough() -> None:
             await receiver.deliver(with_alert(EVENT, Alert("night")))
             topics = set(re.findall(r"^\| `([a-z/A-Z_]+)` \| (?:yes|no) \|", PAGE, re.MULTILINE))
             assert len(topics) == 5
-            wanted = {one.replace("KIND", "number.marked").replace("NAME", "night") for one in topics}
+            wanted = {topic.replace("KIND", "number.marked").replace("NAME", "night") for topic in topics}
             await until(lambda: wanted <= {name for name, _, _ in watcher.messages})
 
 

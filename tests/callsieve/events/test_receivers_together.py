@@ -87,7 +87,7 @@ def mark(callsieve: Program, number: str) -> None:
 
 
 def waiting(callsieve: Program) -> int:
-    return sum(one.waiting for one in callsieve.read(receiver_states))
+    return sum(state.waiting for state in callsieve.read(receiver_states))
 
 
 def is_known(callsieve: Program) -> bool:

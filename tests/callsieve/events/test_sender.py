@@ -91,16 +91,16 @@ def happen(db: sqlite3.Connection, *subjects: str) -> list[str]:
 
 
 def state_of(db: sqlite3.Connection, name: str = "webhook/crm") -> ReceiverState:
-    return next(one for one in receiver_states(db) if one.name == name)
+    return next(state for state in receiver_states(db) if state.name == name)
 
 
 @asynccontextmanager
 async def sending(path: Path, *receivers: Receiver) -> AsyncIterator[asyncio.Task[None]]:
     store = await Store.open(path)
-    sender = Sender(store, loaded_in(path.parent, *(one.name for one in receivers)), receivers)
+    sender = Sender(store, loaded_in(path.parent, *(receiver.name for receiver in receivers)), receivers)
     task = asyncio.create_task(sender.run())
     try:
-        await until(lambda: _names(path) == {one.name for one in receivers} or task.done())
+        await until(lambda: _names(path) == {receiver.name for receiver in receivers} or task.done())
         yield task
     finally:
         task.cancel()
@@ -111,7 +111,7 @@ async def sending(path: Path, *receivers: Receiver) -> AsyncIterator[asyncio.Tas
 
 def _names(path: Path) -> set[str]:
     with open_store(path) as db:
-        return {one.name for one in receiver_states(db)}
+        return {state.name for state in receiver_states(db)}
 
 
 def in_order(ids: Sequence[str], events: Sequence[Event]) -> bool:
@@ -124,7 +124,7 @@ def in_order(ids: Sequence[str], events: Sequence[Event]) -> bool:
 async def test_what_happens_is_delivered_to_all_in_order(path: Path, db: sqlite3.Connection) -> None:
     crm, pager = Book(), Book("webhook/pager")
     async with sending(path, crm, pager):
-        ids = [one for _ in range(10) for one in happen(db, "a", "b", "c", "a")]
+        ids = [item for _ in range(10) for item in happen(db, "a", "b", "c", "a")]
         await until(lambda: len(crm.got) == len(pager.got) == 40)
         assert in_order(ids, crm.got)
         assert in_order(ids, pager.got)

@@ -70,7 +70,7 @@ def test_a_stream_begins_with_what_comes_then(api: RunningApi) -> None:
     first, second = add(api, "AP000001"), add(api, "AP000002")
     assert read(program) == [{"retry": "1000"}]
     messages = read(program, after=first.id)[1:]
-    assert [(one["id"], one["event"]) for one in messages] == [(second.id, "appeal.opened")]
+    assert [(message["id"], message["event"]) for message in messages] == [(second.id, "appeal.opened")]
     told = json.loads(messages[0]["data"])
     assert (told["type"], told["data"]["number"]) == ("appeal.opened", CALLER)
 
@@ -80,7 +80,7 @@ def test_last_event_id_goes_on_where_a_stream_ended(api: RunningApi) -> None:
     read(program)
     events = [add(api, f"AP00000{place}") for place in range(5)]
     messages = read(program, {"Last-Event-ID": events[1].id})[1:]
-    assert [one["id"] for one in messages] == [event.id for event in events[2:]]
+    assert [message["id"] for message in messages] == [event.id for event in events[2:]]
 
 
 def test_what_is_no_longer_kept_is_said(api: RunningApi) -> None:
@@ -88,7 +88,7 @@ def test_what_is_no_longer_kept_is_said(api: RunningApi) -> None:
     read(program)
     kept = add(api)
     messages = read(program, {"Last-Event-ID": "evt_00000000000000000000000000"})
-    assert [one.get("event") for one in messages] == [None, "gap", "appeal.opened"]
+    assert [message.get("event") for message in messages] == [None, "gap", "appeal.opened"]
     assert messages[-1]["id"] == kept.id
 
 
@@ -97,7 +97,7 @@ def test_only_the_kinds_that_are_asked_for(api: RunningApi) -> None:
     read(program)
     first = add(api)
     api.office.write(add_event, EMERGENCY, "emergency", 2.0, EmergencyOpened(by="joe"))
-    assert [one.get("event") for one in read(program, after=first.id, kinds="emergency.opened")] == [
+    assert [item.get("event") for item in read(program, after=first.id, kinds="emergency.opened")] == [
         None,
         "emergency.opened",
     ]
@@ -135,20 +135,20 @@ def test_nothing_is_written_for_a_stream_that_nobody_reads(api: RunningApi) -> N
 def test_a_token_has_so_many_streams(streams: int, is_full: bool) -> None:
     open_now = EventStreams()
     held = [open_now.open("token:crm") for _ in range(streams)]
-    for one in held:
-        one.__enter__()
+    for item in held:
+        item.__enter__()
     assert open_now.is_full("token:crm") is is_full
     assert open_now.is_full("token:other") is False
-    for one in held:
-        one.__exit__(None, None, None)
+    for item in held:
+        item.__exit__(None, None, None)
     assert open_now.is_full("token:crm") is False
 
 
 def test_all_together_have_so_many() -> None:
     open_now = EventStreams()
     held = [open_now.open(f"token:{place}") for place in range(MOST_STREAMS)]
-    for one in held:
-        one.__enter__()
+    for item in held:
+        item.__enter__()
     assert open_now.is_full("token:crm") is True
 
 

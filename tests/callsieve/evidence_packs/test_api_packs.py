@@ -22,7 +22,7 @@ def test_a_pack_is_made_and_noted(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program(Role.OPERATOR)
-        names = [one["name"] for one in program.get("/evidence-packs/platforms")["items"]]
+        names = [item["name"] for item in program.get("/evidence-packs/platforms")["items"]]
         assert (names[0], "hiya" in names) == ("carrier", True)
         program.done("POST", "/own-numbers", {"number": OWN, "name": "Example Ltd"})
         made = program.done(

@@ -112,7 +112,7 @@ def test_called_numbers_are_whole_in_no_file(state: Path) -> None:
     found = set(re.findall(r"\d{9,15}", whole.replace(" ", "")))
     digits = {number.lstrip("+") for number in called | {UNHAPPY}}
     assert len(called) > 500
-    assert not {one for one in digits if any(one in text for text in found)}
+    assert not {digit for digit in digits if any(digit in text for text in found)}
     assert "angry" not in whole, "what we noted is ours"
     header, *calls = rows_of(pack, "calls.csv")
     assert len(calls) > 1000
@@ -131,7 +131,7 @@ def test_the_manifest_is_signed_and_has_every_file(state: Path) -> None:
     pack = pack_of(state, PackRequest(OWN, "tns", files=[AttachedFile("licence.pdf", b"%PDF-1.4")]))
     statement = verify(pack.read("manifest.json"), signing_key(state).public_key)
     assert (statement.kind, statement.issuer, statement.issued_at) == ("evidence-pack", "Acme Care", int(NOW))
-    listed = {one["name"]: one["sha256"] for one in statement.about["files"]}
+    listed = {file_["name"]: file_["sha256"] for file_ in statement.about["files"]}
     assert sorted([*listed, "manifest.json"]) == sorted(pack.namelist())
     assert listed == {name: sha256(pack.read(name)).hexdigest() for name in listed}
     assert rows_of(pack, "documents.csv")[2][0::3] == ["licence.pdf", listed["documents/licence.pdf"]]
@@ -145,13 +145,13 @@ def test_the_screenshots_of_the_mark_watch_are_in_it(state: Path) -> None:
             put_screenshot(db, look, NewScreenshot("../../etc/passwd", "png", picture))
     pack = pack_of(state, PackRequest(OWN, "hiya"))
     listed = {
-        one["name"]: one["sha256"]
-        for one in verify(pack.read("manifest.json"), signing_key(state).public_key).about["files"]
+        file_["name"]: file_["sha256"]
+        for file_ in verify(pack.read("manifest.json"), signing_key(state).public_key).about["files"]
     }
     shown = [name for name in pack.namelist() if name.startswith("screenshots/")]
     assert [pack.read(name) for name in shown] == pictures[1:], "the latest"
     assert shown[0] == "screenshots/01-2026-01-18.png"
-    assert [listed[name] for name in shown] == [sha256(one).hexdigest() for one in pictures[1:]]
+    assert [listed[name] for name in shown] == [sha256(picture_).hexdigest() for picture_ in pictures[1:]]
     assert "01-2026-01-18.png (Hiya)" in rows_of(pack, "documents.csv")[-MOST_SCREENSHOTS][0]
 
 

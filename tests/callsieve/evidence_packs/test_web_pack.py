@@ -39,7 +39,7 @@ def test_a_pack_is_made_signed_and_noted(otto: Browser, office: Office) -> None:
     assert f'filename="{OWN[1:]}-dianhuabang-zh-' in answer.headers["content-disposition"]
     with zipfile.ZipFile(io.BytesIO(answer.content)) as pack:
         statement = verify(pack.read("manifest.json"), signing_key(office.state).public_key)
-        assert {one["name"] for one in statement.about["files"]} == set(pack.namelist()) - {"manifest.json"}
+        assert {file_["name"] for file_ in statement.about["files"]} == set(pack.namelist()) - {"manifest.json"}
     assert (statement.issuer, statement.issued_at) == ("Acme <b>Care", int(NOW))
     (row,) = office.read(audit_rows)
     assert (row.who, row.what, row.number, row.name) == ("otto (console)", "own pack", OWN, "dianhuabang")

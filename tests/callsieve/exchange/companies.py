@@ -48,7 +48,7 @@ class Company(Program):
         self.name, self.web = name, folder / "web"
         self.settings_with("")
         self.ok("db", "migrate")
-        self.write(upsert_people, [Person(one) for one in PEOPLE], "test")
+        self.write(upsert_people, [Person(person) for person in PEOPLE], "test")
 
     def settings_with(self, text: str, publish: str = "") -> None:
         """Its settings and this."""

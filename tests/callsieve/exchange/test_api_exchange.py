@@ -113,10 +113,10 @@ def test_statements_of_cleared_numbers(tmp_path: Path) -> None:
         assert program.get("/exchange/published")["is_late"] is True
         assert api.program(Role.VIEWER).refused("GET", "/exchange/cleared") == (403, "wrong-role")
     items: list[Any] = [*first["items"], *second["items"]]
-    assert [one["number"] for one in items] == sorted((SPAMMER, OTHER))
+    assert [item["number"] for item in items] == sorted((SPAMMER, OTHER))
     assert second["next"] is None
     key = signing_key(office.state).public_key
-    assert [verify(one["statement"], key).about["number"] for one in items] == sorted((SPAMMER, OTHER))
+    assert [verify(item["statement"], key).about["number"] for item in items] == sorted((SPAMMER, OTHER))
     assert json.loads(items[0]["statement"])["statement"]["issuer"] == "Ours"
 
 

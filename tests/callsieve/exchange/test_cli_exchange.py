@@ -118,7 +118,7 @@ def test_switching_off_and_on_and_taking_it_back(berlin: Company, munich: Compan
     assert munich.action() is Action.ALLOW
     assert "none due" in munich.ok("exchange", "fetch")
     assert "already paused" in munich("exchange", "pause", "Berlin Ltd").err
-    [row] = [one for one in munich("audit", "--json").json if one["what"] == "exchange pause"]
+    [row] = [item for item in munich("audit", "--json").json if item["what"] == "exchange pause"]
     munich.ok("undo", str(row["id"]))
     assert munich.action() is Action.TAG
     munich.ok("exchange", "pause", "Berlin Ltd")
@@ -161,11 +161,11 @@ def hamburg(tmp_path: Path) -> Company:
 
 
 def added(company: Company) -> list[tuple[str, str, float]]:
-    return [(one.name, one.url, one.weight) for one in company.read(subscriptions)]
+    return [(subscription.name, subscription.url, subscription.weight) for subscription in company.read(subscriptions)]
 
 
 def change_of(company: Company, what: str) -> str:
-    return str(next(one["id"] for one in company("audit", "--json").json if one["what"] == what))
+    return str(next(item["id"] for item in company("audit", "--json").json if item["what"] == what))
 
 
 def test_a_company_is_subscribed_to_and_taken_out(berlin: Company, hamburg: Company) -> None:
@@ -194,9 +194,9 @@ def test_a_server_of_our_own_network_needs_an_option(berlin: Company, hamburg: C
     inside = ("exchange", "add", "berlin", "http://10.77.0.9/callsieve/", "--key", berlin.key)
     assert hamburg(*inside).code != 0
     hamburg.ok(*inside, "--private")
-    assert [one.private for one in hamburg.read(companies_of, hamburg.load().settings)] == [True]
+    assert [company.private for company in hamburg.read(companies_of, hamburg.load().settings)] == [True]
     hamburg.ok("exchange", "add", "berlin", URL, "--key", berlin.key)
-    assert [one.private for one in hamburg.read(companies_of, hamburg.load().settings)] == [False]
+    assert [company.private for company in hamburg.read(companies_of, hamburg.load().settings)] == [False]
 
 
 def test_what_it_said_counts_no_longer_and_comes_back(berlin: Company, hamburg: Company) -> None:

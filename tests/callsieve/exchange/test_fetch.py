@@ -46,7 +46,7 @@ def test_from_one_company_to_a_tag_at_another(berlin: Company, munich: Company) 
     shown = munich.ok("lookup", SPAMMER)
     assert "Berlin Ltd: scam, 3 people or more" in shown
     assert "tag by companies-complain" in shown
-    [row] = [one for one in munich("audit", "--json").json if one["what"] == "exchange fetch"]
+    [row] = [item for item in munich("audit", "--json").json if item["what"] == "exchange fetch"]
     assert (row["name"], row["after"]["numbers"]) == ("Berlin Ltd", 1)
 
 

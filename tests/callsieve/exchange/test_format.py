@@ -156,7 +156,7 @@ def test_the_page_has_our_steps_and_an_index_that_is_one() -> None:
 ROW = st.builds(
     PeerNumber,
     st.from_regex(r"\+[1-9][0-9]{5,14}", fullmatch=True),
-    st.sampled_from([one.value for one in AuthClass]),
+    st.sampled_from([class_.value for class_ in AuthClass]),
     st.sampled_from(sorted(LEVELS.values())),
     st.sampled_from(PEOPLE_STEPS),
     st.sampled_from(ANSWERED_STEPS),

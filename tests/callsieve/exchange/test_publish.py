@@ -345,9 +345,9 @@ def test_deltas_lead_from_one_snapshot_to_the_next(berlin: Company) -> None:
         berlin.accuse(f"+1202555{day:04}", people=3, at=AT)
         berlin.publish(AT + day * DAY)
     contents = index_of(berlin).contents
-    assert [one.rows for one in contents.deltas] == [1, 1, 1]
-    assert [one.sequence for one in contents.previous] == [int((AT + day * DAY) // 60) for day in (2, 1, 0)]
-    assert all(one.before < one.sequence for one in contents.deltas)
+    assert [delta.rows for delta in contents.deltas] == [1, 1, 1]
+    assert [content.sequence for content in contents.previous] == [int((AT + day * DAY) // 60) for day in (2, 1, 0)]
+    assert all(delta.before < delta.sequence for delta in contents.deltas)
 
 
 def test_old_files_go_after_two_days(berlin: Company) -> None:

@@ -44,7 +44,7 @@ def test_the_page_of_a_number_shows_who_says_what(berlin: Company, munich: Compa
     munich.fetch()
     known = munich("lookup", SPAMMER, "--json").json
     assert "another company" in known["sentence"]
-    assert [(one["peer"], one["level"], one["witnesses"]) for one in known["peers"]] == [("Berlin Ltd", "warn", 3)]
+    assert [(peer["peer"], peer["level"], peer["witnesses"]) for peer in known["peers"]] == [("Berlin Ltd", "warn", 3)]
     munich.write(switch_peer_off, "Berlin Ltd", time.time(), "{}")
     known = munich("lookup", SPAMMER, "--json").json
     assert (known["peers"], "another company" in known["sentence"]) == ([], False)

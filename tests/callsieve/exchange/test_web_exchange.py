@@ -53,7 +53,7 @@ def test_a_company_is_paused_resumed_and_removed(console: Console) -> None:
     made = re.search(r'action="/exchange/undo".*?name="id" value="(\d+)"', browser.text("/exchange"), re.DOTALL)
     assert made is not None
     browser.post("/exchange/undo", id=made[1])
-    assert [one.name for one in console.office.read(subscriptions)] == ["partner"]
+    assert [subscription.name for subscription in console.office.read(subscriptions)] == ["partner"]
     assert [change[0] for change in changes_of(console.office)][:2] == ["undo exchange remove", "exchange remove"]
 
 

@@ -138,8 +138,8 @@ def _namespace(name: str, device: str, here: str, prefix: str, place: int) -> It
     try:
         ip("link", "add", device, "type", "veth", "peer", "name", "hub", "netns", name)
         ip("-n", name, "addr", "add", f"{there}/32", "dev", "hub")
-        for one in ("lo", "hub"):
-            ip("-n", name, "link", "set", one, "up")
+        for word in ("lo", "hub"):
+            ip("-n", name, "link", "set", word, "up")
         ip("-n", name, "route", "add", f"{here}/32", "dev", "hub", "src", there)
         cable = NamespaceCable(name, device, here, there)
         cable.mend()

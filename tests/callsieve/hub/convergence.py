@@ -92,7 +92,7 @@ class Ended:
     @property
     def is_equal(self) -> bool:
         """Whether all sites and the hub have the same rows."""
-        return all(one == self.sums[0] for one in self.sums)
+        return all(sum_ == self.sums[0] for sum_ in self.sums)
 
 
 class Storm:

@@ -59,7 +59,10 @@ SETTINGS: Final = "\n".join(
         '[policy]\nname = "balanced"',
         '[[trunk]]\nname = "carrier"\nchannels = "PJSIP/carrier-*"',
         f'[[did]]\nnumber = "{DID}"\ngroup = "sales"',
-        *(f'[[person]]\nextension = "{one}"\ngroup = "group {one}"\nname = "Person {one}"' for one in PEOPLE),
+        *(
+            f'[[person]]\nextension = "{person}"\ngroup = "group {person}"\nname = "Person {person}"'
+            for person in PEOPLE
+        ),
         "[reputation.quiet]\nfirst_hour = 0\nlast_hour = 0",
         "[reputation.outside]\nstorm = 0\n",
     )

@@ -21,7 +21,7 @@ def test_a_site_is_listed_ignored_and_resumed(tmp_path: Path) -> None:
     with office.api() as api:
         program = api.program()
         first = program.get("/sites", limit=1)
-        assert [one["site"] for one in first["items"]] == ["berlin"]
+        assert [item["site"] for item in first["items"]] == ["berlin"]
         assert first["items"][0]["last_at"].endswith("Z")
         (paris,) = program.get("/sites", cursor=first["next"])["items"]
         assert (paris["site"], paris["marks"], paris["ignored"]) == ("paris", 1, None)

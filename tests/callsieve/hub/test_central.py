@@ -57,11 +57,11 @@ def test_a_site_knows_that_it_is_the_central_one(hub: TestHub, center: Site) -> 
 
 def test_calls_of_a_site_that_says_so(hub: TestHub, center: Site) -> None:
     found = calls(center, "berlin")
-    assert [(one.id, one.site, one.callee, one.linkedid) for one in found] == [
+    assert [(item.id, item.site, item.callee, item.linkedid) for item in found] == [
         ("DDDD4444", "berlin", "berlin:201", "berlin:17.4"),
         ("AAAA1111", "berlin", "berlin:201", "berlin:17.1"),
     ]
-    assert [one.disposition for one in found] == ["answered", "answered"]
+    assert [item.disposition for item in found] == ["answered", "answered"]
     assert calls(center) == found
     assert calls(center, "london") == []  # it tells what is private to nobody
     assert center.read(sites_seen) == ["berlin"]
@@ -96,7 +96,7 @@ def test_no_site_writes_over_the_call_of_another(center: Site) -> None:
 
 def test_who_is_up_is_noted_at_a_central_site_alone(hub: TestHub, center: Site) -> None:
     noted = center.read(noted_sites)
-    assert [(one.name, one.is_central, one.outbox, state_of(one)) for one in noted] == [
+    assert [(item.name, item.is_central, item.outbox, state_of(item)) for item in noted] == [
         ("berlin", False, 0, "up"),
         ("center", True, 0, "up"),
         ("london", False, 0, "up"),

@@ -94,14 +94,14 @@ def test_from_nothing_to_two_sites_and_out(joined: None, berlin: Program, london
         ["berlin"],
         True,
     )
-    assert {one["name"]: (one["state"], one["rows_pushed"]) for one in shown["hub_sites"]} == {
+    assert {site["name"]: (site["state"], site["rows_pushed"]) for site in shown["hub_sites"]} == {
         "berlin": ("up", 1),
         "london": ("up", 0),
     }
     london.ok("hub", "leave", "--yes")
     assert marks_at(london) == []
     assert not (london.state / "hub.secret").exists()
-    assert [one["state"] for one in berlin("hub", "sites", "--json").json] == ["up", "expelled"]
+    assert [item["state"] for item in berlin("hub", "sites", "--json").json] == ["up", "expelled"]
     assert audit_of(london) == [("hub leave", "london"), ("hub join", "london")]
 
 
@@ -128,7 +128,7 @@ def test_a_site_has_so_much_room(joined: None, berlin: Program, london: Program,
     shown = berlin("hub", "status", "--json").json
     assert (shown["link"]["full_at"], shown["waiting"], shown["link"]["has_twin"]) == (1, 1, False)
     assert "hub quota berlin ROWS" in berlin.ok("hub", "status")
-    assert [(one["rows_kept"], one["most_rows"]) for one in london("hub", "sites", "--json").json] == [
+    assert [(item["rows_kept"], item["most_rows"]) for item in london("hub", "sites", "--json").json] == [
         (1, 1),
         (0, 5_000_000),
     ]
@@ -265,7 +265,7 @@ class TestRootWithTls:
         site.ok("hub", "init", "--database", admin, "--partitions", "2")
         site.ok("hub", "join", "--database", admin)
         assert (site.state / "hub.secret").stat().st_uid == NOBODY
-        assert [one["name"] for one in site("hub", "sites", "--json").json] == ["berlin"]
+        assert [item["name"] for item in site("hub", "sites", "--json").json] == ["berlin"]
 
     def test_the_administrators_password_file(self, secure: PostgreSql, site: Program) -> None:
         passwords = Path(os.environ["HOME"]) / ".pgpass"

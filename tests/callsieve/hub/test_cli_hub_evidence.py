@@ -29,9 +29,9 @@ def program(tmp_path: Path) -> Program:
 
 def tell(program: Program, *reporters: str, number: str = CALLER, verdict: Verdict = Verdict.SPAM) -> None:
     with open_store(program.store) as db, transaction(db):
-        for one in reporters:
+        for reporter in reporters:
             at = time.time() - 3600
-            add_mark(db, Mark(number, AuthClass.UNKNOWN, one, verdict, at, MarkChannel.EXTENSION))
+            add_mark(db, Mark(number, AuthClass.UNKNOWN, reporter, verdict, at, MarkChannel.EXTENSION))
 
 
 def witnesses(program: Program, number: str = CALLER) -> int:
@@ -58,7 +58,9 @@ def test_what_each_site_told(program: Program) -> None:
 def test_an_erasure_that_waits_is_shown_and_refused(program: Program) -> None:
     with open_store(program.store) as db, transaction(db):
         request_erasure(db, ErasureRequest(CALLER, "berlin", time.time()))
-    assert [(one["number"], one["site"]) for one in program("hub", "erasures", "--json").json] == [(CALLER, "berlin")]
+    assert [(item["number"], item["site"]) for item in program("hub", "erasures", "--json").json] == [
+        (CALLER, "berlin")
+    ]
     assert "berlin" in program.ok("hub", "erasures")
     assert program("hub", "keep", OTHER).code != 0
     program.ok("hub", "keep", CALLER)

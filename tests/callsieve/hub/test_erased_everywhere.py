@@ -161,7 +161,7 @@ def test_no_text_of_any_table_keeps_an_erased_number(
     assert [named_in(site, number) for site in (office.berlin, office.standby)] == [set(), set()]
     assert [kind.name for kind in EVIDENCE if rows_about(office.london, kind, number)] == []
     assert named_in(office.london, number) != set()
-    assert number in {one.number for one in office.london.read(waiting_erasures)}
+    assert number in {erasure.number for erasure in office.london.read(waiting_erasures)}
 
     office.london.write(number_operations.erase, context_of(office.london.loaded), number)
     office.settle()

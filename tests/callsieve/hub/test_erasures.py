@@ -101,7 +101,7 @@ class TestForeign:
         hub.settle()
         audit = "SELECT who, number FROM audit WHERE what = 'hub erasure'"
         assert london.rows(audit) == [("hub berlin", CALLER)]
-        assert [(one.number, one.site) for one in london.read(waiting_erasures)] == [(CALLER, "berlin")]
+        assert [(erasure.number, erasure.site) for erasure in london.read(waiting_erasures)] == [(CALLER, "berlin")]
         assert looked_at(london.loaded).status is CheckStatus.WARN
         london.write(number_operations.erase, context_of(london.loaded), CALLER)
         assert london.rows(audit) == [("hub berlin", None)]
@@ -132,7 +132,7 @@ class TestForeign:
         )
         erase(berlin)
         hub.settle()
-        assert [one.number for one in london.read(waiting_erasures)] == [CALLER]
+        assert [erasure.number for erasure in london.read(waiting_erasures)] == [CALLER]
 
     def test_what_stays_is_changed_and_taken_back_as_ever(self, hub: TestHub, berlin: Site, london: Site) -> None:
         erase(berlin)

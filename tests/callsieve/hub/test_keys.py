@@ -172,6 +172,6 @@ def test_a_call_through_the_api_is_seen_everywhere(office: Office, call_id: str)
     office.exchange()
     assert office.center.read(sites_seen) == ["berlin"]
     found = office.center.read(find_calls, CallFilter(site="berlin"), None, 9)
-    assert [(one.id, one.disposition) for one in found] == [("AAAA1111", Disposition.ANSWERED)]
+    assert [(item.id, item.disposition) for item in found] == [("AAAA1111", Disposition.ANSWERED)]
     assert office.center.rows("SELECT category FROM signal") == [("hung-up-on",)]
     assert office.second.rows("SELECT linkedid FROM outcome") == [(call.linkedid,)]

@@ -53,7 +53,7 @@ def doctor(site: Site) -> CheckStatus:
 def remarks(site: Site) -> str:
     async def ask() -> list[str]:
         async with connection_to(address_of_site(site.loaded)) as connection:
-            return [words for one in await client.sites(connection) for words in remarks_on(one)]
+            return [words for site_ in await client.sites(connection) for words in remarks_on(site_)]
 
     return "; ".join(asyncio.run(ask()))
 

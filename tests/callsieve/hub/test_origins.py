@@ -62,10 +62,10 @@ def test_whose_an_entry_is(hub: TestHub, branch: Site, exchanged: bool) -> None:
 def test_the_pages_have_it(branch: Site) -> None:
     context = Context("ada", Role.ADMINISTRATOR, time.time(), branch.loaded)
     lists = branch.read(lists_shown, None, "", context)
-    assert {one.entry.text: one.origin.site for one in lists.entries}[CALLER] == "head-office"
+    assert {entry.entry.text: entry.origin.site for entry in lists.entries}[CALLER] == "head-office"
     assert lists.has_sites
     identities = branch.read(identities_shown, "", context)
-    assert {one.identity.number: one.origin for one in identities.identities} == {
+    assert {identity.identity.number: identity.origin for identity in identities.identities} == {
         CALLER: Origin("head-office"),
         OTHER: Origin("", ("head-office",)),
     }
@@ -80,7 +80,9 @@ def test_commands_and_programs_have_it(branch: Site, tmp_path: Path) -> None:
     store = branch.loaded.store_path.read_bytes()
     program.state.mkdir(parents=True, exist_ok=True)
     program.store.write_bytes(store)
-    found = {one["text"]: (one["site"], one["overrules"]) for one in json.loads(program.ok("list", "show", "--json"))}
+    found = {
+        load["text"]: (load["site"], load["overrules"]) for load in json.loads(program.ok("list", "show", "--json"))
+    }
     assert found[OTHER] == ("", ["head-office"])
     assert found["+1900*"] == ("head-office", [])
     assert "here, not head-office" in program.ok("list", "show")
@@ -94,5 +96,5 @@ def test_commands_and_programs_have_it(branch: Site, tmp_path: Path) -> None:
     with office.api() as api:
         asking = api.program()
         blocked, known = asking.get("/lists/block/entries")["items"], asking.get("/identities")["items"]
-    assert {one["text"]: one["site"] for one in blocked}[CALLER] == "head-office"
-    assert {one["number"]: one["overrules"] for one in known}[OTHER] == ["head-office"]
+    assert {item["text"]: item["site"] for item in blocked}[CALLER] == "head-office"
+    assert {item["number"]: item["overrules"] for item in known}[OTHER] == ["head-office"]

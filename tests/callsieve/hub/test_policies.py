@@ -77,7 +77,7 @@ def accept(site: Site, name: str = OFFICE) -> int:
 
 
 def shown(site: Site) -> dict[str, SitePolicy]:
-    return {one.name: one for one in site.read(central.site_policies, site.loaded)}
+    return {policy.name: policy for policy in site.read(central.site_policies, site.loaded)}
 
 
 def rules(site: Site, name: str = OFFICE) -> list[str]:
@@ -110,7 +110,7 @@ def accepted(hub: TestHub, head_office: Site, branch: Site) -> Site:
 def told(site: Site) -> list[tuple[object, ...]]:
     """State, policy, what was before, and by whom, of each event."""
     path = ("$.state", "$.policy", "$.before", "$.by")
-    columns = ", ".join(f"json_extract(data, '{one}')" for one in path)
+    columns = ", ".join(f"json_extract(data, '{item}')" for item in path)
     return site.rows(f"SELECT {columns} FROM event WHERE kind = 'policy.changed' ORDER BY seq")
 
 
@@ -154,7 +154,7 @@ def test_it_waits_until_it_is_accepted(hub: TestHub, head_office: Site, branch: 
     branch.write(operations.activate, context(branch), OFFICE)
     assert policies_of(branch.loaded).default.name == OFFICE
     assert [row.what for row in branch.read(audit_rows)][:2] == ["policy activate", "policy accept"]
-    there = {one.name: (one.site, one.in_force_for) for one in policy_files(branch.loaded)}
+    there = {file_.name: (file_.site, file_.in_force_for) for file_ in policy_files(branch.loaded)}
     assert there[OFFICE] == ("head-office", ("all calls",))
 
 
@@ -350,7 +350,7 @@ class TestCommands:
             assert self.run(head_office, "policy", "withdraw", "office")[0] == 0
             wait_until(lambda: shown(branch)[OFFICE].published_at is None, "it was withdrawn")
         code, said = self.run(branch, "policy", "list", "--json")
-        found = {one["name"]: one for one in json.loads(said)}
+        found = {load["name"]: load for load in json.loads(said)}
         assert (found[OFFICE]["site"], found[OFFICE]["in_force_for"]) == ("head-office", ["all calls"])
 
 

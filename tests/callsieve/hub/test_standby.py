@@ -93,7 +93,7 @@ def rounded(value: object) -> object:
         return round(value, 4)
     if is_dataclass(value):
         return type(value), [rounded(getattr(value, field.name)) for field in fields(value) if field.name != "salt"]
-    return [rounded(one) for one in value] if isinstance(value, tuple | list) else value
+    return [rounded(item) for item in value] if isinstance(value, tuple | list) else value
 
 
 def stored(site: Site, kind: Kind) -> list[object]:

@@ -46,7 +46,7 @@ def ears(hub: TestHub) -> Iterator[Connection]:
 def heard(ears: Connection, seconds: float = 0.3) -> list[str]:
     """What comes until nothing has come for so long."""
     found: list[str] = []
-    while more := [one.payload for one in ears.notifies(timeout=seconds, stop_after=1)]:
+    while more := [notify.payload for notify in ears.notifies(timeout=seconds, stop_after=1)]:
         found += more
     return found
 
@@ -64,7 +64,7 @@ def news(site: Connection, after: tuple[int, int] = (0, 0), most: int = 500) -> 
 
 
 def numbers(count: int, start: int = 0) -> list[str]:
-    return [f"+1201555{start + one:04}" for one in range(count)]
+    return [f"+1201555{start + number:04}" for number in range(count)]
 
 
 class TestCollecting:
@@ -124,8 +124,8 @@ class TestCollecting:
         london, paris = (hub.join(name, poll_seconds=60) for name in ("london", "paris"))
         hub.settle()
         with running(london), running(paris):
-            for one in range(8):
-                number = f"+120155503{one:02}"
+            for number_ in range(8):
+                number = f"+120155503{number_:02}"
                 paris.mark(number, "301", time.time())
                 wait_until(lambda: london.marks(number) != {}, "the mark")  # noqa: B023
 

@@ -49,11 +49,11 @@ def test_a_site_is_ignored_resumed_and_undone(console: Console) -> None:
     browser = console.browser("administrator")
     browser.post("/sites/evidence/ignore", site="berlin", reason="broken into")
     assert "broken into" in browser.text("/sites/evidence")
-    assert [one.site for one in console.office.read(ignored_of)] == ["berlin"]
+    assert [item.site for item in console.office.read(ignored_of)] == ["berlin"]
     browser.post("/sites/evidence/resume", site="berlin")
     assert console.office.read(ignored_of) == []
     undo_latest(browser)
-    assert [one.reason for one in console.office.read(ignored_of)] == ["broken into"]
+    assert [item.reason for item in console.office.read(ignored_of)] == ["broken into"]
     assert [change[0] for change in changes_of(console.office)] == ["undo hub resume", "hub resume", "hub ignore"]
 
 

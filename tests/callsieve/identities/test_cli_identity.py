@@ -28,7 +28,7 @@ def test_level_2_says_how_it_was_proven(callsieve: Program) -> None:
 def test_what_was_recorded_before_is_said(callsieve: Program) -> None:
     callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1")
     assert "it was Acme, level 1" in callsieve.ok("identity", "add", CALLER, "--name", "Apex", "--level", "1")
-    assert [one["name"] for one in callsieve("identity", "show", "--json").json] == ["Apex"]
+    assert [item["name"] for item in callsieve("identity", "show", "--json").json] == ["Apex"]
 
 
 def test_the_printed_command_takes_it_back(callsieve: Program) -> None:

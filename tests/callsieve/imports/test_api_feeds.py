@@ -25,8 +25,8 @@ def test_feeds_in_force_and_those_that_never_came(tmp_path: Path) -> None:
         import_numbers(db, "complaints", "spam", rows, office.clock, feed=Feed("a list", last_of))
     with office.api() as api:
         program = api.program(Role.VIEWER)
-        feeds = {one["name"]: one for one in program.get("/feeds")["items"]}
-        waiting = [one["name"] for one in program.get("/feeds", health="waiting")["items"]]
+        feeds = {item["name"]: item for item in program.get("/feeds")["items"]}
+        waiting = [item["name"] for item in program.get("/feeds", health="waiting")["items"]]
     assert (feeds["complaints"]["numbers"], feeds["complaints"]["health"]) == (1, "ok")
     assert feeds["complaints"]["skill"]["judgement"] == "too_few_calls_to_tell"
     assert (feeds["never-came"]["numbers"], feeds["never-came"]["imported_at"]) == (0, None)

@@ -243,7 +243,7 @@ class TestCalls:
             row(linkedid="c", channel="Local/203@grp-2;2", dstchannel="", disposition="BUSY", uniqueid="1767258009.3"),
             row(linkedid="other"),
         ]
-        found = {one.linkedid: one for one in outcomes(legs, SIDES)}
+        found = {outcome_.linkedid: outcome_ for outcome_ in outcomes(legs, SIDES)}
         assert set(found) == {"c", "other"}
         call = found["c"]
         assert (call.direction, call.caller, call.answered_by) == (Direction.INBOUND, CALLER, "PJSIP/201")
@@ -313,9 +313,9 @@ class TestFiles:
         bad = '"","unclosed\n"a","b"\n\n'
         path.write_bytes(as_csv(fields()).encode() + bad.encode() + as_csv(fields(uniqueid="1767258009.7")).encode())
         found, history = read(path)
-        assert [one.linkedid for one in found] == ["1767258007.1", "1767258009.7"]
+        assert [item.linkedid for item in found] == ["1767258007.1", "1767258009.7"]
         assert (history.kind, history.read, history.skipped) == ("cdr-csv", 4, 2)
-        assert [one.line for one in history.problems] == [2, 3]
+        assert [problem.line for problem in history.problems] == [2, 3]
         assert history.bytes_read == path.stat().st_size
 
     def test_names_that_are_no_text(self, tmp_path: Path) -> None:
@@ -448,14 +448,14 @@ class TestFiles:
         monkeypatch.setattr(call_history, "REMEMBERED_CALLS", 1)
         path = tmp_path / "history.jsonl"
         path.write_text(lines(INBOUND, INBOUND | {"call": "c1"}, MARK, MARK | {"call": "c1"}))
-        marks = [one for one in read(path)[0] if isinstance(one, Mark)]
+        marks = [item for item in read(path)[0] if isinstance(item, Mark)]
         assert {mark.linkedid: mark.auth_class.value for mark in marks} == {"c0": "unknown", "c1": "authenticated"}
 
     def test_a_mark_may_come_before_its_call(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(call_history, "REMEMBERED_CALLS", 2)
         path = tmp_path / "history.jsonl"
         path.write_text(lines(MARK | {"call": "never"}, MARK | {"call": "c1"}, MARK, INBOUND, INBOUND | {"call": "c1"}))
-        marks = [one for one in read(path)[0] if isinstance(one, Mark)]
+        marks = [item for item in read(path)[0] if isinstance(item, Mark)]
         assert {mark.linkedid: mark.auth_class.value for mark in marks} == {
             "never": "unknown",
             "c0": "authenticated",
@@ -494,7 +494,7 @@ class TestWriting:
             assert list(db.iterdump()) == before
             assert outcome_of(db, "c1") == seen
             # That 201 hung up on it is stored, and does not count: 201 has called it and talked.
-            assert [one.category.value for one in signals_of(db, CALLER)] == ["called-back"]
+            assert [signal.category.value for signal in signals_of(db, CALLER)] == ["called-back"]
             assert len(marks_of(db, CALLER)) == 1
         assert (first.new, first.known, first.signals, first.marks) == (2, 1, 2, 1)
         assert (second.new, second.known, second.signals, second.marks) == (0, 3, 0, 1)
@@ -614,7 +614,7 @@ class TestWhoWaited:
 def test_rows_of_one_call_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cdr, "OPEN_ROWS", 10)
     calls = list(OpenCalls([*(row() for _ in range(25)), row(linkedid="1767258007.99")]))
-    assert [len(one) for one in calls] == [11, 11, 3, 1]
+    assert [len(call) for call in calls] == [11, 11, 3, 1]
 
 
 def test_a_phone_behind_a_local_channel_rang_once() -> None:

@@ -106,7 +106,7 @@ class TestWhoHungUp:
         assert out.startswith("Learnt from 3 calls: 3 rows read, 0 calls known before, 1 signal,")
         with open_store(callsieve.store) as db:
             found = {name: outcome_of(db, call) for name, call in calls.items()}
-        assert {name: one and one.ended_by for name, one in found.items()} == {
+        assert {name: item and item.ended_by for name, item in found.items()} == {
             "us": EndedBy.CALLEE,
             "they": EndedBy.CALLER,
             "nobody": None,
@@ -317,7 +317,7 @@ class TestHostileRows:
         assert result.code == 0, result.err
         assert (result.json["new"], result.json["skipped"]) == (5, 7)
         with open_store(callsieve.store) as db:
-            assert [one.disposition for one in outcomes(db)].count(Disposition.ANSWERED) == 4
+            assert [outcome.disposition for outcome in outcomes(db)].count(Disposition.ANSWERED) == 4
 
     def test_nothing_usable_changes_nothing(self, callsieve: Program, pbx: MariaDb) -> None:
         pbx.run(INSERT_CDR, [cdr(TWO_DAYS_AGO, "x", disposition="")])

@@ -286,7 +286,7 @@ def test_the_doctor_names_a_feed_that_is_not_well(callsieve: Program) -> None:
     callsieve.ok("import", "feed", callsieve.file("f", TEN), "--source", "ours")
 
     def check() -> tuple[str, str]:
-        [found] = [one for one in callsieve("doctor", "--json").json if one["name"] == "feeds"]
+        [found] = [item for item in callsieve("doctor", "--json").json if item["name"] == "feeds"]
         return found["status"], found["detail"]
 
     assert check() == ("ok", "2, the oldest 0 s old")

@@ -96,7 +96,7 @@ def test_the_line_without_the_column_is_named() -> None:
 def test_rows_that_are_no_numbers_are_refused_with_their_lines() -> None:
     table = make_table("# a list\n2017421834\n12\n\n201-742-1835,scam\n\0\n# the end\n2017421836\n")
     assert [row[0] for row in feed_rows(table, "US", "spam")] == ["+12017421834", "+12017421836"]
-    assert [one.line for one in table.problems] == [3, 5, 6]
+    assert [problem.line for problem in table.problems] == [3, 5, 6]
 
 
 def test_a_quote_in_a_list_costs_its_line() -> None:
@@ -178,7 +178,7 @@ def test_complaints_about_nobody_are_refused_with_their_lines() -> None:
     content = FTC_HEADER + complaint("") + complaint("2017421834") + complaint("0000000000") + complaint("5551234567")
     table = make_table(content)
     assert [row[0] for row in feed_rows(table, "GB", "spam")] == ["+12017421834"]  # US, wherever we are
-    assert [one.line for one in table.problems] == [2, 4, 5]
+    assert [problem.line for problem in table.problems] == [2, 4, 5]
 
 
 def merged(*lines: str) -> ImportedRow:

@@ -48,9 +48,13 @@ def test_what_is_no_number_is_refused(number: str, says: str) -> None:
 
 def test_a_vcards_number_may_be_an_address() -> None:
     written = "tel:742-1834;phone-context=+1201", "tel:+1-201-742-1840;ext=12", "sip:+12017421835@carrier.example"
-    lines = "".join(f"TEL;VALUE=uri:{one}\n" for one in written)
+    lines = "".join(f"TEL;VALUE=uri:{item}\n" for item in written)
     cards = Vcards(io.BytesIO(f"BEGIN:VCARD\n{lines}END:VCARD\n".encode()), "x.vcf")
-    assert [one.number for one in contacts_in_vcards(cards, "DE")] == ["+12017421834", "+12017421840", "+12017421835"]
+    assert [vcard.number for vcard in contacts_in_vcards(cards, "DE")] == [
+        "+12017421834",
+        "+12017421840",
+        "+12017421835",
+    ]
     assert cards.skipped == 0
 
 
@@ -65,7 +69,7 @@ def test_contacts_are_the_companys_or_a_persons() -> None:
 
 def test_the_company_of_a_contact_is_kept_as_networks_cut_it() -> None:
     table = table_of(CONTACT_COLUMNS, "number,company\n+12017421834,ACME  Dental Supplies Ltd\n2017421835,AG\n")
-    assert [one.company for one in contacts_in(table, "US")] == ["acme dental sup", None]
+    assert [contact.company for contact in contacts_in(table, "US")] == ["acme dental sup", None]
 
 
 def test_a_contacts_person_is_an_extension() -> None:

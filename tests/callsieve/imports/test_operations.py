@@ -58,7 +58,7 @@ def test_a_feed_is_refused_by_what_is_in_force(office: Office, context: Context)
     assert feed(office, context, NUMBERS, verdict="ok") == "other-verdict"
     assert feed(office, context, NUMBERS[:1]) == "feed-shrank"
     assert feed(office, context, ()) == "nothing-usable"
-    assert [one.numbers for one in office.read(sources)] == [4]
+    assert [source.numbers for source in office.read(sources)] == [4]
     assert feed(office, context, NUMBERS[:2]) == "2 numbers"
     assert feed(office, context, (), smaller=True) == "nothing-usable"
     assert [row.what for row in office.read(audit_rows)] == ["import feed", "import feed"]
@@ -80,7 +80,7 @@ def test_the_last_row_of_a_person_counts(office: Office, context: Context) -> No
         done = office.write(operations.import_people, context, PeopleRequest("hr", people))
         assert (done.rows, done.kept) == (1, [])
         assert [row.name for row in reversed(office.read(audit_rows))][-len(rows) :] == rows
-    assert [(one.extension, one.name) for one in office.read(all_people)] == [("301", "Mei")]
+    assert [(person.extension, person.name) for person in office.read(all_people)] == [("301", "Mei")]
 
 
 def test_one_import_of_several_is_removed(office: Office, context: Context) -> None:

@@ -65,7 +65,7 @@ def test_people_go_out_and_come_back_and_the_settings_win(console: Console, ada:
     page = upload(ada, "/people/import", "extension,name,group\n301,=1+1,sales\n302,Wei,support\n201,Mallory,\n")
     assert "3 rows were imported." in page.text
     assert "the settings win: 201" in page.text
-    assert [(one.extension, one.name) for one in console.office.read(all_people)] == [
+    assert [(person.extension, person.name) for person in console.office.read(all_people)] == [
         ("201", "Alice"),
         ("301", "=1+1"),
         ("302", "Wei"),
@@ -73,7 +73,7 @@ def test_people_go_out_and_come_back_and_the_settings_win(console: Console, ada:
     exported = ada.get("/people/export.csv").text
     assert "301,PJSIP/301,sales,,'=1+1" in exported
     ada.done("/people/remove", source="hr")
-    assert [one.extension for one in console.office.read(all_people)] == ["201"]
+    assert [person.extension for person in console.office.read(all_people)] == ["201"]
     assert [(row.what, row.name) for row in console.office.read(audit_rows)] == [
         ("import remove", "hr"),
         ("import remove", "302"),

@@ -93,7 +93,7 @@ def test_what_is_left_behind_is_named(callsieve: Program, tmp_path: Path, monkey
     (etc / "extensions.conf").write_text(f"{(etc / 'extensions.conf').read_text()}[mine]\n")
     said = callsieve.ok("asterisk", "uninstall", *place)
     left = (link, secret, copy)
-    for command in (*(f"rm {one}" for one in left), *(f"rm -r {one}" for one in (helper, program, prompts))):
+    for command in (*(f"rm {item}" for item in left), *(f"rm -r {item}" for item in (helper, program, prompts))):
         assert command in said
     assert f"rm -r {units / 'callsieve.service.d'}" in said
     assert REMOVE_PROMPTS in said.partition("written")[0], "said before anything is taken out"

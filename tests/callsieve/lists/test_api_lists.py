@@ -21,7 +21,7 @@ def test_an_entry_is_added_shown_and_removed(tmp_path: Path) -> None:
         added = program.done("POST", ENTRIES, {"entry": CALLER, "note": "a call centre", "expires": "30d"})
         assert added["entry"]["text"] == CALLER
         assert added["replaced"] is None
-        assert [one["text"] for one in program.get(ENTRIES)["items"]] == [CALLER]
+        assert [item["text"] for item in program.get(ENTRIES)["items"]] == [CALLER]
         assert program.get("/lists/allow/entries") == {"items": [], "next": None}
         program.done("DELETE", f"{ENTRIES}/{CALLER}")
         assert program.get(ENTRIES)["items"] == []
@@ -56,10 +56,10 @@ def test_pages_stay_the_same_when_entries_come_in_before(tmp_path: Path) -> None
         for number in numbers:
             program.done("POST", ENTRIES, {"entry": number})
         page = program.get(ENTRIES, limit=2)
-        assert [one["text"] for one in page["items"]] == numbers[:2]
+        assert [item["text"] for item in page["items"]] == numbers[:2]
         program.done("POST", ENTRIES, {"entry": "+12015550100"})
         page = program.get(ENTRIES, limit=2, cursor=page["next"])
-        assert [one["text"] for one in page["items"]] == numbers[2:]
+        assert [item["text"] for item in page["items"]] == numbers[2:]
         assert page["next"] is None
 
 

@@ -25,7 +25,7 @@ def test_a_file_of_entries_is_put_on_the_lists_and_taken_back(callsieve: Program
     done = callsieve("list", "import", callsieve.file("l.csv", CSV), "--json").json
     assert done.items() >= {"read": 2, "added": 1, "replaced": 1, "unchanged": 0, "skipped": 0}.items()
     shown = callsieve("list", "show", "--json").json
-    assert [(one["text"], one["list_name"], one["note"]) for one in shown] == [
+    assert [(item["text"], item["list_name"], item["note"]) for item in shown] == [
         (CALLER, "allow", ""),
         ("+1900*", "block", "dear"),
     ]
@@ -60,14 +60,14 @@ def test_rows_that_do_not_say_their_list_take_that_of_the_option(callsieve: Prog
     file = callsieve.file("l.csv", "entry\n+12017421835\n")
     assert "write allow or block" in callsieve.fails("list", "import", file)
     callsieve.ok("list", "import", file, "--list", "block")
-    assert [one["list_name"] for one in callsieve("list", "show", "--json").json] == ["block"]
+    assert [item["list_name"] for item in callsieve("list", "show", "--json").json] == ["block"]
 
 
 def test_what_would_block_our_own_numbers_is_passed_over(callsieve: Program) -> None:
     file = callsieve.file("l.csv", "entry,list\n+12025550100,block\n+12017421835,block\n")
     done = callsieve("list", "import", file)
     assert (done.code, "our own numbers" in done.err) == (0, True)
-    assert [one["text"] for one in callsieve("list", "show", "--json").json] == ["+12017421835"]
+    assert [item["text"] for item in callsieve("list", "show", "--json").json] == ["+12017421835"]
     alone = callsieve.file("o.csv", "entry,list\n+12025550100,block\n")
     assert "no row" in callsieve.fails("list", "import", alone)
 

@@ -193,7 +193,7 @@ def test_the_start_of_a_number_makes_no_dead_entry(callsieve: Program, more: lis
     assert not callsieve.store.exists() or callsieve("list", "show", *more, "--json").json == []
     callsieve.ok("list", "add", "block", "+442079461", "--force", *more)
     shown = callsieve("list", "show", *more, "--json").json
-    assert [one.get("text") or one["number"] for one in shown] == ["+442079461"]
+    assert [item.get("text") or item["number"] for item in shown] == ["+442079461"]
     callsieve.ok("list", "remove", "block", "+442079461", *more)
 
 

@@ -57,7 +57,7 @@ def test_what_is_replaced_is_what_is_there_by_then(tmp_path: Path) -> None:
         assert added.replaced.note == "second"
         assert added.change_id is not None
         undo(db, context(office), UndoRequest(added.change_id))
-        assert [one.note for one in list_entries(db)] == ["second"]
+        assert [entry.note for entry in list_entries(db)] == ["second"]
 
 
 @pytest.mark.parametrize("typed", [CALLER, "+1900*"])
@@ -104,7 +104,7 @@ def test_a_file_keeps_what_is_there_by_then(tmp_path: Path) -> None:
         db.set_trace_callback(once(lambda: operations.add(other, context(office), request("theirs"))))
         done = operations.bring_in(db, context(office), entries, keep=True)
         assert (done.change_id, done.plan.unchanged) == (None, 1)
-        assert [one.note for one in list_entries(db)] == ["theirs"]
+        assert [entry.note for entry in list_entries(db)] == ["theirs"]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_whole_area_is_confirmed_with_its_known_numbers(tmp_path: Path) -> Non
         assert isinstance(objection, Wording)
         assert objection.places == {"entry": "+1800*", "region": "US", "known": "2"}
         operations.add(db, context(office), msgspec.structs.replace(wanted, force=True))
-        assert [one.text for one in list_entries(db)] == ["+1800*"]
+        assert [entry.text for entry in list_entries(db)] == ["+1800*"]
 
 
 def test_a_file_brings_in_no_new_whole_area(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_file_brings_in_no_new_whole_area(tmp_path: Path) -> None:
         operations.add(db, context(office), EntryRequest(ListName.BLOCK, "+441481*", force=True))
         done = operations.bring_in(db, context(office), entries)
         assert len(done.refused) == 1
-        assert {one.text for one in list_entries(db)} == {"+441481*", "+1900*"}
+        assert {entry.text for entry in list_entries(db)} == {"+441481*", "+1900*"}
 
 
 def test_a_person_cannot_fill_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

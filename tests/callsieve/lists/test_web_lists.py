@@ -43,7 +43,7 @@ def ada(console: Console) -> Browser:
 
 
 def entries(office: Office) -> list[tuple[str, str, str | None, str]]:
-    return [(one.list_name.value, one.text, one.action, one.note) for one in office.read(list_entries)]
+    return [(entry.list_name.value, entry.text, entry.action, entry.note) for entry in office.read(list_entries)]
 
 
 def upload(
@@ -363,12 +363,12 @@ def test_texts_survive_a_spreadsheet(text: str) -> None:
 
 
 def test_hostile_text_goes_out_and_comes_back_as_it_is() -> None:
-    notes = [text for text in ("".join(filter(str.isprintable, one))[:100].strip() for one in PAYLOADS) if text]
+    notes = [text for text in ("".join(filter(str.isprintable, payload))[:100].strip() for payload in PAYLOADS) if text]
     kept = [ListEntry(ListName.BLOCK, EntryKind.EXACT, f"+1201555{n:04d}", note=note) for n, note in enumerate(notes)]
     table = CsvTable(io.BytesIO(list_as_csv(kept).encode("utf-8", "replace")), COLUMNS, "file")
     back = list(entries_in(table, None, Settings(), NOW))
     assert table.problems == []
-    assert [one.note for one in back] == [one.note.encode("utf-8", "replace").decode() for one in kept]
+    assert [item.note for item in back] == [item.note.encode("utf-8", "replace").decode() for item in kept]
 
 
 # Identities.
@@ -393,7 +393,7 @@ def test_an_ended_identity_comes_back_as_ended(console: Console, otto: Browser) 
     console.office.write(raise_epoch, NUMBER, NOW - 5 * DAY, "sold", "ada")
     page = otto.done("/identities/remove", number=NUMBER).text
     otto.done("/identities/undo", id=undo_of(page))
-    assert [one.expires_at for one in console.office.read(all_identities)] == [NOW - 5 * DAY]
+    assert [identity.expires_at for identity in console.office.read(all_identities)] == [NOW - 5 * DAY]
 
 
 def test_what_was_kept_without_its_proof_is_not_put_back(console: Console, otto: Browser) -> None:

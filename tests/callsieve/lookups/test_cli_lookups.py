@@ -78,7 +78,7 @@ def ask_about(callsieve: Program, source: str, spam: int, fine: int) -> None:
 
 
 def shown(callsieve: Program, name: str) -> dict[str, Any]:
-    return next(one for one in callsieve("lookups", "show", "--json").json if one["name"] == name)
+    return next(item for item in callsieve("lookups", "show", "--json").json if item["name"] == name)
 
 
 def test_what_is_shown(callsieve: Program) -> None:

@@ -31,7 +31,7 @@ from tests.office import CALLER, ROOT
 
 ALL_OFF = f"\n[capabilities]\noff = {list(OPTIONAL)}\n".replace("'", '"')
 ON = ALL.without(OPTIONAL)
-OFF = [one for one in CAPABILITIES if one.is_optional]
+OFF = [capability for capability in CAPABILITIES if capability.is_optional]
 NEVER_OFF = {
     *("lists", "identities", "people", "appeals", "policy", "numbers", "reporting", "decide", "calls", "switch"),
     *("doctor", "status", "users", "tokens", "audit", "install", "maintenance", "main"),
@@ -44,8 +44,8 @@ def ids(one: Capability) -> str:
 
 
 def test_settings_know_the_optional_capabilities() -> None:
-    assert {one.name for one in OFF} == set(OPTIONAL)
-    assert {one.name for one in CAPABILITIES} - set(OPTIONAL) >= NEVER_OFF
+    assert {item.name for item in OFF} == set(OPTIONAL)
+    assert {capability.name for capability in CAPABILITIES} - set(OPTIONAL) >= NEVER_OFF
 
 
 @pytest.mark.parametrize("name", ["exchnge", "lists", ""])
@@ -53,7 +53,7 @@ def test_other_names_are_an_error_of_the_settings(name: str) -> None:
     with pytest.raises(SettingsError) as caught:
         parse_settings(f'[policy]\nname = "observe"\n[capabilities]\noff = ["{name}"]\n', "/etc/c.toml")
     assert str(caught.value).startswith("/etc/c.toml: line 4: capabilities.off: ")
-    assert all(one in str(caught.value) for one in OPTIONAL)
+    assert all(item in str(caught.value) for item in OPTIONAL)
 
 
 @pytest.mark.parametrize("capability", OFF, ids=ids)
@@ -102,14 +102,16 @@ def test_pages_are_gone(console: Console) -> None:
         answer = browser.get(path_of(page)) if page.method == "GET" else browser.post(path_of(page))
         assert answer.status_code in (404, 405), page.path
     assert {"/exchange", "/events", "/own/consents", "/sites"} <= {page.path for page in gone}
-    places = {entry.path for one in OFF for entry in one.navigation}
+    places = {entry.path for item in OFF for entry in item.navigation}
     assert places
     assert places.isdisjoint(LINK.findall(browser.text("/account")))
 
 
-@pytest.mark.parametrize("capability", [one for one in CAPABILITIES if one.has_templates], ids=ids)
+@pytest.mark.parametrize(
+    "capability", [capability_ for capability_ in CAPABILITIES if capability_.has_templates], ids=ids
+)
 def test_links_to_pages_that_may_be_gone_ask_first(capability: Capability) -> None:
-    owners = [(re.compile(_pattern_of(page)), one.name) for one in OFF for page in pages_of(Capabilities((one,)))]
+    owners = [(re.compile(_pattern_of(page)), item.name) for item in OFF for page in pages_of(Capabilities((item,)))]
     others = [re.compile(_pattern_of(page)) for page in pages_of(ON)]
     for template in (ROOT / "callsieve" / capability.name / "web" / "templates").glob("*.html"):
         for line in template.read_text().splitlines():
@@ -132,8 +134,8 @@ def test_endpoints_are_gone(tmp_path: Path) -> None:
             answer = program.ask(endpoint.method, re.sub(r"\{\w+\}", "x", endpoint.path))
             assert (answer.status, answer.code) == (404, "no-such-endpoint") or answer.status == 405, endpoint.path
         paths = program.get("/openapi.json")["paths"]
-    kept = {one.path for one in endpoints_of(ON)}
-    assert {path.removeprefix("/api/v1") for path in paths} & {one.path for one in gone} <= kept
+    kept = {endpoint_.path for endpoint_ in endpoints_of(ON)}
+    assert {path.removeprefix("/api/v1") for path in paths} & {item.path for item in gone} <= kept
 
 
 def test_the_page_names_what_is_optional() -> None:
@@ -144,7 +146,7 @@ def test_the_page_names_what_is_optional() -> None:
 
 def test_every_unit_is_of_a_capability() -> None:
     files = {path.name for path in (ROOT / "asterisk-conf").iterdir() if path.suffix in UNIT_SUFFIXES}
-    assert sorted(unit.name for one in CAPABILITIES for unit in one.units) == sorted(files)
+    assert sorted(unit.name for capability in CAPABILITIES for unit in capability.units) == sorted(files)
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES, ids=ids)
@@ -164,7 +166,7 @@ def test_data_are_exported_erased_and_expire_meanwhile(tmp_path: Path) -> None:
     was_on = program.config.read_text()
     program.config.write_text(was_on + ALL_OFF)
     assert program("privacy", "export", CALLER).json["tables"]["consent"]
-    did = {one["job"]: one["did"] for one in program("housekeeping", "run", "--json").json}
+    did = {item["job"]: item["did"] for item in program("housekeeping", "run", "--json").json}
     assert did["retention"] == {"decision": 1}
     program.ok("privacy", "erase", CALLER, "--yes")
     assert not program("privacy", "export", CALLER).json["tables"].get("consent")
@@ -222,9 +224,9 @@ def test_a_unit_ends_with_a_status_of_its_own(tmp_path: Path, words: tuple[str, 
 
 def test_the_doctor_names_what_is_off_and_checks_nothing_of_it(tmp_path: Path) -> None:
     program = Program(tmp_path)
-    on = {one["name"]: one for one in program("doctor", "--json").json}
+    on = {item["name"]: item for item in program("doctor", "--json").json}
     program.config.write_text(program.config.read_text() + ALL_OFF)
-    off = {one["name"]: one for one in program("doctor", "--json").json}
+    off = {item["name"]: item for item in program("doctor", "--json").json}
     assert (off["capabilities"]["status"], on["capabilities"]["status"]) == ("ok", "ok")
     assert "exchange" in off["capabilities"]["detail"]
     assert {"events", "exchange", "hub"} <= on.keys() - off.keys()

@@ -33,17 +33,17 @@ secret = "env:SECRET"
 
 
 def declaring(field: str) -> list[Capability]:
-    return [one for one in CAPABILITIES if getattr(one, field)]
+    return [capability for capability in CAPABILITIES if getattr(capability, field)]
 
 
 def test_doctor_makes_every_check_that_a_capability_declares(callsieve: Program) -> None:
-    declared = [check for one in declaring("checks") for check in one.load(one.checks)]
+    declared = [check for item in declaring("checks") for check in item.load(item.checks)]
     made = [check["name"] for check in json.loads(callsieve("doctor", "--json").out)]
     assert sorted(made) == sorted(check.name for check in declared)
     assert len(set(made)) == len({check.place for check in declared}) == len(declared)
 
 
-@pytest.mark.parametrize("capability", declaring("metrics"), ids=lambda one: one.name)
+@pytest.mark.parametrize("capability", declaring("metrics"), ids=lambda item: item.name)
 def test_every_metric_that_a_capability_declares_is_shown(capability: Capability, tmp_path: Path) -> None:
     office = Office(tmp_path, SETTINGS + WATCHED)
     with office.console() as console:
@@ -65,7 +65,7 @@ def test_a_table_of_checks_is_declared() -> None:
             module = import_module(f"callsieve.{file.parent.name}.{file.stem}")
             checks = (check for name in ("CHECKS", "SCHEDULED") for check in getattr(module, name, ()))
             found |= {id(check) for check in checks if isinstance(check, HealthCheck | ScheduledCheck)}
-            assert not hasattr(module, "metrics") or file.parent.name in {one.name for one in declaring("metrics")}
+            assert not hasattr(module, "metrics") or file.parent.name in {item.name for item in declaring("metrics")}
     run = [*checks_of(ALL), *scheduled_checks(ALL)]
     assert all(isinstance(check, HealthCheck | ScheduledCheck) for check in run)
     assert {id(check) for check in run} == found

@@ -45,8 +45,12 @@ def test_it_shows_every_command_with_its_help_and_options(page: Path) -> None:
         for text in (
             name,
             " ".join((command.help or "").split("\n\n")[0].split()),
-            *(option for one in command.params if one.param_type_name == "option" for option in one.opts),
-            *(one.help for one in command.params if one.help and "--config" not in one.opts and one.name != "as_json"),
+            *(option for param in command.params if param.param_type_name == "option" for option in param.opts),
+            *(
+                param.help
+                for param in command.params
+                if param.help and "--config" not in param.opts and param.name != "as_json"
+            ),
         )
         if text not in shown
     ]

@@ -89,7 +89,7 @@ def test_the_doctor_tells_that_the_window_is_open(callsieve: Program, by: str) -
     callsieve.ok("emergency", "open" if by == "hand" else "close")
     if by == "asterisk":
         (callsieve.folder / "asterisk.db").write_text(f"{time.time() + 1:.0f}")
-    [check] = [one for one in callsieve("doctor", "--json").json if one["name"] == "emergency window"]
+    [check] = [item for item in callsieve("doctor", "--json").json if item["name"] == "emergency window"]
     told = ("ok", "") if by == "nobody" else ("warn", "callsieve emergency close")
     assert (check["status"], check["remedy"]) == told
     assert ("joe" in check["detail"]) == (by == "hand")
@@ -102,4 +102,4 @@ def test_what_root_found_and_stored_is_brought_up_to_date(callsieve: Program) ->
         callsieve.ok("emergency", command)
         stored = read_findings(load_settings(callsieve.config, callsieve.environment).findings_path)
         assert isinstance(stored, Findings)
-        assert [one.status for one in stored.checks if one.name == "emergency window"] == [status]
+        assert [check.status for check in stored.checks if check.name == "emergency window"] == [status]

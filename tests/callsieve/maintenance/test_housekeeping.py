@@ -40,9 +40,9 @@ def test_it_says_what_it_would_do_what_it_does_and_what_it_did(callsieve: Progra
     assert out.endswith("Nothing was changed.\n")
     assert len(callsieve("calls", "show", "--json").json) == 2
     assert callsieve.ok("housekeeping", "show").startswith("No job")
-    did = {one["job"]: one["did"] for one in callsieve("housekeeping", "run", "--json").json}
+    did = {item["job"]: item["did"] for item in callsieve("housekeeping", "run", "--json").json}
     assert (did["retention"], list(did)) == ({"decision": 1}, [job.name for job in JOBS])
-    assert [one["id"] for one in callsieve("calls", "show", "--json").json] == ["YOUNG111"]
+    assert [item["id"] for item in callsieve("calls", "show", "--json").json] == ["YOUNG111"]
     assert "1 decision\n" in callsieve.ok("housekeeping", "show")
     assert "retention 1 decision" in callsieve.ok("audit")
 
@@ -112,7 +112,7 @@ async def test_without_a_backup_nothing_is_removed(callsieve: Program, caplog: p
     backup_directory(callsieve.store).write_text("in the way")
     callsieve.add_decisions(make_record("OLDER111", at=time.time() - 91 * DAY))
     await keeping_house(callsieve.store, lambda: "backup failed" in caplog.text)
-    assert [one["id"] for one in callsieve("calls", "show", "--json").json] == ["OLDER111"]
+    assert [item["id"] for item in callsieve("calls", "show", "--json").json] == ["OLDER111"]
 
 
 @pytest.mark.usefixtures("_at_once")
@@ -127,10 +127,10 @@ async def test_a_daemon_whose_clock_is_two_years_ahead_removes_nothing(callsieve
             return is_held(db)
 
     await keeping_house(callsieve.store, held)
-    assert [one["id"] for one in callsieve("calls", "show", "--json").json] == ["YOUNG111"]
+    assert [item["id"] for item in callsieve("calls", "show", "--json").json] == ["YOUNG111"]
     loaded = Loaded(settings=Settings(), file=callsieve.config, state=callsieve.state)
     assert keeps_house(CheckContext(loaded, str, time.time())).status is CheckStatus.WARN
     callsieve.fails("housekeeping", "run")
-    assert [one["id"] for one in callsieve("calls", "show", "--json").json] == ["YOUNG111"]
+    assert [item["id"] for item in callsieve("calls", "show", "--json").json] == ["YOUNG111"]
     callsieve.ok("housekeeping", "run", "--yes")
     assert callsieve("calls", "show", "--json").json == []

@@ -35,12 +35,12 @@ def test_a_look_is_recorded_shown_and_undone(tmp_path: Path) -> None:
         assert (done["look"]["label"], done["changed"]["before"]) == ("Scam Likely", None)
         digest = hashlib.sha256(PNG).hexdigest()
         shown, pictures = program.get(PATH), program.get(f"/own-numbers/{OWN}/screenshots")
-        assert ([one["marks"] for one in shown["items"]], pictures["items"][0]["digest"]) == ([12], digest)
+        assert ([item["marks"] for item in shown["items"]], pictures["items"][0]["digest"]) == ([12], digest)
         picture = program.get(f"/own-numbers/{OWN}/screenshots/{digest}")
         assert (picture["kind"], b64decode(picture["content"])) == ("png", PNG)
         program.done("POST", PATH, {"platform": "TNS"})
-        assert [one["platform"] for one in program.get("/looks")["items"]] == ["Hiya", "TNS"]
-        assert [one["platform"] for one in program.get("/looks", due=True)["items"]] == ["Hiya"]
+        assert [item["platform"] for item in program.get("/looks")["items"]] == ["Hiya", "TNS"]
+        assert [item["platform"] for item in program.get("/looks", due=True)["items"]] == ["Hiya"]
         program.done("POST", f"/changes/{done['change_id']}/undo")
         assert program.refused("GET", f"/own-numbers/{OWN}/screenshots/{digest}") == (404, "no-such-screenshot")
     assert [what for what, _, _ in changes_of(office)][:2] == ["undo own watch add", "own watch add"]

@@ -67,20 +67,20 @@ def test_a_change_is_told_once_and_a_first_empty_look_is_none(db: sqlite3.Connec
             record_label_check(db, look(at, label))
         record_label_check(db, look(2.0, "fraud", "Tencent"))
     told = [event.data for event in events_after(db, 0, 100) if event.kind is EventKind.LABEL_CHANGED]
-    assert [(one["platform"], one["before"], one["label"]) for one in told] == [
+    assert [(item["platform"], item["before"], item["label"]) for item in told] == [
         ("Hiya", "", "spam"),
         ("Hiya", "spam", ""),
         ("Tencent", None, "fraud"),
     ]
-    assert [(one.at, one.label) for one in changed_labels(db, 2.0, 4.0)] == [(2.0, "spam"), (2.0, "fraud")]
+    assert [(label_.at, label_.label) for label_ in changed_labels(db, 2.0, 4.0)] == [(2.0, "spam"), (2.0, "fraud")]
 
 
 def test_the_latest_look_says_when_to_look_again(db: sqlite3.Connection) -> None:
     with transaction(db):
-        for one in (look(1.0, "", next_at=5.0), look(2.0, "", next_at=9.0), look(1.0, "", "Tencent", next_at=6.0)):
-            record_label_check(db, one)
-    assert [one.platform for one in label_checks_due(latest_label_checks(db), 8.0)] == ["Tencent"]
-    assert [one.platform for one in label_checks_due(latest_label_checks(db), 9.0)] == ["Tencent", "Hiya"]
+        for item in (look(1.0, "", next_at=5.0), look(2.0, "", next_at=9.0), look(1.0, "", "Tencent", next_at=6.0)):
+            record_label_check(db, item)
+    assert [item.platform for item in label_checks_due(latest_label_checks(db), 8.0)] == ["Tencent"]
+    assert [item.platform for item in label_checks_due(latest_label_checks(db), 9.0)] == ["Tencent", "Hiya"]
 
 
 def test_a_look_is_recorded_with_its_screenshot_and_taken_back(callsieve: Program, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_what_is_due_is_listed(callsieve: Program) -> None:
     callsieve.ok("own", "watch", "add", OWN, "Hiya", "--next", "12h")
     callsieve.ok("own", "watch", "add", OWN, "Tencent", "--next", "never")
     callsieve.ok("own", "watch", "add", OWN, "360", "--next", "40d")
-    assert [one["platform"] for one in callsieve("own", "watch", "due", "--json").json] == ["Hiya"]
+    assert [item["platform"] for item in callsieve("own", "watch", "due", "--json").json] == ["Hiya"]
     assert "check again what Hiya shows" in callsieve.ok("own", "due")
 
 
@@ -228,21 +228,21 @@ def test_sources_and_lists_are_asked_about_our_numbers(callsieve: Program) -> No
         with callsieve.config.open("a") as file:
             file.write(SOURCE.format(name="good", port=port, limit=2) + SOURCE.format(name="bad", port=port, limit=9))
         first = callsieve("own", "watch", "ask", "--json")
-        assert [(one["platform"], one["label"], one["kind"]) for one in first.json["looks"]] == [
+        assert [(look_["platform"], look_["label"], look_["kind"]) for look_ in first.json["looks"]] == [
             ("ftc", "scam", "listed"),
             ("good", "telemarketing", "asked"),
         ]
-        assert [one["source"] for one in first.json["failures"]] == ["bad"]
+        assert [failure["source"] for failure in first.json["failures"]] == ["bad"]
         answers[f"/good/{OWN[1:]}"] = {"spam": False}
         second = callsieve("own", "watch", "ask", "--json").json
-        assert [(one["platform"], one["before"], one["label"]) for one in second["changed"]] == [
+        assert [(item["platform"], item["before"], item["label"]) for item in second["changed"]] == [
             ("good", "telemarketing", "")
         ]
         third = callsieve(
             "own", "watch", "ask", "--json"
         ).json  # beyond the limit of the day: no label, and no end of one
-        assert [one["platform"] for one in third["looks"]] == ["ftc"]
-        assert "good" in {one["source"] for one in third["failures"]}
+        assert [look_["platform"] for look_ in third["looks"]] == ["ftc"]
+        assert "good" in {failure["source"] for failure in third["failures"]}
 
 
 def test_the_watch_takes_no_look_up_from_calls(callsieve: Program) -> None:
@@ -277,9 +277,9 @@ def test_a_limit_below_the_count_comes_round_to_all_numbers(callsieve: Program) 
         for day in (0, 1):
             asked = ask_all_sources(loaded, [OWN, OTHER], now + day * 86_400)
             with open_store(callsieve.store) as db, transaction(db):
-                for one in asked.looks:
-                    record_label_check(db, one)
-    assert {one.number for one in callsieve.read(latest_label_checks)} == {OWN, OTHER}
+                for look_ in asked.looks:
+                    record_label_check(db, look_)
+    assert {check.number for check in callsieve.read(latest_label_checks)} == {OWN, OTHER}
 
 
 def test_a_source_that_never_answers_ends_with_the_time(callsieve: Program) -> None:
@@ -305,7 +305,7 @@ def test_a_look_is_recorded_in_the_console(console: Console, office: Office) -> 
     text = otto.text(page)
     assert "&lt;b&gt;spam&lt;/b&gt;" in text
     assert "<b>spam" not in text
-    assert [(one.platform, one.marks, one.person) for one in office.read(label_checks_of, OTHER)] == [
+    assert [(item.platform, item.marks, item.person) for item in office.read(label_checks_of, OTHER)] == [
         ("Hiya", 7, "otto (console)")
     ]
     wrong = otto.post(f"{page}/watch", platform="Hiya", label="", count="many", next="30d")
@@ -361,7 +361,7 @@ def call_out(n: int, dialled: str, at: float, *, answered: bool) -> OutcomeRecor
 def test_the_doctor_says_that_nobody_asks_or_looks(callsieve: Program) -> None:
     def found() -> tuple[str, str]:
         checks = callsieve("doctor", "--json").json
-        [check] = [one for one in checks if one["name"] == "mark watch"]
+        [check] = [check_ for check_ in checks if check_["name"] == "mark watch"]
         return check["status"], check["detail"]
 
     callsieve.ok("own", "add", OWN)

@@ -111,7 +111,7 @@ def test_a_feed_is_told_by_its_name(told: Samples) -> None:
         (PARTNER, {"age_seconds": 60, "numbers": 214, "cleared": 2, "failures": 0, "healthy": 1, "paused": 0}),
         (PAUSED, {"numbers": 0, "cleared": 0, "failures": 3, "healthy": 0, "paused": 1}),
     ],
-    ids=lambda one: getattr(one, "name", ""),
+    ids=lambda word: getattr(word, "name", ""),
 )
 def test_a_company_is_told_by_its_name(told: Samples, peer: PeerState, expected: dict[str, float]) -> None:
     judged = {"right": peer.was_right, "judged": peer.was_told}

@@ -110,19 +110,19 @@ def test_the_same_in_json(known: Program) -> None:
             {"code": "witnessed", "words": "marks or hang-ups by 12 more of our people", "level": "warn"},
         ],
     }
-    assert [one["auth_class"] for one in found["challenge_passed"]] == ["unknown"]
+    assert [item["auth_class"] for item in found["challenge_passed"]] == ["unknown"]
     authenticated, unknown = found["challenges"]  # a proof of control is a pass of both
-    assert [one["auth_class"] for one in found["challenges"]] == ["authenticated", "unknown"]
+    assert [challenge["auth_class"] for challenge in found["challenges"]] == ["authenticated", "unknown"]
     assert (len(authenticated["passes"]), len(unknown["passes"]), unknown["failures"]) == (1, 2, 0)
     assert [entry["text"] for entry in found["lists"]] == ["+1201*"]
-    assert {(one["what"], one["person"]) for one in found["personal"]} == {
+    assert {(item["what"], item["person"]) for item in found["personal"]} == {
         ("block", "201"),
         ("contact", "201"),
         ("contact", None),
     }
     assert found["identity"]["note"] == "called back"
     assert found["imported"][0]["category"] == "scam"
-    assert [one["id"] for one in found["decisions"]] == ["AAAAAAAA", "BBBBBBBB"]
+    assert [decision["id"] for decision in found["decisions"]] == ["AAAAAAAA", "BBBBBBBB"]
     assert found["decisions"][0]["vector"]["families"][0]["family"] == "feeds"
     assert found["calls_within_the_hour"] == 2
     assert found["now"]["steps"][0] == {"step": 1, "title": "never screened", "outcome": "passes", "failed": []}

@@ -15,7 +15,7 @@ from tests.office import CALLER
 
 def verdicts(callsieve: Program) -> list[tuple[str, str, str | None]]:
     with open_store(callsieve.store) as db:
-        return [(one.reporter, one.verdict.value, one.category) for one in marks_of(db, CALLER)]
+        return [(mark.reporter, mark.verdict.value, mark.category) for mark in marks_of(db, CALLER)]
 
 
 def test_a_mark_blocks_for_that_person_and_can_be_undone(callsieve: Program) -> None:

@@ -69,7 +69,7 @@ def test_marks_that_are_there_are_told_and_when_they_fade(known: Program) -> Non
     assert told["marks"] is None
     assert [fade["level"] for fade in told["fades"]] == ["none"]
     assert told["fades"][0]["at"] > instant_text(time.time())
-    assert ("upheld", "none", 0) in [(one["code"], one["level"], one["people"]) for one in told["better_if"]]
+    assert ("upheld", "none", 0) in [(item["code"], item["level"], item["people"]) for item in told["better_if"]]
 
 
 def test_one_mark_says_what_one_more_would_do(callsieve: Program) -> None:
@@ -97,9 +97,9 @@ def test_nobody_of_ours_and_no_text_of_theirs_is_told(
 def test_an_office_of_any_size_can_be_asked_about(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     small, large = (callsieve("explain", "marks", "--json", "--people", n).json for n in ("20", "200"))
-    assert [one["label"] for one in small["least"][:3]] == [4, None, 6]
-    assert [one["label"] for one in large["least"][:3]] == [5, None, 6]
-    most = {one["what"]: one["actions"] for one in small["most"]}
+    assert [item["label"] for item in small["least"][:3]] == [4, None, 6]
+    assert [item["label"] for item in large["least"][:3]] == [5, None, 6]
+    most = {item["what"]: item["actions"] for item in small["most"]}
     assert most["marks alone, however many"] == dict.fromkeys(("observe", "cautious", "balanced", "strict"), "warn")
     assert small["policy"] == "cautious"
 

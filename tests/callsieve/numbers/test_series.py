@@ -62,7 +62,7 @@ SERIES = [
     Series("US", "8005551234", "+18005551234", "+1800*", "+1800"),
     Series("GB", "105", "+44105", "+44105*", "+44105"),
 ]
-by_series = pytest.mark.parametrize("series", SERIES, ids=lambda one: f"{one.region}-{one.dialled}")
+by_series = pytest.mark.parametrize("series", SERIES, ids=lambda item: f"{item.region}-{item.dialled}")
 
 
 def settings_of(region: str) -> str:

@@ -62,7 +62,7 @@ def test_a_list_is_checked_and_noted(tmp_path: Path) -> None:
         assert (copy["name"], copy["age_days"], copy["is_too_old"], copy["max_days"]) == ("us-dnc", 40, True, 31)
         numbers = [FREE, LISTED, UNWANTED, AGREED, FREE, "nobody"]
         told = program.done("POST", "/call-lists/check", {"numbers": numbers})
-        assert [(one["line"], one["fault"]) for one in told["findings"]] == [
+        assert [(finding["line"], finding["fault"]) for finding in told["findings"]] == [
             *((2, "register"), (3, "do-not-call"), (5, "duplicate"), (6, "not-a-number"))
         ]
         assert (told["rows"], told["kept"], told["clean"]) == (6, 2, [FREE, AGREED])
@@ -86,4 +86,4 @@ def test_the_proof_of_a_day_has_no_whole_number(tmp_path: Path) -> None:
         told = program.get("/compliance/2025-12-29")
         assert (told["without_guard"], told["asked"]) == (1, 0)
         assert FREE not in str(told)
-        assert {one["country"] for one in program.get("/laws")["items"]} >= {"US", "GB", "CN"}
+        assert {item["country"] for item in program.get("/laws")["items"]} >= {"US", "GB", "CN"}

@@ -53,10 +53,10 @@ def test_the_register_is_filtered_and_paged(tmp_path: Path) -> None:
             program.done("POST", "/own-numbers", {"number": number})
         program.done("POST", f"/own-numbers/{OTHER}/rest")
         first = program.get("/own-numbers", limit=1)
-        assert [one["number"] for one in first["items"]] == [OWN]
+        assert [item["number"] for item in first["items"]] == [OWN]
         rest = program.get("/own-numbers", limit=1, cursor=first["next"])
-        assert ([one["number"] for one in rest["items"]], rest["next"]) == ([OTHER], None)
-        assert [one["number"] for one in program.get("/own-numbers", state="resting")["items"]] == [OTHER]
+        assert ([item["number"] for item in rest["items"]], rest["next"]) == ([OTHER], None)
+        assert [item["number"] for item in program.get("/own-numbers", state="resting")["items"]] == [OTHER]
         assert program.get("/own-numbers", unwell=True)["items"] == []
         assert program.refused("GET", "/own-numbers?state=sleeping") == (422, "bad-query")
 
@@ -107,8 +107,8 @@ def test_the_do_not_call_list(tmp_path: Path) -> None:
         added = program.done("POST", "/do-not-call", {"number": CALLER, "note": "by mail"})
         assert (added["wish"]["number"], added["wish"]["note"]) == (CALLER, "by mail")
         assert program.done("POST", "/do-not-call", {"number": CALLER})["change_id"] is None
-        assert [one["number"] for one in program.get("/do-not-call")["items"]] == [CALLER]
-        assert [one["number"] for one in program.get("/do-not-call", number=CALLER)["items"]] == [CALLER]
+        assert [item["number"] for item in program.get("/do-not-call")["items"]] == [CALLER]
+        assert [item["number"] for item in program.get("/do-not-call", number=CALLER)["items"]] == [CALLER]
         assert program.get("/do-not-call", number=OWN)["items"] == []
         program.done("DELETE", f"/do-not-call/{CALLER}")
         assert program.refused("DELETE", f"/do-not-call/{CALLER}") == (404, "not-listed")

@@ -117,7 +117,7 @@ def test_an_old_copy_is_named_by_doctor_list_and_guard(callsieve: Program) -> No
     told = callsieve("own", "explain", LONDON, "--json").json
     assert (told["rule"], told["reason_code"]) == ("register", "on-old-register")
     checks = callsieve("doctor", "--json").json
-    [check] = [one for one in checks if one["name"] == "call registers"]
+    [check] = [check_ for check_ in checks if check_["name"] == "call registers"]
     assert check["status"] == "warn"
 
 

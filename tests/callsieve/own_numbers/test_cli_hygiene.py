@@ -72,11 +72,11 @@ def test_each_number_that_is_to_go_has_its_reason(callsieve: Program, tmp_path: 
     out, clean = tmp_path / "out.csv", tmp_path / "clean.csv"
     told = callsieve("own", "hygiene", tmp_path / "list.csv", "--write", out, "--keep", clean, "--json").json
     assert (told["rows"], told["kept"]) == (12, 4)
-    assert {one["number"] or one["written"]: one["fault"] for one in told["findings"]} == REASONS
+    assert {finding["number"] or finding["written"]: finding["fault"] for finding in told["findings"]} == REASONS
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert [row["line"] for row in rows] == ["3", "4", "5", "6", "7", "9", "11", "12"]
     assert all(row["evidence"] for row in rows)
-    assert clean.read_text().split() == ["name,number", *(f"Jo,{one}" for one in (GOOD, AGREED, FRENCH, BLOCKED))]
+    assert clean.read_text().split() == ["name,number", *(f"Jo,{item}" for item in (GOOD, AGREED, FRENCH, BLOCKED))]
     assert out.stat().st_mode & 0o777 == 0o600
 
 
@@ -98,13 +98,13 @@ def test_rows_that_may_stay_keep_all_their_columns(callsieve: Program, tmp_path:
 def test_a_premium_number_is_to_go(callsieve: Program, tmp_path: Path, number: str) -> None:
     (tmp_path / "premium.txt").write_text(f"{number}\n{GOOD}\n")
     told = callsieve("own", "hygiene", tmp_path / "premium.txt", "--keep", tmp_path / "clean.csv", "--json").json
-    assert "premium" in {one["fault"] for one in told["findings"] if one["number"] == number}
+    assert "premium" in {finding["fault"] for finding in told["findings"] if finding["number"] == number}
     assert (tmp_path / "clean.csv").read_text().split() == ["number", GOOD]
 
 
 def test_who_has_not_agreed_is_to_go_where_a_law_asks(callsieve: Program, tmp_path: Path) -> None:
     told = callsieve("own", "hygiene", tmp_path / "list.csv", "--needs-consent", "--json").json
-    assert [one["number"] for one in told["findings"] if one["fault"] == "no-consent"] == [FRENCH]
+    assert [finding["number"] for finding in told["findings"] if finding["fault"] == "no-consent"] == [FRENCH]
 
 
 def test_a_list_without_a_header_and_fewer_tries(callsieve: Program, tmp_path: Path) -> None:
@@ -155,11 +155,11 @@ def day(tmp_path: Path) -> Program:
 def test_a_day_is_proven_with_rules_sources_and_files(day: Program) -> None:
     proof = day("own", "comply", "2026-06-10", "--json").json
     assert (proof["asked"], proof["went_out"], proof["failed_open"], proof["without_guard"]) == (5, 3, 1, 1)
-    rules = {one["rule"]: (one["held"], one["refused"], one["observed"], one["source"]) for one in proof["rules"]}
+    rules = {rule["rule"]: (rule["held"], rule["refused"], rule["observed"], rule["source"]) for rule in proof["rules"]}
     assert rules == {"hours": (1, 0, 1, "47 CFR 64.1200"), "do-not-call": (0, 1, 0, "")}
-    assert next(one["url"] for one in proof["rules"] if one["rule"] == "hours").startswith("http")
-    assert {one["country"] for one in proof["laws"]} >= {"CN", "US", "GB"}
-    by_id = {one["id"]: one for one in proof["calls"]}
+    assert next(rule["url"] for rule in proof["rules"] if rule["rule"] == "hours").startswith("http")
+    assert {law["country"] for law in proof["laws"]} >= {"CN", "US", "GB"}
+    by_id = {call["id"]: call for call in proof["calls"]}
     assert by_id["AAAAAAA4"]["passed"] == ["emergency", "no-number"]
     assert len(by_id["AAAAAAA1"]["passed"]) == 12
     assert GOOD not in json.dumps(proof)

@@ -239,7 +239,7 @@ def test_a_number_that_is_none_is_said_in_plain_words(callsieve: Program, words:
 
 def test_a_check_is_recorded_and_due_again(callsieve: Program) -> None:
     callsieve.ok("own", "add", OWN, "--next-check", "1d", "--registered", "FCR")
-    assert [one["number"] for one in callsieve("own", "due", "--json").json] == [OWN]
+    assert [item["number"] for item in callsieve("own", "due", "--json").json] == [OWN]
     assert "FCR" in callsieve.ok("own", "due")
     callsieve.ok("own", "check", OWN, "--next", "10d")
     assert at_of(str(shown(callsieve)["checked_at"])) == pytest.approx(time.time(), abs=60)
@@ -296,7 +296,7 @@ def test_what_is_exported_and_imported_again_is_no_change(callsieve: Program, tm
     assert callsieve("audit", "--json").json == []
     callsieve.ok("own", "remove", OWN)
     callsieve.ok("own", "import", file)
-    [now, then] = (replace(one, added_at=0.0) for one in (the_own(callsieve), before) if one)
+    [now, then] = (replace(item, added_at=0.0) for item in (the_own(callsieve), before) if item)
     assert [now.checked_at, now.next_check_at, now.since] == [NOW - 1, NOW - 10, NOW - DAY]
     assert replace(then, checked_at=NOW - 1, next_check_at=NOW - 10) == now
 
@@ -390,7 +390,7 @@ def test_rows_that_cannot_be_used_are_said(callsieve: Program, tmp_path: Path) -
     file.write_text(f"number,state,next_check\n12,,\n{OWN},restig,\n{OWN},,soon\n{OWN},resting,\n,,\n")
     result = callsieve("own", "import", file, "--json")
     assert (result.json["added"], result.json["skipped"]) == (1, 4)
-    assert [one["line"] for one in result.json["problems"]] == [2, 3, 4, 6]
+    assert [problem["line"] for problem in result.json["problems"]] == [2, 3, 4, 6]
     assert "did you mean resting" in result.json["problems"][1]["problem"]
     file.write_text("number\n12\n")
     assert ": line 2" in callsieve.fails("own", "import", file)

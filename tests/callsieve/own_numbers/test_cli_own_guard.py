@@ -130,8 +130,8 @@ def test_decisions_are_shown_the_latest_first(callsieve: Program) -> None:
     assert "(hold)" in out
     assert "2025-12-29 09:21" in out
     found = callsieve("own", "decisions", "--json").json
-    assert [(one["id"], one["reason_code"]) for one in found] == [("D2", "bad-hours"), ("D1", "")]
-    assert [one["id"] for one in callsieve("own", "decisions", CALLEE, "--held", "--json").json] == ["D2"]
+    assert [(item["id"], item["reason_code"]) for item in found] == [("D2", "bad-hours"), ("D1", "")]
+    assert [item["id"] for item in callsieve("own", "decisions", CALLEE, "--held", "--json").json] == ["D2"]
     assert callsieve("own", "decisions", "--from", "+442071838759", "--json").json == []
 
 

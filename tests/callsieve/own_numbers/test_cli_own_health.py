@@ -65,7 +65,7 @@ def test_a_number_with_too_few_calls_has_no_grade(calling: Program) -> None:
     out = calling.ok("own", "show", QUIET)
     assert "grade       too few calls\n" in out
     assert "healthy" not in out
-    listed = {one["number"]: one for one in calling("own", "list", "--json").json["numbers"]}
+    listed = {number["number"]: number for number in calling("own", "list", "--json").json["numbers"]}
     assert (listed[QUIET]["grade"], listed[OWN]["grade"]) == (None, "healthy")
     assert calling("own", "show", QUIET, "--json").json["health"]["grade"] is None
 
@@ -75,8 +75,8 @@ def test_the_list_grades_all_and_says_what_is_wrong(calling: Program) -> None:
     assert "1 number more" in out
     assert f"{SALES}: the people it called" in out
     listed = calling("own", "list", "--json").json
-    assert [(one["number"], one["grade"]) for one in listed["numbers"]] == [(OWN, "healthy")]
-    assert [(one["number"], one["grade"]) for one in listed["unregistered"]] == [(SALES, "at_risk")]
+    assert [(number["number"], number["grade"]) for number in listed["numbers"]] == [(OWN, "healthy")]
+    assert [(item["number"], item["grade"]) for item in listed["unregistered"]] == [(SALES, "at_risk")]
     with open_store(calling.store) as db:  # what the daemon does every hour is not done again
         grade_all(db, time.time() - 60)
     [stored] = calling("own", "list", "--json").json["numbers"]
@@ -86,7 +86,7 @@ def test_the_list_grades_all_and_says_what_is_wrong(calling: Program) -> None:
 def test_explain_says_whether_the_guard_knows_the_grade(calling: Program) -> None:
     def grade_seen() -> str:
         steps = calling("own", "explain", CALLER, "--from", OWN, "--json").json["steps"]
-        return str({one["step"]: one["says"] for one in steps}["a number at risk"])
+        return str({step["step"]: step["says"] for step in steps}["a number at risk"])
 
     assert grade_seen().startswith("passes: not graded")
     with open_store(calling.store) as db:

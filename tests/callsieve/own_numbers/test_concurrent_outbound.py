@@ -37,9 +37,9 @@ def screening(store: StoreSupervisor) -> Screening:
 
 async def called(screening: Screening, first: int) -> Counter[str]:
     """What became of so many calls to one person, asked about in one turn of the loop."""
-    asked = [make_request(linkedid=f"{first}.{one}", did=LONDON) for one in range(ALL_AT_ONCE)]
+    asked = [make_request(linkedid=f"{first}.{number}", did=LONDON) for number in range(ALL_AT_ONCE)]
     said = await asyncio.gather(*(answer(screening, request) for request in asked))
-    return Counter(one["CALLSIEVE_OUTBOUND"] for one in said)
+    return Counter(item["CALLSIEVE_OUTBOUND"] for item in said)
 
 
 async def test_of_ten_calls_at_once_three_go_out(screening: Screening, store: StoreSupervisor) -> None:

@@ -62,7 +62,7 @@ def test_a_copy_takes_the_place_of_the_one_before(
     assert done.before is not None
     assert (done.before.numbers, done.copy.numbers) == (7, 5)
     assert registers_with(db, many[0]) == ()
-    assert [one.name for one in registers_with(db, SECOND)] == ["us-dnc"]
+    assert [register.name for register in registers_with(db, SECOND)] == ["us-dnc"]
     assert len(kept(db)) == 5, "nothing of the one before is left"
 
 

@@ -176,7 +176,7 @@ def test_the_guidance_has_our_figures_in_the_users_language(
     page = otto.text("/own/guidance")
     told = office.read(company_of, NOW, office.load().settings)
     assert page == guidance_page(told, language, NOW)
-    assert {one.facts.number for one in told.numbers} == {OWN, SALES}
+    assert {number.facts.number for number in told.numbers} == {OWN, SALES}
     assert f"<h1>{title}</h1>" in page
     assert otto.text("/own/leaflet") == leaflet_page(language, Settings())
     for name in ("guidance", "leaflet"):

@@ -186,8 +186,8 @@ def test_what_is_put_back_counts_as_it_did(calling: Office, otto: Browser, sende
     calling.write(record_outcomes, [call], NOW)
     otto.done(f"/own/{OWN}/undo", id=undo_of(page))
     otto.done(f"{LIST}/undo", id=undo_of(other_page))
-    assert [one.is_of_called for one in complaints(calling)] == [counts]
-    assert [one.is_of_called for one in calling.read(all_do_not_call)] == [counts]
+    assert [complaint.is_of_called for complaint in complaints(calling)] == [counts]
+    assert [item.is_of_called for item in calling.read(all_do_not_call)] == [counts]
 
 
 def test_what_an_older_version_wrote_down_is_refused(calling: Office, otto: Browser) -> None:

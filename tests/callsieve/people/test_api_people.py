@@ -20,11 +20,11 @@ def test_people_are_imported_shown_and_taken_out_again(tmp_path: Path) -> None:
     with office.api() as api:
         program = api.program()
         assert program.done("POST", "/imports/people/directory", {"people": [CAROL]})["rows"] == 1
-        people = {one["extension"]: one for one in program.get("/people")["items"]}
+        people = {item["extension"]: item for item in program.get("/people")["items"]}
         assert people["301"]["endpoint"] == "PJSIP/301"
         assert (people["301"]["source"], people["301"]["of_settings"]) == ("directory", False)
         assert program.done("DELETE", "/imports/people/directory")["rows"] == 1
-        assert "301" not in {one["extension"] for one in program.get("/people")["items"]}
+        assert "301" not in {item["extension"] for item in program.get("/people")["items"]}
         assert program.refused("DELETE", "/imports/people/directory") == (404, "no-such-import")
     assert ("import people", "token:program-1", None) in changes_of(office)
 
@@ -33,10 +33,10 @@ def test_dids_are_imported_shown_and_taken_out_again(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         program = api.program()
         program.done("POST", "/imports/dids/directory", {"dids": [DID]})
-        dids = {one["number"]: one for one in program.get("/dids")["items"]}
+        dids = {item["number"]: item for item in program.get("/dids")["items"]}
         assert (dids[DID["number"]]["groups"], dids[DID["number"]]["screen"]) == (["support"], False)
         program.done("DELETE", "/imports/dids/directory")
-        assert DID["number"] not in {one["number"] for one in program.get("/dids")["items"]}
+        assert DID["number"] not in {item["number"] for item in program.get("/dids")["items"]}
 
 
 def test_people_come_in_pages(tmp_path: Path) -> None:
@@ -45,10 +45,10 @@ def test_people_come_in_pages(tmp_path: Path) -> None:
         rows = [{"extension": str(extension)} for extension in range(300, 305)]
         program.done("POST", "/imports/people/directory", {"people": rows})
         page = program.get("/people", limit=3)
-        seen = [one["extension"] for one in page["items"]]
+        seen = [item["extension"] for item in page["items"]]
         while page["next"]:
             page = program.get("/people", limit=3, cursor=page["next"])
-            seen += [one["extension"] for one in page["items"]]
+            seen += [item["extension"] for item in page["items"]]
         assert seen == sorted(seen)
         assert {row["extension"] for row in rows} <= set(seen)
 

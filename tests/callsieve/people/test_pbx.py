@@ -29,7 +29,7 @@ def test_a_hint_may_watch_a_trunk_of_the_settings(tmp_path: Path) -> None:
         Loaded(settings=settings, file=None, state=tmp_path), lambda command: CONSOLE.get(command, ""), 0.0
     )
     found = read_pbx(context, PbxKind.ASTERISK)
-    assert [(one.extension, one.endpoint) for one in found.people] == [("204", "IAX2/joe")]
+    assert [(person.extension, person.endpoint) for person in found.people] == [("204", "IAX2/joe")]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_the_name_in_a_caller_id(tmp_path: Path, caller_id: str, name: str | Non
     }
     loaded = Loaded(settings=Settings(), file=None, state=tmp_path)
     found = read_pbx(CheckContext(loaded, lambda command: console.get(command, ""), 0.0), PbxKind.ASTERISK)
-    assert [(one.extension, one.name) for one in found.people] == [("201", name)]
+    assert [(person.extension, person.name) for person in found.people] == [("201", name)]
 
 
 def test_whom_a_number_of_no_group_rings(tmp_path: Path) -> None:

@@ -61,4 +61,4 @@ def form_of(page: Response) -> str:
 def cookie_of(answer: Response) -> str:
     """The cookie of a person's page that an answer sets, with its attributes. Empty if it sets none."""
     name = re.compile(rf"(__Host-)?{COOKIE}=")
-    return next((one for one in answer.headers.get_list("set-cookie") if name.match(one)), "")
+    return next((header for header in answer.headers.get_list("set-cookie") if name.match(header)), "")

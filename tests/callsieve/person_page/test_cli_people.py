@@ -53,7 +53,7 @@ def test_devices_are_shown_and_signed_out(callsieve: Program) -> None:
     for person in ("201", "201", "201", "202"):
         sign_in(callsieve, person)
     shown = callsieve("people", "devices", "201", "--json").json
-    assert {(one["person"], one["agent"], one["address"]) for one in shown} == {("201", "test phone", "192.0.2.7")}
+    assert {(item["person"], item["agent"], item["address"]) for item in shown} == {("201", "test phone", "192.0.2.7")}
     callsieve.ok("people", "sign-out", "201", "--device", str(shown[0]["id"]))
     assert len(callsieve("people", "devices", "201", "--json").json) == 2
     callsieve.ok("people", "sign-out", "201")

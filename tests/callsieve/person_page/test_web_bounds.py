@@ -62,7 +62,7 @@ def bobs_things(db: sqlite3.Connection) -> tuple[object, ...]:
         personal_entries(db, "202"),
         phone_settings_of(db, "202"),
         expected_call_of(db, "202"),
-        [(one.id, one.expires_at) for one in devices_of(db, "202", 0.0)],
+        [(device.id, device.expires_at) for device in devices_of(db, "202", 0.0)],
         live_marks_of(db, BOBS, "202"),
         rows,
     )
@@ -176,7 +176,7 @@ def test_what_a_colleague_has_chosen_is_not_told(tmp_path: Path) -> None:
     asked = Asked(Person("201"), office.load().settings, NOW)
     with open_store(office.store) as db:
         db.execute("INSERT INTO reached VALUES ('201', ?, ?, ?)", (NOW, f"call.{BOBS_CALL}", BOBS))
-        [call] = [one for one in own_calls(db, asked, None).calls if one.call.id == BOBS_CALL]
+        [call] = [call_ for call_ in own_calls(db, asked, None).calls if call_.call.id == BOBS_CALL]
         [own] = own_calls(db, replace(asked, person=Person("202")), None).calls
     assert call.why == OF_A_COLLEAGUE
     capped = call.call._replace(reason=replace(why_of(call.call.reason), cap=Reason.NOT_SPAM_FOR_CALLEE).kept)
@@ -207,11 +207,11 @@ def test_signing_out_ends_one_device_or_all_others(tmp_path: Path) -> None:
     office = Office(tmp_path)
     with office.console() as console:
         first, second, third = (Phone(console, "201") for _ in range(3))
-        ids = [one.id for one in office.read(devices_of, "201", office.clock.now)][::-1]
+        ids = [device.id for device in office.read(devices_of, "201", office.clock.now)][::-1]
         first.done("/me/devices/sign-out", id=str(ids[1]))
-        assert [one.get("/me").status_code for one in (first, second, third)] == [200, 303, 200]
+        assert [item.get("/me").status_code for item in (first, second, third)] == [200, 303, 200]
         first.done("/me/devices/sign-out-others")
-        assert [one.get("/me").status_code for one in (first, second, third)] == [200, 303, 303]
+        assert [item.get("/me").status_code for item in (first, second, third)] == [200, 303, 303]
         assert first.post("/me/devices/sign-out", id=str(ids[0])).headers["location"].startswith("/me/sign-in")
         assert first.get("/me").status_code == 303
     assert {who for _, who, _ in changes_of(office)} == {"201 (own page)"}

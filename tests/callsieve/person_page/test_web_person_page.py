@@ -30,11 +30,11 @@ def phone(console: Console) -> Phone:
 
 
 def lists_of(console: Console, person: str = "201") -> dict[str, ListName]:
-    return {one.number: one.verdict for one in console.office.read(personal_entries, person)}
+    return {entry.number: entry.verdict for entry in console.office.read(personal_entries, person)}
 
 
 def mark_of(console: Console, number: str) -> Verdict | None:
-    return next((one.verdict for one in console.office.read(live_marks_of, number, "201")), None)
+    return next((item.verdict for item in console.office.read(live_marks_of, number, "201")), None)
 
 
 def test_my_calls_and_why(phone: Phone) -> None:

@@ -17,14 +17,14 @@ def test_policies_are_listed_shown_and_put_in_force(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program()
-        in_force = {one["name"]: one["in_force_for"] for one in program.get("/policies")["items"]}
+        in_force = {item["name"]: item["in_force_for"] for item in program.get("/policies")["items"]}
         assert (in_force["cautious"], in_force["strict"]) == (["all calls"], [])
         shown = program.get("/policies/strict")
         assert (shown["name"], shown["observe"]) == ("strict", False)
         assert shown["rules"][0]["action"]
         done = program.done("POST", "/policies/strict/activate")
         assert (done["policy"], done["observe"]) == ("strict", False)
-        in_force = {one["name"]: one["in_force_for"] for one in program.get("/policies")["items"]}
+        in_force = {item["name"]: item["in_force_for"] for item in program.get("/policies")["items"]}
         assert (in_force["cautious"], in_force["strict"]) == ([], ["all calls"])
     assert changes_of(office) == [("policy activate", "token:program-1", None)]
 
@@ -35,7 +35,7 @@ def test_a_text_is_checked(tmp_path: Path) -> None:
         assert program.done("POST", "/policies/check", {"text": POLICY})["usable"]
         wrong = program.done("POST", "/policies/check", {"text": POLICY.replace("reject", "destroy")})
         assert not wrong["usable"]
-        assert [one["line"] for one in wrong["problems"]] == [6]
+        assert [problem["line"] for problem in wrong["problems"]] == [6]
 
 
 def test_a_text_becomes_the_next_version_and_is_in_force(tmp_path: Path) -> None:
@@ -47,11 +47,11 @@ def test_a_text_becomes_the_next_version_and_is_in_force(tmp_path: Path) -> None
         latest = program.done("POST", "/policies", {"text": POLICY})
         assert latest["policy"] == "console-2"
         assert program.get("/policies/console-1")["rules"][0]["name"] == "premium"
-        in_force = {one["name"]: one["in_force_for"] for one in program.get("/policies")["items"]}
+        in_force = {item["name"]: item["in_force_for"] for item in program.get("/policies")["items"]}
         assert (in_force["console-1"], in_force["console-2"]) == ([], ["all calls"])
         assert program.refused("POST", "/policies", {"text": POLICY.replace("reject", "x")}) == (409, "unusable-policy")
         program.done("POST", f"/changes/{latest['change_id']}/undo")
-        in_force = {one["name"]: one["in_force_for"] for one in program.get("/policies")["items"]}
+        in_force = {item["name"]: item["in_force_for"] for item in program.get("/policies")["items"]}
         assert in_force["console-1"] == ["all calls"]
 
 

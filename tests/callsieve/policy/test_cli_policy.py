@@ -250,7 +250,7 @@ def test_explain_says_who_the_level_comes_from(callsieve: Program) -> None:
     assert "less if" in out
     assert "more if" in out
     found = callsieve("policy", "explain", "--caller", CALLER, "--json").json["reputation"]
-    assert [one["who"] for one in found["level_from"]] == ["our-people"]
+    assert [item["who"] for item in found["level_from"]] == ["our-people"]
     assert found["would_raise"]
 
 

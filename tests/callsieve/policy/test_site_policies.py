@@ -61,10 +61,13 @@ def test_an_administrator_compares_and_accepts(branch: Office, console: Console)
 def test_head_office_tells_others_and_withdraws(branch: Office, console: Console) -> None:
     ada = console.browser("administrator")
     assert ada.post("/policies/publish", **{"as": "office", "note": "first"}).status_code == 303
-    assert [(one.name, one.note) for one in branch.read(all_published)] == [(OFFICE, "new rules"), ("office", "first")]
+    assert [(item.name, item.note) for item in branch.read(all_published)] == [
+        (OFFICE, "new rules"),
+        ("office", "first"),
+    ]
     assert ada.post("/policies/withdraw", name="office").status_code == 303
     assert ada.post("/policies/withdraw", name=OFFICE).status_code == 422
-    assert [one.name for one in branch.read(all_published)] == [OFFICE]
+    assert [item.name for item in branch.read(all_published)] == [OFFICE]
 
 
 def test_a_broken_one_is_shown_with_its_problem(branch: Office, console: Console) -> None:
@@ -83,7 +86,7 @@ def test_programs_accept_and_publish(tmp_path: Path) -> None:
         done = program.done("POST", f"/policies/{OFFICE}/accept")
         assert (done["policy"], done["in_force_for"]) == (OFFICE, [])
         assert program.done("POST", f"/policies/{OFFICE}/activate")["policy"] == OFFICE
-        found = {one["name"]: (one["site"], one["in_force_for"]) for one in program.get("/policies")["items"]}
+        found = {item["name"]: (item["site"], item["in_force_for"]) for item in program.get("/policies")["items"]}
         assert found[OFFICE] == ("head-office", ["all calls"])
         assert program.refused("POST", f"/policies/{OFFICE}/accept") == (409, "accepted-already")
         assert program.refused("POST", "/policies/paris:office/accept") == (404, "no-such-policy")

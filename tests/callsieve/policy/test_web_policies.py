@@ -226,12 +226,12 @@ def test_a_rule_of_a_preset_is_inserted_at_the_end_of_the_draft(ada: Browser) ->
 
 
 def test_every_rule_of_a_preset_can_be_inserted_and_is_valid() -> None:
-    offered = {(one.preset, one.name) for one in preset_rules()}
+    offered = {(rule_.preset, rule_.name) for rule_ in preset_rules()}
     assert {("cautious", "withheld"), ("balanced", "level-route"), ("strangers", "stranger")} <= offered
-    for one in preset_rules():
-        policy, problems = read_policy(f'extends = "observe"\n\n{one.text}', "draft", load_policy)
+    for rule_ in preset_rules():
+        policy, problems = read_policy(f'extends = "observe"\n\n{rule_.text}', "draft", load_policy)
         assert policy is not None, problems
-        assert [rule.name for rule in policy.rules][:1] == [one.name]
+        assert [rule.name for rule in policy.rules][:1] == [rule_.name]
 
 
 def test_what_never_holds_is_remarked(ada: Browser) -> None:

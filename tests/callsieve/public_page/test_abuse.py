@@ -69,7 +69,7 @@ def test_a_count_keeps_few_keys() -> None:
 
 def test_ten_thousand_filings_leave_a_hundred(office: Office) -> None:
     more = [new_id() for _ in range(200)]
-    add_calls(office, *(make_decision(one, caller=f"+12015550{n:03}") for n, one in enumerate(more)))
+    add_calls(office, *(make_decision(item, caller=f"+12015550{n:03}") for n, item in enumerate(more)))
     context = Context("public", Role.VIEWER, NOW, office.load())
 
     def flood(db: sqlite3.Connection) -> set[str]:
@@ -88,8 +88,8 @@ def test_ten_thousand_filings_leave_a_hundred(office: Office) -> None:
 
 def test_one_network_files_three_a_day(stranger: Stranger, office: Office) -> None:
     more = [new_id() for _ in range(FILED_A_DAY + 1)]
-    add_calls(office, *(make_decision(one, caller=f"+120155501{n:02}") for n, one in enumerate(more)))
-    codes = [stranger.post("/appeal", reference=one, **FILED).status_code for one in more]
+    add_calls(office, *(make_decision(item, caller=f"+120155501{n:02}") for n, item in enumerate(more)))
+    codes = [stranger.post("/appeal", reference=item, **FILED).status_code for item in more]
     assert codes == [303] * FILED_A_DAY + [429]
 
 

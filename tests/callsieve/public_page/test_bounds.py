@@ -37,17 +37,17 @@ def asking(office: Office) -> Iterator[tuple[PublicState, AsyncClient]]:
 async def test_many_guesses_at_once_are_no_more_than_one_after_another(office: Office, page: str) -> None:
     with asking(office) as (state, browser):
         fields = [{**FILED, "reference": new_id()} for _ in range(4 * FREE_TRIES)]
-        answers = await asyncio.gather(*(browser.post(page, data=one) for one in fields))
+        answers = await asyncio.gather(*(browser.post(page, data=field) for field in fields))
         await state.backend.close()
-    assert 0 < [one.status_code for one in answers].count(422) <= FREE_TRIES
+    assert 0 < [answer.status_code for answer in answers].count(422) <= FREE_TRIES
 
 
 async def test_many_filings_at_once_are_no_more_than_one_after_another(office: Office) -> None:
     references = [new_id() for _ in range(8)]
-    add_calls(office, *(make_decision(one, caller=f"+120155501{n:02}") for n, one in enumerate(references)))
+    add_calls(office, *(make_decision(item, caller=f"+120155501{n:02}") for n, item in enumerate(references)))
     with asking(office) as (state, browser):
-        fields = [{**FILED, "reference": one} for one in references]
-        await asyncio.gather(*(browser.post("/appeal", data=one) for one in fields))
+        fields = [{**FILED, "reference": reference} for reference in references]
+        await asyncio.gather(*(browser.post("/appeal", data=field) for field in fields))
         await state.backend.close()
     assert len(office.read(all_appeals)) == 3
 
@@ -120,7 +120,7 @@ def test_a_form_is_utf_8_whatever_it_says(
     add_calls(office, make_decision(REFERENCE))
     parts = {"reference": REFERENCE, "name": r"a\ud800b", "contact": "c", "statement": r"\ud800"}
     body = "".join(
-        f'--X\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{one}\r\n' for key, one in parts.items()
+        f'--X\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{item}\r\n' for key, item in parts.items()
     )
     headers = {"content-type": f"multipart/form-data; boundary=X; charset={codec}"}
     answer = stranger.client.post("/appeal", content=f"{body}--X--\r\n".encode(), headers=headers)

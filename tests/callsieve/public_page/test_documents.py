@@ -34,7 +34,7 @@ def send(stranger: Stranger, path: str, content: bytes, title: str = "letter") -
 
 def names(office: Office) -> list[str]:
     (appeal,) = office.read(all_appeals)
-    return [one.name for one in office.read(attachments_of, appeal.reference)]
+    return [attachment.name for attachment in office.read(attachments_of, appeal.reference)]
 
 
 def test_a_document_is_in_the_store_and_in_the_console(stranger: Stranger, office: Office, accepted: str) -> None:

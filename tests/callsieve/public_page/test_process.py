@@ -148,16 +148,16 @@ def test_it_opens_no_connection_and_its_log_names_nobody(office: Office, port: i
 
 def open_files(process: int) -> set[str]:
     found = set()
-    for one in Path(f"/proc/{process}/fd").iterdir():
+    for path in Path(f"/proc/{process}/fd").iterdir():
         with suppress(FileNotFoundError):  # a connection that was closed just now
-            found.add(str(one.readlink()))
+            found.add(str(path.readlink()))
     return found
 
 
 def test_what_strangers_reach_has_no_file_of_ours_open(office: Office, port: int) -> None:
     with served(office, port) as page:
         assert page.send("/reference", reference=REFERENCE)[0] == 200
-        opened = {one for one in open_files(page.page) if one.startswith(str(office.state))}
+        opened = {file_ for file_ in open_files(page.page) if file_.startswith(str(office.state))}
         assert opened == {str(page.log)}
         assert str(office.store) in open_files(page.backend)
         status = Path(f"/proc/{page.page}/status").read_text()

@@ -62,7 +62,7 @@ async def test_all_that_the_page_asks_for_is_answered(office: Office, link: str)
         await page.ask(Backend.attach, link, "letter", PDF)
         status, view = await page.ask(Backend.status, link), await page.ask(Backend.view, link)
         assert status is not None
-        assert [one.name for one in status.documents] == ["letter.pdf"]
+        assert [document.name for document in status.documents] == ["letter.pdf"]
         assert view is not None
         assert view.number == CALLER
         assert (await page.ask(Backend.marks)).examples
@@ -83,8 +83,8 @@ async def test_arguments_by_name_arrive(office: Office, link: str) -> None:
 async def test_answers_are_of_their_questions_however_many(office: Office, link: str) -> None:
     async with served(office) as (page, _):
         wanted = [REFERENCE if n % 3 else "ZZZZZZZZ" for n in range(200)]
-        answers = await asyncio.gather(*(page.ask(Backend.look_up, one) for one in wanted))
-        assert [answer is not None for answer in answers] == [one == REFERENCE for one in wanted]
+        answers = await asyncio.gather(*(page.ask(Backend.look_up, item) for item in wanted))
+        assert [answer is not None for answer in answers] == [item == REFERENCE for item in wanted]
 
 
 async def test_a_thousand_wrong_references_close_nothing(office: Office, link: str) -> None:

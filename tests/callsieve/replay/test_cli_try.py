@@ -48,14 +48,14 @@ def test_whom_strangers_would_have_asked(office: Program) -> None:
     assert (report["policy"], report["against"], report["calls"]) == ("strangers", "cautious", 6)
     asked = report["asked_or_stopped"]
     assert (asked["calls"], asked["callers"], asked["withheld"]) == (5, 5, 0)
-    assert {one["number"]: one["showed"] for one in asked["numbers"]} == {
+    assert {number["number"]: number["showed"] for number in asked["numbers"]} == {
         TALKER: "talked",
         SHORT: "complaint",
         MESSAGE: "message",
         SILENT: "unanswered",
         SPAM: "complaint",
     }
-    assert {one["showed"]: (one["calls"], one["callers"]) for one in asked["by"]} == {
+    assert {item["showed"]: (item["calls"], item["callers"]) for item in asked["by"]} == {
         "complaint": (1, 2),
         "talked": (1, 1),
         "answered": (1, 0),

@@ -140,7 +140,7 @@ marks = st.builds(
     channel=st.sampled_from(MarkChannel),
     group=st.sampled_from((None, "sales")),
     category=st.sampled_from((None, "scam")),
-    linkedid=st.none() | st.uuids().map(lambda one: one.hex),
+    linkedid=st.none() | st.uuids().map(lambda item: item.hex),
     epoch=st.integers(0, 3),
 )
 
@@ -243,13 +243,13 @@ class TestOfTheStore:
                 assert again[key] == first[key], key
             decided = [json.loads(line) for line in of_store.read_text().splitlines()]
             assert [json.loads(line) for line in of_file.read_text().splitlines()] == decided
-            assert len({one["level"] for one in decided}) > 2
+            assert len({item["level"] for item in decided}) > 2
 
     def test_only_the_last_days_are_counted_and_all_is_learnt(self, filled: Program) -> None:
-        month = {one["call"]: one for one in self.decided(filled, 30)}
+        month = {item["call"]: item for item in self.decided(filled, 30)}
         week = self.decided(filled, 7)
         assert 0 < len(week) < len(month)
-        assert all(one == month[one["call"]] for one in week)
+        assert all(item == month[item["call"]] for item in week)
 
     def test_a_carriers_warning_is_known_again(self, callsieve: Program) -> None:
         callsieve.ok("db", "migrate")
@@ -285,8 +285,8 @@ class TestOfTheStore:
 class TestExport:
     def test_to_standard_output_and_only_the_last_days(self, filled: Program) -> None:
         events = [json.loads(line) for line in filled.ok("calls", "export").splitlines()]
-        assert {one["type"] for one in events} == {"inbound", "outbound", "mark"}
-        assert [one["at"] for one in events] == sorted(one["at"] for one in events)
+        assert {event["type"] for event in events} == {"inbound", "outbound", "mark"}
+        assert [event["at"] for event in events] == sorted(event["at"] for event in events)
         week = filled.ok("calls", "export", "--days", "7").splitlines()
         assert 0 < len(week) < len(events)
 
@@ -334,7 +334,7 @@ class TestOfCdrs:
                 io.BytesIO(lines(*(inbound(f"c{n}", NOW - n) for n in range(9)))), HistoryReader(), SITE
             )
         ]
-        assert [one.outcome.at for one in in_time_order(events, held=100) if isinstance(one, PastCall)] == [
+        assert [item.outcome.at for item in in_time_order(events, held=100) if isinstance(item, PastCall)] == [
             NOW - n for n in reversed(range(9))
         ]
         assert len(list(in_time_order(events, held=2))) == 9

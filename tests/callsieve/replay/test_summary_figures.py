@@ -63,8 +63,8 @@ def called_back(hours_ago: float, seconds: float = 60.0) -> OutcomeRecord:
 
 def summed(db: sqlite3.Connection, *what: DecisionRecord | OutcomeRecord, days: float = 7.0) -> PeriodSummary:
     with transaction(db):
-        record_decisions(db, [one for one in what if isinstance(one, DecisionRecord)])
-        record_outcomes(db, [one for one in what if isinstance(one, OutcomeRecord)], NOW)
+        record_decisions(db, [item for item in what if isinstance(item, DecisionRecord)])
+        record_outcomes(db, [item for item in what if isinstance(item, OutcomeRecord)], NOW)
         settle_outcomes(db, NOW + 61)
     return summary_of(db, NOW - days * DAY, NOW)
 
@@ -131,7 +131,7 @@ def test_rules_and_callers_the_most_calls_first(db: sqlite3.Connection) -> None:
 )
 def test_probable_mistakes(db: sqlite3.Connection, after: list[OutcomeRecord], why: str | None) -> None:
     found = summed(db, decided(4, "challenge"), decided(4, "warn", caller=OTHER), *after)
-    assert [(one.number, *map(str, one.why)) for one in found.mistakes] == ([(CALLER, why)] if why else [])
+    assert [(mistake.number, *map(str, mistake.why)) for mistake in found.mistakes] == ([(CALLER, why)] if why else [])
     assert found.warned_mistakes == []
 
 
@@ -139,7 +139,7 @@ def test_a_warning_of_a_verified_number_is_a_likely_mistake(db: sqlite3.Connecti
     with transaction(db):
         set_identity(db, Identity(CALLER, "Acme Bank", 2, NOW + DAY), NOW - DAY)
     found = summed(db, decided(4, "warn"))
-    assert [(one.number, [why.places for why in one.why]) for one in found.warned_mistakes] == [
+    assert [(mistake.number, [why.places for why in mistake.why]) for mistake in found.warned_mistakes] == [
         (CALLER, [{"name": "Acme Bank"}])
     ]
 
@@ -154,7 +154,7 @@ def test_a_machine_whose_message_was_kept_comes_first(db: sqlite3.Connection) ->
         stopped,
         ended(4, stopped, challenge=ChallengeResult.SILENT, voicemail_left=True),
     )
-    assert [(one.number, one.is_machine) for one in found.mistakes] == [(CALLER, True), (OTHER, False)]
+    assert [(mistake.number, mistake.is_machine) for mistake in found.mistakes] == [(CALLER, True), (OTHER, False)]
     told = plain(found)["probable_mistakes"]["numbers"]
     assert (told[0]["is_machine"], sorted(told[0]["remedies"])) == (True, ["allow", "not-spam", "prove"])
     assert (told[1]["is_machine"], told[1]["remedies"]) == (False, {})

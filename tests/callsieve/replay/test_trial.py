@@ -124,7 +124,7 @@ def test_the_process_tells_how_far_it_is_and_changes_nothing(callsieve: Program)
     before = dump(callsieve.store)
     said = by_process(callsieve, asked(callsieve))
     assert set(said[-1]) == {"report"}
-    assert all(0 <= one["share"] <= 1 for one in said[:-1])
+    assert all(0 <= item["share"] <= 1 for item in said[:-1])
     assert dump(callsieve.store) == before
 
 
@@ -138,7 +138,7 @@ def test_the_process_tells_how_far_it_is_and_changes_nothing(callsieve: Program)
 )
 def test_what_cannot_be_done_is_said_in_one_line(callsieve: Program, draft: str, days: int, problem: str) -> None:
     *progress, said = by_process(callsieve, asked(callsieve, draft, days, NOW + 5 * DAY if days == 1 else NOW))
-    assert all(one.keys() == {"share"} for one in progress)
+    assert all(item.keys() == {"share"} for item in progress)
     assert problem in said["problem"]
     assert "\n" not in said["problem"]
 

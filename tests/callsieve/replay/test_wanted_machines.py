@@ -28,7 +28,7 @@ def answered(*callees: str) -> list[Answered]:
 
 
 def challenged(*results: ChallengeResult) -> list[Challenged]:
-    return [Challenged(CALLER, AuthClass.UNKNOWN, DID, one, NOW + n, f"c{n}") for n, one in enumerate(results)]
+    return [Challenged(CALLER, AuthClass.UNKNOWN, DID, item, NOW + n, f"c{n}") for n, item in enumerate(results)]
 
 
 def marks(*reporters: str) -> list[Mark]:
@@ -91,12 +91,12 @@ def wanted(
 )
 def test_what_speaks_for_a_number(rows: Rows, why: list[str] | None) -> None:
     found = wanted(rows)
-    said = None if found is None else [str(one) for one in found.why]
+    said = None if found is None else [str(item) for item in found.why]
     if why is None:
         assert said is None
     else:
         one_of_us = "one of our people answered it and did not mark it"
-        assert said == [one_of_us if one == "one of us" else one for one in why]
+        assert said == [one_of_us if item == "one of us" else item for item in why]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_midnight_is_no_other_time_of_day(before_midnight: float) -> None:
 def test_a_number_of_our_own_is_wanted() -> None:
     found = wanted(Rows(), known=KnownCallers(is_own=True))
     assert found is not None
-    assert [str(one) for one in found.why] == ["it is one of our own numbers"]
+    assert [str(item) for item in found.why] == ["it is one of our own numbers"]
 
 
 def test_the_likeliest_machine_comes_first() -> None:
@@ -158,7 +158,7 @@ def test_the_likeliest_machine_comes_first() -> None:
             stops.add_call(DecidedCall(number, NOW + n, "challenge", "level-challenge", DID, "challenge"))
     contact = KnownCallers(is_contact=True)
     found = stops.mistakes(lambda _: 0, lambda n: contact if n == OTHERS[2] else KnownCallers(), rows.__getitem__)
-    assert [(one.number, one.is_machine) for one in found] == [
+    assert [(item.number, item.is_machine) for item in found] == [
         (OTHERS[1], True),
         (OTHERS[0], True),
         (OTHERS[2], False),
@@ -201,7 +201,8 @@ def test_a_stranger_who_passed_is_no_mistake_though_we_called_back(result: Chall
 
 def at_hours(*hours: float, did: str = DID) -> list[Challenged]:
     return [
-        Challenged(CALLER, AuthClass.UNKNOWN, did, SILENT, NOW + one * HOUR - 1.0, f"c{one}") for one in sorted(hours)
+        Challenged(CALLER, AuthClass.UNKNOWN, did, SILENT, NOW + hour * HOUR - 1.0, f"c{hour}")
+        for hour in sorted(hours)
     ]
 
 

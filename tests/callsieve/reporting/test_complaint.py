@@ -35,7 +35,7 @@ def complaint(callsieve: Program, to: str, *options: str) -> dict[str, Any]:
 
 
 def value(found: dict[str, Any], kind: str) -> str:
-    return str(next(one["value"] for one in found["fields"] if one["kind"] == kind))
+    return str(next(field["value"] for field in found["fields"] if field["kind"] == kind))
 
 
 @pytest.mark.parametrize("to", AUTHORITIES)
@@ -43,7 +43,7 @@ def test_each_authority_is_told_the_number_with_its_sources(callsieve: Program, 
     found = complaint(callsieve, to, "--language", "en")
     assert value(found, "caller") == CALLER
     assert found["sources"]
-    assert all(one["url"].startswith("http") for one in found["sources"])
+    assert all(source["url"].startswith("http") for source in found["sources"])
     assert found["not_read"]
     text = callsieve.ok("report", "show", CALLER, "--to", to)
     assert CALLER in text

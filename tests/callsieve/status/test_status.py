@@ -319,8 +319,8 @@ def unasked(tmp_path: Path) -> Iterator[Unasked]:
     ("detail", "screening", "screened"),
     [
         *(
-            (Wording(one, {"context": "callsieve"}), "not_connected", False)
-            for one in sorted(NOT_CONNECTED - {NO_NUMBER})
+            (Wording(item, {"context": "callsieve"}), "not_connected", False)
+            for item in sorted(NOT_CONNECTED - {NO_NUMBER})
         ),
         pytest.param(Wording(NO_NUMBER, {"numbers": "201"}), "not_connected", False, id="none"),
         pytest.param(Wording("NOT screened: {numbers}", {"numbers": "201"}), "on", None, id="some"),

@@ -29,7 +29,7 @@ name = "{HOSTILE}"
 
 def lines_of(loaded: Loaded) -> dict[str, int | None]:
     shown = settings_shown(loaded)
-    return {f"{one.table} {one.name}": one.line for one in (*shown.written, *shown.defaults)}
+    return {f"{default.table} {default.name}": default.line for default in (*shown.written, *shown.defaults)}
 
 
 def test_each_setting_has_the_line_that_the_file_has_it_in(tmp_path: Path) -> None:
@@ -40,9 +40,9 @@ def test_each_setting_has_the_line_that_the_file_has_it_in(tmp_path: Path) -> No
     assert found["[ami] host"] is None
     trunks = [line for key, line in found.items() if key.startswith("[[trunk]]")]
     assert trunks
-    for one in settings_shown(office.load()).written:
-        assert one.line is not None
-        assert text[one.line - 1].startswith(one.name), one
+    for setting in settings_shown(office.load()).written:
+        assert setting.line is not None
+        assert text[setting.line - 1].startswith(setting.name), setting
 
 
 def test_no_secret_is_on_the_page_and_hostile_text_stays_text(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_page_that_stays_open_is_brought_up_to_date(office: Office) -> None:
         part = browser.text("/screening", headers={"hx-request": "true"})
         assert pill_of(part) == ("down", "no")
         assert 'hx-swap-oob="true"' in part
-        assert [one.seen_at for one in office.read(sessions_of, "vera")] == [NOW]
+        assert [session.seen_at for session in office.read(sessions_of, "vera")] == [NOW]
         assert browser.get("/screening").headers["location"] == "/health"
         assert console.browser(None).get("/screening").headers["location"].startswith("/login")
 

@@ -120,7 +120,7 @@ def test_what_is_open_is_served_and_a_signal_ends_it(tmp_path: Path) -> None:
 def answer(machine: str, number: int, *arguments: int, architecture: int | None = None) -> int:
     """What the filter says to a system call, as the kernel runs it (Documentation/networking/filter.rst)."""
     audit = ARCHITECTURES[machine].audit if architecture is None else architecture
-    halves = [half for one in (*arguments, *[0] * 6)[:6] for half in (one & 0xFFFFFFFF, one >> 32)]
+    halves = [half for argument in (*arguments, *[0] * 6)[:6] for half in (argument & 0xFFFFFFFF, argument >> 32)]
     data = [number, audit, 0, 0, *halves]
     accumulator = at = 0
     program = filter_for(machine, PROCESS)

@@ -164,7 +164,7 @@ def test_allowing_is_never_objected_to() -> None:
 def test_the_start_of_a_number_is_refused_with_its_prefix(text: str, prefix: str | None) -> None:
     for list_name in ListName:
         objections = objection_to_part(parse_entry(text, list_name, "GB"))
-        assert [prefix in one for one in objections if prefix] == [True] * len(objections)
+        assert [prefix in objection for objection in objections if prefix] == [True] * len(objections)
         assert len(objections) == (prefix is not None)
 
 

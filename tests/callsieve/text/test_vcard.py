@@ -148,7 +148,7 @@ class TestBounds:
             + b"\nEND:VCARD\n"
         )
         [(name, numbers)] = cards_of(endless)
-        assert (len(name), [len(one) for one in numbers]) == (200, [200])
+        assert (len(name), [len(number) for number in numbers]) == (200, [200])
 
     def test_numbers_of_one_card_are_bounded(self) -> None:
         [(_, numbers)] = cards_of(b"BEGIN:VCARD\n" + b"TEL:1\n" * 5000 + b"END:VCARD\n")

@@ -177,9 +177,9 @@ def test_one_click_settles_a_mistake(console: Console, way: str) -> None:
 
 def test_a_later_call_is_looked_at_again(office: Office) -> None:
     office.write(put_confirmation, Confirmation("+12015550101", NOW - 30, "ada"))
-    assert [one.number for one in office.read(probable_mistakes, NOW - DAY)] == ["+12015550102"]
+    assert [mistake.number for mistake in office.read(probable_mistakes, NOW - DAY)] == ["+12015550102"]
     add_calls(office, make_decision("LATER000", at=NOW - 10, caller="+12015550101"))
-    assert [one.number for one in office.read(probable_mistakes, NOW - DAY)] == ["+12015550101", "+12015550102"]
+    assert [mistake.number for mistake in office.read(probable_mistakes, NOW - DAY)] == ["+12015550101", "+12015550102"]
 
 
 def test_a_stranger_who_failed_and_left_a_message_is_probably_wrong(office: Office) -> None:
@@ -189,7 +189,7 @@ def test_a_stranger_who_failed_and_left_a_message_is_probably_wrong(office: Offi
         add_calls(office, asked)
         did = Challenged(number, AuthClass.UNKNOWN, DID, result, NOW - 301, asked.linkedid)
         office.write(settle_challenge, did)
-    found = [one.number for one in office.read(probable_mistakes, NOW - DAY)]
+    found = [mistake.number for mistake in office.read(probable_mistakes, NOW - DAY)]
     assert (MACHINE in found, PASSED in found) == (True, False)
 
 
@@ -267,14 +267,16 @@ def test_the_cost_of_the_control_sample_is_counted(office: Office) -> None:
 
 def test_numbers_and_blocks_that_call_more_than_before(office: Office) -> None:
     rising = office.read(rising_numbers, NOW - DAY, NOW, 5)
-    assert [(one.number, one.calls, one.before, one.action) for one in rising] == [("+12015550103", 8, 0.0, "warn")]
-    assert [tuple(one) for one in office.read(busy_blocks, NOW - DAY, NOW, 5)] == [("+12015550", 12, 4)]
+    assert [(item.number, item.calls, item.before, item.action) for item in rising] == [
+        ("+12015550103", 8, 0.0, "warn")
+    ]
+    assert [tuple(block) for block in office.read(busy_blocks, NOW - DAY, NOW, 5)] == [("+12015550", 12, 4)]
 
 
 def test_service_numbers_are_in_no_block(office: Office) -> None:
     for number in ("+8695588", "+8695566", "+8695533", "+8695511"):
         make_calls(office, number, [60, 120, 180, 240])
-    assert [one.block for one in office.read(busy_blocks, NOW - DAY, NOW, 1)] == ["+12015550"]
+    assert [block.block for block in office.read(busy_blocks, NOW - DAY, NOW, 1)] == ["+12015550"]
 
 
 @pytest.mark.parametrize("word", SPANS)
@@ -518,7 +520,7 @@ def test_the_page_of_one_site(tmp_path: Path) -> None:
     for n, site in enumerate(("", "berlin:", "berlin:", "london:")):
         add_calls(office, make_decision(f"S1TE000{n}", at=NOW - 60, linkedid=f"{site}9.{n}", action="warn"))
     shown = {site: office.read(activity_shown, SPANS["day"], NOW, site) for site in ("", "berlin", "paris")}
-    assert {site: one.calls for site, one in shown.items()} == {"": 4, "berlin": 2, "paris": 0}
+    assert {site: item.calls for site, item in shown.items()} == {"": 4, "berlin": 2, "paris": 0}
     assert shown["berlin"].totals == {"warn": 2}
     with office.console() as console:
         page, of_none = (console.browser("viewer").text(f"/?site={site}") for site in ("berlin", "paris"))

@@ -20,7 +20,7 @@ def test_a_token_made_by_the_api_works_until_it_is_revoked(tmp_path: Path) -> No
         assert wallboard.get("/status")["version"]
         assert made["token"]["scopes"] == ["read"]
         listed = program.get("/tokens")["items"]
-        assert [one["token"]["name"] for one in listed] == ["program-1", "wallboard"]
+        assert [item["token"]["name"] for item in listed] == ["program-1", "wallboard"]
         assert made["secret"] not in str(listed)
         assert program.get("/tokens/wallboard")["is_over"] is False
         program.done("DELETE", "/tokens/wallboard")
@@ -47,9 +47,9 @@ def test_an_answer_with_a_secret_is_kept_for_no_key(tmp_path: Path) -> None:
     with office.api() as api:
         program = api.program(scopes=EVERYTHING)
         secret = program.done("POST", "/tokens", NEW, headers={"Idempotency-Key": "once"})["secret"]
-    files = [one for one in office.state.rglob("*") if one.is_file()]
+    files = [path for path in office.state.rglob("*") if path.is_file()]
     assert files
-    assert not [one for one in files if secret.encode() in one.read_bytes()]
+    assert not [file_ for file_ in files if secret.encode() in file_.read_bytes()]
 
 
 @pytest.mark.parametrize(

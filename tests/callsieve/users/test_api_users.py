@@ -18,9 +18,9 @@ def test_a_user_is_added_changed_and_removed(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program()
-        before = [one["name"] for one in program.get("/users")["items"]]
+        before = [item["name"] for item in program.get("/users")["items"]]
         assert program.done("POST", "/users", JOE)["role"] == "operator"
-        assert [one["name"] for one in program.get("/users")["items"]] == sorted([*before, "joe"])
+        assert [item["name"] for item in program.get("/users")["items"]] == sorted([*before, "joe"])
         assert is_password(PASSWORD, office.read(password_of, "joe"))
         assert program.done("PUT", "/users/joe/role", {"role": "viewer"})["before"] == "operator"
         program.done("PUT", "/users/joe/password", {"password": "another four words"})

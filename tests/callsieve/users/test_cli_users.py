@@ -45,7 +45,7 @@ def test_a_user_is_added_shown_changed_and_removed(callsieve: Program) -> None:
     assert is_password(PASSWORD, stored_password(callsieve, "ada"))
     assert piped(callsieve, "user", "add", "vera").code == 0
     shown = callsieve("user", "list", "--json").json
-    assert [(one["name"], one["role"], one["extension"]) for one in shown] == [
+    assert [(item["name"], item["role"], item["extension"]) for item in shown] == [
         ("ada", "administrator", "201"),
         ("vera", "viewer", None),
     ]

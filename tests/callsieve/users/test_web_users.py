@@ -17,7 +17,7 @@ def ada(console: Console) -> Browser:
 
 
 def roles(console: Console) -> dict[str, str]:
-    return {one.name: one.role.word for one in console.office.read(all_users)}
+    return {user.name: user.role.word for user in console.office.read(all_users)}
 
 
 def test_somebody_is_added_and_logs_in(console: Console, ada: Browser) -> None:

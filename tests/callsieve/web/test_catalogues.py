@@ -166,8 +166,8 @@ def fields_of_changes() -> set[str]:
     )
     names = {
         name
-        for one in (*kept, Epoch, Person, Did)
-        for name in getattr(one, "_fields", None) or one.__dataclass_fields__
+        for item in (*kept, Epoch, Person, Did)
+        for name in getattr(item, "_fields", None) or item.__dataclass_fields__
     }
     return names - {"at", "added_at", "is_of_called"} | {
         "role",
@@ -200,11 +200,11 @@ def compiled(catalogue: Catalog) -> bytes:
 def missing() -> list[str]:
     """Texts that no catalogue has."""
     known = {
-        one
+        item
         for catalogue in catalogues().values()
         for message in catalogue
         if message.id and (all(message.string) if isinstance(message.string, tuple | list) else message.string)
-        for one in (message.id if isinstance(message.id, tuple | list) else (message.id,))
+        for item in (message.id if isinstance(message.id, tuple | list) else (message.id,))
     }
     return sorted({f"{where}: {text}" for where, text in texts() if text not in known})
 

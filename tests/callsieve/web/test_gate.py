@@ -94,7 +94,7 @@ def test_every_form_from_elsewhere_is_refused(unchanged: Console, page: Page) ->
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_what_is_asked_in_another_way_is_refused(unchanged: Console, page: Page) -> None:
     browser = unchanged.browser("administrator")
-    others = {"GET", "POST"} - {one.method for one in PAGES if one.path == page.path}
+    others = {"GET", "POST"} - {page_.method for page_ in PAGES if page_.path == page.path}
     for method in others | {"PUT", "DELETE", "TRACE"}:
         answer = browser.client.request(method, path_of(page), follow_redirects=False)
         assert answer.status_code in (404, 405)  # 404 where another page has a place for anything there

@@ -198,4 +198,4 @@ def test_a_viewer_reads_no_number_in_any_text(tmp_path: Path) -> None:
         for line in re.split(r"[<>\n]", page):
             digits = re.sub(r"[^0-9]", "", line)
             assert "2015550" not in digits, (path, text, line)
-    assert any("2015550" in one for one in NUMBERS_IN_TEXTS)
+    assert any("2015550" in text_ for text_ in NUMBERS_IN_TEXTS)

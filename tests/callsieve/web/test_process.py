@@ -146,12 +146,12 @@ def idle_connections(port: int, count: int) -> list[socket.socket]:
 @pytest.mark.parametrize("said", [pytest.param(b"", id="nothing"), pytest.param(b"GET /livez HT", id="half a header")])
 def test_idle_connections_take_no_page_from_others(served: Served, said: bytes) -> None:
     idle = idle_connections(served.port, 520)
-    for one in idle:
+    for item in idle:
         with suppress(OSError):  # those beyond the limit are closed
-            one.sendall(said)
+            item.sendall(said)
     assert [served.ask("GET", path)[0] for path in ("/livez", "/login")] == [200, 200]
-    for one in idle:
-        one.close()
+    for item in idle:
+        item.close()
 
 
 def test_a_header_that_never_ends_is_not_waited_for(served: Served) -> None:

@@ -63,7 +63,7 @@ async def test_all_who_ask_at_once_have_one_store(tmp_path: Path) -> None:
 async def test_a_store_that_is_not_there_is_said_to_all(tmp_path: Path) -> None:
     client = StoreClient(tmp_path / "none.db")
     asked = await asyncio.gather(*(client.read(tables) for _ in range(3)), return_exceptions=True)
-    assert all(isinstance(one, StoreError) for one in asked)
+    assert all(isinstance(item, StoreError) for item in asked)
     await client.open(1.0)  # and is no error before it is asked for
     with pytest.raises(StoreError):
         await client.read(tables)
