@@ -245,7 +245,6 @@ class AgiConnection:
         self._send(b"" if self._lost else self._server.fail_open_answer(reason, self._request))
 
     def _send(self, answer: bytes) -> None:
-        """Write the one answer of a call, which is settled from here on."""
         server = self._server
         self._lost = self._lost or not self._is_taken(answer)
         if self._state is _DECIDING:

@@ -194,7 +194,6 @@ def without_prefix(name: str, prefixes: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=16)
 def _all_folded(prefixes: tuple[str, ...]) -> Mapping[str, str]:
-    """Return the prefixes by their folded form. The built-in texts and the settings make only a few such lists."""
     return {_folded(prefix): prefix for prefix in prefixes}
 
 
@@ -219,7 +218,6 @@ def _folded(text: str) -> str:
 
 
 def _fitting(prefix: str, name: str, characters: int) -> str:
-    """Return prefix and name as one line: the whole prefix, and as much of the name as fits."""
     has_room_after_it = _width_of(prefix[-1:]) == 2 and not prefix[-1].isalnum()  # as Mandarin punctuation has
     line = f"{prefix}{'' if has_room_after_it else ' '}{name}".strip()
     if _width_of(line) <= characters:

@@ -199,7 +199,6 @@ def asked_at(text: str) -> float | None:
 
 
 def _diverted_from(text: str, header: str, region: str) -> str | None:
-    """Return the number that diverted the call last: from Asterisk, or the first of the header's chain."""
     if header and text in NOTHING and (match := _FIRST_URI.search(header)) is not None:
         text = match[1]
     return None if text in NOTHING else (number_of(text, region) or text[:MAX_ID])

@@ -189,7 +189,6 @@ class AgiSession:
         return Reply(_SENTENCE_CODES[code], data=rest)
 
     def _usage_line(self, line: str) -> Reply | None:
-        """Return one reply for an explanation of several lines, from `520-` to `520 `."""
         self._usage.append(line[4:] if line.startswith(("520-", "520 ")) else line)
         if sum(map(len, self._usage)) > LINE_LIMIT:
             self._fail(f"a reply is longer than {LINE_LIMIT} characters")

@@ -100,7 +100,6 @@ def _cut(items: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _beginning_of(text: str, room: int) -> str:
-    """Return the longest beginning of `text` whose quoted form has at most `room` bytes between its quotes."""
     sizes = accumulate(_size_of(character) for character in text[: room + 1])
     return text[: sum(size <= room for size in sizes)]
 

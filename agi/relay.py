@@ -53,7 +53,6 @@ def relay(socket_path: str, stdin: int = 0, stdout: int = 1, seconds: float = DE
 
 
 def _read_header(stdin: int, deadline: float) -> bytes:
-    """Read Asterisk's lines up to and with the blank one."""
     data = b""
     while b"\n\n" not in data:
         if not select([stdin], [], [], _left(deadline))[0]:
@@ -85,7 +84,6 @@ def _answer_of(daemon: _socket.socket, path: str, header: bytes, deadline: float
 
 
 def _pass_replies(daemon: _socket.socket, stdin: int, commands: int, deadline: float) -> None:
-    """Wait until Asterisk has run all commands, and pass its replies to the daemon."""
     replies = b""
     try:
         while _finished(replies) < commands and len(replies) < REPLIES_LIMIT:

@@ -360,7 +360,6 @@ class Screening:
         return answers.answer_fail_open(reason)
 
     def _outbound_failed_open(self, reason: str, request: Request) -> bytes:
-        """Return the answer that lets an outgoing call go, and record it."""
         now, call = self.wall_clock(), OutgoingCall(linkedid=linkedid_of(request), callee=None)
         with contextlib.suppress(Exception):  # we are failing open already, perhaps because of this
             call = outgoing_call_of(request, self.site)
@@ -416,7 +415,6 @@ class Screening:
             return None
 
     def _lately(self, call: IncomingCall, request: Request, now: float) -> Lately:
-        """Count this call; return the earlier ones of its number and block."""
         number, emergency_at = call.caller, instant_of(request.arguments.get("emergency", ""))
         if number.key is None:
             return Lately(emergency_at=emergency_at)
@@ -424,13 +422,11 @@ class Screening:
         return Lately(calls, block_calls, emergency_at, dids=dids)
 
     def _before(self, call: IncomingCall, now: float) -> FirstCall | None:
-        """Return the first-call signals, which count if this is the first call of its number."""
         return None if call.caller.key is None else self.first_calls.before(call.caller, call.did, now)
 
     def _record(
         self, decision_id: str, call: IncomingCall, facts: Facts, decision: Decision, now: float, started: float
     ) -> None:
-        """Write journal, counters and log line of a call. One without an id is only counted."""
         elapsed_ms = round(1000 * (self.monotonic() - started), 3)
         self._journal(decision_id, call, facts, decision, now, elapsed_ms)
         self.counts.count_decision(elapsed_ms)

@@ -174,7 +174,6 @@ class AgiServer:
         return min(self.header_seconds, self.deadline_seconds)
 
     def _look(self) -> None:
-        """End the phases that are over, and set the timer for the next."""
         loop = asyncio.get_running_loop()
         now = loop.time() + 0.001  # uvloop's clock ticks in milliseconds
         self._timer = None

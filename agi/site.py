@@ -88,10 +88,7 @@ class Site:
         return next((known.region for known in self.trunks if known.name == trunk), self.region)
 
     def reject_on(self, trunk: str | None) -> str:
-        """Return how calls on a trunk are rejected, as a key of SIP_CODE_BY_REJECT.
-
-        A trunk that is not described rejects like the described ones if those agree.
-        """
+        """Return how calls on a trunk are rejected (SIP_CODE_BY_REJECT), for unknown trunks if all others agree."""
         described = next((known.reject for known in self.trunks if known.name == trunk), None)
         if described is not None:
             return described

@@ -77,7 +77,6 @@ def make_unix_socket(path: str, mode: int = SOCKET_MODE, kind: int = socket.SOCK
 
 
 def _bind_unix(sock: socket.socket, path: str) -> None:
-    """Bind a socket; add the path to the error, where the system leaves it out."""
     try:
         sock.bind(path)
     except OSError as error:
@@ -227,10 +226,7 @@ class Peers:
     _sequence: int = 0
 
     def user_of(self, connection: Any, peer: Any = None, own: Any = None) -> int | None:
-        """Return the user ID at the other end of an accepted socket, or None if the kernel does not say.
-
-        `peer` and `own` are the addresses of its ends, if they are known.
-        """
+        """Return the user ID at the other end of an accepted socket, whose ends may be given. None if unknown."""
         try:
             family = int(connection.family)  # once: it is made anew each time, which takes 2 us
             if family == _UNIX:
@@ -275,7 +271,6 @@ class Peers:
         return int(user) if inode else None
 
     def _ask(self, family: int, local: Any, remote: Any) -> bytes | None:
-        """Return the kernel's answer about the socket with these addresses, or None."""
         netlink = self._netlink or self.open()
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
         netlink.send(self._question(family, local, remote))
@@ -295,5 +290,4 @@ class Peers:
 
 @lru_cache(maxsize=16)
 def _packed(family: int, address: str) -> bytes:
-    """Return a local address as the kernel stores it."""
     return socket.inet_pton(family, address).ljust(16, b"\0")

@@ -168,7 +168,6 @@ def _call_keys(caller: str | None) -> Keys:
 
 
 def _reasons(record: DecisionRecord) -> Iterator[Keys]:
-    """Yield the reasons, the most important first."""
     if record.rule in REASON_BY_OWN_RULE:
         yield (REASON_BY_OWN_RULE[record.rule],)
         return

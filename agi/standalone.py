@@ -37,8 +37,6 @@ Decide = Callable[[Request], bytes | Sequence[tuple[str, str]]]
 
 
 class _Silent:
-    """Discards what pyst2 writes to stderr."""
-
     def write(self, text: str) -> int:
         return len(text)
 
@@ -105,10 +103,7 @@ class StandaloneAgi(AGI):  # type: ignore[misc]  # pyst2 has no types
 
 
 def run_standalone(decide: Decide, stdin: BinaryIO, stdout: BinaryIO) -> int:
-    """Set the answer of `decide`, variables or ready commands, through pyst2, and return the exit status.
-
-    An error of the call or the decision is logged. The call goes on, and the status is still 0.
-    """
+    """Set the answer of `decide` through pyst2, and return 0 even after an error, so that the call goes on."""
     try:
         agi = StandaloneAgi(stdin, stdout)
         answer = decide(agi.request)

@@ -177,7 +177,6 @@ class AmiProtocol(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _read_greeting(self, data: bytes) -> bytes:
-        """Return what follows Asterisk's greeting, once the greeting is complete."""
         line, end, rest = (self._first_line + data).partition(b"\r\n")
         self._first_line = line
         if not line.startswith(GREETING[: len(line)]) or len(line) > GREETING_LIMIT:
@@ -190,7 +189,6 @@ class AmiProtocol(asyncio.Protocol):
         return b""
 
     def _take_answer(self, packet: Packet) -> bool:
-        """Hand a response to the sender of its action; return False for any other packet."""
         fields = packet.fields()
         if "Response" not in fields:
             return False

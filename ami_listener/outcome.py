@@ -126,10 +126,7 @@ MAX_TEXT = 64
 
 
 def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
-    """Return the record to be stored for a call, with normalised numbers; None if its direction is unknown.
-
-    `region_of` returns the region in which a trunk (None: the PBX itself) writes its national numbers.
-    """
+    """Return the record of a call; None if its direction is unknown. `region_of`: the region of a trunk's numbers."""
     direction = outcome.direction
     if direction is None:
         return None

@@ -104,7 +104,6 @@ def _channel(fields: Fields, prefix: str = "") -> ChannelRef | None:
 
 
 def _number(fields: Fields, name: str) -> str:
-    """Return a number, empty for Asterisk's `<unknown>`."""
     value = fields.get(name, "")
     return "" if value == "<unknown>" else value[:NUMBER_LIMIT]
 

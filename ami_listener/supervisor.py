@@ -181,7 +181,6 @@ class AmiListener:
             await self._sleep(seconds)
 
     async def _one_connection(self) -> AmiError:
-        """Connect, log in and listen until the connection ends, and return why it did."""
         connection = None
         try:
             self._login_in_doubt = False
@@ -232,7 +231,6 @@ class AmiListener:
         logger.info("listening to Asterisk at %s%s", self._account.where, after)
 
     async def _watch(self, connection: Connection) -> None:
-        """Ping until the connection is lost or a ping is not answered, then raise AmiError."""
         while True:
             await asyncio.wait({connection.lost}, timeout=self._pace.ping_seconds)
             if connection.lost.done():

@@ -97,7 +97,6 @@ class CallTracker:
     # Channels and calls
 
     def _find(self, ref: ChannelRef | None) -> Channel | None:
-        """Return a known channel, moved to the call that Asterisk counts it to now."""
         channel = None if ref is None else self._channels.get(ref.uniqueid)
         if channel is None or ref is None:
             return None

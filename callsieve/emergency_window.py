@@ -92,10 +92,7 @@ def open_window(db: sqlite3.Connection, context: Context, _request: None = None)
 
 
 def close_window(db: sqlite3.Connection, context: Context, asterisk_at: float | None = None) -> EmergencyWindow:
-    """Close the window, and return what it was until then.
-
-    `asterisk_at`: the emergency call that Asterisk's database knows.
-    """
+    """Close the window, and return its previous state. `asterisk_at`: the emergency call known to Asterisk."""
     window = window_of(db, context.settings, context.at, asterisk_at)
     with change(db, context, "emergency close") as changed:
         changed.before = window.since and OpenWindow(window.since) if window.is_open else None

@@ -15,10 +15,7 @@ EMERGENCY_WINDOW = "emergency window"
 
 
 class CheckStatus(StrEnum):
-    """How well a check went.
-
-    `fail`: calls are not screened, or something is unsafe. `warn`: screening could work better.
-    """
+    """The result of a check. `fail`: calls are not screened, or something is unsafe. `warn`: it could work better."""
 
     OK = "ok"
     WARN = "warn"

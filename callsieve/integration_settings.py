@@ -129,10 +129,7 @@ def webhook_problems(webhooks: tuple[WebhookTable, ...]) -> Iterator[tuple[str, 
 
 
 def url_problem(url: str, *, private: bool) -> str | None:
-    """Return why personal data cannot be sent to this address, or None if it can.
-
-    The text does not repeat the address, which may contain a secret.
-    """
+    """Return why personal data cannot be sent to this address, without repeating it, or None if it can."""
     try:
         parts = urlsplit(url)
         host = parts.hostname
@@ -184,10 +181,7 @@ class MailTable(setting_types.SettingsTable, frozen=True):
 
 
 class NotifyTable(setting_types.SettingsTable, frozen=True):
-    """A service that apprise supports.
-
-    Its whole address is a secret. `events`: which kinds; empty: only those of alerts.
-    """
+    """A service that apprise supports, by its secret address. `events`: which kinds; empty: only those of alerts."""
 
     name: setting_types.Name
     url: setting_types.Secret
@@ -275,10 +269,7 @@ def receiver_problems(
 def alert_problems(
     alerts: tuple[AlertTable, ...], receivers: tuple[str, ...], digest: DigestTable, mail: MailTable
 ) -> Iterator[tuple[str, str]]:
-    """Yield each key of [[alert]] and [digest] with an error, and the error.
-
-    `receivers`: the names of all receivers.
-    """
+    """Yield each key of [[alert]] and [digest] with an error, and the error. `receivers`: all their names."""
     if digest.to and not mail.host:
         yield "digest.to", "needs a mail server: [mail] host"
     for place, alert in enumerate(alerts):

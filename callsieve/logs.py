@@ -76,7 +76,6 @@ class LogWriter(logging.Handler):
             self._hurry.clear()
 
     def _gathered(self) -> Iterator[str | threading.Event]:
-        """Yield the lines that wait by now."""
         with contextlib.suppress(Empty):
             for _ in range(MOST_WAITING):
                 yield self._waiting.get_nowait()

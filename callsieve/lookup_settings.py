@@ -111,7 +111,6 @@ def _is_number(value: object) -> bool:
 
 
 def _are_alike(actual: object, value: object) -> bool:
-    """Return whether two values may be compared: null with any value, others with their own type."""
     if actual is MISSING:
         return False
     return value is None or actual is None or (_is_number(actual) and _is_number(value)) or type(actual) is type(value)

@@ -111,10 +111,7 @@ def policy_called(name: str, loaded: Loaded) -> Policy:
 
 
 def text_of(file: Path, max_bytes: int | None = None) -> str:
-    """Return the text of a policy or case file that an administrator names. Raise PolicyError.
-
-    `max_bytes` None: the limit for policies.
-    """
+    """Return the text of a policy or case file that an administrator names. Raise PolicyError."""
     with acting_for(file):
         return read_text(file, max_bytes or MAX_BYTES)
 

@@ -367,10 +367,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def findings_path(self) -> Path:
-        """Return the file of root's findings.
-
-        It is outside the state directory, where the service could plant a link for root.
-        """
+        """Return the file of root's findings, outside the state directory, where a link could mislead root."""
         return self.state.with_name(f"{self.state.name}-doctor") / "findings.json"
 
     @property
@@ -381,10 +378,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load_settings(config: Path | None, environment: Mapping[str, str] = os.environ) -> Loaded:
-    """Load the settings from `--config`, else CALLSIEVE_CONFIG, else /etc/callsieve, else the defaults.
-
-    Raise SettingsError.
-    """
+    """Load the settings of --config, CALLSIEVE_CONFIG or /etc/callsieve, else the defaults. Raise SettingsError."""
     file, is_named = _file_of(config, environment)
     text = _read(file, required=is_named)
     settings = Settings() if text is None else parse_settings(text, str(file))
@@ -457,7 +451,6 @@ def _state_directory(environment: Mapping[str, str]) -> Path:
 
 
 def _read(file: Path, *, required: bool) -> str | None:
-    """Return the text of a settings file, or None if it does not exist and need not."""
     try:
         with file.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
@@ -482,7 +475,6 @@ def parse_settings(text: str, source: str) -> Settings:
 
 
 def _without_removed(table: dict[str, Any]) -> dict[str, Any]:
-    """Return the table without settings of older versions."""
     reputation = table.get("reputation")
     return table | {"reputation": without_removed(reputation)[0]} if isinstance(reputation, dict) else table
 
@@ -525,7 +517,6 @@ def _with_line(error: str, text: str) -> str:
 
 
 def _explained(misfit: Misfit) -> str:
-    """Return an error as `key: what is allowed`."""
     place = misfit.place
     if misfit.fault is Fault.UNKNOWN_KEY:
         key = place.rpartition(".")[2]
@@ -544,7 +535,6 @@ def _explained(misfit: Misfit) -> str:
 
 
 def _pattern_of(kind: Any) -> str:
-    """Return the pattern of a text type, or an empty text."""
     bounds = (part for part in get_args(kind)[1:] if isinstance(part, msgspec.Meta))
     return next((meta.pattern for meta in bounds if meta.pattern), "")
 
@@ -615,7 +605,6 @@ def _region_problem(key: str, region: str) -> Problems:
 
 
 def _outbound_problems(settings: Settings) -> Problems:
-    """Yield errors in calling hours."""
     outbound = settings.outbound
     if outbound.first_hour >= outbound.last_hour:
         yield "outbound.last_hour", f"must be later than first_hour, which is {outbound.first_hour}"
@@ -684,10 +673,7 @@ def _public_problems(public: Public) -> Problems:
 
 
 def _api_problems(settings: Settings) -> Problems:
-    """Yield errors in [api] listen.
-
-    Without a proxy tokens would be sent unencrypted, so it must be on loopback only.
-    """
+    """Yield errors in [api] listen: it must be on loopback, because tokens would be sent unencrypted."""
     listen, web = settings.api.listen, settings.web
     if not listen:
         return

@@ -93,7 +93,6 @@ def outbound_rules_of(settings: Settings) -> OutboundRules:
 
 
 def _display_of(settings: Settings) -> Display:
-    """Return the texts that phones show, with the administrator's own."""
     display = settings.display
     own = {ENGLISH: display.en, MANDARIN: display.zh}
     return Display(display.language, display.characters, {language: own[language] for language in own if own[language]})

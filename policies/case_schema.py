@@ -346,7 +346,6 @@ def _plan(table: Mapping[str, Any], number: str) -> PlanRow | None:
 
 
 def _first_call(table: Mapping[str, Any]) -> FirstCall | None:
-    """Return the first-call signals, unless the case has facts about the caller."""
     if not table.get("first_call", table.keys().isdisjoint(_KNOWN_BY)):
         return None
     return FirstCall(table.get("neighbours_called", 0), table.get("dids_in_a_row", 1))
@@ -359,7 +358,6 @@ _KNOWN_BY = frozenset(
 
 
 def _reputation(table: Mapping[str, Any], levels: Thresholds) -> Reputation:
-    """Return a reputation: from points the level, from a level its lowest points, or both as given."""
     level, appeal = LEVELS.get(table.get("level", "")), table.get("appeal")
     near = block.block_of(block.LISTED, table.get("bad_neighbours", 0), DEFAULT.block)
     families = () if near is None else (near,)

@@ -140,7 +140,6 @@ def _trials_from(file: Mapping[str, Any], region: str, levels: Thresholds, probl
 def _trial_from(
     table: Mapping[str, Any], place: int, region: str, levels: Thresholds, problems: Problems
 ) -> Trial | None:
-    """Return the case, or None after an error."""
     path, before = ("case", place), len(problems)
     try:
         name = read_line(table.get("name"))

@@ -70,7 +70,6 @@ def _read_condition(name: str, value: Any, path: KeyPath, problems: Problems, de
 
 
 def _read_combination(name: str, value: Any, path: KeyPath, problems: Problems, depth: int) -> Condition | None:
-    """Read `any = [{...}, {...}]`, `all = [...]` or `not = {...}`."""
     if name == "not":
         inner = read_conditions(value, path, problems, depth + 1)
         reads = _reads_of(inner)

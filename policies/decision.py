@@ -18,10 +18,7 @@ from reputation.plan.rows import Purpose
 
 
 class Action(IntEnum):
-    """The action of a policy, weakest first: a cap depends on this order.
-
-    `word`: in policies, in CALLSIEVE_ACTION and in the journal.
-    """
+    """The action of a policy, weakest first: a cap depends on this order. `word`: its name everywhere."""
 
     word: str
 

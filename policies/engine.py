@@ -190,10 +190,7 @@ def is_appealed(case: Case) -> bool:
 
 
 def somebody_invites(case: Case) -> bool:
-    """Return whether the callee is unknown and somebody in reach has allowed the caller or expects a call.
-
-    Their own lists apply only when their phone rings, so the call must get there.
-    """
+    """Return whether the callee is unknown and somebody whose phone may ring invites the caller."""
     return case.facts.callee is None and any(tie.tie in INVITED for tie in ties_in_reach(case.facts))
 
 
@@ -214,10 +211,7 @@ def _somebody_has(tie: Tie, case: Case) -> bool:
 
 
 def law_protects(case: Case) -> bool:
-    """Return whether the law forbids blocking calls from the number's range (reputation/plan).
-
-    It protects the owners of such numbers, so not a caller with a failed signature.
-    """
+    """Return whether the law forbids blocking the number's range, and its signature has not failed."""
     has_law = case.facts.plan is not None and case.facts.plan.law is not None
     return has_law and case.call.verification is not Verification.FAILED
 
@@ -351,5 +345,4 @@ def _left_by(cap: Cap, case: Case, step: int) -> Action:
 
 
 def _category(imported: Iterable[Imported]) -> str | None:
-    """Return the category of the first source that has one."""
     return next((row.category for row in imported if row.category and row.verdict == "spam"), None)

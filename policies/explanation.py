@@ -60,7 +60,6 @@ def _explain_steps(case: Case, policy: Policy) -> Iterator[ExplanationLine]:
 
 
 def _in_words(decision: Decision) -> str:
-    """Return for example `warn by level-challenge, limited: the caller passed a challenge`."""
     capped = f", limited: {decision.capped_by}" if decision.capped_by is not None else ""
     decided = f"{decision.would_be.word} by {decision.rule}{capped}"
     return f"{decision.action.word}; without observe it would be {decided}" if decision.observed else decided

@@ -107,8 +107,6 @@ def places_of(text: str) -> Position:
 
 @dataclass(slots=True)
 class _Open:
-    """A list or an inline table that is not closed yet. `count` is the number of list values so far."""
-
     place: Position
     is_list: bool
     count: int = 0
@@ -183,12 +181,10 @@ class _Scanner:
 
 
 def _latest(place: Position) -> Position:
-    """Return the last table of a list of tables."""
     return place.parts.get(len(place.parts) - 1, place)
 
 
 def _tokens(text: str) -> Iterator[tuple[str, int]]:
-    """Yield each token with its first line, without blanks and comments."""
     line = 1
     for found in TOKEN.finditer(text):
         token = found[0]

@@ -30,8 +30,6 @@ def unknown_names(policy: Policy, known: Mapping[str, frozenset[str]]) -> list[s
 
 
 class _Speaks(IntEnum):
-    """The evidence that conditions need in order to hold."""
-
     NOBODY = 0
     PEOPLE = 1  # marks and hang-ups of people here are enough
     MORE = 2  # it takes a source, or as many people as the model requires for this action

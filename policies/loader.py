@@ -104,7 +104,6 @@ def policy_text(name: str, directories: Sequence[Path] = ()) -> str:
 
 
 def _text_of(name: str, directories: Sequence[Path]) -> tuple[str, str]:
-    """Return the text of a policy and the name of its file for errors."""
     own = next((d / f"{name}.toml" for d in directories if os.path.lexists(d / f"{name}.toml")), None)
     if name in PRESETS:
         if own is not None:
@@ -172,10 +171,7 @@ def read_toml(
 
 
 def line_of_toml_error(error: Exception, text: str) -> int | None:
-    """Return the line at which tomllib gave up.
-
-    Before Python 3.14 only its message has the line. The messages of those versions do not change.
-    """
+    """Return the line of a TOML error. Before Python 3.14 only the text of the error has it."""
     lines = max(1, len(text.splitlines()))
     line: int | None = getattr(error, "lineno", None)
     if line is not None:
@@ -205,7 +201,6 @@ def _policy_from(table: Mapping[str, Any], name: str, base_of: BaseOf, problems:
 
 
 def _read(problems: Problems, path: KeyPath, read: Callable[..., T], *arguments: Any, about: str = "") -> T | None:
-    """Return the result of `read`, or None after adding its error to the problems."""
     try:
         return read(*arguments)
     except PolicyError as error:
@@ -252,7 +247,6 @@ def _rules_from(tables: Any, problems: Problems) -> tuple[Rule, ...]:
 
 
 def _fits(rule: Rule, before: Sequence[Rule], place: int, problems: Problems) -> bool:
-    """Return whether the rule has a name of its own and can be reached."""
     for earlier in before:
         if earlier.name == rule.name:
             problems.add(f"rule '{rule.name}': the name is used twice", ("rule", place, "name"))
@@ -268,7 +262,6 @@ def _fits(rule: Rule, before: Sequence[Rule], place: int, problems: Problems) ->
 
 
 def _rule_from(table: Mapping[str, Any], place: int, problems: Problems) -> Rule | None:
-    """Return the rule, or None after an error."""
     path, before = ("rule", place), len(problems)
     name = _read(problems, (*path, "name"), _name, table.get("name"), place + 1)
     about = f"rule '{name}': " if name else f"rule number {place + 1}: "

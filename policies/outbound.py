@@ -111,28 +111,23 @@ class _Case:
 
     @property
     def law(self) -> LawFile | None:
-        """Return the law of the called person's country."""
         return _law_of(self.call.callee, self.rules)
 
     @property
     def key(self) -> str:
-        """Return the key of the called number, or an empty text."""
         return _key_of(self.call.callee)
 
     @property
     def country(self) -> str | None:
-        """Return the country of the called number."""
         return None if self.call.callee is None else self.call.callee.country
 
     @property
     def agrees(self) -> bool:
-        """Return whether the called person consented to calls and has not objected since."""
         facts = self.facts
         return facts.consent_at is not None and (facts.unwanted_at is None or facts.unwanted_at < facts.consent_at)
 
     @property
     def tomorrow(self) -> float | None:
-        """Return the first good time of the called person's next day."""
         return next_morning(self.place, self.now)
 
 
@@ -211,7 +206,6 @@ def is_too_old(copy: RegisterCopy, row: RegisterRow, now: float) -> bool:
 
 
 def _copies(case: _Case) -> str:
-    """Return the copies of the registers of that country that are too old."""
     old = [copy for copy in case.facts.copies if copy.country == case.country]
     old = [copy for copy in old if _about_copy(case, copy)[1]]
     return "; ".join(["passes", *(str(Why(OutboundReason.OLD_REGISTER, _about_copy(case, copy)[0])) for copy in old)])
@@ -345,7 +339,6 @@ def guard(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: f
 
 
 def _first_ruling(case: _Case) -> _Ruling | None:
-    """Return the ruling of the first step that decides, or None."""
     for step in STEPS:
         ruling = step.rule_on(case)
         if ruling is not None:

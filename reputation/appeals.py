@@ -167,7 +167,6 @@ def checked_reason(reason: str) -> str:
 
 
 def _why_not(appeal: Appeal) -> AppealError:
-    """Return why a step cannot be taken."""
     about = {"reference": appeal.reference}
     if appeal.state not in LIVE:
         return AppealError("closed", Wording("appeal {reference} is closed already", about))

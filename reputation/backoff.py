@@ -1,7 +1,4 @@
-"""Waiting times before a retry, which double after each failure in a row, and a breaker for the store. Pure.
-
-The clock is an argument.
-"""
+"""Waiting times before a retry, which double after each failure, and a circuit breaker for the store. No I/O."""
 
 from __future__ import annotations
 

@@ -38,10 +38,7 @@ def compared(text: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """Apply Unicode's NFKC_Casefold twice, because the result of the first may change again.
-
-    One character may become eighteen, or a space.
-    """
+    """Apply Unicode's NFKC_Casefold twice: it may change its own result. One character may become eighteen."""
     for _ in range(2):
         text = normalize("NFKC", normalize("NFD", text).casefold())
     return _seen(text)

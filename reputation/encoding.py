@@ -73,11 +73,7 @@ def encode(value: object) -> bytes:
 
 
 def decode(raw: bytes | str, kind: Any) -> Any:
-    """Return the value of the JSON of a record of this type.
-
-    Raises:
-        msgspec.MsgspecError: it is no JSON, or does not fit the type.
-    """
+    """Return the value of the JSON of a record of this type. Raise msgspec.MsgspecError if it does not fit."""
     return msgspec.json.decode(raw, type=wire(kind))
 
 
@@ -101,12 +97,7 @@ def plain(value: Any) -> Any:
 
 
 def parse_plain(value: Any, kind: Any) -> Any:
-    """Return the value of this type from which `plain` made dicts, lists, texts and numbers.
-
-    Raises:
-        KeyError: A field is missing.
-        msgspec.ValidationError: It does not fit the type.
-    """
+    """Return a value from what `plain` made of it. Raise KeyError or msgspec.ValidationError."""
     origin, more = get_origin(kind), get_args(kind)
     if origin is Annotated:
         is_instant = _INSTANT in kind.__metadata__

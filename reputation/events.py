@@ -1,7 +1,4 @@
-"""Events by kind, with the data of each. Pure.
-
-reputation/store/outbox.py writes an event in the transaction that caused it.
-"""
+"""Events by kind, with the data of each. reputation/store/outbox.py writes them with the change that caused them."""
 
 from __future__ import annotations
 
@@ -58,10 +55,7 @@ class Event:
 
 
 def new_event_id(at: float) -> str:
-    """Return `evt_` and 26 characters that sort by time: 48 bits of milliseconds and 56 random bits.
-
-    The outbox makes such ids in SQL, too.
-    """
+    """Return `evt_` and 26 characters that sort by time: 48 bits of milliseconds and 56 random bits."""
     return f"{ID_PREFIX}{int(at * 1000) & ((1 << 48) - 1):012X}{secrets.token_hex(7).upper()}"
 
 

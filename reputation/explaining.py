@@ -123,10 +123,7 @@ def _changes_from(
 def would_raise(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[LevelChange, ...]:
-    """Return the happenings that would make the level of the number higher.
-
-    More people (half of them mark it, half hang up), one more source, or a failed challenge.
-    """
+    """Return what would raise the level of the number: more people, one more source, or a failed challenge."""
     level = reputation_of(evidence, circumstances, weights, now).level
 
     def raised(what: Happening, changed: Evidence, people: int = 0) -> Iterator[LevelChange]:
@@ -184,10 +181,7 @@ def fades_of(
 def more_marks(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[int, Level] | None:
-    """Return how many more people must answer and mark the number until its level is higher, and that level.
-
-    They mark it one after another, not in a burst. None: marks alone never make it higher.
-    """
+    """Return how many more marks, not in a burst, raise the level, and that level. None: no number of marks does."""
     standing = _at(evidence.standing, weights, now)
     level = reputation_of(evidence, circumstances, weights, now).level
     for n in range(1, MOST_MARKS + 1):
@@ -306,7 +300,6 @@ def words_of_happening(code: str) -> str:
 
 
 def _at(standing: Standing | None, weights: Weights, now: float) -> Standing:
-    """Return the standing with its sums as of `now`, so that something new can be added."""
     return Standing(at=now) if standing is None else standing_at(standing, weights, now)
 
 

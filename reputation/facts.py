@@ -161,8 +161,5 @@ def facts_from(
 
 
 def opens_after_closing(asterisk_at: float, closed_at: float | None) -> bool:
-    """Return whether an emergency call opens the window although somebody closed it at `closed_at`.
-
-    Asterisk's database keeps the call in whole seconds. Within the second of the closing it counts, to be safe.
-    """
+    """Return whether an emergency call opens the window again. One in the second of the closing counts, too."""
     return closed_at is None or asterisk_at >= floor(closed_at)

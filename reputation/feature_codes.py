@@ -122,7 +122,6 @@ def word_of(result: MarkResult) -> str:
 
 
 def _noted(db: sqlite3.Connection, result: MarkResult, reporter: str, at: float) -> MarkResult:
-    """Write the result into the audit, if a mark was made or withdrawn, and return it."""
     if result.mark is not None:
         what = "unmark" if result.status is MarkStatus.RETRACTED else "mark"
         change = Change(what, result.number, before=result.before, after=result.mark)
@@ -193,7 +192,6 @@ def _may_be_undone(change: AuditRow, list_name: ListName, at: float) -> bool:
 
 
 def _undo_entry(db: sqlite3.Connection, reporter: str, change: AuditRow, at: float) -> str:
-    """Remove the entry, and restore the one that it replaced."""
     number, replaced = str(change.number), _entry_of(change.before)
     removed = lists.remove_personal_entry(db, reporter, number)
     after = None if replaced is None else replaced._replace(at=at)
@@ -205,7 +203,6 @@ def _undo_entry(db: sqlite3.Connection, reporter: str, change: AuditRow, at: flo
 
 
 def _entry_of(text: str | None) -> lists.PersonalEntry | None:
-    """Return a personal entry as the audit keeps it, None if there was no entry."""
     if text is None:
         return None
     kept: lists.PersonalEntry = parse_plain(msgspec.json.decode(text), lists.PersonalEntry)

@@ -80,10 +80,7 @@ class FirstCalls:
         return FirstCall(neighbours, in_a_row, is_burst)
 
     def _in_a_row(self, number: str | None, did: str, now: float) -> int:
-        """Return how many neighbouring DIDs the latest strangers called within ten minutes, including this one.
-
-        DIDs that strangers often call, such as the company's main number, do not count.
-        """
+        """Return how many neighbouring DIDs, except busy ones, the latest strangers called within ten minutes."""
         place = _place_of(did)
         # Nearly always no stranger called a DID near this one, or all call the same.
         if place is None or self._by_place.keys().isdisjoint(_around(place)):
@@ -100,7 +97,6 @@ class FirstCalls:
         return 1 if in_a_row > 1 and len(self._lately(place, number, now)) >= WELL_KNOWN else in_a_row
 
     def _lately(self, place: int, number: str | None, now: float) -> list[float]:
-        """Return when other strangers called a DID in the half hour before."""
         calls = self._by_place.get(place, ())
         return [at for at, who, *_ in calls if who != number and now - KNOWN_SECONDS <= at <= now]
 
@@ -120,7 +116,6 @@ class FirstCalls:
 
 
 def _around(place: int) -> Iterable[int]:
-    """Return the places near this one, without it."""
     return chain(range(place - STEP, place), range(place + 1, place + STEP + 1))
 
 
@@ -137,13 +132,11 @@ def _chain(place: int, places: list[int], step: int) -> int:
 
 
 def _neighbours(calls: tuple[_Call, ...], number: str | None, did: str, now: float) -> int:
-    """Return how many other numbers called another DID within the hour."""
     since = now - WINDOW_SECONDS
     return len({who for at, who, to, _ in calls if who != number and to != did and since <= at <= now})
 
 
 @lru_cache(maxsize=4096)
 def _place_of(did: str) -> int | None:
-    """Return the DID as an integer, None if it is no number."""
     digits = did.removeprefix("+")
     return int(digits) if len(digits) < len(did) and digits.isascii() and digits.isdigit() else None

@@ -67,7 +67,6 @@ def with_other_sites(
 
 
 def _is_about(rows: Rows, auth_class: AuthClass) -> bool:
-    """Return whether any row may count in that class. Signals count in others, too."""
     dated = (rows.marks, rows.answered, rows.traps)
     if rows.signals or rows.challenges:  # a pass counts in every class
         return True
@@ -75,7 +74,6 @@ def _is_about(rows: Rows, auth_class: AuthClass) -> bool:
 
 
 def _by_site(rows: Rows) -> dict[str, Rows] | None:
-    """Return the rows of each site, None if all are of this one. Challenges of other sites are left out."""
     names = _names_in(rows)
     if ":" not in "".join(names) or not any(map(site_of, names)):
         return None
@@ -92,7 +90,6 @@ def _by_site(rows: Rows) -> dict[str, Rows] | None:
 
 
 def _names_in(rows: Rows) -> list[str]:
-    """Return the names that show which site each row belongs to."""
     return [
         *[mark.reporter for mark in rows.marks],
         *[signal.callee for signal in rows.signals],
@@ -155,10 +152,7 @@ def _share_of(standing: Standing, trusted: float, weights: Weights) -> _Share | 
 
 
 def _marks_of(standing: Standing, weights: Weights, few: int) -> float:
-    """Return the site's marks, reduced by its own answers, in marks of one person, limited.
-
-    A burst of marks of a number that behaves well there is not reviewed here, so it does not count.
-    """
+    """Return the limited marks of the site, reduced by its own answers, in marks of one person."""
     if is_alarmed(standing, weights, None):
         return 0.0
     marked, unmarked = log_odds_of(counts_of(standing, weights, standing.at), weights.counts)[:2]

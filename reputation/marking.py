@@ -128,10 +128,7 @@ def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
 
 
 def mark_once(db: sqlite3.Connection, statement: Statement) -> MarkResult:
-    """Mark as `mark` does, unless the person made exactly this mark within the day. Programs repeat requests.
-
-    After a day the same mark counts as new, because marks fade.
-    """
+    """Mark as `mark` does, unless the person made the same mark within the day: programs repeat requests."""
     number = _number_of(statement)
     before = live_marks_of(db, number, statement.reporter) if number else []
     if number is None or len(before) != 1 or not 0 <= statement.at - before[0].at < DAY_SECONDS:
@@ -221,7 +218,6 @@ def _retract(db: sqlite3.Connection, marks: list[Mark], statement: Statement) ->
 
 
 def _refusal_of(db: sqlite3.Connection, statement: Statement, number: str | None) -> MarkRefusal | None:
-    """Return why the mark is refused, otherwise None."""
     if person_of(db, statement.number.strip()) is not None:
         return MarkRefusal.INTERNAL_EXTENSION
     if number is None:

@@ -244,10 +244,7 @@ class MemoryStore:
 
 
 def _account_in(known: _Known, witness: str, auth_class: AuthClass) -> WitnessAccount | None:
-    """Return the rows of the witness in this class, None if they cannot be separated from those of others.
-
-    That is the case if the witness has marked the number, or is of another site.
-    """
+    """Return the witness's rows in this class; None if they cannot be separated from those of others."""
     if ":" in witness or (known.marks and any((known_class, witness) in known.marks for known_class in AuthClass)):
         return None
     signals = known.signals.get((auth_class, witness), ())
@@ -260,7 +257,6 @@ def _account_in(known: _Known, witness: str, auth_class: AuthClass) -> WitnessAc
 
 
 def _learnt(known: _Known, lessons: Lessons, auth_class: AuthClass) -> Signal | None:
-    """Store the evidence of a call, and return its signal."""
     if lessons.answered is not None:
         key = (lessons.answered.auth_class, lessons.answered.callee)
         known.answered[key] = max(known.answered.get(key, lessons.answered), lessons.answered, key=_at)
@@ -346,11 +342,6 @@ def _rows(known: _Known, marks: Iterable[Mark], signals: Iterable[Signal], answe
 
 
 def _counts(known: _Known, signal: Signal) -> bool:
-    """Return whether a signal counts.
-
-    Not a call-back that a one-ring call provoked. Not evidence against the number if the callee has called it and
-    talked.
-    """
     if signal.category is CALLED_BACK:
         return not _rang_within_a_day(known.owned_one_rings, signal.at)
     talked_at = known.talks.get(signal.callee) if signal.category in SPAMWARD else None

@@ -77,7 +77,6 @@ _SETTLED_BY_START: dict[str, re.Pattern[str]] = {}
 
 
 def _pattern_for(start: str) -> re.Pattern[str]:
-    """Return the pattern of settled numbers that begin so."""
     if not E164.fullmatch(start):
         return _NOTHING
     code = calling_code_in(start)
@@ -133,10 +132,7 @@ def _service_lengths(calling_code: int) -> frozenset[int]:
 
 
 class _Dialled(NamedTuple):
-    """How digits without `+` are read in a region.
-
-    `abroad`: its international prefix. `number`: its own numbers, with possible prefixes.
-    """
+    """Patterns of digits without `+` in a region. `abroad`: the international prefix. `number`: its own numbers."""
 
     code: str
     abroad: re.Pattern[str]

@@ -183,10 +183,7 @@ def number_of(text: str, region: str) -> str | None:
 
 
 def did_number_of(text: str, region: str) -> str | None:
-    """Return the number of a DID as the trunk delivers it.
-
-    Many trunks deliver its last three or four digits, or an extension, which are no service number.
-    """
+    """Return the number of a DID as the trunk delivers it: often its last digits, which are no service number."""
     number = number_of(text, region)
     if number is None or len(number) > number_parsing.LONGEST_SERVICE_KEY or number_parsing.fold(text).startswith("+"):
         return number
@@ -195,10 +192,7 @@ def did_number_of(text: str, region: str) -> str | None:
 
 
 def is_emergency(text: str, region: str) -> bool:
-    """Return whether the text is exactly an emergency number of the region, or one after its calling code: `+86110`.
-
-    `+112` is not one.
-    """
+    """Return whether this is an emergency number of the region, also after its calling code (`+86110`)."""
     user, context = number_parsing.user_and_context(number_parsing.fold(text))
     plain = number_parsing.plain_digits(user, context)
     if plain.startswith("+"):
@@ -217,10 +211,7 @@ def service_number_of(e164: str) -> number_parsing.ServiceNumber | None:
 
 
 def block_of(e164: str) -> str | None:
-    """Return the first digits of the number's block of 1000: all but its last three digits.
-
-    A service number is in none: 95588 and 95566 are two banks.
-    """
+    """Return all but the last three digits of a number: its block of 1000. Service numbers are in none."""
     return stored_number(e164).block
 
 
@@ -268,10 +259,7 @@ def time_zones_of(e164: str) -> tuple[str, ...]:
 
 
 def network_name_of(e164: str) -> str:
-    """Return the network that got the number's range, "" if libphonenumber lacks it (the US, landlines).
-
-    The number may belong to another network by now. The first use reads 11 MB.
-    """
+    """Return the network that got the number's range originally, or an empty text. The first use reads 11 MB."""
     from phonenumbers.carrier import name_for_number  # only where asked for
 
     number = number_parsing.phone_number_of(e164)

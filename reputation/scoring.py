@@ -39,7 +39,6 @@ def witnesses_of(standing: Standing | None, people: int, weights: WitnessWeights
 
 @lru_cache(maxsize=64)
 def _needed_of(people: int, weights: WitnessWeights) -> tuple[int, int]:
-    """Return how many witnesses a label and a challenge take."""
     return (
         _needed(people, weights.label_share, weights.label_least, weights.label_most),
         _needed(people, weights.challenge_share, weights.challenge_least, weights.challenge_most),
@@ -97,7 +96,6 @@ def level_at(log_odds: float, levels: Thresholds) -> Level:
 
 
 def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> tuple[Family, ...]:
-    """Return the families with evidence, in the order of FAMILIES."""
     identified = evidence.identity
     level = 0 if identified is None else effective_level(identified, circumstances.auth_class)
     subject = Subject(evidence, circumstances, weights, now, level)
@@ -116,7 +114,6 @@ class _LevelCase(NamedTuple):
     now: float
 
     def of(self, names: frozenset[str]) -> float:
-        """Return the sum of these families."""
         return sum([family.log_odds for family in self.families if family.name in names])
 
     @property
@@ -167,7 +164,6 @@ def _tag(case: _LevelCase, weights: Weights) -> Level:
 
 
 def _may_label(case: _LevelCase, weights: Weights) -> bool:
-    """Return whether enough witnesses agree, or sources speak against the number."""
     if _sources_speak(case, weights):
         return True
     if case.witnesses.seen < case.witnesses.label:
@@ -205,7 +201,6 @@ def _may_ask(case: _LevelCase, weights: Weights) -> bool:
 
 
 def _is_going_on(case: _LevelCase, weights: Weights) -> bool:
-    """Return whether there was enough evidence against the number within the last days."""
     limits, standing = weights.witnesses, case.evidence.standing
     since = case.now - limits.event_days * DAY_SECONDS
     needed = events_needed(case.circumstances.people, limits)
@@ -229,10 +224,7 @@ def _sources_ask(case: _LevelCase, weights: Weights) -> bool:
 
 
 def signs_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> int:
-    """Return how many independent outside signs speak against the number.
-
-    A source that was proven right, or a trap call with a passed signature, is enough. A block alone never is.
-    """
+    """Return how many independent outside signs speak against the number, except a block alone."""
     alone, standing = weights.outside.asks, evidence.standing
     has_traps = standing is not None and (standing.traps or standing.verified_traps)
     has_failed = circumstances.verification is _FAILED
@@ -291,10 +283,7 @@ def _are_several(standing: Standing, levels: Thresholds) -> bool:
 
 @lru_cache(maxsize=4096)
 def vector_of(reputation: Reputation, carrier_label: str | None = None) -> str:
-    """Return the evidence vector for the journal: JSON of families with counts, possible changes, and an appeal.
-
-    `carrier_label`: the carrier's warning, for a replay.
-    """
+    """Return the evidence for the journal as JSON. `carrier_label`: the carrier's warning, for a replay."""
     vector: dict[str, object] = {
         "families": [
             {"family": family.name, "log_odds": round(family.log_odds, 6) + 0.0, "counts": dict(family.counts)}

@@ -190,10 +190,7 @@ def _number_with_reputation(outcome: OutcomeRecord) -> str | None:
 
 
 def is_talk(outcome: OutcomeRecord) -> bool:
-    """Return whether a talk counts: in a call from here (a relationship), or from the number to a person here.
-
-    A call with a challenge or a message has its signal already, so it is no second talk.
-    """
+    """Return whether a talk counts: outbound, or inbound with a person here, without challenge or message."""
     return (
         outcome.talk_seconds >= TALK_SECONDS
         and _is_answered(outcome)
@@ -241,7 +238,6 @@ def _order(signal: Signal) -> tuple[float, str, str]:
 
 
 def _is_answered(outcome: OutcomeRecord) -> bool:
-    """Return whether a person here took part; a menu or a queue's music is nobody."""
     return outcome.disposition is ANSWERED and outcome.person is not None
 
 

@@ -35,10 +35,7 @@ def _speaker_of(family: Family) -> Speaker | None:
 
 
 def account_of(level: Level, families: Iterable[Family], witnesses: Witnesses | None) -> tuple[Wording, ...]:
-    """Return sentences about the origins of the level, and about witnesses, each without a full stop.
-
-    `witnesses` is None if nobody speaks against the number, and in rows of older versions.
-    """
+    """Return sentences, without full stops, about the origins of the level and about `witnesses`, if known."""
     return tuple(_account(level, families, witnesses))
 
 

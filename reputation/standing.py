@@ -237,10 +237,7 @@ def _challenges_in(
 
 
 def with_challenges(total: Standing, rows: Rows, auth_class: AuthClass, weights: Weights) -> Standing | None:
-    """Return the standing after one more challenge, given the rows of a number of one epoch.
-
-    Return None if all rows must be folded, because a pass clears one-ring calls.
-    """
+    """Return the standing after one more challenge. None if all rows must be folded again."""
     spam = [mark for mark in rows.marks if mark.auth_class is auth_class and mark.verdict is Verdict.SPAM]
     answered = [row for row in rows.answered if row.auth_class is auth_class]
     challenges = _challenges_in(rows, auth_class, spam, answered, None)
@@ -301,10 +298,7 @@ LIMITED = frozenset({SignalCategory.ONE_RING, SignalCategory.UNANSWERED})
 
 
 def _within_limits(signals: list[Signal], weights: CountWeights, passed_at: float | None) -> list[Signal]:
-    """Limit the signals an hour that a caller alone can cause, in bursts with a borrowed number.
-
-    One-ring calls before a passed challenge do not count.
-    """
+    """Limit the signals an hour that a caller alone can cause. Leave out one-ring calls before a passed challenge."""
     if not any([signal.category in LIMITED for signal in signals]):
         return signals
     left: Counter[tuple[SignalCategory, float]] = Counter()
@@ -340,7 +334,6 @@ def _witnessed(
 def _adverse(
     live: list[Mark], counted: list[Signal], epoch_at: float | None, weights: WitnessWeights
 ) -> tuple[float, ...]:
-    """Return when the latest marks and signals against the number's present owner were made."""
     times = [mark.at for mark in live] + [signal.at for signal in counted if signal.category in SPAMWARD]
     if epoch_at is not None:
         times = [at for at in times if at >= epoch_at]
@@ -431,7 +424,6 @@ def with_witness(total: Standing, before: WitnessAccount, after: WitnessAccount,
 def _with_signals(
     total: Standing, removed: list[Signal], added: list[Signal], at: float, weights: CountWeights
 ) -> tuple[list[float], tuple[tuple[SignalCategory, int], ...]]:
-    """Return the counts as of `at`, and the callees per category."""
     lasting_seconds = weights.half_life_days * DAY_SECONDS
     ring_seconds = weights.one_ring_half_life_hours * HOUR_SECONDS
     fading = 1.0 if at == total.at else 2.0 ** ((total.at - at) / lasting_seconds)
@@ -483,7 +475,6 @@ def _with_time(times: tuple[float, ...], removed: float, added: float, most: int
 
 
 def _latest(rows: list[D], key: Callable[[D], Hashable]) -> list[D]:
-    """Keep the latest row per witness over epochs and classes. Within one of them rows are distinct already."""
     if len(rows) <= 1 or len({(row.epoch, row.auth_class) for row in rows}) == 1:  # nearly always
         return rows
     latest: dict[Hashable, D] = {}

@@ -257,11 +257,7 @@ DEFAULT = Weights()
 
 
 def zone_of(name: str) -> ZoneInfo | None:
-    """Return the time zone of that name, None for an empty one: that of the server.
-
-    Raises:
-        ValueError: There is no such time zone. OSError, too.
-    """
+    """Return the time zone of that name, None for the server's (empty). Raise ValueError or OSError."""
     try:
         return ZoneInfo(name) if name else None
     except ZoneInfoNotFoundError:

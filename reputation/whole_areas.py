@@ -74,7 +74,6 @@ def whole_area(start: str) -> WholeArea | None:
 
 
 def _covers_territory(region: str, national: str) -> bool:
-    """Return whether it covers all landlines of the region, or a prefix that only the region has."""
     metadata = PhoneMetadata.metadata_for_region(region)
     if metadata is None or len(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[metadata.country_code or 0]) == 1:
         return False
@@ -86,10 +85,7 @@ def _covers_territory(region: str, national: str) -> bool:
 
 
 def _covers_one(national: str, starts: Iterable[str]) -> bool:
-    """Return whether it is one of the prefixes, or a digit shorter.
-
-    A still shorter one covers other numbers too: +8610* is Beijing, and +8610800* toll-free.
-    """
+    """Return whether it is one of the prefixes, or a digit shorter. A still shorter one covers other numbers too."""
     return any(begin.startswith(national) and len(begin) <= len(national) + 1 for begin in starts)
 
 
@@ -237,7 +233,6 @@ def ordinary_beside_services(start: str) -> str | None:
 
 
 def _next_digits(start: str, region: str) -> tuple[str, str]:
-    """Return the digits that may follow in service numbers of the region, and in ordinary numbers."""
     _, digits = regions_and_digits(start)
     if not digits or len(digits) > 6:
         return "", ""
@@ -248,6 +243,5 @@ def _next_digits(start: str, region: str) -> tuple[str, str]:
 
 
 def _begins_services(digits: str, region: str) -> bool:
-    """Return whether service numbers of up to six digits begin so."""
     longer = (f"{digits}{more:0{count}}" for count in range(1, 7 - len(digits)) for more in range(10**count))
     return any(is_short_code(code, region) for code in (digits, *longer))

@@ -226,8 +226,6 @@ class ApiGate:
 
 
 class _Call:
-    """One run of an endpoint's operation."""
-
     def __init__(self, endpoint: Endpoint, req: ApiRequest, values: tuple[Any, ...]) -> None:
         self._endpoint, self._req, self._values = endpoint, req, values
 
@@ -347,10 +345,7 @@ BEGINNING = "/api"
 
 
 def with_api(pages: ASGIApp, api: ApiGate, state: AppState) -> ASGIApp:
-    """Return an application that serves the API below /api, and the pages elsewhere.
-
-    The settings can enable the API while the console runs.
-    """
+    """Return an application that serves the API below /api, if the settings enable it, and pages elsewhere."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" else ""

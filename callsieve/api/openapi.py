@@ -160,7 +160,6 @@ def _allow_more_fields(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _used_components(schemas: Iterable[Any], components: Mapping[str, Any]) -> set[str]:
-    """Return the names of the components that these schemas use, directly or not."""
     names: set[str] = set()
     waiting = [match for schema in schemas for match in _REF.findall(str(schema))]
     while waiting:

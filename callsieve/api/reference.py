@@ -70,7 +70,6 @@ def _field(name: str, schema: Schema, required: bool | None) -> dict[str, Any]:
 
 
 def _kind(schema: Schema) -> str:
-    """Return a type in words, such as `string or null` or `list of Mark`."""
     if "anyOf" in schema:
         return " or ".join(_kind(part) for part in schema["anyOf"])
     if "enum" in schema:
@@ -81,6 +80,5 @@ def _kind(schema: Schema) -> str:
 
 
 def _link(schema: Schema) -> str:
-    """Return the name of the type that a schema refers to, or an empty text for a basic type."""
     parts = (schema, schema.get("items", {}), *schema.get("anyOf", ()))
     return next((part["$ref"].rpartition("/")[2] for part in parts if part and "$ref" in part), "")

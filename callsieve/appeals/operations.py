@@ -48,10 +48,7 @@ def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
 def clear_stops(
     db: sqlite3.Connection, context: Context, appeal: appeals.Appeal, kinds: Collection[StopKind]
 ) -> tuple[Stop, ...]:
-    """Remove what stops calls of these kinds. If calls ring then, sign that the number is cleared.
-
-    Return what still stops calls. Raise Refused if a list cannot be changed or the statement cannot be signed.
-    """
+    """Remove what stops calls of these kinds. If calls ring then, sign the statement. Return what still stops calls."""
     try:
         for stop in stops_of(db, context.loaded, appeal.number, context.at):
             if stop.kind in kinds:
@@ -387,7 +384,6 @@ def _decision_about(db: sqlite3.Connection, number: str, text: str) -> str:
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """Turn errors of the store into Refused."""
     try:
         yield
     except appeals.AppealError as error:

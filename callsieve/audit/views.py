@@ -87,11 +87,7 @@ def audited(db: sqlite3.Connection, context: Context, kept: KeptChange) -> Audit
 
 
 def kept_change(db: sqlite3.Connection, request: ChangeKey) -> KeptChange:
-    """Return the change of this id.
-
-    Raises:
-        Refused: There is no such change.
-    """
+    """Return the change of this id. Raise Refused if it does not exist."""
     text = request.change_id
     is_id = text.isascii() and text.isdigit() and len(text) <= ID_DIGITS
     kept = change_of_id(db, int(text)) if is_id else None

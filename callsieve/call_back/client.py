@@ -69,7 +69,6 @@ def ping(path: Path) -> None:
 
 
 def _exchange(path: Path, line: bytes) -> HelperAnswer:
-    """Send a datagram and return the answer, without connect(2), which the public page's unit forbids."""
     us = (socket.SOL_SOCKET, socket.SCM_CREDENTIALS, CREDENTIALS.pack(os.getpid(), os.geteuid(), os.getegid()))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.settimeout(ANSWERS_SECONDS)

@@ -114,7 +114,6 @@ class PlacedCalls:
 
 
 def _read(path: Path) -> _State | None:
-    """Read the file, None before the first call."""
     try:
         with open_regular(path) as file:
             return msgspec.json.decode(file.read(MOST_BYTES), type=_State)

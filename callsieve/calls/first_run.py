@@ -52,10 +52,7 @@ class FirstRun:
 def first_run(
     db: sqlite3.Connection, health: SystemHealth, screening: ScreeningState, settings: Settings, now: float
 ) -> FirstRun | None:
-    """Return the steps in the order of the README; None if all are done or calls have been screened for weeks.
-
-    `screening`: the state that the page shows.
-    """
+    """Return the steps of the README; None if they are done or calls have been screened for weeks."""
     first_at, _ = first_decision(db, 1)
     if first_at is not None and now - first_at > SHOWN_DAYS * DAY_SECONDS:
         return None

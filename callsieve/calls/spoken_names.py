@@ -33,10 +33,7 @@ _PLAIN = re.compile(r"/[A-Za-z0-9_./-]{1,180}")
 
 
 async def keep_recordings(state: Path, use: Callable[[str], None]) -> None:
-    """Erase old recordings until cancelled. Call `use` with the directory for new ones, or an empty text.
-
-    Without a directory, callers are asked for a digit instead of their names.
-    """
+    """Erase old recordings until cancelled. Tell `use` the directory for new ones; empty: callers key a digit."""
     is_logged = False
     while True:
         usable, problem = await asyncio.to_thread(_check_folder, state, time.time())
@@ -48,7 +45,6 @@ async def keep_recordings(state: Path, use: Callable[[str], None]) -> None:
 
 
 def _check_folder(state: Path, now: float) -> tuple[str, str]:
-    """Return the directory to use, or else the problem with it."""
     try:
         folder = make_folder(state)
         gone, left = expire(folder, now)

@@ -52,11 +52,7 @@ class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 def page_from(
     rows: Iterable[T], asked: PageQuery, place: Callable[[T], tuple[Any, ...]], show: Callable[[T], S]
 ) -> ResultPage[S]:
-    """Return the page that was asked for, of all rows of a list, in the order of their places.
-
-    Raises:
-        Refused: the cursor is not of this list.
-    """
+    """Return the requested page of all rows, in the order of their places. Raise Refused for a foreign cursor."""
     after = place_of(asked.cursor, tuple[Any, ...])
     try:
         left = sorted((place(row), at, row) for at, row in enumerate(rows) if after is None or place(row) > after)
@@ -79,11 +75,7 @@ def cursor_of(place: tuple[object, ...]) -> str:
 
 
 def place_of(cursor: str, kind: type[T]) -> T | None:
-    """Return the place that a cursor stands for, None for the beginning.
-
-    Raises:
-        Refused: it is no cursor.
-    """
+    """Return the place that a cursor stands for, None for the beginning. Raise Refused if it is invalid."""
     if not cursor:
         return None
     try:

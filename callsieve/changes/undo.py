@@ -108,10 +108,7 @@ def _kind_of(undo: Undo, value: dict[str, Any]) -> UndoKind:
 
 
 def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undone:
-    """Undo a change; an import as a whole.
-
-    A user can undo only what they could do: only administrators import, and force entries.
-    """
+    """Undo a change or a whole import. A user can undo only what they could do themselves."""
     with change(db, context, "undo") as changed:
         kept = _wanted(db, context, request)
         row = kept.row
@@ -166,7 +163,6 @@ def why_final(changes: Changes, what: str) -> Wording:
 
 
 def _wanted(db: sqlite3.Connection, context: Context, request: UndoRequest) -> audit.KeptChange:
-    """Return the change if its kind and this user allow an undo."""
     kept = audit.change_of_id(db, request.change_id)
     if kept is None or request.number not in (None, kept.row.number):
         raise Refused("no-such-change", GONE)
@@ -191,7 +187,6 @@ def _undo_of(context: Context, what: str) -> Undo:
 def _things_of(
     db: sqlite3.Connection, context: Context, kept: audit.KeptChange
 ) -> tuple[list[audit.KeptChange], list[int]]:
-    """Return what is undone, the latest first, and the ids of the changes that record it."""
     row, undo = kept.row, _undo_of(context, kept.row.what)
     if undo.is_import:
         together = audit.changed_at_once(db, row)

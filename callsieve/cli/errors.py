@@ -1,7 +1,4 @@
-"""How commands report errors: one line that says what to do, exit code 2.
-
-This module does not import typer, because the daemon uses it too.
-"""
+"""Errors of commands: one line with what to do, exit code 2. The daemon uses this too, so do not import typer."""
 
 from __future__ import annotations
 

@@ -34,10 +34,7 @@ def table_in(
     bare: re.Pattern[str] | None = None,
     longest: int = FIELD_CHARACTERS,
 ) -> Iterator[tuple[CsvTable, Callable[[], int]]]:
-    """Open the table in a file, and yield it with a function that returns the bytes read.
-
-    Raise CommandError or OSError.
-    """
+    """Open the table in a file. Yield it with a function that returns the bytes read. Raise CommandError or OSError."""
 
     def table_of(stream: BinaryIO, name: str) -> CsvTable:
         return CsvTable(stream, columns, name, others=others, bare=bare, longest=longest)
@@ -48,12 +45,7 @@ def table_in(
 
 @contextmanager
 def input_as(file: Path, reader: Callable[[BinaryIO, str], T]) -> Iterator[tuple[T, Callable[[], int] | None]]:
-    """Open a file with `reader`. For a packed file also yield a function that returns the position in it.
-
-    Raises:
-        CommandError: It is damaged, or not a table.
-        OSError: It cannot be read.
-    """
+    """Open a file with `reader`. Yield it with a position function if it is packed. Raise CommandError or OSError."""
     name = "standard input" if str(file) == "-" else str(file)
     with naming(name), nullcontext(sys.stdin.buffer) if str(file) == "-" else open_named(file) as packed:
         stream = unpacked(packed)

@@ -177,10 +177,7 @@ NAME_CHARACTERS = 64
 def stores(
     loaded: Loaded, *, dry_run: bool, copied: bool = False
 ) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
-    """Yield the store to read, and the store to write: in a dry run one that is thrown away.
-
-    `copied`: for a dry run that store begins as a copy, because what is written depends on what is there.
-    """
+    """Yield the store to read and the one to write: in a dry run a temporary one, if `copied` with all data."""
     if not dry_run:
         with any_store(loaded) as db:
             yield db, db
@@ -203,10 +200,7 @@ def context_of(loaded: Loaded) -> Context:
 def perform(
     loaded: Loaded, operation: Callable[[sqlite3.Connection, Context, R], T], request: R, *, existing: bool = False
 ) -> T:
-    """Run an operation on the store and return its result. Raise Refused.
-
-    `existing`: do not make the store, because the request concerns something in it.
-    """
+    """Run an operation on the store, which is not created if `existing`. Return its result. Raise Refused."""
     with existing_store(loaded) if existing else any_store(loaded) as db:
         return operation(db, context_of(loaded), request)
 

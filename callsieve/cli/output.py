@@ -163,7 +163,6 @@ def print_plain(table: Table) -> None:
 
 
 def _least_width(rows: Sequence[Sequence[Text]], keep: Sequence[int]) -> int:
-    """Return the least width of a table: kept columns need their width, others a word."""
     columns = zip_longest(*rows, fillvalue=Text())
     widths = [max(map(_width_of, column)) for column in columns]
     widths = [width if index in keep else min(WORD, width) for index, width in enumerate(widths)]
@@ -285,8 +284,8 @@ def watched(rows: Iterator[T], bytes_read: Callable[[], int], tell: Tell) -> Ite
 
 
 def _nobody(_bytes_read: int, _rows: int) -> None:
-    """Do nothing, without a terminal."""
+    pass
 
 
 def _no_one() -> None:
-    """Do nothing, without a terminal."""
+    pass

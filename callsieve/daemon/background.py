@@ -196,10 +196,7 @@ RECALLED_CALLS = 100
 
 
 async def keep_settings(store: StoreSupervisor, settings: Callable[[], Settings], due: asyncio.Event) -> None:
-    """Write the people and numbers of the settings to the store whenever `due` is set. Runs until cancelled.
-
-    Until they are written nobody is known, and a line that is exempt from screening is screened.
-    """
+    """Write people and numbers of the settings to the store when `due` is set. Before, nobody is known to it."""
     while True:
         await due.wait()
         due.clear()
@@ -223,7 +220,6 @@ async def recall(store: StoreSupervisor, velocity: Velocity, first_calls: FirstC
 
 
 async def _times(store: StoreSupervisor, since: float, before: float) -> list[CallTime] | None:
-    """Return all calls of that time. None if the store failed; the caller may try again at once."""
     times, seen = list[CallTime](), set[tuple[str, str]]()
 
     def read(db: sqlite3.Connection, first: float) -> None:

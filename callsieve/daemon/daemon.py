@@ -208,7 +208,6 @@ class Daemon:
         self._reload_due.set()
 
     async def _reload(self) -> None:
-        """Reload settings and policies. If they are broken, the previous ones stay active."""
         service_process.reloading()
         try:
             loaded = await asyncio.to_thread(self._load)
@@ -231,7 +230,6 @@ class Daemon:
         service_process.ready()
 
     def _use_look_ups(self) -> None:
-        """Use the look-up services that the settings name."""
         self.look_ups.budget_seconds = longest_budget_seconds(self._loaded.settings)
         self.screening.look_ups = self.look_ups if self.look_ups.budget_seconds else None
 
@@ -241,7 +239,6 @@ class Daemon:
         return OutcomeRecorder(settings, lambda: self.screening.site, self.store)
 
     def _site(self) -> Site:
-        """Return the PBX as the settings describe it, with its numbering plans. Broken plan files are left out."""
         self._plan_files = stamps_of(self._loaded)
         plans = plans_of(self._loaded)
         self._plan_error = "; ".join(plans.problems)
@@ -250,7 +247,6 @@ class Daemon:
         return replace(site_of(self._loaded.settings), plan=plans.plan)
 
     async def _read_holidays(self) -> None:
-        """Read the public holidays of the year in a thread."""
         if self._loaded.settings.outbound.local_rules:
             await asyncio.to_thread(read_holidays, time.time())
 
@@ -354,7 +350,6 @@ class Daemon:
 
 
 def _make_directories(loaded: Loaded) -> None:
-    """Make the state directory and that of the socket. The store makes its own. Raise OSError."""
     for directory in (loaded.state, loaded.socket_path.parent):
         directory.mkdir(mode=0o750, parents=True, exist_ok=True)
 

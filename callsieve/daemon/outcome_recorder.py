@@ -161,7 +161,6 @@ class OutcomeRecorder:
                 self._emergencies.append(outcome.ended_at)
 
     async def _open_windows(self) -> None:
-        """Write the emergency calls. Each stays queued until it is written."""
         while self._emergencies:
             await self._store.record_emergency(self._emergencies[0])
             self._emergencies.popleft()
@@ -191,7 +190,6 @@ class OutcomeRecorder:
                 self._settle_at = time.monotonic() + SOON_SECONDS
 
     async def _flush_singly(self, count: int, hours: CallingHours) -> None:
-        """Write the first outcomes one by one, and drop those that cannot be written."""
         for _ in range(count):
             outcome = self._queue.popleft()
             try:
@@ -213,7 +211,6 @@ class OutcomeRecorder:
 
 
 async def _repeated(part: Callable[[], Awaitable[None]], seconds: float) -> None:
-    """Run `part` forever, every `seconds`. After a failure the pauses grow."""
     failures = 0
     while True:
         try:

@@ -69,10 +69,7 @@ class CallFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 def request_of(facts: CallFacts, fresh_id: str, key: str = "", *, record: bool = True) -> Request:
-    """Return the request that the dialplan would send for this call.
-
-    `fresh_id`: the id of the call if the switch gives none. `key`: the setting `[agi] key`.
-    """
+    """Return the dialplan's request for this call. `fresh_id`: its id if the switch gives none. `key`: [agi] key."""
     arguments = {
         "key": key,
         "record": "" if record else UNRECORDED,

@@ -111,10 +111,7 @@ class EndingRecorded(NamedTuple):
 
 
 def record_ending(db: sqlite3.Connection, context: Context, ending: CallEnding) -> EndingRecorded:
-    """Record how a call through another switch ended, once, with its signals. An emergency call opens the window.
-
-    This leaves no row in the audit, because nobody changed anything.
-    """
+    """Record once how a call through another switch ended, with signals. An emergency call opens the window."""
     site = site_of(context.settings)
     outcome = _outcome_of(ending, site.trunk_of(trunk_text_of(ending.trunk)).name or None, context.at)
     record = record_of(outcome, site.region_of)
@@ -224,7 +221,6 @@ class DaemonClient:
             self._waiting -= 1
 
     async def _exchange(self, request: Request) -> bytes:
-        """Return the daemon's answer. The daemon closes the connection after it."""
         connection = await _connect(self._path)
         reader, writer = await asyncio.open_unix_connection(sock=connection, limit=COMMAND_LIMIT)
         try:
@@ -237,7 +233,6 @@ class DaemonClient:
             writer.transport.abort()  # `close` would wait for a daemon that is frozen
 
     def _log_once(self, reason: NoDecision) -> NoDecision:
-        """Log why a call goes on, at most once in LOG_INTERVAL_SECONDS per reason. Return the reason."""
         now = asyncio.get_running_loop().time()
         if now >= self._logged_at.get(reason, float("-inf")) + LOG_INTERVAL_SECONDS:
             self._logged_at[reason] = now

@@ -174,7 +174,6 @@ def end_of(day_wanted: date) -> float:
 
 
 def _of_each_number(found: Iterable[FalsePositive]) -> list[FalsePositive]:
-    """Merge the mistakes of each number, in the order of the first."""
     by_number: dict[str, FalsePositive] = {}
     for mistake in found:
         before = by_number.setdefault(mistake.number, mistake)

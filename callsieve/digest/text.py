@@ -1,7 +1,4 @@
-"""The digest of a day in words: for the terminal, and as text and HTML of a mail.
-
-Numbers in a mail are masked unless the settings say otherwise.
-"""
+"""The digest of a day in words, for the terminal and mails. Mails mask numbers unless the settings say otherwise."""
 
 from __future__ import annotations
 

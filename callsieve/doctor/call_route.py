@@ -106,7 +106,6 @@ class _Call:
     screened: bool = False
 
     def ends(self, screening: RouteScreening, why: RouteReason, where: str) -> RouteVerdict:
-        """Return the verdict for a call that cannot be followed further."""
         if not self.screened:
             return RouteVerdict(screening, where, why)
         return RouteVerdict(RouteScreening.SCREENED, nowhere=where if why is RouteReason.MISSING else "")
@@ -162,7 +161,6 @@ class _Walk:
         return after
 
     def _after(self, call: _Call) -> _Call | RouteVerdict:
-        """Return the call after one step, or the verdict."""
         matches = self._lookup(call.at.extension, call.at.context)
         if isinstance(call.at.priority, str):
             labelled = (match.labels[call.at.priority] for match in matches if call.at.priority in match.labels)
@@ -253,7 +251,6 @@ class _Walk:
         return replace(call, changed={**call.changed, name.strip().lstrip("_"): self._known(call, text)})
 
     def _either(self, options: Sequence[_Call | RouteVerdict], where: str) -> _Call | RouteVerdict:
-        """Return the result that holds for all branches."""
         if len(options) == 1:
             return options[0]
         calls = [option for option in options if isinstance(option, _Call)]
@@ -263,7 +260,6 @@ class _Walk:
 
 
 def _merged(calls: Sequence[_Call]) -> _Call:
-    """Return one call for several that reached the same place. Variables that differ become unknown."""
     names = {name for call in calls for name in call.changed}
     first, *others = calls
     same = {name for name in names if all(call.changed.get(name) == first.changed.get(name) for call in others)}
@@ -279,7 +275,6 @@ def _until_certain(matches: Iterable[Match]) -> Iterator[Match]:
 
 
 def _agreed(verdicts: Sequence[RouteVerdict], where: str) -> RouteVerdict:
-    """Return the verdict that holds for all branches."""
     kinds = {verdict.screening for verdict in verdicts}
     if RouteScreening.CANNOT_TELL in kinds:
         return next(verdict for verdict in verdicts if verdict.screening is RouteScreening.CANNOT_TELL)

@@ -25,7 +25,6 @@ from reputation.wording import Wording
 
 
 def _names_what_is_off(context: finding.CheckContext) -> finding.Finding:
-    """Say which optional capabilities the settings switch off."""
     off = context.loaded.settings.capabilities.off
     return finding.ok(
         Wording("switched off in the settings: {names}", {"names": ", ".join(off)}) if off else finding.NONE
@@ -33,7 +32,6 @@ def _names_what_is_off(context: finding.CheckContext) -> finding.Finding:
 
 
 def _has_no_removed_settings(ground: finding.CheckContext) -> finding.Finding:
-    """Name the first setting of an older version that does nothing any more."""
     removed = ground.loaded.removed
     if not removed:
         return finding.ok(finding.NONE)

@@ -129,7 +129,6 @@ def asks_us(context: CheckContext) -> Finding:
 
 
 def _asked(context: CheckContext) -> str | None:
-    """Return the address that the loaded dialplan asks, or that its files name if Asterisk cannot be asked."""
     try:
         address = globals_in(context.ask("dialplan show globals")).get("CALLSIEVE_AGI", "")
         return address or _default_agi(context.dialplan)
@@ -146,7 +145,6 @@ def _default_agi(dialplan: Dialplan) -> str | None:
 
 
 def _classic(context: CheckContext) -> Finding:
-    """Check that the classic scripts are installed and connect to our socket."""
     directory, socket = context.place.agi_bin, context.loaded.socket_path
     if directory is None:
         return unknown(Wording("the dialplan uses the classic script, but Asterisk does not say where its scripts are"))
@@ -295,7 +293,6 @@ def pattern_takes(pattern: str, code: str) -> bool:
 
 
 def _regex_of(part: str) -> str:
-    """Convert one part of an extension pattern (Asterisk's pbx.c) to a regular expression."""
     classes = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", ".": ".+", "!": ".*"}
     return part if part.startswith("[") else classes.get(part.upper(), re.escape(part))
 

@@ -84,7 +84,6 @@ def gathered(checks: Iterable[Check]) -> list[Check]:
 
 
 def _merged(checks: Iterable[Check]) -> list[Check]:
-    """Merge troubles with the same words: each cause stands once."""
     merged: dict[object, Check] = {}
     for check in checks:
         is_trouble = check.status in (CheckStatus.FAIL, CheckStatus.WARN)

@@ -121,7 +121,6 @@ def is_closed(context: CheckContext) -> Finding:
 
 
 def _is_open_to_service(unit: str, path: Path, group: int) -> bool:
-    """Return whether the unit runs in the group of the socket and does not hide its directory."""
     try:
         name = grp.getgrgid(group).gr_name
     except KeyError:

@@ -86,7 +86,6 @@ class Extensions:
 def _reached(
     dialplan: Dialplan, context: str, seen: set[tuple[str, bool]], *, at_times: bool = False
 ) -> Iterator[tuple[str, bool]]:
-    """Yield a context and those it includes, in Asterisk's order, each with whether it applies at times only."""
     if (context, at_times) in seen:
         return
     seen.add((context, at_times))
@@ -270,7 +269,6 @@ def _remedy(context: CheckContext, trunks: Sequence[TrunkContext]) -> str | Word
 
 
 def _named(wordings: Sequence[Wording]) -> Wording:
-    """Return the first few, numbers before patterns."""
     wordings = sorted(wordings, key=lambda wording: str(wording.places.get("number", "")).startswith("_"))
     first = listed(wordings[:MOST_NAMED], "{some}; {more}")
     return and_more(first if isinstance(first, Wording) else Wording(first), len(wordings[MOST_NAMED:]))

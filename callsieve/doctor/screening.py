@@ -40,7 +40,6 @@ def are_decided(context: CheckContext) -> Finding:
 
 
 def _left_out(context: CheckContext) -> frozenset[str]:
-    """Return the numbers that somebody excluded from screening in FreePBX."""
     settings = context.loaded.settings
     regions = {settings.numbers.region, *(trunk.region for trunk in settings.trunk if trunk.region)}
     try:

@@ -148,7 +148,6 @@ class _Foreign(Exception):
 
 
 def _read(path: Path) -> bytes:
-    """Read the file, if only root or our own user can have written it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         status = os.fstat(descriptor)

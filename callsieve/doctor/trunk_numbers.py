@@ -46,10 +46,7 @@ class TrunkContext:
 
 @dataclass(frozen=True, slots=True)
 class TriedNumber:
-    """A number that a trunk may send, with the forms to try. For a pattern the form is an example.
-
-    `is_named`: the settings name the number.
-    """
+    """A number or pattern that a trunk may send, with forms to try. `is_named`: the settings name the number."""
 
     name: str
     forms: tuple[str, ...]
@@ -171,7 +168,6 @@ def numbers_to_try(
 
 
 def _of_settings(settings: Settings, table: TrunkTable | None) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Return the DIDs and the trunk's own numbers, in the forms that carriers may send."""
     region = (table.region if table else None) or settings.numbers.region
     texts = [did.number for did in settings.did] + list(table.own_numbers if table else ())
     return ((text, _forms(text, region)) for text in dict.fromkeys(texts))
@@ -194,7 +190,6 @@ def numbers_in_dialplan(
 
 
 def _passed_on(dialplan: Dialplan, context: str, variables: Mapping[str, str]) -> frozenset[str]:
-    """Return a context, what it includes, and where `Goto(context,${EXTEN},1)` leads from there."""
     reached: frozenset[str] = frozenset()
     waiting = {context}
     while waiting:

@@ -98,10 +98,7 @@ def one_line(text: str, *, mask: bool) -> str:
 
 
 def in_words(text: str, names: Mapping[str, str], *, mask: bool) -> str:
-    """Return a person or number for people: `Alice (201)`, `+1 201 555 0123 (Joe's Loans)`.
-
-    `mask` hides the owners of numbers as well.
-    """
+    """Return a person or number for people: `Alice (201)`, `+1 201 555 0123 (Joe's Loans)`, masked if wanted."""
     if not text.startswith("+"):
         return f"{names[text]} ({text})" if text in names else text
     if mask:
@@ -189,7 +186,6 @@ class AlertReceiver:
         return True
 
     async def _begin(self, now: float) -> Alert | None:
-        """Return the alert to send, or None if it is held, which is counted."""
         rule = self._rule
         async with self._state_lock:
             state = state_from(await self._store.read(self.name))

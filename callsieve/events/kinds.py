@@ -316,7 +316,6 @@ def body_of(event: Event, *, with_id: bool = False) -> bytes:
 
 
 def _masked(value: Any) -> Any:
-    """Mask the numbers in all texts of the data."""
     if isinstance(value, str):
         return mask_numbers(value)
     if isinstance(value, Mapping):

@@ -79,10 +79,7 @@ class Lane:
                 self._add(delivery)
 
     def due(self, now: float) -> list[tuple[str, int]]:
-        """Return subjects and places after which to read deliveries again, up to `cursor`, for `refill`.
-
-        It goes through all waiting subjects: call it once a second.
-        """
+        """Return subjects and places from which to `refill`, up to `cursor`. Slow: call it once a second."""
         if not _is_over(self.paused_until, now):
             return []
         room = self.room // OF_SUBJECT
@@ -179,7 +176,6 @@ class Lane:
         self._failures, self.failing_since, self.paused_until = 0, None, 0.0
 
     def _note_failure(self, now: float) -> None:
-        """Count a failure, except of deliveries that were under way when the receiver began to fail."""
         if not _is_over(self.paused_until, now):
             return
         self._failures += 1

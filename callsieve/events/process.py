@@ -55,7 +55,6 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded, capabilities: Capab
 
 
 async def _send(loaded: Loaded, capabilities: Capabilities, stop: asyncio.Event, reload: asyncio.Event) -> None:
-    """Send events until the process stops or the settings are to be read again."""
     async with AsyncExitStack() as stack:
         store = await Store.open(loaded.store_path)
         stack.push_async_callback(store.close)

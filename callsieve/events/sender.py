@@ -152,7 +152,6 @@ class Sender:
             lane.written(taken[lane.name])
 
     async def _run_checks(self) -> None:
-        """Run the scheduled checks, and report that the sender runs."""
         while True:
             telemetry = await asyncio.to_thread(read_telemetry, self._loaded.state)
             now = time.time()
@@ -188,7 +187,6 @@ class _LaneTasks:
         self._unlogged = 0  # dead letters
 
     async def run(self) -> None:
-        """Deliver until cancelled."""
         ticked_at = 0.0
         while True:
             now = time.time()
@@ -210,22 +208,18 @@ class _LaneTasks:
             self._awake.clear()
 
     def wake(self) -> None:
-        """Check the store for new events."""
         self._has_more = True
         self._awake.set()
 
     def reset(self) -> None:
-        """Load everything again, because events are to be replayed."""
         self._lane.reset()
         self._is_off = False
         self.wake()
 
     async def finish(self) -> None:
-        """Wait for the deliveries under way."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def cancel(self) -> None:
-        """Cancel the deliveries under way; they will be repeated."""
         for task in self._tasks:
             task.cancel()
 
@@ -236,13 +230,11 @@ class _LaneTasks:
         return progress
 
     def put_back(self, progress: Progress) -> None:
-        """Take back results that could not be recorded."""
         self._delivered[:0] = progress.delivered
         self._failed[:0] = progress.failed
         self._skipped[:0] = progress.skipped
 
     def written(self, progress: Progress) -> None:
-        """Forget results that were recorded."""
         self._had.difference_update((*progress.delivered, *progress.skipped))
         self._awake.set()
 

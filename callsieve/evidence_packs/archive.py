@@ -52,11 +52,7 @@ class _Entry(NamedTuple):
 
 
 def write_pack(db: sqlite3.Connection, context: Context, pack: Pack, out: IO[bytes]) -> None:
-    """Write the zip.
-
-    Raises:
-        Refused: The number was removed meanwhile. StoreError and OSError, too.
-    """
+    """Write the zip. Raise Refused if the number was removed meanwhile, StoreError or OSError."""
     request, platform = pack.request, platforms()[pack.request.platform]
     files = [
         Document(entry.name, context.at, len(entry.content), hashlib.sha256(entry.content).hexdigest(), entry.role)

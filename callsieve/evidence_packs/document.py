@@ -57,8 +57,6 @@ class Block:
 
 
 class _Page:
-    """A collector of blocks of plain text, without markup."""
-
     def __init__(self) -> None:
         self.blocks: list[Block] = []
 
@@ -144,7 +142,6 @@ class _Writer:
         self._page.paragraph(say[f"letter-{self._platform.kind}"].format(number=own.number, name=own.name))
 
     def _right_to_use(self) -> str:
-        """Return which file proves the right to use the number."""
         proofs = [proof for proof in self._contents.documents if proof.role]
         return (
             ", ".join(f"{self._say[f'role-{proof.role}']}: documents/{proof.name}" for proof in proofs)

@@ -151,7 +151,6 @@ def _handled(db: sqlite3.Connection, complaint: Complaint) -> HandledComplaint:
 
 
 def _of_appeals(db: sqlite3.Connection, number: str) -> list[Document]:
-    """Return the attachments of appeals for the number."""
     attachments = (
         attachment for appeal in appeals_of(db, number) for attachment in attachments_of(db, appeal.reference)
     )

@@ -134,12 +134,7 @@ async def take(
     *,
     accept_fork: bool = False,
 ) -> Taken:
-    """Make our copy equal to what the company publishes.
-
-    The store is written in many transactions. The caller records the index, and handles UnusableBundle,
-    OutsideError,
-    OSError and StoreError.
-    """
+    """Make our copy equal to the publication, in many transactions. The caller records the index and handles errors."""
     known = PublicKey.parse(key_now(db, table.key)) if table.key else None
     index, key = await _index(source, known, own_key, now)
     new_key = key if key != known else None
@@ -179,7 +174,6 @@ async def take(
 async def _index(
     source: BundleSource, key: PublicKey | None, own_key: PublicKey | None, now: float
 ) -> tuple[SignedIndex, PublicKey]:
-    """Return the index and the key that signed it: the known key, or one that the known key confirms."""
     if key is None:
         raise UnusableBundle(ExchangeProblem.NO_KEY, **await offered(source))
     if own_key is not None and key.raw == own_key.raw:
@@ -255,7 +249,6 @@ def _check_history(index: SignedIndex, state: PeerState, now: float, *, accept_f
 
 
 async def _file(source: BundleSource, published: PublishedFile, table: ExchangeTable, files: ExitStack) -> BinaryIO:
-    """Fetch a file and check its digest. It stays open until `files` are closed."""
     most = table.megabytes * 1_000_000
     if published.bytes > most or published.unpacked > UNPACKED_TIMES * most:
         raise UnusableBundle(ExchangeProblem.TOO_LARGE, file=published.file, most=most)
@@ -271,7 +264,6 @@ async def _file(source: BundleSource, published: PublishedFile, table: ExchangeT
 
 
 def _check_rows(published: PublishedFile, file: BinaryIO, sequence: int) -> None:
-    """Check every row of a file before the first is written."""
     file.seek(0)
     lines = unpacked_lines(file, published.unpacked)
     try:
@@ -307,7 +299,6 @@ def _cleared(published: PublishedFile | None, file: BinaryIO, key: PublicKey, no
 
 
 def _statement(text: bytes, key: PublicKey) -> SignedStatement | None:
-    """Return the statement in a line, if the company signed it and it clears a number."""
     with suppress(StatementError, json.JSONDecodeError):
         statement = verify(text, key)
         return statement if statement.kind == NUMBER_CLEARED else None

@@ -190,7 +190,6 @@ class _Merge:
         self.numbers = self.added = self.changed = self.withdrawn = 0
 
     def run(self, before: Iterator[PeerNumber], after: Iterator[Candidate]) -> None:
-        """Merge both, each in the order of their keys."""
         old, new = next(before, None), next(after, None)
         while old is not None or new is not None:
             if new is None or (old is not None and old.key < new.row.key):
@@ -241,7 +240,6 @@ class _Writer:
         self._file.close()
 
     def place(self) -> PublishedFile:
-        """Store the file in the directory under its name."""
         self.lines.close()
         size, digest = self._file.tell(), sha256()
         self._file.seek(0)
@@ -255,13 +253,11 @@ class _Writer:
         return PublishedFile(file=name, bytes=size, unpacked=self.lines.unpacked, rows=self.lines.rows)
 
     def place_in(self, folder: Path, before: int, sequence: int) -> PublishedDelta:
-        """Store a delta in the directory under its name."""
         self._folder = folder
         return PublishedDelta(before=before, sequence=sequence, **msgspec.structs.asdict(self.place()))
 
 
 def _copy(context: Context, folder: Path) -> Path | None:
-    """Return where a copy of the index is kept, or None for a directory that is not that of the settings."""
     loaded, ours = context.loaded, context.settings.publish.directory
     return loaded.state / COPY_FILE if ours and loaded.state_path(ours) == folder else None
 
@@ -273,10 +269,7 @@ def _index_in(path: Path, keys: Sequence[PublicKey]) -> SignedIndex:
 
 @contextmanager
 def _published_before(folder: Path, copy: Path | None, keys: Sequence[PublicKey]) -> Iterator[_Before]:
-    """Yield the last publication in a directory.
-
-    If it is damaged, older than our copy or not ours, yield only the index: the next publication then has no delta.
-    """
+    """Yield the last publication in a directory, without rows if it is damaged, outdated or not ours."""
     last = None
     with suppress(OSError, StatementError):
         last = None if copy is None else _index_in(copy, keys)
@@ -300,7 +293,6 @@ def _published_before(folder: Path, copy: Path | None, keys: Sequence[PublicKey]
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of a directory, or raise Refused while another process publishes there."""
     descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

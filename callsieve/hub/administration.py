@@ -187,10 +187,7 @@ async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool =
 
 
 async def expel_site(hub: Hub, organisation: str, site: str) -> int:
-    """Remove a site and all its rows from the hub. Return the number of rows removed.
-
-    Only the database's administrator or the central console may do this.
-    """
+    """Remove a site and its rows, as administrator or central console. Return the number of rows."""
     ((removed,),) = await hub.rows("SELECT callsieve.expel(%s, %s, true)", (organisation, site))
     ((is_administrator,),) = await hub.rows(f"SELECT pg_has_role('{OWNER}', 'MEMBER')")
     if is_administrator:

@@ -124,7 +124,6 @@ def _judged(figures: HubFigures, now: float) -> Finding:
 
 
 def _emit_late(db: sqlite3.Connection, settings: Settings, now: float) -> None:
-    """Emit an event once when the last exchange is too long ago."""
     if not settings.hub.address:
         forget_first_try(db)
         forget_state(db, HUB)

@@ -165,10 +165,7 @@ async def push(hub: Hub, batch: Sequence[Outgoing]) -> Pushed:
 
 
 async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: bool, private: bool) -> Pulled:
-    """Return the next rows and notices after these places.
-
-    `own`: include this site's rows. `private`: include rows that only a standby needs.
-    """
+    """Return the next rows and notices. `own`: also this site's rows. `private`: also rows only for standbys."""
     places = (str(rows_to[0]), rows_to[1], str(notices_to[0]), notices_to[1])
     (_, *_, up_to, _), *records = await hub.rows(NEWS, (*places, limit, own, private))
     notices = [

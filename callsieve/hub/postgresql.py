@@ -157,7 +157,6 @@ def _parts_of(address: str) -> dict[str, Any]:
 
 
 def _is_here(host: str) -> bool:
-    """Return whether the host is this server: a socket directory, or loopback."""
     if not host or host.startswith("/") or host == "localhost":
         return True
     try:

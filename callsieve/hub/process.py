@@ -111,7 +111,6 @@ def _run_id() -> str:
 
 
 async def _share(loaded: Loaded, run: str) -> None:
-    """Exchange until something fails, and record a failure of the hub in the store."""
     store = await Store.open(loaded.store_path)
     try:
         async with connection_to(address_of_site(loaded)) as hub:

@@ -136,12 +136,10 @@ def resume(db: sqlite3.Connection, context: Context, site: SiteText) -> SiteVerd
 
 
 def _joined(*people: Sequence[str]) -> list[str]:
-    """Return the names of each person as one text, for the audit."""
     return [SAME.join(names) for names in people]
 
 
 def _person(db: sqlite3.Connection, context: Context, name: str) -> str:
-    """Return the name of a person here, or at a site that has shared something."""
     if site_of(name):
         _site(db, site_of(name))
         return name
@@ -165,7 +163,6 @@ def _site(db: sqlite3.Connection, site: str) -> None:
 
 
 def _groups(people: Iterable[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
-    """Return the names of each person, once."""
     return tuple(sorted({tuple(names) for names in people}))
 
 

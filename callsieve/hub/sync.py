@@ -104,12 +104,7 @@ class Sync:
         self._heard_to = 0.0  # older notices, by the hub's clock, were carried out already
 
     async def run(self) -> None:
-        """Exchange until cancelled.
-
-        Raises:
-            NumbersErased: files are to be cleared while the store is closed.
-            StoreReplaced: the store is to be opened again.
-        """
+        """Exchange until cancelled. Raise NumbersErased or StoreReplaced if the store must be closed first."""
         session = await self._begin()
         await client.listen(self._hub, session.channel)
         await client.collect(self._hub)
@@ -183,7 +178,6 @@ class Sync:
         return await client.greet(self._hub, client.SiteReport(waiting, *about_us))
 
     async def _note_policy(self) -> None:
-        """Publish the name and digest of this PBX's policy for its standby."""
         if self._settings.standby or not self._settings.private:
             return
         policy = await asyncio.to_thread(policy_in_force, self._loaded)
@@ -210,7 +204,6 @@ class Sync:
             await self._store.write(note_sites, await client.sites(self._hub))
 
     async def _push_some(self, session: HubSession) -> bool:
-        """Push waiting rows, then older rows that were never shared, in steps. Return whether more is left."""
         if not await self._store.read(outgoing.has_outgoing):
             return False
         if time.monotonic() >= session.erase_at:
@@ -265,7 +258,6 @@ class Sync:
             session.waits_to = 0
 
     async def _wake_others(self, session: HubSession) -> None:
-        """Wake other sites for rows that followed a waking push too soon."""
         for is_private, (first, last) in [*session.pushed_at.items()]:
             if (now := time.monotonic()) >= first + COLLECT_SECONDS:
                 await client.wake(self._hub, now - last, private=is_private)
@@ -276,7 +268,6 @@ class Sync:
             pass
 
     async def _pull_some(self, session: HubSession) -> bool:
-        """Pull new rows and notices, up to a limit. Return whether more is left."""
         received, start = 0, session.link
         for _ in range(PULLS):
             link = session.link
@@ -365,9 +356,7 @@ class Sync:
     async def _wait(self, session: HubSession) -> None:
         """Wait until it is time to pull, or to check for changes here.
 
-        Anybody who can log in to the server can wake all sites at will. After too many wake-ups this one stops
-        listening for a
-        while, and polls as often as the settings say.
+        After too many wake-ups, which any site can send, it stops listening for a while and only polls.
         """
         until, wakeups = time.monotonic() + CHECK_SECONDS, 0
         until = min([until, *[first + COLLECT_SECONDS for first, _ in session.pushed_at.values()]])

@@ -120,10 +120,7 @@ def remove(db: sqlite3.Connection, context: Context, typed: NumberText) -> Ident
 
 
 def make_code(db: sqlite3.Connection, context: Context, request: CodeRequest) -> CodeMade:
-    """Make a code that proves control of a number: said in a call to it, or keyed in one from it.
-
-    It counts for a day, and one that was made before does not any more.
-    """
+    """Make a code, valid for a day, that proves control of a number. An earlier code becomes void."""
     number, name = number_field(context, request.number), _line("name", request.name)
     made = CodeMade(number, number, new_code())
     with change(db, context, "identity code", number):
@@ -155,7 +152,6 @@ def wrong_code(answer: ProofAnswer) -> Refused:
 
 
 def _identity(context: Context, request: IdentityRequest) -> Identity:
-    """Return the identity that was typed."""
     number, level = number_field(context, request.number), request.level
     name, note = _name(request.name), _line("note", request.note)
     if level not in LEVELS:

@@ -94,10 +94,7 @@ def _write(db: sqlite3.Connection, batch: list[Item], now: float, hours: Calling
 
 
 def items_of(events: Iterable[Event]) -> Iterator[Item]:
-    """Yield outcomes and marks. Each mark gets the auth class of its call, before or after it.
-
-    Only REMEMBERED_CALLS calls are remembered, so a mark too far from its call has the class `unknown`.
-    """
+    """Yield outcomes and marks. A mark gets the class of its call if that is among the REMEMBERED_CALLS."""
     classes: OrderedDict[str, AuthClass] = OrderedDict()
     waiting: OrderedDict[str, list[Mark]] = OrderedDict()
     for event in events:
@@ -190,7 +187,6 @@ def _items(
 
 
 def _is_over(rows: Sequence[CdrRow], events: ChannelEvents | None, now: float) -> bool:
-    """Return whether a call is over, by its events, else by the caller's own row, else by its age."""
     age = now - max(row.at + row.duration for row in rows)
     if age > OVER_SECONDS:
         return True
@@ -200,7 +196,6 @@ def _is_over(rows: Sequence[CdrRow], events: ChannelEvents | None, now: float) -
 def _records(
     db: Database, table: str, columns: Sequence[str], begin: datetime, history: History
 ) -> Iterator[dict[str, str]]:
-    """Yield the CDRs from a date on, in the order of their dates."""
     wanted = [name for name in CDR_FIELDS if name in columns]
     if begin == FIRST:
         _refuse_undated(db, table, history)
@@ -237,8 +232,6 @@ def _refuse_undated(db: Database, table: str, history: History) -> None:
 
 
 class _Cel:
-    """The table of channel events (CEL)."""
-
     def __init__(self, db: Database, table: str, extra: str) -> None:
         self._db = db
         self._table = table
@@ -258,7 +251,6 @@ class _Cel:
         return cls(db, table, extra)
 
     def events_of(self, calls: Sequence[Sequence[CdrRow]]) -> dict[str, ChannelEvents]:
-        """Return the events of these calls, by linkedid."""
         ids = [rows[0].call for rows in calls]
         marks = ", ".join(["%s"] * len(ids))
         rest = f"WHERE linkedid IN ({marks}) AND eventtype IN ({EVENTS}) ORDER BY id LIMIT {len(ids) * EVENTS_A_CALL}"

@@ -112,10 +112,7 @@ class PeopleRequest(NamedTuple):
 
 
 class PeopleImported(NamedTuple):
-    """The result. `rows`: how many people or DIDs there were.
-
-    `kept`: those for which the settings have other values, which win.
-    """
+    """The result. `rows`: the number of people or DIDs. `kept`: those with other values in the settings, which win."""
 
     change_id: ChangeId | None
     rows: int
@@ -244,8 +241,6 @@ def source_name(source: str) -> str:
 
 
 class _Table(NamedTuple):
-    """How people or DIDs are stored."""
-
     key: Callable[[Any], str]
     read: Callable[[sqlite3.Connection], dict[str, From]]
     write: Callable[[sqlite3.Connection, Iterable[Any], str], None]
@@ -260,8 +255,6 @@ _TABLES = {
 
 
 class _Counted:
-    """Counts rows, and collects the own numbers among them."""
-
     def __init__(self, own_numbers: frozenset[str], problems: Sequence[RowProblem]) -> None:
         self.rows = 0
         self.own: set[str] = set()
@@ -298,7 +291,6 @@ def _rows(count: int | None) -> dict[str, int] | None:
 
 
 def _import_called(db: sqlite3.Connection, request: RemoveImportRequest) -> tuple[ImportKind, int]:
-    """Return the kind of the import with this name, and its number of rows."""
     name, kind = request
     imports = {
         ImportKind.NUMBERS: {source.name: source.numbers for source in sources(db)},

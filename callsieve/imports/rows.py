@@ -81,10 +81,7 @@ def contacts_in_vcards(cards: Vcards, region: str, whose: str | None = None) -> 
 def contacts_of_freepbx(
     known: Iterable[KnownContact], region: str, whose: str | None, refuse: Callable[[str], None]
 ) -> Iterator[Contact]:
-    """Yield the contacts of Contact Manager. `refuse` is called with a reason for rows that are not valid.
-
-    Contacts without an owner belong to `whose`, or to everybody if that is None.
-    """
+    """Yield the contacts of Contact Manager; `refuse` gets errors. Those without an owner belong to `whose`."""
     for number, name, person, company in known:
         e164 = number_of(number, region)
         if e164 is None or (person is not None and not NAME.fullmatch(person)):
@@ -301,7 +298,6 @@ def _note(count: int, robocalls: int, latest: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _day_of(created: str) -> str | None:
-    """Return the day of `2025-09-29 23:59:56`; None if it is not in the calendar."""
     match = _DAY.match(created)
     try:
         return date.fromisoformat(match[1]).isoformat() if match else None

@@ -107,10 +107,7 @@ NO_HOOKS = FoundHooks({}, by_macro=False)
 
 
 def calls_by_macro(context: str, application: str) -> bool:
-    """Return whether this step is an outbound route of FreePBX 15 or 16.
-
-    Routes left behind by somebody do not count.
-    """
+    """Return whether this step is an outbound route of FreePBX 15 or 16. Abandoned routes do not count."""
     return _ROUTE.fullmatch(context) is not None and _BY_MACRO.search(application) is not None
 
 

@@ -64,7 +64,6 @@ def _our_contexts() -> frozenset[str]:
 
 
 def _contexts_of(place: plan.InstallPaths) -> list[str]:
-    """Return the contexts of the dialplan that are not ours, in the order of the files."""
     lines = walk(place.etc, place.etc / "extensions.conf")
     sections = (line.section for line in lines if line.section and line.file.parent != place.dialplan)
     return list(dict.fromkeys(name for name in sections if name not in ("general", "globals")))
@@ -80,11 +79,7 @@ _GLOBAL = re.compile(r"CALLSIEVE_AGI\s*=>?\s*(\S+)")
 
 
 def asked_in_files(etc: Path) -> str | None:
-    """Return what our dialplan asks, `agi://127.0.0.1:4578` or the classic script. None if it is not installed.
-
-    Raises:
-        OSError: This user may not read it.
-    """
+    """Return the address that our dialplan asks, or the classic script. None if not installed. Raise OSError."""
     default = plan.agi_of(read_text(etc / plan.OUR_DIALPLAN / MAIN_FILE) or "")
     if default is None:
         return None
@@ -93,10 +88,7 @@ def asked_in_files(etc: Path) -> str | None:
 
 
 def is_answered_at(asked: str, listen: str) -> bool:
-    """Return whether a dialplan that asks `asked` reaches a daemon that listens on `listen`.
-
-    The classic script does.
-    """
+    """Return whether a dialplan that asks `asked` reaches a daemon on `listen`. The classic script always does."""
     return asked == plan.OUR_AGI or _address(asked) == address_of(listen)
 
 

@@ -47,10 +47,7 @@ etc = {etc}
 
 
 def plan_settings(place: plan.InstallPaths, loaded: Loaded, tables: list[str], region: str) -> list[plan.FileChange]:
-    """Return the change to the settings file: the lines of these tables at its end. An existing file keeps its content.
-
-    `region` is for a new file.
-    """
+    """Return the change to the settings file: these tables at its end. `region`: for a new file."""
     file = loaded.settings_file
     before = read_text(file)
     if before is not None and not tables:
@@ -72,7 +69,6 @@ def plan_call_back_settings(loaded: Loaded, region: str) -> list[plan.FileChange
 
 
 def _own_numbers(settings: Settings, region: str) -> list[str]:
-    """Return the own numbers of the settings, which the helper must not call."""
     written = [did.number for did in settings.did] + [text for trunk in settings.trunk for text in trunk.own_numbers]
     return sorted({number for text in written if (number := did_number_of(text, region)) is not None})
 
@@ -157,7 +153,6 @@ def plan_install(place: plan.InstallPaths, wanted: InstallRequest) -> plan.Insta
 
 
 def _plan_service(place: plan.InstallPaths, wanted: InstallRequest) -> plan.InstallPlan:
-    """Return the changes for the units, their users and the settings, without Asterisk."""
     if wanted.inbound or wanted.freepbx or wanted.classic or not wanted.systemd:
         raise plan.InstallError("--no-asterisk needs --systemd, and excludes --inbound, --freepbx and --classic")
     if place.group == 0:
@@ -226,10 +221,7 @@ def _our_dialplan(
 
 
 def dialplan_text(name: str, agi: str, key: str = "") -> str:
-    """Return a file of the dialplan that asks `agi`, a FastAGI address or the directory of the classic scripts.
-
-    `key`: sent with each question, if not empty.
-    """
+    """Return a dialplan file that asks `agi`, an address or a script directory, with `key` if not empty."""
     text = plan.packaged(name)
     if name == MAIN_FILE and PACKAGED_URL not in text:
         raise plan.InstallError(f"the packaged callsieve.conf does not ask {PACKAGED_URL}: reinstall CallSieve")
@@ -299,7 +291,6 @@ def classic_socket(place: plan.InstallPaths, wanted: InstallRequest) -> Path:
 
 
 def _readability(place: plan.InstallPaths, wanted: InstallRequest) -> Iterator[str]:
-    """Yield what Asterisk's user or the service could not read."""
     if place.group == 0 and (wanted.systemd or place.unit.exists()):
         yield (
             f"the group {USUAL_GROUP} of the service does not exist, so it could not read its settings: "

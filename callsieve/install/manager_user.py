@@ -54,7 +54,6 @@ def plan_manager(place: InstallPaths, loaded: Loaded, new_secret: str, *, freepb
 
 
 def _secret_of(ami: Ami, text: str | None) -> str:
-    """Return the existing secret: of our settings, else of Asterisk's file."""
     match = SECRET_LINE.search(text or "")
     return ami.secret or (match[1].replace("\\;", ";") if match else "")
 
@@ -72,7 +71,6 @@ def _include_of_manager(place: InstallPaths, target: Path, lines: list[Line]) ->
 
 
 def _general(lines: list[Line], key: str) -> str:
-    """Return the value of a key in [general] of manager.conf. Empty if it is not set."""
     section, value = "", ""
     for line in lines:
         section = line.section or section
@@ -91,7 +89,6 @@ def _port(text: str) -> int:
 
 
 def _ami_table(place: InstallPaths, loaded: Loaded, user: str, secret: str, port: int) -> tuple[list[str], list[str]]:
-    """Return the lines of [ami] for our settings, none if it exists already, and remarks."""
     ami = loaded.settings.ami
     file = loaded.settings_file
     before = read_text(file)

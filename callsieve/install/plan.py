@@ -83,10 +83,7 @@ class SystemUser:
 
 @dataclass(frozen=True, slots=True)
 class InstallPlan:
-    """The steps in order: create `new_users`, make `changes`, remove `directories` that are empty then.
-
-    `remarks` are for the administrator.
-    """
+    """The steps: create `new_users`, make `changes`, remove empty `directories`. `remarks`: for the administrator."""
 
     changes: tuple[FileChange, ...]
     new_users: tuple[SystemUser, ...] = ()
@@ -96,10 +93,7 @@ class InstallPlan:
 
 @dataclass(frozen=True, slots=True)
 class InstallPaths:
-    """The paths of an installation.
-
-    `agi_bin`: None if unknown. `group`: the gid through which Asterisk reads its files.
-    """
+    """The paths of an installation. `agi_bin`: None if unknown. `group`: the gid by which Asterisk reads files."""
 
     etc: Path
     group: int
@@ -135,10 +129,7 @@ class InstallPaths:
 
     @property
     def unit_files(self) -> tuple[Path, ...]:
-        """Return the unit files, one for each unit in `asterisk-conf/`.
-
-        The administrator enables those that are needed.
-        """
+        """Return the unit files in `asterisk-conf/`. The administrator enables those that are needed."""
         names = (path.name for path in asterisk_conf().iterdir() if path.suffix in UNIT_SUFFIXES)
         return tuple(self.units / name for name in sorted(names))
 
@@ -156,10 +147,7 @@ def asterisk_conf() -> Path:
 
 
 def place_of(etc: Path, agi_bin: Path | None, units: Path, *, asterisk: bool = True) -> InstallPaths:
-    """Return the paths for an Asterisk with its configuration in `etc`. Raise InstallError if it is not there.
-
-    If `asterisk` is false, this server runs no Asterisk and `etc` is not read.
-    """
+    """Return the paths for an Asterisk configured in `etc`, or for no Asterisk. Raise InstallError."""
     if not asterisk:
         return InstallPaths(etc, _usual_group(), None, units)
     if not (etc / "extensions.conf").is_file():

@@ -125,7 +125,6 @@ def _reload(settings: Settings) -> InstallStep:
 
 
 def _connect(place: InstallPaths, settings: Settings) -> list[InstallStep]:
-    """Return the step that sends trunks to our front contexts, or that makes one if nothing asks us yet."""
     used, fronts = uses_of(place), [front_context_of(name) for name in installed_contexts(place)]
     if not fronts and not used:
         name = "Name the context that your trunks arrive in now, such as from-trunk"
@@ -166,7 +165,6 @@ def _copies_in(etc: Path) -> list[Path]:
 
 
 def _links_to(program: Path) -> list[Path]:
-    """Return the links on PATH to the program, as README.md makes one."""
     folders = dict.fromkeys(Path(folder) for folder in os.get_exec_path() if folder)
     links = (folder / "callsieve" for folder in folders if not folder.is_relative_to(program))
     return [link for link in links if link.is_symlink() and link.readlink() == program / "bin" / "callsieve"]
@@ -208,10 +206,7 @@ NEW_MODE = 0o644
 
 
 def write(plan: InstallPlan) -> None:
-    """Make the changes in order. Raise InstallError or OSError at the first that fails.
-
-    Earlier changes stay: no file needs a later one, and the next run continues from there.
-    """
+    """Make the changes in order. Raise InstallError or OSError. The next run continues after the last success."""
     for change in plan.changes:
         if read_text(change.path) != change.before:
             raise InstallError(f"{change.path}: it was changed meanwhile: run the command again")

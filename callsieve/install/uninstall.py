@@ -90,7 +90,6 @@ def _lines_of(place: plan.InstallPaths, name: str) -> Iterator[Line]:
 
 
 def _restored(path: Path) -> Iterator[plan.FileChange]:
-    """Yield a shared file without our lines. Its copy is removed if it is the same."""
     before = read_text(path)
     if before is None:
         return
@@ -112,7 +111,6 @@ def _our_files(place: plan.InstallPaths) -> Iterator[Path]:
 
 
 def _removed(path: Path) -> Iterator[plan.FileChange]:
-    """Yield the removal of one of our files, and the return of the file that it replaced."""
     before, copied = read_text(path), read_text(plan.copy_of(path))
     if before is not None and plan.is_ours(before):
         copy = plan.copy_of(path)

@@ -225,10 +225,7 @@ def preview(db: sqlite3.Connection, context: Context, request: EntryRequest) -> 
 
 
 def add(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Added:
-    """Add an entry to a list, or replace it there.
-
-    It counts no calls: 100,000 take a quarter of a second, and others wait for the write lock. `preview` counts them.
-    """
+    """Add an entry to a list, or replace it there."""
     entry = entry_of(context.settings, request, context.at)
     against = _objections_to_typed(db, context, entry)
     if _is_for_administrators(entry, against) and context.role < Role.ADMINISTRATOR:
@@ -314,7 +311,6 @@ def bring_in(
 
 
 def _write(db: sqlite3.Connection, context: Context, plan: ListImportPlan) -> int | None:
-    """Write a plan with its audit rows. Return the id of the row for all."""
     with change(db, context, "list import") as changed:
         for entry in plan.entries:
             row = Change("list import", *subject_of(entry), lists.find_entry(db, entry), entry)
@@ -404,12 +400,10 @@ def _action(entry: ListEntry, word: str | None) -> str | None:
 
 
 def _objections_to_typed(db: sqlite3.Connection, context: Context, entry: ListEntry) -> list[str | Wording]:
-    """Return objections to an entry that somebody typed, perhaps incompletely."""
     return [*objection_to_part(entry), *objections(db, context, entry), *_objection_to_area(db, entry)]
 
 
 def _objection_to_area(db: sqlite3.Connection, entry: ListEntry) -> list[Wording]:
-    """Return an objection to an entry that covers a whole area, on any list."""
     area = area_covered(entry)
     if area is None:
         return []
@@ -419,7 +413,6 @@ def _objection_to_area(db: sqlite3.Connection, entry: ListEntry) -> list[Wording
 
 
 def _objection_to_new_area(db: sqlite3.Connection, entry: ListEntry) -> list[Wording]:
-    """Return the objection for an entry of a file that is not on the list yet."""
     return [] if lists.find_entry(db, entry) is not None else _objection_to_area(db, entry)
 
 
@@ -428,7 +421,6 @@ def _is_for_administrators(entry: ListEntry, against: Sequence[str | Wording]) -
 
 
 def _present_entries(db: sqlite3.Connection, entry: ListEntry) -> tuple[ListEntry | None, ListEntry | None]:
-    """Return the entry that matches the same numbers, on its list and on the other."""
     other = ListName.ALLOW if entry.list_name is ListName.BLOCK else ListName.BLOCK
     return lists.find_entry(db, entry), lists.find_entry(db, replace(entry, list_name=other))
 

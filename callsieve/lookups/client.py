@@ -149,7 +149,6 @@ class LookUpClient:
 
 
 def _user_of(writer: asyncio.StreamWriter) -> int:
-    """Return the user of the process at the other end."""
     credentials = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     _, user, _ = struct.unpack("3i", credentials)
     return int(user)

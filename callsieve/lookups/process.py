@@ -61,14 +61,11 @@ async def serving(path: Path, look_up: LookUp) -> AsyncIterator[None]:
 
 
 class _Connections:
-    """Answers questions, one task per connection, up to a limit."""
-
     def __init__(self, look_up: LookUp) -> None:
         self._look_up = look_up
         self._tasks: set[asyncio.Task[object]] = set()
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one question."""
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -94,7 +91,6 @@ class _Connections:
             await writer.drain()
 
     async def close(self) -> None:
-        """Cancel the questions under way."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -178,17 +174,14 @@ class _Asking:
         self._take(loaded)
 
     async def look_up(self, number: str, wait_seconds: float) -> bool:
-        """Look a number up for the daemon."""
         return await self._service.look_up(number, wait_seconds)
 
     async def use(self, loaded: Loaded) -> None:
-        """Use new settings from now on. Requests under way are cancelled."""
         old = self._service
         self._take(loaded)
         await old.close()
 
     async def close(self) -> None:
-        """Cancel the requests under way."""
         await self._service.close()
 
     def _take(self, loaded: Loaded) -> None:

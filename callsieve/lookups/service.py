@@ -176,7 +176,6 @@ class LookUpService:
         return False
 
     def _start(self, asked: AskedSource, number: str) -> asyncio.Task[bool] | None:
-        """Return the running or a new request, or None if the source rests or too many requests wait."""
         key = asked.name, number
         if (running := self._running.get(key)) is not None:
             return running
@@ -247,7 +246,6 @@ class LookUpService:
     # In a thread:
 
     def _known(self, number: str) -> tuple[set[str], dict[str, lookups.StoredAnswer]]:
-        """Return the sources that are off, and all stored answers about the number."""
         with open_store(self.store) as db:
             return {
                 state.name for state in lookups.source_states(db) if state.off_at is not None

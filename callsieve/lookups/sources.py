@@ -91,8 +91,6 @@ def limits_of(table: LookupTable) -> DailyLimits:
 
 
 class _Listed(msgspec.Struct):
-    """A number in PhoneBlock's answer. Other fields are ignored."""
-
     phone: str
     votes: int = 0
     rating: str | None = None
@@ -101,8 +99,6 @@ class _Listed(msgspec.Struct):
 
 
 class _Bucket(msgspec.Struct):
-    """All numbers with the requested hash prefix."""
-
     numbers: Annotated[list[_Listed], msgspec.Meta(max_length=MOST_NUMBERS)]
 
 

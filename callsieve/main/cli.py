@@ -62,7 +62,6 @@ class LazyGroup(TyperGroup):
 
 @cache
 def _command_of(first: str, off: frozenset[str]) -> Any:
-    """Return the command or command group with this first word, without capabilities in `off`."""
     groups = {"": typer.Typer()}
 
     def group_of(path: str) -> typer.Typer:
@@ -130,11 +129,7 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command and return its exit code. Convert typer's errors to ours.
-
-    Raises:
-        BrokenPipeError: The reader is gone. Typer and rich would turn that into exit code 1.
-    """
+    """Run one command and return its exit code. Raise BrokenPipeError if the reader has gone."""
     COMMAND.off = frozenset()
     if capabilities.COMPLETION in os.environ:
         from typer.completion import completion_init  # type: ignore[attr-defined]  # re-exported without a word
@@ -166,7 +161,6 @@ def run(arguments: list[str]) -> int:
 
 
 def _switched_off(arguments: list[str]) -> frozenset[str]:
-    """Return what the settings that the arguments name switch off."""
     files = (after for word, after in pairwise(arguments) if word == "--config")
     joined = (word.removeprefix("--config=") for word in arguments if word.startswith("--config="))
     file = next(iter((*files, *joined)), None)
@@ -174,7 +168,6 @@ def _switched_off(arguments: list[str]) -> frozenset[str]:
 
 
 def _refuse_off(arguments: list[str], off: frozenset[str]) -> None:
-    """Raise CommandError if the named command is switched off. Unknown commands are ignored."""
     if not off:
         return
     words = tuple(takewhile(lambda word: not word.startswith("-"), arguments))
@@ -214,10 +207,7 @@ _EXTRA_ARGUMENT = re.compile(r"unexpected extra argument(?:\(s\))? \(([^\s)]+)\)
 
 
 def _usage_text(error: Any) -> str:
-    """Return a usage error such as `list add: missing argument 'ENTRY' (callsieve list add --help)`.
-
-    Empty if the help was printed instead.
-    """
+    """Return a usage error such as `list add: missing argument 'ENTRY' (...)`, or an empty text after --help."""
     text = error.format_message().strip().rstrip(".")
     for pattern, plainly in _PLAINLY:
         text = pattern.sub(plainly, text)

@@ -80,8 +80,6 @@ MENU = menu_of(ALL)
 
 
 class _Files(StaticFiles):
-    """Static files, which are the same for all visitors and may be cached."""
-
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
         response.headers["cache-control"] = f"public, max-age={STATIC_SECONDS}"
@@ -124,7 +122,6 @@ def make_app(state: AppState) -> ASGIApp:
         return error_page(anonymous(request, state), status)
 
     async def icon(_request: Request) -> Response:
-        """Redirect to the icon. Browsers request this path for documents that name no icon."""
         return RedirectResponse("/static/icon.svg", 301)
 
     static = Path(str(files("callsieve.web"))) / "static"

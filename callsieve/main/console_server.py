@@ -22,11 +22,7 @@ logger = logging.getLogger("callsieve.web")
 
 
 def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False) -> None:
-    """Serve until SIGTERM or SIGINT. `until_stdin_ends`: also until the parent process is gone.
-
-    Raises:
-        SettingsError: It cannot listen on the address.
-    """
+    """Serve until a signal or, with `until_stdin_ends`, the end of the parent process. Raise SettingsError."""
     state = make_app_state(load)
     web = state.loaded.settings.web
     listener = listening(web.listen, "[web] listen", "the console")

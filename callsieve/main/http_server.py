@@ -44,10 +44,7 @@ class HttpServer(uvicorn.Server):
 def make_server(
     app: ASGIApp, ending: asyncio.Event, proxies: Iterable[str] | None, *, loop: Literal["auto", "asyncio"] = "auto"
 ) -> HttpServer:
-    """Return a server for the application. `ending` is set at shutdown. `proxies` None: no proxy in front.
-
-    `loop` "asyncio": use Python's own event loop, whatever is installed.
-    """
+    """Return a server. `ending`: set at shutdown. `proxies` None: no proxy. `loop`: "asyncio" for Python's own."""
     proxied = None if proxies is None else ProxyHeadersMiddleware(cast("Any", app), list(proxies))
     config = uvicorn.Config(
         cast("Any", app),

@@ -75,7 +75,6 @@ def _page() -> Iterator[str]:
 
 
 def _commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Yield each command that is not only a group, with the words that name it."""
     for name, command in group.commands.items():
         if not hasattr(command, "commands") or command.invoke_without_command:
             yield " ".join((*path, name)), command
@@ -117,7 +116,6 @@ def _option(parameter: Any) -> str:
 
 
 def _described(term: str, text: str) -> Iterator[str]:
-    """Yield a term with its description. `term` is escaped already, `text` is not."""
     yield f".TP\n\\fB{term}\\fR"
     yield _text(text)
 
@@ -134,7 +132,6 @@ def _text(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Escape characters that groff would turn into typographic signs."""
     return text.translate(AS_TYPED)
 
 

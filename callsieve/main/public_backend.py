@@ -66,7 +66,6 @@ def _listening(path: Path) -> Iterator[socket.socket]:
 
 
 async def _serve(answering: Backend, listener: socket.socket) -> None:
-    """Answer pages until stopped."""
     pages: set[asyncio.Task[None]] = set()
     signals = follow_signals()
 

@@ -35,10 +35,7 @@ from reputation.wording import Places, Wording
 
 
 class HousekeepingRequest(NamedTuple):
-    """A request to run housekeeping. `clock_is_right`: somebody confirmed a clock that is days from the last run.
-
-    `tell` is called after each job.
-    """
+    """A request to run housekeeping. `clock_is_right`: somebody confirmed the clock. `tell`: called after each job."""
 
     dry_run: bool = False
     clock_is_right: bool = False

@@ -88,10 +88,7 @@ class _Families(Collector):
 
 
 def exposition(telemetry: Telemetry | None, others: Iterable[MetricFamily], now: float) -> bytes:
-    """Return the text for Prometheus. A daemon that does not report is down, and its last counts are left out.
-
-    `others`: the metrics of the store, the capabilities and the doctor.
-    """
+    """Return the text for Prometheus, with `others`. A silent daemon counts as down, without its last counts."""
     current = telemetry if is_fresh(telemetry, now) else None
     families = [single("daemon_up", "1 while the daemon reports regularly.", current is not None)]
     families += _of_daemon(current) if current is not None else []
@@ -139,7 +136,6 @@ def _plain(
 
 
 def _decision_times(telemetry: Telemetry) -> Metric:
-    """Return the histogram of decision times, cumulative as Prometheus expects."""
     family = HistogramMetricFamily(f"{PREFIX}decision_seconds", "How long a decision took, the store's read included.")
     bounds = [*(f"{milliseconds / 1000:g}" for milliseconds in BUCKETS_MS), "+Inf"]
     total = 0

@@ -81,7 +81,6 @@ def remove(db: sqlite3.Connection, context: Context, request: RemoveRequest) -> 
 
 @contextmanager
 def _files(context: Context) -> Iterator[None]:
-    """Turn an unreadable or unwritable file into Refused during the block."""
     try:
         yield
     except OSError as error:
@@ -94,8 +93,6 @@ def _files(context: Context) -> Iterator[None]:
 def _refusing(
     step: Callable[[Loaded, plan_files.PlanVersion], T],
 ) -> Callable[[object, Context, plan_files.PlanVersion], T]:
-    """Return the step, wrapped so that file and plan errors become Refused."""
-
     def run(_db: object, context: Context, version: plan_files.PlanVersion) -> T:
         try:
             with _files(context):

@@ -74,10 +74,7 @@ WHY_NOT_MARKED = {
 
 
 class MarkRequest(NamedTuple):
-    """A mark of a person; the verdict RETRACTED removes it.
-
-    `person`: an extension; None for a user of the console who is not linked to a person.
-    """
+    """A person's mark; RETRACTED removes it. `person`: an extension; None for users who are linked to nobody."""
 
     number: str
     person: str | None
@@ -279,12 +276,10 @@ def same_owner(db: sqlite3.Connection, context: Context, number: str) -> OwnerCh
 
 
 def _has_ended(before: Identity | None, after: Identity | None, now: float) -> bool:
-    """Return whether a change has ended an identity that was valid before."""
     return before is not None and after is not None and after.expires_at < min(before.expires_at, now + 1)
 
 
 def _last_word(db: sqlite3.Connection, mark: Mark) -> Mark | None:
-    """Return the person's mark with the same auth class, including a retraction."""
     by_reporter = (other for other in marks_of(db, mark.number) if other.reporter == mark.reporter)
     return next((other for other in by_reporter if other.auth_class is mark.auth_class), None)
 

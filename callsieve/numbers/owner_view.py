@@ -127,7 +127,6 @@ class OwnerView:
 
 
 def _with_points(family: Family) -> Wording | None:
-    """Return what a family of evidence says and how much it contributes; None for nothing."""
     what = listed(list(parts_of(family)), "{some}; {more}")
     if not what:
         return None

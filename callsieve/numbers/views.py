@@ -155,7 +155,6 @@ def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float
 
 
 def _witnesses(db: sqlite3.Connection, known: Profile) -> Iterator[Witness]:
-    """Yield every row of evidence with its witness and time."""
     for mark in known.marks:
         case = known.cases.case_against(mark)
         wrong = case and Wording("wrong: {case}", {"case": case})

@@ -167,8 +167,7 @@ class OutsideClient:
         """Return the answer, whatever its status, or raise OutsideError. `into`: a file that gets the body.
 
         `allow_private`: an administrator named this server, so it may be in our own network and without TLS. A
-        redirect to
-        another server must lead to the internet.
+        redirect to another server must lead to the internet.
         """
         limits = limits or self._limits
         at = asked = _checked_url(url, allow_private=allow_private)
@@ -198,7 +197,6 @@ async def _request_once(
     limits: RequestLimits,
     into: BinaryIO | None,
 ) -> Answer:
-    """Make one request, without redirects."""
     host = url.host
     asked = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
     extensions = {"timeout": {"connect": limits.connect_seconds}}
@@ -287,7 +285,6 @@ def _is_of_tls(error: Exception) -> bool:
 
 
 def _in_a_line(error: Exception) -> str:
-    """Return the error as one printable line; it may contain data from the server."""
     return one_line(str(error) or type(error).__name__, 100)
 
 
@@ -327,5 +324,4 @@ class _CheckedNetwork(httpcore2.AsyncNetworkBackend):
         return await self._network.connect_tcp(allowed[-1], port, seconds, local_address, socket_options)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for a pool that retries, which ours does not."""
         await self._network.sleep(seconds)

@@ -47,10 +47,7 @@ def secret_files(table: Any) -> Iterator[str]:
 
 
 def _in_file(path: Path) -> str:
-    """Return the content of a file.
-
-    It and a link to it must belong to root or us, because another owner could replace it.
-    """
+    """Return a file's content. It and links to it must belong to root or us: another owner could replace it."""
     try:
         with open_regular(path) as file:
             for status in (path.lstat(), os.fstat(file.fileno())):

@@ -116,8 +116,6 @@ class DayBar:
 
 
 class _Trend(NamedTuple):
-    """A share that is shown for each day."""
-
     words: str
     measure: str
     part: str

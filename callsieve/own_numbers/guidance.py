@@ -103,10 +103,7 @@ def guidance_page(company: GuidanceFigures, language: str, made_at: float) -> st
 
 
 def leaflet_page(language: str, settings: Settings) -> str:
-    """Return the page for customers: what to expect when they call, and when they are called.
-
-    It promises an answer after a rejected call only if callers hear a reference.
-    """
+    """Return the page for customers. It mentions an answer after rejection only if callers hear a reference."""
     say, outbound = texts_of(language), settings.outbound
     hours = {"first": outbound.first_hour, "last": outbound.last_hour}
     declined = "appeal" if settings.actions.appeal else "declined"
@@ -178,7 +175,6 @@ def _rules(company: GuidanceFigures, say: Mapping[str, str]) -> list[dict[str, s
 
 
 def _worst(company: GuidanceFigures, measures: Sequence[str]) -> str:
-    """Return the class of the worst grade for one of these measures; empty if none was measured."""
     reasons = (reason for number in company.numbers for reason in number.reasons)
     grades = {reason.grade.value for reason in reasons if reason.measure in measures}
     is_measured = measures and any(number.grade for number in company.numbers)

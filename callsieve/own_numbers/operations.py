@@ -205,7 +205,6 @@ def _put(
 def _changed_by_file(
     db: sqlite3.Connection, rows: Mapping[str, Given], at: float
 ) -> list[tuple[OwnNumber | None, OwnNumber]]:
-    """Return the numbers that a file changes, before and after the change."""
     read = ((own_of(db, number), number, given) for number, given in rows.items())
     changes = [(before, _with_row(before or new_number(number, at), given, at)) for before, number, given in read]
     return [(before, after) for before, after in changes if after != before]

@@ -198,7 +198,6 @@ def _trouble(program: str, status: int, text: str) -> ConsoleError:
 
 
 def _may_connect(path: str) -> bool:
-    """Return whether this user may use the socket, or could if it existed."""
     with as_root():
         try:
             os.stat(path)
@@ -210,6 +209,5 @@ def _may_connect(path: str) -> bool:
 
 
 def _line(text: str) -> str:
-    """Return the last line that is not empty, cut to 200 characters."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1][:200] if lines else ""

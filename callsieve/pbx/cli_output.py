@@ -92,10 +92,7 @@ class Dialplan:
 
 @dataclass(frozen=True, slots=True)
 class PjsipEndpoint:
-    """A PJSIP endpoint. `number`: of its caller ID, as far as it fits the table.
-
-    `is_trunk`: it is known by an address, or we log in to it.
-    """
+    """A PJSIP endpoint. `number`: of its caller ID, perhaps cut. `is_trunk`: known by address, or we register."""
 
     name: str
     number: str = ""
@@ -257,10 +254,7 @@ def hints_in(output: str) -> list[tuple[str, str]]:
 
 
 def queue_members_in(output: str) -> dict[str, list[str]]:
-    """Parse `queue show`: return the phones of each queue, as `PJSIP/201`, `hint:201@office` or `Local/201@office/n`.
-
-    Members who are only logged in for a time are left out.
-    """
+    """Parse `queue show`: the phones of each queue (`PJSIP/201`, `hint:201@office`) except temporary members."""
     members: dict[str, list[str]] = {}
     queue = ""
     for line in output.splitlines():

@@ -45,10 +45,7 @@ class Line:
 
 
 def read_text(path: Path) -> str | None:
-    """Return a file's content unchanged, or None if it does not exist.
-
-    Raise OSError, also if it is not a regular file.
-    """
+    """Return a file's content, None if it does not exist. Raise OSError, also if it is not a regular file."""
     try:
         with open_regular(path) as file:
             return file.read().decode("utf-8", "surrogateescape")

@@ -72,8 +72,6 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """The place of a call, and its known variables."""
-
     context: str
     extension: str
     priority: int | str
@@ -133,8 +131,6 @@ class DialplanReach:
 
 
 class _Walk:
-    """Follows a call to one number through all branches."""
-
     def __init__(self, plan: DialplanReach, variables: Mapping[str, str], *, freepbx: bool) -> None:
         self._plan = plan
         self._freepbx = freepbx
@@ -145,7 +141,6 @@ class _Walk:
         self._steps = 0
 
     def reach(self, extension: str, context: str) -> Reach:
-        """Return all phones that may ring."""
         self._go(context, extension, 1, {})
         while self._waiting:
             self._follow(self._waiting.pop())

@@ -120,7 +120,6 @@ def example_of(pattern: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _pattern(pattern: str) -> re.Pattern[str]:
-    """Return an extension pattern as a regular expression."""
     parts = re.findall(r"\[[^]]*]|[^-]", pattern)
     written = [f"[{re.escape(part[1:-1]).replace(chr(92) + '-', '-')}]" if part[0] == "[" else part for part in parts]
     try:

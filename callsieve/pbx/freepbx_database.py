@@ -93,7 +93,6 @@ def _value(groups: Mapping[str, str | None]) -> str:
 
 
 def _settings(home: Address) -> dict[str, str]:
-    """Return FreePBX's settings that tell where call records were moved."""
     marks = ", ".join(["%s"] * len(MOVED))
     with connected(home) as db:
         rows = db.rows(SETTINGS_TABLE, ("keyword", "value"), f"WHERE keyword IN ({marks})", MOVED)
@@ -139,7 +138,6 @@ def contacts_in_freepbx(db: Database) -> Iterator[KnownContact]:
 
 
 def _whose(db: Database) -> dict[str, str | None]:
-    """Return the groups that are read, and whose each is."""
     extensions = {row["id"]: row["default_extension"] for row in _all(db, USERS, ("id", "default_extension"))}
     owners: dict[str, str | None] = {}
     for row in _all(db, GROUPS, ("id", "owner", "type")):
@@ -153,7 +151,6 @@ def _whose(db: Database) -> dict[str, str | None]:
 
 
 def _all(db: Database, table: str, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
-    """Yield all rows by id, reading a page at a time."""
     last = "0"
     while rows := db.rows(table, columns, f"WHERE id > %s ORDER BY id LIMIT {PAGE_ROWS}", (int(last),)):
         yield from rows

@@ -166,10 +166,7 @@ def connected(address: Address) -> Iterator[Database]:
 
 
 def _local_socket(address: Address) -> socket.socket | None:
-    """Connect to the Unix socket of a local server. None if a port is meant.
-
-    PyMySQL would leave the socket open if nobody listens.
-    """
+    """Connect to a local server's Unix socket, which PyMySQL would leak after a failure. None if a port is meant."""
     path = address.socket
     if not path and address.host in LOCAL and address.port == PORT:
         path = next((str(candidate) for candidate in SOCKETS if candidate.is_socket()), "")

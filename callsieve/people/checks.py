@@ -102,7 +102,6 @@ def are_rung(context: CheckContext) -> Finding:
 
 
 def _often_rung(context: CheckContext) -> dict[str, list[str]]:
-    """Return the people whose phones calls to each DID rang often."""
     since = context.now - LOOKED_BACK_DAYS * DAY_SECONDS
     rung: dict[str, list[str]] = {}
     for count in context.read_rows(lambda db: rang_by_number(db, since, context.now)):

@@ -244,7 +244,6 @@ def _extension(name: str, hinted: list[str], number: str, box: str) -> str:
 
 
 def _caller_id(text: str) -> tuple[str, str]:
-    """Parse `"Alice Smith" <204>` into name and number."""
     if text == "<unknown>":
         return "", ""
     name, number = text.strip(), ""
@@ -280,7 +279,6 @@ def _teams(phones: _Phones) -> dict[str, str]:
 
 
 def _people_in(reach: Reach, phones: _Phones) -> set[str]:
-    """Return the people whom a call may ring."""
     people = {extension for extension in reach.extensions if extension in phones.people}
     people |= {phones.extension_of[phone] for phone in reach.phones if phone in phones.extension_of}
     return people.union(*(phones.groups.get(queue, set()) for queue in reach.queues))
@@ -302,7 +300,6 @@ def _freepbx_numbers(context: CheckContext, plan: DialplanReach) -> Spots:
 
 
 def _asterisk_numbers(context: CheckContext, phones: _Phones) -> Spots:
-    """Return the numbers of each trunk's context, and of those that it passes the dialled number on to."""
     variables = cli_output.globals_in(context.ask("dialplan show globals"))
     home = context.loaded.settings.numbers.region
     contexts = [(trunk.context, (trunk.table.region if trunk.table else None) or home) for trunk in trunks_of(context)]
@@ -341,7 +338,6 @@ def _by_number(spots: Iterable[tuple[str, str]], region: str) -> Spots:
 
 
 def _rung_by(reaches: list[Reach], phones: _Phones) -> tuple[str, ...]:
-    """Return the people, phones and queues that the dialplan rings for a number."""
     people = set[str]().union(*(_people_in(reach, phones) for reach in reaches))
     rung = {phone for reach in reaches for phone in reach.phones} - phones.extension_of.keys() - set(phones.trunks)
     queues = {f"queue {queue}" for reach in reaches for queue in reach.queues if not phones.groups.get(queue)}
@@ -349,10 +345,7 @@ def _rung_by(reaches: list[Reach], phones: _Phones) -> tuple[str, ...]:
 
 
 def _did_of(number: str, reaches: list[Reach], phones: _Phones, team_of: Mapping[str, str]) -> Did:
-    """Return the DID with its callee if it rings one person, else with the groups of all whom it may ring.
-
-    It gets neither if that is unknown.
-    """
+    """Return the DID with its callee if it rings one person, else with the groups of all whom it may ring."""
     people = set[str]().union(*(_people_in(reach, phones) for reach in reaches))
     rung = {phone for reach in reaches for phone in reach.phones if phone not in phones.trunks}
     queues = {queue for reach in reaches for queue in reach.queues}

@@ -204,5 +204,4 @@ def _name(names: Mapping[str, NumberName], number: str) -> str:
 
 
 def _names(db: sqlite3.Connection, numbers: set[str], person: str, now: float) -> dict[str, NumberName]:
-    """Return the names of numbers, without the contacts of other people."""
     return names_of_numbers(db, numbers, now, person)

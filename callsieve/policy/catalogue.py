@@ -223,10 +223,7 @@ def takes_stopped_calls(context: CheckContext) -> Finding:
 
 
 def _has_stopping_entry(context: CheckContext) -> bool:
-    """Return whether a list entry challenges or routes calls.
-
-    False if the store is unreadable, which has its own check.
-    """
+    """Return whether a list entry challenges or routes calls. False if the store is unreadable."""
     return context.read_store(lambda db: has_entry_with(db, STOPPING_WORDS, context.now), default=False)
 
 

@@ -128,7 +128,6 @@ BEFORE_LAST = Wording("Only the last acceptance can be undone: older versions ar
 
 
 def _running(context: Context) -> str | None:
-    """Return the name of the policy in force, or None if that cannot be determined."""
     try:
         return policy_selection.running_name(context.loaded)
     except PolicyError:
@@ -136,7 +135,6 @@ def _running(context: Context) -> str | None:
 
 
 def _activate(db: sqlite3.Connection, context: Context, name: str) -> None:
-    """Put the policy in force again if it is usable."""
     before = _running(context) or ""
     try:
         load_policy(name, context.loaded.policy_directories)
@@ -153,7 +151,6 @@ def _published(db: sqlite3.Connection, row: StoredRow) -> StoredRow | None:
 
 
 def _is_in_force(context: Context, name: str) -> bool:
-    """Return whether the policy, or one that builds on it, is in force."""
     policies = policies_of(context.loaded)
     return any(name in policy.chain for policy in (policies.default, *(scope.policy for scope in policies.scopes)))
 

@@ -347,10 +347,7 @@ WITHOUT = (
 
 
 def are_built(context: CheckContext) -> Finding:
-    """Check that all prompts are built.
-
-    If they are missing, no warning is spoken, and Asterisk's own sounds are played.
-    """
+    """Check that all prompts are built. Without them Asterisk's own sounds are played and no warning is spoken."""
     own = own_directories(context.loaded)
     troubles: list[Wording] = []
     missing = set[str]()

@@ -98,7 +98,6 @@ def _bytes_of(values: array[int]) -> bytes:
 
 
 def _powers_of(samples: bytes) -> list[float]:
-    """Return the mean square of each 20 ms, at most 1."""
     values = _values_of(samples)
     frames = [values[start : start + _FRAME] for start in range(0, len(values), _FRAME)]
     return [sum(value * value for value in frame) / len(frame) / 32768.0**2 for frame in frames]

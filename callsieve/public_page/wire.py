@@ -202,7 +202,6 @@ def _read_now(sock: socket.socket) -> bytes:
 
 
 async def _read(reader: asyncio.StreamReader, most: int | None) -> bytes | None:
-    """Read the next frame, None at the end of the connection. ValueError: it is too long."""
     try:
         length = int.from_bytes(await reader.readexactly(LENGTH_BYTES), "big")
         if most is not None and length > most:

@@ -277,7 +277,6 @@ def _answered_row(rows: list[CdrRow], side: Callable[[str], str | None]) -> CdrR
 
 
 def _disposition(rows: list[CdrRow], answered: CdrRow | None) -> Disposition:
-    """Return how a call ended. If only a menu or voicemail answered, that is FAILED, which is no evidence."""
     if answered is not None:
         return Disposition.ANSWERED
     seen = {row.disposition for row in rows}

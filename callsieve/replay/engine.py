@@ -152,7 +152,6 @@ class Replay:
         return background_of_number
 
     def _learn_until(self, at: float) -> None:
-        """Add the evidence of all calls that ended before an instant."""
         self._at = at
         while self._lessons and self._lessons[0][0] <= at:
             self.ledger.learn(heappop(self._lessons)[2])
@@ -315,7 +314,6 @@ class Replay:
         return person
 
     def _with_people(self, outcome: OutcomeRecord) -> OutcomeRecord:
-        """Replace phones by the people who have them, as in the store."""
         phones = self._by_endpoint
         if not phones or phones.keys().isdisjoint(filter(None, (outcome.answered_by, outcome.caller, *outcome.rung))):
             return outcome

@@ -168,7 +168,6 @@ def _is_plain(line: bytes) -> bool:
 
 
 def _unprintable(parsed: HistoryLine) -> str:
-    """Return the first field whose text is not printable; empty if all are."""
     for name in parsed.__struct_fields__:
         value = getattr(parsed, name)
         text = "".join(value) if isinstance(value, tuple) else value

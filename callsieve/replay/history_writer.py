@@ -108,5 +108,4 @@ def _mark_line(mark: Mark) -> Marked:
 
 
 def _word(value: object, words: Mapping[Any, object]) -> Any:
-    """Return the word of a line for a value; None if it has none."""
     return next((word for word, known in words.items() if known is value), None)

@@ -144,8 +144,6 @@ def _in_order(
 
 @dataclass(slots=True)
 class _Calls:
-    """The calls of one number or rule."""
-
     actions: Counter[str] = field(default_factory=Counter)
     numbers: set[str] = field(default_factory=set)
     log_odds: float = 0.0
@@ -154,8 +152,6 @@ class _Calls:
 
 @dataclass(slots=True)
 class _Tally:
-    """Adds up decisions and outcomes in time order."""
-
     until: float
     without_number: int = 0
     observed: int = 0
@@ -175,7 +171,6 @@ class _Tally:
     talks: Talks = field(default_factory=Talks)
 
     def add_decision(self, decision: DecisionRecord) -> None:
-        """Add a decision."""
         action = decision.would_be
         self.without_number += decision.caller is None
         self.observed += decision.would_be != decision.action
@@ -198,7 +193,6 @@ class _Tally:
             caller.log_odds, caller.last_at = decision.log_odds, decision.at
 
     def add_outcome(self, outcome: OutcomeRecord, db: sqlite3.Connection) -> None:
-        """Add an outcome."""
         self.outcomes += 1
         self.incomplete += not outcome.complete
         self.talks.add(outcome)
@@ -211,7 +205,6 @@ class _Tally:
             self.should_be_decided.add(outcome.linkedid)
 
     def summary(self, db: sqlite3.Connection, since: float, marks: Sequence[Mark]) -> PeriodSummary:
-        """Return the summary."""
         periods, weekly = periods_of(self.days)
         known_of = partial(known_in_store, db)
         times = sorted(self.elapsed_ms)
@@ -260,7 +253,6 @@ class _Tally:
         return sorted(counts, key=lambda caller: (-caller.calls, caller.number))[:MOST_LISTED]
 
     def _let_through(self, marks: Sequence[Mark]) -> list[LetThrough]:
-        """Return numbers that people marked as spam and some of whose calls were allowed."""
         reporters: dict[str, set[str]] = {}
         for mark in marks:
             if mark.verdict is Verdict.SPAM:

@@ -65,10 +65,7 @@ class TrialError(Exception):
 def trial_report(
     db: sqlite3.Connection, loaded: Loaded, request: TrialRequest, tell: Callable[[float], None]
 ) -> dict[str, Any]:
-    """Return the report for JSON, with the reasons of its changes, and which of them look wrong.
-
-    `tell` gets the share that is done.
-    """
+    """Return the report for JSON, with reasons and probable mistakes. `tell` gets the share that is done."""
     running = policies_of(loaded)
     draft = PolicySet(draft_of(request.draft, loaded), running.scopes)
     since = request.now - request.days * DAY_SECONDS

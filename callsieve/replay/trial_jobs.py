@@ -111,7 +111,6 @@ async def _follow(job: TrialJob, process: asyncio.subprocess.Process, request: b
 
 
 def _with_wordings(report: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Return the report with its reasons as Wording again, from their parts in JSON."""
     if report is None:
         return None
     reasons = {key: [[Wording(**parts) for parts in why] for why in report[key]] for key in ("why", "why_warned")}

@@ -125,7 +125,6 @@ def _left_with_us(ask: Ask, names: Sequence[str]) -> str:
 
 
 def _wait_until(problem: Callable[[], str]) -> None:
-    """Return as soon as there is no problem. Raise InstallError if there still is one when the time is over."""
     deadline = time.monotonic() + RELOAD_SECONDS
     while text := problem():
         if time.monotonic() > deadline:
@@ -134,7 +133,6 @@ def _wait_until(problem: Callable[[], str]) -> None:
 
 
 def _problem(ask: Ask, before: AsteriskState, trunks: Sequence[PbxTrunk]) -> str:
-    """Return what Asterisk did not take over, empty for nothing."""
     now = loaded_now(ask)
     wanted = {OUR_CONTEXT, *(front_context_of(trunk.context or "") for trunk in trunks)}
     if missing := sorted(wanted - now.contexts):

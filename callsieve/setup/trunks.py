@@ -104,7 +104,6 @@ def _place_of(etc: Path, trunk: PbxTrunk) -> Line | None:
 
 
 def _blocks(etc: Path, trunk: PbxTrunk) -> Iterator[list[Line]]:
-    """Yield each section with the trunk's name: its header, and its lines."""
     block: list[Line] = []
     for line in walk(etc, etc / trunk.file):
         if line.section is not None:
@@ -179,7 +178,6 @@ def plan_undo(etc: Path) -> list[FileChange]:
 
 
 def _undone(path: Path) -> Iterator[FileChange]:
-    """Yield the change that restores a file, and the removal of its copy if that is the same."""
     before = read_text(path) or ""
     after = "\n".join(_restored(line) for line in without_our_lines(before).split("\n"))
     if after == before:

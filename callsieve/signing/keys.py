@@ -89,7 +89,6 @@ def _read(path: Path) -> str:
 
 
 def _made(path: Path) -> str:
-    """Make a new key and return its text, or that of another process that was faster."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)  # mkstemp: 0600
     try:

@@ -168,7 +168,6 @@ def screening_now(load: Callable[[], Loaded], checks: Iterable[HealthCheck]) -> 
 
 
 def _daemon(context: CheckContext, last_told: Telemetry | None, loaded: Loaded) -> Finding:
-    """Return what the daemon answers now; where we may not ask it, or not know its address, its last report."""
     with suppress(SettingsError):
         if _is_obeyed(context.loaded):
             with as_root():
@@ -211,7 +210,6 @@ def _journal(db: sqlite3.Connection, loaded: Loaded, now: float, asterisk_at: fl
 
 
 def _policy(loaded: Loaded, told: Telemetry | None, *, is_broken: bool) -> tuple[str | None, bool | None]:
-    """Return the policy's name and whether it only observes, from the daemon, else from the settings."""
     if told is not None:
         return told.policy, told.observing
     if is_broken:

@@ -30,10 +30,7 @@ class OffSwitch(NamedTuple):
 
 
 class Switched(NamedTuple):
-    """The result of a switch. `until`: when the off that was set or removed ends, in UTC seconds.
-
-    None, and no `done`: screening was not off.
-    """
+    """The result of a switch. `until`: when the off state ends, in UTC seconds. None and no `done`: it was not off."""
 
     until: int | None
     done: Change | None

@@ -301,7 +301,6 @@ def confine(readable: Iterable[Path], writable: Iterable[Path]) -> bool:
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
-    """Allow a path. Paths that do not exist are skipped."""
     try:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:

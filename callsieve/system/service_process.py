@@ -221,7 +221,6 @@ def users_of(port: int, proc: Path = PROC) -> frozenset[int]:
 
 
 def _listeners(port: int, proc: Path) -> Iterator[tuple[str, int]]:
-    """Yield inode and user ID of each socket that listens there."""
     for table in ("net/tcp", "net/tcp6"):
         try:
             rows = (proc / table).read_text("ascii").splitlines()[1:]

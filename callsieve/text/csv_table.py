@@ -195,7 +195,6 @@ class CsvTable:
             raise self._error(TableProblem.EMPTY_LINES, line=self._lines_read, lines=self._empty)
 
     def _fields(self, text: str) -> list[str] | None:
-        """Return the fields of a record, or None if it was refused or is empty."""
         if self.is_bare:
             text = text.partition("#")[0]
         if not text.strip():
@@ -216,7 +215,6 @@ class CsvTable:
         return fields
 
     def _split(self, text: str) -> list[str] | None:
-        """Return the fields of a record with quotes, or None if it is not one record."""
         try:
             records = list(csv.reader([text], delimiter=self.delimiter, strict=True))
         except csv.Error:
@@ -233,7 +231,6 @@ class CsvTable:
         return field if field.isprintable() else "".join(c if c.isprintable() else " " for c in field).strip()
 
     def _next_record(self) -> tuple[int, str] | None:
-        """Return the next line, with the lines that continue a quoted field. None at the end."""
         first = self._next_line()
         if first is None or first[1].count('"') % 2 == 0:
             return first

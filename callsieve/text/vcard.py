@@ -40,10 +40,7 @@ _SEPARATOR = re.compile(r"(?<!\\);")
 
 
 class Card(NamedTuple):
-    """A contact. `line`: where it begins. `name` and `company` may be empty.
-
-    `numbers`: as they were written, also as tel: and sip: addresses.
-    """
+    """A contact from a vCard. `line`: where it begins. `numbers`: as written, also as tel: and sip: addresses."""
 
     line: int
     name: str
@@ -53,8 +50,6 @@ class Card(NamedTuple):
 
 @dataclass(slots=True)
 class _Open:
-    """A card that is being read: the texts of its properties by name."""
-
     line: int
     texts: dict[bytes, str] = field(default_factory=dict)
     numbers: list[str] = field(default_factory=list)
@@ -138,7 +133,6 @@ class Vcards:
             yield begun, *found
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
-        """Yield the lines without their ends. A long line is cut."""
         while raw := self._stream.readline(LINE_BYTES):
             self.bytes_read += len(raw)
             self._lines_read += 1
@@ -153,7 +147,6 @@ class Vcards:
 
 
 def _name_of(line: bytes) -> bytes:
-    """Return the property's name in capitals, without its group."""
     return re.split(rb"[;:]", line, maxsplit=1)[0].rpartition(b".")[2].strip().upper()
 
 
@@ -186,5 +179,4 @@ def _parts(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Return the text as one line, without escapes and unprintable characters."""
     return one_line(_ESCAPE.sub(lambda found: " " if found[1] in "nN" else found[1], text))

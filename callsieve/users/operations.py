@@ -289,7 +289,6 @@ def _check_other(context: Context, name: str) -> None:
 
 
 def _check_may_go(db: sqlite3.Connection, name: str) -> None:
-    """Raise Refused if only users without an administrator would remain."""
     if len(all_users(db)) > 1:
         _keep_an_administrator(db, name)
 

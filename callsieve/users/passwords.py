@@ -101,10 +101,7 @@ MOST_KEPT = 1000
 
 @dataclass(frozen=True, slots=True)
 class HalfLogin:
-    """A login that still needs a code. `password`: the hash that matched, `fresh`: its replacement.
-
-    `form`: the token of that browser's forms.
-    """
+    """A login that still needs a code. `password`: the hash that matched. `fresh`: its replacement."""
 
     name: str
     password: str

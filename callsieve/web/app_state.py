@@ -212,7 +212,6 @@ class AppState:
 
 
 def _signature(loaded: Loaded) -> frozenset[tuple[Path, int, int]]:
-    """Return the files of settings and policies, each with its time and size."""
     files, file = watched_files(loaded), loaded.settings_file
     try:
         status = file.stat()

@@ -54,13 +54,11 @@ def _number(context: Context, number: str | None) -> str:
 
 @pass_context
 def _spaced(context: Context, number: str | None) -> str:
-    """Return a number in groups of digits, masked for viewers."""
     return spaced(number or "") if context["sees_numbers"] else _mask_for(context, number)
 
 
 @pass_context
 def _text(context: Context, text: str | Wording | None) -> str:
-    """Return a text in the visitor's language, with numbers masked for viewers."""
     if not text:
         return ""
     catalogue = context["catalogue"]
@@ -95,7 +93,6 @@ def _person_of(context: Context, who: str) -> str:
 
 @pass_context
 def _sentence(context: Context, wording: str | Wording) -> str:
-    """Return a text as a sentence: capitalised, with a full stop."""
     said = _text(context, wording)
     return _text(context, Wording("{sentence}.", {"sentence": said[:1].upper() + said[1:]}))
 
@@ -164,10 +161,7 @@ def loader_of(capabilities: Iterable[str]) -> BaseLoader:
 
 
 class Templates:
-    """The templates of the console and, each below its name, of the capabilities; in each language.
-
-    `filters`: added to FILTERS by a capability.
-    """
+    """The templates of the console and of the capabilities, in each language. `filters`: extra Jinja filters."""
 
     def __init__(self, capabilities: Iterable[str], filters: Mapping[str, Callable[..., Any]]) -> None:
         self._catalogues = {language: translations_of(language) for language in LANGUAGES}

@@ -85,7 +85,6 @@ class SecurityHeaders:
         await answer(scope, receive, send_hardened)
 
     def _refusal(self, scope: Scope) -> str:
-        """Return why the request is refused, or an empty text."""
         if host_of(Headers(scope=scope).get("host", "")) not in self._hosts:
             return self._other_name
         may_be_plain = scope["path"] in PLAIN_PATHS or self._may_be_plain(scope)

@@ -16,10 +16,7 @@ NAME_OF_PROOF, NAME_OF_PASS, NAME_OF_FAILURE, NAME_OF_ABANDONED = "proven", "pas
 
 
 def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, proven: float = 0.0) -> Family | None:
-    """Return the family now; None without a challenge.
-
-    `proven` is the weight of a proof of control. Of that and a pass the stronger counts.
-    """
+    """Return the family, or None without a challenge. `proven`: the weight of a proof of control."""
     counts = _counts(history, proven != 0.0)
     if not counts:
         return None

@@ -105,10 +105,7 @@ class OwnDay(NamedTuple):
 
 
 def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> DailyCounts | None:
-    """Return what a call adds to the day of its number.
-
-    None if the call is not outbound, was not seen whole, went to a service number, or lacks a full number on one side.
-    """
+    """Return what a call adds to the day of its number. None if it is not an outbound call seen whole."""
     own, key = outcome.own_number, outcome.number
     if outcome.direction is not Direction.OUTBOUND or not outcome.complete or key is None:
         return None
@@ -170,10 +167,7 @@ class HangUps(NamedTuple):
 
 
 def machine_hang_ups(outcomes: Iterable[OutcomeRecord]) -> tuple[HangUps, ...]:
-    """Return the clusters of equal talk times among the calls of one number, the shortest first.
-
-    Durations in call detail records are whole seconds and always collide, so they are ignored.
-    """
+    """Return the clusters of equal talk times of one number, the shortest first. Whole seconds (CDRs) are ignored."""
     calls = sorted((outcome.talk_seconds, outcome.linkedid) for outcome in outcomes if _is_ended_there(outcome))
     times = [seconds for seconds, _ in calls]
     clusters: list[HangUps] = []
@@ -219,10 +213,7 @@ def _is_ended_there(outcome: OutcomeRecord) -> bool:
 
 
 def _is_heap(times: list[float], first: int, end: int) -> bool:
-    """Return whether so many calls ended at the same time by more than chance.
-
-    The calls in the second on either side say how many to expect. The first interval may begin at 0.
-    """
+    """Return whether more calls ended at the same time than chance and the seconds on either side explain."""
     start, stop = times[first], times[first] + WIDTH_SECONDS
     since = max(0.0, start - AROUND_SECONDS)
     around = (first - bisect_left(times, since)) + (bisect_right(times, stop + AROUND_SECONDS) - end)
@@ -260,12 +251,7 @@ NO_NETWORKS = Networks({})
 
 
 def networks_in(path: Path) -> Networks:
-    """Read the file.
-
-    Raises:
-        NetworkFileError: There is no such file, or a line is wrong.
-        OSError: It cannot be read.
-    """
+    """Read the file. Raise NetworkFileError if it is missing or a line is wrong, or OSError."""
     if not path.is_file():
         raise NetworkFileError(f"{path}: there is no such file")
     names: dict[str, str] = {}

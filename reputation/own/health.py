@@ -87,10 +87,7 @@ class Limit(NamedTuple):
 
 
 def health_of(facts: HealthFacts) -> NumberHealth:
-    """Return the health of a number. Its grade is that of the worst reason.
-
-    Below WATCH_SAMPLE calls, only a platform's label gives a grade.
-    """
+    """Return the health of a number: the grade of its worst reason. Few calls are graded only by platforms' labels."""
     windows = tuple(window_of(facts, days) for days in WINDOWS)
     _, week, month = windows
     judged = week if week.attempts >= RISK_SAMPLE else month
@@ -111,7 +108,6 @@ def health_of(facts: HealthFacts) -> NumberHealth:
 
 
 def _labelled(facts: HealthFacts) -> list[HealthReason]:
-    """Return a reason for each platform that labels the number, whatever its calls are like."""
     return [
         HealthReason("labelled", Grade.AT_RISK, GradeReason("labelled", {"platform": platform, "label": label}))
         for platform, label in facts.labels
@@ -137,8 +133,6 @@ def _judged(limit: Limit, case: _Case) -> HealthReason | None:
 
 
 def _share(code: str, whole: str) -> Callable[[_Case], HealthReading | None]:
-    """Return a measure that is the share of one figure in another."""
-
     def read(case: _Case) -> HealthReading | None:
         some, of = getattr(case.window, code), getattr(case.window, whole)
         if not of or some is None:
@@ -175,7 +169,6 @@ def _spike(case: _Case) -> HealthReading | None:
 
 
 def _burst(case: _Case) -> HealthReading | None:
-    """Return the calls of a number that called again after DORMANT_DAYS of silence."""
     busiest = case.busiest
     if busiest is None:
         return None

@@ -80,10 +80,7 @@ def _read(area: str, year: int) -> frozenset[int]:
 
 
 def _import_no_country() -> None:
-    """Keep the first country from importing all 250, which takes 90 ms and 8 MB.
-
-    Their package does that when it runs, so put an unexecuted module in its place.
-    """
+    """Keep the first country from importing all 250, which takes 90 ms and 8 MB, by an unexecuted module."""
     spec = find_spec(_COUNTRIES) if _COUNTRIES not in sys.modules else None
     if spec is not None:
         sys.modules[_COUNTRIES] = module_from_spec(spec)
@@ -141,11 +138,7 @@ _SPAN = re.compile(r"([01]\d|2[0-4]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)", re.AS
 
 
 def parse_spans(text: str) -> tuple[HourSpan, ...]:
-    """Parse spans such as `10:00-13:00 14:00-20:00`. An empty text means never.
-
-    Raises:
-        ValueError: The text is no list of spans.
-    """
+    """Parse spans such as `10:00-13:00 14:00-20:00`. An empty text means never. Raise ValueError."""
     spans = []
     for word in text.split():
         match = _SPAN.fullmatch(word)
@@ -264,10 +257,7 @@ def is_holiday(place: CalledPlace, at: float) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_ever_good(place: CalledPlace, day: int) -> bool:
-    """Return whether all zones are ever open at once around this day (since 1970).
-
-    Those of toll-free numbers never are.
-    """
+    """Return whether all zones are ever open at once around this day. Zones of toll-free numbers never are."""
     zones = place.zones
     return any(
         all(is_open(place.hours, zone, opening) for zone in zones) for opening in _openings(place, day * DAY_SECONDS)

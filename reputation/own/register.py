@@ -75,11 +75,7 @@ class OwnNumber:
 
 
 def rested(own: OwnNumber, at: float) -> OwnNumber:
-    """Return the number as resting from now on.
-
-    Raises:
-        RegisterError: The number is not active.
-    """
+    """Return the number as resting from now on. Raise RegisterError if it is not active."""
     if own.state is not NumberState.ACTIVE:
         places: Places = {"number": own.number, "state": Wording(own.state.value)}
         raise RegisterError("not-active", Wording("{number} is {state}: only an active number can rest", places))
@@ -87,11 +83,7 @@ def rested(own: OwnNumber, at: float) -> OwnNumber:
 
 
 def used_again(own: OwnNumber, at: float, *, early: bool = False) -> OwnNumber:
-    """Return the number as active again; `early` allows it before the rest of 45 days is over.
-
-    Raises:
-        RegisterError: The number is active already, or has to rest longer.
-    """
+    """Return the number as active again. Raise RegisterError before its 45 days of rest end, unless `early`."""
     if own.state is NumberState.ACTIVE:
         raise RegisterError("active-already", Wording("{number} is already active", {"number": own.number}))
     until = own.rests_until
@@ -102,11 +94,7 @@ def used_again(own: OwnNumber, at: float, *, early: bool = False) -> OwnNumber:
 
 
 def retired(own: OwnNumber, at: float) -> OwnNumber:
-    """Return the number as retired.
-
-    Raises:
-        RegisterError: It is retired already.
-    """
+    """Return the number as retired. Raise RegisterError if it is retired already."""
     if own.state is NumberState.RETIRED:
         raise RegisterError("retired-already", Wording("{number} is already retired", {"number": own.number}))
     return replace(own, state=NumberState.RETIRED, since=at)

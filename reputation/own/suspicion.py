@@ -138,8 +138,6 @@ def _control(units: Sequence[_Unit], suspected: Collection[Network]) -> Sequence
 
 
 class _Unit(NamedTuple):
-    """Calls into one network, before and lately."""
-
     was: NetworkCalls
     now: NetworkCalls
 
@@ -164,7 +162,6 @@ def _comparable(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]) 
 
 
 def _merged(calls: Iterable[NetworkCalls], kept: set[Network]) -> defaultdict[Network, NetworkCalls]:
-    """Return the calls by network. Calls into a network that is not kept count for its country."""
     totals: defaultdict[Network, NetworkCalls] = defaultdict(lambda: NetworkCalls(Network(""), 0, 0))
     for total in calls:
         network = total.network if total.network in kept else Network(total.network.country)
@@ -226,12 +223,10 @@ def _change(units: Sequence[_Unit]) -> tuple[float, float]:
 
 
 def _share(calls: NetworkCalls) -> float:
-    """Return the share with half an answer and one call added, so that it is never zero."""
     return (calls.answered + 0.5) / (calls.calls + 1)
 
 
 def _variance(answered: int, share: float) -> float:
-    """Return the variance of the logarithm of a share."""
     return (1 - share) / (answered + 0.5)
 
 
@@ -247,7 +242,6 @@ def _chance(terms: Sequence[tuple[int, int, int]]) -> float:
 
 
 def _upper(terms: Sequence[tuple[int, int, int]], z: float) -> float:
-    """Return the upper limit of the sum of signed shares."""
     middle = squares = 0.0
     for sign, hits, of in terms:
         share, low, high = wilson(hits, of, z)

@@ -45,7 +45,7 @@ class PlanError(ValueError):
 
 
 class _Wrong(ValueError):
-    """A wrong value: the key, and what it takes."""
+    pass
 
 
 def parse_plan(raw: bytes, name: str) -> PlanFile:
@@ -73,8 +73,6 @@ def shipped_plans() -> tuple[PlanFile, ...]:
 
 
 class _Reader:
-    """Reads the tables of one file and collects all errors."""
-
     def __init__(self, table: Mapping[str, Any], problems: list[str]) -> None:
         self._table = table
         self._problems = problems
@@ -108,7 +106,6 @@ class _Reader:
         return PlanFile(country, code, read, tuple(self._sources.values()), tuple(rows), adds, unverified or ())
 
     def _tables(self, key: str, read: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
-        """Return the result of `read` for each table of an array, without the tables that it refuses."""
         tables = self._table.get(key, [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             self._problems.append(f"{key} is written as [[{key}]] tables")

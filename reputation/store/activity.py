@@ -98,10 +98,7 @@ class CallerBlock(NamedTuple):
 
 
 def counts_over(db: sqlite3.Connection, since: float, until: float, step: float, site: str = "") -> list[ActionCount]:
-    """Count calls by their first action, or by the action that would have been taken, in steps of `step` seconds.
-
-    `site`: count only the calls of that other site.
-    """
+    """Count calls by their first action, real or observed, in steps of `step` seconds. `site`: only that site's."""
     about = {"since": since, "until": until, "step": step, "site": site}
     counts, again_of = (
         sql.replace(" WHERE ", f" WHERE {OF_SITE.format(row=row)}", 1) if site else sql
@@ -148,9 +145,6 @@ def stopped_but_known(db: sqlite3.Connection, since: float, limit: int) -> list[
 
 
 def sampled_calls(db: sqlite3.Connection, since: float, until: float, rules: Sequence[str] = ()) -> SampledCalls:
-    """Return what became of the calls of the control sample.
-
-    `rules`: count only calls of these rules, which is quick. The calls of the default are left out then.
-    """
+    """Return the fate of the control sample's calls. `rules`: only of these, without the default, which is quick."""
     about = {"since": since, "until": until, "rules": json.dumps(list(rules))}
     return SampledCalls(*db.execute(SAMPLED + (OF_RULES if rules else ""), about).fetchone())

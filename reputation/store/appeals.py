@@ -65,11 +65,7 @@ class Decided(NamedTuple):
 
 
 def open_appeal(db: sqlite3.Connection, appeal: appeals.Appeal) -> appeals.Appeal:
-    """File an appeal.
-
-    Raises:
-        AppealError: The number has an appeal already, or may not appeal again yet.
-    """
+    """File an appeal. Raise AppealError if the number has an appeal or may not appeal again yet."""
     appeal = appeals.checked(appeal)
     if (error := appeals.refusal(appeals_of(db, appeal.number), appeal.opened_at)) is not None:
         raise error

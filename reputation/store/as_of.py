@@ -65,10 +65,7 @@ class PeerRow(NamedTuple):
 
 
 class Then(NamedTuple):
-    """The facts known about a number at an instant.
-
-    `listed`: feeds of spam that list other numbers of its block, and since when.
-    """
+    """Facts known about a number at an instant. `listed`: spam feeds that list others of its block, with dates."""
 
     allow: ListEntry | None = None
     block: ListEntry | None = None

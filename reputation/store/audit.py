@@ -214,12 +214,7 @@ class StoredRow(NamedTuple):
 
 
 def stored_row(db: sqlite3.Connection, table: str, kind: type, kept: Mapping[str, Any]) -> StoredRow:
-    """Return the row of a table of which the audit keeps a record of this type.
-
-    Raises:
-        KeyError: A field is missing.
-        msgspec.ValidationError: A field does not fit.
-    """
+    """Return the row of a table whose record the audit keeps. Raise KeyError or msgspec.ValidationError."""
     columns = {field.column for field in fields_of(kind)}
     keys = (tuple(json.loads(key)) for (key,) in db.execute(KEYS, (table,)))
     return StoredRow(table, parse_plain(kept, kind), next(key for key in keys if columns >= set(key)))

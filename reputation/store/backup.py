@@ -90,7 +90,6 @@ def last_good_backup(path: Path) -> Path | None:
 
 
 def _is_good(backup: Path) -> bool:
-    """Return whether the backup passes its check and this CallSieve can read it."""
     try:
         if problem_of_backup(backup) is not None:
             return False
@@ -148,7 +147,6 @@ def _copy(source: sqlite3.Connection, target: Path) -> None:
 
 
 def _free_name(directory: Path, now: float) -> Path:
-    """Return the path of a new backup. It never replaces another one, not even within the same second."""
     target = directory / f"{BACKUP_PREFIX}{stamp_of(now)}.db"
     return _free_name(directory, now + 1) if target.exists() else target
 
@@ -175,10 +173,7 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """The result of a recovery.
-
-    `quarantined`: the damaged file, None if it was missing. `backup`: the one now in place, None for an empty store.
-    """
+    """The result of a recovery. `quarantined`: the damaged file, if any. `backup`: None for an empty store."""
 
     path: Path
     quarantined: Path | None
@@ -197,20 +192,13 @@ class Recovery:
 
 
 def recover(path: Path, now: float) -> Recovery:
-    """Replace a damaged or missing store by the last good backup, or by an empty store.
-
-    Raises:
-        StoreError: It failed. The store is as it was.
-    """
+    """Replace a damaged or missing store by the last good backup or an empty store. Raise StoreError."""
     backup = last_good_backup(path)
     return Recovery(path, _replace(path, backup, now), backup)
 
 
 def quarantine(path: Path, now: float) -> Path | None:
-    """Rename the file, its -wal and -shm to `<name>.damaged-<time>`, where sqlite3 can still read them.
-
-    Return None if there is no such file.
-    """
+    """Rename the file, its -wal and -shm to `<name>.damaged-<time>`. Return None if there is no such file."""
     target = path.with_name(f"{path.name}.damaged-{stamp_of(now)}")
     if any(companion.exists() for companion in companions_of(target)):
         return quarantine(path, now + 1)
@@ -297,6 +285,5 @@ def _sync(path: Path) -> None:
 
 
 def _drop(ready: Path) -> None:
-    """Delete what an interrupted recovery left."""
     for file in companions_of(ready):
         file.unlink(missing_ok=True)

@@ -94,10 +94,7 @@ class Store:
 
     @classmethod
     async def open(cls, path: Path) -> Store:
-        """Open the store at `path`, and create and migrate it if needed. Raises StoreError.
-
-        A store that cannot be written is opened as it is. Each write then raises StoreError.
-        """
+        """Open the store, creating and migrating it if needed. It may be read-only. Raise StoreError."""
         # All that can fail must fail here: aiosqlite lets the thread of a connection that did not open end by itself,
         # and it cannot once the loop is closed.
         store = cls(path, is_read_only=await asyncio.to_thread(_prepare, path))
@@ -140,10 +137,7 @@ class Store:
         return await asyncio.shield(self._hop(self._save, now))
 
     async def is_emptied(self) -> bool:
-        """Return whether somebody emptied the file in place, or the -wal while it had writes that the file lacks.
-
-        Nothing is written then, because it would be lost at the next start.
-        """
+        """Return whether somebody emptied the file in place, or its unwritten -wal. Nothing is written then."""
         return await asyncio.shield(self._hop(self._is_emptied))
 
     async def close(self) -> None:
@@ -253,7 +247,6 @@ class Store:
 
 
 def _prepare(path: Path) -> bool:
-    """Migrate the store. Return whether it cannot be written, so that it stays as it is."""
     if is_read_only(path):
         return True
     with open_store(path):
@@ -264,10 +257,7 @@ def _prepare(path: Path) -> bool:
 
 
 class ConnectionThread:
-    """A thread for the running loop. Stop it, or the process cannot end.
-
-    The loop is woken once for all answers that are ready when it takes them.
-    """
+    """A thread that serves the running event loop. It must be stopped, or the process cannot end."""
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.get_running_loop()

@@ -60,10 +60,7 @@ def keep_digests(db: sqlite3.Connection) -> None:
 
 
 def changed_lists(db: sqlite3.Connection) -> list[str]:
-    """Return the lists that do not have the content that CallSieve has written.
-
-    A store from before there were checksums has none. If checksums are missing, all lists count as changed.
-    """
+    """Return the lists that another program has changed, by their checksums. Without checksums, return all."""
     with transaction(db, begin_reading):  # else a list that the daemon writes meanwhile looks changed
         if not _has_table(db, "list_entry") or _has_table(db, UNMADE):
             return []
@@ -144,10 +141,7 @@ def companions_of(path: Path) -> list[Path]:
 
 
 def files_of(path: Path) -> tuple[tuple[int, int] | None, ...]:
-    """Return device and inode of the file, its -wal and its -shm, None for one that is missing.
-
-    While a connection is open they stay the same, unless somebody replaces or removes a file.
-    """
+    """Return device and inode of the file, its -wal and its -shm; None for one that is missing."""
     return tuple(map(_identity, companions_of(path)))
 
 
@@ -193,11 +187,7 @@ def is_lost(path: Path) -> bool:
 
 
 def connect(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
-    """Return a connection in autocommit mode, creating a new store's file. Nothing is migrated.
-
-    Raises:
-        StoreError: The file cannot be opened, or the store is lost.
-    """
+    """Return a connection in autocommit mode, creating the file but not migrating it. Raise StoreError."""
     with store_errors(path):
         create_file(path)
         db = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
@@ -236,10 +226,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 def truncate_wal(db: sqlite3.Connection) -> bool:
-    """Empty the -wal, which has pages from before a deletion. Return False if readers prevent it all the time.
-
-    It waits for readers in short steps, because a checkpoint that waits keeps writers out.
-    """
+    """Empty the -wal after a deletion, without blocking writers. Return False if readers prevent it all the time."""
     db.execute(f"PRAGMA busy_timeout = {int(1000 * CHECKPOINT_STEP_SECONDS)}")
     try:
         for _ in range(CHECKPOINT_TRIES):
@@ -254,10 +241,7 @@ def truncate_wal(db: sqlite3.Connection) -> bool:
 
 @contextmanager
 def open_store(path: Path, *, migrated: bool = True) -> Iterator[sqlite3.Connection]:
-    """Open the store, migrated unless `migrated` is False, and close it at the end.
-
-    Every error of SQLite inside the block becomes a StoreError.
-    """
+    """Open the store, migrated by default, and close it at the end. Raise StoreError for all errors of SQLite."""
     with closing(connect(path)) as db, store_errors(path):
         if migrated:
             migrate(db)

@@ -160,10 +160,7 @@ def add_complaint(db: sqlite3.Connection, complaint: Complaint) -> bool:
 def remove_complaint(
     db: sqlite3.Connection, own_number: str, number: str | None, at: float | None = None
 ) -> Complaint | None:
-    """Remove and return a complaint against an own number: the one of instant `at`, otherwise the latest.
-
-    `number`: who complained; empty for an unknown number, None for anybody.
-    """
+    """Remove and return the complaint of instant `at`, else the latest. `number`: its author; None: anybody."""
     rows = db.execute(REMOVE_COMPLAINT, {"own": own_number, "number": number, "at": at}).fetchall()
     return next((_complaint(row) for row in rows), None)
 

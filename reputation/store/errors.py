@@ -52,10 +52,7 @@ def primary_code(error: sqlite3.Error) -> int:
 
 @contextmanager
 def store_errors(path: Path) -> Iterator[None]:
-    """Raise a StoreError in place of an error of SQLite.
-
-    Broken constraints and misuse are bugs of the program, so these errors pass unchanged.
-    """
+    """Convert SQLite's errors to StoreError, except broken constraints and misuse, which are bugs."""
     try:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):

@@ -113,10 +113,7 @@ DELETE FROM signal WHERE number = :number AND auth_class = :auth_class AND epoch
 
 
 def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
-    """Record all evidence of a call whose outcome is joined with the journal, and return its signal.
-
-    Fold its number again in the same transaction (`standing.refresh`).
-    """
+    """Record all evidence of a joined outcome and return its signal. Then `standing.refresh` its number."""
     lessons = lessons_of(outcome)
     signal = lessons.signal
     if lessons.answered is not None:

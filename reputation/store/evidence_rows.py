@@ -93,10 +93,7 @@ def live_marks_of(db: sqlite3.Connection, number: str, reporter: str | None = No
 
 
 def signals_of(db: sqlite3.Connection, number: str) -> list[Signal]:
-    """Return the signals of a number that count, the latest first.
-
-    Marks "not spam" are among them. A call-back that a one-ring call provoked is not.
-    """
+    """Return the signals of a number that count, "not spam" marks included, the latest first."""
     signals = _signals(db, number, marks_of(db, number))
     return sorted(signals, key=lambda signal: (-signal.at, signal.callee, signal.category))
 

@@ -257,10 +257,7 @@ def jobs_due(db: sqlite3.Connection, now: float) -> list[Job]:
 def run_jobs(
     db: sqlite3.Connection, jobs: Iterable[Job], now: float, *, dry_run: bool = False
 ) -> Iterator[HousekeepingReport]:
-    """Run the jobs and yield the result of each. A dry run is rolled back and not recorded.
-
-    It makes its own transactions: call it on a connection of `open_store`.
-    """
+    """Run the jobs in own transactions, and yield the result of each. A dry run is rolled back."""
     for job in jobs:
         began = time.monotonic()
         counts = job.run(db, now, rehearsal if dry_run else transaction)

@@ -116,10 +116,7 @@ def all_epochs(db: sqlite3.Connection) -> list[Epoch]:
 
 
 def raise_epoch(db: sqlite3.Connection, number: str, at: float, reason: str, who: str) -> int:
-    """Record that the number has another owner since `at`, and return its epoch.
-
-    Only a date after the latest change has an effect.
-    """
+    """Record that the number has a new owner since `at`, unless a later change is known. Return its epoch."""
     latest = epoch_of(db, number)
     if latest is not None and at <= latest.at:
         return latest.epoch

@@ -143,8 +143,6 @@ class _Turns:
 
 
 class _Staged(NamedTuple):
-    """A generation being staged: `numbers` numbers, all up to `to`."""
-
     source: int
     to: str = ""
     numbers: int = 0
@@ -198,10 +196,7 @@ def remove_source(
     clock: Callable[[], float] = time.time,
     also: Callable[[], object] = lambda: None,
 ) -> bool:
-    """Put the source out of force at once, with `also` in the same transaction, and then delete its numbers.
-
-    Return False if there is no such source.
-    """
+    """Put the source out of force with `also`, then delete its numbers. Return False if it does not exist."""
     with transaction(db):
         was_live = db.execute(RETIRE, (name,)).rowcount > 0
         also()
@@ -324,7 +319,6 @@ def _batches(rows: Iterator[ImportedRow]) -> Iterator[list[ImportedRow]]:
 
 
 def _numbers_of(db: sqlite3.Connection, source: int) -> Iterator[list[tuple[str, int]]]:
-    """Yield the keys of a source in batches, read outside any transaction, so that nobody waits."""
     after = ""
     while batch := db.execute(NUMBERS_OF, (source, after, BATCH)).fetchall():
         yield batch

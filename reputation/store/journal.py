@@ -90,10 +90,7 @@ def latest_for(db: sqlite3.Connection, callee: str, since: float) -> DecisionRec
 
 
 def first_decisions(db: sqlite3.Connection, since: float, until: float) -> Iterator[DecisionRecord]:
-    """Yield the first decision of each call from `since` until before `until`, in time order.
-
-    Later decisions are about single phones.
-    """
+    """Yield the first decision of each call in a period, in time order. Later ones are about single phones."""
     seen: set[str] = set()
     for row in db.execute(OF_SPAN, (since, until)):
         record = _record(row)
@@ -238,7 +235,6 @@ class Journal:
                 await asyncio.sleep(wait_seconds(failures))
 
     async def _flush(self) -> bool:
-        """Write one batch. Return False if the store did not take it: it is back in the queue."""
         self._batch = [self._ring.popleft() for _ in range(min(BATCH, len(self._ring)))]
         try:
             await self._write_batch()

@@ -86,10 +86,7 @@ def entry_of_row(row: tuple[Any, ...]) -> ListEntry:
 
 
 def covering_prefixes(first: str, last: str) -> Iterator[str]:
-    """Yield the fewest prefixes that cover exactly the numbers from first to last.
-
-    At most 18 per digit. A range of whole hundreds or thousands, as numbers are usually allocated, takes one or a few.
-    """
+    """Yield the fewest prefixes, at most 18 per digit, that cover exactly the numbers from first to last."""
     if len(first) != len(last):
         raise ValueError(f"{first} and {last} do not have the same length")
     return _cover(first[:1], first[1:], last[1:])
@@ -204,10 +201,7 @@ LIMIT 1
 
 
 def set_personal_entry(db: sqlite3.Connection, entry: PersonalEntry) -> None:
-    """Put the number on that list of the person, unless a later entry exists.
-
-    An entry that was made by a mark becomes the person's own.
-    """
+    """Put the number on that list of the person, unless a later entry exists. Also adopt an entry made by a mark."""
     db.execute(SET_ENTRY, entry)
 
 

@@ -119,10 +119,7 @@ def last_caller_of(db: sqlite3.Connection, person: str) -> LastCaller | None:
 
 
 def auth_class_of_mark(db: sqlite3.Connection, number: str, reporter: str, linkedid: str | None) -> AuthClass:
-    """Return the class that a mark counts in: of its call, or of the last call to the reporter, or of the last call.
-
-    Without any call it is `unknown` (docs/explanation/model.md).
-    """
+    """Return the class of the marked call, else of the last call to the reporter, else of the last call."""
     about = {"number": number, "person": reporter, "linkedid": linkedid}
     for sql in (CLASS_OF_CALL, CLASS_TO_PERSON, CLASS_OF_LAST):
         row = db.execute(sql, about).fetchone()

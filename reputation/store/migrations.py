@@ -51,11 +51,7 @@ def known_migrations() -> tuple[Migration, ...]:
 
 
 def pending(db: sqlite3.Connection, known: Sequence[Migration] | None = None) -> list[Migration]:
-    """Return the migrations that are not applied yet.
-
-    Raises:
-        StoreError: The store is newer than this program, too old for it, or a migration was edited.
-    """
+    """Return the migrations to apply. Raise StoreError for a store too new, too old or with an edited migration."""
     known = known_migrations() if known is None else known
     applied = _applied(db)
     by_version = {migration.version: migration for migration in known}
@@ -89,7 +85,6 @@ def migrate(db: sqlite3.Connection, known: Sequence[Migration] | None = None) ->
 
 
 def _apply(db: sqlite3.Connection, migration: Migration) -> bool:
-    """Apply one migration. Return False if another program has just applied it."""
     with transaction(db):
         db.execute(MIGRATION_TABLE)
         if migration.version in _applied(db):

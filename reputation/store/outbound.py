@@ -161,10 +161,7 @@ def outbound_decisions(
     held: bool = False,
     limit: int = 100,
 ) -> list[OutboundRecord]:
-    """Return decisions about calls to one person, with one own number, or all, the latest first.
-
-    `held`: only calls that were held or refused, or would have been.
-    """
+    """Return decisions about calls, by callee or own number, the latest first. `held`: only held or refused ones."""
     wanted = {"callee": callee, "own_number": own_number, "held": held, "limit": limit}
     return [OutboundRecord(*row) for row in db.execute(SHOWN, wanted)]
 

@@ -163,10 +163,7 @@ def emit_change(
 def emit_bad(
     db: sqlite3.Connection, prefix: str, kind: EventKind, found: Mapping[str, tuple[str, EventData] | None], at: float
 ) -> None:
-    """Emit an event for each name once when it goes bad, and none when it recovers. Call it in a transaction.
-
-    `found`: by name the kind of fault and the event's data, None if it is well.
-    """
+    """Emit an event for each name in `found` that went bad, once. None: it is well. Call it in a transaction."""
     for name, bad in found.items():
         if bad is None:
             set_state(db, prefix + name, "ok", at)
@@ -286,10 +283,7 @@ def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
 
 
 def expire_events(db: sqlite3.Connection, now: float) -> dict[str, int]:
-    """Delete expired events. Return how many, and how many deliveries were lost.
-
-    If nobody has read the stream for as long, nothing more is written for it.
-    """
+    """Delete expired events, and stop the stream if nobody reads it. Return counts of events and lost deliveries."""
     if db.execute(STREAM_UNREAD, (STREAM_READ, now - KEPT_SECONDS)).fetchone():
         _want(db, set(), {row for row in db.execute(WANTED) if row[1] == STREAM})
     (first,) = db.execute(FIRST_AFTER, (now - KEPT_SECONDS,)).fetchone()
@@ -300,7 +294,6 @@ def expire_events(db: sqlite3.Connection, now: float) -> dict[str, int]:
 
 
 def _drop_before(db: sqlite3.Connection, seq: int) -> tuple[int, int]:
-    """Delete events and record the lost deliveries with their receivers. Return both counts."""
     (lost,) = db.execute(LOST, (seq,)).fetchone()
     if lost:
         db.execute(LOSE, (seq,))

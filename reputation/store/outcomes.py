@@ -194,7 +194,6 @@ def calls_out_with(db: sqlite3.Connection, number: str, since: float, until: flo
 def _recorded(
     db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], now: float, hours: CallingHours
 ) -> list[Recorded]:
-    """Record outcomes, and fold each number once, however many calls it made."""
     touched: set[str | None] = set()
     is_wanted = _is_wanted(db)
     recorded = [_record(db, outcome, now, hours, touched, is_wanted=is_wanted) for outcome in outcomes]
@@ -283,7 +282,6 @@ def _gave_up(outcome: OutcomeRecord) -> bool:
 
 
 def _tied(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
-    """Return the outcome with the tie of the witness to the number when the call came."""
     if outcome.direction is not Direction.INBOUND or outcome.number is None or outcome.rang_by is not None:
         return outcome
     about = {"number": outcome.number, "witness": outcome.witness, "at": outcome.at}

@@ -139,10 +139,7 @@ def last_day_before(db: sqlite3.Connection, number: str, day: int) -> int | None
 def network_calls(
     db: sqlite3.Connection, number: str, since: float, until: float, networks: Networks = NO_NETWORKS
 ) -> list[NetworkCalls]:
-    """Return the number's calls from `since` until before `until` by network. Outcomes are kept 30 days.
-
-    A network that the administrator's `networks` do not name may be known to libphonenumber.
-    """
+    """Return the number's calls of the last 30 days by network, as `networks` or libphonenumber name it."""
     counts: dict[Network, list[int]] = {}
     for dialled, calls, blocked, answered in db.execute(NETWORK_CALLS, (MACHINE_SECONDS, number, since, until)):
         country = country_of(dialled)

@@ -257,10 +257,7 @@ def grade_all(
     weights: Weights = DEFAULT,
     networks: daily_counts.Networks = daily_counts.NO_NETWORKS,
 ) -> int:
-    """Grade every number that called within 28 days, was not healthy at its last grade, or has a label.
-
-    Each in a transaction of its own. Return how many. The first run of a day also looks for suspicions.
-    """
+    """Grade every number with recent calls, a bad grade or a label; return how many. Look for suspicions daily."""
     calling = own_days.calling_numbers(db, int(now // DAY_SECONDS) - daily_counts.MONTH)
     labelled = (check.number for check in latest_label_checks(db) if check.label)
     numbers = dict.fromkeys((*calling, *unwell_numbers(db), *labelled))

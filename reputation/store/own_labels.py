@@ -154,7 +154,6 @@ def lists_about_ours(db: sqlite3.Connection) -> list[tuple[str, str, bool, str]]
 
 
 def _change(before: LabelCheck | None, check: LabelCheck) -> LabelChange | None:
-    """Return the change between two checks. A label is new at the first check."""
     was = None if before is None else before.label
     if (was or "") == check.label:
         return None

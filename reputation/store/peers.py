@@ -292,10 +292,7 @@ def drop_unnamed(db: sqlite3.Connection) -> int:
 
 
 def compared_with_peer(db: sqlite3.Connection, peer: int, since: float) -> Compared:
-    """Compare the company's rows with what was learnt here later, since then.
-
-    Only a company with rows about known numbers is compared.
-    """
+    """Compare the company's rows with what was learnt here later. Companies without known numbers are left out."""
     every: list[tuple[int, int, int]] = []
     listed: list[tuple[int, int, int]] = []
     for verdict, *kind in db.execute(COMPARED, {"since": since, "peer": peer}):
@@ -329,7 +326,6 @@ def _write(db: sqlite3.Connection, peer: int, changes: Iterable[Change], at: flo
 
 
 def _rows(db: sqlite3.Connection, peer: int, *, cleared: bool) -> Iterator[PeerNumber]:
-    """Yield the rows ordered by key. No read transaction is open between two batches."""
     after = ("", "")
     about = {"peer": peer, "cleared": cleared}
     while batch := db.execute(ROWS_AFTER, about | {"number": after[0], "auth_class": after[1]}).fetchall():
@@ -338,7 +334,6 @@ def _rows(db: sqlite3.Connection, peer: int, *, cleared: bool) -> Iterator[PeerN
 
 
 def _differences(before: Iterator[PeerNumber], after: Iterator[PeerNumber]) -> Iterator[Change]:
-    """Yield the changes that turn one ordered sequence into the other."""
     old, new = next(before, None), next(after, None)
     while old is not None or new is not None:
         if new is None or (old is not None and old.key < new.key):

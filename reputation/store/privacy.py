@@ -254,7 +254,6 @@ def erase_from_backups(path: Path, number: str) -> Iterator[tuple[Path, str]]:
 
 
 def _erase_from_backup(backup: Path, number: str) -> None:
-    """Rewrite one backup and keep its age, which is that of its content. StoreError: it is unchanged."""
     partial = backup.with_suffix(".partial")
     try:
         status = backup.stat()
@@ -276,10 +275,7 @@ def _erase_from_backup(backup: Path, number: str) -> None:
 
 
 def files_naming(folders: Iterable[Path], number: str) -> list[Path]:
-    """Return the files below these directories that name the number or cannot be searched, in order.
-
-    Links are not followed.
-    """
+    """Return the files in these directories that name the number or are unreadable. Links are not followed."""
     files = {Path(root, name) for folder in folders for root, _, names in os.walk(folder) for name in names}
     return sorted(file for file in files if _may_name(file, number))
 

@@ -158,11 +158,7 @@ class NewAttachment(NamedTuple):
 
 
 def attach(db: sqlite3.Connection, reference: str, new: NewAttachment, at: float) -> Attachment:
-    """Add an attachment to the appeal, or return the one with the same content.
-
-    Raises:
-        AppealError: The file is empty or too large, or the appeal has too many.
-    """
+    """Add an attachment, or return the same one. Raise AppealError if it is empty or too large, or one too many."""
     name = "".join(filter(str.isprintable, new.name)).strip()[: appeals.LINE_CHARACTERS] or "unnamed"
     if not new.content:
         raise appeals.AppealError("empty-file", Wording("{file} is empty: there is nothing to attach", {"file": name}))

@@ -56,10 +56,7 @@ BY_HAND, BY_TIME = "hand", "time"
 
 
 def record_emergency(db: sqlite3.Connection, at: float, who: str = "Asterisk") -> None:
-    """Record when an emergency number was dialled, and in the audit who opened the window by it.
-
-    `who` is empty if the caller writes its own audit row.
-    """
+    """Record an emergency call that opens the window. An empty `who` writes no audit row."""
     opened = db.execute("INSERT INTO emergency_call (at) VALUES (?) ON CONFLICT DO NOTHING", (at,)).rowcount
     if opened and who:
         add_audit(db, Change("emergency call"), who, at)

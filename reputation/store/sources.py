@@ -248,10 +248,7 @@ def record_failure(db: sqlite3.Connection, name: str, at: float, why: str) -> bo
 
 
 def compared_with_feeds(db: sqlite3.Connection, since: float) -> dict[str, Compared]:
-    """Compare each feed in force with what is known here about callers since then, by name.
-
-    An unlisted caller counts as no statement. A feed that lists no caller is left out.
-    """
+    """Compare each active feed with what was learnt here about callers, by name. Only listed callers count."""
     every, listed = Counter[tuple[int, int]](), defaultdict[str, list[tuple[str, int, int, int]]](list)
     for name, verdict, is_spam, is_fine, count in db.execute(COMPARED, {"since": since}):
         if name is None:

@@ -86,10 +86,7 @@ UNION SELECT number FROM trap_call WHERE number > :after
 
 
 def refresh(db: sqlite3.Connection, number: str, *, emit: bool = True) -> None:
-    """Fold the number's rows again. Call it in the transaction that has changed them.
-
-    A new level is emitted as an event unless `emit` is False, for rows that have not changed.
-    """
+    """Fold the number's rows again in the present transaction. A new level is an event unless `emit` is False."""
     refresh_all(db, (number,), emit=emit)
 
 
@@ -152,10 +149,7 @@ def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
 
 
 def fold_next(db: sqlite3.Connection, limit: int) -> int:
-    """Fold the next numbers again and return how many, 0 if all are done.
-
-    No events are emitted: the administrator has changed the weights, and with them all numbers.
-    """
+    """Fold the next numbers again after a change of weights, without events. Return how many; 0: all are done."""
     (after,) = db.execute("SELECT after FROM folding").fetchone()
     if after is None:
         return 0
@@ -302,10 +296,7 @@ def was_right(standing: Standing, weights: Weights, now: float) -> bool | None:
 
 
 def count_proofs(db: sqlite3.Connection, now: float) -> int:
-    """Count per source how many listed callers are known here, and how many it was right about.
-
-    Call it in a transaction.
-    """
+    """Count by source the listed callers that are known here, and the correct listings. Call it in a transaction."""
     weights, rights_by_source = weights_of(db), dict[object, dict[str, bool]]()
     for source, number, *row in db.execute(LISTED_AND_KNOWN):
         if (right := was_right(standing_from(tuple(row)), weights, now)) is not None:

@@ -53,11 +53,7 @@ class SecondFactor(NamedTuple):
 
 
 def add_user(db: sqlite3.Connection, user: ConsoleUser, password: str) -> None:
-    """Add a user. `password`: its hash.
-
-    Raises:
-        sqlite3.IntegrityError: The name is taken.
-    """
+    """Add a user. `password`: its hash. Raise sqlite3.IntegrityError if the name is taken."""
     db.execute(ADD, (user.name, user.role.word, password, user.extension, user.added_at, user.password_at))
 
 
@@ -194,11 +190,7 @@ class KeptAnswer(NamedTuple):
 
 
 def add_token(db: sqlite3.Connection, token: ApiToken, digest: str) -> None:
-    """Add a token.
-
-    Raises:
-        sqlite3.IntegrityError: The name is taken.
-    """
+    """Add a token. Raise sqlite3.IntegrityError if the name is taken."""
     row = (token.name, token.role.word, json.dumps(token.scopes), token.added_at, token.expires_at, token.per_minute)
     db.execute(ADD_TOKEN, (digest, *row))
 

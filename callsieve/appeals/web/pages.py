@@ -138,7 +138,6 @@ async def fetch_evidence(req: PageRequest) -> Response:
 
 
 async def _perform(req: PageRequest, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
-    """Return the result of the operation, or raise NotFound."""
     try:
         return await req.perform(operation, request)
     except Refused as refused:

@@ -32,10 +32,7 @@ class ChangeShown:
 
 @dataclass(frozen=True, slots=True)
 class AuditShown:
-    """The audit page.
-
-    `older`: the id to continue from, None at the end. `whos` and `whats`: the choices of the filters.
-    """
+    """The audit page. `older`: the id to continue from. `whos` and `whats`: the choices of the filters."""
 
     changes: tuple[ChangeShown, ...]
     older: int | None

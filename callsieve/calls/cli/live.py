@@ -107,8 +107,6 @@ def tail(
 def _as_they_happen(
     db: sqlite3.Connection, began: float, seconds: float | None
 ) -> Iterator[DecisionRecord | OutcomeRecord | AuditRow]:
-    """Yield decisions, outcomes and changes by phones as they are stored."""
-
     def read() -> list[tuple[object, DecisionRecord | OutcomeRecord | AuditRow]]:
         since = time.time() - LONGEST_CALL_SECONDS
         decided = decisions(db, since=began - 60, limit=MOST_AT_ONCE)

@@ -140,7 +140,6 @@ async def _events(req: PageRequest) -> AsyncIterator[str]:
 
 
 async def _next_of(calls: asyncio.Queue[CallRow], ending: asyncio.Event) -> CallRow | None:
-    """Return the next call; None after a pause or if the process is to end."""
     call, end = asyncio.create_task(calls.get()), asyncio.create_task(ending.wait())
     try:
         await asyncio.wait((call, end), timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)

@@ -244,7 +244,6 @@ def try_rule(
 
 
 async def _send_alert(loaded: Loaded, capabilities: Capabilities, rule: AlertTable) -> dict[str, str]:
-    """Send a made-up event to each receiver, and return the errors by receiver."""
     event = with_alert(sample_of(rule.event, time.time()), Alert(rule.name))
     errors: dict[str, str] = {}
     async with AsyncExitStack() as stack:
@@ -263,7 +262,6 @@ States = dict[str, AlertState]
 
 
 def _states(loaded: Loaded) -> States:
-    """By the name of the rule and its receiver; none where there is no store yet."""
     names = [alert_receiver(rule.name, to) for rule in loaded.settings.alert for to in rule.to]
     if not has_store(loaded):
         return {}
@@ -286,7 +284,6 @@ def _kept_quiet(rule: AlertTable, states: States) -> str:
 
 
 def _about(rule: AlertTable, states: States, usual: QuietWeights, now: float) -> tuple[str, ...]:
-    """Return the remarks below the rule's line; an empty one is left out."""
     is_quiet = " (now)" if is_quiet_now(rule, usual, now) else ""
     quiet = f"quiet {rule.quiet_hours}{is_quiet}" if rule.quiet_hours else ""
     return (_conditions(rule), f"to {', '.join(rule.to)}", quiet, _kept_quiet(rule, states))

@@ -82,7 +82,6 @@ def _calls_today(db: sqlite3.Connection, now: float) -> Counter[str]:
 
 
 def _trouble(status: Status) -> str:
-    """Return the troubles, worst first, or an empty text."""
     return "; ".join(f"{check.name}: {check.detail}" for check in status.trouble)[:1000]
 
 
@@ -163,7 +162,6 @@ def signed(event_id: str, body: bytes, keys: list[bytes], now: float) -> dict[st
 
 
 def _refused(status: int, headers: Mapping[str, str], now: float) -> DeliveryError:
-    """Return the error for an answer that does not accept the event."""
     if status == GONE:
         return DeliveryError("answered 410: it wants no further events", gone=True)
     permanent = 400 <= status < 500 and status not in PASSING
@@ -173,7 +171,6 @@ def _refused(status: int, headers: Mapping[str, str], now: float) -> DeliveryErr
 
 
 def _asked(text: str | None, now: float) -> float | None:
-    """Return the seconds of a Retry-After header, which may be an instant; None if it is invalid."""
     if text is None:
         return None
     if text.strip().isascii() and text.strip().isdigit():
@@ -223,7 +220,6 @@ async def open_receivers(
 
 
 def _digest_of(loaded: Loaded, wanted_day: date) -> DigestText:
-    """Return the digest of a day for the mail. Raises Refused and StoreError."""
     settings = loaded.settings
     context = Context("events", Role.ADMINISTRATOR, time.time(), loaded)
     with open_store(loaded.store_path) as db:

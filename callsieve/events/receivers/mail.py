@@ -85,7 +85,6 @@ class MailReceiver:
         await accepted
 
     async def _send_waiting(self) -> None:
-        """Send one mail after the other, until nothing waits."""
         clock = asyncio.get_running_loop().time
         while self._waiting:
             await asyncio.sleep(max(self._gather, self._next_at - clock()))
@@ -105,7 +104,6 @@ class MailReceiver:
                     accepted.set_result(None) if error is None else accepted.set_exception(error)
 
     async def _digest_mail(self, event: Event) -> EmailMessage:
-        """Return the mail of a digest. DeliveryError: the store cannot be read."""
         assert self._read_digest is not None
         try:
             text = await asyncio.to_thread(self._read_digest, date.fromisoformat(event.data["day"]))
@@ -158,7 +156,6 @@ def _name_before(event: Event) -> str:
 
 
 def _mail(table: MailTable, event: Event, subject: str, body: str) -> EmailMessage:
-    """Return a mail. `event`: the first that it is about, whose id is the mail's."""
     mail = EmailMessage(SMTP)
     mail["From"] = table.sender
     mail["Subject"] = f"[CallSieve] {one_line(subject, mask=False)}"[:SUBJECT_CHARACTERS]
@@ -170,14 +167,11 @@ def _mail(table: MailTable, event: Event, subject: str, body: str) -> EmailMessa
 
 
 class _Server:
-    """One conversation with the mail server, in a thread of its own."""
-
     def __init__(self, table: MailTable) -> None:
         self._table = table
         self._smtp: smtplib.SMTP | None = None
 
     def send(self, mail: EmailMessage, password: str) -> None:
-        """Send a mail. DeliveryError is permanent if the server will never accept the mail."""
         table = self._table
         try:
             with self._connected() as smtp:
@@ -220,7 +214,6 @@ class _Server:
         return smtp
 
     def _error(self, what: str, code: int, reply: bytes | str, codes: list[int]) -> DeliveryError:
-        """Return the error. `codes`: those that decide whether it is permanent (5xx)."""
         text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
         line = one_line(text.splitlines()[0] if text else "", mask=True)[:200]
         permanent = bool(codes) and all(500 <= status < 600 for status in codes)

@@ -244,7 +244,6 @@ class MqttReceiver:
             await asyncio.gather(lost, return_exceptions=True)
 
     async def _say_offline(self, client: aiomqtt.Client) -> None:
-        """Publish `offline`. If that fails, the broker does it by the last will."""
         with suppress(aiomqtt.MqttError):
             await client.publish(availability_topic(self._table.prefix), OFFLINE, qos=1, retain=True, timeout=1.0)
 
@@ -260,7 +259,6 @@ def _as_topic(name: str) -> str:
 
 
 def _words(error: Exception) -> str:
-    """Return the reason in one line: MQTT's, or the system's."""
     if isinstance(error, aiomqtt.MqttError) and isinstance(error.__cause__, OSError):
         error = error.__cause__
     words = getattr(error, "strerror", None) or re.sub(r"^\[Errno \d+\] ", "", str(error)) or type(error).__name__

@@ -143,7 +143,6 @@ def run(config: ConfigOption = None) -> None:
 
 
 def _try_to_publish(loaded: Loaded, db: sqlite3.Connection, folder: Path) -> bool:
-    """Publish, and return whether that worked. Fetching goes on after a failure."""
     try:
         _say_published(publish(db, context_of(loaded), PublishBundleRequest(folder)), folder)
     except (Refused, OSError) as error:
@@ -228,7 +227,6 @@ def pause(name: NameArgument, config: ConfigOption = None) -> None:
 
 
 def _say_rows(loaded: Loaded, *, as_json: bool) -> None:
-    """Print the rows that a first publication would list."""
     with existing_store(loaded) as db:
         rows = [candidate.row for candidate in listed_numbers(db, context_of(loaded)) if candidate.may_begin]
     if as_json:

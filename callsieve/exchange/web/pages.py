@@ -91,7 +91,6 @@ def exchange_page(db: sqlite3.Connection, loaded: Loaded, now: float) -> Exchang
 
 
 def _weight(text: str) -> float:
-    """Return the weight, or raise Refused if it is not a number."""
     try:
         return float(text.strip().replace(",", ".") or 1)
     except ValueError:

@@ -327,10 +327,7 @@ def _sites_or_why_not(loaded: Loaded) -> tuple[list[SiteState], str]:
 
 
 def _administrators_settings(config: Path | None, *, is_complete: bool) -> Loaded:
-    """Return the settings.
-
-    The database's administrator may be unable to read a PBX's settings, and needs none if the options are complete.
-    """
+    """Return the settings, or the defaults if they are unreadable and the options are complete."""
     loaded, error = options.salvaged_settings_of(config)
     if error is not None and not (is_complete and isinstance(error, SettingsUnreadable)):
         raise error
@@ -338,7 +335,6 @@ def _administrators_settings(config: Path | None, *, is_complete: bool) -> Loade
 
 
 def _address(loaded: Loaded) -> str:
-    """Return the hub's address from the settings."""
     if not loaded.settings.hub.address:
         raise CommandError(f"{loaded.settings_file}: [hub] has no address (see Many PBXs in the documentation)")
     return loaded.settings.hub.address
@@ -357,7 +353,6 @@ async def _with(address: str, work: Any, seconds: float = STATEMENT_SECONDS) -> 
 
 
 def _ask(work: Coroutine[Any, Any, T]) -> T:
-    """Run an exchange with the hub, and raise CommandError in the place of HubError."""
     try:
         return asyncio.run(work)
     except HubError as error:

@@ -137,7 +137,6 @@ def list_pbx_list(config: Path | None, origin: ImportOrigin, *, dry_run: bool, a
 
 
 def _lines(loaded: Loaded, known: PbxList) -> tuple[Sequence[FamilyLine], list[str]]:
-    """Return the lines of the list, and remarks about its settings."""
     family = known.family
     try:
         lines = list(parse_family(console(loaded.settings, family.command), family))

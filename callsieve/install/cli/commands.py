@@ -229,7 +229,6 @@ def ask_region(derived: str | None) -> str:
 
 
 def _agi_bin(settings: Settings) -> Path | None:
-    """Return the directory of this Asterisk's AGI scripts, or None."""
     try:
         directory = setting_in(console(settings, "core show settings"), "AGI Scripts directory")
     except ConsoleError:
@@ -240,7 +239,6 @@ def _agi_bin(settings: Settings) -> Path | None:
 
 
 def _sounds(settings: Settings) -> list[Path]:
-    """Return the directories of this Asterisk's sounds, or the usual ones if it cannot be asked."""
     try:
         directory = setting_in(console(settings, "core show settings"), "Data directory")
     except ConsoleError:
@@ -251,7 +249,6 @@ def _sounds(settings: Settings) -> list[Path]:
 def _carried_out(
     plan: InstallPlan, *, dry_run: bool, yes: bool, verbose: bool, stops: InstallPaths | None = None
 ) -> bool:
-    """Write the plan after asking, and return whether anything was written. `stops`: first stop its services."""
     if not plan.changes and not plan.new_users:
         say("nothing to change")
         return False
@@ -302,7 +299,6 @@ def systemctl(*arguments: str) -> None:
 
 
 def _reload(settings: Settings, loads: str) -> None:
-    """Reload Asterisk's files, and check that our contexts are loaded, or gone."""
     with one_line():
         for command in ("dialplan reload", "manager reload"):
             ask(settings, command)

@@ -92,7 +92,6 @@ def _verb(verb: str) -> Text:
 
 
 def _print(*parts: Text | str) -> None:
-    """Print a line without wrapping, so that it can be copied or compared."""
     console().print(Text.assemble(*parts), soft_wrap=True)
 
 

@@ -177,7 +177,6 @@ def _show_entries(entries: Sequence[EntryShown]) -> None:
 
 
 def _end_of(entry: ListEntry, now: float) -> Cell:
-    """Return when the entry expires, to the minute if that is soon."""
     if entry.expires_at is None:
         return ""
     if is_over(entry, now):
@@ -245,10 +244,7 @@ def import_file(
 
 
 def put_on_lists(loaded: Loaded, entries: Sequence[ListEntry], brought: Brought, *, keep: bool = False) -> None:
-    """Add all entries without objections, at once or not at all; a dry run uses a copy of the store.
-
-    `keep`: existing entries stay as they are.
-    """
+    """Add all entries without objections, or none of them. `keep`: existing entries stay as they are."""
     with options.stores(loaded, dry_run=brought.dry_run, copied=True) as (_, written):
         brought.result = operations.bring_in(written, options.context_of(loaded), entries, keep=keep)
     brought.skipped += len(brought.result.refused)

@@ -158,10 +158,7 @@ def restore_backup(
 
 
 def is_daemon_live(path: Path) -> bool:
-    """Return whether something answers on the daemon's Unix socket.
-
-    After a crash the socket exists without a listener.
-    """
+    """Return whether a process answers on the daemon's Unix socket, which also exists after a crash."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(CONNECT_SECONDS)
         try:
@@ -218,7 +215,6 @@ def _copy_to(path: Path, file: Path, *, force: bool) -> None:
 
 
 def _is_same(file: Path, store: Path) -> bool:
-    """Return whether the file is the store, by any name."""
     with acting_for(file):
         return file.exists() and os.path.realpath(file) == os.path.realpath(store)
 
@@ -249,7 +245,6 @@ def _backup_to_restore(path: Path, file: Path | None) -> Path:
 
 
 def _verify(backup: Path) -> None:
-    """Raise CommandError unless the backup is sound, belongs to CallSieve, and is not of a newer version."""
     try:
         problem = problem_of_backup(backup)
     except StoreError as error:
@@ -265,7 +260,6 @@ def _verify(backup: Path) -> None:
 
 
 def _size(count: int) -> str:
-    """Return a size as `1.2 MB`."""
     size, units = float(count), ["B", "kB", "MB", "GB"]
     while size >= 1000 and len(units) > 1:
         size /= 1000
@@ -327,7 +321,6 @@ def _show(runs: Sequence[HousekeepingReport]) -> None:
 
 
 def _words(did: Mapping[str, int]) -> str:
-    """Return the counts in words. Keys that are tables are named by what they hold."""
     words = {table.name: table.label for table in TABLES if table.label[0]} | WORDS
     counts = (plural(count, *words[what]) if what in words else f"{count:,} {what}" for what, count in did.items())
     return ", ".join(counts) or "nothing"

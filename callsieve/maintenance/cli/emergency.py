@@ -59,10 +59,7 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def _forget_if_later(settings: Settings, asterisk_at: float, closed_at: float) -> None:
-    """Remove an emergency call from Asterisk's database if it would open the window again.
-
-    That happens for a call in the same second, or with a clock that was ahead.
-    """
+    """Remove an emergency call from Asterisk's database if it would open the closed window again."""
     if not opens_after_closing(asterisk_at, closed_at):
         return
     try:
@@ -72,7 +69,6 @@ def _forget_if_later(settings: Settings, asterisk_at: float, closed_at: float) -
 
 
 def _known_to_asterisk(settings: Settings) -> float | None:
-    """Return the last emergency call in Asterisk's database, which the daemon may have missed."""
     with suppress(ConsoleError):
         return instant_of(database_get(settings, EMERGENCY_KEY) or "")
     return None

@@ -61,8 +61,6 @@ class LabelAnswers(NamedTuple):
 
 @dataclass(slots=True)
 class _Round:
-    """The work for one source: the numbers that are left, and why it was stopped."""
-
     source: AskedSource
     left: deque[str]
     count: int
@@ -106,7 +104,6 @@ def _round(source: AskedSource, numbers: Sequence[str], seen: Mapping[tuple[str,
 
 
 async def _work(loaded: Loaded, turn: _Round, fetch: Fetch, now: float) -> None:
-    """Ask about one number after the other until none is left, or the source has failed."""
     while turn.left and not turn.failure:
         async with turn.in_order:  # the last request of the day is for the number that waits for longest
             if not turn.left:
@@ -250,7 +247,6 @@ def _networks(path: str) -> Networks:
 
 
 def _platforms(network: Network) -> str:
-    """Return the platforms that show labels there, each once."""
     there = labellers_of(network)
     names = [
         suspicion.platform if suspicion.on == "network" else f"{suspicion.platform} ({suspicion.phones or 'phones'})"
@@ -294,7 +290,6 @@ def _show(looks: list[LabelCheck], nothing: str, *, as_json: bool) -> None:
 
 
 def _read(path: Path) -> bytes:
-    """Enough of the file to see that it is too large."""
     try:
         with open_named(path) as file:
             return file.read(MOST_SCREENSHOT_BYTES + 1)

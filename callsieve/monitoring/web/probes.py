@@ -58,7 +58,6 @@ def _is_this_machine(address: str) -> bool:
 
 
 async def _of_store(req: PageRequest) -> list[MetricFamily]:
-    """Return the metrics of the capabilities, or that the store cannot be read."""
     metrics: list[Metrics] = req.state.service(Capabilities).load("metrics")
 
     def all_of_them(db: sqlite3.Connection, loaded: Loaded, now: float) -> list[MetricFamily]:

@@ -130,7 +130,6 @@ def _reputation(known: Profile) -> Iterator[Line]:
 
 
 def _history(known: Profile) -> Iterator[Line]:
-    """Yield the evidence of the last 60 days as a chart."""
     if all(point.log_odds == 0 for point in known.history):
         return
     highest = max(known.history, key=lambda point: point.log_odds)
@@ -181,7 +180,6 @@ def _people(known: Profile) -> Iterator[Line]:
 
 
 def _learnt(known: Profile) -> Iterator[Line]:
-    """Yield marks, signals, and how the latest calls ended."""
     for label, mark in _labelled("marks", known.marks):
         about = f" ({mark.category})" if mark.category else ""
         case = known.cases.case_against(mark)
@@ -202,7 +200,6 @@ def _whose(signals: Sequence[Signal], category: str, count: int) -> str:
 
 
 def _cases(known: Profile) -> Iterator[Line]:
-    """Yield decisions of people about it, and what waits for a decision."""
     cases = known.cases
     for label, epoch in _labelled("reassigned", cases.epochs):
         yield label, f"another owner since {when(epoch.at)}, recorded by {epoch.who}: {epoch.reason}"
@@ -261,7 +258,6 @@ def _show_decisions(known: Profile) -> None:
 
 
 def _labelled(label: str, items: Iterable[T]) -> Iterator[tuple[str, T]]:
-    """Yield the items with a label, which only the first one gets."""
     for index, item in enumerate(items):
         yield (label if index == 0 else ""), item
 

@@ -125,7 +125,6 @@ async def keep_owner(req: PageRequest) -> Response:
 
 
 def _back(req: PageRequest, said: str) -> Response:
-    """Redirect to the page of the form: the number's, or a call's."""
     back = local_path(req.form.get("back"), f"/numbers/{req.path('number')}")
     return req.go(back.partition("?")[0], said)
 

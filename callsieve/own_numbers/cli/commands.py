@@ -95,7 +95,6 @@ def _seen(health: NumberHealth) -> str:
 
 
 def _print_days(health: NumberHealth) -> None:
-    """Print each day of the last four weeks: its calls, and how many of them were answered."""
     days = [day for day in health.facts.days if day.day > health.facts.today - SHOWN_DAYS and day.attempts]
     if not days:
         return

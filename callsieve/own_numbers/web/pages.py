@@ -250,7 +250,6 @@ async def take_complaint_back(req: PageRequest) -> Response:
 
 
 async def _own(req: PageRequest) -> str:
-    """Return the number in the address if it has a page."""
     number = number_in(req)
     if not await req.read(is_known, number, req.now):
         raise NotFound

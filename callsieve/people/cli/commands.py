@@ -109,7 +109,6 @@ def _read(loaded: Loaded, kind: PbxKind) -> FoundPbx:
 
 
 def _counts(rows: list[Takeover], request: TakeoverRequest) -> str:
-    """Return what will be written, in words: `2 people and 1 DID`. Empty for nothing."""
     states = {TakeoverState.NEW, TakeoverState.CHANGED} | ({TakeoverState.GONE} if request.remove_gone else set())
     counts = Counter(row.kind for row in rows if row.state in states)
     people = plural(counts[ImportKind.PEOPLE], "person", "people") if counts[ImportKind.PEOPLE] else ""
@@ -118,7 +117,6 @@ def _counts(rows: list[Takeover], request: TakeoverRequest) -> str:
 
 
 def _show(pbx: FoundPbx, rows: list[Takeover]) -> None:
-    """Print what is new or different, and count the rest."""
     for remark in pbx.remarks:
         warn(remark)
     lines = [(row.state.value, KIND_WORDS[row.kind], row.key, _told(row, pbx)) for row in rows if row.state != "same"]
@@ -134,7 +132,6 @@ def _show(pbx: FoundPbx, rows: list[Takeover]) -> None:
 
 
 def _show_missing_trunks(pbx: FoundPbx) -> None:
-    """Print the lines that describe missing trunks in the settings, to be copied."""
     names = [
         (trunk.channels.removesuffix("-*").partition("/")[2], trunk) for trunk in pbx.trunks if not trunk.described
     ]

@@ -162,7 +162,6 @@ def _asked(req: PageRequest) -> Asked:
 
 
 def _back(req: PageRequest, said: str) -> Response:
-    """Go back to the page of the form, without what was said there."""
     path = local_path(req.form.get("back"), HOME).partition("?")[0]
     return req.go(path if path in (HOME, LISTS) else HOME, said)
 

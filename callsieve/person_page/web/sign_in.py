@@ -88,7 +88,6 @@ def _wait(req: PageRequest) -> Wording | None:
 
 
 def _browser(req: PageRequest) -> tuple[Browser, str]:
-    """Return the browser that asks, with a new cookie for it."""
     token = new_token()
     agent = "".join(filter(str.isprintable, req.http.headers.get("user-agent", "")))
     return Browser(hash_of(token), req.address, agent), token

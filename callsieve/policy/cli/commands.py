@@ -348,7 +348,6 @@ def try_cases(
 
 
 def _all_tried(files: list[Path], name: str | None, config: Path | None) -> dict[Path, list[Tried]]:
-    """Read every file, and then run all cases."""
     loaded = settings_of(config)
     window = 60.0 * loaded.settings.emergency.window_minutes
     problems: list[str] = []

@@ -46,10 +46,7 @@ from reputation.users import Role
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The differences of two policies, including what they extend.
-
-    `is_of_files`: one is unusable, so the texts of the files are compared.
-    """
+    """The differences of two policies with their bases. `is_of_files`: one is invalid, so files are compared."""
 
     before: str
     after: str

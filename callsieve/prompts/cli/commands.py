@@ -94,7 +94,6 @@ def _by(file: PromptFile) -> str:
 
 
 def _sounds_shown(files: list[PromptFile]) -> str:
-    """Return the directory above the files of all languages."""
     return str(files[0].path.parent.parent.parent)
 
 

@@ -156,7 +156,6 @@ async def marks(visit: Visit) -> Response:
 
 
 def _document(page: str) -> Response:
-    """Return a self-contained page, with a policy that allows its style."""
     style = page.partition("<style>")[2].partition("</style>")[0]
     return HTMLResponse(page, headers={POLICY_HEADER: policy_with(style, POLICY)})
 

@@ -151,7 +151,6 @@ def answering(page: PublicPage, state: PublicState) -> Callable[..., Awaitable[R
 
 
 async def _sent(page: PublicPage, visit: Visit) -> Response:
-    """Check a form, and return the page's answer to it."""
     if is_from_elsewhere(visit.http):
         return visit.error(403)
     async with page.around(visit):

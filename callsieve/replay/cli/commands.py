@@ -61,14 +61,12 @@ def page_of(report: ReplayReport, made_at: float) -> str:
 
 
 def _chart_day(period: Period, most: int) -> dict[str, Any]:
-    """Return a row of the chart, in which `most` calls fill the width."""
     words = ", ".join(f"{period.actions[action]:,} {action}" for action in ACTIONS if period.actions[action])
     calls = period.actions.total()
     return {"first": period.first, "calls": calls, "said": words or "no call", "parts": list(_parts(period, most))}
 
 
 def _parts(period: Period, most: int) -> Iterator[tuple[str, int, int]]:
-    """Yield action, position and width of each part of a stacked bar."""
     x = 0
     for action, width in zip(ACTIONS, cells_of([period.actions[a] for a in ACTIONS], most, BAR_CELLS), strict=True):
         if width:
@@ -146,7 +144,6 @@ def replay(
 
 
 def _day(text: str) -> float:
-    """Return the instant at which a day begins, in UTC as in numbering plans."""
     try:
         return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC).timestamp()
     except ValueError:
@@ -170,7 +167,6 @@ Watcher = Callable[[Event, Judged | None], None]
 
 
 def _writer(decisions: BinaryIO | None) -> Watcher | None:
-    """Return a function that writes each decision as a line."""
     if decisions is None:
         return None
     encode = msgspec.json.Encoder().encode

@@ -87,7 +87,6 @@ def _caveats(report: ReplayReport) -> Iterator[str]:
 
 
 def _show_label_effect(effect: LabelEffect) -> None:
-    """Print what a warning changes, as far as the control sample shows."""
     with_warning, without = effect.labelled.calls, effect.unlabelled.calls
     both = f"{with_warning:,} calls had a warning, {without:,} had none, for the control sample"
     say(bold("Effect of warnings"), f": {both}")
@@ -98,7 +97,6 @@ def _show_label_effect(effect: LabelEffect) -> None:
 
 
 def _with_interval(share: Interval) -> str:
-    """Return a share in percent with its interval: `31.2 % (27.0 to 35.7)`."""
     value, low, high = (100 * part for part in share)
     return f"{value:.1f} % ({low:.1f} to {high:.1f})"
 

@@ -88,7 +88,6 @@ def try_policy(
 
 
 def _price_of(policy: Policy | PolicySet) -> Wording | None:
-    """Return the price of the first preset that the policy builds on and that has one."""
     chain = policy.chain if isinstance(policy, Policy) else ()
     return next((price for name in chain if name in PRESETS and (price := PRESETS[name].price)), None)
 
@@ -145,7 +144,6 @@ def _show_callers(tried: TriedCalls) -> None:
 
 
 def _show_other_changes(report: ReplayReport) -> None:
-    """Print other differences, such as tags."""
     others = [change for change in report.changes.by if change.after not in ("challenge", "route", "reject")]
     if others:
         parts = [Text.assemble(word(other.before), " → ", word(other.after), f" {other.calls:,}") for other in others]

@@ -163,7 +163,6 @@ def _ask_policy() -> str:
 
 
 def _choose_trunks(found: list[PbxTrunk], names: list[str] | None, *, yes: bool) -> list[PbxTrunk]:
-    """Return the trunks whose calls will be screened from now on."""
     free = [trunk for trunk in found if trunk.can_change]
     _show_trunks(found, free)
     if names is not None:
@@ -221,7 +220,6 @@ def _check_terminal(option: str) -> None:
 
 
 def _start(plan: InstallPlan, place: InstallPaths, *, new_service: bool, outdated: bool) -> None:
-    """Start or restart the services by systemd. Without systemd say what to start."""
     if place.units != UNITS:
         return
     if not SYSTEMD.is_dir():
@@ -252,7 +250,6 @@ def _callsieve(config: Path | None, *words: str) -> bool:
 
 
 def _run(command: list[str], shown_as: str) -> bool:
-    """Run a step with its output shown, and return whether it succeeded. Setup goes on in any case."""
     say(f"$ {shown_as}")
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False, timeout=STEP_SECONDS)
@@ -265,7 +262,6 @@ def _run(command: list[str], shown_as: str) -> bool:
 
 
 def _show_rest(plan: InstallPlan, place: InstallPaths, request: InstallRequest) -> None:
-    """Show what setup could not do, such as a trunk that no file sets."""
     steps = steps_after_install(
         plan, place, request.loaded.settings, freepbx=request.freepbx, new_service=False, reloaded=True
     )
@@ -307,7 +303,6 @@ def _status(config: Path | None) -> Any:
 
 
 def _is_after(status: Any, began: float) -> bool:
-    """Return whether the status shows a call that came after this moment."""
     at = (status.get("last_call") or {}).get("at")
     return at is not None and datetime.fromisoformat(at).timestamp() >= began
 

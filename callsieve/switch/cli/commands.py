@@ -50,7 +50,6 @@ def on(config: ConfigOption = None) -> None:
 
 
 def _follow_up(loaded: Loaded, done: Change | None) -> None:
-    """Update the stored finding and the audit, if the store can be written."""
     renew_stored(loaded, OFF_SWITCH)
     if done is not None:
         note_done(loaded, done)

@@ -61,7 +61,6 @@ async def _activity(req: PageRequest, site: str) -> ActivityShown:
 
 
 def _site_of(req: PageRequest, sites: Sequence[str]) -> str:
-    """Return the site whose calls are wanted, if there is such a site; empty for all calls."""
     site = req.query.get("site", "")
     return site if site in sites else ""
 

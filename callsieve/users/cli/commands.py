@@ -113,7 +113,6 @@ def remove(
 
 
 def _asked(name: str) -> str:
-    """Return the hash of a password that is typed twice at a terminal, or read from standard input."""
     if sys.stdin.isatty():
         typed = getpass(f"Password for {name}: ", sys.stderr)
         if getpass("Repeat it: ", sys.stderr) != typed:

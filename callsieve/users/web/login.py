@@ -67,7 +67,6 @@ async def _second_step(req: PageRequest) -> Response:
 
 
 async def _logged_in(req: PageRequest, half: HalfLogin, step: int | None = None) -> Response:
-    """Begin a session with a new token."""
     token, name, now = new_token(), half.name, req.now
     agent = "".join(filter(str.isprintable, req.http.headers.get("user-agent", "")))
     session = Session(hash_of(token), name, now, now, req.address, agent)

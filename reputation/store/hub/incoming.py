@@ -101,7 +101,6 @@ def apply_rows(
 
 
 def _refresh_after(db: sqlite3.Connection, changed: Mapping[str, Sequence[SharedRow]]) -> None:
-    """Update what depends on these rows, except the sums of their own numbers."""
     by_key = ("settled", "same_person", "ignored_site")
     keys = {kind: [str(json.loads(row.key)[0]) for row in changed.get(kind, ())] for kind in by_key}
     if "person" in changed:
@@ -270,10 +269,7 @@ class ErasureRequest(NamedTuple):
 
 
 def forget_evidence(db: sqlite3.Connection, link: Link, number: str, site: str, follow: frozenset[str]) -> None:
-    """Remove the evidence that sites share about a number, and all rows of the site that asked for it.
-
-    The hub has removed the same. Call it in a transaction.
-    """
+    """Remove the shared evidence about a number, and all such rows of the site that asked. Use a transaction."""
     with writing_for_hub(db):
         sent = db.execute("SELECT kind, key FROM hub_row WHERE number = ? AND origin = ?", (number, site)).fetchall()
         for name, key in sent:

@@ -79,10 +79,7 @@ def remove_link(db: sqlite3.Connection) -> None:
 
 
 def pull_again(db: sqlite3.Connection) -> None:
-    """Pull all rows once more. Known rows change nothing, and a notice is applied only once.
-
-    Rows that could not be used are counted anew.
-    """
+    """Pull all rows again. Known rows and notices change nothing. Unusable rows are counted anew."""
     db.execute(AGAIN)
     db.execute("DELETE FROM hub_refused")
 

@@ -209,10 +209,7 @@ def captured_kinds(*, private: bool) -> list[Kind]:
 
 
 def start_capture(db: sqlite3.Connection, *, private: bool = False) -> bool:
-    """Create the triggers and queue all rows whose triggers are new. Return False if nothing changed.
-
-    A newer CallSieve may share more than the one before. Call it in a transaction.
-    """
+    """Create the triggers and queue rows whose triggers are new, in a transaction. Return False if nothing changed."""
     wanted = {name: sql for kind in captured_kinds(private=private) for name, sql in _triggers(kind)}
     present: dict[str, str] = dict(db.execute(TRIGGERS))
     changed = {name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name)}

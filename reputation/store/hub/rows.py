@@ -240,10 +240,7 @@ def has_unknown_columns(kind: Kind, row: SharedRow) -> bool:
 
 
 def lacks_new_columns(kind: Kind, stored: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
-    """Return whether the row here equals the one sent, except for new columns that still have their default.
-
-    An older CallSieve, which did not know these columns, has stored it.
-    """
+    """Return whether the row equals the one sent but for new columns, because an older CallSieve stored it."""
     different = [column for column in kind.shared if stored.get(column) != sent.get(column)]
     is_default = [column in kind.defaults and stored.get(column) == kind.defaults[column] for column in different]
     return bool(different) and all(is_default)

@@ -106,10 +106,7 @@ def replaces(db: sqlite3.Connection, kind: rows.Kind, row: rows.SharedRow, site:
 
 
 def complete_all(db: sqlite3.Connection) -> set[str]:
-    """Write the columns of statements that an older CallSieve did not know here.
-
-    Return the numbers to fold again. Call it in a transaction, inside `writing_for_hub`.
-    """
+    """Write columns of statements that an older CallSieve did not know. Return the numbers to fold again."""
     changed = set()
     for origin, number, name, key in db.execute(ALL_IN_FORCE, (IN_FORCE,)).fetchall():
         kind = rows.KINDS.get(name)

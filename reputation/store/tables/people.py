@@ -1,7 +1,4 @@
-"""Tables of people and lines, their lists, users of the console and the API, and appeals.
-
-Rows that belong to an appeal are erased before it.
-"""
+"""Tables of people, lines, their lists, users and appeals. Rows that belong to an appeal are erased before it."""
 
 from __future__ import annotations
 
