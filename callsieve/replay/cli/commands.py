@@ -78,7 +78,7 @@ Chosen = tuple[str, PolicySet | Policy]
 
 PRIVATE = 0o600  # numbers are personal data
 OF_THE_STORE = (
-    "What the store has counts if it existed when a call came. Contacts have no date and always count. Calls and marks "
+    "Data in the store counts if it existed when a call came. Contacts have no date and always count. Calls and marks "
     "in the store are not used."
 )
 OF_CDRS = (

@@ -83,7 +83,7 @@ def _caveats(report: ReplayReport) -> Iterator[str]:
     source = " from CDRs" if report.reading.kind.startswith("cdr-") else ""
     count = report.assumed.total()
     assumed = f": {plural(count, 'call')} might not have come" if count else ""
-    yield f"An estimate{source}{assumed}. What limits it: --html FILE or --json."
+    yield f"An estimate{source}{assumed}. For its limits: --html FILE or --json."
 
 
 def _show_label_effect(effect: LabelEffect) -> None:
