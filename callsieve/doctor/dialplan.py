@@ -41,6 +41,8 @@ _CALLS_US = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve,s,1")
 # A Gosub to nowhere would end an emergency call.
 EMERGENCY_LINE = 'GosubIf($["${DIALPLAN_EXISTS(callsieve-emergency,s,1)}" = "1"]?callsieve-emergency,s,1)'
 _EMERGENCY = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve-emergency,s,1")
+_PASSCODE = re.compile(r"\bcallsieve-explain,s,1\(passcode\)")
+_CODE = re.compile(r"[0-9*#]{1,20}")
 _DIAL = re.compile(r"(?:Dial|Queue|FollowMe)\(")
 _NESTED = re.compile(r"\([^()]*\)")
 _EMPTY = re.compile(r"(?:Return|MacroExit|NoOp)\(\)|Gosub\(deprecated-macro,")  # FreePBX's own hook, which does nothing
@@ -268,6 +270,23 @@ def has_free_codes(context: CheckContext) -> Finding:
             Wording("in features.conf give it a code of two keys, or take h and H out of Dial's options"),
         )
     return ok(Wording("{codes} are free", {"codes": ", ".join(FEATURE_CODES)}))
+
+
+def passcode_code(context: CheckContext) -> str:
+    """Return the feature code that speaks a passcode for a person's own page, empty if no phone can dial one."""
+    try:
+        dialplan = context.dialplan
+    except ConsoleError:
+        return ""
+    included = {inner for _, inner in dialplan.includes}
+    codes = (
+        step.extension
+        for step in dialplan.steps
+        if _PASSCODE.search(step.application)
+        and _CODE.fullmatch(step.extension)
+        and (step.context in included or not step.context.startswith("callsieve"))
+    )
+    return min(codes, default="")
 
 
 def code_clashes(steps: Iterable[DialplanStep]) -> list[Wording]:

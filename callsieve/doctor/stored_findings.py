@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from string import Formatter
+from typing import Annotated
 
 import msgspec
 
@@ -42,22 +43,24 @@ _FORM = re.compile(r",?(?:\.[0-9])?f?")
 class Findings(msgspec.Struct, frozen=True):
     """The findings of all checks, when they were made (epoch seconds), and by which version.
 
-    `loaded_at`: when Asterisk had last loaded a module, with the configuration of that time.
+    `loaded_at`: when Asterisk had last loaded a module, with the configuration of that time. `passcode_code`: what
+    phones dial for a passcode for their person's own page, empty if they cannot.
     """
 
     at: float
     version: str
     checks: tuple[Check, ...]
     loaded_at: float
+    passcode_code: Annotated[str, msgspec.Meta(pattern=r"^[0-9*#]{0,20}$")] = ""
 
     def is_old(self, now: float) -> bool:
         """Return whether things may have changed since."""
         return not -AHEAD_SECONDS < now - self.at < OLD_SECONDS
 
 
-def findings_of(checks: Iterable[Check], now: float, loaded_at: float) -> Findings:
+def findings_of(checks: Iterable[Check], now: float, loaded_at: float, passcode_code: str = "") -> Findings:
     """Return the checks as a value to store."""
-    return Findings(now, program_version(), tuple(checks), loaded_at)
+    return Findings(now, program_version(), tuple(checks), loaded_at, passcode_code)
 
 
 # Writing

@@ -14,9 +14,11 @@ CAPABILITY = Capability(
         "people sign-out": "cli.commands:sign_out",
     },
     pages=("web.administration", "web.sign_in", "web.pages"),
+    endpoints=("api.endpoints",),
     changes={
         "this was wrong": Undo(along=("list add", "mark")),
         "people link": Wording("It ends when it is used, or after 24 hours."),
+        "people end-links": Wording("Make another link: callsieve people link EXTENSION."),
         "passcode": Wording("It ends when it is used, or after five minutes."),
         "sign in": Wording("Sign the device out: callsieve people sign-out EXTENSION."),
         "people sign-out": Wording("Make another link: callsieve people link EXTENSION."),
@@ -24,6 +26,7 @@ CAPABILITY = Capability(
     sentences={
         "this was wrong": N_("{who} said that a call of {about} was treated wrongly"),
         "people link": N_("{who} made a link to the own page of {about}"),
+        "people end-links": N_("{who} ended links to the own page of {about}"),
         "passcode": N_("{who} asked for a passcode for the own page"),
         "sign in": N_("{who} signed in a device"),
         "people sign-out": N_("{who} signed out devices of {about}"),
@@ -45,6 +48,7 @@ CAPABILITY = Capability(
         "me-all-signed-out": N_("All other devices are signed out."),
         "me-signed-in": N_("You are signed in on this device for 90 days."),
         "person-signed-out": N_("The devices are signed out."),
+        "person-links-ended": N_("The links do not work any more."),
     },
     has_templates=True,
 )

@@ -85,7 +85,10 @@ class PasscodeSignIn(NamedTuple):
 
 
 class SignOutRequest(NamedTuple):
-    """Which devices of a person are signed out. `device`: only this one; `but`: all except this one."""
+    """Which devices of a person are signed out. `device`: only this one; `but`: all except this one.
+
+    Without `device`, links that were not used yet end, too.
+    """
 
     person: str
     device: int | None = None
@@ -93,10 +96,27 @@ class SignOutRequest(NamedTuple):
 
 
 class SignedOut(NamedTuple):
-    """Devices that were signed out."""
+    """Devices that were signed out.
+
+    Attributes:
+        devices: The devices.
+        links: How many links ended that were not used yet.
+    """
 
     change_id: ChangeId | None
     devices: tuple[Device, ...]
+    links: int
+
+
+class EndedLinks(NamedTuple):
+    """Links that were ended.
+
+    Attributes:
+        links: How many.
+    """
+
+    change_id: ChangeId | None
+    links: int
 
 
 class SettingRequest(NamedTuple):
@@ -180,14 +200,25 @@ def _sign_in(db: sqlite3.Connection, context: Context, extension: str | None, br
     return person
 
 
+def end_links(db: sqlite3.Connection, context: Context, extension: str) -> EndedLinks:
+    """End the links to the own page of a person that were not used yet."""
+    with change(db, context, "people end-links", name=extension) as changed:
+        count = devices.end_links(db, extension)
+        if not count:
+            raise Refused("no-such-link", Wording("There is no link that was not used yet."))
+        changed.before = {"links": count}
+    return EndedLinks(changed.id, count)
+
+
 def sign_out(db: sqlite3.Connection, context: Context, request: SignOutRequest) -> SignedOut:
     """Sign out devices of a person."""
     with change(db, context, "people sign-out", name=request.person) as changed:
         ended = devices.end_devices(db, request.person, request.device, request.but)
-        if not ended:
+        links = devices.end_links(db, request.person) if request.device is None else 0
+        if not ended and not links:
             raise Refused("not-signed-in", Wording("There is no such device: it is signed out already."))
-        changed.before = {"devices": len(ended)}
-    return SignedOut(changed.id, tuple(ended))
+        changed.before = {"devices": len(ended), "links": links}
+    return SignedOut(changed.id, tuple(ended), links)
 
 
 def choose_setting(db: sqlite3.Connection, context: Context, request: SettingRequest) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from callsieve.calls.history import CallLine, call_lines
-from callsieve.settings import Settings
+from callsieve.calls.spoken_names import of_decisions
+from callsieve.changes.describe import ExtensionText
+from callsieve.changes.operation import Context
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
+from callsieve.settings import Loaded
 from policies.reasons import CODES, Reason, Why, why_of
 from reputation.model import ListName, Person, PhoneSetting, Verdict
 from reputation.store.calls import CallCursor, CallFilter, CallRow, find_calls
-from reputation.store.devices import Device, devices_of
+from reputation.store.devices import Device, OpenLink, devices_of, links_of
 from reputation.store.evidence_rows import live_marks_of
 from reputation.store.lists import PersonalEntry, expected_call_of, personal_entries, phone_settings_of
 from reputation.store.names import NumberName, names_of_numbers
@@ -62,6 +66,7 @@ class OwnCall:
         listed: The list of the person that the number is on.
         marked: The person's mark of the number.
         person: The extension of the person.
+        recordings: The files with recordings of the caller's name.
     """
 
     line: CallLine
@@ -69,6 +74,7 @@ class OwnCall:
     listed: ListName | None
     marked: Verdict | None
     person: str
+    recordings: tuple[str, ...] = ()
 
     @property
     def call(self) -> CallRow:
@@ -139,7 +145,7 @@ class Asked:
     """The person who owns the page, and the time of the request."""
 
     person: Person
-    settings: Settings
+    loaded: Loaded
     now: float
 
 
@@ -147,13 +153,15 @@ def own_calls(db: sqlite3.Connection, asked: Asked, after: CallCursor | None) ->
     """Return a page of the calls that were for a person or rang there."""
     person, now = asked.person.extension, asked.now
     found = find_calls(db, CallFilter(callee=person), after, CALLS + 1)
-    lines = call_lines(db, asked.settings, found[:CALLS], now)
+    lines = call_lines(db, asked.loaded.settings, found[:CALLS], now)
     names = _names(db, {line.call.caller for line in lines if line.call.caller}, person, now)
     entries = personal_entries(db, person)
     listed = {entry.number: entry.verdict for entry in entries}
     expected = expected_call_of(db, person)
     return OwnCalls(
-        calls=tuple(_own_call(db, line, person, names, listed) for line in lines),
+        calls=tuple(
+            replace(_own_call(db, line, person, names, listed), recordings=_recordings(asked, line)) for line in lines
+        ),
         older=lines[-1].call.place if len(found) > CALLS else None,
         settings=frozenset(phone_settings_of(db, person)),
         expects_until=expected.until if expected and expected.until > now else None,
@@ -186,6 +194,24 @@ def own_devices(db: sqlite3.Connection, asked: Asked) -> list[Device]:
     return devices_of(db, asked.person.extension, asked.now)
 
 
+class AccessQuery(PageQuery, frozen=True, kw_only=True):
+    """The person whose links or devices are wanted."""
+
+    person: ExtensionText
+
+
+def find_links(db: sqlite3.Connection, context: Context, request: AccessQuery) -> ResultPage[OpenLink]:
+    """Return the links to the own page of a person that were not used yet."""
+    found = links_of(db, request.person, context.at)
+    return page_from(found, request, lambda link: (link.made_at, link.expires_at), lambda link: link)
+
+
+def find_devices(db: sqlite3.Connection, context: Context, request: AccessQuery) -> ResultPage[Device]:
+    """Return the devices on which a person is signed in to their own page."""
+    found = devices_of(db, request.person, context.at)
+    return page_from(found, request, lambda device: (device.id,), lambda device: device)
+
+
 def _own_call(
     db: sqlite3.Connection,
     line: CallLine,
@@ -197,6 +223,10 @@ def _own_call(
     marks = live_marks_of(db, number, person) if number else []
     marked = next((mark.verdict for mark in marks), None)
     return OwnCall(line, _name(names, number or ""), listed.get(number or ""), marked, person)
+
+
+def _recordings(asked: Asked, line: CallLine) -> tuple[str, ...]:
+    return tuple(path.name for path in of_decisions(asked.loaded.state, [line.call.id]))
 
 
 def _name(names: Mapping[str, NumberName], number: str) -> str:

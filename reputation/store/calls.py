@@ -31,6 +31,7 @@ ENDINGS = (*(disposition.value for disposition in Disposition), VOICEMAIL)
 class CallFilter(NamedTuple):
     """A search for calls; None: any. Instants are UTC seconds. `ending` is one of ENDINGS.
 
+    `callee`: an extension. Its calls are those that name it, that rang there, and those to its group that rang nobody.
     `action`: taken, or would-be in observe mode. `site`: another site. `linkedids`, `actions`, `numbers`: any of
     these, as JSON.
     """
@@ -126,11 +127,26 @@ SELECT count(*) FROM decision
 _OF_NUMBERS = " AND caller IN (SELECT value FROM json_each(:numbers))"
 _ORDER = " ORDER BY d.at DESC, d.id DESC LIMIT :limit"
 _SITE = site_and_mark("d.linkedid")  # as in its index
+
+
+def _was_stopped_for_group_of(person: str) -> str:
+    """Return the condition that a call to a group of this person rang nobody: all members miss it, and none is named.
+
+    `person`: an SQL parameter. A stopped call has no callee and no row in `reached`.
+    """
+    return f"""(d.callee IS NULL
+        AND d.did IN (SELECT number FROM did JOIN person ON instr(',' || did.grp || ',', ',' || person.grp || ',')
+                       WHERE extension = {person})
+        AND (d.action = 'reject' OR d.action IN ('challenge', 'route') AND EXISTS (
+            SELECT 1 FROM outcome WHERE linkedid = d.linkedid AND answered_by IS NULL AND rung = '[]')))"""
+
+
 _CLAUSES: Mapping[str, str] = {
     "number": "d.caller = :number",
-    "callee": """d.rowid IN (
+    "callee": f"""d.rowid IN (
         SELECT rowid FROM decision WHERE callee = :callee
-        UNION SELECT s.rowid FROM reached AS r JOIN decision AS s USING (linkedid) WHERE r.person = :callee)""",
+        UNION SELECT s.rowid FROM reached AS r JOIN decision AS s USING (linkedid) WHERE r.person = :callee
+        UNION SELECT d.rowid FROM decision AS d WHERE {_was_stopped_for_group_of(":callee")})""",
     "did": "d.did = :did",
     "action": "d.would_be = :action",
     "actions": "+d.would_be IN (SELECT value FROM json_each(:actions))",  # walked by time, and not sorted
@@ -327,13 +343,14 @@ def _span(since: float, until: float) -> dict[str, float]:
     return {"since": since, "until": until, "limit": MOST_CALLS}
 
 
-IS_CALL_FOR = """
+IS_CALL_FOR = f"""
 SELECT EXISTS (
     SELECT 1 FROM decision AS d WHERE d.id = :id AND (d.callee = :person OR d.linkedid <> '' AND EXISTS (
-        SELECT 1 FROM reached AS r WHERE r.linkedid = d.linkedid AND r.person = :person)))
+        SELECT 1 FROM reached AS r WHERE r.linkedid = d.linkedid AND r.person = :person)
+        OR {_was_stopped_for_group_of(":person")}))
 """
 
 
 def is_call_for(db: sqlite3.Connection, decision_id: str, person: str) -> bool:
-    """Return whether the call of a decision was for this person or rang there, as `CallFilter.callee` finds it."""
+    """Return whether a call was for this person or their group, or rang there, as `CallFilter.callee` finds it."""
     return bool(db.execute(IS_CALL_FOR, {"id": decision_id, "person": person}).fetchone()[0])

@@ -49,6 +49,18 @@ class SignIn(NamedTuple):
     tries: int = 0
 
 
+class OpenLink(NamedTuple):
+    """A link that was not used yet. The store does not know its address.
+
+    Attributes:
+        made_at: When it was made.
+        expires_at: When it ends.
+    """
+
+    made_at: Instant
+    expires_at: Instant
+
+
 class Device(NamedTuple):
     """A browser in which a person is signed in.
 
@@ -76,6 +88,9 @@ ADD_SIGN_IN = "INSERT INTO sign_in (digest, person, kind, made_at, expires_at) V
 LINK = "FROM sign_in WHERE digest = ? AND kind = 'link' AND expires_at > ?"
 PASSCODE = "SELECT digest FROM sign_in WHERE person = ? AND kind = 'passcode' AND expires_at > ?"
 WRONG = "UPDATE sign_in SET tries = tries + 1 WHERE person = ? AND kind = 'passcode'"
+OPEN_LINKS = """
+SELECT made_at, expires_at FROM sign_in WHERE person = ? AND kind = 'link' AND expires_at > ? ORDER BY made_at
+"""
 START = """
 INSERT INTO device (digest, person, began_at, seen_at, expires_at, address, agent) VALUES (?, ?, ?, ?, ?, ?, ?)
 """
@@ -105,6 +120,16 @@ def use_link(db: sqlite3.Connection, secret: str, now: float) -> str | None:
     """Use up a link, and return whose it was. None if it was used or has ended."""
     rows = db.execute(f"DELETE {LINK} RETURNING person", (_hash_of(secret), now)).fetchall()
     return next((str(person) for (person,) in rows), None)
+
+
+def links_of(db: sqlite3.Connection, person: str, now: float) -> list[OpenLink]:
+    """Return the links of a person that were not used yet."""
+    return [OpenLink(*row) for row in db.execute(OPEN_LINKS, (person, now))]
+
+
+def end_links(db: sqlite3.Connection, person: str) -> int:
+    """End the links of a person that were not used yet, and return how many."""
+    return db.execute("DELETE FROM sign_in WHERE person = ? AND kind = 'link'", (person,)).rowcount
 
 
 def new_passcode() -> str:

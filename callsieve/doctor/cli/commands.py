@@ -18,6 +18,7 @@ from callsieve.cli.options import ConfigOption, JsonOption, print_json, salvaged
 from callsieve.cli.output import clean, print_plain, say
 from callsieve.doctor import stored_findings
 from callsieve.doctor.checks import checks_of, examine
+from callsieve.doctor.dialplan import passcode_code
 from callsieve.doctor.finding import CheckContext, HealthCheck, gathered
 from callsieve.health import WORST_FIRST, Check, CheckStatus
 from callsieve.outside.errors import OutsideError
@@ -46,7 +47,10 @@ def doctor(
     context = CheckContext(error or loaded, lambda command: console(loaded.settings, command), time.time(), fetched)
     with as_root():
         loaded_at = context.loaded_at  # before the checks: what Asterisk loads meanwhile, they may have missed
-    findings = stored_findings.findings_of(examine(checks_of(ctx.obj), context), context.now, loaded_at)
+    found = examine(checks_of(ctx.obj), context)
+    with as_root():
+        code = passcode_code(context)
+    findings = stored_findings.findings_of(found, context.now, loaded_at, code)
     with acting_for(loaded.findings_path.parent.parent):  # store_findings itself checks the directories below
         checks = _stored_or_completed(findings, loaded)
     if as_json:

@@ -14,7 +14,7 @@ from callsieve.person_page.operations import SignOutRequest, known_person, make_
 from callsieve.person_page.operations import sign_out as sign_out_devices
 from callsieve.text.qr_code import qr_lines
 from callsieve.text.times import day, when
-from reputation.store.devices import devices_of
+from reputation.store.devices import devices_of, links_of
 
 ExtensionArgument = Annotated[
     str, typer.Argument(metavar="EXTENSION", help="The extension of the person.", show_default=False)
@@ -48,8 +48,8 @@ def devices(
     """Show the devices on which a person is signed in to their own page."""
     loaded = options.settings_of(config)
     with options.existing_store(loaded) as db:
-        person = known_person(db, loaded.settings, extension)
-        found = devices_of(db, person.extension, time.time())
+        person, now = known_person(db, loaded.settings, extension), time.time()
+        found, links = devices_of(db, person.extension, now), links_of(db, person.extension, now)
     if as_json:
         options.print_json(found)
     elif found:
@@ -60,6 +60,8 @@ def devices(
         print_table(("id", "used", "until", "signed in from", "browser"), rows)
     else:
         say(f"{extension} is signed in on no device. To make a link: callsieve people link {extension}")
+    if links and not as_json:
+        say(f"{plural(len(links), 'link')} not used yet: `callsieve people sign-out {extension}` ends them.")
 
 
 def sign_out(
@@ -72,7 +74,8 @@ def sign_out(
     ] = None,
     config: options.ConfigOption = None,
 ) -> None:
-    """Sign out the devices of a person. They need a new link or passcode."""
+    """Sign out the devices of a person, and end unused links. They need a new link or passcode."""
     loaded = options.settings_of(config)
     done = options.perform(loaded, sign_out_devices, SignOutRequest(extension, device), existing=True)
-    say(f"Signed out {plural(len(done.devices), 'device')} of {extension}.")
+    ended = f", and ended {plural(done.links, 'link')}" if done.links else ""
+    say(f"Signed out {plural(len(done.devices), 'device')} of {extension}{ended}.")

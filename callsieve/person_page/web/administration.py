@@ -9,22 +9,23 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
-from callsieve.person_page.operations import OwnPageLink, SignOutRequest, find_person, make_link, sign_out
+from callsieve.person_page.operations import OwnPageLink, SignOutRequest, end_links, find_person, make_link, sign_out
 from callsieve.person_page.views import device_name
 from callsieve.settings import Settings
 from callsieve.text.qr_code import qr_svg
 from callsieve.web.request import NotFound, Page, PageRequest, number_in_form
 from reputation.model import Person
-from reputation.store.devices import Device, devices_of
+from reputation.store.devices import Device, OpenLink, devices_of, links_of
 from reputation.users import Role
 
 
 @dataclass(frozen=True, slots=True)
 class PersonAccess:
-    """A person, and the devices on which they are signed in."""
+    """A person, the devices on which they are signed in, and the links that were not used yet."""
 
     person: Person
     devices: tuple[Device, ...]
+    links: tuple[OpenLink, ...]
 
 
 async def show(req: PageRequest, link: OwnPageLink | None = None) -> Response:
@@ -54,14 +55,23 @@ async def end(req: PageRequest) -> Response:
     return req.go(f"/people/{req.path('person')}", "person-signed-out")
 
 
+async def end_unused(req: PageRequest) -> Response:
+    """End the links of a person that were not used yet."""
+    await req.perform(end_links, req.path("person"))
+    return req.go(f"/people/{req.path('person')}", "person-links-ended")
+
+
 def person_access(db: sqlite3.Connection, extension: str, settings: Settings, now: float) -> PersonAccess | None:
     """Return a person with their devices, None if nobody has this extension."""
     person = find_person(db, settings, extension)
-    return PersonAccess(person, tuple(devices_of(db, extension, now))) if person else None
+    if person is None:
+        return None
+    return PersonAccess(person, tuple(devices_of(db, extension, now)), tuple(links_of(db, extension, now)))
 
 
 PAGES = (
     Page("GET", "/people/{person}", show, Role.ADMINISTRATOR),
     Page("POST", "/people/{person}/link", link, Role.ADMINISTRATOR),
+    Page("POST", "/people/{person}/end-links", end_unused, Role.ADMINISTRATOR),
     Page("POST", "/people/{person}/sign-out", end, Role.ADMINISTRATOR),
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from callsieve.calls.spoken_names import read_recording
 from callsieve.calls.views import place_of
 from callsieve.changes.operation import Refused
 from callsieve.lists.operations import PersonalKey, PersonalRequest, add_personal, remove_personal
@@ -15,6 +17,7 @@ from callsieve.person_page.operations import (
     OwnCallKey,
     SettingRequest,
     SignOutRequest,
+    call_for,
     choose_setting,
     expect_call,
     number_of_call,
@@ -41,6 +44,18 @@ async def show(req: PageRequest) -> Response:
     """Show the calls of the person, and what they have switched."""
     shown = await req.read(own_calls, _asked(req), place_of(req.query.get("after")))
     return req.page("person_page/calls.html", shown=shown, owner=req.owner)
+
+
+async def recording(req: PageRequest) -> Response:
+    """Return the recording of the name of a caller of the person."""
+    try:
+        record = await req.read(call_for, req.owner.extension, req.path("call"))
+    except Refused as refused:
+        raise NotFound from refused
+    content = await asyncio.to_thread(read_recording, req.state.loaded.state, record.id, req.path("name"))
+    if not content:
+        raise NotFound
+    return Response(content, media_type="audio/wav")
 
 
 async def show_lists(req: PageRequest, problem: str | Wording = "") -> Response:
@@ -158,7 +173,7 @@ async def sign_out_others(req: PageRequest) -> Response:
 
 
 def _asked(req: PageRequest) -> Asked:
-    return Asked(req.owner, req.state.loaded.settings, req.now)
+    return Asked(req.owner, req.state.loaded, req.now)
 
 
 def _back(req: PageRequest, said: str) -> Response:
@@ -181,6 +196,7 @@ def _own(method: str, path: str, handler: Handler) -> Page:
 
 PAGES = (
     _own("GET", HOME, show),
+    _own("GET", "/me/calls/{call}/recordings/{name}", recording),
     _own("GET", LISTS, show_lists),
     _own("GET", DEVICES, show_devices),
     _own("POST", "/me/calls/{call}/wrong", wrong),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import TypeVar
 from starlette.responses import Response
 
 from callsieve.changes.operation import Context
+from callsieve.doctor.stored_findings import Findings, read_findings
 from callsieve.person_page.operations import (
     Browser,
     LinkSignIn,
@@ -38,7 +40,7 @@ WRONG = N_("That is not the passcode of this extension, or it is older than five
 
 async def show(req: PageRequest) -> Response:
     """Show the form for the passcode."""
-    return _form(req)
+    return await _form(req)
 
 
 async def show_link(req: PageRequest) -> Response:
@@ -59,12 +61,12 @@ async def use_link(req: PageRequest) -> Response:
 async def use_passcode(req: PageRequest) -> Response:
     """Sign the person in who has heard this passcode on the phone."""
     if wait := _wait(req):
-        return _form(req, wait, 429)
+        return await _form(req, wait, 429)
     browser, token = _browser(req)
     passcode = "".join(filter(str.isdigit, req.form.get("passcode", "")))[:PASSCODE_DIGITS]
     request = PasscodeSignIn(req.form.get("person", "").strip(), passcode, browser)
     person = await _signed_in(req, sign_in_with_passcode, request)
-    return _to_page(req, token) if person else _form(req, WRONG, 401)
+    return _to_page(req, token) if person else await _form(req, WRONG, 401)
 
 
 async def _signed_in(
@@ -110,9 +112,11 @@ def _link(req: PageRequest, person: Person | None, problem: str | Wording, statu
     return _with_form(req, req.page("person_page/link.html", status, owner=person, problem=problem))
 
 
-def _form(req: PageRequest, problem: str | Wording = "", status: int = 200) -> Response:
+async def _form(req: PageRequest, problem: str | Wording = "", status: int = 200) -> Response:
     typed = req.form.get("person", "")[:64]
-    return _with_form(req, req.page("person_page/sign_in.html", status, problem=problem, typed=typed))
+    findings = await asyncio.to_thread(read_findings, req.state.loaded.findings_path)
+    code = findings.passcode_code if isinstance(findings, Findings) else ""
+    return _with_form(req, req.page("person_page/sign_in.html", status, problem=problem, typed=typed, code=code))
 
 
 def _with_form(req: PageRequest, response: Response) -> Response:

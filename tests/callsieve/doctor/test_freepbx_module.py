@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor.dialplan import has_free_codes
+from callsieve.doctor.dialplan import has_free_codes, passcode_code
 from callsieve.doctor.finding import CheckContext
 from callsieve.doctor.routes import are_known, are_screened
 from callsieve.doctor.trunk_numbers import InboundRoutes, inbound_routes, numbers_left_out
@@ -74,6 +74,31 @@ def test_the_codes_of_the_module_are_no_clash() -> None:
     found = has_free_codes(check_context_of(""))
     assert found.status is CheckStatus.OK
     assert "Feature Codes" in str(found.detail)
+
+
+PACKAGED = "[ Context 'callsieve-codes' created by 'x' ]\n  '*39' => 1. Gosub(callsieve-explain,s,1(passcode)) [x:1]\n"
+OWN = "[ Context 'phones' created by 'x' ]\n  '*55' => 1. Gosub(callsieve-explain,s,1(passcode)) [x:1]\n"
+OF_MODULE = (
+    "[ Context 'app-callsieve-codes' created by 'x' ]\n"
+    '  \'*77\' => 1. GosubIf($["${X}" = "1"]?callsieve-explain,s,1(passcode)) [x:1]\n'
+)
+PATTERN = "[ Context 'phones' created by 'x' ]\n  '_*5X' => 1. Gosub(callsieve-explain,s,1(passcode)) [x:1]\n"
+INCLUDED = "[ Context 'phones' created by 'x' ]\n  Include => 'callsieve-codes' [x]\n"
+
+
+@pytest.mark.parametrize(
+    ("dialplan", "code"),
+    [
+        pytest.param("", "", id="none"),
+        pytest.param(PACKAGED, "", id="in-a-context-that-no-phone-includes"),
+        pytest.param(PACKAGED + INCLUDED, "*39", id="packaged"),
+        pytest.param(PACKAGED + OWN, "*55", id="own-extension"),
+        pytest.param(OF_MODULE, "*77", id="changed-in-freepbx"),
+        pytest.param(PATTERN, "", id="pattern"),
+    ],
+)
+def test_the_code_for_a_passcode_is_what_phones_can_dial(dialplan: str, code: str) -> None:
+    assert passcode_code(check_context_of(dialplan)) == code
 
 
 @pytest.mark.parametrize(

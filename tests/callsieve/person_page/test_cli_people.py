@@ -56,7 +56,8 @@ def test_devices_are_shown_and_signed_out(callsieve: Program) -> None:
     assert {(item["person"], item["agent"], item["address"]) for item in shown} == {("201", "test phone", "192.0.2.7")}
     callsieve.ok("people", "sign-out", "201", "--device", str(shown[0]["id"]))
     assert len(callsieve("people", "devices", "201", "--json").json) == 2
-    callsieve.ok("people", "sign-out", "201")
+    assert "1 link" in callsieve.ok("people", "devices", "201")
+    assert "ended 1 link" in callsieve.ok("people", "sign-out", "201")
     assert callsieve("people", "devices", "201", "--json").json == []
     assert callsieve("people", "sign-out", "201").code == 2
     with open_store(callsieve.store) as db:

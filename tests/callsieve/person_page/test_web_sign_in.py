@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from httpx2 import Response
 
 from callsieve.changes.operation import Context
+from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.person_page.operations import make_link
 from callsieve.person_page.web.admission import REQUESTS_A_MINUTE
 from reputation.feature_codes import make_passcode
@@ -47,6 +49,16 @@ def enter(browser: Browser, passcode: str, person: str = "201") -> Response:
 
 def dial(office: Office) -> None:
     office.write(make_passcode, "PJSIP/201", PASSCODE, office.clock.now)
+
+
+@pytest.mark.parametrize(("configured", "shown"), [("*77", "*77"), ("", "*39")], ids=["changed", "not-known"])
+def test_the_code_that_is_configured_is_named(office: Office, configured: str, shown: str) -> None:
+    path = office.load().findings_path
+    path.parent.mkdir()
+    store_findings(path, findings_of([], office.clock.now, office.clock.now, configured))
+    with office.console() as console:
+        page = console.browser().text("/me/sign-in")
+    assert re.findall(r"\*\d\d", page) == [shown]
 
 
 def test_looking_at_a_link_does_not_use_it_up(office: Office) -> None:
