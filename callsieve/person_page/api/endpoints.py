@@ -10,11 +10,17 @@ from callsieve.api.endpoint import endpoint
 from callsieve.changes.describe import ExtensionText
 from callsieve.changes.operation import Context
 from callsieve.person_page import operations, views
-from callsieve.person_page.operations import SignedOut, SignOutRequest
+from callsieve.person_page.operations import EndedLinks, OwnPageLink, SignedOut, SignOutRequest
 from reputation.users import Role, Scope
 
 LINKS, DEVICES = "/people/{person}/links", "/people/{person}/devices"
 WHO = (Scope.ADMIN, Role.ADMINISTRATOR)
+
+
+class PersonKey(msgspec.Struct, frozen=True):
+    """A person, by their extension."""
+
+    person: ExtensionText
 
 
 class DeviceKey(msgspec.Struct, frozen=True):
@@ -28,20 +34,30 @@ class DeviceKey(msgspec.Struct, frozen=True):
     device: int
 
 
+def make_link(db: sqlite3.Connection, context: Context, request: PersonKey) -> OwnPageLink:
+    """Make a link to the own page of a person, which works once within 24 hours."""
+    return operations.make_link(db, context, request.person)
+
+
+def end_links(db: sqlite3.Connection, context: Context, request: PersonKey) -> EndedLinks:
+    """End the links to the own page of a person that were not used yet."""
+    return operations.end_links(db, context, request.person)
+
+
 def sign_out_device(db: sqlite3.Connection, context: Context, request: DeviceKey) -> SignedOut:
     """Sign a device out of the own page of a person."""
     return operations.sign_out(db, context, SignOutRequest(request.person, request.device))
 
 
-def sign_out_all(db: sqlite3.Connection, context: Context, person: str) -> SignedOut:
+def sign_out_all(db: sqlite3.Connection, context: Context, request: PersonKey) -> SignedOut:
     """Sign all devices out of the own page of a person. Links that were not used yet end, too."""
-    return operations.sign_out(db, context, SignOutRequest(person))
+    return operations.sign_out(db, context, SignOutRequest(request.person))
 
 
 ENDPOINTS = (
     endpoint("GET", LINKS, views.find_links, Scope.READ, Role.ADMINISTRATOR),
-    endpoint("POST", LINKS, operations.make_link, *WHO, status=201, keeps_answer=False),  # the store has no secret
-    endpoint("DELETE", LINKS, operations.end_links, *WHO),
+    endpoint("POST", LINKS, make_link, *WHO, status=201, keeps_answer=False),  # the store has no secret
+    endpoint("DELETE", LINKS, end_links, *WHO),
     endpoint("GET", DEVICES, views.find_devices, Scope.READ, Role.ADMINISTRATOR),
     endpoint("DELETE", DEVICES, sign_out_all, *WHO),
     endpoint("DELETE", DEVICES + "/{device}", sign_out_device, *WHO),
