@@ -21,6 +21,8 @@ $(STAMP): pyproject.toml $(LOCKS)
 # The newest versions that pyproject.toml allows, with their hashes, for Python 3.11 and later. The third is the part of
 # the second that makes a wheel: somebody who installs from a checkout needs no more of it.
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
+# For libraries that have no wheels for other interpreters.
+COMPILE_CPYTHON = $(subst --universal,--python-platform linux,$(COMPILE))
 lock: $(STAMP)
 	$(COMPILE) pyproject.toml --extra fast --extra hub --extra notify --output-file requirements/runtime.txt
 	$(COMPILE) --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
@@ -28,6 +30,8 @@ lock: $(STAMP)
 	$(COMPILE) --group release --constraint requirements/dev.txt --constraint requirements/runtime.txt --output-file requirements/release.txt
 	$(COMPILE) pyproject.toml --extra pdf --constraint requirements/dev.txt --output-file requirements/pdf.txt
 	$(COMPILE) --group docs --constraint requirements/dev.txt --constraint requirements/runtime.txt --output-file requirements/docs.txt
+	$(COMPILE_CPYTHON) pyproject.toml --extra speech --constraint requirements/dev.txt --constraint requirements/docs.txt --output-file requirements/speech.txt
+	$(COMPILE_CPYTHON) --group speech --constraint requirements/dev.txt --constraint requirements/docs.txt --constraint requirements/speech.txt --output-file requirements/speech-tests.txt
 
 lab: $(STAMP)
 	$(BIN)/python -m lab fetch

@@ -8,6 +8,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Final
 
+from agi.caller_words import words_shown
 from agi.display import shown_of, spoken_word_against
 from agi.parsing import FAILED, UNKNOWN
 from agi.quoting import set_variables
@@ -44,6 +45,8 @@ class Variable:
     DIAL: Final = "CALLSIEVE_DIAL"
     ROUTE: Final = "__CALLSIEVE_ROUTE"
     RECORDING: Final = "__CALLSIEVE_RECORDING"
+    HEARING: Final = "CALLSIEVE_HEARING"
+    HEARD: Final = "CALLSIEVE_HEARD"
     APPEAL: Final = "CALLSIEVE_APPEAL"
     LABEL: Final = "CALLSIEVE_LABEL"
     DISPLAY: Final = "CALLSIEVE_DISPLAY"
@@ -188,6 +191,7 @@ def answer_to_screen(
             (Variable.WHISPER, whisper_of(decision)),
             (Variable.SIP_CODE, _sip_code_of(decision, call, site)),
             (Variable.ASK, ask),
+            (Variable.HEARING, "yes" if site.hears and ask == "name" and decision_id else ""),
             (Variable.LANG, language_for(call, decision, site)),
         ]
     texts += [(Variable.NAME, shown.plain), (Variable.REASON, str(decision.reason))]
@@ -219,6 +223,19 @@ def _route_of(decision: Decision, site: Site) -> str:
         return ""
     voicemail = f"{VOICEMAIL_CONTEXT},{decision.callee},1" if decision.callee else ""
     return voicemail if decision.rule == QUIET_RULE else site.route or voicemail
+
+
+def answer_to_hear(seconds: float) -> bytes:
+    """Return the answer to `/hear`: how many milliseconds the call may wait for the text."""
+    return set_variables([(Variable.HEARING, str(round(1000 * seconds)))])
+
+
+def answer_to_heard(words: str | None, site: Site) -> bytes:
+    """Return the answer to `/heard`: the caller's words as a phone shows them, or `wait` while they are awaited."""
+    if words is None:
+        return set_variables([(Variable.HEARING, "wait")])
+    shown = words_shown(words, site.display)
+    return set_variables([*([(Variable.HEARD, shown)] if shown else []), (Variable.HEARING, "over")])
 
 
 def answer_to_callee(call: IncomingCall, decision: Decision | None, site: Site) -> bytes:

@@ -20,7 +20,7 @@ from policies.decision import TAG, WARN, Decision, IncomingCall
 from reputation.model import Level
 from reputation.plan.rows import AGAINST_CALLERS, Purpose
 
-VERIFIED, SPAM, UNKNOWN, NEW_NUMBER = "verified", "spam", "unknown", "new-number"
+VERIFIED, SPAM, UNKNOWN, NEW_NUMBER, SAYS = "verified", "spam", "unknown", "new-number", "says"
 # By language and word. [display] in the settings can replace them. The tags of the presets' rules are here too.
 TEXTS: Mapping[str, Mapping[str, str]] = {
     ENGLISH: {
@@ -35,6 +35,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         UNKNOWN: "Unknown",
         NEW_NUMBER: "New number?",
         VERIFIED: "Verified:",
+        SAYS: "Says:",
         "plan-telemarketing": "Telemarketing",
         "plan-call-centre": "Call centre?",
         "plan-bank": "Bank line?",
@@ -59,6 +60,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         UNKNOWN: "陌生来电",
         NEW_NUMBER: "陌生新号？",
         VERIFIED: "已核实：",
+        SAYS: "自称：",
         "plan-telemarketing": "营销专用号",
         "plan-call-centre": "呼叫中心？",
         "plan-bank": "银行专线？",
@@ -131,14 +133,14 @@ def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
     name = tidied(call.name or "")
     if decision.name is not None:
         verified = display.text(VERIFIED, decision.language)
-        plain = _fitting(verified, tidied(decision.name), display.characters)
+        plain = fitting(verified, tidied(decision.name), display.characters)
     else:
         honest = without_prefix(name, display.texts((VERIFIED,)))
         plain = "" if honest == name or decision.observed else honest or call.caller.dialled
     if not label:
         return Shown(plain=plain)
     tagged_name = tidied(decision.name) if decision.name is not None else without_prefix(name, display.texts())
-    return Shown(label, _fitting(label, tagged_name, display.characters), plain)
+    return Shown(label, fitting(label, tagged_name, display.characters), plain)
 
 
 def label_of(decision: Decision, display: Display) -> str:
@@ -217,7 +219,8 @@ def _folded(text: str) -> str:
     return normalize("NFKC", text).casefold().strip()
 
 
-def _fitting(prefix: str, name: str, characters: int) -> str:
+def fitting(prefix: str, name: str, characters: int) -> str:
+    """Return prefix and name as one line: the whole prefix, and as much of the name as fits."""
     has_room_after_it = _width_of(prefix[-1:]) == 2 and not prefix[-1].isalnum()  # as Mandarin punctuation has
     line = f"{prefix}{'' if has_room_after_it else ' '}{name}".strip()
     if _width_of(line) <= characters:

@@ -15,7 +15,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from agi import answers
 from agi.parsing import (
@@ -32,6 +32,7 @@ from agi.parsing import (
 )
 from agi.protocol import ProtocolError, Request
 from agi.site import Site
+from agi.speech import spoken_language_of
 from policies.decision import FAIL_OPEN_RULE, Decision, IncomingCall, fail_open
 from policies.engine import decide, decide_for_callee
 from policies.outbound import OutgoingCall, guard, outbound_query
@@ -51,6 +52,7 @@ from reputation.model import AuthClass, CallerKind, ChallengeResult, DecisionRec
 from reputation.numbers import Number, masked
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.scoring import vector_of
+from reputation.site_names import parse_id
 from reputation.velocity import Velocity
 
 logger = logging.getLogger("callsieve.screening")
@@ -68,6 +70,27 @@ class LookUps(Protocol):
 
     def ask_again(self, number: str) -> None:
         """Have the number looked up again for the next call, without waiting."""
+        ...
+
+
+class SpokenCall(NamedTuple):
+    """A call whose caller has said a name. `language`: the one to expect, empty if it must be detected."""
+
+    decision_id: str
+    linkedid: str
+    number: str | None
+    language: str
+
+
+class Hearing(Protocol):
+    """Recognises what callers say."""
+
+    def begin(self, call: SpokenCall) -> float:
+        """Begin to hear a caller. Return how many seconds the call may wait for the text; 0 for none."""
+        ...
+
+    async def words_of(self, decision_id: str, seconds: float) -> str | None:
+        """Return what the caller said, empty if nothing was understood; None if it is still awaited after this time."""
         ...
 
 
@@ -131,7 +154,10 @@ REPORTED = {result.value: result for result in (ChallengeResult.PASSED, Challeng
 # The argument `record` of a call that is decided but not recorded, because its switch sends too many.
 UNRECORDED = "no"
 # The requests of the dialplan: each is a method of Screening.
-PATHS = ("screen", "callee", "challenge", "emergency", "mark", "prove", "explain", "passcode", "outbound", "status")
+PATHS = (
+    *("screen", "callee", "challenge", "hear", "heard", "emergency"),
+    *("mark", "prove", "explain", "passcode", "outbound", "status"),
+)
 
 # How long [callsieve-ask] waits for an answer, and the part of it that COMMIT and sending need.
 ASTERISK_WAITS_SECONDS = 0.6
@@ -182,6 +208,7 @@ class Screening:
     monotonic: Callable[[], float] = time.monotonic
     trouble: Callable[[], str] = str
     look_ups: LookUps | None = None
+    hearing: Hearing | None = None
     velocity: Velocity = field(default_factory=Velocity)
     first_calls: FirstCalls = field(default_factory=FirstCalls)
     breaker: Breaker = field(default_factory=Breaker)
@@ -256,6 +283,24 @@ class Screening:
         about = (call.linkedid, call.caller.key, call.auth_class, result)
         await self.knowledge.record_challenge(*about, self.wall_clock())
         return answers.answer_done()
+
+    async def hear(self, request: Request) -> bytes:
+        """Begin to hear what the caller has said (`/hear`). Answer at once with the time to wait for the text."""
+        call, decision_id = known_call_of(request, self.site), parse_id(request.arguments.get("id", ""))
+        if self.hearing is None or decision_id is None:
+            return answers.answer_to_hear(0.0)
+        language = spoken_language_of(call.caller.country)
+        return answers.answer_to_hear(
+            self.hearing.begin(SpokenCall(decision_id, call.linkedid, call.caller.key, language))
+        )
+
+    async def heard(self, request: Request) -> bytes:
+        """Return the caller's words for the phone, or that they are still awaited (`/heard`)."""
+        decision_id = parse_id(request.arguments.get("id", ""))
+        if self.hearing is None or decision_id is None:
+            return answers.answer_to_heard("", self.site)
+        left = max(self.deadline_seconds - ANSWERING_SECONDS, 0.0)
+        return answers.answer_to_heard(await self.hearing.words_of(decision_id, left), self.site)
 
     async def emergency(self, request: Request) -> bytes:
         """Open the emergency window, because somebody here calls an emergency number (`/emergency`)."""

@@ -47,6 +47,7 @@ class Site:
         ask: From [actions], as are `language` and `appeal`: the question of a challenge if the rule has none.
         appeal_address: The public page's address, if the SIP answer of a rejected call carries it.
         recordings: The directory for what callers say; empty if Asterisk cannot record there.
+        hears: Whether the words of callers are recognised.
         match_withheld: Blocklists match the number that a trunk delivers of a caller who withholds it.
     """
 
@@ -59,6 +60,7 @@ class Site:
     appeal: bool = False
     appeal_address: str = ""
     recordings: str = ""
+    hears: bool = False
     match_withheld: bool = False
     display: Display = field(default_factory=Display)
     outbound: OutboundRules = field(default_factory=OutboundRules)

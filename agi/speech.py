@@ -27,6 +27,8 @@ ENGLISH, MANDARIN = "en", "zh"
 LANGUAGES = (ENGLISH, MANDARIN)
 # Countries in which most people understand Mandarin. Callers from others hear the fallback.
 LANGUAGE_BY_COUNTRY = {"CN": MANDARIN, "TW": MANDARIN, "HK": MANDARIN, "MO": MANDARIN}
+# Countries whose callers nearly all speak English, for the recogniser of speech. Of others the language is detected.
+ENGLISH_COUNTRIES = frozenset({"US", "GB", "IE", "AU", "NZ"})
 
 MAX_DIGITS = 15  # of E.164
 MAX_REFERENCE = 12
@@ -84,6 +86,11 @@ def sounds_of(keys: Iterable[str]) -> str:
 def language_of(country: str | None, fallback: str = ENGLISH) -> str:
     """Return the language in which a caller is spoken to, by the country of the number."""
     return LANGUAGE_BY_COUNTRY.get(country or "", fallback)
+
+
+def spoken_language_of(country: str | None) -> str:
+    """Return the language that a caller speaks, by the country of the number; empty if it must be detected."""
+    return ENGLISH if country in ENGLISH_COUNTRIES else language_of(country, "")
 
 
 def number_keys(text: str) -> Keys:

@@ -11,6 +11,7 @@ from reputation.own.hours import WRITTEN as QUIET_HOURS
 
 # The dialplan gives up after 0.6 s, so our own deadline must come before it.
 Deadline = Annotated[int, msgspec.Meta(ge=10, le=550)]
+WaitSeconds = Annotated[float, msgspec.Meta(ge=0, le=5)]
 InFlight = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 # Patterns end with \Z, not $, which would allow a newline at the end.

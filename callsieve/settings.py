@@ -130,6 +130,17 @@ class DisplayTable(setting_types.SettingsTable, frozen=True):
     zh: dict[str, str] = msgspec.field(default_factory=dict)
 
 
+class Speech(setting_types.SettingsTable, frozen=True):
+    """What callers say when they are asked for their names, as text.
+
+    `model`: the directory of a model of Whisper for faster-whisper; empty: nothing is recognised. `wait`: how many
+    seconds a call waits for its text.
+    """
+
+    model: str = ""
+    wait: setting_types.WaitSeconds = 2.0
+
+
 class Emergency(setting_types.SettingsTable, frozen=True):
     """How long no call is screened after an emergency call from here."""
 
@@ -301,6 +312,7 @@ class Settings(setting_types.SettingsTable, frozen=True):
     policy: PolicyTable = PolicyTable()
     actions: Actions = Actions()
     display: DisplayTable = DisplayTable()
+    speech: Speech = Speech()
     emergency: Emergency = Emergency()
     outbound: Outbound = Outbound()
     web: Web = Web()

@@ -39,6 +39,22 @@ class LookUpCounts:
     skipped: int = 0
 
 
+class HearingState(msgspec.Struct, frozen=True):
+    """The hearing process. `ready`: it has loaded its model. `late`: texts do not come in time, so no call waits.
+
+    Attributes:
+        heard: Callers of whom something was understood.
+        nothing: Callers of whom nothing was understood.
+        missed: Hearings without a result.
+    """
+
+    ready: bool
+    late: bool
+    heard: int
+    nothing: int
+    missed: int
+
+
 class Listening(msgspec.Struct, frozen=True):
     """The AMI listener. `behind_seconds`: the age of the oldest event that is not processed yet."""
 
@@ -59,8 +75,8 @@ class Telemetry(msgspec.Struct, frozen=True):
 
     `by_action` counts decisions, also `fail-open`. `took`: how many were made within each of
     `agi.screening.BUCKETS_MS`, and last, how many took longer. `listening`: None without AMI. `by_carrier`: as in
-    `agi.screening.Counts`. `look_ups`: None without look-up services. `program`: the stamp of the program that the
-    daemon runs.
+    `agi.screening.Counts`. `look_ups`: None without look-up services. `hearing`: None without a model. `program`: the
+    stamp of the program that the daemon runs.
     """
 
     at: float
@@ -82,6 +98,7 @@ class Telemetry(msgspec.Struct, frozen=True):
     listening: Listening | None
     by_carrier: dict[str, tuple[int, int]] = {}
     look_ups: LookUpCounts | None = None
+    hearing: HearingState | None = None
     unrecorded: int = 0
     program: str = ""
 

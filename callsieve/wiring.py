@@ -41,6 +41,7 @@ def site_of(settings: Settings) -> Site:
         language=actions.language,
         appeal=actions.appeal,
         appeal_address=settings.public.address if settings.public.enabled and settings.public.in_answers else "",
+        hears=bool(settings.speech.model),
         match_withheld=settings.numbers.match_withheld,
         outbound=outbound_rules_of(settings),
     )

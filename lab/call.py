@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import Protocol, Self
 
-from lab.audio import TICK_SECONDS, AudioEnd
+from lab.audio import TICK_SECONDS, AudioEnd, Heard
 from lab.configuration import Ports
 from lab.fetch import PbxPaths
 from lab.messages import SipMessage
@@ -53,6 +53,11 @@ class CallInProgress:
             return result_of(self._process.messages(), self._audio.heard)
         finally:
             self.close()
+
+    @property
+    def heard(self) -> Heard:
+        """What the caller has heard so far."""
+        return self._audio.heard
 
     def messages(self) -> list[SipMessage]:
         """What was said so far."""

@@ -97,7 +97,19 @@ name = "Bob"
 """
 
 Asking = Literal["fastagi", "classic", "standalone"]
-PATHS = ("screen", "callee", "challenge", "emergency", "mark", "prove", "explain", "passcode", "outbound")
+PATHS = (
+    "screen",
+    "callee",
+    "challenge",
+    "hear",
+    "heard",
+    "emergency",
+    "mark",
+    "prove",
+    "explain",
+    "passcode",
+    "outbound",
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "asterisk-conf"

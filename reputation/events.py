@@ -18,6 +18,7 @@ class EventKind(StrEnum):
 
     DECISION_TAKEN = "decision.taken"
     CALL_ENDED = "call.ended"
+    CALLER_HEARD = "caller.heard"
     NUMBER_MARKED = "number.marked"
     LEVEL_CHANGED = "number.level-changed"
     APPEAL_OPENED = "appeal.opened"
@@ -108,6 +109,20 @@ class CallEnded(EventData, frozen=True, kw_only=True):
     complete: bool
     decision_id: str | None
     action: str | None
+
+
+class CallerHeard(EventData, frozen=True, kw_only=True):
+    """A caller who was asked for a name has spoken. `text` is empty if nothing was understood.
+
+    Receivers that get masked numbers get no text.
+    """
+
+    decision_id: str
+    linkedid: str
+    caller: str | None
+    text: str
+    language: str
+    voice: str
 
 
 class NumberMarked(EventData, frozen=True, kw_only=True):
@@ -270,6 +285,7 @@ class DigestReady(EventData, frozen=True, kw_only=True):
 DATA: Final[Mapping[EventKind, type[EventData]]] = {
     EventKind.DECISION_TAKEN: DecisionTaken,
     EventKind.CALL_ENDED: CallEnded,
+    EventKind.CALLER_HEARD: CallerHeard,
     EventKind.NUMBER_MARKED: NumberMarked,
     EventKind.LEVEL_CHANGED: LevelChanged,
     EventKind.APPEAL_OPENED: AppealOpened,

@@ -62,8 +62,14 @@ def test_runtime_lock_meets_the_project_and_its_extras(python: str) -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     wanted = [*PROJECT["project"]["dependencies"], *(text for extra in EXTRAS for text in extras[extra])]
     assert unmet(wanted, versions_of("runtime", python)) == []
-    rest = [text for extra in extras.keys() - set(EXTRAS) for text in extras[extra]]
+    rest = [text for extra in extras.keys() - {*EXTRAS, "speech"} for text in extras[extra]]
     assert unmet(rest, versions_of("dev", python)) == []
+    assert unmet(extras["speech"], versions_of("speech", python)) == []
+
+
+@pytest.mark.parametrize("python", PYTHONS[:3])
+def test_lock_of_speech_tests_meets_its_group(python: str) -> None:
+    assert unmet(PROJECT["dependency-groups"]["speech"], versions_of("speech-tests", python)) == []
 
 
 @pytest.mark.parametrize("python", PYTHONS)

@@ -99,7 +99,8 @@ class LiveCalls:
         self._store = store
         self._clock = clock
         self._watchers: dict[asyncio.Queue[CallRow], str] = {}
-        self._sent: OrderedDict[str, bool] = OrderedDict()  # by id of the call: whether its outcome was known
+        # By id of the call: whether its outcome was known, and the caller's words.
+        self._sent: OrderedDict[str, tuple[bool, bool]] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
 
     def is_full(self, user: str) -> bool:
@@ -133,17 +134,17 @@ class LiveCalls:
 
     async def poll(self, *, send: bool) -> None:
         """Read new calls and outcomes from the journal, and send them."""
-        still_open = [call_id for call_id, ended in self._sent.items() if not ended]
+        still_open = [call_id for call_id, (ended, _) in self._sent.items() if not ended]
         try:
             calls = await self._store.read(_read_new, self._clock() - OVERLAP_SECONDS, still_open[-MOST_OPEN:])
         except StoreError as error:
             logger.warning("live view: the store cannot be read: %s", error)
             return
         for call in reversed(calls):
-            ended = call.disposition is not None
-            if self._sent.get(call.id) == ended:
+            known = call.disposition is not None, call.words is not None
+            if self._sent.get(call.id) == known:
                 continue
-            self._sent[call.id] = ended
+            self._sent[call.id] = known
             if send:
                 self.send(call)
         while len(self._sent) > MOST_OPEN + MOST_NEW:

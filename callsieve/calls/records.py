@@ -45,6 +45,7 @@ from reputation.store.calls import ENDINGS, CallFilter, ending_of
 from reputation.store.identities import Epoch, epochs_of
 from reputation.store.marks import Review, Tombstone, review_of, tombstones_of
 from reputation.store.standing import Burst, numbers_to_review
+from reputation.store.transcripts import transcript_of
 from reputation.wording import Places, Wording
 
 
@@ -163,12 +164,15 @@ class CallDecision:
         vector: The evidence by family; null if it is damaged.
         outcome: The outcome of the call; null while it is not known.
         challenge: The caller's reaction to a challenge, or null.
+        words: The words of a caller who was asked for a name. Empty if nothing was understood, null if nothing
+            was heard.
     """
 
     record: Annotated[DecisionRecord, FLAT]
     vector: EvidenceVector | None
     outcome: OutcomeRecord | None
     challenge: ChallengeResult | None
+    words: str | None = None
 
     @property
     @told
@@ -215,7 +219,9 @@ class CallDecision:
 
 def decision_shown(db: sqlite3.Connection, record: DecisionRecord) -> CallDecision:
     """Return a decision of the journal with the outcome of its call."""
-    return CallDecision(record, evidence_of(record), *ending_of(db, record.linkedid))
+    transcript = transcript_of(db, record.id)
+    words = None if transcript is None else transcript.text
+    return CallDecision(record, evidence_of(record), *ending_of(db, record.linkedid), words)
 
 
 def sources_of_level(level: Level, families: Iterable[Family]) -> tuple[LevelSource, ...]:

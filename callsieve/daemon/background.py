@@ -258,6 +258,7 @@ if TYPE_CHECKING:
     from agi.server import AgiServer
     from callsieve.daemon.outcome_recorder import OutcomeRecorder
     from callsieve.daemon.store_supervisor import StoreSupervisor
+    from callsieve.hearing.service import CallHearing
     from callsieve.lookups.client import LookUpClient
 
 
@@ -287,6 +288,11 @@ class Observed(Protocol):
     @property
     def look_ups(self) -> LookUpClient:
         """Return the client of look-ups."""
+        ...
+
+    @property
+    def hearing(self) -> CallHearing:
+        """Return what hears callers."""
         ...
 
     @property
@@ -322,6 +328,7 @@ def telemetry_of(daemon: Observed, started_at: float, now: float) -> Telemetry:
         listening=_listening_of(daemon),
         by_carrier=dict(screening.counts.by_carrier),
         look_ups=replace(daemon.look_ups.counts) if daemon.look_ups.budget_seconds else None,
+        hearing=daemon.hearing.state_now() if screening.hearing is not None else None,
         unrecorded=screening.counts.unrecorded,
         program=daemon.program,
     )

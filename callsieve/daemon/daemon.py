@@ -38,6 +38,8 @@ from callsieve.daemon.background import (
     write_telemetry,
 )
 from callsieve.daemon.store_supervisor import StoreSupervisor
+from callsieve.hearing.link import HearingLink, hearing_socket
+from callsieve.hearing.service import CallHearing
 from callsieve.lookups.client import SOCKET_NAME, LookUpClient
 from callsieve.lookups.operations import longest_budget_seconds
 from callsieve.plan_files import Stamp, plans_of, stamps_of
@@ -64,7 +66,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("callsieve.daemon.daemon")
 
 # Tables of the settings that take effect only after a restart.
-UNTIL_RESTART = ("agi", "ami", "capabilities", "store", "web")
+UNTIL_RESTART = ("agi", "ami", "capabilities", "speech", "store", "web")
 USERS_UNKNOWN = (
     "the kernel does not tell which user connects to FastAGI, so no call is screened: the unit needs AF_NETLINK"
 )
@@ -101,6 +103,10 @@ class Daemon:
         )
         self.look_ups = LookUpClient(self._loaded.state_path(SOCKET_NAME))
         self._use_look_ups()
+        self._hearing_link = HearingLink(hearing_socket(self._loaded), settings.speech.model)
+        self.hearing = CallHearing(self._hearing_link, self._loaded.state, self.store.record_transcript)
+        self.hearing.wait_seconds = settings.speech.wait
+        self.screening.hearing = self.hearing if settings.speech.model else None
         self.server = AgiServer(
             handle=self.screening.answer,
             fail_open=self.screening.failed_open,
@@ -120,6 +126,7 @@ class Daemon:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.store.close)
             stack.push_async_callback(self.look_ups.close)
+            stack.push_async_callback(self.hearing.close)
             await self.store.start()
             read_plans(regions_of(self.screening.site))
             host, port = address_of(settings.agi.listen)
@@ -133,6 +140,7 @@ class Daemon:
                 self._write_telemetry,
                 self._keep_console,
                 self._keep_recordings,
+                self._hear,
                 self._watch_dialplan,
             )
             for background in (*data_parts, *upkeep_parts, service_process.run_watchdog):
@@ -347,6 +355,11 @@ class Daemon:
             self.screening.site = replace(self.screening.site, recordings=folder)
 
         await keep_recordings(self._loaded.state, use)
+
+    async def _hear(self) -> None:
+        """Serve the hearing process, while the settings name a model."""
+        if self._hearing_link.model:
+            await self._hearing_link.run()
 
 
 def _make_directories(loaded: Loaded) -> None:

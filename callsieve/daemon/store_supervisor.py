@@ -35,6 +35,7 @@ from reputation.store.evidence import record_challenge
 from reputation.store.journal import Journal
 from reputation.store.outbound import outbound_facts
 from reputation.store.site import record_emergency
+from reputation.store.transcripts import Transcript, record_transcript
 from reputation.weights import DEFAULT, Weights
 
 logger = logging.getLogger("callsieve.daemon.store_supervisor")
@@ -120,6 +121,10 @@ class StoreSupervisor:
     ) -> None:
         """Record how a challenge ended."""
         await self.write(record_challenge, linkedid, number, auth_class, result, at)
+
+    async def record_transcript(self, transcript: Transcript) -> None:
+        """Store what a caller said."""
+        await self.write(record_transcript, transcript)
 
     async def apply_feature_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
         """Apply a feature code that one of our people dialled, and return the answer.

@@ -22,6 +22,7 @@ from reputation.events import (
     AppealDue,
     AppealOpened,
     CallEnded,
+    CallerHeard,
     DaemonTrouble,
     DecisionTaken,
     DigestReady,
@@ -126,6 +127,13 @@ def _call(data: Data) -> Wording:
     return Wording("call with {number}: {how}, talked for {seconds} s", places)
 
 
+def _heard(data: Data) -> Wording:
+    number = data["caller"] or Wording("a caller without a number")
+    if not data["text"]:
+        return Wording("{number} said something that was not understood", {"number": number})
+    return Wording("{number} said: {text}", {"number": number, "text": data["text"]})
+
+
 def _mark(data: Data) -> Wording:
     if data["verdict"] == "spam":
         return Wording("{reporter} marked {number} as spam", _places(data))
@@ -212,6 +220,17 @@ KINDS: Final[Mapping[EventKind, EventDescription]] = {
             action="warn",
         ),
         _call,
+    ),
+    EventKind.CALLER_HEARD: EventDescription(
+        CallerHeard(
+            decision_id="8M3Q0ZKC",
+            linkedid="1795780799.17",
+            caller=CALLER,
+            text="This is Tom Baker, I am calling about your delivery on Friday.",
+            language="en",
+            voice="unclear",
+        ),
+        _heard,
     ),
     EventKind.NUMBER_MARKED: EventDescription(
         NumberMarked(
@@ -305,6 +324,8 @@ def as_sent(event: Event, *, mask: bool = False) -> Event:
         data = {**data, "reason": str(why), "reason_code": why.code}
     if not mask:
         return replace(event, data=data)
+    if event.kind is EventKind.CALLER_HEARD:
+        data = {**data, "text": ""}  # it may say who calls
     return replace(event, subject=_masked_id(event.subject), data=_masked(data))
 
 

@@ -18,7 +18,7 @@ from callsieve.install.manager_user import PRIVATE_MODE, ManagerPlan, plan_manag
 from callsieve.install.plan import OUR_DIALPLAN, USUAL_GROUP
 from callsieve.pbx.config_files import read_text, walk, with_lines
 from callsieve.settings import CONFIG_FILE, SERVICE_STATE, Loaded, Settings
-from callsieve.system.privileges import PUBLIC_USER, SERVICE_USER, user_id_of
+from callsieve.system.privileges import HEARING_USER, PUBLIC_USER, SERVICE_USER, user_id_of
 from reputation.numbers import did_number_of
 
 NEW_FILE = """\
@@ -167,10 +167,11 @@ def _plan_service(place: plan.InstallPaths, wanted: InstallRequest) -> plan.Inst
 
 
 def _new_users(place: plan.InstallPaths, wanted: InstallRequest) -> tuple[plan.SystemUser, ...]:
-    """Return the missing users, one per level of trust. The public page's is in no group of Asterisk or the service."""
+    """Return the missing users, one per level of trust. Two of them are in no group of Asterisk or the service."""
     if not wanted.systemd or place.units != plan.SYSTEM_UNITS:
         return ()
-    users = plan.SystemUser(SERVICE_USER, service_group(place), SERVICE_STATE), plan.SystemUser(PUBLIC_USER)
+    service = plan.SystemUser(SERVICE_USER, service_group(place), SERVICE_STATE)
+    users = service, plan.SystemUser(PUBLIC_USER), plan.SystemUser(HEARING_USER)
     return tuple(user for user in users if user_id_of(user.name) is None)
 
 

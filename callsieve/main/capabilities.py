@@ -75,6 +75,7 @@ _NAMES = [
     "events",
     "hub",
     "call_back",
+    "hearing",
     "prompts",
     "public_page",
     "maintenance",

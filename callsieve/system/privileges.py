@@ -258,6 +258,7 @@ def _said() -> Iterator[None]:
 
 SERVICE_USER = "callsieve"  # the daemon, the console, the API, timers: it has the store
 PUBLIC_USER = "callsieve-public"  # what strangers reach: it is believed and obeyed by nobody
+HEARING_USER = "callsieve-hearing"  # what reads sounds of strangers: it has no file but its model
 
 
 def ids_of(name: str) -> tuple[int, int] | None:

@@ -74,7 +74,10 @@ def ending_of(db: sqlite3.Connection, linkedid: str) -> Ending:
 
 
 class CallRow(NamedTuple):
-    """A decision, and how the call ended. `disposition` is None until that is known."""
+    """A decision, and how the call ended. `disposition` is None until that is known.
+
+    `words`: what the caller said when asked for a name; empty if nothing was understood, None if nothing was heard.
+    """
 
     id: str
     at: float
@@ -97,6 +100,7 @@ class CallRow(NamedTuple):
     voicemail_left: int | None
     caller_text: str = ""
     challenge: str | None = None
+    words: str | None = None
 
     @property
     def observed(self) -> bool:
@@ -117,8 +121,9 @@ class CallRow(NamedTuple):
 _SELECT = """
 SELECT d.id, d.at, d.linkedid, d.caller, d.caller_kind, d.did, d.callee, d.action, d.would_be, d.rule, d.reason,
        d.level, d.log_odds, o.disposition, o.answered_by, o.ring_seconds, o.talk_seconds, o.ended_by, o.voicemail_left,
-       d.caller_text, o.challenge
+       d.caller_text, o.challenge, t.text
   FROM decision AS d LEFT JOIN outcome AS o ON o.linkedid = d.linkedid
+       LEFT JOIN transcript AS t ON t.decision_id = d.id
 """
 _COUNT = """
 SELECT count(*) FROM decision

@@ -33,7 +33,7 @@ PAGES = {
     "access": ("Users, people and programs", "user people token guide"),
     "running": (
         "Installing and running",
-        "setup asterisk doctor prompts serve web api public call-back alerts events help man completion",
+        "setup asterisk doctor prompts serve web api public hearing call-back alerts events help man completion",
     ),
 }
 

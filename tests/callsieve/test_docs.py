@@ -27,7 +27,7 @@ from tests.office import CALLER, SETTINGS
 DOCS = FOLDER.parents[1]
 TUTORIALS = sorted((DOCS / "tutorials").glob("*.md"))
 COLUMNS = "100"
-WITHOUT_SETTINGS = {"completion", "help", "man", "public page", "call-back serve", "call-back show"}
+WITHOUT_SETTINGS = {"completion", "help", "man", "public page", "hearing", "call-back serve", "call-back show"}
 
 FILES = {
     "complaints.csv": "number,category,note\n201-742-1834,scam,car warranty\n+12017421835,telemarketing,\n12,,\n",

@@ -44,6 +44,9 @@ deadline_ms = 300
 in_flight = 100
 users = ["pbx"]
 key = "0123456789abcdef"
+[speech]
+model = "/srv/models/base"
+wait = 1.5
 [store]
 path = "calls.db"
 [ami]
@@ -271,6 +274,7 @@ off = ["guide"]
 """
 
 DEFAULTS: dict[str, Any] = {
+    "speech": {"model": "", "wait": 2.0},
     "agi": {
         "listen": "127.0.0.1:4578",
         "socket": "agi.sock",
@@ -884,6 +888,7 @@ def test_the_site() -> None:
             Trunk("Second one", "SIP/second-*", "GB", verstat=True),
         ),
         route="desk,s,1",
+        hears=True,
         match_withheld=True,
         ask="name",
         language="zh",

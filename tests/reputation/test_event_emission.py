@@ -27,6 +27,7 @@ from reputation.store.own_health import record_grade
 from reputation.store.site import close_window, emit_window_closed, latest_emergency, record_emergency
 from reputation.store.standing import fold_next, refresh, use_weights
 from reputation.store.transaction import rehearsal, transaction
+from reputation.store.transcripts import Transcript, record_transcript
 from reputation.weights import CountWeights, Thresholds, Weights
 from tests.reputation.store_builders import CALLER, DAY, DID, NOW, make_appeal, make_mark, make_outcome, make_record
 
@@ -55,6 +56,13 @@ def test_a_decision_is_told_once_however_often_it_is_written(db: sqlite3.Connect
     assert [event.data["id"] for event in events] == ["d1", "d2", "d3"]
     assert [event.subject for event in events] == [CALLER, f"call/{second.linkedid}", CALLER]
     assert {event.at for event in events} == {NOW}
+
+
+def test_the_words_of_a_caller_are_told_once(db: sqlite3.Connection) -> None:
+    for _ in range(2):
+        record_transcript(db, Transcript("d1", NOW, "1.1", CALLER, "It is Tom.", "en", "unclear"))
+    (event,) = told(db)
+    assert (event.kind, event.subject, event.data["text"]) == (EventKind.CALLER_HEARD, CALLER, "It is Tom.")
 
 
 def test_a_call_is_told_when_its_decision_is_known(db: sqlite3.Connection) -> None:

@@ -72,6 +72,7 @@ from reputation.store.site import latest_emergency, record_emergency
 from reputation.store.sources import FeedFetch, set_feed_fetch
 from reputation.store.tables.every import TABLES
 from reputation.store.tables.table import Table
+from reputation.store.transcripts import Transcript, record_transcript
 from reputation.store.users import add_token, token_of
 from reputation.users import ApiToken, Role, Scope
 from tests.reputation.store_builders import (
@@ -100,6 +101,7 @@ OF_CALLS = {
     "reached": 1,
     "signal": 1,
     "challenge_result": 2,
+    "transcript": 1,
     "challenge": 2,
     "trap_call": 1,
     "answered": 1,
@@ -154,6 +156,7 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     record_calls_with(db, number)
     # A carrier may put the number into the id of its call.
     record_challenge(db, f"sip:{number}@sbc", number, AuthClass.UNKNOWN, ChallengeResult.WRONG, NOW)
+    record_transcript(db, Transcript(f"{number[-7:]}3", NOW, "c", number, "hello", "en", "unclear"))
     add_mark(db, make_mark(number))
     set_report(db, "phoneblock", Report(number, "G_FRAUD", NOW))
     raise_epoch(db, number, NOW - DAY, "reassigned", "admin")
@@ -462,6 +465,8 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     for person, expires_at in (("201", NOW), ("202", NOW + 1)):
         write(path, own_page_of, person, expires_at)
     for number, days in ((THIRD, 8), (FOURTH, 6)):
+        heard = Transcript(number[-8:], NOW - days * DAY, "c", number, "hello", "en", "unclear")
+        write(path, record_transcript, heard)
         write(path, appeal_on_the_page, number, NOW - days * DAY)
     write(path, keep_code, OTHER, OTHER, "031415", NOW - DAY + 1)
     for linkedid, days in (("c1", 31), ("c2", 29)):

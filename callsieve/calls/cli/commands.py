@@ -224,6 +224,7 @@ def _show_one(decision: CallDecision, named: CallLine, since: Sequence[str], rec
             ("ended", ended_words(decision.outcome) if decision.outcome else "not known, or not over yet"),
             *_evidence(record),
             ("since then", lines(since)),
+            ("words", "" if decision.words is None else decision.words or "nothing understood"),
             ("caller said", lines(recordings)),
             ("linkedid", record.linkedid),
             ("took", f"{record.elapsed_ms:.1f} ms"),

@@ -34,7 +34,7 @@ from callsieve.pbx.cli_client import ConsoleError, console
 from callsieve.pbx.cli_client import console as ask
 from callsieve.pbx.cli_output import dialplan_in, setting_in
 from callsieve.settings import Loaded, Settings, SettingsError, load_settings
-from callsieve.system.privileges import PUBLIC_USER, SERVICE_USER, user_id_of
+from callsieve.system.privileges import HEARING_USER, PUBLIC_USER, SERVICE_USER, user_id_of
 from callsieve.system.service_process import servers_that_run
 from callsieve.telemetry import is_outdated
 from callsieve.wiring import policies_of
@@ -185,7 +185,8 @@ def uninstall(
         systemctl("daemon-reload")
     if reload:
         _reload(loaded.settings, loads="")
-    users = [name for name in (SERVICE_USER, PUBLIC_USER) if place.units == UNITS and user_id_of(name) is not None]
+    ours = (SERVICE_USER, PUBLIC_USER, HEARING_USER)
+    users = [name for name in ours if place.units == UNITS and user_id_of(name) is not None]
     for line in left_behind(loaded, place, prompts, users):
         say("stays  ", line)
     for process, command in servers_that_run():

@@ -16,11 +16,13 @@ from reputation.store.tables.table import (
     EVIDENCE_DAYS,
     OF_A_DAY,
     OUTCOME_DAYS,
+    TRANSCRIPT_DAYS,
     Kept,
     Kind,
     SharedWith,
     Table,
 )
+from reputation.store.transcripts import Transcript
 
 # Whether a one-ring call provoked a call-back, or a caller was provoked, is only known at the site of the call.
 SIGNAL = Table(
@@ -206,6 +208,15 @@ CHALLENGE_RESULT = Table(
     order="at",
     kept=Kept(OUTCOME_DAYS),
 )
+# As long as the recordings (callsieve/calls/spoken_names.py). It stays at its site.
+TRANSCRIPT = Table(
+    name="transcript",
+    label=("text of what the caller said", "texts of what the caller said"),
+    numbers=("number",),
+    order="at",
+    kept=Kept(TRANSCRIPT_DAYS),
+    row=Transcript,
+)
 # How far back passes are counted: reputation/families/caller.py. Challenges are not shared: a site that lies could
 # open and close convictions by them without limit.
 CHALLENGE = Table(
@@ -228,6 +239,7 @@ EMERGENCY_CLOSE = Table(name="emergency_close", shared=Kind(scope=SharedWith.STA
 CALL_IMPORT = Table(name="call_import")
 CALLS = (
     CHALLENGE_RESULT,
+    TRANSCRIPT,
     CHALLENGE,
     DECISION,
     OUTCOME,

@@ -16,6 +16,7 @@ from reputation.columns import LOCAL, NAMED, ORIGIN, Key, Own, defaults_of, fiel
 DAY: Final = 86_400.0
 FOR_EVER: Final = 36_500.0
 # How long rows are kept, in days (docs/reference/privacy.md).
+TRANSCRIPT_DAYS: Final = 7
 OUTCOME_DAYS: Final = 30
 DECISION_DAYS: Final = 90
 EVIDENCE_DAYS: Final = 365

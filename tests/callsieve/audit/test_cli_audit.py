@@ -103,7 +103,7 @@ WRITING_IN_THEIR_TURN = {
 }
 # What is known about numbers stays as it is: they only look, or it is about programs and files.
 NOT_WRITING = {
-    *("serve", "api", "web", "public page", "public backend", "lookups serve", "lookups show"),
+    *("serve", "api", "web", "public page", "public backend", "lookups serve", "lookups show", "hearing"),
     *("call-back serve", "call-back show"),
     *("exchange status", "exchange show"),
     *("events send", "events list", "events dead"),

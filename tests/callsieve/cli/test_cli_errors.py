@@ -182,6 +182,7 @@ def test_a_console_whose_settings_cannot_be_read_is_one_line(callsieve: Program)
     assert "cannot be read" in callsieve.fails("web", "--config", callsieve.folder / "missing.toml")
     assert "cannot be read" in callsieve.fails("public", "backend", "--config", callsieve.folder / "missing.toml")
     assert "callsieve-public-backend" in callsieve.fails("public", "page")
+    assert "[speech]" in callsieve.fails("hearing", "--socket", callsieve.folder / "missing.sock")
     assert "cannot be read" in callsieve.fails("api", "--config", callsieve.folder / "missing.toml")
 
 
@@ -452,7 +453,7 @@ ELSEWHERE = {
     "test_cli_replay.py": ("replay",),
     "test_cli_try.py": ("policy try",),
     "test_store_replay.py": ("calls export",),
-    "test_cli_errors.py": ("api", "public page", "public backend", "web"),
+    "test_cli_errors.py": ("api", "public page", "public backend", "web", "hearing"),
     "test_cli_serve.py": ("serve",),
     "test_cli_store.py": ("db migrate", "db restore"),
     "test_cli_users.py": ("user add", "user password", "user role", "user reset-totp", "user remove"),

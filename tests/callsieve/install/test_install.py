@@ -47,7 +47,7 @@ from callsieve.install.steps import write
 from callsieve.install.uninstall import check_trunks, is_classic_installed, plan_uninstall, uses_of
 from callsieve.pbx.config_files import MARK, covers, included_by, lines_of, walk, with_lines, without_our_lines
 from callsieve.settings import SERVICE_STATE, Loaded, Settings, load_settings, parse_settings
-from callsieve.system.privileges import PUBLIC_USER, SERVICE_USER
+from callsieve.system.privileges import HEARING_USER, PUBLIC_USER, SERVICE_USER
 from tests.office import ROOT
 
 PLAIN = {
@@ -547,12 +547,15 @@ def test_units_of_the_package_run_in_the_group_of_asterisks_files(
     assert list(place.units.iterdir()) == []
 
 
+OUR_USERS = (SERVICE_USER, PUBLIC_USER, HEARING_USER)
+
+
 @pytest.mark.parametrize(
     ("units", "options", "there", "made"),
     [
-        pytest.param(SYSTEM_UNITS, {"systemd": True}, (), [SERVICE_USER, PUBLIC_USER], id="with-the-service"),
-        pytest.param(SYSTEM_UNITS, {"systemd": True}, (SERVICE_USER,), [PUBLIC_USER], id="from-an-older-version"),
-        pytest.param(SYSTEM_UNITS, {"systemd": True}, (SERVICE_USER, PUBLIC_USER), [], id="again"),
+        pytest.param(SYSTEM_UNITS, {"systemd": True}, (), [*OUR_USERS], id="with-the-service"),
+        pytest.param(SYSTEM_UNITS, {"systemd": True}, (SERVICE_USER,), [*OUR_USERS[1:]], id="from-an-older-version"),
+        pytest.param(SYSTEM_UNITS, {"systemd": True}, OUR_USERS, [], id="again"),
         pytest.param(SYSTEM_UNITS, {}, (), [], id="without-a-service"),
         pytest.param(Path("elsewhere"), {"systemd": True}, (), [], id="for-another-machine"),
     ],
@@ -569,7 +572,7 @@ def test_a_user_is_made_for_each_level_of_trust(
     place = replace(make_place(tmp_path, PLAIN), units=units)
     users = plan_install(place, make_wanted(tmp_path, **options)).new_users
     assert [user.name for user in users] == made
-    groups = {SERVICE_USER: service_group(place), PUBLIC_USER: ""}
+    groups = {SERVICE_USER: service_group(place), PUBLIC_USER: "", HEARING_USER: ""}
     assert {user.name: user.group for user in users} == {name: groups[name] for name in made}
 
 
@@ -762,8 +765,9 @@ def test_people_are_taken_over_by_root_into_the_services_store(tmp_path: Path) -
 
 OURS = sorted(path.name for path in asterisk_conf().glob("*.service"))
 ROOTS = [name for name in OURS if "User" not in unit_of(name)["Service"]]
+HEARING_UNIT = "callsieve-hearing.service"
 # Who connects to nobody outside as the service's user.
-INSIDE = (OUR_UNIT, "callsieve-api.service", PUBLIC_UNIT, CALL_BACK_UNIT)
+INSIDE = (OUR_UNIT, "callsieve-api.service", PUBLIC_UNIT, CALL_BACK_UNIT, HEARING_UNIT)
 
 
 @pytest.mark.parametrize("name", [name for name in OURS if name not in (*ROOTS, *INSIDE)])
@@ -789,6 +793,22 @@ def test_the_public_page_is_nobodys_user_and_has_no_file_of_ours(tmp_path: Path)
     text = unit_text(PUBLIC_UNIT, make_wanted(tmp_path, "", tmp_path / "c.toml").loaded, "pbx")
     assert text.splitlines().count(f"ExecStart={Path(sys.executable).parent}/callsieve public page") == 1
     assert "pbx" not in text, "it is not in Asterisk's group"
+
+
+def test_hearing_has_no_file_of_ours_and_no_network() -> None:
+    service, page = unit_of(HEARING_UNIT)["Service"], unit_of(PUBLIC_UNIT)["Service"]
+    assert (service["User"], service["Group"]) == (HEARING_USER, HEARING_USER)
+    assert not {"StateDirectory", "ConfigurationDirectory", "SupplementaryGroups", "ReadWritePaths"} & {*service}
+    assert (service["RestrictAddressFamilies"], service["PrivateNetwork"]) == ("AF_UNIX", "yes")
+    theirs = {key: value for key, value in page.items() if key not in OWN_KEYS}
+    assert {key: service.get(key) for key in theirs} == theirs, "as confined as the public page"
+
+
+# Their own values. A model makes machine code.
+OWN_KEYS = {
+    *("execstart", "user", "group", "bindreadonlypaths", "procsubset", "timeoutstopsec", "restrictaddressfamilies"),
+    *("ipaddressdeny", "ipaddressallow", "memorydenywriteexecute", "memorymax", "cpuquota"),
+}
 
 
 def test_the_public_pages_backend_has_no_network_and_no_key() -> None:

@@ -9,6 +9,7 @@ from reputation.model import ListName, Person
 from reputation.store.devices import DEVICE_SECONDS, Device, start_device
 from reputation.store.lists import Contact, PersonalEntry, add_contacts, set_personal_entry
 from reputation.store.people import upsert_people
+from reputation.store.transcripts import Transcript, record_transcript
 from tests.callsieve.browsing import NOW, Office
 from tests.callsieve.console_calls import make_decision
 from tests.callsieve.person_page.phones import Phone
@@ -29,6 +30,7 @@ def pages(folder: Path, texts: list[str]) -> list[tuple[str, str, str]]:
             named = make_decision(f"A{place:07}", caller=number, callee=person, rule=text, reason=text, action="tag")
             nameless = make_decision(f"B{place:07}", caller=None, caller_kind="invalid", callee=person)
             office.add_decisions(named, nameless._replace(caller_text=text))
+            office.write(record_transcript, Transcript(named.id, NOW, named.linkedid, number, text, "en", "unclear"))
             office.write(add_contacts, "crm", [Contact(number, text, person)])
             office.write(set_personal_entry, PersonalEntry(person, number, ListName.BLOCK, NOW))
             device = Device(0, person, NOW, NOW, NOW + DEVICE_SECONDS, text, text)

@@ -41,6 +41,7 @@ from reputation.store.outcomes import record_outcome
 from reputation.store.own_register import put_own
 from reputation.store.people import upsert_people
 from reputation.store.transaction import transaction
+from reputation.store.transcripts import Transcript, record_transcript
 from tests.callsieve.browsing import NOW, Console, Office
 from tests.callsieve.console_calls import CALLER, make_decision, make_ending
 from tests.integration.test_hostile import PAYLOADS
@@ -131,6 +132,7 @@ def fill_rows(db: sqlite3.Connection, text: str, number: str, call: str) -> None
     decision = make_decision(call, caller=number, vector=vector, **told)
     record_decisions(db, [decision])
     record_outcome(db, make_ending(decision, answered_by=text, did=None), NOW)
+    record_transcript(db, Transcript(call, NOW, decision.linkedid, number, text, "en", "unclear"))
     set_identity(db, Identity(number, text, 1, NOW + 1e6, text), NOW)
     add_contacts(db, "crm", [Contact(number, text, "201")])
     upsert_people(db, [Person(f"x{call}", f"PJSIP/{call}", text, "en", text)], "settings")

@@ -1,0 +1,13 @@
+"""The capability `hearing`: what callers say when they are asked for their names, as text."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Group, Help, Unit
+
+CAPABILITY = Capability(
+    name="hearing",
+    help=(Help("hearing", Group.RUNNING, "Recognise what callers say, for the daemon."),),
+    commands={"hearing": "cli.commands:hear"},
+    checks="checks:CHECKS",
+    units=(Unit("callsieve-hearing.service", "hearing"),),
+)

@@ -1,0 +1,120 @@
+"""The hearing process, `callsieve hearing`: recognises what callers have said, one recording at a time.
+
+It is separate from the daemon, because a model takes a second of processor time for each caller, hundreds of megabytes,
+and reads what strangers have sent. It has no store, no settings and no network. After it has loaded its model it gives
+up access to all files but those of the programs, and all system calls but those that serve an open connection. A
+recognition that takes too long ends the process, which systemd starts again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from callsieve.hearing.recogniser import RATE, SAMPLE_BYTES, Recogniser, understood
+from callsieve.hearing.recordings import MOST_BYTES, MOST_FILES, samples_in
+from callsieve.hearing.wire import (
+    PACKET_BYTES,
+    HearingAnswer,
+    HearingQuestion,
+    HearingReady,
+    HearingStart,
+    packet_of,
+    packet_socket,
+    parse_request,
+)
+from callsieve.system.seccomp import confine, serve_only
+
+logger = logging.getLogger("callsieve.hearing")
+
+MOST_SECONDS: Final = 15.0  # of processor and waiting time for one recording
+STUCK: Final = 70  # the exit status after a recognition that took too long
+# Files of the system: shared libraries and the time zone.
+SYSTEM: Final = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime")
+
+Load = Callable[[Path], Recogniser]
+
+
+def connect(path: Path) -> socket.socket:
+    """Return a connection to the daemon. Raise OSError."""
+    sock = packet_socket()
+    try:
+        sock.connect(str(path))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def serve(sock: socket.socket, load: Load) -> None:
+    """Answer the daemon's questions until it disconnects. Raise ValueError for a message that it never sends.
+
+    `load` loads a recogniser from the directory of a model. After that files and system calls are given up.
+    """
+    start = parse_request(sock.recv(PACKET_BYTES) or b"null")
+    if not isinstance(start, HearingStart):
+        raise ValueError("the first message names no model")
+    recogniser = load(Path(start.model))
+    recogniser.recognise(bytes(RATE * SAMPLE_BYTES), "en")  # allocates its memory, and makes its code
+    _give_up_rights(Path(start.model))
+    sock.send(packet_of(HearingReady()))
+    logger.info("hearing: ready: model=%s", start.model)
+    while True:
+        packet, descriptors, _, _ = socket.recv_fds(sock, PACKET_BYTES, MOST_FILES)
+        if not packet:
+            return
+        try:
+            question = parse_request(packet)
+            if not isinstance(question, HearingQuestion):
+                raise ValueError("the model cannot be changed")
+            with _time_limit():
+                answer = answer_to(question, descriptors, recogniser)
+        finally:
+            for descriptor in descriptors:
+                with suppress(OSError):
+                    os.close(descriptor)
+        sock.send(packet_of(answer))
+
+
+def answer_to(question: HearingQuestion, descriptors: Sequence[int], recogniser: Recogniser) -> HearingAnswer:
+    """Return the answer to a question about open recordings."""
+    began = time.monotonic()
+    samples = b"".join(samples_in(descriptor) for descriptor in descriptors)[:MOST_BYTES]
+    recognised = recogniser.recognise(samples, question.language)
+    text = understood(recognised)
+    seconds = round(time.monotonic() - began, 3)
+    logger.info("heard: call=%s seconds=%.2f understood=%s", question.id, seconds, bool(text))
+    return HearingAnswer(question.id, text, recognised.language[:3] if text else "", seconds=seconds)
+
+
+@contextmanager
+def _time_limit() -> Iterator[None]:
+    """End this process if what is inside takes longer than MOST_SECONDS. A model cannot be interrupted otherwise."""
+    timer = threading.Timer(MOST_SECONDS, _end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _end() -> None:
+    logger.error("hearing: a recording took more than %.0f s: ending", MOST_SECONDS)
+    sys.stderr.flush()
+    os._exit(STUCK)
+
+
+def _give_up_rights(model: Path) -> None:
+    own = (sys.prefix, sys.base_prefix, *filter(None, sys.path))
+    if not confine(map(Path, {*own, *SYSTEM, str(model)}), []):
+        logger.warning("hearing: this kernel has no Landlock: only the unit restricts which files it may open")
+    serve_only()

@@ -1,0 +1,134 @@
+"""What the daemon does with the words of callers: has them heard, waits for them within a limit, and stores them.
+
+    begin(...)     the caller has spoken: returns how long the call may wait for the text
+    words_of(...)  waits for a part of that time
+
+A call waits only while texts come in time. After five in a row that did not, no call waits, until one is in time again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from agi.display import tidied
+from agi.screening import SpokenCall
+from callsieve.calls.spoken_names import of_decisions
+from callsieve.hearing.link import HearingLink
+from callsieve.hearing.recordings import open_recordings
+from callsieve.hearing.wire import HearingAnswer, HearingQuestion
+from callsieve.telemetry import HearingState
+from reputation.backoff import Breaker
+from reputation.store.errors import StoreError
+from reputation.store.transcripts import Transcript
+
+logger = logging.getLogger("callsieve.hearing.service")
+
+# A text that comes after the call has gone on is stored all the same, if it comes within this time.
+MOST_SECONDS: Final = 30.0
+MOST_KEPT: Final = 64  # results that calls may still ask for
+
+
+@dataclass(slots=True)
+class CallHearing:
+    """Has recordings in the state directory heard. `wait_seconds`: how long a call waits for its text.
+
+    `record` stores a text.
+    """
+
+    link: HearingLink
+    state: Path
+    record: Callable[[Transcript], Awaitable[None]]
+    wait_seconds: float = 0.0
+    wall_clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    breaker: Breaker = field(default_factory=Breaker)
+    counts: Counter[str] = field(default_factory=Counter)
+    _hearings: OrderedDict[str, asyncio.Task[str]] = field(default_factory=OrderedDict)
+
+    def begin(self, call: SpokenCall) -> float:
+        """Begin to hear a caller. Return how many seconds the call may wait for the text; 0 for none."""
+        if not self.link.is_ready or call.decision_id in self._hearings:
+            return 0.0
+        task = asyncio.create_task(self._hear(call), name="hearing")
+        self._hearings[call.decision_id] = task
+        while len(self._hearings) > MOST_KEPT:
+            self._hearings.popitem(last=False)
+        return 0.0 if self.breaker.is_open else self.wait_seconds
+
+    async def words_of(self, decision_id: str, seconds: float) -> str | None:
+        """Return what the caller said, empty if nothing was understood; None if it is still awaited after this time."""
+        task = self._hearings.get(decision_id)
+        if task is None:
+            return ""
+        await asyncio.wait((task,), timeout=seconds)
+        if not task.done():
+            return None
+        return "" if task.cancelled() else task.result()
+
+    def state_now(self) -> HearingState:
+        """Return the state for the daemon's report."""
+        counts = (self.counts[name] for name in ("heard", "nothing", "missed"))
+        return HearingState(self.link.is_ready, self.breaker.is_open, *counts)
+
+    async def close(self) -> None:
+        """Cancel what is being heard."""
+        tasks = list(self._hearings.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _hear(self, call: SpokenCall) -> str:
+        """Return what the caller said, after storing it. Never raises."""
+        began = self.monotonic()
+        descriptors = await asyncio.to_thread(self._open, call.decision_id)
+        answer = self.link.ask(HearingQuestion(call.decision_id, call.language), descriptors)
+        for descriptor in descriptors:  # the hearing process has its own by now
+            os.close(descriptor)
+        result = await self._in_time(answer, began)
+        if result is None:
+            self.counts["missed"] += 1
+            return ""
+        text = tidied(result.text)
+        self.counts["heard" if text else "nothing"] += 1
+        row = Transcript(
+            decision_id=call.decision_id,
+            at=self.wall_clock(),
+            linkedid=call.linkedid,
+            number=call.number,
+            text=text,
+            language=result.language,
+            voice=result.voice,
+        )
+        try:
+            await self.record(row)
+        except (StoreError, TimeoutError) as error:
+            logger.warning("a text was not stored: %s", error)
+        return text
+
+    async def _in_time(self, answer: asyncio.Future[HearingAnswer | None], began: float) -> HearingAnswer | None:
+        """Return the answer, and note whether it came within the time that a call waits."""
+        await asyncio.wait((answer,), timeout=self.wait_seconds)
+        if answer.done() and answer.result() is not None:
+            self.breaker.succeeded()
+        else:
+            was_open = self.breaker.is_open
+            self.breaker.failed(self.monotonic())
+            if self.breaker.is_open and not was_open:
+                logger.warning("texts do not come in time: calls do not wait for them")
+        left = MOST_SECONDS - (self.monotonic() - began)
+        await asyncio.wait((answer,), timeout=max(left, 0.0))
+        if answer.done():
+            return answer.result()
+        answer.cancel()
+        return None
+
+    def _open(self, decision_id: str) -> list[int]:
+        return open_recordings(of_decisions(self.state, [decision_id]))

@@ -1,0 +1,86 @@
+"""Whisper by faster-whisper (the extra `speech`): the only module that imports it.
+
+The model is in CTranslate2's form: a directory with model.bin, config.json, tokenizer.json and vocabulary.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from callsieve.hearing.recogniser import RATE, Recognised, Segment, Span
+
+WHISPER_RATE = 16_000
+# Eight seconds of speech have 40 tokens or fewer. More are an invention, and each takes time.
+MOST_TOKENS = 96
+FILES = ("model.bin", "config.json", "tokenizer.json")
+
+
+class NoModel(Exception):
+    """There is no usable model. The text says what to do."""
+
+
+class Whisper:
+    """A Whisper model in memory, on one thread."""
+
+    def __init__(self, folder: Path) -> None:
+        missing = [name for name in FILES if not (folder / name).is_file()]
+        if missing:
+            raise NoModel(f"{folder}: {', '.join(missing)} missing: [speech] model names the directory of a model")
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        try:
+            numpy, whisper, vad = map(import_module, ("numpy", "faster_whisper", "faster_whisper.vad"))
+        except ImportError as error:
+            raise NoModel(f"{error.name} is not installed: pip install 'callsieve[speech]'") from None
+        try:
+            self._model: Any = whisper.WhisperModel(
+                str(folder), device="cpu", compute_type="int8", cpu_threads=1, num_workers=1, local_files_only=True
+            )
+        except (RuntimeError, ValueError, OSError) as error:
+            raise NoModel(f"{folder}: not a model that faster-whisper can load: {error}") from None
+        self._numpy: Any = numpy
+        self._timestamps: Any = partial(
+            vad.get_speech_timestamps, vad_options=vad.VadOptions(min_silence_duration_ms=250, speech_pad_ms=30)
+        )
+
+    def recognise(self, samples: bytes, language: str) -> Recognised:
+        """Recognise speech of 16 bits at RATE. `language`: the one to expect, empty if it must be detected."""
+        sound = self._at_16_khz(samples)
+        speech = self._speech(sound)
+        if not speech:
+            return Recognised((), language, ())
+        first, last = (round(WHISPER_RATE * edge) for edge in (speech[0][0], speech[-1][1]))
+        found, about = self._model.transcribe(
+            sound[first:last],
+            language=language or None,
+            beam_size=1,
+            temperature=0.0,
+            condition_on_previous_text=False,
+            without_timestamps=True,
+            max_new_tokens=MOST_TOKENS,
+        )
+        segments = tuple(Segment(one.text, one.no_speech_prob, one.avg_logprob) for one in found)
+        return Recognised(segments, str(about.language), speech)
+
+    def speech_in(self, samples: bytes) -> tuple[Span, ...]:
+        """Return when somebody speaks, in seconds from the start."""
+        return self._speech(self._at_16_khz(samples))
+
+    def _speech(self, sound: Any) -> tuple[Span, ...]:
+        if not len(sound):
+            return ()
+        return tuple((one["start"] / WHISPER_RATE, one["end"] / WHISPER_RATE) for one in self._timestamps(sound))
+
+    def _at_16_khz(self, samples: bytes) -> Any:
+        """Return the samples from -1 to 1 at twice the rate, by linear interpolation: a telephone has no band above."""
+        numpy = self._numpy
+        values = numpy.frombuffer(samples, dtype="<i2").astype(numpy.float32) / 32768
+        places = numpy.arange(2 * len(values)) / 2
+        return numpy.interp(places, numpy.arange(len(values)), values).astype(numpy.float32) if len(values) else values
+
+
+assert WHISPER_RATE == 2 * RATE

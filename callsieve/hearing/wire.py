@@ -1,0 +1,86 @@
+"""The protocol between the daemon and the hearing process: one message a packet, on a Unix socket of packets.
+
+    HearingStart     to the hearing process, once        the model that it loads
+    HearingReady     back, once
+    HearingQuestion  to the hearing process              with open recordings, one after the other
+    HearingAnswer    back
+
+The daemon listens, so that it knows at once whether there is a hearing process. The hearing process opens no file of a
+caller: it gets open ones. Each end asks the kernel for the user of the other, and the daemon trusts no answer.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from callsieve.hearing.recogniser import MOST_CHARACTERS
+
+SOCKET_NAME: Final = "hearing.sock"
+PACKET_BYTES: Final = 8192
+
+Voice = Literal["robot", "person", "unclear"]
+Identifier = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Z]{1,16}\Z")]
+Text = Annotated[str, msgspec.Meta(max_length=MOST_CHARACTERS)]
+Language = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{0,3}\Z")]
+
+
+class HearingStart(msgspec.Struct, frozen=True, tag="start"):
+    """The first message. `model`: the directory of the model."""
+
+    model: str
+
+
+class HearingReady(msgspec.Struct, frozen=True, tag="ready"):
+    """The model is loaded."""
+
+
+class HearingQuestion(msgspec.Struct, frozen=True, tag="question"):
+    """A request to recognise what was said.
+
+    Attributes:
+        id: The decision.
+        language: The language to expect, or empty.
+        has_prompt: Whether the first recording is of the time in which the caller heard the prompt.
+    """
+
+    id: Identifier
+    language: Language = ""
+    has_prompt: bool = False
+
+
+class HearingAnswer(msgspec.Struct, frozen=True, tag="answer"):
+    """The answer to a question. An empty text: nothing was understood."""
+
+    id: Identifier
+    text: Text = ""
+    language: Language = ""
+    voice: Voice = "unclear"
+    seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+
+
+_ENCODER = msgspec.json.Encoder()
+_TO_HEARING: Final = msgspec.json.Decoder(HearingStart | HearingQuestion)
+_TO_DAEMON: Final = msgspec.json.Decoder(HearingReady | HearingAnswer)
+
+
+def packet_of(message: HearingStart | HearingReady | HearingQuestion | HearingAnswer) -> bytes:
+    """Return a message as it is sent."""
+    return _ENCODER.encode(message)
+
+
+def parse_request(packet: bytes) -> HearingStart | HearingQuestion:
+    """Parse what the daemon sends. Raise ValueError."""
+    return _TO_HEARING.decode(packet)
+
+
+def parse_reply(packet: bytes) -> HearingReady | HearingAnswer:
+    """Parse what the hearing process sends. Raise ValueError."""
+    return _TO_DAEMON.decode(packet)
+
+
+def packet_socket() -> socket.socket:
+    """Return a new socket of packets."""
+    return socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)

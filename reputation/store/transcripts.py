@@ -1,0 +1,58 @@
+"""Texts of the words of callers who were asked for their names."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+from reputation.encoding import Instant
+from reputation.events import CallerHeard, EventKind, subject_of_call
+from reputation.store.outbox import add_event
+
+PUT = """
+INSERT INTO transcript (decision_id, at, linkedid, number, text, language, voice) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (decision_id) DO NOTHING
+"""
+OF = "SELECT decision_id, at, linkedid, number, text, language, voice FROM transcript WHERE decision_id = ?"
+
+
+class Transcript(NamedTuple):
+    """The words of a caller.
+
+    Attributes:
+        decision_id: The decision by which the caller was asked.
+        at: The time at which they were recognised.
+        linkedid: The call.
+        number: The number of the caller, or null.
+        text: The words. Empty: nothing was understood.
+        language: The language that was spoken, such as `en`, or empty.
+        voice: `robot`, `person` or `unclear`.
+    """
+
+    decision_id: str
+    at: Instant
+    linkedid: str
+    number: str | None
+    text: str
+    language: str
+    voice: str
+
+
+def record_transcript(db: sqlite3.Connection, transcript: Transcript) -> None:
+    """Store the words of a caller, with their event. Call it in a transaction."""
+    if not db.execute(PUT, transcript).rowcount:
+        return
+    heard = CallerHeard(
+        decision_id=transcript.decision_id,
+        linkedid=transcript.linkedid,
+        caller=transcript.number,
+        text=transcript.text,
+        language=transcript.language,
+        voice=transcript.voice,
+    )
+    add_event(db, EventKind.CALLER_HEARD, subject_of_call(transcript.number, transcript.linkedid), transcript.at, heard)
+
+
+def transcript_of(db: sqlite3.Connection, decision_id: str) -> Transcript | None:
+    """Return the words of the caller of a decision, None if nothing was recognised."""
+    return next((Transcript(*row) for row in db.execute(OF, (decision_id,))), None)

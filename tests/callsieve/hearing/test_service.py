@@ -1,0 +1,184 @@
+"""Daemon and hearing process together: texts in time, and what happens when there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from agi.screening import SpokenCall
+from callsieve.calls.spoken_names import make_folder
+from callsieve.hearing.link import MOST_WAITING, HearingLink
+from callsieve.hearing.service import CallHearing
+from callsieve.hearing.wire import PACKET_BYTES, HearingAnswer, HearingReady, packet_of, packet_socket, parse_request
+from callsieve.prompts.wav import wav_of
+from lab.debian import LabUnavailable
+from lab.recogniser import word_errors
+from lab.recogniser import words_of as words_in
+from lab.speech import ensure_speech
+from reputation.backoff import FAILURES_TO_OPEN
+from reputation.store.transcripts import Transcript
+from tests.office import ROOT
+from tests.waiting import until
+
+WAIT = 0.3
+CALL = SpokenCall("7KQ2M4XA", "1.1", "+12015550123", "en")
+SENTENCE = "Hi, this is Tom Baker. I am calling about your delivery on Friday."
+SOUND = bytes([0, 32]) * 16_000
+
+
+class Daemon:
+    """The daemon's side, and the texts that it has stored."""
+
+    def __init__(self, state: Path) -> None:
+        self.stored: list[Transcript] = []
+        self.path = state / "hearing.sock"
+        self.link = HearingLink(self.path, str(state))
+        self.hearing = CallHearing(self.link, state, self.record, wait_seconds=WAIT)
+        (make_folder(state) / f"{CALL.decision_id}-1.wav").write_bytes(wav_of(SOUND, "x"))
+
+    async def record(self, transcript: Transcript) -> None:
+        self.stored.append(transcript)
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Daemon:
+    return Daemon(tmp_path)
+
+
+@asynccontextmanager
+async def listening(daemon: Daemon) -> AsyncIterator[None]:
+    task = asyncio.create_task(daemon.link.run())
+    await until(daemon.path.exists)
+    try:
+        yield
+    finally:
+        await daemon.hearing.close()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def process(daemon: Daemon, text: str, seconds: float = 0.0) -> AsyncIterator[asyncio.subprocess.Process]:
+    async with running(daemon, "-m", "tests.callsieve.hearing.fake", str(daemon.path), text, str(seconds)) as started:
+        yield started
+
+
+@asynccontextmanager
+async def running(daemon: Daemon, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    started = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT)
+    try:
+        await until(lambda: daemon.link.is_ready)
+        yield started
+    finally:
+        if started.returncode is None:
+            started.kill()
+        await started.wait()
+
+
+@asynccontextmanager
+async def scripted(daemon: Daemon) -> AsyncIterator[socket.socket]:
+    """A hearing process of this test, which answers as the test wants."""
+    with packet_socket() as sock:
+        sock.connect(str(daemon.path))
+        await until(lambda: daemon.link._sock is not None)
+        parse_request(sock.recv(PACKET_BYTES))
+        sock.send(packet_of(HearingReady()))
+        await until(lambda: daemon.link.is_ready)
+        yield sock
+
+
+def has_missed(daemon: Daemon, times: int) -> bool:
+    return daemon.hearing.breaker._failures >= times
+
+
+async def test_a_text_is_there_in_time_and_stored(daemon: Daemon) -> None:
+    async with listening(daemon), process(daemon, "It is \x1b[2J Tom."):
+        assert daemon.hearing.begin(CALL) == WAIT
+        assert await daemon.hearing.words_of(CALL.decision_id, 10.0) == "It is [2J Tom."
+    (stored,) = daemon.stored
+    assert (stored.decision_id, stored.number, stored.text) == (CALL.decision_id, CALL.number, "It is [2J Tom.")
+
+
+async def test_a_real_model_understands_a_voice_and_makes_nothing_of_silence(daemon: Daemon, tmp_path: Path) -> None:
+    try:
+        speech = ensure_speech()
+    except LabUnavailable as error:
+        pytest.xfail(str(error))
+    daemon.link.model = str(speech.model)
+    daemon.hearing.wait_seconds = 20.0
+    await asyncio.to_thread(speech.say, SENTENCE, tmp_path / "recordings" / f"{CALL.decision_id}-1.wav")
+    (tmp_path / "recordings" / "SILENCE-1.wav").write_bytes(wav_of(bytes(len(SOUND)), "x"))
+    command = ("-m", "tests.callsieve.hearing.with_model", str(speech.packages), str(daemon.path))
+    async with listening(daemon), running(daemon, *command):
+        daemon.hearing.begin(CALL)
+        words = await daemon.hearing.words_of(CALL.decision_id, 20.0)
+        daemon.hearing.begin(CALL._replace(decision_id="SILENCE"))
+        assert await daemon.hearing.words_of("SILENCE", 20.0) == ""
+    assert word_errors(words_in(SENTENCE), words_in(words or "")) <= 1
+    assert [transcript.text for transcript in daemon.stored] == [words, ""]
+
+
+async def test_without_a_process_no_call_waits(daemon: Daemon) -> None:
+    async with listening(daemon):
+        assert daemon.hearing.begin(CALL) == 0.0
+        assert await daemon.hearing.words_of(CALL.decision_id, 10.0) == ""
+
+
+async def test_a_killed_process_ends_the_wait(daemon: Daemon) -> None:
+    async with listening(daemon), process(daemon, "Tom.", 60.0) as started:
+        assert daemon.hearing.begin(CALL) == WAIT
+        assert await daemon.hearing.words_of(CALL.decision_id, 0.05) is None
+        started.kill()
+        assert await daemon.hearing.words_of(CALL.decision_id, 10.0) == ""
+    assert daemon.stored == []
+
+
+async def test_a_late_text_is_stored_and_the_call_does_not_wait_for_it(daemon: Daemon) -> None:
+    async with listening(daemon), process(daemon, "Tom.", 2 * WAIT):
+        daemon.hearing.begin(CALL)
+        assert await daemon.hearing.words_of(CALL.decision_id, WAIT) is None
+        await until(lambda: daemon.stored)
+
+
+async def test_after_five_misses_no_call_waits_until_a_text_is_in_time(daemon: Daemon) -> None:
+    async with listening(daemon), scripted(daemon) as sock:
+        waits = []
+        for number in range(FAILURES_TO_OPEN + 1):
+            call = CALL._replace(decision_id=f"MISS{number}")
+            waits.append(daemon.hearing.begin(call))
+            await until(partial(has_missed, daemon, number + 1))
+        assert waits == [*[WAIT] * FAILURES_TO_OPEN, 0.0]
+        daemon.hearing.breaker._failures = FAILURES_TO_OPEN
+        while daemon.link._waiting:  # late answers
+            daemon.link._waiting.popitem()[1].set_result(None)
+        call = CALL._replace(decision_id="INTIME")
+        assert daemon.hearing.begin(call) == 0.0
+        await until(lambda: "INTIME" in daemon.link._waiting)
+        sock.send(packet_of(HearingAnswer("INTIME", "Tom.")))
+        await until(lambda: not daemon.hearing.breaker.is_open)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [b"\x00", b"[]", b'{"type":"answer","id":"../x"}', packet_of(HearingAnswer("A", "x" * 2000))],
+    ids=["bytes", "no-message", "no-id", "too-long"],
+)
+async def test_an_invalid_answer_ends_the_connection(daemon: Daemon, packet: bytes) -> None:
+    async with listening(daemon), scripted(daemon) as sock:
+        sock.send(packet)
+        await until(lambda: not daemon.link.is_ready)
+
+
+async def test_there_is_a_limit_of_questions(daemon: Daemon) -> None:
+    async with listening(daemon), scripted(daemon):
+        for number in range(MOST_WAITING + 2):
+            daemon.hearing.begin(CALL._replace(decision_id=f"C{number}"))
+        await until(lambda: len(daemon.link._waiting) == MOST_WAITING)
+        assert await daemon.hearing.words_of(f"C{MOST_WAITING + 1}", 10.0) == ""
