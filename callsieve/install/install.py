@@ -321,8 +321,8 @@ def unit_text(name: str, loaded: Loaded, group: str) -> str:
     """Return a unit that starts the running program. The service runs in Asterisk's group."""
     program = str(Path(sys.executable).parent / "callsieve")
     options = ["--config", str(loaded.file)] if loaded.file is not None and loaded.file != CONFIG_FILE else []
-    if name == plan.PUBLIC_UNIT:
-        options = []  # it may not read the settings, and asks its backend
+    if name in (plan.PUBLIC_UNIT, plan.HEARING_UNIT):
+        options = []  # they may not read the settings, and ask the backend or the daemon
     if name == plan.CALL_BACK_UNIT and options:
         options = ["--settings", str(loaded.settings_file.with_name(plan.CALL_BACK_SETTINGS))]
 

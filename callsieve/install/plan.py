@@ -32,6 +32,7 @@ OUR_MANAGER = "manager.d/callsieve.conf"
 OUR_AGI = "callsieve-agi"
 OUR_UNIT = "callsieve.service"
 PUBLIC_UNIT = "callsieve-public.service"
+HEARING_UNIT = "callsieve-hearing.service"
 # It writes into Asterisk's call spool, so it runs as Asterisk's user and has its own settings.
 CALL_BACK_UNIT = "callsieve-call-back.service"
 CALL_BACK_SETTINGS = "call-back.toml"

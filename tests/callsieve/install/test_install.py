@@ -29,6 +29,7 @@ from callsieve.install.plan import (
     FREEPBX_FILES,
     FREEPBX_UNITS,
     FRONT_FILE,
+    HEARING_UNIT,
     OUR_UNIT,
     PUBLIC_UNIT,
     SYSTEM_UNITS,
@@ -765,7 +766,6 @@ def test_people_are_taken_over_by_root_into_the_services_store(tmp_path: Path) -
 
 OURS = sorted(path.name for path in asterisk_conf().glob("*.service"))
 ROOTS = [name for name in OURS if "User" not in unit_of(name)["Service"]]
-HEARING_UNIT = "callsieve-hearing.service"
 # Who connects to nobody outside as the service's user.
 INSIDE = (OUR_UNIT, "callsieve-api.service", PUBLIC_UNIT, CALL_BACK_UNIT, HEARING_UNIT)
 
@@ -795,11 +795,13 @@ def test_the_public_page_is_nobodys_user_and_has_no_file_of_ours(tmp_path: Path)
     assert "pbx" not in text, "it is not in Asterisk's group"
 
 
-def test_hearing_has_no_file_of_ours_and_no_network() -> None:
+def test_hearing_has_no_file_of_ours_and_no_network(tmp_path: Path) -> None:
     service, page = unit_of(HEARING_UNIT)["Service"], unit_of(PUBLIC_UNIT)["Service"]
     assert (service["User"], service["Group"]) == (HEARING_USER, HEARING_USER)
     assert not {"StateDirectory", "ConfigurationDirectory", "SupplementaryGroups", "ReadWritePaths"} & {*service}
     assert (service["RestrictAddressFamilies"], service["PrivateNetwork"]) == ("AF_UNIX", "yes")
+    text = unit_text(HEARING_UNIT, make_wanted(tmp_path, "", tmp_path / "c.toml").loaded, "pbx")
+    assert text.splitlines().count(f"ExecStart={Path(sys.executable).parent}/callsieve hearing") == 1
     theirs = {key: value for key, value in page.items() if key not in OWN_KEYS}
     assert {key: service.get(key) for key in theirs} == theirs, "as confined as the public page"
 
