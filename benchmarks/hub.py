@@ -1,6 +1,6 @@
 """Two sites and their hub: rows a second each way, their cost in CPU and room, and how soon a mark counts elsewhere.
 
-python -m benchmarks.hub     what many sites would cost, calculated from the figures in docs/explanation/performance.md
+python -m benchmarks.hub     what many sites would cost, calculated from the figures in benchmarks/PERFORMANCE.md
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def wake_ups(rate: float) -> float:
 
 
 def costs_in(page: str) -> Costs:
-    """The figures that docs/explanation/performance.md has of this benchmark, and of hub-wakeups."""
+    """The figures that benchmarks/PERFORMANCE.md has of this benchmark, and of hub-wakeups."""
     found = _figures_in(page, "hub")
     woken = _figures_in(page, "hub-wakeups")
     names = (
@@ -333,4 +333,4 @@ def _running(site: Loaded) -> Iterator[subprocess.Popen[bytes]]:
 
 
 if __name__ == "__main__":
-    print(calculated(costs_in((ROOT / "docs/explanation/performance.md").read_text())))
+    print(calculated(costs_in((ROOT / "benchmarks/PERFORMANCE.md").read_text())))

@@ -1,7 +1,7 @@
 """A replay of a million events: events a second, and the memory that it takes, as `callsieve replay` does it.
 
 The history is written as it is made up: persistent and single-use spam, contacts, services, marks and calls of ours, in
-the proportions of docs/explanation/model.md. It is a load, not a simulation: accuracy is measured elsewhere.
+the proportions of docs/contributing/model.md. It is a load, not a simulation: accuracy is measured elsewhere.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from reputation.model import AuthClass
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
 
-# docs/explanation/model.md, "Appeals".
+# docs/contributing/model.md, "Appeals".
 WORKING_DAYS = 3
 COOLING_OFF_DAYS = 30
 

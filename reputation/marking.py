@@ -2,7 +2,7 @@
 
     mark(db, Statement(...)) -> MarkResult     written, or refused with a code; a refusal never raises
 
-docs/explanation/model.md describes the limits. Call these functions in a transaction (`Store.write` is one).
+docs/contributing/model.md describes the limits. Call these functions in a transaction (`Store.write` is one).
 """
 
 from __future__ import annotations

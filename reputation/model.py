@@ -552,7 +552,7 @@ class ChallengeResult(StrEnum):
 
 
 class SignalCategory(StrEnum):
-    """The signal of one call (docs/explanation/model.md)."""
+    """The signal of one call (docs/contributing/model.md)."""
 
     HUNG_UP_ON = "hung-up-on"  # the callee hung up within 6 s of answering
     ONE_RING = "one-ring"  # the caller gave up within 6 s of ringing

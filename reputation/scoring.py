@@ -134,7 +134,7 @@ _LISTING = frozenset({feeds.NAME, block.LISTED, traps.NAME})
 
 
 def _level(level: Level, case: _LevelCase, weights: Weights) -> Level:
-    """Return the strongest level whose threshold and other conditions hold (docs/explanation/model.md).
+    """Return the strongest level whose threshold and other conditions hold (docs/contributing/model.md).
 
     `level`: the one whose threshold is reached. People here may cause a challenge, and so may sources that agree.
     Stronger levels take evidence against the number itself, and a caller who does not answer a challenge.

@@ -16,7 +16,7 @@ WINDOW_SECONDS = 3600.0
 # Older calls are dropped at the next one. Twice the window, because events may come late.
 KEPT_SECONDS = 2 * WINDOW_SECONDS
 KEPT_CALLS = 64
-# Eight new callers a second for an hour, at some 180 bytes each and as much for their blocks (performance.md).
+# Eight new callers a second for an hour, at some 180 bytes each and as much for their blocks.
 MAX_NUMBERS = 30_000
 
 _Call = tuple[float, str]  # at, and the DID; "" where that is not known

@@ -49,7 +49,7 @@ class ChannelWeights(WeightsTable, frozen=True):
 class CountWeights(WeightsTable, frozen=True):
     """The weights of the seven counts of what people saw, each `weight * ln(1 + count)`, and of one-ring calls.
 
-    Counts are of distinct people, and fade by half in their half-life (docs/explanation/model.md).
+    Counts are of distinct people, and fade by half in their half-life (docs/contributing/model.md).
 
     Source: the design's fit on four seeds of its base office; messages are lowered. On 2026-11-30 `python -m
     benchmarks.accuracy fit` found none that do better in the loop (benchmarks/accuracy/RESULTS.md). The intercept,
@@ -290,7 +290,7 @@ def problems_of(weights: Weights) -> list[tuple[str, str]]:
 
 
 # The keys of [reputation] in the settings, by table. The other weights were fitted together with the model: no operator
-# can know what another value would do, and measurements found no difference (docs/explanation/model.md).
+# can know what another value would do, and measurements found no difference (docs/contributing/model.md).
 _SETTABLE = {
     "counts": "marked unmarked hung_up missed messages talks wanted one_ring marks_half_life_days half_life_days",
     "witnesses": "label_share label_least label_most challenge_share challenge_least challenge_most"

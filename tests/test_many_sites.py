@@ -1,4 +1,4 @@
-"""What many-pbxs.md says of many sites follows from what performance.md says was measured."""
+"""What MANY-SITES.md says of many sites follows from what PERFORMANCE.md says was measured."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tests.office import ROOT
 
 
 def test_the_page_has_what_is_calculated() -> None:
-    costs = costs_in((ROOT / "docs/explanation/performance.md").read_text())
-    assert calculated(costs) in (ROOT / "docs/how-to/many-pbxs.md").read_text()  # python -m benchmarks.hub
+    costs = costs_in((ROOT / "benchmarks/PERFORMANCE.md").read_text())
+    assert calculated(costs) in (ROOT / "benchmarks/MANY-SITES.md").read_text()  # python -m benchmarks.hub
 
 
 def test_the_arithmetic() -> None:

@@ -1,4 +1,4 @@
-"""The tables of docs/explanation/accuracy.md: what a reader wants to know first, and what each figure assumes.
+"""The tables of benchmarks/accuracy/SUMMARY.md: what a reader wants to know first, and what each figure assumes.
 
 front_sheets(measured) -> list of Sheet      from the same measurements as the tables of benchmarks/accuracy/RESULTS.md
 """
@@ -28,7 +28,7 @@ from benchmarks.accuracy.offices import ATTACKS, OFFICES, STANDARD_NAME
 from benchmarks.accuracy.parameters import ESTABLISHED, ESTABLISHED_MACHINE, Kind
 from benchmarks.accuracy.reading import Cell
 from benchmarks.accuracy.running import Tallies
-from benchmarks.accuracy.tables import DOCS, Sheet
+from benchmarks.accuracy.tables import ROOT, Sheet
 from benchmarks.accuracy.targets import (
     HONEST,
     LABELLED,
@@ -47,7 +47,7 @@ from benchmarks.accuracy.targets import (
     worst_honest,
 )
 
-FRONT: Path = DOCS / "accuracy.md"
+FRONT: Path = ROOT / "benchmarks/accuracy/SUMMARY.md"
 FRONT_BLOCKS = ("in short", "strangers press a digit", "offices", "attacks")
 BASE, COLD, LISTED, WRONGLY = STANDARD_NAME, offices.COLD, offices.LISTED, offices.WRONGLY
 

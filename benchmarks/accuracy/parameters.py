@@ -1,4 +1,4 @@
-"""Every figure of the simulated office (docs/explanation/model.md). What it leaves open is marked "ours"."""
+"""Every figure of the simulated office (docs/contributing/model.md). What it leaves open is marked "ours"."""
 
 from __future__ import annotations
 

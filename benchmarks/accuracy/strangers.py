@@ -202,7 +202,7 @@ def main() -> None:
     default = f"{FIRST_SEED}-{FIRST_SEED + SEEDS - 1}"
     parser.add_argument("--seeds", type=seeds_of, default=default, metavar="A-B", help=f"the seeds ({default})")
     parser.add_argument("--workers", type=int, metavar="N", help="how many processes (one a core)")
-    parser.add_argument("--write", action="store_true", help="keep the table in docs/explanation/accuracy.md")
+    parser.add_argument("--write", action="store_true", help="keep the table in benchmarks/accuracy/SUMMARY.md")
     arguments = parser.parse_args()
     seeds: Sequence[int] = arguments.seeds
     sheet = strangers_sheet(measure_all(seeds, arguments.workers))

@@ -16,7 +16,6 @@ from benchmarks.accuracy.reading import NEW, Cell, Counts
 from reputation.model import Level
 
 ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
 PAGE, PICTURE = ROOT / "benchmarks/accuracy/RESULTS.md", ROOT / "benchmarks/accuracy/methods.svg"
 # The blocks of the page, in order. The short page for readers has its own (front.py).
 BLOCKS = (

@@ -1,4 +1,4 @@
-"""Evidence from the caller's own behaviour in challenges, separate from what people saw (docs/explanation/model.md)."""
+"""Evidence from the caller's own behaviour in challenges, separate from what people saw (contributing/model.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seven counts of what people here saw of a number, each a family of its own (docs/explanation/model.md).
+"""Seven counts of what people here saw of a number, each a family of its own (docs/contributing/model.md).
 
 A count weighs `weight * ln(1 + count)`, so the tenth witness counts less than the first. Counts are of distinct people
 and fade. One-ring calls are counted separately: they come from the caller alone, so each weighs the same.

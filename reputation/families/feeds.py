@@ -1,4 +1,4 @@
-"""Evidence from imported sources (docs/explanation/model.md). Many sources count little more than two.
+"""Evidence from imported sources (docs/contributing/model.md). Many sources count little more than two.
 
 All look-ups together count as one source, because such services often copy each other. Alone they can only tag.
 """

@@ -14,7 +14,7 @@ from reputation.model import Identity
 from reputation.store.evidence_rows import EXPIRES_AT
 from reputation.store.standing import refresh
 
-LASTS_SECONDS = 365 * 86_400.0  # then it must be proven again (docs/explanation/model.md)
+LASTS_SECONDS = 365 * 86_400.0  # then it must be proven again (docs/contributing/model.md)
 CONTROL_LEVEL = 1  # the person who answers there repeated a code; nobody has checked who that is
 
 SET = """

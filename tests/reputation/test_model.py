@@ -1,4 +1,4 @@
-"""The evidence model: figures of docs/explanation/model.md and its properties, on the pure functions."""
+"""The evidence model: figures of docs/contributing/model.md and its properties, on the pure functions."""
 
 from __future__ import annotations
 

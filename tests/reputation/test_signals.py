@@ -1,4 +1,4 @@
-"""From how a call ended to what it says about the number: the table of docs/explanation/model.md."""
+"""From how a call ended to what it says about the number: the table of docs/contributing/model.md."""
 
 from __future__ import annotations
 

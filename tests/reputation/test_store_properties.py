@@ -1,4 +1,4 @@
-"""The properties of docs/explanation/model.md, through the store's file (1, 2 and 4 are in test_store_standing.py).
+"""The properties of docs/contributing/model.md, through the store's file (1, 2 and 4 are in test_store_standing.py).
 
 On the pure functions they are in test_model.py.
 """
