@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...] [--quick] [--largest N] [--write PERFORMANCE.md]`: measure, and print a table.
+"""`python -m benchmarks [NAME ...] [--quick] [--largest N] [--write PAGE]`: measure, and print a table.
 
 The exit code is 0 whatever the figures are: benchmarks report, tests judge. It is 1 when one could not be taken.
 """
