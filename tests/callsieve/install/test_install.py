@@ -95,7 +95,7 @@ def make_wanted(
         state=tmp_path / "state",
         usual_file=settings_file(tmp_path),
     )
-    return InstallRequest(loaded, "new-secret", inbound, "US", **options)
+    return InstallRequest(loaded, "new-secret", inbound, "US", tables=(), **options)
 
 
 def reloaded(wanted: InstallRequest, tmp_path: Path) -> InstallRequest:
