@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from callsieve.events.kinds import DELIVER_SECONDS, DeliveryError, Event, Receiver, event_words
+from callsieve.events.kinds import DELIVER_SECONDS, DeliveryError, Event, Receiver, event_words, without_words
 from callsieve.integration_settings import (
     FIELD_BY_CONDITION,
     NUMBER_FIELDS,
@@ -76,7 +76,7 @@ def event_in_words(event: Event, language: str, *, mask: bool) -> str:
     """Return the event in one line. Text from outside has no control characters and a limited length."""
     data = {
         name: in_words(value, event.names, mask=mask) if name in NAMED and isinstance(value, str) else value
-        for name, value in event.data.items()
+        for name, value in (without_words(event.kind, event.data) if mask else event.data).items()
     }
     words = event_words(event.kind, data)
     alert = alert_of(event)

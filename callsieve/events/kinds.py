@@ -324,9 +324,12 @@ def as_sent(event: Event, *, mask: bool = False) -> Event:
         data = {**data, "reason": str(why), "reason_code": why.code}
     if not mask:
         return replace(event, data=data)
-    if event.kind is EventKind.CALLER_HEARD:
-        data = {**data, "text": ""}  # it may say who calls
-    return replace(event, subject=_masked_id(event.subject), data=_masked(data))
+    return replace(event, subject=_masked_id(event.subject), data=_masked(without_words(event.kind, data)))
+
+
+def without_words(kind: EventKind, data: Data) -> Data:
+    """Return the data without the words of a caller, who may have said a name."""
+    return {**data, "text": ""} if kind is EventKind.CALLER_HEARD else data
 
 
 def body_of(event: Event, *, with_id: bool = False) -> bytes:

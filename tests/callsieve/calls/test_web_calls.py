@@ -23,6 +23,7 @@ from reputation.store.evidence_rows import marks_of
 from reputation.store.hub.sites import SiteState, note_sites
 from reputation.store.lists import list_entries
 from reputation.store.migrations import migrate
+from reputation.store.transcripts import Transcript, record_transcript
 from tests.callsieve.browsing import NOW, Console, Office, problem_of
 from tests.callsieve.console_calls import CALLER, DID, add_calls, add_ending, make_decision, make_ending
 
@@ -280,6 +281,16 @@ def test_a_call_shows_the_evidence_the_rule_and_how_it_ended(console: Console) -
         assert text in page, text
     assert '<rect class="toward" x="50.0" y="2" width="50.0"' in page
     assert '<rect class="away" x="43.3" y="2" width="6.7"' in page
+
+
+@pytest.mark.parametrize(("role", "sees"), [("viewer", False), ("operator", True)])
+def test_the_words_of_a_caller_are_shown_to_whoever_may_see_numbers(
+    console: Console, office: Office, role: str, sees: bool
+) -> None:
+    office.write(record_transcript, Transcript("B0000000", NOW, "1.1", CALLER, "It is <b>Tom</b>.", "en", "unclear"))
+    browser = console.browser(role)
+    for path in ("/calls", "/calls/B0000000"):
+        assert ("It is &lt;b&gt;Tom&lt;/b&gt;." in browser.text(path)) is sees
 
 
 def test_an_id_is_found_however_it_is_written(console: Console) -> None:

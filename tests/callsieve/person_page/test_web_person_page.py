@@ -10,6 +10,7 @@ from callsieve.person_page.views import device_name
 from reputation.model import ListName, PhoneSetting, Verdict
 from reputation.store.evidence_rows import live_marks_of
 from reputation.store.lists import expected_call_of, personal_entries, phone_settings_of
+from reputation.store.transcripts import Transcript, record_transcript
 from tests.callsieve.browsing import NOW, Console, Office, changes_of, problem_of
 from tests.callsieve.console_calls import make_decision
 from tests.callsieve.person_page.phones import BOBS, DR_RAY, SALES, Phone, fill
@@ -45,6 +46,11 @@ def test_my_calls_and_why(phone: Phone) -> None:
     assert "a-challenge" in cards["7KQ2M4XA"]
     assert "own-why" in cards["7KQ2M4XA"]
     assert BOBS not in page
+
+
+def test_the_words_of_my_caller(console: Console, phone: Phone) -> None:
+    console.office.write(record_transcript, Transcript("7KQ2M4XA", NOW, "1.1", None, "It is Tom.", "en", "unclear"))
+    assert "It is Tom." in phone.text("/me")
 
 
 def test_what_was_wrong_rings_from_now_on(console: Console, phone: Phone) -> None:

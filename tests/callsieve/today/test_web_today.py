@@ -56,6 +56,7 @@ from reputation.store.outcomes import record_outcome
 from reputation.store.own_health import record_suspicions
 from reputation.store.own_labels import LabelCheck, put_label_check
 from reputation.store.site import record_emergency
+from reputation.store.transcripts import Transcript, record_transcript
 from reputation.store.users import (
     Lifetime,
     end_session,
@@ -374,6 +375,10 @@ async def test_a_call_is_told_when_it_is_decided_and_when_it_ended(tmp_path: Pat
         await asyncio.to_thread(add_calls, office, decision)
         told = await asyncio.wait_for(calls.get(), 10)
         assert (told.id, told.disposition) == ("N0000000", None)
+        words = Transcript(decision.id, NOW, decision.linkedid, decision.caller, "It is Tom.", "en", "unclear")
+        await asyncio.to_thread(office.write, record_transcript, words)
+        told = await asyncio.wait_for(calls.get(), 10)
+        assert (told.id, told.words) == ("N0000000", "It is Tom.")
         office.clock.now += 3600  # a long call: it began long ago
         await asyncio.to_thread(add_ending, office, make_ending(decision))
         told = await asyncio.wait_for(calls.get(), 10)
