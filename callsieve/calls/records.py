@@ -166,6 +166,7 @@ class CallDecision:
         challenge: The caller's reaction to a challenge, or null.
         words: The words of a caller who was asked for a name. Empty if nothing was understood, null if nothing
             was heard.
+        voice: Whether a `robot` or a `person` spoke, or `unclear`; null if nothing was heard.
     """
 
     record: Annotated[DecisionRecord, FLAT]
@@ -173,6 +174,7 @@ class CallDecision:
     outcome: OutcomeRecord | None
     challenge: ChallengeResult | None
     words: str | None = None
+    voice: str | None = None
 
     @property
     @told
@@ -220,8 +222,8 @@ class CallDecision:
 def decision_shown(db: sqlite3.Connection, record: DecisionRecord) -> CallDecision:
     """Return a decision of the journal with the outcome of its call."""
     transcript = transcript_of(db, record.id)
-    words = None if transcript is None else transcript.text
-    return CallDecision(record, evidence_of(record), *ending_of(db, record.linkedid), words)
+    words, voice = (None, None) if transcript is None else (transcript.text, transcript.voice)
+    return CallDecision(record, evidence_of(record), *ending_of(db, record.linkedid), words, voice)
 
 
 def sources_of_level(level: Level, families: Iterable[Family]) -> tuple[LevelSource, ...]:

@@ -21,6 +21,9 @@ logger = logging.getLogger("callsieve.calls.spoken_names")
 
 FOLDER = "recordings"
 PIECES = (1, 2, 3)
+# While the caller hears the prompt; only where words are recognised, and erased at once.
+PROMPT_PIECE = 0
+ALL_PIECES = (PROMPT_PIECE, *PIECES)
 CHECK_SECONDS = 60.0
 KEPT_SECONDS = 7 * 86_400.0
 # At most 256 MB. Above that, callers are asked for a digit until some files have been erased.
@@ -81,9 +84,9 @@ def expire(folder: Path, now: float) -> tuple[int, int]:
     return gone, left
 
 
-def of_decisions(state: Path, ids: Iterable[object]) -> list[Path]:
+def of_decisions(state: Path, ids: Iterable[object], pieces: Iterable[int] = PIECES) -> list[Path]:
     """Return the recordings of these decisions, by their ids."""
-    paths = (state / FOLDER / f"{decision}-{piece}.wav" for decision in ids for piece in PIECES)
+    paths = (state / FOLDER / f"{decision}-{piece}.wav" for decision in ids for piece in pieces)
     return [path for path in paths if path.is_file()]
 
 

@@ -21,6 +21,7 @@ from typing import Final
 
 from callsieve.hearing.recogniser import RATE, SAMPLE_BYTES, Recogniser, understood
 from callsieve.hearing.recordings import MOST_BYTES, MOST_FILES, samples_in
+from callsieve.hearing.voice import CallerSpeech, voice_of
 from callsieve.hearing.wire import (
     PACKET_BYTES,
     HearingAnswer,
@@ -87,12 +88,15 @@ def serve(sock: socket.socket, load: Load) -> None:
 def answer_to(question: HearingQuestion, descriptors: Sequence[int], recogniser: Recogniser) -> HearingAnswer:
     """Return the answer to a question about open recordings."""
     began = time.monotonic()
-    samples = b"".join(samples_in(descriptor) for descriptor in descriptors)[:MOST_BYTES]
-    recognised = recogniser.recognise(samples, question.language)
+    recordings = [samples_in(descriptor) for descriptor in descriptors]
+    prompt = recordings.pop(0) if question.has_prompt and recordings else b""
+    recognised = recogniser.recognise(b"".join(recordings)[:MOST_BYTES], question.language)
     text = understood(recognised)
+    prompt_seconds = len(prompt) / SAMPLE_BYTES / RATE
+    voice = voice_of(text, CallerSpeech(prompt_seconds, recogniser.speech_in(prompt), recognised.speech))
     seconds = round(time.monotonic() - began, 3)
     logger.info("heard: call=%s seconds=%.2f understood=%s", question.id, seconds, bool(text))
-    return HearingAnswer(question.id, text, recognised.language[:3] if text else "", seconds=seconds)
+    return HearingAnswer(question.id, text, recognised.language[:3] if text else "", voice, seconds)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from typing import Final
 
 from agi.display import tidied
 from agi.screening import SpokenCall
-from callsieve.calls.spoken_names import of_decisions
+from callsieve.calls.spoken_names import PROMPT_PIECE, erase, of_decisions
 from callsieve.hearing.link import HearingLink
 from callsieve.hearing.recordings import open_recordings
 from callsieve.hearing.wire import HearingAnswer, HearingQuestion
@@ -88,8 +88,8 @@ class CallHearing:
     async def _hear(self, call: SpokenCall) -> str:
         """Return what the caller said, after storing it. Never raises."""
         began = self.monotonic()
-        descriptors = await asyncio.to_thread(self._open, call.decision_id)
-        answer = self.link.ask(HearingQuestion(call.decision_id, call.language), descriptors)
+        descriptors, has_prompt = await asyncio.to_thread(self._open, call.decision_id)
+        answer = self.link.ask(HearingQuestion(call.decision_id, call.language, has_prompt), descriptors)
         for descriptor in descriptors:  # the hearing process has its own by now
             os.close(descriptor)
         result = await self._in_time(answer, began)
@@ -130,5 +130,9 @@ class CallHearing:
         answer.cancel()
         return None
 
-    def _open(self, decision_id: str) -> list[int]:
-        return open_recordings(of_decisions(self.state, [decision_id]))
+    def _open(self, decision_id: str) -> tuple[list[int], bool]:
+        """Open the recordings of a call. That of the prompt comes first, if there is one, and its file is erased."""
+        prompt = of_decisions(self.state, [decision_id], (PROMPT_PIECE,))
+        first = open_recordings(prompt)
+        erase(prompt)
+        return [*first, *open_recordings(of_decisions(self.state, [decision_id]))], bool(first)

@@ -342,7 +342,8 @@ def stored_about(db: sqlite3.Connection, context: Context, number: str) -> Numbe
     e164 = number_field(context, number)
     tables = export_number(db, e164)
     ids = [row["id"] for row in tables["decision"]]
-    return NumberData(e164, tables, tuple(spoken_names.of_decisions(context.loaded.state, ids)))
+    recordings = spoken_names.of_decisions(context.loaded.state, ids, spoken_names.ALL_PIECES)
+    return NumberData(e164, tables, tuple(recordings))
 
 
 def export(db: sqlite3.Connection, context: Context, number: str) -> NumberData:

@@ -121,9 +121,8 @@ class CallRow(NamedTuple):
 _SELECT = """
 SELECT d.id, d.at, d.linkedid, d.caller, d.caller_kind, d.did, d.callee, d.action, d.would_be, d.rule, d.reason,
        d.level, d.log_odds, o.disposition, o.answered_by, o.ring_seconds, o.talk_seconds, o.ended_by, o.voicemail_left,
-       d.caller_text, o.challenge, t.text
+       d.caller_text, o.challenge, (SELECT text FROM transcript AS t WHERE t.decision_id = d.id)
   FROM decision AS d LEFT JOIN outcome AS o ON o.linkedid = d.linkedid
-       LEFT JOIN transcript AS t ON t.decision_id = d.id
 """
 _COUNT = """
 SELECT count(*) FROM decision

@@ -95,10 +95,12 @@ def hearing(pbx: ScreenedPbx, text: str = SAID, seconds: float = 0.0) -> Iterato
 class Asked:
     """A call whose caller was asked for a name, until it rings at the phone."""
 
-    def __init__(self, pbx: ScreenedPbx, phone: Phone, during: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, pbx: ScreenedPbx, phone: Phone, during: Callable[[], object] = lambda: None, after: float = 3.0
+    ) -> None:
         self.caller = next(CALLERS)
         before = played(pbx).count("caller-wait")
-        spec = CallSpec(caller=self.caller, did=ALICE, voice=True, dtmf="5", dtmf_after=3.0, hang_up_after=30.0)
+        spec = CallSpec(caller=self.caller, did=ALICE, voice=True, dtmf="5", dtmf_after=after, hang_up_after=30.0)
         with pbx.carrier.start(spec) as call:
             wait_until(lambda: played(pbx).count("caller-wait") > before, "the end of the recording", 30.0)
             began, heard = time.monotonic(), call.heard.audible_seconds
@@ -113,8 +115,10 @@ class Asked:
 
 def test_the_words_are_on_the_phone_and_in_the_store(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
     before = len(played(pbx))
+    install_prompts(pbx, {"screening-ask-recorded": 3.0})
     with hearing(pbx):
-        asked = Asked(pbx, alice)
+        asked = Asked(pbx, alice, after=6.0)
+    install_prompts(pbx, {"screening-ask-recorded": PROMPT})
     record_delay(asked.waited)
     assert asked.name == SHOWN
     assert played(pbx)[before:][:3] == ["screening-ask-recorded", "caller-wait", "screening-call-from"]
@@ -122,6 +126,10 @@ def test_the_words_are_on_the_phone_and_in_the_store(pbx: ScreenedPbx, alice: Ph
         transcript = transcript_of(db, asked.decision.id)
     assert transcript is not None
     assert (transcript.text, transcript.number, transcript.language) == (SAID, asked.caller, "en")
+    assert transcript.voice == "robot", "its sound did not stop for the prompt"
+    pieces = sorted(path.name for path in (pbx.state / "recordings").glob(f"{asked.decision.id}-*"))
+    assert f"{asked.decision.id}-0.wav" not in pieces, "the time of the prompt is heard and not kept"
+    assert f"{asked.decision.id}-1.wav" in pieces
     shown = pbx.daemon.callsieve("calls", "show", asked.decision.id)
     assert SAID in " ".join(shown.stdout.split())
 

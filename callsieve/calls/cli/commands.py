@@ -225,6 +225,7 @@ def _show_one(decision: CallDecision, named: CallLine, since: Sequence[str], rec
             *_evidence(record),
             ("since then", lines(since)),
             ("words", "" if decision.words is None else decision.words or "nothing understood"),
+            ("voice", decision.voice or ""),
             ("caller said", lines(recordings)),
             ("linkedid", record.linkedid),
             ("took", f"{record.elapsed_ms:.1f} ms"),

@@ -1,0 +1,66 @@
+"""Whether a machine or a person spoke: by how the caller listens to the prompt, and by phrases of machines. Pure.
+
+A recording starts when the call is answered and does not stop for a prompt. A person is quiet while somebody speaks to
+them, or says "hello?" and waits. People who speak slowly, children, relay services and speech synthesizers wait too.
+What is neither is unclear. One wrong `robot` is worse than many that are missed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from callsieve.hearing.recogniser import Span, seconds_of
+from callsieve.hearing.wire import Voice
+
+# A shorter prompt shows nothing.
+LEAST_PROMPT_SECONDS = 2.5
+# A robot speaks for this part of the prompt at least, without a pause in which a person would listen.
+TALKS_OVER = 0.6
+LISTENING_PAUSE_SECONDS = 1.2
+# A person is quiet for more than half of it.
+LISTENS = 0.4
+# How long after the tone a recording that did not stop goes on.
+GOES_ON_SECONDS = 1.0
+
+# What only a machine says: a menu, its own name, or the greeting of a mailbox.
+_PHRASES = (
+    r"\bpress(ing)? (the )?(key |number )?([0-9]|one|two|three|four|five|six|seven|eight|nine|zero|pound|star)\b",
+    r"\b(automated|pre-?recorded) (message|call)\b",
+    r"\bleave (me |us )?(a|your) (name|message)\b",
+    r"\b(after|at) the (tone|beep)\b",
+    r"\b(is|am|are) (not|currently) (un)?available\b",
+    r"\byou have reached\b",
+    r"请?按[一二三四五六七八九零0-9]",
+    r"(留言|语音信箱|无人接听|自动语音)",
+)
+_MACHINE = re.compile("|".join(_PHRASES), re.IGNORECASE)
+
+
+class CallerSpeech(NamedTuple):
+    """When a caller spoke: during the prompt of so many seconds, and in the answer. In seconds from their starts."""
+
+    prompt_seconds: float
+    prompt: Sequence[Span]
+    answer: Sequence[Span]
+
+
+def voice_of(text: str, speech: CallerSpeech) -> Voice:
+    """Return whose voice it was. `text`: the answer's words, as far as they were understood."""
+    if _MACHINE.search(text) is not None:
+        return "robot"
+    if speech.prompt_seconds < LEAST_PROMPT_SECONDS:
+        return "unclear"
+    share = seconds_of(speech.prompt) / speech.prompt_seconds
+    goes_on = bool(speech.answer) and speech.answer[0][0] < GOES_ON_SECONDS
+    if share >= TALKS_OVER and goes_on and _longest_pause(speech) < LISTENING_PAUSE_SECONDS:
+        return "robot"
+    return "person" if share <= LISTENS and speech.answer else "unclear"
+
+
+def _longest_pause(speech: CallerSpeech) -> float:
+    """Return the longest pause in the prompt, also that at its end."""
+    edges = [0.0, *(edge for span in speech.prompt for edge in span), speech.prompt_seconds]
+    gaps = [end - start for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    return max(gaps[1:])  # a recording may begin a moment after the call
