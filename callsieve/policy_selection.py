@@ -20,6 +20,7 @@ from callsieve.system.privileges import acting_for
 from policies.files import open_regular
 from policies.loader import MAX_BYTES, load_policy, parse_policy, read_text
 from policies.policy import Policy, PolicyError
+from reputation.wording import Wording
 
 MODE = 0o640
 FOLDER = "policies"
@@ -87,7 +88,10 @@ def pointed(loaded: Loaded) -> Activated | None:
         return None
     except (OSError, msgspec.DecodeError) as error:
         raise PolicyError(
-            f"{path}: cannot be read ({error}): activate a policy again with `callsieve policy activate`"
+            Wording(
+                "{path}: cannot be read ({problem}): activate a policy again with `callsieve policy activate`",
+                {"path": str(path), "problem": str(error)},
+            )
         ) from None
 
 

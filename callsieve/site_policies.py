@@ -19,6 +19,7 @@ from callsieve.system.files import complete_file
 from callsieve.system.privileges import acting_for
 from policies.loader import PRESETS, SITE_POLICY, load_policy, parse_policy, read_text
 from policies.policy import Policy, PolicyError
+from reputation.wording import Wording
 
 NEW, OLD = ".new", ".old"
 MOST_BYTES = 48 * 1024
@@ -39,13 +40,19 @@ def digest_of(text: str) -> str:
 def read_site_policy(text: str, name: str) -> Policy:
     """Parse a policy of another site: no larger than a draft, and extending presets only."""
     if len(text.encode("utf-8", "replace")) > MOST_BYTES:
-        raise PolicyError(f"{name}: larger than {MOST_BYTES // 1024} kB: it cannot be published")
+        raise PolicyError(
+            Wording("{name}: larger than {most} kB: it cannot be published", {"name": name, "most": MOST_BYTES // 1024})
+        )
     return parse_policy(text, name, name, _preset)
 
 
 def _preset(name: str) -> Policy:
     if name not in PRESETS:
-        raise PolicyError(f"{name} exists only at its own site: put all rules into one file that extends a preset")
+        raise PolicyError(
+            Wording(
+                "{name} exists only at its own site: put all rules into one file that extends a preset", {"name": name}
+            )
+        )
     return load_policy(name)
 
 

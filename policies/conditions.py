@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from policies.files import nearest, shown
+from policies.files import hint, shown
 from policies.policy import Case, Condition, PolicyError, Problems
 from policies.vocabulary import VOCABULARY
+from reputation.wording import Wording
 
 COMBINATIONS = ("any", "all", "not")
 # Families of evidence of older versions, which some policies had as conditions, and the conditions that replace them.
@@ -39,11 +40,16 @@ def read_when(table: Any) -> tuple[Condition, ...]:
 def read_conditions(table: Any, path: KeyPath, problems: Problems, depth: int = 0) -> tuple[Condition, ...]:
     """Read the conditions of a table, and add its errors to the problems. An empty table is one."""
     if not isinstance(table, dict):
-        problems.add(f'conditions are a table such as {{ level_at_least = "warn" }}, not {shown(table)}', path)
+        problems.add(
+            Wording(
+                'conditions are a table such as {{ level_at_least = "warn" }}, not {value}', {"value": shown(table)}
+            ),
+            path,
+        )
     elif not table:
-        problems.add("has no condition and would always hold: use the policy's default for that", path)
+        problems.add(Wording("has no condition and would always hold: use the policy's default for that"), path)
     elif depth > MAX_DEPTH:
-        problems.add(f"nests any, all and not more than {MAX_DEPTH} deep", path)
+        problems.add(Wording("nests any, all and not more than {most} deep", {"most": MAX_DEPTH}), path)
     else:
         found = [_read_condition(name, value, (*path, name), problems, depth) for name, value in table.items()]
         return tuple(condition for condition in found if condition is not None)
@@ -55,15 +61,18 @@ def _read_condition(name: str, value: Any, path: KeyPath, problems: Problems, de
         return _read_combination(name, value, path, problems, depth)
     word = VOCABULARY.get(name)
     if word is None and name in REPLACED:
-        problems.add(f"condition {name} is gone: write {REPLACED[name]}", path)
+        problems.add(Wording("condition {name} is gone: write {new}", {"name": name, "new": REPLACED[name]}), path)
         return None
     if word is None:
-        problems.add(f"unknown condition {name}{nearest(name, (*VOCABULARY, *COMBINATIONS))}", path)
+        problems.add(
+            Wording("unknown condition {name}{hint}", {"name": name, "hint": hint(name, (*VOCABULARY, *COMBINATIONS))}),
+            path,
+        )
         return None
     try:
         operand = word.read(value)
     except PolicyError as error:
-        problems.add(f"condition {name} {error}", path)
+        problems.add(Wording("condition {name} {problem}", {"name": name, "problem": error.words}), path)
         return None
     needs = "" if operand is False else word.needs
     return Condition(name, operand, word.holds, f"{name} = {toml_of(value)}", word.reads, needs)
@@ -75,7 +84,10 @@ def _read_combination(name: str, value: Any, path: KeyPath, problems: Problems, 
         reads = _reads_of(inner)
         return Condition(name, inner, lambda case, inner: not _all(inner, case), f"not = {toml_of(value)}", reads)
     if not isinstance(value, list) or not value:
-        problems.add(f"{name} takes a list of at least one table, not {shown(value)}", path)
+        problems.add(
+            Wording("{name} takes a list of at least one table, not {value}", {"name": name, "value": shown(value)}),
+            path,
+        )
         return None
     branches = tuple(read_conditions(table, (*path, place), problems, depth + 1) for place, table in enumerate(value))
     combine = any if name == "any" else all

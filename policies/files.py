@@ -22,6 +22,7 @@ from reprlib import Repr
 from typing import BinaryIO
 
 from policies.policy import PolicyError
+from reputation.wording import Wording
 
 
 class NotRegular(OSError):
@@ -44,6 +45,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 MAX_SHOWN = 48
+NO_HINT = Wording("")
 
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
@@ -55,12 +57,19 @@ def shown(value: object) -> str:
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
-    """Return ` (did you mean x?)`, or the allowed words if there are few, or an empty text."""
+    """Return `hint` in English."""
+    return str(hint(word, allowed))
+
+
+def hint(word: str, allowed: Iterable[str], otherwise: Wording = NO_HINT) -> Wording:
+    """Return ` (did you mean x?)`, or the allowed words if there are few, or the other text."""
     by_folded = {allowed_word.casefold(): allowed_word for allowed_word in sorted(allowed)}
     close = get_close_matches(word.casefold(), by_folded, n=1)
     if close:
-        return f" (did you mean {by_folded[close[0]]}?)"
-    return f" (allowed: {', '.join(by_folded.values())})" if len(by_folded) <= MAX_SHOWN else ""
+        return Wording(" (did you mean {word}?)", {"word": by_folded[close[0]]})
+    if len(by_folded) > MAX_SHOWN:
+        return otherwise
+    return Wording(" (allowed: {words})", {"words": ", ".join(by_folded.values())})
 
 
 MAX_PARTS = 16  # of a dotted key: more is no policy
@@ -151,7 +160,9 @@ class _Scanner:
         elif token not in (".", ","):
             self.keys.append(token[1:-1] if token[:1] in ("'", '"') else token)
             if len(self.keys) > MAX_PARTS:
-                raise PolicyError(f"line {line}: a key of more than {MAX_PARTS} parts")
+                raise PolicyError(
+                    Wording("line {line}: a key of more than {most} parts", {"line": line, "most": MAX_PARTS})
+                )
 
     def _in_value(self, token: str, line: int) -> None:
         inside = self.open[-1] if self.open else None

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from policies.conditions import ABOUT_EVIDENCE, KeyPath, implies, read_conditions, single_conditions
 from policies.decision import ACTION_BY_WORD, ASKS, OWN_RULES, Action
-from policies.files import nearest, open_regular, places_of, shown
+from policies.files import hint, open_regular, places_of, shown
 from policies.policy import (
     Condition,
     Policy,
@@ -82,11 +82,23 @@ def load_policy(name: str, directories: Sequence[Path] = ()) -> Policy:
 
 def _load(name: str, directories: Sequence[Path], chain: tuple[str, ...]) -> Policy:
     if name in chain:
-        raise PolicyError(f"{chain[-1]}.toml: extends goes round in a circle: {' -> '.join((*chain, name))}")
+        raise PolicyError(
+            Wording(
+                "{file}.toml: extends goes round in a circle: {chain}",
+                {"file": chain[-1], "chain": " -> ".join((*chain, name))},
+            )
+        )
     if not is_policy_name(name):
-        raise PolicyNotFound(name, f"{shown(name)} is not a policy's name: use small letters, digits, - and _")
+        raise PolicyNotFound(
+            name, Wording("{value} is not a policy's name: use small letters, digits, - and _", {"value": shown(name)})
+        )
     if len(chain) == MAX_CHAIN:
-        raise PolicyError(f"{chain[-1]}.toml: extends {name}: more than {MAX_CHAIN} policies, each built on the next")
+        raise PolicyError(
+            Wording(
+                "{file}.toml: extends {name}: more than {most} policies, each built on the next",
+                {"file": chain[-1], "name": name, "most": MAX_CHAIN},
+            )
+        )
     text, source = _text_of(name, directories)
     return parse_policy(text, name, source, lambda base: _load(base, directories, (*chain, name)))
 
@@ -99,7 +111,9 @@ def is_policy_name(name: str) -> bool:
 def policy_text(name: str, directories: Sequence[Path] = ()) -> str:
     """Return the text of the policy that `load_policy` would load. Raise PolicyError if it does not exist."""
     if not is_policy_name(name):
-        raise PolicyError(f"{shown(name)} is not a policy's name: use small letters, digits, - and _")
+        raise PolicyError(
+            Wording("{value} is not a policy's name: use small letters, digits, - and _", {"value": shown(name)})
+        )
     return _text_of(name, directories)[0]
 
 
@@ -107,12 +121,20 @@ def _text_of(name: str, directories: Sequence[Path]) -> tuple[str, str]:
     own = next((d / f"{name}.toml" for d in directories if os.path.lexists(d / f"{name}.toml")), None)
     if name in PRESETS:
         if own is not None:
-            raise PolicyError(f"{own}: {name} is the name of a preset: give the file another name")
+            raise PolicyError(
+                Wording(
+                    "{own}: {name} is the name of a preset: give the file another name", {"own": str(own), "name": name}
+                )
+            )
         return (files("policies") / "presets" / f"{name}.toml").read_text(encoding="utf-8"), f"{name}.toml"
     if own is None:
         known = [*PRESETS, *(path.stem for d in directories for path in sorted(d.glob("*.toml")))]
         looked = ", ".join(str(directory) for directory in directories) or "no directory"
-        raise PolicyNotFound(name, f"there is no policy {name!r}{nearest(name, known)}", f"; looked in {looked}")
+        raise PolicyNotFound(
+            name,
+            Wording("there is no policy {name}{hint}", {"name": repr(name), "hint": hint(name, known)}),
+            Wording("; looked in {looked}", {"looked": looked}),
+        )
     return read_text(own), str(own)
 
 
@@ -123,13 +145,22 @@ def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
             size = os.fstat(file.fileno()).st_size
             raw = file.read(max_bytes + 1)
     except OSError as error:
-        raise PolicyError(f"{path}: cannot be read: {error.strerror}") from None
+        raise PolicyError(
+            Wording("{path}: cannot be read: {problem}", {"path": str(path), "problem": str(error.strerror)})
+        ) from None
     if len(raw) > max_bytes:
-        raise PolicyError(f"{path}: {max(size, len(raw))} bytes, and at most {max_bytes} are allowed")
+        raise PolicyError(
+            Wording(
+                "{path}: {bytes} bytes, and at most {most} are allowed",
+                {"path": str(path), "bytes": max(size, len(raw)), "most": max_bytes},
+            )
+        )
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise PolicyError(f"{path}: not UTF-8 at byte {error.start}") from None
+        raise PolicyError(
+            Wording("{path}: not UTF-8 at byte {place}", {"path": str(path), "place": error.start})
+        ) from None
 
 
 BaseOf = Callable[[str], Policy]
@@ -139,8 +170,11 @@ def parse_policy(text: str, name: str, source: str, base_of: BaseOf) -> Policy:
     """Parse a policy. `source` is the file's name for errors, and `base_of` loads the policy that it `extends`."""
     policy, problems = read_policy(text, name, base_of)
     if policy is None:
-        more = f" (and {len(problems) - 1} more: callsieve policy check)" if len(problems) > 1 else ""
-        raise PolicyError(f"{source}: {problems[0]}{more}")
+        count = len(problems) - 1
+        more = Wording(" (and {count} more: callsieve policy check)", {"count": count}) if count else ""
+        raise PolicyError(
+            Wording("{source}: {problem}{more}", {"source": source, "problem": problems[0].words, "more": more})
+        )
     return policy
 
 
@@ -160,10 +194,12 @@ def read_toml(
         with suppress(TooManyProblems):
             made = read(table, problems)
     except PolicyError as error:
-        return None, [PolicyProblem(str(error))]
+        return None, [PolicyProblem(error.words)]
     except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row
         line = line_of_toml_error(error, text)
-        return None, [PolicyProblem(f"not TOML: {_TOML_LINE.sub('', str(error))}", line=line)]
+        return None, [
+            PolicyProblem(Wording("not TOML: {problem}", {"problem": _TOML_LINE.sub("", str(error))}), line=line)
+        ]
     if not problems:
         return made, []
     found = [replace(problem, line=places.line_of(problem.path)) for problem in problems]
@@ -183,7 +219,7 @@ def line_of_toml_error(error: Exception, text: str) -> int | None:
 
 def _policy_from(table: Mapping[str, Any], name: str, base_of: BaseOf, problems: Problems) -> Policy:
     for key in (key for key in table if key not in POLICY_KEYS):
-        problems.add(f"unknown key {key}{nearest(key, POLICY_KEYS)}", (key,))
+        problems.add(Wording("unknown key {key}{hint}", {"key": key, "hint": hint(key, POLICY_KEYS)}), (key,))
     base = _read(problems, ("extends",), _base, table, base_of) or Policy("")
     observe = _read(problems, ("observe",), _observe, table.get("observe", base.observe))
     default = _read(problems, ("default",), _action, table["default"], "default") if "default" in table else None
@@ -200,11 +236,13 @@ def _policy_from(table: Mapping[str, Any], name: str, base_of: BaseOf, problems:
     )
 
 
-def _read(problems: Problems, path: KeyPath, read: Callable[..., T], *arguments: Any, about: str = "") -> T | None:
+def _read(
+    problems: Problems, path: KeyPath, read: Callable[..., T], *arguments: Any, about: str | Wording = ""
+) -> T | None:
     try:
         return read(*arguments)
     except PolicyError as error:
-        problems.add(f"{about}{error}", path)
+        problems.add(Wording("{about}{problem}", {"about": about, "problem": error.words}), path)
         return None
 
 
@@ -213,28 +251,31 @@ def _base(table: Mapping[str, Any], base_of: BaseOf) -> Policy | None:
     if extends is None:
         return None
     if not isinstance(extends, str):
-        raise PolicyError(f"extends takes a text, not {shown(extends)}")
+        raise PolicyError(Wording("extends takes a text, not {value}", {"value": shown(extends)}))
     try:
         return base_of(extends)
     except PolicyError as error:
-        raise PolicyError(f"extends: {error}") from None
+        raise PolicyError(Wording("extends: {problem}", {"problem": error.words})) from None
 
 
 def _observe(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise PolicyError(f"observe takes true or false, not {shown(value)}")
+        raise PolicyError(Wording("observe takes true or false, not {value}", {"value": shown(value)}))
     return value
 
 
 def _rules_from(tables: Any, problems: Problems) -> tuple[Rule, ...]:
     """Read the rules, each by itself and then against the rules before it."""
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        problems.add("rules are written as [[rule]] tables", ("rule",))
+        problems.add(Wording("rules are written as [[rule]] tables"), ("rule",))
         return ()
     if len(tables) > MAX_RULES:
         problems.add(
-            f"{len(tables)} rules, and at most {MAX_RULES} are allowed: put numbers into lists, or several values"
-            " into one condition",
+            Wording(
+                "{count} rules, and at most {most} are allowed: put numbers into lists, or several values into one"
+                " condition",
+                {"count": len(tables), "most": MAX_RULES},
+            ),
             ("rule", MAX_RULES),
         )
         return ()
@@ -249,12 +290,15 @@ def _rules_from(tables: Any, problems: Problems) -> tuple[Rule, ...]:
 def _fits(rule: Rule, before: Sequence[Rule], place: int, problems: Problems) -> bool:
     for earlier in before:
         if earlier.name == rule.name:
-            problems.add(f"rule '{rule.name}': the name is used twice", ("rule", place, "name"))
+            problems.add(Wording("rule '{rule}': the name is used twice", {"rule": rule.name}), ("rule", place, "name"))
             return False
         if implies(rule.when, earlier.when):
             problems.add(
-                f"rule '{rule.name}': can never be reached: rule '{earlier.name}' before it holds"
-                " wherever it would: put it first, or remove it",
+                Wording(
+                    "rule '{rule}': can never be reached: rule '{earlier}' before it holds"
+                    " wherever it would: put it first, or remove it",
+                    {"rule": rule.name, "earlier": earlier.name},
+                ),
                 ("rule", place, "when"),
             )
             return False
@@ -264,16 +308,21 @@ def _fits(rule: Rule, before: Sequence[Rule], place: int, problems: Problems) ->
 def _rule_from(table: Mapping[str, Any], place: int, problems: Problems) -> Rule | None:
     path, before = ("rule", place), len(problems)
     name = _read(problems, (*path, "name"), _name, table.get("name"), place + 1)
-    about = f"rule '{name}': " if name else f"rule number {place + 1}: "
+    about = (
+        Wording("rule '{rule}': ", {"rule": name}) if name else Wording("rule number {number}: ", {"number": place + 1})
+    )
 
     def read(key: str, reader: Callable[..., T], *arguments: Any) -> T | None:
         return _read(problems, (*path, key), reader, *arguments, about=about)
 
     for key in (key for key in table if key not in RULE_KEYS):
-        problems.add(f"{about}unknown key {key}{nearest(key, RULE_KEYS)}", (*path, key))
+        problems.add(
+            Wording("{about}unknown key {key}{hint}", {"about": about, "key": key, "hint": hint(key, RULE_KEYS)}),
+            (*path, key),
+        )
     for key in ("when", "action", "reason"):
         if key not in table:
-            problems.add(f"{about}needs {key}", (*path, "name"))
+            problems.add(Wording("{about}needs {key}", {"about": about, "key": key}), (*path, "name"))
     when = _when(table["when"], (*path, "when"), about, problems) if "when" in table else ()
     action = read("action", _action, table["action"], "action") if "action" in table else None
     reason = read("reason", _reason, table["reason"]) if "reason" in table else None
@@ -284,38 +333,52 @@ def _rule_from(table: Mapping[str, Any], place: int, problems: Problems) -> Rule
     return Rule(name, when, action, reason, label, ask, about_evidence)
 
 
-def _when(table: Any, path: KeyPath, about: str, problems: Problems) -> tuple[Condition, ...]:
+def _when(table: Any, path: KeyPath, about: Wording, problems: Problems) -> tuple[Condition, ...]:
     found = Problems()
     try:
         return read_conditions(table, path, found)
     finally:
         for problem in found:
-            problems.add(f"{about}{problem.text}", problem.path)
+            problems.add(Wording("{about}{problem}", {"about": about, "problem": problem.text}), problem.path)
 
 
 def _name(value: Any, number: int) -> str:
     if not isinstance(value, str) or not NAME.fullmatch(value):
-        raise PolicyError(f"rule number {number}: needs a name of small letters, digits, - and _")
+        raise PolicyError(
+            Wording("rule number {number}: needs a name of small letters, digits, - and _", {"number": number})
+        )
     if value in OWN_RULES:
-        raise PolicyError(f"rule '{value}': the name means a decision of CallSieve's own: give the rule another name")
+        raise PolicyError(
+            Wording(
+                "rule '{value}': the name means a decision of CallSieve's own: give the rule another name",
+                {"value": value},
+            )
+        )
     return value
 
 
 def _action(value: Any, key: str) -> Action:
     if not isinstance(value, str) or value not in ACTION_BY_WORD:
-        raise PolicyError(f"{key} does not know {shown(value)}{nearest(str(value), ACTION_BY_WORD)}")
+        raise PolicyError(
+            Wording(
+                "{key} does not know {value}{hint}",
+                {"key": key, "value": shown(value), "hint": hint(str(value), ACTION_BY_WORD)},
+            )
+        )
     return ACTION_BY_WORD[value]
 
 
 def _reason(value: Any) -> Why:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_REASON or not value.isprintable():
-        raise PolicyError(f"reason takes one line of at most {MAX_REASON} characters that explains the action")
+        raise PolicyError(
+            Wording("reason takes one line of at most {most} characters that explains the action", {"most": MAX_REASON})
+        )
     return why_of_rule(value)
 
 
 def _label(value: Any) -> str | None:
     if value is not None and (not isinstance(value, str) or not LABEL.fullmatch(value)):
-        raise PolicyError("label takes at most 15 plain characters, as phones show them before the name")
+        raise PolicyError(Wording("label takes at most 15 plain characters, as phones show them before the name"))
     return value
 
 
@@ -324,7 +387,12 @@ def _ask(table: Mapping[str, Any]) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or value not in ASKS:
-        raise PolicyError(f"ask does not know {shown(value)}{nearest(str(value), ASKS)}: use {', '.join(ASKS)}")
+        raise PolicyError(
+            Wording(
+                "ask does not know {value}{hint}: use {allowed}",
+                {"value": shown(value), "hint": hint(str(value), ASKS), "allowed": ", ".join(ASKS)},
+            )
+        )
     if table.get("action") != Action.CHALLENGE.word:
-        raise PolicyError("ask is for the action challenge: only then is a caller asked")
+        raise PolicyError(Wording("ask is for the action challenge: only then is a caller asked"))
     return value

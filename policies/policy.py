@@ -10,31 +10,46 @@ from typing import Any, NamedTuple
 from policies.decision import Action, IncomingCall
 from policies.reasons import Why
 from reputation.facts import Facts
+from reputation.wording import Wording
 
 
 class PolicyError(ValueError):
-    """A policy is unusable. The text names the file, the line, the rule and the remedy."""
+    """A policy is unusable. `words` name the file, the line, the rule and the remedy."""
+
+    def __init__(self, words: str | Wording) -> None:
+        super().__init__(words)
+        self.words = words
 
 
 class PolicyNotFound(PolicyError):
-    """There is no policy of this name. `words` leave out the directories."""
+    """There is no policy of this name. `words` leave out the directories, which `str()` adds."""
 
-    def __init__(self, name: str, words: str, looked: str = "") -> None:
-        super().__init__(words + looked)
+    def __init__(self, name: str, words: Wording, looked: Wording | None = None) -> None:
+        super().__init__(words)
         self.name = name
-        self.words = words
+        self._looked = looked
+
+    def __str__(self) -> str:
+        return f"{self.words}{self._looked or ''}"
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyProblem:
     """One error in a policy's text. `path` is that of the key, as TOML nests them."""
 
-    text: str
+    text: str | Wording
     path: tuple[str | int, ...] = ()
     line: int | None = None
 
     def __str__(self) -> str:
-        return self.text if self.line is None else f"line {self.line}: {self.text}"
+        return str(self.words)
+
+    @property
+    def words(self) -> str | Wording:
+        """Return the error after its line."""
+        if self.line is None:
+            return self.text
+        return Wording("line {line}: {problem}", {"line": self.line, "problem": self.text})
 
 
 class Problems(list[PolicyProblem]):
@@ -42,7 +57,7 @@ class Problems(list[PolicyProblem]):
 
     MOST = 50
 
-    def add(self, text: str, path: tuple[str | int, ...]) -> None:
+    def add(self, text: str | Wording, path: tuple[str | int, ...]) -> None:
         """Add an error. Raise TooManyProblems at the limit."""
         self.append(PolicyProblem(text, path))
         if len(self) >= self.MOST:

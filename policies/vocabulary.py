@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from policies.decision import IncomingCall
-from policies.files import nearest, shown
+from policies.files import hint, shown
 from policies.policy import Case, PolicyError, callee_groups
 from policies.relations import has_relationship, is_stranger, is_verified, own_number_spoofed, passed_days_ago
 from reputation.caller_names import ANY, MAX_NAME, compared, is_missing, label_of_carrier, name_matches
@@ -25,6 +25,9 @@ from reputation.first_calls import KEPT_OF_BLOCK
 from reputation.model import NOTHING_BEFORE, Attestation, AuthClass, CallerKind, FirstCall, Level, Verification
 from reputation.numbers import NumberType, supported_regions
 from reputation.plan.rows import NEVER_CALL, NOBODYS, Purpose
+from reputation.wording import Wording
+
+WRITE_A_CODE = Wording(": write a code such as GB")
 
 LEVELS = {level.word: level for level in Level if level is not Level.NONE}
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -67,7 +70,7 @@ class Word:
 def read_boolean(value: Any) -> bool:
     """Read true or false."""
     if not isinstance(value, bool):
-        raise PolicyError(f"takes true or false, not {shown(value)}")
+        raise PolicyError(Wording("takes true or false, not {value}", {"value": shown(value)}))
     return value
 
 
@@ -75,7 +78,7 @@ def read_texts(value: Any) -> frozenset[str]:
     """Read one text, or a list of at least one."""
     values = value if isinstance(value, list) else [value]
     if not values or not all(isinstance(v, str) and v for v in values):
-        raise PolicyError(f"takes a text or a list of texts, not {shown(value)}")
+        raise PolicyError(Wording("takes a text or a list of texts, not {value}", {"value": shown(value)}))
     return frozenset(values)
 
 
@@ -83,7 +86,9 @@ def read_words(allowed: frozenset[str], value: Any) -> frozenset[str]:
     """Read one word of a closed set, or a list of them. Sets too large to be listed are codes of two letters."""
     words = read_texts(value)
     for word in sorted(words - allowed):
-        raise PolicyError(f"does not know {shown(word)}{nearest(word, allowed) or ': write a code such as GB'}")
+        raise PolicyError(
+            Wording("does not know {value}{hint}", {"value": shown(word), "hint": hint(word, allowed, WRITE_A_CODE)})
+        )
     return words
 
 
@@ -92,14 +97,18 @@ def read_pattern(pattern: re.Pattern[str], example: str, value: Any) -> frozense
     texts = read_texts(value)
     for text in sorted(texts):
         if not pattern.fullmatch(text):
-            raise PolicyError(f"does not take {shown(text)}: write it as {example}")
+            raise PolicyError(
+                Wording("does not take {value}: write it as {example}", {"value": shown(text), "example": example})
+            )
     return texts
 
 
 def read_level(value: Any) -> Level:
     """Read a level."""
     if not isinstance(value, str) or value not in LEVELS:
-        raise PolicyError(f"does not know level {shown(value)}{nearest(str(value), LEVELS)}")
+        raise PolicyError(
+            Wording("does not know level {value}{hint}", {"value": shown(value), "hint": hint(str(value), LEVELS)})
+        )
     return LEVELS[value]
 
 
@@ -107,18 +116,23 @@ def read_points(value: Any) -> tuple[int, int]:
     """Read two whole numbers, the smaller first."""
     whole = isinstance(value, list) and len(value) == 2 and all(type(v) is int for v in value)
     if not whole or value[0] > value[1]:
-        raise PolicyError(f"takes [lowest, highest] in whole points, not {shown(value)}")
+        raise PolicyError(Wording("takes [lowest, highest] in whole points, not {value}", {"value": shown(value)}))
     return value[0], value[1]
 
 
 def read_table(value: Any, required: frozenset[str], optional: frozenset[str] = frozenset()) -> dict[str, Any]:
     """Read a table with a fixed set of keys."""
     if not isinstance(value, dict):
-        raise PolicyError(f"takes a table with {', '.join(sorted(required | optional))}, not {shown(value)}")
+        raise PolicyError(
+            Wording(
+                "takes a table with {keys}, not {value}",
+                {"keys": ", ".join(sorted(required | optional)), "value": shown(value)},
+            )
+        )
     for key in sorted(value.keys() - required - optional):
-        raise PolicyError(f"has no key {key!r}{nearest(key, required | optional)}")
+        raise PolicyError(Wording("has no key {key}{hint}", {"key": repr(key), "hint": hint(key, required | optional)}))
     for key in sorted(required.difference(value)):
-        raise PolicyError(f"needs the key {key!r}")
+        raise PolicyError(Wording("needs the key {key}", {"key": repr(key)}))
     return value
 
 
@@ -136,10 +150,15 @@ def read_calls_within(value: Any) -> CallsWithin:
     table = read_table(value, frozenset({"minutes", "at_least"}), frozenset({"of"}))
     for key, highest in (("minutes", MAX_MINUTES), ("at_least", MAX_CALLS)):
         if type(table[key]) is not int or not 1 <= table[key] <= highest:
-            raise PolicyError(f"takes {key} from 1 to {highest}, not {shown(table[key])}")
+            raise PolicyError(
+                Wording(
+                    "takes {key} from 1 to {highest}, not {value}",
+                    {"key": key, "highest": highest, "value": shown(table[key])},
+                )
+            )
     of = table.get("of", "number")
     if of not in ("number", "block"):
-        raise PolicyError(f'counts of = "number" or "block", not {shown(of)}')
+        raise PolicyError(Wording('counts of = "number" or "block", not {value}', {"value": shown(of)}))
     return CallsWithin(table["minutes"], table["at_least"], of == "block")
 
 
@@ -173,7 +192,12 @@ def read_dids_called(value: Any) -> DidsCalled:
     table = read_table(value, frozenset({"minutes", "at_least"}))
     for key, lowest, highest in (("minutes", 1, MAX_MINUTES), ("at_least", 2, MAX_CALLS)):
         if type(table[key]) is not int or not lowest <= table[key] <= highest:
-            raise PolicyError(f"takes {key} from {lowest} to {highest}, not {shown(table[key])}")
+            raise PolicyError(
+                Wording(
+                    "takes {key} from {lowest} to {highest}, not {value}",
+                    {"key": key, "lowest": lowest, "highest": highest, "value": shown(table[key])},
+                )
+            )
     return DidsCalled(table["minutes"], table["at_least"])
 
 
@@ -187,7 +211,12 @@ def count_dids_called(case: Case, operand: DidsCalled) -> int:
 def read_at_least(lowest: int, highest: int, value: Any) -> int:
     """Read a whole number within bounds."""
     if type(value) is not int or not lowest <= value <= highest:
-        raise PolicyError(f"takes a whole number from {lowest} to {highest}, not {shown(value)}")
+        raise PolicyError(
+            Wording(
+                "takes a whole number from {lowest} to {highest}, not {value}",
+                {"lowest": lowest, "highest": highest, "value": shown(value)},
+            )
+        )
     return value
 
 
@@ -279,13 +308,15 @@ def read_zone(table: dict[str, Any]) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        raise PolicyError(f"does not know the time zone {shown(name)}: write it as Europe/London, or local") from None
+        raise PolicyError(
+            Wording("does not know the time zone {value}: write it as Europe/London, or local", {"value": shown(name)})
+        ) from None
 
 
 def read_time(text: Any) -> time:
     """Read a time such as `22:00`."""
     if not isinstance(text, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
-        raise PolicyError(f"takes a time as 22:00, not {shown(text)}")
+        raise PolicyError(Wording("takes a time as 22:00, not {value}", {"value": shown(text)}))
     return time(int(text[:2]), int(text[3:]))
 
 
@@ -294,7 +325,7 @@ def read_hours(value: Any) -> Clock:
     table = read_table(value, frozenset({"from", "to", "zone"}))
     clock = Clock(read_time(table["from"]), read_time(table["to"]), read_zone(table))
     if clock.since == clock.until:
-        raise PolicyError("takes two different times: with equal ones it would never hold")
+        raise PolicyError(Wording("takes two different times: with equal ones it would never hold"))
     return clock
 
 
@@ -410,10 +441,14 @@ def read_name_patterns(value: Any) -> frozenset[str]:
     """Read names, each with `*` for any text."""
     texts = read_texts(value)
     if len(texts) > MAX_PATTERNS:
-        raise PolicyError(f"takes at most {MAX_PATTERNS} names, not {len(texts)}")
+        raise PolicyError(
+            Wording("takes at most {most} names, not {count}", {"most": MAX_PATTERNS, "count": len(texts)})
+        )
     for text in sorted(texts):
         if len(text) > MAX_PATTERN or not compared(text).replace(ANY, ""):
-            raise PolicyError(f"does not take {shown(text)}: write a name, or a part of one as *spam*")
+            raise PolicyError(
+                Wording("does not take {value}: write a name, or a part of one as *spam*", {"value": shown(text)})
+            )
     return frozenset(map(compared, texts))
 
 

@@ -57,7 +57,7 @@ def clear_stops(
         rings = calls_now(db, context.loaded, appeal.number, context.at).rings
     except PolicyError as error:
         if kinds:
-            raise Refused("no-policy", str(error)) from None
+            raise Refused("no-policy", error.words) from None
         return ()  # without a valid policy it is unknown whether calls ring
     if rings and all(stop.kind is StopKind.PEOPLE for stop in left):
         state_cleared(db, context, appeal)

@@ -257,7 +257,7 @@ class Profile:
     opinion: Annotated[Opinion | None, HIDDEN]
     history: tuple[Point, ...] = ()
     lower_in: LowerIn | None = None
-    trouble: str = ""
+    trouble: str | Wording = ""
     to_owner: Wording | str = ""
 
     @property
@@ -373,11 +373,12 @@ def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) 
     arguments = (*evidence, ours.weights, now)
     rows = export_number(db, number, ("personal_entry", "contact", "identity"))
     cases = disputes_of(db, number)
-    opinion, trouble = None, ""
+    opinion: Opinion | None = None
+    trouble: str | Wording = ""
     try:
         opinion = opinion_of(situation, policies_of(loaded))
     except PolicyError as error:
-        trouble = str(error)
+        trouble = error.words
     falls = days_until_lower(*arguments) if facts.reputation.level is not Level.NONE else None
     covering = (entry for entry in list_entries(db) if covers(entry, number) and not is_over(entry, now))
     return Profile(

@@ -29,16 +29,16 @@ from reputation.weights import DAY_SECONDS
 from reputation.wording import Places, Wording
 
 
-def known_policies(loaded: Loaded, but: Collection[str] = ()) -> Iterator[tuple[str, str, str]]:
+def known_policies(loaded: Loaded, but: Collection[str] = ()) -> Iterator[tuple[str, str, str | Wording]]:
     """Yield the name, file and problem of each policy, presets first. `but`: names to leave out."""
     files = {path.stem: path for folder in reversed(loaded.policy_directories) for path in folder.glob("*.toml")}
     used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
     for name in (*PRESETS, *sorted({*files, *used} - {*PRESETS, *but})):
-        problem = ""
+        problem: str | Wording = ""
         try:
             policy_called(name, loaded)
         except PolicyError as error:
-            problem = str(error)
+            problem = error.words
         yield name, str(files.get(name, "preset" if name in PRESETS else "")), problem
 
 
@@ -57,7 +57,7 @@ class PolicyFile(NamedTuple):
     where: str
     site: str
     in_force_for: tuple[str, ...]
-    problem: str
+    problem: str | Wording
 
 
 def policy_files(loaded: Loaded, but: Collection[str] = ()) -> list[PolicyFile]:
@@ -162,7 +162,7 @@ def policy_loads(context: CheckContext) -> Finding:
     try:
         policies = policies_of(context.loaded)
     except PolicyError as error:
-        return fail(str(error), "callsieve policy check")
+        return fail(error.words, "callsieve policy check")
     policy = policies.default
     if running := _other_policy_of_daemon(context, policy.name):
         differing: Places = {"policy": policy.name, "running": running}

@@ -112,7 +112,7 @@ class SitePolicy(NamedTuple):
     note: str
     is_accepted: bool
     waits: bool
-    problem: str
+    problem: str | Wording
     in_force: tuple[str, ...]
     digest: str
 
@@ -248,12 +248,12 @@ def has_changed(policy: PublishedPolicy, loaded: Loaded) -> bool:
     return without_head(text) != policy.text
 
 
-def problem_of(policy: PublishedPolicy) -> str:
+def problem_of(policy: PublishedPolicy) -> str | Wording:
     """Return why the policy is unusable here, or an empty text."""
     try:
         read_site_policy(policy.text, policy.name)
     except PolicyError as error:
-        return str(error)
+        return error.words
     return ""
 
 

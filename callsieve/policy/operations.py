@@ -140,7 +140,9 @@ def _activate(db: sqlite3.Connection, context: Context, name: str) -> None:
         load_policy(name, context.loaded.policy_directories)
         policy_selection.activate(context.loaded, name)
         emit_in_force(db, context, name, before)
-    except (PolicyError, OSError) as error:
+    except PolicyError as error:
+        raise Refused("unusable-policy", error.words) from None
+    except OSError as error:
         raise Refused("unusable-policy", str(error)) from None
 
 
@@ -170,7 +172,7 @@ def _take_out(context: Context, version: SiteVersion) -> None:
         if _is_in_force(context, version.name):
             raise Refused("in-force", IN_FORCE)
     except PolicyError as error:
-        raise Refused("unusable-policy", str(error)) from None
+        raise Refused("unusable-policy", error.words) from None
     with writing(context.loaded):
         take_out(context.loaded, version.name)
 

@@ -71,7 +71,9 @@ def as_typed(text: str) -> str:
     """Return a text from a browser with the line ends of files. PolicyError if it is too large."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if len(text.encode("utf-8", "replace")) > MOST_BYTES:
-        raise PolicyError(f"larger than {MOST_BYTES // 1024} kB: put a policy of this size into a file")
+        raise PolicyError(
+            Wording("larger than {most} kB: put a policy of this size into a file", {"most": MOST_BYTES // 1024})
+        )
     return text if not text or text.endswith("\n") else f"{text}\n"
 
 
@@ -229,10 +231,10 @@ def usable(load: Callable[[], T], name: str = "") -> T:
         return load()
     except PolicyNotFound as error:
         if error.name != name:  # what it extends
-            raise Refused("unusable-policy", str(error)) from None
+            raise Refused("unusable-policy", error.words) from None
         raise Refused("no-such-policy", error.words, "policy") from None
     except PolicyError as error:
-        raise Refused("unusable-policy", str(error)) from None
+        raise Refused("unusable-policy", error.words) from None
 
 
 STOPPING = frozenset({Action.CHALLENGE, Action.ROUTE})

@@ -94,7 +94,7 @@ class PresetCard:
     name: str
     sentence: Wording
     price: Wording | None
-    problem: str
+    problem: str | Wording
 
 
 class RuleText(NamedTuple):
@@ -116,7 +116,7 @@ class PoliciesShown:
     """
 
     running: PolicyShown | None
-    problem: str
+    problem: str | Wording
     running_name: str
     settings_name: str
     activated: bool
@@ -139,7 +139,7 @@ class DraftProblem:
         text: The line.
     """
 
-    problem: str
+    problem: str | Wording
     line: int | None
     text: str
 
@@ -198,12 +198,13 @@ def policy_named(name: str, loaded: Loaded) -> PolicyShown:
 def policies_shown(db: sqlite3.Connection, loaded: Loaded) -> PoliciesShown:
     """Return the page, from the current files and the policies of other sites."""
     settings = loaded.settings
-    name, running, problem, activated = running_or_settings(loaded), None, "", False
+    name, running, activated = running_or_settings(loaded), None, False
+    problem: str | Wording = ""
     try:
         activated = activated_of(loaded) is not None
         running = policy_named(name, loaded)
     except PolicyError as error:
-        problem = str(error)
+        problem = error.words
     versions = tuple(versions_of(loaded))
     written = {version.name for version in versions} | files_there(loaded)
     files = policy_files(loaded, but=written)

@@ -20,6 +20,7 @@ from callsieve.web.store_client import StoreClient
 from callsieve.wiring import policies_of
 from policies.policy import PolicyError, PolicySet
 from reputation.store.users import Lifetime
+from reputation.wording import Wording
 
 if TYPE_CHECKING:
     from callsieve.capability import Changes
@@ -117,7 +118,7 @@ class AppState:
         self._loaded = load()
         self._seen = _signature(self._loaded)
         self._policies: PolicySet | None = None
-        self.policy_trouble = ""
+        self.policy_trouble: str | Wording = ""
         self._read_policies()
         self.clock = clock
         self.changes: Changes = {}  # those of all capabilities, where people undo changes
@@ -208,7 +209,7 @@ class AppState:
         try:
             self._policies, self.policy_trouble = policies_of(self._loaded), ""
         except PolicyError as error:
-            self._policies, self.policy_trouble = None, str(error)
+            self._policies, self.policy_trouble = None, error.words
 
 
 def _signature(loaded: Loaded) -> frozenset[tuple[Path, int, int]]:

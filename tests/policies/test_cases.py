@@ -197,7 +197,7 @@ callee = {}
 [case.call]
 trusted = 1
 """
-    found = [(problem.line, problem.text.split(" (")[0]) for problem in read_trials(slips)[1]]
+    found = [(problem.line, str(problem.text).split(" (")[0]) for problem in read_trials(slips)[1]]
     assert found == [
         (3, "case 'one': unknown key polcy"),
         (4, "case 'one': expect has no key 'reson'"),

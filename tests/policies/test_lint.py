@@ -53,7 +53,7 @@ def problems_of(text: str) -> list[tuple[int | None, str]]:
     """Line and text of each."""
     policy, problems = read_policy(text, "mine", load_policy)
     assert (policy is None) == bool(problems)
-    return [(problem.line, problem.text) for problem in problems]
+    return [(problem.line, str(problem.text)) for problem in problems]
 
 
 def test_a_good_policy_has_no_problems() -> None:

@@ -229,7 +229,7 @@ def _caller(known: Profile) -> Iterator[Line]:
 
 def _now(known: Profile) -> Iterator[Line]:
     if known.opinion is None:
-        yield "now", Text(f"the policy cannot be used: {clean(known.trouble)}", style="red")
+        yield "now", Text(f"the policy cannot be used: {clean(str(known.trouble))}", style="red")
         return
     decision, call = known.opinion.decision, known.opinion.call
     text = Text.assemble(word(decision.would_be.word), f" by {decision.rule}: {clean(str(decision.reason))}")

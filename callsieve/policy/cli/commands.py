@@ -93,7 +93,7 @@ def _say_shared(ours: Sequence[PublishedPolicy], others: Sequence[SitePolicy]) -
         say(f"{published.name} is published to all other sites since {when(published.published_at)}.")
     for policy in others:
         if policy.problem:
-            warn(f"{policy.problem}; the accepted version stays" if policy.is_accepted else policy.problem)
+            warn(f"{policy.problem}; the accepted version stays" if policy.is_accepted else str(policy.problem))
         elif policy.published_at is None:
             warn(f"{policy.name}: {policy.site} has withdrawn it, or is not followed; the accepted version stays")
 

@@ -118,7 +118,7 @@ def _named(name: str, loaded: Loaded) -> PolicyShown:
         return policy_named(name, loaded)
     except PolicyError as error:
         if name in {version.name for version in versions_of(loaded)}:
-            raise Refused("unusable-policy", str(error)) from None
+            raise Refused("unusable-policy", error.words) from None
         raise NotFound from None
 
 
@@ -264,7 +264,7 @@ def _typed(req: PageRequest) -> str:
     try:
         return as_typed(req.form.get("text", ""))
     except PolicyError as error:
-        raise Refused("draft-too-large", str(error)) from None
+        raise Refused("draft-too-large", error.words) from None
 
 
 def _keep(req: PageRequest, text: str) -> None:

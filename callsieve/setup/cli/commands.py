@@ -135,7 +135,7 @@ def setup(
 def policy_to_activate(loaded: Loaded, name: str | None, *, yes: bool) -> str | None:
     """Return the policy to put in force, empty for the one that is. None: somebody must be asked.
 
-    New settings observe, so the policy that a program without settings would use says nothing.
+    New settings begin in observe mode, so their default policy is not taken for a choice.
 
     Raises:
         CommandError: There is no such preset.

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from callsieve.main.console_app import MENU
+from callsieve.web.i18n import translations_of
+from policies.loader import load_policy, read_policy
+from reputation.wording import Wording
 from tests.callsieve.browsing import Office, undo_of
 
 # What stays English: commands, keys and rules as text; and what people wrote, which the pages mark by <bdi>.
@@ -59,3 +62,13 @@ def test_no_page_shows_english_in_chinese(tmp_path: Path) -> None:
             if found := english_of(answer.text):
                 leaked[path] = sorted(found)
         assert not leaked
+
+
+def test_errors_in_a_policy_are_chinese() -> None:
+    wrong = 'defalt = "allow"\n[[rule]]\nname = "a"\nwhen = { level_at_least = "wrn" }\naction = "rejct"\n'
+    _, problems = read_policy(wrong, "mine", load_policy)
+    chinese = [
+        Wording("{problem}", {"problem": problem.words}).said(translations_of("zh").gettext) for problem in problems
+    ]
+    assert len(problems) == 4
+    assert [problem for problem in chinese if ENGLISH.search(problem)] == []
