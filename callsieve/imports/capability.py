@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callsieve.capability import DATA_OUT, NOT_KEPT, Capability, Entry, Group, Help, Section, Undo, Unit
 from reputation.users import Role
-from reputation.wording import N_
+from reputation.wording import N_, Wording
 
 CAPABILITY = Capability(
     name="imports",
@@ -34,6 +34,7 @@ CAPABILITY = Capability(
             Undo(by="callsieve.imports.operations:undo_of_person", role=Role.ADMINISTRATOR, is_import=True),
         ),
         **dict.fromkeys(("import calls", "import contacts", "import feed", "import numbers"), NOT_KEPT),
+        "feed fetch": Wording("The feed is fetched once, and then as before."),
         "people export": DATA_OUT,
         "did export": DATA_OUT,
     },
@@ -46,11 +47,13 @@ CAPABILITY = Capability(
         "import calls": N_("{who} imported calls from {about}"),
         "import contacts": N_("{who} imported contacts from {about}"),
         "import feed": N_("{who} imported the feed {about}"),
+        "feed fetch": N_("{who} asked to fetch the feed {about}"),
         "import numbers": N_("{who} imported numbers from {about}"),
         "people export": N_("{who} exported people"),
         "did export": N_("{who} exported DIDs"),
     },
     messages={
+        "feed-due": N_("The feed is fetched at the next run of callsieve-feeds.timer, within 20 minutes."),
         "import-gone": N_("The import and its contents are removed. Import the same file to restore it."),
     },
     has_templates=True,

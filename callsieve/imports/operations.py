@@ -25,7 +25,7 @@ from callsieve.settings import Settings
 from callsieve.text.csv_table import NOTHING_USABLE, RowProblem, nothing_usable
 from callsieve.wiring import calling_hours_of, dids_of, known_own_numbers, people_of
 from policies.files import nearest
-from reputation.encoding import parse_plain, plain
+from reputation.encoding import Instant, parse_plain, plain
 from reputation.model import Did, Person
 from reputation.store import imports as number_store
 from reputation.store.audit import Change, add_audit
@@ -38,12 +38,14 @@ from reputation.store.sources import (
     did_from,
     did_sources,
     dids_from,
+    feed_fetches,
     people_from,
     people_sources,
     person_from,
     remove_contacts,
     remove_dids,
     remove_people,
+    set_feed_fetch,
 )
 from reputation.wording import Places, Wording
 
@@ -61,6 +63,12 @@ class ImportKind(StrEnum):
     CONTACTS = "contacts"
     PEOPLE = "people"
     DIDS = "dids"
+
+
+class FetchTime(NamedTuple):
+    """What the audit keeps of a feed that is fetched sooner."""
+
+    next_at: Instant
 
 
 class NumberFileRequest(NamedTuple):
@@ -333,3 +341,16 @@ def _did_of(value: dict[str, Any]) -> Did:
     old = value.get("group")
     did: Did = parse_plain({"trap": False, **value, "groups": value.get("groups", [old] if old else [])}, Did)
     return did
+
+
+def fetch_soon(db: sqlite3.Connection, context: Context, name: str) -> None:
+    """Make a feed of the settings due now. The timer fetches it: neither daemon nor console connects to a network."""
+    last = feed_fetches(db).get(name)
+    if last is None or name not in {feed.name for feed in context.settings.feed}:
+        raise Refused("no-such-feed", Wording("There is no such feed in the settings."))
+    with change(db, context, "feed fetch", name=name) as changed:
+        changed.is_nothing = last.next_at <= context.at
+        if not changed.is_nothing:
+            changed.before = FetchTime(last.next_at)
+            changed.after = FetchTime(context.at)
+            set_feed_fetch(db, last._replace(next_at=context.at))

@@ -158,7 +158,7 @@ class FeedShown:
 class FeedsShown:
     """The page of feeds: the worst first, those that were never imported, lists, contacts and look-ups.
 
-    `nobody_fetches`: feeds of the settings are overdue, because the timer does not run.
+    `of_settings`: those that the timer fetches. `nobody_fetches`: some of them are overdue, because it does not run.
     """
 
     feeds: tuple[FeedShown, ...]
@@ -167,11 +167,18 @@ class FeedsShown:
     lists: tuple[ImportSource, ...]
     contacts: tuple[NamedSource, ...]
     lookups: tuple[LookupShown, ...]
+    of_settings: frozenset[str]
 
 
 async def show_feeds(req: PageRequest) -> Response:
     """Show the page of feeds."""
     return req.page("imports/feeds.html", feeds=await req.read(feeds_shown, req.now, req.state.loaded))
+
+
+async def fetch_feed(req: PageRequest) -> Response:
+    """Let the timer fetch a feed of the settings at its next run."""
+    await req.perform(operations.fetch_soon, req.form.get("feed", ""))
+    return req.go("/feeds", "feed-due")
 
 
 def feeds_shown(db: sqlite3.Connection, now: float, loaded: Loaded) -> FeedsShown:
@@ -188,13 +195,16 @@ def feeds_shown(db: sqlite3.Connection, now: float, loaded: Loaded) -> FeedsShow
     names = {shown.feed.name for shown in found}
     lists = tuple(source for source in sources(db) if source.name not in names)
     missing = tuple(status for status in feeds if status.feed is None)
-    waits = nobody_fetches_feeds(settings, feed_fetches(db), now)
+    fetches = feed_fetches(db)
+    waits = nobody_fetches_feeds(settings, fetches, now)
+    fetched = frozenset(feed.name for feed in settings.feed if feed.name in fetches)
     asked = lookups_shown(db, settings, now)
-    return FeedsShown(tuple(found), missing, waits, lists, tuple(contact_sources(db)), asked)
+    return FeedsShown(tuple(found), missing, waits, lists, tuple(contact_sources(db)), asked, fetched)
 
 
 PAGES = (
     Page("GET", "/feeds", show_feeds, Role.VIEWER),
+    Page("POST", "/feeds/fetch", fetch_feed, Role.ADMINISTRATOR),
     Page("GET", "/people", show, Role.VIEWER),
     Page("GET", "/people/export.csv", export_people, Role.OPERATOR),
     Page("GET", "/people/dids.csv", export_dids, Role.OPERATOR),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
+from pathlib import Path
 
 import pytest
 from httpx2 import Response
 
 from callsieve.imports.feed_health import FAILURES
+from callsieve.imports.fetch import due, kind_of
 from callsieve.outside.errors import OutsideError, OutsideProblem
 from callsieve.source_health import failure_of
 from callsieve.web.tokens import form_token
@@ -26,8 +28,8 @@ from reputation.store.people import (
     upsert_dids,
     upsert_people,
 )
-from reputation.store.sources import FeedFetch, record_failure, set_feed_fetch
-from tests.callsieve.browsing import NOW, Browser, Console, Office, problem_of
+from reputation.store.sources import FeedFetch, feed_fetches, record_failure, set_feed_fetch
+from tests.callsieve.browsing import NOW, SETTINGS, Browser, Console, Office, changes_of, problem_of
 from tests.integration.test_hostile import PAYLOADS
 
 DID = "+442071838750"
@@ -216,3 +218,20 @@ def test_what_came_from_the_pbx_is_told_from_the_settings(console: Console, ada:
         "+442071838751": "freepbx",
     }
     assert "600, 700" in page
+
+
+def test_a_feed_of_the_settings_is_fetched_sooner_if_somebody_wants_it(tmp_path: Path) -> None:
+    office = Office(tmp_path, SETTINGS + '\n[[feed]]\nname = "theirs"\nurl = "https://example.com/spam.csv"\n')
+    [feed] = office.load().settings.feed
+    waiting = FeedFetch("theirs", kind_of(feed), 86400.0, NOW - 600, NOW + 85800)
+    office.write(set_feed_fetch, waiting)
+    with office.console() as console:
+        assert 'action="/feeds/fetch"' not in console.browser("operator").text("/feeds")
+        ada = console.browser("administrator")
+        assert 'name="feed" value="theirs"' in ada.text("/feeds")
+        assert ada.post("/feeds/fetch", feed="theirs").status_code == 303
+        ada.post("/feeds/fetch", feed="theirs")  # pressed twice
+        assert due(feed, office.read(feed_fetches)["theirs"], NOW)
+        for other in ("", "nosuch"):
+            assert problem_of(ada.post("/feeds/fetch", feed=other).text)
+    assert changes_of(office) == [("feed fetch", "ada (console)", None)]
