@@ -2,7 +2,7 @@
 
 Seconds say little on a machine with other work; instructions are the same within a few percent. Valgrind counts those
 of a process that decides about 1,000 calls, follows 1,000 calls over AMI, or replays 10,000 events, and of one that
-does a tenth of that: the difference is what they cost, without the start.
+does a tenth of that: the difference is what they cost, without the start. A start is that of one that decides nothing.
 
 The exit code is 1 where a figure is more than MOST_GROWTH above the baseline in instructions.json. Other builds of
 Python take other numbers of instructions: one that the baseline does not know is printed, and passes. `--write` renews
@@ -44,7 +44,13 @@ from lab.valgrind import ensure_valgrind
 
 # What is counted -> how many of it.
 COUNTS = {"decisions": 1000, "calls": 1000, "events": 10_000}
-WORDS = {"decisions": "a decision", "calls": "a call followed over AMI", "events": "an event replayed"}
+START = "start"
+WORDS = {
+    "decisions": "a decision",
+    "calls": "a call followed over AMI",
+    "events": "an event replayed",
+    START: "a start of the daemon",
+}
 # Journal and log are written every 0.1 s: with one call at a time, how many that covers would depend on the machine.
 IN_FLIGHT = 16
 WARM = 0.1  # share of them that the other process does
@@ -72,7 +78,7 @@ def run(rounds: int, *, write: bool) -> int:
         console.print(f"nothing is counted: {reason}")
         return 0
     with tempfile.TemporaryDirectory(prefix="callsieve-count-") as directory:
-        template = _prepared(Path(directory))
+        template = prepared(Path(directory))
         try:
             _counted(
                 "", template, Path(directory), -1
@@ -85,7 +91,7 @@ def run(rounds: int, *, write: bool) -> int:
         ) as reason:  # such as a machine so busy that calls time out
             console.print(f"nothing is counted: {reason}")
             return 0
-    figures = {what: [count[what] for count in counts] for what in COUNTS}
+    figures = {what: [count[what] for count in counts] for what in WORDS}
     kept: dict[str, dict[str, int]] = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
     here = name_of_build()
     before = kept.get(here, {})
@@ -118,7 +124,7 @@ def spread(values: list[int]) -> float:
     return (max(values) - min(values)) / median(values)
 
 
-def _prepared(directory: Path) -> Path:
+def prepared(directory: Path) -> Path:
     """A state directory with all that is counted needs; each count works on a copy."""
     state = directory / "state"
     state.mkdir()
@@ -131,8 +137,8 @@ def _prepared(directory: Path) -> Path:
 
 
 def _counted(valgrind: str, template: Path, directory: Path, number: int) -> Mapping[str, int]:
-    """One round: instructions of one decision, call, event."""
-    sizes = [(what, size) for what, many in COUNTS.items() for size in (many, int(many * WARM))]
+    """One round: instructions of one decision, call, event, and of a process that decides nothing."""
+    sizes = [(what, size) for what, many in COUNTS.items() for size in (many, int(many * WARM))] + [("decisions", 0)]
 
     def count(size: tuple[str, int]) -> int:
         state = directory / f"{size[0]}-{size[1]}-{number}"
@@ -141,7 +147,7 @@ def _counted(valgrind: str, template: Path, directory: Path, number: int) -> Map
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = dict(zip(sizes, pool.map(count, sizes), strict=True))
-    return {
+    return {START: found["decisions", 0]} | {
         what: round((found[what, many] - found[what, int(many * WARM)]) / (many - int(many * WARM)))
         for what, many in COUNTS.items()
     }
@@ -171,7 +177,7 @@ def _instructions(valgrind: str, what: str, count: int, state: Path) -> int:
     with process:
         try:
             if what == "decisions":
-                _place_calls(process, count)
+                place_calls(process, count)
             process.communicate(timeout=CHILD_SECONDS)
         finally:
             process.kill()
@@ -181,7 +187,7 @@ def _instructions(valgrind: str, what: str, count: int, state: Path) -> int:
     return int(found[1].replace(",", ""))
 
 
-def _place_calls(process: subprocess.Popen[bytes], count: int) -> None:
+def place_calls(process: subprocess.Popen[bytes], count: int) -> None:
     """IN_FLIGHT at a time, at the port that the process names."""
     assert process.stdout is not None
     port = process.stdout.readline()
