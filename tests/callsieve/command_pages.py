@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,9 @@ def made_index(commands: dict[str, Any], page: str) -> str:
     lines = []
     for name, (title, _) in PAGES.items():
         mine = sorted(command for command in commands if page_of(command) == name)
-        links = ", ".join(f"[`{one}`]({name}.md#callsieve-{one.replace(' ', '-')})" for one in mine)
-        lines.append(f"- **[{title}]({name}.md):** {links}")
+        groups = groupby(mine, lambda one: one.rpartition(" ")[0])
+        links = (
+            ", ".join(f"[`{one}`]({name}.md#callsieve-{one.replace(' ', '-')})" for one in group) for _, group in groups
+        )
+        lines.append(f"- **[{title}]({name}.md).** {'. '.join(links)}.")
     return page.partition("\n- **[")[0] + "\n" + "\n".join(lines) + "\n"

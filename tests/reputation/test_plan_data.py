@@ -127,9 +127,10 @@ def test_india_forbids_to_block_its_series(prefix: str) -> None:
     assert row.law.name == "tcccpr-2025"
 
 
-# docs/reference/numbers.md has all of it in tables. --------------------------------------------------------
+# docs/contributing/numbering-plans.md has all of it in tables. --------------------------------------------------------
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "numbers.md"
+PAGE = Path(__file__).parents[2] / "docs" / "contributing" / "numbering-plans.md"
+NUMBERS = PAGE.parents[1] / "reference" / "numbers.md"
 BEGIN, END = "<!-- plans: begin (written by `python -m tests.reputation.test_plan_data`) -->\n", "<!-- plans: end -->\n"
 NAMES = {
     **{"AU": "Australia", "BR": "Brazil", "CN": "China", "DE": "Germany", "ES": "Spain", "FR": "France"},
@@ -180,7 +181,7 @@ def test_the_page_has_the_plans_as_they_are() -> None:
 
 
 def test_the_page_names_every_purpose() -> None:
-    section = PAGE.read_text(encoding="utf-8").split("## What ranges are for\n")[1].split(BEGIN)[0]
+    section = NUMBERS.read_text(encoding="utf-8").split("## Purposes of ranges\n")[1]
     assert {f"| `{purpose}` |" for purpose in Purpose} == set(re.findall(r"^\| `[a-z-]+` \|", section, re.MULTILINE))
 
 

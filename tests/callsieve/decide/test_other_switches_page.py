@@ -41,8 +41,8 @@ def in_tables(text: str) -> set[str]:
 
 
 def test_every_field_is_explained() -> None:
-    assert in_tables(part("What is asked")) >= FACTS
-    assert named(part("What is answered")) >= ANSWER
+    assert in_tables(part("The question")) >= FACTS
+    assert named(part("The answer")) >= ANSWER
     assert in_tables(part("How it ended")) | FACTS >= ENDING
     assert named(part("Calls that go out")) >= {*OutgoingFacts.__struct_fields__, *OutboundAnswer.__struct_fields__}
 

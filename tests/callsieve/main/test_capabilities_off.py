@@ -140,7 +140,7 @@ def test_endpoints_are_gone(tmp_path: Path) -> None:
 
 def test_the_page_names_what_is_optional() -> None:
     page = (ROOT / "docs" / "how-to" / "services.md").read_text()
-    section = page.partition("### What you do not use")[2].partition("\n## ")[0]
+    section = page.partition("### Parts that you do not use")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(OPTIONAL)
 
 
