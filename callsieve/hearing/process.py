@@ -90,10 +90,12 @@ def answer_to(question: HearingQuestion, descriptors: Sequence[int], recogniser:
     began = time.monotonic()
     recordings = [samples_in(descriptor) for descriptor in descriptors]
     prompt = recordings.pop(0) if question.has_prompt and recordings else b""
-    recognised = recogniser.recognise(b"".join(recordings)[:MOST_BYTES], question.language)
+    samples = b"".join(recordings)[:MOST_BYTES]
+    recognised = recogniser.recognise(samples, question.language)
     text = understood(recognised)
-    prompt_seconds = len(prompt) / SAMPLE_BYTES / RATE
-    voice = voice_of(text, CallerSpeech(prompt_seconds, recogniser.speech_in(prompt), recognised.speech))
+    prompt_seconds, answer_seconds = (len(part) / SAMPLE_BYTES / RATE for part in (prompt, samples))
+    speech = CallerSpeech(prompt_seconds, recogniser.speech_in(prompt), answer_seconds, recognised.speech)
+    voice = voice_of(text, speech)
     seconds = round(time.monotonic() - began, 3)
     logger.info("heard: call=%s seconds=%.2f understood=%s", question.id, seconds, bool(text))
     return HearingAnswer(question.id, text, recognised.language[:3] if text else "", voice, seconds)

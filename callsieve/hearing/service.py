@@ -88,7 +88,11 @@ class CallHearing:
     async def _hear(self, call: SpokenCall) -> str:
         """Return what the caller said, after storing it. Never raises."""
         began = self.monotonic()
-        descriptors, has_prompt = await asyncio.to_thread(self._open, call.decision_id)
+        try:
+            descriptors, has_prompt = await asyncio.to_thread(self._open, call.decision_id)
+        except OSError as error:
+            logger.warning("a recording was not heard: %s", error)
+            return ""
         answer = self.link.ask(HearingQuestion(call.decision_id, call.language, has_prompt), descriptors)
         for descriptor in descriptors:  # the hearing process has its own by now
             os.close(descriptor)

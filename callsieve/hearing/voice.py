@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from callsieve.hearing.recogniser import Span, seconds_of
@@ -21,6 +22,8 @@ TALKS_OVER = 0.6
 LISTENING_PAUSE_SECONDS = 1.2
 # A person is quiet for more than half of it.
 LISTENS = 0.4
+# A person stops before the recording does, or pauses for so long.
+STOPS_SECONDS = 0.7
 # How long after the tone a recording that did not stop goes on.
 GOES_ON_SECONDS = 1.0
 
@@ -39,10 +42,11 @@ _MACHINE = re.compile("|".join(_PHRASES), re.IGNORECASE)
 
 
 class CallerSpeech(NamedTuple):
-    """When a caller spoke: during the prompt of so many seconds, and in the answer. In seconds from their starts."""
+    """When a caller spoke: during the prompt and in the answer, and how long these were. In seconds."""
 
     prompt_seconds: float
     prompt: Sequence[Span]
+    answer_seconds: float
     answer: Sequence[Span]
 
 
@@ -56,7 +60,15 @@ def voice_of(text: str, speech: CallerSpeech) -> Voice:
     goes_on = bool(speech.answer) and speech.answer[0][0] < GOES_ON_SECONDS
     if share >= TALKS_OVER and goes_on and _longest_pause(speech) < LISTENING_PAUSE_SECONDS:
         return "robot"
-    return "person" if share <= LISTENS and speech.answer else "unclear"
+    return "person" if share <= LISTENS and _stops(speech) else "unclear"
+
+
+def _stops(speech: CallerSpeech) -> bool:
+    """Return whether the caller said something and stopped, or paused: a recording after the tone does neither."""
+    if not speech.answer:
+        return False
+    pauses = [after[0] - before[1] for before, after in pairwise(speech.answer)]
+    return speech.answer_seconds - speech.answer[-1][1] >= STOPS_SECONDS or max(pauses, default=0.0) >= STOPS_SECONDS
 
 
 def _longest_pause(speech: CallerSpeech) -> float:

@@ -7,13 +7,32 @@ It does all that `callsieve hearing` does, without a model. Each recording that 
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from callsieve.hearing.process import connect, serve
 from callsieve.hearing.recogniser import RATE, SAMPLE_BYTES, Recognised, Segment, Span
+
+# What a process that was taken over would try. Instead of the text, it hears how that went.
+ATTEMPTS: dict[str, Callable[[], object]] = {
+    "a file": lambda: Path("/etc/passwd").read_text(),
+    "a network": lambda: socket.create_connection(("127.0.0.1", 1)),
+    "a program": lambda: os.posix_spawn("/bin/true", ["true"], {}),
+    "a new file": lambda: Path("/tmp/taken-over").write_text(""),
+}
+
+
+def attempt(what: str) -> str:
+    try:
+        ATTEMPTS[what]()
+    except OSError as error:
+        return type(error).__name__
+    return "done"
 
 
 class FakeRecogniser:
@@ -27,7 +46,8 @@ class FakeRecogniser:
         speech = self.speech_in(samples)
         if speech:
             time.sleep(self.seconds)
-        return Recognised((Segment(self.text),) if speech else (), language or "en", speech)
+        text = attempt(self.text) if self.text in ATTEMPTS else self.text
+        return Recognised((Segment(text),) if speech else (), language or "en", speech)
 
     def speech_in(self, samples: bytes) -> tuple[Span, ...]:
         return ((0.0, len(samples) / SAMPLE_BYTES / RATE),) if any(samples) else ()

@@ -1,4 +1,4 @@
-"""`callsieve hearing` with the packages of lab/speech.py behind its own: python -m ... PACKAGES SOCKET"""
+"""`callsieve hearing` with the packages of lab/speech.py behind its own: python -m lab.hearing PACKAGES SOCKET"""
 
 from __future__ import annotations
 

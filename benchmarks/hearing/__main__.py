@@ -1,0 +1,180 @@
+"""What hearing understands, how fast, and whom it takes for a robot: a simulation with synthetic voices.
+
+    python -m benchmarks.hearing [--model FOLDER] [--robots FOLDER]
+
+Each caller is heard as the hearing process does it: the time of the prompt, and an answer of at most 8 s, after G.711,
+packet loss, noise and gain. `--robots` is a copy of wspr-ncsu/robocall-audio-dataset: its recordings then take the
+place of their transcripts spoken by synthetic voices. No figure is of real people.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import random
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.hearing.sound import LINES, RATE, SPEAKERS, Line, Speaker, at_8_khz, on_line, speak
+from benchmarks.hearing.texts import PEOPLE, ROBOTS
+from callsieve.hearing.process import answer_to
+from callsieve.hearing.recogniser import Recogniser
+from callsieve.hearing.whisper import Whisper
+from callsieve.hearing.wire import HearingAnswer, HearingQuestion
+from callsieve.prompts.wav import wav_of
+from lab.recogniser import word_errors, words_of
+from lab.speech import ensure_speech
+from lab.tools import use_fetched_tools
+
+PROMPT_SECONDS, ANSWER_SECONDS = 4.5, 8.0
+SILENCE_KEPT = 1.0  # of the two seconds that end a recording, Record keeps one
+
+
+class Caller(NamedTuple):
+    """A simulated call: what was said in the prompt and in the answer, and on which line."""
+
+    is_robot: bool
+    kind: str
+    text: str
+    prompt: Any
+    answer: Any
+    line: Line
+
+
+def silence(seconds: float) -> Any:
+    import numpy
+
+    return numpy.zeros(round(RATE * seconds))
+
+
+def of_length(samples: Any, seconds: float) -> Any:
+    import numpy
+
+    wanted = round(RATE * seconds)
+    return numpy.concatenate([samples, silence(seconds)])[:wanted]
+
+
+def robot_at_once(samples: Any) -> tuple[Any, Any]:
+    """It begins when the call is answered, and repeats itself."""
+    import numpy
+
+    sound = numpy.concatenate([silence(0.3), *[samples, silence(0.5)] * 4])
+    answer = sound[round(RATE * PROMPT_SECONDS) :][: round(RATE * ANSWER_SECONDS)]
+    return sound[: round(RATE * PROMPT_SECONDS)], answer
+
+
+def robot_after_tone(samples: Any) -> tuple[Any, Any]:
+    """It waits for the end of what it takes for an answering machine's greeting."""
+    import numpy
+
+    sound = numpy.concatenate([silence(0.6), *[samples, silence(0.5)] * 3])
+    return silence(PROMPT_SECONDS), sound[: round(RATE * ANSWER_SECONDS)]
+
+
+def person(samples: Any, hello: Any, chance: random.Random) -> tuple[Any, Any]:
+    """One of three says hello first. All wait for the tone, and most stop when they have said it."""
+    import numpy
+
+    greets = chance.random() < 1 / 3
+    prompt = of_length(numpy.concatenate([silence(0.4), hello]) if greets else silence(0.1), PROMPT_SECONDS)
+    answer = numpy.concatenate([silence(chance.uniform(0.2, 1.2)), samples, silence(SILENCE_KEPT)])
+    return prompt, answer[: round(RATE * ANSWER_SECONDS)]
+
+
+def simulated(folder: Path, recordings: list[tuple[str, Any]]) -> list[Caller]:
+    """Return all callers: each text by several voices, each on one of the lines."""
+    chance, speech = random.Random(1), ensure_speech()
+    turns = ((turn, number, text) for turn in range(3) for number, text in enumerate(PEOPLE))
+    said = [(text, SPEAKERS[(number + turn) % len(SPEAKERS)]) for turn, number, text in turns]
+    robots = [] if recordings else [(text, SPEAKERS[n % len(SPEAKERS)]) for n, text in enumerate(ROBOTS.values())]
+    hellos = [("Hello?", one) for one in SPEAKERS]
+    sounds = speak(speech, [*said, *robots, *hellos], folder)
+    hello_of: dict[Speaker, Any] = dict(zip(SPEAKERS, sounds[-len(hellos) :], strict=True))
+    callers = [
+        Caller(False, one.name, text, *person(sound, hello_of[one], chance), LINES[number % len(LINES)])
+        for number, ((text, one), sound) in enumerate(zip(said, sounds, strict=False))
+    ]
+    spoken = list(zip((text for text, _ in robots), sounds[len(said) : len(said) + len(robots)], strict=True))
+    for number, (text, sound) in enumerate(recordings or spoken):
+        line = LINES[number % len(LINES)]
+        callers.append(Caller(True, "at once", text, *robot_at_once(sound), line))
+        callers.append(Caller(True, "after the tone", text, *robot_after_tone(sound), line))
+    return callers
+
+
+def recordings_in(folder: Path) -> list[tuple[str, Any]]:
+    """Return the English recordings of the data set, at 8 kHz, with their transcripts."""
+    with (folder / "metadata.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["language"] == "en"]
+    return [(row["transcript"], at_8_khz(folder / row["file_name"])) for row in rows]
+
+
+def hear(recogniser: Recogniser, caller: Caller, folder: Path, number: int) -> tuple[HearingAnswer, float]:
+    """Return the answer of the hearing process to a caller, and how long it took."""
+    descriptors = []
+    for piece, samples in enumerate((caller.prompt, caller.answer)):
+        path = folder / f"{number}-{piece}.wav"
+        path.write_bytes(wav_of(on_line(samples, caller.line, 2 * number + piece), "benchmark"))
+        descriptors.append(os.open(path, os.O_RDONLY))
+    began = time.perf_counter()
+    answer = answer_to(HearingQuestion(f"N{number}", "en", has_prompt=True), descriptors, recogniser)
+    elapsed = time.perf_counter() - began
+    for descriptor in descriptors:
+        os.close(descriptor)
+    return answer, elapsed
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, help="a model of Whisper; default: tiny.en of the tests")
+    parser.add_argument("--robots", type=Path, help="a copy of wspr-ncsu/robocall-audio-dataset")
+    options = parser.parse_args()
+    use_fetched_tools()
+    speech = ensure_speech()
+    sys.path.append(str(speech.packages))
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    recogniser = Whisper(options.model or speech.model)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        callers = simulated(folder, recordings_in(options.robots) if options.robots else [])
+        hear(recogniser, callers[0], folder, 0)  # warms it up
+        heard = [(one, *hear(recogniser, one, folder, number)) for number, one in enumerate(callers)]
+    print_figures(heard, options.model or speech.model, is_real=options.robots is not None)
+
+
+def print_figures(heard: list[tuple[Caller, HearingAnswer, float]], model: Path, *, is_real: bool) -> None:
+    people = [(caller, answer) for caller, answer, _ in heard if not caller.is_robot]
+    robots = [(caller, answer) for caller, answer, _ in heard if caller.is_robot]
+    words = [(words_of(one.text), words_of(answer.text)) for one, answer in people]
+    errors = [(word_errors(said, found), len(said)) for said, found in words]
+    long = sorted(elapsed for caller, _, elapsed in heard if caller.is_robot)  # 8 s of speech
+    print(f"model: {model}, one core, memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
+    print(f"callers: {len(people)} people (synthetic), {len(robots)} robots ({'recorded' if is_real else 'synthetic'})")
+    print(f"word error rate, people: {100 * sum(e for e, _ in errors) / sum(n for _, n in errors):.1f} %")
+    for what, name in (("line", lambda one: one.line.name), ("voice", lambda one: one.kind)):
+        for key in dict.fromkeys(name(one) for one, _ in people):
+            some = [error for (one, _), error in zip(people, errors, strict=True) if name(one) == key]
+            print(f"  {what} {key}: {100 * sum(e for e, _ in some) / sum(n for _, n in some):.1f} %")
+    print(f"seconds from the end of 8 s of speech to the text: p50 {statistics.median(long):.2f}, "
+          f"p95 {long[int(0.95 * len(long))]:.2f}")  # fmt: skip
+    for kind in dict.fromkeys(one.kind for one, _ in robots):
+        print(f"robots, {kind}: {dict(Counter(answer.voice for one, answer in robots if one.kind == kind))}")
+    found = sum(answer.voice == "robot" for _, answer in robots)
+    wrong = [one for one, answer in people if answer.voice == "robot"]
+    print(f"robots recognised: {100 * found / len(robots):.1f} %")
+    print(f"people: {dict(Counter(answer.voice for _, answer in people))}")
+    print(
+        f"people called robots: {100 * len(wrong) / len(people):.1f} % {[(one.kind, one.line.name) for one in wrong]}"
+    )
+
+
+if __name__ == "__main__":
+    main()

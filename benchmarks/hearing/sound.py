@@ -1,0 +1,98 @@
+"""Voices, and what a telephone line does to them. Numpy comes from the environment of lab/speech.py."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import wave
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lab.speech import VOICE, SpeechPaths
+
+RATE = 8000
+PACKET = 160  # samples in 20 ms
+# Parameters of piper in its own environment: one process for all texts.
+_PIPER = """
+import json, sys, wave
+from piper import PiperVoice, SynthesisConfig
+voice = PiperVoice.load(sys.argv[1])
+for text, pace, path in json.load(sys.stdin):
+    with wave.open(path, "wb") as file:
+        voice.synthesize_wav(text, file, syn_config=SynthesisConfig(length_scale=pace))
+"""
+
+
+class Speaker(NamedTuple):
+    """A synthetic voice. `espeak` has options of espeak-ng; without them piper speaks at this pace."""
+
+    name: str
+    espeak: tuple[str, ...] = ()
+    pace: float = 1.0
+
+
+SPEAKERS = (
+    Speaker("piper"),
+    Speaker("piper, slow", pace=1.5),
+    Speaker("piper, fast", pace=0.8),
+    Speaker("espeak, man", ("-v", "en-us")),
+    Speaker("espeak, woman", ("-v", "en-gb+f3")),
+    Speaker("espeak, child", ("-v", "en-us+f4", "-p", "95")),
+    Speaker("espeak, slow", ("-v", "en-us", "-s", "105", "-g", "8")),
+)
+
+
+class Line(NamedTuple):
+    """What happens on the way: lost packets (share), noise (dB below full scale), gain (dB)."""
+
+    name: str
+    loss: float = 0.0
+    noise_db: float = -75.0
+    gain_db: float = 0.0
+
+
+LINES = (
+    Line("clean"),
+    Line("2 % lost", loss=0.02),
+    Line("5 % lost, noise", loss=0.05, noise_db=-45.0),
+    Line("quiet, noise", noise_db=-55.0, gain_db=-14.0),
+    Line("loud", gain_db=9.0),
+)
+
+
+def speak(speech: SpeechPaths, wanted: list[tuple[str, Speaker]], folder: Path) -> list[Any]:
+    """Return the samples of each text, at 8 kHz, from -1 to 1."""
+    raw = [folder / f"{number}.raw.wav" for number in range(len(wanted))]
+    piper = [(text, one.pace, str(path)) for (text, one), path in zip(wanted, raw, strict=True) if not one.espeak]
+    command = (str(speech.python), "-c", _PIPER, str(speech.voice / f"{VOICE}.onnx"))
+    subprocess.run(command, input=json.dumps(piper), text=True, check=True, capture_output=True)
+    for (text, one), path in zip(wanted, raw, strict=True):
+        if one.espeak:
+            subprocess.run(("espeak-ng", *one.espeak, "-w", str(path), text), check=True, capture_output=True)
+    return [at_8_khz(path) for path in raw]
+
+
+def at_8_khz(path: Path) -> Any:
+    """Return the samples of a sound file."""
+    import numpy
+
+    low = path.with_suffix(".8k.wav")
+    options = ("-r", str(RATE), "-b", "16", "-c", "1")
+    subprocess.run(("sox", "-V1", str(path), *options, str(low), "gain", "-n", "-6"), check=True, capture_output=True)
+    with wave.open(str(low)) as file:
+        return numpy.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(numpy.float64) / 32768
+
+
+def on_line(samples: Any, line: Line, seed: int) -> bytes:
+    """Return the samples after the line and G.711 (u-law), as 16 bits."""
+    import numpy
+
+    chance = numpy.random.default_rng(seed)
+    sound = samples * 10 ** (line.gain_db / 20) + chance.normal(0, 10 ** (line.noise_db / 20), len(samples))
+    for start in range(0, len(sound), PACKET):
+        if chance.random() < line.loss:
+            sound[start : start + PACKET] = 0
+    clipped = numpy.clip(sound, -1, 1)
+    codes = numpy.round(numpy.sign(clipped) * numpy.log1p(255 * numpy.abs(clipped)) / numpy.log(256) * 127)
+    heard = numpy.sign(codes) * (256 ** (numpy.abs(codes) / 127) - 1) / 255
+    return bytes((heard * 32767).astype("<i2").tobytes())
