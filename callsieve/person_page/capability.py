@@ -13,8 +13,8 @@ CAPABILITY = Capability(
         "people devices": "cli.commands:devices",
         "people sign-out": "cli.commands:sign_out",
     },
-    pages=("web.administration", "web.sign_in", "web.pages"),
     endpoints=("api.endpoints",),
+    pages=("web.administration", "web.sign_in", "web.pages"),
     changes={
         "this was wrong": Undo(along=("list add", "mark")),
         "people link": Wording("It ends when it is used, or after 24 hours."),

@@ -11,7 +11,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from callsieve.changes.describe import ChangeId
+import msgspec
+
+from callsieve.changes.describe import ChangeId, ExtensionText
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import GONE, Undone, UndoRequest, find_made, undo
 from callsieve.lists.operations import PersonalRequest, add_personal
@@ -21,7 +23,7 @@ from callsieve.wiring import people_of
 from policies.files import nearest
 from reputation.encoding import Instant
 from reputation.feature_codes import SWITCHES
-from reputation.model import DecisionRecord, ListName, MarkChannel, Person, Verdict
+from reputation.model import DecisionRecord, ListName, MarkChannel, Person, PhoneSetting, Verdict
 from reputation.site_names import parse_id
 from reputation.store import devices, lists
 from reputation.store.calls import is_call_for
@@ -132,6 +134,36 @@ class ExpectRequest(NamedTuple):
 
     person: str
     is_expected: bool
+
+
+class PersonRequest(msgspec.Struct, frozen=True):
+    """One of our people."""
+
+    person: ExtensionText
+
+
+class PhoneSettingsRequest(msgspec.Struct, frozen=True):
+    """New settings for a person's phone. Null leaves one unchanged.
+
+    Attributes:
+        quiet: Whether strangers do not ring the phone in quiet hours.
+        whispers: Whether the person hears a spoken warning before a warned call.
+        expects: Whether every call for the person rings, for two hours from now.
+    """
+
+    person: ExtensionText
+    quiet: bool | None = None
+    whispers: bool | None = None
+    expects: bool | None = None
+
+
+class PhoneSettings(NamedTuple):
+    """The settings of a person's phone. `expects_until`: until when every call for the person rings; null: not now."""
+
+    person: str
+    quiet: bool
+    whispers: bool
+    expects_until: Instant | None
 
 
 class OwnCallKey(NamedTuple):
@@ -247,6 +279,26 @@ def expect_call(db: sqlite3.Connection, context: Context, request: ExpectRequest
         else:
             changed.before = known
             lists.stop_expecting(db, person)
+
+
+def find_settings(db: sqlite3.Connection, context: Context, request: PersonRequest) -> PhoneSettings:
+    """Return the settings of a person's phone."""
+    person = known_person(db, context.settings, request.person).extension
+    chosen, expected = lists.phone_settings_of(db, person), lists.expected_call_of(db, person)
+    until = Instant(expected.until) if expected is not None and expected.until > context.at else None
+    return PhoneSettings(person, PhoneSetting.QUIET in chosen, PhoneSetting.NO_WHISPER not in chosen, until)
+
+
+def choose_settings(db: sqlite3.Connection, context: Context, request: PhoneSettingsRequest) -> PhoneSettings:
+    """Change the settings of a person's phone, as the feature codes do."""
+    person = known_person(db, context.settings, request.person).extension
+    if request.quiet is not None:
+        choose_setting(db, context, SettingRequest(person, "quiet", request.quiet))
+    if request.whispers is not None:
+        choose_setting(db, context, SettingRequest(person, "whispers", not request.whispers))
+    if request.expects is not None:
+        expect_call(db, context, ExpectRequest(person, request.expects))
+    return find_settings(db, context, PersonRequest(person))
 
 
 def call_for(db: sqlite3.Connection, person: str, raw_id: str) -> DecisionRecord:

@@ -3,15 +3,19 @@
 
 namespace FreePBX\modules;
 
-require_once __DIR__ . '/Codes.php';
-require_once __DIR__ . '/Dialplan.php';
-require_once __DIR__ . '/Page.php';
-require_once __DIR__ . '/Program.php';
+foreach (['Actions', 'Api', 'Codes', 'Dialplan', 'Forecast', 'Notices', 'Page', 'Phone', 'Program', 'Words'] as $name) {
+	require_once __DIR__ . "/$name.php";
+}
 
+use FreePBX\modules\Callsieve\Api;
 use FreePBX\modules\Callsieve\Codes;
 use FreePBX\modules\Callsieve\Dialplan;
+use FreePBX\modules\Callsieve\Forecast;
+use FreePBX\modules\Callsieve\Notices;
 use FreePBX\modules\Callsieve\Page;
+use FreePBX\modules\Callsieve\Phone;
 use FreePBX\modules\Callsieve\Program;
+use FreePBX\modules\Callsieve\Words;
 
 /** What FreePBX calls. What is decided about a call is decided by CallSieve's daemon: nothing here is on a call's way. */
 class Callsieve extends \FreePBX_Helpers implements \BMO {
@@ -19,8 +23,11 @@ class Callsieve extends \FreePBX_Helpers implements \BMO {
 	public const ROUTES = 'routes';
 	/** After all other modules: blacklist and name lookups are at 500 to 600. */
 	private const PRIORITY = 950;
+	/** What people type into FreePBX's search who do not know our name. */
+	private const SEARCHED = ['callsieve', 'spam', 'robocall', 'telemarketer', 'block', 'blacklist', 'allow', 'screening', 'whisper', '骚扰', '拦截'];
 
 	public Program $program;
+	public ?string $socket = null;
 	public $FreePBX;
 
 	public function __construct($freepbx = null) {
@@ -33,11 +40,65 @@ class Callsieve extends \FreePBX_Helpers implements \BMO {
 
 	public function install() {
 		Codes::register();
+		$this->FreePBX->Job->addClass('callsieve', 'watch', 'FreePBX\\modules\\Callsieve\\Job', '*/5 * * * *');
 	}
 
+	/** The answers of inbound routes stay: whoever installs the module again would else screen fax, alarms and lifts. */
 	public function uninstall() {
 		Codes::remove();
-		$this->deleteAll();
+		$this->FreePBX->Job->remove('callsieve', 'watch');
+		foreach ([...Notices::ALL, 'DIALPLAN'] as $id) {
+			$this->FreePBX->Notifications->delete('callsieve', $id);
+		}
+		if (function_exists('out')) {
+			out(_('These stay: the answers "No" of inbound routes, in the table kvstore_FreePBX_modules_Callsieve; the program, its data and its spoken prompts. As root, "callsieve setup --undo" removes the files for Asterisk and the prompts, and says what else there is.'));
+		}
+	}
+
+	/** In the name of the FreePBX user who is logged in, for CallSieve's audit. */
+	public function api(): Api {
+		$user = $_SESSION['AMP_user'] ?? null;
+		$person = is_object($user) && is_string($user->username ?? null) ? $user->username : '';
+		return new Api($person, $this->socket ?? Api::SOCKET);
+	}
+
+	/** Every few minutes: the notifications, and once a day the figures of the policies. */
+	public function watch(): void {
+		$installed = $this->program->path() !== '';
+		$status = $installed ? (new Page($this))->status()['data'] : null;
+		$now = time();
+		$this->setConfig('observing', ($status['screening'] ?? '') === 'observing' ? ($this->getConfig('observing') ?: $now) : false);
+		(new Notices($this->FreePBX->Notifications))->update($status, (int) $this->getConfig('observing'), $now);
+		if ($installed && Forecast::isOld($this)) {
+			$this->startForecast();
+		}
+	}
+
+	public function forecast(): bool {
+		return Forecast::count($this, new Program([$this->program->path()], 120.0));
+	}
+
+	/** In the background, for whoever does not want to wait until tomorrow. */
+	public function startForecast(): bool {
+		$fwconsole = $this->FreePBX->Config->get('AMPSBIN') . '/fwconsole';
+		return (new Program([$fwconsole]))->start('callsieve', 'forecast');
+	}
+
+	/** FreePBX's dashboard, among its services. No numbers: whoever sees the dashboard need not see our page. */
+	public function dashboardService(): array {
+		$status = $this->program->path() === '' ? [] : (new Page($this))->status()['data'];
+		[$headline, $colour] = Words::state((string) ($status['screening'] ?? 'down'));
+		$type = ['success' => 'ok', 'info' => 'info', 'warning' => 'warning'][$colour] ?? 'error';
+		return [['title' => 'CallSieve', 'order' => 4] + $this->FreePBX->Dashboard->genStatusIcon($type, $headline)];
+	}
+
+	/** FreePBX's search: by our name, and by what people look for who do not know it. */
+	public function search($query, &$results) {
+		$query = mb_strtolower(trim((string) $query));
+		$fits = array_filter(self::SEARCHED, fn ($word) => $query !== '' && (str_contains($word, $query) || str_contains($query, $word)));
+		if ($fits) {
+			$results[] = ['text' => _('CallSieve: calls, block and allow lists, policy'), 'type' => 'get', 'dest' => '?display=callsieve', 'force' => true];
+		}
 	}
 
 	public static function myDialplanHooks() {
@@ -129,17 +190,49 @@ class Callsieve extends \FreePBX_Helpers implements \BMO {
 	}
 
 	public function doConfigPageInit($page) {
-		if ($page === 'callsieve') {
-			(new Page($this))->submitted($_SERVER['REQUEST_METHOD'] ?? '', $_POST, $_SESSION);
+		if ($page !== 'callsieve') {
+			return;
+		}
+		$shown = new Page($this);
+		if ($shown->submitted($_SERVER['REQUEST_METHOD'] ?? '', $_POST, $_SESSION)) {
+			header('Location: config.php?' . http_build_query(['display' => 'callsieve'] + array_intersect_key($_GET, ['view' => 1, 'list' => 1, 'number' => 1])), true, 303);
+			exit;
+		}
+		$csv = isset($_GET['csv']) ? $shown->csv((string) $_GET['csv']) : null;
+		if ($csv !== null) {
+			header('Content-Type: text/csv; charset=utf-8');
+			header('Content-Disposition: attachment; filename="callsieve.csv"');
+			echo $csv;
+			exit;
 		}
 	}
 
 	public function showPage(): string {
-		return $this->showPageWith($_SESSION);
+		return $this->showPageWith($_SESSION, $_GET);
 	}
 
-	public function showPageWith(array &$session): string {
-		return (new Page($this))->html($session);
+	public function showPageWith(array &$session, array $query = []): string {
+		return (new Page($this))->html($session, $query);
+	}
+
+	/** The tab of an extension; '' where CallSieve does not answer or does not know it. */
+	public function extensionTab(string $extension): string {
+		$phone = new Phone($this->api(), $extension);
+		$settings = $phone->settings();
+		return $settings === null ? '' : Page::rendered('phone', ['settings' => $settings, 'numbers' => self::maySeeNumbers() ? $phone->numbers() : null]);
+	}
+
+	public function extensionSaved(string $extension, array $form): void {
+		$refused = (new Phone($this->api(), $extension))->save($form, self::maySeeNumbers());
+		if ($refused !== '') {
+			$this->FreePBX->Notifications->add_notice('callsieve', "PHONE_$extension", _('CallSieve: not everything of an extension was saved'), htmlspecialchars($refused));
+		}
+	}
+
+	/** Whoever may open our page sees whom people have listed; others who edit extensions do not. */
+	private static function maySeeNumbers(): bool {
+		$user = $_SESSION['AMP_user'] ?? null;
+		return is_object($user) && method_exists($user, 'checkSection') && $user->checkSection('callsieve');
 	}
 
 	/** The notification of FreePBX's dashboard, until a reload goes well. Where FreePBX cannot keep one, the reload goes on. */

@@ -58,7 +58,7 @@ class Program {
 	}
 
 	/**
-	 * Starts a command in the background, for a minute at most. What it prints goes to the journal, where there is one.
+	 * Starts a command in the background, for ten minutes at most. What it prints goes to the journal, where there is one.
 	 *
 	 * Never to a file of FreePBX's log directory: Asterisk's user owns that, and could put a link there for root to write through.
 	 */
@@ -68,7 +68,7 @@ class Program {
 			return false;
 		}
 		$journal = is_executable(self::LOGGER[0]) && file_exists('/run/systemd/journal/stdout') ? self::LOGGER : [];
-		$command = ['setsid', '-f', ...$journal, 'timeout', '-k', '5', '60', $path, ...$arguments];
+		$command = ['setsid', '-f', ...$journal, 'timeout', '-k', '5', '600', $path, ...$arguments];
 		$process = $this->opened($command, ['file', '/dev/null', 'w'], ['redirect', 1], $pipes);
 		return is_resource($process) && proc_close($process) === 0;
 	}

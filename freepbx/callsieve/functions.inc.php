@@ -45,3 +45,34 @@ function callsieve_hook_core($item, $page) {
 function callsieve_hookProcess_core($item, $request) {
 	\FreePBX::Callsieve()->routeSaved($request);
 }
+
+/** The tab CallSieve of an extension: shown where CallSieve knows the extension, and saved with FreePBX's own button. */
+function callsieve_configpageinit($page) {
+	global $currentcomponent;
+	if (in_array($page, ['extensions', 'users'], true) && callsieve_extension() !== '') {
+		$currentcomponent->addguifunc('callsieve_configpageload');
+		$currentcomponent->addprocessfunc('callsieve_configprocess', 8);
+	}
+}
+
+function callsieve_configpageload() {
+	global $currentcomponent;
+	$html = \FreePBX::Callsieve()->extensionTab(callsieve_extension());
+	if ($html !== '') {
+		$element = new class ('callsieve_tab', $html) extends \guielement {
+			protected $type = 'html';
+		};
+		$currentcomponent->addguielem(_('Calls for this extension'), $element, 5, null, 'CallSieve');
+	}
+}
+
+function callsieve_configprocess() {
+	if (($_REQUEST['action'] ?? '') === 'edit') {
+		\FreePBX::Callsieve()->extensionSaved(callsieve_extension(), $_POST);
+	}
+}
+
+function callsieve_extension() {
+	$extension = $_REQUEST['extdisplay'] ?? '';
+	return is_string($extension) ? trim($extension) : '';
+}

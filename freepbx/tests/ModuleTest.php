@@ -6,18 +6,15 @@ require_once __DIR__ . '/../callsieve/Callsieve.class.php';
 
 use FreePBX\modules\Callsieve;
 use FreePBX\modules\Callsieve\Codes;
-use FreePBX\modules\Callsieve\Page;
 use FreePBX\modules\Callsieve\Program;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 
 final class ModuleTest extends TestCase {
-	private const HOSTILE = '<script>alert("1")</script>\'&';
 	/** A route that FreePBX cannot splice into: its label is its first step. */
 	private const BROKEN = "[macro-auto-blkvm]\nexten => s,1,Set(x=)\nsame => n,Return()\n[ext-did-0002]\nexten => 1,1(callerid),Noop()\nsame => n(did-cid-hook),Noop()\n";
 	private Callsieve $module;
 	private string $folder;
-	private array $session = [];
 
 	protected function setUp(): void {
 		$this->folder = sys_get_temp_dir() . '/callsieve-module-' . bin2hex(random_bytes(6));
@@ -214,81 +211,26 @@ final class ModuleTest extends TestCase {
 		$this->assertSame([], Codes::active());
 	}
 
-	// The page
-
-	private function answers(array $status, array $calls): void {
-		file_put_contents("$this->folder/status", json_encode($status));
-		file_put_contents("$this->folder/calls", json_encode($calls));
-		$this->says("cat $this->folder/\$1");
+	public function testUninstallingKeepsTheAnswersOfRoutesAndNothingElse(): void {
+		$this->module->install();
+		$this->assertSame(['callsieve/watch'], array_keys($this->module->FreePBX->Job->jobs));
+		$this->module->setScreened('1', '', false);
+		$this->module->uninstall();
+		$this->assertSame([], $this->module->FreePBX->Job->jobs);
+		$this->module->install();
+		$this->assertSame(['1/'], $this->module->unscreened());
 	}
 
-	public static function states(): array {
-		return [['on', 'success'], ['observing', 'info'], ['off', 'warning'], ['emergency', 'warning'], ['failing', 'danger'], ['down', 'danger'], ['unknown', 'danger'], ['else', 'danger']];
+	// FreePBX's search
+
+	public static function searches(): array {
+		return ['spam' => ['spam', 1], 'robocalls' => ['Robocalls', 1], 'part of a word' => ['scree', 1], 'trunks' => ['trunks', 0], 'nothing' => ['', 0]];
 	}
 
-	#[DataProvider('states')]
-	public function testThePageSaysWhetherCallsAreScreened(string $state, string $colour): void {
-		$this->answers(['screening' => $state, 'since' => '2026-11-26T22:31:09.500000Z', 'trouble' => []], []);
-		$html = $this->module->showPageWith($this->session);
-		$this->assertStringContainsString("alert-$colour\" id=\"callsieve-state\"", $html);
-		$this->assertStringContainsString('since ' . date('Y-m-d H:i', strtotime('2026-11-26T22:31:09Z')), $html);
-	}
-
-	public function testHostileTextIsEscaped(): void {
-		$text = self::HOSTILE;
-		$decision = array_fill_keys(['id', 'caller', 'caller_text', 'caller_kind', 'did', 'action', 'would_be', 'rule', 'reason'], $text) + ['at' => $text];
-		$this->answers(
-			['screening' => $text, 'why' => $text, 'since' => $text, 'trouble' => [['name' => $text, 'detail' => $text, 'remedy' => $text]], 'last_hour' => $text],
-			[$decision + ['outcome' => ['disposition' => $text]], ['outcome' => null], ['caller' => [1]]],
-		);
-		$this->module->setScreened($text, '', false);
-		$this->session['callsieve_note'] = $text;
-		$html = $this->module->showPageWith($this->session);
-		$this->assertStringNotContainsString('<script', $html);
-		$this->assertStringContainsString('&lt;script&gt;alert(&quot;1&quot;)', $html);
-	}
-
-	public function testThePageIsThereWithoutCallsieve(): void {
-		$this->module->program = new Program(["$this->folder/nothing"]);
-		$this->assertStringContainsString("$this->folder/nothing", $this->module->showPageWith($this->session));
-	}
-
-	public static function presses(): array {
-		return [
-			'off' => ['POST', ['switch' => 'off'], "off\n"],
-			'off for an hour' => ['POST', ['switch' => 'off-hour'], "off --for 1h\n"],
-			'on' => ['POST', ['switch' => 'on'], "on\n"],
-			'no command of ours' => ['POST', ['switch' => 'db restore'], ''],
-			'a link' => ['GET', ['switch' => 'off'], ''],
-		];
-	}
-
-	#[DataProvider('presses')]
-	public function testAButtonDoesWhatItSays(string $method, array $post, string $expected): void {
-		$this->says("echo \"\$@\" >> $this->folder/asked");
-		$this->session['callsieve_token'] = 'secret';
-		$page = new Page($this->module);
-		$page->submitted($method, $post + ['token' => 'wrong'], $this->session);
-		$page->submitted($method, $post, $this->session);
-		$this->assertFileDoesNotExist("$this->folder/asked");
-		$page->submitted($method, $post + ['token' => 'secret'], $this->session);
-		$this->assertSame($expected, (string) @file_get_contents("$this->folder/asked"));
-	}
-
-	public static function addresses(): array {
-		return [
-			['https://pbx.example.org:8480/', 'https://pbx.example.org:8480/'],
-			['javascript:alert(1)', ''],
-			['https://x" onclick="y', ''],
-			['', ''],
-		];
-	}
-
-	#[DataProvider('addresses')]
-	public function testTheConsoleIsALink(string $typed, string $linked): void {
-		$this->session['callsieve_token'] = 'secret';
-		(new Page($this->module))->submitted('POST', ['console' => $typed, 'token' => 'secret'], $this->session);
-		preg_match('/id="callsieve-console" href="([^"]*)"/', $this->module->showPageWith($this->session), $found);
-		$this->assertSame($linked, $found[1] ?? '');
+	#[DataProvider('searches')]
+	public function testTheSearchFindsThePageByWhatPeopleLookFor(string $query, int $found): void {
+		$results = [];
+		$this->module->search($query, $results);
+		$this->assertCount($found, $results);
 	}
 }

@@ -75,7 +75,7 @@ namespace {
 		}
 	}
 
-	/** FreePBX itself: the two parts of it that the module asks. */
+	/** FreePBX itself: the parts of it that the module asks. */
 	function freepbx(string $log) {
 		$config = new class ($log) {
 			public function __construct(private string $log) {
@@ -95,6 +95,14 @@ namespace {
 				$this->errors["$module/$id"] = $texts;
 			}
 
+			public function add_warning($module, $id, ...$texts) {
+				$this->add_error($module, $id, ...$texts);
+			}
+
+			public function add_notice($module, $id, ...$texts) {
+				$this->add_error($module, $id, ...$texts);
+			}
+
 			public function delete($module, $id) {
 				$this->mayFail();
 				unset($this->errors["$module/$id"]);
@@ -106,7 +114,23 @@ namespace {
 				}
 			}
 		};
-		return (object) ['Config' => $config, 'Notifications' => $notifications];
+		$job = new class {
+			public array $jobs = [];
+
+			public function addClass($module, $name, $class, $schedule) {
+				$this->jobs["$module/$name"] = $schedule;
+			}
+
+			public function remove($module, $name) {
+				unset($this->jobs["$module/$name"]);
+			}
+		};
+		$dashboard = new class {
+			public function genStatusIcon($type, $tooltip) {
+				return ['type' => $type, 'tooltip' => htmlspecialchars($tooltip)];
+			}
+		};
+		return (object) ['Config' => $config, 'Notifications' => $notifications, 'Job' => $job, 'Dashboard' => $dashboard];
 	}
 
 	if (!function_exists('_')) {

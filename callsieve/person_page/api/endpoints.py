@@ -1,4 +1,4 @@
-"""Links to people's own pages, and their devices, in the API."""
+"""Links to people's own pages, their devices, and the settings of their phones, in the API."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from callsieve.api.endpoint import endpoint
 from callsieve.changes.describe import ExtensionText
 from callsieve.changes.operation import Context
 from callsieve.person_page import operations, views
-from callsieve.person_page.operations import EndedLinks, OwnPageLink, SignedOut, SignOutRequest
+from callsieve.person_page.operations import (
+    EndedLinks,
+    OwnPageLink,
+    PhoneSettingsRequest,
+    SignedOut,
+    SignOutRequest,
+)
 from reputation.users import Role, Scope
 
-LINKS, DEVICES = "/people/{person}/links", "/people/{person}/devices"
+LINKS, DEVICES, SETTINGS = (f"/people/{{person}}/{what}" for what in ("links", "devices", "settings"))
 WHO = (Scope.ADMIN, Role.ADMINISTRATOR)
 
 
@@ -61,4 +67,13 @@ ENDPOINTS = (
     endpoint("GET", DEVICES, views.find_devices, Scope.READ, Role.ADMINISTRATOR),
     endpoint("DELETE", DEVICES, sign_out_all, *WHO),
     endpoint("DELETE", DEVICES + "/{device}", sign_out_device, *WHO),
+    endpoint("GET", SETTINGS, operations.find_settings, Scope.READ, Role.OPERATOR),
+    endpoint(
+        "PATCH",
+        SETTINGS,
+        operations.choose_settings,
+        Scope.WRITE,
+        Role.OPERATOR,
+        example=PhoneSettingsRequest("201", whispers=False),
+    ),
 )

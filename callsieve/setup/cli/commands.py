@@ -22,6 +22,7 @@ from callsieve.cli.options import ConfigOption, YesOption, confirmed
 from callsieve.cli.output import console as terminal
 from callsieve.cli.output import say
 from callsieve.doctor.finding import CheckContext
+from callsieve.health import ScreeningState
 from callsieve.install.cli.commands import (
     UNITS,
     DryRunOption,
@@ -38,6 +39,7 @@ from callsieve.install.region import derived_region, region_of, time_zone_of
 from callsieve.install.steps import start_steps, steps_after_install
 from callsieve.pbx.cli_client import console
 from callsieve.settings import Loaded, load_settings
+from callsieve.setup.freepbx import install_module, modules_directory, remove_module
 from callsieve.setup.operations import take_back, take_over
 from callsieve.setup.trunks import PbxTrunk, find_trunks, plan_trunks, plan_undo, trunk_tables
 from callsieve.telemetry import is_outdated
@@ -123,9 +125,15 @@ def setup(
         take_over(plan, trunks, partial(console, loaded.settings))
     say("Asterisk has read its new files." if plan.changes else "Asterisk's files are complete.")
     _start(plan, place, new_service=new_service, outdated=is_outdated(loaded.state))
+    if context.is_freepbx:
+        _install_module(place)
     _finish(load_settings(config), place, chosen, config, freepbx=context.is_freepbx)
     _show_rest(plan, place, request)
-    if not yes:
+    if context.is_freepbx:
+        _callsieve(config, "doctor")
+    if yes:
+        _say_screened(_status(config))
+    else:
         _wait_for_call(config)
 
 
@@ -244,6 +252,19 @@ def _finish(loaded: Loaded, place: InstallPaths, policy: str, config: Path | Non
     say(f"After a week or two {SUMMARY} shows what it would have done. Then choose: callsieve policy activate {LABEL}")
 
 
+def _install_module(place: InstallPaths) -> None:
+    """Install our FreePBX module, which screens the calls of each inbound route. Say what to do where it cannot be."""
+    directory = modules_directory(place)
+    if directory is None:
+        warn("the module needs FreePBX 17: set each trunk's context as shown below")
+    elif not install_module(directory, _run_shown):
+        warn("the module was not installed: run fwconsole ma install callsieve, then fwconsole reload")
+
+
+def _run_shown(command: list[str]) -> bool:
+    return _run(command, shlex.join(command))
+
+
 def _callsieve(config: Path | None, *words: str) -> bool:
     options = ["--config", str(config)] if config is not None else []
     return _run([*PROGRAM, *words, *options], shlex.join(["callsieve", *words]))
@@ -284,12 +305,13 @@ def _wait_for_call(config: Path | None) -> None:
                 shown_line.update(f"waiting for a call, {left / 60:.0f} min left")
                 status = _status(config)
                 if _is_after(status, began):
-                    say(f"screened: yes. The policy in force: {_policy_in_force(status)}.")
+                    _say_screened(status)
                     return
                 time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         say("")
-    say("screened: not known yet, because no call came. callsieve status shows it later.")
+    say("No call came.")
+    _say_screened(_status(config))
 
 
 def _status(config: Path | None) -> Any:
@@ -307,9 +329,16 @@ def _is_after(status: Any, began: float) -> bool:
     return at is not None and datetime.fromisoformat(at).timestamp() >= began
 
 
-def _policy_in_force(status: Any) -> str:
+def _say_screened(status: Any) -> None:
+    """Say in one line whether calls are screened, and by which policy."""
+    screened = {True: "yes", False: "no"}.get(status.get("screened"), "not known yet (callsieve status)")
+    if status.get("screening") == ScreeningState.WAITING and status.get("confirmed_at"):
+        screened = "yes (no call has come yet)"
     policy = status.get("policy") or {}
-    return f"{policy.get('name')}{', which changes no call' if policy.get('observing') else ''}"
+    about = ", which changes no call" if policy.get("observing") else ""
+    say(f"screened: {screened}, policy: {policy.get('name') or 'not known'}{about}")
+    if status.get("screened") is False and status.get("why"):
+        say(f"  {status['why']}")
 
 
 # Taking it back
@@ -332,6 +361,8 @@ def _undo(context: CheckContext, place: InstallPaths, *, yes: bool, dry_run: boo
         trunks = [trunk for trunk in find_trunks(context) if trunk.is_screened] if is_running else []
         take_back(changes, trunks, partial(console, context.loaded.settings), is_running=is_running)
         say("The trunks are as before.")
+    if context.is_freepbx and (directory := modules_directory(place)) is not None:
+        remove_module(directory, _run_shown)
     _callsieve(config, "prompts", "remove")
     paths = ["--etc", str(place.etc), "--systemd-dir", str(place.units)]
     if not _callsieve(config, *UNINSTALL[1:], *reload, "--yes", *paths):

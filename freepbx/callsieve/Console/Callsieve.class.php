@@ -9,12 +9,12 @@ use Symfony\Component\Console\Input\InputInterface;
 use Symfony\Component\Console\Input\InputOption;
 use Symfony\Component\Console\Output\OutputInterface;
 
-/** `fwconsole callsieve status|off|on|sync`: what `callsieve` says, with its exit code. */
+/** `fwconsole callsieve status|off|on|sync|forecast`: what `callsieve` says, with its exit code. */
 class Callsieve extends Command {
 	protected function configure(): void {
 		$this->setName('callsieve')
 			->setDescription(_('Whether calls are screened, and the switch'))
-			->addArgument('what', InputArgument::OPTIONAL, 'status, off, on, sync', 'status')
+			->addArgument('what', InputArgument::OPTIONAL, 'status, off, on, sync, forecast', 'status')
 			->addOption('for', null, InputOption::VALUE_REQUIRED, _('With off: for how long, as 30m or 2h'));
 	}
 
@@ -24,8 +24,11 @@ class Callsieve extends Command {
 		if ($what === 'sync') {
 			return $module->synchronise() ? 0 : 1;
 		}
+		if ($what === 'forecast') {
+			return $module->forecast() ? 0 : 1;
+		}
 		if (!in_array($what, ['status', 'off', 'on'], true)) {
-			$output->writeln('status, off, on or sync');
+			$output->writeln('status, off, on, sync or forecast');
 			return 2;
 		}
 		$for = $input->getOption('for');

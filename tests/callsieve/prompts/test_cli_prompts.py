@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -120,6 +121,24 @@ def test_a_whisper_too_long_is_refused_alone(callsieve: Program, sounds: Path, b
     made = {path: path.read_bytes() for path in sounds.rglob("*.wav")}
     assert made.pop(wav(sounds, "say-later"))
     assert made == before
+
+
+def test_warnings_are_spoken_faster_where_the_voice_is_slow(
+    callsieve: Program, voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian 12's espeak-ng 1.51 takes twice as long for Mandarin: no Chinese warning fitted."""
+    copy_voices(voices, tmp_path, "zh")
+    whispers = sorted((tmp_path / "zh/callsieve").glob("whisper-*.wav"))
+    for path in whispers:
+        path.unlink()
+    slow = tmp_path / "slow" / "espeak-ng"
+    slow.parent.mkdir()
+    slow.write_text(f'#!/bin/sh\nexec {shutil.which("espeak-ng")} "$1" "$2" "$3" $(($4 / 2)) "$5" "$6" "$7"\n')
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{slow.parent}{os.pathsep}{os.environ['PATH']}")
+    callsieve.ok("prompts", "build", "--language", "zh", "--to", tmp_path)
+    assert [path for path in whispers if not path.exists()] == []
+    assert callsieve.ok("prompts", "build", "--language", "zh", "--to", tmp_path).startswith("Nothing to make")
 
 
 def test_one_language_that_is_too_slow_does_not_stop_the_other(

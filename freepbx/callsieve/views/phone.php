@@ -1,0 +1,30 @@
+<?php
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** @var callable $e */
+
+use FreePBX\modules\Callsieve\Phone;
+
+$questions = [
+	'callsieve_quiet' => [_('Quiet hours'), _('At night strangers do not ring this phone.')],
+	'callsieve_whispers' => [_('Spoken warnings'), _('A voice warns of a suspicious caller when the phone is picked up. The caller does not hear it.')],
+	'callsieve_expects' => [_('I expect a call'), _('For two hours every caller rings, whatever speaks against the number.')],
+];
+$titles = ['callsieve_allow' => _('Always ring me'), 'callsieve_block' => _('Never ring me')];
+?>
+<?php foreach ($questions as $field => [$title, $help]) { $on = $settings[Phone::SETTINGS[$field]]; ?>
+	<div class="element-container"><div class="row"><div class="form-group">
+		<div class="col-md-3"><label class="control-label" title="<?php echo $e($help) ?>"><?php echo $e($title) ?></label></div>
+		<div class="col-md-9 radioset">
+			<?php foreach (['yes' => _('Yes'), 'no' => _('No')] as $value => $name) { ?>
+				<input type="radio" name="<?php echo $e($field) ?>" id="<?php echo $e($field . $value) ?>" value="<?php echo $e($value) ?>"<?php echo ($value === 'yes') === $on ? ' checked' : '' ?>><label for="<?php echo $e($field . $value) ?>"><?php echo $e($name) ?></label>
+			<?php } ?>
+			<small><?php echo $e($help) ?></small>
+		</div>
+	</div></div></div>
+<?php } ?>
+<?php foreach ($numbers === null ? [] : $titles as $field => $title) { ?>
+	<div class="element-container"><div class="row"><div class="form-group">
+		<div class="col-md-3"><label class="control-label" for="<?php echo $e($field) ?>"><?php echo $e($title) ?></label></div>
+		<div class="col-md-9"><textarea class="form-control" rows="4" name="<?php echo $e($field) ?>" id="<?php echo $e($field) ?>" placeholder="+12015550123"><?php echo $e(implode("\n", $numbers[Phone::NUMBERS[$field]])) ?></textarea></div>
+	</div></div></div>
+<?php } ?>
