@@ -6,13 +6,13 @@ namespace FreePBX\modules\Callsieve;
 use FreePBX\modules\Backup\BackupBase;
 
 /**
- * What the module keeps, and CallSieve's settings, policies and the latest checked copy of its store.
+ * What the module keeps, and CallSieve's settings without their secrets, policies and the latest checked copy of its store.
  *
  * These are for Asterisk's group to read, which FreePBX's scheduled backups run in; `fwconsole backup` of root does not.
  */
 class Backup extends BackupBase {
+	public const SETTINGS = '/etc/callsieve/callsieve.toml';
 	public const FILES = [
-		'/etc/callsieve/callsieve.toml',
 		'/etc/callsieve/policies/*.toml',
 		'/var/lib/callsieve/policies/*.toml',
 	];
@@ -20,7 +20,8 @@ class Backup extends BackupBase {
 
 	public function runBackup($id, $transaction) {
 		$this->addDependency('core');
-		$this->addConfigs(['kvstore' => $this->dumpKVStore(), 'features' => $this->dumpFeatureCodes()]);
+		$settings = is_readable(self::SETTINGS) ? self::withoutSecrets((string) file_get_contents(self::SETTINGS)) : '';
+		$this->addConfigs(['kvstore' => $this->dumpKVStore(), 'features' => $this->dumpFeatureCodes(), 'settings' => $settings]);
 		foreach (self::found() as $path) {
 			if (is_readable($path)) {
 				$this->addFile(basename($path), dirname($path), '', 'callsieve');
@@ -28,6 +29,12 @@ class Backup extends BackupBase {
 				$this->log(sprintf(_('CallSieve: %s is not for us to read, and is left out'), $path), 'WARNING');
 			}
 		}
+	}
+
+	/** FreePBX makes its archives readable for everybody on the machine. A secret that is somewhere else is only named. */
+	public static function withoutSecrets(string $settings): string {
+		$secret = '/^(\s*)((?:secret|password|token|key)\s*=)\s*(?!["\'](?:file|env):)("""|\'\'\'|["\']).*?(?<!\\\\)\3.*?$/ms';
+		return preg_replace($secret, '$1# $2 (a secret: not in the backup)', $settings) ?? '';
 	}
 
 	/** @return string[] */

@@ -21,6 +21,35 @@ final class BackupTest extends TestCase {
 		$this->assertSame([['routes' => ['1/' => 'no']], ['spam' => ['customcode' => '*99']]], $restore->imported);
 	}
 
+	public static function settings(): array {
+		return [
+			'a secret' => ["[ami]\nusername = \"u\"\nsecret = \"s3cret\"\nport = 1\n", 's3cret', 'port = 1'],
+			'single quotes, spaces and a comment' => ["  password='s3cret' # mine\nx = 1\n", 's3cret', 'x = 1'],
+			'several lines' => ["token = \"\"\"\ns3cret\n\"\"\"\nx = 1\n", 's3cret', 'x = 1'],
+			'a key' => ["[agi]\nkey = \"s3cret\"\nx = 1", 's3cret', 'x = 1'],
+			'in a file of its own' => ["secret = \"file:/etc/s\"\n", 's3cret', 'secret = "file:/etc/s"'],
+		];
+	}
+
+	#[DataProvider('settings')]
+	public function testNoSecretGoesIntoABackup(string $text, string $secret, string $kept): void {
+		$backed_up = Backup::withoutSecrets($text);
+		$this->assertStringNotContainsString($secret, $backed_up);
+		$this->assertStringContainsString($kept, $backed_up);
+	}
+
+	public function testSettingsAreLaidDown(): void {
+		$folder = sys_get_temp_dir() . '/callsieve-restore-' . bin2hex(random_bytes(6));
+		mkdir($folder);
+		$restore = new Restore();
+		$restore->FreePBX = freepbx($folder);
+		$restore->configs = ['settings' => "x = 1\n"];
+		$restore->runRestore();
+		$laid = "$folder/callsieve-restored/etc/callsieve/callsieve.toml";
+		$this->assertSame(["x = 1\n", 0640], [file_get_contents($laid), fileperms($laid) & 0777]);
+		exec('rm -rf ' . escapeshellarg($folder));
+	}
+
 	public static function files(): array {
 		return [
 			'settings' => ['/etc/callsieve', 'callsieve.toml', true],

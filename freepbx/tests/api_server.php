@@ -4,7 +4,8 @@
 // gets each request as a line of JSON.
 
 [, $socket, $answers, $log] = $argv;
-$server = stream_socket_server("unix://$socket");
+$server = stream_socket_server("unix://$socket.new"); // the name appears once it listens
+rename("$socket.new", $socket);
 while ($connection = @stream_socket_accept($server, 60)) {
 	[$method, $address] = explode(' ', fgets($connection)) + ['', ''];
 	$length = 0;

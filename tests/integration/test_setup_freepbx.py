@@ -18,7 +18,9 @@ from lab.screened import ROOT
 from tests.integration.bare import Office, bare_office
 from tests.integration.test_freepbx_module import ALICE, GENERATED
 
-EXTENSIONS = "#include extensions_additional.conf\n#include extensions_custom.conf\n[from-carrier]\ninclude => from-trunk\n"
+EXTENSIONS = (
+    "#include extensions_additional.conf\n#include extensions_custom.conf\n[from-carrier]\ninclude => from-trunk\n"
+)
 FWCONSOLE = """\
 #!/bin/sh
 echo "$@" >> {log}
