@@ -158,7 +158,14 @@ class PhoneSettingsRequest(msgspec.Struct, frozen=True):
 
 
 class PhoneSettings(NamedTuple):
-    """The settings of a person's phone. `expects_until`: until when every call for the person rings; null: not now."""
+    """The settings of a person's phone.
+
+    Attributes:
+        person: The extension of the person.
+        quiet: Strangers do not ring the phone in quiet hours.
+        whispers: The person hears a spoken warning before a warned call.
+        expects_until: Until when every call for the person rings; null: not now.
+    """
 
     person: str
     quiet: bool
