@@ -22,6 +22,7 @@ from callsieve.system.files import complete_file
 from policies.files import open_regular
 from reputation.plan.loader import MAX_BYTES, PlanError, parse_plan, shipped_plans
 from reputation.plan.rows import NumberPlan, PlanFile
+from reputation.wording import Wording
 
 FOLDER = "plan"
 MODE = 0o640
@@ -34,7 +35,7 @@ class Plans(NamedTuple):
     """The active plan, and the errors in files of the state directory."""
 
     plan: NumberPlan
-    problems: tuple[str, ...] = ()
+    problems: tuple[Wording, ...] = ()
 
 
 def plan_of(loaded: Loaded) -> NumberPlan:
@@ -78,14 +79,16 @@ def read_plan(path: Path) -> tuple[bytes, PlanFile]:
 def _read(stamps: frozenset[Stamp]) -> Plans:
     whole = {plan.country: plan for plan in shipped_plans()}
     added: list[PlanFile] = []
-    problems: list[str] = []
+    problems: list[Wording] = []
     for path, *_ in sorted(stamps):
         try:
             _, plan = read_plan(Path(path))
         except PlanError as error:
-            problems.append(str(error))
+            problems.append(error.words)
         except OSError as error:
-            problems.append(f"{path}: cannot be read: {error.strerror}")
+            problems.append(
+                Wording("{path}: cannot be read: {problem}", {"path": path, "problem": str(error.strerror)})
+            )
         else:
             if plan.adds:
                 added.append(plan)

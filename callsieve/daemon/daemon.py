@@ -249,7 +249,7 @@ class Daemon:
     def _site(self) -> Site:
         self._plan_files = stamps_of(self._loaded)
         plans = plans_of(self._loaded)
-        self._plan_error = "; ".join(plans.problems)
+        self._plan_error = "; ".join(map(str, plans.problems))
         for problem in plans.problems:
             logger.error("ignored a numbering plan: %s", problem)
         return replace(site_of(self._loaded.settings), plan=plans.plan)

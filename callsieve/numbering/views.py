@@ -81,7 +81,7 @@ class PlansShown:
     """The page: all plans, the `ranges` of the chosen country, and unusable files as `problems`."""
 
     plans: tuple[PlanShown, ...]
-    problems: tuple[str, ...]
+    problems: tuple[Wording, ...]
     latest: tuple[Latest, ...]
     country: str = ""
     ranges: tuple[Ranges, ...] = ()

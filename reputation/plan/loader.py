@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from reputation.numbers import calling_code_of
 from reputation.plan.rows import PlanFile, PlanRow, PlanSource, Purpose
+from reputation.wording import Wording
 
 MAX_BYTES = 1 << 18
 MAX_PREFIXES = 5000  # of one file
@@ -38,30 +39,45 @@ T = TypeVar("T")
 class PlanError(ValueError):
     """A file is unusable. The text lists all errors, a line each, with the file's name."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        more = f" (and {len(problems) - 1} more: callsieve plan check)" if len(problems) > 1 else ""
-        super().__init__(problems[0] + more)
+    def __init__(self, problems: Sequence[Wording]) -> None:
+        count = len(problems) - 1
+        more = Wording("{problem} (and {count} more: callsieve plan check)", {"problem": problems[0], "count": count})
+        self.words = more if count else problems[0]
         self.problems = tuple(problems)
+        super().__init__(self.words)
 
 
 class _Wrong(ValueError):
-    pass
+    def __init__(self, words: Wording) -> None:
+        super().__init__(words)
+        self.words = words
 
 
 def parse_plan(raw: bytes, name: str) -> PlanFile:
     """Parse a plan. `name` is the file's, for errors. Raise PlanError if it is unusable."""
     if len(raw) > MAX_BYTES:
-        raise PlanError([f"{name}: is larger than {MAX_BYTES:,} bytes: split it, a file a country"])
+        raise PlanError(
+            [
+                Wording(
+                    "{name}: is larger than {most:,} bytes: split it, a file a country",
+                    {"name": name, "most": MAX_BYTES},
+                )
+            ]
+        )
     try:
         table = tomllib.loads(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise PlanError([f"{name}: not UTF-8 at byte {error.start}: save it as UTF-8"]) from None
+        raise PlanError(
+            [Wording("{name}: not UTF-8 at byte {place}: save it as UTF-8", {"name": name, "place": error.start})]
+        ) from None
     except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row
-        raise PlanError([f"{name}: not TOML: {error}"]) from None
-    problems: list[str] = []
+        raise PlanError([Wording("{name}: not TOML: {problem}", {"name": name, "problem": str(error)})]) from None
+    problems: list[Wording] = []
     plan = _Reader(table, problems).plan()
     if plan is None or problems:
-        raise PlanError([f"{name}: {problem}" for problem in problems[:MAX_PROBLEMS]])
+        raise PlanError(
+            [Wording("{name}: {problem}", {"name": name, "problem": problem}) for problem in problems[:MAX_PROBLEMS]]
+        )
     return plan
 
 
@@ -73,7 +89,7 @@ def shipped_plans() -> tuple[PlanFile, ...]:
 
 
 class _Reader:
-    def __init__(self, table: Mapping[str, Any], problems: list[str]) -> None:
+    def __init__(self, table: Mapping[str, Any], problems: list[Wording]) -> None:
         self._table = table
         self._problems = problems
         self._sources: dict[str, PlanSource] = {}
@@ -84,8 +100,10 @@ class _Reader:
         adds = "adds_to" in table
         if adds == ("country" in table):
             self._problems.append(
-                "needs either country (the whole plan of a country) or adds_to (rows beside the plan that there is):"
-                ' country = "FR"'
+                Wording(
+                    "needs either country (the whole plan of a country) or adds_to (rows beside the existing plan):"
+                    ' country = "FR"'
+                )
             )
         country = self._read("", lambda: _country(table.get("adds_to" if adds else "country")))
         code = self._read("", lambda: _calling_code(table.get("calling_code"), country or ""))
@@ -96,7 +114,10 @@ class _Reader:
         rows = [row for of_range in ranges for row in of_range]
         if len(rows) > MAX_PREFIXES:
             self._problems.append(
-                f"has {len(rows):,} prefixes, and at most {MAX_PREFIXES:,} are read: use shorter ones"
+                Wording(
+                    "has {count:,} prefixes, and at most {most:,} are read: use shorter ones",
+                    {"count": len(rows), "most": MAX_PREFIXES},
+                )
             )
         else:
             self._problems.extend(islice(_overlaps(rows), MAX_PROBLEMS))
@@ -108,7 +129,7 @@ class _Reader:
     def _tables(self, key: str, read: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
         tables = self._table.get(key, [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            self._problems.append(f"{key} is written as [[{key}]] tables")
+            self._problems.append(Wording("{key} is written as [[{key}]] tables", {"key": key}))
             return
         for place, one in enumerate(tables, 1):
             about = f"{key} {place}{_named(one, 'name' if key == 'source' else 'prefix')}: "
@@ -121,32 +142,46 @@ class _Reader:
         try:
             return read()
         except _Wrong as error:
-            self._problems.append(f"{about}{error}")
+            self._problems.append(Wording("{about}{problem}", {"about": about, "problem": error.words}))
             return None
 
     def _check_keys(self, table: Mapping[str, Any], known: frozenset[str], about: str) -> None:
         for key in (key for key in table if key not in known):
-            self._problems.append(f"{about}unknown key {_shown(key)}: use {', '.join(sorted(known))}")
+            self._problems.append(
+                Wording(
+                    "{about}unknown key {value}: use {allowed}",
+                    {"about": about, "value": _shown(key), "allowed": ", ".join(sorted(known))},
+                )
+            )
 
     def _source(self, table: Mapping[str, Any]) -> PlanSource:
         name, title, url = (_text(key, table.get(key)) for key in ("name", "title", "url"))
         if not _URL.fullmatch(url):
-            raise _Wrong(f"url takes an address such as https://example.org/page, not {_shown(url)}")
+            raise _Wrong(
+                Wording("url takes an address such as https://example.org/page, not {value}", {"value": _shown(url)})
+            )
         if name in self._sources:
-            raise _Wrong(f"name: {_shown(name)} is there twice: give each source a name of its own")
+            raise _Wrong(
+                Wording("name: {value} is there twice: give each source a name of its own", {"value": _shown(name)})
+            )
         return PlanSource(name, title, url, _day("read", table.get("read")))
 
     def _rows(self, table: Mapping[str, Any], country: str, calling_code: int | None, is_own: bool) -> list[PlanRow]:
         purpose = table.get("purpose")
         if not isinstance(purpose, str) or purpose not in set(Purpose):
-            raise _Wrong(f"purpose does not know {_shown(purpose)}: use one of {', '.join(sorted(Purpose))}")
+            raise _Wrong(
+                Wording(
+                    "purpose does not know {value}: use one of {allowed}",
+                    {"value": _shown(purpose), "allowed": ", ".join(sorted(Purpose))},
+                )
+            )
         source, law = (self._source_named(key, table.get(key)) for key in ("source", "law"))
         is_evidence = _boolean("evidence", table.get("evidence", source is not None))
         if source is None and is_evidence:
-            raise _Wrong("evidence = true needs the source that says so: add source, or take evidence out")
+            raise _Wrong(Wording("evidence = true needs the source that says so: add source, or take evidence out"))
         begins, ends = (_day(key, table[key]) if key in table else None for key in ("valid_from", "valid_until"))
         if begins and ends and ends < begins:
-            raise _Wrong("valid_until is before valid_from: both days are included")
+            raise _Wrong(Wording("valid_until is before valid_from: both days are included"))
         digits, note = _digits(table.get("digits")), _text("note", table["note"]) if "note" in table else ""
         return [
             PlanRow(
@@ -170,34 +205,49 @@ class _Reader:
             return None
         if not isinstance(name, str) or name not in self._sources:
             known = ", ".join(sorted(self._sources)) or "none"
-            raise _Wrong(f"{key}: there is no [[source]] named {_shown(name)} (there is {known}): add it above")
+            raise _Wrong(
+                Wording(
+                    "{key}: there is no [[source]] named {value} (there is {known}): add it above",
+                    {"key": key, "value": _shown(name), "known": known},
+                )
+            )
         return self._sources[name]
 
 
-def _overlaps(rows: Sequence[PlanRow]) -> Iterator[str]:
+def _overlaps(rows: Sequence[PlanRow]) -> Iterator[Wording]:
     """Return rows that contradict each other about a number at one time."""
     by_prefix: dict[str, list[PlanRow]] = {}
     for row in rows:
         others = by_prefix.setdefault(row.prefix, [])
         if len(others) == MAX_SAME:
-            yield f"prefix {row.prefix} is there more than {MAX_SAME} times: take rows out that are over"
+            yield Wording(
+                "prefix {prefix} is there more than {most} times: take rows out that are over",
+                {"prefix": row.prefix, "most": MAX_SAME},
+            )
         for other in others[:MAX_SAME]:
             at_once = row.begins_at < other.ends_at and other.begins_at < row.ends_at
             if at_once and (row.digits & other.digits or row.digits == other.digits):
-                yield f"prefix {row.prefix} is there twice for the same days and digits: take one out"
+                yield Wording(
+                    "prefix {prefix} is there twice for the same days and digits: take one out", {"prefix": row.prefix}
+                )
         by_prefix[row.prefix].append(row)
 
 
 def _prefixes(value: Any, calling_code: int | None) -> list[str]:
     texts = value if isinstance(value, list) else [value]
     if not texts:
-        raise _Wrong("prefix takes the start of numbers such as +33162, or a list of them")
+        raise _Wrong(Wording("prefix takes the start of numbers such as +33162, or a list of them"))
     for text in texts:
         if not isinstance(text, str) or not _PREFIX.fullmatch(text):
-            raise _Wrong(f"prefix takes the start of numbers such as +33162, not {_shown(text)}")
+            raise _Wrong(
+                Wording("prefix takes the start of numbers such as +33162, not {value}", {"value": _shown(text)})
+            )
         if calling_code is not None and (not text.startswith(f"+{calling_code}") or text == f"+{calling_code}"):
             raise _Wrong(
-                f"prefix {text} is not of calling code {calling_code}: begin it with +{calling_code} and a digit"
+                Wording(
+                    "prefix {text} is not of calling code {calling_code}: begin it with +{calling_code} and a digit",
+                    {"text": text, "calling_code": calling_code},
+                )
             )
     return texts
 
@@ -207,45 +257,65 @@ def _digits(value: Any) -> frozenset[int]:
         return frozenset()
     numbers = value if isinstance(value, list) else [value]
     if not numbers or not all(type(number) is int and 1 <= number <= 14 for number in numbers):
-        raise _Wrong(f"digits takes how many digits follow the calling code, such as 9 or [5, 6], not {_shown(value)}")
+        raise _Wrong(
+            Wording(
+                "digits takes how many digits follow the calling code, such as 9 or [5, 6], not {value}",
+                {"value": _shown(value)},
+            )
+        )
     return frozenset(numbers)
 
 
 def _country(value: Any) -> str:
     if not isinstance(value, str) or not _COUNTRY.fullmatch(value):
-        raise _Wrong(f"country takes a code of two letters such as FR, not {_shown(value)}")
+        raise _Wrong(Wording("country takes a code of two letters such as FR, not {value}", {"value": _shown(value)}))
     return value
 
 
 def _calling_code(value: Any, country: str) -> int:
     if type(value) is not int or not 1 <= value <= 999:
-        raise _Wrong(f"calling_code takes a number such as 33, not {_shown(value)}")
+        raise _Wrong(Wording("calling_code takes a number such as 33, not {value}", {"value": _shown(value)}))
     if (known := calling_code_of(country)) not in (0, value):
-        raise _Wrong(f"calling_code of {country} is {known}, not {value}: put one of the two right")
+        raise _Wrong(
+            Wording(
+                "calling_code of {country} is {known}, not {value}: put one of the two right",
+                {"country": country, "known": known, "value": value},
+            )
+        )
     return value
 
 
 def _day(key: str, value: Any) -> date:
     if not isinstance(value, date) or isinstance(value, datetime) or not 1900 <= value.year <= 2999:
-        raise _Wrong(f"{key} takes a day such as 2026-01-31, without quotes, not {_shown(value)}")
+        raise _Wrong(
+            Wording(
+                "{key} takes a day such as 2026-01-31, without quotes, not {value}",
+                {"key": key, "value": _shown(value)},
+            )
+        )
     return value
 
 
 def _boolean(key: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise _Wrong(f"{key} takes true or false, not {_shown(value)}")
+        raise _Wrong(Wording("{key} takes true or false, not {value}", {"key": key, "value": _shown(value)}))
     return value
 
 
 def _text(key: str, value: Any) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT or not value.isprintable():
-        raise _Wrong(f"{key} takes one line of at most {MAX_TEXT} characters, not {_shown(value)}")
+        raise _Wrong(
+            Wording(
+                "{key} takes one line of at most {most} characters, not {value}",
+                {"key": key, "most": MAX_TEXT, "value": _shown(value)},
+            )
+        )
     return value
 
 
 def _texts(key: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise _Wrong(f"{key} takes a list of texts, not {_shown(value)}")
+        raise _Wrong(Wording("{key} takes a list of texts, not {value}", {"key": key, "value": _shown(value)}))
     return tuple(_text(key, text) for text in value)
 
 

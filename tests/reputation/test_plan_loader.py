@@ -21,7 +21,7 @@ def problems_of(text: str | bytes) -> tuple[str, ...]:
     raw = text.encode() if isinstance(text, str) else text
     with pytest.raises(PlanError) as refused:
         parse_plan(raw, "fr.toml")
-    return refused.value.problems
+    return tuple(map(str, refused.value.problems))
 
 
 def test_a_file() -> None:

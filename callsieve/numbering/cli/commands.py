@@ -52,7 +52,7 @@ def check(file: FileArgument, as_json: JsonOption = False, config: ConfigOption 
     try:
         plan = parse_plan(_text_of(file), str(file))
     except PlanError as error:
-        fail_with(error.problems)
+        fail_with(list(map(str, error.problems)))
         return
     if as_json:
         print_json(views.ListedPlan(plan))

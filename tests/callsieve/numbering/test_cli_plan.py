@@ -164,7 +164,7 @@ def test_a_broken_file_is_left_out_and_named(loaded: Loaded) -> None:
     (plan_folder(loaded) / "us-own.toml").write_text(OWN)
     found = plans_of(loaded)
     assert len(found.problems) == 1
-    assert "fr.toml" in found.problems[0]
+    assert "fr.toml" in str(found.problems[0])
     assert purpose_of(loaded, CALL_PLATFORM) == "telemarketing"
     assert purpose_of(loaded, CALLER) == "call-centre"
 
