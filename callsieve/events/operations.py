@@ -81,7 +81,7 @@ def named(context: Context, text: str) -> str:
         words = Wording("{name} may be {names}: write one of these", {"name": text[:80], "names": ", ".join(matches)})
         raise Refused("ambiguous-receiver", words)
     if not names:
-        raise Refused("no-receiver", Wording("the settings name no receiver: see Events in the documentation"))
+        raise Refused("no-receiver", Wording("the settings name no receiver: callsieve help events"))
     hint = nearest(text, names)
     raise Refused("no-such-receiver", Wording("unknown receiver {name}{hint}", {"name": text[:80], "hint": hint}))
 

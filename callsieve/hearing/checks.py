@@ -10,7 +10,7 @@ from reputation.wording import Wording
 
 OFF = Wording("it is off: [speech] in the settings names no model")
 START = Wording("systemctl enable --now callsieve-hearing; journalctl -u callsieve-hearing says why it ended")
-MODEL = Wording("set [speech] model to the directory of a model: see Hear callers in the documentation")
+MODEL = Wording("set [speech] model to the directory of a model: callsieve help hear-callers")
 RESTART = Wording("systemctl restart callsieve")
 FASTER = Wording("use a smaller model, or set [speech] wait to 0: calls then do not wait for texts")
 

@@ -23,12 +23,10 @@ def guards_calls(context: CheckContext) -> Finding:
     if asking:
         return ok(Wording("asked in {contexts}", {"contexts": ", ".join(asking)}))
     if context.loaded.settings.outbound.observe:
-        return ok(
-            Wording("the dialplan does not ask it, so outgoing calls are not checked (documentation, Own numbers)")
-        )
+        return ok(Wording("the dialplan does not ask it, so outgoing calls are not checked (callsieve help outbound)"))
     return warn(
         Wording("[outbound] has observe = false, but the dialplan does not ask: no outgoing call is held or refused"),
-        Wording("add the line from the documentation (Own numbers) to your dialplan"),
+        Wording("add the line from callsieve help outbound to your dialplan"),
     )
 
 

@@ -28,9 +28,9 @@ START = Wording("systemctl enable --now callsieve-public; journalctl -u callsiev
 UNITS = Wording(
     "callsieve asterisk install --systemd, then systemctl daemon-reload and systemctl restart callsieve-public"
 )
-PROXY = Wording("check the proxy before it: see The public page in the documentation")
+PROXY = Wording("check the proxy before it: callsieve help public-page")
 APPEAL = Wording("[actions] appeal = true in the settings, then systemctl restart callsieve")
-TELL = Wording("have the event appeal.due or the digest sent to somebody: see The public page in the documentation")
+TELL = Wording("have the event appeal.due or the digest sent to somebody: callsieve help public-page")
 NOT_ASKED = Wording("not checked by the console, which connects to no other server")
 # A file by which the page is recognised.
 MARK = "/public.css"

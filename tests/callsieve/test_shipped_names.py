@@ -1,4 +1,4 @@
-"""What a message names is there where CallSieve is installed: the documentation is not in the wheel."""
+"""What a message names is there where CallSieve is installed: messages name pages as `callsieve help TOPIC`."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def init(
     if not result.is_closed:
         warn("sites can create large objects and take locks: run hub init again as a superuser to forbid that")
     if result.elsewhere:
-        warn(f"sites can also log in to {', '.join(result.elsewhere)}: see Many PBXs in the documentation")
+        warn(f"sites can also log in to {', '.join(result.elsewhere)}: callsieve help many-pbxs")
 
 
 def join(
@@ -160,7 +160,7 @@ def status(as_json: options.JsonOption = False, config: options.ConfigOption = N
             if not failure:
                 say_command(START)
         else:
-            say("This PBX shares nothing yet. See Many PBXs in the documentation.")
+            say("This PBX shares nothing yet. See callsieve help many-pbxs.")
     else:
         link = link_state.link
         standby = ", its standby" if loaded.settings.hub.standby else ""
@@ -336,7 +336,7 @@ def _administrators_settings(config: Path | None, *, is_complete: bool) -> Loade
 
 def _address(loaded: Loaded) -> str:
     if not loaded.settings.hub.address:
-        raise CommandError(f"{loaded.settings_file}: [hub] has no address (see Many PBXs in the documentation)")
+        raise CommandError(f"{loaded.settings_file}: [hub] has no address (callsieve help many-pbxs)")
     return loaded.settings.hub.address
 
 

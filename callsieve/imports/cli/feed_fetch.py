@@ -47,7 +47,7 @@ from reputation.store.sources import (
 from reputation.wording import Wording
 
 UNPACKED_TIMES = 10  # how many times larger than the limit of the download a compressed file may become
-NONE_WANTED = "the settings have no [[feed]]: add one (documentation, Feeds)"
+NONE_WANTED = "the settings have no [[feed]]: add one (callsieve help feeds)"
 
 NamesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="NAME", help="Fetch these feeds now. Default: all that are due.")

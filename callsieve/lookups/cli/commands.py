@@ -63,7 +63,7 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         say_command("systemctl reload callsieve")
         return
     if not sources:
-        say("No service is asked. See Look-ups in the documentation.")
+        say("No service is asked. See callsieve help look-ups.")
         return
     print_lookups(sources)
 

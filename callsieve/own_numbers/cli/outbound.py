@@ -80,7 +80,7 @@ def decisions(
     elif held or callee or own_number:
         say("No decision matches.")
     else:
-        say("No decisions yet. The dialplan must ask the outbound guard: documentation, Own numbers.")
+        say("No decisions yet. The dialplan must ask the outbound guard: callsieve help outbound.")
 
 
 def explain(

@@ -41,3 +41,11 @@ def test_every_page_says_when_it_was_last_checked() -> None:
         for topic, path in TOPICS.items()
         if not re.match(r"---\nchecked: \d{4}-\d\d-\d\d\n---\n", path.read_text("utf-8"))
     ] == []
+
+
+def test_every_page_that_a_message_names_is_there() -> None:
+    package = documentation().parent / "callsieve"
+    files = [path for suffix in ("*.py", "*.po", "*.html") for path in package.rglob(suffix)]
+    named = {topic for path in files for topic in re.findall(r"callsieve help ([a-z-]+)", path.read_text("utf-8"))}
+    assert len(named) > 5
+    assert named - TOPICS.keys() - {"all"} == set()
