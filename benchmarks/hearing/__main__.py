@@ -159,12 +159,12 @@ def print_figures(heard: list[tuple[Caller, HearingAnswer, float]], model: Path,
     print(f"model: {model}, one core, memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
     print(f"callers: {len(people)} people (synthetic), {len(robots)} robots ({'recorded' if is_real else 'synthetic'})")
     print(f"word error rate, people: {100 * sum(e for e, _ in errors) / sum(n for _, n in errors):.1f} %")
-    for what, name in (("line", lambda one: one.line.name), ("voice", lambda one: one.kind)):
-        for key in dict.fromkeys(name(one) for one, _ in people):
-            some = [error for (one, _), error in zip(people, errors, strict=True) if name(one) == key]
-            print(f"  {what} {key}: {100 * sum(e for e, _ in some) / sum(n for _, n in some):.1f} %")
-    print(f"seconds from the end of 8 s of speech to the text: p50 {statistics.median(long):.2f}, "
-          f"p95 {long[int(0.95 * len(long))]:.2f}")  # fmt: skip
+    names = [(f"line {one.line.name}", f"voice {one.kind}") for one, _ in people]
+    for key in sorted({name for pair in names for name in pair}):
+        some = [error for pair, error in zip(names, errors, strict=True) if key in pair]
+        print(f"  {key}: {100 * sum(e for e, _ in some) / sum(n for _, n in some):.1f} %")
+    p50, p95 = statistics.median(long), long[int(0.95 * len(long))]
+    print(f"seconds from the end of 8 s of speech to the text: p50 {p50:.2f}, p95 {p95:.2f}")
     for kind in dict.fromkeys(one.kind for one, _ in robots):
         print(f"robots, {kind}: {dict(Counter(answer.voice for one, answer in robots if one.kind == kind))}")
     found = sum(answer.voice == "robot" for _, answer in robots)
