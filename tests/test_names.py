@@ -31,7 +31,7 @@ DIALPLAN = "\n".join(
 DIALPLANS_OWN = {"CALLSIEVE_AGI", "CALLSIEVE_ALERT_TAG", "CALLSIEVE_ALERT_WARN", "CALLSIEVE_VERSTAT_HEADER"}
 DIALPLANS_OWN |= {"CALLSIEVE_PLAIN", "CALLSIEVE_TAGGED", "CALLSIEVE_PRESSED", "CALLSIEVE_SAID", "CALLSIEVE_FROM"}
 DIALPLANS_OWN |= {"CALLSIEVE_WAS", "CALLSIEVE_WAS_DIAL", "CALLSIEVE_WAS_NAME", "CALLSIEVE_USUAL", "CALLSIEVE_QUEUED"}
-DIALPLANS_OWN |= {"CALLSIEVE_CARRIER"}
+DIALPLANS_OWN |= {"CALLSIEVE_CARRIER", "CALLSIEVE_MONITOR"}
 DIALPLANS_OWN |= {"CALLSIEVE_OUTBOUND_HELD", "CALLSIEVE_OUTBOUND_REFUSED"}
 # Of the call file that the call-back helper writes.
 DIALPLANS_OWN |= {"CALLSIEVE_TICKET", "CALLSIEVE_SECONDS"}
@@ -53,6 +53,12 @@ def test_every_variable_is_documented() -> None:
     page = (ROOT / "docs" / "contributing" / "architecture.md").read_text()
     missing = [name for name in IN_DIALPLAN if f"_{name.removeprefix('CALLSIEVE_')}" not in page]
     assert missing == []
+
+
+def test_the_dialplan_stops_no_recording_but_its_own() -> None:
+    """An administrator may record the call, too."""
+    stopped = re.findall(r"StopMixMonitor\((.*)\)$", DIALPLAN, re.MULTILINE)
+    assert set(stopped) == {"${CALLSIEVE_MONITOR}"}
 
 
 def test_contexts_that_the_dialplan_goes_to_exist_once() -> None:

@@ -100,15 +100,17 @@ class Asked:
     ) -> None:
         self.caller = next(CALLERS)
         before = played(pbx).count("caller-wait")
-        spec = CallSpec(caller=self.caller, did=ALICE, voice=True, dtmf="5", dtmf_after=after, hang_up_after=30.0)
+        spec = CallSpec(
+            caller=self.caller, did=ALICE, voice=True, dtmf="5", dtmf_after=after, hang_up_after=80.0, timeout=100.0
+        )
         with pbx.carrier.start(spec) as call:
-            wait_until(lambda: played(pbx).count("caller-wait") > before, "the end of the recording", 30.0)
+            wait_until(lambda: played(pbx).count("caller-wait") > before, "the end of the recording", 60.0)
             began, heard = time.monotonic(), call.heard.audible_seconds
             during()
             self.name = phone.wait_for_invite().from_name
             self.waited = time.monotonic() - began - PROMPT
             self.heard_while_waiting = call.heard.audible_seconds - heard - PROMPT
-            wait_until(lambda: "screening-call-from" in played(pbx), "the recording is played", 30.0)
+            wait_until(lambda: "screening-call-from" in played(pbx), "the recording is played", 60.0)
             call.close()
         self.decision: DecisionRecord = decision_on(pbx.daemon.store, self.caller)
 
