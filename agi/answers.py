@@ -206,7 +206,7 @@ def answer_ask_for_headers() -> bytes:
 
 
 def _joined(endpoints: tuple[str, ...]) -> str:
-    """Return endpoints as the dialplan's LISTFILTER reads them. An endpoint that does not fit is left out."""
+    """Join the endpoints by `&`, as LISTFILTER reads them. Those beyond MAX_ENDPOINTS characters are left out."""
     joined = "&".join(endpoints)
     return joined if len(joined) <= MAX_ENDPOINTS else joined[: MAX_ENDPOINTS + 1].rpartition("&")[0]
 

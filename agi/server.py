@@ -64,10 +64,11 @@ _LOG_LEVELS = dict.fromkeys((FailOpen.TIMED_OUT, FailOpen.OVER_LIMIT), logging.W
 
 @dataclass(slots=True)
 class Stats:
-    """Counters since the start. `in_flight` is now: complete requests that wait for a decision.
+    """Counters since the start. `in_flight` is the number of complete requests that now wait for a decision.
 
     `answered` counts decisions that were sent, `failed_open` all other answers by reason, `abandoned` calls that hung
-    up first. `refused_commands` counts calls of which Asterisk refused a command, `strangers` other users.
+    up first. `refused_commands` counts calls in which Asterisk refused one of our commands. `strangers` counts
+    connections of users who get no decisions.
     """
 
     accepted: int = 0

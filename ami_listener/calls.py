@@ -62,9 +62,10 @@ class Channel:
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One call. `main` is the channel that called, `outside` the channel of the other party, whose talk time counts.
+    """One call. `main` is the calling channel, `outside` the channel of the outside party, whose talk time is counted.
 
-    `left_by`: the side that answered and left before the two were connected, while no other phone rings.
+    `left_by`: the side that hung up after the call was answered, but before the two sides were connected. Another
+    ringing phone resets it.
     """
 
     linkedid: str

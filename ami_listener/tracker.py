@@ -62,7 +62,7 @@ class CallTracker:
 
     @property
     def held(self) -> Held:
-        """Return how much is remembered now."""
+        """Return how many calls, channels, bridges, mailboxes and offers are in memory now."""
         return Held(
             calls=len(self._calls),
             channels=len(self._channels),

@@ -123,10 +123,11 @@ STEPS = (
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """A limit for the action of a rule or of the default. `holds` says whether it applies to a case.
+    """A limit for the action of a rule or of the default. `holds` says whether the limit applies to a case.
 
-    `reference` is an appeal that the reason names. `only_evidence`: rules without a condition on level or points, which
-    are meant for strangers, are exempt. `only_actions`: if not empty, it limits only these actions.
+    `reference` returns the reference of the appeal that caused the limit. `only_evidence`: limit only rules with a
+    condition on level or points, since the others are not meant for strangers. `only_actions`: if not empty, limit only
+    these actions.
     """
 
     highest: Action

@@ -159,7 +159,9 @@ def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise PolicyError(
-            Wording("{path}: not UTF-8 at byte {place}", {"path": str(path), "place": error.start})
+            Wording(
+                "{path}: not UTF-8 (byte {place}): save the file as UTF-8", {"path": str(path), "place": error.start}
+            )
         ) from None
 
 

@@ -120,10 +120,10 @@ def own_number_spoofed(call: IncomingCall, facts: Facts) -> bool:
 
 
 class PerPhone(NamedTuple):
-    """Phones that differ from the decision, by endpoint.
+    """The endpoints of phones that are not treated as the decision says.
 
-    `known`: they know the caller and need no warning. `blocked`: they have blocked the caller. `unwhispered`: they have
-    switched whispers off.
+    `known`: their users know the caller and need no warning. `blocked`: their users have blocked the caller.
+    `unwhispered`: their users have switched whispers off.
     """
 
     known: tuple[str, ...] = ()

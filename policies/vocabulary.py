@@ -252,7 +252,10 @@ def is_of_nobodys_range(case: Case) -> bool:
 
 
 def companies_complaining(case: Case) -> int:
-    """Return how many other companies complain about the number, by weight, minus one if one has cleared it."""
+    """Return the weighted number of companies that complain about the number. Each counts for 1 at most.
+
+    One company is subtracted if any company has cleared the number.
+    """
     said = case.facts.peers
     listed = sum([min(1.0, word.weight) for word in said if not word.is_cleared])
     return floor(listed + 1e-9) - any(word.is_cleared for word in said) if said else 0
@@ -398,7 +401,7 @@ def words(allowed: frozenset[str], fact: Callable[[Case], str | None], *reads: s
 
 
 def texts(value: str, fact: Callable[[Case], str | None], *reads: str) -> Word:
-    """Return a condition over names that the administrator chose."""
+    """Return a condition that holds if the fact is one of the names given in the policy. Any names may be given."""
     return Word(value, read_texts, one_of(fact), frozenset.issuperset, told(fact), reads)
 
 

@@ -73,7 +73,7 @@ def encode(value: object) -> bytes:
 
 
 def decode(raw: bytes | str, kind: Any) -> Any:
-    """Return the value of the JSON of a record of this type. Raise msgspec.MsgspecError if it does not fit."""
+    """Decode JSON into a record of this type. Raise msgspec.MsgspecError if the JSON does not fit."""
     return msgspec.json.decode(raw, type=wire(kind))
 
 
@@ -152,7 +152,7 @@ def is_record(kind: Any) -> bool:
 
 @cache
 def fields_of(kind: Any) -> tuple[Field, ...]:
-    """Return the fields of a record's JSON: its own, its marked properties, and those of its FLAT records."""
+    """Return the fields of a record's JSON: its own, its properties with `@told`, and those of its FLAT records."""
     hints, words = get_type_hints(kind, include_extras=True), words_of(kind)
     own, flat = dict[str, Field](), dict[str, Field]()
     for name, defaults in _defaults_of(kind).items():

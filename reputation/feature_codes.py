@@ -2,9 +2,9 @@
 
 A code dialled again within a minute undoes what it did. The codes of phone settings switch at any time.
 
-Also a person's last call, to explain how it was treated: the one that rang there last, or never got there. A rejected
-call leaves only a decision. A call that rang a group had one decision for all. The person's own list or contacts
-are applied to it here, as for the phone (docs/contributing/decisions/per-phone.md).
+The module also finds a person's last call, to explain how it was treated: the last one that rang their phone, or that
+was stopped before. A rejected call leaves only a decision. A call that rang a group had one decision for all. The
+person's own list or contacts are applied to it here, as for the phone (docs/contributing/decisions/per-phone.md).
 """
 
 from __future__ import annotations

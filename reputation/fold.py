@@ -152,7 +152,10 @@ def _share_of(standing: Standing, trusted: float, weights: Weights) -> _Share | 
 
 
 def _marks_of(standing: Standing, weights: Weights, few: int) -> float:
-    """Return the limited marks of the site, reduced by its own answers, in marks of one person."""
+    """Return how many people's marks the site's marks are worth, at most `few`.
+
+    Answers without a mark lower the result.
+    """
     if is_alarmed(standing, weights, None):
         return 0.0
     marked, unmarked = log_odds_of(counts_of(standing, weights, standing.at), weights.counts)[:2]

@@ -161,7 +161,10 @@ class MemoryStore:
         return known is not None and bool(known.talks or known.marks)
 
     def talks(self, number: str, now: float, person: str | None = None) -> list[tuple[str, float]]:
-        """Return who has called the number and talked within 180 days, and when last. `person`: only that one."""
+        """Return who has called the number and talked within 180 days, with the time of each person's last talk.
+
+        If `person` is given, return only this person. Talks that a one-ring call provoked are left out.
+        """
         known = self._known.get(number)
         if known is None or not known.talks:
             return []
@@ -334,7 +337,7 @@ def _all_rows(known: _Known) -> Rows:
 
 
 def _rows(known: _Known, marks: Iterable[Mark], signals: Iterable[Signal], answered: Iterable[Answered]) -> Rows:
-    """Return those of these rows of a number that count, with the signals of "not spam" marks."""
+    """Return the number's rows without the signals that do not count, and with a signal for each "not spam" mark."""
     marks = tuple(marks)
     shown = [signal for signal in signals if _counts(known, signal)]
     from_marks = [signal for mark in marks if (signal := signal_of_mark(mark))]

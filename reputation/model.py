@@ -158,13 +158,13 @@ class LevelChange(NamedTuple):
     @property
     @told
     def code(self) -> str:
-        """The happening, as a code."""
+        """The code of the event that would change the level."""
         return self.what.code
 
     @property
     @told
     def words(self) -> Wording:
-        """The happening, in words."""
+        """The event that would change the level, in words."""
         return Wording(self.what.value, {"n": self.people} if self.people else {})
 
 
@@ -296,7 +296,7 @@ class PhoneSetting(StrEnum):
 
 
 class Tie(StrEnum):
-    """Why a person is connected to a caller."""
+    """What relates a person to a caller."""
 
     ALLOW = "allow"  # on the person's own allowlist
     BLOCK = "block"  # on the person's own blocklist
@@ -379,8 +379,8 @@ class Identity:
         number: A telephone number: E.164, or the key of a service number.
         name: The name.
         level: 1: somebody controls the number, 2: the name is proven.
-        expires_at: When it ends; null for never.
-        note: How it was proven; decisions go without.
+        expires_at: Until when the identity is valid; null for no limit.
+        note: How the owner was proven. Empty in decisions.
     """
 
     number: str

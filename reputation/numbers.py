@@ -85,7 +85,7 @@ _NUMBER_TYPES = {
 
 
 class Number(NamedTuple):
-    """A number as it was read once, with everything that its digits say. Nothing reads it again.
+    """A telephone number, parsed once. Its other facts are derived from it, so no other code parses the number again.
 
     `key`: E.164, or the key of a service number; None for a caller who shows no number. `raw`: the network's text,
     untrusted, at most 64 printable characters. The country's plan is read at the first use, once per key.
@@ -280,9 +280,9 @@ def ways_to_dial(e164: str) -> tuple[str, ...]:
 
 
 def national_digits(e164: str) -> str:
-    """Return the end that all ways to write a number share: of +442071838750 that is 2071838750.
+    """Return the digits in which all notations of a number end: 2071838750 for +442071838750.
 
-    All digits, if too few would be left to recognise a number, or if it cannot be parsed.
+    Return all digits if these are too few to recognise the number, or if it cannot be parsed.
     """
     if (service := service_number_of(e164)) is not None:
         return service.digits if len(service.digits) >= number_parsing.LEAST_SERVICE_DIGITS else e164.lstrip("+")

@@ -79,7 +79,7 @@ def _of_labels(figures: OwnerFigures) -> Iterator[str]:
         "marked you, hung up on you or missed your calls."
     )
     if figures.people:
-        yield N_("That is in a company of {people}.")
+        yield N_("This is for a company of {people} people.")
     if figures.answered_few < figures.answered_many:
         yield N_(
             "By marks alone it takes {marks} people, and about 1 in {answered_few} to 1 in {answered_many} of those "

@@ -1,11 +1,11 @@
-"""The fold from the evidence rows of one number and class to a few decaying sums, which are read in O(1) at any time.
+"""Folds the evidence rows of one number and auth class into a few decaying sums, which can be read at any time in O(1).
 
     standing_of_people(rows, auth_class, weights, ...) -> Standing   exact, whatever the order of the rows
-    decayed(standing.marks, standing.at, now, half_life)             the part of a decision
+    decayed(standing.marks, standing.at, now, half_life)             the sum as a decision reads it
 
-Rows are distinct per witness already (reputation/store, reputation/memory_store). Per epoch there are the latest mark
-of a reporter, the latest signal of a callee and category, the latest answer of a callee. Over epochs the latest counts.
-The rows are those of one site; reputation/fold.py combines several.
+In each epoch (a period with one owner) a reporter has one mark, a callee one signal per category and one answer. If
+there are rows of several epochs, only the latest row is used. The rows are those of one site. reputation/fold.py
+combines several sites.
 """
 
 from __future__ import annotations
@@ -213,7 +213,10 @@ def _counted(signals: list[Signal]) -> tuple[tuple[SignalCategory, int], ...]:
 def _challenges_in(
     rows: Rows, auth_class: AuthClass, live: list[Mark], answered: list[Answered], epoch_at: float | None
 ) -> ChallengeHistory:
-    """Return the challenges in this class, and passes in any class, so that nobody is asked once per class."""
+    """Return the challenges in this auth class.
+
+    Passes in any class count, so that who passed is not challenged in each class.
+    """
     asked = [c for c in rows.challenges if epoch_at is None or c.at >= epoch_at]
     if not asked:
         return NEVER_CHALLENGED

@@ -205,8 +205,11 @@ class PrefixError(ValueError):
 def prefix_of(digits: str, region: str) -> str:
     """Return a prefix as dialled in the region with its calling code: `+33162` for 0162, `+8695` for 95 in CN.
 
-    Without a national prefix 0 only prefixes of service numbers are read, and not if as many ordinary numbers begin so.
-    In FR 36 would be 3639 and the landlines of 03 6x. PrefixError for all else.
+    Digits that do not begin with the national prefix 0 must begin more service numbers than other numbers. In FR, 36 is
+    refused, because it may mean service numbers such as 3639 or the landlines of 03 6x.
+
+    Raises:
+        PrefixError: The digits are ambiguous or begin no number.
     """
     region = region.upper()
     metadata = PhoneMetadata.metadata_for_region(region)

@@ -95,7 +95,7 @@ def may_weigh(standing: Standing, weights: Weights) -> float:
 
 
 def is_alarmed(standing: Standing, weights: Weights, reviewed_at: float | None) -> bool:
-    """Return whether many marks came at once against a number that behaves well, and wait for a review."""
+    """Return whether a number that otherwise behaves well got many marks at once that nobody has reviewed yet."""
     burst_at = standing.burst_at
     if burst_at is None or (reviewed_at is not None and reviewed_at > burst_at):
         return False

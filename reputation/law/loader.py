@@ -1,6 +1,6 @@
-"""The law of a country on calls that a company makes: rows with their days and sources, and the files with them.
+"""The law of each country on calls that companies make, read from the files of this package.
 
-The files come with CallSieve. They are checked when they are read, and by the tests.
+Each row names its source and the days on which it is in force. The files are checked when they are read, and by tests.
 
     law_of("FR").hours -> its rows;   binding(law_of("US").limit, "+13055550123", now) -> the row in force, or None
 

@@ -36,13 +36,13 @@ AGAINST_CALLERS = NEVER_CALL | {Purpose.TELEMARKETING}
 
 @dataclass(frozen=True, slots=True)
 class PlanSource:
-    """A page that was read on that day, with the contents of the rows that name it.
+    """A page on which rows of the plan are based.
 
     Attributes:
         name: The name.
         title: The title.
-        url: The address that it is taken from.
-        read: The day on which the source was read.
+        url: The address of the page.
+        read: The day on which we read the page.
     """
 
     name: str

@@ -29,10 +29,10 @@ SELECT at, who, what, number, name, before, after FROM audit
 
 @dataclass(slots=True)
 class Change:
-    """A change by a person. `what` is the command, about one `number` or about what `name` says.
+    """A change that a person makes. `what`: the command. `number` or `name`: what was changed.
 
-    `before` and `after` are records as `--json` and the API show them, None for nothing. `id` is set once the change is
-    written. `is_nothing`: nothing had to be changed.
+    `before` and `after`: the records as `--json` and the API show them, or None. `id` is set when the change is
+    written. `is_nothing`: the command found nothing to change.
     """
 
     what: str

@@ -106,7 +106,7 @@ def add_do_not_call(db: sqlite3.Connection, request: DoNotCallRequest) -> bool:
 
 
 def do_not_call_of(db: sqlite3.Connection, number: str) -> DoNotCallRequest | None:
-    """Return the request of the number, None if it may be called."""
+    """Return the do-not-call request of the number, or None if the number may be called."""
     return next((_wish(row) for row in db.execute(ONE, (number,))), None)
 
 
@@ -160,7 +160,10 @@ def add_complaint(db: sqlite3.Connection, complaint: Complaint) -> bool:
 def remove_complaint(
     db: sqlite3.Connection, own_number: str, number: str | None, at: float | None = None
 ) -> Complaint | None:
-    """Remove and return the complaint of instant `at`, else the latest. `number`: its author; None: anybody."""
+    """Remove and return a complaint about the own number: the one made at `at`, or the latest.
+
+    If `number` is given, only complaints of this number are considered.
+    """
     rows = db.execute(REMOVE_COMPLAINT, {"own": own_number, "number": number, "at": at}).fetchall()
     return next((_complaint(row) for row in rows), None)
 

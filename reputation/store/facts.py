@@ -283,7 +283,7 @@ def _by_kind(rows: list[Row]) -> dict[str, list[Row]]:
 
 
 def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Facts:
-    """Return the rows of FACTS as one value. Most calls bring two or three rows."""
+    """Return the `Facts` of a call from the rows of the query FACTS. There are two or three rows for most calls."""
     of = _by_kind(rows)
     moments = of["moments"][0]
     entries = [entry_of_row(row[1:9]) for row in of.get("entry", ())]

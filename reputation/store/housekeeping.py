@@ -1,14 +1,16 @@
 """Housekeeping: jobs that keep the store in order, and the result of the last run of each.
 
-    run_jobs(db, now)                               what is due; `callsieve housekeeping run` runs all
+    run_jobs(db, now)                               run the jobs that are due; `callsieve housekeeping run` runs all
     python -m reputation.store.housekeeping FILE    the same in its own process, as the daemon does every hour
 
-Jobs write in short transactions, so that nobody waits. They may be interrupted at any time: the next run goes on.
-They keep counts and no numbers. How long rows are kept is part of each table (docs/reference/privacy.md).
+Jobs write in short transactions, so that nobody waits. They may be interrupted at any time: the next run continues.
+Their results are counts, without telephone numbers. How long rows are kept is part of each table
+(docs/reference/privacy.md).
 
 Nothing runs while the clock is implausible (`check_clock`): two years ahead, all evidence would look too old to keep.
 The clock is compared with the last run of the housekeeping, and not with the newest row, because a daemon with a wrong
-clock writes new rows at once. A clock that is off by a week or more is believed after another week: the PBX was off.
+clock writes new rows at once. A clock that differs by a week or more is believed only after it has differed for another
+week, because the PBX may simply have been switched off.
 """
 
 from __future__ import annotations

@@ -159,11 +159,11 @@ def import_numbers(
 ) -> ImportSource:
     """Replace the numbers of the source.
 
-    Rows may come in any order: they are sorted on disk first, because in order they take half the room. `also` is run
-    in the transaction that puts the source in force.
+    Rows may come in any order. They are sorted on disk first, because sorted rows take half the space in the store.
+    `also` is run in the transaction that puts the source in force.
 
     Raises:
-        StoreError: It failed, or there are TooFewNumbers. The old generation stays in force.
+        StoreError: The import failed; TooFewNumbers: the list has shrunk too much. The old generation stays in force.
     """
     with _scratch(db):
         digest = _read(db, rows)

@@ -132,10 +132,10 @@ class PersonalEntry(NamedTuple):
     """A number on a person's own allowlist or blocklist, never on both.
 
     Attributes:
-        person: The extension of the person, or the program that did it.
+        person: The extension of the person.
         number: A telephone number: E.164, or the key of a service number.
         verdict: `allow` or `block`.
-        at: When it happened.
+        at: When the person added it.
     """
 
     person: Annotated[str, Key()]

@@ -75,12 +75,12 @@ SELECT total(against AND NOT fine), total(fine AND NOT against), count(*)
 
 
 class Ignored(NamedTuple):
-    """A site of which nothing counts since `at`.
+    """A site whose evidence has been ignored since `at`.
 
     Attributes:
-        site: The other site that it comes from; empty for this one.
-        at: When it happened.
-        who: The user who did it.
+        site: The ignored site.
+        at: Since when the site is ignored.
+        who: The user who decided to ignore it.
         reason: The reason.
     """
 

@@ -1,7 +1,7 @@
 """The register of the organisation's own numbers, and the numbers that outgoing calls show but the register lacks.
 
 A registered number that is not retired is an own number everywhere: it cannot be marked, and an incoming call that
-shows it has borrowed it.
+shows it is taken as spoofed.
 """
 
 from __future__ import annotations

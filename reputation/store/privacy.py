@@ -228,9 +228,11 @@ def _ready_for_json(value: object) -> object:
 
 
 def clear_freed(path: Path, number: str) -> bool:
-    """Overwrite what was deleted. Return False if a reader keeps the store open all the time, so the -wal still has it.
+    """Overwrite deleted data.
 
-    Pages that a version without secure_delete has freed keep their content. Then the whole file is written anew.
+    Return False if a reader keeps the store open all the time, so that the -wal still has it.
+
+    If the number is still in pages that a version without secure_delete has freed, rewrite the whole file.
     """
     with open_store(path) as db:
         if not truncate_wal(db):

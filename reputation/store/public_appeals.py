@@ -101,7 +101,10 @@ def keep_code(db: sqlite3.Connection, about: str, number: str, code: str, at: fl
 
 
 def name_for(db: sqlite3.Connection, about: str) -> str:
-    """Return the name that a right code proves, empty if none was given."""
+    """Return the name that was given when the code was requested, and that the right code proves.
+
+    Empty: no name was given.
+    """
     return next((name for (name,) in db.execute(NAME, (about,))), "")
 
 

@@ -296,7 +296,10 @@ def was_right(standing: Standing, weights: Weights, now: float) -> bool | None:
 
 
 def count_proofs(db: sqlite3.Connection, now: float) -> int:
-    """Count by source the listed callers that are known here, and the correct listings. Call it in a transaction."""
+    """For each source, store how many of its numbers have proven good or bad here, and how many it was right about.
+
+    Return the number of sources with such numbers. Call it in a transaction.
+    """
     weights, rights_by_source = weights_of(db), dict[object, dict[str, bool]]()
     for source, number, *row in db.execute(LISTED_AND_KNOWN):
         if (right := was_right(standing_from(tuple(row)), weights, now)) is not None:

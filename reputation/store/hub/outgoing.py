@@ -298,7 +298,10 @@ def has_outgoing(db: sqlite3.Connection) -> bool:
 
 
 def key_of(kind: Kind, row: str) -> str:
-    """Return SQL for the key of a row, without its number, as JSON. `row`: `NEW.` or `OLD.` in triggers, or empty."""
+    """Return an SQL expression for a JSON array of the row's key columns, except the telephone number.
+
+    `row` is `NEW.` or `OLD.` in a trigger, and otherwise empty.
+    """
     return f"json_array({', '.join(key_columns(kind, row))})"
 
 
