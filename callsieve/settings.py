@@ -131,7 +131,7 @@ class DisplayTable(setting_types.SettingsTable, frozen=True):
 
 
 class Speech(setting_types.SettingsTable, frozen=True):
-    """What callers say when they are asked for their names, as text.
+    """Recognition of the names that callers say when they are asked.
 
     `model`: the directory of a model of Whisper for faster-whisper; empty: nothing is recognised. `wait`: how many
     seconds a call waits for its text.

@@ -89,7 +89,7 @@ def every_seconds(every: str) -> float:
 
 
 class SourceProblem(StrEnum):
-    """Why nothing was taken from a source, whatever it is."""
+    """The reason why an outside source delivered nothing, common to all kinds of sources."""
 
     NO_FILE = "{file}: file not found"
     UNREADABLE = "{file}: cannot be read ({error})"

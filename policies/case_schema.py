@@ -76,7 +76,7 @@ def read_line_or_lines(value: Any) -> tuple[str, ...]:
 def read_word(allowed: frozenset[str], value: Any) -> str:
     """Read one word of a closed set."""
     if not isinstance(value, str) or value not in allowed:
-        raise PolicyError(f"does not know {shown(value)}{nearest(str(value), allowed)}")
+        raise PolicyError(f"has the unknown value {shown(value)}{nearest(str(value), allowed)}")
     return value
 
 
@@ -156,7 +156,7 @@ def read_keys(keys: Mapping[str, Reader], required: frozenset[str], value: Any) 
 def read_region(value: Any) -> str:
     """Read the region whose number plan national numbers follow."""
     if not isinstance(value, str) or not is_possible_region(value):
-        raise PolicyError(f"does not know the region {shown(value)}: write a code such as GB")
+        raise PolicyError(f"has the unknown region {shown(value)}: write a code such as GB")
     return value
 
 

@@ -18,7 +18,7 @@ from reputation.plan.rows import Purpose
 
 
 class Action(IntEnum):
-    """The action of a policy, weakest first: a cap depends on this order. `word`: its name everywhere."""
+    """The action of a policy, weakest first: a cap depends on this order. `word`: its name in files and the journal."""
 
     word: str
 

@@ -363,7 +363,7 @@ def _action(value: Any, key: str) -> Action:
     if not isinstance(value, str) or value not in ACTION_BY_WORD:
         raise PolicyError(
             Wording(
-                "{key} does not know {value}{hint}",
+                "{key} has the unknown value {value}{hint}",
                 {"key": key, "value": shown(value), "hint": hint(str(value), ACTION_BY_WORD)},
             )
         )
@@ -391,7 +391,7 @@ def _ask(table: Mapping[str, Any]) -> str | None:
     if not isinstance(value, str) or value not in ASKS:
         raise PolicyError(
             Wording(
-                "ask does not know {value}{hint}: use {allowed}",
+                "ask has the unknown value {value}{hint}: use {allowed}",
                 {"value": shown(value), "hint": hint(str(value), ASKS), "allowed": ", ".join(ASKS)},
             )
         )

@@ -87,7 +87,9 @@ def read_words(allowed: frozenset[str], value: Any) -> frozenset[str]:
     words = read_texts(value)
     for word in sorted(words - allowed):
         raise PolicyError(
-            Wording("does not know {value}{hint}", {"value": shown(word), "hint": hint(word, allowed, WRITE_A_CODE)})
+            Wording(
+                "has the unknown value {value}{hint}", {"value": shown(word), "hint": hint(word, allowed, WRITE_A_CODE)}
+            )
         )
     return words
 
@@ -107,7 +109,7 @@ def read_level(value: Any) -> Level:
     """Read a level."""
     if not isinstance(value, str) or value not in LEVELS:
         raise PolicyError(
-            Wording("does not know level {value}{hint}", {"value": shown(value), "hint": hint(str(value), LEVELS)})
+            Wording("has the unknown level {value}{hint}", {"value": shown(value), "hint": hint(str(value), LEVELS)})
         )
     return LEVELS[value]
 
@@ -312,7 +314,7 @@ def read_zone(table: dict[str, Any]) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         raise PolicyError(
-            Wording("does not know the time zone {value}: write it as Europe/London, or local", {"value": shown(name)})
+            Wording("has the unknown time zone {value}: write it as Europe/London, or local", {"value": shown(name)})
         ) from None
 
 

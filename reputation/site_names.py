@@ -52,7 +52,7 @@ def name_at_site(name: str) -> str:
 
 
 def own_name(name: str) -> str:
-    """Return the key of a local name. A name that looks like another site's, or like such a key, gets a colon."""
+    """Return the key of a local name. It begins with a colon if it could be taken for a name of another site."""
     return MARK + name if MARK in name and (name[0] == MARK or site_of(name)) else name
 
 

@@ -62,7 +62,7 @@ def nothing_usable(problems: Sequence[RowProblem]) -> CommandError:
 
 
 class RowsRead(Protocol):
-    """A table that was read, or anything that counts rows like one."""
+    """A table that was read, or another object that counts rows."""
 
     skipped: int
     cut: int

@@ -127,7 +127,7 @@ class NoStates:
     """Keeps no state: for a test alert."""
 
     async def read(self, _key: str) -> str | None:
-        """Return None: nothing is stored."""
+        """Return None, because nothing is stored."""
         return None
 
     async def write(self, _key: str, _value: str, _at: float) -> None:

@@ -23,7 +23,7 @@ _SHORTENED = re.compile(r"([a-z]+-[0-9a-f]{8})[0-9a-f]{56}\.rows")  # a full dig
 
 
 class ExchangeProblem(StrEnum):
-    """Why a bundle was refused, other than for a fault of its server."""
+    """Why a company's data was refused although its server answered."""
 
     NO_KEY = (
         "its key is not in the settings. It offers key {id}: ask over another channel whether `callsieve signing key` "

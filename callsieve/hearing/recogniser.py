@@ -1,7 +1,7 @@
 """The interface of a recogniser of speech, and which of its results count.
 
-A recogniser makes up words for silence, noise and music. `understood` removes them, so that a phone shows no words that
-nobody has said. Pure.
+A recogniser makes up words for silence, noise and music. `understood` removes them, so that a
+phone shows only words that somebody said. Pure.
 """
 
 from __future__ import annotations

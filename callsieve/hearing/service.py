@@ -1,4 +1,4 @@
-"""What the daemon does with the words of callers: has them heard, waits for them within a limit, and stores them.
+"""The daemon's part in hearing callers: have a recording recognised, wait for its text within a limit, and store it.
 
     begin(...)     the caller has spoken: returns how long the call may wait for the text
     words_of(...)  waits for a part of that time

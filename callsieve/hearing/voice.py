@@ -2,7 +2,7 @@
 
 A recording starts when the call is answered and does not stop for a prompt. A person is quiet while somebody speaks to
 them, or says "hello?" and waits. People who speak slowly, children, relay services and speech synthesizers wait too.
-What is neither is unclear. One wrong `robot` is worse than many that are missed.
+All else is unclear. One wrong `robot` is worse than many that are missed.
 """
 
 from __future__ import annotations

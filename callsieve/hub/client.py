@@ -74,9 +74,8 @@ class Greeting:
     """The hub's answer to a report.
 
     `version`: the latest version of this site that the hub has. `now_us`, `xid`: its clock and transaction number.
-    `channel`: where it announces news. `lost_xid`, `told_version`: set when the server is another one than that of
-    the
-    reported history. It may lack transactions from `lost_xid` on, and this site's rows after `told_version`.
+    `channel`: where it announces news. `lost_xid`, `told_version`: set if the server was replaced since the last
+    report. It may lack transactions from `lost_xid` on, and this site's rows after `told_version`.
     `most_rows`: the quota of this site. `has_twin`: another process takes part under this site's name.
     """
 
@@ -189,7 +188,7 @@ async def collect(hub: Hub) -> None:
 
 
 async def wake(hub: Hub, seconds: float, *, private: bool) -> None:
-    """Wake all sites, unless that happened since our last push ended, so many seconds ago."""
+    """Wake all sites, unless they were woken within so many seconds before."""
     await hub.rows("SELECT callsieve.wake(%s, %s)", (seconds, private))
 
 

@@ -201,7 +201,7 @@ class Erasure(NamedTuple):
 
 
 def erase_for_site(db: sqlite3.Connection, context: Context, erasure: Erasure) -> bool:
-    """Erase what the site may erase here; the rest waits. Return whether everything about the number is gone."""
+    """Erase the rows that the site may erase here, and leave the others. Return whether nothing is left."""
     try:
         stored = number_operations.stored_about(db, context, erasure.number)
     except Refused:  # no number

@@ -66,7 +66,7 @@ class ImportKind(StrEnum):
 
 
 class FetchTime(NamedTuple):
-    """What the audit keeps of a feed that is fetched sooner."""
+    """The part of an earlier fetch that the audit keeps."""
 
     next_at: Instant
 

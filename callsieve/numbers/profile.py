@@ -347,7 +347,7 @@ class Profile:
 
     @property
     def account(self) -> tuple[Wording, ...]:
-        """Where its level comes from, and how many witnesses there are of how many it takes."""
+        """Return the origin of its level, and how many witnesses there are and would be needed."""
         reputation = self.facts.reputation
         return account_of(reputation.level, reputation.families, reputation.witnesses)
 
@@ -359,7 +359,7 @@ class Profile:
 
     @property
     def said(self) -> str | Wording:
-        """The same, for another language."""
+        """Return the sentence as a text that can be translated."""
         return facts_in_words(self.facts)
 
 
@@ -411,7 +411,7 @@ def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) 
 
 
 def _challenges(db: sqlite3.Connection, number: str) -> Iterator[ChallengesOfClass]:
-    """Yield the reactions in each auth class, except classes that only know of a pass in another."""
+    """Yield the reactions to challenges by auth class, without classes that only adopt a pass of another one."""
     for auth_class in AuthClass:
         known = standing(db, number, auth_class)
         if known is not None and replace(known.challenges, of_number=()) != NEVER_CHALLENGED:

@@ -244,7 +244,7 @@ def end_links(db: sqlite3.Connection, context: Context, extension: str) -> Ended
     with change(db, context, "people end-links", name=extension) as changed:
         count = devices.end_links(db, extension)
         if not count:
-            raise Refused("no-such-link", Wording("There is no link that was not used yet."))
+            raise Refused("no-such-link", Wording("All links have been used already."))
         changed.before = {"links": count}
     return EndedLinks(changed.id, count)
 

@@ -55,7 +55,7 @@ def is_served(context: CheckContext) -> Finding:
 
 
 def is_reached(context: CheckContext) -> Finding:
-    """Check that its address leads to it, over TLS that browsers trust. Not in the console."""
+    """Check that the public address leads to this page, over trusted TLS. The console skips this check."""
     public = context.loaded.settings.public
     if not public.enabled:
         return ok(OFF)

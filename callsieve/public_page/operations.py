@@ -130,7 +130,7 @@ def look_up(db: sqlite3.Connection, typed: str) -> HeldCall | None:
 
 
 def file(db: sqlite3.Connection, context: Context, request: PublicAppealRequest) -> Appeal:
-    """File an appeal about the number of the decision. Refused, also if strangers have filed too much already."""
+    """File an appeal about the number of a decision. Raise Refused, also if strangers have filed too many."""
     with whole(db):
         held = look_up(db, request.reference)
         decision = None if held is None else decision_of(db, held.reference)

@@ -95,7 +95,7 @@ def take_back(changes: Sequence[FileChange], trunks: Sequence[PbxTrunk], ask: As
 
 
 def inverse(changes: Sequence[FileChange]) -> list[FileChange]:
-    """Return the changes that put these files back, of those that were written, the last first."""
+    """Return the changes that restore the files that were written, in reverse order."""
     return [
         FileChange(change.path, change.after, change.before)
         for change in reversed(changes)

@@ -62,7 +62,7 @@ def complete_file(path: Path, mode: int, owner: tuple[int, int] | None = None) -
 
 @contextmanager
 def _naming_folder(path: Path) -> Iterator[None]:
-    """Add the directory to an OSError of a temporary file, whose name nobody knows."""
+    """Name the directory in an OSError of a temporary file, because the file's name tells nobody anything."""
     try:
         yield
     except OSError as error:

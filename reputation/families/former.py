@@ -25,7 +25,7 @@ COMPANIES_CLEARED = Counted("another company has cleared it", "{n} other compani
 _WORDS: Mapping[str, Wording | Counted] = {
     "telemarketing": Wording("its range is for telemarketing"),
     "do-not-originate": Wording("numbers of its range never call"),
-    "unallocated": Wording("nobody has a number of its range"),
+    "unallocated": Wording("its number range is not allocated to anybody"),
     "listed": COMPANIES_COMPLAIN,
     "cleared": COMPANIES_CLEARED,
     "neighbours": Counted(

@@ -249,7 +249,7 @@ LIMITS = (
         "ours: one in two hundred",
     ),
     Limit("young", 101, 301, _young, "more than 100 calls a day from a number that nobody knows; the second is ours"),
-    Limit("burst", 101, 301, _burst, "the same after two weeks of silence"),
+    Limit("burst", 101, 301, _burst, "more than 100 calls a day after two weeks without calls"),
     Limit("spike", 3, 10, _spike, "ours: a day with three times the calls of a usual one, and a hundred at least"),
 )
 LIMIT_BY_MEASURE = {limit.measure: limit for limit in LIMITS}

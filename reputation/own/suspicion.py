@@ -176,7 +176,7 @@ def _countries(units: Iterable[_Unit]) -> list[str]:
 
 
 def _found(network: Network, units: Sequence[_Unit], rest: Sequence[_Unit], comparisons: int) -> list[Suspicion]:
-    """Return what is no coincidence in these units compared with the rest, given the number of comparisons."""
+    """Return the differences from the rest that are no coincidence, given the number of comparisons."""
     was, now = _sum(network, (unit.was for unit in units)), _sum(network, (unit.now for unit in units))
     blocked = [(-1, now.blocked, now.calls), (1, was.blocked, was.calls)]
     suspicions = []
@@ -338,7 +338,7 @@ class LabellerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @lru_cache(maxsize=1)
 def labellers() -> LabellerFile:
-    """Return the rows. The file is part of the program: an error in it is a bug and raises."""
+    """Return the rows of the shipped file. An error in it is a bug, so it is not handled."""
     return msgspec.toml.decode((files("reputation.own") / "labellers.toml").read_bytes(), type=LabellerFile)
 
 

@@ -1,7 +1,7 @@
 """From a file to the rows of a country. Everything is checked here, so that a look-up cannot fail.
 
 An error names the file, the row, the key and the remedy:
-    fr.toml: range 3 (+33162): purpose does not know 'sales': use one of bank, call-centre, ...
+    fr.toml: range 3 (+33162): purpose has the unknown value 'sales': use one of bank, call-centre, ...
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class _Reader:
         if not isinstance(purpose, str) or purpose not in set(Purpose):
             raise _Wrong(
                 Wording(
-                    "purpose does not know {value}: use one of {allowed}",
+                    "purpose has the unknown value {value}: use one of {allowed}",
                     {"value": _shown(purpose), "allowed": ", ".join(sorted(Purpose))},
                 )
             )

@@ -113,7 +113,7 @@ DELETE FROM signal WHERE number = :number AND auth_class = :auth_class AND epoch
 
 
 def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
-    """Record all evidence of a joined outcome and return its signal. Then `standing.refresh` its number."""
+    """Record all evidence of a joined outcome and return its signal. The caller must refresh the number's standing."""
     lessons = lessons_of(outcome)
     signal = lessons.signal
     if lessons.answered is not None:

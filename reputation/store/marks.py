@@ -181,7 +181,7 @@ def add_tombstone(db: sqlite3.Connection, tombstone: Tombstone) -> None:
 
 
 def remove_tombstones(db: sqlite3.Connection, case_id: str) -> None:
-    """Remove the tombstones of a case: its marks count again."""
+    """Remove the tombstones of a case, so that its marks count again."""
     refresh_all(db, [number for (number,) in db.execute(REMOVE, (case_id,)).fetchall()])
 
 

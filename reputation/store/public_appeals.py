@@ -161,7 +161,7 @@ class NewAttachment(NamedTuple):
 
 
 def attach(db: sqlite3.Connection, reference: str, new: NewAttachment, at: float) -> Attachment:
-    """Add an attachment, or return the same one. Raise AppealError if it is empty or too large, or one too many."""
+    """Add an attachment, or return an equal one. Raise AppealError if it is empty, too large, or exceeds the number."""
     name = "".join(filter(str.isprintable, new.name)).strip()[: appeals.LINE_CHARACTERS] or "unnamed"
     if not new.content:
         raise appeals.AppealError("empty-file", Wording("{file} is empty: there is nothing to attach", {"file": name}))

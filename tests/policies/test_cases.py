@@ -117,7 +117,7 @@ EXPECTING = NAMED + 'expect = { action = "warn" }\n'
         pytest.param(EXPECTING + "call = { trusted = 1 }", "call.trusted takes", id="boolean"),
         pytest.param(
             EXPECTING + 'call = { attestation = "D" }',
-            "call.attestation does not know 'D'",
+            "call.attestation has the unknown value 'D'",
             id="word",
         ),
         pytest.param(
@@ -201,8 +201,8 @@ trusted = 1
     assert found == [
         (3, "case 'one': unknown key polcy"),
         (4, "case 'one': expect has no key 'reson'"),
-        (4, "case 'one': expect.action does not know 'tga'"),
-        (7, "case 'one': facts.ties.tie does not know 'contct'"),
+        (4, "case 'one': expect.action has the unknown value 'tga'"),
+        (7, "case 'one': facts.ties.tie has the unknown value 'contct'"),
         (7, "case 'one': facts.ties.person takes one line of text, not 3"),
         (9, "case 'one': facts.callee needs the key 'extension'"),
         (11, "case number 2: needs a name of one line"),

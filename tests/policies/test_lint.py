@@ -84,8 +84,8 @@ def test_all_errors_of_a_rule_are_named_with_line_and_word() -> None:
     assert problems_of(FOUR_ERRORS) == [
         (2, "rule 'premium': needs reason"),
         (3, "rule 'premium': unknown condition prefxi (did you mean prefix?)"),
-        (4, "rule 'premium': condition level_at_least does not know level 'wran' (did you mean warn?)"),
-        (7, "rule 'premium': action does not know 'rejct' (did you mean reject?)"),
+        (4, "rule 'premium': condition level_at_least has the unknown level 'wran' (did you mean warn?)"),
+        (7, "rule 'premium': action has the unknown value 'rejct' (did you mean reject?)"),
         (8, "rule 'premium': unknown key lable (did you mean label?)"),
     ]
 

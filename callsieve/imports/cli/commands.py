@@ -60,8 +60,8 @@ AsAllowlistOption = Annotated[
 class PbxList(NamedTuple):
     """A number list of the PBX, and its meaning here.
 
-    `verdict`: the evidence that its numbers give. `evidence_only`: what an import does not do, and how to do it.
-    `settings`: by keys of the list that are settings, what they do in the PBX and not here.
+    `verdict`: the evidence that its numbers give. `evidence_only`: a remark that the import only adds evidence.
+    `settings`: keys of the PBX's list that are settings there, each with a remark about it.
     """
 
     family: NumberFamily

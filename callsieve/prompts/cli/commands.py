@@ -65,7 +65,7 @@ def build_prompts(
     what = f"{plural(len(made), 'prompt')}{f', {recorded} of them recorded' if recorded else ''}"
     where = f"in {_sounds_shown(files)}"
     if dry_run:
-        say(f"Would make {what} {where}." if made else f"Nothing to make {where}.")
+        say(f"Would make {what} {where}." if made else f"Nothing to make: all is built {where}.")
         for file in made:
             say(f"  {file.source.prompt.language}  {file.key}  ({file.state}{_by(file)})")
         say("Nothing was changed.")

@@ -153,7 +153,7 @@ class Table:
 
     @property
     def kind(self) -> Kind | None:
-        """How the rows travel through the hub, including what follows from the record type."""
+        """Return how the hub handles the rows: as declared, completed from the record type."""
         if self.shared is None:
             return None
         declared = Kind(scope=self.shared) if isinstance(self.shared, SharedWith) else self.shared
