@@ -1,6 +1,6 @@
 """What hearing understands, how fast, and whom it takes for a robot: a simulation with synthetic voices.
 
-    python -m benchmarks.hearing [--model FOLDER] [--robots FOLDER]
+    python -m benchmarks.hearing [--model FOLDER] [--robots FOLDER] [--every N]
 
 Each caller is heard as the hearing process does it: the time of the prompt, and an answer of at most 8 s, after G.711,
 packet loss, noise and gain. `--robots` is a copy of wspr-ncsu/robocall-audio-dataset: its recordings then take the
@@ -88,12 +88,13 @@ def person(samples: Any, hello: Any, chance: random.Random) -> tuple[Any, Any]:
     return prompt, answer[: round(RATE * ANSWER_SECONDS)]
 
 
-def simulated(folder: Path, recordings: list[tuple[str, Any]]) -> list[Caller]:
+def simulated(folder: Path, recordings: list[tuple[str, Any]], every: int) -> list[Caller]:
     """Return all callers: each text by several voices, each on one of the lines."""
     chance, speech = random.Random(1), ensure_speech()
     turns = ((turn, number, text) for turn in range(3) for number, text in enumerate(PEOPLE))
-    said = [(text, SPEAKERS[(number + turn) % len(SPEAKERS)]) for turn, number, text in turns]
+    said = [(text, SPEAKERS[(number + turn) % len(SPEAKERS)]) for turn, number, text in turns][::every]
     robots = [] if recordings else [(text, SPEAKERS[n % len(SPEAKERS)]) for n, text in enumerate(ROBOTS.values())]
+    robots = robots[::every]
     hellos = [("Hello?", one) for one in SPEAKERS]
     sounds = speak(speech, [*said, *robots, *hellos], folder)
     hello_of: dict[Speaker, Any] = dict(zip(SPEAKERS, sounds[-len(hellos) :], strict=True))
@@ -135,6 +136,7 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, help="a model of Whisper; default: tiny.en of the tests")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th caller, to be quicker")
     parser.add_argument("--robots", type=Path, help="a copy of wspr-ncsu/robocall-audio-dataset")
     options = parser.parse_args()
     use_fetched_tools()
@@ -144,7 +146,7 @@ def main() -> None:
     recogniser = Whisper(options.model or speech.model)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        callers = simulated(folder, recordings_in(options.robots) if options.robots else [])
+        callers = simulated(folder, recordings_in(options.robots) if options.robots else [], options.every)
         hear(recogniser, callers[0], folder, 0)  # warms it up
         heard = [(one, *hear(recogniser, one, folder, number)) for number, one in enumerate(callers)]
     print_figures(heard, options.model or speech.model, is_real=options.robots is not None)
