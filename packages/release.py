@@ -1,4 +1,4 @@
-"""Make a release: `make release`, or `python -m packages.release [check | twice]`.
+"""Make a release: `make release`, or `python -m packages.release [check | twice] [SUITE ...]`.
 
 `make release` needs a clean work tree. It runs the checks, cuts the section of CHANGELOG.md, commits that, and builds
 everything in build/release with its SHA-256 hashes. `check` builds the work tree as it is. `twice` builds the commit in
@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from packages.build import OUT as PACKAGES_OUT
-from packages.build import ROOT, commit_seconds, run
+from packages.build import PYTHON_BY_SUITE, ROOT, commit_seconds, run
 from packages.build import main as build_packages
 
 OUT = ROOT / "build" / "release"
@@ -108,7 +108,7 @@ def _order(version: str) -> tuple[int, ...]:
 # Building
 
 
-def build() -> str:
+def build(suites: Sequence[str] = tuple(PYTHON_BY_SUITE)) -> str:
     """Build all files of a release in build/release. Return the text of SHA256SUMS."""
     os.umask(0o022)
     os.environ["SOURCE_DATE_EPOCH"] = str(commit_seconds())
@@ -116,7 +116,7 @@ def build() -> str:
     run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-t", "wheel", "-d", str(OUT))
     (wheel,) = OUT.glob("*.whl")
     run(str(TOOLS / "twine"), "check", "--strict", *map(str, sorted(OUT.iterdir())))
-    build_packages(wheel=wheel)
+    build_packages(suites, wheel)
     for package in PACKAGES_OUT.glob("*.deb"):
         shutil.copy(package, OUT)
     version = version_in((ROOT / "pyproject.toml").read_text())
@@ -186,7 +186,7 @@ def _check_tree() -> None:
     check_version(*texts, run("git", "tag", "--list").split())
 
 
-def build_twice() -> None:
+def build_twice(suites: Sequence[str]) -> None:
     """Build the commit in two clones, and compare the hashes.
 
     Raises:
@@ -196,31 +196,36 @@ def build_twice() -> None:
         {"TZ": "UTC", "LC_ALL": "C.UTF-8", "umask": "022"},
         {"TZ": "Pacific/Auckland", "LC_ALL": "C", "PYTHONHASHSEED": "7", "umask": "077"},
     )
-    first, second = (_build_in_a_clone(each) for each in surroundings)
+    first, second = (_build_in_a_clone(each, suites) for each in surroundings)
     print(first, end="")
     if different := sorted(set(first.splitlines()) ^ set(second.splitlines())):
         raise ReleaseError("not the same twice:\n" + "\n".join(different))
     print(f"{len(first.splitlines())} files, the same twice")
 
 
-def _build_in_a_clone(surroundings: Mapping[str, str]) -> str:
+def _build_in_a_clone(surroundings: Mapping[str, str], suites: Sequence[str]) -> str:
     with tempfile.TemporaryDirectory(prefix="callsieve-release-") as scratch:
         clone = Path(scratch) / "source"
         run("git", "clone", "--quiet", "--local", str(ROOT), str(clone))
         (clone / "build").mkdir()
         (clone / "build/release-tools").symlink_to(TOOLS.parent)
-        shell = f"umask {surroundings['umask']} && exec {sys.executable} -m packages.release check"
+        shell = f"umask {surroundings['umask']} && exec {sys.executable} -m packages.release check {' '.join(suites)}"
         subprocess.run(("sh", "-c", shell), cwd=clone, env={**os.environ, **surroundings}, check=True)
         return (clone / "build/release/SHA256SUMS").read_text()
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run the command that the arguments name."""
-    commands = {(): release, ("check",): lambda: print(build(), end=""), ("twice",): build_twice}
+    command, suites = (arguments[0], arguments[1:] or tuple(PYTHON_BY_SUITE)) if arguments else ("", ())
     try:
-        commands[tuple(arguments)]()
-    except KeyError:
-        sys.exit(__doc__)
+        if command == "":
+            release()
+        elif command == "check":
+            print(build(suites), end="")
+        elif command == "twice":
+            build_twice(suites)
+        else:
+            sys.exit(__doc__)
     except (ReleaseError, subprocess.CalledProcessError) as error:
         sys.exit(f"release: {error}")
 

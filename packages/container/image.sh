@@ -1,0 +1,42 @@
+#!/bin/sh
+# Build container images FROM scratch, each over a root that debootstrap makes: CallSieve, or an Asterisk to try it with.
+# Needs root, debootstrap and buildah. TARGET becomes an OCI archive, which `podman load` and `docker load` take.
+#   packages/container/image.sh callsieve TARGET callsieve_*~deb13_amd64.deb
+#   packages/container/image.sh asterisk TARGET
+set -e
+name=$1 target=$2 package=$3
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+export DEBIAN_FRONTEND=noninteractive SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git -C "$here" log -1 --format=%ct)}"
+case "$name" in
+callsieve)
+    debootstrap --variant=minbase --include=python3,ca-certificates trixie "$root"
+    cp "$package" "$root/tmp/callsieve.deb"
+    chroot "$root" apt-get install -y --no-install-recommends /tmp/callsieve.deb
+    ;;
+asterisk) # Debian 13 has no Asterisk
+    debootstrap --variant=minbase --include=asterisk,asterisk-core-sounds-en-gsm forky "$root"
+    for file in "$here"/asterisk/*.conf; do
+        cat "$file" >>"$root/etc/asterisk/${file##*/}"
+    done
+    ;;
+*)
+    echo "there is no image $name: callsieve or asterisk" >&2
+    exit 2
+    ;;
+esac
+rm -rf "$root"/tmp/* "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/* "$root"/dev/*
+install -d "$root/var/log/asterisk"
+[ "$name" = callsieve ] || chroot "$root" chown asterisk:asterisk /var/log/asterisk
+
+image=$(buildah from scratch)
+buildah copy --quiet "$image" "$root" / >/dev/null
+if [ "$name" = callsieve ]; then
+    buildah config --user callsieve:asterisk --entrypoint '["/usr/bin/callsieve"]' --cmd serve --env LANG=C.UTF-8 \
+        --volume /etc/callsieve --volume /var/lib/callsieve --volume /etc/asterisk "$image"
+else
+    buildah config --user asterisk:asterisk --entrypoint '["/usr/sbin/asterisk", "-f"]' --cmd -vvv \
+        --volume /etc/asterisk "$image"
+fi
+buildah commit --quiet --rm --timestamp "$SOURCE_DATE_EPOCH" "$image" "oci-archive:$target:$name:latest" >/dev/null
