@@ -102,13 +102,13 @@ def _suite(suite: str, wheel: Path) -> list[Path]:
         if package is MAIN:
             # By name: a path would stand in the package.
             _install(site, python, "--no-index", "--find-links", str(wheel.parent), "callsieve")
-            _add_program(tree, python)
-        _add_documents(tree / "usr/share", package, suite)
+            add_program(tree, python)
+        add_documents(tree / "usr/share", package, suite)
         names = {str(distribution.name) for distribution in _distributions(site)}
         kept = package.only or names - taken
         _remove(site, names - kept)
         taken |= kept
-        _set_modes(tree)
+        set_modes(tree)
         made.append(_packed(package, suite, tree))
     return made
 
@@ -135,7 +135,7 @@ def _remove(site: Path, names: set[str]) -> None:
             folder.rmdir()
 
 
-def _add_program(tree: Path, python: str) -> None:
+def add_program(tree: Path, python: str) -> None:
     """Add the virtual environment, the command, units, the manual page and completions."""
     program = tree / PROGRAM.relative_to("/")
     (program / "bin").mkdir()
@@ -159,7 +159,7 @@ def _add_program(tree: Path, python: str) -> None:
         _write(tree / place, run(*command, "completion", shell).encode())
 
 
-def _add_documents(share: Path, package: Package, suite: str) -> None:
+def add_documents(share: Path, package: Package, suite: str) -> None:
     """Add what Debian's policy asks of a package: its licence, both changelogs, and notes for lintian."""
     date = datetime.fromtimestamp(commit_seconds(), UTC).strftime("%a, %d %b %Y %H:%M:%S +0000")
     entry = f"callsieve ({_version(suite)}) {suite}; urgency=medium\n\n  * See changelog.gz.\n\n -- {AUTHORS}  {date}\n"
@@ -170,7 +170,7 @@ def _add_documents(share: Path, package: Package, suite: str) -> None:
     _write(share / "lintian/overrides" / package.name, (HERE / "lintian-overrides").read_bytes())
 
 
-def _set_modes(tree: Path) -> None:
+def set_modes(tree: Path) -> None:
     """Make only commands executable. Some wheels have executable libraries."""
     for path in tree.rglob("*"):
         if not path.is_symlink():

@@ -7,7 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from packages.build import DEBIAN_BY_SUITE, HERE, PACKAGES, PYTHON_BY_SUITE, ROOT, Package
+from packages.build import (
+    DEBIAN_BY_SUITE,
+    HERE,
+    MAIN,
+    PACKAGES,
+    PROGRAM,
+    PYTHON_BY_SUITE,
+    ROOT,
+    UNITS,
+    Package,
+    add_documents,
+    add_program,
+    set_modes,
+)
 from tests.test_requirements import PYTHONS, versions_of
 
 SCRIPTS = sorted((HERE / "scripts").iterdir())
@@ -35,3 +48,49 @@ def test_each_unit_starts_the_program_of_the_package() -> None:
     units = [path for path in (ROOT / "asterisk-conf").glob("*.service") if "ExecStart=" in path.read_text()]
     assert units
     assert [path.name for path in units if "ExecStart=@CALLSIEVE@ " not in path.read_text()] == []
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of the package `callsieve` but for the wheels."""
+    tree = tmp_path_factory.mktemp("tree")
+    library = tree / PROGRAM.relative_to("/") / "lib" / "of-a-wheel.so"
+    library.parent.mkdir(parents=True)
+    library.touch(0o775)
+    add_program(tree, "3.13")
+    add_documents(tree / "usr/share", MAIN, "trixie")
+    set_modes(tree)
+    return tree
+
+
+def test_a_package_holds_units_command_pages_and_nothing_in_etc(tree: Path) -> None:
+    files = {str(path.relative_to(tree)) for path in tree.rglob("*") if not path.is_dir()}
+    units = {path.name for path in (ROOT / "asterisk-conf").iterdir() if path.suffix in (".service", ".timer", ".path")}
+    assert files == {
+        "usr/bin/callsieve",
+        *(f"usr/lib/callsieve/{name}" for name in ("bin/python3", "bin/callsieve", "bin/callsieve-agi", "pyvenv.cfg")),
+        "usr/lib/callsieve/lib/of-a-wheel.so",
+        *(f"{UNITS.relative_to('/')}/{name}" for name in units),
+        "usr/share/man/man1/callsieve.1.gz",
+        "usr/share/bash-completion/completions/callsieve",
+        "usr/share/zsh/vendor-completions/_callsieve",
+        "usr/share/fish/vendor_completions.d/callsieve.fish",
+        *(f"usr/share/doc/callsieve/{name}" for name in ("copyright", "changelog.gz", "changelog.Debian.gz")),
+        "usr/share/lintian/overrides/callsieve",
+    }
+    texts = {path.name: path.read_text() for path in (tree / UNITS.relative_to("/")).iterdir()}
+    assert [name for name, text in texts.items() if "@CALLSIEVE@" in text] == []
+
+
+def test_only_commands_of_a_package_are_executable(tree: Path) -> None:
+    files = [path for path in tree.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert {path.name for path in files if path.stat().st_mode & 0o111} == {"callsieve", "callsieve-agi"}
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o755, 0o644}
+
+
+def test_links_of_a_package_are_relative_and_lead_into_it_or_to_debians_python(tree: Path) -> None:
+    links = {str(path.relative_to(tree)): path for path in tree.rglob("*") if path.is_symlink()}
+    assert {name: str((path.parent / path.readlink()).resolve().relative_to(tree)) for name, path in links.items()} == {
+        "usr/bin/callsieve": "usr/lib/callsieve/bin/callsieve",
+        "usr/lib/callsieve/bin/python3": "usr/bin/python3",
+    }
