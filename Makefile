@@ -151,8 +151,11 @@ release-twice: $(STAMP) $(RELEASE_TOOLS)
 	$(BIN)/python -m packages.release twice
 
 # Needs nothing but tar: what FreePBX's Module Admin takes.
+# SIGN=KEY adds module.sig, signed with that key of gpg.
 freepbx-module:
-	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=u+rwX,go+rX,go-w -C freepbx -czf $(FREEPBX_MODULE) callsieve
+	rm -rf build/freepbx && mkdir -p build/freepbx && cp -R freepbx/callsieve build/freepbx/callsieve
+	$(if $(SIGN),sh freepbx/sign.sh build/freepbx/callsieve '$(SIGN)')
+	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=u+rwX,go+rX,go-w -C build/freepbx -czf $(FREEPBX_MODULE) callsieve
 
 clean:
 	rm -rf $(VENV) $(LATEST) $(NEXT) $(DOCS) .cache build

@@ -8,7 +8,5 @@ python3 -m venv /opt/callsieve || { echo "run: apt install python3-venv" >&2; ex
 /opt/callsieve/bin/pip install --quiet --no-index --find-links wheels --require-hashes -r requirements.txt
 /opt/callsieve/bin/pip install --quiet --no-index --no-deps --force-reinstall wheels/callsieve-*.whl
 ln -sf /opt/callsieve/bin/callsieve /usr/local/bin/callsieve
-tar -xzf callsieve-freepbx.tgz -C /var/www/html/admin/modules
-fwconsole chown
-fwconsole ma install callsieve
-echo "Installed. Next, here and after an upgrade: callsieve setup"
+# It installs the module too, and ends with "screened: yes" or "no". Its options, such as --policy cautious, may be given here.
+exec callsieve setup "$@"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tarfile
+from configparser import ConfigParser
+from hashlib import sha256
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -49,6 +52,34 @@ def test_the_tarball_has_the_module_and_nothing_else(tmp_path: Path) -> None:
     assert names == {f"callsieve/{path.relative_to(MODULE)}" for path in MODULE.rglob("*") if path.is_file()}
     assert owners == {(0, 0)}
     assert "callsieve/module.xml" in names
+
+
+def test_a_signed_module_lists_the_hash_of_each_file(tmp_path: Path) -> None:
+    """As FreePBX's GPG class reads it: gpg takes the signature off, and what is left is an INI file."""
+    home = tmp_path / "gpg"
+    home.mkdir(mode=0o700)
+    gpg = ("gpg", "--homedir", str(home), "--batch", "--quiet")
+    key = "throw-away@example.org"
+    subprocess.run((*gpg, "--passphrase", "", "--quick-generate-key", key, "default", "sign"), check=True, timeout=60)
+    target = tmp_path / "callsieve.tgz"
+    command = ("make", "--silent", f"FREEPBX_MODULE={target}", f"SIGN={key}", "freepbx-module")
+    try:
+        subprocess.run(command, check=True, cwd=ROOT, timeout=60, env={**os.environ, "GNUPGHOME": str(home)})
+        with tarfile.open(target) as archive:
+            archive.extractall(tmp_path, filter="data")
+        module = tmp_path / "callsieve"
+        signed = subprocess.run((*gpg, "--output", "-", str(module / "module.sig")), capture_output=True, check=True)
+        listed = ConfigParser(interpolation=None, delimiters=(" = ", "="))
+        listed.optionxform = str  # type: ignore[assignment,method-assign]
+        listed.read_string(signed.stdout.decode())
+        files = [path for path in module.rglob("*") if path.is_file() and path.name != "module.sig"]
+        hashes = {str(path.relative_to(module)): sha256(path.read_bytes()).hexdigest() for path in files}
+        assert dict(listed["hashes"]) == hashes
+        text = (module / "module.sig").read_text()
+        (module / "module.sig").write_text(text.replace(hashes["Page.php"], "0" * 64))
+        assert subprocess.run((*gpg, "--verify", str(module / "module.sig")), check=False).returncode != 0
+    finally:
+        subprocess.run(("gpgconf", "--homedir", str(home), "--kill", "gpg-agent"), check=False)
 
 
 def test_what_module_xml_names_is_there() -> None:
