@@ -41,7 +41,7 @@ class Page {
 		}
 		$view = in_array($query['view'] ?? '', self::VIEWS, true) ? $query['view'] : 'calls';
 		$status = $this->status();
-		$values = ['token' => $session[self::TOKEN], 'view' => $view, 'status' => $status['data'], 'problem' => $status['error']];
+		$values = ['token' => $session[self::TOKEN], 'tab' => $view, 'status' => $status['data'], 'problem' => $status['error']];
 		return self::rendered('head', $values + [
 			'note' => $note + ['text' => '', 'undo' => [], 'retry' => []],
 			'unscreened' => $this->module->unscreened(),

@@ -7,6 +7,7 @@ import re
 import subprocess
 import tarfile
 from configparser import ConfigParser
+from gettext import GNUTranslations
 from hashlib import sha256
 from pathlib import Path
 from xml.etree import ElementTree
@@ -104,6 +105,19 @@ def test_the_codes_are_those_that_the_dialplan_has() -> None:
     words = dict(re.findall(r"^\t\t'(\w+)' => '(\w*)'", (MODULE / "Dialplan.php").read_text(), re.MULTILINE))
     assert words == {name: "" if name == "explain" else name for name, _ in names}
     assert set(words.values()) - {"", "passcode"} <= set(CODES)
+
+
+def test_every_text_of_the_module_is_there_in_chinese() -> None:
+    """The compiled catalogue, which FreePBX reads: `msgfmt -o callsieve.mo callsieve.po` makes it."""
+    with (MODULE / "i18n/zh_CN/LC_MESSAGES/callsieve.mo").open("rb") as file:
+        chinese = GNUTranslations(file)
+    found = (re.findall(r"(?<![\w>])_\('((?:[^'\\]|\\.)*)'\)", path.read_text()) for path in MODULE.rglob("*.php"))
+    texts = {text.replace("\\'", "'") for one in found for text in one}
+    assert {text for text in texts if chinese.gettext(text) == text} == set()
+    placeholders = re.compile(r"%(?:\d\$)?([sd])")
+    assert [
+        text for text in texts if len(placeholders.findall(text)) != len(placeholders.findall(chinese.gettext(text)))
+    ] == []
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("callsieve/")])

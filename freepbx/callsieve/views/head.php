@@ -23,6 +23,7 @@ $meanings = [
 	#callsieve .callsieve-cards { display: flex; flex-wrap: wrap; gap: 1em; }
 	#callsieve .callsieve-cards > div { flex: 1 1 16em; border: 1px solid #ccc; border-radius: 4px; padding: 1em; }
 	#callsieve abbr { cursor: help; margin-right: 1em; }
+	#callsieve .nav-tabs { margin-bottom: 1em; }
 	#callsieve pre { white-space: pre-wrap; }
 	#callsieve td { overflow-wrap: anywhere; }
 	@media (max-width: 767px) {
@@ -88,5 +89,5 @@ $meanings = [
 	<?php } ?>
 	<?php if (!$signed) { ?><p class="text-muted"><small><?php echo $e(_('The yellow banner: FreePBX knows no signature of this module, because only its maker can vouch for a key. Nothing was changed on the way if the hash of its package is the published one.')) ?></small></p><?php } ?>
 	<ul class="nav nav-tabs">
-		<?php foreach ($tabs as $name => $title) { ?><li<?php echo $name === $view ? ' class="active"' : '' ?>><a href="?display=callsieve&amp;view=<?php echo $e($name) ?>"><?php echo $e($title) ?></a></li><?php } ?>
+		<?php foreach ($tabs as $name => $title) { ?><li<?php echo $name === $tab ? ' class="active"' : '' ?>><a href="?display=callsieve&amp;view=<?php echo $e($name) ?>"><?php echo $e($title) ?></a></li><?php } ?>
 	</ul>
