@@ -106,7 +106,7 @@ final class PageTest extends TestCase {
 
 	public function testWithoutTheProgramThePageShowsTheOneLine(): void {
 		$this->module->program = new Program(["$this->folder/nothing"]);
-		preg_match('~<pre id="callsieve-command">(.*)</pre>~', $this->html(), $found);
+		preg_match('~<pre id="callsieve-command"[^>]*>(.*)</pre>~', $this->html(), $found);
 		$this->assertSame(htmlspecialchars(Page::INSTALL), $found[1]);
 	}
 

@@ -25,11 +25,11 @@ $meanings = [
 	#callsieve abbr { cursor: help; margin-right: 1em; }
 	#callsieve .nav-tabs { margin-bottom: 1em; }
 	#callsieve pre { white-space: pre-wrap; }
-	#callsieve td { overflow-wrap: anywhere; }
+	#callsieve td { overflow-wrap: break-word; }
 	@media (max-width: 767px) {
 		#callsieve table thead { display: none; }
 		#callsieve table tr { display: block; padding: .5em 0; border-bottom: 2px solid #ccc; }
-		#callsieve table td { display: block; border: 0; padding: .2em .5em; }
+		#callsieve table td { display: block; border: 0; overflow-wrap: anywhere; padding: .2em .5em; }
 		#callsieve table td[data-label]:not(:empty)::before { content: attr(data-label) ": "; font-weight: bold; }
 		#callsieve input, #callsieve select { max-width: 100%; }
 	}
