@@ -39,6 +39,12 @@ NO_PAGES = {
 }
 # Pages whose status is no success, which the browser notes as a failure.
 REFUSED = {"missing": "404", "own-refused": "422"}
+# Cumulative layout shift, as https://web.dev/articles/cls counts it: what moved without a click or a key.
+WATCH_SHIFTS = """new PerformanceObserver((list) => {
+  for (const one of list.getEntries()) if (!one.hadRecentInput) window.shifted = (window.shifted ?? 0) + one.value;
+}).observe({type: 'layout-shift', buffered: true});"""
+LEAST_SHIFT = 0.01
+MOST_BYTES = 150_000
 LOOKS: dict[str, dict[str, Any]] = {
     "wide": {"width": 1920, "theme": "light", "language": "en"},
     "narrow": {"width": 360, "theme": "dark", "language": "zh"},
@@ -71,6 +77,7 @@ def visitors(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def visitor(page: Page) -> Visitor:
     failures: list[str] = []
+    page.add_init_script(WATCH_SHIFTS)
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.on("console", lambda said: failures.append(said.text) if said.type == "error" else None)
     return Visitor(page, failures)
@@ -98,6 +105,8 @@ def test_a_page_is_accessible_and_fits_the_screen(
     assert list(faults_on(visitor.page)) == []
     assert visitor.page.evaluate("document.documentElement.scrollWidth") <= LOOKS[look]["width"]
     assert [text for text in visitor.failures if REFUSED.get(name, "no status") not in text] == []
+    assert visitor.page.evaluate("window.shifted ?? 0") < LEAST_SHIFT
+    assert len(visitor.page.content().encode()) < MOST_BYTES
 
 
 # Of these the tables have to fit: a figure that is cut or covered is one that cannot be read.
@@ -145,6 +154,13 @@ def test_a_page_with_faults_would_be_noticed(visitors: dict[tuple[str, bool], Vi
     open_page(page, "/login")
     page.evaluate("document.querySelectorAll('main label').forEach((one) => one.remove())")
     assert {fault.partition(" ")[0] for fault in faults_on(page)} == {"label"}
+
+
+def test_a_shift_would_be_noticed(visitors: dict[tuple[str, bool], Visitor]) -> None:
+    page = visitors["wide", False].page
+    open_page(page, "/login")
+    page.evaluate("document.querySelector('main').style.paddingTop = '20rem'")
+    page.wait_for_function(f"window.shifted > {LEAST_SHIFT}")
 
 
 def faults_on(page: Page) -> Iterator[str]:

@@ -31,6 +31,7 @@ async def show(req: PageRequest, problem: str | Wording = "") -> Response:
     list_name = ListName(word) if word in tuple(ListName) else None
     shown: ListsShown = await req.read(lists_shown, list_name, text, req.context)
     typed = {key: req.form.get(key, "") for key in FIELDS}
+    typed["entry"] = typed["entry"] or (req.query.get("entry", "")[:100] if req.sees_numbers else "")
     return req.page(
         "lists/lists.html", 422 if problem else 200, lists=shown, text=text, word=word, problem=problem, typed=typed
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reputation.store.lists import Contact, add_contacts
-from tests.callsieve.browsing import Office
+from tests.callsieve.browsing import Office, field_of
 from tests.integration.test_hostile import PAYLOADS
 
 NUMBER = "+12015550123"
@@ -25,6 +25,16 @@ def test_a_number_however_it_is_typed_leads_to_its_page(office: Office, typed: s
     with office.console() as console:
         answer = console.browser("operator").get("/search", params={"q": typed})
         assert (answer.status_code, answer.headers["location"]) == (303, f"/numbers/{NUMBER}")
+        assert console.browser("viewer").get("/search", params={"q": typed}).status_code == 200
+
+
+@pytest.mark.parametrize("typed", ["+1206555*", "+12065550100-+12065550199"])
+def test_a_prefix_or_range_leads_to_the_lists_with_it(office: Office, typed: str) -> None:
+    with office.console() as console:
+        otto = console.browser("operator")
+        answer = otto.get("/search", params={"q": typed})
+        assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/lists")
+        assert field_of(otto.text(answer.headers["location"]), "entry").startswith("+1206555")
         assert console.browser("viewer").get("/search", params={"q": typed}).status_code == 200
 
 
