@@ -65,6 +65,9 @@ def first_run(
     def remedy(name: str, fallback: str) -> str | Wording:
         return check_by_name[name].remedy or fallback if name in check_by_name else fallback
 
+    # A trunk that was connected once may have been taken away since.
+    is_connected = is_ok("trunks") if screening is ScreeningState.UNKNOWN else STATES[screening].is_connected
+    is_connected = is_connected or (has_call and screening is not ScreeningState.NOT_CONNECTED)
     install = "callsieve asterisk install"
     people = {person.extension for person in (*all_people(db), *people_of(settings))}
     steps = (
@@ -75,8 +78,8 @@ def first_run(
         ),
         SetupStep(
             Wording("A trunk sends its calls through CallSieve"),
-            has_call or (is_ok("trunks") if screening is ScreeningState.UNKNOWN else STATES[screening].is_connected),
-            remedy("trunks", install),
+            is_connected,
+            remedy("trunks", "callsieve setup"),
         ),
         SetupStep(
             Wording("People and their numbers are taken over from the PBX"),
