@@ -296,7 +296,7 @@ class PhoneSetting(StrEnum):
 
 
 class Tie(StrEnum):
-    """What relates a person to a caller."""
+    """The relation of a person to a caller."""
 
     ALLOW = "allow"  # on the person's own allowlist
     BLOCK = "block"  # on the person's own blocklist

@@ -17,7 +17,7 @@ A, B, C = Attestation.A, Attestation.B, Attestation.C
 
 
 def attestation_of(attestation: Attestation, verification: Verification, weights: AttestationWeights) -> Family | None:
-    """Return the family; None for a call without attestation, and for an unchecked A."""
+    """Return the family, or None for a call without attestation or with an unchecked A."""
     if verification is FAILED:
         return Family(NAME, weights.failed, (("failed", 1),))
     if attestation is A and verification is PASSED:

@@ -1,6 +1,6 @@
-"""Evidence from the block of 1000 numbers, the only one about a number that was never seen before.
+"""Evidence from the block of 1000 numbers, the only evidence about a number that was never seen before.
 
-Neighbours listed by feeds and neighbours marked by people here are two families. Only the first is outside evidence.
+Numbers listed by feeds and numbers marked by people here are two families. Only the first is outside evidence.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OWN = "own block"
 
 
 def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | None:
-    """Return the family for so many distinct bad numbers in the block, without this one. `name` is LISTED or OWN."""
+    """Return the family for `bad_numbers` other bad numbers in the block. `name` is LISTED or OWN."""
     if bad_numbers < weights.some:
         return None
     log_odds = weights.many_weight if bad_numbers >= weights.many else weights.some_weight
@@ -29,14 +29,14 @@ def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | Non
 
 
 def is_bad(standing: Standing | None, weights: Weights, now: float) -> bool:
-    """Return whether a neighbour counts as bad by recent evidence of people here."""
+    """Return whether a number of the block is bad by recent evidence of people here."""
     if standing is None or standing.at < now - weights.block.days * DAY_SECONDS:
         return False
     return people_of(standing, weights, now) >= weights.block.bad_from
 
 
 def may_be_bad(standing: Standing, weights: Weights) -> bool:
-    """Return whether `is_bad` may become true at any time after the standing's."""
+    """Return whether `is_bad` may become true later, as evidence fades."""
     return may_weigh(standing, weights) >= weights.block.bad_from
 
 

@@ -1,4 +1,4 @@
-"""Evidence from the caller's own behaviour in challenges, separate from what people saw (contributing/model.md)."""
+"""Evidence from the caller's own answers to challenges, separate from what people saw (docs/contributing/model.md)."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, pro
 
 
 def passed_until(history: ChallengeHistory, weights: CallerWeights) -> float | None:
-    """Return until when the number's last pass, in calls of any class, caps the action.
+    """Return until when the number's last passed challenge, in calls of any class, limits the action.
 
-    A pass ends early if people answer and still mark the number. Each earlier pass doubles the number of people that
-    this takes.
+    A pass ends early if people answer and still mark the number. Each earlier pass doubles the number of people needed.
     """
     if not history.of_number:
         return None
@@ -39,7 +38,7 @@ def passed_until(history: ChallengeHistory, weights: CallerWeights) -> float | N
 
 
 def has_failed(history: ChallengeHistory, weights: CallerWeights, now: float) -> bool:
-    """Return whether it failed a challenge, and passed none for as long as a pass counts."""
+    """Return whether the number failed a challenge, and passed none for as long as a pass is valid."""
     lasts = weights.pass_days * DAY_SECONDS
     passed_lately = history.passed_at is not None and now - history.passed_at < lasts
     return history.failed_at is not None and now - history.failed_at < lasts and not passed_lately

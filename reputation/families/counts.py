@@ -1,7 +1,7 @@
 """Seven counts of what people here saw of a number, each a family of its own (docs/contributing/model.md).
 
-A count weighs `weight * ln(1 + count)`, so the tenth witness counts less than the first. Counts are of distinct people
-and fade. One-ring calls are counted separately: they come from the caller alone, so each weighs the same.
+A count weighs `weight * ln(1 + count)`, so the tenth witness weighs less than the first. Counts are of distinct people
+and fade. One-ring calls are a separate family: they come from the caller alone, so each weighs the same.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def counts_of(standing: Standing, weights: Weights, now: float) -> EvidenceCount
 
 
 def log_odds_of(counts: EvidenceCounts, weights: CountWeights) -> tuple[float, ...]:
-    """Return the weight of each count, in their order."""
+    """Return the weight of each count, in the order of the counts."""
     marked, unmarked, hung_up, missed, messages, talks, wanted = counts
     return (
         weights.marked * log1p(marked),
@@ -89,7 +89,7 @@ def people_of(standing: Standing, weights: Weights, now: float) -> float:
 
 
 def may_weigh(standing: Standing, weights: Weights) -> float:
-    """Return the most that `people_of` can become after the standing's time: evidence for the caller may fade first."""
+    """Return the most that `people_of` can become later: evidence for the caller may fade first."""
     weighed = log_odds_of(counts_of(standing, weights, standing.at), weights.counts)
     return sum([weight for weight in weighed if weight > 0])
 
@@ -104,7 +104,7 @@ def is_alarmed(standing: Standing, weights: Weights, reviewed_at: float | None) 
 
 
 def families_of_people(subject: Subject) -> list[Family]:
-    """Return the counts that are not zero as families, and one-ring calls."""
+    """Return a family for each count that is not zero, and for one-ring calls."""
     evidence, weights, now = subject.evidence, subject.weights, subject.now
     standing = evidence.standing
     if standing is None:
@@ -160,7 +160,7 @@ _SILENT = Counted("one answered and did not mark it", "{n} answered and did not 
 
 
 def words_of_marks(counts: Told) -> Iterator[Wording]:
-    """Return the text for how many of those who answered marked it."""
+    """Yield the text that says how many of the people who answered have marked the number."""
     marked, answered = counts.get("marked", 0), counts.get("answered", 0)
     both = {"marked": marked, "answered": answered}
     if marked and answered - counts.get("silent", 0) == marked:
@@ -176,7 +176,10 @@ def words_of_marks(counts: Told) -> Iterator[Wording]:
 
 
 def spoken_of_marks(counts: Told, _speaks_for: bool) -> Iterator[Prompts]:
-    """Return the prompts for how many of those who answered marked it, or only how many if others did too."""
+    """Yield the prompts that say how many of the people who answered have marked the number.
+
+    If others marked it without answering, only the number of marks is spoken.
+    """
     marked, answered = counts.get("marked", 0), counts.get("answered", 0)
     if marked == 0:
         yield counted_keys(answered, "unmarked")
@@ -189,7 +192,7 @@ def spoken_of_marks(counts: Told, _speaks_for: bool) -> Iterator[Prompts]:
 
 
 def words_of_signals(counts: Told) -> Iterator[Wording]:
-    """Return the texts of the signals."""
+    """Yield the texts of the signals."""
     for category, count in counts.items():
         words = SIGNAL_WORDS.get(category)
         unknown = Wording("{n} x {category}", {"n": count, "category": category})  # a category of another version
@@ -211,7 +214,7 @@ _SPOKEN = {
 
 
 def spoken_of_signals(counts: Told, speaks_for: bool) -> Iterator[Prompts]:
-    """Return the prompts of the signals."""
+    """Yield the prompts of the signals."""
     for category, name in _SPOKEN[speaks_for]:
         count = counts.get(category, 0)
         if count:

@@ -1,6 +1,7 @@
-"""Evidence from imported sources (docs/contributing/model.md). Many sources count little more than two.
+"""Evidence from imported sources (docs/contributing/model.md). Many sources weigh little more than two.
 
-All look-ups together count as one source, because such services often copy each other. Alone they can only tag.
+All look-ups together count as one source, because such services often copy each other. Without other sources they can
+only tag.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ NAME = "feeds"
 
 
 def feeds_of(imported: Iterable[Imported], weights: FeedWeights) -> Family | None:
-    """Return the family; None if no source lists the number."""
+    """Return the family, or None if no source lists the number."""
     verdicts = [(row.verdict, row.looked_up) for row in imported]
     if not verdicts:
         return None
@@ -36,7 +37,7 @@ _LISTS_IT = {
 
 
 def listed_by(sources: int, verdict: str) -> Wording:
-    """Return the text for so many imported sources that list the number, as `spam` or `ok`."""
+    """Return the text that so many imported sources list the number as `spam` or `ok`."""
     return _LISTS_IT[verdict].of(sources)
 
 

@@ -1,6 +1,6 @@
-"""The families of decisions of older versions, so that these can still be explained. They are no longer computed.
+"""The families of decisions by older versions, so that these decisions can still be explained. They are not computed.
 
-The seven counts replaced marks and behaviour. The others could only tag, as conditions of policies do now.
+The seven counts replaced marks and behaviour. The other families could only tag, as conditions of policies do now.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Evidence from the proven owner of a number. A known owner counts for the caller, and makes marks count less."""
+"""Evidence from the proven owner of a number. A known owner speaks for the caller, and makes marks weigh less."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ NAME = "identity"
 def effective_level(identity: Identity | None, auth_class: AuthClass) -> int:
     """Return the level of an identity in a call of this class; 0 means no identity.
 
-    In an authenticated call a stored L2 counts as L3. In an unknown one it counts as stored, in an unauthenticated one
-    not at all.
+    In an authenticated call a stored level 2 becomes level 3. An unknown class does not change the level. In an
+    unauthenticated call it is 0.
     """
     if identity is None or auth_class is AuthClass.UNAUTHENTICATED:
         return 0
@@ -25,7 +25,7 @@ def effective_level(identity: Identity | None, auth_class: AuthClass) -> int:
 
 
 def identity_of(level: int, weights: IdentityWeights) -> Family | None:
-    """Return the family of an effective level; None for 0, and for 1, which counts as a passed challenge."""
+    """Return the family of an effective level. None for level 0, and for level 1: it counts as a passed challenge."""
     if level < 2:
         return None
     log_odds = (weights.level_2, weights.level_3)[level - 2]

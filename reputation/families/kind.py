@@ -1,4 +1,4 @@
-"""A family of evidence as one value: its function, its speaker, the level that it allows, and its texts."""
+"""A family of evidence as one value: its function, its origin, the level that it allows, and its texts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Prompts = tuple[str, ...]  # keys of asterisk-conf/prompts/*.toml
 
 
 class Speaker(StrEnum):
-    """The origin of evidence against a number. People here may have it challenged. Only sources may lead further."""
+    """The origin of evidence against a number. Evidence of our people may only lead to a challenge."""
 
     OUR_PEOPLE = "our people"
     OUTSIDE = "outside sources"
@@ -34,12 +34,12 @@ class FamilyKind:
     """One family of evidence.
 
     Attributes:
-        compute: Returns the family of a subject, or None without evidence. None: other code makes it
-            (families/counts.py), or only older versions did (families/former.py).
+        compute: Returns the family of a subject, or None without evidence. None: the family is made elsewhere
+            (families/counts.py), or only by older versions (families/former.py).
         speaker: Its origin. A source and the call itself may tag.
         words: Returns the counts as texts, one for each part.
-        spoken: Returns the counts as prompts. The flag says whether the family counts for the caller.
-        speaker_by_count: Another speaker, if a count is present that has one.
+        spoken: Returns the counts as prompts. The flag says whether the family speaks for the caller.
+        speaker_by_count: The speaker to use instead if one of these counts is present.
     """
 
     name: str
@@ -51,7 +51,7 @@ class FamilyKind:
 
     @property
     def may_tag(self) -> bool:
-        """Return whether it may lead to a tag, which evidence of people here and of the caller may not."""
+        """Return whether the family may lead to a tag. Evidence of people here and of the caller may not."""
         return self.speaker not in (Speaker.OUR_PEOPLE, Speaker.CALLER)
 
 
@@ -65,10 +65,10 @@ def count_key(count: int) -> str:
 
 
 def counted_keys(count: int, name: str) -> Prompts:
-    """Return `explain-NAME-one` for one, else the count and `explain-NAME-many`."""
+    """Return `explain-NAME-one` for a count of one, or else the count and `explain-NAME-many`."""
     return (f"explain-{name}-one",) if count <= 1 else (count_key(count), f"explain-{name}-many")
 
 
 def always(*keys: str) -> Callable[[Counts, bool], Iterator[Prompts]]:
-    """Return a `spoken` with the same prompts for all counts."""
+    """Return a `spoken` that returns the same prompts for all counts."""
     return lambda _counts, _speaks_for: iter((keys,))

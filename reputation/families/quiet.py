@@ -1,4 +1,4 @@
-"""Evidence from the hour: an unknown caller at night."""
+"""Evidence from the hour of the call: an unknown caller at night."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ NAME = "quiet hours"
 
 
 def quiet_of(hour: int | None, is_stranger: bool, weights: QuietWeights) -> Family | None:
-    """Return the family at this hour of the callee's day (0 to 23; None: unknown), for unknown callers."""
+    """Return the family for an unknown caller at this hour of the callee's day (0 to 23), or None.
+
+    `hour` None: unknown.
+    """
     if hour is None or not is_stranger or not is_quiet(hour, weights):
         return None
     return Family(NAME, weights.weight)

@@ -1,4 +1,4 @@
-"""Evidence from calls to traps, DIDs that nobody has: such callers dial numbers in sequence."""
+"""Evidence from calls to traps, which are DIDs that nobody has: such callers dial numbers in sequence."""
 
 from __future__ import annotations
 

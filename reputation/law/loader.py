@@ -23,7 +23,7 @@ from reputation.own.hours import Hours, HoursTable, parse_spans, read_apart
 
 
 class LawSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A page that was read on that day. `cite` is its short name in reasons."""
+    """A page on which rows are based. `read`: the day on which we read it. `cite`: its short name in reasons."""
 
     name: str
     cite: str
@@ -35,8 +35,8 @@ class LawSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LawRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The common fields of all rows. A row is in force from its first to its last day, both included, in UTC.
 
-    `area` is the country or a state of it (US-FL), `prefixes` the beginnings of its numbers, empty for the whole
-    country. A row without a `source` or with `advice` is good practice: it is shown, but does not hold calls.
+    `area` is the country or a state (US-FL). `prefixes` are the beginnings of its numbers, empty for the whole country.
+    A row without a `source` or with `advice` is good practice: it is shown, but does not hold calls.
     """
 
     area: str
@@ -49,7 +49,7 @@ class LawRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     @property
     def is_binding(self) -> bool:
-        """Return whether the guard follows it as installed."""
+        """Return whether the guard enforces the row by default."""
         return bool(self.source) and not self.advice
 
     @property
@@ -77,14 +77,14 @@ class HoursRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class LimitRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The highest number of calls to one person within so many days of 24 hours."""
+    """The highest number of calls to one person within `days` times 24 hours."""
 
     calls: int
     days: int
 
 
 class RefusalRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The least number of days for which a do-not-call request counts."""
+    """The least number of days for which a do-not-call request is valid."""
 
     days: int
 
@@ -120,7 +120,7 @@ class LawFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return (*self.hours, *self.limit, *self.refusal, *self.consent, *self.register)
 
     def cite(self, row: LawRow) -> str:
-        """Return the name of the row's source for reasons, with `(advice)` if it is not binding."""
+        """Return the name of the row's source, as reasons show it, with `(advice)` if the row is not binding."""
         named = next((source.cite for source in self.source if source.name == row.source), f"{row.area}: good practice")
         return named if row.is_binding else f"{named} (advice)"
 
@@ -133,7 +133,7 @@ R = TypeVar("R", bound=LawRow)
 
 
 class LawError(ValueError):
-    """A file is unusable. The text has its name and the error."""
+    """A file is unusable. The text has the name of the file and the error."""
 
 
 def parse_law(raw: bytes, name: str) -> LawFile:
@@ -173,18 +173,21 @@ def law_of_number(number: str) -> LawFile | None:
 
 
 def row_for(rows: Iterable[R], number: str, at: float) -> R | None:
-    """Return the row for this number at that instant: of the longest prefix, a binding one before advice."""
+    """Return the row for this number at that instant.
+
+    A binding row comes before advice, a row with prefixes before others.
+    """
     found = [row for row in rows if row.holds(at) and (not row.prefixes or number.startswith(row.prefixes))]
     return max(found, key=lambda row: (row.is_binding, bool(row.prefixes)), default=None)
 
 
 def binding(rows: Sequence[R], number: str, at: float) -> R | None:
-    """Return the same as `row_for`, of binding rows only."""
+    """Return the binding row for this number at that instant, by the rule of `row_for`."""
     return row_for([row for row in rows if row.is_binding], number, at)
 
 
 def source_cited(cite: str) -> LawSource | None:
-    """Return the source that a reason names."""
+    """Return the source whose short name a reason shows."""
     named = cite.removesuffix(" (advice)")
     return next((source for law in shipped_laws() for source in law.source if source.cite == named), None)
 
@@ -207,7 +210,7 @@ def register_names() -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def hours_by_law() -> tuple[HoursTable, HoursTable]:
-    """Return the binding hours, and those that are good practice."""
+    """Return the binding hours, and the hours of good practice."""
     local: dict[str, tuple[Hours, ...]] = {}
     advised: dict[str, tuple[Hours, ...]] = {}
     for law in shipped_laws():
@@ -219,7 +222,7 @@ def hours_by_law() -> tuple[HoursTable, HoursTable]:
 
 
 def read_holidays(at: float) -> None:
-    """Read the holidays of this year and its neighbours for all places, so that no call waits for that."""
+    """Read the holidays of this year and its neighbours for all places, so that no call waits for them."""
     year = datetime.fromtimestamp(at, UTC).year
     areas = {row.area for law in shipped_laws() for row in law.hours if row.holidays is not None}
     read_apart(areas, (year, year + 1, year - 1))

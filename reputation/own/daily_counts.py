@@ -1,12 +1,12 @@
 """Daily figures of our own numbers. Pure.
 
-- The counts that one outbound call adds to the day of its number. The day is the called person's: "three calls to one
-  person on one day" is about *their* day.
+- The counts that one outbound call adds to the day of its number. The day is the called person's, because "three calls
+  to one person on one day" means that person's day.
 - The sums of days, in windows of 1, 7 and 28 days.
 - The network to which a range of numbers was assigned, from a CSV file with `prefix,network` per line. libphonenumber
   has no networks for North America. Assignments of central office codes and thousands-blocks are public:
 
-    networks_in(Path("networks.csv")).name_of("+12015551234") -> "Verizon Wireless", or None; the longest prefix counts
+    networks_in(Path("networks.csv")).name_of("+12015551234") -> "Verizon Wireless" (of the longest prefix), or None
 """
 
 from __future__ import annotations
@@ -71,15 +71,15 @@ class OwnDay(NamedTuple):
         number: The number, E.164.
         day: The day.
         attempts: Number of calls.
-        answered: How many a person answered.
-        short: How many of those were over within 6 s.
-        unanswered: How many were not taken.
-        failed: How many failed, or went to a number that does not exist.
-        abandoned: How many we gave up too early.
-        outside: How many were outside the hours when people may be called.
+        answered: How many calls a person answered.
+        short: How many answered calls were over within 6 s.
+        unanswered: How many calls nobody took.
+        failed: How many calls failed, or went to a number that does not exist.
+        abandoned: How many calls we ended too early.
+        outside: How many calls were outside the hours when people may be called.
         people: How many people were called.
-        repeated: How many of them were called three times or more.
-        most: The most calls to one of them.
+        repeated: How many people were called three times or more.
+        most: The most calls to one person.
         called_back: Calls to the number from people whom it had called within 28 days.
         talk_seconds: Total talk time.
         blocked: How many calls a network refused.
@@ -105,7 +105,7 @@ class OwnDay(NamedTuple):
 
 
 def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> DailyCounts | None:
-    """Return what a call adds to the day of its number. None if it is not an outbound call seen whole."""
+    """Return the counts that a call adds to the day of its number. None if it is not an outbound call seen whole."""
     own, key = outcome.own_number, outcome.number
     if outcome.direction is not Direction.OUTBOUND or not outcome.complete or key is None:
         return None
@@ -135,14 +135,14 @@ def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> Dail
 
 
 def is_machine(outcome: OutcomeRecord) -> bool:
-    """Return whether no person answered our call: the dialplan says so, or people do not answer that fast."""
+    """Return whether a machine answered our call: the dialplan says so, or the answer was too fast for people."""
     if outcome.disposition is not Disposition.ANSWERED or outcome.direction is not Direction.OUTBOUND:
         return False
     return outcome.machine or 0.0 < outcome.ring_seconds <= MACHINE_SECONDS
 
 
 def _is_abandoned(outcome: OutcomeRecord) -> bool:
-    """Return whether we ended the call: while it rang for less than 15 s, or right after somebody had answered."""
+    """Return whether we ended the call too early: within 15 s of ringing, or right after somebody answered."""
     if outcome.ended_by is None or outcome.ended_by is EndedBy.CALLEE:
         return False
     if outcome.disposition is Disposition.ANSWERED:
@@ -184,7 +184,7 @@ def machine_hang_ups(outcomes: Iterable[OutcomeRecord]) -> tuple[HangUps, ...]:
 
 
 def days_without(days: Iterable[OwnDay], calls: Iterable[OutcomeRecord]) -> tuple[OwnDay, ...]:
-    """Return the days with these calls counted as answered by a machine, no longer by a person."""
+    """Return the days with these calls counted as answered by a machine instead of a person."""
     by_day = {day.day: day for day in days}
     for call in calls:
         tally = tally_of(call)
@@ -213,7 +213,7 @@ def _is_ended_there(outcome: OutcomeRecord) -> bool:
 
 
 def _is_heap(times: list[float], first: int, end: int) -> bool:
-    """Return whether more calls ended at the same time than chance and the seconds on either side explain."""
+    """Return whether more calls ended at this talk time than chance and the neighbouring seconds explain."""
     start, stop = times[first], times[first] + WIDTH_SECONDS
     since = max(0.0, start - AROUND_SECONDS)
     around = (first - bisect_left(times, since)) + (bisect_right(times, stop + AROUND_SECONDS) - end)
@@ -228,7 +228,7 @@ _PREFIX = re.compile(r"\+?([1-9][0-9]{2,13})", re.ASCII)
 
 
 class NetworkFileError(ValueError):
-    """The file cannot be used. The text says which line, and why."""
+    """The file cannot be used. The text names the line and the reason."""
 
 
 class Networks:
@@ -286,18 +286,18 @@ class FiguresWindow:
     Attributes:
         days: How many days.
         attempts: Number of calls.
-        answered: How many a person answered.
-        short: How many of those were over within 6 s.
-        unanswered: How many were not taken.
-        failed: How many failed, or went to a number that does not exist.
-        abandoned: How many we gave up too early.
-        outside: How many were outside the hours when people may be called.
+        answered: How many calls a person answered.
+        short: How many answered calls were over within 6 s.
+        unanswered: How many calls nobody took.
+        failed: How many calls failed, or went to a number that does not exist.
+        abandoned: How many calls we ended too early.
+        outside: How many calls were outside the hours when people may be called.
         person_days: How many people were called on each day, added up.
-        repeated: How many of those were called three times or more on their day.
+        repeated: How many of these person-days had three calls or more.
         most: The most calls to one person on one day.
         called_back: Calls to the number from people whom it had called within 28 days.
         people: How many people were called, each counted once.
-        unwanted: How many of them complained or do not want to be called again; null for one day.
+        unwanted: How many people complained or do not want to be called again; null for one day.
         talk_seconds: Total talk time.
         blocked: How many calls a network refused.
         machine: How many calls a machine answered.
@@ -332,16 +332,16 @@ class HealthFacts:
     """Everything from which the health of a number is computed.
 
     Attributes:
-        today: The last day that counts.
+        today: The last day of the windows.
         days: Days with calls, in order.
         people: Distinct people called, by window (1, 7 and 28 days).
         unwanted: People who complained or do not want to be called again, by window (7 and 28 days).
-        view: How the called people would see the number; None if it made too few calls.
+        view: The reputation of the number among the called people; None if it made too few calls.
         last_before: The last day with calls before `days`.
         first_day: The first day on which it called.
-        counted_since: The day from which on calls are counted at all.
-        listed: How many imported lists name it. Shown only, as `strangers`: neither counts.
-        strangers: Complaints of people whom it is not known to have called.
+        counted_since: The first day on which calls were counted at all.
+        listed: How many imported lists name it. Like `strangers`, it is shown and does not change the grade.
+        strangers: Complaints of people whom the number has not called, as far as we know.
         blocked: Countries whose networks refused calls within 28 days, and how many.
         hang_ups: Talk times after which machines ended calls, and how many calls. `days` count these as a machine's.
         labels: Platforms that show a label for it, and the label.
@@ -364,7 +364,7 @@ class HealthFacts:
 
 
 def window_of(facts: HealthFacts, days: int) -> FiguresWindow:
-    """Return the sums of the last so many days."""
+    """Return the sums of the last `days` days."""
     within = sums_of([day for day in facts.days if day.day > facts.today - days])
     return replace(within, days=days, people=facts.people.get(days, 0), unwanted=facts.unwanted.get(days))
 
@@ -375,7 +375,7 @@ def window_of_day(day: OwnDay) -> FiguresWindow:
 
 
 def sums_of(days: Sequence[OwnDay]) -> FiguresWindow:
-    """Return the sums of the days, without figures that are distinct over all of them."""
+    """Return the sums of the days. Figures that count distinct people over all days are left out."""
 
     def total(name: str) -> int:
         return int(sum(getattr(day, name) for day in days))
@@ -400,6 +400,6 @@ def sums_of(days: Sequence[OwnDay]) -> FiguresWindow:
 
 
 def baseline_of(days: Sequence[OwnDay], before_day: int) -> float | None:
-    """Return the median calls of the days with calls in the 28 days before; None for fewer than five such days."""
+    """Return the median calls a day in the 28 days before `before_day`; None for fewer than five days with calls."""
     usual = [day.attempts for day in days if before_day - MONTH <= day.day < before_day and day.attempts]
     return median(usual) if len(usual) >= 5 else None

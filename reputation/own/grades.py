@@ -1,7 +1,7 @@
-"""How an own number is graded: by what the people whom it called would think of it, computed with our own model. Pure.
+"""How an own number is graded: our own model computes what the called people would think of the number. Pure.
 
-Each call is reversed: it comes in from our number to a callee, who is the called person. From there on,
-reputation.memory_store and reputation.scoring do what CallSieve does with any caller.
+Each call is reversed: it comes in from our number to a callee, who is the called person. After that,
+reputation.memory_store and reputation.scoring treat the number like any caller.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ REASON_WORDS: Mapping[str, str] = {
 
 
 class Grade(StrEnum):
-    """How a number is doing. A number with too few calls has no grade (None)."""
+    """The state of a number. A number with too few calls has no grade (None)."""
 
     HEALTHY = "healthy"
     WATCH = "watch"
@@ -84,7 +84,7 @@ class Graded(NamedTuple):
 
     Attributes:
         graded_at: When it was graded.
-        grade: How the number is doing; null where it made too few calls.
+        grade: The grade; null if the number made too few calls.
         reasons: Why the number is not healthy.
     """
 
@@ -94,7 +94,7 @@ class Graded(NamedTuple):
 
 
 class Due(NamedTuple):
-    """A task about a number. `at` is 0 if it has always been due."""
+    """A task about a number. `at` is 0 for a task without a date."""
 
     number: str
     at: Annotated[float, HIDDEN]
@@ -103,7 +103,7 @@ class Due(NamedTuple):
     @property
     @told
     def due_at(self) -> Instant | None:
-        """When it is due; null if always."""
+        """When it is due; null for a task without a date."""
         return self.at or None
 
 
@@ -119,7 +119,7 @@ class _Seen(Protocol):
 
 
 def due_of(register: Collection[OwnNumber], strangers: Iterable[_Seen], until: float) -> list[Due]:
-    """Return the tasks due by `until`, the earliest first. `strangers`: callers that are not registered, or retired."""
+    """Return the tasks due by `until`, the earliest first. `strangers`: unregistered or retired numbers."""
     ours = {own.number for own in register}
     tasks = [Due(number.number, 0.0, _stranger(number.calls, is_retired=number.number in ours)) for number in strangers]
     for own in register:
@@ -147,8 +147,8 @@ def _to_check(own: OwnNumber) -> Wording:
 def turned_round(outcome: OutcomeRecord, number: str) -> OutcomeRecord | None:
     """Return the call as the other side saw it: from `number` to a person who is identified by a number.
 
-    Return None if the call says nothing: a caller without a number, a menu or a machine that answered, a network that
-    refused.
+    Return None if the call is no evidence: a caller without a number, a menu or a machine that answered, a network that
+    refused it.
     """
     other = outcome.number
     if other is None or not outcome.complete or outcome.blocked or is_machine(outcome):
@@ -178,9 +178,10 @@ def view_of(
 ) -> Reputation:
     """Return the reputation of the number among the people it called.
 
-    People who answered and did not complain outweigh some complaints, as everywhere in the model. But silence alone
-    does not speak for us here, because these people report to others. `outcomes` are calls from and to the number, in
-    any order. `unhappy` are people who complained or do not want to be called again, and when. Each counts as a mark.
+    People who answered and did not complain outweigh some complaints, as everywhere in the model. But silence alone is
+    no evidence for us here, because these people report to others. `outcomes` are calls from and to the number, in any
+    order. `unhappy` are people who complained or do not want to be called again, and when. Each of them counts as a
+    mark.
     """
     ledger = MemoryStore(weights)
     for outcome in outcomes:

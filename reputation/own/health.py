@@ -1,4 +1,4 @@
-"""The health of an own number: what its days add up to, a grade, and the reasons for it. Pure.
+"""The health of an own number: the figures of its days, a grade, and the reasons for the grade. Pure.
 
     health_of(facts) -> NumberHealth        facts: days, distinct people, complaints, and the called people's view
 
@@ -31,7 +31,7 @@ class HealthReason(NamedTuple):
 
     Attributes:
         measure: The measure that is above its limit.
-        grade: How bad that is: watch or at risk.
+        grade: The grade that the measure leads to: watch or at risk.
     """
 
     measure: str
@@ -87,7 +87,7 @@ class Limit(NamedTuple):
 
 
 def health_of(facts: HealthFacts) -> NumberHealth:
-    """Return the health of a number: the grade of its worst reason. Few calls are graded only by platforms' labels."""
+    """Return the health of a number: the grade of its worst reason. Few calls are graded only by labels."""
     windows = tuple(window_of(facts, days) for days in WINDOWS)
     _, week, month = windows
     judged = week if week.attempts >= RISK_SAMPLE else month
@@ -115,7 +115,7 @@ def _labelled(facts: HealthFacts) -> list[HealthReason]:
 
 
 def above_limits(facts: HealthFacts, window: FiguresWindow) -> dict[str, Grade]:
-    """Return which of SHARES are above their limits in a window or on a day, by the same rules as the grade."""
+    """Return the measures of SHARES above their limits in a window or on a day, by the same rules as the grade."""
     case = _Case(facts, window, None)
     reasons = (_judged(limit, case) for limit in LIMITS if limit.measure in SHARES)
     return {reason.measure: reason.grade for reason in reasons if reason is not None}
@@ -145,7 +145,7 @@ def _share(code: str, whole: str) -> Callable[[_Case], HealthReading | None]:
 def _young(case: _Case) -> HealthReading | None:
     """Return the calls of a number that called for the first time within YOUNG_DAYS.
 
-    Only if calls have been counted for longer: else every number would be young after an installation.
+    Return None unless calls have been counted for longer. Otherwise every number would be young after an installation.
     """
     first, since, busiest = case.facts.first_day, case.facts.counted_since, case.busiest
     if first is None or since is None or busiest is None or busiest.day - first >= YOUNG_DAYS:

@@ -1,4 +1,4 @@
-"""When people may be called by the clock where they are, quiet hours, and public holidays. Pure.
+"""Local hours when people may be called, quiet hours, and public holidays. Pure.
 
     hours.place_of(number, now)          where the called person may be, and the calling hours there
     next_good_time(place, now)           the earliest instant that is a good time everywhere the number may be
@@ -7,7 +7,7 @@
 Legal hours are data (reputation/law). In quiet hours, unknown callers do not ring the phones of people who want that
 (policies/quiet_hours.py), and are a little suspect (reputation/families/quiet.py).
 
-Only this module imports the package `holidays`. That takes 90 ms and 11 MB, so it is imported on demand, and for the
+Only this module imports the package `holidays`. The import takes 90 ms and 11 MB, so it is made on demand, and for the
 daemon in another process that ends (`read_apart`). Then a country takes 2 ms, and each of its years 0.2 ms, once.
 """
 
@@ -38,13 +38,13 @@ _READ: dict[tuple[str, int], frozenset[int]] = {}
 
 
 def holidays_of(area: str, year: int) -> frozenset[int]:
-    """Return the holidays of an area such as FR or US-LA, empty if the package does not know the area."""
+    """Return the holidays of an area such as FR or US-LA, or an empty set if the package does not know the area."""
     days = _READ.get((area, year))
     return _read(area, year) if days is None else days
 
 
 def read_apart(areas: Iterable[str], years: Iterable[int]) -> None:
-    """Read the holidays in another process. Where that fails, `holidays_of` imports the package itself."""
+    """Read the holidays in another process. If that fails, `holidays_of` imports the package itself."""
     keys = [f"{area}:{year}" for year in years for area in sorted(areas)]
     command = (sys.executable, "-P", "-c", _APART, *keys)
     try:
@@ -80,7 +80,7 @@ def _read(area: str, year: int) -> frozenset[int]:
 
 
 def _import_no_country() -> None:
-    """Keep the first country from importing all 250, which takes 90 ms and 8 MB, by an unexecuted module."""
+    """Replace the index of 250 countries by an empty module, because importing it takes 90 ms and 8 MB."""
     spec = find_spec(_COUNTRIES) if _COUNTRIES not in sys.modules else None
     if spec is not None:
         sys.modules[_COUNTRIES] = module_from_spec(spec)
@@ -100,12 +100,12 @@ class HourSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """When people may be called. A rule holds from `begins_at` until before `ends_at`, UTC seconds.
+    """When people may be called. A rule is in force from `begins_at` until before `ends_at`, UTC seconds.
 
     Attributes:
-        source: The law or document that says so.
+        source: The law or document that contains the rule.
         holidays: The spans on public holidays of `area`; None: as on any other day.
-        area: A country or state whose holidays count, such as FR or US-LA.
+        area: A country or state whose holidays are used, such as FR or US-LA.
     """
 
     weekdays: tuple[HourSpan, ...]
@@ -177,7 +177,7 @@ class CallingHours:
     Attributes:
         local: Places whose hours differ from the `usual` ones.
         advised: Hours of good practice that are not binding.
-        home_zones: Where numbers without a zone of their own are assumed to be.
+        home_zones: The time zones of numbers that have no zone of their own.
     """
 
     usual: Hours = USUAL
@@ -217,7 +217,7 @@ def is_surely_outside(place: CalledPlace, at: float) -> bool:
 
 
 def is_good_time(place: CalledPlace, at: float) -> bool:
-    """Return whether it is a good time in all zones of the number. If that never happens, one zone is enough."""
+    """Return whether the time is good in all zones of the number. If the zones never agree, one zone is enough."""
     if not place.zones:
         return True
     opened = [is_open(place.hours, zone, at) for zone in place.zones]
@@ -240,7 +240,7 @@ def next_morning(place: CalledPlace, at: float) -> float | None:
 
 
 def is_open(hours: Hours, zone: str, at: float) -> bool:
-    """Return whether people in this zone may be called now. True for a zone that this server does not know."""
+    """Return whether people in this zone may be called at `at`. True for a zone that this server does not know."""
     info = _zone(zone)
     if info is None:
         return True
@@ -250,14 +250,14 @@ def is_open(hours: Hours, zone: str, at: float) -> bool:
 
 
 def is_holiday(place: CalledPlace, at: float) -> bool:
-    """Return whether today is a public holiday with hours of its own in one of the zones."""
+    """Return whether a zone's day is a public holiday with hours of its own."""
     zones = [zone for zone in map(_zone, place.zones) if zone is not None]
     return any(place.hours.is_holiday(datetime.fromtimestamp(at, zone).date()) for zone in zones)
 
 
 @lru_cache(maxsize=4096)
 def _is_ever_good(place: CalledPlace, day: int) -> bool:
-    """Return whether all zones are ever open at once around this day. Zones of toll-free numbers never are."""
+    """Return whether all zones are open at the same time around this day. Zones of toll-free numbers never are."""
     zones = place.zones
     return any(
         all(is_open(place.hours, zone, opening) for zone in zones) for opening in _openings(place, day * DAY_SECONDS)
@@ -296,14 +296,14 @@ WRITTEN = r"^([01]?[0-9]|2[0-3])-([01]?[0-9]|2[0-4])\Z"  # as in `22-7`
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """The quiet hours of everybody, and of people who have their own, by extension."""
+    """The usual quiet hours, and those of people who have their own, by extension."""
 
     usual: QuietWeights = DEFAULT.quiet
     own: Mapping[str, QuietWeights] = field(default_factory=dict)
 
     @classmethod
     def of(cls, usual: QuietWeights, written: Mapping[str, str]) -> QuietHours:
-        """Build them from the usual hours and from people's own hours as text (WRITTEN), by extension."""
+        """Return the quiet hours from the usual ones and from people's own hours as text (WRITTEN), by extension."""
         return cls(usual, {extension: _parse(text, usual) for extension, text in written.items()})
 
     def is_resting(self, extension: str, now: float) -> bool:
@@ -313,7 +313,7 @@ class QuietHours:
 
 
 def is_quiet(hour: int, weights: QuietWeights) -> bool:
-    """Return whether the hour is a quiet one. Quiet hours may cross midnight; equal first and last hours mean none."""
+    """Return whether the hour is a quiet hour. Quiet hours may cross midnight. Equal first and last hours mean none."""
     first, last = weights.first_hour, weights.last_hour
     return first <= hour < last if first <= last else hour >= first or hour < last
 

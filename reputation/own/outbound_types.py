@@ -48,16 +48,16 @@ class OutboundFacts:
         unwanted_at: Since when the callee has not wanted calls.
         state: State of the own number; None if it is not registered.
         grade: Its latest grade; None, like `graded_at`, if it was not graded lately.
-        is_young: Whether the number began to call lately, as in its health.
+        is_young: Whether the number made its first call lately, as in its health.
         calls_of_person: Our calls to the callee on the callee's day, including those in progress.
         calls_of_day: Calls from the own number on that day.
         calls_of_hour: Calls from the own number within the last hour.
-        hour_frees_at: When the next call fits into the limit of an hour, if it is full.
-        consent_at: Since when the callee has agreed to our calls; None if that has ended.
+        hour_frees_at: When the next call is allowed by the limit of an hour, if the limit is reached.
+        consent_at: Since when the callee has agreed to our calls; None if the consent has ended.
         listed: The registers that list the callee.
         copies: All registers that we have.
         calls_by_law: Calls within `law_days` of the query.
-        law_frees_at: When the next call is within the law again.
+        law_frees_at: When the next call is allowed by the law, if its limit is reached.
     """
 
     unwanted_at: float | None = None
@@ -83,15 +83,15 @@ class OutboundRecord(NamedTuple):
 
     Attributes:
         id: The identifier.
-        at: When it happened.
+        at: When the decision was made.
         linkedid: The id of the call: Asterisk's linkedid.
-        callee: The number that was dialled, null where it is not kept.
+        callee: The number that was dialled; null if it is not kept.
         day: The day, by the clock of the PBX.
         own_number: The number that the call showed.
         person: The extension of the caller.
         action: The action: `allow`, `hold` or `refuse`.
-        would_be: The action that a guard which does more than observe would have taken.
-        rule: The rule that decided; `fail-open` where none did.
+        would_be: The action that the guard would have taken if it did not only observe.
+        rule: The rule that decided; `fail-open` if no rule did.
         elapsed_ms: How long the decision took, in milliseconds.
     """
 

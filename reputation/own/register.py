@@ -46,9 +46,9 @@ class OwnNumber:
         owner: The person here who is responsible for it.
         trunks: The trunks that the number goes out on.
         documents: Proof of the right to use the number, in words: a contract, a letter of authority.
-        registered: Where the number is known under our name: a carrier's form, a free caller registry.
-        next_check_at: When somebody should check whether all of this still holds; null for never.
-        checked_at: When that was last done.
+        registered: Where the number is registered under our name: a carrier's form, a free caller registry.
+        next_check_at: When somebody should check this entry again; null for never.
+        checked_at: When somebody last checked this entry.
         state: Whether the number is in use: active, resting or retired.
         since: When the state began.
         added_at: When the number was registered.
@@ -70,12 +70,12 @@ class OwnNumber:
     @property
     @told
     def rests_until(self) -> Instant | None:
-        """When a resting number may be used again; null where it does not rest."""
+        """When a resting number may be used again; null if the number does not rest."""
         return self.since + REST_SECONDS if self.state is NumberState.RESTING else None
 
 
 def rested(own: OwnNumber, at: float) -> OwnNumber:
-    """Return the number as resting from now on. Raise RegisterError if it is not active."""
+    """Return the number as resting from `at` on. Raise RegisterError if it is not active."""
     if own.state is not NumberState.ACTIVE:
         places: Places = {"number": own.number, "state": Wording(own.state.value)}
         raise RegisterError("not-active", Wording("{number} is {state}: only an active number can rest", places))
@@ -83,7 +83,7 @@ def rested(own: OwnNumber, at: float) -> OwnNumber:
 
 
 def used_again(own: OwnNumber, at: float, *, early: bool = False) -> OwnNumber:
-    """Return the number as active again. Raise RegisterError before its 45 days of rest end, unless `early`."""
+    """Return the number as active. Raise RegisterError if it is active, or still rests, unless `early`."""
     if own.state is NumberState.ACTIVE:
         raise RegisterError("active-already", Wording("{number} is already active", {"number": own.number}))
     until = own.rests_until

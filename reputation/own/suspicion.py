@@ -1,12 +1,12 @@
 """Find networks in which calls from an own number suddenly do worse: the number may be labelled there. Pure.
 
-    suspicions_of(before, lately) -> the networks in which that is no coincidence, each with a confidence
+    suspicions_of(before, lately) -> the networks with a drop that is no coincidence, each with a confidence
 
-The change in a network's share of answered calls is compared with that in the number's other networks. A holiday or
-another list of people changes all of them. More calls into a network that answers less are no drop: the expected
+The change in a network's share of answered calls is compared with the change in the number's other networks. A holiday
+or another list of people changes all networks. More calls into a network that answers less are no drop: the expected
 answers of the other networks use their earlier shares. Both are ratios whose logarithms are about normal (Katz and
-others, 1978). The share of calls refused by the network is compared with the earlier one by Newcombe's interval (1998).
-A result is a suspicion, not a fact: other people called, or another script, look the same.
+others, 1978). The share of calls refused by the network is compared with the earlier share by Newcombe's interval
+(1998). A result is a suspicion, not a fact: other callees or another script have the same effect.
 
 Countries are compared, and within them the networks that ranges of numbers were assigned to. A number that was ported
 still counts for its first network, so a drop in one network looks smaller than it is and partly shows in others.
@@ -65,10 +65,10 @@ class Suspicion(NamedTuple):
         network: The network that the suspicion is about.
         by: `answered`: fewer calls are answered. `blocked`: more calls are refused.
         before: The share before the change; null where there was nothing.
-        lately: The share lately.
+        lately: The share since the change.
         calls_before: Number of calls in the weeks before.
-        calls_lately: Number of calls lately.
-        confidence: How sure this is, from 0 to 1, with all comparisons of the number taken into account.
+        calls_lately: Number of calls since the change.
+        confidence: The probability of the suspicion, from 0 to 1, after all comparisons of the number.
     """
 
     network: Network
@@ -87,9 +87,9 @@ class Suspicion(NamedTuple):
 
 
 def suspicions_of(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]) -> list[Suspicion]:
-    """Return where the number may be labelled, the surest first.
+    """Return the networks in which the number may be labelled, the most certain first.
 
-    If calls do worse in a country than elsewhere, name its networks that do worse than its others, else the country.
+    If calls do worse in a country than elsewhere, name its networks that do worse than its others, or else the country.
     Also name any network that does worse than all others. A suspected network is a bad comparison for others, so
     compare again without it: a number may be labelled in several networks.
     """
@@ -104,7 +104,7 @@ def suspicions_of(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]
 
 
 def _suspicions(units: Sequence[_Unit], suspected: Collection[Network]) -> list[Suspicion]:
-    """Compare once, after a round that found the `suspected`."""
+    """Compare all countries and networks once. `suspected`: the networks found by the round before."""
     countries = {country: [unit for unit in units if unit.network.country == country] for country in _countries(units)}
     named = [unit for unit in units if unit.network.name and unit.is_enough]
     tested = [
@@ -202,7 +202,7 @@ def _sum(network: Network, calls: Iterable[NetworkCalls]) -> NetworkCalls:
 
 
 def _chance_of_answers(units: Sequence[_Unit], rest: Sequence[_Unit]) -> float:
-    """Return the probability that so few answer by chance. With too few other calls, there is no control group."""
+    """Return the probability that so few answer by chance. Too few other calls cannot be a control group."""
     ratio, variance = _change(units)
     if sum(unit.now.calls for unit in rest) >= LEAST_LATELY:
         of_rest, variance_of_rest = _change(rest)
@@ -211,7 +211,7 @@ def _chance_of_answers(units: Sequence[_Unit], rest: Sequence[_Unit]) -> float:
 
 
 def _change(units: Sequence[_Unit]) -> tuple[float, float]:
-    """Return the logarithm of the answers over those expected from the earlier shares, and its variance."""
+    """Return the logarithm of the ratio of answers to those expected from the earlier shares, and its variance."""
     answered, calls = sum(unit.now.answered for unit in units), sum(unit.now.calls for unit in units)
     expected, before = (
         sum(_share(unit.was) * unit.now.calls for unit in units),
@@ -231,7 +231,7 @@ def _variance(answered: int, share: float) -> float:
 
 
 def _chance(terms: Sequence[tuple[int, int, int]]) -> float:
-    """Return the probability, at most, that the sum of signed shares is not below zero; 1 if nothing suggests that."""
+    """Return an upper bound of the probability that the signed shares add up to zero or more by chance; 1 if they do."""
     if sum(sign * hits / of for sign, hits, of in terms) >= 0:
         return 1.0
     low, high = 0.0, 10.0
@@ -261,7 +261,7 @@ def place_of(network: Network) -> str | Wording:
 
 
 def suspicion_words(suspicion: Suspicion) -> Wording:
-    """Return where, the share now, the share before, and the confidence."""
+    """Return a sentence with the place, the share now, the share before, and the confidence."""
     about: Places = {
         "where": place_of(suspicion.network),
         "days": LATELY_DAYS,
@@ -289,7 +289,7 @@ def confidence_text(confidence: float) -> str:
 
 
 def labeller_words(labeller: Labeller) -> Wording:
-    """Return where the platform shows its labels."""
+    """Return the place where the platform shows its labels, in words."""
     if labeller.on == "network":
         return Wording(
             "{platform}: on the network {network}", {"platform": labeller.platform, "network": labeller.networks[0]}
@@ -314,9 +314,9 @@ class Labeller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         country: ISO 3166-1 code of the country.
         platform: The platform that shows labels.
         pack: The platform of an evidence pack, as in `own pack --for`.
-        source: The address of the page that says so.
+        source: The address of the page with this information.
         on: On some networks, or on phones of every network.
-        networks: The networks whose names begin so.
+        networks: The first words of the names of its networks.
         phones: The maker of the phones, empty for several or an app.
     """
 
@@ -330,7 +330,7 @@ class Labeller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LabellerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The rows of labellers.toml. `read`: when their pages were read."""
+    """The rows of labellers.toml. `read`: the day on which their sources were read."""
 
     read: date
     labeller: tuple[Labeller, ...]
@@ -343,7 +343,7 @@ def labellers() -> LabellerFile:
 
 
 def labellers_of(network: Network) -> tuple[Labeller, ...]:
-    """Return the platforms that may label calls there, networks first. For a whole country, all of its rows."""
+    """Return the platforms that may label calls in this network or country, those on networks first."""
     in_country = [labeller for labeller in labellers().labeller if labeller.country == network.country]
     name = network.name.casefold()
     of_network = [
@@ -356,5 +356,5 @@ def labellers_of(network: Network) -> tuple[Labeller, ...]:
 
 
 def _begins(name: str, known: str) -> bool:
-    """Return whether a name begins with a known one as a word: `Verizon Wireless` with `Verizon`."""
+    """Return whether a name begins with a known name as a word: `Verizon Wireless` with `Verizon`."""
     return name.startswith(known) and not name[len(known) :][:1].isalnum()

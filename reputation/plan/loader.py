@@ -1,4 +1,4 @@
-"""From a file to the rows of a country. Everything is checked here, so that a look-up cannot fail.
+"""Reads a file into the rows of a country. Everything is checked here, so that a look-up cannot fail.
 
 An error names the file, the row, the key and the remedy:
     fr.toml: range 3 (+33162): purpose has the unknown value 'sales': use one of bank, call-centre, ...
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class PlanError(ValueError):
-    """A file is unusable. The text lists all errors, a line each, with the file's name."""
+    """A file is unusable. The text lists all errors, one per line, with the name of the file."""
 
     def __init__(self, problems: Sequence[Wording]) -> None:
         count = len(problems) - 1
@@ -54,7 +54,7 @@ class _Wrong(ValueError):
 
 
 def parse_plan(raw: bytes, name: str) -> PlanFile:
-    """Parse a plan. `name` is the file's, for errors. Raise PlanError if it is unusable."""
+    """Parse a plan. `name`: the name of the file, for errors. Raise PlanError if it is unusable."""
     if len(raw) > MAX_BYTES:
         raise PlanError(
             [
@@ -215,7 +215,7 @@ class _Reader:
 
 
 def _overlaps(rows: Sequence[PlanRow]) -> Iterator[Wording]:
-    """Return rows that contradict each other about a number at one time."""
+    """Yield an error for each pair of rows that contradict each other about a number at the same time."""
     by_prefix: dict[str, list[PlanRow]] = {}
     for row in rows:
         others = by_prefix.setdefault(row.prefix, [])

@@ -1,4 +1,4 @@
-"""The rows of a numbering plan: the purpose of a range of numbers, since when, and its source."""
+"""The rows of a numbering plan: the purpose of a range of numbers, its days in force, and its source."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ class PlanRow:
         source: The name of the source, null for none.
         valid_from: The first day, null for always.
         valid_until: The last day, null for no end.
-        is_evidence: It has a source, and counts.
+        is_evidence: Whether it has a source and is used as evidence.
         law: The law that forbids blocking its calls, or null.
         note: A remark.
-        is_own: It is an administrator's row.
+        is_own: Whether an administrator added it.
     """
 
     country: str
@@ -121,7 +121,7 @@ class PlanFile:
     @property
     @told
     def evidence(self) -> int:
-        """Return how many of its ranges have a source that counts."""
+        """Return how many of its ranges are used as evidence, because they have a source."""
         return sum(row.is_evidence for row in self.rows)
 
 
@@ -143,7 +143,7 @@ _Entry = tuple[float, float, frozenset[int], PlanRow]
 
 
 class NumberPlan:
-    """The rows of all countries. Immutable: another file makes another plan."""
+    """The rows of all countries. It is immutable: for another file, make another plan."""
 
     def __init__(self, files: Iterable[PlanFile] = ()) -> None:
         self.files: tuple[PlanFile, ...] = tuple(files)

@@ -72,7 +72,7 @@ LEAST_NUMBERS = 3
 
 
 class ActionCount(NamedTuple):
-    """How many calls got this action in one step of time. Steps are counted from the first."""
+    """The number of calls with this action in one step of time. Steps are counted from the first."""
 
     step: int
     action: str
@@ -80,7 +80,7 @@ class ActionCount(NamedTuple):
 
 
 class Rising(NamedTuple):
-    """A number with its calls in the span, in an average span of that length before, and its latest decision."""
+    """A number that calls more than before. `before`: its calls in an average earlier span of the same length."""
 
     number: str
     calls: int
@@ -90,7 +90,7 @@ class Rising(NamedTuple):
 
 
 class CallerBlock(NamedTuple):
-    """A block of 1000 numbers of which several called. `block`: its common prefix."""
+    """A block of 1000 numbers from which several numbers called. `block`: their common prefix."""
 
     block: str
     calls: int
@@ -98,7 +98,7 @@ class CallerBlock(NamedTuple):
 
 
 def counts_over(db: sqlite3.Connection, since: float, until: float, step: float, site: str = "") -> list[ActionCount]:
-    """Count calls by their first action, real or observed, in steps of `step` seconds. `site`: only that site's."""
+    """Count calls by their first action, real or observed, in steps of `step` seconds. `site`: only its calls."""
     about = {"since": since, "until": until, "step": step, "site": site}
     counts, again_of = (
         sql.replace(" WHERE ", f" WHERE {OF_SITE.format(row=row)}", 1) if site else sql
@@ -113,13 +113,13 @@ def counts_over(db: sqlite3.Connection, since: float, until: float, step: float,
 
 
 def decided_by(db: sqlite3.Connection, rule: str, since: float, until: float) -> int:
-    """Return how many decisions a rule made in that time."""
+    """Return how many decisions a rule made from `since` until `until`."""
     (count,) = db.execute(BY_RULE, (since, until, rule)).fetchone()
     return int(count)
 
 
 def rising_numbers(db: sqlite3.Connection, since: float, until: float, limit: int) -> list[Rising]:
-    """Return the numbers whose calls increased most. Only those with the most calls are compared."""
+    """Return the numbers whose calls increased most. Only the numbers with the most calls are compared."""
     span = until - since
     spans_before = 7
     about = {"since": since, "until": until, "least": LEAST_CALLS, "limit": 10 * limit}
@@ -132,7 +132,7 @@ def rising_numbers(db: sqlite3.Connection, since: float, until: float, limit: in
 
 
 def busy_blocks(db: sqlite3.Connection, since: float, until: float, limit: int) -> list[CallerBlock]:
-    """Return the blocks of which the most different numbers called."""
+    """Return the blocks from which the most different numbers called."""
     about = {"since": since, "until": until, "least": LEAST_NUMBERS}
     # Service numbers are in no block.
     blocks = (CallerBlock(*row) for *row, caller in db.execute(BLOCKS, about) if block_of(caller) is not None)
@@ -140,11 +140,14 @@ def busy_blocks(db: sqlite3.Connection, since: float, until: float, limit: int) 
 
 
 def stopped_but_known(db: sqlite3.Connection, since: float, limit: int) -> list[str]:
-    """Return callers stopped or warned about since then although some evidence speaks for them."""
+    """Return callers that were stopped or warned about since `since`, although some evidence speaks for them."""
     return [number for (number,) in db.execute(STOPPED_AND_KNOWN, {"since": since, "limit": limit})]
 
 
 def sampled_calls(db: sqlite3.Connection, since: float, until: float, rules: Sequence[str] = ()) -> SampledCalls:
-    """Return the fate of the control sample's calls. `rules`: only of these, without the default, which is quick."""
+    """Return what became of the calls in the control sample.
+
+    If `rules` are given, only calls decided by these rules count. Without the default rule, the query is quick.
+    """
     about = {"since": since, "until": until, "rules": json.dumps(list(rules))}
     return SampledCalls(*db.execute(SAMPLED + (OF_RULES if rules else ""), about).fetchone())

@@ -2,16 +2,16 @@
 
     open_appeal(db, appeal)
     take_step(db, reference, AppealStep.ACCEPT, at)   also PROVE and WITHDRAW
-    decide(db, reference, AppealRuling(...), at)      covers the marks, and changes the trust in their reporters
-    put_back(db, appeal)                              as it was before
+    decide(db, reference, AppealRuling(...), at)      cancels the marks, and changes the trust in their reporters
+    put_back(db, appeal)                              restores the appeal as it was before
 
-reputation/appeals.py has the states. An appeal in force counts at the next call. Call these functions in a transaction
+reputation/appeals.py has the states. An appeal in force affects the next call. Call these functions in a transaction
 (`Store.write` is one). They raise AppealError if a step is not possible.
 
-A code proves control of a number: somebody keys it in a call from the number or to it. The caller ID alone can be
+A code proves control of a number: somebody keys the code in a call from the number or to it. The caller ID alone can be
 forged and proves nothing. A code from the public page is worth less, because a forger could file an appeal and then
-call with the number. It proves control in a signed call, or in a call that we placed. Otherwise it is only noted, and
-an operator decides.
+call with the number. It proves control in a signed call, or in a call that we placed. Otherwise it is only recorded,
+and an operator decides.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def all_appeals(db: sqlite3.Connection) -> list[appeals.Appeal]:
 
 
 def count_live(db: sqlite3.Connection) -> int:
-    """Count the appeals that somebody must decide or end."""
+    """Count the appeals that are open or in force."""
     return int(db.execute(COUNT_LIVE).fetchone()[0])
 
 
@@ -104,16 +104,19 @@ def appeals_to_decide(db: sqlite3.Connection) -> list[appeals.Appeal]:
 def take_step(
     db: sqlite3.Connection, reference: str, step: appeals.AppealStep, at: float, reason: str = ""
 ) -> appeals.Appeal:
-    """Accept the appeal, record control of the number as proven, or withdraw the appeal. AppealError: not possible."""
+    """Accept the appeal, record that control of the number is proven, or withdraw the appeal.
+
+    Raise AppealError if the step is not possible.
+    """
     appeal = appeals.stepped(_known(db, reference), step, at, reason.strip() and appeals.checked_reason(reason))
     set_appeal(db, appeal)
     return appeal
 
 
 def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> appeals.ProofAnswer:
-    """Check the code that was repeated in a call-back. A right one also gives an identity of level 1.
+    """Check the code that was repeated in a call-back. The right code also gives an identity of level 1.
 
-    A wrong answer is counted, so commit the transaction. AppealError: there is nothing to prove.
+    A wrong code is counted, so commit the transaction. Raise AppealError if there is nothing to prove.
     """
     appeal = appeals.stepped(_known(db, reference), appeals.AppealStep.PROVE, at)
     answer = try_code(db, reference, text, at)
@@ -124,10 +127,10 @@ def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> appea
 
 
 def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: float) -> Decided:
-    """Decide an appeal. AppealError: not possible.
+    """Decide an appeal. Raise AppealError if that is not possible.
 
-    Upheld: no spam mark of the number until now counts, even if a site sends it again, and the trust in the reporters
-    falls. Denied: it rises.
+    If it is upheld, no earlier spam mark of the number has any effect, even if a site sends the mark again, and the
+    trust in the reporters falls. If it is denied, the trust rises.
     """
     reason = appeals.checked_reason(ruling.reason)
     before = _known(db, reference)
@@ -147,7 +150,10 @@ def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: flo
 
 
 def put_back(db: sqlite3.Connection, before: appeals.Appeal) -> None:
-    """Restore an appeal to before its last step, and undo the effects of a decision. AppealError: another is open."""
+    """Restore an appeal to before its last step, and undo a decision.
+
+    Raise AppealError if the number has another open appeal.
+    """
     others = [
         appeal
         for appeal in appeals_of(db, before.number)
@@ -166,8 +172,8 @@ def put_back(db: sqlite3.Connection, before: appeals.Appeal) -> None:
 def _judged(db: sqlite3.Connection, number: str) -> tuple[str, ...]:
     """Return the reporters whose spam marks the case is about.
 
-    Not those about an earlier owner, nor those of calls that may not be the owner's. Otherwise somebody could borrow a
-    number to lower the trust in people who complain.
+    Marks about an earlier owner are left out, and marks of calls that may not be the owner's. Otherwise somebody could
+    spoof a number to lower the trust in people who complain.
     """
     epoch = epoch_of(db, number)
     since = epoch.at if epoch is not None else float("-inf")
@@ -192,7 +198,7 @@ def _known(db: sqlite3.Connection, reference: str) -> appeals.Appeal:
 
 
 def set_appeal(db: sqlite3.Connection, appeal: appeals.Appeal) -> None:
-    """Update an appeal after a step."""
+    """Store the new state of an appeal."""
     db.execute(SET, msgspec.to_builtins(appeal))
 
 
@@ -207,14 +213,14 @@ WHO, WHO_CALLED = "a call from the number", "a call to the number"
 
 
 def prove_keyed(db: sqlite3.Connection, keyed: appeals.KeyedCode, at: float) -> appeals.ProofAnswer:
-    """Check a code that was keyed in a call. Call it in a transaction."""
+    """Check a code that was keyed in a call, and return the answer. Call it in a transaction."""
     if keyed.ticket:
         return _prove_by_call_back(db, keyed, at)
     return prove_by_call(db, keyed.number, keyed.code, at, keyed.auth_class)
 
 
 def _prove_by_call_back(db: sqlite3.Connection, keyed: appeals.KeyedCode, at: float) -> appeals.ProofAnswer:
-    """Check a code that counts only together with the ticket of the call that was placed."""
+    """Check a code that is only valid together with the ticket of the call that we placed."""
     appeal = next((filed for filed in appeals_of(db, keyed.number) if filed.state in appeals.LIVE), None)
     if appeal is None:
         return appeals.ProofAnswer.NONE
@@ -232,9 +238,9 @@ def _prove_by_call_back(db: sqlite3.Connection, keyed: appeals.KeyedCode, at: fl
 def prove_by_call(
     db: sqlite3.Connection, number: str, code: str, at: float, auth_class: AuthClass = AuthClass.UNKNOWN
 ) -> appeals.ProofAnswer:
-    """Check the code that was keyed in a call from the number. A right one gives level 1. Call it in a transaction.
+    """Check a code that was keyed in a call from the number. The right code gives identity level 1. Use a transaction.
 
-    Anybody may key digits, so a call is only recorded if a code could be right.
+    Anybody may key digits, so a call is only recorded if some code exists for the number.
     """
     appeal = next((filed for filed in appeals_of(db, number) if filed.state in appeals.LIVE), None)
     if appeal is not None and try_code(db, shown_code(appeal.reference), code, at) is appeals.ProofAnswer.RIGHT:
@@ -253,7 +259,7 @@ def prove_by_call(
 
 
 def _appeal_proven(db: sqlite3.Connection, appeal: appeals.Appeal, at: float, auth_class: AuthClass) -> None:
-    """Record that the code of the public page was keyed: the appeal is in force, or the call is noted."""
+    """Record that the code of the public page was keyed: the appeal comes into force, or the call is only recorded."""
     record_called_in(db, appeal.reference, at)
     after: object = {"note": UNSIGNED_NOTE}
     if auth_class is AuthClass.AUTHENTICATED:

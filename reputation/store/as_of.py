@@ -3,8 +3,8 @@
     background_of(db, number) -> Background        read once per number
     background.then(at) -> Then                    pure
 
-Contacts have no date and always count. Identities, imports and entries count from the time they were written. Words of
-other companies count while they listed the number without a gap. Withdrawn words are not kept.
+Contacts have no date and always apply. Identities, imports and entries apply from the time they were written. The rows
+of another company apply while that company listed the number without a gap. Rows that it withdrew are not kept.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SELECT auth_class, peer_number.came_at, counts_until, {SAID}
 
 
 class OwnEntry(NamedTuple):
-    """A number on a person's own list since `at`. `by_mark`: a spam mark has put it there."""
+    """A number on a person's own list since `at`. `by_mark`: a spam mark added the entry."""
 
     person: str
     verdict: ListName
@@ -56,7 +56,7 @@ class OwnEntry(NamedTuple):
 
 
 class PeerRow(NamedTuple):
-    """A word of another company about a number, and its time. `auth_class` is empty if it is about all calls."""
+    """The row of another company about a number, and its time. An empty `auth_class` means all calls of the number."""
 
     auth_class: str
     came_at: float
@@ -77,12 +77,15 @@ class Then(NamedTuple):
     peers: tuple[PeerRow, ...] = ()
 
     def words_of_peers(self, auth_class: AuthClass) -> tuple[PeerWord, ...]:
-        """Return what other companies say about it in calls of the class."""
+        """Return what other companies say about calls of this class from the number."""
         return tuple(row.word for row in self.peers if row.auth_class in ("", auth_class.value))
 
 
 class Background(NamedTuple):
-    """All dated facts about a number. `contacts` has persons, None for a contact of the company."""
+    """All dated facts about a number.
+
+    `contacts` names the people who have it as a contact; None stands for the company.
+    """
 
     entries: tuple[ListEntry, ...] = ()
     personal: tuple[OwnEntry, ...] = ()
@@ -94,7 +97,7 @@ class Background(NamedTuple):
     peers: tuple[PeerRow, ...] = ()
 
     def then(self, at: float) -> Then:
-        """Return what was known at that instant."""
+        """Return the facts that were known at that instant."""
         if self is NO_BACKGROUND or self == NO_BACKGROUND:
             return NOTHING_THEN
         entries = [e for e in self.entries if e.added_at <= at and (e.expires_at is None or e.expires_at > at)]
@@ -118,7 +121,7 @@ NOTHING_THEN = Then()
 
 
 def background_of(db: sqlite3.Connection, number: str) -> Background:
-    """Read the background of a number: seven look-ups in indices."""
+    """Read the background of a number, with seven look-ups in indices."""
     about = {"number": number, "block": block_of(number)}
     entries = tuple(entry_of_row(row) for row in db.execute(ENTRIES, about))
     personal = tuple(
@@ -148,5 +151,5 @@ COUNTS = {
 
 
 def counts_of(db: sqlite3.Connection) -> dict[tuple[str, str], int]:
-    """Count the rows of each kind."""
+    """Return how many rows of each kind the store has."""
     return {words: int(db.execute(sql).fetchone()[0]) for words, sql in COUNTS.items()}

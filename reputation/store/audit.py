@@ -45,14 +45,14 @@ class Change:
 
 
 class AuditRow(NamedTuple):
-    """A change as it is kept. `before` and `after` are JSON text.
+    """A change as the audit stores it. `before` and `after` are JSON text.
 
     Attributes:
         at: When it was made.
         who: The user or program that made it: `joe`, `token:crm`, `phone 201`.
         what: The command.
-        number: The number that it is about, null for none.
-        name: The name of the subject, if it is no number; otherwise empty.
+        number: The number that was changed; null if the change is about no number.
+        name: The name of what was changed, if it is no number; otherwise empty.
     """
 
     at: Instant
@@ -76,7 +76,7 @@ def audit_rows(db: sqlite3.Connection, number: str | None = None, limit: int = 1
 
 
 def last_change(db: sqlite3.Connection, what: str) -> float | None:
-    """Return when this was last done, None if not within two years."""
+    """Return when this command last changed something; None if that was not within two years."""
     (at,) = db.execute(LAST, (what,)).fetchone()
     return None if at is None else float(at)
 
@@ -112,7 +112,7 @@ WORDS = "SELECT DISTINCT {} FROM audit ORDER BY 1 LIMIT 200"
 
 
 class AuditFilter(NamedTuple):
-    """A search in the audit; None: any. `about`: a number or name; `before`: only changes older than this id."""
+    """A search in the audit; None: any. `about`: a number or name. `before`: only changes older than this id."""
 
     who: str | None = None
     what: str | None = None
@@ -147,19 +147,19 @@ def latest_of(
 
 
 def changed_at_once(db: sqlite3.Connection, row: AuditRow) -> list[KeptChange]:
-    """Return all changes that were made together with this one, and itself, the last first."""
+    """Return this change and all others by the same person, command and time, the last first."""
     return [_kept(changed) for changed in db.execute(AT_ONCE, (row.at, row.who, row.what))]
 
 
 def undone_at(db: sqlite3.Connection, change: KeptChange) -> float | None:
-    """Return when the change was undone, None if it was not or if that is not kept."""
+    """Return when the change was undone; None if it was not undone, or if the record of that has expired."""
     about = {"what": f"undo {change.row.what}", "id": change.id}
     at: float | None = db.execute(UNDONE_AT, about).fetchone()[0]
     return at
 
 
 def who_changed(db: sqlite3.Connection) -> list[str]:
-    """Return everybody who has changed anything."""
+    """Return the name of every user, token and phone that has changed anything."""
     return [str(who) for (who,) in db.execute(WORDS.format("who"))]
 
 
@@ -194,7 +194,7 @@ class StoredRow(NamedTuple):
         return " AND ".join(f"{column} = :{column}" for column in self.key)
 
     def read(self, db: sqlite3.Connection) -> StoredRow | None:
-        """Return the row as it is now, None if it is gone."""
+        """Return the row as it is now, or None if it no longer exists."""
         values, kind = self._values, type(self.record)
         sql = f"SELECT {', '.join(values)} FROM {self.table} WHERE {self._where}"
         row = db.execute(sql, values).fetchone()
@@ -214,7 +214,7 @@ class StoredRow(NamedTuple):
 
 
 def stored_row(db: sqlite3.Connection, table: str, kind: type, kept: Mapping[str, Any]) -> StoredRow:
-    """Return the row of a table whose record the audit keeps. Raise KeyError or msgspec.ValidationError."""
+    """Return the row of a table for a record that the audit keeps. Raise KeyError or msgspec.ValidationError."""
     columns = {field.column for field in fields_of(kind)}
     keys = (tuple(json.loads(key)) for (key,) in db.execute(KEYS, (table,)))
     return StoredRow(table, parse_plain(kept, kind), next(key for key in keys if columns >= set(key)))

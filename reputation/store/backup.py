@@ -1,8 +1,8 @@
 """Backups: whole, checked copies of the store in `backups/` next to it, the last 7 of them; and recovery.
 
 A damaged or missing store (`StoreError.damaged`) is replaced by the last good backup, and reported loudly. Close all
-connections first. The new file is made and checked beside the old one before that is moved. A full disk changes
-nothing then, and after a crash at any step the next start goes on.
+connections first. The new file is made and checked beside the old one before the old one is moved. So a full disk
+changes nothing, and after a crash at any step the next start continues.
 """
 
 from __future__ import annotations
@@ -72,14 +72,14 @@ def _drop_unfinished(directory: Path, now: float) -> None:
 
 
 def backups_of(path: Path) -> list[Path]:
-    """Return the backups of the store, the latest first. Those dated in the future come last."""
+    """Return the backups of the store, the latest first. Backups dated in the future come last."""
     soon = BACKUP_PREFIX + stamp_of(time.time() + 60)
     backups = backup_directory(path).glob(f"{BACKUP_PREFIX}*.db")
     return sorted(backups, key=lambda file: (file.name < soon, file.name), reverse=True)
 
 
 def has_backup_of_today(path: Path, now: float) -> bool:
-    """Return whether the latest backup is less than a day old. One dated in the future does not count."""
+    """Return whether the latest backup is less than a day old. A backup dated in the future does not count."""
     backups = backups_of(path)
     return bool(backups) and 0 <= now - backups[0].stat().st_mtime < DAY
 
@@ -102,7 +102,7 @@ def _is_good(backup: Path) -> bool:
 
 
 def problem_of_backup(backup: Path) -> str | None:
-    """Return what is wrong with a backup, None for nothing. SQLite finds an empty file sound, but it is no backup."""
+    """Return what is wrong with a backup, or None. An empty file is refused, although SQLite accepts it."""
     with open_backup(backup) as db:
         problem = problem_of(db)
         if problem is None and not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'migration'").fetchone():
@@ -119,7 +119,7 @@ def open_backup(backup: Path) -> Iterator[sqlite3.Connection]:
 
 
 def problem_of(db: sqlite3.Connection) -> str | None:
-    """Read the whole store and return what is wrong with its content, None for nothing."""
+    """Read the whole store and return what is wrong with its content, or None."""
     try:
         (result,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
@@ -130,12 +130,12 @@ def problem_of(db: sqlite3.Connection) -> str | None:
 
 
 def stamp_of(now: float) -> str:
-    """Return an instant as it is written in file names, UTC."""
+    """Return an instant (UTC) in the form used in file names."""
     return datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S")
 
 
 def copy_store(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    """Copy all pages in one step. In several steps it would begin again whenever somebody writes in between."""
+    """Copy all pages in one step. A copy in several steps would begin again whenever another program writes."""
     source.backup(target, pages=-1)
 
 
@@ -152,7 +152,7 @@ def _free_name(directory: Path, now: float) -> Path:
 
 
 def main(arguments: list[str]) -> int:
-    """Make a backup in this process: `python -m reputation.store.backup FILE`. The daemon can end it."""
+    """Make a backup in its own process: `python -m reputation.store.backup FILE`. The daemon can end that process."""
     try:
         backup = make_backup(Path(arguments[0]), time.time())
         with open_backup(backup) as copy:
@@ -173,7 +173,7 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """The result of a recovery. `quarantined`: the damaged file, if any. `backup`: None for an empty store."""
+    """The result of a recovery. `quarantined`: the damaged file, if any. `backup`: None if the store is now empty."""
 
     path: Path
     quarantined: Path | None
@@ -220,10 +220,10 @@ def quarantined_of(path: Path) -> list[Path]:
 
 
 def restore(path: Path, backup: Path, now: float) -> Path | None:
-    """Put a backup in place, also under a running daemon: it is one transaction on the same file.
+    """Replace the store by a backup, in one transaction on the same file, so that the daemon may be running.
 
-    Return the backup made of the old store, None if that was missing, or damaged and so quarantined.
-    Raises StoreError.
+    Return the backup that was made of the old store, or None if the old store was missing or damaged. A damaged store
+    is quarantined. Raise StoreError.
     """
     if problem := problem_of_backup(backup):
         raise StoreError(f"{backup}: this backup is damaged ({problem}); try an older one")

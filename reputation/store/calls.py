@@ -2,10 +2,10 @@
 
     find_calls(db, CallFilter(action="warn"), after, 50) -> list[CallRow]    `after`: the place of the last call shown
 
-A page is found by its place, without counting the rows before it, so page 1000 costs what page 1 does. The SQL is built
-only from the clauses below, and all search terms are parameters.
+A page is found by the place of its first call, without counting the rows before it, so page 1000 costs what page 1
+does. The SQL is built only from the clauses below, and all search terms are parameters.
 
-The second half compares outcomes with the journal: which inbound calls were screened, by the number dialled.
+The second half compares outcomes with the journal, to show which inbound calls were screened, by dialled number.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ ENDINGS = (*(disposition.value for disposition in Disposition), VOICEMAIL)
 class CallFilter(NamedTuple):
     """A search for calls; None: any. Instants are UTC seconds. `ending` is one of ENDINGS.
 
-    `callee`: an extension. Its calls are those that name it, that rang there, and those to its group that rang nobody.
-    `action`: taken, or would-be in observe mode. `site`: another site. `linkedids`, `actions`, `numbers`: any of
-    these, as JSON.
+    `callee`: an extension. It finds calls for this person, calls that rang there, and calls to the person's group that
+    rang nobody. `action`: the action taken, or the action that observe mode did not take. `site`: another site.
+    `linkedids`, `actions`, `numbers`: JSON arrays, of which one value must match.
     """
 
     number: str | None = None
@@ -51,14 +51,14 @@ class CallFilter(NamedTuple):
 
 
 class CallCursor(NamedTuple):
-    """Where a page begins: after this call."""
+    """The place of a call in the order of pages. The next page begins after it."""
 
     at: float
     id: str
 
 
 class Ending(NamedTuple):
-    """How a call ended, and what its challenged caller did; None: unknown, or not challenged."""
+    """How a call ended, and how its caller answered a challenge; None: unknown, or not challenged."""
 
     outcome: OutcomeRecord | None = None
     challenge: ChallengeResult | None = None
@@ -74,7 +74,7 @@ def ending_of(db: sqlite3.Connection, linkedid: str) -> Ending:
 
 
 class CallRow(NamedTuple):
-    """A decision, and how the call ended. `disposition` is None until that is known.
+    """A decision, and how its call ended. `disposition` is None until the end of the call is known.
 
     `words`: what the caller said when asked for a name; empty if nothing was understood, None if nothing was heard.
     """
@@ -134,7 +134,7 @@ _SITE = site_and_mark("d.linkedid")  # as in its index
 
 
 def _was_stopped_for_group_of(person: str) -> str:
-    """Return the condition that a call to a group of this person rang nobody: all members miss it, and none is named.
+    """Return an SQL condition: the call was for a group of this person and rang nobody, so all members missed it.
 
     `person`: an SQL parameter. A stopped call has no callee and no row in `reached`.
     """
@@ -186,7 +186,7 @@ def calls_of_ids(db: sqlite3.Connection, ids: Sequence[str]) -> list[CallRow]:
 
 
 def count_calls(db: sqlite3.Connection, actions: Sequence[str], since: float, numbers: Sequence[str] | None) -> int:
-    """Count calls with one of these actions since then; none of them may be `allow`. `numbers` None: any."""
+    """Count calls with one of these actions since `since`, but never `allow`. `numbers` None: any caller."""
     about = {"actions": json.dumps(actions), "since": since, "numbers": json.dumps(numbers)}
     (count,) = db.execute(_COUNT if numbers is None else _COUNT + _OF_NUMBERS, about).fetchone()
     return int(count)
@@ -228,7 +228,7 @@ MOST_SITES = 1000
 
 
 def rules_seen(db: sqlite3.Connection) -> list[str]:
-    """Return the rules that have decided any call. It steps through the index instead of reading all rows."""
+    """Return the rules that have decided any call, by stepping through the index instead of reading all rows."""
     rules: list[str] = []
     last = ""
     while len(rules) < MOST_RULES:
@@ -241,7 +241,7 @@ def rules_seen(db: sqlite3.Connection) -> list[str]:
 
 
 def sites_seen(db: sqlite3.Connection) -> list[str]:
-    """Return the other sites that calls are stored of, as at a central console. It steps through the index."""
+    """Return the other sites whose calls are stored here (on a central console), by stepping through the index."""
     sites: list[str] = []
     last = ""
     while len(sites) < MOST_SITES and (row := db.execute(SITES, (last,)).fetchone()) is not None:
@@ -293,7 +293,7 @@ FIRST = "SELECT min(at), count(*) FROM (SELECT at FROM decision ORDER BY at LIMI
 
 
 class Screened(NamedTuple):
-    """The calls to one number. `missed_at`: start of the latest call without a decision."""
+    """The calls to one number. `missed`: calls without a decision. `missed_at`: start of the latest of these."""
 
     did: str | None
     calls: int
@@ -308,7 +308,7 @@ class Screened(NamedTuple):
 
 
 class Rang(NamedTuple):
-    """How many of the calls to a number that rang anybody rang this phone. `who`: an extension or endpoint."""
+    """How many calls to a number rang this phone, and how many rang any phone. `who`: an extension or endpoint."""
 
     did: str
     who: str
@@ -317,12 +317,12 @@ class Rang(NamedTuple):
 
 
 def rang_by_number(db: sqlite3.Connection, since: float, until: float) -> list[Rang]:
-    """Return whose phones inbound calls rang, among the latest MOST_CALLS of that time, the most frequent first."""
+    """Return which phones the latest MOST_CALLS inbound calls of that time rang, by number, the most frequent first."""
     return [Rang(*row) for row in db.execute(RANG, _span(since, until))]
 
 
 def screened_by_number(db: sqlite3.Connection, since: float, until: float) -> list[Screened]:
-    """Return the inbound calls among the latest MOST_CALLS of that time, by number, the most missed first."""
+    """Return the latest MOST_CALLS inbound calls of that time, counted by number, the most missed first."""
     return [Screened(*row) for row in db.execute(BY_NUMBER, _span(since, until))]
 
 
@@ -332,7 +332,7 @@ def dialled_numbers(db: sqlite3.Connection, since: float, until: float) -> list[
 
 
 def unreadable_callers(db: sqlite3.Connection, since: float, most: int) -> tuple[int, int]:
-    """Return how many of the latest `most` callers showed anything, and how many of these no readable number."""
+    """Return how many of the latest `most` callers showed any text, and how many of the texts are no number."""
     shown, unreadable = db.execute(READ, {"since": since, "limit": most}).fetchone()
     return shown, unreadable
 

@@ -1,4 +1,4 @@
-"""Numbers whose calls were warned of or stopped rightly, as somebody here said."""
+"""Confirmations: somebody here said that the calls of a number were rightly warned of or stopped."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ OF = "SELECT number, at, who FROM confirmation WHERE number = ?"
 
 
 class Confirmation(NamedTuple):
-    """That the calls of a number were treated rightly.
+    """A confirmation that the calls of a number were treated rightly.
 
     Attributes:
         number: The number.
-        at: The time of the confirmation. Later calls are judged again.
+        at: The time of the confirmation. It does not apply to later calls.
         who: The user or token that confirmed it.
     """
 
@@ -29,10 +29,10 @@ class Confirmation(NamedTuple):
 
 
 def put_confirmation(db: sqlite3.Connection, confirmation: Confirmation) -> None:
-    """Store that the calls of a number were treated rightly until now. Call it in a transaction."""
+    """Store a confirmation. Call it in a transaction."""
     db.execute(PUT, confirmation)
 
 
 def confirmation_of(db: sqlite3.Connection, number: str) -> Confirmation | None:
-    """Return what was said of the calls of a number; None for nothing."""
+    """Return the confirmation for the number, or None."""
     return next((Confirmation(*row) for row in db.execute(OF, (number,))), None)

@@ -1,7 +1,7 @@
 """The daemon's store: one connection that reads and one, aiosqlite's, that writes, each with a thread.
 
-A read and a write are each *one* hop to a thread. A read that nobody waits for any longer stops. A write, once begun,
-is finished whatever happens to the task that asked for it.
+A read and a write each take *one* change to another thread. A read is stopped when no task waits for it any longer. A
+write that has begun is finished, even if the task that asked for it is cancelled.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ STEPS_BETWEEN_CHECKS = 10_000
 
 
 class _Turn:
-    """One read or write. The connection's thread checks `waited_for`: it is cleared when the waiting task leaves."""
+    """One read or write. The connection's thread checks `waited_for`, which is cleared when the waiting task leaves."""
 
     __slots__ = ("give_up_at", "waited_for")
 
@@ -113,11 +113,11 @@ class Store:
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf) -> T:
         """Return the result of `fn(db, *args)`, run in the reader's thread.
 
-        If the awaiting task is cancelled, its read is dropped, or stopped if it is running. Other reads go on.
+        If the awaiting task is cancelled, its read is dropped or stopped. Other reads continue.
 
         Raises:
             StoreError: SQLite failed.
-            TimeoutError: `give_up_at` passed before it was done.
+            TimeoutError: `give_up_at` passed before the read was done.
         """
         return await self._reading(give_up_at, fn, *args)
 
@@ -133,15 +133,15 @@ class Store:
         return await asyncio.shield(self._hop(self._write, _Turn(give_up_at), fn, args))
 
     async def save(self, now: float) -> Path:
-        """Back up the open store, which may no longer be the file at its path. Raises StoreError."""
+        """Back up the open store, even if its file is no longer the one at its path. Raise StoreError."""
         return await asyncio.shield(self._hop(self._save, now))
 
     async def is_emptied(self) -> bool:
-        """Return whether somebody emptied the file in place, or its unwritten -wal. Nothing is written then."""
+        """Return whether a program emptied the file in place, or its unwritten -wal. If so, nothing is written."""
         return await asyncio.shield(self._hop(self._is_emptied))
 
     async def close(self) -> None:
-        """End both threads after the work that is queued. Nothing waits for a lock any longer."""
+        """End both threads after the queued work. Waiting for locks ends at once."""
         if self._closing:
             return
         self._closing = True
@@ -226,7 +226,7 @@ class Store:
             return False
 
     def _has_lost_log(self) -> bool:
-        """Return whether the -wal was emptied from outside: then SQLite cannot read what it wants to copy."""
+        """Return whether another program emptied the -wal, so that SQLite cannot read what it must copy."""
         try:
             self._write_db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:
@@ -257,7 +257,7 @@ def _prepare(path: Path) -> bool:
 
 
 class ConnectionThread:
-    """A thread that serves the running event loop. It must be stopped, or the process cannot end."""
+    """A thread that works for the running event loop. Unless it is stopped, the process cannot end."""
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.get_running_loop()
@@ -268,7 +268,10 @@ class ConnectionThread:
         Thread(target=self._work, name=name).start()
 
     def run(self, fn: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
-        """Run `fn(*args)` when its turn comes, even if nobody waits for it any longer, and return its result."""
+        """Queue `fn(*args)` for this thread and return a future of its result.
+
+        The function runs even if nobody awaits it.
+        """
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting.put((future, fn, args))
         return future

@@ -1,10 +1,10 @@
 """The store's file: how it is made and opened, without asyncio; and checksums of its lists.
 
-The command line, the standalone AGI script and the backups use it. The daemon's two connections (`connection.Store`)
-are opened by the same `connect`.
+The command line, the standalone AGI script and the backups use this module. The daemon's two connections
+(`connection.Store`) are opened by the same `connect`.
 
-A changed list entry lets a blocked caller in, and SQLite would still find the file sound. So each list has a checksum:
-the sum of the checksums of its rows. Triggers of the connection, not of the file, keep it: they see all writes of
+A changed list entry lets a blocked caller in, and SQLite would not notice the change. So each list has a checksum, the
+sum of the checksums of its rows. Triggers of the connection, not of the file, update it: they see all writes of
 CallSieve and no others.
 """
 
@@ -102,7 +102,7 @@ def _can_digest(db: sqlite3.Connection) -> None:
 
 
 def _row_digest(*values: str | float | None) -> int:
-    """Return a checksum of values. 1 and 1.0 have the same one, because SQLite stores one for the other."""
+    """Return a checksum of values. 1 and 1.0 have the same checksum, because SQLite may store either for the other."""
     plain = [float(value) if isinstance(value, int) else value for value in values]
     return int.from_bytes(hashlib.blake2b(repr(plain).encode(), digest_size=BYTES).digest())
 
@@ -136,12 +136,12 @@ PRAGMAS = (
 
 
 def companions_of(path: Path) -> list[Path]:
-    """Return the file and the files that SQLite keeps beside it in WAL mode."""
+    """Return the paths of the file, its -wal and its -shm."""
     return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
 
 
 def files_of(path: Path) -> tuple[tuple[int, int] | None, ...]:
-    """Return device and inode of the file, its -wal and its -shm; None for one that is missing."""
+    """Return device and inode of the file, its -wal and its -shm; None for a missing file."""
     return tuple(map(_identity, companions_of(path)))
 
 
@@ -156,8 +156,8 @@ def _identity(file: Path) -> tuple[int, int] | None:
 def is_emptied(path: Path) -> bool:
     """Return whether the file was emptied in place, or its -wal was emptied and then written to.
 
-    `Store.is_emptied` recognises an empty -wal. Only the -wal is opened here: a process that closes the file itself
-    loses SQLite's locks on it.
+    `Store.is_emptied` recognises an empty -wal. Only the -wal is opened here, because a process that closes the store's
+    file loses SQLite's locks on it.
     """
     if path.stat().st_size < LEAST_PAGE:
         return True
@@ -202,15 +202,15 @@ def connect(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connectio
 
 
 def is_read_only(path: Path) -> bool:
-    """Return whether the store exists but cannot be written, or needs a -wal that cannot be created."""
+    """Return whether the store exists but cannot be written, or a -wal is needed and cannot be created."""
     needed = (path,) if os.path.exists(log_of(path)) else (path, path.parent)  # False without the permission to look
     return os.path.isfile(path) and not all(os.access(file, os.W_OK, effective_ids=True) for file in needed)
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
-    """Return a connection that cannot write to a store of this version. Raises StoreError.
+    """Return a connection that can only read a store of this version. Raise StoreError.
 
-    SQLite cannot create the -wal and -shm here, and works without them if it is told that nobody writes.
+    SQLite cannot create the -wal and -shm here. It works without them if `immutable` tells it that nobody writes.
     """
     alone = "" if log_of(path).exists() else "&immutable=1"
     with store_errors(path):
@@ -250,7 +250,10 @@ def open_store(path: Path, *, migrated: bool = True) -> Iterator[sqlite3.Connect
 
 
 def create_file(path: Path) -> None:
-    """Create the directory (0750) and an empty file (0640; SQLite gives -wal and -shm the same mode), if missing."""
+    """Create the directory (mode 0750) and an empty file (mode 0640), if missing.
+
+    SQLite copies the mode to -wal and -shm.
+    """
     try:
         if is_lost(path):
             raise StoreError(f"{path}: {LOST}", damaged=True)

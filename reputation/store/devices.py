@@ -1,7 +1,7 @@
-"""How a person gets to their own page: links and passcodes to sign in with once, and the devices that are signed in.
+"""How people sign in to their own page: links and passcodes that work once, and the devices that are signed in.
 
-Only hashes are kept. A link is 256 random bits, so a plain SHA-256 is enough. A passcode has eight digits: its hash is
-salted, and what protects it are its five minutes and five tries. A reader of the store needs no passcode.
+Only hashes are stored. A link is 256 random bits, so a plain SHA-256 is enough. A passcode has eight digits, so its
+hash is salted, and it is valid for five minutes and five tries. Somebody who can read the store needs no passcode.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class SignInKind(StrEnum):
 
 
 class SignIn(NamedTuple):
-    """A link or a passcode that was not used yet. `digest`: its hash; `tries`: how often a wrong passcode was entered.
+    """An unused link or passcode. `digest`: its hash; `tries`: how often a wrong passcode was entered.
 
     Attributes:
         person: The extension of the person.
@@ -50,7 +50,7 @@ class SignIn(NamedTuple):
 
 
 class OpenLink(NamedTuple):
-    """A link that was not used yet. The store does not know its address.
+    """An unused link. The store has no copy of its address.
 
     Attributes:
         made_at: When it was made.
@@ -112,12 +112,12 @@ def add_link(db: sqlite3.Connection, person: str, secret: str, at: float) -> flo
 
 
 def person_of_link(db: sqlite3.Connection, secret: str, now: float) -> str | None:
-    """Return whose link it is, None if it was used or has ended. It stays unused."""
+    """Return the person of a link, without using up the link. None if it was used or has ended."""
     return next((str(person) for (person,) in db.execute(f"SELECT person {LINK}", (_hash_of(secret), now))), None)
 
 
 def use_link(db: sqlite3.Connection, secret: str, now: float) -> str | None:
-    """Use up a link, and return whose it was. None if it was used or has ended."""
+    """Use up a link and return its person. None if it was used or has ended."""
     rows = db.execute(f"DELETE {LINK} RETURNING person", (_hash_of(secret), now)).fetchall()
     return next((str(person) for (person,) in rows), None)
 
@@ -138,7 +138,7 @@ def new_passcode() -> str:
 
 
 def add_passcode(db: sqlite3.Connection, person: str, passcode: str, at: float) -> None:
-    """Add a passcode. An earlier one of the person ends."""
+    """Add a passcode, replacing an earlier passcode of the person."""
     remove_passcode(db, person)
     digest = _digest_of(db, person, passcode)
     db.execute(ADD_SIGN_IN, (digest, person, SignInKind.PASSCODE, at, at + PASSCODE_SECONDS))
@@ -150,7 +150,7 @@ def remove_passcode(db: sqlite3.Connection, person: str) -> None:
 
 
 def use_passcode(db: sqlite3.Connection, person: str, passcode: str, now: float) -> bool:
-    """Use up the passcode of a person, if it is this one. Else count a wrong try: the fifth ends it."""
+    """Return whether this is the person's passcode, and use it up. A wrong passcode is counted: the fifth ends it."""
     kept = db.execute(PASSCODE, (person, now)).fetchone()
     if kept is None:
         return False
@@ -190,7 +190,7 @@ def end_devices(db: sqlite3.Connection, person: str, device: int | None = None, 
 
 
 def touch_device(db: sqlite3.Connection, device: int, at: float) -> None:
-    """Record that the page was used."""
+    """Record that the device was used."""
     db.execute("UPDATE device SET seen_at = max(seen_at, ?) WHERE id = ?", (at, device))
 
 

@@ -33,10 +33,10 @@ class DoNotCallRequest(NamedTuple):
 
 
 class Complaint(NamedTuple):
-    """A complaint against an own number. `number`: who complains, empty if unknown.
+    """A complaint against an own number. `number`: the caller who complains, empty if unknown.
 
-    `is_of_called`: the own number had called that number within 28 days, so the complaint counts. This is decided when
-    it is recorded, and stays.
+    `is_of_called`: the own number had called that number within 28 days, so the complaint counts. This is decided once,
+    when the complaint is recorded.
     """
 
     own_number: str
@@ -47,7 +47,7 @@ class Complaint(NamedTuple):
 
 
 class Talk(NamedTuple):
-    """The other party of a talk, and the own number used; empty if unknown."""
+    """The other party of a conversation, and the own number used; empty if unknown."""
 
     number: str
     own_number: str
@@ -93,7 +93,7 @@ WAS_CALLED = "SELECT EXISTS (SELECT 1 FROM own_called WHERE number = ? AND calle
 
 
 def was_called(db: sqlite3.Connection, own_number: str, number: str, at: float) -> bool:
-    """Return whether the own number called the number on that day or in the 28 days before."""
+    """Return whether the own number called the number on the day of `at` or in the 28 days before."""
     if not own_number or not number:
         return False
     day = local_date_number(AS_INSTALLED.place_of(stored_number(number), at), at)
@@ -101,7 +101,7 @@ def was_called(db: sqlite3.Connection, own_number: str, number: str, at: float) 
 
 
 def add_do_not_call(db: sqlite3.Connection, request: DoNotCallRequest) -> bool:
-    """Add a request. Return False if the number is on the list already: the first request stays."""
+    """Add a request. Return False if the number is on the list already, whose first request stays."""
     return db.execute(ADD, request).rowcount > 0
 
 
@@ -121,21 +121,21 @@ def count_do_not_call(db: sqlite3.Connection) -> int:
 
 
 def count_requests_since(db: sqlite3.Connection, person: str, since: float) -> int:
-    """Return how many requests a person has recorded since then."""
+    """Return how many requests a person has recorded since `since`."""
     return int(db.execute(SAID_SINCE, (person, since)).fetchone()[0])
 
 
 def find_do_not_call(
     db: sqlite3.Connection, text: str, number: str | None, limit: int
 ) -> tuple[list[DoNotCallRequest], int]:
-    """Return requests of this number or with the text in any field, the latest first, and their total number."""
+    """Return requests of this number or with the text in any field, the latest first, and the total count."""
     wanted = {"text": text, "number": number, "limit": limit}
     rows = db.execute(FIND, wanted)
     return [_wish(row) for row in rows], int(db.execute(COUNT_FOUND, wanted).fetchone()[0])
 
 
 def requests_after(db: sqlite3.Connection, own_number: str, since: float) -> list[DoNotCallRequest]:
-    """Return the requests that followed a call from this own number."""
+    """Return the requests since `since` that followed a call from this own number."""
     return [_wish(row) for row in db.execute(OF_OWN, (own_number, since))]
 
 
@@ -147,13 +147,16 @@ def remove_do_not_call(db: sqlite3.Connection, number: str) -> DoNotCallRequest 
 
 
 def last_talk_of(db: sqlite3.Connection, person: str, since: float) -> Talk | None:
-    """Return the person's last talk that ended since then, in either direction; None without a whole number."""
+    """Return the person's last conversation that ended since `since`, in either direction.
+
+    None if its number is not known.
+    """
     rows = db.execute(LAST_TALK, {"person": person, "since": since}).fetchall()
     return next((Talk(number, own or "") for number, own in rows), None)
 
 
 def add_complaint(db: sqlite3.Connection, complaint: Complaint) -> bool:
-    """Add a complaint against an own number. Return False if the same one is known."""
+    """Add a complaint against an own number. Return False if the same complaint is stored already."""
     return db.execute(ADD_COMPLAINT, complaint).rowcount > 0
 
 

@@ -1,4 +1,4 @@
-"""Errors of the store as messages for the person on duty: which file, what happened, and what to do."""
+"""Errors of the store as messages for the administrator: which file, what happened, and what to do."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
     deliveries_after(db, "crm", seq, 500)        what must be delivered next
     record_deliveries(db, "crm", Progress(...))  the results, several in one transaction
 
-There is one row per event and receiver that has not got it. A delivered event loses its row.
+There is one row per event and receiver until the event is delivered.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ RESTORED = "events/restored"
 
 
 class Delivery(NamedTuple):
-    """An event to be delivered. `attempts` have failed so far; `next_at`: not before that."""
+    """An event to be delivered. `attempts`: failed attempts so far. `next_at`: the time of the next attempt."""
 
     event: Event
     attempts: int = 0
@@ -90,7 +90,7 @@ class Delivery(NamedTuple):
 
 
 class FailedDelivery(NamedTuple):
-    """One attempt that failed. `next_at` None: it is a dead letter now."""
+    """One attempt that failed. If `next_at` is None, the event becomes a dead letter."""
 
     seq: int
     error: str
@@ -99,7 +99,7 @@ class FailedDelivery(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """The results of deliveries to one receiver. `delivered` and `skipped`, which need no delivery, are `seq`."""
+    """The results of deliveries to one receiver. `delivered` and `skipped` (need no delivery) list values of `seq`."""
 
     delivered: Sequence[int]
     failed: Sequence[FailedDelivery]
@@ -110,10 +110,12 @@ class Progress(NamedTuple):
 
 
 class ReceiverState(NamedTuple):
-    """The state of a receiver. Counts are since it was first named; `waiting` and `dead_letters` are of now.
+    """The state of a receiver.
 
-    `failed` counts attempts, `dead` and `lost` count events. Lost events were deleted for their age or number. `off`:
-    why nothing is sent to it. `failing_since`: the first failure since its last successful delivery.
+    Counts begin when it was first named, except `waiting` and `dead_letters`, which are current.
+
+    `failed` counts attempts, `dead` and `lost` count events. Lost events were deleted because they were too old or too
+    many. `off`: why nothing is sent to it. `failing_since`: the first failure since its last successful delivery.
     """
 
     name: str
@@ -137,9 +139,9 @@ class DeadLetter(NamedTuple):
 
     Attributes:
         receiver: The receiver.
-        attempts: How often it was tried.
+        attempts: How often delivery was tried.
         error: The last error.
-        dead_at: When it was given up.
+        dead_at: When the last attempt failed.
     """
 
     receiver: str
@@ -150,20 +152,23 @@ class DeadLetter(NamedTuple):
 
 
 def deliveries_after(db: sqlite3.Connection, receiver: str, seq: int, limit: int) -> list[Delivery]:
-    """Return the next deliveries to the receiver after this place, in order."""
+    """Return the next deliveries to the receiver after the place `seq`, in order."""
     return [_delivery(row) for row in db.execute(AFTER, {"receiver": receiver, "seq": seq, "limit": limit})]
 
 
 def deliveries_of_subject(
     db: sqlite3.Connection, receiver: str, subject: str, seq: int, until: int, limit: int
 ) -> list[Delivery]:
-    """Return the next deliveries about one subject, up to the place `until`."""
+    """Return the next deliveries about one subject after the place `seq`, up to the place `until`."""
     about = {"receiver": receiver, "seq": seq, "until": until, "subject": subject, "limit": limit}
     return [_delivery(row) for row in db.execute(OF_SUBJECT, about)]
 
 
 def record_deliveries(db: sqlite3.Connection, receiver: str, progress: Progress, at: float) -> None:
-    """Record the results of deliveries. Call it in a transaction. A result recorded twice is only counted twice."""
+    """Record the results of deliveries. Call it in a transaction.
+
+    If a result is recorded twice, only its count is wrong.
+    """
     db.executemany(DELIVERED, ((receiver, seq) for seq in (*progress.delivered, *progress.skipped)))
     for failure in progress.failed:
         dead_at = at if failure.next_at is None else None
@@ -181,7 +186,7 @@ def record_deliveries(db: sqlite3.Connection, receiver: str, progress: Progress,
 
 
 def bury_old(db: sqlite3.Connection, receiver: str, before: float, why: str, at: float) -> int:
-    """Make dead letters of waiting events from before that. Return how many. Call it in a transaction."""
+    """Make dead letters of events that have waited since before `before`. Return how many. Call it in a transaction."""
     buried = db.execute(BURY_OLD, (at, why, receiver, before)).rowcount
     if buried:
         db.execute(COUNT, {**NO_COUNT, "name": receiver, "dead": buried})
@@ -218,12 +223,12 @@ def replay(db: sqlite3.Connection, event_id: str | None, receiver: str | None, a
 
 
 def read_again(db: sqlite3.Connection, at: float) -> None:
-    """Make the sender read again, because other events wait than it has in memory. Call it in a transaction."""
+    """Make the sender read its deliveries again, because they have changed. Call it in a transaction."""
     set_state(db, REREAD, new_id(), at)
 
 
 def switch_off(db: sqlite3.Connection, receiver: str, why: str, at: float) -> None:
-    """Stop writing events for a receiver and make dead letters of its waiting ones. Call it in a transaction."""
+    """Stop writing events for a receiver and make dead letters of its waiting events. Call it in a transaction."""
     db.execute(SWITCH_OFF, (receiver, why))
     db.execute(BURY, (at, why, receiver))
     db.execute(UNWANT, (receiver,))
@@ -248,7 +253,7 @@ NUMBERS = ("number", "caller", "dialled", "own_number", "did")
 
 
 def names_of_event(db: sqlite3.Connection, event: Event) -> dict[str, str]:
-    """Return the names that are known, by extension and by number."""
+    """Return the known names of the people and numbers in an event, by extension and by number."""
     names: dict[str, str] = {}
     for field in PEOPLE:
         extension = event.data.get(field)
@@ -263,7 +268,7 @@ def names_of_event(db: sqlite3.Connection, event: Event) -> dict[str, str]:
 
 
 def name_of_number(db: sqlite3.Connection, number: str, at: float) -> str:
-    """Return the owner of a number (its identity, or this organisation), empty if unknown."""
+    """Return the name of a number's owner, from the own numbers or its identity; empty if unknown."""
     own = own_of(db, number)
     if own is not None:
         return own.name

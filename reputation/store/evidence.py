@@ -1,6 +1,6 @@
-"""Evidence from calls in the store: signals, answers, talks between people, one-ring calls and challenges.
+"""Evidence from calls in the store: signals, answers, conversations, one-ring calls and challenges.
 
-Each write keeps the maximum or minimum of a time, so calls may come in any order and more than once.
+Each write stores the maximum or minimum of a time, so calls may come in any order and more than once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LATEST_PASS = "SELECT max(at) FROM challenge WHERE number = ? AND auth_class = ?
 def record_challenge(
     db: sqlite3.Connection, linkedid: str, number: str | None, auth_class: AuthClass, result: ChallengeResult, at: float
 ) -> None:
-    """Record how a challenge ended while the call lasts: for its outcome, and at once for the number."""
+    """Record how a challenge ended while the call lasts, for the later outcome and as evidence about the number."""
     if linkedid:
         db.execute(RESULT, (linkedid, result.value, at))
     if number is not None:
@@ -43,12 +43,12 @@ def record_challenge(
 
 
 def settle_challenge(db: sqlite3.Connection, challenged: Challenged) -> None:
-    """Record how a challenge ended after the call. Fold its number again in the same transaction."""
+    """Record how a challenge ended after the call. Call `refresh` for its number in the same transaction."""
     db.execute(SETTLE, _challenge_parameters(challenged))
 
 
 def challenge_result_of(db: sqlite3.Connection, linkedid: str) -> ChallengeResult | None:
-    """Return what the challenged caller of a call did, None if nothing is known."""
+    """Return how the caller of a call answered its challenge, or None if that is not known."""
     return next((ChallengeResult(result) for (result,) in db.execute(OF_CALL, (linkedid,))), None)
 
 

@@ -1,4 +1,4 @@
-"""The evidence rows of one number that count (marks, signals, answers, challenges), and its neighbours in the block."""
+"""The evidence rows of one number that are used (marks, signals, answers, challenges), and the numbers of its block."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ ANSWERED = f"SELECT {column_list(Answered)} FROM answered WHERE number = ? ORDER
 
 
 def rows_of(db: sqlite3.Connection, number: str) -> Rows:
-    """Return all evidence rows of the number that count, of every class and epoch."""
+    """Return all evidence rows of the number that are used, of every class and epoch."""
     marks = [mark_from(row) for row in db.execute(MARKS_THAT_COUNT, (number,))]
     challenges = challenges_of(db, number)
     rows = Rows(marks, _signals(db, number, marks), answered_of(db, number), challenges, _trap_calls(db, number))
@@ -93,18 +93,18 @@ def live_marks_of(db: sqlite3.Connection, number: str, reporter: str | None = No
 
 
 def signals_of(db: sqlite3.Connection, number: str) -> list[Signal]:
-    """Return the signals of a number that count, "not spam" marks included, the latest first."""
+    """Return the signals of a number that are used, with those from "not spam" marks, the latest first."""
     signals = _signals(db, number, marks_of(db, number))
     return sorted(signals, key=lambda signal: (-signal.at, signal.callee, signal.category))
 
 
 def answered_of(db: sqlite3.Connection, number: str) -> list[Answered]:
-    """Return who answered calls from the number, the latest first."""
+    """Return the people who answered calls from the number, the latest first."""
     return [Answered(row[0], model.AuthClass(row[1]), *row[2:]) for row in db.execute(ANSWERED, (number,))]
 
 
 def challenges_of(db: sqlite3.Connection, number: str) -> list[Challenged]:
-    """Return the challenges of the number. A proof of control is one that was passed."""
+    """Return the challenges of the number. A proof of control is returned as a passed challenge."""
     challenges = [
         Challenged(number, model.AuthClass(auth_class), did, model.ChallengeResult(result), at, linkedid, epoch)
         for number, auth_class, did, result, at, linkedid, epoch in db.execute(CHALLENGES, (number,))
@@ -114,7 +114,7 @@ def challenges_of(db: sqlite3.Connection, number: str) -> list[Challenged]:
 
 
 def one_ring_before(db: sqlite3.Connection, number: str, at: float) -> float | None:
-    """Return when the number last rang once and gave up, within the day before an instant."""
+    """Return when the number last rang once and hung up, within the day before `at`."""
     (at_once,) = db.execute(ONE_RING, (number, at - ONE_RING_GUARD_SECONDS, at)).fetchone()
     return None if at_once is None else float(at_once)
 
@@ -170,15 +170,15 @@ def names_in(rows: Rows) -> set[str]:
 
 
 def without_sites(rows: Rows, sites: Collection[str]) -> Rows:
-    """Return the rows without those of these sites."""
+    """Return the rows that do not come from these sites."""
     return _of_names(rows, lambda name: site_of(name) not in sites)
 
 
 def without_twins(rows: Rows, human_of: Mapping[str, str]) -> Rows:
-    """Return the rows without second entries of people who are known under several names.
+    """Return the rows with only one entry for each human who is known under several names.
 
-    A row of this site comes before others, then the order of site names decides. A person who only answered keeps all
-    rows. `human_of`: the human behind each name.
+    A row of this site is preferred, then the order of site names decides. A person who only answered keeps all rows.
+    `human_of`: the human behind each name.
     """
     spoke: defaultdict[str, set[str]] = defaultdict(set)
     answered: defaultdict[str, set[str]] = defaultdict(set)
@@ -214,12 +214,12 @@ HUMANS = "SELECT person, human FROM same_person WHERE person IN (SELECT value FR
 
 
 def ignored_sites(db: sqlite3.Connection) -> frozenset[str]:
-    """Return the sites of which nothing counts."""
+    """Return the sites whose evidence is ignored."""
     return frozenset(site for (site,) in db.execute(IGNORED))
 
 
 def humans_of(db: sqlite3.Connection, names: Iterable[str]) -> dict[str, str]:
-    """Return, for those of these people who have several names, the human that each name stands for."""
+    """Return the human that each name stands for, if that human has several names."""
     return dict(db.execute(HUMANS, (json.dumps(sorted(names)),)).fetchall())
 
 
@@ -238,7 +238,7 @@ SELECT caller, count(*), max(at), max(log_odds) FROM decision
 
 
 class Neighbour(NamedTuple):
-    """Another number of the block that called: how often and when last, and its highest log-odds."""
+    """Another number of the block that called: how often, when last, and its highest log-odds."""
 
     number: str
     calls: int
@@ -247,12 +247,12 @@ class Neighbour(NamedTuple):
 
 
 def bad_numbers_near(db: sqlite3.Connection, number: str, limit: int = 20) -> list[str]:
-    """Return numbers of the block whose evidence may count them as bad."""
+    """Return numbers of the block that may be bad by their evidence."""
     about = {"number": number, "block": block_of(number), "limit": limit}
     return [near for (near,) in db.execute(STANDINGS, about)]
 
 
 def callers_near(db: sqlite3.Connection, number: str, since: float, limit: int = 20) -> list[Neighbour]:
-    """Return numbers of the block that called since then, the latest first."""
+    """Return numbers of the block that called since `since`, the latest first."""
     about = {"number": number, "block": block_of(number), "since": since, "limit": limit}
     return [Neighbour(*row) for row in db.execute(CALLERS, about)]

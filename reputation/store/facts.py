@@ -2,8 +2,8 @@
 
 Each branch of the UNION ALL is a look-up in an index, so the cost does not depend on the size of the store. In a block
 of 1000 numbers the rows read are limited, so a few bad numbers may be missed. A caller without a number (NULL) matches
-nothing in most branches. Ties and moments are those in force at `now`: a talk in a call that we made is a tie for 180
-days, unless a one-ring call provoked it.
+nothing in most branches. Relationships and times are those that apply at `now`: somebody who talked in a call that we
+made is known for 180 days, unless a one-ring call provoked that call.
 
 Standings are read and written as rows here, too.
 """
@@ -63,7 +63,7 @@ def standing(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> Stan
 
 
 def standing_from(row: tuple[Any, ...]) -> Standing:
-    """Return a standing from its COLUMNS."""
+    """Return a standing from the values of COLUMNS."""
     groups, at, marks, answers, counts, reporters, answered, silent, signals, burst_at, *texts = row
     against, traps, challenges = texts
     return Standing._make(  # positional, because keywords take twice as long
@@ -90,7 +90,7 @@ _NEVER: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
 
 
 def standing_columns(standing: Standing) -> tuple[object, ...]:
-    """Return the values of COLUMNS."""
+    """Return the values of COLUMNS for a standing."""
     signals = json.dumps({category.value: count for category, count in standing.signals})
     sums = standing[3:9]
     against, traps = (standing.witnessed, standing.adverse), (standing.traps, standing.verified_traps)
@@ -338,7 +338,7 @@ def _evidence(of: dict[str, list[Row]], query: FactsQuery, weights: Weights) -> 
 
 
 def _is_first_call(of: dict[str, list[Row]], query: FactsQuery) -> bool:
-    """Return whether nothing is known of the number here: no person, no allowlist, and no call that ended."""
+    """Return whether the number is unknown here: no relationship, no allowlist entry, and no call that ended."""
     if query.number is None or "standing" in of or "identity" in of or "caller" in of:
         return False
     if "tie" in of and any(row[1] != Tie.EXPECTED for row in of["tie"]):
@@ -350,7 +350,7 @@ _OF_EVIDENCE = frozenset({"standing", "imported", "identity", "listed", "neighbo
 
 
 def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> int:
-    """Count neighbours in the block that are bad by evidence of this site or by a list imported by hand."""
+    """Count numbers of the block that are bad, by evidence of this site or by a list imported by hand."""
     bad = {row[1] for row in of.get("listed", ()) if not row[2]}
     for row in of.get("neighbour", ()):
         if len(bad) >= weights.block.many:
@@ -361,19 +361,22 @@ def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> i
 
 
 def imported_from(row: Row) -> Imported:
-    """Return a row of a source. It begins with the name and ends with is_outside, was_asked, is_proven."""
+    """Return a number of an imported source.
+
+    The row begins with the name, and ends with is_outside, was_asked, is_proven.
+    """
     source, verdict, category, name, note, imported_at, *flags = row
     return Imported(source, verdict, category, name, note, imported_at, *map(bool, flags))
 
 
 def peer_word_from(row: Row) -> PeerWord:
-    """Return what a company publishes of a number, from SAID."""
+    """Return what a company publishes about a number, from a row of the query SAID."""
     peer, weight, is_cleared, level, *counts = row
     return PeerWord(peer, weight, bool(is_cleared), Level(level), *counts)
 
 
 def most_specific(entries: list[ListEntry], list_name: ListName) -> ListEntry | None:
-    """Return the entry of that list that counts: exact before prefix before range, then the narrower."""
+    """Return the entry of that list that applies: an exact number, else the narrowest prefix, else a range."""
     return max((entry for entry in entries if entry.list_name is list_name), key=_specificity, default=None)
 
 

@@ -63,18 +63,18 @@ CLAMP = (
 
 
 def leap_of(db: sqlite3.Connection, now: float) -> float:
-    """Return by how many seconds the clock is implausibly ahead of the last run (negative: behind), otherwise 0."""
+    """Return the seconds by which the clock is implausibly ahead of the last run (negative: behind), else 0."""
     leap = now - float(db.execute(LAST_RUN).fetchone()[0])
     return leap if abs(leap) > LEAP_SECONDS else 0.0
 
 
 def is_held(db: sqlite3.Connection) -> bool:
-    """Return whether nothing is removed at the moment because of the clock."""
+    """Return whether deletions are suspended because the clock is implausible."""
     return db.execute(CLOCK_CHECKED).fetchone() is not None
 
 
 def check_clock(db: sqlite3.Connection, now: float) -> bool:
-    """Return whether the clock is believed, and record since when it shows this time. Call it in a transaction."""
+    """Return whether the clock is believed. If not, record since when it shows this time. Use a transaction."""
     since = _since(db, now)
     if leap_of(db, now) and now - since < HOLD_SECONDS:
         db.execute(SET_CLOCK_CHECK, (now, json.dumps({"since": since})))
@@ -84,12 +84,12 @@ def check_clock(db: sqlite3.Connection, now: float) -> bool:
 
 
 def believe(db: sqlite3.Connection, now: float) -> None:
-    """Accept the clock: delete the record of runs that are later. It is one statement."""
+    """Accept the clock: delete the records of runs that are later than `now`. It is one statement."""
     db.execute(BELIEVE, (now + AHEAD_SECONDS,))
 
 
 def clamp(db: sqlite3.Connection, now: float) -> int:
-    """Shorten what a fast clock has left in force for too long. Return how many rows. Call it in a transaction."""
+    """Shorten the life of rows that a fast clock has dated too late. Return how many. Call it in a transaction."""
     about = {"now": now, "expect": EXPECT_SECONDS, "ahead": AHEAD_SECONDS}
     return sum(db.execute(sql, about).rowcount for sql in CLAMP)
 
@@ -152,7 +152,7 @@ Counts = dict[str, int]
 
 
 class HousekeepingReport(NamedTuple):
-    """The result of the last run of a job: its counts without zeros."""
+    """The result of the last run of a job: its counts, without zeros."""
 
     job: str
     at: float
@@ -161,7 +161,7 @@ class HousekeepingReport(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A job. `run(db, now, begin)` writes in blocks of `with begin(db):`, which a dry run rolls back."""
+    """A job. `run(db, now, begin)` writes in blocks of `with begin(db):`. A dry run rolls these blocks back."""
 
     name: str
     every_seconds: float
@@ -183,8 +183,8 @@ def _retention(db: sqlite3.Connection, now: float, begin: Begin) -> Counts:
 def _invalid_numbers(db: sqlite3.Connection, _now: float, begin: Begin) -> Counts:
     """Delete evidence from calls of numbers that no country allocates any longer.
 
-    They belong to nobody, so a caller that shows one has borrowed it. Marks stay. So does a number with which somebody
-    here has talked in a call that they made: then our numbering plan of the country is wrong.
+    Nobody has such a number, so a caller who shows it is spoofing. Marks stay. A number also stays if somebody here has
+    talked with it in a call that they made: then our numbering plan of the country is wrong.
     """
     counts = dict.fromkeys(("number", *FORGET), 0)
     for number in _learnt_about(db):
@@ -259,7 +259,7 @@ def jobs_due(db: sqlite3.Connection, now: float) -> list[Job]:
 def run_jobs(
     db: sqlite3.Connection, jobs: Iterable[Job], now: float, *, dry_run: bool = False
 ) -> Iterator[HousekeepingReport]:
-    """Run the jobs in own transactions, and yield the result of each. A dry run is rolled back."""
+    """Run each job in transactions of its own, and yield its result. A dry run is rolled back."""
     for job in jobs:
         began = time.monotonic()
         counts = job.run(db, now, rehearsal if dry_run else transaction)
@@ -274,7 +274,7 @@ def run_jobs(
 
 
 def in_words(report: HousekeepingReport) -> str:
-    """Return a line for the log such as `retention: 12 decision, 3 outcome`."""
+    """Return a result as a line for the log, such as `retention: 12 decision, 3 outcome`."""
     return f"{report.job}: {', '.join(f'{count} {what}' for what, count in report.did.items()) or 'nothing'}"
 
 
@@ -287,7 +287,7 @@ def _learnt_about(db: sqlite3.Connection) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the jobs that are due for the store in that file, if it exists. Return 1 if the clock is not believed."""
+    """Run the jobs that are due for the store in this file, if it exists. Return 1 if the clock is not believed."""
     path = Path(arguments[0])
     try:
         if path.exists():

@@ -1,6 +1,6 @@
-"""Identities (who a number belongs to, and how well that is proven) and epochs (since when it has its present owner).
+"""Identities (who owns a number, and how well that is proven) and epochs (since when a number has its present owner).
 
-Evidence from an earlier epoch weighs less, and an identity that was proven for an earlier owner counts for nothing.
+Evidence from an earlier epoch weighs less, and an identity that was proven for an earlier owner is ignored.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def set_identity(db: sqlite3.Connection, identity: Identity, added_at: float) ->
 
 
 def note_control(db: sqlite3.Connection, number: str, name: str, at: float, note: str) -> Identity:
-    """Record that somebody proved control of the number: level 1 for twelve months. Return the identity it now has.
+    """Record that somebody proved control of the number: level 1 for twelve months. Return the number's identity.
 
-    A higher level that is still valid stays. `name` is what the owner claims: nobody has checked it.
+    A valid identity of a higher level stays. `name` is what the owner claims: nobody has checked it.
     """
     known = identity_of(db, number)
     lasts = known is not None and known.expires_at > at
@@ -71,7 +71,7 @@ def all_identities(db: sqlite3.Connection) -> list[Identity]:
 
 
 def identities_due(db: sqlite3.Connection, until: float) -> list[Identity]:
-    """Return identities that end before that instant or have ended, the earliest first."""
+    """Return identities that have ended or end before `until`, the earliest first."""
     return [Identity(*row) for row in db.execute(DUE, (until,))]
 
 
@@ -82,8 +82,8 @@ class Epoch(NamedTuple):
         number: The number.
         epoch: How many owners it had before.
         at: Since when the number has this owner.
-        reason: Why somebody said so.
-        who: The user who said so.
+        reason: How the change of owner is known.
+        who: The user who recorded it.
     """
 
     number: str
@@ -127,7 +127,7 @@ def raise_epoch(db: sqlite3.Connection, number: str, at: float, reason: str, who
 
 
 def lower_epoch(db: sqlite3.Connection, number: str) -> Epoch | None:
-    """Remove the latest change of the owner and return it, None if nothing is known."""
+    """Remove the latest change of the owner and return it, or None if no change is known."""
     latest = epoch_of(db, number)
     if latest is not None:
         db.execute(LOWER, (number, latest.epoch))

@@ -1,7 +1,7 @@
-"""Numbers imported from a file or feed, in generations: a new one is staged, then replaces the one before.
+"""Numbers imported from a file or feed, in generations: a new generation is staged, then replaces the one before.
 
 An import of millions of numbers must not block other writers or be visible half done. So it is written in small
-transactions under a source that is not live, one transaction makes it live, and the old generation is deleted in small
+transactions under a source that is not live. One transaction makes it live, and the old generation is deleted in small
 transactions.
 
 An interrupted import (Ctrl-C, power cut) is simply run again: if the same rows were staged under the name, it goes on
@@ -84,7 +84,7 @@ HOW_MANY = "SELECT coalesce(max(rowid), 0) FROM scratch.sorted"
 
 
 class TooFewNumbers(StoreError):
-    """The import has too few numbers. The old generation stays in force, and the staged one waits for a day."""
+    """The import has too few numbers. The old generation stays in force, and the staged one is kept for a day."""
 
     def __init__(self, numbers: int) -> None:
         super().__init__(f"the import has {numbers:,} numbers: too few to replace those in force")
@@ -92,15 +92,15 @@ class TooFewNumbers(StoreError):
 
 
 def last_of(rows: Iterable[ImportedRow]) -> ImportedRow:
-    """Return the last row of a number, which counts."""
+    """Return the last row of a number, which replaces the earlier rows."""
     return deque(rows, maxlen=1)[0]
 
 
 class Feed(NamedTuple):
     """How rows become a generation.
 
-    `format`: of a feed's file, None for a list. `merge`: makes one row of all rows of a number. `least`: with fewer
-    numbers it does not go live.
+    `format`: the format of a feed's file, None for a list. `merge`: makes one row of all rows of a number. `least`: the
+    fewest numbers with which the generation goes live.
     """
 
     format: str | None = None
@@ -114,7 +114,7 @@ LIST = Feed()
 class ImportSource(NamedTuple):
     """A source in force: its verdict (spam or ok), when it was imported, and how many numbers it lists.
 
-    `continued`: how many of them an interrupted run had stored before.
+    `continued`: how many of these numbers an interrupted run had stored before.
     """
 
     name: str
@@ -125,7 +125,7 @@ class ImportSource(NamedTuple):
 
 
 class _Turns:
-    """Transactions between which other writers get a turn."""
+    """Transactions with pauses between them, so that other writers get the lock."""
 
     def __init__(self) -> None:
         self._held_seconds = 0.0
@@ -196,7 +196,10 @@ def remove_source(
     clock: Callable[[], float] = time.time,
     also: Callable[[], object] = lambda: None,
 ) -> bool:
-    """Put the source out of force with `also`, then delete its numbers. Return False if it does not exist."""
+    """Put the source out of force, in one transaction with `also`, then delete its numbers.
+
+    Return False if it does not exist.
+    """
     with transaction(db):
         was_live = db.execute(RETIRE, (name,)).rowcount > 0
         also()
@@ -205,7 +208,7 @@ def remove_source(
 
 
 def drop_left_over(db: sqlite3.Connection, clock: Callable[[], float] = time.time) -> None:
-    """Delete generations that are out of force, and those of imports that died and were not run again."""
+    """Delete generations that are out of force, and those of interrupted imports that nobody ran again."""
     before, turns = clock() - ABANDONED_SECONDS, _Turns()
     for (source,) in db.execute(LEFT_OVER, (before,)).fetchall():
         with transaction(db):
@@ -233,7 +236,7 @@ def _staged(db: sqlite3.Connection, rows: tuple[str, str, str | None, str], now:
 
 
 def _touch(db: sqlite3.Connection, source: int, at: float, numbers: int, reached: str, to: str) -> str:
-    """Record more numbers after `to` and return the new end. StoreError: another import has taken over."""
+    """Record more numbers after `to` and return the new end. Raise StoreError if another import has taken over."""
     if db.execute(TOUCH, (at, numbers, reached, source, to)).rowcount != 1:
         raise StoreError(
             "another import of the same list has taken over, or this one was inactive for a day and was deleted; "
@@ -252,7 +255,7 @@ def _go_live(db: sqlite3.Connection, name: str, source: int, least: int, now: fl
 
 
 def usual_gap(every: float | None, gap: float) -> float | None:
-    """Return the usual interval of a feed (seconds) after it came again after `gap`. An early one at most halves it."""
+    """Return a feed's usual interval (seconds) after an interval of `gap`. A shorter one at most halves it."""
     if gap < AGAIN_SECONDS:
         return every
     return gap if every is None else max(gap, every / 2)
@@ -260,7 +263,7 @@ def usual_gap(every: float | None, gap: float) -> float | None:
 
 @contextmanager
 def _scratch(db: sqlite3.Connection) -> Iterator[None]:
-    """Attach a temporary file, so that rows get from one database to the other without passing Python."""
+    """Attach a temporary database, so that rows are copied from one database to the other by SQL and not by Python."""
     db.execute("ATTACH '' AS scratch")
     try:
         db.execute("PRAGMA scratch.journal_mode = MEMORY")

@@ -54,7 +54,7 @@ LATEST_FOR = "SELECT * FROM decision WHERE callee = ? AND at >= ? ORDER BY at DE
 
 
 def record_decisions(db: sqlite3.Connection, records: Iterable[DecisionRecord]) -> None:
-    """Add decisions. A decision that exists (by id) stays."""
+    """Add decisions. A decision whose id is stored already is not changed."""
     (last,) = db.execute(LAST_ROW).fetchone()
     db.executemany(RECORD, records)
     add_decisions(db, last)
@@ -85,12 +85,12 @@ def decisions(
 
 
 def latest_for(db: sqlite3.Connection, callee: str, since: float) -> DecisionRecord | None:
-    """Return the latest decision since then about a call for this phone."""
+    """Return the latest decision since `since` about a call for this phone."""
     return next(map(_record, db.execute(LATEST_FOR, (callee, since))), None)
 
 
 def first_decisions(db: sqlite3.Connection, since: float, until: float) -> Iterator[DecisionRecord]:
-    """Yield the first decision of each call in a period, in time order. Later ones are about single phones."""
+    """Yield the first decision of each call in a period, in time order. Later decisions are about single phones."""
     seen: set[str] = set()
     for row in db.execute(OF_SPAN, (since, until)):
         record = _record(row)
@@ -105,7 +105,7 @@ def calls_capped_by(db: sqlite3.Connection, code: str, until: float) -> set[str]
 
 
 class CallTime(NamedTuple):
-    """One call: caller, time, DID (None if unknown), and whether nothing was known of the number."""
+    """One call: caller, time, DID (None if unknown), and whether the number was unknown until then."""
 
     caller: str
     at: float
@@ -116,10 +116,10 @@ class CallTime(NamedTuple):
 def call_times(
     db: sqlite3.Connection, since: float, before: float = math.inf, seen: set[tuple[str, str]] | None = None
 ) -> Iterator[CallTime]:
-    """Yield the calls since then in time order, to rebuild velocity and first calls at start.
+    """Yield the calls since `since` in time order, to rebuild velocity and first calls at start.
 
-    A call counts once, even with several decisions (at the trunk, and again for a callee). A caller that reads in parts
-    passes on `seen`.
+    A call with several decisions (at the trunk, and again for a callee) is yielded once. To read in several parts, pass
+    the same `seen` each time.
     """
     seen = set() if seen is None else seen
     for caller, at, linkedid, did, first in db.execute(CALL_TIMES, (since, before)):
@@ -129,7 +129,7 @@ def call_times(
 
 
 class CallerCalls(NamedTuple):
-    """The calls of one number, how many of them were answered, and whether it is a contact of somebody here."""
+    """The calls of one number, how many of them were answered, and whether anybody here has the number as a contact."""
 
     caller: str
     calls: int
@@ -138,7 +138,7 @@ class CallerCalls(NamedTuple):
 
 
 def calls_between(db: sqlite3.Connection, first: str, last: str, since: float) -> Iterator[CallerCalls]:
-    """Count the calls of each number from `first` to `last`, as texts, since then."""
+    """Count the calls since `since` of each number from `first` to `last`, compared as texts."""
     for caller, calls, answered, is_contact in db.execute(CALLS_BETWEEN, (first, last, since)):
         yield CallerCalls(caller, calls, answered, bool(is_contact))
 
@@ -156,7 +156,7 @@ Kept = DecisionRecord | OutboundRecord
 
 
 def record_all(db: sqlite3.Connection, records: Iterable[Kept]) -> None:
-    """Add decisions of both kinds."""
+    """Add decisions about inbound and outbound calls."""
     inbound: list[DecisionRecord] = []
     outbound: list[OutboundRecord] = []
     for record in records:
@@ -166,7 +166,7 @@ def record_all(db: sqlite3.Connection, records: Iterable[Kept]) -> None:
 
 
 class Writer(Protocol):
-    """The interface that the journal needs: `connection.Store`, or its substitute while the store is unavailable."""
+    """Something with the `write` of `connection.Store`: the store, or its substitute while the store is unavailable."""
 
     async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
         """Run a function in one transaction (see `Store.write`)."""
@@ -174,10 +174,10 @@ class Writer(Protocol):
 
 
 class Journal:
-    """A bounded queue of decisions on their way to the store. Begin with `start`, end with `close`.
+    """A bounded queue of decisions to be written to the store. Begin with `start`, end with `close`.
 
-    If the store cannot take them (locked, disk full), they stay and `degraded` is set. When the queue is full, the
-    oldest are dropped and counted in `dropped`.
+    While the store cannot be written (locked, disk full), the decisions stay in the queue and `degraded` is set. When
+    the queue is full, the oldest decisions are dropped and counted in `dropped`.
     """
 
     def __init__(self, store: Writer, size: int = 10_000) -> None:
@@ -194,7 +194,7 @@ class Journal:
         return len(self._ring)
 
     def start(self) -> None:
-        """Begin to write. Needs a running loop."""
+        """Begin to write. A loop must be running."""
         self._task = asyncio.create_task(self._run(), name="journal")
 
     def add(self, record: Kept) -> None:
@@ -210,7 +210,7 @@ class Journal:
         return [record for record in chain(self._batch, self._ring) if isinstance(record, OutboundRecord)]
 
     async def close(self, seconds: float = 1.0) -> None:
-        """Write what it can within `seconds`. The rest is lost and logged."""
+        """Write what is possible within `seconds`. Log the number of decisions that are lost."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -254,7 +254,7 @@ class Journal:
         return True
 
     async def _write_batch(self) -> None:
-        """Write a batch at once. If a decision is faulty, write each alone and drop only the faulty ones."""
+        """Write a batch at once. If one decision is faulty, write each decision alone and drop only the faulty one."""
         try:
             await self._store.write(record_all, self._batch)
         except StoreError:

@@ -1,6 +1,6 @@
 """The lists of the organisation and of people, expected calls, contacts, and phone settings.
 
-Entries are parsed elsewhere: they come and go as ListEntry.
+Entries are parsed elsewhere. The functions take and return them as ListEntry.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def find_entry(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
 
 
 def known_numbers(db: sqlite3.Connection, entry: ListEntry, most: int) -> int:
-    """Return how many known numbers a prefix or a range matches, counted up to `most`."""
+    """Return how many stored numbers an entry matches, if it is a prefix or a range, counted up to `most`."""
     last = entry.last or f"{entry.first}:"  # the character after 9
     length = None if entry.last is None else len(entry.first)
     about = {"first": entry.first, "last": last, "length": length, "most": most}
@@ -108,7 +108,7 @@ def _key(entry: ListEntry) -> tuple[str, str, str, str]:
 
 
 class ExpectedCall(NamedTuple):
-    """A person expects a call until then: all calls ring there, without challenge or warning."""
+    """A person expects a call until `until`: all calls ring that phone, without challenge or warning."""
 
     person: Annotated[str, Key()]
     until: Instant
@@ -120,7 +120,7 @@ class PersonSetting(NamedTuple):
     Attributes:
         person: The extension of the person.
         setting: The setting that the person has chosen.
-        at: When it happened.
+        at: When the person chose it.
     """
 
     person: Annotated[str, Key(2)]
@@ -145,7 +145,7 @@ class PersonalEntry(NamedTuple):
 
 
 class Contact(NamedTuple):
-    """A number somebody knows.
+    """A number that somebody knows.
 
     Attributes:
         person: An extension; None for a contact of the whole company.
@@ -201,7 +201,10 @@ LIMIT 1
 
 
 def set_personal_entry(db: sqlite3.Connection, entry: PersonalEntry) -> None:
-    """Put the number on that list of the person, unless a later entry exists. Also adopt an entry made by a mark."""
+    """Put the number on that list of the person, unless a later entry exists.
+
+    An entry made by a mark becomes the person's.
+    """
     db.execute(SET_ENTRY, entry)
 
 
@@ -212,7 +215,7 @@ def remove_personal_entry(db: sqlite3.Connection, person: str, number: str) -> P
 
 
 def is_by_hand(db: sqlite3.Connection, entry: PersonalEntry) -> bool:
-    """Return whether the number is on that list of the person already, and not because of a mark."""
+    """Return whether the person has put the number on that list already. An entry made by a mark does not count."""
     return bool(db.execute(IS_BY_HAND, (entry.person, entry.number, entry.verdict)).fetchone()[0])
 
 
@@ -222,12 +225,12 @@ def personal_entries(db: sqlite3.Connection, person: str) -> list[PersonalEntry]
 
 
 def expect_call(db: sqlite3.Connection, person: str, until: float) -> None:
-    """Record that the person expects a call until then, or until the later time that was recorded before."""
+    """Record that the person expects a call until `until`, or until the time recorded before if that is later."""
     db.execute(EXPECT, (person, until))
 
 
 def expected_call_of(db: sqlite3.Connection, person: str) -> ExpectedCall | None:
-    """Return until when the person expects a call, also if that is over; None if none was ever expected."""
+    """Return the person's last expected call, even if its time is over; None if none was ever expected."""
     row = db.execute("SELECT person, until FROM expected_call WHERE person = ?", (person,)).fetchone()
     return ExpectedCall(*row) if row else None
 
@@ -249,7 +252,7 @@ def clear_phone_setting(db: sqlite3.Connection, person: str, setting: PhoneSetti
 
 
 def phone_settings_of(db: sqlite3.Connection, person: str) -> set[PhoneSetting]:
-    """Return what a person has chosen for their phone."""
+    """Return the settings that a person has chosen for their phone."""
     return {_setting(row).setting for row in db.execute(PHONE_SETTINGS, (person,))}
 
 
@@ -270,18 +273,18 @@ def contacts_named(db: sqlite3.Connection, text: str, limit: int) -> list[Contac
 
 
 def contacts_of(db: sqlite3.Connection, person: str | None) -> list[Contact]:
-    """Return the contacts of a person and of the company, of the company alone for None."""
+    """Return the contacts of a person and of the company; only those of the company if `person` is None."""
     return [Contact(*row) for row in db.execute(CONTACTS, {"person": person})]
 
 
 def friendly_tie_of(db: sqlite3.Connection, person: str, number: str, at: float) -> Tie | None:
-    """Return why calls from the number ring that phone without warning (allowed or a contact), otherwise None."""
+    """Return why calls from the number ring that phone without warning (allowed or a contact), or None."""
     row = db.execute(FRIENDLY_TIE, {"number": number, "person": person, "at": at}).fetchone()
     return None if row is None else Tie(row[0])
 
 
 def is_contact(db: sqlite3.Connection, number: str) -> bool:
-    """Return whether the number is a contact of anybody here or of the company."""
+    """Return whether the number is a contact of the company or of anybody here."""
     (is_known,) = db.execute(IS_CONTACT, (number,)).fetchone()
     return bool(is_known)
 

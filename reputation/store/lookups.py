@@ -1,7 +1,7 @@
 """Look-ups at services: the services, their answers about numbers, their cost, and how well they agree with our calls.
 
-An answer is evidence until it expires, and the latest replaces the one before. It is kept for 90 days, to be compared
-with what people here and the caller showed. Functions that make their own transaction say so: the look-up process
+An answer is evidence until it expires, and the latest answer replaces the one before. It is kept for 90 days, to be
+compared with what people and callers did here. Functions that make their own transaction say so: the look-up process
 writes beside the daemon, one or two statements at a time.
 """
 
@@ -78,11 +78,11 @@ SELECT count(*), coalesce(sum(action <> 'allow'), 0)
 
 
 class SourceState(NamedTuple):
-    """A source as the store has it. `off_why`: the reason it was switched off, in JSON; None while it is on.
+    """A source as it is stored. `off_why`: the reason why it was switched off, in JSON; None while it is on.
 
     Attributes:
         name: The name that the settings give it.
-        is_outside: Whether it knows more than what we report there.
+        is_outside: Whether it knows more than what we report to it.
         off_at: When it was switched off; null while it is on.
     """
 
@@ -95,7 +95,7 @@ class SourceState(NamedTuple):
 
 
 class StoredAnswer(NamedTuple):
-    """The answer of a source about a number: `spam`, `ok` or `nothing`. It counts until `expires_at`."""
+    """The answer of a source about a number: `spam`, `ok` or `nothing`. It is evidence until `expires_at`."""
 
     source: str
     verdict: str
@@ -105,7 +105,11 @@ class StoredAnswer(NamedTuple):
 
 
 class DailyLimits(NamedTuple):
-    """The limits of a source: requests a day, and the cost of one and of a day in millionths; 0: no limit."""
+    """The daily limits of a source. 0: no limit.
+
+    `requests`: requests a day. `micros`: the cost of one request, in millionths of the currency. `most_micros`: the
+    most cost a day.
+    """
 
     requests: int
     micros: int = 0
@@ -134,7 +138,7 @@ class Usage(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """Numbers that were looked up and are known here by now, by answer and by what they are."""
+    """How many numbers that were looked up are known here by now, by the source's answer and by what we know."""
 
     spam_of_spam: int = 0
     spam_of_fine: int = 0
@@ -146,12 +150,12 @@ class Compared(NamedTuple):
 
 
 def day_of(at: float) -> int:
-    """Return the day of an instant, UTC, as stored in `lookup_day`."""
+    """Return the day of an instant in UTC, as `lookup_day` stores it."""
     return int(at // DAY_SECONDS)
 
 
 def replace_sources(db: sqlite3.Connection, outside: dict[str, bool]) -> None:
-    """Set the sources of the settings, and whether each is outside evidence. Call it in a transaction."""
+    """Set the sources of the settings. `outside`: whether each source is outside evidence. Call it in a transaction."""
     for name, is_outside in outside.items():
         db.execute(PUT_SOURCE, (name, is_outside))
     for state in source_states(db):
@@ -173,7 +177,7 @@ def source_state(db: sqlite3.Connection, name: str) -> SourceState | None:
 
 
 def switch_off(db: sqlite3.Connection, name: str, at: float, why: str) -> bool:
-    """Stop using a source, and its old answers. Return False if it is off already. Call it in a transaction."""
+    """Stop using a source and its old answers. Return False if it is off already. Call it in a transaction."""
     return db.execute(SWITCH_OFF, (at, why, name)).rowcount > 0
 
 
@@ -183,7 +187,7 @@ def switch_on(db: sqlite3.Connection, name: str, at: float) -> bool:
 
 
 def put_switch(db: sqlite3.Connection, table: str, state: tuple[float | None, str | None, float, str]) -> None:
-    """Write when and why a source is off, since when it is measured, and its name. Call it in a transaction."""
+    """Write the state (`off_at`, `off_why`, `since`, name) of a source or company. Call it in a transaction."""
     db.execute(f"UPDATE {table} SET off_at = ?, off_why = ?, since = ? WHERE name = ?", state)
 
 
@@ -200,7 +204,7 @@ def record_answer(db: sqlite3.Connection, number: str, answer: StoredAnswer) -> 
 
 
 def reserve(db: sqlite3.Connection, source: str, at: float, limits: DailyLimits) -> bool:
-    """Count one more request and return whether the day's limits allow it. It makes its own transaction."""
+    """Count one more request, if the day's limits allow it. Return whether they do. It makes its own transaction."""
     about = {"source": source, "day": day_of(at), "micros": limits.micros}
     most = {"most": limits.requests, "most_micros": limits.most_micros}
     with transaction(db):
@@ -214,7 +218,7 @@ def record_failure(db: sqlite3.Connection, source: str, at: float, code: str) ->
 
 
 def usage_since(db: sqlite3.Connection, source: str, at: float) -> Usage:
-    """Return the usage from the day of that instant on."""
+    """Return the usage from the day of `at` on."""
     return Usage(*db.execute(USAGE, (source, day_of(at))).fetchone())
 
 
@@ -225,12 +229,18 @@ def last_failure(db: sqlite3.Connection, source: str) -> str | None:
 
 
 def compared(db: sqlite3.Connection, source: str, since: float) -> Compared:
-    """Compare the source's answers since then with what is known here. Contradictory evidence counts as unknown."""
+    """Compare the source's answers since `since` with what is known here.
+
+    A number with contradictory evidence is unknown.
+    """
     return counted((*row, 1) for row in db.execute(COMPARED, (source, since)))
 
 
 def counted(rows: Iterable[tuple[str, int, int, int]]) -> Compared:
-    """Count numbers by kind. A row: the source's verdict, whether the numbers are spam, and fine, and how many."""
+    """Count numbers by kind.
+
+    Each row has the source's verdict, whether the numbers are spam, whether they are fine, and how many they are.
+    """
     counts = dict.fromkeys(Compared._fields, 0)
     words = {SPAM: "spam", FINE: "fine", NOTHING: "other"}
     for verdict, is_spam, is_fine, count in rows:

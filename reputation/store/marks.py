@@ -1,15 +1,15 @@
 """Marks in the store, reviews of bursts, and tombstones.
 
-The latest mark per reporter, number, class and epoch is kept. A retraction is a mark too, so it outlives the same old
-mark when another system sends it again. Marks are checked in reputation/marking.py and written here.
+The latest mark per reporter, number, class and epoch is stored. A retraction is a mark too, so that it still applies
+when another system sends the old mark again. Marks are checked in reputation/marking.py and written here.
 
     numbers_to_review(db)                       bursts that weigh nothing until they are reviewed
-    review(db, number, at, who)                 reviewed: the marks count
+    review(db, number, at, who)                 record a review: the marks count from now on
     correct(db, Correction(...), at)            the marks of these reporters are wrong, and never count
 
-A tombstone keeps wrong spam marks from counting, whoever sends them again. It is a row of its own, and the marks stay:
-the fold ignores them (evidence.py). So the order does not matter, a late mark is covered according to its date,
-and removing the tombstone restores everything.
+A tombstone keeps wrong spam marks from counting, whichever system sends them again. It is a row of its own, and the
+marks stay: the sums ignore them (evidence_rows.py). So rows may come in any order, a late mark is covered according to
+its date, and removing the tombstone restores everything.
 """
 
 from __future__ import annotations
@@ -108,18 +108,18 @@ def marks_between(db: sqlite3.Connection, since: float, until: float) -> list[Ma
 
 
 def numbers_marked_since(db: sqlite3.Connection, reporter: str, since: float, but: str) -> int:
-    """Return how many numbers other than `but` the person has marked since."""
+    """Return how many numbers other than `but` the person has marked since `since`."""
     (count,) = db.execute(OTHERS_SINCE, (reporter, since, but)).fetchone()
     return int(count)
 
 
 def last_caller_of(db: sqlite3.Connection, person: str) -> LastCaller | None:
-    """Return the last caller of a person: they talked, nobody took the call, or a message was left without ringing."""
+    """Return the last caller whom a person talked to, whose call nobody took, or who left a message."""
     return next((LastCaller(*row) for row in db.execute(LAST_CALLER, (person,))), None)
 
 
 def auth_class_of_mark(db: sqlite3.Connection, number: str, reporter: str, linkedid: str | None) -> AuthClass:
-    """Return the class of the marked call, else of the last call to the reporter, else of the last call."""
+    """Return the class of the marked call, or else of the last call to the reporter, or else of the last call."""
     about = {"number": number, "person": reporter, "linkedid": linkedid}
     for sql in (CLASS_OF_CALL, CLASS_TO_PERSON, CLASS_OF_LAST):
         row = db.execute(sql, about).fetchone()
@@ -129,7 +129,7 @@ def auth_class_of_mark(db: sqlite3.Connection, number: str, reporter: str, linke
 
 
 def block_for(db: sqlite3.Connection, person: str, number: str, at: float) -> None:
-    """Block the number for the person who marked it. An entry that the person made stays."""
+    """Block the number for the person who marked it. An entry that the person made is not changed."""
     db.execute(BLOCK, {"number": number, "person": person, "at": at})
 
 
@@ -150,9 +150,9 @@ class Tombstone(NamedTuple):
 
     Attributes:
         number: The number.
-        reporter: The person whose marks they are; empty for everybody's.
+        reporter: The person who made the marks; empty for everybody's marks.
         case_id: The reference of the appeal or correction that found them wrong.
-        until: Marks of this instant or before do not count.
+        until: Marks made at this time or before do not count.
     """
 
     number: str
@@ -161,7 +161,7 @@ class Tombstone(NamedTuple):
     until: Instant
 
     def covers(self, reporter: str, at: float) -> bool:
-        """Return whether it covers a spam mark of the number by this reporter with this date."""
+        """Return whether the tombstone covers a spam mark of the number by this reporter with this date."""
         site = reporter[: reporter.find(":") + 1]  # one of another site: `berlin:`
         return self.reporter in ("", reporter, site) and at <= self.until
 
@@ -175,7 +175,7 @@ TOMBSTONE_OF = f"SELECT {column_list(Tombstone)} FROM tombstone WHERE number = ?
 
 
 def add_tombstone(db: sqlite3.Connection, tombstone: Tombstone) -> None:
-    """Add a tombstone. The same one twice changes nothing."""
+    """Add a tombstone. Adding the same tombstone twice changes nothing."""
     db.execute(ADD_REVIEW, tombstone)
     refresh(db, tombstone.number)
 
@@ -242,14 +242,14 @@ def reporters_of(db: sqlite3.Connection, number: str) -> list[str]:
 
 
 def correct(db: sqlite3.Connection, correction: Correction, at: float) -> None:
-    """Make the present spam marks of these reporters never count, and lower the trust in the reporters a little."""
+    """Cancel the present spam marks of these reporters for good, and lower the trust in the reporters a little."""
     for reporter in correction.reporters:
         add_tombstone(db, Tombstone(correction.number, reporter, correction.case_id, at))
     settle_case(db, correction.reporters, correction.case_id, False, at)
 
 
 def correction_of(db: sqlite3.Connection, case_id: str) -> Correction | None:
-    """Return the correction of this id, None if there is no such correction."""
+    """Return the correction of this id, or None."""
     rows = db.execute(CORRECTED, (case_id,)).fetchall()
     return Correction(case_id, rows[0][0], tuple(reporter for _, reporter in rows)) if rows else None
 

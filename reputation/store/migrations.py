@@ -1,7 +1,7 @@
 """Numbered migrations: `migrations/0053_store.sql` and so on, applied in order, each in one transaction.
 
 A released migration is never edited: its checksum is kept in the store and compared. The first migration makes a whole
-store and stands for all steps up to its number.
+store and replaces all earlier migrations.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def pending(db: sqlite3.Connection, known: Sequence[Migration] | None = None) ->
 
 
 def migrate(db: sqlite3.Connection, known: Sequence[Migration] | None = None) -> list[Migration]:
-    """Apply the pending migrations and return them. Several programs may do so at once."""
+    """Apply the pending migrations and return them. Several programs may call it at the same time."""
     known = known_migrations() if known is None else known
     return [migration for migration in pending(db, known) if _apply(db, migration)]
 

@@ -1,4 +1,4 @@
-"""Names of numbers for lists of calls: of a contact, a verified business, or an own number."""
+"""Names of numbers for lists of calls: the name of a contact, a verified business, or an own number."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NameSource(StrEnum):
 
 
 class NumberName(NamedTuple):
-    """The name of a number. `person`: whose contact it is; empty for everybody's."""
+    """The name of a number. `person`: the person who has it as a contact; empty if everybody has it."""
 
     name: str
     source: NameSource
@@ -41,7 +41,7 @@ class NumberName(NamedTuple):
 def names_of_numbers(
     db: sqlite3.Connection, numbers: Collection[str], now: float, person: str | None = None
 ) -> dict[str, NumberName]:
-    """Return the names that are known, by number. `person`: without the contacts of anybody else."""
+    """Return the known names by number. If `person` is given, contacts of other people are left out."""
     found: dict[str, NumberName] = {}
     asked = {"numbers": json.dumps(list(numbers)), "now": now, "person": person}
     for number, name, source, whose in db.execute(NAMES, asked):

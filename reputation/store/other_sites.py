@@ -1,7 +1,7 @@
-"""Other sites: people with names at several sites, and ignoring a site: its evidence leaves every sum, and can return.
+"""Other sites: people with names at several sites, and ignored sites, whose evidence leaves every sum and can return.
 
-    ignore_site(db, ignored)                  nothing of the site counts; its rows stay, so `resume_site` is exact
-    declare_same(db, "201", "berlin:305")      one human, who counts once
+    ignore_site(db, ignored)                  ignore a site; its rows stay, so `resume_site` is exact
+    declare_same(db, "201", "berlin:305")      both names are one human, who counts once
     figures_of_sites(db)                       the contribution of each site, and what is known here about it
 
 Call the functions that write in a transaction.
@@ -95,19 +95,19 @@ class SiteFigures(NamedTuple):
 
     Attributes:
         site: The site.
-        marks: How many marks of it count.
-        signals: How many signals.
-        answered: How many answered calls.
-        people: How many people these are of.
-        numbers: How many numbers these are about.
+        marks: How many of its marks count.
+        signals: How many of its signals count.
+        answered: How many of its answered calls count.
+        people: How many people made these marks, signals and answers.
+        numbers: How many numbers these marks, signals and answers are about.
         retracted: How many marks it took back.
         wrong: How many of its marks a case here has found wrong.
         last_at: When it last marked a number.
         marked: How many numbers it marks as spam.
-        agreed: Of those, how many our own people or challenges speak against too.
-        disagreed: Of those, how many they speak for.
+        agreed: How many of the marked numbers our own people or challenges speak against too.
+        disagreed: How many of the marked numbers our own people or challenges speak for.
         settled: Rulings here on its marks.
-        ignored: Since when and why nothing of it counts here; null where it counts.
+        ignored: Since when and why its evidence is ignored here; null if it is not ignored.
     """
 
     site: str
@@ -130,7 +130,7 @@ class SiteFigures(NamedTuple):
 
 
 def sites_of(db: sqlite3.Connection) -> list[str]:
-    """Return the other sites of which rows are stored, and the ignored ones."""
+    """Return the other sites that have rows in this store, and the ignored sites."""
     sites = {ignored.site for ignored in ignored_of(db)}
     for sql in NEXT_NAME.values():
         after = ""
@@ -175,13 +175,13 @@ def figures_of_sites(db: sqlite3.Connection) -> list[SiteFigures]:
 
 
 def ignore_site(db: sqlite3.Connection, ignored: Ignored) -> int:
-    """Stop counting the site. Return how many numbers were folded again."""
+    """Ignore the site's evidence. Return how many numbers were folded again."""
     db.execute(IGNORE, ignored)
     return refresh_site(db, ignored.site)
 
 
 def resume_site(db: sqlite3.Connection, site: str) -> Ignored | None:
-    """Count the site again as if it had never been ignored. Return None if it is not ignored."""
+    """Use the site's evidence again as if it had never been ignored. Return None if it is not ignored."""
     resumed = next((Ignored(*row) for row in db.execute(RESUME, (site,)).fetchall()), None)
     if resumed is not None:
         refresh_site(db, site)
@@ -194,7 +194,7 @@ def ignored_of(db: sqlite3.Connection) -> list[Ignored]:
 
 
 def refresh_site(db: sqlite3.Connection, site: str) -> int:
-    """Fold every number again about which the site has evidence. Return how many."""
+    """Fold again every number about which the site has evidence. Return how many."""
     numbers = numbers_of_site(db, site)
     refresh_many(db, numbers)
     return len(numbers)
@@ -204,13 +204,13 @@ def refresh_site(db: sqlite3.Connection, site: str) -> int:
 
 
 def names_of(db: sqlite3.Connection, person: str) -> list[str]:
-    """Return all names of the human who has this name, including it."""
+    """Return all names of the human who has this name, the name itself included."""
     row = db.execute(HUMAN_OF, (person,)).fetchone()
     return [person] if row is None else [name for (name,) in db.execute(NAMES_OF, row)]
 
 
 def all_same(db: sqlite3.Connection) -> list[tuple[str, ...]]:
-    """Return the names of each human who has several."""
+    """Return the names of each human who has several names."""
     humans: dict[str, list[str]] = {}
     for human, name in db.execute(ALL_NAMES):
         humans.setdefault(human, []).append(name)
@@ -218,7 +218,7 @@ def all_same(db: sqlite3.Connection) -> list[tuple[str, ...]]:
 
 
 def declare_same(db: sqlite3.Connection, name: str, other: str) -> tuple[str, ...]:
-    """Declare that both names, and all names joined with them, belong to one human. Return all of them."""
+    """Declare that both names, and all names joined with them, belong to one human. Return all these names."""
     names = sorted({*names_of(db, name), *names_of(db, other)})
     set_names(db, tuple(names))
     return tuple(names)
@@ -235,7 +235,10 @@ def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
 
 
 def refresh_people(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
-    """Fold again what these people know. A local person's rows only matter if another name has some too."""
+    """Fold again the numbers that these people have evidence about.
+
+    A local person's rows only matter if another name of the human has rows too.
+    """
     numbers: set[str] = set()
     for name in names:
         if site_of(name):

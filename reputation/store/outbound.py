@@ -1,11 +1,11 @@
-"""Facts about an outgoing call, read in one hop for the outbound guard, and the guard's stored decisions.
+"""Facts about an outgoing call, read at once for the outbound guard, and the guard's stored decisions.
 
-A call counts from the moment that it is allowed, not only from its outcome. Otherwise ten calls at once would each be
-the first. So calls are counted among the guard's decisions, stored or on their way, and among the outcomes, and the
-larger count is right. A PBX may ask again for each trunk that it tries. That is one call, by its linkedid, and does not
-count against itself.
+A call counts from the moment that it is allowed, not only from its outcome. Otherwise ten simultaneous calls would each
+be the first. So calls are counted among the guard's decisions, stored or waiting in memory, and among the outcomes, and
+the larger count is right. A PBX may ask again for each trunk that it tries. All these requests have one linkedid, so
+they are one call, which does not count against itself.
 
-Also past calls to a number, for call lists, and the guard's decisions of a day.
+The module also reads past calls to a number, for call lists, and the guard's decisions of a day.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ RECORD = insert_sql("outbound_decision", OutboundRecord) + " ON CONFLICT (id) DO
 
 
 def _let_out(which: str) -> str:
-    """Return SQL for the calls allowed so far, stored or not, except the one in question."""
+    """Return SQL for the calls allowed so far, stored or waiting, except the call in question."""
     return f"""
 (SELECT linkedid, at FROM outbound_decision
   WHERE {which} AND at <= :now AND action = 'allow' AND linkedid <> :same
@@ -80,7 +80,7 @@ LONGEST_DAY_SECONDS = 2 * 86_400.0
 def outbound_facts(
     db: sqlite3.Connection, query: OutboundQuery, waiting: Sequence[OutboundRecord] = ()
 ) -> OutboundFacts:
-    """Return all facts about an outbound call. `waiting`: decisions on their way to the store."""
+    """Return all facts about an outbound call. `waiting`: decisions that are not stored yet."""
     own, now = query.own_number, query.now
     on_their_way = [
         (record.linkedid, record.at, record.callee, record.day, record.own_number)
@@ -138,7 +138,7 @@ def outbound_facts(
 def _calls_by_law(
     db: sqlite3.Connection, query: OutboundQuery, about: Mapping[str, object]
 ) -> tuple[int, float | None]:
-    """Return the calls to the callee in the days that a law counts, and when the next one is allowed at the limit."""
+    """Return the calls to the callee in the law's period, and when the next one is allowed at the limit."""
     if not query.law_calls:
         return 0, None
     let_out = _count(db, LET_OUT_BY_LAW, about)
@@ -149,7 +149,7 @@ def _calls_by_law(
 
 
 def record_outbound(db: sqlite3.Connection, records: Iterable[OutboundRecord]) -> None:
-    """Add decisions, with the person in the place of the phone. A decision that exists (by id) stays."""
+    """Add decisions, with the person instead of the phone. A decision whose id is stored already is not changed."""
     db.executemany(RECORD, (record._replace(person=_person(db, record.person)) for record in records))
 
 
@@ -161,7 +161,7 @@ def outbound_decisions(
     held: bool = False,
     limit: int = 100,
 ) -> list[OutboundRecord]:
-    """Return decisions about calls, by callee or own number, the latest first. `held`: only held or refused ones."""
+    """Return decisions by callee or own number, the latest first. `held`: return only held or refused calls."""
     wanted = {"callee": callee, "own_number": own_number, "held": held, "limit": limit}
     return [OutboundRecord(*row) for row in db.execute(SHOWN, wanted)]
 
@@ -176,7 +176,7 @@ def _count(db: sqlite3.Connection, sql: str, about: Mapping[str, object]) -> int
 
 
 def _is_young(db: sqlite3.Connection, number: str, day: int) -> bool:
-    """Return whether the number has been used for less than 30 days, and calls have been counted for longer."""
+    """Return whether the number has been used for less than 30 days, if calls have been counted for longer."""
     first, since = first_days(db, number)
     if since is None or day - since < YOUNG_DAYS:
         return False
@@ -207,8 +207,8 @@ SELECT linkedid, at, dialled, own_number, trunk FROM outcome
 class CallAttempt(NamedTuple):
     """A call that we made to a number.
 
-    `to_nobody`: the number does not exist (Q.850 cause 1). `arrived`: it reached the phone. If a network refused it,
-    that says nothing about the callee.
+    `to_nobody`: the number does not exist (Q.850 cause 1). `arrived`: the call reached the phone. A call that a network
+    refused says nothing about the callee.
     """
 
     at: float
@@ -222,10 +222,10 @@ class UnguardedCall(NamedTuple):
 
     Attributes:
         linkedid: The id of the call: Asterisk's linkedid.
-        at: When it happened.
-        callee: The called party: an extension, or the number that was dialled.
+        at: When the call began.
+        callee: The number that was dialled.
         own_number: The own number that it showed.
-        trunk: The trunk that the call came in on or went out on.
+        trunk: The trunk that the call went out on.
     """
 
     linkedid: str
@@ -246,7 +246,7 @@ def outbound_of_day(db: sqlite3.Connection, first: float, last: float) -> Iterat
 
 
 def unguarded_of_day(db: sqlite3.Connection, first: float, last: float) -> Iterator[UnguardedCall]:
-    """Yield calls that went out without asking the guard."""
+    """Yield calls from `first` until before `last` that went out without asking the guard."""
     return (UnguardedCall(*row) for row in db.execute(UNGUARDED, {"first": first, "last": last}))
 
 

@@ -1,11 +1,11 @@
 """The outbox: events for receivers, written in the transaction that caused them.
 
-    add_event(db, EventKind.APPEAL_OPENED, number, at, AppealOpened(...))    in that transaction
+    add_event(db, EventKind.APPEAL_OPENED, number, at, AppealOpened(...))    in the transaction of the cause
     emit_change(db, "feed/x", "stale", EventKind.FEED_STALE, ...)            once per change of a state
 
-Only kinds that somebody wants are written (`use_receivers`, from the settings), so unused kinds cost nothing.
-event_deliveries.py knows who has which event. Events are kept for 7 days, at most 100,000. The oldest are deleted
-first, beginning with those that everybody has.
+Only kinds that a receiver wants are written (`use_receivers`, from the settings), so unused kinds cost nothing.
+event_deliveries.py records which receiver has which event. Events are kept for 7 days, at most 100,000. The oldest
+events are deleted first, beginning with those that all receivers have.
 """
 
 from __future__ import annotations
@@ -93,9 +93,9 @@ STREAM_UNREAD = "SELECT 1 FROM event_state WHERE key = ? AND at < ?"
 
 @contextmanager
 def emitting(db: sqlite3.Connection) -> Iterator[None]:
-    """Log and leave out events that cannot be written, so that their cause (a call, a mark) is stored all the same.
+    """Log and leave out events that cannot be written, so that their cause (a call, a mark) is still stored.
 
-    A full, locked or damaged store is another matter: it stores nothing, and the caller gets the error.
+    If the store is full, locked or damaged, nothing is stored, and the caller gets the error.
     """
     db.execute("SAVEPOINT emitting")
     try:
@@ -119,7 +119,7 @@ def is_wanted(db: sqlite3.Connection, *kinds: EventKind) -> bool:
 
 
 def wanted_of(db: sqlite3.Connection, *kinds: EventKind) -> frozenset[EventKind]:
-    """Return the wanted ones of these kinds, for many events at once. Empty if that cannot be read."""
+    """Return those of these kinds that a receiver wants, for many events at once. Empty if that cannot be read."""
     wanted: frozenset[EventKind] = frozenset()
     with emitting(db):
         wanted = frozenset(kind for kind in kinds if is_wanted(db, kind))
@@ -138,7 +138,7 @@ def add_event(db: sqlite3.Connection, kind: EventKind, subject: str, at: float, 
 
 
 def add_decisions(db: sqlite3.Connection, after: int) -> None:
-    """Emit the decisions in the journal after this row. Call it in the transaction that has written them."""
+    """Emit the decisions in the journal after this row. Call it in the transaction that has written the decisions."""
     with emitting(db):
         if is_wanted(db, EventKind.DECISION_TAKEN):
             (last,) = db.execute(LAST).fetchone()
@@ -156,14 +156,14 @@ def _deliver_after(db: sqlite3.Connection, seq: int) -> None:
 def emit_change(
     db: sqlite3.Connection, key: str, value: str, kind: EventKind, subject: str, at: float, data: EventData
 ) -> Event | None:
-    """Emit an event if the state has another value than before. Call it in a transaction."""
+    """Emit an event if the state has a new value. Call it in a transaction."""
     return add_event(db, kind, subject, at, data) if set_state(db, key, value, at) else None
 
 
 def emit_bad(
     db: sqlite3.Connection, prefix: str, kind: EventKind, found: Mapping[str, tuple[str, EventData] | None], at: float
 ) -> None:
-    """Emit an event for each name in `found` that went bad, once. None: it is well. Call it in a transaction."""
+    """Emit an event for each name in `found` that went bad, once. None means well. Call it in a transaction."""
     for name, bad in found.items():
         if bad is None:
             set_state(db, prefix + name, "ok", at)
@@ -175,7 +175,7 @@ def emit_bad(
 
 
 def set_state(db: sqlite3.Connection, key: str, value: str, at: float) -> bool:
-    """Store the value of a state. Return False if it was the same."""
+    """Store the value of a state. Return False if the value was the same before."""
     if state_of(db, key) == value:
         return False
     db.execute(SET_STATE, (key, value, at))
@@ -226,7 +226,7 @@ def use_receivers(
 
 
 def use_stream(db: sqlite3.Connection, kinds: Collection[EventKind], weights: Weights = DEFAULT) -> None:
-    """Have these kinds written for readers of the stream (`events_after`). Call it in a transaction."""
+    """Have events of these kinds written for readers of the stream (`events_after`). Call it in a transaction."""
     _want(db, {(kind.value, STREAM) for kind in kinds}, {row for row in db.execute(WANTED) if row[1] == STREAM})
     _use_weights(db, weights)
 
@@ -243,7 +243,7 @@ def _use_weights(db: sqlite3.Connection, weights: Weights) -> None:
 
 
 def event_weights(db: sqlite3.Connection) -> Weights:
-    """Return the weights with which levels are compared."""
+    """Return the weights with which `emit_level_changes` compares levels."""
     row = db.execute(WEIGHTS).fetchone()
     return DEFAULT if row is None else weights_from(row[0])
 
@@ -254,12 +254,12 @@ def event_of(db: sqlite3.Connection, event_id: str) -> Event | None:
 
 
 def events_after(db: sqlite3.Connection, seq: int, limit: int) -> list[Event]:
-    """Return the next events after this place, in order."""
+    """Return the next events after the place `seq`, in order."""
     return [event_from(row) for row in db.execute(AFTER, (seq, limit))]
 
 
 def places(db: sqlite3.Connection) -> tuple[int, int]:
-    """Return `seq` of the first and of the last event, 0 and 0 without events."""
+    """Return the `seq` of the first and of the last event, or 0 and 0 if there are no events."""
     first, last = db.execute(ENDS).fetchone()
     return first, last
 
@@ -271,7 +271,7 @@ def event_from(row: tuple[Any, ...]) -> Event:
 
 
 def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
-    """Delete events above the limit. Return how many deliveries receivers lost by it. Call it in a transaction."""
+    """Delete events above the limit. Return how many undelivered events receivers lost. Call it in a transaction."""
     (count,) = db.execute("SELECT count(*) FROM event").fetchone()
     if count <= most:
         return 0
@@ -283,7 +283,10 @@ def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
 
 
 def expire_events(db: sqlite3.Connection, now: float) -> dict[str, int]:
-    """Delete expired events, and stop the stream if nobody reads it. Return counts of events and lost deliveries."""
+    """Delete expired events, and stop the stream if nobody reads it.
+
+    Return the counts of events and of lost deliveries.
+    """
     if db.execute(STREAM_UNREAD, (STREAM_READ, now - KEPT_SECONDS)).fetchone():
         _want(db, set(), {row for row in db.execute(WANTED) if row[1] == STREAM})
     (first,) = db.execute(FIRST_AFTER, (now - KEPT_SECONDS,)).fetchone()

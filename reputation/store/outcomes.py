@@ -1,9 +1,9 @@
 """Outcomes: how calls ended, joined with the journal by linkedid, and the evidence that follows from them.
 
-The decision about a call may still be on its way to the journal when its outcome arrives: a rejected call is over
-before the journal's next write. So an outcome without a decision waits (`waits_since`) until `settle_outcomes` tries
-again. A call that was never screened leaves its evidence a minute late. Without waiting, a rejected call could count as
-one that nobody answered, and a withheld number could be stored.
+When an outcome arrives, the decision about its call may not be in the journal yet: a rejected call is over before the
+journal's next write. So an outcome without a decision waits (`waits_since`) until `settle_outcomes` tries again. A call
+that was never screened leaves its evidence a minute late. Without waiting, a rejected call could count as a call that
+nobody answered, and a withheld number could be stored.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ _STRENGTH = {"allow": 0} | {level.word: int(level) for level in Level}
 
 
 class Recorded(NamedTuple):
-    """The result of recording an outcome. `new` is False if it was known. `signal`: the evidence from it."""
+    """The result of recording an outcome. `new`: whether it was unknown before. `signal`: the evidence from it."""
 
     new: bool
     signal: Signal | None = None
@@ -119,9 +119,9 @@ class Recorded(NamedTuple):
 def record_outcome(
     db: sqlite3.Connection, outcome: OutcomeRecord, now: float, hours: CallingHours = AS_INSTALLED
 ) -> Recorded:
-    """Record how a call ended, and its evidence. A known call (by linkedid) changes nothing. Call it in a transaction.
+    """Record how a call ended, and its evidence. A known linkedid changes nothing. Call it in a transaction.
 
-    Of a call older than outcomes are kept, only the evidence is stored. `hours`: when people may be called.
+    If the call is older than outcomes are kept, only the evidence is stored. `hours`: when people may be called.
     """
     (recorded,) = _recorded(db, [outcome], now, hours)
     return recorded
@@ -130,14 +130,17 @@ def record_outcome(
 def record_outcomes(
     db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], now: float, hours: CallingHours = AS_INSTALLED
 ) -> list[Recorded]:
-    """Record several outcomes in one transaction, and settle what can be settled."""
+    """Record several outcomes in one transaction, and settle waiting outcomes."""
     recorded = _recorded(db, outcomes, now, hours)
     settle_outcomes(db, now)
     return recorded
 
 
 def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> list[Signal]:
-    """Join waiting outcomes whose decision has come, or will not, and record their evidence. Call it every minute."""
+    """Join waiting outcomes whose decision has arrived or will not arrive, and record their evidence.
+
+    Call it every minute.
+    """
     rows = db.execute(WAITING, (now - SETTLE_SECONDS, limit)).fetchall()
     if not rows:
         return []
@@ -182,7 +185,7 @@ def outcomes_between(db: sqlite3.Connection, since: float, until: float) -> Iter
 
 
 def outcomes_of_own(db: sqlite3.Connection, number: str, since: float, limit: int) -> list[OutcomeRecord]:
-    """Return outgoing calls with this own number and calls to it, since then, the latest first."""
+    """Return outgoing calls with this own number and calls to it since `since`, the latest first."""
     return [_outcome(row) for row in db.execute(BY_OWN, {"number": number, "since": since, "limit": limit})]
 
 
@@ -229,7 +232,7 @@ def _record(
 
 
 def _with_people(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
-    """Return the outcome with people in the place of their phones, and their group if none is known."""
+    """Return the outcome with people instead of their phones, and with their group if no group is known."""
     people: dict[str, tuple[str, str | None]] = {}
     for endpoint in {outcome.answered_by, outcome.caller, *outcome.rung}:
         if endpoint is not None and "/" in endpoint:
@@ -290,13 +293,13 @@ def _tied(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
 
 
 def _may_be_screened(outcome: OutcomeRecord, now: float) -> bool:
-    """Return whether a decision may still come. For a call from a CDR that ended long ago it has come."""
+    """Return whether a decision may still arrive. It has arrived for a call from a CDR that ended long ago."""
     is_new = outcome.source == LIVE or outcome.ended_at > now - SETTLE_SECONDS
     return is_new and outcome.direction is Direction.INBOUND and outcome.number is not None
 
 
 def _reached(outcome: OutcomeRecord) -> list[tuple[object, ...]]:
-    """Return the extensions that the call reached. If somebody answered, the other phones only rang."""
+    """Return a row for each extension that the call reached. If somebody answered, only that extension was reached."""
     if outcome.direction is not Direction.INBOUND:
         return []
     people = [outcome.answered_by] if outcome.answered_by else outcome.rung
@@ -314,7 +317,10 @@ def _is_wanted(db: sqlite3.Connection) -> bool:
 
 
 def _emit_event(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
-    """Emit the event of a live call after its decision: only then it is certain whether the number is withheld."""
+    """Emit the event of a live call.
+
+    Call it after the decision: only then it is certain whether the number is withheld.
+    """
     if outcome.source != LIVE or outcome.direction is Direction.INTERNAL:
         return
     data = CallEnded(

@@ -1,7 +1,7 @@
 """Daily counts of the own numbers: each call adds to one row, in the transaction of its outcome.
 
 `count_call` is called once per new outcome (by linkedid), so a repeated call adds nothing. Calls older than the time
-for which outcomes are kept are not counted, because nobody could tell whether they were counted before.
+for which outcomes are kept are not counted, because it is unknown whether they were counted before.
 """
 
 from __future__ import annotations
@@ -85,15 +85,15 @@ NO_REPEATS = WeeklyRepeats(0, 0)
 
 
 def weekly_repeats(db: sqlite3.Connection, day: int) -> WeeklyRepeats:
-    """Count repeats of all own numbers up to and including that day (since 1970), in the called people's days."""
+    """Count repeated calls from all own numbers up to and including `day`, by the called people's local dates."""
     often, people = db.execute(WEEKLY, {"since": day - PEOPLE_DAYS, "many": MANY_CALLS}).fetchone()
     return WeeklyRepeats(int(often), int(people))
 
 
 def count_call(db: sqlite3.Connection, outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> None:
-    """Count a call that was not counted before. Call it in the transaction that records it.
+    """Count a call that was not counted before. Call it in the transaction that records the call.
 
-    `hours` are those in force now. Earlier counts stay as they were counted.
+    `hours` are those in force now. Earlier counts do not change.
     """
     if outcome.direction is Direction.INBOUND:
         _count_call_back(db, outcome, hours)
@@ -109,7 +109,7 @@ def count_call(db: sqlite3.Connection, outcome: OutcomeRecord, hours: CallingHou
 
 
 def days_of(db: sqlite3.Connection, number: str, since_day: int) -> list[OwnDay]:
-    """Return the number's days with calls, from that day on."""
+    """Return the number's days with calls, from `since_day` on."""
     return [OwnDay(*row) for row in db.execute(DAYS, (number, since_day))]
 
 
@@ -120,12 +120,12 @@ def people_of(db: sqlite3.Connection, number: str, days: int, today: int) -> int
 
 
 def blocked_of(db: sqlite3.Connection, number: str, after_day: int) -> tuple[tuple[str, int], ...]:
-    """Return the five countries where networks refused most of the number's calls after that day, with counts."""
+    """Return the five countries whose networks refused most of the number's calls after that day, with counts."""
     return tuple(db.execute(BLOCKED, (number, after_day)))
 
 
 def first_days(db: sqlite3.Connection, number: str) -> tuple[int | None, int | None]:
-    """Return when the number called first, and since when calls are counted at all."""
+    """Return the day of the number's first call, and the day since which calls are counted at all."""
     (first,), (of_all,) = db.execute(FIRST_DAY, (number,)).fetchone(), db.execute(FIRST_DAY_OF_ALL).fetchone()
     return first, of_all
 
@@ -139,7 +139,7 @@ def last_day_before(db: sqlite3.Connection, number: str, day: int) -> int | None
 def network_calls(
     db: sqlite3.Connection, number: str, since: float, until: float, networks: Networks = NO_NETWORKS
 ) -> list[NetworkCalls]:
-    """Return the number's calls of the last 30 days by network, as `networks` or libphonenumber name it."""
+    """Return the number's calls of the last 30 days by network, named by `networks` or else by libphonenumber."""
     counts: dict[Network, list[int]] = {}
     for dialled, calls, blocked, answered in db.execute(NETWORK_CALLS, (MACHINE_SECONDS, number, since, until)):
         country = country_of(dialled)

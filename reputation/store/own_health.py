@@ -1,7 +1,7 @@
 """The health of own numbers, from their days and calls: the grade for the outbound guard, and suspicions.
 
-A suspicion says that calls of an own number fare worse somewhere than before. They are computed once a day, and kept
-for the console and the digest.
+A suspicion says that calls of an own number fare worse somewhere than before. Suspicions are computed once a day, and
+kept for the console and the digest.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class Suspected(NamedTuple):
     """A suspicion about a number: first found `since`, and last `at`.
 
     Attributes:
-        number: A telephone number: E.164, or the key of a service number.
-        since: Since when.
-        at: When it happened.
+        number: The own number, E.164.
+        since: When the suspicion was first found.
+        at: When the suspicion was last found.
     """
 
     number: str
@@ -61,7 +61,10 @@ class Suspected(NamedTuple):
 def find_suspicions(
     db: sqlite3.Connection, number: str, now: float, networks: daily_counts.Networks = daily_counts.NO_NETWORKS
 ) -> list[Suspicion]:
-    """Return what the number's calls of the last 28 days suggest. It takes some 3 s for 100,000 calls."""
+    """Return the suspicions that follow from the number's calls of the last 28 days.
+
+    For 100,000 calls this takes about 3 s.
+    """
     lately_since = now - LATELY_DAYS * DAY_SECONDS
     before_since = lately_since - BEFORE_DAYS * DAY_SECONDS
     return suspicions_of(
@@ -71,7 +74,7 @@ def find_suspicions(
 
 
 def record_suspicions(db: sqlite3.Connection, number: str, found: Sequence[Suspicion], now: float) -> None:
-    """Replace the suspicions about a number and emit the new ones. Call it in a transaction."""
+    """Replace the suspicions about a number, and emit events for the new suspicions. Call it in a transaction."""
     known = {
         (suspicion.suspicion.network, suspicion.suspicion.by): suspicion.since
         for suspicion in suspicions_about(db, number)
@@ -101,17 +104,17 @@ def record_suspicions(db: sqlite3.Connection, number: str, found: Sequence[Suspi
 
 
 def suspicions_about(db: sqlite3.Connection, number: str) -> list[Suspected]:
-    """Return the last suspicions about the number, the surest first."""
+    """Return the last suspicions about the number, the most certain first."""
     return [_suspected(row) for row in db.execute(OF_NUMBER, (number,))]
 
 
 def begun_suspicions(db: sqlite3.Connection, since: float, until: float) -> list[Suspected]:
-    """Return suspicions that began from `since` until before `until` and still exist, in that order."""
+    """Return suspicions that began from `since` until before `until` and still exist, the earliest first."""
     return [_suspected(row) for row in db.execute(BEGUN, (since, until))]
 
 
 def checks_for_suspicions(db: sqlite3.Connection) -> list[Due]:
-    """Return a check on a phone per suspicion, as tasks about own numbers."""
+    """Return for each suspicion a task: check the number on a phone."""
     checks = []
     for row in map(_suspected, db.execute(ALL)):
         about: Places = {"where": place_of(row.suspicion.network)}
@@ -147,7 +150,7 @@ FORGET = "DELETE FROM own_grade WHERE number = ?"
 
 
 class GradeChange(NamedTuple):
-    """A number whose grade changed at `at`. `reasons`: those of the new grade."""
+    """A number whose grade changed at `at`. `reasons`: the reasons of the new grade."""
 
     number: str
     at: Instant
@@ -157,7 +160,7 @@ class GradeChange(NamedTuple):
 
 
 def record_grade(db: sqlite3.Connection, number: str, graded: Graded) -> None:
-    """Store the grade for the outbound guard. A number without a grade loses its stored one."""
+    """Store the grade for the outbound guard. If the number has no grade now, delete the stored grade."""
     row = db.execute(GRADE, (number,)).fetchone()
     before, grade = row and row[1], graded.grade and graded.grade.value
     if before != grade:
@@ -173,13 +176,16 @@ def record_grade(db: sqlite3.Connection, number: str, graded: Graded) -> None:
 
 
 def grade_of(db: sqlite3.Connection, number: str) -> Graded | None:
-    """Return the last grade of the number. Reasons of another version are left out: they are computed again hourly."""
+    """Return the last grade of the number.
+
+    Reasons that this version does not know are left out until the next hour's grade.
+    """
     row = db.execute(GRADE, (number,)).fetchone()
     return None if row is None else Graded(row[0], Grade(row[1]), _reasons(row[2]))
 
 
 def changed_grades(db: sqlite3.Connection, since: float, until: float) -> list[GradeChange]:
-    """Return the numbers whose grade last changed from `since` until before `until`, in that order."""
+    """Return the numbers whose grade last changed from `since` until before `until`, the earliest first."""
     return [
         GradeChange(number, at, Grade(before), Grade(grade), _reasons(reasons))
         for number, at, before, grade, reasons in db.execute(CHANGED, (since, until))
@@ -257,7 +263,7 @@ def grade_all(
     weights: Weights = DEFAULT,
     networks: daily_counts.Networks = daily_counts.NO_NETWORKS,
 ) -> int:
-    """Grade every number with recent calls, a bad grade or a label; return how many. Look for suspicions daily."""
+    """Grade every number with recent calls, a bad grade or a label. Return how many. Look for suspicions once a day."""
     calling = own_days.calling_numbers(db, int(now // DAY_SECONDS) - daily_counts.MONTH)
     labelled = (check.number for check in latest_label_checks(db) if check.label)
     numbers = dict.fromkeys((*calling, *unwell_numbers(db), *labelled))
@@ -285,9 +291,10 @@ def _graded(health: NumberHealth, now: float) -> Graded:
 
 
 def main(arguments: list[str]) -> int:
-    """Run `python -m reputation.store.own_health FILE WEIGHTS [NETWORKS]`, in its own process: no call waits.
+    """Grade all numbers: `python -m reputation.store.own_health FILE WEIGHTS [NETWORKS]`, in its own process.
 
-    It prints how many numbers were graded, and on a second line why the file of networks is not used.
+    It prints how many numbers were graded, and on a second line why the file of networks is not used. No call waits for
+    it.
     """
     try:
         networks, problem = _networks(arguments[2:])

@@ -30,10 +30,10 @@ class LabelCheck(NamedTuple):
     `person`: who checked. `proof`: a file with its SHA-256, or a text. `next_at`: when to check again.
 
     Attributes:
-        number: A telephone number: E.164, or the key of a service number.
+        number: The own number, E.164.
         platform: The platform that shows labels.
-        at: When it happened.
-        kind: Which kind it is.
+        at: When the label was checked.
+        kind: How the label was checked.
     """
 
     number: str
@@ -51,12 +51,12 @@ class LabelChange(NamedTuple):
     """A platform that shows something else than at the check before. `before` is None at the first check.
 
     Attributes:
-        number: A telephone number: E.164, or the key of a service number.
+        number: The own number, E.164.
         platform: The platform that shows labels.
-        at: When it happened.
-        before: How it was before the change; null where there was nothing.
+        at: When the new label was found.
+        before: The label at the check before; null at the first check.
         label: The label that is shown.
-        marks: The marks.
+        marks: How many marks the platform reports; null if it does not say.
     """
 
     number: str
@@ -118,20 +118,20 @@ def latest_label_checks(db: sqlite3.Connection) -> list[LabelCheck]:
 
 
 def labels_of(db: sqlite3.Connection, number: str) -> tuple[tuple[str, str], ...]:
-    """Return platforms and what they showed of the number at the last check, if anything."""
+    """Return the platforms that showed a label of the number at their last check, with these labels."""
     return tuple(
         (look.platform, look.label) for look in latest_label_checks(db) if look.number == number and look.label
     )
 
 
 def label_checks_due(checks: Iterable[LabelCheck], until: float) -> list[LabelCheck]:
-    """Return those of the latest checks that are due for repetition by then, the earliest first."""
+    """Return those of the latest checks that must be repeated by `until`, the earliest first."""
     due = [(check.next_at, check) for check in checks if check.next_at is not None and check.next_at <= until]
     return [check for _, check in sorted(due)]
 
 
 def label_checks_to_make(db: sqlite3.Connection, until: float) -> list[Due]:
-    """Return the checks that are due as tasks about own numbers."""
+    """Return the checks that are due, as tasks about own numbers."""
     return [
         Due(
             check.number,
@@ -143,13 +143,13 @@ def label_checks_to_make(db: sqlite3.Connection, until: float) -> list[Due]:
 
 
 def changed_labels(db: sqlite3.Connection, since: float, until: float) -> list[LabelChange]:
-    """Return what platforms began or stopped showing from `since` until before `until`, in that order."""
+    """Return the labels that platforms began or stopped showing from `since` until before `until`, in order."""
     checks = [_check(row) for row in db.execute(SINCE, (since, until))]
     return [change for check in checks if (change := _change(label_check_before(db, check), check)) is not None]
 
 
 def lists_about_ours(db: sqlite3.Connection) -> list[tuple[str, str, bool, str]]:
-    """Return for each imported list of spam and each own number whether the list has it, and as what."""
+    """Return list, own number, whether the list has the number, and its category, for all imported spam lists."""
     return [(name, number, bool(listed), category) for name, number, listed, category in db.execute(LISTS)]
 
 
@@ -178,7 +178,7 @@ SIZE = "SELECT coalesce(sum(length(content)), 0) FROM own_screenshot"
 
 
 class NewScreenshot(NamedTuple):
-    """A picture to be stored. `kind`: png, jpg or webp, by its content."""
+    """A picture to be stored. `kind`: png, jpg or webp, recognised by its content."""
 
     name: str
     kind: str
@@ -195,9 +195,9 @@ class Screenshot(NamedTuple):
 
     Attributes:
         platform: The platform that shows labels.
-        at: When it happened.
+        at: When the label was checked.
         name: The name.
-        kind: Which kind it is.
+        kind: The format: png, jpg or webp.
         size: The size in bytes.
         digest: The SHA-256 of the content, in hex.
     """
@@ -221,12 +221,12 @@ def remove_screenshot(db: sqlite3.Connection, check: LabelCheck) -> None:
 
 
 def screenshots_of(db: sqlite3.Connection, number: str, since: float = 0.0, limit: int = 100) -> list[Screenshot]:
-    """Return the pictures of the number since then, the latest first."""
+    """Return the pictures of the number since `since`, the latest first."""
     return [Screenshot(*row) for row in db.execute(SCREENSHOTS_OF_NUMBER, (number, since, limit))]
 
 
 def screenshot_content(db: sqlite3.Connection, number: str, digest: str) -> tuple[str, bytes] | None:
-    """Return kind and content of a picture, None if it is unknown."""
+    """Return the kind and the content of a picture, or None if no such picture is stored."""
     row = db.execute(CONTENT, (number, digest)).fetchone()
     return None if row is None else (str(row[0]), bytes(row[1]))
 

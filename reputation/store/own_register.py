@@ -45,8 +45,8 @@ class Seen(NamedTuple):
     Attributes:
         number: The number, E.164.
         calls: Number of calls that are still kept.
-        first_at: When the first of them was made.
-        last_at: When the latest of them was made.
+        first_at: When the first of these calls was made.
+        last_at: When the latest of these calls was made.
     """
 
     number: str
@@ -76,7 +76,7 @@ def name_registered(db: sqlite3.Connection) -> None:
 
 
 def own_of(db: sqlite3.Connection, number: str) -> OwnNumber | None:
-    """Return the number as it is registered."""
+    """Return the number's entry in the register."""
     return next(map(_own, db.execute(ONE, (number,))), None)
 
 
@@ -86,7 +86,7 @@ def register_of(db: sqlite3.Connection) -> list[OwnNumber]:
 
 
 def unregistered(db: sqlite3.Connection, since: float, limit: int = 100) -> list[Seen]:
-    """Return unregistered or retired numbers that outgoing calls have shown since then, the busiest first."""
+    """Return unregistered or retired numbers that outgoing calls have shown since `since`, the busiest first."""
     return [Seen(*row) for row in db.execute(UNREGISTERED, (since, limit))]
 
 

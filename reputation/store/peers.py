@@ -1,6 +1,6 @@
-"""Other companies in the store: the state of fetching, their rows about numbers, and how good these are.
+"""Other companies in the store: the state of fetching, their rows about numbers, and how often these are right.
 
-Rows of a company count while the settings name it, it is not switched off, and its index has not expired. Functions
+Rows of a company are used while the settings name it, it is not switched off, and its index has not expired. Functions
 that make their own transactions say so: millions of rows are written in small transactions beside the daemon.
 
 Subscriptions are companies that the settings do not name. A company of the settings comes before a subscription with
@@ -97,24 +97,24 @@ SELECT 'spam', is_spam, is_fine, count(*) FROM known
 
 
 class PeerState(NamedTuple):
-    """A company as the store has it.
+    """A company as it is stored.
 
-    `digest` is of the last index, and `counts_until` its end; '' and 0.0 without an index. `was_right` of `was_told`
-    callers, at the last comparison. `failure`: of the last `failures` attempts in a row, in JSON. `off_why`: the reason
-    for switching it off.
+    `digest`: of the last index. `counts_until`: when that index expires. They are '' and 0.0 without an index. At the
+    last comparison the company `was_right` about so many of `was_told` callers. `failure`: the last of `failures`
+    failed attempts in a row, in JSON. `off_why`: the reason for switching it off.
 
     Attributes:
         name: The name that it has here.
         weight: The weight of its rows as a share of what a tag takes, from 0 to 1.
         every_seconds: How often it is fetched, in seconds.
-        issuer: The name that it signs with; empty where nothing was taken yet.
-        sequence: The number of the latest list that was taken; 0 for none.
-        issued_at: When that was issued.
+        issuer: The name that it signs with; empty if no list was accepted yet.
+        sequence: The number of the latest accepted list; 0 for none.
+        issued_at: When the latest accepted list was issued.
         numbers: How many numbers it lists.
         cleared: How many numbers it has cleared.
-        came_at: When it last came.
-        asked_at: When it was last asked for.
-        failed_at: When it last failed.
+        came_at: When its list last arrived.
+        asked_at: When its list was last requested.
+        failed_at: When a request last failed.
         off_at: When it was switched off; null while it is on.
     """
 
@@ -144,7 +144,7 @@ class PeerState(NamedTuple):
 
 
 class WantedPeer(NamedTuple):
-    """A company whose evidence is taken. `of`: a digest of its key; `weight`: up to 1."""
+    """A company whose evidence is to be used. `of`: a digest of its key. `weight`: up to 1."""
 
     of: str
     weight: float
@@ -152,7 +152,7 @@ class WantedPeer(NamedTuple):
 
 
 class PeerNumber(NamedTuple):
-    """A row of `peer_number` without its company. `auth_class` '': the number was cleared."""
+    """A row of `peer_number` without its company. If `auth_class` is empty, the company has cleared the number."""
 
     number: str
     auth_class: str
@@ -197,30 +197,30 @@ def replace_peers(db: sqlite3.Connection, wanted: Mapping[str, WantedPeer]) -> N
 
 
 def want_peer(db: sqlite3.Connection, name: str, wanted: WantedPeer) -> None:
-    """Take the evidence of one more company. Call it in a transaction."""
+    """Use the evidence of one more company. Call it in a transaction."""
     about = {"name": name, "of": wanted.of, "weight": wanted.weight, "every": wanted.every_seconds}
     db.execute(PUT, about)
     db.execute(RENEW, about)
 
 
 def forget_peer(db: sqlite3.Connection, name: str) -> None:
-    """Stop counting what the company said. Call it in a transaction."""
+    """Stop using the evidence of the company. Call it in a transaction."""
     db.execute(FORGET, (name,))
 
 
 def key_digest(key: str) -> str:
-    """Return what identifies a company: a digest of its first key (base64), wherever its files are."""
+    """Return the identifier of a company: a digest of its first key (base64), which does not depend on its address."""
     return sha256(key.encode()).hexdigest()[:32]
 
 
 def key_now(db: sqlite3.Connection, key: str) -> str:
-    """Return the key that a company signs with now, by the key that we were given, as base64."""
+    """Return the key (base64) that a company signs with now. `key`: its first key, which we were given."""
     row = db.execute("SELECT key FROM peer_key WHERE of = ?", (key_digest(key),)).fetchone()
     return str(row[0]) if row else key
 
 
 def follow_key(db: sqlite3.Connection, key: str, new: str, at: float) -> None:
-    """Check by the new key from now on what the company of that key publishes. Call it in a transaction."""
+    """Check with the key `new` from now on what the company of the key `key` publishes. Call it in a transaction."""
     db.execute("INSERT OR REPLACE INTO peer_key (of, key, at) VALUES (?, ?, ?)", (key_digest(key), new, at))
 
 
@@ -235,36 +235,37 @@ def peer_state(db: sqlite3.Connection, name: str) -> PeerState | None:
 
 
 def record_taken(db: sqlite3.Connection, name: str, index: TakenIndex, at: float, next_at: float) -> None:
-    """Record that its index was stored, or is unchanged. Call it in a transaction."""
+    """Record that the company's index was stored, or is unchanged. Call it in a transaction."""
     db.execute(TAKEN, {"name": name, "at": at, "next_at": next_at, **index._asdict()})
 
 
 def record_skill(db: sqlite3.Connection, name: str, right: int, known: int) -> None:
-    """Record about how many callers it was right. Call it in a transaction."""
+    """Record that the company was right about `right` of `known` callers. Call it in a transaction."""
     db.execute(JUDGED, (right, known, name))
 
 
 def record_peer_failure(db: sqlite3.Connection, name: str, at: float, next_at: float, failure: str) -> None:
-    """Record that fetching failed or the index was refused. The old one stays. Call it in a transaction."""
+    """Record that fetching failed or the index was refused. The old index stays. Call it in a transaction."""
     db.execute(FAILED, {"name": name, "at": at, "next_at": next_at, "failure": failure[:FAILURE_CHARACTERS]})
 
 
 def switch_peer_off(db: sqlite3.Connection, name: str, at: float, why: str) -> bool:
-    """Stop counting what the company says. Return False if it is off already. Call it in a transaction."""
+    """Stop using the company's evidence. Return False if it is off already. Call it in a transaction."""
     return db.execute(SWITCH_OFF, (at, why, name)).rowcount > 0
 
 
 def switch_peer_on(db: sqlite3.Connection, name: str, at: float) -> bool:
-    """Count the company again and measure it anew. Return False if it is on. Call it in a transaction."""
+    """Use the company's evidence again and measure it anew. Return False if it is on. Call it in a transaction."""
     return db.execute(SWITCH_ON, (at, name)).rowcount > 0
 
 
 def replace_numbers(
     db: sqlite3.Connection, peer: int, rows: Iterable[PeerNumber], at: float, *, cleared: bool = False
 ) -> int:
-    """Replace the rows that the company lists, or has cleared, by these, ordered by key. Return how many changed.
+    """Replace the rows that the company lists, or has cleared, by `rows`, ordered by key. Return how many changed.
 
-    Only rows that differ are written; new ones came at `at`. It makes its own transactions. If interrupted, repeat it.
+    Only rows that differ are written; `at` is the date of new rows. It makes its own transactions. If it was
+    interrupted, call it again.
     """
     changes = _differences(_rows(db, peer, cleared=cleared), iter(rows))
     return _write(db, peer, changes, at)
@@ -276,7 +277,7 @@ def change_numbers(db: sqlite3.Connection, peer: int, changes: Iterable[Change],
 
 
 def count_numbers(db: sqlite3.Connection, peer: int) -> int:
-    """Return the company's rows here: more than its index lists if its deltas did not lead to its snapshot."""
+    """Return how many rows of the company are stored, to be compared with the count in its index."""
     return int(db.execute(COUNT, (peer,)).fetchone()[0])
 
 
@@ -358,7 +359,7 @@ REMOVE = "DELETE FROM subscription WHERE name = ?"
 
 
 class Subscription(NamedTuple):
-    """A company by its name. `key`: its public key, as base64; `weight`: up to 1, of a tag.
+    """A company that is fetched by address. `key`: its public key, as base64. `weight`: of its rows, up to 1 (a tag).
 
     `private`: 1 if its server may be in a private network.
     """
@@ -382,12 +383,12 @@ def subscription_of(db: sqlite3.Connection, name: str) -> Subscription | None:
 
 
 def put_subscription(db: sqlite3.Connection, subscription: Subscription) -> None:
-    """Take the company's evidence from now on; the next fetch reads it. Call it in a transaction."""
+    """Use the company's evidence from now on. The next fetch reads it. Call it in a transaction."""
     db.execute(PUT_SUBSCRIPTION, subscription)
     want_peer(db, subscription.name, WantedPeer(key_digest(subscription.key), subscription.weight, EVERY_SECONDS))
 
 
 def remove_subscription(db: sqlite3.Connection, name: str) -> None:
-    """Stop counting the company's evidence; the next fetch deletes it. Call it in a transaction."""
+    """Stop using the company's evidence. The next fetch deletes it. Call it in a transaction."""
     db.execute(REMOVE, (name,))
     forget_peer(db, name)

@@ -60,7 +60,7 @@ OWN_NUMBERS = "SELECT number FROM own_number UNION SELECT number FROM did ORDER 
 def replace_settings_people(db: sqlite3.Connection, people: Iterable[Person]) -> None:
     """Replace the people of the settings file. Call it in a transaction.
 
-    Those who stay are not deleted and added again: a deletion signs out the devices of the person's page.
+    People who stay are not deleted and added again: a deletion would sign out the devices of their pages.
     """
     people = list(people)
     db.execute(REMOVE_OTHERS, (json.dumps([person.extension for person in people]),))
@@ -70,7 +70,7 @@ def replace_settings_people(db: sqlite3.Connection, people: Iterable[Person]) ->
 def replace_settings_dids(db: sqlite3.Connection, dids: Iterable[Did]) -> None:
     """Replace the DIDs of the settings file. Call it in a transaction.
 
-    Calls to a DID that is no longer a trap count until the daemon has folded all numbers again.
+    If a DID is no longer a trap, earlier calls to it remain evidence until the daemon has folded all numbers again.
     """
     before = set(trap_dids(db))
     db.execute("DELETE FROM did WHERE source = 'settings'")
@@ -80,7 +80,7 @@ def replace_settings_dids(db: sqlite3.Connection, dids: Iterable[Did]) -> None:
 
 
 def trap_dids(db: sqlite3.Connection) -> list[str]:
-    """Return the DIDs that belong to nobody."""
+    """Return the DIDs that belong to nobody and serve as traps."""
     return [number for (number,) in db.execute(TRAPS)]
 
 
@@ -92,14 +92,17 @@ def replace_settings_own_numbers(db: sqlite3.Connection, numbers: Iterable[str])
 
 
 def upsert_people(db: sqlite3.Connection, people: Iterable[Person], source: str) -> None:
-    """Add or update people, unless a better source has them. `source`: "settings" or the name of the import."""
+    """Add or update people. People from a better source are not changed.
+
+    `source`: "settings" or the name of the import.
+    """
     rows = ((p.extension, p.endpoint, p.group, p.language, p.name, source) for p in people)
     db.executemany(UPSERT_PERSON, rows)
     count_people(db)
 
 
 def upsert_dids(db: sqlite3.Connection, dids: Iterable[Did], source: str) -> None:
-    """Add or update DIDs, unless the settings have them. `source`: the name of the import."""
+    """Add or update DIDs. DIDs of the settings are not changed. `source`: the name of the import."""
     rows = ((did.number, ",".join(did.groups) or None, did.callee, did.screen, did.trap, source) for did in dids)
     db.executemany(UPSERT_DID, rows)
 
@@ -115,7 +118,7 @@ def person_of(db: sqlite3.Connection, extension: str) -> Person | None:
 
 
 def person_of_endpoint(db: sqlite3.Connection, endpoint: str) -> Person | None:
-    """Return the person whose endpoint (`PJSIP/201`) this is; of several the one with the lowest extension."""
+    """Return the person with this endpoint (`PJSIP/201`); of several people, the person with the lowest extension."""
     return next((Person(*row) for row in db.execute(PERSON_OF_ENDPOINT, (endpoint,))), None)
 
 

@@ -1,9 +1,9 @@
 """Export and erasure of all that the store knows about one number (data protection law).
 
 Erasing deletes rows: a decision without its caller would still name the call (linkedid, time, DID), and the CDRs of the
-PBX would reveal the caller. In texts about others the number is masked in every spelling. Own lines are nobody's
-personal data: their settings, register entries and sums of calls stay. The table definitions (reputation/store/tables/)
-say which rows and columns are erased. Importing a list with the number brings it back.
+PBX would reveal the caller. In other texts the number is masked in every spelling. Own numbers are not personal data:
+their settings, register entries and sums of calls stay. The table definitions (reputation/store/tables/) say which rows
+and columns are erased. Importing a list with the number brings the number back.
 
 In notes people write a number with or without its country code. Between its digits there may be spaces, brackets, dots,
 hyphens, slashes, commas, underscores or stars. Digits may be full-width (Chinese keyboards), Arabic or Persian.
@@ -47,7 +47,7 @@ _WIDE_GAP_IN_FILE = rb"(?:\\[nrt]|(?!" + _OTHER_DIGITS + rb")[^0-9A-Za-z\x00]){0
 
 
 def masker(number: str, mask: str) -> Callable[[str], str]:
-    """Return a function that replaces the number in a text. Longer numbers that contain its digits stay."""
+    """Return a function that replaces the number in a text. Longer numbers that contain its digits are kept."""
     pattern = _spelling(number)
 
     def masked(text: str) -> str:
@@ -62,7 +62,7 @@ def masker(number: str, mask: str) -> Callable[[str], str]:
 
 
 def digits_in_text(number: str) -> re.Pattern[str]:
-    """Return a pattern for the digits common to all spellings, also inside longer numbers."""
+    """Return a pattern for the digits that all spellings share. It also matches inside longer numbers."""
     return re.compile(_WIDE_GAP.join(f"[{''.join(_written(digit))}]" for digit in national_digits(number)))
 
 
@@ -80,7 +80,7 @@ def _spelling(number: str) -> re.Pattern[str]:
     """Return a pattern that matches the number as `ours`, or as a whole a longer number with its digits.
 
     Hyphens, dots and brackets join digits to one number. Spaces may also separate two numbers, or follow a time of day,
-    so they join only what begins like an international number. No number has more than MAX_DIGITS.
+    so they only join what begins like an international number. No number has more than MAX_DIGITS.
     """
     digits = national_digits(number)
     code = number.lstrip("+").removesuffix(digits)
@@ -133,7 +133,10 @@ def export_number(
 
 
 def find_mentions(db: sqlite3.Connection, number: str) -> list[Mentions]:
-    """Return texts about others that mention the number. It reads the whole store: run it before a transaction."""
+    """Return rows of other subjects whose texts mention the number.
+
+    It reads the whole store: run it before a transaction.
+    """
     _can_find(db, number)
     mentioned = (_mentions_in(db, table) for table in TABLES)
     return [mentions for mentions in mentioned if mentions is not None]
@@ -142,9 +145,8 @@ def find_mentions(db: sqlite3.Connection, number: str) -> list[Mentions]:
 def erase_number(db: sqlite3.Connection, number: str, mentions: Sequence[Mentions] | None = None) -> dict[str, int]:
     """Delete every row about the number and return how many, by table. Call it in a transaction.
 
-    The audit keeps who did what and when, without the number and all that was said about it.
-
-    `mentions`: the result of `find_mentions` from just before; None: find them here.
+    The audit keeps who did what and when, without the number and the contents about it. `mentions`: the result of
+    `find_mentions` from just before; None: find them here.
     """
     mentions = find_mentions(db, number) if mentions is None else mentions
     _can_find(db, number)
@@ -163,7 +165,7 @@ def erase_number(db: sqlite3.Connection, number: str, mentions: Sequence[Mention
 
 
 def text_columns(db: sqlite3.Connection, table: Table) -> tuple[str, ...]:
-    """Return the columns of a table that are searched for a number: all texts except names of our people and lines."""
+    """Return the columns of a table that are searched for a number: texts except names of our people and lines."""
     left = OURS.union(table.numbers, table.own_numbers, table.verbatim)
     return tuple(
         name
@@ -245,7 +247,7 @@ def clear_freed(path: Path, number: str) -> bool:
 
 
 def erase_from_backups(path: Path, number: str) -> Iterator[tuple[Path, str]]:
-    """Rewrite each backup that names the number. Yield each, and why it failed if it did."""
+    """Rewrite each backup that names the number. Yield the path of each one, and the error if it failed."""
     for backup in backups_of(path):
         if _may_name(backup, number):
             try:
@@ -292,10 +294,10 @@ def _may_name(file: Path, number: str) -> bool:
 
 
 def names_number(file: Path, number: str) -> bool:
-    """Return whether a regular file contains the digits common to all spellings of the number.
+    """Return whether a regular file contains the digits that all spellings of the number share.
 
     Never call it for a store that this process has open: closing the file ends SQLite's locks on it (fcntl(2)). A
-    daemon that starts then would take the store for unused, and damage it.
+    daemon that starts then would open the store as unused, and damage it.
     """
     if file.is_symlink() or not file.is_file() or not file.stat().st_size:
         return False

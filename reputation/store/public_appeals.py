@@ -26,12 +26,15 @@ SINCE = "SELECT count(*) FROM public_appeal WHERE filed_at > ?"
 
 
 def shown_code(reference: str) -> str:
-    """Return the key of the code on the status page, which is not the code that an operator reads out."""
+    """Return the key under which the code on the status page is stored.
+
+    It differs from the code that an operator reads out.
+    """
     return f"shown {reference}"
 
 
 def called_code(reference: str) -> str:
-    """Return the key of the code in a call placed to the number. It is kept with that call's ticket."""
+    """Return the key under which the code in a call that we place is stored, with that call's ticket."""
     return f"called {reference}"
 
 
@@ -41,7 +44,7 @@ def record_called_in(db: sqlite3.Connection, reference: str, at: float) -> None:
 
 
 def called_in_at(db: sqlite3.Connection, reference: str) -> float | None:
-    """Return when the code was last keyed in such a call, None for never."""
+    """Return when the code was last keyed in a call that showed the number; None if never."""
     return next((at for (at,) in db.execute(CALLED_AT, (reference,))), None)
 
 
@@ -71,12 +74,12 @@ def keep_cleared(db: sqlite3.Connection, reference: str, text: str, key: str) ->
 
 
 def cleared_of(db: sqlite3.Connection, reference: str) -> tuple[str, str] | None:
-    """Return statement and public key, None if no statement was made."""
+    """Return the statement that the number was cleared, and the public key; None if no statement was made."""
     return next(((str(text), str(key)) for text, key in db.execute(CLEARED, (reference,))), None)
 
 
 def count_open_public(db: sqlite3.Connection) -> int:
-    """Return how many public appeals are open, so without effect yet."""
+    """Return how many public appeals are open, and so have no effect yet."""
     return int(db.execute(OPEN).fetchone()[0])
 
 
@@ -101,10 +104,7 @@ def keep_code(db: sqlite3.Connection, about: str, number: str, code: str, at: fl
 
 
 def name_for(db: sqlite3.Connection, about: str) -> str:
-    """Return the name that was given when the code was requested, and that the right code proves.
-
-    Empty: no name was given.
-    """
+    """Return the name given when the code was requested, which the right code proves. Empty if no name was given."""
     return next((name for (name,) in db.execute(NAME, (about,))), "")
 
 
@@ -182,7 +182,7 @@ def attach(db: sqlite3.Connection, reference: str, new: NewAttachment, at: float
 
 
 def attachments_of(db: sqlite3.Connection, reference: str) -> list[Attachment]:
-    """Return the attachments of an appeal, the first first."""
+    """Return the attachments of an appeal, the oldest first."""
     return [Attachment(*row) for row in db.execute(ATTACHMENTS_OF, (reference,))]
 
 
@@ -192,7 +192,7 @@ def size_of_all(db: sqlite3.Connection, added_by: str) -> int:
 
 
 def content_of(db: sqlite3.Connection, reference: str, place: int) -> bytes | None:
-    """Return the content of an attachment, None if this place is empty."""
+    """Return the content of an attachment, or None if there is no attachment at `place`."""
     row = db.execute(CONTENT, (reference, place)).fetchone()
     return None if row is None else bytes(row[0])
 

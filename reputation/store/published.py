@@ -1,8 +1,8 @@
-"""Numbers that people here have marked, for publication to other companies. Nothing in it identifies a person.
+"""Numbers that people here have marked, for publication to other companies. No field identifies a person.
 
 Left out: own numbers, contacts, and numbers that people here call or talk with. Also numbers on any allowlist or the
 do-not-call list, those with an identity or consent, and those with an appeal that is open or was upheld lately.
-Evidence from other companies, feeds and look-ups does not count.
+Evidence from other companies, feeds and look-ups is not used.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ PEOPLE_HERE = "SELECT people FROM site WHERE id = 1"
 class Accused(NamedTuple):
     """A number with evidence against it, in calls of one auth class.
 
-    `reviewed_at` is the date of `scoring.Evidence`. `epoch_at`: since when it has its present owner.
+    `reviewed_at`: as in `scoring.Evidence`. `epoch_at`: since when the number has its present owner.
     """
 
     number: str
@@ -85,9 +85,9 @@ class Accused(NamedTuple):
 
 
 class AccusedBy(NamedTuple):
-    """How many people have evidence against a number, and when the first and the latest of it is from.
+    """How many people have evidence against a number, and when the first and the latest evidence came.
 
-    `category` is only given if so many people chose it that it identifies nobody.
+    `category` is only given if it was chosen by enough people to identify none of them.
     """
 
     people: int
@@ -97,7 +97,7 @@ class AccusedBy(NamedTuple):
 
 
 def accused_numbers(db: sqlite3.Connection, now: float, cleared_since: float) -> Iterator[Accused]:
-    """Yield the numbers by number and class. No read transaction is open while the caller handles a batch."""
+    """Yield the accused numbers by number and class. No read transaction is open while the caller handles a batch."""
     number = auth_class = ""
     about = {"now": now, "cleared_since": cleared_since}
     while rows := db.execute(AGAINST, about | {"number": number, "auth_class": auth_class}).fetchall():
@@ -106,13 +106,13 @@ def accused_numbers(db: sqlite3.Connection, now: float, cleared_since: float) ->
 
 
 def accused_by(db: sqlite3.Connection, number: str, auth_class: AuthClass, since: float, least: int) -> AccusedBy:
-    """Return who has evidence against the number since then. The category needs at least `least` people."""
+    """Return how many people have had evidence against the number since `since`. The category needs `least` people."""
     about = {"number": number, "auth_class": auth_class.value, "since": since, "least": least}
     people, first_at, last_at, category = db.execute(PEOPLE, about).fetchone()
     return AccusedBy(people, first_at or 0.0, last_at or 0.0, category)
 
 
 def people_here(db: sqlite3.Connection) -> int:
-    """Return how many people work here, 0 if that is unknown."""
+    """Return how many people work here, or 0 if that is unknown."""
     row = db.execute(PEOPLE_HERE).fetchone()
     return int(row[0]) if row else 0

@@ -1,7 +1,7 @@
 """Copies of national do-not-call registers (millions of numbers, looked up by one indexed read), and consents.
 
-A new copy is written in batches beside the one in force and replaces it in one step at the end. If the import stops
-half-way, the next one deletes the numbers that it left.
+A new copy is written in batches beside the copy in force and replaces it in one step at the end. If the import stops
+half-way, the next import deletes the numbers that were left.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BATCH = 20_000
 
 
 class StoredCopy(NamedTuple):
-    """A copy in force. `file_at`: the day of the file; `sha256`: of the file as it was read.
+    """A copy in force. `file_at`: the day of the file. `sha256`: of the file as it was read.
 
     Attributes:
         name: The name of the register.
@@ -66,7 +66,7 @@ def registers_with(db: sqlite3.Connection, number: str) -> tuple[RegisterCopy, .
 
 
 def copies_in_force(db: sqlite3.Connection) -> tuple[RegisterCopy, ...]:
-    """Return which copies were consulted, as part of a reason."""
+    """Return all copies in force, as the list of consulted copies in a reason."""
     return tuple(RegisterCopy(*row) for row in db.execute(IN_FORCE))
 
 
@@ -83,7 +83,7 @@ def add_numbers(db: sqlite3.Connection, copy: int, numbers: Iterable[str]) -> in
 
 
 def put_in_force(db: sqlite3.Connection, copy: int, sha256: str, numbers: int) -> list[int]:
-    """Replace the register's copy. Return the ids of the old copies, for `delete_numbers`."""
+    """Replace the register's copy in force by this copy. Return the ids of the old copies, for `delete_numbers`."""
     (name,) = db.execute("SELECT name FROM register_copy WHERE id = ?", (copy,)).fetchone()
     others = [copy_id for (copy_id,) in db.execute(OTHERS, (name, copy))]
     db.execute("UPDATE register_copy SET complete = 0 WHERE name = ?", (name,))
@@ -104,7 +104,7 @@ def unused_copies(db: sqlite3.Connection, name: str) -> list[int]:
 
 
 def delete_numbers(db: sqlite3.Connection, copy: int, after: int = 0) -> int | None:
-    """Delete a batch of a copy's numbers after `after`. Return where to continue, None if all are deleted."""
+    """Delete a batch of a copy's numbers after `after`. Return where to continue, or None if all are deleted."""
     deleted = db.execute(TAKE_AWAY, {"copy": copy, "after": after, "batch": BATCH}).fetchall()
     if deleted:
         return max(int(number) for (number,) in deleted)
@@ -123,7 +123,7 @@ class Consent(NamedTuple):
 
     Attributes:
         number: A telephone number: E.164, or the key of a service number.
-        at: When it happened.
+        at: When the consent was given.
         note: A note, one line.
     """
 
@@ -168,7 +168,7 @@ def remove_consent(db: sqlite3.Connection, number: str) -> Consent | None:
 def find_consents(
     db: sqlite3.Connection, text: str = "", number: str | None = None, limit: int = 1000
 ) -> tuple[list[Consent], int]:
-    """Return consents of this number or with the text in any field, the latest first, and their total number."""
+    """Return consents of this number or with the text in any field, the latest first, and the total count."""
     wanted = {"text": text, "number": number, "limit": limit}
     rows = [Consent(*row) for row in db.execute(FIND, wanted)]
     return rows, int(db.execute(COUNT_FOUND, wanted).fetchone()[0])

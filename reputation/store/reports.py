@@ -58,17 +58,17 @@ def report_of(db: sqlite3.Connection, service: str, number: str) -> Report | Non
 
 
 def set_report(db: sqlite3.Connection, service: str, report: Report) -> None:
-    """Record what the service has been told about a number."""
+    """Record what was reported to the service about a number."""
     db.execute(SET, (service, *report))
 
 
 def forget_report(db: sqlite3.Connection, service: str, number: str) -> None:
-    """Remove the record of a report: it was withdrawn, or nobody knows any longer whether the service has it."""
+    """Remove the record of a report that was withdrawn, or that the service may no longer have."""
     db.execute(FORGET, (service, number))
 
 
 def numbers_in_question(db: sqlite3.Connection, service: str, since: float) -> list[str]:
-    """Return the numbers marked as spam since then, and those reported to the service before."""
+    """Return the numbers marked as spam since `since`, and the numbers that were reported to the service before."""
     return [number for (number,) in db.execute(IN_QUESTION, {"service": service, "since": since})]
 
 
@@ -78,7 +78,7 @@ def service_state(db: sqlite3.Connection, service: str) -> ReportService | None:
 
 
 def begin_reporting(db: sqlite3.Connection, service: str, now: float) -> None:
-    """Allow marks from now on to be reported to the service. If it is allowed already, nothing changes."""
+    """Allow reporting to the service of marks made from now on. If it is allowed already, nothing changes."""
     db.execute(BEGIN, (service, now))
 
 
@@ -88,7 +88,7 @@ def end_reporting(db: sqlite3.Connection, service: str) -> None:
 
 
 def record_reporting_run(db: sqlite3.Connection, service: str, now: float, failure: str | None) -> None:
-    """Record that the marks were checked for what to report, and the failure if there was one."""
+    """Record that the marks were checked for what to report, with the error message if the check failed."""
     failed_at = None if failure is None else now
     db.execute(LOOKED, (now, failed_at, failure and failure[:FAILURE_CHARACTERS], service))
 

@@ -1,7 +1,7 @@
 """Data of this site: the number of its people, emergency calls, and published policies.
 
-After an emergency call from this PBX screening is open for a while (docs/reference/policies.md). Policies that sites
-publish through the hub have their name, and `site:name` at other sites.
+After an emergency call from this PBX, calls are not screened for a while (docs/reference/policies.md). Policies that
+sites publish through the hub have their plain name at their own site, and `site:name` at other sites.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def count_people(db: sqlite3.Connection) -> int:
 
 
 def people_here(db: sqlite3.Connection) -> int:
-    """Return how many people work here, as counted last."""
+    """Return how many people work here, as last counted by `count_people`."""
     return int(db.execute(PEOPLE).fetchone()[0])
 
 
@@ -56,7 +56,7 @@ BY_HAND, BY_TIME = "hand", "time"
 
 
 def record_emergency(db: sqlite3.Connection, at: float, who: str = "Asterisk") -> None:
-    """Record an emergency call that opens the window. An empty `who` writes no audit row."""
+    """Record an emergency call that opens the window. If `who` is empty, no audit row is written."""
     opened = db.execute("INSERT INTO emergency_call (at) VALUES (?) ON CONFLICT DO NOTHING", (at,)).rowcount
     if opened and who:
         add_audit(db, Change("emergency call"), who, at)
@@ -67,21 +67,21 @@ def record_emergency(db: sqlite3.Connection, at: float, who: str = "Asterisk") -
 
 
 def close_window(db: sqlite3.Connection, at: float) -> None:
-    """Close the window opened by emergency calls until this instant. Delete calls with a later date."""
+    """Close the window that was opened by emergency calls until `at`. Delete calls with a later date."""
     db.execute("DELETE FROM emergency_call WHERE at > ?", (at,))
     db.execute("INSERT OR REPLACE INTO emergency_close (only_row, at) VALUES (1, ?)", (at,))
     emit_window_closed(db, at, BY_HAND)
 
 
 def emit_window_closed(db: sqlite3.Connection, at: float, by: str) -> None:
-    """Emit the event that the window is closed, if the event that it is open was emitted. Call it in a transaction."""
+    """Emit the event that the window is closed, if the event that it opened was emitted. Call it in a transaction."""
     with emitting(db):
         if state_of(db, WINDOW) == OPEN:
             emit_change(db, WINDOW, CLOSED, EventKind.EMERGENCY_CLOSED, WINDOW, at, EmergencyClosed(by=by))
 
 
 def reopen_window(db: sqlite3.Connection, at: float) -> None:
-    """Undo a closing: the emergency call opens the window again until its time is over."""
+    """Undo a closing: the emergency call opens the window again until the window's time is over."""
     db.execute("DELETE FROM emergency_close")
     record_emergency(db, at, who="")
 
@@ -99,7 +99,7 @@ def opened_and_closed_at(db: sqlite3.Connection, now: float) -> tuple[float | No
 
 
 class PublishedPolicy(NamedTuple):
-    """A policy as its site published it. `text`: TOML; `published_at`: UTC seconds."""
+    """A policy as its site published it. `text`: TOML. `published_at`: UTC seconds."""
 
     name: Annotated[str, Key(), ORIGIN]
     text: str

@@ -74,7 +74,7 @@ def contact_sources(db: sqlite3.Connection) -> list[NamedSource]:
 
 
 def people_sources(db: sqlite3.Connection) -> list[NamedSource]:
-    """Return the imports of people, ordered by name, without the settings."""
+    """Return the imports of people, ordered by name. The settings are left out."""
     return [NamedSource(*row) for row in db.execute(PEOPLE_SOURCES, (SETTINGS,))]
 
 
@@ -89,7 +89,7 @@ def remove_people(db: sqlite3.Connection, source: str) -> int:
 
 
 def did_sources(db: sqlite3.Connection) -> list[NamedSource]:
-    """Return the imports of DIDs, ordered by name, without the settings."""
+    """Return the imports of DIDs, ordered by name. The settings are left out."""
     return [NamedSource(*row) for row in db.execute(DID_SOURCES, (SETTINGS,))]
 
 
@@ -106,7 +106,7 @@ ON CONFLICT (source) DO UPDATE SET done_to = excluded.done_to
 
 
 def calls_done_to(db: sqlite3.Connection, source: str) -> float | None:
-    """Return the time before which all calls of this database are imported (UTC seconds), None for no import yet."""
+    """Return the time (UTC seconds) before which all calls of this database are imported; None: no import yet."""
     row = db.execute(DONE_TO, (source,)).fetchone()
     return float(row[0]) if row else None
 
@@ -129,9 +129,9 @@ FORGET = "DELETE FROM feed_fetch WHERE name = ?"
 class FeedFetch(NamedTuple):
     """The state of fetching one feed. All instants are UTC seconds.
 
-    `of`: a digest of its address. `file`: one of the last file. `signed_at`: the time of its signature. `came_at`: when
-    the server last gave the file or said that it is unchanged, None for never. `failure`: the code and figures, in
-    JSON, of the last of `failures` failed attempts in a row.
+    `of`: a digest of its address. `file`: a digest of the last file. `signed_at`: the time of its signature. `came_at`:
+    when the server last gave the file or answered that it is unchanged, None for never. `failure`: the code and
+    figures, in JSON, of the last of `failures` failed attempts in a row.
     """
 
     name: str
@@ -160,7 +160,7 @@ def set_feed_fetch(db: sqlite3.Connection, fetch: FeedFetch) -> None:
 
 
 def forget_feed_fetches(db: sqlite3.Connection, but: Collection[str]) -> None:
-    """Delete the state of all feeds except these, which the settings have."""
+    """Delete the state of all feeds except the feeds `but`, which the settings name."""
     for name in feed_fetches(db).keys() - set(but):
         db.execute(FORGET, (name,))
 
@@ -218,9 +218,10 @@ SELECT import_source.name, verdict, is_spam, is_fine, count(*)
 class FeedSource(NamedTuple):
     """A feed in force. None: unknown, or it does not apply.
 
-    `every_seconds`: its usual interval. `numbers_before`: of the import before. `failed_at` and `failure`: the last
-    import, if it was refused, with code and figures in JSON. For a feed that is fetched: `came_at`, when its server
-    gave the file or said that it is unchanged; `asked_at` and `next_at`, the last and the next request.
+    `every_seconds`: its usual interval. `numbers_before`: how many numbers the import before had. `failed_at` and
+    `failure`: the last import if it was refused, with code and figures in JSON. Only for a feed that is fetched:
+    `came_at`, when its server gave the file or answered that it is unchanged; `asked_at` and `next_at`, the last and
+    the next request.
     """
 
     name: str
@@ -243,12 +244,12 @@ def feed_sources(db: sqlite3.Connection) -> list[FeedSource]:
 
 
 def record_failure(db: sqlite3.Connection, name: str, at: float, why: str) -> bool:
-    """Record with the source in force that an import of it was refused. Return False if there is no such source."""
+    """Record that an import of the source in force was refused. Return False if there is no such source."""
     return db.execute(RECORD_FAILURE, (at, why[:FAILURE_CHARACTERS], name)).rowcount > 0
 
 
 def compared_with_feeds(db: sqlite3.Connection, since: float) -> dict[str, Compared]:
-    """Compare each active feed with what was learnt here about callers, by name. Only listed callers count."""
+    """Compare each active feed, by name, with what was learnt here about callers. Only listed callers are compared."""
     every, listed = Counter[tuple[int, int]](), defaultdict[str, list[tuple[str, int, int, int]]](list)
     for name, verdict, is_spam, is_fine, count in db.execute(COMPARED, {"since": since}):
         if name is None:
@@ -261,7 +262,7 @@ def compared_with_feeds(db: sqlite3.Connection, since: float) -> dict[str, Compa
 def with_unlisted(
     listed: Iterable[tuple[str, int, int, int]], every: Mapping[tuple[int, int], int]
 ) -> Iterator[tuple[str, int, int, int]]:
-    """Yield the rows of `listed`, and the remaining callers of `every`, about whom the source says nothing."""
+    """Yield the rows of `listed`, and then those callers of `every` that the source does not list."""
     rest = Counter(every)
     for verdict, is_spam, is_fine, count in listed:
         rest[is_spam, is_fine] -= count
@@ -270,5 +271,5 @@ def with_unlisted(
 
 
 def rows_of(db: sqlite3.Connection, name: str) -> Iterator[ImportedRow]:
-    """Yield the rows of the source in force, ordered by number, as of one moment however long the reader takes."""
+    """Yield the rows of the source in force, ordered by number, as they were when the reading began."""
     yield from db.execute(ROWS, (name,))

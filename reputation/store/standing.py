@@ -1,9 +1,9 @@
-"""Standings: the sums of a number's evidence rows, stored beside them so that a call reads one row.
+"""Standings: the sums of a number's evidence rows, stored beside the rows so that a call reads one row.
 
     refresh(db, number)          in the transaction of every write to mark, tombstone, signal, answered, one_ring, epoch
 
-The store keeps the weights of its sums, so that every program that writes makes the same sums. Only the daemon changes
-them (`use_weights`), and then folds all standings again, some at a time (`fold_next`).
+The store keeps the weights of its sums, so that all programs that write compute the same sums. Only the daemon changes
+the weights (`use_weights`), and then folds all standings again, some at a time (`fold_next`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from reputation.weights import TrustWeights, Weights
 
 
 class Settled(NamedTuple):
-    """How many of a reporter's marks a decided case has confirmed (`agree`) and refuted (`disagree`).
+    """The decided cases about a reporter's marks.
 
     Attributes:
         agree: How many marks a decided case has confirmed.
@@ -45,7 +45,7 @@ class Settled(NamedTuple):
 
 
 def trust_of(settled: Settled, weights: TrustWeights) -> float:
-    """Return the reporter's `E[Beta]` divided by that of an unknown reporter, between `least` and 1."""
+    """Return the reporter's expected reliability divided by that of an unknown one, from `least` to 1."""
     prior = weights.agree / (weights.agree + weights.disagree)
     expected = (weights.agree + settled.agree) / (weights.agree + weights.disagree + sum(settled))
     return max(weights.least, min(1.0, expected / prior))
@@ -86,12 +86,12 @@ UNION SELECT number FROM trap_call WHERE number > :after
 
 
 def refresh(db: sqlite3.Connection, number: str, *, emit: bool = True) -> None:
-    """Fold the number's rows again in the present transaction. A new level is an event unless `emit` is False."""
+    """Fold the number's rows again in the present transaction. A new level emits an event unless `emit` is False."""
     refresh_all(db, (number,), emit=emit)
 
 
 def refresh_all(db: sqlite3.Connection, numbers: Iterable[str], *, emit: bool = True) -> None:
-    """Fold each of the numbers once."""
+    """Fold the rows of each of the numbers again, as `refresh` does."""
     in_order = sorted(set(numbers))
     if in_order:
         weights, is_told = weights_of(db), emit and bool(wanted_of(db, EventKind.LEVEL_CHANGED))
@@ -123,14 +123,17 @@ def _standings(db: sqlite3.Connection, number: str) -> Standings:
 
 
 def settle_case(db: sqlite3.Connection, reporters: Iterable[str], case_id: str, agrees: bool, at: float) -> None:
-    """Record that a decided case confirmed or refuted the reporters. The latest decision about a case counts."""
+    """Record that a decided case confirmed or refuted the reporters.
+
+    A later decision about a case replaces an earlier one.
+    """
     reporters = sorted(set(reporters))
     db.executemany(SETTLE, ((reporter, case_id, agrees, at) for reporter in reporters))
     refresh_reporters(db, reporters)
 
 
 def unsettle_case(db: sqlite3.Connection, case_id: str) -> None:
-    """Remove what a case said about reporters, because it was decided in error."""
+    """Remove the effects of a case on its reporters, because it was decided in error."""
     refresh_reporters(db, [reporter for (reporter,) in db.execute(UNSETTLE, (case_id,)).fetchall()])
 
 
@@ -140,7 +143,10 @@ def weights_of(db: sqlite3.Connection) -> Weights:
 
 
 def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
-    """Change the weights of the sums. Return False if they are the same. Then call `fold_next` until it returns 0."""
+    """Change the weights of the sums. Return False if they are the same.
+
+    Afterwards call `fold_next` until it returns 0.
+    """
     text = msgspec.json.encode(_summed_by(weights)).decode()
     if db.execute(FOLDING).fetchone()[0] == text:
         return False
@@ -149,7 +155,7 @@ def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
 
 
 def fold_next(db: sqlite3.Connection, limit: int) -> int:
-    """Fold the next numbers again after a change of weights, without events. Return how many; 0: all are done."""
+    """Fold the next numbers again after a change of weights, without events. Return how many, or 0 if all are done."""
     (after,) = db.execute("SELECT after FROM folding").fetchone()
     if after is None:
         return 0
@@ -160,7 +166,7 @@ def fold_next(db: sqlite3.Connection, limit: int) -> int:
 
 
 def _summed_by(weights: Weights) -> Weights:
-    """Return the weights with defaults for all that the stored sums do not depend on."""
+    """Return the weights with defaults for all weights that the stored sums do not depend on."""
     return Weights(
         counts=weights.counts,
         block=weights.block,
@@ -171,7 +177,7 @@ def _summed_by(weights: Weights) -> Weights:
 
 
 def refresh_many(db: sqlite3.Connection, numbers: Collection[str]) -> None:
-    """Fold these numbers again: at once, or by the daemon if they are too many for one transaction."""
+    """Fold these numbers again: at once, or later by the daemon if they are too many for one transaction."""
     if len(numbers) <= FOLDED_AT_ONCE:
         refresh_all(db, numbers)
     else:
@@ -179,7 +185,7 @@ def refresh_many(db: sqlite3.Connection, numbers: Collection[str]) -> None:
 
 
 def refresh_reporters(db: sqlite3.Connection, reporters: Iterable[str]) -> None:
-    """Fold every number that one of them has marked, because the trust in them or in their site has changed."""
+    """Fold every number that one of the reporters has marked, because the trust in the reporters has changed."""
     numbers: set[str] = set()
     of_site = {site_of(reporter) or reporter: bool(site_of(reporter)) for reporter in reporters}
     for name, is_site in of_site.items():
@@ -189,14 +195,17 @@ def refresh_reporters(db: sqlite3.Connection, reporters: Iterable[str]) -> None:
 
 
 def settled_of(db: sqlite3.Connection, reporter: str) -> Settled:
-    """Return what decided cases say about the reporter, or about the site of a reporter from another site."""
+    """Return the decided cases about the reporter, or about the reporter's site if it is another site."""
     site = site_of(reporter)
     row = db.execute(SETTLED_OF_SITE, {"site": site}) if site else db.execute(SETTLED, (reporter,))
     return Settled(*[int(count) for count in row.fetchone()])
 
 
 def _trust_in(reporters: Iterable[str], db: sqlite3.Connection, weights: Weights) -> dict[str, float]:
-    """Return the trust in each reporter. People of another site share the trust in it, as it may invent new ones."""
+    """Return the trust in each reporter.
+
+    People of another site share the trust in that site, because it may invent people.
+    """
     of_site: dict[str, float] = {}
     trust = {}
     for reporter in reporters:
@@ -213,7 +222,7 @@ Standings: TypeAlias = Mapping[AuthClass, Standing | None]
 
 
 def emit_level_changes(db: sqlite3.Connection, number: str, before: Standings, after: Standings, now: float) -> None:
-    """Emit an event for each auth class in which the standings change the level, given all else that is known now."""
+    """Emit an event for each auth class whose level the new standings change, with all other facts as they are now."""
     weights = event_weights(db)
     for auth_class in AuthClass:
         if before[auth_class] == after[auth_class]:
@@ -249,8 +258,8 @@ class Burst(NamedTuple):
     Attributes:
         number: The number.
         auth_class: The class of the calls.
-        at: When the last of them was made.
-        reporters: How many people made them.
+        at: When the last of the marks was made.
+        reporters: How many people made the marks.
     """
 
     number: str
@@ -260,7 +269,7 @@ class Burst(NamedTuple):
 
 
 def numbers_to_review(db: sqlite3.Connection, number: str | None = None) -> list[Burst]:
-    """Return bursts of marks without a review, of all numbers or this one, the latest first."""
+    """Return bursts of marks without a review, the latest first. If `number` is given, only bursts of this number."""
     weights = weights_of(db)
     standings = [(row, standing_from(row[2:])) for row in db.execute(TO_REVIEW, {"number": number})]
     return [
@@ -286,7 +295,7 @@ _OF_SOURCES = (("import_source", "id"), ("lookup_source", "name"))
 
 
 def was_right(standing: Standing, weights: Weights, now: float) -> bool | None:
-    """Return whether sources that list the number as spam are right, None if that is not known here."""
+    """Return whether sources that list the number as spam are right; None if our own evidence does not show it."""
     challenges = standing.challenges
     if standing.wanted or standing.talks or challenges.passes:
         return False

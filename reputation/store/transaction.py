@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 
 def begin_immediate(db: sqlite3.Connection) -> None:
-    """Begin a transaction and wait for the write lock now, so that no later statement fails because it is taken."""
+    """Begin a transaction and wait for the write lock now, so that no later statement fails for lack of the lock."""
     db.execute("BEGIN IMMEDIATE")
 
 
 def begin_reading(db: sqlite3.Connection) -> None:
-    """Begin a transaction in which all reads see the store as it was at the first of them."""
+    """Begin a transaction in which all reads see the store as it was at the first read."""
     db.execute("BEGIN")
 
 
@@ -34,7 +34,7 @@ def transaction(
 
 @contextmanager
 def rehearsal(db: sqlite3.Connection) -> Iterator[None]:
-    """Run the block in a transaction and roll it back: a dry run does the same work as the real run."""
+    """Run the block in a transaction and roll it back. A dry run does the same work as the real run."""
     begin_immediate(db)
     try:
         yield

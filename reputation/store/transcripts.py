@@ -1,4 +1,4 @@
-"""Texts of the words of callers who were asked for their names."""
+"""Recognised words of callers who were asked for their names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OF = "SELECT decision_id, at, linkedid, number, text, language, voice FROM trans
 
 
 class Transcript(NamedTuple):
-    """The words of a caller.
+    """The recognised words of a caller.
 
     Attributes:
         decision_id: The decision by which the caller was asked.
@@ -54,5 +54,5 @@ def record_transcript(db: sqlite3.Connection, transcript: Transcript) -> None:
 
 
 def transcript_of(db: sqlite3.Connection, decision_id: str) -> Transcript | None:
-    """Return the words of the caller of a decision, None if nothing was recognised."""
+    """Return the words of the caller whom the decision asked; None if nothing was recognised."""
     return next((Transcript(*row) for row in db.execute(OF, (decision_id,))), None)

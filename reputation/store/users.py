@@ -1,7 +1,7 @@
 """Users of the console with their sessions, tokens of the API, and API answers that are kept for a day.
 
-Passwords are stored as argon2id hashes, tokens as SHA-256 (reputation/users.py says why). Only `second_factor_of`,
-for the login, reads the secret of a second factor.
+Passwords are stored as argon2id hashes, tokens as SHA-256 (reputation/users.py gives the reasons). Only
+`second_factor_of`, for the login, reads the secret of a second factor.
 """
 
 from __future__ import annotations
@@ -74,30 +74,30 @@ def password_of(db: sqlite3.Connection, name: str) -> str | None:
 
 
 def set_password(db: sqlite3.Connection, name: str, password: str, at: float, *, but: str = "") -> None:
-    """Change the password and end the user's sessions except `but`."""
+    """Change the password and end the user's sessions. The session with the token `but` stays."""
     db.execute(SET_PASSWORD, (password, at, name))
     db.execute(END_OTHERS, (name, but))
 
 
 def second_factor_of(db: sqlite3.Connection, name: str) -> SecondFactor | None:
-    """Return the user's second factor, None if they have no second factor."""
+    """Return the user's second factor, or None."""
     row = db.execute("SELECT totp_secret, totp_step FROM console_user WHERE name = ?", (name,)).fetchone()
     return SecondFactor(*row) if row and row[0] is not None else None
 
 
 def set_second_factor(db: sqlite3.Connection, name: str, factor: SecondFactor | None, *, but: str = "") -> None:
-    """Change or remove the second factor and end the user's sessions except `but`."""
+    """Change or remove the second factor and end the user's sessions. The session with the token `but` stays."""
     db.execute(SET_SECOND_FACTOR, (*(factor or (None, None)), name))
     db.execute(END_OTHERS, (name, but))
 
 
 def accept_step(db: sqlite3.Connection, name: str, password: str, step: int) -> bool:
-    """Accept the code of a time step once. Return False if it was used, or password or factor changed meanwhile."""
+    """Accept the code of a time step once. Return False if it was used before, or password or factor have changed."""
     return db.execute(ACCEPT, {"name": name, "password": password, "step": step}).rowcount == 1
 
 
 def rehash(db: sqlite3.Connection, name: str, old: str, new: str) -> None:
-    """Replace the hash of an unchanged password by one with today's parameters."""
+    """Replace the hash of an unchanged password by a hash with today's parameters."""
     db.execute(REHASH, (new, name, old))
 
 
@@ -123,7 +123,7 @@ def start_session(db: sqlite3.Connection, session: Session, lifetime: Lifetime) 
 def session_of(
     db: sqlite3.Connection, token: str, now: float, lifetime: Lifetime
 ) -> tuple[ConsoleUser, Session] | None:
-    """Return user and session of a session token, None if the session is over."""
+    """Return the user and the session of a session token, or None if the session is over."""
     since = {"idle_since": now - lifetime.idle_seconds, "began_since": now - lifetime.most_seconds}
     row = db.execute(CURRENT, {"token": token, **since}).fetchone()
     return (_user(*row[:6]), Session(*row[6:])) if row else None
@@ -173,7 +173,7 @@ KEEP_ANSWER = "INSERT INTO api_answer (token, key, digest, at, status, body) VAL
 
 
 class KeptToken(NamedTuple):
-    """A token as it is stored. `used_at`: to the minute, None for never."""
+    """A token as it is stored. `used_at`: the last use, to the minute; None for never."""
 
     id: int
     digest: str
@@ -182,7 +182,7 @@ class KeptToken(NamedTuple):
 
 
 class KeptAnswer(NamedTuple):
-    """The stored answer to a write. `digest`: of the request; `body`: JSON."""
+    """The stored answer to a write. `digest`: the digest of the request. `body`: JSON."""
 
     digest: str
     status: int

@@ -1,9 +1,9 @@
 """Rows that other sites have sent through the hub, written to this store in any order and any number of times.
 
-    apply_rows(db, link, rows, ...)     as many as fit in a short transaction
+    apply_rows(db, link, rows, ...)     writes as many rows as fit in a short transaction
     expel_some(db, link, origin, ...)   removes all rows that came from a site, some at a time
 
-Erasures by other sites: shared evidence is removed at once, the rest waits until an administrator confirms.
+When another site erases a number, shared evidence is removed at once. The rest waits until an administrator confirms.
 
     forget_evidence(db, link, number, site, ...)
     request_erasure(db, request)
@@ -72,9 +72,9 @@ SITES = "SELECT DISTINCT origin FROM hub_row WHERE origin <> ?"
 def apply_rows(
     db: sqlite3.Connection, link: Link, rows: Sequence[SharedRow], follow: frozenset[str], seconds: float
 ) -> tuple[int, int]:
-    """Write rows for about `seconds`. Return how many are done, and how many of these could not be used.
+    """Write rows for about `seconds`. Return how many are done, and how many of these were unusable.
 
-    No correct site sends an unusable row. Call it in a transaction; other writers wait for it.
+    No correct site sends an unusable row. Call it in a transaction. Other writers wait for it.
     """
     give_up_at, done, refused = time.monotonic() + seconds, 0, Counter[tuple[str, Unfit]]()
     changed: dict[str, list[SharedRow]] = {}
@@ -112,7 +112,10 @@ def _refresh_after(db: sqlite3.Connection, changed: Mapping[str, Sequence[Shared
 
 
 def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozenset[str]) -> bool:
-    """Write a row unless this store has a version that wins. ValueError, sqlite3.IntegrityError: it cannot be used."""
+    """Write a row unless this store has a version that wins.
+
+    Raise ValueError or sqlite3.IntegrityError if it is unusable.
+    """
     kind = KINDS.get(row.kind)
     if kind is None:
         raise Unusable("kind", Unfit.NEWER)
@@ -152,7 +155,7 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
 
 
 def expel_some(db: sqlite3.Connection, link: Link, origin: str, follow: frozenset[str], limit: int) -> bool:
-    """Remove rows of some numbers of that site. Return False if nothing is left. Call it in a transaction."""
+    """Remove rows of some numbers of the site `origin`. Return False if nothing is left. Call it in a transaction."""
     known = db.execute(OF_SITE, (origin, "", limit)).fetchall()
     with writing_for_hub(db):
         numbers = set()
@@ -170,12 +173,12 @@ def expel_some(db: sqlite3.Connection, link: Link, origin: str, follow: frozense
 
 
 def other_sites(db: sqlite3.Connection, site: str) -> list[str]:
-    """Return the other sites of which rows are stored here."""
+    """Return the other sites that have rows in this store."""
     return sorted(origin for (origin,) in db.execute(SITES, (site,)))
 
 
 def notes_past_their_time(db: sqlite3.Connection, now: float, limit: int) -> list[tuple[str, str, str, str]]:
-    """Return notes of rows deleted here and in the hub, and of deletions that every site knows by now."""
+    """Return notes of rows deleted here and in the hub, and of deletions that every site has received by now."""
     ages = " ".join(f"WHEN '{kind.name}' THEN {kind.days + MARGIN_DAYS}" for kind in KINDS.values())
     sql = f"""
     SELECT number, kind, origin, key FROM hub_row
@@ -208,7 +211,7 @@ def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checke
 
 
 def _complete(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checked: Checked) -> bool:
-    """Write the columns that an older CallSieve did not know here. Return whether any were missing."""
+    """Write the columns that an older CallSieve could not read here. Return whether any were missing."""
     if db.execute(WAITS, (row.number, row.kind, row.key)).fetchone():
         return False
     values = values_of(kind, row, checked, site, tombstones_cover_all=False)
@@ -220,7 +223,7 @@ def _complete(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, che
 
 
 def _try_to_write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checked: Checked) -> None:
-    """Check that the row can be written when its site is followed. ValueError, sqlite3.IntegrityError: it cannot."""
+    """Raise ValueError or sqlite3.IntegrityError if the row cannot be written when its site is followed."""
     db.execute("SAVEPOINT hub_try")
     try:
         write_row(db, kind, values_of(kind, row, checked, site, tombstones_cover_all=True))
@@ -230,7 +233,7 @@ def _try_to_write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow,
 
 
 def _is_later(db: sqlite3.Connection, kind: Kind, row: SharedRow) -> bool:
-    """Return whether our row, as the hub has it, is later than what waits here to be sent."""
+    """Return whether our row in the hub is later than our change that waits here to be sent."""
     stored = stored_row(db, kind, row.number, row.key)
     if stored is not None:
         return (row.at_us, row.deleted) > (stored.at_us, False)
@@ -261,7 +264,7 @@ EVIDENCE: Final = tuple(kind for kind in KINDS.values() if kind.is_evidence)
 
 
 class ErasureRequest(NamedTuple):
-    """A site has erased the number at that time, UTC seconds."""
+    """The site `site` has erased the number at `at`, UTC seconds."""
 
     number: str
     site: str
@@ -269,7 +272,7 @@ class ErasureRequest(NamedTuple):
 
 
 def forget_evidence(db: sqlite3.Connection, link: Link, number: str, site: str, follow: frozenset[str]) -> None:
-    """Remove the shared evidence about a number, and all such rows of the site that asked. Use a transaction."""
+    """Remove the shared evidence about a number, and all such rows of the site that erased it. Use a transaction."""
     with writing_for_hub(db):
         sent = db.execute("SELECT kind, key FROM hub_row WHERE number = ? AND origin = ?", (number, site)).fetchall()
         for name, key in sent:
@@ -299,7 +302,7 @@ def waiting_erasures(db: sqlite3.Connection) -> list[ErasureRequest]:
 
 
 def waits_for_yes(db: sqlite3.Connection, number: str) -> bool:
-    """Return whether an erasure of the number is to be confirmed."""
+    """Return whether an erasure of the number waits to be confirmed."""
     sql = "SELECT 1 FROM erasure_request WHERE number = ? AND kept_at IS NULL"
     return db.execute(sql, (number,)).fetchone() is not None
 

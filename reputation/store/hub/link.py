@@ -1,4 +1,4 @@
-"""The link of this site to a hub: one row, none if the site takes part in no hub."""
+"""The link of this site to a hub: one row, or none if the site takes part in no hub."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ NOTICES_TO = "UPDATE hub_link SET notice_xid = ?, notice_id = ?"
 class Link:
     """The state of the link. Instants are UTC seconds.
 
-    Rows and notices of the hub are here up to `rows_to` and `notices_to`. `clock_us`: the latest version that the hub
-    has of our rows. `program`: the version of CallSieve that pulled last. `history`: that of the hub's server.
-    `full_at`: the hub's limit for our rows, if it is reached. `has_twin`: another PBX uses our name. `is_central`: this
-    is the central console of all sites.
+    Rows and notices of the hub are stored here up to `rows_to` and `notices_to`. `clock_us`: the latest version of our
+    rows that the hub has. `program`: the version of CallSieve that pulled last. `history`: the history of the hub's
+    server. `full_at`: the hub's limit for our rows, if it is reached. `has_twin`: another PBX uses our name.
+    `is_central`: this is the central console of all sites.
     """
 
     site: str
@@ -56,7 +56,7 @@ class Link:
 
 
 def link_of(db: sqlite3.Connection) -> Link | None:
-    """Return the link, None if this site shares nothing."""
+    """Return the link, or None if this site shares nothing."""
     row = db.execute(READ).fetchone()
     if row is None:
         return None
@@ -65,7 +65,7 @@ def link_of(db: sqlite3.Connection) -> Link | None:
 
 
 def set_link(db: sqlite3.Connection, site: str, organisation: str, hub: str) -> None:
-    """Record which site of which hub this is. All rows are pulled from the beginning."""
+    """Record the name of this site and its hub. All rows are pulled from the beginning."""
     db.execute(JOIN, (site, organisation, hub))
     db.execute("DELETE FROM hub_refused")
     db.execute("DELETE FROM hub_first_try")
@@ -79,7 +79,7 @@ def remove_link(db: sqlite3.Connection) -> None:
 
 
 def pull_again(db: sqlite3.Connection) -> None:
-    """Pull all rows again. Known rows and notices change nothing. Unusable rows are counted anew."""
+    """Pull all rows again. Rows and notices that are stored already change nothing. Unusable rows are counted anew."""
     db.execute(AGAIN)
     db.execute("DELETE FROM hub_refused")
 
@@ -90,27 +90,27 @@ def note_program(db: sqlite3.Connection, program: str) -> None:
 
 
 def note_pushed(db: sqlite3.Connection, at: float, clock_us: int) -> None:
-    """Record that the hub has all versions up to that one."""
+    """Record that the hub has all our versions up to `clock_us`."""
     db.execute(PUSHED, (at, clock_us))
 
 
 def note_rows_to(db: sqlite3.Connection, place: tuple[int, int]) -> None:
-    """Record that all rows up to there are here."""
+    """Record that all rows of the hub up to `place` are stored here."""
     db.execute(ROWS_TO, place)
 
 
 def note_notices_to(db: sqlite3.Connection, place: tuple[int, int]) -> None:
-    """Record that all notices up to there were applied."""
+    """Record that all notices up to `place` were applied."""
     db.execute(NOTICES_TO, place)
 
 
 def note_pulled(db: sqlite3.Connection, at: float) -> None:
-    """Record that all rows of the hub are here as of then."""
+    """Record that all rows that the hub had at `at` are stored here."""
     db.execute("UPDATE hub_link SET pulled_at = ?, failure = '', failed_at = NULL", (at,))
 
 
 def note_failure(db: sqlite3.Connection, at: float, words: str) -> None:
-    """Record since when and why the hub cannot be reached."""
+    """Record why the hub cannot be reached, and since when."""
     db.execute("UPDATE hub_link SET failed_at = coalesce(failed_at, ?), failure = ?", (at, words))
     note_first_try(db, at)
     db.execute("UPDATE hub_first_try SET failure = ?", (words,))
@@ -124,19 +124,19 @@ class FirstTry(NamedTuple):
 
 
 def first_try(db: sqlite3.Connection) -> FirstTry | None:
-    """Return the first attempt, None if the hub was reached or nobody has tried."""
+    """Return the first failed attempt, or None if the hub was reached or nobody has tried."""
     row = db.execute("SELECT at, failure FROM hub_first_try").fetchone()
     return row and FirstTry(*row)
 
 
 def note_first_try(db: sqlite3.Connection, at: float) -> None:
-    """Record the first attempt, unless there was one before or the hub was reached."""
+    """Record the first attempt to reach the hub, unless one is recorded or the hub was reached."""
     sql = "INSERT OR IGNORE INTO hub_first_try (only_row, at) SELECT 1, ? WHERE NOT EXISTS (SELECT 1 FROM hub_link)"
     db.execute(sql, (at,))
 
 
 def forget_first_try(db: sqlite3.Connection) -> None:
-    """Delete the first attempt: no hub is configured."""
+    """Delete the first attempt, because no hub is configured."""
     db.execute("DELETE FROM hub_first_try")
 
 
@@ -146,12 +146,12 @@ def note_history(db: sqlite3.Connection, history: str) -> None:
 
 
 def note_standing(db: sqlite3.Connection, full_at: int, has_twin: bool, is_central: bool) -> None:
-    """Record how the hub sees this site."""
+    """Record what the hub reports about this site."""
     db.execute("UPDATE hub_link SET full_at = ?, has_twin = ?, is_central = ?", (full_at, has_twin, is_central))
 
 
 class RefusedRows(NamedTuple):
-    """Rows of a site that could not be used here, and why. `site` is empty if its name cannot be read."""
+    """Rows of a site that were unusable here, and why. `site` is empty if its name cannot be read."""
 
     site: str
     unfit: Unfit
@@ -159,13 +159,13 @@ class RefusedRows(NamedTuple):
 
 
 def note_refused(db: sqlite3.Connection, refused: Mapping[tuple[str, Unfit], int]) -> None:
-    """Count rows that could not be used, by site and reason. Call it in a transaction."""
+    """Count unusable rows by site and reason. Call it in a transaction."""
     counted = [(site if SITE.fullmatch(site) else "", unfit, rows) for (site, unfit), rows in refused.items()]
     db.executemany(REFUSED, counted)
 
 
 def refused_rows(db: sqlite3.Connection) -> list[RefusedRows]:
-    """Return the rows that could not be used since all was pulled from the beginning."""
+    """Return the unusable rows since all rows were last pulled from the beginning."""
     rows_found = db.execute("SELECT site, unfit, rows FROM hub_refused ORDER BY site, unfit").fetchall()
     return [RefusedRows(site, Unfit(unfit), rows) for site, unfit, rows in rows_found]
 
@@ -191,7 +191,7 @@ class Checksum(NamedTuple):
 
 
 def noted_checksums(db: sqlite3.Connection, origin: str = "") -> dict[str, Checksum]:
-    """Return the checksums by kind of row, of all sites or one, as noted."""
+    """Return the recorded checksums by kind of row, of all sites or of the site `origin`."""
     return {kind: Checksum(rows, digest) for kind, rows, digest in db.execute(NOTED, {"origin": origin})}
 
 

@@ -1,13 +1,13 @@
-"""The outbox of the hub: rows of this site that the hub lacks, and what it has acknowledged.
+"""The outbox of the hub: rows of this site that the hub lacks, and what the hub has acknowledged.
 
-    next_batch(db, link, clock_us, ...)    reads; nothing is locked while the rows are sent
-    acknowledge(db, link, batch, ...)      writes in one short transaction once the hub has them
+    next_batch(db, link, clock_us, ...)    reads rows; nothing is locked while they are sent
+    acknowledge(db, link, batch, ...)      writes in one short transaction once the hub has the rows
 
-Triggers note the keys of changed rows in the transaction that writes them. They are part of the file, so they see what
-every program writes, and they ignore rows of other sites.
+Triggers store the keys of changed rows in the transaction that writes the rows. They are part of the file, so they see
+what every program writes, and they ignore rows of other sites.
 
-    start_capture(db)          in a transaction; then `fill_next` until it is False: rows from before
-    outbox_size(db)            how many rows wait; each once, however often it changes
+    start_capture(db)          in a transaction; then call `fill_next` until it is False, for rows from before
+    outbox_size(db)            how many rows wait; a row that changes several times waits once
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ ERASED = "SELECT number FROM hub_erasure ORDER BY number LIMIT 100"
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A row that the outbox names. `row` None: it need not be sent. `stored_at_us`: its date in this store."""
+    """A row named in the outbox. If `row` is None, it need not be sent. `stored_at_us`: its date in this store."""
 
     seq: int
     kind: str
@@ -72,7 +72,7 @@ def next_batch(
     """Return the next rows to send, as they are now, with versions from `clock_us` + 1 on.
 
     `offset_us`: how far our clock is ahead of the hub's. Later dates are converted to the hub's clock. `after`: rows up
-    to that `seq` wait for room in the hub.
+    to this `seq` are left out, because the hub has no space for them yet.
     """
     batch = []
     for seq, name, number, key in db.execute(NEXT, (after, limit)).fetchall():
@@ -89,7 +89,7 @@ def acknowledge(
     follow: frozenset[str],
     at: float,
 ) -> None:
-    """Record that the hub has these rows. `dates`: by `seq`, if the hub changed them. Call it in a transaction."""
+    """Record that the hub has these rows. `dates`: by `seq`, those that the hub changed. Call it in a transaction."""
     clock_us, moved = link.clock_us, set()
     with writing_for_hub(db):
         for sent in batch:
@@ -110,7 +110,7 @@ def acknowledge(
 
 
 def numbers_to_erase(db: sqlite3.Connection) -> list[str]:
-    """Return numbers that were erased here and not yet in the hub."""
+    """Return numbers that were erased here, but not in the hub yet."""
     return [number for (number,) in db.execute(ERASED)]
 
 
@@ -204,7 +204,7 @@ ON CONFLICT DO NOTHING
 
 
 def captured_kinds(*, private: bool) -> list[Kind]:
-    """Return the kinds of row to send. `private`: also those that only a standby and a central console need."""
+    """Return the kinds of row to send. `private`: also the kinds that only a standby and a central console need."""
     return [kind for kind in KINDS.values() if private or not kind.is_private]
 
 
@@ -228,7 +228,7 @@ def start_capture(db: sqlite3.Connection, *, private: bool = False) -> bool:
 
 
 def stop_capture(db: sqlite3.Connection) -> None:
-    """Remove the triggers and all that waits to be sent. Call it in a transaction."""
+    """Remove the triggers and all rows that wait to be sent. Call it in a transaction."""
     for name, _ in db.execute(TRIGGERS).fetchall():
         db.execute(f"DROP TRIGGER {name}")
     for table in ("hub_outbox", "hub_fill", "hub_erasure"):
@@ -282,13 +282,13 @@ def fill_next(db: sqlite3.Connection, limit: int) -> bool:
 
 
 def outbox_size(db: sqlite3.Connection) -> tuple[int, bool]:
-    """Return how many rows wait to be sent, and whether there are more that were not counted yet."""
+    """Return how many rows wait to be sent, and whether there are older rows that are not counted yet."""
     waiting, kinds = db.execute(SIZE).fetchone()
     return int(waiting), bool(kinds)
 
 
 def is_filling(db: sqlite3.Connection) -> bool:
-    """Return whether rows from before the sharing began are not queued yet."""
+    """Return whether rows from before the sharing began still have to be queued."""
     return bool(db.execute("SELECT EXISTS (SELECT 1 FROM hub_fill)").fetchone()[0])
 
 
@@ -306,12 +306,12 @@ def key_of(kind: Kind, row: str) -> str:
 
 
 def number_to_fill(kind: Kind) -> str:
-    """Return SQL for the indexed number column. Rows without a number are sent from now on only."""
+    """Return SQL for the indexed number column. Rows without a number are only sent if they change from now on."""
     return kind.number or number_column(kind, "")
 
 
 def is_ours(kind: Kind, row: str) -> str:
-    """Return SQL for whether the row is of this site, as far as its names show."""
+    """Return an SQL expression for whether the row is from this site, according to the names in it."""
     return site_names.is_ours(f"{row}{kind.named[0]}") if kind.named else "1"
 
 

@@ -1,8 +1,8 @@
 """Rows as they travel through the hub, and how they are read from and written to their tables.
 
 The kinds of row are derived from the tables (reputation/store/tables/). Capture, push, apply, checksum and erasure are
-made from them. A table without a kind stays local. A row of another site stands in the same SQLite table as ours:
-reputation/site_names.py writes people, calls and cases of another site as `site:name`, so keys never collide.
+derived from the kinds. A table without a kind stays local. A row of another site stands in the same SQLite table as our
+rows. Its people, calls and cases are written as `site:name` (reputation/site_names.py), so keys never collide.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ Checked = tuple[dict[str, Any], dict[str, Any]]
 class SharedRow(NamedTuple):
     """A row as its site writes it.
 
-    `key`: a JSON array of its key columns beside the number. `payload` and `own`: JSON objects, or empty. `version`:
-    its site's clock. The greater version wins, and at equal versions a deletion.
+    `key`: a JSON array of its key columns except the number. `payload` and `own`: JSON objects, or empty. `version`:
+    the clock of its site. The greater version wins. At equal versions a deletion wins.
     """
 
     kind: str
@@ -75,7 +75,7 @@ class Unusable(ValueError):
 
 
 class Stored(NamedTuple):
-    """The content of a row in its table. `at_us` None: it has no date."""
+    """The content of a row in its table. If `at_us` is None, it has no date."""
 
     payload: str
     own: str
@@ -83,7 +83,7 @@ class Stored(NamedTuple):
 
 
 def digest_of(kind: str, origin: str, number: str, key: str, payload: str, at_us: int) -> int:
-    """Return the digest of a row's content. The hub computes the same one."""
+    """Return the digest of a row's content. The hub computes the same digest."""
     text = "\x1f".join((kind, origin, number, key, payload, str(at_us)))
     return int(hashlib.sha256(text.encode()).hexdigest()[:DIGITS], 16)
 
@@ -112,7 +112,7 @@ def rows_in_table(db: sqlite3.Connection, kind: Kind, site: str) -> Iterator[tup
 
 
 def delete_row(db: sqlite3.Connection, kind: Kind, number: str, key: Sequence[object]) -> None:
-    """Delete a row and what belongs to it."""
+    """Delete a row and the rows that belong to it."""
     if kind.name == "list_entry":
         remove_entry(db, _entry(dict(zip(kind.key, key, strict=True)) | {"first": number}))
         return
@@ -120,7 +120,7 @@ def delete_row(db: sqlite3.Connection, kind: Kind, number: str, key: Sequence[ob
 
 
 def write_row(db: sqlite3.Connection, kind: Kind, values: Mapping[str, Any]) -> None:
-    """Write a row, replacing the one with its key."""
+    """Write a row, replacing the row with its key."""
     if kind.name == "list_entry":
         add_entry(db, _entry(values))
         return
@@ -147,7 +147,7 @@ def set_date(db: sqlite3.Connection, kind: Kind, number: str, key: str, at_us: i
 
 
 def values_of(kind: Kind, row: SharedRow, checked: Checked, site: str, *, tombstones_cover_all: bool) -> dict[str, Any]:
-    """Return the columns of a row as they are written at `site`. `checked`: the result of `check_row`. Raises Unusable.
+    """Return the columns of a row as they are written at `site`. `checked`: the result of `check_row`. Raise Unusable.
 
     `tombstones_cover_all`: the origin is followed, so its tombstones cover marks of all sites.
     """
@@ -173,7 +173,7 @@ def values_of(kind: Kind, row: SharedRow, checked: Checked, site: str, *, tombst
 
 
 def key_at(kind: Kind, values: Mapping[str, Any]) -> list[Any]:
-    """Return the key of these columns beside the number, as it is searched for."""
+    """Return the key of a row with these columns, without the number, as queries use it."""
     return [_in_key(kind, column, values[column]) for column in kind.key]
 
 
@@ -186,7 +186,7 @@ def number_column(kind: Kind, row: str) -> str:
 
 
 def key_columns(kind: Kind, row: str) -> list[str]:
-    """Return SQL for the key columns beside the number, exact in JSON as well."""
+    """Return SQL for each key column except the number. The values are exact in JSON as well."""
     return [
         f"CAST(round({row}{column} * {MICROSECONDS}) AS INTEGER)" if column == kind.at else f"{row}{column}"
         for column in kind.key
@@ -194,7 +194,7 @@ def key_columns(kind: Kind, row: str) -> list[str]:
 
 
 def check_row(kind: Kind, row: SharedRow) -> Checked:
-    """Return the key columns and the content of a row. Raises Unusable."""
+    """Return the key columns and the content of a row. Raise Unusable."""
     if not SITE.fullmatch(row.origin) or not 0 <= row.at_us <= LATEST_US or row.version < 0:
         raise Unusable("origin or date")
     if not _is_text(row.number, MOST_NUMBER) or len(row.key) + len(row.payload) + len(row.own) > kind.most_characters:
@@ -224,30 +224,33 @@ def check_row(kind: Kind, row: SharedRow) -> Checked:
 
 
 def columns_said(kind: Kind, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the value of each shared column in a payload. A column that an older CallSieve lacks has its default."""
+    """Return the value of each shared column in a payload.
+
+    A column that an older CallSieve does not have gets its default.
+    """
     return {column: payload.get(column, kind.defaults.get(column)) for column in kind.shared}
 
 
 def unsaid_columns(kind: Kind, row: SharedRow) -> list[str]:
-    """Return the columns with a default that the row does not mention."""
+    """Return the columns with a default that the row leaves out."""
     payload = json.loads(row.payload) if row.payload else {}
     return [column for column in kind.shared if column in kind.defaults and column not in payload]
 
 
 def has_unknown_columns(kind: Kind, row: SharedRow) -> bool:
-    """Return whether the row has columns that this program does not know, as one of a newer CallSieve."""
+    """Return whether the row has columns that this program does not know, because a newer CallSieve wrote it."""
     return bool(row.payload) and not json.loads(row.payload).keys() <= set(kind.shared)
 
 
 def lacks_new_columns(kind: Kind, stored: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
-    """Return whether the row equals the one sent but for new columns, because an older CallSieve stored it."""
+    """Return whether the stored row differs from the sent one only in columns that an older CallSieve lacks."""
     different = [column for column in kind.shared if stored.get(column) != sent.get(column)]
     is_default = [column in kind.defaults and stored.get(column) == kind.defaults[column] for column in different]
     return bool(different) and all(is_default)
 
 
 def check_names(kind: Kind, columns: Mapping[str, Any]) -> None:
-    """Check the names in a row of another site: an empty name would get no site and be ours. Raises Unusable."""
+    """Check the names in a row of another site. Raise Unusable: an empty name would look like a name of this site."""
     first = kind.named[0] if kind.named else ""
     if columns.get(first, first) in ("", None) and first:
         raise Unusable(first)

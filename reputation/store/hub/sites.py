@@ -1,6 +1,6 @@
-"""The sites of the organisation as the hub knows them, kept at a central console; and where entries come from.
+"""The sites of the organisation, as the hub reports them to a central console; and the sites that entries come from.
 
-origin_of_entry(db, entry, follow)       Origin("head"), or Origin("", ("head",)) if ours overrules that site's
+origin_of_entry(db, entry, follow)       Origin("head"), or Origin("", ("head",)) if our entry overrules that site's
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from reputation.store.hub.statements import equals_statement, statements_about
 
 @dataclass(frozen=True, slots=True)
 class SiteState:
-    """A site as the hub knows it. Instants are by the hub's clock, which says `now`.
+    """A site as the hub reports it. Instants are by the hub's clock, whose time is `now`.
 
     `most_rows`: the most rows of the site that the hub keeps. `twin_at`: when two processes used its name.
     """
@@ -52,7 +52,7 @@ def note_sites(db: sqlite3.Connection, sites: Iterable[SiteState]) -> None:
 
 
 def noted_sites(db: sqlite3.Connection) -> list[SiteState]:
-    """Return the sites, ordered by name. Only a central console has any."""
+    """Return the sites, ordered by name. Only a central console has this list."""
     return [SiteState(*row) for row in db.execute(NOTED)]
 
 
@@ -69,13 +69,13 @@ def note_policy(db: sqlite3.Connection, policy: PolicyInForce, at: float) -> Non
 
 
 def recorded_policy(db: sqlite3.Connection) -> PolicyInForce | None:
-    """Return the policy that the first PBX has recorded, None if nothing was recorded yet."""
+    """Return the policy that the first PBX has recorded, or None if it has recorded none yet."""
     row = db.execute("SELECT name, digest FROM policy_in_force").fetchone()
     return row and PolicyInForce(*row)
 
 
 class Origin(NamedTuple):
-    """`site`: the other site that said it, empty for this one. `overrules`: followed sites that say otherwise."""
+    """The site that an entry comes from, empty for this one. `overrules`: followed sites with a different entry."""
 
     site: str = ""
     overrules: tuple[str, ...] = ()
@@ -85,7 +85,7 @@ OURS = Origin()
 
 
 def origin_of_entry(db: sqlite3.Connection, entry: ListEntry, follow: Collection[str]) -> Origin:
-    """Return the origin of an entry in the store."""
+    """Return the origin of a list entry in the store."""
     columns = {"list": entry.list_name.value, "kind": entry.kind.value, "last": entry.last or ""}
     return _origin(db, "list_entry", entry.first, columns, follow)
 

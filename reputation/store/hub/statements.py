@@ -1,7 +1,7 @@
-"""Statements of administrators at other sites. They are in force here if the site is followed and ours does not differ.
+"""Statements of administrators at other sites. They are in force here if the site is followed and we have no other one.
 
-`hub_row` keeps the statement of each site. The row in the store's own table is ours, or the one in force. Ours wins,
-also if we deleted the row of another site: it stays deleted until its site sends a new version.
+`hub_row` keeps the statement of each site. The row in the store's own table is ours, or the statement in force. Ours
+wins, even if we deleted the row of another site: the row stays deleted until its site sends a new version.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class SiteStatement(NamedTuple):
 
     @property
     def is_in_force(self) -> bool:
-        """Whether it was in force when last noted. Somebody here may have changed the row since."""
+        """Whether it was in force when last recorded. Somebody here may have changed the row since."""
         return self.state == IN_FORCE
 
 
@@ -50,7 +50,7 @@ def is_in_force_from(db: sqlite3.Connection, kind: rows.Kind, number: str, key: 
 
 
 def statements_about(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str) -> list[SiteStatement]:
-    """Return the statements of other sites about a row, one each."""
+    """Return the statements of other sites about a row, one per site."""
     return _statements(db, kind, number, key, "")
 
 
@@ -66,7 +66,7 @@ def note_ours(
 
 
 def settle(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, site: str, follow: frozenset[str]) -> bool:
-    """Put the right statement about a row in force. Return whether the table has changed."""
+    """Put the winning statement about a row in force. Return whether the table has changed."""
     statements, stored = _statements(db, kind, number, key, site), rows.stored_row(db, kind, number, key)
     before = next((statement for statement in statements if statement.state == IN_FORCE), None)
     if stored is not None and (before is None or not equals_statement(kind, before, stored)):
@@ -93,9 +93,9 @@ def settle(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, site:
 
 
 def replaces(db: sqlite3.Connection, kind: rows.Kind, row: rows.SharedRow, site: str) -> None:
-    """Make room for a new version of a site's statement: take the old one out of force.
+    """Take the old version of a site's statement out of force, before a new version is written.
 
-    If somebody here deleted it meanwhile, it is missing in the table, and overruled until this version.
+    The row is only deleted from its table if nobody here has changed it.
     """
     for statement in _statements(db, kind, row.number, row.key, site):
         if statement.origin == row.origin and statement.state == IN_FORCE:
@@ -106,7 +106,7 @@ def replaces(db: sqlite3.Connection, kind: rows.Kind, row: rows.SharedRow, site:
 
 
 def complete_all(db: sqlite3.Connection) -> set[str]:
-    """Write columns of statements that an older CallSieve did not know. Return the numbers to fold again."""
+    """Write columns of statements that an older CallSieve could not read. Return the numbers to fold again."""
     changed = set()
     for origin, number, name, key in db.execute(ALL_IN_FORCE, (IN_FORCE,)).fetchall():
         kind = rows.KINDS.get(name)

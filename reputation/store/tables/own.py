@@ -1,4 +1,4 @@
-"""Tables of the own numbers and the outgoing calls. An erasure keeps the rows of an own number: it is no caller."""
+"""Tables of the own numbers and the outgoing calls. An erasure keeps the rows of an own number, which is no caller."""
 
 from __future__ import annotations
 

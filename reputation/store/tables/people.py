@@ -1,4 +1,4 @@
-"""Tables of people, lines, their lists, users and appeals. Rows that belong to an appeal are erased before it."""
+"""Tables of people, lines, their lists, users and appeals. Rows of an appeal are erased before the appeal."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The description of a table, from which export, erasure, retention and the hub follow.
 
 An erasure removes the rows about a number (`numbers`, or the condition `about`). In every other text column of every
-table it masks the number, except in `OURS` and `own_numbers`: names of people and lines here are about no caller.
+table it masks the number, except in `OURS` and `own_numbers`: names of our people and lines do not name callers.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class SharedWith(Enum):
 class Kept(NamedTuple):
     """How long rows are kept.
 
-    `past`: SQL for rows that have expired, given the instant `days` ago. `table`: where they are deleted, if it is
-    another table. `at_most`: the most days for rows whose `past` depends on a date of their own.
+    `past`: SQL for rows that have expired, given the instant `days` ago. `table`: the table from which they are
+    deleted, if it is another table. `at_most`: the most days for rows whose `past` depends on a date in the row.
     """
 
     days: float
@@ -70,8 +70,8 @@ class Kind:
         own: Columns that stay with the site and its standby, and their values elsewhere; `{site}` is the site.
         allowed: Columns with a closed vocabulary.
         defaults: Values of columns that a row lacks because an older CallSieve wrote it.
-        numeric: Whether a column holds a number or text; only of columns of the record type.
-        counts: SQL for rows worth sending. Other rows of a standby's kinds are not replaced there either.
+        numeric: Whether a column holds a number or text. Only columns of the record type are named.
+        counts: SQL for rows that are worth sending. Other rows of a kind for standbys are not replaced there either.
         long_text: A column of several lines. A row with one has at most MOST_POLICY characters, others MOST_PAYLOAD.
     """
 
@@ -93,7 +93,7 @@ class Kind:
 
     @property
     def most_characters(self) -> int:
-        """The limit for its key, its content and its own columns."""
+        """The most characters in its key, content and own columns together."""
         return MOST_POLICY if self.long_text else MOST_PAYLOAD
 
     @property
@@ -104,7 +104,7 @@ class Kind:
 
     @property
     def is_dated(self) -> bool:
-        """Whether a date given by the hub is written into the row. Not if the date is the key."""
+        """Whether a date given by the hub is written into the row. It is not written if the date is part of the key."""
         return bool(self.at) and self.at not in self.key
 
     @property
@@ -114,7 +114,7 @@ class Kind:
 
     @property
     def is_private(self) -> bool:
-        """Whether it goes to no site but a central console."""
+        """Whether its rows go to no other site, except a central console."""
         return self.scope in (SharedWith.PRIVATE, SharedWith.STANDBY)
 
 
@@ -216,7 +216,7 @@ class Table:
 
     @property
     def days(self) -> float:
-        """How many days a row may live."""
+        """The most days for which a row is kept."""
         if self.kept is None or self.kept.table:
             return FOR_EVER
         return self.kept.days or self.kept.at_most
