@@ -231,7 +231,7 @@ def _variance(answered: int, share: float) -> float:
 
 
 def _chance(terms: Sequence[tuple[int, int, int]]) -> float:
-    """Return an upper bound of the probability that the signed shares add up to zero or more by chance; 1 if they do."""
+    """Return an upper bound of the chance that the signed shares add up to zero or more; 1 if they do."""
     if sum(sign * hits / of for sign, hits, of in terms) >= 0:
         return 1.0
     low, high = 0.0, 10.0
