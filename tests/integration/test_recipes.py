@@ -1,4 +1,4 @@
-"""docs/how-to/recipes.md: its blocks are loaded into Asterisk as they stand there, and called."""
+"""docs/how-to/recipes.md, docs/reference/rings.md: their blocks are loaded into Asterisk as they stand there, and called."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reputation.store.lists import PersonalEntry, add_entry, set_personal_entry
 from tests.integration.office import has_met, install_prompts, start_listening
 from tests.waiting import wait_until
 
-PAGE = (ROOT / "docs" / "how-to" / "recipes.md").read_text()
+PAGE = "".join((ROOT / "docs" / page).read_text() for page in ("how-to/recipes.md", "reference/rings.md"))
 GROUP, PHONE, QUEUE, WHISPERING_QUEUE, IVR, FOLLOW_ME = (f"+4420718387{n}" for n in range(50, 56))
 MOBILE = "+12015550190"
 WARNED = [f"+120155501{n}" for n in range(60, 80)]
