@@ -1,4 +1,4 @@
-"""docs/how-to/recipes.md, docs/reference/rings.md: their blocks are loaded into Asterisk as they stand there, and called."""
+"""The blocks of docs/how-to/recipes.md and docs/reference/rings.md are loaded into Asterisk as they are, and called."""
 
 from __future__ import annotations
 
