@@ -196,17 +196,19 @@ def build_twice(suites: Sequence[str]) -> None:
         {"TZ": "UTC", "LC_ALL": "C.UTF-8", "umask": "022"},
         {"TZ": "Pacific/Auckland", "LC_ALL": "C", "PYTHONHASHSEED": "7", "umask": "077"},
     )
-    first, second = (_build_in_a_clone(each, suites) for each in surroundings)
+    commit = run("git", "rev-parse", "HEAD").strip()
+    first, second = (_build_in_a_clone(commit, each, suites) for each in surroundings)
     print(first, end="")
     if different := sorted(set(first.splitlines()) ^ set(second.splitlines())):
         raise ReleaseError("not the same twice:\n" + "\n".join(different))
     print(f"{len(first.splitlines())} files, the same twice")
 
 
-def _build_in_a_clone(surroundings: Mapping[str, str], suites: Sequence[str]) -> str:
+def _build_in_a_clone(commit: str, surroundings: Mapping[str, str], suites: Sequence[str]) -> str:
     with tempfile.TemporaryDirectory(prefix="callsieve-release-") as scratch:
         clone = Path(scratch) / "source"
         run("git", "clone", "--quiet", "--local", str(ROOT), str(clone))
+        run("git", "-C", str(clone), "checkout", "--quiet", commit)
         (clone / "build").mkdir()
         (clone / "build/release-tools").symlink_to(TOOLS.parent)
         shell = f"umask {surroundings['umask']} && exec {sys.executable} -m packages.release check {' '.join(suites)}"
