@@ -108,13 +108,25 @@ def _suite(suite: str, wheel: Path) -> list[Path]:
         kept = package.only or names - taken
         _remove(site, names - kept)
         taken |= kept
-        set_modes(tree)
+        set_modes_and_times(tree)
         made.append(_packed(package, suite, tree))
     return made
 
 
 def _install(site: Path, python: str, *what: str) -> None:
-    command = (sys.executable, "-m", "uv", "pip", "install", "--quiet", "--target", str(site), "--no-deps")
+    command = (
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--target",
+        str(site),
+        "--no-deps",
+        "--link-mode",
+        "copy",
+    )
     run(*command, "--python-version", python, "--python-platform", PLATFORM, "--only-binary", ":all:", *what)
 
 
@@ -170,11 +182,13 @@ def add_documents(share: Path, package: Package, suite: str) -> None:
     _write(share / "lintian/overrides" / package.name, (HERE / "lintian-overrides").read_bytes())
 
 
-def set_modes(tree: Path) -> None:
-    """Make only commands executable. Some wheels have executable libraries."""
-    for path in tree.rglob("*"):
+def set_modes_and_times(tree: Path) -> None:
+    """Give all files the time of the commit, and make only commands executable, which some wheels' libraries are."""
+    seconds = commit_seconds()
+    for path in sorted(tree.rglob("*"), reverse=True):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+        os.utime(path, (seconds, seconds), follow_symlinks=False)
 
 
 _COMPLETIONS = {

@@ -19,7 +19,8 @@ from packages.build import (
     Package,
     add_documents,
     add_program,
-    set_modes,
+    commit_seconds,
+    set_modes_and_times,
 )
 from tests.test_requirements import PYTHONS, versions_of
 
@@ -59,7 +60,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     library.touch(0o775)
     add_program(tree, "3.13")
     add_documents(tree / "usr/share", MAIN, "trixie")
-    set_modes(tree)
+    set_modes_and_times(tree)
     return tree
 
 
@@ -86,6 +87,10 @@ def test_only_commands_of_a_package_are_executable(tree: Path) -> None:
     files = [path for path in tree.rglob("*") if path.is_file() and not path.is_symlink()]
     assert {path.name for path in files if path.stat().st_mode & 0o111} == {"callsieve", "callsieve-agi"}
     assert {path.stat().st_mode & 0o777 for path in files} == {0o755, 0o644}
+
+
+def test_files_of_a_package_have_the_time_of_the_commit(tree: Path) -> None:
+    assert {int(path.lstat().st_mtime) for path in tree.rglob("*")} == {commit_seconds()}
 
 
 def test_links_of_a_package_are_relative_and_lead_into_it_or_to_debians_python(tree: Path) -> None:
