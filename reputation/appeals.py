@@ -1,10 +1,10 @@
-"""Appeals: a number owner's case against a marking, as a state machine. Pure.
+"""Appeals: the case of a number's owner against a marking, as a state machine. Pure.
 
     open -> in force -> upheld | denied          from open and in force also: withdrawn
 
-Anyone may file one, so an open appeal has no effect and cannot be denied. A stranger's appeal must neither help a
-number nor shut its owner out for a month. It comes in force once control of the number is proven or an operator accepts
-it.
+Anyone may file an appeal, so an open one has no effect and cannot be denied. A stranger's appeal must neither help a
+number nor exclude its owner for a month. It comes into force when control of the number is proven or an operator
+accepts the appeal.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class AppealState(StrEnum):
 
     @property
     def words(self) -> str:
-        """The state as people read it."""
+        """The state in words."""
         return self.value.replace("_", " ")
 
 
@@ -80,7 +80,7 @@ NEXT = {
 
 
 class AppealError(ValueError):
-    """The step is not possible. `code` is for scripts and tests; `words` say why, in one line."""
+    """The step is not possible. `code` is for scripts and tests. `words` give the reason in one line."""
 
     def __init__(self, code: str, words: str | Wording) -> None:
         super().__init__(str(words))
@@ -90,22 +90,22 @@ class AppealError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appeal:
-    """One case. `reference` is a short id (reputation/site_names.py).
+    """One appeal. `reference` is a short id (reputation/site_names.py).
 
     Attributes:
         reference: The reference of the appeal.
         number: A telephone number: E.164, or the key of a service number.
         name: The name of the person who filed it.
-        contact: How the answer reaches them.
+        contact: An address or number to which the answer is sent.
         opened_at: When it was opened.
         statement: The text of the statement.
         decision_id: The decision that it is about.
         state: The state.
-        proven: Control of the number was proven.
-        in_force_at: Since when the appeal is in force; null where it is not.
+        proven: Whether control of the number was proven.
+        in_force_at: Since when the appeal is in force; null if it is not in force.
         closed_at: When the appeal ended; null while it is open.
-        reason: Why it was decided so, or withdrawn.
-        category_only: The marks were right but for their category, and cost their reporters nothing.
+        reason: Why it was upheld, denied or withdrawn.
+        category_only: Whether only the category of the marks was wrong. If so, their reporters lose no trust.
     """
 
     reference: Annotated[str, Key()]
@@ -130,7 +130,7 @@ class Appeal:
 
 
 def stepped(appeal: Appeal, step: AppealStep, at: float, reason: str = "", *, category_only: bool = False) -> Appeal:
-    """Return the appeal after the step. AppealError: the step is not possible."""
+    """Return the appeal after the step. Raise AppealError if the step is not possible."""
     state = NEXT.get((appeal.state, step))
     if state is None:
         raise _why_not(appeal)
@@ -142,7 +142,7 @@ def stepped(appeal: Appeal, step: AppealStep, at: float, reason: str = "", *, ca
 
 
 def checked(appeal: Appeal) -> Appeal:
-    """Return the appeal with its texts trimmed. AppealError: a text is missing or too long."""
+    """Return the appeal with its texts trimmed. Raise AppealError if a text is missing or too long."""
     name, contact, statement = (text.strip() for text in (appeal.name, appeal.contact, appeal.statement))
     if not name or not contact:
         raise AppealError("nobody", Wording("enter who appeals and how to reach them"))
@@ -156,7 +156,7 @@ def checked(appeal: Appeal) -> Appeal:
 
 
 def checked_reason(reason: str) -> str:
-    """Return the trimmed reason of a decision, which the owner will read. AppealError: it is missing or too long."""
+    """Return the trimmed reason of a decision, for the owner. Raise AppealError if it is missing or too long."""
     reason = reason.strip()
     if not reason:
         raise AppealError("no-reason", Wording("enter a reason: the owner will read it"))
@@ -177,7 +177,7 @@ def _why_not(appeal: Appeal) -> AppealError:
 
 
 def refusal(earlier: Iterable[Appeal], now: float) -> AppealError | None:
-    """Return why no new appeal of the number can be opened, None if one can."""
+    """Return why no new appeal of the number can be opened, or None."""
     for appeal in earlier:
         about = {"reference": appeal.reference, "number": appeal.number}
         if appeal.state in LIVE:
@@ -194,14 +194,14 @@ def refusal(earlier: Iterable[Appeal], now: float) -> AppealError | None:
 
 
 def free_again_at(appeal: Appeal) -> float | None:
-    """Return when the number may appeal again after a denial, None for any other appeal."""
+    """Return when the number may appeal again after a denial, or None for an appeal that was not denied."""
     if appeal.state is not AppealState.DENIED or appeal.closed_at is None:
         return None
     return appeal.closed_at + COOLING_OFF_DAYS * DAY_SECONDS
 
 
 def due_at(appeal: Appeal, zone: tzinfo | None = None) -> float | None:
-    """Return when the decision is due, None if the appeal is not in force.
+    """Return when the decision is due, or None if the appeal is not in force.
 
     It is due at the end of the third working day (Monday to Friday) after the day on which it came in force. `zone`:
     the time zone of these days; None: that of the server.
@@ -226,7 +226,7 @@ def is_overdue(appeal: Appeal, now: float, zone: tzinfo | None = None) -> bool:
 
 
 class ProofAnswer(StrEnum):
-    """The result of an answered code."""
+    """The result of checking a code."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -246,7 +246,7 @@ class KeyedCode(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code as it is stored: only a digest to check it by."""
+    """A code as it is stored: a digest that a keyed code is compared with."""
 
     digest: bytes
     made_at: float
@@ -254,12 +254,12 @@ class Code:
 
 
 def new_code() -> str:
-    """Return six digits, which can be said and typed on any telephone."""
+    """Return a code of six digits, which can be read out and keyed on any telephone."""
     return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
 
 
 def new_ticket() -> str:
-    """Return the name of a call placed to a number, so that a code counts in that call alone. Nobody keys it."""
+    """Return an id for a call that we place to a number, so that its code is valid in that call only."""
     return f"{secrets.randbelow(10**TICKET_DIGITS):0{TICKET_DIGITS}}"
 
 
@@ -269,13 +269,13 @@ def is_code(text: str) -> bool:
 
 
 def digest_of(code: str, reference: str) -> bytes:
-    """Return the stored digest of a code. Slow on purpose (10 ms or more): there are only a million codes."""
+    """Return the stored digest of a code. It is slow on purpose (10 ms or more): there are only a million codes."""
     digits = "".join(filter(str.isdigit, code))
     return hashlib.scrypt(digits.encode(), salt=reference.encode(), n=2**12, r=8, p=1, dklen=32)
 
 
 def answer_of(code: Code | None, text: str, reference: str, now: float) -> ProofAnswer:
-    """Check the text against the code, within a day and five tries."""
+    """Return whether the text is the right code, within a day and five tries."""
     if code is None:
         return ProofAnswer.NONE
     if now - code.made_at >= CODE_SECONDS:

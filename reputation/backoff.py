@@ -9,7 +9,7 @@ LONGEST_SECONDS = 10.0
 
 
 def wait_seconds(failures: int, first: float = FIRST_SECONDS, longest: float = LONGEST_SECONDS) -> float:
-    """Return the wait after the `failures`-th failure in a row, from 1."""
+    """Return the wait after the `failures`-th failure in a row (1 or more)."""
     return min(first * (1 << min(failures - 1, 16)), longest)
 
 
@@ -19,7 +19,7 @@ REST_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Breaker:
-    """A breaker: after five failures in a row calls are answered at once, and one call every 2 s tries again."""
+    """A circuit breaker: after five failures in a row calls do without the store, and one call every 2 s tries it."""
 
     _failures: int = 0
     _try_at: float = 0.0
@@ -30,7 +30,7 @@ class Breaker:
         return self._failures >= FAILURES_TO_OPEN
 
     def allows(self, now: float) -> bool:
-        """Return whether this call may use the store; also chooses the one that tries again. `now` is monotonic."""
+        """Return whether this call may use the store, perhaps as the call that tries it. `now` is monotonic."""
         if not self.is_open:
             return True
         if now < self._try_at:

@@ -3,7 +3,7 @@
     name_matches("SPAM RISK", "*spam*") -> True
     label_of_carrier("Scam Likely") -> "scam likely"
 
-The name is hostile text: at most MAX_NAME characters of it are read, and a pattern is matched in one pass.
+The caller may choose the name, so at most MAX_NAME characters are read, and a pattern is matched in one pass.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ SPAM_LABELS = frozenset(
 
 @lru_cache(maxsize=4096)
 def compared(text: str) -> str:
-    """Return the text as it is compared: one letter form and case, single spaces, only visible characters."""
+    """Return the text in the form that is compared: one letter form and case, single spaces, visible characters."""
     seen = _seen(text[:MAX_NAME])
     return " ".join((seen.casefold() if seen.isascii() else _folded(seen))[:MAX_NAME].split())
 
 
 def _folded(text: str) -> str:
-    """Apply Unicode's NFKC_Casefold twice: it may change its own result. One character may become eighteen."""
+    """Apply NFKC_Casefold twice, because one pass may change its own result. One character may become eighteen."""
     for _ in range(2):
         text = normalize("NFKC", normalize("NFD", text).casefold())
     return _seen(text)
@@ -49,7 +49,7 @@ def _seen(text: str) -> str:
 
 
 def name_matches(name: str, pattern: str) -> bool:
-    """Return whether the whole name matches the pattern. `*` stands for any text. Both are `compared` already."""
+    """Return whether the whole name matches the pattern. `*` stands for any text. Pass both through `compared`."""
     first, *others = pattern.split(ANY)
     if not others:
         return name == first
@@ -66,7 +66,7 @@ def name_matches(name: str, pattern: str) -> bool:
 
 
 def company_key(name: str) -> str | None:
-    """Return what the names of one company have in common, however a network cuts or writes them; None for no name.
+    """Return the part that all spellings of a company's name share, also names that networks cut, or None.
 
     North American networks show 15 characters. A name of fewer than four characters does not identify a company.
     """
@@ -75,13 +75,13 @@ def company_key(name: str) -> str | None:
 
 
 def is_missing(name: str) -> bool:
-    """Return whether the network sent no name: nothing, the number again, or a word for it."""
+    """Return whether the network sent no name: an empty text, the number again, or a word such as "unknown"."""
     text = compared(name)
     return not any(map(str.isalpha, text)) or is_withheld_word(text)
 
 
 @lru_cache(maxsize=4096)
 def label_of_carrier(name: str) -> str | None:
-    """Return the warning (one of SPAM_LABELS) that the name is, otherwise None."""
+    """Return the name if it is a carrier's warning (one of SPAM_LABELS), otherwise None."""
     text = compared(name)
     return text if text in SPAM_LABELS else None

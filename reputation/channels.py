@@ -1,4 +1,4 @@
-"""Facts in the names of Asterisk's channels. Pure."""
+"""Facts that are read from the names of Asterisk's channels. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PHONE = re.compile(r"[A-Za-z0-9]+/\d{2,6}\Z", re.ASCII)
 
 
 def is_phone_name(endpoint: str) -> bool:
-    """Return whether an endpoint is named like a phone. An undescribed trunk has another name."""
+    """Return whether an endpoint is named like a phone. A trunk without an entry in the settings is named otherwise."""
     return _PHONE.match(endpoint) is not None
 
 

@@ -21,19 +21,19 @@ LOCAL: Final = "local"  # stays in this store
 
 
 class Key(NamedTuple):
-    """Part of the key beside the number. `place`: its position in the key, which hubs rely on."""
+    """A mark: the field is part of the key besides the number. `place`: its position in the key, which hubs rely on."""
 
     place: int = 1
 
 
 class Own(NamedTuple):
-    """Stays with its site and the standby. `elsewhere`: the value at other sites; `{site}` is the site."""
+    """A mark: the value stays with its site and the standby; other sites get `elsewhere`. `{site}` is the site."""
 
     elsewhere: str = ""
 
 
 class Column(NamedTuple):
-    """The column's name, if it differs from the field's."""
+    """A mark: the name of the column, if it differs from the field's."""
 
     name: str
 
@@ -53,12 +53,12 @@ class RowField(NamedTuple):
 
     @property
     def words(self) -> frozenset[Any]:
-        """All values, if they are of an enum."""
+        """All allowed values, if the field is an enum."""
         return frozenset([*(self.enum or ()), *([None] if self.enum and type(None) in self.kinds else [])])
 
     @property
     def is_number(self) -> bool:
-        """Whether its values are numbers in the table, too."""
+        """Whether the table stores its values as numbers."""
         plain = [get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in self.kinds]
         return any(kind in (int, float, bool) for kind in plain)
 
@@ -78,7 +78,7 @@ def fields_of(row: type) -> list[RowField]:
 
 
 def defaults_of(row: type) -> dict[str, str | int | float | None]:
-    """Return the default of each column whose field has a plain one, for records that lack it."""
+    """Return the default of each column whose field has a plain default, for records that lack the column."""
     defaults: dict[str, Any] = {}
     for row_field in fields_of(row):
         if is_dataclass(row):
@@ -100,6 +100,6 @@ def column_list(row: type) -> str:
 
 
 def insert_sql(table: str, row: type, verb: str = "INSERT") -> str:
-    """Return the statement that puts a record into a table, given the values of its fields."""
+    """Return the statement that inserts a record into a table. Its parameters are the values of the fields."""
     columns = column_list(row)
     return f"{verb} INTO {table} ({columns}) VALUES ({', '.join('?' * len(columns.split(', ')))})"

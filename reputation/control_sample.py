@@ -1,6 +1,6 @@
-"""The control sample: warned calls that get no warning on purpose, to learn about callers with a warning.
+"""The control sample: warned calls that get no warning on purpose, to learn how people treat their callers.
 
-The draw is a keyed hash of the linkedid. A replay draws the same calls, and no caller can choose.
+The draw is a keyed hash of the linkedid. A replay draws the same calls, and no caller can influence the draw.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class SampledCalls(NamedTuple):
     marked: int = 0
 
     def words(self, warned: int) -> Wording:
-        """Return the cost of the sample in words. `warned`: calls with their warning."""
+        """Return the results of the sample in words. `warned`: how many calls kept their warning."""
         return Wording(
             "{calls} of {all} warned calls left without the warning on purpose, to learn from them: "
             "{answered} answered, {hung_up_on} hung up on at once, {marked} marked as spam",

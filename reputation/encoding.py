@@ -6,7 +6,7 @@ marked `@told`. An instant is written as RFC 3339 in UTC, a Wording in English, 
     encode(Identity(...))  ->  {"number": "+12015550123", "expires_at": "2026-12-31T17:00:07.25Z", ...}
     wire(Identity)         ->  the msgspec.Struct that reads its JSON and from which JSON Schema is made
 
-`find_misfit` says where and how a value does not fit its type. msgspec says it in a sentence whose words change.
+`find_misfit` returns the place and the kind of a type error. msgspec only has a sentence, whose words change.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _ATTRIBUTE = re.compile(r"^    (\w+): ((?:.|\n(?!    \w+: |\S))*)", re.M)
 
 
 def told(fn: F) -> F:
-    """Mark the function of a property whose value is in the JSON of its record."""
+    """Mark a property, so that the JSON of its record contains its value."""
     fn.__dict__["told"] = True
     return fn
 
@@ -56,7 +56,7 @@ class Field(NamedTuple):
     Attributes:
         path: The attributes that lead to its value.
         words: Its description.
-        default: Its value where a request leaves it out.
+        default: Its value if a request leaves it out.
     """
 
     name: str
@@ -78,7 +78,7 @@ def decode(raw: bytes | str, kind: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as the dicts, lists, texts and numbers that its JSON has."""
+    """Return a value as the dicts, lists, texts and numbers of its JSON."""
     kind: Any = type(value)
     if kind in (str, int, float, bool, type(None)):
         return value
@@ -97,7 +97,7 @@ def plain(value: Any) -> Any:
 
 
 def parse_plain(value: Any, kind: Any) -> Any:
-    """Return a value from what `plain` made of it. Raise KeyError or msgspec.ValidationError."""
+    """Return the value from which `plain` made this one. Raise KeyError or msgspec.ValidationError."""
     origin, more = get_origin(kind), get_args(kind)
     if origin is Annotated:
         is_instant = _INSTANT in kind.__metadata__
@@ -116,7 +116,7 @@ def parse_plain(value: Any, kind: Any) -> Any:
 
 
 def instant_text(at: Any) -> Any:
-    """Return UTC seconds as RFC 3339; None for None, and a list for several."""
+    """Return UTC seconds as RFC 3339, None as None, and a list as a list."""
     if at is None:
         return None
     if isinstance(at, list | tuple):
@@ -143,7 +143,7 @@ def _has_instant(kind: Any) -> bool:
 
 
 def is_record(kind: Any) -> bool:
-    """Return whether a type has fields that its JSON has."""
+    """Return whether the JSON of a type is an object with its fields."""
     if not isinstance(kind, type):
         return False
     is_tuple = issubclass(kind, tuple) and hasattr(kind, "_fields")
@@ -183,7 +183,7 @@ def _defaults_of(kind: Any) -> dict[str, tuple[Any, ...]]:
 
 
 def wire(kind: Any, *, is_sent: bool = False, places: Mapping[Any, Any] | None = None) -> Any:
-    """Return the type of a value's JSON. A Struct that refuses unknown fields and describes none is its own.
+    """Return the type that reads and writes a value's JSON. A strict Struct without descriptions is its own such type.
 
     `is_sent`: fields with a default may be left out. `places`: the types of type variables.
     """
@@ -224,7 +224,7 @@ def wire(kind: Any, *, is_sent: bool = False, places: Mapping[Any, Any] | None =
 
 @cache
 def _words(kind: Any) -> Any:
-    """Return an enum of the words that its members are written as: without a space."""
+    """Return an enum of the texts that stand for the members in JSON, without spaces."""
     words = {member.name: plain(member) for member in kind}
     return kind if set(words.values()) == {member.value for member in kind} else StrEnum(kind.__name__, words)
 
@@ -254,13 +254,12 @@ def struct_of(
 
 
 def _words_in(kind: Any) -> str:
-    """Return the description of the type inside an optional value."""
     metas = [mark for part in get_args(kind) for mark in getattr(part, "__metadata__", ()) if isinstance(mark, Meta)]
     return next((mark.description for mark in metas if mark.description), "")
 
 
 def summary_of(kind: Any) -> str:
-    """Return what a record's docstring says before it describes attributes."""
+    """Return a record's docstring up to the description of its attributes."""
     return cleandoc(kind.__doc__ or "").partition("\n\nAttributes:")[0].strip()
 
 
@@ -302,7 +301,7 @@ class Fault(Enum):
 
 
 class Misfit(NamedTuple):
-    """A value that does not fit its type. `kind` is the type at the place, or of an unknown key its table's."""
+    """A value that does not fit its type. `kind` is the type at the place, or the table's if a key is unknown."""
 
     place: str  # as agi.in_flight or trunk[0].name
     fault: Fault
@@ -311,13 +310,13 @@ class Misfit(NamedTuple):
     words: str  # for a wrong value msgspec's message, or the type itself
 
     def inside(self, place: str) -> Misfit:
-        """Return the same, seen from outside of `place`."""
+        """Return the same misfit with `place` before its own place."""
         dot = "." if self.place and not self.place.startswith("[") else ""
         return self._replace(place=f"{place}{dot}{self.place}")
 
 
 def find_misfit(value: object, kind: Any, *, strict: bool = True) -> Misfit | None:
-    """Return the first misfit of a value of tables, lists and plain values."""
+    """Return the first misfit in tables, lists and plain values, or None."""
     try:
         msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
@@ -327,7 +326,7 @@ def find_misfit(value: object, kind: Any, *, strict: bool = True) -> Misfit | No
 
 
 def keys_of(table: type[msgspec.Struct]) -> tuple[str, ...]:
-    """Return the keys of a table as they are written."""
+    """Return the keys of a table, as they are written in JSON and TOML."""
     return tuple(field.encode_name for field in msgspec.structs.fields(table))
 
 

@@ -1,4 +1,4 @@
-"""Events by kind, with the data of each. reputation/store/outbox.py writes them with the change that caused them."""
+"""Events by kind, with the data of each. reputation/store/outbox.py writes an event with the change that caused it."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class EventKind(StrEnum):
 class Event:
     """An event. `id` stays the same however often it is delivered.
 
-    Events about one `subject` (a number, or what it is about) are delivered in order. `seq` is that order over all
-    events, 0 for one that is not in the store. `names`: of the people and numbers in it, for messages to people;
-    programs do not get them.
+    Events with the same `subject` (a number, or another thing) are delivered in order. `seq` is the order of all
+    events; 0 if it is not stored. `names`: names of the people and numbers in it, for messages to people; programs do
+    not get them.
     """
 
     id: str
@@ -56,7 +56,7 @@ class Event:
 
 
 def new_event_id(at: float) -> str:
-    """Return `evt_` and 26 characters that sort by time: 48 bits of milliseconds and 56 random bits."""
+    """Return `evt_` and 26 hexadecimal digits that sort by time: 48 bits of milliseconds and 56 random bits."""
     return f"{ID_PREFIX}{int(at * 1000) & ((1 << 48) - 1):012X}{secrets.token_hex(7).upper()}"
 
 
@@ -67,7 +67,7 @@ class EventData(msgspec.Struct, frozen=True, kw_only=True):
 class DecisionTaken(EventData, frozen=True, kw_only=True):
     """A decision was made about an incoming call. `would_be` differs from `action` if the policy only observes.
 
-    `reason` is kept as in the journal; receivers get its words and, as `reason_code`, its code.
+    The store has `reason` as the journal has it. Receivers get its words and, as `reason_code`, its code.
     """
 
     id: str
@@ -139,7 +139,7 @@ class NumberMarked(EventData, frozen=True, kw_only=True):
 
 
 class LevelChanged(EventData, frozen=True, kw_only=True):
-    """The evidence of this site against a number justifies another level than before, in calls of that class."""
+    """The evidence of this site against a number justifies another level than before, in calls of this class."""
 
     number: str
     auth_class: str
@@ -157,7 +157,7 @@ class AppealOpened(EventData, frozen=True, kw_only=True):
 
 
 class AppealDue(EventData, frozen=True, kw_only=True):
-    """An appeal in force must be decided within a day, or (`overdue`) should have been."""
+    """An appeal in force must be decided within a day, or its deadline has passed (`overdue`)."""
 
     reference: str
     number: str
@@ -184,9 +184,9 @@ class GradeChanged(EventData, frozen=True, kw_only=True):
 
 
 class LabelChanged(EventData, frozen=True, kw_only=True):
-    """A platform shows something else of an own number than before. `before` None: this was the first check.
+    """A platform shows another label of an own number than before. `before` None: this was the first check.
 
-    `label` is empty if it shows nothing. `marks`: how many marks the platform reports, None if it does not say.
+    `label` is empty if it shows no label. `marks`: how many marks the platform reports, None if it does not say.
     """
 
     number: str
@@ -197,9 +197,10 @@ class LabelChanged(EventData, frozen=True, kw_only=True):
 
 
 class NumberSuspected(EventData, frozen=True, kw_only=True):
-    """Calls of an own number fare worse in a country or network than before: it may be marked there.
+    """Calls of an own number fare worse in a country or network than before: the number may be marked there.
 
-    `by`: `answered`, a smaller share is, or `blocked`, a larger one is refused. `before` and `lately` are the shares.
+    `by`: `answered` (a smaller share is answered) or `blocked` (a larger share is refused). The shares: `before`,
+    `lately`.
     """
 
     number: str
@@ -212,7 +213,7 @@ class NumberSuspected(EventData, frozen=True, kw_only=True):
 
 
 class FeedStale(EventData, frozen=True, kw_only=True):
-    """A feed no longer comes, or came with an error (`status`). `imported_at` None: it never came."""
+    """A feed has stopped arriving, or arrived with an error (`status`). `imported_at` None: it never arrived."""
 
     feed: str
     status: str
@@ -221,9 +222,9 @@ class FeedStale(EventData, frozen=True, kw_only=True):
 
 
 class ExchangeStale(EventData, frozen=True, kw_only=True):
-    """The file of another company no longer comes, was refused, or no longer counts (`status`).
+    """The file of another company has stopped arriving, was refused, or is no longer used (`status`).
 
-    `off`: it was switched off. `came_at` None: it never came.
+    `off`: it was switched off. `came_at` None: it never arrived.
     """
 
     company: str
@@ -233,9 +234,9 @@ class ExchangeStale(EventData, frozen=True, kw_only=True):
 
 
 class HubStale(EventData, frozen=True, kw_only=True):
-    """Nothing was exchanged with the hub for too long, because nobody tried or it failed (`status`).
+    """No data was exchanged with the hub for too long, because nobody tried or it failed (`status`).
 
-    `waiting`: how many of our rows are to be sent. `exchanged_at` None: never.
+    `waiting`: how many of our rows wait to be sent. `exchanged_at` None: never.
     """
 
     status: str
@@ -245,10 +246,11 @@ class HubStale(EventData, frozen=True, kw_only=True):
 
 
 class PolicyChanged(EventData, frozen=True, kw_only=True):
-    """Another policy, or another version of one, is in force, waits or cannot be used (`state`).
+    """A policy, or a version of it, has come into force, waits or cannot be used (`state`).
 
-    `in-force`: the policy in force has changed (`before` is the old one's name, maybe the same). `waiting`: one of
-    another site came and must be accepted. `unusable`: it came and cannot be used. `by`: as in the audit.
+    `in-force`: the policy in force has changed. `before` is the name of the old policy, which may be the same.
+    `waiting`: another site's policy arrived and must be accepted. `unusable`: it arrived and cannot be used. `by`: as
+    in the audit.
     """
 
     policy: str
@@ -258,14 +260,14 @@ class PolicyChanged(EventData, frozen=True, kw_only=True):
 
 
 class DaemonTrouble(EventData, frozen=True, kw_only=True):
-    """Something is wrong with the daemon (empty: no longer). `running`: the daemon itself reports it."""
+    """The trouble of the daemon has changed, or ended (empty). `running`: the daemon itself reports it."""
 
     trouble: str
     running: bool
 
 
 class EmergencyOpened(EventData, frozen=True, kw_only=True):
-    """An emergency call was made from here, or somebody opened the window (`by`): no call is screened now."""
+    """No call is screened now, because of an emergency call from here, or because somebody opened the window (`by`)."""
 
     by: str
 
@@ -306,5 +308,5 @@ DATA: Final[Mapping[EventKind, type[EventData]]] = {
 
 
 def subject_of_call(number: str | None, linkedid: str) -> str:
-    """Return the subject of a call: the other number, so that its events stay in order, or the call itself."""
+    """Return the subject of a call's events: the other number, so that they stay in order, or else the call itself."""
     return number or f"call/{linkedid}"

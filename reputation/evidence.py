@@ -21,8 +21,8 @@ class Evidence(NamedTuple):
     """The evidence about a number in one auth class, as of one instant.
 
     `listed_neighbours`: other numbers of its block on feeds that do not list the number itself. `bad_neighbours`: other
-    numbers that are bad by marks and signals here. `reviewed_at`: the last review of a burst of marks. `upheld_at`:
-    when an appeal was last upheld. `appeal`: the reference of one in force.
+    numbers of its block that are bad by marks and signals here. `reviewed_at`: the last review of a burst of marks.
+    `upheld_at`: when an appeal was last upheld. `appeal`: the reference of an appeal in force.
     """
 
     standing: Standing | None = None
@@ -43,7 +43,7 @@ class Evidence(NamedTuple):
 class Circumstances(NamedTuple):
     """Facts about the call and the office. `hour`: of the callee's day. `people`: how many work here, if known.
 
-    `is_stranger`: nobody here knows the number.
+    `is_stranger`: the number is unknown here.
     """
 
     auth_class: AuthClass = AuthClass.UNKNOWN
@@ -55,7 +55,7 @@ class Circumstances(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """The input of a family of evidence. `identity_level`: effective in this auth class; 0 without an identity."""
+    """The input of a family of evidence. `identity_level`: the level valid in this auth class; 0: no identity."""
 
     evidence: Evidence
     circumstances: Circumstances

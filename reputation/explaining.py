@@ -1,11 +1,11 @@
 """Why a number has its reputation, and what would change that. Every screen and log uses these words. Pure.
 
 sentence_of_families(families)             "2 of 3 colleagues who answered marked it; 3 hung up within 6 s; ..."
-would_change(evidence, circumstances, ...) what would make the level lower, and the level then
-would_raise(evidence, circumstances, ...)  what would make it higher
-more_marks(evidence, circumstances, ...)   how many more marks alone would
-fades_of(evidence, circumstances, ...)     when it falls by itself
-with_changes(evidence, circumstances, ...) the reputation with them, as a decision records it
+would_change(evidence, circumstances, ...) events that would make the level lower, and the level after each
+would_raise(evidence, circumstances, ...)  events that would make the level higher
+more_marks(evidence, circumstances, ...)   how many more marks would make the level higher
+fades_of(evidence, circumstances, ...)     when the level falls without new evidence
+with_changes(evidence, circumstances, ...) the reputation with its changes, as a decision records it
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MORE_ANSWERS = 10  # Happening.ANSWERED says so
 
 
 def with_changes(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
-    """Return the reputation and, above level none, what would change it."""
+    """Return the reputation and, if its level is above none, the events that would change the level."""
     if evidence.standing is None and evidence.upheld_at is None:
         return _of_sources(_without_names(evidence), circumstances, weights)
     return _with_changes(evidence, circumstances, weights, now)
@@ -73,7 +73,7 @@ def _without_names(evidence: Evidence) -> Evidence:
 
 
 def _as_listed(row: Imported, place: int) -> Imported:
-    """Return the row without its texts. Sources are named by their place, because only their number counts."""
+    """Return the row without its texts. Sources are named by their place, because only how many they are matters."""
     return _LISTED[row.verdict, row.is_feed, row.looked_up, row.is_proven, min(place, _SOURCES - 1)]
 
 
@@ -93,14 +93,14 @@ _verdict = attrgetter("verdict")
 
 @lru_cache(maxsize=1024)
 def _of_sources(evidence: Evidence, circumstances: Circumstances, weights: Weights) -> Reputation:
-    """Return the reputation by sources alone, which does not fade. Nearly every call is from such a number."""
+    """Return the reputation from sources alone, which does not fade. Nearly every call comes from such a number."""
     return _with_changes(evidence, circumstances, weights, 0.0)
 
 
 def would_change(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[LevelChange, ...]:
-    """Return the happenings that would make the level of the number lower, the smallest first."""
+    """Return the events that would make the level of the number lower, the smallest event first."""
     level = reputation_of(evidence, circumstances, weights, now).level
     return _changes_from(level, evidence, circumstances, weights, now)
 
@@ -123,7 +123,7 @@ def _changes_from(
 def would_raise(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[LevelChange, ...]:
-    """Return what would raise the level of the number: more people, one more source, or a failed challenge."""
+    """Return events that would raise the level of the number: more people, one more source, a failed challenge."""
     level = reputation_of(evidence, circumstances, weights, now).level
 
     def raised(what: Happening, changed: Evidence, people: int = 0) -> Iterator[LevelChange]:
@@ -144,7 +144,7 @@ def would_raise(
 def days_until_lower(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[int, Level] | None:
-    """Return in how many whole days the level falls without new evidence, and to what; None: not in a year."""
+    """Return after how many days the level falls without new evidence, and to which level; None: not in a year."""
     level = reputation_of(evidence, circumstances, weights, now).level
     for days in range(1, HORIZON_DAYS + 1):
         after = reputation_of(evidence, circumstances, weights, now + days * DAY_SECONDS).level
@@ -156,7 +156,7 @@ def days_until_lower(
 def fades_of(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[tuple[float, Level], ...]:
-    """Return when the level falls by itself within a year, exact to a minute, and the level from then on."""
+    """Return when the level falls without new evidence within a year, exact to a minute, and each new level."""
 
     def level_at_time(at: float) -> Level:
         return reputation_of(evidence, circumstances, weights, at).level
@@ -181,7 +181,7 @@ def fades_of(
 def more_marks(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[int, Level] | None:
-    """Return how many more marks, not in a burst, raise the level, and that level. None: no number of marks does."""
+    """Return how many more marks, not in a burst, raise the level, and the new level. None if marks cannot raise it."""
     standing = _at(evidence.standing, weights, now)
     level = reputation_of(evidence, circumstances, weights, now).level
     for n in range(1, MOST_MARKS + 1):
@@ -230,7 +230,6 @@ def _verified(evidence: Evidence, _circumstances: Circumstances, _weights: Weigh
 
 
 def _upheld(evidence: Evidence, _circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
-    """Return the evidence after an appeal is upheld and its marks no longer count."""
     if evidence.standing is None or not evidence.standing.reporters:
         return None
     standing = _at(evidence.standing, weights, now)
@@ -240,7 +239,7 @@ def _upheld(evidence: Evidence, _circumstances: Circumstances, weights: Weights,
 
 
 def _passed(evidence: Evidence, _circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
-    """Return the evidence after a passed challenge. It caps the action, whatever the level is then."""
+    """Return the evidence after a passed challenge. The pass limits the action, whatever the new level is."""
     history = evidence.challenges
     if not (history.failures or history.abandoned_at):
         return None
@@ -295,7 +294,7 @@ _WORDS = {happening.code: happening.value for happening in Happening}
 
 
 def words_of_happening(code: str) -> str:
-    """Return the words of a happening in the journal. Rows of older versions have the words."""
+    """Return the words for an event code in the journal. Older versions stored the words themselves."""
     return _WORDS.get(code, code)
 
 
@@ -316,6 +315,6 @@ def sentence_of_families(families: Sequence[Family]) -> str:
 
 
 def parts_of(family: Family) -> Iterator[Wording]:
-    """Yield what a family says, in parts; nothing for a family of another version."""
+    """Yield the counts of a family as texts. A family of another version gives none."""
     kind = KIND_BY_NAME.get(family.name)
     return iter(()) if kind is None else kind.words(dict(family.counts))

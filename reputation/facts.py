@@ -1,9 +1,9 @@
 """The facts of one call: everything that a decision may use, in one value, for the daemon and for a replay.
 
-    query = FactsQuery(number, auth_class, did, now)         the question to the store
+    query = FactsQuery(number, auth_class, did, now)         the input of the store's query
     facts = facts_from(context, evidence, reputation, weights)
 
-The store (reputation/store/facts.py) and a replay (callsieve/replay/engine.py) get callee, ties and evidence from
+The store (reputation/store/facts.py) and a replay (callsieve/replay/engine.py) get callee, relations and evidence from
 different places. Here they become the same `Facts`.
 """
 
@@ -41,13 +41,13 @@ EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays op
 
 
 class FactsQuery(NamedTuple):
-    """The input of the facts query. A tuple: one is made for each call, in a third of the time.
+    """The input of the facts query. It is a tuple, which is made in a third of the time, because each call needs one.
 
-    `number`: None for a caller without a number. `channel_endpoint`: where the call comes from. `endpoint`: the phone
-    it is for, if known; otherwise the DID's own callee counts. `hour`: of the callee's day, if quiet hours count.
-    `withheld`: the number of a caller who withholds it, which only blocklists may match. Not from the store are `plan`:
-    the number's row in the numbering plan; `first_call`: calls of strangers shortly before; `name`: the name that came
-    with the call.
+    `number`: None for a caller without a number. `channel_endpoint`: the endpoint that the call comes from. `endpoint`:
+    the phone that the call is for, if known; otherwise the callee of the DID is used. `hour`: of the callee's day, if
+    quiet hours are used. `withheld`: the number of a caller who withholds it, which only blocklists may match. The
+    store does not have these: `plan`, the number's row in the numbering plan; `first_call`, calls of unknown callers
+    shortly before; `name`, the name that came with the call.
     """
 
     number: Number | None
@@ -66,14 +66,15 @@ class FactsQuery(NamedTuple):
 
 
 class CallContext(NamedTuple):
-    """Facts about a call besides the evidence: the callee, ties to the caller, and recent events.
+    """Facts about a call besides the evidence: the callee, relations to the caller, and recent events.
 
-    `caller_person`: the channel is a phone here. `one_ring_at`: when the number last rang for 6 s or less and gave up,
-    within a day. `emergency_at`: the latest emergency call that opens the window; `emergency_closed_at`: when somebody
-    closed it. `unwhispered`: phones without spoken warnings. `quiet`: people with quiet hours, whatever the time is
-    (policies.quiet_hours). `sample`: how the control sample is drawn. `plan`: the number's row in the numbering plan.
-    `first_call`: calls of strangers shortly before; None if the caller has no number or is known. `dialled_at`: the
-    last call from here to the number. `is_company_known`: the call shows the name of a contact's company.
+    `caller_person`: the person here whose phone the channel is. `one_ring_at`: when the number last rang for 6 s or
+    less and hung up, within a day. `emergency_at`: the latest emergency call that opens the window.
+    `emergency_closed_at`: when somebody closed the window. `unwhispered`: phones without spoken warnings. `quiet`:
+    people with quiet hours, at any time of day (policies.quiet_hours). `sample`: how the control sample is drawn.
+    `plan`: the number's row in the numbering plan. `first_call`: calls of unknown callers shortly before; None if the
+    caller has no number or is known. `dialled_at`: the last call from here to the number. `is_company_known`: the call
+    shows the name of a contact's company.
     """
 
     did: Did | None = None
@@ -98,11 +99,12 @@ class CallContext(NamedTuple):
 class Facts(NamedTuple):
     """All facts about one call, read at one instant. The first fields are those of CallContext, in its order.
 
-    `peers`: rows of other companies about the number in this class. `passed_until`: how long the last passed challenge
-    or proof of control counts, and `passed_at` when it was. `failures`: failed challenges since, each DID and day once,
-    and hang-ups instead of an answer. `is_storm`: this call is part of a storm of single-use numbers. `recent_calls`:
-    earlier calls of the number within the hour; `recent_block_calls` those of its block; `recent_dids`: the DIDs of the
-    number's calls. `emergency_window_seconds`: how long after `emergency_at` nothing is screened.
+    `peers`: rows of other companies about the number in this class. `passed_until`: until when the last passed
+    challenge or proof of control is valid. `passed_at`: the time of that challenge. `failures`: failed challenges since
+    then, each DID and day once, and hang-ups instead of an answer. `is_storm`: this call is part of a storm of
+    single-use numbers. `recent_calls`: earlier calls of the number within the hour. `recent_block_calls`: those of its
+    block. `recent_dids`: the DIDs of the number's calls. `emergency_window_seconds`: how long after `emergency_at` no
+    call is screened.
     """
 
     did: Did | None = None
@@ -161,5 +163,5 @@ def facts_from(
 
 
 def opens_after_closing(asterisk_at: float, closed_at: float | None) -> bool:
-    """Return whether an emergency call opens the window again. One in the second of the closing counts, too."""
+    """Return whether an emergency call opens the window again. A call in the second of the closing does, too."""
     return closed_at is None or asterisk_at >= floor(closed_at)

@@ -31,7 +31,7 @@ LISTS = {"allow": ListName.ALLOW, "block": ListName.BLOCK}
 
 
 class Spoken(StrEnum):
-    """The answers to a code: each is an extension of [callsieve-say]."""
+    """The answers to a code. Each is an extension of [callsieve-say]."""
 
     SPAM = "spam"
     OK = "ok"
@@ -90,7 +90,7 @@ def apply_feature_code(db: sqlite3.Connection, endpoint: str, code: str, at: flo
 
 
 def mark_call(db: sqlite3.Connection, endpoint: str, linkedid: str, at: float) -> MarkResult | None:
-    """Mark a call's caller as spam, after a key press during the call. None if the journal does not know the caller."""
+    """Mark a call's caller as spam, after a key press during the call. None if the call is not in the journal."""
     caller = next((record.caller for record in decisions(db, linkedid=linkedid, limit=1)), None)
     if caller is None:
         return None
@@ -113,7 +113,7 @@ def reporter_of(db: sqlite3.Connection, endpoint: str) -> str:
 
 
 def word_of(result: MarkResult) -> str:
-    """Return the word to say."""
+    """Return the word to say for a result."""
     if result.status is MarkStatus.MARKED and result.mark is not None:
         return Spoken.SPAM if result.mark.verdict is Verdict.SPAM else Spoken.OK
     if result.status is MarkStatus.REFUSED and result.number is not None:
@@ -130,7 +130,6 @@ def _noted(db: sqlite3.Connection, result: MarkResult, reporter: str, at: float)
 
 
 def _expect(db: sqlite3.Connection, reporter: str, at: float) -> str:
-    """Open the person's window for an expected call, or close it if it is open."""
     known = lists.expected_call_of(db, reporter)
     if known is not None and known.until > at:
         lists.stop_expecting(db, reporter)
@@ -143,7 +142,7 @@ def _expect(db: sqlite3.Connection, reporter: str, at: float) -> str:
 
 
 def _do_not_call(db: sqlite3.Connection, reporter: str, at: float) -> str:
-    """Put the last person they talked with on the do-not-call list. Again within a minute: undo it."""
+    """Put the number of the person's last conversation on the do-not-call list. Within a minute: undo it."""
     last = do_not_call.last_talk_of(db, reporter, at - LATELY_SECONDS)
     if last is None:
         return Spoken.NOBODY
@@ -170,7 +169,7 @@ def _switch(db: sqlite3.Connection, reporter: str, switch: Switch, at: float) ->
 
 
 def _list_last_caller(db: sqlite3.Connection, reporter: str, list_name: ListName, at: float) -> str:
-    """Put the person's last caller on the person's own list. Again within a minute: undo it."""
+    """Put the person's last caller on the person's own list. If repeated within a minute, undo it."""
     last = last_caller_of(db, reporter)
     if last is None or last.number is None:
         return Spoken.NOBODY
@@ -214,7 +213,7 @@ def _who(reporter: str) -> str:
 
 
 def make_passcode(db: sqlite3.Connection, endpoint: str, passcode: str, at: float) -> bool:
-    """Add a passcode for the own page of an endpoint's person. False if the endpoint is nobody's."""
+    """Add a passcode for the own page of an endpoint's person. Return False if the endpoint belongs to nobody."""
     person = person_of_endpoint(db, endpoint)
     if person is None:
         return False
@@ -231,14 +230,14 @@ _RULE_OF_TIE = {Tie.ALLOW: "callee-allowlist", Tie.CONTACT: "contact"}
 
 @dataclass(frozen=True, slots=True)
 class LastCall:
-    """The last call. `decision` is None if it was not screened, `number` if the caller had none."""
+    """The last call. `decision` is None if the call was not screened, `number` if the caller had no number."""
 
     number: str | None
     decision: DecisionRecord | None
 
 
 def last_call_of(db: sqlite3.Connection, endpoint: str, now: float) -> LastCall | None:
-    """Return the last call for the person of an endpoint, None if nobody called."""
+    """Return the last call for the person of an endpoint, or None."""
     person = reporter_of(db, endpoint)
     meant = latest_for(db, person, now - LAST_CALL_SECONDS)
     reached = last_caller_of(db, person)
@@ -251,7 +250,7 @@ def last_call_of(db: sqlite3.Connection, endpoint: str, now: float) -> LastCall 
 
 
 def _as_it_was_here(db: sqlite3.Connection, decision: DecisionRecord, person: str) -> DecisionRecord:
-    """Return the decision, changed by the person's own list or contacts."""
+    """Return the decision as the person's phone treated the call, by the person's own list or contacts."""
     if decision.action not in _SHOWN or decision.caller is None:
         return decision
     tie = lists.friendly_tie_of(db, person, decision.caller, decision.at)

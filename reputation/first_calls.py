@@ -1,7 +1,7 @@
-"""First calls of unknown numbers: a pattern of single-use numbers, though each of them calls once.
+"""First calls of unknown numbers, to recognise a caller who uses each number only once.
 
-    seen = first_calls.before(number, did, now) -> FirstCall     the calls of strangers shortly before
-    first_calls.add(number, did, now)                            this one is a stranger, too
+    seen = first_calls.before(number, did, now) -> FirstCall     the calls of unknown numbers shortly before
+    first_calls.add(number, did, now)                            record that this number is unknown, too
 
 A counter in memory with fixed limits. The daemon rebuilds it from the journal at start. Instants are arguments.
 """
@@ -63,7 +63,7 @@ class FirstCalls:
             self._drop(self._calls.popleft())
 
     def before(self, number: Number, did: str | None, now: float) -> FirstCall:
-        """Return what other strangers did before `now`, seen from a call of the number to the DID."""
+        """Return the pattern of first calls before `now`, as seen from a call of this number to this DID."""
         if not did:
             return NOTHING_BEFORE
         block = number.block
@@ -80,7 +80,7 @@ class FirstCalls:
         return FirstCall(neighbours, in_a_row, is_burst)
 
     def _in_a_row(self, number: str | None, did: str, now: float) -> int:
-        """Return how many neighbouring DIDs, except busy ones, the latest strangers called within ten minutes."""
+        """Return how many neighbouring DIDs, except busy ones, the latest unknown numbers called within ten minutes."""
         place = _place_of(did)
         # Nearly always no stranger called a DID near this one, or all call the same.
         if place is None or self._by_place.keys().isdisjoint(_around(place)):
@@ -101,7 +101,7 @@ class FirstCalls:
         return [at for at, who, *_ in calls if who != number and now - KNOWN_SECONDS <= at <= now]
 
     def _drop(self, call: _Call) -> None:
-        """Remove the oldest call from the two indexes, if it is still there. It is the first in each."""
+        """Remove the oldest call from the two indexes, where it is the first entry if it is still there."""
         _, _, did, block = call
         if block is not None and (near := self._by_block.get(block)) and near[0] == call:
             if len(near) == 1:
@@ -120,7 +120,7 @@ def _around(place: int) -> Iterable[int]:
 
 
 def _chain(place: int, places: list[int], step: int) -> int:
-    """Return how many of the places, in order, can be reached from one in steps of at most `step`."""
+    """Return how many of the places can be reached from `place` in steps of at most `step`."""
     reached = 1
     for side in ([other for other in places if other > place], [other for other in reversed(places) if other < place]):
         last = place

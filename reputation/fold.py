@@ -1,11 +1,11 @@
-"""The fold of all rows of a number: people of this site one by one, and each other site as one witness. Pure.
+"""The sums of all rows of a number: people of this site one by one, and each other site as one witness. Pure.
 
     standing_of(rows, auth_class, weights, ...) -> Standing
 
 A site may lie as a whole, and invent any number of people, DIDs and calls. So its rows are folded separately, and the
-result counts at most as much as one witness can do: one mark, or one call hung up on, or one call-back. Its answers
-count against its own marks only, and its bursts are its own. Its challenges are ignored: a site that invents them could
-cause a rejection, or prevent one.
+result weighs at most as much as one witness: one mark, or one call hung up on, or one call-back. Its answers only
+reduce its own marks, and its bursts are its own. Its challenges are ignored: a site that invents them could cause a
+rejection, or prevent one.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def standing_of(
     epoch_at: float | None = None,
     trust: Callable[[str], float] = lambda _reporter: 1.0,
 ) -> Standing | None:
-    """Return the standing in a class, None if no row counts.
+    """Return the standing in a class, or None if no row has an effect.
 
     `epoch_at`: since when the number has its present owner. `trust`: returns the trust in a reporter, or in the site of
-    one from another site.
+    a reporter from another site.
     """
     if not _is_about(rows, auth_class):
         return None  # most numbers have rows of one class only
@@ -57,7 +57,7 @@ def standing_of(
 def with_other_sites(
     here: Standing | None, elsewhere: Iterable[tuple[Standing, float]], weights: Weights
 ) -> Standing | None:
-    """Return the standing of this site, with the share of each other site added that its trust allows."""
+    """Return the standing of this site plus the share of each other site that the trust in it allows."""
     shares = [
         share
         for their_standing, trusted in elsewhere
@@ -107,9 +107,10 @@ def _split(rows: Sequence[R], name_of: Callable[[R], str]) -> dict[str, Sequence
 
 
 class _Share(NamedTuple):
-    """The part of a site's standing that counts, as of `at`.
+    """The part of a site's standing that is used, as of `at`.
 
-    `marks`: in marks of one person, before trust. `counts`: the six of a standing that calls show, one-ring calls last.
+    `marks`: in marks of one person, before trust. `counts`: the six counts of a standing that calls show, one-ring
+    calls last.
     """
 
     at: float
@@ -123,7 +124,7 @@ class _Share(NamedTuple):
 
 
 def _share_of(standing: Standing, trusted: float, weights: Weights) -> _Share | None:
-    """Limit a site's standing to what so many witnesses can do, each in one way; None for nothing."""
+    """Limit a site's standing to what a few people can show, each in one way. Return None if nothing is left."""
     few = weights.witnesses.of_a_site
     marks = _marks_of(standing, weights, few)
     left = few - marks
@@ -152,10 +153,7 @@ def _share_of(standing: Standing, trusted: float, weights: Weights) -> _Share | 
 
 
 def _marks_of(standing: Standing, weights: Weights, few: int) -> float:
-    """Return how many people's marks the site's marks are worth, at most `few`.
-
-    Answers without a mark lower the result.
-    """
+    """Return how many people's marks the site's marks are worth, at most `few`. Answers without a mark reduce it."""
     if is_alarmed(standing, weights, None):
         return 0.0
     marked, unmarked = log_odds_of(counts_of(standing, weights, standing.at), weights.counts)[:2]
@@ -163,7 +161,7 @@ def _marks_of(standing: Standing, weights: Weights, few: int) -> float:
 
 
 def _together(here: Standing | None, shares: list[_Share], weights: Weights) -> Standing:
-    """Add the shares of other sites to this site's standing. Each that marks is a reporter in a group of its own."""
+    """Add the shares of other sites to this site's standing. Each site with marks is one reporter in its own group."""
     base = here if here is not None else Standing(at=max([share.at for share in shares]))
     at = max([base.at, *[share.at for share in shares]])
     of_marks = weights.counts.marks_half_life_days * DAY_SECONDS

@@ -25,7 +25,7 @@ class Interval(NamedTuple):
 
 
 def wilson(hits: int, of: int, z: float) -> Interval:
-    """Return the share of hits with its interval of `z` standard deviations (1.96: 95 %). 0 of 0 may be any share."""
+    """Return the share of hits with its interval of `z` standard deviations (1.96: 95 %). For 0 of 0 it is 0 to 1."""
     if of == 0:
         return Interval(0.0, 0.0, 1.0)
     share, z2 = hits / of, z * z
@@ -35,7 +35,7 @@ def wilson(hits: int, of: int, z: float) -> Interval:
 
 
 def difference(first: Interval, other: Interval) -> Interval:
-    """Return how much larger the first share is."""
+    """Return how much larger the first share is than the other, with the interval."""
     gap = first.value - other.value
     low = gap - sqrt((first.value - first.low) ** 2 + (other.high - other.value) ** 2)
     high = gap + sqrt((first.high - first.value) ** 2 + (other.value - other.low) ** 2)
@@ -48,7 +48,7 @@ _MONDAY = 3 * DAY_SECONDS  # 1970-01-01 was a Thursday
 
 
 def week_of(at: float) -> int:
-    """Return the week of an instant."""
+    """Return the number of the week of an instant."""
     return int((at + _MONDAY) // WEEK_SECONDS)
 
 
@@ -63,5 +63,5 @@ def monday_text(week: int) -> str:
 
 
 def decayed(value: float, at: float, now: float, half_life_seconds: float) -> float:
-    """Return what is left at `now` of a value of `at`. A value of the future (another clock) does not grow."""
+    """Return what is left at `now` of a value from the time `at`. A value from the future does not grow."""
     return value if now <= at else value * 2.0 ** ((at - now) / half_life_seconds)

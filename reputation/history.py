@@ -1,7 +1,7 @@
 """A number's reputation over the last weeks, computed from the rows as they are now. Pure.
 
-Only the latest row of a witness is kept, so a renewed mark counts from its latest time on, and every reporter is
-trusted alike. This shows when today's evidence came and how it fades. The journal has what was decided at the time.
+Only the latest row of a witness is stored, so a renewed mark counts from its latest time on, and every reporter is
+trusted alike. The history shows when today's evidence came and how it fades. The journal has the past decisions.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ def history_of(
     now: float,
     epoch_at: float | None = None,
 ) -> list[Point]:
-    """Return one point a day, the last of them now.
+    """Return one point a day. The last point is `now`.
 
-    `evidence`: of now; its feeds and identity are taken as constant. `epoch_at`: since when the number has its present
-    owner.
+    `evidence`: the evidence at `now`; its feeds and identity are taken as constant. `epoch_at`: since when the number
+    has its present owner.
     """
     points = []
     for at in (now - day * DAY_SECONDS for day in range(DAYS, 0, -1)):

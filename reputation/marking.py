@@ -62,9 +62,9 @@ REFUSAL_BY_KIND = {
 class Statement:
     """A person's statement about a number.
 
-    `number`: as it was typed or shown; national ones are read by `region`. `reporter`: an extension, of the person of
-    the channel's endpoint, never from its caller ID. `linkedid`: the call that it is about, if known. A category is
-    kept in lower case, as policies compare them.
+    `number`: as it was typed or shown; a national number is read by `region`. `reporter`: the extension of the person
+    of the channel's endpoint, never taken from the caller ID. `linkedid`: the call that the statement is about, if
+    known. A category is stored in lower case, as policies compare it.
     """
 
     number: str
@@ -90,7 +90,7 @@ class MarkStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MarkResult:
-    """The result of a statement. `mark`: the last one written; `before`: the one that counted until then.
+    """The result of a statement. `mark`: the last mark that was written. `before`: the mark that was valid until then.
 
     Attributes:
         status: The kind of result.
@@ -105,9 +105,9 @@ class MarkResult:
 
 
 def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
-    """Write a mark unless it is refused. Spam also blocks the number for that person.
+    """Write a mark unless it is refused. A spam mark also blocks the number for that person.
 
-    "Not spam" retracts the person's spam marks, and with them the block. The verdict RETRACTED is `unmark`.
+    "Not spam" retracts the person's spam marks and removes the block. The verdict RETRACTED does what `unmark` does.
     """
     if statement.verdict is Verdict.RETRACTED:
         return unmark(db, statement)
@@ -128,7 +128,7 @@ def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
 
 
 def mark_once(db: sqlite3.Connection, statement: Statement) -> MarkResult:
-    """Mark as `mark` does, unless the person made the same mark within the day: programs repeat requests."""
+    """Mark as `mark` does, unless the person made the same mark within the day, because programs repeat requests."""
     number = _number_of(statement)
     before = live_marks_of(db, number, statement.reporter) if number else []
     if number is None or len(before) != 1 or not 0 <= statement.at - before[0].at < DAY_SECONDS:
@@ -141,7 +141,7 @@ def mark_once(db: sqlite3.Connection, statement: Statement) -> MarkResult:
 
 
 def unmark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
-    """Retract all that the person said about the number, and the block that came with it. It is never refused."""
+    """Retract all marks of the person about the number, and remove their block. It is never refused."""
     number = _number_of(statement)
     before = live_marks_of(db, number, statement.reporter) if number else []
     if number is None or not before:
@@ -173,7 +173,7 @@ def mark_last_caller(db: sqlite3.Connection, person: str, verdict: Verdict, at: 
 
 
 def undo_mark(db: sqlite3.Connection, mark: Mark) -> None:
-    """Undo the person's last mark. Undoing a retraction changes nothing until the mark is made again."""
+    """Undo the person's last mark. If it is a retraction, nothing changes until the mark is made again."""
     add_mark(db, replace(mark, verdict=Verdict.RETRACTED))
     unblock_for(db, mark.reporter, mark.number, mark.at)
 
@@ -207,7 +207,7 @@ def _mark_of(db: sqlite3.Connection, number: str, statement: Statement) -> Mark:
 
 
 def _retract(db: sqlite3.Connection, marks: list[Mark], statement: Statement) -> list[Mark]:
-    """Retract marks, dated no earlier than they are: at equal times a retraction wins."""
+    """Retract marks. A retraction is never dated before its mark, because at equal times it wins."""
     retracted = [
         replace(given, verdict=Verdict.RETRACTED, at=max(statement.at, given.at), channel=statement.channel)
         for given in marks

@@ -3,8 +3,8 @@
     ledger.learn(outcome); ledger.add_mark(mark)                 in any order, more than once
     ledger.evidence(number, auth_class, now) -> Evidence         the evidence about a number in a class of calls
 
-A call changes the rows of one witness. A cached standing is changed by that, and folded from all rows of the number
-only if that is not possible (reputation.standing.with_witness).
+A call changes the rows of one witness. The change is applied to the cached standing. Only if that is not possible, the
+standing is folded from all rows of the number (reputation.standing.with_witness).
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ Witness = tuple[AuthClass, str]  # a callee, in one class of calls
 
 @dataclass(slots=True)
 class _Known:
-    """All rows of one number. The `signals` of one witness differ in category; `standings` are the valid folds.
+    """All rows of one number. The `signals` of one witness differ in category. `standings` are valid results of folds.
 
-    `one_rings` are in time order; `owned_one_rings` are those by the number's owner, not with a borrowed number.
-    `challenges` are by linkedid. `busy`: how many signals an hour has of the kinds with a limit.
+    `one_rings` are in time order. `owned_one_rings` leave out calls that may be spoofed. `challenges` are by linkedid.
+    `busy`: how many signals of the limited kinds each hour has.
     """
 
     marks: dict[Witness, Mark] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class _Known:
 
 
 class MemoryStore:
-    """The evidence of calls and marks so far, of one epoch. `trust` returns the trust in a reporter."""
+    """The evidence of calls and marks so far, in one epoch. `trust` returns the trust in a reporter."""
 
     def __init__(self, weights: Weights = DEFAULT, trust: Callable[[str], float] = lambda _reporter: 1.0) -> None:
         self.weights = weights
@@ -114,7 +114,7 @@ class MemoryStore:
         return signal
 
     def add_challenge(self, challenged: Challenged) -> None:
-        """Add a challenge of the number, or a proof of control (signals.proofs_of_control); a call has one."""
+        """Add the challenge of a call, or a proof of control (signals.proofs_of_control)."""
         known = self._known_of(challenged.number)
         known.challenges[challenged.auth_class, challenged.linkedid] = challenged
         rows, kept = _all_rows(known), dict[AuthClass, Standing | None]()
@@ -139,7 +139,7 @@ class MemoryStore:
         return Evidence(standing, (), None, 0, bad_neighbours)
 
     def standing(self, number: str, auth_class: AuthClass) -> Standing | None:
-        """Return the fold over the number's rows in this class."""
+        """Return the sums of the number's rows in this class."""
         known = self._known.get(number)
         if known is None:
             return None
@@ -148,7 +148,7 @@ class MemoryStore:
         return known.standings[auth_class]
 
     def rows(self, number: str) -> Rows:
-        """Return the rows of the number that count."""
+        """Return the rows of the number that have an effect."""
         return _all_rows(self._known[number]) if number in self._known else Rows()
 
     def numbers(self) -> Iterator[str]:
@@ -161,10 +161,7 @@ class MemoryStore:
         return known is not None and bool(known.talks or known.marks)
 
     def talks(self, number: str, now: float, person: str | None = None) -> list[tuple[str, float]]:
-        """Return who has called the number and talked within 180 days, with the time of each person's last talk.
-
-        If `person` is given, return only this person. Talks that a one-ring call provoked are left out.
-        """
+        """Return who called the number and talked within 180 days, and when last. `person`: return only this person."""
         known = self._known.get(number)
         if known is None or not known.talks:
             return []
@@ -192,7 +189,7 @@ class MemoryStore:
         )
 
     def one_ring_at(self, number: str, now: float) -> float | None:
-        """Return when the number last rang once and gave up, within a day."""
+        """Return when the number last rang once and hung up, within a day."""
         known = self._known.get(number)
         if known is None or not known.one_rings:
             return None
@@ -209,7 +206,7 @@ class MemoryStore:
         return self._known[number]
 
     def _move(self, known: _Known, witness: str, auth_class: AuthClass, before: WitnessAccount | None) -> None:
-        """Change the cached standing of a class by what one witness says now, or drop it if it must be folded again."""
+        """Update the cached standing of a class by the change of one witness's rows, or drop it to be folded again."""
         total, after = known.standings.pop(auth_class, None), _account_in(known, witness, auth_class)
         if total is None or before is None or after is None:
             if known.challenges:
@@ -227,7 +224,6 @@ class MemoryStore:
         return standing is not None and may_be_bad(standing, self.weights)
 
     def _bad_neighbours(self, number: str, auth_class: AuthClass, now: float) -> int:
-        """Count distinct bad numbers of the block, up to the number that matters."""
         block, bad = block_of(number), 0
         if block is None or self._neighbours.count(block) < self.weights.block.some:
             return 0
@@ -239,7 +235,7 @@ class MemoryStore:
         return bad
 
     def _is_crowded(self, known: _Known, signal: Signal) -> bool:
-        """Return whether its hour may have too many signals, or one-ring calls may be cleared: then fold again."""
+        """Return whether the limits of the hour, or a pass after one-ring calls, may apply. If so, fold again."""
         limits = self.weights.counts
         if signal.category is ONE_RING:
             return bool(known.challenges) or known.busy.get(_hour_of(signal), 0) >= limits.one_ring_an_hour
@@ -247,7 +243,7 @@ class MemoryStore:
 
 
 def _account_in(known: _Known, witness: str, auth_class: AuthClass) -> WitnessAccount | None:
-    """Return the witness's rows in this class; None if they cannot be separated from those of others."""
+    """Return the witness's rows in this class, or None if they cannot be separated from the rows of others."""
     if ":" in witness or (known.marks and any((known_class, witness) in known.marks for known_class in AuthClass)):
         return None
     signals = known.signals.get((auth_class, witness), ())
@@ -296,7 +292,7 @@ def _second_talk(known: _Known, talk: Signal) -> Signal | None:
 
 
 def _add_signal(known: _Known, signal: Signal) -> None:
-    """Keep the latest signal per callee and category. A second report of a call with another category adds nothing."""
+    """Keep the latest signal per callee and category. A second report of a call in another category is ignored."""
     if known.category_of_call.get(signal.linkedid, signal.category) is not signal.category:
         return
     key = (signal.auth_class, signal.callee)
@@ -358,7 +354,7 @@ def _is_relationship(known: _Known, talked_at: float, now: float) -> bool:
 
 
 def _rang_within_a_day(one_rings: list[float], at: float) -> bool:
-    """Return whether a one-ring call came within a day before the talk, and so probably provoked it."""
+    """Return whether a one-ring call came within a day before the conversation, and so probably provoked it."""
     if not one_rings:
         return False
     before = bisect_right(one_rings, at)
@@ -370,6 +366,6 @@ def _at(answered: Answered) -> float:
 
 
 def _precedence(mark: Mark) -> tuple[object, ...]:
-    """Return the order of marks: the later wins, then a retraction, then the later text (as in the store)."""
+    """Return the sort key of a mark: the later wins, then a retraction, then the later text (as in the store)."""
     words = (mark.group or "", mark.category or "", mark.reason, mark.linkedid or "")
     return (mark.at, mark.verdict is Verdict.RETRACTED, mark.verdict.value, mark.channel.value, *words)

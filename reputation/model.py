@@ -39,7 +39,7 @@ class CallerKind(StrEnum):
 
 
 class Attestation(StrEnum):
-    """SHAKEN attestation (RFC 8588): what the signing carrier vouches for, checked or not."""
+    """SHAKEN attestation (RFC 8588): what the signing carrier claims about the caller, checked or not."""
 
     A = "A"
     B = "B"
@@ -56,7 +56,7 @@ class Verification(StrEnum):
 
 
 class AuthClass(StrEnum):
-    """How well the caller's number is authenticated. Evidence is kept per class, so a forger cannot use the owner's."""
+    """How well the caller's number is authenticated. Evidence is kept per class, so spoofers cannot use the owner's."""
 
     AUTHENTICATED = "authenticated"
     UNAUTHENTICATED = "unauthenticated"
@@ -64,7 +64,7 @@ class AuthClass(StrEnum):
 
 
 def auth_class_of(attestation: Attestation, verification: Verification, trusted: bool) -> AuthClass:
-    """Return the class of a call. A failed verification outweighs a trusted trunk, and A counts only when verified."""
+    """Return the class of a call. A failed verification outweighs a trusted trunk. A matters only if it is verified."""
     return _AUTH_CLASS_OF[attestation, verification, trusted]
 
 
@@ -82,7 +82,7 @@ _AUTH_CLASS_OF = {of: _auth_class_of(*of) for of in product(Attestation, Verific
 
 
 class Level(IntEnum):
-    """The action that the log-odds alone would justify, weakest first. `word`: as in policies, journal and screens."""
+    """The action that the log-odds alone would justify, weakest first. `word`: its name in policies and screens."""
 
     word: str
 
@@ -128,12 +128,12 @@ class Happening(StrEnum):
 
 
 class Witnesses(NamedTuple):
-    """How many witnesses have evidence against a number. Another site counts as one.
+    """How many witnesses have evidence against a number. Another site counts as one witness.
 
     Attributes:
         seen: How many there are, not counted beyond the most that any office needs.
-        label: How many a label takes.
-        challenge: How many a challenge takes.
+        label: How many are needed for a label.
+        challenge: How many are needed for a challenge.
     """
 
     seen: int
@@ -142,12 +142,12 @@ class Witnesses(NamedTuple):
 
 
 class LevelChange(NamedTuple):
-    """A happening that would change the level, and the reputation after it.
+    """An event that would change the level, and the reputation after it.
 
     Attributes:
-        level: The level then.
-        log_odds: The evidence then.
-        people: How many people it takes, 0 where it takes none.
+        level: The level after the event.
+        log_odds: The evidence after the event.
+        people: How many people the event needs; 0 if it needs none.
     """
 
     what: Annotated[Happening, HIDDEN]
@@ -169,11 +169,11 @@ class LevelChange(NamedTuple):
 
 
 class LowerIn(NamedTuple):
-    """When a level falls if nothing happens.
+    """When a level falls without new evidence.
 
     Attributes:
         days: In how many days.
-        level: The level then.
+        level: The level after that time.
     """
 
     days: int
@@ -181,7 +181,7 @@ class LowerIn(NamedTuple):
 
 
 class Reputation(NamedTuple):
-    """Natural log-odds, relative to an average caller, that a call is unwanted. Not a probability.
+    """Natural log-odds, relative to an average caller, that a call is unwanted. They are not a probability.
 
     `would_change` is given if the level is above none and a reason is wanted (reputation/explaining.py). `would_raise`
     is given on request. `appeal`: the reference of the number's appeal that is in force. `witnesses`: the witnesses
@@ -198,7 +198,7 @@ class Reputation(NamedTuple):
 
     @property
     def points(self) -> int:
-        """The log-odds as shown to people: ten points more are ten times the odds (4.34 = 10 / ln 10)."""
+        """The log-odds as people see them: ten points more mean ten times the odds (4.34 = 10 / ln 10)."""
         return round(4.34 * self.log_odds)
 
 
@@ -223,12 +223,12 @@ class ListEntry:
 
     Attributes:
         list_name: Which list: `allow` or `block`.
-        kind: Which kind it is.
+        kind: How it matches: one number, a prefix, or a range.
         first: The number, the prefix, or the beginning of the range.
         last: The end of a range, else null.
         action: The action for a call that it matches; null: reject on the blocklist, allow on the allowlist.
         note: A note, one line.
-        expires_at: When it stops to count, null for never.
+        expires_at: When it expires, null for never.
         added_at: When it was added.
     """
 
@@ -289,7 +289,7 @@ class Did:
 
 
 class PhoneSetting(StrEnum):
-    """A setting that a person has switched for their phone."""
+    """A setting that a person has chosen for their phone."""
 
     NO_WHISPER = "no-whisper"  # no spoken warning before a warned call
     QUIET = "quiet-hours"  # at these hours strangers do not ring the phone
@@ -307,9 +307,9 @@ class Tie(StrEnum):
 
 
 class PersonalTie(NamedTuple):
-    """One tie between a caller and a person. `person` is an extension, None for a contact of the company.
+    """One relation between a caller and a person. `person` is an extension, or None for a contact of the company.
 
-    `at`: for TALKED when the latest talk ended, for NOT_SPAM when it was said.
+    `at`: for TALKED when the latest conversation ended, for NOT_SPAM when the mark was made.
     """
 
     tie: Tie
@@ -325,13 +325,13 @@ class Imported(NamedTuple):
     Attributes:
         source: The name of the source.
         verdict: Its verdict: `spam` or `ok`.
-        category: The kind of call, where the source says it.
-        name: The owner of the number, as the source says.
+        category: The kind of call, if the source gives it.
+        name: The owner of the number, according to the source.
         note: Other information of the source.
         imported_at: When it was imported.
-        is_feed: Somebody outside keeps it up to date; false for an import by hand and for services with our reports.
-        looked_up: The source was queried about this one number.
-        is_proven: It was right about nearly all callers that are known here.
+        is_feed: Whether somebody outside updates it; false for an import by hand and for services with our reports.
+        looked_up: Whether the source was queried about this one number.
+        is_proven: Whether it was right about nearly all callers that are known here.
     """
 
     source: str
@@ -350,14 +350,14 @@ class PeerWord(NamedTuple):
 
     Attributes:
         peer: The name of the company.
-        weight: The weight of its word, up to 1.
-        is_cleared: An appeal was upheld there; then there is nothing but `last_week`.
+        weight: The weight of the row, up to 1.
+        is_cleared: Whether an appeal was upheld there. If so, only `last_week` is given besides.
         level: The level there, by the evidence of its own people.
-        witnesses: At least so many of its people have something against the number.
-        answered: At least so many of its people answered the number.
+        witnesses: The least number of its people who have evidence against the number.
+        answered: The least number of its people who answered the number.
         first_week: The week of the first evidence there.
         last_week: The week of the latest evidence there.
-        category: The kind of call, where it says it.
+        category: The kind of call, if the company gives it.
     """
 
     peer: str
@@ -392,14 +392,14 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class ChallengeHistory:
-    """The challenges of a number in one auth class, and its passes in any class, which spare it new ones for a while.
+    """The challenges of a number in one auth class, and its passes in any class, which spare it new challenges.
 
     Attributes:
         passes: When it passed within 90 days of the latest, the latest first, eight at most. A proof of control is one.
         failures: How often it failed since the latest pass, each DID and day once.
         failed_at: When it last failed since the latest pass.
         abandoned: How often the caller hung up without an answer, since the latest pass.
-        abandoned_at: When the caller last hung up so.
+        abandoned_at: When the caller last hung up without an answer.
         of_number: When it passed in calls of any class.
         marked: How many people answered its calls and marked it, since the latest pass of any class.
         unpassed: When it failed or hung up since the latest pass, the latest first, as many as any office needs.
@@ -424,7 +424,7 @@ NEVER_CHALLENGED = ChallengeHistory()
 
 
 class ControlSample(NamedTuple):
-    """The share of warned calls without a tag: one of `every`, drawn with the site's `salt`. 0: none."""
+    """The share of warned calls that get no tag: one of `every`, drawn with the site's `salt`. `every` 0: none."""
 
     salt: bytes = b""
     every: int = 0
@@ -434,11 +434,11 @@ NO_SAMPLE = ControlSample()
 
 
 class FirstCall(NamedTuple):
-    """Calls of strangers shortly before the first call of a number (reputation.first_calls).
+    """Calls of unknown numbers shortly before the first call of a number (reputation.first_calls).
 
-    `neighbours`: other numbers of its block that first called other DIDs within the hour. `in_a_row`: neighbouring
-    DIDs that strangers called within minutes, this call's included. `is_burst`: strangers call much more often than
-    usual.
+    `neighbours`: other numbers of its block that first called other DIDs within the hour. `in_a_row`: neighbouring DIDs
+    that unknown numbers called within minutes, including this call's. `is_burst`: unknown numbers call much more often
+    than usual.
     """
 
     neighbours: int = 0
@@ -446,7 +446,7 @@ class FirstCall(NamedTuple):
     is_burst: bool = False
 
     def is_storm(self, least: int) -> bool:
-        """Return whether these are too many for chance: at least `least`, and never for 0.
+        """Return whether there are at least `least` such calls, too many for chance. Always False if `least` is 0.
 
         New lines of a company also call a few people on their first day.
         """
@@ -460,7 +460,7 @@ NO_REPUTATION = Reputation()
 
 
 class DecisionRecord(NamedTuple):
-    """One decision as the journal keeps it.
+    """One decision as the journal stores it.
 
     Attributes:
         id: The short id of the decision.
@@ -468,21 +468,21 @@ class DecisionRecord(NamedTuple):
         linkedid: Asterisk's id of the whole call.
         caller: The number of the caller, or null.
         caller_kind: The kind of caller text.
-        auth_class: Whether somebody vouches for the caller's number.
+        auth_class: How well the caller's number is authenticated.
         did: The DID that was dialled.
         trunk: The trunk that the call came in on.
         callee: The extension of the person who is called.
         action: The action that was taken.
-        would_be: The same without observe mode.
-        rule: The rule that decided; `fail-open` where nothing did.
-        reason: Why, as the journal keeps it.
+        would_be: The action that would have been taken without observe mode.
+        rule: The rule that decided; `fail-open` if no rule did.
+        reason: The reason, as the journal stores it.
         level: The level of the evidence.
         log_odds: The evidence against the caller.
         vector: The evidence by family, as JSON text.
         policy: The policy that decided.
         elapsed_ms: From the request's last byte to the answer.
         caller_text: The network's caller text if it is no number. At most 64 printable characters, untrusted.
-        first_call: Nothing was known of the number.
+        first_call: Whether the number was unknown until then.
     """
 
     id: Annotated[str, Key()]
@@ -524,7 +524,7 @@ class Direction(StrEnum):
 
 
 class Disposition(StrEnum):
-    """How a call ended. ANSWERED: by a person or a program here; voicemail and menus alone do not count."""
+    """How a call ended. ANSWERED: by a person or a program here. Voicemail and menus alone are not ANSWERED."""
 
     ANSWERED = "answered"
     NO_ANSWER = "no-answer"
@@ -534,7 +534,7 @@ class Disposition(StrEnum):
 
 
 class EndedBy(StrEnum):
-    """The party that ended the call. In an outgoing call the caller is a person here. SYSTEM: the PBX, a restart."""
+    """The party that ended the call. In an outgoing call the caller is a person here. SYSTEM: the PBX."""
 
     CALLER = "caller"
     CALLEE = "callee"
@@ -565,7 +565,7 @@ class SignalCategory(StrEnum):
 
 
 class Answered(NamedTuple):
-    """A callee who answered calls from the number, and when last, whether or not they marked it."""
+    """A callee who answered calls from the number, and when last, whether or not they marked the number."""
 
     number: str
     auth_class: Annotated[AuthClass, Key(1)]
@@ -575,7 +575,7 @@ class Answered(NamedTuple):
 
 
 class TrapCall(NamedTuple):
-    """A call from the number to a DID that is given to nobody. `verified`: it had a verified attestation A."""
+    """A call from the number to a DID that is given to nobody. `verified`: its attestation A was verified."""
 
     number: str
     auth_class: Annotated[AuthClass, Key(1)]
@@ -600,7 +600,7 @@ class Challenged:
 
 
 class Verdict(StrEnum):
-    """A person's statement about a number. RETRACTED: they withdrew it."""
+    """A person's statement about a number. RETRACTED: the person withdrew it."""
 
     SPAM = "spam"
     OK = "ok"
@@ -624,12 +624,12 @@ class Mark:
         auth_class: The class of the call.
         reporter: The extension of the person.
         verdict: The verdict of the person.
-        at: When it was said.
+        at: When the person made it.
         channel: How the person made it.
         group: The group of the person at that time.
         category: The kind of spam.
         reason: The text that the person wrote.
-        linkedid: The call that it is about, where one is known.
+        linkedid: The call that it is about, if known.
         epoch: How many owners the number had before.
     """
 

@@ -1,10 +1,10 @@
-"""Numbers of a block of 1000 that may be bad, for a replay. The store keeps the same in a column (reputation/store).
+"""Numbers of a block of 1000 that may be bad, for a replay. The store has a column for the same (reputation/store).
 
     neighbours.move(number)                     its evidence has changed, or is new
-    neighbours.suspects(block, auth_class)      those for which `may_be_bad` holds at some time
+    neighbours.suspects(block, auth_class)      numbers for which `may_be_bad` is true now or later
 
-A number is checked again only if its evidence has changed and somebody asks about its block. For most blocks nobody
-asks, and in a dense one a call changes one number of a thousand.
+A number is checked again only if its evidence has changed and its block is queried. Most blocks are never queried, and
+in a block with many numbers a call changes only one of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reputation.numbers import block_of
 
 @dataclass(slots=True)
 class _Watched:
-    """A block in one class that is watched since the first query. `moved` must be checked again."""
+    """A block in one class after its first query. The numbers in `moved` must be checked again."""
 
     moved: set[str]
     suspects: set[str] = field(default_factory=set)

@@ -1,10 +1,10 @@
-"""The rules by which text becomes a number: E.164, service numbers, and what surrounds them.
+"""The rules by which text becomes a number: E.164, service numbers, and text around them.
 
-libphonenumber's patterns (number_patterns.py) recognise most numbers and their kinds, phonenumbers reads the rest.
+libphonenumber's patterns (number_patterns.py) recognise most numbers and their kinds. phonenumbers parses the others.
 Other modules call reputation/numbers.py, which uses these rules.
 
 Measured (phonenumbers 9.0.43, Python 3.11, uncached): `+12017421834` 0.7 us; a national number 3 to 4 us in a list, 8
-as a caller's, 20 to 50 where the patterns leave it to phonenumbers; anything in the cache 0.3 us.
+as a caller's, 20 to 50 if phonenumbers must parse it; anything in the cache 0.3 us.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class ServiceNumber(NamedTuple):
 
 
 def printable(raw: str) -> str:
-    """Return the text in a bounded length without controls, bidi controls, surrogates and unusual spaces."""
+    """Return the text, cut to RAW_CHARACTERS, without controls, bidi controls, surrogates and unusual spaces."""
     return "".join(filter(str.isprintable, raw[: 4 * RAW_CHARACTERS]))[:RAW_CHARACTERS]
 
 
@@ -123,7 +123,7 @@ def user_and_context(text: str) -> tuple[str, str]:
 
 
 def plain_digits(user: str, context: str) -> str:
-    """Return `+` if there is one and the digits; empty for text that is more than one number."""
+    """Return the digits, with a `+` if the text has one. Empty if the text is more than one number."""
     if not _NUMBER_TEXT.fullmatch(user):
         return ""
     plain = user.translate(_SEPARATORS)
@@ -135,11 +135,11 @@ def plain_digits(user: str, context: str) -> str:
 
 
 def kind_and_number(digits: str, region: str) -> tuple[CallerKind, str | None]:
-    """Return the kind, and the number if it is one, of digits with or without a `+`.
+    """Return the kind of digits with or without a `+`, and the number if they are one.
 
     Two to six digits without `+` are a service number or an extension. From five digits on they may also be a whole
     number of a country without trunk prefix (Greenland, the Faroes, Luxembourg). Some service numbers have seven digits
-    and more (India, Hong Kong, China), where a valid number of that length wins.
+    or more (India, Hong Kong, China); a valid number of that length is preferred to them.
     """
     if digits.startswith("+"):
         return international_number(digits, region)
@@ -166,10 +166,10 @@ def kind_and_number(digits: str, region: str) -> tuple[CallerKind, str | None]:
 
 
 def international_number(text: str, region: str | None = None) -> tuple[CallerKind, str | None]:
-    """Return kind and number for `+` and digits, alike in every region, because a key is the same everywhere.
+    """Return kind and number for `+` and digits. The result is the same in every region, because a key is.
 
     A number of an allocated block comes first, then the country's plan of short numbers, then any number of a possible
-    length. `region`: whose international prefix may follow the `+` by mistake (+01144...).
+    length. `region`: the region whose international prefix may follow the `+` by mistake (+01144...).
     """
     parsed = _parse(text, region)
     e164 = parsed[0] if parsed else text
@@ -181,7 +181,7 @@ def international_number(text: str, region: str | None = None) -> tuple[CallerKi
 
 
 def _kind_of_service_key(key: str) -> CallerKind | None:
-    """Return EMERGENCY or SERVICE by the first region of the calling code that knows the digits, otherwise None."""
+    """Return EMERGENCY or SERVICE by the first region of the calling code whose plan has the digits, otherwise None."""
     regions, digits = regions_and_digits(key)
     for region in regions:
         if is_emergency_code(digits, region):
@@ -192,7 +192,7 @@ def _kind_of_service_key(key: str) -> CallerKind | None:
 
 
 def service_number_in(key: str) -> ServiceNumber | None:
-    """Return the number by the first region of the calling code whose plan has it. Numbers that call come first."""
+    """Return the service number, from the first region of the calling code that has it. Callers come first."""
     regions, digits = regions_and_digits(key)
     for texts in (False, True):
         for region in regions:
@@ -202,7 +202,7 @@ def service_number_in(key: str) -> ServiceNumber | None:
 
 
 def regions_and_digits(key: str) -> tuple[tuple[str, ...], str]:
-    """Return the regions of the calling code (+1 has 25), the main one first, and the digits after it; or nothing."""
+    """Return the regions of the calling code (+1 has 25), the main one first, and the digits after it; else nothing."""
     code = calling_code_in(key)
     digits = key[1 + len(code) :]
     if not code or len(digits) < 2 or len(key) > LONGEST_SERVICE_KEY:
@@ -214,7 +214,7 @@ def _service_key(digits: str, region: str) -> str | None:
     """Return `+8695588` for 95588, 8695588 and 008695588 in CN, and for 0118695588 in US.
 
     Without an international prefix the calling code must be the region's own. A code that only sends text messages is
-    not read with a `+`. In the US these are most numbers of four to six digits, so every extension would be one.
+    not recognised with a `+`. In the US these are most numbers of four to six digits, so every extension would be one.
     """
     metadata = PhoneMetadata.metadata_for_region(region)
     if metadata is None:
@@ -233,7 +233,7 @@ def _service_key(digits: str, region: str) -> str | None:
 
 
 def _is_called(key: str) -> bool:
-    """Return whether it is the key of an emergency number, or of a service number that does more than send texts."""
+    """Return whether the key belongs to an emergency number, or to a service number that does more than send texts."""
     kind = _kind_of_service_key(key)
     return kind is CallerKind.EMERGENCY or ((service := service_number_in(key)) is not None and not service.texts_only)
 
@@ -245,10 +245,10 @@ def is_emergency_code(digits: str, region: str) -> bool:
 
 
 def is_short_code(digits: str, region: str, texts: bool = False) -> bool:
-    """Return whether the plan gives the code a meaning of its own; with `texts` also as one of its SMS services.
+    """Return whether the plan gives the code its own meaning. `texts`: a code for SMS services is enough.
 
-    Blocks left to carriers and SMS services do not count. In the US these are nine in ten of all four to six digit
-    numbers, In Switzerland and New Zealand they are all three-digit ones. So every extension would be a short code.
+    Blocks left to carriers and SMS services are ignored. In the US these are nine in ten of all four to six digit
+    numbers. In Switzerland and New Zealand they are all three-digit numbers. So every extension would be a short code.
     """
     if (more := _MORE_SERVICES.get(region)) is not None and more.fullmatch(digits):
         return True
@@ -274,11 +274,11 @@ def _is_whole_number(digits: str, region: str) -> bool:
 
 
 def _national(digits: str, region: str) -> tuple[str | None, bool]:
-    """Return E.164 of digits without `+` (national, or with the region's international prefix), and if it is allocated.
+    """Return E.164 of digits without `+` (national, or after an international prefix), and whether it is allocated.
 
-    Carriers do send E.164 without its plus, and `00` where it is not the region's prefix. A valid reading wins, the
-    national one first (`442071838750` is a German number in DE, the London one in US), then a national reading that is
-    only possible. `+digits` that is not valid would be a guess, and is no number.
+    Carriers do send E.164 without its plus, and `00` even if it is not the region's prefix. A valid reading wins, the
+    national one first (`442071838750` is a German number in DE, the London one in US). The next choice is a national
+    reading that is only possible. `+digits` that is not valid would be a guess, and is no number.
     """
     home = _parse(digits, region)
     if home and is_allocated(*home[1:]):
@@ -295,7 +295,7 @@ def _national(digits: str, region: str) -> tuple[str | None, bool]:
 def _parse(text: str, region: str | None) -> tuple[str, str, str] | None:
     """Return the E.164 form, its calling code and national number; None if it is impossible, or local (`555 0123`).
 
-    A second pass follows if the result of the first reads as another number (`+44 00 20 ...`): a caller needs one name.
+    A second pass follows if the first result is parsed as another number (`+44 00 20 ...`): a caller needs one key.
     """
     if parts := settled(text) if text.startswith("+") else national_of(text, region or ""):
         return f"+{parts[0]}{parts[1]}", *parts
@@ -316,7 +316,7 @@ def _parse(text: str, region: str | None) -> tuple[str, str, str] | None:
 
 @lru_cache(maxsize=CACHED_CALLERS)
 def phone_number_of(e164: str) -> phonenumbers.PhoneNumber | None:
-    """Return libphonenumber's value of an E.164 number, None if it has none."""
+    """Return libphonenumber's value of an E.164 number, or None if it has none."""
     plain = settled(e164)
     if plain and not plain[1].startswith("0"):  # leading zeros count, and PhoneNumber has them in another field
         return phonenumbers.PhoneNumber(country_code=int(plain[0]), national_number=int(plain[1]))

@@ -1,16 +1,16 @@
-"""Reading of the network's caller text, and all that a number's digits say.
+"""Parses the network's caller text, and returns all facts that the digits of a number contain.
 
-Any text gives an answer, and none raises. Text that is not plainly one number is INVALID, never guessed into one. An
-E.164 number here is `+` and at most 15 digits, *possible* by the length that its country allows. It reads back as
-itself. Only reputation/number*.py and whole_areas.py import phonenumbers, without its geocoder. Its time zones
+Any text gives an answer, and none raises. Text that is not plainly one number is INVALID: no number is guessed. An
+E.164 number here is `+` and at most 15 digits, *possible* by the length that its country allows. Parsing it again gives
+the same number. Only reputation/number*.py and whole_areas.py import phonenumbers, without its geocoder. Its time zones
 cost 0.7 MB and are read at the first use (3 ms; a look-up 5 us, cached 0.3 us). Its networks of ranges cost 11 MB:
 commands and processes that end may use them, the daemon and the console do not.
 
-Service numbers are read too: national numbers that cannot be dialled from abroad and so have no E.164 form, such as a
+Service numbers are parsed too: national numbers that cannot be dialled from abroad and so have no E.164 form, such as a
 bank's 95588 in China, 3949 in France or 116117 in Germany. Their key is `+`, the country's calling code and the digits
-(`+8695588`), and reads back as itself in every region. `caller_of` gives it the kind SERVICE, `number_type_of` the type
-SERVICE, `country_of` the country, and `service_number_of` the country and the digits. See
-docs/contributing/decisions/service-numbers.md: it says why no such key is somebody else's number.
+(`+8695588`), and is parsed to itself in every region. Their kind and their type are SERVICE. `service_number_of`
+returns the country and the digits. The page docs/contributing/decisions/service-numbers.md explains why no such key is
+the number of somebody else.
 """
 
 from __future__ import annotations
@@ -113,22 +113,22 @@ class Number(NamedTuple):
 
     @property
     def country(self) -> str | None:
-        """The country, as `country_of`."""
+        """The country (see `country_of`)."""
         return None if self.key is None else country_of(self.key)
 
     @property
     def number_type(self) -> NumberType | None:
-        """The type, as `number_type_of`; None without a number."""
+        """The type (see `number_type_of`); None without a number."""
         return None if self.key is None else number_type_of(self.key)
 
     @property
     def time_zones(self) -> tuple[str, ...]:
-        """The time zones that it may be in, as `time_zones_of`."""
+        """The time zones that it may be in (see `time_zones_of`)."""
         return () if self.key is None else time_zones_of(self.key)
 
     @property
     def is_allocated(self) -> bool | None:
-        """Whether it lies in a block that its country has allocated; None without a number."""
+        """Whether its country has allocated the block of the number; None without a number."""
         return None if self.key is None else is_valid(self.key)
 
 
@@ -136,17 +136,17 @@ SERVICE = CallerKind.SERVICE  # a member costs ten times as much as a global nam
 
 
 def stored_number(key: str) -> Number:
-    """Return the value of a number that was read before and is kept by its key."""
+    """Return the Number for a key that was parsed before."""
     is_service = len(key) <= number_parsing.LONGEST_SERVICE_KEY and service_number_of(key) is not None
     return Number(key, key, SERVICE if is_service else CallerKind.NUMBER)
 
 
 def caller_of(raw: str, region: str, presentation: str = "", name: str = "") -> Number:
-    """Return who the network says is calling, from the caller text and Asterisk's CALLERID(num-pres) word.
+    """Return the caller according to the network: from the caller text and Asterisk's CALLERID(num-pres) word.
 
-    `region` (ISO alpha-2) says how a number without `+` is read. A caller who asked not to be shown (`prohib*`) is
-    withheld and leaves no text, even if the trunk passed the number on. The caller chooses the name, so it can only
-    turn an invalid number into a withheld one (`0` from "Anonymous").
+    `region` (ISO alpha-2) decides how a number without `+` is parsed. A caller who asked not to be shown (`prohib*`) is
+    withheld and leaves no text, even if the trunk passed the number on. The caller chooses the name, so the name can
+    only turn an invalid number into a withheld one (`0` from "Anonymous").
     """
     if presentation:
         word = presentation.strip().lower()
@@ -161,7 +161,7 @@ def caller_of(raw: str, region: str, presentation: str = "", name: str = "") -> 
 
 
 def whole_number_of(text: str, region: str) -> Number | None:
-    """Return what `number_of` reads, as a Number."""
+    """Return the number that `number_of` finds, as a Number."""
     if is_settled(text):
         return Number(text, text, CallerKind.NUMBER)
     number = caller_of(_AREA_AND_SLASH.sub(r"\1 ", text) if "/" in text else text, region)
@@ -171,7 +171,7 @@ def whole_number_of(text: str, region: str) -> Number | None:
 def number_of(text: str, region: str) -> str | None:
     """Return E.164 or the key of a service number for a text in an import, a list or on the command line, else None.
 
-    It is read like caller text, and a slash after the area code (`030/1234567`, as in Germany) is a space.
+    It is parsed like caller text, except that a slash after the area code (`030/1234567`, as in Germany) is a space.
     """
     if is_settled(text):
         return text
@@ -183,7 +183,7 @@ def number_of(text: str, region: str) -> str | None:
 
 
 def did_number_of(text: str, region: str) -> str | None:
-    """Return the number of a DID as the trunk delivers it: often its last digits, which are no service number."""
+    """Return the number of a DID as the trunk delivers it. Its last digits alone are no service number."""
     number = number_of(text, region)
     if number is None or len(number) > number_parsing.LONGEST_SERVICE_KEY or number_parsing.fold(text).startswith("+"):
         return number
@@ -192,7 +192,7 @@ def did_number_of(text: str, region: str) -> str | None:
 
 
 def is_emergency(text: str, region: str) -> bool:
-    """Return whether this is an emergency number of the region, also after its calling code (`+86110`)."""
+    """Return whether the text is an emergency number of the region, also after its calling code (`+86110`)."""
     user, context = number_parsing.user_and_context(number_parsing.fold(text))
     plain = number_parsing.plain_digits(user, context)
     if plain.startswith("+"):
@@ -202,7 +202,7 @@ def is_emergency(text: str, region: str) -> bool:
 
 @lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def service_number_of(e164: str) -> number_parsing.ServiceNumber | None:
-    """Return the service number with this key (`+8695588`), None for every other number."""
+    """Return the service number with this key (`+8695588`), or None for every other number."""
     return (
         number_parsing.service_number_in(e164)
         if not settled(e164) and number_parsing.international_number(e164)[0] is CallerKind.SERVICE
@@ -211,15 +211,15 @@ def service_number_of(e164: str) -> number_parsing.ServiceNumber | None:
 
 
 def block_of(e164: str) -> str | None:
-    """Return all but the last three digits of a number: its block of 1000. Service numbers are in none."""
+    """Return all but the last three digits of a number, which are its block of 1000; None for a service number."""
     return stored_number(e164).block
 
 
 @lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def country_of(e164: str) -> str | None:
-    """Return ISO alpha-2 of the number; `001` for one of no country (+800, +870); None for what is no number.
+    """Return ISO alpha-2 of the number; `001` for a number of no country (+800, +870); None if it is no number.
 
-    An unallocated number counts to the main country of its calling code (US for +1).
+    An unallocated number belongs to the main country of its calling code (US for +1).
     """
     if (service := service_number_of(e164)) is not None:
         return service.country
@@ -244,7 +244,7 @@ def number_type_of(e164: str) -> NumberType:
 def time_zones_of(e164: str) -> tuple[str, ...]:
     """Return the IANA names of the time zones that the number may be in, in order; empty if unknown (`+800`).
 
-    A landline is in one, a mobile number in all of its country; North American toll-free numbers are in forty.
+    A landline is in one zone, a mobile number in all zones of its country, a North American toll-free number in forty.
     """
     from phonenumbers.timezone import time_zones_for_geographical_number, time_zones_for_number  # only where asked for
 
@@ -293,14 +293,14 @@ def national_digits(e164: str) -> str:
 
 @lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def is_valid(e164: str) -> bool:
-    """Return whether the number lies in a block that its country has allocated. Spoofed numbers often do not."""
+    """Return whether its country has allocated the block of the number. Spoofed numbers are often unallocated."""
     if parts := settled(e164):
         return is_allocated(*parts)
     return number_type_of(e164) is not NumberType.UNALLOCATED
 
 
 def spaced(number: str) -> str:
-    """Return a number as people read it: `+1 201 555 0123`. Any other text stays."""
+    """Return a number in groups of digits: `+1 201 555 0123`. Any other text is returned unchanged."""
     parsed = number_parsing.phone_number_of(number) if number.startswith("+") else None
     if parsed is None:
         return number
@@ -310,7 +310,7 @@ def spaced(number: str) -> str:
 def masked(text: str | None) -> str:
     """Return the text as a log may show it: the start of a number and its last two digits, at least four hidden.
 
-    `+442071838750` is `+4420******50`. Words such as `anonymous` stay; other text becomes stars, no text `-`.
+    `+442071838750` is `+4420******50`. Words such as `anonymous` are kept. Other text becomes stars, an empty text `-`.
     """
     if not text:
         return "-"
@@ -325,7 +325,7 @@ def masked(text: str | None) -> str:
 
 
 def is_possible_region(region: str) -> bool:
-    """Return whether national numbers can be read by this region's plan."""
+    """Return whether the numbering plan of this region is known."""
     return region.upper() in phonenumbers.SUPPORTED_REGIONS
 
 
@@ -340,7 +340,7 @@ def calling_code_of(region: str) -> int:
 
 
 def read_plans(regions: Iterable[str]) -> None:
-    """Import the plans of these regions now, modules of phonenumbers. Otherwise a call would wait for the disk."""
+    """Import the plans of these regions now, which are modules of phonenumbers, so that no call waits for the disk."""
     for region in regions:
         PhoneMetadata.metadata_for_region(region)
         PhoneMetadata.short_metadata_for_region(region)
@@ -366,7 +366,7 @@ _read_cached = lru_cache(maxsize=number_parsing.CACHED_CALLERS)(_read)
 
 
 def is_withheld_word(text: str) -> bool:
-    """Return whether a network means by this text that the number is withheld."""
+    """Return whether networks use this text for a withheld number."""
     return text.partition("@")[0].casefold().replace("_", " ").replace("-", " ") in _WITHHELD_WORDS
 
 

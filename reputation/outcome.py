@@ -1,6 +1,6 @@
-"""The outcome of a call, and the one signal that it may be. Made for every call that is followed or replayed.
+"""The outcome of a call, and the one signal that may follow from it. Made for every call that is followed or replayed.
 
-They are Structs: one is made in a twentieth of the time of a named tuple, and JSON has its fields by name.
+They are Structs: a Struct is made in a twentieth of the time of a named tuple, and its JSON has the fields by name.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ INBOUND, INTERNAL = Direction.INBOUND, Direction.INTERNAL
 
 
 class Record(Struct, frozen=True):
-    """The base of both. Fields are changed in a copy, as in a named tuple."""
+    """The base of both types. Fields are changed in a copy, as in a named tuple."""
 
     def _replace(self, **changes: Any) -> Self:
         return replace(self, **changes)
@@ -38,8 +38,8 @@ class Record(Struct, frozen=True):
 class OutcomeRecord(Record, frozen=True, kw_only=True):
     """The outcome of one call, normalised, as it is stored.
 
-    People are extensions. A phone without a person keeps its endpoint (`PJSIP/201`); the store puts the person in its
-    place if it knows one. Only AMI gives `answered_by_pbx` and `waited_seconds`.
+    People are named by extension. A phone without a known person is named by its endpoint (`PJSIP/201`) until the store
+    knows the person. Only AMI gives `answered_by_pbx` and `waited_seconds`.
 
     Attributes:
         linkedid: Asterisk's id of the whole call.
@@ -58,28 +58,28 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
         rung: The people whose phones rang.
         forked: How many phones rang.
         ring_seconds: For how long it rang.
-        talk_seconds: For how long it was talked.
+        talk_seconds: For how long people talked.
         cause: The Q.850 cause.
         sip_code: The SIP status code.
         ended_by: The party that ended it, null if the source does not say.
-        voicemail_left: The caller left a message.
-        transferred: It was transferred.
-        parked: It was parked.
-        conference: It was in a conference.
+        voicemail_left: Whether the caller left a message.
+        transferred: Whether it was transferred.
+        parked: Whether it was parked.
+        conference: Whether it was in a conference.
         challenge: The result of its challenge.
-        complete: It was seen whole. An incomplete one leaves no evidence.
-        source: Where it is known from: `ami`, or the name of an import.
-        auth_class: Whether somebody vouches for the caller's number.
+        complete: Whether it was seen whole. An incomplete call leaves no evidence.
+        source: Where its data come from: `ami`, or the name of an import.
+        auth_class: How well the caller's number is authenticated.
         decision_id: The decision about it.
         action: The action that was taken.
-        rang_by: The tie to the number that made the phone ring whatever else was known of the caller.
-        answered_by_pbx: Nobody took it, but a menu, a queue or voicemail had answered.
-        blocked: A network refused the outgoing call, and no person did.
-        machine: A machine answered the outgoing call.
+        rang_by: The relation to the number because of which the phone rang, whatever else was known of the caller.
+        answered_by_pbx: Whether nobody took it, but a menu, a queue or voicemail had answered.
+        blocked: Whether a network, and no person, refused the outgoing call.
+        machine: Whether a machine answered the outgoing call.
         waited_seconds: For how long it neither rang nor was talked: in menus, queues, voicemail.
         call_id: The SIP Call-ID on the trunk, if the dialplan of an outgoing call gives it.
-        trap: It was to a DID that is given to nobody.
-        verified: A signature vouched for the caller of such a call.
+        trap: Whether it went to a DID that is given to nobody.
+        verified: Whether the caller of a call to a trap was verified by a signature.
     """
 
     linkedid: Annotated[str, Key(), ORIGIN]
@@ -133,7 +133,7 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
 
     @property
     def number(self) -> str | None:
-        """The number that the call is evidence about: the other party's, if it has one."""
+        """The number of the other party, if any. The call is evidence about this number."""
         direction = self.direction
         if direction is INTERNAL:
             return None
@@ -142,16 +142,16 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
 
     @property
     def person(self) -> str | None:
-        """The person here who took part: who answered the number, or called it."""
+        """The person here who answered or made the call."""
         return self.answered_by if self.direction is INBOUND else self.caller
 
     @property
     def witness(self) -> str | None:
-        """The name under which its signal is kept: a person, or the DID or group dialled.
+        """The name under which its signal is stored: a person, or the DID or group dialled.
 
         The person is the one who answered, or the only one whose phone rang, because only they decide whether the call
-        is missed. If it were a signal of the DID, people who mark a number could let its calls ring out, and move two
-        families each (benchmarks/accuracy/RESULTS.md).
+        is missed. If a missed call were a signal of the DID, people who mark a number could let its calls ring, and so
+        influence two families each (benchmarks/accuracy/RESULTS.md).
         """
         rung = self.rung
         rang_alone = rung[0] if len(rung) == 1 and self.queue is None else None

@@ -1,4 +1,4 @@
-"""The consequences of marks in words for the owner of a number, computed from the weights in use. Pure.
+"""Sentences for the owner of a number: what marks can cause, computed from the weights in use. Pure.
 
 owner_sentence(weights, people) -> Wording       "No number of marks alone can stop your calls. ..."
 """
@@ -17,10 +17,10 @@ from reputation.wording import N_, Places, Wording, listed
 class OwnerFigures(NamedTuple):
     """The figures of the sentence, without outside evidence.
 
-    `label` and `challenge`: how many witnesses they take. `marks`: the least number of marks that label by themselves.
-    The required share of marks among the people who answered falls with their number: from one in `answered_few`
-    (for `marks` people) to one in `answered_many` (for very many). `events`: how much must also have happened within
-    `days`.
+    `label` and `challenge`: how many witnesses are needed for them. `marks`: the least number of marks that label by
+    themselves. Their required share of the people who answered falls as more people mark: from one in `answered_few`
+    (for `marks` people) to one in `answered_many` (for very many). `events`: how many events must also have happened
+    within `days`.
     """
 
     people: int

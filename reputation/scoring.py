@@ -1,4 +1,4 @@
-"""From evidence to a reputation: the families added up, and the level that this justifies. Pure.
+"""From evidence to a reputation: the sum of the families, and the level that it justifies. Pure.
 
     reputation_of(evidence, circumstances, weights, now) -> Reputation
 
@@ -47,7 +47,7 @@ def _needed_of(people: int, weights: WitnessWeights) -> tuple[int, int]:
 
 @lru_cache(maxsize=64)
 def events_needed(people: int, weights: WitnessWeights) -> int:
-    """Return how many events against a number within days a challenge takes."""
+    """Return how many events against a number within some days are needed for a challenge."""
     return _needed(people, weights.event_share, weights.event_least, weights.events)
 
 
@@ -82,13 +82,13 @@ def _reputation_of(evidence: Evidence, circumstances: Circumstances, weights: We
 
 @lru_cache(maxsize=256)
 def _of_call(attestation: Attestation, verification: Verification, hour: int | None, weights: Weights) -> Reputation:
-    """Return the reputation of a caller without evidence, as nearly all are. `hour`: for a stranger."""
+    """Return the reputation of a caller without evidence, as nearly all are. `hour`: None for a known caller."""
     circumstances = Circumstances(attestation=attestation, verification=verification, hour=hour, is_stranger=True)
     return _reputation_of(NO_EVIDENCE, circumstances, weights, 0.0)
 
 
 def level_at(log_odds: float, levels: Thresholds) -> Level:
-    """Return the strongest level whose threshold is reached, whatever else it needs."""
+    """Return the strongest level whose threshold is reached. Other conditions of the level are not checked."""
     for threshold, level in levels.strongest_first:
         if log_odds >= threshold:
             return level
@@ -104,8 +104,6 @@ def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights
 
 
 class _LevelCase(NamedTuple):
-    """The input of a level. `log_odds`: the sum of all families."""
-
     log_odds: float
     families: tuple[Family, ...]
     witnesses: Witnesses
@@ -122,7 +120,7 @@ class _LevelCase(NamedTuple):
 
     @property
     def seen(self) -> float:
-        """The evidence of its calls and of the caller itself, without marks and one-ring calls."""
+        """The weight of the calls and of the caller's own behaviour, without marks and one-ring calls."""
         return self.of(_SEEN)
 
 
@@ -136,8 +134,8 @@ _LISTING = frozenset({feeds.NAME, block.LISTED, traps.NAME})
 def _level(level: Level, case: _LevelCase, weights: Weights) -> Level:
     """Return the strongest level whose threshold and other conditions hold (docs/contributing/model.md).
 
-    `level`: the one whose threshold is reached. People here may cause a challenge, and so may sources that agree.
-    Stronger levels take evidence against the number itself, and a caller who does not answer a challenge.
+    `level`: the level whose threshold is reached. People here may cause a challenge, and so may sources that agree.
+    Stronger levels need evidence against the number itself, and a caller who does not answer a challenge.
     """
     asks = _sources_ask(case, weights)
     if asks and level < _CHALLENGE:
@@ -172,14 +170,14 @@ def _may_label(case: _LevelCase, weights: Weights) -> bool:
 
 
 def _rings_once(case: _LevelCase, weights: Weights) -> bool:
-    """Return whether one-ring calls, which nobody here causes, reached enough people for a warning."""
+    """Return whether one-ring calls, which no person here causes, reached enough people for a warning."""
     if case.witnesses.seen < case.witnesses.label:
         return False
     return case.of(_RINGS) + min(0.0, case.of(_FOR_CALLER)) >= weights.levels.ringing
 
 
 def _is_share(case: _LevelCase, weights: Weights) -> bool:
-    """Return whether enough of those who answered marked it or hung up, with at least one live mark or hang-up."""
+    """Return whether enough of the people who answered marked the number or hung up, with at least one recent case."""
     standing = case.evidence.standing
     if standing is None:
         return False
@@ -192,7 +190,7 @@ _LEAST_SPOKEN = 0.1  # a mark that has nearly faded, or whose reporter is hardly
 
 
 def _may_ask(case: _LevelCase, weights: Weights) -> bool:
-    """Return whether enough witnesses agree lately. No family alone leads to a challenge, least of all marks."""
+    """Return whether enough witnesses agree lately to challenge the caller. One family alone is never enough."""
     if case.log_odds < weights.levels.challenge or case.seen < weights.levels.challenge_seen:
         return False
     if _sources_speak(case, weights):
@@ -216,7 +214,7 @@ def _sources_speak(case: _LevelCase, weights: Weights) -> bool:
 
 
 def _sources_ask(case: _LevelCase, weights: Weights) -> bool:
-    """Return whether outside signs are enough to challenge a caller whom no local evidence clears."""
+    """Return whether outside signs are enough to challenge a caller for whom no local evidence speaks."""
     if signs_of(case.evidence, case.circumstances, weights, case.now) < weights.outside.asks:
         return False
     signature = weights.attestation.failed if case.has_bad_signature else 0.0
@@ -224,7 +222,7 @@ def _sources_ask(case: _LevelCase, weights: Weights) -> bool:
 
 
 def signs_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> int:
-    """Return how many independent outside signs speak against the number, except a block alone."""
+    """Return how many independent outside signs speak against the number. A block alone is not a sign."""
     alone, standing = weights.outside.asks, evidence.standing
     has_traps = standing is not None and (standing.traps or standing.verified_traps)
     has_failed = circumstances.verification is _FAILED
@@ -261,7 +259,6 @@ _CONVICTING_TRAPS = 2
 
 
 def _may_reject(case: _LevelCase, weights: Weights) -> bool:
-    """Return whether several people of several groups marked it, its owner is unproven, and no appeal is in force."""
     evidence, levels = case.evidence, weights.levels
     standing = evidence.standing
     if standing is None or evidence.appeal is not None:
@@ -313,7 +310,7 @@ def carrier_label_in(vector: str) -> str | None:
 
 
 def families_of(vector: str) -> tuple[Family, ...]:
-    """Return the families of a vector in the journal. ValueError: the text is damaged."""
+    """Return the families of a vector in the journal. Raise ValueError if the text is damaged."""
     try:
         families = json.loads(vector)["families"]
         return tuple(
@@ -324,7 +321,7 @@ def families_of(vector: str) -> tuple[Family, ...]:
 
 
 def witnesses_in(vector: str) -> Witnesses | None:
-    """Return the witnesses of a vector in the journal, None for no witnesses or an older version."""
+    """Return the witnesses of a vector in the journal, or None for no witnesses or an older version."""
     try:
         return Witnesses(**{name: int(count) for name, count in json.loads(vector)["witnesses"].items()})
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -1,7 +1,7 @@
-"""The evidence that follows from how a call ended: at most one signal a call. Pure; SIGNALS is the table.
+"""The evidence that follows from how a call ended: at most one signal per call. Pure. SIGNALS is the table.
 
-It is here and not in ami_listener because the store needs it too. The tag that a call had and its auth class are only
-known once the outcome is joined with the journal, in the same write as the signal.
+The module is here and not in ami_listener because the store needs it too. The tag that a call had and its auth class
+are only known when the outcome is joined with the journal, in the same write as the signal.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ OF_TAGGED = frozenset({SignalCategory.ONE_RING, SignalCategory.HUNG_UP_ON})
 
 
 def is_call_back(outcome: OutcomeRecord) -> bool:
-    """Return whether a person here called the number and talked. Premium numbers, which want calls, do not count."""
+    """Return whether a person here called the number and talked. Premium numbers, which want calls, are left out."""
     return is_talk(outcome) and number_type_of(outcome.number or "") is not NumberType.PREMIUM
 
 
@@ -75,10 +75,10 @@ def is_long_talk(outcome: OutcomeRecord) -> bool:
 
 
 def is_one_ring(outcome: OutcomeRecord) -> bool:
-    """Return whether the caller gave up after a ring or two.
+    """Return whether the caller hung up after a ring or two.
 
-    Not if nothing rang at first (a wrong number), or if the caller waited in a queue, chose from a menu or got
-    voicemail.
+    Return False if no phone rang at first (a wrong number), or if the caller waited in a queue, chose from a menu or
+    got voicemail.
     """
     return (
         outcome.disposition is NO_ANSWER
@@ -89,7 +89,7 @@ def is_one_ring(outcome: OutcomeRecord) -> bool:
 
 
 def is_unanswered(outcome: OutcomeRecord) -> bool:
-    """Return whether it rang and nobody took it, or somebody rejected it. A busy phone or a failure does not count."""
+    """Return whether phones rang and nobody answered, or somebody rejected the call. Busy and failed calls are not."""
     return outcome.disposition is REJECTED or (outcome.disposition is NO_ANSWER and outcome.ring_seconds > 0)
 
 
@@ -127,11 +127,12 @@ def _signal_of(outcome: OutcomeRecord, number: str) -> Signal | None:
 
 
 class Lessons(NamedTuple):
-    """All evidence of one call, each by the number that it is about.
+    """All evidence of one call, about its number.
 
-    `signal`: the one signal of the call. `answered`: who answered. `talk_to`: a person here called and talked.
-    `talk_from`: the number talked with a person here. A second talk on another day is a signal that replaces `signal`.
-    `one_ring_at`: it rang once and gave up. `challenged`: its challenge. `trap`: it was to a DID that nobody has.
+    `signal`: the one signal of the call. `answered`: the person who answered. `talk_to`: a person here called and
+    talked. `talk_from`: the number talked with a person here. A second conversation on another day is a signal that
+    replaces `signal`. `one_ring_at`: when the number rang once and hung up. `challenged`: its challenge. `trap`: its
+    call to a DID that nobody has.
     """
 
     signal: Signal | None = None
@@ -170,7 +171,7 @@ def lessons_of(outcome: OutcomeRecord) -> Lessons:
 
 
 def _challenged(outcome: OutcomeRecord) -> Challenged | None:
-    """Return the challenge, dated by the call's beginning, before any answer. A later message does not change it."""
+    """Return the challenge, dated by the beginning of the call. A later message does not change it."""
     result = outcome.challenge
     if result is None or outcome.direction is not INBOUND or (number := outcome.number) is None:
         return None
@@ -184,13 +185,13 @@ def proofs_of_control(number: str, at: float) -> list[Challenged]:
 
 
 def _number_with_reputation(outcome: OutcomeRecord) -> str | None:
-    """Return the number, if the call was seen whole and the number can be somebody's. Others have no reputation."""
+    """Return the number, if the call was seen whole and the number is allocated. Other calls have no effect."""
     number = outcome.number if outcome.complete else None
     return number if number is not None and is_valid(number) else None
 
 
 def is_talk(outcome: OutcomeRecord) -> bool:
-    """Return whether a talk counts: outbound, or inbound with a person here, without challenge or message."""
+    """Return whether the call is a conversation: outbound, or inbound with a person, without challenge or message."""
     return (
         outcome.talk_seconds >= TALK_SECONDS
         and _is_answered(outcome)
@@ -200,7 +201,7 @@ def is_talk(outcome: OutcomeRecord) -> bool:
 
 
 def signal_of_mark(mark: Mark) -> Signal | None:
-    """Return the signal of a mark "not spam": it counts as a call-back of the reporter, where call-backs count."""
+    """Return the signal of a mark "not spam", which counts like a call-back of the reporter."""
     if mark.verdict is not Verdict.OK or mark.auth_class is AuthClass.UNAUTHENTICATED:
         return None
     category = SignalCategory.NOT_SPAM
@@ -208,14 +209,14 @@ def signal_of_mark(mark: Mark) -> Signal | None:
 
 
 def kind_of(category: SignalCategory) -> SignalCategory:
-    """Return the category that a callee can cause once: a call-back and a mark "not spam" count together as one."""
+    """Return the category that a callee can cause once: a call-back and a mark "not spam" are one category."""
     return SignalCategory.CALLED_BACK if category is SignalCategory.NOT_SPAM else category
 
 
 def counts_for(signal: Signal, auth_class: AuthClass) -> bool:
     """Return whether the signal is evidence in this class.
 
-    Its own class counts. A call-back reached the owner of the number, so it counts in `authenticated`, too.
+    It is evidence in its own class. A call-back reached the owner, so it is evidence in `authenticated`, too.
     """
     if kind_of(signal.category) is SignalCategory.CALLED_BACK and signal.auth_class is AuthClass.UNKNOWN:
         return auth_class is not AuthClass.UNAUTHENTICATED
@@ -223,7 +224,7 @@ def counts_for(signal: Signal, auth_class: AuthClass) -> bool:
 
 
 def latest_by_key(signals: Iterable[Signal]) -> list[Signal]:
-    """Keep the latest signal per number, class, epoch, callee and category, and at equal times as the store does."""
+    """Keep the latest signal per number, class, epoch, callee and category, at equal times as the store does."""
     latest: dict[tuple[object, ...], Signal] = {}
     for signal in signals:
         key = (signal.number, signal.auth_class, signal.epoch, signal.callee, kind_of(signal.category))
@@ -242,10 +243,11 @@ def _is_answered(outcome: OutcomeRecord) -> bool:
 
 
 def _is_void(outcome: OutcomeRecord, category: SignalCategory) -> bool:
-    """Return whether the signal does not count for this call.
+    """Return whether the signal of this call is ignored.
 
-    Evidence against the caller does not count if the call had a label. Nor does it if the phone rang because of a tie
-    of the witness, who could let a caller in only to hang up. A challenge replaces other signals except a message.
+    Evidence against the caller is ignored if the call had a label. It is also ignored if the phone rang because of the
+    witness's own list or contacts: the witness could let a caller in only to hang up. A challenge replaces all signals
+    except a message.
     """
     if outcome.challenge is not None:
         return category is not SignalCategory.VOICEMAIL

@@ -4,8 +4,8 @@
     own_name("sip:a@b") == ":sip:a@b"                   a local name that would look like another site's
     site_of("berlin:201") == "berlin"; site_of("201") == site_of("PJSIP/201") == site_of(":sip:a@b") == ""
 
-So every local name has one key, whatever a caller or another switch put into it, and no two names share one. A name
-from Asterisk, a file or another switch goes through `own_name` before anything is stored under it.
+So every local name has one key, whatever text a caller or another switch has chosen, and no two names share a key. A
+name from Asterisk, a file or another switch must be changed by `own_name` before it is stored.
 
 The short ids of decisions and appeals, which people read to each other, are made here too.
 """
@@ -22,7 +22,7 @@ SITE = re.compile(r"[a-z0-9-]{1,32}")
 
 
 def site_of(name: str) -> str:
-    """Return the site of a person, DID, queue, call or case, OURS for this one."""
+    """Return the site of a person, DID, queue, call or case. OURS is this site."""
     if MARK not in name:
         return OURS
     site = name.partition(MARK)[0]
@@ -30,7 +30,7 @@ def site_of(name: str) -> str:
 
 
 def of_site(site: str, name: str) -> str:
-    """Return the name as rows of another site have it. An empty name stays empty. ValueError: not a valid site."""
+    """Return the name as rows of another site have it; empty for an empty name. Raise ValueError for a bad site."""
     if not SITE.fullmatch(site):
         raise ValueError(f"invalid site name {site[:40]!r}: use at most 32 lower-case letters, digits and -")
     return f"{site}{MARK}{name}" if name else name
@@ -42,7 +42,7 @@ def all_of(site: str) -> str:
 
 
 def after_site(site: str) -> str:
-    """Return a text that sorts after all names of a site and before those of the next."""
+    """Return a text that sorts after all names of a site and before the names of the next site."""
     return f"{site};"
 
 
@@ -52,7 +52,7 @@ def name_at_site(name: str) -> str:
 
 
 def own_name(name: str) -> str:
-    """Return the key of a local name. It begins with a colon if it could be taken for a name of another site."""
+    """Return the key of a local name. It begins with a colon if it could be mistaken for a name of another site."""
     return MARK + name if MARK in name and (name[0] == MARK or site_of(name)) else name
 
 
@@ -60,7 +60,7 @@ def own_name(name: str) -> str:
 
 
 def is_ours(column: str) -> str:
-    """Return the SQL condition that `site_of` a column is OURS."""
+    """Return an SQL condition: the name in the column belongs to this site."""
     site = f"substr({column}, 1, instr({column}, '{MARK}') - 1)"
     return f"(length({site}) NOT BETWEEN 1 AND 32 OR {site} GLOB '*[^a-z0-9-]*')"
 
@@ -71,12 +71,12 @@ def has_mark(column: str) -> str:
 
 
 def site_and_mark(column: str) -> str:
-    """Return SQL for the text up to the first colon: `all_of` the site of a column."""
+    """Return SQL for the text of a column up to the first colon, which is included."""
     return f"substr({column}, 1, instr({column}, '{MARK}'))"
 
 
 def is_of_site(column: str) -> str:
-    """Return the SQL condition that a column has a name of the site in the parameter `:site`."""
+    """Return an SQL condition: the name in the column belongs to the site in the parameter `:site`."""
     return f"{column} > :site || '{MARK}' AND {column} < :site || ';'"
 
 
@@ -88,12 +88,12 @@ _MISREAD = str.maketrans("OIL", "011")  # how the alphabet is read when people w
 
 
 def new_id() -> str:
-    """Return eight characters with 40 random bits."""
+    """Return a new id of eight characters, from 40 random bits."""
     bits = int.from_bytes(os.urandom(5))
     return _PAIRS[bits >> 30] + _PAIRS[bits >> 20 & 1023] + _PAIRS[bits >> 10 & 1023] + _PAIRS[bits & 1023]
 
 
 def parse_id(text: str) -> str | None:
-    """Return the id in its original form from what somebody typed, None if it is invalid."""
+    """Return the id in its original form from typed text, or None if it is invalid."""
     wanted = text.strip().upper().translate(_MISREAD)
     return wanted if _ID.fullmatch(wanted) else None

@@ -1,8 +1,8 @@
-"""The origins of a level, and how many witnesses there are of how many it takes. Pure.
+"""The origins of a level, and how many of the needed witnesses there are. Pure.
 
     account_of(level, families, witnesses) -> Wordings       used by every screen and log
 
-It uses what the journal keeps, so it works for past calls as for a call now.
+It only uses data of the journal, so it works for past calls as well as for present ones.
 """
 
 from __future__ import annotations

@@ -54,16 +54,16 @@ class Rows(NamedTuple):
 class Standing(NamedTuple):
     """The sums of a number's rows in one class, exact at `at`, the time of the latest row.
 
-    Another site counts as one person, who answered where it marks (reputation/fold.py). `marks` is M, the sum of the
-    reporters' weights, and `answers` D, the people who answered. Both decay with the half-life of marks. `hung_up` to
-    `wanted` count callees by what calls showed, and decay with their own half-life, one-ring calls faster.
+    Another site counts as one person, who answered if the site has marks (reputation/fold.py). `marks` is M, the sum of
+    the reporters' weights, and `answers` D, the people who answered. Both decay with the half-life of marks. `hung_up`
+    to `wanted` count callees by what their calls showed, and decay with their own half-life, one-ring calls faster.
 
-    `reporters` and `groups` count those behind the live spam marks, `answered` those who answered, `silent` those of
-    them who did not mark, `signals` the callees per category. `burst_at`: when the latest burst of marks ended, None
-    without one. `witnessed`: when each person last had evidence against the number. `adverse`: when each mark and
-    signal against it was made, the latest first, as many as any office needs. `traps`: the latest two calls to DIDs
-    that are given to nobody, `verified_traps` those with a passed signature. `challenges`: the challenges of the
-    number.
+    `reporters` and `groups` count the people and groups of the live spam marks. `answered` counts the people who
+    answered, `silent` those of them who did not mark, `signals` the callees per category. `burst_at`: when the latest
+    burst of marks ended, None without one. `witnessed`: when each person last had evidence against the number.
+    `adverse`: when each mark and signal against it was made, the latest first, as many as any office needs. `traps`:
+    the latest two calls to DIDs that are given to nobody. `verified_traps`: those of them with a passed signature.
+    `challenges`: the challenges of the number.
     """
 
     at: float
@@ -124,7 +124,7 @@ def standing_of_people(
     epoch_at: float | None = None,
     trust: Callable[[str], float] = lambda _reporter: 1.0,
 ) -> Standing | None:
-    """Fold the rows of one site in a class, None if no row counts.
+    """Fold the rows of one site in a class. Return None if no row has an effect.
 
     `epoch_at`: since when the number has its present owner. `trust`: returns the trust in a reporter.
     """
@@ -193,7 +193,7 @@ FRIENDLY = frozenset({SignalCategory.CALLED_BACK, SignalCategory.NOT_SPAM, Signa
 
 
 def without_friends(signals: list[Signal]) -> list[Signal]:
-    """Return the signals without the missed calls of callees who wanted the caller all the same."""
+    """Return the signals without missed calls of callees who also gave a signal for the caller."""
     friends = {signal.callee for signal in signals if signal.category in FRIENDLY}
     if not friends:
         return signals
@@ -213,10 +213,7 @@ def _counted(signals: list[Signal]) -> tuple[tuple[SignalCategory, int], ...]:
 def _challenges_in(
     rows: Rows, auth_class: AuthClass, live: list[Mark], answered: list[Answered], epoch_at: float | None
 ) -> ChallengeHistory:
-    """Return the challenges in this auth class.
-
-    Passes in any class count, so that who passed is not challenged in each class.
-    """
+    """Return the challenges in this auth class, with passes in any class: one pass is enough for all classes."""
     asked = [c for c in rows.challenges if epoch_at is None or c.at >= epoch_at]
     if not asked:
         return NEVER_CHALLENGED
@@ -251,7 +248,7 @@ def with_challenges(total: Standing, rows: Rows, auth_class: AuthClass, weights:
 
 
 def standing_at(standing: Standing, weights: Weights, now: float) -> Standing:
-    """Return the standing with its sums as of `now`; one that is later stays as it is."""
+    """Return the standing with its sums as of `now`. A standing later than `now` is returned unchanged."""
     if standing.at >= now:
         return standing
     counts = weights.counts
@@ -301,7 +298,7 @@ LIMITED = frozenset({SignalCategory.ONE_RING, SignalCategory.UNANSWERED})
 
 
 def _within_limits(signals: list[Signal], weights: CountWeights, passed_at: float | None) -> list[Signal]:
-    """Limit the signals an hour that a caller alone can cause. Leave out one-ring calls before a passed challenge."""
+    """Limit the signals per hour that a caller alone can cause. Leave out one-ring calls before a passed challenge."""
     if not any([signal.category in LIMITED for signal in signals]):
         return signals
     left: Counter[tuple[SignalCategory, float]] = Counter()
@@ -344,14 +341,14 @@ def _adverse(
 
 
 class WitnessAccount(NamedTuple):
-    """The evidence that counts of one witness without marks, in one class."""
+    """The evidence of one witness without marks, in one class."""
 
     signals: tuple[Signal, ...] = ()
     answered: Answered | None = None
 
     @property
     def at(self) -> float:
-        """When the latest of it was made; -inf for nothing."""
+        """The time of the latest evidence; -inf for none."""
         at = -inf if self.answered is None else self.answered.at
         for signal in self.signals:
             at = max(at, signal.at)
@@ -379,8 +376,9 @@ def account_of(signals: tuple[Signal, ...], answered: Answered | None) -> Witnes
 def with_witness(total: Standing, before: WitnessAccount, after: WitnessAccount, weights: Weights) -> Standing | None:
     """Return the standing after a change of one witness's evidence, in O(1); None if the rows must be folded.
 
-    A standing is a sum over rows, so it changes by the rows that come and go. Marks change more than sums (groups,
-    bursts), so they are not among these rows. If the latest row goes, another one is the latest, which is rare.
+    A standing is a sum over rows, so it changes by the rows that are added or removed. Marks change more than sums
+    (groups, bursts), so they are not among these rows. If the latest row is removed, the rows must be folded, which is
+    rare.
     """
     come_at = after.at
     if come_at < before.at == total.at:
@@ -451,7 +449,7 @@ def _with_signals(
 def _with_events(
     times: tuple[float, ...], removed: list[Signal], added: list[Signal], most: int
 ) -> tuple[float, ...] | None:
-    """Return the times of evidence against the number, None if one goes that an older one replaces."""
+    """Return the times of evidence against the number, or None if an older time must replace a removed one."""
     left = [signal.at for signal in removed if signal.category in SPAMWARD]
     new = [signal.at for signal in added if signal.category in SPAMWARD]
     kept: tuple[float, ...] | None = times
@@ -464,7 +462,7 @@ def _with_events(
 
 
 def _with_time(times: tuple[float, ...], removed: float, added: float, most: int) -> tuple[float, ...] | None:
-    """Return the latest times, None if one goes that another, not kept, replaces."""
+    """Return the latest times, or None if a time that is not stored must replace a removed one."""
     if removed == added:
         return times
     left = list(times)
@@ -489,7 +487,6 @@ def _latest(rows: list[D], key: Callable[[D], Hashable]) -> list[D]:
 
 
 def _burst(live: list[Mark], weights: CountWeights) -> float | None:
-    """Return when the latest burst ended: `burst_marks` live marks within `burst_minutes`."""
     if len(live) < weights.burst_marks:
         return None
     times = sorted(mark.at for mark in live)

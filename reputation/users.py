@@ -23,10 +23,10 @@ NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.@-]{{0,{LONGEST_NAME - 1}}}")
 
 
 class Role(IntEnum):
-    """A role of a user. Each role may do what those before it may.
+    """A role of a user. Each role has all rights of the roles before it.
 
-    VIEWER looks, and sees numbers masked. OPERATOR sees them whole, marks, corrects and decides. ADMINISTRATOR also
-    changes what is in force for everybody: policies, feeds, people.
+    VIEWER sees screens with masked numbers. OPERATOR sees whole numbers, marks, corrects and decides. ADMINISTRATOR
+    also changes what is in force for everybody: policies, feeds, people.
     """
 
     VIEWER = 1
@@ -35,7 +35,7 @@ class Role(IntEnum):
 
     @property
     def word(self) -> str:
-        """The word in the store, on screens and on the command line."""
+        """The name in the store, on screens and on the command line."""
         return self.name.lower()
 
 
@@ -56,7 +56,7 @@ class ConsoleUser:
         extension: The person in whose name the user marks numbers, null for nobody.
         added_at: When it was added.
         password_at: When the password was set.
-        has_second_factor: Whether a code is asked for after the password.
+        has_second_factor: Whether a code is needed after the password.
     """
 
     name: str
@@ -69,7 +69,7 @@ class ConsoleUser:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A login. `token` is the SHA-256 of the cookie's, in hexadecimal."""
+    """A login. `token` is the SHA-256 of the cookie's token, in hexadecimal."""
 
     token: str
     user: str
@@ -90,9 +90,9 @@ _SECRET = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}", re.ASCII)
 
 
 class Scope(StrEnum):
-    """A right of a token. No scope contains another: a token has those that it was given.
+    """A right of a token. No scope contains another: a token has exactly the scopes that it was given.
 
-    READ looks. DECIDE asks for the decision about a call. MARKS marks numbers. EVENTS reads events. WRITE changes
+    READ reads data. DECIDE requests the decision about a call. MARKS marks numbers. EVENTS reads events. WRITE changes
     lists, identities, appeals and own numbers, and undoes changes. ADMIN changes what is in force for everybody:
     policies, feeds, people, screening off and on.
     """
@@ -118,7 +118,7 @@ LEAST_ROLE = {
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """A token by its name.
+    """A token, without its secret.
 
     Attributes:
         name: The name.
@@ -138,10 +138,10 @@ class ApiToken:
 
 
 def new_secret() -> str:
-    """Return a new secret, which its owner sees once."""
+    """Return a new secret, which its owner sees only once."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
 def digest_of(text: str) -> str | None:
-    """Return what is stored of a secret, None if the text cannot be one."""
+    """Return the stored digest of a secret, or None if the text cannot be a secret."""
     return sha256(text.encode()).hexdigest() if _SECRET.fullmatch(text) else None

@@ -1,4 +1,4 @@
-"""Velocity: recent calls per number and per block of 1000 numbers, and the DIDs that they went to.
+"""Velocity: recent calls per number and per block of 1000 numbers, and the DIDs that were called.
 
 A counter in memory with fixed limits. The daemon rebuilds it from the journal at start. Instants are arguments.
 """
@@ -37,7 +37,7 @@ NOTHING_EARLIER = Earlier()
 
 
 class Velocity:
-    """Recent calls of at most `max_numbers` numbers and as many blocks. Those silent for longest are dropped first."""
+    """Recent calls of at most `max_numbers` numbers and as many blocks. The longest silent are dropped first."""
 
     def __init__(self, max_numbers: int = MAX_NUMBERS) -> None:
         self._by_number = _Recent[_Call](max_numbers)
@@ -47,7 +47,7 @@ class Velocity:
         return len(self._by_number)
 
     def add(self, number: Number, at: float, did: str | None = None) -> None:
-        """Count one call. `did`: the DID that it went to."""
+        """Count one call. `did`: the DID that was called."""
         self._by_number.add(number.key or "", (at, intern(did or "")), (at - KEPT_SECONDS, ""))
         self._by_block.add(number.block or number.key or "", at, at - KEPT_SECONDS)
 
@@ -66,15 +66,15 @@ class Velocity:
         return tuple([at for at, _ in self._calls(number, now)])
 
     def block_calls(self, number: Number, now: float) -> tuple[float, ...]:
-        """Return the same for the number's block of 1000. A service number is a block of its own."""
+        """Return when numbers of the same block of 1000 called in that hour. A service number is a block of its own."""
         return self._by_block.between(number.block or number.key or "", now - WINDOW_SECONDS, now)
 
     def dids(self, number: Number, now: float) -> tuple[str, ...]:
-        """Return the DIDs that these calls of the number went to, each once."""
+        """Return the DIDs that the number called in the hour until `now`, each once."""
         return tuple([did for _, did in self._calls(number, now)])
 
     def forget(self, key: str) -> None:
-        """Forget a number, at an erasure. The block's count names nobody and stays."""
+        """Delete the calls of a number, for an erasure. The count of the block names nobody and stays."""
         self._by_number.forget(key)
 
     def _calls(self, number: Number, now: float) -> tuple[_Call, ...]:
@@ -85,7 +85,7 @@ class _Recent(Generic[T]):
     """Keys in the order of their last call, with the calls of each in time order.
 
     Tuples, because most numbers call once and a deque takes 600 bytes. A plain dict, because it takes 50 bytes a key
-    less than an ordered one, so one key in sixteen is dropped when there are too many.
+    less than an ordered one. In return, one key in sixteen is dropped when there are too many.
     """
 
     def __init__(self, max_keys: int) -> None:
@@ -103,7 +103,7 @@ class _Recent(Generic[T]):
         return earlier
 
     def add(self, key: str, call: T, oldest: T) -> None:
-        """Add a call and drop those before `oldest`: most numbers that call again do so on another day."""
+        """Add a call and drop calls before `oldest`, because most numbers that call again do so on another day."""
         calls: tuple[Any, ...] = self._calls.pop(key, ())
         if calls and calls[0] < oldest:
             calls = calls[bisect_left(calls, oldest) :]

@@ -1,7 +1,7 @@
-"""The weights of the model: every weight, half-life, cap and threshold, with the reason for its default.
+"""The weights of the model: every weight, half-life, limit and threshold, with the reason for its default.
 
-Settings may change those of SETTABLE under `[reputation]` (evidence.md lists them). model.md
-says how they are used. Log-odds are natural. Half-lives are in days, other units are in the names.
+Settings may change the weights in SETTABLE under `[reputation]` (evidence.md lists them). model.md explains their use.
+Log-odds are natural. Half-lives are in days, other units are in the names.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ Hour = Annotated[int, Meta(ge=0, le=24)]
 
 
 class WeightsTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the settings below `[reputation]`. With `dict=True` it caches what is derived from it."""
+    """A table of the settings below `[reputation]`. With `dict=True` it caches values that are derived from it."""
 
 
 class ChannelWeights(WeightsTable, frozen=True):
-    """The weight of a mark by how it was made: a person who dials from a handset took the call."""
+    """The weight of a mark by how it was made. A person who dials from a handset took the call."""
 
     extension: Annotated[float, Meta(ge=0, le=1)] = 1.0
     web: Annotated[float, Meta(ge=0, le=1)] = 0.7  # a login may be shared or guessed
@@ -42,7 +42,7 @@ class ChannelWeights(WeightsTable, frozen=True):
     site: Annotated[float, Meta(ge=0, le=1)] = 0.7  # all marks of another site: it may lie, and alone warns nobody
 
     def of(self, channel: MarkChannel) -> float:
-        """Return the weight of a mark that was made this way."""
+        """Return the weight of a mark made by this channel."""
         return float(getattr(self, channel.value))
 
 
@@ -76,7 +76,7 @@ class CountWeights(WeightsTable, frozen=True):
 
 
 class CallerWeights(WeightsTable, frozen=True):
-    """The weights of what a challenged caller did.
+    """The weights of how the caller answered challenges.
 
     P(fail) is 0.785 for spam and 0.264 for honest callers in the simulated office, so ln ratios are -1.23 for a pass,
     +1.09 for one failure and +1.25 for two.
@@ -134,7 +134,7 @@ class OutsideWeights(WeightsTable, frozen=True):
 
 
 class SampleWeights(WeightsTable, frozen=True):
-    """The control sample: one warned call of `every` gets no tag, because a tagged call teaches nothing. 0: none."""
+    """The control sample: one warned call of `every` gets no tag, because a tagged call gives no evidence. 0: none."""
 
     every: Annotated[int, Meta(ge=0, le=1000)] = 4
 
@@ -154,7 +154,7 @@ class BlockWeights(WeightsTable, frozen=True):
 
 
 class FeedWeights(WeightsTable, frozen=True):
-    """Weights of imported sources. A list of numbers alone is weak: it covers 2-5 % of later complaints."""
+    """Weights of imported sources. A list of numbers alone is weak evidence: it has 2-5 % of later complaints."""
 
     spam: ForSpam = 1.5
     all_spam: ForSpam = 2.5
@@ -183,7 +183,7 @@ class QuietWeights(WeightsTable, frozen=True):
 
 
 class IdentityWeights(WeightsTable, frozen=True):
-    """How much a proven owner speaks for the caller."""
+    """The weight of a proven owner, by level."""
 
     level_1: ForFine = -0.5
     level_2: ForFine = -1.5
@@ -191,7 +191,7 @@ class IdentityWeights(WeightsTable, frozen=True):
 
 
 class AppealWeights(WeightsTable, frozen=True):
-    """How much less marks weigh for a while after an appeal was upheld."""
+    """The factor by which marks weigh less for some days after an appeal was upheld."""
 
     marks: Annotated[float, Meta(ge=0, le=1)] = 0.25
     days: Days = 90.0
@@ -206,7 +206,7 @@ class TrustWeights(WeightsTable, frozen=True):
 
 
 class Thresholds(WeightsTable, frozen=True, dict=True):
-    """The log-odds that justify each level, and what challenge and reject need besides.
+    """The log-odds that justify each level, and further conditions of challenge and reject.
 
     An unknown number has 0: the intercept of the fit, -2.24, is in the thresholds above tag.
     """
@@ -233,7 +233,7 @@ class Thresholds(WeightsTable, frozen=True, dict=True):
 
 
 class Weights(WeightsTable, frozen=True, eq=False):
-    """All weights. Compared by identity: one is made when the settings are read, and results are cached by it."""
+    """All weights, compared by identity: one value is made per reading of the settings, and results are cached."""
 
     counts: CountWeights = CountWeights()
     caller: CallerWeights = CallerWeights()
@@ -257,7 +257,7 @@ DEFAULT = Weights()
 
 
 def zone_of(name: str) -> ZoneInfo | None:
-    """Return the time zone of that name, None for the server's (empty). Raise ValueError or OSError."""
+    """Return the time zone of this name, or None (the server's) for an empty name. Raise ValueError or OSError."""
     try:
         return ZoneInfo(name) if name else None
     except ZoneInfoNotFoundError:
@@ -265,7 +265,7 @@ def zone_of(name: str) -> ZoneInfo | None:
 
 
 def problems_of(weights: Weights) -> list[tuple[str, str]]:
-    """Return conflicts between values that are each allowed: the key, and what to do."""
+    """Return conflicts between values that are allowed one by one: the key, and what to do."""
     levels, block = weights.levels, weights.block
     problems = []
     names = ("tag", "warn", "challenge", "route", "reject")
@@ -324,13 +324,13 @@ class RemovedSetting(NamedTuple):
 
     @property
     def words(self) -> str:
-        """The warning about it."""
+        """The warning about the key."""
         instead = f"use {self.successor}" if self.successor else "remove it; the model has its own value"
         return f"reputation.{self.key} is no longer a setting and has no effect: {instead}"
 
 
 def without_removed(table: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[RemovedSetting, ...]]:
-    """Return a table [reputation] without the keys of older versions, and these. Unknown keys stay, to be refused."""
+    """Return a table [reputation] without the keys of older versions, and these keys. Unknown keys are kept."""
     kept: dict[str, Any] = {}
     removed = []
     for name, value in table.items():

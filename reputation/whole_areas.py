@@ -40,7 +40,7 @@ class AreaKind(StrEnum):
 
 
 class WholeArea(NamedTuple):
-    """`region`: ISO alpha-2; empty if several countries are covered, or one without a name here."""
+    """`region`: ISO alpha-2; empty if several countries are covered, or a country without a name here."""
 
     kind: AreaKind
     region: str
@@ -57,7 +57,7 @@ _TOKEN = re.compile(r"\\d|\[[^\]]*\]|\d|\(\?:|[|)]|\{\d+(?:,\d*)?\}|\?")
 
 
 def whole_area(start: str) -> WholeArea | None:
-    """Return what a prefix (digits after the +) covers as a whole, None for a part of something."""
+    """Return the whole area that a prefix (digits after the +) covers, or None if it covers only a part."""
     if is_country_start(start):
         code = calling_code_in(f"+{start}")
         return WholeArea(
@@ -85,7 +85,7 @@ def _covers_territory(region: str, national: str) -> bool:
 
 
 def _covers_one(national: str, starts: Iterable[str]) -> bool:
-    """Return whether it is one of the prefixes, or a digit shorter. A still shorter one covers other numbers too."""
+    """Return whether `national` is one of the prefixes, or one digit shorter. Shorter ones cover other numbers."""
     return any(begin.startswith(national) and len(begin) <= len(national) + 1 for begin in starts)
 
 
@@ -114,7 +114,7 @@ def _starts(pattern: str) -> frozenset[str]:
 
 
 def _read(tokens: Iterator[str]) -> list[str]:
-    """Return the prefixes of the alternatives up to the closing bracket. After one with * any digit may follow."""
+    """Return the prefixes of the alternatives up to the closing bracket. After a prefix with * any digit may follow."""
     done: list[str] = []
     here, last = [""], [""]  # this alternative so far, without and with its last part
     part: list[str] = [""]
@@ -155,16 +155,16 @@ _FILLERS = ("00000000", "11111111", "23456789", "55555555", "78901234")
 
 
 def is_country_start(digits: str) -> bool:
-    """Return whether all numbers of one or more countries begin with these digits: a calling code, or less.
+    """Return whether all numbers of one or more countries begin with these digits: a calling code, or part of one.
 
-    Under +1 an area code that belongs to a country counts too: 876 is Jamaica's, 809 one of the Dominican Republic's.
+    Under +1 this includes an area code that belongs to one country: 876 to Jamaica, 809 to the Dominican Republic.
     """
     return any(code.startswith(digits) for code in (*CALLING_CODES, *_countries_under_1()))
 
 
 @lru_cache(maxsize=1)
 def _countries_under_1() -> tuple[str, ...]:
-    """Return `1876` and the like, from libphonenumber's leading digits of each region that shares +1."""
+    """Return prefixes such as `1876`, from libphonenumber's leading digits of each region that shares +1."""
     regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1]
     metadata = (phonenumbers.PhoneMetadata.metadata_for_region(region) for region in regions)
     own = [region.leading_digits for region in metadata if region is not None and region.leading_digits]
@@ -172,9 +172,9 @@ def _countries_under_1() -> tuple[str, ...]:
 
 
 def start_of_longer(e164: str) -> str | None:
-    """Return the prefix that was taken for a number (`+4420794617`), None for a real number.
+    """Return the prefix that was taken for a number (`+4420794617`), or None for a real number.
 
-    Phone numbers of 7 digits are possible in the United Kingdom, so `0207-946` passes for one, including its 0.
+    Phone numbers of 7 digits are possible in the United Kingdom, so `0207-946` is accepted as one, including its 0.
     """
     service = service_number_of(e164)
     if service is not None:
@@ -198,18 +198,15 @@ def _begins_numbers(digits: str) -> bool:
 
 
 class PrefixError(ValueError):
-    """National digits that may begin several kinds of numbers. The text says which, and is empty for none."""
+    """National digits that may begin several kinds of numbers. The text names the kinds, or is empty."""
 
 
 @lru_cache(maxsize=128)
 def prefix_of(digits: str, region: str) -> str:
     """Return a prefix as dialled in the region with its calling code: `+33162` for 0162, `+8695` for 95 in CN.
 
-    Digits that do not begin with the national prefix 0 must begin more service numbers than other numbers. In FR, 36 is
-    refused, because it may mean service numbers such as 3639 or the landlines of 03 6x.
-
-    Raises:
-        PrefixError: The digits are ambiguous or begin no number.
+    Raise PrefixError unless the digits begin with the national prefix 0, or begin more service numbers than other
+    numbers. In FR, 36 is refused, because it may mean service numbers such as 3639 or the landlines of 03 6x.
     """
     region = region.upper()
     metadata = PhoneMetadata.metadata_for_region(region)
@@ -229,7 +226,7 @@ def prefix_of(digits: str, region: str) -> str:
 
 
 def ordinary_beside_services(start: str) -> str | None:
-    """Return the prefix of ordinary numbers that service numbers share: `+86951` for `+8695`; None if they do not."""
+    """Return the prefix of ordinary numbers among these service numbers: `+86951` for `+8695`; otherwise None."""
     regions, _ = regions_and_digits(start)
     services, ordinary = _next_digits(start, regions[0]) if regions else ("", "")
     return f"{start}{ordinary[0]}" if services and ordinary else None

@@ -25,14 +25,14 @@ Places: TypeAlias = "Mapping[str, str | int | float | Wording]"
 class Wording:
     """`template` is the English text, the key in a catalogue. `places` are the values for its braces.
 
-    A place that is a Wording is translated too. A place that is a text is somebody else's, and is not.
+    A place that is a Wording is translated too. A place that is a plain text is not translated.
     """
 
     template: str
     places: Places = field(default_factory=dict)
 
     def said(self, translate: Callable[[str], str]) -> str:
-        """Return the text with the template that `translate` returns. Without places braces are left as they are."""
+        """Return the text with the template that `translate` returns. Without places, braces are not replaced."""
         template = translate(self.template)
         if not self.places:
             return template
@@ -48,21 +48,21 @@ class Wording:
 
 
 def listed(parts: Sequence[str | Wording], two: str) -> str | Wording:
-    """Join several texts. `two` joins two of them: `{some}; {more}`."""
+    """Join several texts by repeating `two`, a template for two texts: `{some}; {more}`."""
     return reduce(lambda some, more: Wording(two, {"some": some, "more": more}), parts) if parts else ""
 
 
 class Counted(NamedTuple):
-    """Two texts: for one, and for several with `{n}` in it."""
+    """Two texts: one for a count of one, and one with `{n}` for other counts."""
 
     one: str
     many: str
 
     def of(self, count: int) -> Wording:
-        """Return the text for that many."""
+        """Return the text for this count."""
         return Wording(self.one) if count == 1 else Wording(self.many, {"n": count})
 
 
 def one_line(text: str, most: int | None = None) -> str:
-    """Return somebody else's text on one printable line, cut to so many characters."""
+    """Return a text from outside on one printable line, cut to `most` characters."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:most]

@@ -176,10 +176,7 @@ def words_of_marks(counts: Told) -> Iterator[Wording]:
 
 
 def spoken_of_marks(counts: Told, _speaks_for: bool) -> Iterator[Prompts]:
-    """Yield the prompts that say how many of the people who answered have marked the number.
-
-    If others marked it without answering, only the number of marks is spoken.
-    """
+    """Yield the prompts for how many of those who answered marked it, or only how many if others marked it, too."""
     marked, answered = counts.get("marked", 0), counts.get("answered", 0)
     if marked == 0:
         yield counted_keys(answered, "unmarked")

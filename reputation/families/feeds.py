@@ -1,7 +1,6 @@
 """Evidence from imported sources (docs/contributing/model.md). Many sources weigh little more than two.
 
-All look-ups together count as one source, because such services often copy each other. Without other sources they can
-only tag.
+All look-ups together count as one source, because such services often copy each other. Alone they can only tag.
 """
 
 from __future__ import annotations

@@ -173,10 +173,7 @@ def law_of_number(number: str) -> LawFile | None:
 
 
 def row_for(rows: Iterable[R], number: str, at: float) -> R | None:
-    """Return the row for this number at that instant.
-
-    A binding row comes before advice, a row with prefixes before others.
-    """
+    """Return the row for this number at that instant: a binding row before advice, prefixes before none."""
     found = [row for row in rows if row.holds(at) and (not row.prefixes or number.startswith(row.prefixes))]
     return max(found, key=lambda row: (row.is_binding, bool(row.prefixes)), default=None)
 

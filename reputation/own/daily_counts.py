@@ -142,7 +142,6 @@ def is_machine(outcome: OutcomeRecord) -> bool:
 
 
 def _is_abandoned(outcome: OutcomeRecord) -> bool:
-    """Return whether we ended the call too early: within 15 s of ringing, or right after somebody answered."""
     if outcome.ended_by is None or outcome.ended_by is EndedBy.CALLEE:
         return False
     if outcome.disposition is Disposition.ANSWERED:

@@ -180,8 +180,7 @@ def view_of(
 
     People who answered and did not complain outweigh some complaints, as everywhere in the model. But silence alone is
     no evidence for us here, because these people report to others. `outcomes` are calls from and to the number, in any
-    order. `unhappy` are people who complained or do not want to be called again, and when. Each of them counts as a
-    mark.
+    order. `unhappy`: people who complained or do not want to be called again, and when. Each counts as a mark.
     """
     ledger = MemoryStore(weights)
     for outcome in outcomes:

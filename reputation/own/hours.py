@@ -265,7 +265,6 @@ def _is_ever_good(place: CalledPlace, day: int) -> bool:
 
 
 def _openings(place: CalledPlace, at: float) -> list[float]:
-    """Return when a span begins in one of the zones, in order, from `at` on."""
     return sorted({opening for zone in place.zones for opening in _openings_in(place.hours, zone, at)})
 
 
@@ -325,7 +324,6 @@ def hour_at(at: float, weights: QuietWeights) -> int:
 
 @lru_cache(maxsize=1024)
 def _hour_of_quarter(quarter: int, time_zone: str) -> int:
-    """Return the hour of a quarter of an hour since 1970. No zone has a finer offset."""
     return datetime.fromtimestamp(quarter * QUARTER_SECONDS, zone_of(time_zone)).hour
 
 

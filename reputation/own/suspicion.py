@@ -104,7 +104,6 @@ def suspicions_of(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]
 
 
 def _suspicions(units: Sequence[_Unit], suspected: Collection[Network]) -> list[Suspicion]:
-    """Compare all countries and networks once. `suspected`: the networks found by the round before."""
     countries = {country: [unit for unit in units if unit.network.country == country] for country in _countries(units)}
     named = [unit for unit in units if unit.network.name and unit.is_enough]
     tested = [
@@ -356,5 +355,4 @@ def labellers_of(network: Network) -> tuple[Labeller, ...]:
 
 
 def _begins(name: str, known: str) -> bool:
-    """Return whether a name begins with a known name as a word: `Verizon Wireless` with `Verizon`."""
     return name.startswith(known) and not name[len(known) :][:1].isalnum()

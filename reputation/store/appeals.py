@@ -104,10 +104,7 @@ def appeals_to_decide(db: sqlite3.Connection) -> list[appeals.Appeal]:
 def take_step(
     db: sqlite3.Connection, reference: str, step: appeals.AppealStep, at: float, reason: str = ""
 ) -> appeals.Appeal:
-    """Accept the appeal, record that control of the number is proven, or withdraw the appeal.
-
-    Raise AppealError if the step is not possible.
-    """
+    """Accept an appeal, record that control of its number is proven, or withdraw it. Raise AppealError."""
     appeal = appeals.stepped(_known(db, reference), step, at, reason.strip() and appeals.checked_reason(reason))
     set_appeal(db, appeal)
     return appeal
@@ -150,10 +147,7 @@ def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: flo
 
 
 def put_back(db: sqlite3.Connection, before: appeals.Appeal) -> None:
-    """Restore an appeal to before its last step, and undo a decision.
-
-    Raise AppealError if the number has another open appeal.
-    """
+    """Restore an appeal to before its last step, and undo a decision. Raise AppealError if another is open."""
     others = [
         appeal
         for appeal in appeals_of(db, before.number)

@@ -82,10 +82,7 @@ class Then(NamedTuple):
 
 
 class Background(NamedTuple):
-    """All dated facts about a number.
-
-    `contacts` names the people who have it as a contact; None stands for the company.
-    """
+    """All dated facts about a number. `contacts`: the people who have it as a contact; None is the company."""
 
     entries: tuple[ListEntry, ...] = ()
     personal: tuple[OwnEntry, ...] = ()

@@ -260,7 +260,6 @@ def _replace(path: Path, backup: Path | None, now: float) -> Path | None:
 
 
 def _make(ready: Path, backup: Path | None) -> None:
-    """Make a sound store of the present schema and write it to the disk."""
     with open(ready, "xb", opener=_private) as target:  # x: follow no link that somebody has put there
         if backup is not None:
             with backup.open("rb") as source:

@@ -268,10 +268,7 @@ class ConnectionThread:
         Thread(target=self._work, name=name).start()
 
     def run(self, fn: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
-        """Queue `fn(*args)` for this thread and return a future of its result.
-
-        The function runs even if nobody awaits it.
-        """
+        """Queue `fn(*args)` for this thread and return a future of its result. It runs even if nobody awaits it."""
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting.put((future, fn, args))
         return future

@@ -250,10 +250,7 @@ def open_store(path: Path, *, migrated: bool = True) -> Iterator[sqlite3.Connect
 
 
 def create_file(path: Path) -> None:
-    """Create the directory (mode 0750) and an empty file (mode 0640), if missing.
-
-    SQLite copies the mode to -wal and -shm.
-    """
+    """Create the directory (0750) and an empty file (0640), if missing. SQLite copies the mode to -wal and -shm."""
     try:
         if is_lost(path):
             raise StoreError(f"{path}: {LOST}", damaged=True)

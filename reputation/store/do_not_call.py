@@ -147,10 +147,7 @@ def remove_do_not_call(db: sqlite3.Connection, number: str) -> DoNotCallRequest 
 
 
 def last_talk_of(db: sqlite3.Connection, person: str, since: float) -> Talk | None:
-    """Return the person's last conversation that ended since `since`, in either direction.
-
-    None if its number is not known.
-    """
+    """Return the person's last conversation that ended since `since`, in either direction, if its number is known."""
     rows = db.execute(LAST_TALK, {"person": person, "since": since}).fetchall()
     return next((Talk(number, own or "") for number, own in rows), None)
 
@@ -163,10 +160,7 @@ def add_complaint(db: sqlite3.Connection, complaint: Complaint) -> bool:
 def remove_complaint(
     db: sqlite3.Connection, own_number: str, number: str | None, at: float | None = None
 ) -> Complaint | None:
-    """Remove and return a complaint about the own number: the one made at `at`, or the latest.
-
-    If `number` is given, only complaints of this number are considered.
-    """
+    """Remove and return a complaint (by `number`, if given) about the own number: that of `at`, or the latest."""
     rows = db.execute(REMOVE_COMPLAINT, {"own": own_number, "number": number, "at": at}).fetchall()
     return next((_complaint(row) for row in rows), None)
 

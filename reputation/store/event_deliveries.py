@@ -110,9 +110,7 @@ class Progress(NamedTuple):
 
 
 class ReceiverState(NamedTuple):
-    """The state of a receiver.
-
-    Counts begin when it was first named, except `waiting` and `dead_letters`, which are current.
+    """The state of a receiver. Its counts began when it was first named; `waiting` and `dead_letters` are current.
 
     `failed` counts attempts, `dead` and `lost` count events. Lost events were deleted because they were too old or too
     many. `off`: why nothing is sent to it. `failing_since`: the first failure since its last successful delivery.
@@ -165,10 +163,7 @@ def deliveries_of_subject(
 
 
 def record_deliveries(db: sqlite3.Connection, receiver: str, progress: Progress, at: float) -> None:
-    """Record the results of deliveries. Call it in a transaction.
-
-    If a result is recorded twice, only its count is wrong.
-    """
+    """Record the results of deliveries, in a transaction. If one is recorded twice, only its count is wrong."""
     db.executemany(DELIVERED, ((receiver, seq) for seq in (*progress.delivered, *progress.skipped)))
     for failure in progress.failed:
         dead_at = at if failure.next_at is None else None

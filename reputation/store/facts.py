@@ -338,7 +338,6 @@ def _evidence(of: dict[str, list[Row]], query: FactsQuery, weights: Weights) -> 
 
 
 def _is_first_call(of: dict[str, list[Row]], query: FactsQuery) -> bool:
-    """Return whether the number is unknown here: no relationship, no allowlist entry, and no call that ended."""
     if query.number is None or "standing" in of or "identity" in of or "caller" in of:
         return False
     if "tie" in of and any(row[1] != Tie.EXPECTED for row in of["tie"]):
@@ -361,10 +360,7 @@ def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> i
 
 
 def imported_from(row: Row) -> Imported:
-    """Return a number of an imported source.
-
-    The row begins with the name, and ends with is_outside, was_asked, is_proven.
-    """
+    """Return an imported number. The row begins with the source, and ends with is_outside, was_asked, is_proven."""
     source, verdict, category, name, note, imported_at, *flags = row
     return Imported(source, verdict, category, name, note, imported_at, *map(bool, flags))
 

@@ -4,13 +4,12 @@
     python -m reputation.store.housekeeping FILE    the same in its own process, as the daemon does every hour
 
 Jobs write in short transactions, so that nobody waits. They may be interrupted at any time: the next run continues.
-Their results are counts, without telephone numbers. How long rows are kept is part of each table
-(docs/reference/privacy.md).
+Their results are counts, without telephone numbers. Each table declares how long its rows are kept.
 
 Nothing runs while the clock is implausible (`check_clock`): two years ahead, all evidence would look too old to keep.
 The clock is compared with the last run of the housekeeping, and not with the newest row, because a daemon with a wrong
-clock writes new rows at once. A clock that differs by a week or more is believed only after it has differed for another
-week, because the PBX may simply have been switched off.
+clock writes new rows at once. A clock that differs by a week or more is believed after another week, because the PBX
+may simply have been switched off.
 """
 
 from __future__ import annotations
@@ -169,7 +168,6 @@ class Job(NamedTuple):
 
 
 def _retention(db: sqlite3.Connection, now: float, begin: Begin) -> Counts:
-    """Correct dates from a fast clock, delete expired rows, and count them by table."""
     counts = {}
     with begin(db):
         counts["set in the future"] = clamp(db, now)
@@ -226,7 +224,6 @@ def _sources(db: sqlite3.Connection, now: float, begin: Begin) -> Counts:
 
 
 def _integrity(db: sqlite3.Connection, _now: float, _begin: Begin) -> Counts:
-    """Read the whole store, and count damage and lists that another program has changed."""
     return {"damaged": int(problem_of(db) is not None), "changed list": len(changed_lists(db))}
 
 

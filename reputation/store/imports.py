@@ -196,10 +196,7 @@ def remove_source(
     clock: Callable[[], float] = time.time,
     also: Callable[[], object] = lambda: None,
 ) -> bool:
-    """Put the source out of force, in one transaction with `also`, then delete its numbers.
-
-    Return False if it does not exist.
-    """
+    """Put the source out of force in one transaction with `also`, and delete its numbers. False if it is unknown."""
     with transaction(db):
         was_live = db.execute(RETIRE, (name,)).rowcount > 0
         also()
@@ -223,7 +220,6 @@ def drop_left_over(db: sqlite3.Connection, clock: Callable[[], float] = time.tim
 
 
 def _staged(db: sqlite3.Connection, rows: tuple[str, str, str | None, str], now: float) -> _Staged:
-    """Return the staged generation of the same rows (name, verdict, format, digest), or a new one."""
     row = db.execute(STAGED, rows).fetchone()
     if row:
         staged = _Staged(*row)

@@ -201,10 +201,7 @@ LIMIT 1
 
 
 def set_personal_entry(db: sqlite3.Connection, entry: PersonalEntry) -> None:
-    """Put the number on that list of the person, unless a later entry exists.
-
-    An entry made by a mark becomes the person's.
-    """
+    """Put the number on that list of the person, unless a later entry exists. A mark's entry becomes the person's."""
     db.execute(SET_ENTRY, entry)
 
 

@@ -105,11 +105,7 @@ class StoredAnswer(NamedTuple):
 
 
 class DailyLimits(NamedTuple):
-    """The daily limits of a source. 0: no limit.
-
-    `requests`: requests a day. `micros`: the cost of one request, in millionths of the currency. `most_micros`: the
-    most cost a day.
-    """
+    """The limits of a source: `requests` a day, and the cost of a request and of a day in millionths. 0: no limit."""
 
     requests: int
     micros: int = 0
@@ -229,18 +225,12 @@ def last_failure(db: sqlite3.Connection, source: str) -> str | None:
 
 
 def compared(db: sqlite3.Connection, source: str, since: float) -> Compared:
-    """Compare the source's answers since `since` with what is known here.
-
-    A number with contradictory evidence is unknown.
-    """
+    """Compare the source's answers since `since` with what is known here. Contradictory evidence means unknown."""
     return counted((*row, 1) for row in db.execute(COMPARED, (source, since)))
 
 
 def counted(rows: Iterable[tuple[str, int, int, int]]) -> Compared:
-    """Count numbers by kind.
-
-    Each row has the source's verdict, whether the numbers are spam, whether they are fine, and how many they are.
-    """
+    """Count numbers by kind. A row: the source's verdict, whether they are spam, whether they are fine, their count."""
     counts = dict.fromkeys(Compared._fields, 0)
     words = {SPAM: "spam", FINE: "fine", NOTHING: "other"}
     for verdict, is_spam, is_fine, count in rows:

@@ -235,10 +235,7 @@ def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
 
 
 def refresh_people(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
-    """Fold again the numbers that these people have evidence about.
-
-    A local person's rows only matter if another name of the human has rows too.
-    """
+    """Fold these people's numbers again. A local person's rows only matter if another name has rows too."""
     numbers: set[str] = set()
     for name in names:
         if site_of(name):

@@ -176,7 +176,6 @@ def _count(db: sqlite3.Connection, sql: str, about: Mapping[str, object]) -> int
 
 
 def _is_young(db: sqlite3.Connection, number: str, day: int) -> bool:
-    """Return whether the number has been used for less than 30 days, if calls have been counted for longer."""
     first, since = first_days(db, number)
     if since is None or day - since < YOUNG_DAYS:
         return False

@@ -285,7 +285,7 @@ def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
 def expire_events(db: sqlite3.Connection, now: float) -> dict[str, int]:
     """Delete expired events, and stop the stream if nobody reads it.
 
-    Return the counts of events and of lost deliveries.
+    Return how many, and how many deliveries were lost.
     """
     if db.execute(STREAM_UNREAD, (STREAM_READ, now - KEPT_SECONDS)).fetchone():
         _want(db, set(), {row for row in db.execute(WANTED) if row[1] == STREAM})

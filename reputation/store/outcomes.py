@@ -137,10 +137,7 @@ def record_outcomes(
 
 
 def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> list[Signal]:
-    """Join waiting outcomes whose decision has arrived or will not arrive, and record their evidence.
-
-    Call it every minute.
-    """
+    """Join waiting outcomes with their decisions, if these exist, and record the evidence. Call it every minute."""
     rows = db.execute(WAITING, (now - SETTLE_SECONDS, limit)).fetchall()
     if not rows:
         return []
@@ -275,7 +272,6 @@ def _joined(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
 
 
 def _gave_up(outcome: OutcomeRecord) -> bool:
-    """Return whether a challenged caller hung up without an answer: no phone rang, and no box was reached."""
     return (
         outcome.ended_by is EndedBy.CALLER
         and not outcome.rung
@@ -307,7 +303,6 @@ def _reached(outcome: OutcomeRecord) -> list[tuple[object, ...]]:
 
 
 def _note_message(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
-    """Record the recipient of a message, so that *37 and *38 apply to its caller."""
     if outcome.voicemail_left and not (outcome.rung or outcome.answered_by):
         db.execute(LEFT_A_MESSAGE, (outcome.at, outcome.number, outcome.linkedid))
 
@@ -317,10 +312,7 @@ def _is_wanted(db: sqlite3.Connection) -> bool:
 
 
 def _emit_event(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
-    """Emit the event of a live call.
-
-    Call it after the decision: only then it is certain whether the number is withheld.
-    """
+    """Emit the event of a live call after its decision: only then it is certain whether the number is withheld."""
     if outcome.source != LIVE or outcome.direction is Direction.INTERNAL:
         return
     data = CallEnded(

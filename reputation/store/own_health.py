@@ -61,10 +61,7 @@ class Suspected(NamedTuple):
 def find_suspicions(
     db: sqlite3.Connection, number: str, now: float, networks: daily_counts.Networks = daily_counts.NO_NETWORKS
 ) -> list[Suspicion]:
-    """Return the suspicions that follow from the number's calls of the last 28 days.
-
-    For 100,000 calls this takes about 3 s.
-    """
+    """Return the suspicions from the number's calls of the last 28 days. For 100,000 calls it takes about 3 s."""
     lately_since = now - LATELY_DAYS * DAY_SECONDS
     before_since = lately_since - BEFORE_DAYS * DAY_SECONDS
     return suspicions_of(
@@ -176,10 +173,7 @@ def record_grade(db: sqlite3.Connection, number: str, graded: Graded) -> None:
 
 
 def grade_of(db: sqlite3.Connection, number: str) -> Graded | None:
-    """Return the last grade of the number.
-
-    Reasons that this version does not know are left out until the next hour's grade.
-    """
+    """Return the last grade of the number, with those of its reasons that this version knows."""
     row = db.execute(GRADE, (number,)).fetchone()
     return None if row is None else Graded(row[0], Grade(row[1]), _reasons(row[2]))
 
@@ -293,8 +287,7 @@ def _graded(health: NumberHealth, now: float) -> Graded:
 def main(arguments: list[str]) -> int:
     """Grade all numbers: `python -m reputation.store.own_health FILE WEIGHTS [NETWORKS]`, in its own process.
 
-    It prints how many numbers were graded, and on a second line why the file of networks is not used. No call waits for
-    it.
+    It prints how many numbers were graded, and on a second line why the file of networks is not used. No call waits.
     """
     try:
         networks, problem = _networks(arguments[2:])
@@ -308,7 +301,6 @@ def main(arguments: list[str]) -> int:
 
 
 def _networks(paths: list[str]) -> tuple[daily_counts.Networks, str]:
-    """Read the file of networks. If it cannot be used, return no networks and the reason."""
     try:
         return (daily_counts.networks_in(Path(paths[0])) if paths else daily_counts.NO_NETWORKS), ""
     except (daily_counts.NetworkFileError, OSError) as error:

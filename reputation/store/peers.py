@@ -264,8 +264,7 @@ def replace_numbers(
 ) -> int:
     """Replace the rows that the company lists, or has cleared, by `rows`, ordered by key. Return how many changed.
 
-    Only rows that differ are written; `at` is the date of new rows. It makes its own transactions. If it was
-    interrupted, call it again.
+    Only rows that differ are written, new ones dated `at`. It makes its own transactions. If interrupted, repeat it.
     """
     changes = _differences(_rows(db, peer, cleared=cleared), iter(rows))
     return _write(db, peer, changes, at)

@@ -92,10 +92,7 @@ def replace_settings_own_numbers(db: sqlite3.Connection, numbers: Iterable[str])
 
 
 def upsert_people(db: sqlite3.Connection, people: Iterable[Person], source: str) -> None:
-    """Add or update people. People from a better source are not changed.
-
-    `source`: "settings" or the name of the import.
-    """
+    """Add or update people, except people from a better source. `source`: "settings" or the name of the import."""
     rows = ((p.extension, p.endpoint, p.group, p.language, p.name, source) for p in people)
     db.executemany(UPSERT_PERSON, rows)
     count_people(db)

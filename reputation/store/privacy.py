@@ -133,10 +133,7 @@ def export_number(
 
 
 def find_mentions(db: sqlite3.Connection, number: str) -> list[Mentions]:
-    """Return rows of other subjects whose texts mention the number.
-
-    It reads the whole store: run it before a transaction.
-    """
+    """Return rows about others that mention the number. It reads the whole store: run it before a transaction."""
     _can_find(db, number)
     mentioned = (_mentions_in(db, table) for table in TABLES)
     return [mentions for mentions in mentioned if mentions is not None]
@@ -194,7 +191,6 @@ def _can_find(db: sqlite3.Connection, number: str) -> None:
 
 
 def _masker_of(number: str) -> Callable[[str | None], str | None]:
-    """Return a function that masks the number in a text. In JSON it changes only strings."""
     masked = masker(number, MASK)
 
     def masked_string(literal: re.Match[str]) -> str:
@@ -230,12 +226,7 @@ def _ready_for_json(value: object) -> object:
 
 
 def clear_freed(path: Path, number: str) -> bool:
-    """Overwrite deleted data.
-
-    Return False if a reader keeps the store open all the time, so that the -wal still has it.
-
-    If the number is still in pages that a version without secure_delete has freed, rewrite the whole file.
-    """
+    """Overwrite deleted data, or else rewrite the whole file. Return False if a reader keeps the store open."""
     with open_store(path) as db:
         if not truncate_wal(db):
             return False

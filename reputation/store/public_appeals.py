@@ -26,10 +26,7 @@ SINCE = "SELECT count(*) FROM public_appeal WHERE filed_at > ?"
 
 
 def shown_code(reference: str) -> str:
-    """Return the key under which the code on the status page is stored.
-
-    It differs from the code that an operator reads out.
-    """
+    """Return the key of the code on the status page, which is another code than the one that an operator reads out."""
     return f"shown {reference}"
 
 

@@ -123,10 +123,7 @@ def _standings(db: sqlite3.Connection, number: str) -> Standings:
 
 
 def settle_case(db: sqlite3.Connection, reporters: Iterable[str], case_id: str, agrees: bool, at: float) -> None:
-    """Record that a decided case confirmed or refuted the reporters.
-
-    A later decision about a case replaces an earlier one.
-    """
+    """Record that a decided case confirmed or refuted the reporters, in place of an earlier decision of the case."""
     reporters = sorted(set(reporters))
     db.executemany(SETTLE, ((reporter, case_id, agrees, at) for reporter in reporters))
     refresh_reporters(db, reporters)
@@ -143,10 +140,7 @@ def weights_of(db: sqlite3.Connection) -> Weights:
 
 
 def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
-    """Change the weights of the sums. Return False if they are the same.
-
-    Afterwards call `fold_next` until it returns 0.
-    """
+    """Change the weights of the sums. Return False if they are the same. Call `fold_next` until it returns 0."""
     text = msgspec.json.encode(_summed_by(weights)).decode()
     if db.execute(FOLDING).fetchone()[0] == text:
         return False
@@ -202,10 +196,7 @@ def settled_of(db: sqlite3.Connection, reporter: str) -> Settled:
 
 
 def _trust_in(reporters: Iterable[str], db: sqlite3.Connection, weights: Weights) -> dict[str, float]:
-    """Return the trust in each reporter.
-
-    People of another site share the trust in that site, because it may invent people.
-    """
+    """Return the trust in each reporter. People of another site share the trust in it, since it may invent people."""
     of_site: dict[str, float] = {}
     trust = {}
     for reporter in reporters:
@@ -305,7 +296,7 @@ def was_right(standing: Standing, weights: Weights, now: float) -> bool | None:
 
 
 def count_proofs(db: sqlite3.Connection, now: float) -> int:
-    """For each source, store how many of its numbers have proven good or bad here, and how many it was right about.
+    """Store for each source how many of its numbers are proven good or bad here, and how often it was right.
 
     Return the number of sources with such numbers. Call it in a transaction.
     """

@@ -112,10 +112,7 @@ def _refresh_after(db: sqlite3.Connection, changed: Mapping[str, Sequence[Shared
 
 
 def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozenset[str]) -> bool:
-    """Write a row unless this store has a version that wins.
-
-    Raise ValueError or sqlite3.IntegrityError if it is unusable.
-    """
+    """Write a row unless this store has one that wins. Raise ValueError or sqlite3.IntegrityError if it is unusable."""
     kind = KINDS.get(row.kind)
     if kind is None:
         raise Unusable("kind", Unfit.NEWER)

@@ -298,10 +298,7 @@ def has_outgoing(db: sqlite3.Connection) -> bool:
 
 
 def key_of(kind: Kind, row: str) -> str:
-    """Return an SQL expression for a JSON array of the row's key columns, except the telephone number.
-
-    `row` is `NEW.` or `OLD.` in a trigger, and otherwise empty.
-    """
+    """Return SQL for a JSON array of the row's key columns without the number. `row`: `NEW.`, `OLD.` or empty."""
     return f"json_array({', '.join(key_columns(kind, row))})"
 
 

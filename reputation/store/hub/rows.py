@@ -224,10 +224,7 @@ def check_row(kind: Kind, row: SharedRow) -> Checked:
 
 
 def columns_said(kind: Kind, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the value of each shared column in a payload.
-
-    A column that an older CallSieve does not have gets its default.
-    """
+    """Return the value of each shared column in a payload. A column that is missing there gets its default."""
     return {column: payload.get(column, kind.defaults.get(column)) for column in kind.shared}
 
 
