@@ -100,8 +100,9 @@ def _suite(suite: str, wheel: Path) -> list[Path]:
         site = tree / PROGRAM.relative_to("/") / f"lib/python{python}/site-packages"
         _install(site, python, "--require-hashes", "-r", str(ROOT / "requirements" / package.lock))
         if package is MAIN:
-            # By name: a path would stand in the package.
-            _install(site, python, "--no-index", "--find-links", str(wheel.parent), "callsieve")
+            # By name: a path would stand in the package. Without uv's cache, which knows a wheel by its name.
+            _install(site, python, "--no-cache", "--no-index", "--find-links", str(wheel.parent), "callsieve")
+            _check_is_new(site)
             add_program(tree, python)
         add_documents(tree / "usr/share", package, suite)
         names = {str(distribution.name) for distribution in _distributions(site)}
@@ -128,6 +129,13 @@ def _install(site: Path, python: str, *what: str) -> None:
         "copy",
     )
     run(*command, "--python-version", python, "--python-platform", PLATFORM, "--only-binary", ":all:", *what)
+
+
+def _check_is_new(site: Path) -> None:
+    """End the program if the installed code is not that of the checkout."""
+    for source in (ROOT / "callsieve").rglob("*.py"):
+        if (site / source.relative_to(ROOT)).read_bytes() != source.read_bytes():
+            sys.exit(f"{source} is not what was packed: another wheel was installed")
 
 
 def _distributions(site: Path) -> list[PathDistribution]:
