@@ -1,1 +1,1 @@
-"""Answer Asterisk: the FastAGI server, and the classic AGI script that relays to it."""
+"""Answers Asterisk: the FastAGI server, and the classic AGI script that relays to it."""

@@ -1,4 +1,4 @@
-"""From a decision to the CALLSIEVE_* variables that the dialplan acts on.
+"""Turns a decision into the CALLSIEVE_* variables that the dialplan acts on.
 
 All values except those of _LABEL, _DISPLAY, _NAME and _REASON come from fixed alphabets.
 """
@@ -117,7 +117,7 @@ def dial_options_of(decision: Decision, per_phone: PerPhone, ask: str = "") -> s
 
 
 def ask_of(call: IncomingCall, decision: Decision, site: Site) -> str:
-    """Return what a challenged caller is asked for, or an empty text. Only withheld callers are asked for a number."""
+    """Return the question for a challenged caller, or an empty text. Only withheld callers are asked for a number."""
     if decision.action is not CHALLENGE:
         return ""
     ask = decision.ask or site.ask
@@ -127,21 +127,21 @@ def ask_of(call: IncomingCall, decision: Decision, site: Site) -> str:
 
 
 def appeal_of(decision: Decision, decision_id: str, site: Site) -> str:
-    """Return the sounds that tell a caller how to appeal; empty if the settings say no or the call was not stopped."""
+    """Return the sounds that tell a stopped caller how to appeal; empty if the settings forbid that."""
     if not site.appeal or not _may_appeal(decision, decision_id):
         return ""
     return sounds_of(appeal_keys(decision_id))
 
 
 def appeal_address_of(decision: Decision, decision_id: str, site: Site) -> str:
-    """Return the address for an appeal, to be sent in the SIP answer; empty if the settings say no."""
+    """Return the address for an appeal, to be sent in the SIP answer; empty if the settings forbid it."""
     if not site.appeal_address or decision.action is not REJECT or not _may_appeal(decision, decision_id):
         return ""
     return f"{site.appeal_address}/r/{decision_id}"
 
 
 def _may_appeal(decision: Decision, decision_id: str) -> bool:
-    """Return whether an appeal is possible. A callee's own list is private, so it is not."""
+    """Return whether an appeal is possible. It is not if the callee's own list decided, because that is private."""
     return bool(decision_id) and decision.action in HEARD_BY_CALLER and decision.rule != CALLEES_BLOCKLIST_RULE
 
 
@@ -201,7 +201,7 @@ def answer_to_screen(
 
 
 def answer_ask_for_headers() -> bytes:
-    """Return the answer to `/screen` that lets the dialplan read the headers of the call and ask again."""
+    """Return the answer to `/screen` that makes the dialplan read the headers of the call and ask again."""
     return set_variables([(Variable.ACTION, "carrier")])
 
 
@@ -218,7 +218,7 @@ def _sip_code_of(decision: Decision, call: IncomingCall, site: Site) -> str:
 
 
 def _route_of(decision: Decision, site: Site) -> str:
-    """Return where the dialplan sends a call that is routed, fails its challenge, or is sent away by its callee."""
+    """Return the dialplan's target for a call that is routed, fails its challenge, or is sent away by its callee."""
     if decision.action not in (WARN, ROUTE, CHALLENGE):
         return ""
     voicemail = f"{VOICEMAIL_CONTEXT},{decision.callee},1" if decision.callee else ""
@@ -226,12 +226,12 @@ def _route_of(decision: Decision, site: Site) -> str:
 
 
 def answer_to_hear(seconds: float) -> bytes:
-    """Return the answer to `/hear`: how many milliseconds the call may wait for the text."""
+    """Return the answer to `/hear`: for how many milliseconds the call may wait for the text."""
     return set_variables([(Variable.HEARING, str(round(1000 * seconds)))])
 
 
 def answer_to_heard(words: str | None, site: Site) -> bytes:
-    """Return the answer to `/heard`: the caller's words as a phone shows them, or `wait` while they are awaited."""
+    """Return the answer to `/heard`: the caller's words as a phone shows them, or `wait` if they are not ready."""
     if words is None:
         return set_variables([(Variable.HEARING, "wait")])
     shown = words_shown(words, site.display)
@@ -239,7 +239,7 @@ def answer_to_heard(words: str | None, site: Site) -> bytes:
 
 
 def answer_to_callee(call: IncomingCall, decision: Decision | None, site: Site) -> bytes:
-    """Return the answer to `/callee`: the action that this person's own settings change, or `same`."""
+    """Return the answer to `/callee`: the action for this person's phone, or `same` as before."""
     if decision is None or decision.observed:
         return set_variables([(Variable.CALLEE, "same")])
     pairs = [
@@ -264,7 +264,7 @@ def answer_to_outbound(decision: OutboundDecision, decision_id: str) -> bytes:
 
 
 def answer_outbound_failed_open(reason: str) -> bytes:
-    """Return the answer that lets an outgoing call go, if there is no decision."""
+    """Return the answer that allows an outgoing call if there is no decision."""
     return set_variables([(Variable.OUTBOUND_RULE, FAIL_OPEN_RULE), (Variable.OUTBOUND_REASON, reason)])
 
 
@@ -288,7 +288,7 @@ def answer_to_explain(last: LastCall | None) -> bytes:
 
 
 def answer_to_passcode(passcode: str | None) -> bytes:
-    """Return the answer to `/passcode`: the passcode twice, as sound files. None: the phone is nobody's."""
+    """Return the answer to `/passcode`: the passcode twice, as sound files. None: the phone belongs to nobody."""
     return _spoken(passcode_keys(passcode) if passcode else (Phrase.PASSCODE_NOBODY,))
 
 
@@ -307,5 +307,5 @@ def answer_done() -> bytes:
 
 
 def answer_status(trouble: str) -> bytes:
-    """Return the answer to `/status`. An empty reason means that all is well."""
+    """Return the answer to `/status`. An empty `trouble` means that all is well."""
     return set_variables([(Variable.RULE, "status"), (Variable.REASON, trouble)])

@@ -47,7 +47,7 @@ _GAPS = re.compile(r"\s*[,.;:!?，。；：！？]+[\s,.;:!?，。；：！？]*
 
 
 def words_shown(words: str, display: Display) -> str:
-    """Return what a phone shows of a caller's words; empty for none."""
+    """Return the text that a phone shows for a caller's words, or an empty text."""
     line = without_prefix(tidied(words), display.texts())
     short = shortened(line) or line
     if not any(character.isalnum() for character in short):

@@ -1,4 +1,4 @@
-"""One connection from Asterisk: its request, and the one answer. server.py has the part of the server."""
+"""One connection from Asterisk: its request, and the one answer. server.py has the shared part of the server."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _READING, _DECIDING, _SETTLED = _State
 
 
 class AgiConnection:
-    """One call. SETTLED means answered or given up. The connection may stay open longer, or end earlier."""
+    """One call. It is SETTLED once it is answered or given up. The connection may stay open longer, or end earlier."""
 
     __slots__ = (
         "_accepted_at",
@@ -203,7 +203,7 @@ class AgiConnection:
 
     @property
     def due(self) -> float:
-        """Return when the present phase ends. All phases are counted from the moment the connection was accepted."""
+        """Return when the present phase ends. All phases are counted from when the connection was accepted."""
         server = self._server
         if self._state is _READING:
             return self._accepted_at + server.first_seconds

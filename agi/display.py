@@ -2,9 +2,9 @@
 
     shown_of(call, decision, display) -> Shown(label="SPAM?", plain="", tagged="SPAM? Joe")
 
-Callers choose their names. So a name is cut to what phones show, characters that could steer a display are removed, and
-so are this program's own tags at its beginning. A call that comes here twice (a transfer, a mobile phone) is tagged
-once, and callers cannot claim to be verified.
+Callers choose their names. So a name is cut to the length that phones show. Characters that could steer a display are
+removed, and so are this program's own tags at its beginning. A call that comes here twice (a transfer, a mobile phone)
+is tagged once, and callers cannot claim to be verified.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Display:
     _texts: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def text(self, word: str, language: str | None) -> str:
-        """Return the text for a word; empty if the settings want none."""
+        """Return the text for a word; empty if the settings switch it off."""
         spoken = language if language is not None and language in TEXTS else self.language
         return self.own_texts.get(spoken, {}).get(word, TEXTS[spoken][word])
 
@@ -112,9 +112,9 @@ class Display:
 
 
 class Shown(NamedTuple):
-    """The text for the phones. `label` is the tag alone, `tagged` the whole text with it.
+    """The text for the phones. `label` is the tag alone, `tagged` the whole text including the tag.
 
-    `plain` is the text without the tag, for people who know the caller. Empty: as received.
+    `plain` is the text without the tag, for people who know the caller. Empty: show the text as received.
     """
 
     label: str = ""
@@ -126,7 +126,7 @@ AS_RECEIVED = Shown()
 
 
 def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
-    """Return what the phones show of a call."""
+    """Return the texts that the phones show for a call."""
     label = label_of(decision, display)
     if not (label or call.name or decision.name):
         return AS_RECEIVED
@@ -144,7 +144,7 @@ def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
 
 
 def label_of(decision: Decision, display: Display) -> str:
-    """Return the tag of a call: the rule's own, or by category; empty if the call is shown without one."""
+    """Return the tag of a call: the rule's own tag, or one by category; empty if the call is shown without a tag."""
     if decision.action not in (TAG, WARN):
         return ""
     if decision.label is not None and decision.label not in _WORD_BY_LABEL:
@@ -162,7 +162,7 @@ def word_against(decision: Decision) -> str:
 
 
 def spoken_word_against(decision: Decision) -> str:
-    """Return the word for the whisper. Of the ranges only telemarketing has a prompt."""
+    """Return the word for the whisper. Of the number ranges, only telemarketing has a prompt."""
     if decision.category is not None:
         return WORD_BY_CATEGORY.get(decision.category, SPAM)
     if decision.purpose is Purpose.TELEMARKETING:
@@ -182,7 +182,7 @@ def tidied(raw_name: str) -> str:
 
 
 def without_prefix(name: str, prefixes: tuple[str, ...]) -> str:
-    """Return the name without the prefixes at its beginning, in any writing and repeated a few times, first to last."""
+    """Return the name without the prefixes at its beginning, in any spelling and repeated a few times."""
     if not name:  # most calls outside North America
         return name
     folded = _all_folded(prefixes)
@@ -200,7 +200,7 @@ def _all_folded(prefixes: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _after_first(name: str, folded: Mapping[str, str]) -> str | None:
-    """Return what follows the first of the prefixes that is the first word of the name; None without one."""
+    """Return the text after the first word of the name if that word is one of the prefixes, otherwise None."""
     ends: dict[str, int] = {}
     for end in range(1, min(len(name), 2 * MAX_PREFIX) + 1):
         ends.setdefault(_folded(name[:end]), end)

@@ -1,4 +1,4 @@
-"""From an AGI request to an IncomingCall: the edge where text from the network is parsed, once.
+"""Parses an AGI request into an IncomingCall: text from the network is parsed here, once.
 
 The dialplan makes the arguments that give trust from Asterisk's own facts, and filters those that came by SIP. The
 caller's number comes from the header block only (docs/contributing/asterisk.md).
@@ -32,7 +32,7 @@ _OUTCOMES = {"passed": Verification.PASSED, "failed": Verification.FAILED}
 
 
 def parse_verstat_uri(uri: str, number: str | None, region: str) -> SignatureCheck:
-    """Return the attestation and verification of a `verstat` in the URI of the caller's number."""
+    """Return the attestation and verification from a `verstat` in the URI of the caller's number."""
     if "verstat" not in uri:  # most calls
         return NO_CARRIER_CHECK
     uri = uri[:_MOST].lower()
@@ -45,7 +45,7 @@ def parse_verstat_uri(uri: str, number: str | None, region: str) -> SignatureChe
 def carrier_reports(uri: str, header: str) -> bool:
     """Return whether the carrier reports anything about the call, even that it did not check the caller.
 
-    `header` is the carrier's own header. If a call has none, the dialplan passes the URI of From in its place.
+    `header` is the carrier's own header. If a call has none, the dialplan passes the URI of From instead.
     """
     uri, header = uri.lower(), header.lower()
     return "verstat" in uri or "verstat" in header or (header != "" and not header.startswith(_SCHEMES))
@@ -121,7 +121,7 @@ def incoming_call_of(request: Request, site: Site) -> IncomingCall:
 
 
 def _signature_of(caller: Number, arguments: Mapping[str, str], trunk: Trunk) -> SignatureCheck:
-    """Return the result of Asterisk's own check of the signature, or else of the carrier's."""
+    """Return the result of Asterisk's own check of the signature, or else the result of the carrier's check."""
     attestation = ATTESTATION.get(arguments.get("attestation", ""), NOT_ATTESTED)
     verification = VERIFICATION.get(arguments.get("verification", ""), NOT_VERIFIED)
     if verification is NOT_VERIFIED and trunk.carrier_counts and caller.key is not None:
@@ -137,19 +137,19 @@ def _signature_of(caller: Number, arguments: Mapping[str, str], trunk: Trunk) ->
 
 
 def withheld_number(caller: Number, raw_number: str, region: str, site: Site) -> str | None:
-    """Return the number that the trunk delivered although it is withheld, if the settings let blocklists match it."""
+    """Return the withheld number that the trunk delivered, if the settings let blocklists match it."""
     if not site.match_withheld or caller.kind is not CallerKind.WITHHELD:
         return None
     return number_of(raw_number, region)
 
 
 def linkedid_of(request: Request) -> str:
-    """Return the key of the call, or of the channel if the dialplan did not pass it."""
+    """Return the linkedid of the call, or the id of the channel if the dialplan did not pass the linkedid."""
     return own_name((request.arguments.get("linkedid") or request.variables.get("agi_uniqueid", ""))[:MAX_ID])
 
 
 def did_of(text: str, region: str) -> str | None:
-    """Return the dialled number as E.164, or as it was dialled (an extension, `s`)."""
+    """Return the dialled number as E.164, or as it was dialled if it is no number (an extension, `s`)."""
     return (did_number_of(text, region) or text[:MAX_ID]) if text else None
 
 
@@ -175,7 +175,7 @@ def known_call_of(request: Request, site: Site) -> IncomingCall:
 
 
 def _known_caller(request: Request, region: str) -> Number:
-    """Return the caller's number from an earlier answer. If that had none, the channel's does not count either."""
+    """Return the caller's number from an earlier answer. If that had no number, the channel's is not used either."""
     known = caller_of(request.arguments.get("caller", ""), "ZZ")
     if known.key:
         return Number(known.key, known.key, known.kind)
@@ -189,12 +189,12 @@ def _trunk_of(request: Request, site: Site) -> Trunk:
 
 
 def instant_of(text: str) -> float | None:
-    """Return an instant that the dialplan keeps in AstDB, as UTC seconds; None for anything else."""
+    """Return an instant that the dialplan stores in AstDB, as UTC seconds; None for any other text."""
     return float(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None
 
 
 def asked_at(text: str) -> float | None:
-    """Return when the dialplan asked, from milliseconds to UTC seconds; None from an older dialplan."""
+    """Return when the dialplan sent the request, from milliseconds to UTC seconds; None from an older dialplan."""
     return int(text) / 1000 if text.isascii() and text.isdigit() and len(text) <= 15 else None
 
 
@@ -229,7 +229,7 @@ def outgoing_call_of(request: Request, site: Site) -> OutgoingCall:
 
 
 def _called(dialled: str, sent: str, region: str) -> Number | None:
-    """Return the called number: as dialled, or else with the trunk's prefix, which may be a carrier's code."""
+    """Return the called number: as dialled, or else as sent with the trunk's prefix, which may be a carrier's code."""
     added = sent.removesuffix(dialled)
     first, second = (sent, dialled) if added.startswith(INTERNATIONAL) else (dialled, sent)
     return whole_number_of(first, region) or whole_number_of(second, region)
@@ -257,5 +257,5 @@ def outbound_record(
 
 
 def outbound_fail_open(reason: str) -> OutboundDecision:
-    """Return the decision that lets a call go because none was made in time."""
+    """Return the decision that allows a call because there was no decision in time."""
     return OutboundDecision(action=Passage.ALLOW, rule=FAIL_OPEN_RULE, reason=why_of_failure(reason))

@@ -54,7 +54,7 @@ _SENTENCE_CODES = {"100": 100, "510": 510, "511": 511, "520": 520}
 
 
 class ProtocolError(Exception):
-    """The input is not AGI. The text does not quote it."""
+    """The input is not AGI. The message does not quote the input."""
 
 
 @dataclass(slots=True)  # not frozen: one is made for each call, in a fifth of the time
@@ -77,7 +77,8 @@ class Request:
 class Reply:
     """Asterisk's reply to a command. `result` is empty if `code` is not 200. `endpos` is in samples.
 
-    `data` is the text in brackets, or the sentence of another code. It can be a caller's, so `(hangup)` means nothing.
+    `data` is the text in brackets, or the sentence of another code. It may come from a caller, so `(hangup)` is
+    ignored.
     """
 
     code: int
@@ -112,7 +113,7 @@ class AgiSession:
     _error: str = ""
 
     def receive_data(self, data: bytes) -> None:
-        """Take in data from the connection. b"" is its end, after which further data is ignored."""
+        """Add data from the connection. b"" is its end, after which further data is ignored."""
         if not data:
             self._ended = True
         elif not self._ended:
@@ -205,7 +206,7 @@ class AgiSession:
 
 
 def parse_request(block: str, accepted_at: float | None = None) -> Request:
-    """Parse a header block without its blank line. Raise ProtocolError if it is not one.
+    """Parse a header block without its blank line. Raise ProtocolError if it is malformed or forged.
 
     A line that occurs twice, or an argument out of order, was forged with a newline in a name. A key that occurs twice
     was forged with a comma in an argument.
@@ -225,8 +226,8 @@ def parse_request(block: str, accepted_at: float | None = None) -> Request:
 def block_of(request: Request) -> bytes:
     """Return the header block, with its blank line, that Asterisk would send for a request.
 
-    Control characters in values become spaces, because a line end would forge a line. ValueError: the block is longer
-    than HEADER_LIMIT, or has a key that parse_request refuses.
+    Control characters in values become spaces, because a line end would forge a line. Raise ValueError if the block is
+    longer than HEADER_LIMIT, or has a key that parse_request refuses.
     """
     if not all(map(_KEY.fullmatch, request.arguments)) or not all(map(_NAME.fullmatch, request.variables)):
         raise ValueError("an argument's key or a header's name has characters that AGI does not allow")
@@ -240,7 +241,7 @@ def block_of(request: Request) -> bytes:
 
 
 def request_of(variables: dict[str, str], accepted_at: float | None = None) -> Request:
-    """Return the request of these header lines, without its arguments in them. Raise ProtocolError if malformed."""
+    """Return the request of these header lines, whose arguments are taken out. Raise ProtocolError if malformed."""
     arguments: dict[str, str] = {}
     count = 0
     for name in _ARGUMENTS:

@@ -78,7 +78,7 @@ def _of_words(words: list[tuple[str, str]]) -> list[str]:
 
 
 def _check(name: str) -> None:
-    """Check the name of a variable. There are about forty, twenty of them in every answer."""
+    """Check the name of a variable, unless it was checked before. Every answer has about twenty names."""
     if not name or not _NAME_ALPHABET.issuperset(name):
         raise ValueError("a channel variable has characters other than A-Z and _")
     if len(_checked) < _MOST_CHECKED:

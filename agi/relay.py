@@ -4,7 +4,7 @@
 
 Asterisk starts one process per call, so start-up time matters. The script imports only compiled-in modules of the
 standard library; `socket` and `signal` would double its time. Whatever goes wrong, it ends within 0.4 s with status 0
-and has set nothing, so the call goes on. Only a complete answer is passed on, in one write.
+and has set no variable, so the call goes on. Only a complete answer is passed on, in one write.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _FINAL = (b"200 ", b"510 ", b"511 ", b"520 ")
 
 
 class RelayError(Exception):
-    """The reason why the call goes on unscreened. The text contains no input."""
+    """The reason why the call goes on unscreened. The message contains no input."""
 
 
 def relay(socket_path: str, stdin: int = 0, stdout: int = 1, seconds: float = DEADLINE_SECONDS) -> None:
     """Pass one call from Asterisk on `stdin` and `stdout` (descriptors) to the daemon and back.
 
     `stdout` is closed after the answer. Otherwise Asterisk would wait for more after the first command, although it has
-    read them all (res_agi.c, run_agi). After RelayError or OSError nothing has been written.
+    read all commands (res_agi.c, run_agi). After RelayError or OSError no byte was written.
     """
     deadline = time.monotonic() + seconds
     header = _read_header(stdin, deadline)
@@ -111,7 +111,7 @@ def _left(deadline: float) -> float:
 
 
 def main(arguments: list[str]) -> int:
-    """Relay the call. The exit status is always 0: for Asterisk, a call that goes on unscreened is no failure."""
+    """Relay the call. The exit status is always 0, because an unscreened call is no failure for Asterisk."""
     _signal.signal(_signal.SIGHUP, _signal.SIG_IGN)  # sent by Asterisk when the caller hangs up
     _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
     try:

@@ -65,16 +65,16 @@ class LookUps(Protocol):
     """Looks up callers who are unknown here. The results are read from the store."""
 
     async def ask(self, number: str, give_up_at: float) -> bool:
-        """Return whether the store knows more of the number now; False at that monotonic time at the latest."""
+        """Return whether the store now knows more about the number. Return False at the monotonic time `give_up_at`."""
         ...
 
     def ask_again(self, number: str) -> None:
-        """Have the number looked up again for the next call, without waiting."""
+        """Start a new look-up of the number for its next call, without waiting."""
         ...
 
 
 class SpokenCall(NamedTuple):
-    """A call whose caller has said a name. `language`: the one to expect, empty if it must be detected."""
+    """A call whose caller has said a name. `language`: the expected language, empty if it must be detected."""
 
     decision_id: str
     linkedid: str
@@ -83,14 +83,14 @@ class SpokenCall(NamedTuple):
 
 
 class Hearing(Protocol):
-    """Recognises what callers say."""
+    """Recognises the words of callers."""
 
     def begin(self, call: SpokenCall) -> float:
-        """Begin to hear a caller. Return how many seconds the call may wait for the text; 0 for none."""
+        """Begin to recognise a caller's words. Return how many seconds the call may wait for the text, perhaps 0."""
         ...
 
     async def words_of(self, decision_id: str, seconds: float) -> str | None:
-        """Return what the caller said, empty if nothing was understood; None if it is still awaited after this time."""
+        """Return the caller's words, empty if nothing was understood; None if they are not ready after `seconds`."""
         ...
 
 
@@ -98,7 +98,7 @@ class Knowledge(Protocol):
     """The methods of the store that screening uses."""
 
     async def facts(self, query: FactsQuery, give_up_at: float) -> Facts:
-        """Return all that is known about a call; give up at that monotonic time."""
+        """Return all facts about a call. Raise TimeoutError at the monotonic time `give_up_at`."""
         ...
 
     async def record_emergency(self, at: float, who: str = "Asterisk") -> None:
@@ -114,14 +114,14 @@ class Knowledge(Protocol):
     async def apply_feature_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
         """Apply a feature code, one of CODES, and return the word for its result.
 
-        TimeoutError: it was not written by that monotonic time, and will not be.
+        Raise TimeoutError if it was not written by the monotonic time `give_up_at`. It will not be written later.
         """
         ...
 
     async def prove_by_call(self, keyed: KeyedCode, at: float, give_up_at: float) -> bool:
         """Return whether the code was made for the number, and if so record that its control is proven.
 
-        TimeoutError: it was not written by that monotonic time, and will not be.
+        Raise TimeoutError if it was not written by the monotonic time `give_up_at`. It will not be written later.
         """
         ...
 
@@ -130,14 +130,14 @@ class Knowledge(Protocol):
         ...
 
     async def make_passcode(self, endpoint: str, at: float, give_up_at: float) -> str | None:
-        """Return a new passcode for the own page of an endpoint's person, None if the endpoint is nobody's.
+        """Return a new passcode for the own page of an endpoint's person, or None if the endpoint belongs to nobody.
 
-        TimeoutError: it was not written by that monotonic time, and will not be.
+        Raise TimeoutError if it was not written by the monotonic time `give_up_at`. It will not be written later.
         """
         ...
 
     async def outbound_facts(self, query: OutboundQuery, give_up_at: float) -> OutboundFacts:
-        """Return all that is known about an outgoing call."""
+        """Return all facts about an outgoing call."""
         ...
 
     def record_outbound(self, record: OutboundRecord) -> None:
@@ -174,7 +174,7 @@ BUCKETS_MS = (0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 400.0)
 class Counts:
     """Figures for the metrics, since the start. `took`: decisions within each of BUCKETS_MS, and slower ones.
 
-    `by_carrier`: of trunks whose carrier checks callers, how many calls there were, and how many had a result.
+    `by_carrier`: for each trunk whose carrier checks callers, its calls, and how many had a result of the check.
     """
 
     by_action: dict[str, int] = field(default_factory=dict)
@@ -185,7 +185,7 @@ class Counts:
     by_carrier: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def count_carrier_call(self, trunk: str, has_report: bool) -> None:
-        """Count one call of a carrier that checks callers itself."""
+        """Count one call on a trunk whose carrier checks callers."""
         calls, reports = self.by_carrier.get(trunk, (0, 0))
         self.by_carrier[trunk] = calls + 1, reports + has_report
 
@@ -197,7 +197,7 @@ class Counts:
 
 @dataclass(slots=True)
 class Screening:
-    """Answers the requests of the dialplan. A reload replaces `site` and `policies` as wholes."""
+    """Answers the requests of the dialplan. A reload replaces `site` and `policies` as a whole."""
 
     site: Site
     policies: PolicySet
@@ -259,7 +259,7 @@ class Screening:
         return answer
 
     async def callee(self, request: Request) -> bytes:
-        """Decide what one person's own settings change, now that the callee is known (`/callee`)."""
+        """Decide about the phone of one person, when the callee is known (`/callee`)."""
         started, now = self.monotonic(), self.wall_clock()
         call, hours = known_call_of(request, self.site), self.site.hours
         # The call was counted when it came in, as the latest of its number.
@@ -275,7 +275,7 @@ class Screening:
         return answers.answer_to_callee(call, decision, self.site)
 
     async def challenge(self, request: Request) -> bytes:
-        """Record what the caller did in a challenge (`/challenge`)."""
+        """Record how the caller answered a challenge (`/challenge`)."""
         call = known_call_of(request, self.site)
         result = REPORTED.get(request.arguments.get("result", ""))
         if result is None:
@@ -285,7 +285,7 @@ class Screening:
         return answers.answer_done()
 
     async def hear(self, request: Request) -> bytes:
-        """Begin to hear what the caller has said (`/hear`). Answer at once with the time to wait for the text."""
+        """Begin to recognise the caller's words (`/hear`). Answer at once with the time to wait for the text."""
         call, decision_id = known_call_of(request, self.site), parse_id(request.arguments.get("id", ""))
         if self.hearing is None or decision_id is None:
             return answers.answer_to_hear(0.0)
@@ -295,7 +295,7 @@ class Screening:
         )
 
     async def heard(self, request: Request) -> bytes:
-        """Return the caller's words for the phone, or that they are still awaited (`/heard`)."""
+        """Return the caller's words for the phone, or that they are not ready (`/heard`)."""
         decision_id = parse_id(request.arguments.get("id", ""))
         if self.hearing is None or decision_id is None:
             return answers.answer_to_heard("", self.site)
@@ -312,8 +312,8 @@ class Screening:
     async def mark(self, request: Request) -> bytes:
         """Apply a feature code (`/mark`). The reporter is the person of the endpoint that dialled it.
 
-        A code that misses the deadline is dropped. The phone has already said that it failed, and dialling it again
-        within a minute would otherwise undo it.
+        A code that misses the deadline is dropped: the phone has already said that it failed, and if people dial it
+        again within a minute, that would undo it.
         """
         started, now = self.monotonic(), self.wall_clock()
         endpoint, code = request.arguments.get("endpoint", ""), request.arguments.get("code", "")
@@ -323,15 +323,15 @@ class Screening:
         return answers.answer_to_mark(await self.knowledge.apply_feature_code(endpoint, code, now, give_up_at))
 
     def _left_of_code(self, request: Request, now: float) -> float:
-        """Return the seconds that are left for a code: after them the phone says that it did not work."""
+        """Return how many seconds are left for a code. After them the phone says that it did not work."""
         waited = now - (asked_at(request.arguments.get("asked", "")) or now)
         return min(self.deadline_seconds, ASTERISK_WAITS_SECONDS - waited) - ANSWERING_SECONDS
 
     async def prove(self, request: Request) -> bytes:
         """Check the code that a caller keyed to prove control of the number (`/prove`).
 
-        `ticket` belongs to a call that CallSieve placed to the number. Other calls have a limit per hour, and do not
-        count if the network says that the number may be forged.
+        `ticket` belongs to a call that CallSieve placed to the number. Other calls have a limit per hour, and are
+        refused if the network reports that the number may be forged.
         """
         started, now = self.monotonic(), self.wall_clock()
         call, code = known_call_of(request, self.site), request.arguments.get("code", "")
@@ -386,13 +386,13 @@ class Screening:
         return answer
 
     async def status(self, _request: Request) -> bytes:
-        """Return what is wrong at the moment, for `callsieve doctor` (`/status`)."""
+        """Return the present trouble, for `callsieve doctor` (`/status`)."""
         return answers.answer_status(self.trouble())
 
     def failed_open(self, reason: str, request: Request | None = None) -> bytes:
         """Return the answer of a failure, count it, and record it if a decision was due.
 
-        A request that cannot be parsed is recorded as a call. A missing one is not.
+        A request that cannot be parsed is recorded as a call. A missing request is not recorded.
         """
         if request is not None and request.path == "outbound":
             return self._outbound_failed_open(reason, request)
@@ -414,7 +414,7 @@ class Screening:
         return answers.answer_outbound_failed_open(reason)
 
     def _call_of(self, request: Request | None) -> IncomingCall:
-        """Return the call of a request as far as it can be parsed: the request may be the cause of the failure."""
+        """Return the call of a request as far as it can be parsed. The request may be the cause of the failure."""
         try:
             if request is not None:
                 return (incoming_call_of if request.path == "screen" else known_call_of)(request, self.site)
@@ -438,10 +438,10 @@ class Screening:
     async def _look_up(
         self, query: FactsQuery, situation: Case, decision: Decision, accepted_at: float
     ) -> Facts | None:
-        """Return the facts again if a look-up brought something in time; None if the decision stands.
+        """Return new facts if a look-up answered in time, or None to keep the decision.
 
-        The decision has been made already, so no error here may lose it. Neither may the time, which the server counts
-        from the moment the connection was accepted.
+        The decision has been made already, so no error here may lose it. The time left must not be exceeded either: the
+        server counts it from the moment the connection was accepted.
         """
         look_ups, call, facts, now = self.look_ups, situation.call, situation.facts, situation.now
         number = call.caller.key
@@ -531,7 +531,7 @@ def _accepted_at(request: Request, started: float) -> float:
 
 
 def _may_ask_for_headers(arguments: Mapping[str, str]) -> bool:
-    """Return whether the dialplan has not read the headers of the call, and would. An older one has, or cannot."""
+    """Return whether the dialplan can read the headers of the call and has not done so. Older dialplans cannot."""
     return "carrier" in arguments and "uri" not in arguments and "header" not in arguments
 
 

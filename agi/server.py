@@ -4,14 +4,14 @@
 
 Every call has one deadline, counted from the moment it was accepted, and every failure ends in the fail-open answer.
 After the answer the server closes its half of the connection. Asterisk reads several commands at once, but runs the
-second only after it hears from the server again, and the end of input counts (res_agi.c, run_agi). Its replies are read
-until it closes too: closing with unread replies would send a reset, which can destroy commands that Asterisk has not
-read yet. A decision is finished even if the caller has hung up, so that a mark keyed at the last moment counts.
+second only after it receives more from the server, or the end of input (res_agi.c, run_agi). Asterisk's replies are
+read until it closes too: closing with unread replies would send a reset, which can destroy commands that Asterisk has
+not read yet. A decision is finished even if the caller has hung up, so that a mark keyed at the last moment is stored.
 
-Only Asterisk's user, root and the service's own user get decisions. The kernel says who connects (agi.sockets) before
-anything else is done. Any other user gets fail-open, except for `/status`. Only a few such connections are kept open,
-so that calls do not wait behind them. A connection counts as a call once its request is complete. The number of
-incomplete ones is limited too, and the oldest is closed first, because Asterisk sends its request at once.
+Only Asterisk's user, root and the service's own user get decisions. The kernel tells which user connects (agi.sockets)
+before anything else is done. Any other user gets fail-open, except for `/status`. Only a few such connections are kept
+open, so that calls do not wait behind them. A connection is counted as a call when its request is complete. The number
+of incomplete ones is limited too, and the oldest is closed first, because Asterisk sends its request at once.
 
 A call costs one object and at most one task. One timer of the server ends phases that take too long.
 """
@@ -67,8 +67,7 @@ class Stats:
     """Counters since the start. `in_flight` is the number of complete requests that now wait for a decision.
 
     `answered` counts decisions that were sent, `failed_open` all other answers by reason, `abandoned` calls that hung
-    up first. `refused_commands` counts calls in which Asterisk refused one of our commands. `strangers` counts
-    connections of users who get no decisions.
+    up first, `refused_commands` calls with a command that Asterisk refused, `strangers` users who get no decisions.
     """
 
     accepted: int = 0
@@ -90,8 +89,9 @@ class AgiServer:
     """Answers AGI connections with the result of `handle`, or with `fail_open(reason, request)`.
 
     `handle` returns the commands to send, which is cheaper, or an awaitable of them. `header_seconds` and
-    `deadline_seconds` count from the moment the connection was accepted. `users` are the user IDs that get decisions,
-    besides anybody who sends `key`. `is_blind`: the kernel does not say who connects, so nobody gets decisions on TCP.
+    `deadline_seconds` count from the moment the connection was accepted. `users`: the user IDs that get decisions,
+    besides everybody who sends `key`. `is_blind`: the kernel cannot tell who connects by TCP, so nobody gets decisions
+    there.
     """
 
     handle: Handler
@@ -117,7 +117,7 @@ class AgiServer:
     _logged_at: dict[str, float] = field(default_factory=dict)
 
     async def listen(self, host: str, port: int, backlog: int = TCP_BACKLOG) -> int:
-        """Serve a loopback address and return the port; 0 means any. Raise ValueError for any other address."""
+        """Serve a loopback address and return the port (0: any free port). Raise ValueError for other addresses."""
         for address in await sockets.loopback_addresses_of(host):
             sock = sockets.make_tcp_socket(address, port)
             port = int(sock.getsockname()[1])
@@ -128,7 +128,7 @@ class AgiServer:
         return port
 
     async def listen_unix(self, path: str, backlog: int = UNIX_BACKLOG) -> None:
-        """Serve a Unix socket, mode 0660. Replace the file of a dead server; raise OSError if a live one owns it."""
+        """Serve a Unix socket, mode 0660. Replace the file of a dead server. Raise OSError if another one uses it."""
         sock = sockets.make_unix_socket(path)
         self._accept_from(sock, backlog)
         # Only now that it listens, so that no client sees a socket that refuses.
@@ -136,7 +136,7 @@ class AgiServer:
         self._sockets[path] = os.stat(path).st_ino
 
     async def close(self, grace_seconds: float) -> None:
-        """Stop accepting calls, give those in flight `grace_seconds`, and answer the rest with fail-open."""
+        """Stop accepting calls, wait `grace_seconds` for calls in flight, and answer the rest with fail-open."""
         for acceptor in self._acceptors:
             acceptor.stop()
         for path, inode in self._sockets.items():
@@ -187,7 +187,7 @@ class AgiServer:
                 self._timer = loop.call_at(due, self._look)
 
     def read_replies_later(self, connection: AgiConnection) -> None:
-        """Read Asterisk's replies to an answer together with those of other calls."""
+        """Read Asterisk's replies to an answer later, together with the replies of other calls."""
         if not self._unread:
             asyncio.get_running_loop().call_later(REPLIES_SECONDS, self._read_replies)
         self._unread.append(connection)
@@ -205,7 +205,7 @@ class AgiServer:
         acceptor.start(backlog)
 
     def _admit(self, sock: socket.SocketType, peer: Any, own: Any) -> None:
-        """Make a connection, or close it at once if it is one too many, which must be cheap."""
+        """Make a connection, or close it at once if there are too many already, which must be cheap."""
         self.stats.accepted += 1
         user = self._peers.user_of(sock, peer, own)
         is_stranger = user not in self.users
@@ -237,7 +237,7 @@ class AgiServer:
             self._all_gone.set()
 
     def note_stranger(self, user: int | None) -> None:
-        """Count and log a connection of a user who is not allowed."""
+        """Count and log a connection of a user who gets no decisions."""
         self.stats.strangers += 1
         if self.may_log(f"user {user}"):
             who = "unknown" if user is None else user
@@ -249,7 +249,7 @@ class AgiServer:
         return self.key != "" and hmac.compare_digest(key.encode(errors="replace"), self.key.encode())
 
     def fail_open_answer(self, reason: FailOpen, request: Request | None) -> bytes:
-        """Return the fail-open answer; if even that fails, nothing, which means allow."""
+        """Return the fail-open answer. If even that fails, return an empty answer, which means allow."""
         self.stats.failed_open[reason.value] += 1
         if self.may_log(reason.value):
             if request is not None and request.path not in _OF_CALLS:
@@ -263,7 +263,7 @@ class AgiServer:
             return b""
 
     def log_failure(self, what: str, error: Exception) -> None:
-        """Log type and stack of an error, without its message, which may quote a caller."""
+        """Log type and stack of an error, without its message, which may contain a caller's text."""
         if self.may_log(f"{what}: {type(error).__name__}"):
             stack = "".join(traceback.format_tb(error.__traceback__))
             logger.error("%s failed, the call goes on: %s\n%s", what, type(error).__name__, stack)
@@ -277,7 +277,7 @@ class AgiServer:
             logger.log(level, "Asterisk refused a command: code=%s", code)
 
     def may_log(self, key: str) -> bool:
-        """Return whether to log this now: once in LOG_INTERVAL_SECONDS for each key."""
+        """Return whether to log a message with this key now: once in LOG_INTERVAL_SECONDS for each key."""
         now = asyncio.get_running_loop().time()
         if now < self._logged_at.get(key, float("-inf")) + LOG_INTERVAL_SECONDS:
             return False

@@ -22,7 +22,7 @@ SIP_CODE_BY_REJECT = {"603": 603, "607": 607, "608": 608, "busy": 486, "not-in-s
 class Trunk:
     """A trunk as the settings describe it. `channels` is a glob over channel names (`PJSIP/carrier-*`).
 
-    `verstat`: its carrier checks callers, and the result counts. That of a trusted trunk always counts.
+    `verstat`: whether its carrier's check of callers is evidence. For a trusted trunk it always is.
     """
 
     name: str
@@ -34,13 +34,13 @@ class Trunk:
 
     @property
     def carrier_counts(self) -> bool:
-        """Return whether the carrier's own check of callers counts."""
+        """Return whether the carrier's own check of callers is evidence."""
         return self.trusted or self.verstat
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The PBX: its region, its trunks, and where calls go that are stopped.
+    """The PBX: its region, its trunks, and where stopped calls are sent.
 
     Attributes:
         route: `context,exten,1`; empty for the callee's voicemail.
@@ -48,7 +48,7 @@ class Site:
         appeal_address: The public page's address, if the SIP answer of a rejected call carries it.
         recordings: The directory for what callers say; empty if Asterisk cannot record there.
         hears: Whether the words of callers are recognised.
-        match_withheld: Blocklists match the number that a trunk delivers of a caller who withholds it.
+        match_withheld: Whether blocklists match the withheld number that a trunk delivers.
     """
 
     region: str = "US"
@@ -72,7 +72,7 @@ class Site:
         object.__setattr__(self, "_patterns", patterns)
 
     def trunk_of(self, channel: str) -> Trunk:
-        """Return the trunk of a channel. One that is not described is untrusted and named after its endpoint.
+        """Return the trunk of a channel. A trunk that is not described is untrusted and named after its endpoint.
 
         Another switch passes the name of a trunk instead. Only names of channels contain a slash.
         """

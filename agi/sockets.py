@@ -1,7 +1,7 @@
 """The sockets on which AGI is served: loopback and Unix only, because their clients can influence calls.
 
-FastAGI has no password, so the kernel is asked who is at the other end. SO_PEERCRED tells it for a Unix socket, netlink
-(sock_diag(7)) for TCP on loopback. That takes about 10 us and does not wait.
+FastAGI has no password, so the kernel is asked which user connects: SO_PEERCRED for a Unix socket, netlink
+(sock_diag(7)) for TCP on loopback. The query takes about 10 us and does not wait.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any
 def is_loopback(address: str) -> bool:
     """Return whether an address is in 127.0.0.0/8 or is ::1. Raise ValueError if it is not an address.
 
-    IPv4 mapped into IPv6 does not count: Python 3.13 takes it for loopback, 3.11 does not.
+    IPv4 mapped into IPv6 is not accepted: Python 3.13 treats it as loopback, 3.11 does not.
     """
     parsed = ipaddress.ip_address(address.partition("%")[0])
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
@@ -47,7 +47,7 @@ async def loopback_addresses_of(host: str) -> list[str]:
 
 
 def make_tcp_socket(address: str, port: int) -> socket.socket:
-    """Return a socket bound to a loopback address. Raise OSError if another server has it."""
+    """Return a socket bound to a loopback address. Raise OSError if another server uses the address."""
     with contextlib.ExitStack() as undo:
         sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
         undo.callback(sock.close)
@@ -89,7 +89,7 @@ def temporary_path_of(path: str) -> str:
 
 
 def _refuse_if_alive(path: str) -> None:
-    """Raise OSError unless the path is free or the socket of a dead server, which refuses connections."""
+    """Raise OSError unless the path is free, or its socket belongs to a dead server and refuses connections."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:

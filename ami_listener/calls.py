@@ -26,7 +26,7 @@ _VAIN = (Disposition.NO_ANSWER, Disposition.REJECTED, Disposition.BUSY, Disposit
 
 
 class CallKind(Enum):
-    """The kind of a channel, by what is at its far end."""
+    """The kind of a channel: who or what is at its far end."""
 
     TRUNK = 1
     PHONE = 2
@@ -42,9 +42,9 @@ def kind_of(channel_name: str, trunk: str | None) -> CallKind:
 
 @dataclass(slots=True, eq=False)
 class Channel:
-    """One channel. `linkedid` is the latest from Asterisk, `call` the call that the channel is counted to.
+    """One channel. `linkedid` is the latest from Asterisk, `call` is the call to which the channel belongs.
 
-    `left`: its far end has hung up while it was not connected to anybody.
+    `left`: whether its far end hung up while it was not connected to another party.
     """
 
     uniqueid: str
@@ -64,8 +64,8 @@ class Channel:
 class Call:
     """One call. `main` is the calling channel, `outside` the channel of the outside party, whose talk time is counted.
 
-    `left_by`: the side that hung up after the call was answered, but before the two sides were connected. Another
-    ringing phone resets it.
+    `left_by`: the side that hung up after the answer and before the two sides were connected. Further ringing resets
+    it.
     """
 
     linkedid: str
@@ -124,7 +124,7 @@ class Call:
             self.direction, self.dialled = Direction.INTERNAL, exten
 
     def dial(self, dest: Channel, number: str, presented: str) -> None:
-        """Record that a channel is being called. One on a trunk makes the call an outbound or a forwarded one."""
+        """Record that a channel is being called. A channel on a trunk makes the call an outbound or a forwarded one."""
         if dest.kind is not CallKind.TRUNK:
             return
         if self.direction is Direction.INBOUND:
@@ -210,7 +210,7 @@ class Call:
                 self.left_by = self._side_of(channel)
 
     def set_talking(self, talking: bool, at: float) -> None:
-        """Record whether the outside party is connected to somebody from now on."""
+        """Record whether the outside party is connected to another party from now on."""
         if talking and self.talking_since is None:
             self.talking_since, self.talked = at, True
             # A busy Asterisk connects the two only after one of them is gone again.
@@ -294,7 +294,7 @@ def _disposition_of(call: Call) -> Disposition:
 
 
 def _ended_by(call: Call, disposition: Disposition) -> EndedBy | None:
-    """Return the side that ended the call: Asterisk if no side asked for it and no phone had declined."""
+    """Return the side that ended the call. It is Asterisk if no side hung up and no phone had declined."""
     if call.ended_by is not None:
         return call.ended_by
     if not call.complete:
@@ -306,7 +306,7 @@ def _ended_by(call: Call, disposition: Disposition) -> EndedBy | None:
 
 
 class Bridges:
-    """The bridges of one Asterisk and their channels. Beyond `limit` the oldest is dropped, and counts as unknown."""
+    """The bridges of one Asterisk and their channels. Beyond `limit` the oldest bridge is dropped, then unknown."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -334,7 +334,7 @@ class Bridges:
         self._unknown.clear()
 
     def enter(self, channel: Channel, bridge: str, at: float) -> bool:
-        """Put a channel into a bridge; return False if the other members are not known for certain."""
+        """Put a channel into a bridge. Return False if the other members are not known for certain."""
         if bridge not in self._members:
             self.create(bridge)
             self._unknown.add(bridge)

@@ -5,14 +5,14 @@
 From panoramisk 1.4 this uses `Manager`, which carries the protocol and sends, and `Action`, which numbers and writes
 actions. The rest has defects (decisions/fenced-libraries.md), so `AmiProtocol` alone reads the socket:
 
-- panoramisk decodes each chunk separately, stores any amount and splits it again each time. `framing` keeps bytes, with
-  a limit.
+- panoramisk decodes each chunk separately, and stores and splits unlimited data. `framing` keeps bytes, with a limit.
 - `Message` returns a str or a list for the same header, unquotes `Result`, and loses a last header without a value.
 - `dispatch` loses the rest of a chunk when a callback raises, and its tasks can be garbage-collected. No callback is
   registered; packets go into the inbox.
 - `Manager.connect` and `Manager.connection_lost` connect again every 2 s, even after `close`. The socket is opened here
-  and handed over, and `Manager` does not learn that the connection has ended.
-- It repeats logins and actions on the next connection. It gets no account, and each connection has a new `Manager`.
+  and passed to `Manager`, which is not told that the connection has ended.
+- `Manager` repeats logins and actions on the next connection. So it is not given the user and password, and each
+  connection has a new `Manager`.
 - Its pinger does not wait for answers, so the supervisor pings.
 - It logs actions that it cannot send, with the secret, and values can forge headers. `AmiProtocol.send` replaces it.
 """
@@ -78,7 +78,7 @@ class Response:
 
     @property
     def succeeded(self) -> bool:
-        """Return whether Asterisk did what the action asked for."""
+        """Return whether Asterisk carried out the action."""
         return self.response.get("Response") == "Success"
 
     @property
@@ -131,14 +131,14 @@ class AmiProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         # `exc` is an OSError or None; a bare end of file says nothing more.
-        """End the connection with what the system said."""
+        """End the connection with the error message of the system."""
         detail = exc.strerror if isinstance(exc, OSError) and exc.strerror else ""
         self.fail(AmiError(TroubleKind.LOST, detail))
 
     # Called by Manager.
 
     def send(self, action: Mapping[str, str], as_list: bool | None = None) -> asyncio.Future[Response]:
-        """Write an action; return the future of its response, which stays open if the connection is lost first.
+        """Write an action and return a future of its response, which stays open if the connection is lost first.
 
         Raises:
             ValueError: Unknown action, or control characters. The text leaves out values, which may be the secret.
@@ -155,14 +155,14 @@ class AmiProtocol(asyncio.Protocol):
         return cast("asyncio.Future[Response]", numbered.future)
 
     def close(self) -> None:
-        """End the connection at once, without sending what still waits."""
+        """End the connection at once, without sending waiting data."""
         if self._pause is not None:
             self._pause.cancel()
         if self._transport is not None:
             self._transport.abort()
 
     def fail(self, error: AmiError) -> None:
-        """End the connection for a reason; the first reason counts."""
+        """End the connection for a reason. Only the first reason is kept."""
         if not self.lost.done():
             self.lost.set_result(error)
         self.close()
@@ -209,7 +209,7 @@ class Connection:
 
     @property
     def lost(self) -> asyncio.Future[AmiError]:
-        """Return the future that is done when the connection has ended, with the reason."""
+        """Return the future that is done when the connection has ended. Its result is the reason."""
         return self._protocol.lost
 
     @property
@@ -219,19 +219,19 @@ class Connection:
 
     @property
     def heard_at(self) -> float:
-        """Return when something was last received, or else when the connection was made."""
+        """Return when data was last received, or else when the connection was made."""
         return self._protocol.heard_at
 
     def ask(self, action: str, **values: str) -> asyncio.Future[Response]:
-        """Send one of ACTIONS and return the future of its response."""
+        """Send one of ACTIONS and return a future of its response."""
         return cast("asyncio.Future[Response]", self._manager.send_action({"Action": action, **values}))
 
     async def greeting(self, seconds: float) -> None:
-        """Wait for Asterisk's greeting, so that the secret goes to nobody else; raise AmiError if it does not come."""
+        """Wait for Asterisk's greeting, so that no other program gets the secret. Raise AmiError without one."""
         await self.wait_for(self._protocol.greeted, seconds, TroubleKind.SILENT)
 
     async def log_in(self, account: Account, seconds: float) -> None:
-        """Log in; raise AmiError if that is refused or not answered. In both cases the secret may be wrong."""
+        """Log in. Raise AmiError if that is refused or not answered: in both cases the secret may be wrong."""
         try:
             asked = self.ask("Login", Username=account.username, Secret=account.secret, Events=EVENTS)
         except ValueError:
@@ -243,7 +243,7 @@ class Connection:
             raise AmiError(TroubleKind.LOGIN_REFUSED, answer.message)
 
     async def wait_for(self, future: asyncio.Future[Any], seconds: float, kind: TroubleKind) -> Any:
-        """Return a future's result; raise AmiError if the connection is lost first, or of `kind` after `seconds`."""
+        """Return a future's result. Raise AmiError if the connection is lost first, or of `kind` after `seconds`."""
         await self.either(future, seconds)
         if future.done():
             return future.result()
@@ -267,7 +267,7 @@ class Connection:
 
 
 async def connect(account: Account, inbox: EventQueue, clock: Callable[[], float]) -> Connection:
-    """Open a connection, without logging in, to the first address of the host that accepts it; else raise AmiError."""
+    """Open a connection to the first address of the host that accepts it, without logging in. Raise AmiError."""
     loop = asyncio.get_running_loop()
     manager = Manager(
         loop=loop,
@@ -283,7 +283,7 @@ async def connect(account: Account, inbox: EventQueue, clock: Callable[[], float
 
 
 async def _open(factory: Callable[[], AmiProtocol], account: Account) -> tuple[asyncio.Transport, AmiProtocol]:
-    """Try one address after the other. asyncio's own way of doing this would lose the error numbers."""
+    """Try one address after the other. asyncio's own function would lose the error numbers."""
     loop = asyncio.get_running_loop()
     error: OSError = OSError("no address")
     try:

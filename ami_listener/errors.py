@@ -38,7 +38,7 @@ class TroubleKind(Enum):
 
     @property
     def remedy(self) -> str:
-        """Return what an administrator can do about it."""
+        """Return the remedy for an administrator."""
         return self.value[1]
 
 
@@ -48,7 +48,7 @@ _KIND_BY_ERRNO = {errno.ECONNREFUSED: TroubleKind.REFUSED, errno.ETIMEDOUT: Trou
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """An error with its place (host:port) and the system's own words. `at` is when the outage began."""
+    """An error with its place (host:port) and the system's own message. `at` is when the outage began."""
 
     at: float
     kind: TroubleKind

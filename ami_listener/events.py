@@ -1,4 +1,4 @@
-"""The few AMI events that say how a call goes, as values made by `parsing`.
+"""The few AMI events that show the course of a call, as values made by `parsing`.
 
 Text from the caller in them is untrusted. A value that Asterisk did not send is empty.
 """
@@ -43,7 +43,7 @@ class NewCallerId(NamedTuple):
 
 
 class DialBegin(NamedTuple):
-    """A channel, `dest`, is being called with `number`. `presented` is the caller's number that it is shown."""
+    """A channel, `dest`, is being called with `number`. `presented` is the caller's number that is shown to it."""
 
     channel: ChannelRef | None
     dest: ChannelRef
@@ -59,14 +59,14 @@ class DialState(NamedTuple):
 
 
 class DialEnd(NamedTuple):
-    """The end of a dial: ANSWER, or the reason why not."""
+    """The end of a dial: ANSWER, or the reason why it was not answered."""
 
     dest: ChannelRef
     status: str
 
 
 class BridgeCreated(NamedTuple):
-    """A new bridge, so all of its members will have been seen."""
+    """A new bridge, so that all its members will be seen."""
 
     bridge: str
 
@@ -93,7 +93,7 @@ class BridgeLeave(NamedTuple):
 
 
 class HangupRequest(NamedTuple):
-    """The far end of a channel hangs up, or, before the answer, the dialplan (PJSIPHangup)."""
+    """The far end of a channel hangs up. Before the answer it may be the dialplan (PJSIPHangup)."""
 
     channel: ChannelRef
     cause: int | None
@@ -162,7 +162,7 @@ class MachineAnswered(NamedTuple):
 
 
 class CallIdReported(NamedTuple):
-    """A UserEvent of the dialplan: the SIP Call-ID of this channel, which is a trunk's."""
+    """A UserEvent of the dialplan: the SIP Call-ID of this channel on a trunk."""
 
     channel: ChannelRef
     call_id: str

@@ -1,9 +1,9 @@
-"""AMI without I/O: bytes in, packets out, and the bounded queue that they wait in.
+"""AMI without I/O: bytes in, packets out, and the bounded queue in which they wait.
 
     packets = reader.receive_data(data)
 
-A packet is a block of `Name: value` lines up to an empty line. Bytes are decoded only once a packet is complete, so a
-character may be split between two reads. If a name occurs twice the first value counts, because the second may have
+A packet is a block of `Name: value` lines up to an empty line. Bytes are decoded only when a packet is complete, so a
+character may be split between two reads. If a name occurs twice the first value is used, because the second may have
 been injected with a caller's text. A packet has about 20 fields and an event needs 5, so `some` searches for those.
 
 The connection only appends to the queue, so Asterisk's output is always read, however slow the consumer is. Asterisk
@@ -51,7 +51,7 @@ class Packet(NamedTuple):
             return dict([(name, value.removeprefix(" ")) for name, colon, value in map(_partition, lines) if colon])
 
     def some(self, named: Names) -> dict[str, str]:
-        """Return the fields that `fields_named` was made for, as far as the packet has them."""
+        """Return those fields of `named` (made by `fields_named`) that the packet has."""
         text, fields = self.text, {}
         for name, beginning, length in named:
             start = text.find(beginning)
@@ -75,9 +75,9 @@ class Packet(NamedTuple):
 
 
 class PacketReader:
-    """The bytes of one connection. `dropped` counts packets over PACKET_LIMIT, after which reading goes on.
+    """The bytes of one connection. `dropped` counts packets over PACKET_LIMIT, after which reading continues.
 
-    `unwanted` counts the events that are not `wanted`. They are half of what Asterisk sends about a call.
+    `unwanted` counts the events that are not in `wanted`. They are half of the events about a call.
     """
 
     def __init__(self, wanted: Collection[str] | None = None) -> None:
@@ -90,7 +90,7 @@ class PacketReader:
         self._skipping = False
 
     def receive_data(self, data: bytes) -> list[Packet]:
-        """Take in bytes from the connection and return the packets that are now complete."""
+        """Add bytes from the connection and return the packets that are now complete."""
         buffer = self._buffer
         buffer += data
         blocks: list[bytes] = []
@@ -124,12 +124,12 @@ class PacketReader:
 
 
 def fields_named(*names: str) -> Names:
-    """Return the argument of `Packet.some` for fields with these names. None of them may be that of the first line."""
+    """Return the argument of `Packet.some` for fields with these names. The name of the first line is not allowed."""
     return tuple((name, f"\r\n{name}:", len(name) + 3) for name in names)
 
 
 def packet_of(text: str) -> Packet:
-    """Return the packet made of these lines, without Asterisk's greeting before the first line."""
+    """Return the packet of these lines, without Asterisk's greeting before the first line."""
     if text.startswith(_BANNER):
         text = text.partition("\r\n")[2]
     kind, _, name = text.partition("\r\n")[0].partition(": ")
@@ -175,7 +175,7 @@ Notice = Received | Gap
 
 
 class EventQueue:
-    """The queue between connection and consumer. `limit` is the size of the waiting packets in characters."""
+    """The queue between connection and consumer. `limit` is the total size of waiting packets in characters."""
 
     def __init__(self, limit: int = LIMIT_CHARACTERS) -> None:
         self.received = 0
@@ -196,7 +196,7 @@ class EventQueue:
 
     @property
     def oldest_at(self) -> float | None:
-        """Return when the first waiting notice came."""
+        """Return when the first waiting notice was received."""
         return self._items[0].at if self._items else None
 
     def put(self, packet: Packet, at: float) -> None:
@@ -224,7 +224,7 @@ class EventQueue:
         self._add(gap)
 
     def close(self) -> None:
-        """End `notices` once the waiting ones have been taken."""
+        """End `notices` when the waiting ones have been consumed."""
         self._closed = True
         self._wake.set()
 

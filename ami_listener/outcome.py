@@ -1,7 +1,7 @@
 """The outcome of a call: one value for each call, whatever happened during it.
 
-A carrier that gets 4xx or 5xx offers the same call again. An unanswered inbound call that the caller did not give up
-therefore waits for OFFER_SECONDS. If the same caller comes to the same DID on the same trunk in that time, the two
+A carrier that gets 4xx or 5xx offers the same call again. An unanswered inbound call that the caller did not end
+therefore waits for OFFER_SECONDS. If the same caller calls the same DID on the same trunk in that time, the two calls
 become one outcome.
 """
 
@@ -73,12 +73,12 @@ class Outcome:
         answered_by: The endpoint that answered. It is a trunk's if the far end answered, at `forwarded_to` if inbound.
         rang: The endpoints that rang; `forked_to` is how many rang at once.
         ring_seconds: From the first ringing to the first answer or the end of all ringing, over all offers.
-        talk_seconds: How long the other party (of an internal call, the caller) was connected to somebody.
+        talk_seconds: How long the other party (of an internal call, the caller) was connected to another party.
         cause: The Q.850 cause that Asterisk set last on the caller's channel.
         sip_code: The SIP code of a call that was never answered.
-        answered_by_pbx: Only a menu, a queue, voicemail or a challenge answered.
-        blocked: A network, not a person, refused the outbound call.
-        machine: A machine answered the outbound call: the dialplan says so, or it was diverted and audio came first.
+        answered_by_pbx: Whether only a menu, a queue, voicemail or a challenge answered.
+        blocked: Whether a network, not a person, refused the outbound call.
+        machine: Whether a machine answered, by the dialplan, or because the call was diverted and audio came first.
         earlier: The linkedids of the earlier offers.
     """
 
@@ -126,7 +126,7 @@ MAX_TEXT = 64
 
 
 def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
-    """Return the record of a call; None if its direction is unknown. `region_of`: the region of a trunk's numbers."""
+    """Return the record of a call, or None if its direction is unknown. `region_of` returns a trunk's region."""
     direction = outcome.direction
     if direction is None:
         return None
@@ -179,7 +179,7 @@ def _caller_of(outcome: Outcome, direction: Direction, region: str) -> tuple[str
 
 
 def _extension(_text: str, _region: str) -> None:
-    """Return None: what is dialled between phones here is an extension, even if it looks like a number (411)."""
+    """Return None, because text dialled between phones is an extension, even if it looks like a number (411)."""
 
 
 def _number(text: str, region: str, read: Callable[[str, str], str | None]) -> str | None:
@@ -201,7 +201,7 @@ def key_of(outcome: Outcome) -> Key:
 
 
 def may_be_offered_again(outcome: Outcome) -> bool:
-    """Return whether the carrier may offer the call again: not if the PBX answered or the call was seen in part."""
+    """Return whether the carrier may offer the call again. It will not if the PBX answered, or a part was missed."""
     return (
         outcome.complete
         and outcome.direction is Direction.INBOUND
@@ -214,7 +214,7 @@ def may_be_offered_again(outcome: Outcome) -> bool:
 
 
 def merge(earlier: Outcome, later: Outcome) -> Outcome:
-    """Return one outcome for two offers: it ended as the later one, and the ringing is added up."""
+    """Return one outcome for two offers: the end is that of the later one, and ringing times are added."""
     return replace(
         later,
         at=earlier.at,
@@ -236,7 +236,7 @@ class CarrierRetries:
         return len(self._held)
 
     def hold(self, outcome: Outcome) -> Iterator[Outcome]:
-        """Keep an outcome; yield those that it displaces."""
+        """Keep an outcome. Yield the outcomes that are released for it."""
         key = key_of(outcome)
         if (other := self._held.pop(key, None)) is not None:
             yield other
@@ -260,6 +260,6 @@ class CarrierRetries:
             yield self._held.pop(key)
 
     def give_up(self) -> Iterator[Outcome]:
-        """Yield all outcomes as incomplete, when further offers can no longer be seen."""
+        """Yield all outcomes as incomplete, because further offers can no longer be seen."""
         while self._held:
             yield replace(self._held.pop(next(iter(self._held))), complete=False)

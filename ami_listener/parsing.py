@@ -1,4 +1,4 @@
-"""AMI packets to events: the table at the end has Asterisk's name of each. AMI field names are used in this file only.
+"""AMI packets to events: the table at the end has Asterisk's name of each event. Only this file uses AMI field names.
 
 The field names are those of Asterisk 22's manager_channels.c, manager_bridges.c, app_queue.c and res_parking.
 """
@@ -247,7 +247,7 @@ def _message_waiting(packet: Packet) -> Event | None:
 
 
 def _outbound_report(packet: Packet) -> Event | None:
-    """Return what the dialplan reports about an outbound call. Its words are fixed except for the Call-ID."""
+    """Return the dialplan's report about an outbound call. Its texts are fixed except for the Call-ID."""
     fields = packet.some(_OURS)
     channel = _channel(fields)
     if channel is None or fields.get("UserEvent") != "CallSieveOutbound":

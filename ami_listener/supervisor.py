@@ -1,4 +1,4 @@
-"""Keep one connection to Asterisk, and mark the times in which events were missed. The clock of this package is here.
+"""Keeps one connection to Asterisk, and marks the times in which events were missed. The clock of this package is here.
 
     state       on success      next state    on failure                    next state
     CONNECTING  connected       LOGGING_IN    refused, no such host, ...    WAITING 0.25-10 s, doubling
@@ -8,7 +8,7 @@
     WAITING     time is up      CONNECTING    -                             -
     (any)       close()         CLOSED
 
-A login without a response counts as refused until one has been accepted: the secret may be wrong.
+A login without a response is treated as refused until one login was accepted: the secret may be wrong.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class AmiListenerState(StrEnum):
 class Pace:
     """Time limits. A dead peer is noticed within `ping_seconds + answer_seconds`.
 
-    Silence is counted in `slices`, so that a process that was suspended does not blame its peer. While other bytes
+    Silence is measured in `slices`, so that a process that was suspended does not blame its peer. While other bytes
     come, the reply to a ping may take `patience` times as long, because it waits behind them.
     """
 
@@ -98,9 +98,9 @@ class ListenerStatus:
 
 
 class AmiListener:
-    """The listener: `start` it, take `notices`, `close` it. Events that the consumer is too slow for become a Gap.
+    """The listener: `start` it, read `notices`, `close` it. If the consumer is too slow, lost events become a Gap.
 
-    `clock` returns UTC seconds, `chance` 0..1, and `sleep` waits between connections.
+    `clock` returns UTC seconds, `chance` returns 0..1, and `sleep` waits between connections.
     """
 
     def __init__(
@@ -148,11 +148,11 @@ class AmiListener:
         )
 
     def start(self) -> None:
-        """Begin to connect. Does not raise, whatever the account is."""
+        """Begin to connect. It does not raise, whatever the account is."""
         self._task = asyncio.create_task(self._run(), name="ami-listener")
 
     async def close(self) -> None:
-        """Log off within a second. `notices` ends once the waiting ones have been taken."""
+        """Log off within a second. `notices` ends when the waiting ones have been consumed."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -254,7 +254,7 @@ class AmiListener:
         raise AmiError(TroubleKind.DEAF)
 
     def _note(self, kind: TroubleKind, detail: str) -> None:
-        """Remember an error. Log one warning for an outage, and one for each kind that needs an administrator."""
+        """Store an error. Log one warning for an outage, and one for each kind that needs an administrator."""
         before = self._trouble
         since = self._clock() if before is None else before.at
         self._trouble = self._last_trouble = Trouble(since, kind, self._account.where, detail)

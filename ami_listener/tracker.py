@@ -1,11 +1,11 @@
-"""Follow every call from its events to its outcome. Start here to see how calls are told apart.
+"""Follows every call from its events to its outcome. Start here to see how events are assigned to calls.
 
     tracker = CallTracker(trunk_of)
     outcomes = tracker.receive(event, at)
 
 No I/O and no clock. A channel belongs to the call of its first linkedid, and moves when Asterisk gives it another
-(pick-up, parking, attended transfer). A call is over when its last channel is gone. A call that was not seen completely
-is incomplete and never evidence. All memory is bounded.
+linkedid (pick-up, parking, attended transfer). A call is over when its last channel is gone. A call that was not seen
+completely is incomplete and never evidence. All memory is bounded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TrunkOf = Callable[[str], str | None]
 
 
 class Held(NamedTuple):
-    """The number of things of each kind that a tracker remembers."""
+    """How many calls, channels, bridges, mailboxes and offers a tracker has in memory."""
 
     calls: int
     channels: int
@@ -40,7 +40,7 @@ class Held(NamedTuple):
 
 
 class CallTracker:
-    """All calls of one Asterisk. `trunk_of` returns the name of the trunk that a channel name belongs to, if any."""
+    """All calls of one Asterisk. `trunk_of` returns the name of the trunk to which a channel name belongs, or None."""
 
     def __init__(
         self, trunk_of: TrunkOf, *, calls_limit: int = CALLS_LIMIT, age_limit_seconds: float = AGE_LIMIT_SECONDS
@@ -72,20 +72,20 @@ class CallTracker:
         )
 
     def receive(self, event: Event, at: float) -> list[Outcome]:
-        """Take in one event that happened at `at`; return the calls that have ended with it."""
+        """Process one event that happened at `at`. Return the calls that have ended with it."""
         _HANDLERS[type(event)](self, event, at)
         return self._outcomes(at)
 
     def tick(self, at: float) -> list[Outcome]:
-        """Let time pass without an event, about once a second; return the calls that have ended."""
+        """Process the passing of time without an event, about once a second. Return the calls that have ended."""
         self._drop_old(at)
         return self._outcomes(at)
 
     def gap(self, at: float) -> list[Outcome]:
         """End every call in progress as incomplete, because the connection is lost or the program stops.
 
-        Asterisk is not asked afterwards which calls still go on: that needs a permission that CallSieve does without
-        (decisions/manager-rights.md). A call that goes on is seen again as one whose beginning was missed.
+        Asterisk is not asked afterwards which calls continue, because CallSieve does without the permission for that
+        (decisions/manager-rights.md). A call that continues is later seen as a call whose beginning was missed.
         """
         for call in list(self._calls.values()):
             call.set_talking(False, at)
@@ -106,7 +106,7 @@ class CallTracker:
         return channel
 
     def _meet(self, ref: ChannelRef, at: float) -> Channel:
-        """Return the channel, adding it if needed. One whose beginning was missed makes its call incomplete."""
+        """Return the channel, adding it if needed. A channel whose beginning was missed makes its call incomplete."""
         channel = self._find(ref)
         if channel is not None:
             return channel
@@ -135,7 +135,7 @@ class CallTracker:
         return channel
 
     def _move(self, channel: Channel, target: Call | None) -> None:
-        """Move a channel to another call, except the outside caller of a call, whose call stays separate."""
+        """Move a channel to another call. The outside caller of a call is not moved: that call stays separate."""
         old = channel.call
         if target is None or target is old or (channel is old.main and old.direction is not Direction.INTERNAL):
             return
@@ -332,7 +332,7 @@ class CallTracker:
             channel.call.call_id = event.call_id
 
     def _on_message_waiting(self, event: events.MessageWaiting, at: float) -> None:
-        """Note a new message if there are more than before. Listening to messages makes them fewer."""
+        """Record a new message if the mailbox has more than before. It has fewer after people listen to messages."""
         before = self._mailboxes.pop(event.mailbox, 0)
         self._mailboxes[event.mailbox] = event.new
         if len(self._mailboxes) > MAILBOXES_LIMIT:

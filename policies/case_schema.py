@@ -1,7 +1,7 @@
 """The keys of a case of `callsieve policy test`: the tables `call`, `facts` and `expect`, each value checked.
 
-A reader takes a TOML value, or raises PolicyError with a short reason. `read_parts` adds the place, and goes on
-reading. docs/reference/policies.md describes every key.
+A reader takes a TOML value, or raises PolicyError with a short reason. `read_parts` adds the place, and continues.
+docs/reference/policies.md describes every key.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def read_line(value: Any) -> str:
 
 
 def read_line_or_nothing(value: Any) -> str:
-    """Read one line of text; return None for an empty one."""
+    """Read one line of text, or an empty text."""
     return "" if value == "" else read_line(value)
 
 
@@ -95,7 +95,7 @@ def read_amount(value: Any) -> float:
 
 
 class Refusal(NamedTuple):
-    """One error within a value. `path` is its place, and `about` is how the message begins, as a path."""
+    """One error within a value. `path` is its place, and `about` the path with which its message begins."""
 
     path: KeyPath
     about: KeyPath
@@ -105,7 +105,7 @@ class Refusal(NamedTuple):
         return f"{'.'.join(step for step in self.about if isinstance(step, str))} {self.words}".lstrip()
 
     def below(self, step: str | int) -> Refusal:
-        """Return the error with its place in the value that contains this one."""
+        """Return the same error with the place of the surrounding value before its own."""
         return Refusal((step, *self.path), (step, *self.about), self.words)
 
 
@@ -118,12 +118,12 @@ class Refusals(PolicyError):
 
 
 def refused_by(error: PolicyError) -> Sequence[Refusal]:
-    """Return the errors of a reader, several for a list or a table."""
+    """Return the errors that a reader raised, several for a list or a table."""
     return error.found if isinstance(error, Refusals) else [Refusal((), (), str(error))]
 
 
 def read_parts(parts: Iterable[tuple[str | int, Reader, Any]], found: Sequence[Refusal] = ()) -> list[Any]:
-    """Read the values of a list or a table. `found` has the errors so far."""
+    """Read the values of a list or a table. `found`: errors that were found before."""
     values, refusals = [], list(found)
     for step, read, value in parts:
         try:
@@ -136,7 +136,7 @@ def read_parts(parts: Iterable[tuple[str | int, Reader, Any]], found: Sequence[R
 
 
 def read_list(read: Reader, value: Any) -> tuple[Any, ...]:
-    """Read a list whose items have one reader."""
+    """Read a list, each item with the same reader."""
     if not isinstance(value, list):
         raise PolicyError(f"takes a list, not {shown(value)}")
     return tuple(read_parts((place, read, item) for place, item in enumerate(value)))
@@ -154,14 +154,14 @@ def read_keys(keys: Mapping[str, Reader], required: frozenset[str], value: Any) 
 
 
 def read_region(value: Any) -> str:
-    """Read the region whose number plan national numbers follow."""
+    """Read the region by whose plan national numbers are parsed."""
     if not isinstance(value, str) or not is_possible_region(value):
         raise PolicyError(f"has the unknown region {shown(value)}: write a code such as GB")
     return value
 
 
 def read_instant(value: Any) -> float:
-    """Read a date and time of TOML with its zone, as UTC seconds."""
+    """Read a TOML date and time with its zone, as UTC seconds."""
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise PolicyError(f"takes a time with its zone as 2026-01-15T03:00:00-05:00, not {shown(value)}")
     return value.timestamp()
@@ -248,7 +248,7 @@ EXPECT: dict[str, tuple[Reader, Callable[[Decision], Any]]] = {
 
 
 def call_of(table: Mapping[str, Any], home: str) -> tuple[IncomingCall, float]:
-    """Return the call of a table, and its time. Numbers are parsed like text from the network, `anonymous` too."""
+    """Return the call of a table, and its time. Numbers are parsed like text from the network, even `anonymous`."""
     region = table.get("region", home)
     did, diverted_from = table.get("did"), table.get("diverted_from")
     call = IncomingCall(
@@ -267,7 +267,7 @@ def call_of(table: Mapping[str, Any], home: str) -> tuple[IncomingCall, float]:
 
 
 def facts_of(table: Mapping[str, Any], call: IncomingCall, now: float, levels: Thresholds) -> Facts:
-    """Return the facts of a table."""
+    """Return the facts of a table. Its times count back from `now`."""
     number = call.caller.key or ""
 
     def ago(key: str, unit_seconds: float) -> float | None:
@@ -374,6 +374,6 @@ def _minutes_ago(minutes: Sequence[float], now: float) -> tuple[float, ...]:
 
 
 def differences(expected: Mapping[str, Any], decision: Decision) -> tuple[tuple[str, Any, Any], ...]:
-    """Return each difference from the expected result: the key, the expected value, and that of the decision."""
+    """Return each difference from the expected result: the key, the expected value, and the decision's value."""
     found = ((key, value, EXPECT[key][1](decision)) for key, value in expected.items())
     return tuple((key, value, has) for key, value, has in found if value != has)

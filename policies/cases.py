@@ -49,7 +49,9 @@ _TABLES: Mapping[str, Mapping[str, Reader]] = {
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A case with its expected result. `policy` is a policy's name, `text` a whole policy; neither: the running one.
+    """A case with its expected result.
+
+    `policy` names a policy, `text` is a policy; without both, the running one is used.
 
     `line` is its place in the file.
     """
@@ -88,7 +90,7 @@ class Tried:
 def read_trials(
     text: str, region: str = "US", levels: Thresholds = DEFAULT.levels
 ) -> tuple[tuple[Trial, ...], list[PolicyProblem]]:
-    """Read the cases of a file, or return all its errors. `region` is that of the PBX, `levels` are the thresholds."""
+    """Read the cases of a file, or return all its errors. `region`: of the PBX. `levels`: the thresholds."""
     trials, problems = read_toml(text, lambda file, problems: _trials_from(file, region, levels, problems))
     if problems or trials is None:
         return (), problems
@@ -102,7 +104,7 @@ def run_trial(
     policy_of: Callable[[str], Policy],
     window_seconds: float = EMERGENCY_WINDOW_SECONDS,
 ) -> Tried:
-    """Decide about the case. `running` is for cases without a policy. Raise PolicyError for an unusable policy."""
+    """Decide about the case. `running`: the policy for cases without one. Raise PolicyError for an unusable policy."""
     case = trial.case
     facts = case.facts._replace(emergency_window_seconds=window_seconds)
     try:
@@ -185,7 +187,6 @@ def _policy(trial: Trial, running: PolicySet | Policy, policy_of: Callable[[str]
 
 
 def _check_rule(rule: str | None, policy: Policy) -> None:
-    """Report a rule that can never decide, because with it the case would always fail."""
     known = [*(rule.name for rule in policy.rules), *OWN_RULES]
     if rule is not None and rule not in known:
         raise PolicyError(f"expect: policy {policy.name} has no rule {shown(rule)}{nearest(rule, known)}")

@@ -1,4 +1,4 @@
-"""From the `when` table of a rule to conditions: the vocabulary, with `any`, `all` and `not` around it."""
+"""Turns the `when` table of a rule into conditions: the vocabulary, with `any`, `all` and `not` around it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_when(table: Any) -> tuple[Condition, ...]:
 
 
 def read_conditions(table: Any, path: KeyPath, problems: Problems, depth: int = 0) -> tuple[Condition, ...]:
-    """Read the conditions of a table, and add its errors to the problems. An empty table is one."""
+    """Read the conditions of a table, and add its errors to the problems. An empty table is an error."""
     if not isinstance(table, dict):
         problems.add(
             Wording(
@@ -101,7 +101,6 @@ def _read_combination(name: str, value: Any, path: KeyPath, problems: Problems, 
 
 
 def _reads_of(conditions: Iterable[Condition]) -> tuple[str, ...]:
-    """Return the fields on which a combination depends, if those of each of its conditions are known."""
     reads = [condition.reads for condition in conditions]
     return tuple(dict.fromkeys(chain.from_iterable(reads))) if all(reads) else ()
 
@@ -135,7 +134,7 @@ def single_conditions(conditions: Iterable[Condition]) -> Iterator[Condition]:
 
 
 def implies(narrow: tuple[Condition, ...], wide: tuple[Condition, ...]) -> bool:
-    """Return whether `wide` certainly holds if `narrow` does. False is not certain: combinations must be equal."""
+    """Return whether `wide` certainly holds if `narrow` does. False means unknown: combinations must be equal."""
     return all(any(_covers(w, n) for n in narrow) for w in wide)
 
 

@@ -47,9 +47,9 @@ class IncomingCall(NamedTuple):
     """One incoming call. Only `trunk`, `trusted` and `carrier_counts` can be trusted.
 
     `priority_callback`: the call carries `Priority: psap-callback`. `diverted_from`: the number that diverted the call
-    here; the caller is the original one. `name` came with the call, from the carrier or the caller; None if it was not
+    here; `caller` is the original caller. `name` came with the call, from the carrier or the caller; None if it was not
     recorded. `withheld`: the number of a caller who withholds it, only for blocklists that may match it.
-    `carrier_counts`: the reports of the trunk's carrier about the caller are evidence.
+    `carrier_counts`: whether the reports of the trunk's carrier about the caller are evidence.
     """
 
     linkedid: str
@@ -67,17 +67,17 @@ class IncomingCall(NamedTuple):
 
     @property
     def auth_class(self) -> AuthClass:
-        """Return the class under which evidence about this call is kept."""
+        """Return the class under which evidence about this call is stored."""
         return auth_class_of(self.attestation, self.verification, self.trusted)
 
 
 class Decision(NamedTuple):
     """A decision that explains itself.
 
-    `step` is the deciding step of the precedence (policies.md), 0 for fail-open. `would_be` is the action
-    without observe mode, and `observed` whether that mode changed it. `capped_by` is the reason why the policy's own
-    action was weakened. `name` is a verified caller's. `label` is the rule's own tag, and `ask` its question for a
-    challenge. `category` comes from imported sources. `callee` is the callee's extension, if known, with `language`.
+    `step` is the deciding step of the precedence (policies.md), 0 for fail-open. `would_be` is the action without
+    observe mode, and `observed` says whether that mode changed it. `capped_by` is the reason why a limit weakened the
+    policy's action. `name` is the name of a verified caller. `label` is the tag of the rule, and `ask` its question for
+    a challenge. `category` comes from imported sources. `callee` is the callee's extension, if known, with `language`.
     """
 
     action: Action
@@ -112,5 +112,5 @@ OWN_RULES = frozenset(
 
 
 def fail_open(reason: str) -> Decision:
-    """Return the decision for a call about which screening could not decide in time."""
+    """Return the decision for a call for which there was no decision in time."""
     return Decision(Action.ALLOW, FAIL_OPEN_RULE, why_of_failure(reason), step=0)

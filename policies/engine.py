@@ -1,6 +1,6 @@
 """The precedence (docs/reference/policies.md) as a table of steps, and the one function that decides, without I/O.
 
-A step looks at a case and either decides or passes. The first that decides wins. Caps weaken only rules and the default
+A step either decides about a case or passes. The first step that decides wins. Limits weaken only rules and the default
 of a policy. Read this file after policies/decision.py.
 """
 
@@ -54,7 +54,7 @@ def never_screened(case: Case) -> Ruling | None:
 
 
 def emergency_window(case: Case) -> Ruling | None:
-    """Allow calls after an emergency call, call-backs that a trusted trunk vouches for, and calls to traps (step 2)."""
+    """Allow calls after an emergency call, call-backs marked by a trusted trunk, and calls to traps (step 2)."""
     at = case.facts.emergency_at
     # abs: if a clock was ahead, the window is still no longer than this.
     if at is not None and abs(case.now - at) < case.facts.emergency_window_seconds:
@@ -126,8 +126,7 @@ class Cap:
     """A limit for the action of a rule or of the default. `holds` says whether the limit applies to a case.
 
     `reference` returns the reference of the appeal that caused the limit. `only_evidence`: limit only rules with a
-    condition on level or points, since the others are not meant for strangers. `only_actions`: if not empty, limit only
-    these actions.
+    condition on level or points; the others are not meant for strangers. `only_actions`: the limited actions, or all.
     """
 
     highest: Action
@@ -138,13 +137,13 @@ class Cap:
     only_actions: frozenset[Action] = frozenset()
 
     def bounds(self, action: Action, about_evidence: bool) -> bool:
-        """Return whether it would weaken this action."""
+        """Return whether the limit would weaken this action."""
         if self.only_actions and action not in self.only_actions:
             return False
         return self.highest < action and (about_evidence or not self.only_evidence)
 
     def why_in(self, case: Case) -> Why:
-        """Return its reason in this case."""
+        """Return the reason of the limit in this case."""
         reference = self.reference(case)
         return Why(self.reason, {} if reference is None else {"reference": reference})
 
@@ -152,7 +151,7 @@ class Cap:
 def redialled(case: Case) -> bool:
     """Return whether the same caller called the same DID within the last 3 minutes.
 
-    False after a failed signature, or after several failed or abandoned challenges, because machines call like that.
+    Return False after a failed signature, or after several failed or abandoned challenges: machines call like that.
     """
     return (
         is_redialled(case.facts, case.now, case.call.did)
@@ -162,20 +161,20 @@ def redialled(case: Case) -> bool:
 
 
 def challenge_passed(case: Case) -> bool:
-    """Return whether a passed challenge, or a proof of control, still counts for the caller (families/caller.py)."""
+    """Return whether a passed challenge, or a proof of control, is still valid for the caller (families/caller.py)."""
     until = case.facts.passed_until
     return until is not None and case.now < until
 
 
 def is_sampled(case: Case) -> bool:
-    """Return whether this call belongs to the control sample, which goes without tag and warning."""
+    """Return whether this call belongs to the control sample, which gets no tag and no warning."""
     return is_drawn(case.facts.sample, case.call.linkedid)
 
 
 def said_not_spam(case: Case) -> bool:
     """Return whether the callee, if known, marked the number as not spam, which counts like a passed challenge.
 
-    It lets an automated caller through that is wanted and cannot press a digit.
+    So an automated caller that is wanted, but cannot press a digit, gets through.
     """
     return Tie.NOT_SPAM in ties_of_callee(case.facts, case.now) and may_relate(case.call, case.facts, case.now)
 
@@ -191,17 +190,17 @@ def is_appealed(case: Case) -> bool:
 
 
 def somebody_invites(case: Case) -> bool:
-    """Return whether the callee is unknown and somebody whose phone may ring invites the caller."""
+    """Return whether the callee is unknown and a person whose phone may ring invites the caller."""
     return case.facts.callee is None and any(tie.tie in INVITED for tie in ties_in_reach(case.facts))
 
 
 def somebody_knows(case: Case) -> bool:
-    """Return the same for contacts."""
+    """Return whether the callee is unknown and a person whose phone may ring has the caller as a contact."""
     return _somebody_has(Tie.CONTACT, case)
 
 
 def somebody_talked(case: Case) -> bool:
-    """Return the same for people who have called the number and talked."""
+    """Return whether the callee is unknown and a person whose phone may ring has called the number and talked."""
     return _somebody_has(Tie.TALKED, case)
 
 
@@ -212,7 +211,7 @@ def _somebody_has(tie: Tie, case: Case) -> bool:
 
 
 def law_protects(case: Case) -> bool:
-    """Return whether the law forbids blocking the number's range, and its signature has not failed."""
+    """Return whether the law forbids blocking the number's range, unless the signature of the call has failed."""
     has_law = case.facts.plan is not None and case.facts.plan.law is not None
     return has_law and case.call.verification is not Verification.FAILED
 
@@ -268,7 +267,7 @@ def decide(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> Deci
 
 
 def decide_by_each(call: IncomingCall, facts: Facts, policies: Iterable[Policy], now: float) -> list[Decision]:
-    """Return the decision of each policy about the same call. The steps before the policies are tried only once."""
+    """Return the decision of each policy about the same call. Steps before the policies are tried only once."""
     case = Case(call, facts, now)
     for step in STEPS:
         ruling = step.rule_on(case)
@@ -288,7 +287,7 @@ STEPS_OF_CALLEE = (3, 6)
 
 
 def decide_for_callee(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> Decision | None:
-    """Return how one person's phone differs from the decision at the trunk, now that the callee is known; None if not.
+    """Return the decision for one person's phone, if it differs from the decision at the trunk. Otherwise None.
 
     Only steps 3 and 6 and quiet hours apply, and only if no earlier step decides. In observe mode the decision is
     recorded but changes nothing.
@@ -305,7 +304,7 @@ def decide_for_callee(call: IncomingCall, facts: Facts, policy: Policy, now: flo
 
 
 def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: CapTable) -> Decision:
-    """Return the decision of a ruling, after the first cap that holds and after observe mode."""
+    """Return the decision of a ruling, after the first limit that holds and after observe mode."""
     call, facts = case.call, case.facts
     action, why_capped = ruling.action, None
     for cap in caps[ruling.action][ruling.about_evidence]:
@@ -336,7 +335,7 @@ def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: CapTa
 
 
 def _left_by(cap: Cap, case: Case, step: int) -> Action:
-    """Return the action that a cap leaves. A warning needs evidence against the caller; else the call is allowed."""
+    """Return the action after a limit. Without evidence against the caller, a warning becomes allow."""
     against = (
         case.facts.reputation.level is not Level.NONE
         or step == STEP_OF_LISTS

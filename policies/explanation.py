@@ -1,4 +1,4 @@
-"""A decision step by step: the result of each step, cap and rule, and the conditions that did not hold. No I/O."""
+"""A decision step by step: the result of each step, limit and rule, and the conditions that did not hold. No I/O."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ExplanationLine:
 
 
 def explain(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> tuple[ExplanationLine, ...]:
-    """Return every step and rule that was tried for this call, in order, and the decision as the last line."""
+    """Return every step and rule that was tried for this call, in order. The last line is the decision."""
     decision = decide(call, facts, policy, now)
     lines = _explain_steps(Case(call, facts, now), policy)
     return (*lines, ExplanationLine(decision.step, "decision", _in_words(decision)))

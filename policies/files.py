@@ -1,11 +1,11 @@
-r"""Open files by name without the risk to hang, find the line of a TOML key, and make hints for errors.
+r"""Opens files by name without the risk of blocking, finds the line of a TOML key, and makes hints for errors.
 
 tomllib returns values without lines, and an error must name its line.
 
     places_of('a = 1\n[[rule]]\nwhen = { x = 2 }') -> a tree: .line_of(("rule", 0, "when", "x")) == 3
 
-One pass over the tokens, without recursion. It does not check TOML, which tomllib does. It only refuses a key with too
-many parts, because tomllib needs the square of their number.
+It is one pass over the tokens, without recursion. TOML is not checked, since tomllib does that. Only a key with too
+many parts is refused, because tomllib's time grows with the square of their number.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from reputation.wording import Wording
 
 
 class NotRegular(OSError):
-    """A pipe, a socket or a device."""
+    """The file is a pipe, a socket or a device."""
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -57,12 +57,12 @@ def shown(value: object) -> str:
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
-    """Return `hint` in English."""
+    """Return the result of `hint` in English."""
     return str(hint(word, allowed))
 
 
 def hint(word: str, allowed: Iterable[str], otherwise: Wording = NO_HINT) -> Wording:
-    """Return ` (did you mean x?)`, or the allowed words if there are few, or the other text."""
+    """Return ` (did you mean x?)`, or the allowed words if they are few, or `otherwise`."""
     by_folded = {allowed_word.casefold(): allowed_word for allowed_word in sorted(allowed)}
     close = get_close_matches(word.casefold(), by_folded, n=1)
     if close:
@@ -96,7 +96,7 @@ class Position:
     parts: dict[Step, Position] = field(default_factory=dict)
 
     def part(self, step: Step, line: int) -> Position:
-        """Return a part, which is made if it is new."""
+        """Return a part, adding it if it is new."""
         return self.parts.setdefault(step, Position(line))
 
     def line_of(self, path: tuple[Step, ...]) -> int:
@@ -122,7 +122,7 @@ class _Open:
 
 
 class _Scanner:
-    """`keys` are those of the key that is being read, None while a value is; `open` are the surrounding values."""
+    """Reads the tokens of a text. `keys`: the parts of the key being read, or None. `open`: surrounding values."""
 
     def __init__(self) -> None:
         self.root = self.table = Position(1)
@@ -183,7 +183,7 @@ class _Scanner:
         self.keys = None
 
     def _table_of(self, keys: list[str], line: int) -> Position:
-        """Return the table that a header begins; for `[[rule]]` the next one."""
+        """Return the table that a header begins. For `[[rule]]` it is the next item of the list."""
         place = self.root
         for key in keys[:-1]:
             place = _latest(place.part(key, line))

@@ -1,6 +1,6 @@
 """Remarks on a valid policy: conditions that never hold, and rules that stop callers because of marks alone.
 
-Its errors are found by `policies.loader.read_policy`.
+`policies.loader.read_policy` finds the errors.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def trusting_rules(policy: Policy) -> list[str]:
 
 
 def _speaking(conditions: Iterable[Condition], action: Action) -> set[_Speaks]:
-    """Return, for each way in which all conditions can hold, the strongest evidence that it needs."""
+    """Return, for each way in which all conditions can hold, the strongest evidence that is needed."""
     needed = {_Speaks.NOBODY}
     for condition in conditions:
         needed = {max(before, added) for before in needed for added in _speaking_in(condition, action)}

@@ -1,4 +1,4 @@
-"""From TOML to a Policy. Everything is checked here, so that deciding cannot fail because of a policy.
+"""Reads a policy from TOML. Everything is checked here, so that deciding cannot fail because of a policy.
 
 An error names the file, the line, the rule and the remedy:
     balanced.toml: line 7: rule 'known-bad': unknown condition level_atleast (did you mean level_at_least?)
@@ -35,7 +35,7 @@ from reputation.wording import Wording
 
 
 class Preset(NamedTuple):
-    """The description of a preset, and its drawback if there is one to know before using it."""
+    """The description of a preset, and its drawback, if there is one that users must know first."""
 
     sentence: Wording
     price: Wording | None = None
@@ -169,7 +169,7 @@ BaseOf = Callable[[str], Policy]
 
 
 def parse_policy(text: str, name: str, source: str, base_of: BaseOf) -> Policy:
-    """Parse a policy. `source` is the file's name for errors, and `base_of` loads the policy that it `extends`."""
+    """Parse a policy. `source`: the file's name, for errors. `base_of` loads the policy that this policy `extends`."""
     policy, problems = read_policy(text, name, base_of)
     if policy is None:
         count = len(problems) - 1
@@ -181,7 +181,7 @@ def parse_policy(text: str, name: str, source: str, base_of: BaseOf) -> Policy:
 
 
 def read_policy(text: str, name: str, base_of: BaseOf) -> tuple[Policy | None, list[PolicyProblem]]:
-    """Return the policy, or all errors in the text, in its order."""
+    """Return the policy, or all errors in the order of the text."""
     return read_toml(text, lambda table, problems: _policy_from(table, name, base_of, problems))
 
 
@@ -209,7 +209,7 @@ def read_toml(
 
 
 def line_of_toml_error(error: Exception, text: str) -> int | None:
-    """Return the line of a TOML error. Before Python 3.14 only the text of the error has it."""
+    """Return the line of a TOML error. Before Python 3.14 it is only in the error's message."""
     lines = max(1, len(text.splitlines()))
     line: int | None = getattr(error, "lineno", None)
     if line is not None:
@@ -267,7 +267,7 @@ def _observe(value: Any) -> bool:
 
 
 def _rules_from(tables: Any, problems: Problems) -> tuple[Rule, ...]:
-    """Read the rules, each by itself and then against the rules before it."""
+    """Read the rules, check each one, and compare it with the rules before it."""
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         problems.add(Wording("rules are written as [[rule]] tables"), ("rule",))
         return ()

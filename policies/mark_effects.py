@@ -1,4 +1,4 @@
-"""The number of marks that it takes to change a level, by the scorer and the policies themselves. No I/O.
+"""The number of marks that are needed to change a level, computed by the model and the policies themselves. No I/O.
 
     effect_of(MarkedNumber(marks=3, hung_up=3, answered=50), weights, people) -> Effect      its level, and how long
     least_people(Kind.MARKS, 50, Level.WARN, weights, people) -> 3                           None: never
@@ -50,10 +50,10 @@ MULTIPLES = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
 class MarkedNumber(NamedTuple):
-    """A made-up number that `answered` people answered. `marks` of them, of `groups` groups, marked it.
+    """A made-up number that `answered` people answered. `marks` of these people, in `groups` groups, marked it.
 
     `hung_up` others hung up within seconds. `listed`: a source lists it. `failed`: it was challenged twice and pressed
-    nothing, `passed`: it pressed the digit. `at_once`: all marks came within minutes. `appealed`: an appeal is in
+    nothing. `passed`: it pressed the digit. `at_once`: all marks came within minutes. `appealed`: an appeal is in
     force. `verified`: its owner is known.
     """
 
@@ -70,7 +70,7 @@ class MarkedNumber(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """The reputation, and the days until the level falls, and to which, if nothing else happens."""
+    """The reputation, and after how many days its level falls without new evidence, with the new level."""
 
     reputation: Reputation
     lower_in: tuple[int, Level] | None
@@ -91,7 +91,7 @@ class MarkKind(StrEnum):
 
 @lru_cache(maxsize=4096)
 def effect_of(case: MarkedNumber, weights: Weights, people: int) -> Effect:
-    """Return the effect in an organisation of so many people."""
+    """Return the effect in an organisation of `people` people."""
     evidence, circumstances = evidence_of(case, weights), Circumstances(auth_class=CLASS, people=people)
     reputation = reputation_of(evidence, circumstances, weights, NOW)
     is_more = reputation.level is not Level.NONE
@@ -125,7 +125,7 @@ def evidence_of(case: MarkedNumber, weights: Weights) -> Evidence:
 
 
 def least_people(kind: MarkKind, answered: int, level: Level, weights: Weights, people: int) -> int | None:
-    """Return how many of those who answered it takes to reach the level in this way, or None if all are not enough."""
+    """Return how many of the people who answered must act in this way for the level, or None if all are not enough."""
 
     def level_by(count: int) -> Level:
         marks = {MarkKind.MARKS: count, MarkKind.HANG_UPS: 0, MarkKind.BOTH: count // 2}[kind]
@@ -138,7 +138,7 @@ def least_people(kind: MarkKind, answered: int, level: Level, weights: Weights, 
 
 
 def strongest(case: MarkedNumber, weights: Weights, people: int) -> MarkedNumber:
-    """Return the case with the number of people with the strongest effect, with marks and hang-ups in proportion."""
+    """Return the case scaled to the number of people with the strongest effect. Marks and hang-ups keep their ratio."""
     sized = (
         case._replace(marks=case.marks * n, hung_up=case.hung_up * n, answered=(case.marks + case.hung_up) * n)
         for n in MULTIPLES
@@ -148,7 +148,7 @@ def strongest(case: MarkedNumber, weights: Weights, people: int) -> MarkedNumber
 
 
 def action_under(policy: Policy, case: MarkedNumber, weights: Weights, people: int) -> Action:
-    """Return the action of the policy for a stranger's call with that number, ignoring observe mode."""
+    """Return the action of the policy for a call from that number if nobody knows it, ignoring observe mode."""
     call = IncomingCall("", Number(NUMBER, NUMBER, CallerKind.NUMBER))
     evidence = evidence_of(case, weights)
     facts = Facts(

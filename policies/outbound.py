@@ -2,7 +2,7 @@
 
     guard(call, facts, rules, now) -> OutboundDecision      allow, hold (until when), or refuse, with rule and reason
 
-A step looks at the call and either decides or passes. The first that decides wins. Emergency calls come first.
+A step either decides about the call or passes. The first step that decides wins. Emergency calls come first.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _utc_minute(at: float) -> str:
 class OutboundRules:
     """The policy for outgoing calls, from the settings. A limit of 0 means no limit. `day` and `when` write dates.
 
-    `laws` are those of all known countries. `needs_consent`: if a law asks for consent, calls without one are refused.
+    `laws`: the laws of all known countries. `needs_consent`: refuse calls without the consent that a law requires.
     """
 
     observe: bool = True
@@ -80,7 +80,7 @@ class OutboundRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingCall:
-    """An outgoing call before it goes out. `callee` is None for a text that is not a telephone number."""
+    """An outgoing call before it goes out. `callee` is None if a text was dialled that is no telephone number."""
 
     linkedid: str
     callee: Number | None
@@ -91,7 +91,7 @@ class OutgoingCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundDecision:
-    """A decision that explains itself. `until` is the earliest good time of a call that is (or would be) held."""
+    """A decision that explains itself. `until`: the earliest good time of a call that is held, or would be."""
 
     action: Passage
     rule: str
@@ -141,7 +141,7 @@ class _Ruling:
 
 @dataclass(frozen=True, slots=True)
 class GuardStep:
-    """One step: its title, its function, and the text of an explanation if it does not decide."""
+    """One step: its title, its function, and the text of an explanation if the step passes."""
 
     title: str
     rule_on: Callable[[_Case], _Ruling | None]
@@ -174,7 +174,7 @@ def _do_not_call(case: _Case) -> _Ruling | None:
 
 
 def _refusal_of(case: _Case) -> tuple[LawFile, RefusalRow] | None:
-    """Return the days for which a do-not-call request still counts by law."""
+    """Return the law and its days, if a do-not-call request is still valid by law."""
     law, said_at = case.law, case.facts.unwanted_at
     row = binding(law.refusal, case.key, case.now) if law else None
     if law is None or row is None or said_at is None or case.now >= said_at + row.days * DAY_SECONDS:
@@ -192,7 +192,7 @@ def _register(case: _Case) -> _Ruling | None:
 
 
 def _about_copy(case: _Case, copy: RegisterCopy) -> tuple[dict[str, str | int], bool]:
-    """Return the values of a reason about a copy of a register, and whether the copy is older than the law allows."""
+    """Return the values for a reason about a register copy, and whether the copy is older than the law allows."""
     about: dict[str, str | int] = {"register": copy.name, "day": case.rules.day(copy.file_at)}
     row = next((row for row in case.law.register if row.name == copy.name), None) if case.law else None
     if case.law is None or row is None:
@@ -201,7 +201,7 @@ def _about_copy(case: _Case, copy: RegisterCopy) -> tuple[dict[str, str | int], 
 
 
 def is_too_old(copy: RegisterCopy, row: RegisterRow, now: float) -> bool:
-    """Return whether the law requires a newer copy."""
+    """Return whether the law requires a newer copy of the register."""
     return now - copy.file_at > row.max_days * DAY_SECONDS
 
 
@@ -254,7 +254,7 @@ def _grade(case: _Case) -> str:
 
 
 def _is_of_a_person(callee: Number | None) -> bool:
-    """Return whether limits per person apply: not to a bank or an authority, which may be called often."""
+    """Return whether limits per person apply. They do not for a bank or an authority."""
     return callee is None or callee.service is None
 
 
@@ -347,7 +347,7 @@ def _first_ruling(case: _Case) -> _Ruling | None:
 
 
 def _allowed(case: _Case) -> _Ruling:
-    """Return the default, with advice that is not binding, or with a copy of a register that is too old."""
+    """Return the default ruling, with advice that is not binding, or the name of a register copy that is too old."""
     why, place = Why(OutboundReason.NOTHING_AGAINST), case.place
     if place.advised is not None and _is_of_a_person(case.call.callee):
         at_better_hours = replace(place, hours=place.advised)
@@ -364,7 +364,7 @@ def _allowed(case: _Case) -> _Ruling:
 def explain_guard(
     call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float
 ) -> tuple[tuple[str, str], ...]:
-    """Yield every step that was tried, up to the one that decides: its title and its result."""
+    """Return every step that was tried, up to the step that decides: its title and its result."""
     case = _case(call, facts, rules, now)
     looks: list[tuple[str, str]] = []
     for step in STEPS:
@@ -382,7 +382,7 @@ def day_of(call: OutgoingCall, rules: OutboundRules, now: float) -> int | None:
 
 
 def outbound_query(call: OutgoingCall, rules: OutboundRules, now: float) -> OutboundQuery | None:
-    """Return the query to the store about the call; None for a call to something other than a number."""
+    """Return the query to the store about the call, or None if no number was dialled."""
     day = day_of(call, rules, now)
     if call.callee is None or day is None:
         return None
@@ -400,7 +400,7 @@ def outbound_query(call: OutgoingCall, rules: OutboundRules, now: float) -> Outb
 
 
 def limit_of(callee: Number | None, rules: OutboundRules, now: float) -> LimitRow | None:
-    """Return how many calls to this person a law allows; None: any number."""
+    """Return the law's limit on calls to this person, or None if there is no limit."""
     law = _law_of(callee, rules)
     return binding(law.limit, _key_of(callee), now) if law else None
 

@@ -35,7 +35,7 @@ class PolicyNotFound(PolicyError):
 
 @dataclass(frozen=True, slots=True)
 class PolicyProblem:
-    """One error in a policy's text. `path` is that of the key, as TOML nests them."""
+    """One error in a policy's text. `path` is the path of the key, as TOML nests them."""
 
     text: str | Wording
     path: tuple[str | int, ...] = ()
@@ -46,14 +46,14 @@ class PolicyProblem:
 
     @property
     def words(self) -> str | Wording:
-        """Return the error after its line."""
+        """Return the error, with its line before it."""
         if self.line is None:
             return self.text
         return Wording("line {line}: {problem}", {"line": self.line, "problem": self.text})
 
 
 class Problems(list[PolicyProblem]):
-    """The errors of a text. Reading goes on after each, up to MOST of them."""
+    """The errors of a text. Reading continues after each error, up to MOST errors."""
 
     MOST = 50
 
@@ -71,7 +71,7 @@ class TooManyProblems(Exception):
 class Ruling(NamedTuple):
     """The result of a step: the action, the rule's name and the reason, with `label` and `ask` of the rule.
 
-    `about_evidence`: it is based on the evidence against the caller, or is the default.
+    `about_evidence`: whether it is based on the evidence against the caller, or is the default.
     """
 
     action: Action
@@ -84,9 +84,9 @@ class Ruling(NamedTuple):
 
 @dataclass(slots=True)
 class Case:
-    """One call with all that is known about it at one instant, on which conditions are tested.
+    """One call with all facts about it at one instant, on which conditions are tested.
 
-    Not frozen, because that would take longer to make. It is never changed.
+    It is not frozen, because a frozen class would take longer to make. It is never changed.
     """
 
     call: IncomingCall
@@ -106,7 +106,7 @@ class Case:
 class Condition:
     """One named test with its operand. `text` is its form in the file.
 
-    `reads` are the fields of a case on which it depends (`call.verification`), empty if these are not known.
+    `reads`: the fields of a case on which it depends (`call.verification`), empty if these are not known.
     """
 
     name: str
@@ -125,8 +125,8 @@ class Condition:
 class Rule:
     """Conditions, all of which must hold, and one action. `label` is the tag that the phone shows.
 
-    `ask` is the question of a challenge, one of decision.ASKS, if it is not that of the settings. `about_evidence`: a
-    condition is about a level or points. Other rules are for strangers, whatever their evidence.
+    `ask` is the question of a challenge, one of decision.ASKS, if it differs from the settings. `about_evidence`:
+    whether a condition is about a level or points. Other rules apply whatever the evidence is.
     """
 
     name: str
@@ -143,7 +143,7 @@ class Rule:
 
     @property
     def ruling(self) -> Ruling:
-        """Return the ruling of the rule for a case that it matches."""
+        """Return the ruling for a case that the rule matches."""
         return Ruling(self.action, self.name, self.reason, self.label, self.ask, self.about_evidence)
 
 
@@ -161,8 +161,8 @@ LeftRule = tuple[tuple[Condition, ...], Ruling]
 class RuleTable:
     """The rules of a policy, with a cache of the rules that remain for cases with the same values in some fields.
 
-    A condition with known `reads` has the same result if these fields are the same, as in nearly all calls. So it is
-    tested once for each combination of values. A rule with a condition that `needs` an empty field cannot match.
+    If the fields in a condition's `reads` are the same, its result is the same. This is so in nearly all calls. So it
+    is tested once for each combination of values. A rule with a condition that `needs` an empty field cannot match.
     """
 
     MOST = 4096  # combinations kept: callers choose some of the fields
@@ -220,7 +220,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class PolicyScope:
-    """The policy for a part of the calls: those to a DID or a group, or from a trunk."""
+    """The policy for some of the calls: those to a DID or a group, or from a trunk."""
 
     policy: Policy
     did: str | None = None
@@ -258,7 +258,7 @@ class PolicySet:
 
 
 def callee_groups(facts: Facts) -> tuple[str, ...]:
-    """Return the groups that the call is for: that of the callee, else those of the DID."""
+    """Return the groups that the call is for: the group of the callee, or else the groups of the DID."""
     if facts.callee is not None and facts.callee.group is not None:
         return (facts.callee.group,)
     return facts.did.groups if facts.did is not None else ()

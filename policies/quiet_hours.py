@@ -1,7 +1,7 @@
-"""Quiet hours of single people: calls of strangers do not ring them, but go to their voicemail.
+"""Quiet hours of single people: calls of unknown callers do not ring their phones, but go to their voicemail.
 
-Here a stranger is a caller without a tie to the person. The steps that outrank people's own lists outrank quiet hours
-too. A caller who calls again within three minutes rings.
+A caller is unknown here if they have no relation to the person. The steps that outrank people's own lists outrank quiet
+hours too. The phone rings for a caller who calls again within three minutes.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ STEP_OF_BLOCKLIST = 4
 
 
 def resting(facts: Facts, hours: QuietHours, now: float, came_at: float | None = None) -> Facts:
-    """Return the facts with only those in `quiet` who rest now. `came_at`: when the call came in, if not just now."""
+    """Return the facts with only those people in `quiet` who rest now. `came_at`: when the call came in."""
     if is_redialled(facts, now if came_at is None else came_at):
         return facts._replace(quiet=())
     return facts._replace(quiet=tuple(person for person in facts.quiet if hours.is_resting(person.extension, now)))
 
 
 def kept_from(case: Case) -> bool:
-    """Return whether this caller must not ring the callee now."""
+    """Return whether the callee's phone must not ring for this caller now."""
     callee = case.facts.callee
     return callee is not None and any(
         person.extension == callee.extension and not _knows(person, case.call, case.facts)
@@ -36,7 +36,7 @@ def kept_from(case: Case) -> bool:
 
 
 def in_quiet_hours(case: Case, decision: Decision, policy: Policy) -> Decision:
-    """Return the decision, or `route` if that is more and the callee rests, unless its step outranks people."""
+    """Return the decision, or a stronger `route` if the callee has quiet hours, unless its step outranks people."""
     if not case.facts.quiet:
         return decision
     outranks = decision.step < STEP_OF_BLOCKLIST or decision.rule == "allowlist" or decision.step == 6
@@ -55,7 +55,7 @@ def in_quiet_hours(case: Case, decision: Decision, policy: Policy) -> Decision:
 
 
 def phones_kept_from(call: IncomingCall, facts: Facts, decision: Decision) -> tuple[str, ...]:
-    """Return the endpoints that must not ring if the callee is unknown: resting people who do not know the caller."""
+    """Return the endpoints of people in quiet hours who do not know the caller, if the callee is unknown."""
     if not facts.quiet or facts.callee is not None or decision.rule == "allowlist":
         return ()
     groups = facts.did.groups if facts.did is not None else ()

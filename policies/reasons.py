@@ -1,6 +1,6 @@
 """The reason of a decision: a code with values for its text, or an administrator's own text. No I/O.
 
-The journal stores `Why.kept`, which has the code and not the text. `why_of` makes the text where it is shown.
+The journal stores `Why.kept`, which has the code and not the text. `why_of` makes the text when it is shown.
 """
 
 from __future__ import annotations
@@ -138,10 +138,10 @@ _OF_FAILURES: Mapping[str, FailOpen] = {failure.value: failure for failure in Fa
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """A reason with its values, or an administrator's own text; and the reason of the cap.
+    """A reason with its values, or an administrator's own text; and the reason of the limit, if there is one.
 
-    `about` has `entry`, `day` and so on for the text, and `reference` for an appeal. `why` of a number at risk is the
-    code of a GradeReason, with its figures beside it. In rows of older versions it is a text.
+    `about` has `entry`, `day` and so on for the text, and `reference` for an appeal. For a number at risk, its `why` is
+    the code of a GradeReason, with the figures beside it. In rows of older versions it is a text.
     """
 
     reason: Ours | str
@@ -155,7 +155,7 @@ class Why:
 
     @property
     def words(self) -> str | Wording:
-        """Return the text, translatable unless an administrator wrote it."""
+        """Return the text. It can be translated unless an administrator wrote it."""
         words: str | Wording = self.reason
         if isinstance(self.reason, StrEnum):
             words = Wording(self.reason.value, {name: self._place(name) for name in PLACES[self.reason]})
@@ -167,7 +167,7 @@ class Why:
     def kept(self) -> str:
         """Return the value for the journal: `{"code": "on-blocklist", "entry": "+1900*"}`, or an administrator's text.
 
-        With a cap, the administrator's text is `text`.
+        If there is a limit, the administrator's text is under the key `text`.
         """
         if self.cap is None and not self.about:  # nearly every call
             return KEPT[self.reason] if isinstance(self.reason, StrEnum) else self.reason
@@ -191,14 +191,14 @@ class Why:
 
 
 def capped(why: Why, cap: Why | None) -> Why:
-    """Return the reason of a decision, together with that of its cap."""
+    """Return the reason of a decision, together with the reason of its limit."""
     if cap is None:
         return why
     return Why(why.reason, {**why.about, **cap.about}, Reason(cap.reason))
 
 
 def why_of(kept: str) -> Why:
-    """Return a reason from the journal. An unknown code, as in rows of other versions, becomes a text."""
+    """Return a reason from the journal. An unknown code, from another version, becomes a text."""
     if not kept.startswith(CODED):
         return Why(kept)
     try:

@@ -1,7 +1,7 @@
-"""The ties between caller and callee, from the facts: relationship, own lists, identity, spoofing.
+"""The relations between caller and callee, from the facts: contacts, own lists, identity, spoofing.
 
-At the trunk the callee is often unknown (a ring group, an IVR). Then the ties of everybody in reach count: of the DID's
-groups, or of all people.
+At the trunk the callee is often unknown (a ring group, an IVR). Then the relations of all people that the call may
+reach are used: of the DID's groups, or of all people.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ INVITED = frozenset({Tie.ALLOW, Tie.EXPECTED})
 
 
 def ties_in_reach(facts: Facts) -> tuple[PersonalTie, ...]:
-    """Return the ties of the people that this call may reach, and the company's own."""
+    """Return the relations of the people that this call may reach, and the relations of the company."""
     if facts.callee is not None:
         who = facts.callee.extension
         return tuple(tie for tie in facts.ties if tie.person in (who, None))
@@ -36,7 +36,7 @@ def ties_in_reach(facts: Facts) -> tuple[PersonalTie, ...]:
 
 
 def ties_of_callee(facts: Facts, now: float | None = None) -> list[Tie]:
-    """Return the callee's ties to the caller, if the callee is known."""
+    """Return the callee's relations to the caller, if the callee is known."""
     if facts.callee is None or not facts.ties:
         return []
     who = facts.callee.extension
@@ -44,12 +44,12 @@ def ties_of_callee(facts: Facts, now: float | None = None) -> list[Tie]:
 
 
 def lasts(tie: PersonalTie, now: float | None) -> bool:
-    """Return whether the tie still counts; a talk does for 180 days. Without `now` the facts belong to this call."""
+    """Return whether the relation is valid at `now`, a conversation for 180 days. `now` None: it is valid."""
     return tie.at is None or now is None or now - tie.at < RELATIONSHIP_SECONDS
 
 
 def may_relate(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
-    """Return whether a relationship can count for this caller.
+    """Return whether a relation can have an effect for this caller.
 
     It cannot for a premium number, a failed signature, or within a day after a call that rang once to be called back.
     """
@@ -70,7 +70,7 @@ FRIENDLY = frozenset({Tie.CONTACT, Tie.TALKED})
 
 
 def has_relationship(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
-    """Return whether somebody in reach has the caller as a contact, on the own allowlist, or has called the number."""
+    """Return whether somebody in reach has the caller as a contact, on their allowlist, or has called and talked."""
     friendly = any((t.tie in FRIENDLY and lasts(t, now)) or t.tie is Tie.ALLOW for t in ties_in_reach(facts))
     return friendly and may_relate(call, facts, now)
 
@@ -78,9 +78,9 @@ def has_relationship(call: IncomingCall, facts: Facts, now: float | None = None)
 def is_stranger(call: IncomingCall, facts: Facts, now: float) -> bool | None:
     """Return whether nobody here knows the caller; None for a caller without a number.
 
-    A caller is known who is a contact, shows the name of a contact's company, is on an own allowlist or is verified. So
-    is a number that was called from here within 30 days, or with a talk within 180. A premium number, a failed
-    signature and a call that rang once are always strangers.
+    A known caller is a contact, shows the name of a contact's company, is on an own allowlist or is verified. A number
+    is also known if it was called from here within 30 days, or with a conversation within 180. A premium number, a
+    failed signature and a call that rang once are always unknown.
     """
     if call.caller.key is None:
         return None
@@ -94,17 +94,17 @@ def is_stranger(call: IncomingCall, facts: Facts, now: float) -> bool | None:
 
 
 def passed_days_ago(facts: Facts, now: float) -> float:
-    """Return how many days ago the caller last pressed the right digit or proved control; infinity for never."""
+    """Return how many days ago the caller last pressed the right digit or proved control; infinity if never."""
     return inf if facts.passed_at is None else (now - facts.passed_at) / DAY_SECONDS
 
 
 def is_verified(call: IncomingCall, facts: Facts) -> bool:
-    """Return whether the identity is proven well enough to show its name and to cap the action."""
+    """Return whether the identity is proven well enough to show its name and to limit the action."""
     return effective_level(facts.identity, call.auth_class) >= VERIFIED_LEVEL
 
 
 def is_redialled(facts: Facts, now: float, did: str | None = None) -> bool:
-    """Return whether the same caller called the DID, or any DID if none is given, within the last 3 minutes."""
+    """Return whether the same caller called the DID, or any DID if `did` is None, within the last 3 minutes."""
     if not facts.recent_calls:
         return False
     since, dids = now - REDIAL_SECONDS, facts.recent_dids
@@ -138,7 +138,7 @@ STEP_OF_RELATIONSHIP = 6
 
 
 def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision, at_rest: tuple[str, ...] = ()) -> PerPhone:
-    """Return the phones that differ because of own lists, relationships and phone settings, if the callee is unknown.
+    """Return the phones that own lists, relations and phone settings treat differently, if the callee is unknown.
 
     `at_rest`: phones that the call must not ring (policies.quiet_hours). The facts belong to this call.
     """

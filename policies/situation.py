@@ -4,10 +4,10 @@
     situation = situation_of(call, facts, now, hours, lately)
     decision = decide(*situation.under(policies))
 
-An interface passes the call, the facts, and what the store does not have (`Lately`).
+An interface passes the call, the facts, and the facts that the store does not have (`Lately`).
 
-This module also says which callers may be looked up. A look-up takes time, costs money and tells others who calls here.
-So only unknown callers are looked up, and only if the result could change the decision.
+This module also decides which callers may be looked up. A look-up takes time, costs money and tells others who calls
+here. So only unknown callers are looked up, and only if the result could change the decision.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from reputation.plan.rows import NO_PLAN, NumberPlan
 
 @dataclass(frozen=True, slots=True)
 class ScreeningHours:
-    """The quiet hours, and how long nothing is screened after an emergency call."""
+    """The quiet hours, and how many seconds after an emergency call no call is screened."""
 
     quiet: QuietHours = field(default_factory=QuietHours)
     emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS
@@ -36,8 +36,8 @@ class ScreeningHours:
 class Lately(NamedTuple):
     """Facts that the store does not have.
 
-    `calls` are the number's earlier ones within the hour, to `dids`, and `block_calls` those of its block.
-    `emergency_at` is the last emergency call in AstDB. `came_at` is when the call came in, if not just now.
+    `calls`: the number's earlier calls within the hour. `dids`: the DIDs of these calls. `block_calls`: calls of its
+    block. `emergency_at`: the last emergency call in AstDB. `came_at`: when the call came in, if not just now.
     """
 
     calls: tuple[float, ...] = ()
@@ -61,8 +61,8 @@ def query_of(
 ) -> FactsQuery:
     """Return the facts query.
 
-    `quiet` is None for a query about no particular call, so its hour does not matter. `endpoint` is the callee's phone,
-    if known, and `channel_endpoint` where the call comes from. `first_call` are the first-call signals, if known.
+    `quiet` is None for a query about no particular call, whose hour is not used. `endpoint`: the callee's phone, if
+    known. `channel_endpoint`: where the call comes from. `first_call`: the first-call signals, if known.
     """
     number = None if call.caller.key is None else call.caller
     hour = None if quiet is None else hour_at(now, quiet.usual)
@@ -86,7 +86,7 @@ def query_of(
 def situation_of(
     call: IncomingCall, facts: Facts, now: float, hours: ScreeningHours, lately: Lately = NOTHING_LATELY
 ) -> Case:
-    """Return the case: the facts of the store at this very moment."""
+    """Return the case: the facts of the store, completed for this moment."""
     if lately.calls or lately.block_calls:
         calls, block_calls = lately.calls, lately.block_calls
         facts = facts._replace(recent_calls=calls, recent_block_calls=block_calls, recent_dids=lately.dids)
@@ -100,7 +100,7 @@ def situation_of(
 
 
 def _with_emergency(facts: Facts, at: float, now: float) -> Facts:
-    """Return the facts with an emergency call that the store may not know. Of two the one closer to now counts."""
+    """Return the facts with an emergency call that the store may lack. Of two calls, the one closer to now is used."""
     if not opens_after_closing(at, facts.emergency_closed_at):
         return facts
     if facts.emergency_at is not None and abs(facts.emergency_at - now) <= abs(at - now):
@@ -113,7 +113,7 @@ STEPS_OF_POLICY = (8, 9)
 
 
 def is_stranger(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
-    """Return whether nobody here has a tie to the caller and the policy alone has decided."""
+    """Return whether nobody here has a relation to the caller and the policy alone has decided."""
     return (
         decision.step in STEPS_OF_POLICY
         and call.caller.kind is CallerKind.NUMBER
@@ -127,11 +127,11 @@ def is_stranger(call: IncomingCall, facts: Facts, decision: Decision, now: float
 
 
 def may_ask_others(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
-    """Return whether a look-up could change the decision: the caller is a stranger without evidence against it."""
+    """Return whether a look-up could change the decision: the caller is unknown and has no evidence against it."""
     return facts.reputation.level is Level.NONE and is_stranger(call, facts, decision, now)
 
 
 def may_ask_again(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
-    """Return whether a stranger is tagged because of look-ups, which are then renewed if they are old."""
+    """Return whether an unknown caller is tagged because of look-ups, which are then renewed if they are old."""
     looked_up = any(row.looked_up for row in facts.imported)
     return looked_up and facts.reputation.level <= Level.TAG and is_stranger(call, facts, decision, now)

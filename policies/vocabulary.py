@@ -1,7 +1,7 @@
 """The closed vocabulary of conditions: one table, checked when a policy is loaded.
 
-Each word has a reader (TOML value -> operand, or PolicyError), a test (case, operand -> bool) and `covers`: whether one
-operand holds if another does, by which unreachable rules are found.
+Each word has a reader (TOML value -> operand, or PolicyError) and a test (case, operand -> bool). Its `covers` says
+whether one operand holds if another does, so that unreachable rules are found.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ LOCAL = "local"  # in the place of a time zone: the machine's own
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One condition of the vocabulary: `value` describes its operand, and `fact` is its value in a case.
+    """One condition of the vocabulary: `value` describes its operand, and `fact` returns its value in a case as text.
 
-    `reads` are the fields of a case on which it depends, if these are cheap to compare; empty: test every case.
-    `needs` is a field without which the condition is false, whatever its operand but false; empty: none.
+    `reads`: the fields of a case on which it depends, if they are cheap to compare; empty: test every case. `needs`: a
+    field without which the condition is false for any operand except false; empty: none.
     """
 
     value: str
@@ -140,7 +140,7 @@ def read_table(value: Any, required: frozenset[str], optional: frozenset[str] = 
 
 @dataclass(frozen=True, slots=True)
 class CallsWithin:
-    """At least so many earlier calls of the number, or of its block of 1000, in so many minutes."""
+    """At least `at_least` earlier calls of the number, or of its block of 1000, within `minutes`."""
 
     minutes: int
     at_least: int
@@ -165,12 +165,12 @@ def read_calls_within(value: Any) -> CallsWithin:
 
 
 def holds_calls_within(case: Case, operand: CallsWithin) -> bool:
-    """Return whether there were so many calls."""
+    """Return whether there were enough calls."""
     return count_calls_within(case, operand) >= operand.at_least
 
 
 def count_calls_within(case: Case, operand: CallsWithin) -> int:
-    """Count the earlier calls in the facts."""
+    """Count the earlier calls within the operand's minutes."""
     calls = case.facts.recent_block_calls if operand.block else case.facts.recent_calls
     since = case.now - 60 * operand.minutes
     return sum(at > since for at in calls)
@@ -183,7 +183,7 @@ def covers_calls_within(wide: CallsWithin, narrow: CallsWithin) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class DidsCalled:
-    """At least so many DIDs in so many minutes."""
+    """At least `at_least` DIDs called within `minutes`."""
 
     minutes: int
     at_least: int
@@ -204,7 +204,7 @@ def read_dids_called(value: Any) -> DidsCalled:
 
 
 def count_dids_called(case: Case, operand: DidsCalled) -> int:
-    """Count the DIDs that the number has called in that time, including that of this call."""
+    """Count the DIDs that the number has called within the operand's minutes, including the DID of this call."""
     since = case.now - 60 * operand.minutes
     calls = zip(case.facts.recent_calls, case.facts.recent_dids, strict=False)
     return len({did for at, did in (*calls, (case.now, case.call.did)) if did and at > since})
@@ -223,7 +223,7 @@ def read_at_least(lowest: int, highest: int, value: Any) -> int:
 
 
 def at_least(lowest: int, highest: int, fact: Callable[[Case], int], needs: str) -> Word:
-    """Return a condition over a count: so many or more."""
+    """Return a condition that holds if the fact is at least its operand."""
     return Word(
         f"a whole number from {lowest} to {highest}",
         partial(read_at_least, lowest, highest),
@@ -238,38 +238,35 @@ FIRST_CALL = "facts.first_call"
 
 
 def before_first_call(case: Case) -> FirstCall:
-    """Return the first-call signals if this is the first call of its number, otherwise empty ones."""
+    """Return the first-call signals if this is the first call of its number, otherwise empty signals."""
     return case.facts.first_call or NOTHING_BEFORE
 
 
 def carrier_label_of(call: IncomingCall) -> str | None:
-    """Return the carrier's warning in place of the name, if the carrier's reports count."""
+    """Return the carrier's warning, if the carrier's reports are evidence and the name is such a warning."""
     return label_of_carrier(call.name) if call.carrier_counts and call.name else None
 
 
 def is_of_nobodys_range(case: Case) -> bool:
-    """Return whether a source says that the caller's range has no numbers, or none that make calls."""
+    """Return whether a source says that the caller's range is unallocated, or that its numbers make no calls."""
     plan = case.facts.plan
     return plan is not None and plan.is_evidence and plan.purpose in NEVER_CALL
 
 
 def companies_complaining(case: Case) -> int:
-    """Return the weighted number of companies that complain about the number. Each counts for 1 at most.
-
-    One company is subtracted if any company has cleared the number.
-    """
+    """Return the number of companies that complain, by weight. Subtract one if any company has cleared the number."""
     said = case.facts.peers
     listed = sum([min(1.0, word.weight) for word in said if not word.is_cleared])
     return floor(listed + 1e-9) - any(word.is_cleared for word in said) if said else 0
 
 
 def is_first_call(case: Case) -> bool | None:
-    """Return whether nothing is known about the number; None for a caller without one."""
+    """Return whether the number is unknown here; None for a caller without a number."""
     return None if case.call.caller.key is None else case.facts.first_call is not None
 
 
 def is_of_listed_block(case: Case) -> bool:
-    """Return whether enough other numbers of the block are bad to be evidence."""
+    """Return whether enough other numbers of the block are bad for evidence against this number."""
     return any(family.name in (block.LISTED, block.OWN) for family in case.facts.reputation.families)
 
 
@@ -282,7 +279,7 @@ def is_of_same_exchange(case: Case) -> bool | None:
 
 
 def is_of_one_source(case: Case) -> bool:
-    """Return whether a single source lists the number, and its level comes from that alone."""
+    """Return whether a single source lists the number, and the level comes from that source alone."""
     listing = {row.source for row in case.facts.imported if row.verdict == "spam"}
     witnesses = case.facts.reputation.witnesses
     return len(listing) == 1 and (witnesses is None or witnesses.seen < witnesses.label)
@@ -290,7 +287,7 @@ def is_of_one_source(case: Case) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A time of day in a zone. `until` before `since` means over midnight."""
+    """A time of day in a zone. If `until` is before `since`, it ends after midnight."""
 
     since: time
     until: time
@@ -306,7 +303,7 @@ class Days:
 
 
 def read_zone(table: dict[str, Any]) -> ZoneInfo | None:
-    """Return the zone of a table, by its IANA name; None for `local`, the server's own."""
+    """Return the zone of a table, by its IANA name; None for `local`, the zone of the server."""
     name = table["zone"]
     if name == LOCAL:
         return None
@@ -335,12 +332,12 @@ def read_hours(value: Any) -> Clock:
 
 
 def time_of(case: Case, operand: Clock) -> time:
-    """Return the time of day now, in the operand's zone."""
+    """Return the time of day at `now`, in the operand's zone."""
     return datetime.fromtimestamp(case.now, operand.zone).time()
 
 
 def holds_hours(case: Case, operand: Clock) -> bool:
-    """Return whether it is that time of day now, with the first minute and without the last."""
+    """Return whether the time of day is from `since` until before `until`."""
     now = time_of(case, operand)
     if operand.since < operand.until:
         return operand.since <= now < operand.until
@@ -358,17 +355,17 @@ def _days_ago(days: float) -> str:
 
 
 def holds_weekdays(case: Case, operand: Days) -> bool:
-    """Return whether it is one of those days now."""
+    """Return whether today is one of the days."""
     return weekday_of(case, operand) in operand.days
 
 
 def weekday_of(case: Case, operand: Days) -> str:
-    """Return the day of the week now, in the operand's zone."""
+    """Return the day of the week at `now`, in the operand's zone."""
     return WEEKDAYS[datetime.fromtimestamp(case.now, operand.zone).weekday()]
 
 
 def covers_weekdays(wide: Days, narrow: Days) -> bool:
-    """Return whether `wide` has the same zone and at least the same days."""
+    """Return whether `wide` has the same zone as `narrow`, and all its days."""
     return wide.zone == narrow.zone and wide.days >= narrow.days
 
 
@@ -381,7 +378,7 @@ NOTHING = "none"
 
 
 def told(fact: Callable[[Case], object]) -> Callable[[Case, Any], str]:
-    """Return a function that writes a fact for an explanation."""
+    """Return a function that returns a fact as text, for an explanation."""
 
     def say(case: Case, _operand: Any) -> str:
         value = fact(case)
@@ -396,7 +393,7 @@ def is_so(fact: Callable[[Case], bool | None]) -> Callable[[Case, bool], bool]:
 
 
 def words(allowed: frozenset[str], fact: Callable[[Case], str | None], *reads: str, needs: str = "") -> Word:
-    """Return a condition over a closed set of words."""
+    """Return a condition that holds if the fact is one of the words given in the policy, from the set `allowed`."""
     value = ", ".join(sorted(allowed)) if len(allowed) < 20 else "codes such as GB"
     value = f"one or several of {value}"
     return Word(value, partial(read_words, allowed), one_of(fact), frozenset.issuperset, told(fact), reads, needs)
@@ -408,7 +405,7 @@ def texts(value: str, fact: Callable[[Case], str | None], *reads: str) -> Word:
 
 
 def boolean(fact: Callable[[Case], bool | None], *reads: str, needs: str = "") -> Word:
-    """Return a condition that is true or false, or None for neither."""
+    """Return a condition on a fact that is true, false, or None for neither."""
     return Word(
         "true or false", read_boolean, is_so(fact), lambda wide, narrow: wide is narrow, told(fact), reads, needs
     )
@@ -420,7 +417,7 @@ def purpose_of(case: Case) -> Purpose | None:
 
 
 def is_allocated(case: Case) -> bool | None:
-    """Return whether somebody can have the caller's number: by the plan, else by libphonenumber's metadata."""
+    """Return whether somebody can have the caller's number: by the plan, or else by libphonenumber's metadata."""
     if case.facts.plan is not None:
         return case.facts.plan.purpose not in NOBODYS
     return case.call.caller.is_allocated
@@ -443,7 +440,7 @@ def covers_prefixes(wide: frozenset[str], narrow: frozenset[str]) -> bool:
 
 
 def read_name_patterns(value: Any) -> frozenset[str]:
-    """Read names, each with `*` for any text."""
+    """Read patterns of names, in which `*` stands for any text."""
     texts = read_texts(value)
     if len(texts) > MAX_PATTERNS:
         raise PolicyError(
@@ -458,13 +455,13 @@ def read_name_patterns(value: Any) -> frozenset[str]:
 
 
 def has_such_a_name(case: Case, patterns: frozenset[str]) -> bool:
-    """Return whether the call has a name that matches one of the patterns."""
+    """Return whether the name of the call matches one of the patterns."""
     name = compared(case.call.name or "")
     return bool(name) and any(name_matches(name, pattern) for pattern in patterns)
 
 
 def name_missing(case: Case) -> bool | None:
-    """Return whether the call came without a name; None if it was not recorded."""
+    """Return whether the call came without a name; None if names were not recorded."""
     return None if case.call.name is None else is_missing(case.call.name)
 
 
@@ -478,7 +475,7 @@ COUNTRIES = frozenset({*supported_regions(), "001"})  # 001: numbers of no count
 
 
 def points_here(case: Case) -> int:
-    """Return the points that rules count."""
+    """Return the points of the caller, as rules compare them."""
     return case.facts.reputation.points
 
 
