@@ -67,7 +67,7 @@ class Stats:
     """Counters since the start. `in_flight` is the number of complete requests that now wait for a decision.
 
     `answered` counts decisions that were sent, `failed_open` all other answers by reason, `abandoned` calls that hung
-    up first, `refused_commands` calls with a command that Asterisk refused, `strangers` users who get no decisions.
+    up first. `refused_commands`: calls with a command that Asterisk refused. `strangers`: users who get no decisions.
     """
 
     accepted: int = 0
