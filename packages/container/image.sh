@@ -9,14 +9,24 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 export DEBIAN_FRONTEND=noninteractive SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git -C "$here" log -1 --format=%ct)}"
+
+# Both images share the volume /etc/asterisk, so the group that may read it has the same number in both.
+make_root() {
+    debootstrap --variant=minbase --include="$2" "$1" "$root"
+    chroot "$root" groupadd --system --gid 900 asterisk
+    chroot "$root" apt-get update -q -o Acquire::Check-Valid-Until=false
+}
+
 case "$name" in
 callsieve)
-    debootstrap --variant=minbase --include=python3,ca-certificates trixie "$root"
+    make_root trixie python3,ca-certificates
     cp "$package" "$root/tmp/callsieve.deb"
     chroot "$root" apt-get install -y --no-install-recommends /tmp/callsieve.deb
     ;;
 asterisk) # Debian 13 has no Asterisk
-    debootstrap --variant=minbase --include=asterisk,asterisk-core-sounds-en-gsm forky "$root"
+    make_root forky ca-certificates
+    chroot "$root" useradd --system --uid 900 --gid asterisk --home-dir /var/lib/asterisk asterisk
+    chroot "$root" apt-get install -y --no-install-recommends asterisk asterisk-core-sounds-en-gsm
     for file in "$here"/asterisk/*.conf; do
         cat "$file" >>"$root/etc/asterisk/${file##*/}"
     done
@@ -27,11 +37,11 @@ asterisk) # Debian 13 has no Asterisk
     ;;
 esac
 rm -rf "$root"/tmp/* "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/* "$root"/dev/*
-install -d "$root/var/log/asterisk"
+install -d "$root/etc/callsieve" "$root/etc/asterisk" "$root/var/log/asterisk"
 [ "$name" = callsieve ] || chroot "$root" chown asterisk:asterisk /var/log/asterisk
 
 image=$(buildah from scratch)
-buildah copy --quiet "$image" "$root" / >/dev/null
+cp -a "$root/." "$(buildah mount "$image")" # `buildah copy` would give every file to root
 if [ "$name" = callsieve ]; then
     buildah config --user callsieve:asterisk --entrypoint '["/usr/bin/callsieve"]' --cmd serve --env LANG=C.UTF-8 \
         --volume /etc/callsieve --volume /var/lib/callsieve --volume /etc/asterisk "$image"
