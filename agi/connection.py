@@ -80,7 +80,6 @@ class AgiConnection:
         self._server.poller.forget(self._socket.fileno())
 
     def _read(self) -> bool:
-        """Read from the socket; return False if there was no data or the connection ended."""
         try:
             data = self._socket.recv(RECEIVE_BYTES, socket.MSG_DONTWAIT)
         except BlockingIOError:

@@ -65,7 +65,6 @@ def _read_header(stdin: int, deadline: float) -> bytes:
 
 
 def _answer_of(daemon: _socket.socket, path: str, header: bytes, deadline: float) -> bytes:
-    """Return all commands of the daemon, which closes its half of the connection after them."""
     daemon.settimeout(_left(deadline))
     daemon.connect(path)
     daemon.sendall(header)

@@ -423,7 +423,6 @@ class Screening:
         return IncomingCall(linkedid_of(request) if request else "", Number(None, "", CallerKind.INVALID))
 
     async def _read(self, read: Callable[[Q, float], Awaitable[T]], query: Q, started: float) -> T:
-        """Read from the store, unless the breaker is open."""
         if not self.breaker.allows(started):
             self.counts.store_refused += 1
             raise StoreUnavailable("the store did not answer lately")

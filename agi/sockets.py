@@ -113,8 +113,8 @@ def unlink_own(path: str, inode: int) -> None:
 class Poller:
     """Calls back for each watched descriptor that has data to read, in the running event loop.
 
-    For the event loop an epoll is one file. Watching a connection costs one system call, and closing it none. A
-    transport of the loop costs as much as half a decision.
+    The event loop watches one epoll for all connections. Watching a connection costs one system call, and closing it
+    none. A transport of the loop costs as much as half a decision.
     """
 
     _epoll: select.epoll = field(default_factory=select.epoll)
@@ -125,7 +125,7 @@ class Poller:
         asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._call_back)
 
     def close(self) -> None:
-        """Stop watching. The second call does nothing."""
+        """Stop watching. A second call does nothing."""
         if not self._epoll.closed:
             asyncio.get_running_loop().remove_reader(self._epoll.fileno())
             self._epoll.close()
@@ -154,10 +154,10 @@ RETRY_SECONDS = 0.1  # when no descriptor is left: trying again at once would us
 
 @dataclass(slots=True)
 class Acceptor:
-    """Passes each accepted connection, which blocks, to `admit`, with the peer's address and the local one.
+    """Passes each accepted connection, which blocks, to `admit`, with the peer's address and the local address.
 
-    It accepts one at each turn of the event loop, so earlier calls get their turn. The loops' own servers make a
-    transport for every connection first. The acceptor owns `listener`, which does not block.
+    It accepts one connection per turn of the event loop, so that earlier calls are served in between. The loop's own
+    server would make a transport for every connection first. The acceptor owns `listener`, which does not block.
     """
 
     listener: socket.socket
@@ -175,7 +175,7 @@ class Acceptor:
         self._watch()
 
     def stop(self) -> None:
-        """Stop accepting connections. The kernel resets those that wait in the queue."""
+        """Stop accepting connections. The kernel resets connections that wait in the queue."""
         asyncio.get_running_loop().remove_reader(self.listener)
         self.listener.close()
 
@@ -220,13 +220,13 @@ _CREDENTIALS = struct.Struct("=iII")  # ucred: process, user, group
 
 @dataclass(slots=True)
 class Peers:
-    """Finds the users of connections. Its one socket to the kernel is opened when it is first needed."""
+    """Finds the users of connections. Its only socket to the kernel is opened at the first use."""
 
     _netlink: socket.socket | None = None
     _sequence: int = 0
 
     def user_of(self, connection: Any, peer: Any = None, own: Any = None) -> int | None:
-        """Return the user ID at the other end of an accepted socket, whose ends may be given. None if unknown."""
+        """Return the user ID of the peer of an accepted socket, or None if unknown. The addresses may be given."""
         try:
             family = int(connection.family)  # once: it is made anew each time, which takes 2 us
             if family == _UNIX:
@@ -237,7 +237,7 @@ class Peers:
             return None
 
     def can_tell(self, listening: socket.socket) -> bool:
-        """Return whether the kernel says who owns this listening TCP socket."""
+        """Return whether the kernel tells the owner of this listening TCP socket."""
         try:
             answer = self._ask(listening.family, listening.getsockname(), (ANY[listening.family], 0))
         except (OSError, struct.error):
@@ -263,7 +263,7 @@ class Peers:
         return user if state == TCP_ESTABLISHED else None
 
     def _owner(self, family: int, local: Any, remote: Any) -> int | None:
-        """Return the owner of the connected socket with these addresses. A closed one would look like root's."""
+        """Return the owner of the connected socket with these addresses. A closed socket would seem to be root's."""
         answer = self._ask(family, local, remote)
         if answer is None or answer[_STATE_AT] != TCP_ESTABLISHED:
             return None

@@ -1,7 +1,7 @@
-"""Spoken texts as sequences of prompts: numbers, references, warnings, and why a call was treated so. No I/O.
+"""Spoken texts as sequences of prompts: numbers, references, warnings, and explanations of decisions. No I/O.
 
-The key of a prompt is one of asterisk-conf/prompts/*.toml. `sounds_of` joins several for Playback, Read and BackGround.
-The order of prompts is the same in every language, and the texts are written for that.
+The key of a prompt is a name in asterisk-conf/prompts/*.toml. `sounds_of` joins several keys for Playback, Read and
+BackGround. The order of prompts is the same in every language, and the texts are written for that order.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def sounds_of(keys: Iterable[str]) -> str:
 
 
 def language_of(country: str | None, fallback: str = ENGLISH) -> str:
-    """Return the language in which a caller is spoken to, by the country of the number."""
+    """Return the language of prompts for a caller, by the country of the number."""
     return LANGUAGE_BY_COUNTRY.get(country or "", fallback)
 
 
@@ -110,7 +110,7 @@ def appeal_keys(decision_id: str) -> Keys:
 
 
 def passcode_keys(passcode: str) -> Keys:
-    """Return the prompts that say a passcode, twice."""
+    """Return the prompts that speak a passcode twice."""
     digits = number_keys(passcode)
     return (Phrase.PASSCODE, *digits, Phrase.PASSCODE_AGAIN, *digits, Phrase.PASSCODE_ENDS)
 
@@ -151,7 +151,7 @@ RULES_OF_EVIDENCE = frozenset(
 
 
 def explanation_keys(record: DecisionRecord) -> Keys:
-    """Return one sentence about a decision, at most 12 s: which call, what was done, and up to three reasons."""
+    """Return the prompts about a decision (12 s at most): the call, the action, and up to three reasons."""
     action = record.action if record.action in _ACTIONS else Action.ALLOW.word
     reasons = list(dict.fromkeys(_reasons(record)))[:MAX_REASONS]
     return (*_call_keys(record.caller), f"explain-{action}", *chain.from_iterable(reasons))
@@ -165,7 +165,7 @@ NOBODY = "say-nobody"
 
 
 def unscreened_keys(number: str | None) -> Keys:
-    """Return the sentence about a call that was not screened."""
+    """Return the prompts of the sentence about a call that was not screened."""
     return (*_call_keys(number), f"explain-{Action.ALLOW.word}", Phrase.UNASKED)
 
 
@@ -191,7 +191,7 @@ def _reasons(record: DecisionRecord) -> Iterator[Keys]:
 
 
 def _reasons_of_witnesses(record: DecisionRecord) -> Iterator[Keys]:
-    """Yield how many people here count against the caller, and how many it takes, if that is the main evidence."""
+    """Yield how many witnesses here speak against the caller, and how many are needed, if that decides."""
     witnesses, families = witnesses_in(record.vector), _families_of(record)
     who = next((speaker for speaker, _ in speakers_of(families)), None)
     if witnesses is None or who is not Speaker.OUR_PEOPLE or sum(family.log_odds for family in families) <= 0:
@@ -209,7 +209,7 @@ def _families_of(record: DecisionRecord) -> tuple[Family, ...]:
 
 
 def _reasons_of_evidence(record: DecisionRecord) -> Iterator[Keys]:
-    """Yield the evidence for a call that was allowed, or against one that was not, the heaviest first."""
+    """Yield the evidence for an allowed call, or against another call, the heaviest first."""
     speaks_for = record.would_be == Action.ALLOW.word and not is_of_sample(record.reason)
     families = _families_of(record)
     weighed = [(-family.log_odds if speaks_for else family.log_odds, family) for family in families]

@@ -42,7 +42,7 @@ class _Silent:
 
 
 class StandaloneAgi(AGI):  # type: ignore[misc]  # pyst2 has no types
-    """pyst2's AGI over binary streams. `request` is the dialplan's request. Raises AGIException only."""
+    """pyst2's AGI over binary streams. `request` is the dialplan's request. It raises only AGIException."""
 
     request: Request
 
@@ -103,7 +103,7 @@ class StandaloneAgi(AGI):  # type: ignore[misc]  # pyst2 has no types
 
 
 def run_standalone(decide: Decide, stdin: BinaryIO, stdout: BinaryIO) -> int:
-    """Set the answer of `decide` through pyst2, and return 0 even after an error, so that the call goes on."""
+    """Set the answer of `decide` through pyst2. Always return 0, so that the call continues after an error."""
     try:
         agi = StandaloneAgi(stdin, stdout)
         answer = decide(agi.request)

@@ -64,8 +64,7 @@ class Channel:
 class Call:
     """One call. `main` is the calling channel, `outside` the channel of the outside party, whose talk time is counted.
 
-    `left_by`: the side that hung up after the answer and before the two sides were connected. Further ringing resets
-    it.
+    `left_by`: the side that hung up between the answer and the connection of both sides. Further ringing resets it.
     """
 
     linkedid: str

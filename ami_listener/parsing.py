@@ -109,7 +109,7 @@ def _number(fields: Fields, name: str) -> str:
 
 
 def _integer(fields: Fields, name: str) -> int | None:
-    """Return a small whole number; TechCause may be `SIP 486` or `486`. None if the field is missing."""
+    """Return a small whole number, or None. TechCause may be `SIP 486` or `486`."""
     last = fields.get(name, "").rpartition(" ")[2]
     return int(last) if last.isdecimal() and last.isascii() and len(last) < 10 else None
 
@@ -129,7 +129,7 @@ def _new_channel(packet: Packet) -> Event | None:
 
 
 def _presentation_word(word: str) -> Presentation:
-    """`allowed_not_screened`, `prohib_passed_screen`, `unavailable` (callerid.c)."""
+    """Parse a presentation such as `allowed_not_screened`, `prohib_passed_screen`, `unavailable` (callerid.c)."""
     if word.startswith("allowed"):
         return Presentation.ALLOWED
     return Presentation.WITHHELD if word.startswith(("prohib", "unavailable")) else Presentation.UNKNOWN
@@ -142,7 +142,7 @@ def _new_state(packet: Packet) -> Event | None:
 
 
 def _new_caller_id(packet: Packet) -> Event | None:
-    """CID-CallingPres is `32 (Presentation Prohibited, ...)`: bits 5 and 6 of Q.931's octet 3a."""
+    """Parse CID-CallingPres, `32 (Presentation Prohibited, ...)`: bits 5 and 6 of Q.931's octet 3a."""
     fields = packet.some(_NEW_CALLER_ID)
     channel = _channel(fields)
     octet = fields.get("CID-CallingPres", "").partition(" ")[0]

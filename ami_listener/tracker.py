@@ -220,7 +220,6 @@ class CallTracker:
             self._note_presentation(channel, event.presentation)
 
     def _note_presentation(self, channel: Channel, presentation: Presentation) -> None:
-        """Set the presentation of an inbound caller's number. A number that was withheld once stays withheld."""
         call = channel.call
         if channel is call.main and channel.kind is CallKind.TRUNK and call.presentation is not Presentation.WITHHELD:
             call.presentation = call.presentation if presentation is Presentation.UNKNOWN else presentation

@@ -51,7 +51,7 @@ _TABLES: Mapping[str, Mapping[str, Reader]] = {
 class Trial:
     """A case with its expected result.
 
-    `policy` names a policy, `text` is a policy; without both, the running one is used.
+    `policy` is a name, `text` a whole policy; if both are None, the running one is used.
 
     `line` is its place in the file.
     """

@@ -304,7 +304,6 @@ def decide_for_callee(call: IncomingCall, facts: Facts, policy: Policy, now: flo
 
 
 def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: CapTable) -> Decision:
-    """Return the decision of a ruling, after the first limit that holds and after observe mode."""
     call, facts = case.call, case.facts
     action, why_capped = ruling.action, None
     for cap in caps[ruling.action][ruling.about_evidence]:

@@ -254,7 +254,6 @@ def _grade(case: _Case) -> str:
 
 
 def _is_of_a_person(callee: Number | None) -> bool:
-    """Return whether limits per person apply. They do not for a bank or an authority."""
     return callee is None or callee.service is None
 
 
@@ -382,7 +381,7 @@ def day_of(call: OutgoingCall, rules: OutboundRules, now: float) -> int | None:
 
 
 def outbound_query(call: OutgoingCall, rules: OutboundRules, now: float) -> OutboundQuery | None:
-    """Return the query to the store about the call, or None if no number was dialled."""
+    """Return the store's query about the call, or None if the dialled text is no number."""
     day = day_of(call, rules, now)
     if call.callee is None or day is None:
         return None

@@ -50,7 +50,7 @@ class Reason(StrEnum):
 
 
 class PresetReason(StrEnum):
-    """The reasons of the presets' rules, so that the same text in an operator's rule is translated too."""
+    """The reasons of the presets' rules. If an operator's rule has the same text, it is translated too."""
 
     VERY_STRONG_EVIDENCE = "very strong evidence against this number"
     STRONG_EVIDENCE = "strong evidence against this number, some of it from how its calls went"

@@ -44,7 +44,7 @@ def ties_of_callee(facts: Facts, now: float | None = None) -> list[Tie]:
 
 
 def lasts(tie: PersonalTie, now: float | None) -> bool:
-    """Return whether the relation is valid at `now`, a conversation for 180 days. `now` None: it is valid."""
+    """Return whether the relation is valid at `now`: a conversation for 180 days. Without `now` return True."""
     return tie.at is None or now is None or now - tie.at < RELATIONSHIP_SECONDS
 
 
@@ -120,7 +120,7 @@ def own_number_spoofed(call: IncomingCall, facts: Facts) -> bool:
 
 
 class PerPhone(NamedTuple):
-    """The endpoints of phones that are not treated as the decision says.
+    """The endpoints of phones that the decision does not apply to as it stands.
 
     `known`: their users know the caller and need no warning. `blocked`: their users have blocked the caller.
     `unwhispered`: their users have switched whispers off.

@@ -73,7 +73,7 @@ def _without_names(evidence: Evidence) -> Evidence:
 
 
 def _as_listed(row: Imported, place: int) -> Imported:
-    """Return the row without its texts. Sources are named by their place, because only how many they are matters."""
+    """Return the row without its texts. A number becomes the source's name, because only their count matters."""
     return _LISTED[row.verdict, row.is_feed, row.looked_up, row.is_proven, min(place, _SOURCES - 1)]
 
 

@@ -166,7 +166,7 @@ def kind_and_number(digits: str, region: str) -> tuple[CallerKind, str | None]:
 
 
 def international_number(text: str, region: str | None = None) -> tuple[CallerKind, str | None]:
-    """Return kind and number for `+` and digits. The result is the same in every region, because a key is.
+    """Return kind and number for `+` and digits. The result does not depend on the region.
 
     A number of an allocated block comes first, then the country's plan of short numbers, then any number of a possible
     length. `region`: the region whose international prefix may follow the `+` by mistake (+01144...).

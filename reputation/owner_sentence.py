@@ -34,7 +34,7 @@ class OwnerFigures(NamedTuple):
 
 
 def figures_of(weights: Weights, people: int) -> OwnerFigures:
-    """Return the figures for an office of so many people."""
+    """Return the figures for an office of `people` people."""
     _, label, challenge = witnesses_of(None, people, weights.witnesses, 0.0)
     counts, limits = weights.counts, weights.witnesses
     marks = label

@@ -179,7 +179,7 @@ def _challenged(outcome: OutcomeRecord) -> Challenged | None:
 
 
 def proofs_of_control(number: str, at: float) -> list[Challenged]:
-    """Return a proof of control as passed challenges in all classes but unauthenticated."""
+    """Return a proof of control as a passed challenge in each class except `unauthenticated`."""
     classes = AuthClass.AUTHENTICATED, AuthClass.UNKNOWN
     return [Challenged(number, auth_class, "", ChallengeResult.PASSED, at, "") for auth_class in classes]
 

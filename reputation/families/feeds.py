@@ -36,7 +36,7 @@ _LISTS_IT = {
 
 
 def listed_by(sources: int, verdict: str) -> Wording:
-    """Return the text that so many imported sources list the number as `spam` or `ok`."""
+    """Return the text that `sources` imported sources list the number as `spam` or `ok`."""
     return _LISTS_IT[verdict].of(sources)
 
 

@@ -159,7 +159,7 @@ LONGEST_SECONDS = 60.0
 
 
 class HangUps(NamedTuple):
-    """Calls that ended after the same number of seconds of talk, and their linkedids."""
+    """Calls with the same talk time in seconds, and their linkedids."""
 
     seconds: float
     linkedids: frozenset[str]
@@ -250,7 +250,7 @@ NO_NETWORKS = Networks({})
 
 
 def networks_in(path: Path) -> Networks:
-    """Read the file. Raise NetworkFileError if it is missing or a line is wrong, or OSError."""
+    """Read a file of networks. Raise NetworkFileError if it is missing or a line is wrong, or OSError."""
     if not path.is_file():
         raise NetworkFileError(f"{path}: there is no such file")
     names: dict[str, str] = {}

@@ -46,12 +46,12 @@ class HealthReason(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberHealth:
-    """How a number is doing.
+    """The health of a number.
 
     Attributes:
         judged: The window over which shares were judged.
         grade: None if it made too few calls to judge, and no platform labels it.
-        notes: Findings that do not count.
+        notes: Findings that do not change the grade.
     """
 
     facts: HealthFacts

@@ -158,7 +158,7 @@ _LONGEST_PREFIX = 7
 
 @dataclass(frozen=True, slots=True)
 class CalledPlace:
-    """Where a called person may be, and when people may be called there.
+    """The place of a called person, and the hours in which people may be called there.
 
     Attributes:
         zones: Time zones; empty if none is known.
@@ -212,7 +212,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).date().toordinal()
 
 
 def is_surely_outside(place: CalledPlace, at: float) -> bool:
-    """Return whether it is outside the hours in every zone of the number. False if no zone is known."""
+    """Return whether the time is outside the hours in every zone of the number. False if no zone is known."""
     return bool(place.zones) and not any(is_open(place.hours, zone, at) for zone in place.zones)
 
 
@@ -306,7 +306,7 @@ class QuietHours:
         return cls(usual, {extension: _parse(text, usual) for extension, text in written.items()})
 
     def is_resting(self, extension: str, now: float) -> bool:
-        """Return whether it is one of the person's quiet hours."""
+        """Return whether the person has quiet hours at `now`."""
         hours = self.own.get(extension, self.usual)
         return is_quiet(hour_at(now, hours), hours)
 
@@ -318,7 +318,7 @@ def is_quiet(hour: int, weights: QuietWeights) -> bool:
 
 
 def hour_at(at: float, weights: QuietWeights) -> int:
-    """Return the hour of the callee's day."""
+    """Return the hour of the day in the callee's time zone."""
     return _hour_of_quarter(int(at // QUARTER_SECONDS), weights.time_zone)
 
 

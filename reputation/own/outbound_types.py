@@ -17,7 +17,7 @@ class OutboundQuery:
 
     Attributes:
         day: The called person's day (reputation/own/hours.py).
-        linkedid: The call. Its own earlier decisions do not count against it, since each trunk may ask once.
+        linkedid: The call. Its own earlier decisions are not counted, since the guard may be asked once per trunk.
         hour_limit: How many calls may go out from a number within an hour; 0: no limit.
         law_calls: How many calls may go to the callee within `law_days` of 24 hours; 0: no law limits them.
     """

@@ -145,6 +145,6 @@ def stopped_but_known(db: sqlite3.Connection, since: float, limit: int) -> list[
 
 
 def sampled_calls(db: sqlite3.Connection, since: float, until: float, rules: Sequence[str] = ()) -> SampledCalls:
-    """Return what became of the control sample's calls. `rules`: only calls that these rules decided (quick)."""
+    """Return the results of the control sample's calls, or only of the calls that these rules decided."""
     about = {"since": since, "until": until, "rules": json.dumps(list(rules))}
     return SampledCalls(*db.execute(SAMPLED + (OF_RULES if rules else ""), about).fetchone())

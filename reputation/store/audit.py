@@ -52,7 +52,7 @@ class AuditRow(NamedTuple):
         who: The user or program that made it: `joe`, `token:crm`, `phone 201`.
         what: The command.
         number: The number that was changed; null if the change is about no number.
-        name: The name of what was changed, if it is no number; otherwise empty.
+        name: The name of the changed thing, if it is no number; otherwise empty.
     """
 
     at: Instant

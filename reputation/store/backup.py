@@ -65,7 +65,7 @@ def make_backup(path: Path, now: float, keep: int = KEPT, opened: sqlite3.Connec
 
 
 def _drop_unfinished(directory: Path, now: float) -> None:
-    """Delete what an interrupted backup or erasure left. A fresh file may belong to one that still runs."""
+    """Delete partial files of interrupted backups and erasures, unless they are so new that the job may still run."""
     for partial in directory.glob(f"{BACKUP_PREFIX}*.partial*"):
         if now - partial.stat().st_mtime > 3600:
             partial.unlink(missing_ok=True)

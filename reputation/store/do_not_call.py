@@ -166,7 +166,7 @@ def remove_complaint(
 
 
 def complaint_of(db: sqlite3.Connection, own_number: str, number: str, at: float) -> Complaint | None:
-    """Return the complaint with these three values."""
+    """Return the complaint of this number against this own number at this time."""
     return next((_complaint(row) for row in db.execute(ONE_COMPLAINT, (own_number, number, at))), None)
 
 

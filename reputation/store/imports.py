@@ -296,9 +296,9 @@ def _insert(db: sqlite3.Connection, rows: list[ImportedRow]) -> None:
 def _sorted(
     db: sqlite3.Connection, after: str, merge: Callable[[Iterable[ImportedRow]], ImportedRow]
 ) -> Iterator[tuple[int, int]]:
-    """Sort the rows after this number, one per number, and yield the rowids of one batch after another.
+    """Sort the rows after this number, one per number, and yield the first and last rowid of each batch.
 
-    The first row of a batch is the last one of the batch before.
+    A batch begins with the last row of the batch before.
     """
     with store_errors(Path(tempfile.gettempdir())), transaction(db, begin_reading):
         if merge is last_of:

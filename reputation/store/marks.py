@@ -175,7 +175,7 @@ TOMBSTONE_OF = f"SELECT {column_list(Tombstone)} FROM tombstone WHERE number = ?
 
 
 def add_tombstone(db: sqlite3.Connection, tombstone: Tombstone) -> None:
-    """Add a tombstone. Adding the same tombstone twice changes nothing."""
+    """Add a tombstone, unless it exists already."""
     db.execute(ADD_REVIEW, tombstone)
     refresh(db, tombstone.number)
 

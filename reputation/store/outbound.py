@@ -280,5 +280,5 @@ class NumberSet:
             self._db.execute("ROLLBACK")
 
     def add(self, e164: str) -> bool:
-        """Add a number. Return whether it is new."""
+        """Add a number. Return whether the number is new."""
         return self._db.execute(ADD, (int(e164[1:]),)).rowcount == 1

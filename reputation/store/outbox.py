@@ -114,7 +114,7 @@ def emitting(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def is_wanted(db: sqlite3.Connection, *kinds: EventKind) -> bool:
-    """Return whether a receiver wants one of these kinds. If not, the data need not be computed."""
+    """Return whether a receiver wants one of these kinds. If not, their data need not be computed."""
     return any(db.execute(WANTED_BY, (kind.value,)).fetchone() for kind in kinds)
 
 
@@ -283,10 +283,7 @@ def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
 
 
 def expire_events(db: sqlite3.Connection, now: float) -> dict[str, int]:
-    """Delete expired events, and stop the stream if nobody reads it.
-
-    Return how many, and how many deliveries were lost.
-    """
+    """Delete expired events, and stop an unread stream. Return how many events, and how many deliveries were lost."""
     if db.execute(STREAM_UNREAD, (STREAM_READ, now - KEPT_SECONDS)).fetchone():
         _want(db, set(), {row for row in db.execute(WANTED) if row[1] == STREAM})
     (first,) = db.execute(FIRST_AFTER, (now - KEPT_SECONDS,)).fetchone()

@@ -110,7 +110,7 @@ _STRENGTH = {"allow": 0} | {level.word: int(level) for level in Level}
 
 
 class Recorded(NamedTuple):
-    """The result of recording an outcome. `new`: whether it was unknown before. `signal`: the evidence from it."""
+    """The result of recording an outcome. `new`: whether the call was unknown before. `signal`: its evidence."""
 
     new: bool
     signal: Signal | None = None

@@ -93,7 +93,7 @@ def weekly_repeats(db: sqlite3.Connection, day: int) -> WeeklyRepeats:
 def count_call(db: sqlite3.Connection, outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> None:
     """Count a call that was not counted before. Call it in the transaction that records the call.
 
-    `hours` are those in force now. Earlier counts do not change.
+    `hours`: the calling hours in force now. Earlier counts do not change.
     """
     if outcome.direction is Direction.INBOUND:
         _count_call_back(db, outcome, hours)

@@ -99,9 +99,10 @@ SELECT 'spam', is_spam, is_fine, count(*) FROM known
 class PeerState(NamedTuple):
     """A company as it is stored.
 
-    `digest`: of the last index. `counts_until`: when that index expires. They are '' and 0.0 without an index. At the
-    last comparison the company `was_right` about so many of `was_told` callers. `failure`: the last of `failures`
-    failed attempts in a row, in JSON. `off_why`: the reason for switching it off.
+    `digest`: of the last index. `counts_until`: when that index expires. They are '' and 0.0 without an index.
+    `was_told`: how many callers known here the company listed at the last comparison. `was_right`: about how many of
+    them it was right. `failure`: the last of `failures` failed attempts in a row, in JSON. `off_why`: the reason for
+    switching it off.
 
     Attributes:
         name: The name that it has here.
@@ -292,7 +293,7 @@ def drop_unnamed(db: sqlite3.Connection) -> int:
 
 
 def compared_with_peer(db: sqlite3.Connection, peer: int, since: float) -> Compared:
-    """Compare the company's rows with what was learnt here later. Companies without known numbers are left out."""
+    """Compare the company's rows with later evidence here. A company with no known numbers is left out."""
     every: list[tuple[int, int, int]] = []
     listed: list[tuple[int, int, int]] = []
     for verdict, *kind in db.execute(COMPARED, {"since": since, "peer": peer}):

@@ -67,7 +67,7 @@ def digits_in_text(number: str) -> re.Pattern[str]:
 
 
 def digits_in_file(number: str) -> re.Pattern[bytes]:
-    """Return the same pattern for the bytes of a file."""
+    """Return the pattern of `digits_in_text` for the bytes of a file."""
     spelled = (b"(?:" + b"|".join(map(str.encode, _written(digit))) + b")" for digit in national_digits(number))
     return re.compile(_WIDE_GAP_IN_FILE.join(spelled))
 

@@ -26,7 +26,7 @@ SINCE = "SELECT count(*) FROM public_appeal WHERE filed_at > ?"
 
 
 def shown_code(reference: str) -> str:
-    """Return the key of the code on the status page, which is another code than the one that an operator reads out."""
+    """Return the key of the code that the status page shows. An operator reads out another code."""
     return f"shown {reference}"
 
 

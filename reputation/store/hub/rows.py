@@ -89,7 +89,7 @@ def digest_of(kind: str, origin: str, number: str, key: str, payload: str, at_us
 
 
 def stored_row(db: sqlite3.Connection, kind: Kind, number: str, key: str) -> Stored | None:
-    """Return the row that has this key here, if it is worth sending."""
+    """Return the row with this key in its table, or None if it does not exist or is not worth sending."""
     row = db.execute(_read_one(kind), (number, *json.loads(key))).fetchone()
     return row and Stored(*row)
 
