@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple
 from callsieve.changes.operation import Context, change
 from callsieve.settings import Settings
 from callsieve.text.times import when
-from reputation.encoding import HIDDEN, Instant, told
+from reputation.encoding import HIDDEN, Instant, encoded
 from reputation.facts import opens_after_closing
 from reputation.store import site
 from reputation.store.audit import latest_of
@@ -43,13 +43,13 @@ class EmergencyWindow:
         return self.since is not None and abs(self.now - self.since) < self.seconds
 
     @property
-    @told
+    @encoded
     def open(self) -> bool:
         """Whether the window is open: no call is screened now."""
         return self.is_open
 
     @property
-    @told
+    @encoded
     def until(self) -> Instant | None:
         """When it ends; null where it is not open."""
         return self.since + self.seconds if self.since is not None and self.is_open else None

@@ -90,7 +90,7 @@ def situation_about(
     db: sqlite3.Connection,
     call: IncomingCall,
     now: float,
-    ours: Ours,
+    ours: SettingsFacts,
     callee: str | None = None,
     *,
     at_its_hour: bool = True,
@@ -111,7 +111,7 @@ def situation_about(
 
 
 @dataclass(frozen=True, slots=True)
-class Ours:
+class SettingsFacts:
     """The people, numbers and evidence of the settings, with the numbering plans.
 
     The daemon writes people and numbers into the store; without it they are taken from here.
@@ -126,7 +126,7 @@ class Ours:
     plan: NumberPlan = NO_PLAN
 
     @classmethod
-    def of(cls, loaded: Loaded) -> Ours:
+    def of(cls, loaded: Loaded) -> SettingsFacts:
         """Return the values of the settings, by extension and number."""
         settings = loaded.settings
         return cls(
@@ -178,7 +178,7 @@ def _trunk_of(name: str | None, site: Site) -> Trunk:
     )
 
 
-def _person(db: sqlite3.Connection, extension: str, ours: Ours) -> Person:
+def _person(db: sqlite3.Connection, extension: str, ours: SettingsFacts) -> Person:
     person = ours.people.get(extension) or person_of(db, extension)
     if person is None:
         raise QuestionError(f"there is no person {extension!r}: `callsieve import people` or [[person]] adds one")

@@ -120,8 +120,8 @@ class OutboundReason(StrEnum):
 CAPPED = "{reason} ({cap})"
 CAP_WITH_REFERENCE = "{cap}: {reference}"
 
-Ours = Reason | PresetReason | FailOpen | OutboundReason
-BY_CODE: Mapping[str, Ours] = {
+CodedReason = Reason | PresetReason | FailOpen | OutboundReason
+BY_CODE: Mapping[str, CodedReason] = {
     reason._name_.lower().replace("_", "-"): reason
     for table in (Reason, PresetReason, FailOpen, OutboundReason)
     for reason in table
@@ -144,7 +144,7 @@ class Why:
     the code of a GradeReason, with the figures beside it. In rows of older versions it is a text.
     """
 
-    reason: Ours | str
+    reason: CodedReason | str
     about: Mapping[str, str | int | float] = field(default_factory=dict, hash=False)
     cap: Reason | None = None
 

@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import Annotated, NamedTuple
 
 from reputation.columns import Key
-from reputation.encoding import Instant, told
+from reputation.encoding import Instant, encoded
 from reputation.model import AuthClass
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
@@ -123,7 +123,7 @@ class Appeal:
     category_only: bool = False
 
     @property
-    @told
+    @encoded
     def due_at(self) -> Instant | None:
         """The deadline of the decision; null if it is not in force."""
         return due_at(self)

@@ -1,7 +1,7 @@
 """JSON for the API, `--json` and files, made from the records that operations and views return.
 
 A record is a dataclass, a NamedTuple or a msgspec.Struct. Its JSON is an object of its fields and of its properties
-marked `@told`. An instant is written as RFC 3339 in UTC, a Wording in English, a level by its word.
+marked `@encoded`. An instant is written as RFC 3339 in UTC, a Wording in English, a level by its word.
 
     encode(Identity(...))  ->  {"number": "+12015550123", "expires_at": "2026-12-31T17:00:07.25Z", ...}
     wire(Identity)         ->  the msgspec.Struct that reads its JSON and from which JSON Schema is made
@@ -152,7 +152,7 @@ def is_record(kind: Any) -> bool:
 
 @cache
 def fields_of(kind: Any) -> tuple[Field, ...]:
-    """Return the fields of a record's JSON: its own, its properties with `@told`, and those of its FLAT records."""
+    """Return the fields of a record's JSON: its own, its properties with `@encoded`, and those of its FLAT records."""
     hints, words = get_type_hints(kind, include_extras=True), words_of(kind)
     own, flat = dict[str, Field](), dict[str, Field]()
     for name, defaults in _defaults_of(kind).items():
@@ -165,7 +165,7 @@ def fields_of(kind: Any) -> tuple[Field, ...]:
         else:
             own[name] = Field(name, hints[name], (name,), words.get(name, ""), *defaults)
     for name, member in vars(kind).items():
-        if isinstance(member, property) and getattr(member.fget, "told", False):
+        if isinstance(member, property) and getattr(member.fget, "is_encoded", False):
             hint = get_type_hints(member.fget, include_extras=True)["return"]
             own[name] = Field(name, hint, (name,), words.get(name, ""))
     return tuple((flat | own).values())

@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta
 
 from reputation.columns import NAMED, ORIGIN, Column, Key, Own
-from reputation.encoding import HIDDEN, Instant, told
+from reputation.encoding import HIDDEN, Instant, encoded
 from reputation.wording import Wording
 
 # The word of a policies.Action.
@@ -156,13 +156,13 @@ class LevelChange(NamedTuple):
     people: int = 0
 
     @property
-    @told
+    @encoded
     def code(self) -> str:
         """The code of the event that would change the level."""
         return self.what.code
 
     @property
-    @told
+    @encoded
     def words(self) -> Wording:
         """The event that would change the level, in words."""
         return Wording(self.what.value, {"n": self.people} if self.people else {})
@@ -242,7 +242,7 @@ class ListEntry:
     added_at: Instant = 0.0
 
     @property
-    @told
+    @encoded
     def text(self) -> str:
         """The entry as it is typed: `+12015550123`, `+1900*` or `+12015550100-+12015550199`."""
         if self.kind is EntryKind.PREFIX:

@@ -2,7 +2,7 @@
 
     Wording("{calls:,} calls on one day", {"calls": 1200})
 
-`str()` gives the English: for a terminal, for JSON, for the dialplan. The console calls `said` with its catalogue.
+`str()` gives the English: for a terminal, for JSON, for the dialplan. The console calls `in_language`.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class Wording:
             return template
         return template.format_map(
             {
-                name: place.said(translate) if isinstance(place, Wording) else place
+                name: place.in_language(translate) if isinstance(place, Wording) else place
                 for name, place in self.places.items()
             }
         )
 
     def __str__(self) -> str:
-        return self.said(str)
+        return self.in_language(str)
 
 
 def listed(parts: Sequence[str | Wording], two: str) -> str | Wording:

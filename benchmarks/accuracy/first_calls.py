@@ -27,7 +27,7 @@ from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, N
 from benchmarks.accuracy.tables import Sheet
 from callsieve.replay.engine import Replay
 from callsieve.replay.history_file import PastCall
-from callsieve.simulate import Ours
+from callsieve.simulate import SettingsFacts
 from policies.decision import Action
 from policies.loader import load_policy
 from reputation.model import Did, Person
@@ -275,7 +275,7 @@ def measure(world: World, seed: int, weights: Weights = DEFAULT) -> Tally:
     people = {user.extension: Person(user.extension, f"PJSIP/{user.extension}", user.group) for user in office.users}
     dids = {user.did: Did(user.did, (user.group,), user.extension) for user in office.users}
     plan, policy = NumberPlan(shipped_plans()), load_policy("strict")
-    replay = Replay([policy], Ours(people, dids, frozenset(dids), weights, plan=plan))
+    replay = Replay([policy], SettingsFacts(people, dids, frozenset(dids), weights, plan=plan))
     read_from = START + world.read_from_day * DAY_SECONDS
     seen: set[str] = set()
     for n, ring in enumerate(rings):

@@ -17,7 +17,7 @@ from callsieve.doctor.finding import NONE, Finding, HealthCheck, ScheduledCheck,
 from callsieve.numbers.calls_now import CallsNow, Stop, calls_now, reputation_if_upheld, stops_of
 from callsieve.numbers.views import NumberShown, number_shown
 from callsieve.settings import Loaded, Settings
-from callsieve.simulate import Ours, Question, call_of
+from callsieve.simulate import Question, SettingsFacts, call_of
 from callsieve.wiring import site_of
 from policies.policy import PolicyError
 from policies.situation import query_of
@@ -141,7 +141,7 @@ def case_shown(db: sqlite3.Connection, loaded: Loaded, reference: str, now: floa
     appeal = appeal_of(db, reference)
     if appeal is None:
         return None
-    epochs, ours = epochs_of(db, appeal.number), Ours.of(loaded)
+    epochs, ours = epochs_of(db, appeal.number), SettingsFacts.of(loaded)
     ordinary = call_of(Question(appeal.number), site_of(loaded.settings))
     calls, stops = _calls_and_stops(db, loaded, appeal, now)
     marks = judged_marks(rows_of(db, appeal.number).marks, epochs[0].at if epochs else None)

@@ -26,7 +26,7 @@ from callsieve.web.i18n import ENGLISH, TAGS, translations_of
 from callsieve.web.rendering import document_of
 from policies.outbound import FAIL_OPEN_RULE, PASSAGE_BY_WORD, Passage
 from policies.reasons import why_of
-from reputation.encoding import FLAT, Instant, told
+from reputation.encoding import FLAT, Instant, encoded
 from reputation.law.loader import shipped_laws, source_cited
 from reputation.numbers import masked
 from reputation.own.outbound_types import OutboundRecord
@@ -145,7 +145,7 @@ class DayProof:
     do_not_call: int
 
     @property
-    @told
+    @encoded
     def day(self) -> str:
         """The day, in the time zone of the PBX."""
         return day(self.first)

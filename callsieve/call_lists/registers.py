@@ -14,7 +14,7 @@ from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.doctor.finding import NONE, Finding, HealthCheck, and_more, check_of_store, ok, warn
 from callsieve.text.csv_table import RowProblem
-from reputation.encoding import FLAT, HIDDEN, told
+from reputation.encoding import FLAT, HIDDEN, encoded
 from reputation.law.loader import RegisterRow, register_named, register_names
 from reputation.numbers import number_of
 from reputation.store import registers
@@ -111,13 +111,13 @@ class CopyAge:
     cite: str
 
     @property
-    @told
+    @encoded
     def max_days(self) -> int | None:
         """How old the law allows it to be; null: no limit."""
         return self.law.max_days if self.law else None
 
     @property
-    @told
+    @encoded
     def is_too_old(self) -> bool:
         """Whether it is older than the law allows."""
         return self.law is not None and self.age_days > self.law.max_days

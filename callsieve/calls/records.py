@@ -18,7 +18,7 @@ from policies.explanation import ExplanationLine
 from policies.files import nearest
 from policies.reasons import why_of
 from reputation.appeals import Appeal, AppealState, due_at
-from reputation.encoding import FLAT, HIDDEN, told
+from reputation.encoding import FLAT, HIDDEN, encoded
 from reputation.explaining import words_of_happening
 from reputation.model import (
     ActionWord,
@@ -129,7 +129,7 @@ class EvidenceVector:
     witnesses: Witnesses | None = None
 
     @property
-    @told
+    @encoded
     def families(self) -> tuple[FamilyEvidence, ...]:
         """The families of evidence, with what they counted."""
         return tuple(
@@ -177,43 +177,43 @@ class CallDecision:
     voice: str | None = None
 
     @property
-    @told
+    @encoded
     def action(self) -> ActionWord:
         """The action that was taken."""
         return self.record.action
 
     @property
-    @told
+    @encoded
     def would_be(self) -> ActionWord:
         """The action without observe mode."""
         return self.record.would_be
 
     @property
-    @told
+    @encoded
     def reason(self) -> str:
         """Why, in English."""
         return str(why_of(self.record.reason))
 
     @property
-    @told
+    @encoded
     def reason_code(self) -> str:
         """Why, as a code for programs."""
         return why_of(self.record.reason).code
 
     @property
-    @told
+    @encoded
     def level(self) -> Level:
         """The action that the evidence alone would justify."""
         return level_of(self.record.level)
 
     @property
-    @told
+    @encoded
     def level_from(self) -> tuple[LevelSource, ...]:
         """Where the level comes from, the heaviest first."""
         return sources_of_level(self.level, () if self.vector is None else self.vector.known)
 
     @property
-    @told
+    @encoded
     def points(self) -> int:
         """The log-odds as people see them: ten points more are ten times the odds."""
         return points_of(self.record)

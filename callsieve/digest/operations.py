@@ -25,7 +25,7 @@ from callsieve.replay.summary import PeriodSummary, summary_of
 from callsieve.settings import Settings
 from callsieve.source_health import SourceHealth
 from reputation.appeals import Appeal, AppealState, due_at, is_overdue
-from reputation.encoding import FLAT, HIDDEN, Instant, told
+from reputation.encoding import FLAT, HIDDEN, Instant, encoded
 from reputation.events import DigestReady, EventKind
 from reputation.model import ChallengeResult
 from reputation.own.grades import Due, due_of
@@ -92,13 +92,13 @@ class Digest:
     findings: tuple[Check, ...] | Wording
 
     @property
-    @told
+    @encoded
     def probable_mistakes(self) -> ProbableMistakes:
         """Return calls that were probably stopped or warned of by mistake."""
         return ProbableMistakes.of(self.mistakes)
 
     @property
-    @told
+    @encoded
     def appeals(self) -> tuple[AppealToDecide, ...]:
         """Return the appeals in force, by deadline."""
         return tuple(
@@ -117,7 +117,7 @@ class Digest:
         return count_of(self.mistakes)
 
     @property
-    @told
+    @encoded
     def is_over(self) -> bool:
         """Whether the day had ended."""
         return self.at >= end_of(self.day)

@@ -62,7 +62,9 @@ class _Writer:
     console: str
 
     def say(self, words: str | Wording) -> str:
-        text = words.said(self.translate) if isinstance(words, Wording) else self.translate(words) if words else ""
+        text = (
+            words.in_language(self.translate) if isinstance(words, Wording) else self.translate(words) if words else ""
+        )
         return text if self.numbers else mask_numbers(text)
 
 

@@ -83,12 +83,12 @@ def event_in_words(event: Event, language: str, *, mask: bool) -> str:
     if alert is not None and alert.suppressed:
         held: Places = {"what": words, "count": alert.suppressed, "when": when(alert.since)}
         words = Wording("{what} (kept quiet since {when}: {count:,})", held)
-    return one_line(words.said(partial(translated, catalogue=translations_of(language))), mask=mask)
+    return one_line(words.in_language(partial(translated, catalogue=translations_of(language))), mask=mask)
 
 
 def translate(words: Wording, language: str) -> str:
     """Return one of our texts in a language."""
-    return words.said(partial(translated, catalogue=translations_of(language)))
+    return words.in_language(partial(translated, catalogue=translations_of(language)))
 
 
 def one_line(text: str, *, mask: bool) -> str:

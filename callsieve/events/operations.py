@@ -16,7 +16,7 @@ from callsieve.settings import Settings
 from callsieve.source_health import SourceStatus
 from callsieve.wiring import wanted_events_of
 from policies.files import nearest
-from reputation.encoding import HIDDEN, Instant, told
+from reputation.encoding import HIDDEN, Instant, encoded
 from reputation.store import event_deliveries as store
 from reputation.store.event_deliveries import ReceiverState, receiver_states
 from reputation.store.outbox import event_of, noted_at
@@ -114,43 +114,43 @@ class ReceiverShown:
     state: Annotated[ReceiverState | None, HIDDEN]
 
     @property
-    @told
+    @encoded
     def waiting(self) -> int:
         """Return how many events wait for it."""
         return self.state.waiting if self.state else 0
 
     @property
-    @told
+    @encoded
     def delivered(self) -> int:
         """Return how many events it accepted."""
         return self.state.delivered if self.state else 0
 
     @property
-    @told
+    @encoded
     def delivered_at(self) -> Instant | None:
         """Return when it last accepted an event."""
         return self.state and self.state.delivered_at
 
     @property
-    @told
+    @encoded
     def dead_letters(self) -> int:
         """Return how many of its events wait for a replay."""
         return self.state.dead_letters if self.state else 0
 
     @property
-    @told
+    @encoded
     def lost(self) -> int:
         """Return how many events were dropped for their age or number."""
         return self.state.lost if self.state else 0
 
     @property
-    @told
+    @encoded
     def off(self) -> str:
         """Return why it is switched off; empty while it is on."""
         return self.state.off if self.state else ""
 
     @property
-    @told
+    @encoded
     def failure(self) -> str:
         """Return the last failure, if nothing was delivered since."""
         state = self.state
@@ -159,7 +159,7 @@ class ReceiverShown:
         return state.off or state.error
 
     @property
-    @told
+    @encoded
     def failing_since(self) -> Instant | None:
         """Return since when it accepts nothing; null while it does."""
         if not self.failure or self.state is None:
@@ -181,7 +181,7 @@ class EventsShown:
     now: Annotated[float, HIDDEN]
 
     @property
-    @told
+    @encoded
     def sending(self) -> bool:
         """Return whether a sender runs."""
         return self.is_sent

@@ -280,7 +280,7 @@ class _Writer:
         return self._translated(shown) if isinstance(shown, Wording) else shown
 
     def _translated(self, words: Wording) -> str:
-        return words.said(self._words)
+        return words.in_language(self._words)
 
 
 def practice_of(guard: Outbound) -> tuple[str, ...]:

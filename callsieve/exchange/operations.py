@@ -34,7 +34,7 @@ from callsieve.source_health import every_seconds, failure_of
 from callsieve.source_skill import Judgement, read_reason
 from policies.files import nearest
 from reputation.backoff import wait_seconds
-from reputation.encoding import HIDDEN, Instant, encode, find_misfit, parse_plain, told
+from reputation.encoding import HIDDEN, Instant, encode, encoded, find_misfit, parse_plain
 from reputation.store.errors import StoreError
 from reputation.store.peers import (
     PeerState,
@@ -72,19 +72,19 @@ class FetchResult:
     next_at: Instant
 
     @property
-    @told
+    @encoded
     def result(self) -> Literal["failed", "unchanged", "taken"]:
         """Return the result in a word."""
         return "failed" if self.taken is None else "unchanged" if self.taken.unchanged else "taken"
 
     @property
-    @told
+    @encoded
     def rows(self) -> int | None:
         """Return the number of rows written."""
         return self.taken.written if self.taken else None
 
     @property
-    @told
+    @encoded
     def deltas(self) -> int | None:
         """Return the number of deltas applied; null for a whole list."""
         return self.taken.deltas if self.taken else None

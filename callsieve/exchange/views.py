@@ -24,7 +24,7 @@ from callsieve.source_health import SourceHealth, nobody_fetches
 from callsieve.source_skill import Judgement, OffReason, Skill, accuracy_of, read_reason
 from callsieve.text.times import ago, when
 from policies.files import nearest
-from reputation.encoding import FLAT, HIDDEN, Instant, told
+from reputation.encoding import FLAT, HIDDEN, Instant, encoded
 from reputation.store.peers import PeerState, peer_states
 from reputation.wording import Wording
 
@@ -61,37 +61,37 @@ class PeerShown:
         return self.state.name
 
     @property
-    @told
+    @encoded
     def on(self) -> bool:
         """Return whether its evidence counts: it is not paused."""
         return self.state.off_at is None
 
     @property
-    @told
+    @encoded
     def off_why(self) -> OffReason | None:
         """Return why it was paused; null while it counts."""
         return None if self.state.off_why is None else read_reason(self.state.off_why)
 
     @property
-    @told
+    @encoded
     def counts_until(self) -> Instant | None:
         """Return until when its data counts; null before the first fetch."""
         return self.state.counts_until or None
 
     @property
-    @told
+    @encoded
     def next_at(self) -> Instant | None:
         """Return the time of the next fetch; null for now."""
         return self.state.next_at or None
 
     @property
-    @told
+    @encoded
     def measured_since(self) -> Instant | None:
         """Return since when it is measured; null for always."""
         return self.state.since or None
 
     @property
-    @told
+    @encoded
     def failure(self) -> KeptFailure | None:
         """Return why the last fetch failed; null if it succeeded."""
         return None if self.state.failure is None else read_kept_failure(self.state.failure, PROBLEMS)

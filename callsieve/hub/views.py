@@ -8,7 +8,7 @@ from typing import Annotated
 from callsieve.cli.output import plural
 from callsieve.hub.operations import LinkShown
 from callsieve.text.times import when
-from reputation.encoding import FLAT, told
+from reputation.encoding import FLAT, encoded
 from reputation.store.hub.sites import PolicyInForce, SiteState
 from reputation.store.other_sites import SiteFigures
 
@@ -54,13 +54,13 @@ class HubSite:
     shared: SiteFigures | None = None
 
     @property
-    @told
+    @encoded
     def state(self) -> str:
         """The site's state in one word."""
         return state_of(self.site)
 
     @property
-    @told
+    @encoded
     def lag_seconds(self) -> float | None:
         """Return the seconds since the site had everything that others shared, or None if it never had."""
         return lag_of(self.site)

@@ -1,6 +1,6 @@
 """Operations on the lists of the organisation and of people, and the preview of an entry.
 
-add, remove, add_personal, remove_personal, bring_in: operations (callsieve/changes/operation.py)
+add, remove, add_personal, remove_personal, import_entries: operations (callsieve/changes/operation.py)
 preview: the effect of an entry before it is added
 """
 
@@ -30,7 +30,7 @@ from callsieve.text.times import TimeError, expiry_of
 from callsieve.wiring import known_own_numbers, people_of
 from policies.decision import ACTION_BY_WORD
 from policies.files import nearest
-from reputation.encoding import told
+from reputation.encoding import encoded
 from reputation.model import ActionWord, EntryKind, ListEntry, ListName
 from reputation.store import lists
 from reputation.store.audit import Change, add_audit
@@ -174,7 +174,7 @@ class Preview:
     answered: int
 
     @property
-    @told
+    @encoded
     def is_for_administrators(self) -> bool:
         """Whether only an administrator may add it."""
         return _is_for_administrators(self.entry, self.objections)
@@ -286,7 +286,7 @@ def remove_personal(db: sqlite3.Connection, context: Context, request: PersonalK
     return PersonalChange(changed.id, number, person_text(request.person, names_of_people(db, context.settings)))
 
 
-def bring_in(
+def import_entries(
     db: sqlite3.Connection, context: Context, entries: Sequence[ListEntry], *, keep: bool = False
 ) -> ListImport:
     """Put the entries of a file on their lists, each with an audit row, and one row for all, which undoes all of them.

@@ -14,7 +14,7 @@ from callsieve.lookups.operations import compared_of
 from callsieve.settings import Settings
 from callsieve.source_skill import Judgement, OffReason, Skill, accuracy_of, read_reason, skill_of
 from callsieve.text.times import when
-from reputation.encoding import FLAT, Instant, told
+from reputation.encoding import FLAT, Instant, encoded
 from reputation.store import lookups
 from reputation.wording import Places, Wording
 
@@ -61,19 +61,19 @@ class LookupShown:
         return self.state.name
 
     @property
-    @told
+    @encoded
     def on(self) -> bool:
         """Return whether it is asked."""
         return self.state.off_at is None
 
     @property
-    @told
+    @encoded
     def off_why(self) -> OffReason | None:
         """Return why it was switched off; null while it is on."""
         return None if self.state.off_why is None else read_reason(self.state.off_why)
 
     @property
-    @told
+    @encoded
     def measured_since(self) -> Instant | None:
         """Return since when it is measured; null for always."""
         return self.state.since or None
@@ -84,7 +84,7 @@ class LookupShown:
         return "on" if self.on else "off"
 
     @property
-    @told
+    @encoded
     def would_change(self) -> int:
         """Return the number of calls that it calls spam and that were simply put through."""
         return self.calls - self.treated

@@ -16,13 +16,13 @@ from enum import StrEnum
 from typing import Annotated
 
 from callsieve.settings import Loaded
-from callsieve.simulate import Ours, Question, call_of, opinion_of, situation_about
+from callsieve.simulate import Question, SettingsFacts, call_of, opinion_of, situation_about
 from callsieve.wiring import policies_of, site_of
 from policies.decision import ACTION_BY_WORD, ALLOW, REJECT, WARN, Action, Decision
 from policies.engine import STEP_OF_LISTS, decide
 from policies.policy import Case
 from policies.situation import query_of
-from reputation.encoding import HIDDEN, told
+from reputation.encoding import HIDDEN, encoded
 from reputation.facts import FactsQuery
 from reputation.fold import standing_of
 from reputation.model import Did, ListEntry, ListName, Reputation, Tie, Verdict
@@ -132,7 +132,7 @@ class Stop:
     people: Annotated[tuple[str, ...], HIDDEN] = ()
 
     @property
-    @told
+    @encoded
     def blockers(self) -> int:
         """How many people have blocked the number."""
         return len(self.people)
@@ -200,13 +200,13 @@ def reputation_if_upheld(db: sqlite3.Connection, query: FactsQuery, weights: Wei
 
 def _situations(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Iterator[Case]:
     """Yield an ordinary call to each kind of DID, on each trunk."""
-    site, ours = site_of(loaded.settings), Ours.of(loaded)
+    site, ours = site_of(loaded.settings), SettingsFacts.of(loaded)
     for question in _questions(db, loaded, number, [trunk.name for trunk in site.trunks], ours):
         yield situation_about(db, call_of(question, site), now, ours, at_its_hour=False)
 
 
 def _questions(
-    db: sqlite3.Connection, loaded: Loaded, number: str, trunks: Sequence[str], ours: Ours
+    db: sqlite3.Connection, loaded: Loaded, number: str, trunks: Sequence[str], ours: SettingsFacts
 ) -> Iterator[Question]:
     by_number = {did.number: did for did in all_dids(db)} | dict(ours.dids)
     with_a_policy = {scope.did for scope in policies_of(loaded).scopes if scope.did is not None}
@@ -225,7 +225,7 @@ def _policy_decisions(db: sqlite3.Connection, loaded: Loaded, number: str, now: 
 
     Temporary reasons are left out: the window after an emergency call, and recent calls.
     """
-    policies, ours = policies_of(loaded), Ours.of(loaded)
+    policies, ours = policies_of(loaded), SettingsFacts.of(loaded)
     for case in _situations(db, loaded, number, now):
         reputation = reputation_if_upheld(db, query_of(case.call, now, None, plan=ours.plan), ours.weights)
         ties = tuple(tie for tie in case.facts.ties if tie.tie not in (Tie.BLOCK, Tie.EXPECTED))

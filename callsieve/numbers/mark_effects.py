@@ -334,7 +334,7 @@ def _page(
     translate = partial(translated, catalogue=translations_of(language))
 
     def localized(text: Wording | str) -> str:
-        return text.said(translate) if isinstance(text, Wording) else text
+        return text.in_language(translate) if isinstance(text, Wording) else text
 
     def sentence(text: Wording | str) -> str:
         words = localized(text)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from callsieve.numbers.calls_now import calls_now
 from callsieve.settings import Loaded
-from callsieve.simulate import Ours, Question, call_of, situation_about
+from callsieve.simulate import Question, SettingsFacts, call_of, situation_about
 from callsieve.wiring import site_of
 from policies.decision import Action
 from policies.engine import STEP_OF_LISTS
@@ -137,7 +137,7 @@ def _with_points(family: Family) -> Wording | None:
 def owner_view_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> OwnerView:
     """Return the information for the owner of a number, for an ordinary, unsigned call."""
     call = call_of(Question(number), site_of(loaded.settings))
-    ours = Ours.of(loaded)
+    ours = SettingsFacts.of(loaded)
     situation = situation_about(db, call, now, ours, at_its_hour=False)
     evidence, circumstances = evidence_of(db, query_of(call, now, None, plan=ours.plan), ours.weights)
     reputation = situation.facts.reputation

@@ -26,13 +26,13 @@ from callsieve.changes.operation import Context
 from callsieve.lists.views import EntryShown, entry_shown, is_over
 from callsieve.numbering.views import PURPOSE_WORDS
 from callsieve.settings import Loaded
-from callsieve.simulate import Opinion, Ours, Question, call_of, opinion_of, situation_about
+from callsieve.simulate import Opinion, Question, SettingsFacts, call_of, opinion_of, situation_about
 from callsieve.text.number_entry import covers
 from callsieve.wiring import policies_of, site_of
 from policies.policy import PolicyError
 from policies.reasons import Reason
 from policies.situation import query_of
-from reputation.encoding import FLAT, HIDDEN, Instant, told
+from reputation.encoding import FLAT, HIDDEN, Instant, encoded
 from reputation.explaining import days_until_lower, parts_of
 from reputation.facts import Facts
 from reputation.families.feeds import listed_by
@@ -261,61 +261,61 @@ class Profile:
     to_owner: Wording | str = ""
 
     @property
-    @told
+    @encoded
     def country(self) -> str | None:
         """The country, as two letters; null if it has none."""
         return country_of(self.number)
 
     @property
-    @told
+    @encoded
     def number_type(self) -> NumberType:
         """The type of the number."""
         return number_type_of(self.number)
 
     @property
-    @told
+    @encoded
     def valid(self) -> bool:
         """Whether the number can exist."""
         return is_valid(self.number)
 
     @property
-    @told
+    @encoded
     def plan(self) -> PlanRow | None:
         """The row of the numbering plan for its range, or null."""
         return self.facts.plan
 
     @property
-    @told
+    @encoded
     def reputation(self) -> ReputationShown:
         """Its reputation."""
         return reputation_shown(self.facts.reputation)
 
     @property
-    @told
+    @encoded
     def imported(self) -> tuple[Imported, ...]:
         """The sources that list it."""
         return self.facts.imported
 
     @property
-    @told
+    @encoded
     def peers(self) -> tuple[PeerWord, ...]:
         """The companies that list or clear it."""
         return self.facts.peers
 
     @property
-    @told
+    @encoded
     def own_number(self) -> bool:
         """Whether it is an own number."""
         return self.facts.own_number
 
     @property
-    @told
+    @encoded
     def calls_within_the_hour(self) -> int:
         """How often it called within the last hour."""
         return len(self.facts.recent_calls)
 
     @property
-    @told
+    @encoded
     def now(self) -> DecisionShown | None:
         """The decision that an ordinary call would get now; null if the policy is not valid."""
         return None if self.opinion is None else opinion_shown(self.opinion)
@@ -352,7 +352,7 @@ class Profile:
         return account_of(reputation.level, reputation.families, reputation.witnesses)
 
     @property
-    @told
+    @encoded
     def sentence(self) -> str:
         """The most important facts in one sentence."""
         return sentence_of(self.facts)
@@ -366,7 +366,7 @@ class Profile:
 def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Profile:
     """Return everything about the number. If the policy is not valid, `opinion` is None and `trouble` says why."""
     call = call_of(Question(number), site_of(loaded.settings))
-    ours = Ours.of(loaded)
+    ours = SettingsFacts.of(loaded)
     situation = situation_about(db, call, now, ours, at_its_hour=False)
     facts = situation.facts
     evidence = evidence_of(db, query_of(call, now, None, plan=ours.plan), ours.weights)

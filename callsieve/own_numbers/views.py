@@ -20,7 +20,7 @@ from callsieve.own_numbers.fields import FIELDS, FieldKind
 from callsieve.own_numbers.figures import GRADE_STATES, DayBar, Row, date_of, days_of, grade_words, rows_of
 from callsieve.own_numbers.operations import SEEN_SECONDS, registered, unknown_trunks
 from callsieve.settings import Loaded
-from reputation.encoding import FLAT, HIDDEN, told
+from reputation.encoding import FLAT, HIDDEN, encoded
 from reputation.model import Level
 from reputation.own.daily_counts import FiguresWindow, OwnDay
 from reputation.own.grades import Due, Grade, Graded, due_of
@@ -90,7 +90,7 @@ class DayShown:
     counts: Annotated[OwnDay, FLAT]
 
     @property
-    @told
+    @encoded
     def day(self) -> date:
         """The day, in the time zones of the called people."""
         return date.fromisoformat(date_of(self.counts.day))

@@ -33,7 +33,7 @@ from callsieve.text.times import when
 from callsieve.wiring import policies_of
 from policies.loader import load_policy
 from policies.policy import Policy, PolicyError
-from reputation.encoding import HIDDEN, parse_plain, told
+from reputation.encoding import HIDDEN, encoded, parse_plain
 from reputation.store.audit import StoredRow
 from reputation.store.site import PublishedPolicy
 from reputation.wording import Wording
@@ -71,7 +71,7 @@ class PolicyActivated(NamedTuple):
     policy: str
 
     @property
-    @told
+    @encoded
     def observe(self) -> bool:
         """Return whether the policy only observes: no call is changed."""
         return self.active.observe

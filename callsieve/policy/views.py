@@ -23,7 +23,7 @@ from policies.lint import trusting_rules, unknown_names
 from policies.loader import PRESETS, load_policy, policy_text, read_policy
 from policies.policy import Policy, PolicyError, PolicyProblem
 from policies.reasons import Why
-from reputation.encoding import HIDDEN, told
+from reputation.encoding import HIDDEN, encoded
 from reputation.model import ActionWord
 from reputation.store.site import PublishedPolicy
 from reputation.wording import Wording
@@ -52,7 +52,7 @@ class RuleShown:
     ask: str | None
 
     @property
-    @told
+    @encoded
     def reason(self) -> str:
         """Return the reason, in English."""
         return str(self.why)
@@ -158,7 +158,7 @@ class DraftChecked:
     remarks: tuple[str, ...] = ()
 
     @property
-    @told
+    @encoded
     def usable(self) -> bool:
         """Return whether the draft is usable."""
         return self.policy is not None

@@ -30,7 +30,7 @@ from callsieve.prompts.catalogue import Prompt, PromptError, own_directories, pr
 from callsieve.system.files import complete_file
 from callsieve.system.privileges import acting_for, acting_ids
 from policies.files import nearest, open_regular, shown
-from reputation.encoding import FLAT, HIDDEN, told
+from reputation.encoding import FLAT, HIDDEN, encoded
 from reputation.wording import Places, Wording, listed
 
 ESPEAK, SOX = "espeak-ng", "sox"
@@ -154,13 +154,13 @@ class PromptFile:
     seconds: float | None = None
 
     @property
-    @told
+    @encoded
     def file(self) -> str:
         """The path of its sound."""
         return str(self.path)
 
     @property
-    @told
+    @encoded
     def recording(self) -> str | None:
         """The path of the recording that it is made from; null for the synthetic voice."""
         return None if self.source.recording is None else str(self.source.recording)

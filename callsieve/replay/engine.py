@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from callsieve.replay.history_file import Event, HistoryReader, PastCall
 from callsieve.replay.marks import Marks
-from callsieve.simulate import Ours
+from callsieve.simulate import SettingsFacts
 from policies.decision import Decision, IncomingCall
 from policies.engine import decide_by_each
 from policies.policy import Policy, PolicySet
@@ -54,7 +54,7 @@ from reputation.weights import DAY_SECONDS, DEFAULT
 BACKWARDS = "is older than the line before it: sort the history by time"
 TWICE = "has the id of an earlier call"
 
-NOBODYS = Ours({}, {}, frozenset(), DEFAULT)
+NOBODYS = SettingsFacts({}, {}, frozenset(), DEFAULT)
 NOT_SPAM, INBOUND = Verdict.OK, Direction.INBOUND  # before Python 3.12 a member of an enum is ten times as slow
 _TIES = {ListName.ALLOW: Tie.ALLOW, ListName.BLOCK: Tie.BLOCK}
 
@@ -81,7 +81,7 @@ class Replay:
     def __init__(
         self,
         policies: Sequence[PolicySet | Policy],
-        ours: Ours = NOBODYS,
+        ours: SettingsFacts = NOBODYS,
         background_of: Callable[[str], Background] = no_background,
         plan_at: float | None = None,
     ) -> None:

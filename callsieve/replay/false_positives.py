@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from reputation.encoding import Instant, told
+from reputation.encoding import Instant, encoded
 from reputation.families.counts import SIGNAL_WORDS
 from reputation.model import Challenged, ChallengeResult, Direction, Identity, Level, SignalCategory, Verdict
 from reputation.outcome import OutcomeRecord
@@ -95,13 +95,13 @@ class FalsePositive:
     is_machine: bool = False
 
     @property
-    @told
+    @encoded
     def calls(self) -> int:
         """Return the number of calls."""
         return sum(self.actions.values())
 
     @property
-    @told
+    @encoded
     def remedies(self) -> dict[str, str]:
         """Return how to let a machine ring, by code; nothing for a person."""
         return {code: how.replace("NUMBER", self.number) for code, how in REMEDIES.items()} if self.is_machine else {}

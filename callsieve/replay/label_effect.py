@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Annotated, Final, NamedTuple
 
-from reputation.encoding import HIDDEN, told
+from reputation.encoding import HIDDEN, encoded
 from reputation.formulas import Interval, difference, wilson
 from reputation.model import Disposition, Mark, Verdict
 from reputation.outcome import OutcomeRecord
@@ -68,25 +68,25 @@ class LabelEffect:
     _latest: Annotated[dict[str, str], HIDDEN] = field(default_factory=dict)
 
     @property
-    @told
+    @encoded
     def enough(self) -> bool:
         """Return whether both groups are large enough for a result."""
         return min(self.labelled.calls, self.unlabelled.calls) >= LEAST_CALLS
 
     @property
-    @told
+    @encoded
     def least(self) -> int:
         """Return how many calls each group needs."""
         return LEAST_CALLS
 
     @property
-    @told
+    @encoded
     def calls(self) -> dict[str, int]:
         """Return the calls of each group."""
         return {"labelled": self.labelled.calls, "unlabelled": self.unlabelled.calls}
 
     @property
-    @told
+    @encoded
     def seen(self) -> list[SeenShares]:
         """Return the shares of both groups, or none if there are too few calls."""
         shares = ((what, self.labelled.share(what), self.unlabelled.share(what)) for what in SEEN)

@@ -27,7 +27,7 @@ from callsieve.replay.label_effect import LabelEffect
 from callsieve.text.csv_table import RowProblem
 from policies.decision import Action, Decision
 from policies.reasons import Why, capped
-from reputation.encoding import HIDDEN, Instant, told
+from reputation.encoding import HIDDEN, Instant, encoded
 from reputation.model import Mark
 from reputation.wording import N_
 
@@ -69,7 +69,7 @@ class ChangedDecision(msgspec.Struct, frozen=True, rename={"before": "from", "af
     why: Annotated[Why, HIDDEN]
 
     @property
-    @told
+    @encoded
     def reason(self) -> str:
         """Return the reason in words."""
         return str(self.why)
@@ -141,31 +141,31 @@ class ReplayReport:
     notes: list[str]
 
     @property
-    @told
+    @encoded
     def lines(self) -> ReadLines:
         """Return how much of the history was read."""
         return ReadLines(self.reading.read, self.reading.skipped, self.reading.problems)
 
     @property
-    @told
+    @encoded
     def assumes(self) -> Assumption:
         """Return what the figures assume."""
         return Assumption(NOTHING_CHANGED, ASSUMING_FIGURES, self.assumed)
 
     @property
-    @told
+    @encoded
     def by(self) -> str:
         """Return what a period is: a day or a week."""
         return "week" if self.weekly else "day"
 
     @property
-    @told
+    @encoded
     def probable_mistakes(self) -> ProbableMistakes:
         """Return calls that were probably stopped by mistake."""
         return ProbableMistakes.of(self.mistakes)
 
     @property
-    @told
+    @encoded
     def probable_mistakes_warned(self) -> ProbableMistakes:
         """Return calls that were probably warned of by mistake."""
         return ProbableMistakes.of(self.warned_mistakes)

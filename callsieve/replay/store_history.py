@@ -16,7 +16,7 @@ from callsieve.replay.engine import Replay
 from callsieve.replay.false_positives import KnownCallers
 from callsieve.replay.history_file import Event, PastCall, at_of
 from callsieve.settings import Loaded
-from callsieve.simulate import Ours
+from callsieve.simulate import SettingsFacts
 from policies.reasons import CODES, Reason
 from reputation.model import Attestation, AuthClass, DecisionRecord, Direction, Family, Verdict, Verification
 from reputation.outcome import OutcomeRecord
@@ -78,14 +78,14 @@ def _whats(name: str, families: Sequence[Family]) -> list[str]:
 class ReplayContext(NamedTuple):
     """Settings and store for a replay. `background_of` is called once per number."""
 
-    ours: Ours
+    ours: SettingsFacts
     background_of: Callable[[str], Background]
 
 
 def replay_context(db: sqlite3.Connection, loaded: Loaded) -> ReplayContext:
     """Return what settings and store have. The settings win."""
-    ours = Ours.of(loaded)
-    everybody = Ours(
+    ours = SettingsFacts.of(loaded)
+    everybody = SettingsFacts(
         {**{person.extension: person for person in all_people(db)}, **ours.people},
         {**{did.number: did for did in all_dids(db)}, **ours.dids},
         ours.own_numbers.union(own_numbers(db)),

@@ -24,7 +24,7 @@ from callsieve.replay.report import Period, counts_of, day_of, periods_of
 from policies.decision import FAIL_OPEN_RULE
 from policies.reasons import why_of
 from reputation.control_sample import SampledCalls
-from reputation.encoding import HIDDEN, Instant, told
+from reputation.encoding import HIDDEN, Instant, encoded
 from reputation.model import DecisionRecord, Direction, Mark, Reputation, Verdict
 from reputation.outcome import OutcomeRecord
 from reputation.store.activity import sampled_calls
@@ -105,19 +105,19 @@ class PeriodSummary:
     slow_ms: float
 
     @property
-    @told
+    @encoded
     def by(self) -> str:
         """Return what a period is: a day or a week."""
         return "week" if self.weekly else "day"
 
     @property
-    @told
+    @encoded
     def probable_mistakes(self) -> ProbableMistakes:
         """Return calls that were probably stopped by mistake."""
         return ProbableMistakes.of(self.mistakes)
 
     @property
-    @told
+    @encoded
     def probable_mistakes_warned(self) -> ProbableMistakes:
         """Return calls that were probably warned of by mistake."""
         return ProbableMistakes.of(self.warned_mistakes)

@@ -63,7 +63,7 @@ def _text(context: Context, text: str | Wording | None) -> str:
         return ""
     catalogue = context["catalogue"]
     said = (
-        text.said(partial(translated, catalogue=catalogue))
+        text.in_language(partial(translated, catalogue=catalogue))
         if isinstance(text, Wording)
         else translated(text, catalogue)
     )

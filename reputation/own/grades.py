@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, NamedTuple, Protocol
 
-from reputation.encoding import HIDDEN, Instant, told
+from reputation.encoding import HIDDEN, Instant, encoded
 from reputation.evidence import NO_CIRCUMSTANCES
 from reputation.families.counts import MARKED, UNMARKED
 from reputation.memory_store import MemoryStore
@@ -68,7 +68,7 @@ class GradeReason(NamedTuple):
     figures: Mapping[str, str | int | float]
 
     @property
-    @told
+    @encoded
     def words(self) -> Wording:
         """The reason in words."""
         places: dict[str, str | int | float | Wording] = {**self.figures}
@@ -101,7 +101,7 @@ class Due(NamedTuple):
     what: Wording
 
     @property
-    @told
+    @encoded
     def due_at(self) -> Instant | None:
         """When it is due; null for a task without a date."""
         return self.at or None

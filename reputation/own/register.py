@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from reputation.encoding import Instant, told
+from reputation.encoding import Instant, encoded
 from reputation.wording import Places, Wording
 
 # How long a number rests before it is used again: lists of complaints and the displays of carriers forget a number that
@@ -68,7 +68,7 @@ class OwnNumber:
     added_at: Instant = 0.0
 
     @property
-    @told
+    @encoded
     def rests_until(self) -> Instant | None:
         """When a resting number may be used again; null if the number does not rest."""
         return self.since + REST_SECONDS if self.state is NumberState.RESTING else None

@@ -25,7 +25,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from reputation.encoding import told
+from reputation.encoding import encoded
 from reputation.formulas import wilson
 from reputation.own.daily_counts import percent
 from reputation.wording import Places, Wording
@@ -80,7 +80,7 @@ class Suspicion(NamedTuple):
     confidence: float
 
     @property
-    @told
+    @encoded
     def platforms(self) -> tuple[Labeller, ...]:
         """The platforms that show labels there."""
         return labellers_of(self.network)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from reputation.encoding import HIDDEN, told
+from reputation.encoding import HIDDEN, encoded
 
 
 class Purpose(StrEnum):
@@ -113,13 +113,13 @@ class PlanFile:
     unverified: tuple[str, ...] = ()
 
     @property
-    @told
+    @encoded
     def ranges(self) -> int:
         """Return how many ranges it has."""
         return len(self.rows)
 
     @property
-    @told
+    @encoded
     def evidence(self) -> int:
         """Return how many of its ranges are used as evidence, because they have a source."""
         return sum(row.is_evidence for row in self.rows)

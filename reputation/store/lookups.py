@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Annotated, NamedTuple
 
-from reputation.encoding import HIDDEN, Instant, told
+from reputation.encoding import HIDDEN, Instant, encoded
 from reputation.site_names import is_ours
 from reputation.store.transaction import transaction
 
@@ -127,7 +127,7 @@ class Usage(NamedTuple):
     micros: Annotated[int, HIDDEN]
 
     @property
-    @told
+    @encoded
     def cost(self) -> float:
         """The cost in the currency of the settings."""
         return self.micros / 1_000_000

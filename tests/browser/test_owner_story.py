@@ -22,7 +22,7 @@ from callsieve.prompts.catalogue import prompts_of
 from callsieve.settings import load_settings
 from callsieve.signing.keys import PublicKey
 from callsieve.signing.statements import verify
-from callsieve.simulate import Ours, Question, call_of, opinion_of, situation_about
+from callsieve.simulate import Question, SettingsFacts, call_of, opinion_of, situation_about
 from callsieve.wiring import policies_of, site_of
 from lab import Answering, CallSpec, Phone, ensure_pbx
 from lab.ports import free_port
@@ -116,7 +116,7 @@ def simulated(pbx: ScreenedPbx, caller: str) -> tuple[str, str]:
     loaded = load_settings(pbx.daemon.config, {"CALLSIEVE_STATE": str(pbx.state)})
     with open_store(pbx.daemon.store) as db:
         call = call_of(Question(caller, did=ALICE), site_of(loaded.settings))
-        situation = situation_about(db, call, time.time(), Ours.of(loaded), at_its_hour=False)
+        situation = situation_about(db, call, time.time(), SettingsFacts.of(loaded), at_its_hour=False)
     facts = situation.facts._replace(callee=None)
     decision = opinion_of(replace(situation, facts=facts), policies_of(loaded)).decision
     stops = decision.action > Action.WARN

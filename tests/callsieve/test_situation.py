@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from agi.screening import Screening
 from callsieve.replay.engine import Replay
-from callsieve.simulate import Ours, Question, call_of, opinion_of, situation_about
+from callsieve.simulate import Question, SettingsFacts, call_of, opinion_of, situation_about
 from policies.decision import Decision
 from policies.engine import decide_for_callee
 from policies.loader import PRESETS, load_policy
@@ -102,7 +102,7 @@ class World:
     ages: Sequence[float] = ()
 
     @property
-    def ours(self) -> Ours:
+    def ours(self) -> SettingsFacts:
         dids = {LONDON: Did(LONDON, ("sales",), self.callee)}
         return replace(OURS, dids=dids, hours=HOURS, weights=UNSAMPLED)
 

@@ -14,8 +14,8 @@ from policies.reasons import (
     BY_CODE,
     CODED,
     CODES,
+    CodedReason,
     FailOpen,
-    Ours,
     OutboundReason,
     PresetReason,
     Reason,
@@ -136,6 +136,6 @@ def test_what_is_missing_stops_nobody(kept: str) -> None:
     about=st.dictionaries(st.sampled_from(["entry", "day", "reference"]), st.text(max_size=20)),
     cap=st.none() | st.sampled_from(list(Reason)),
 )
-def test_whatever_is_kept_is_read_again(reason: Ours | str, about: dict[str, str], cap: Reason | None) -> None:
-    why = Why(reason, about if isinstance(reason, Ours) or cap else {}, cap)
+def test_whatever_is_kept_is_read_again(reason: CodedReason | str, about: dict[str, str], cap: Reason | None) -> None:
+    why = Why(reason, about if isinstance(reason, CodedReason) or cap else {}, cap)
     assert str(why_of(why.kept)) == str(why)

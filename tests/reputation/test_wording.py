@@ -44,7 +44,7 @@ def chinese(text: str) -> str:
 )
 def test_a_text_is_said_in_any_language(wording: Wording, english: str, translated: str) -> None:
     assert str(wording) == english
-    assert wording.said(chinese) == translated
+    assert wording.in_language(chinese) == translated
     kept = msgspec.json.encode(wording)
     assert msgspec.json.decode(kept, type=Wording) == wording, "it is kept as it is"
 
@@ -55,5 +55,5 @@ def test_several_texts_are_one() -> None:
     three = listed(parts, both)
     assert isinstance(three, Wording)
     assert str(three) == "warn; warn; 3 calls"
-    assert three.said(lambda text: {both: "{some}；{more}"}.get(text, chinese(text))) == "警告；warn；3 calls"
+    assert three.in_language(lambda text: {both: "{some}；{more}"}.get(text, chinese(text))) == "警告；warn；3 calls"
     assert (listed(parts[:1], both), listed([], both)) == (Wording("warn"), "")

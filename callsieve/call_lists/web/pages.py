@@ -60,7 +60,7 @@ async def remove(req: PageRequest) -> Response:
     return req.go(PATH, "consent-gone")
 
 
-async def bring_in_file(req: PageRequest) -> Response:
+async def import_file(req: PageRequest) -> Response:
     """Import the usable consents of a file."""
     try:
         table = uploaded_table(req, COLUMNS)
@@ -111,7 +111,7 @@ PAGES = (
     Page("POST", f"{PATH}/add", add, Role.OPERATOR),
     Page("POST", f"{PATH}/remove", remove, Role.OPERATOR),
     Page("POST", f"{PATH}/undo", undoing(PATH, CONSENTS), Role.OPERATOR),
-    Page("POST", f"{PATH}/import", bring_in_file, Role.ADMINISTRATOR, UPLOAD_BYTES),
+    Page("POST", f"{PATH}/import", import_file, Role.ADMINISTRATOR, UPLOAD_BYTES),
     Page("GET", OUTBOUND, show_day, Role.OPERATOR),
     Page("GET", f"{OUTBOUND}/page", print_day, Role.OPERATOR),
 )

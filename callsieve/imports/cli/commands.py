@@ -25,7 +25,7 @@ from callsieve.imports.cli.number_import import (
 )
 from callsieve.imports.operations import ImportKind, RemoveImportRequest
 from callsieve.imports.rows import NUMBER_COLUMNS, numbers_in, numbers_of_family
-from callsieve.lists.cli.commands import Brought, print_brought, put_on_lists
+from callsieve.lists.cli.commands import FileImport, print_import, put_on_lists
 from callsieve.lists.operations import NOTE_CHARACTERS
 from callsieve.pbx.cli_client import ConsoleError, console
 from callsieve.pbx.cli_output import ALLOWLIST, BLACKLIST, FamilyLine, NumberFamily, parse_family
@@ -131,9 +131,9 @@ def list_pbx_list(config: Path | None, origin: ImportOrigin, *, dry_run: bool, a
     ]
     if not entries:
         raise nothing_usable(refused)
-    brought = Brought(len(lines), len(refused), refused[:KEPT_PROBLEMS], dry_run, remarks=remarks)
+    brought = FileImport(len(lines), len(refused), refused[:KEPT_PROBLEMS], dry_run, remarks=remarks)
     put_on_lists(loaded, entries, brought, keep=True)
-    print_brought(brought, config, as_json=as_json)
+    print_import(brought, config, as_json=as_json)
 
 
 def _lines(loaded: Loaded, known: PbxList) -> tuple[Sequence[FamilyLine], list[str]]:

@@ -208,7 +208,7 @@ def _show_personal(
 
 
 @dataclass(slots=True)
-class Brought:
+class FileImport:
     """The result of reading entries. `problems`: the first entries that cannot be used, and why."""
 
     read: int
@@ -235,41 +235,41 @@ def import_file(
     with table_in(file, COLUMNS) as (table, _):
         rows = entries_in(table, list_name, loaded.settings, time.time())
         entries = usable(table, rows, operations.MOST_ENTRIES, operations.TOO_MANY)
-    brought = Brought(table.read, table.skipped, table.problems, dry_run, table.cut, table.ignored)
-    put_on_lists(loaded, entries, brought)
+    imported = FileImport(table.read, table.skipped, table.problems, dry_run, table.cut, table.ignored)
+    put_on_lists(loaded, entries, imported)
     stopping = sum(entry.action in STOPPING_WORDS for entry in entries)
     if stopping and not loaded.settings.actions.route:
-        brought.remarks.append(f"{plural(stopping, 'entry', 'entries')}: {NO_ROUTE}")
-    print_brought(brought, config, as_json=as_json)
+        imported.remarks.append(f"{plural(stopping, 'entry', 'entries')}: {NO_ROUTE}")
+    print_import(imported, config, as_json=as_json)
 
 
-def put_on_lists(loaded: Loaded, entries: Sequence[ListEntry], brought: Brought, *, keep: bool = False) -> None:
+def put_on_lists(loaded: Loaded, entries: Sequence[ListEntry], imported: FileImport, *, keep: bool = False) -> None:
     """Add all entries without objections, or none of them. `keep`: existing entries stay as they are."""
-    with options.stores(loaded, dry_run=brought.dry_run, copied=True) as (_, written):
-        brought.result = operations.bring_in(written, options.context_of(loaded), entries, keep=keep)
-    brought.skipped += len(brought.result.refused)
-    brought.problems += [RowProblem(0, text) for text in brought.result.refused[:KEPT_PROBLEMS]]
+    with options.stores(loaded, dry_run=imported.dry_run, copied=True) as (_, written):
+        imported.result = operations.import_entries(written, options.context_of(loaded), entries, keep=keep)
+    imported.skipped += len(imported.result.refused)
+    imported.problems += [RowProblem(0, text) for text in imported.result.refused[:KEPT_PROBLEMS]]
 
 
-def print_brought(brought: Brought, config: Path | None, *, as_json: bool) -> None:
+def print_import(imported: FileImport, config: Path | None, *, as_json: bool) -> None:
     """Print how many entries were added, which were skipped and why, and how to undo it."""
-    assert brought.result is not None
-    plan, change_id = brought.result.plan, brought.result.change_id
-    counts = {"read": brought.read, "added": len(plan.entries) - plan.replaced, "replaced": plan.replaced}
-    counts |= {"unchanged": plan.unchanged, "skipped": brought.skipped}
+    assert imported.result is not None
+    plan, change_id = imported.result.plan, imported.result.change_id
+    counts = {"read": imported.read, "added": len(plan.entries) - plan.replaced, "replaced": plan.replaced}
+    counts |= {"unchanged": plan.unchanged, "skipped": imported.skipped}
     if as_json:
-        undo = {"undo": change_id if not brought.dry_run else None}
+        undo = {"undo": change_id if not imported.dry_run else None}
         options.print_json(
-            counts | undo | {"dry_run": brought.dry_run, "problems": [str(problem) for problem in brought.problems]}
+            counts | undo | {"dry_run": imported.dry_run, "problems": [str(problem) for problem in imported.problems]}
         )
         return
-    warn_of_rows(brought)
-    for remark in brought.remarks:
+    warn_of_rows(imported)
+    for remark in imported.remarks:
         warn(remark)
     say(
-        f"{'Would add' if brought.dry_run else 'Added'} {plural(counts['added'], 'entry', 'entries')} and replaced "
-        f"{plan.replaced:,}: {plural(brought.read, 'row')} read, "
-        f"{plan.unchanged:,} unchanged, {brought.skipped:,} skipped."
+        f"{'Would add' if imported.dry_run else 'Added'} {plural(counts['added'], 'entry', 'entries')} and replaced "
+        f"{plan.replaced:,}: {plural(imported.read, 'row')} read, "
+        f"{plan.unchanged:,} unchanged, {imported.skipped:,} skipped."
     )
-    if not brought.dry_run:
+    if not imported.dry_run:
         say_undo(change_id, config)

@@ -72,7 +72,7 @@ async def export(req: PageRequest) -> Response:
     return as_file(text, f"callsieve-lists-{day(req.now)}.csv")
 
 
-async def take_file(req: PageRequest) -> Response:
+async def import_file(req: PageRequest) -> Response:
     """Import the usable entries of a file, and show the others with their lines."""
     settings = req.state.loaded.settings
     default = ListName(req.form["list"]) if req.form.get("list") in tuple(ListName) else None
@@ -82,7 +82,7 @@ async def take_file(req: PageRequest) -> Response:
         entries = usable(table, rows, operations.MOST_ENTRIES, operations.TOO_MANY)
     except TableError as error:
         return await show(req, error.words)
-    done = await req.perform(operations.bring_in, entries)
+    done = await req.perform(operations.import_entries, entries)
     problems = [*table.problems, *done.refused[:KEPT_PROBLEMS]]
     skipped = table.skipped + len(done.refused)
     return req.page("lists/list_imported.html", plan=done.plan, skipped=skipped, problems=list(map(str, problems)))
@@ -101,5 +101,5 @@ PAGES = (
     Page("POST", "/lists/add", add, Role.OPERATOR),
     Page("POST", "/lists/remove", remove, Role.OPERATOR),
     Page("POST", "/lists/undo", undoing("/lists", LISTS), Role.OPERATOR),
-    Page("POST", "/lists/import", take_file, Role.ADMINISTRATOR, UPLOAD_BYTES),
+    Page("POST", "/lists/import", import_file, Role.ADMINISTRATOR, UPLOAD_BYTES),
 )

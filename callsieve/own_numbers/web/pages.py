@@ -123,7 +123,7 @@ async def export(req: PageRequest) -> Response:
     return as_file(register_as_csv(await req.read(register_of)), f"callsieve-own-numbers-{day(req.now)}.csv")
 
 
-async def bring_in_file(req: PageRequest) -> Response:
+async def import_file(req: PageRequest) -> Response:
     """Import the usable rows of a file, and show the others with their lines."""
     try:
         table = uploaded_table(req, COLUMNS, LONGEST_FIELD)
@@ -292,7 +292,7 @@ PAGES = (
     Page("GET", "/own/export.csv", export, Role.OPERATOR),
     Page("POST", "/own/add", add, Role.OPERATOR),
     Page("POST", "/own/undo", undoing("/own", REGISTER), Role.OPERATOR),
-    Page("POST", "/own/import", bring_in_file, Role.ADMINISTRATOR, UPLOAD_BYTES),
+    Page("POST", "/own/import", import_file, Role.ADMINISTRATOR, UPLOAD_BYTES),
     Page("GET", "/own/{number}", page_of_number, Role.OPERATOR),
     *(Page("POST", f"/own/{{number}}/{name}", handler, Role.OPERATOR) for name, handler in _STEPS),
 )

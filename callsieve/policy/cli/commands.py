@@ -31,7 +31,7 @@ from callsieve.policy.records import NO_ROUTE, cases_tried, stops_calls
 from callsieve.policy.views import policy_shown
 from callsieve.policy_selection import policy_called, running_name, text_of
 from callsieve.settings import Loaded
-from callsieve.simulate import Opinion, Ours, Question, QuestionError, call_of, opinion_of, situation_about
+from callsieve.simulate import Opinion, Question, QuestionError, SettingsFacts, call_of, opinion_of, situation_about
 from callsieve.system.privileges import acting_for
 from callsieve.telemetry import is_fresh, read_telemetry
 from callsieve.text.times import TimeError, instant_of, when
@@ -200,7 +200,7 @@ def _instant(at: str | None) -> float:
 
 
 def _situation(loaded: Loaded, call: IncomingCall, question: Question, now: float) -> Case:
-    ours = Ours.of(loaded)
+    ours = SettingsFacts.of(loaded)
     if not has_store(loaded):
         warn(f"{loaded.store_path}: no store yet: the caller is treated as unknown")
         return situation_of(call, ours.added_to(ours.facts_of_range(call, now), call), now, ours.hours)

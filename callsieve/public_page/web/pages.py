@@ -67,14 +67,14 @@ def cleared_page(cleared: Cleared, reason: str, language: str, say: Callable[[st
         "reference": statement.about["appeal"],
     }
     texts = [SAYS, MEANS, REASON, PROVEN if statement.about["proven"] else ACCEPTED]
-    lines = [Wording(text, about).said(say) for text in texts]
+    lines = [Wording(text, about).in_language(say) for text in texts]
     if statement.valid_until is not None:
-        lines.append(Wording(UNTIL, about | {"day": day(statement.valid_until)}).said(say))
+        lines.append(Wording(UNTIL, about | {"day": day(statement.valid_until)}).in_language(say))
     shown = {
         "title": say(TITLE),
         "lines": lines,
         "code": Markup(qr_svg(cleared.link)),
-        "check": Wording(CHECK, about).said(say),
+        "check": Wording(CHECK, about).in_language(say),
         "issuer": statement.issuer,
     }
     return document_of("public_page", "cleared.html", language, shown)

@@ -28,7 +28,7 @@ from callsieve.replay.label_effect import SEEN
 from callsieve.replay.report import ACTIONS, ActionCounts, Period, ReplayReport, line_of
 from callsieve.replay.store_history import events_of_store, known_in, replay_context
 from callsieve.settings import Loaded
-from callsieve.simulate import Ours
+from callsieve.simulate import SettingsFacts
 from callsieve.system.files import complete_file, naming
 from callsieve.system.privileges import acting_for
 from callsieve.text.csv_table import DAMAGE
@@ -252,7 +252,7 @@ class _Sources:
     """Everything that is known besides the history. `db`: the store, if there is one."""
 
     db: sqlite3.Connection | None
-    ours: Ours
+    ours: SettingsFacts
     background_of: Callable[[str], Background]
     notes: list[str]
 
@@ -261,7 +261,7 @@ class _Sources:
 def _open_sources(loaded: Loaded) -> Iterator[_Sources]:
     if not has_store(loaded):
         note = "There is no store, so no lists, contacts, identities or imported numbers."
-        yield _Sources(None, Ours.of(loaded), no_background, [note])
+        yield _Sources(None, SettingsFacts.of(loaded), no_background, [note])
         return
     with existing_store(loaded) as db:
         yield _Sources(db, *replay_context(db, loaded), [_note_of(db, loaded), OF_THE_STORE])

@@ -102,7 +102,7 @@ def show(
     translate = partial(translated, catalogue=catalogue)
 
     def translated_text(text: str | Wording) -> str:
-        return text.said(translate) if isinstance(text, Wording) else text
+        return text.in_language(translate) if isinstance(text, Wording) else text
 
     if as_json:
         options.print_json(complaint_shown(complaint, translated_text))

@@ -25,7 +25,9 @@ async def show(req: PageRequest) -> Response:
         language = language if language in LANGUAGES else authority.language
         translate = partial(translated, catalogue=translations_of(language))
         complaint = await req.read(complaint_of, number, authority)
-        text = complaint_text(complaint, lambda text: text.said(translate) if isinstance(text, Wording) else text)
+        text = complaint_text(
+            complaint, lambda text: text.in_language(translate) if isinstance(text, Wording) else text
+        )
     return req.page(
         "reporting/complaint.html",
         number=number,

@@ -23,7 +23,7 @@ from callsieve.changes.operation import Context
 from callsieve.changes.undo import UndoRequest, undo
 from callsieve.main.capabilities import CHANGES
 from callsieve.numbers.calls_now import StopKind, calls_now, stops_of
-from callsieve.simulate import Ours, Question, call_of, opinion_of, situation_about
+from callsieve.simulate import Question, SettingsFacts, call_of, opinion_of, situation_about
 from callsieve.web.tokens import hash_of, new_token
 from callsieve.wiring import dids_of, policies_of, site_of
 from policies.decision import Action
@@ -170,7 +170,7 @@ def simulated(db: sqlite3.Connection, office: Office) -> list[tuple[Action, int]
     found = []
     for did in (None, "+442071838750", BRANCH):
         call = call_of(Question(NUMBER, did=did), site)
-        situation = situation_about(db, call, NOW, Ours.of(loaded), at_its_hour=False)
+        situation = situation_about(db, call, NOW, SettingsFacts.of(loaded), at_its_hour=False)
         decision = opinion_of(situation, policies).decision
         found.append((decision.action, decision.step))
     return found

@@ -69,7 +69,7 @@ def test_what_cannot_be_undone_is_refused(office: Office, what: str) -> None:
 
 
 def test_why_there_is_no_way_back_is_said_in_chinese() -> None:
-    said = why_final(CHANGES, "undo list add").said(translations_of("zh").gettext)
+    said = why_final(CHANGES, "undo list add").in_language(translations_of("zh").gettext)
     assert not re.search("[A-Za-z]", said)
 
 

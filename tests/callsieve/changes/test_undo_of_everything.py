@@ -121,7 +121,10 @@ UPHELD = step(appeals.decide, appeals.RulingRequest(CALLER, "uphold", "it is a b
 CASES: dict[str, tuple[Step, ...]] = {
     "list add": (LISTED,),
     "list remove": (LISTED, step(lists.remove, ENTRY)),
-    "list import": (LISTED, step(lists.bring_in, [ListEntry(ListName.BLOCK, EntryKind.EXACT, CALLER, note="spam")])),
+    "list import": (
+        LISTED,
+        step(lists.import_entries, [ListEntry(ListName.BLOCK, EntryKind.EXACT, CALLER, note="spam")]),
+    ),
     "identity add": (step(identities.add, IDENTITY),),
     "identity remove": (step(identities.add, IDENTITY), step(identities.remove, CALLER)),
     "own add": (REGISTERED,),

@@ -52,7 +52,9 @@ def test_what_is_stored_is_read_again_word_for_word(path: Path) -> None:
     read = read_findings(path)
     assert isinstance(read, Findings)
     assert isinstance(read.checks[0].detail, Wording)
-    assert read.checks[0].detail.said(translations_of("zh").gettext) == chinese.said(translations_of("zh").gettext)
+    assert read.checks[0].detail.in_language(translations_of("zh").gettext) == chinese.in_language(
+        translations_of("zh").gettext
+    )
 
 
 def test_all_may_read_what_only_its_owner_may_write(path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from callsieve.hub.operations import policy_in_force
-from callsieve.simulate import Ours, Question, call_of, opinion_of, situation_about
+from callsieve.simulate import Question, SettingsFacts, call_of, opinion_of, situation_about
 from callsieve.wiring import policies_of, site_of
 from policies.decision import Decision
 from reputation.facts import Facts, FactsQuery
@@ -115,7 +115,7 @@ def decided(site: Site, caller: str | None) -> Decision:
     loaded = site.loaded
     call = call_of(Question(caller or "anonymous", DID), site_of(loaded.settings))
     with open_store(loaded.store_path) as db:
-        return opinion_of(situation_about(db, call, NOW, Ours.of(loaded)), policies_of(loaded)).decision
+        return opinion_of(situation_about(db, call, NOW, SettingsFacts.of(loaded)), policies_of(loaded)).decision
 
 
 def assert_alike(first: Site, second: Site) -> None:

@@ -102,7 +102,7 @@ def test_a_file_keeps_what_is_there_by_then(tmp_path: Path) -> None:
     entries = [parse_entry(CALLER, ListName.BLOCK, "US")]
     with open_store(office.store) as db, open_store(office.store) as other:
         db.set_trace_callback(once(lambda: operations.add(other, context(office), request("theirs"))))
-        done = operations.bring_in(db, context(office), entries, keep=True)
+        done = operations.import_entries(db, context(office), entries, keep=True)
         assert (done.change_id, done.plan.unchanged) == (None, 1)
         assert [entry.note for entry in list_entries(db)] == ["theirs"]
 
@@ -153,7 +153,7 @@ def test_a_file_brings_in_no_new_whole_area(tmp_path: Path) -> None:
     entries = [parse_entry(text, ListName.BLOCK, "US") for text in ("+1800*", "+441481*", "+1900*")]
     with open_store(office.store) as db:
         operations.add(db, context(office), EntryRequest(ListName.BLOCK, "+441481*", force=True))
-        done = operations.bring_in(db, context(office), entries)
+        done = operations.import_entries(db, context(office), entries)
         assert len(done.refused) == 1
         assert {entry.text for entry in list_entries(db)} == {"+441481*", "+1900*"}
 

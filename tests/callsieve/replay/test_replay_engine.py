@@ -19,7 +19,7 @@ from callsieve.replay.false_positives import KnownCallers
 from callsieve.replay.history_file import LINE_BYTES, Event, HistoryReader, events_of
 from callsieve.replay.marks import CONTACT, TOO_MANY
 from callsieve.replay.report import ActionCounts, line_of, periods_of
-from callsieve.simulate import Ours
+from callsieve.simulate import SettingsFacts
 from callsieve.text.csv_table import RowProblem
 from policies.loader import load_policy
 from policies.policy import Policy
@@ -71,7 +71,7 @@ from tests.builders import CALLER, DAY, HOUR, LONDON, MINUTE, NOW, make_policy, 
 from tests.callsieve.program import make_record
 
 SITE = Site("US", (Trunk("carrier", "PJSIP/carrier-*", "US"), Trunk("backbone", "", "GB", trusted=True)))
-OURS = Ours(
+OURS = SettingsFacts(
     {e: Person(e, f"PJSIP/{e}", g) for e, g in (("201", "sales"), ("202", "sales"), ("301", "support"))},
     {LONDON: Did(LONDON, ("sales",))},
     frozenset({"+12025550100"}),
@@ -233,7 +233,7 @@ def test_velocity_counts_at_the_start_of_a_call() -> None:
 
 
 def test_a_callee_that_is_not_told_is_that_of_the_did() -> None:
-    ours = Ours(OURS.people, {LONDON: Did(LONDON, ("sales",), "201")}, frozenset(), DEFAULT)
+    ours = SettingsFacts(OURS.people, {LONDON: Did(LONDON, ("sales",), "201")}, frozenset(), DEFAULT)
     replay = Replay([load_policy("strict")], ours)
     found = [replay.take(event) for event in events_in(lines(said("spam", NOW), inbound("c0", NOW + 1)))]
     assert found[1] is not None
@@ -457,7 +457,7 @@ def store(db: sqlite3.Connection, events: Iterable[Event]) -> None:
 def test_a_replay_knows_what_the_store_would_know(tmp_path: Path, seed: int) -> None:
     """All numbers are of one block, so their neighbours count too."""
     events = events_in(lines(*random_history(seed)))
-    replay = Replay([], Ours(OURS.people, {}, frozenset(), DEFAULT))
+    replay = Replay([], SettingsFacts(OURS.people, {}, frozenset(), DEFAULT))
     for event in events:
         assert replay.problem(event) == ""
         replay.take(event)
@@ -690,7 +690,7 @@ SALTED = replace(OURS, sample_salt=b"of this site")
         pytest.param(SALTED, "warn", 0, False, id="all-shown"),
     ],
 )
-def test_the_sample_of_a_history(ours: Ours, action: str, labelled: int, is_sampled: bool) -> None:
+def test_the_sample_of_a_history(ours: SettingsFacts, action: str, labelled: int, is_sampled: bool) -> None:
     replay, tally = Replay([policy_ordering(action)], ours), ActionCounts()
     shown = [None] * 80 if labelled else ["warn"] * 80
     calls = [inbound(f"c{n}", NOW + n, shown=word) for n, word in enumerate(shown)]
@@ -703,7 +703,7 @@ def test_the_sample_of_a_history(ours: Ours, action: str, labelled: int, is_samp
     assert tally.label_effect.labelled.calls == (labelled or 80)
 
 
-def replay_sample(ours: Ours) -> ControlSample:
+def replay_sample(ours: SettingsFacts) -> ControlSample:
     return ControlSample(ours.sample_salt, ours.weights.sample.every)
 
 

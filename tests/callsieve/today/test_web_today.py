@@ -597,9 +597,9 @@ def test_what_root_found_is_said_in_chinese_with_its_age(office: Office) -> None
         console.wait_for_health()
         office.clock.now = time.time()
         page = console.browser("viewer").text("/health", headers={"accept-language": "zh"})
-    said = ago(0, 240).said(translations_of("zh").gettext)
+    said = ago(0, 240).in_language(translations_of("zh").gettext)
     (found,) = [detail for detail in details_of(page) if said in detail]
-    assert until.said(translations_of("zh").gettext) in found
+    assert until.in_language(translations_of("zh").gettext) in found
     banner = re.search(r'<div class="banner off">(.*?)</div>', page, re.S)
     assert banner is not None
     assert said in banner[1]

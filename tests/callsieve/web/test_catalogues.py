@@ -249,13 +249,13 @@ def test_the_catalogues_are_compiled() -> None:
 def test_texts_of_counts_are_translated() -> None:
     chinese = translations_of("zh")
     assert translated("Log in", chinese) == "登录"
-    assert name_of("undo list add").said(chinese.gettext) == "撤销加入名单"
-    assert ago(0, 180).said(chinese.gettext) == "3 分钟前"
-    assert span_words(90 * 86_400).said(chinese.gettext) == "90 天"
+    assert name_of("undo list add").in_language(chinese.gettext) == "撤销加入名单"
+    assert ago(0, 180).in_language(chinese.gettext) == "3 分钟前"
+    assert span_words(90 * 86_400).in_language(chinese.gettext) == "90 天"
     for count in (1, 3):
         for category in SIGNAL_WORDS:
             for part in parts_of(Family("behaviour", 1.0, ((category, count),))):
-                assert not re.search("[A-Za-z]", part.said(chinese.gettext)), part
+                assert not re.search("[A-Za-z]", part.in_language(chinese.gettext)), part
 
 
 def test_what_nobody_translated_stays_as_it_is() -> None:

@@ -68,7 +68,8 @@ def test_errors_in_a_policy_are_chinese() -> None:
     wrong = 'defalt = "allow"\n[[rule]]\nname = "a"\nwhen = { level_at_least = "wrn" }\naction = "rejct"\n'
     _, problems = read_policy(wrong, "mine", load_policy)
     chinese = [
-        Wording("{problem}", {"problem": problem.words}).said(translations_of("zh").gettext) for problem in problems
+        Wording("{problem}", {"problem": problem.words}).in_language(translations_of("zh").gettext)
+        for problem in problems
     ]
     assert len(problems) == 4
     assert [problem for problem in chinese if ENGLISH.search(problem)] == []
