@@ -191,7 +191,7 @@ def _reasons(record: DecisionRecord) -> Iterator[Keys]:
 
 
 def _reasons_of_witnesses(record: DecisionRecord) -> Iterator[Keys]:
-    """Yield how many witnesses here speak against the caller, and how many are needed, if that decides."""
+    """Yield the witnesses here against the caller, and the number needed, if they are the main evidence."""
     witnesses, families = witnesses_in(record.vector), _families_of(record)
     who = next((speaker for speaker, _ in speakers_of(families)), None)
     if witnesses is None or who is not Speaker.OUR_PEOPLE or sum(family.log_odds for family in families) <= 0:

@@ -49,11 +49,9 @@ _TABLES: Mapping[str, Mapping[str, Reader]] = {
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A case with its expected result.
+    """A case with its expected result. `line` is its place in the file.
 
-    `policy` is a name, `text` a whole policy; if both are None, the running one is used.
-
-    `line` is its place in the file.
+    `policy` is a name, `text` a whole policy. If both are None, the running policy is used.
     """
 
     name: str

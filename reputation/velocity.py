@@ -96,7 +96,7 @@ class _Recent(Generic[T]):
         return len(self._calls)
 
     def count(self, key: str, first: T, last: T, call: T, oldest: T) -> tuple[T, ...]:
-        """Add a call and return the earlier ones from `first` to `last`."""
+        """Add a call and return the earlier calls from `first` to `last`."""
         calls = self._calls.get(key)
         earlier = () if calls is None or calls[-1] < first else self.between(key, first, last)
         self.add(key, call, oldest)

@@ -68,7 +68,7 @@ class Suspicion(NamedTuple):
         lately: The share since the change.
         calls_before: Number of calls in the weeks before.
         calls_lately: Number of calls since the change.
-        confidence: The probability of the suspicion, from 0 to 1, after all comparisons of the number.
+        confidence: How certain it is that this is no coincidence, from 0 to 1, given all comparisons of the number.
     """
 
     network: Network
@@ -82,7 +82,7 @@ class Suspicion(NamedTuple):
     @property
     @encoded
     def platforms(self) -> tuple[Labeller, ...]:
-        """The platforms that show labels there."""
+        """The platforms that show labels in this network."""
         return labellers_of(self.network)
 
 

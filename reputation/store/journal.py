@@ -166,7 +166,7 @@ def record_all(db: sqlite3.Connection, records: Iterable[Kept]) -> None:
 
 
 class Writer(Protocol):
-    """Something with the `write` of `connection.Store`: the store, or its substitute while the store is unavailable."""
+    """An object with the `write` of `connection.Store`: the store, or its substitute while the store is unavailable."""
 
     async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
         """Run a function in one transaction (see `Store.write`)."""

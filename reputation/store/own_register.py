@@ -63,7 +63,7 @@ def put_own(db: sqlite3.Connection, own: OwnNumber) -> None:
 
 
 def remove_own(db: sqlite3.Connection, number: str) -> OwnNumber | None:
-    """Remove the number from the register and return it as it was. Call it in a transaction."""
+    """Remove the number from the register and return its entry. Call it in a transaction."""
     own = own_of(db, number)
     db.execute(REMOVE, (number,))
     db.execute(UNNAME_OURS, (number,))

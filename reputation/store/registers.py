@@ -92,7 +92,7 @@ def put_in_force(db: sqlite3.Connection, copy: int, sha256: str, numbers: int) -
 
 
 def withdraw(db: sqlite3.Connection, name: str) -> StoredCopy | None:
-    """Put the register's copy out of force and return it as it was."""
+    """Put the register's copy out of force and return its description."""
     withdrawn = next((stored for stored in list_copies(db) if stored.name == name), None)
     db.execute("UPDATE register_copy SET complete = 0 WHERE name = ?", (name,))
     return withdrawn
@@ -161,7 +161,7 @@ def consent_of(db: sqlite3.Connection, number: str) -> Consent | None:
 
 
 def remove_consent(db: sqlite3.Connection, number: str) -> Consent | None:
-    """Remove the number's consent and return it as it was."""
+    """Remove and return the number's consent."""
     return next((Consent(*row) for row in db.execute(REMOVE, (number,)).fetchall()), None)
 
 

@@ -75,7 +75,10 @@ def recorded_policy(db: sqlite3.Connection) -> PolicyInForce | None:
 
 
 class Origin(NamedTuple):
-    """The site that an entry comes from, empty for this one. `overrules`: followed sites with a different entry."""
+    """`site`: the other site that the entry comes from, empty for this one.
+
+    `overrules`: followed sites with another entry.
+    """
 
     site: str = ""
     overrules: tuple[str, ...] = ()
