@@ -44,9 +44,9 @@ _ABOUT = re.compile(r"(?:^|(?<=[.;])\s|\n)\s*((?:`\w+`(?:, | and )?)+): ")
 _ATTRIBUTE = re.compile(r"^    (\w+): ((?:.|\n(?!    \w+: |\S))*)", re.M)
 
 
-def told(fn: F) -> F:
+def encoded(fn: F) -> F:
     """Mark a property, so that the JSON of its record contains its value."""
-    fn.__dict__["told"] = True
+    fn.__dict__["is_encoded"] = True
     return fn
 
 

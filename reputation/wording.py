@@ -31,7 +31,7 @@ class Wording:
     template: str
     places: Places = field(default_factory=dict)
 
-    def said(self, translate: Callable[[str], str]) -> str:
+    def in_language(self, translate: Callable[[str], str]) -> str:
         """Return the text with the template that `translate` returns. Without places, braces are not replaced."""
         template = translate(self.template)
         if not self.places:
