@@ -103,6 +103,7 @@ def _suite(suite: str, wheel: Path) -> list[Path]:
             # By name: a path would stand in the package. Without uv's cache, which knows a wheel by its name.
             _install(site, python, "--no-cache", "--no-index", "--find-links", str(wheel.parent), "callsieve")
             _check_is_new(site)
+            _remove_time_of_build(site)
             add_program(tree, python)
         add_documents(tree / "usr/share", package, suite)
         names = {str(distribution.name) for distribution in _distributions(site)}
@@ -136,6 +137,14 @@ def _check_is_new(site: Path) -> None:
     for source in (ROOT / "callsieve").rglob("*.py"):
         if (site / source.relative_to(ROOT)).read_bytes() != source.read_bytes():
             sys.exit(f"{source} is not what was packed: another wheel was installed")
+
+
+def _remove_time_of_build(site: Path) -> None:
+    """Remove the file in which uv notes when the wheel was built, and its line in the list of files."""
+    (note,) = site.glob("callsieve-*.dist-info/uv_cache.json")
+    note.unlink()
+    record = note.with_name("RECORD")
+    record.write_text("".join(line for line in record.open() if note.name not in line))
 
 
 def _distributions(site: Path) -> list[PathDistribution]:
