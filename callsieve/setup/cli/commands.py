@@ -132,7 +132,7 @@ def setup(
     if context.is_freepbx:
         _callsieve(config, "doctor")
     if yes:
-        _say_screened(_status(config))
+        _say_screened(_status(config), config)
     else:
         _wait_for_call(config)
 
@@ -305,13 +305,13 @@ def _wait_for_call(config: Path | None) -> None:
                 shown_line.update(f"waiting for a call, {left / 60:.0f} min left")
                 status = _status(config)
                 if _is_after(status, began):
-                    _say_screened(status)
+                    _say_screened(status, config)
                     return
                 time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         say("")
     say("No call came.")
-    _say_screened(_status(config))
+    _say_screened(_status(config), config)
 
 
 def _status(config: Path | None) -> Any:
@@ -329,14 +329,14 @@ def _is_after(status: Any, began: float) -> bool:
     return at is not None and datetime.fromisoformat(at).timestamp() >= began
 
 
-def _say_screened(status: Any) -> None:
+def _say_screened(status: Any, config: Path | None) -> None:
     """Say in one line whether calls are screened, and by which policy."""
     screened = {True: "yes", False: "no"}.get(status.get("screened"), "not known yet (callsieve status)")
     if status.get("screening") == ScreeningState.WAITING and status.get("confirmed_at"):
         screened = "yes (no call has come yet)"
-    policy = status.get("policy") or {}
-    about = ", which changes no call" if policy.get("observing") else ""
-    say(f"screened: {screened}, policy: {policy.get('name') or 'not known'}{about}")
+    active = policies_of(load_settings(config)).default  # the status may still be that of before
+    about = ", which changes no call" if active.observe else ""
+    say(f"screened: {screened}, policy: {active.name}{about}")
     if status.get("screened") is False and status.get("why"):
         say(f"  {status['why']}")
 
