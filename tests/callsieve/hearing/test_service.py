@@ -108,6 +108,7 @@ async def test_a_text_is_there_in_time_and_stored(daemon: Daemon) -> None:
     assert (stored.decision_id, stored.number, stored.text) == (CALL.decision_id, CALL.number, "It is [2J Tom.")
 
 
+@pytest.mark.load  # a busy machine takes longer than the limit of a recording
 @pytest.mark.timeout(900)  # the first time it fetches the model
 async def test_a_real_model_understands_a_voice_and_makes_nothing_of_silence(daemon: Daemon, tmp_path: Path) -> None:
     try:
