@@ -25,7 +25,6 @@ from lab.pango import ensure_pango
 from lab.php import ensure_phpunit
 from lab.postgresql import ensure_postgresql
 from lab.python import ensure_python
-from lab.speech import ensure_speech
 from lab.tools import TOOLS, ensure_tools
 
 
@@ -57,10 +56,6 @@ def main() -> int:
             ensure_phpunit(_print_line)
             ensure_kamailio(_print_line)
             ensure_lua(_print_line)
-            try:
-                ensure_speech(_print_line)
-            except LabUnavailable as error:  # its one test says so
-                _print_line(str(error))
         if arguments.command == "run":
             _run(arguments.extensions, arguments.include)
     except LabUnavailable as reason:

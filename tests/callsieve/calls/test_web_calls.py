@@ -227,7 +227,8 @@ def test_every_search_walks_an_index_in_its_order(
 ) -> None:
     sql, parameters = statement(wanted, after, 51)
     steps = [detail for *_, detail in in_memory.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
-    assert not [step for step in steps if step.startswith("SCAN ") and "INDEX decision_at" not in step], steps
+    scans = [step for step in steps if step.startswith("SCAN ") and "INDEX decision_at" not in step]
+    assert set(scans) <= {"SCAN did"}, steps  # own numbers are few, and each is looked up once
     # A callee's and an uncommon ending's calls are few, and sorted; all others come as they are wanted.
     sorted_anyway = wanted.callee is not None or wanted.ending not in (None, "answered", "no-answer")
     assert sorted_anyway or "USE TEMP B-TREE FOR ORDER BY" not in steps
