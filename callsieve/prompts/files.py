@@ -125,7 +125,8 @@ def remedy_for(missing: list[str]) -> str:
 
 # The most bytes of warning and menu that [callsieve-whisper] plays, since Dial would not notice a caller's hang-up.
 WHISPER_MENU, WHISPER_BYTES = "whisper-menu", 61000
-SLOW_VOICE = 1.75  # espeak-ng 1.51 needs so many times the pace of 1.52 for the same Mandarin
+# espeak-ng 1.51 needs so many times the pace of 1.52 for the same Mandarin. The second pace is for slower voices.
+SLOW_VOICE_PACES = (1.75, 2.25)
 # The most bytes of the menu after a caller's name ([callsieve-screened]).
 SCREENING_MENU, SCREENING_BYTES = "screening-menu", 64000
 # Formats that Debian's sox reads; mp3 needs libsox-fmt-mp3.
@@ -297,23 +298,22 @@ def _spoken_faster(made: Sequence[PromptFile], results: Mapping[Path, bytes | Pr
     """Speak the warnings of a language faster if the voice is too slow for them: Debian 12's takes twice as long."""
     faster: dict[Path, bytes] = {}
     for language in sorted({file.source.prompt.language for file in made}):
-        spoken = [
-            (file, content)
+        spoken = {
+            file: len(content)
             for file in made
             if file.source.prompt.language == language and file.key.startswith("whisper-") and not file.source.recording
             if isinstance(content := results[file.path], bytes)
-        ]
-        menu = max((len(content) for file, content in spoken if file.key == WHISPER_MENU), default=0)
-        longest = menu + max((len(content) for file, content in spoken if file.key != WHISPER_MENU), default=0)
-        if longest <= WHISPER_BYTES:
-            continue
-        sources = {file.path: file.source for file, _ in spoken}
-        with TemporaryDirectory(prefix="callsieve-prompts-") as scratch:
-            for path, source in sources.items():
-                words = round(source.prompt.words_per_minute * SLOW_VOICE)
-                quick = replace(source, prompt=replace(source.prompt, words_per_minute=words))
-                with suppress(PromptError):
-                    faster[path] = wav.wav_of(voiced(quick, Path(scratch)), source.note)
+        }
+        for pace in SLOW_VOICE_PACES:
+            sizes = {file.key: len(faster.get(file.path, b"")) or size for file, size in spoken.items()}
+            if sizes.pop(WHISPER_MENU, 0) + max(sizes.values(), default=0) <= WHISPER_BYTES:
+                break
+            with TemporaryDirectory(prefix="callsieve-prompts-") as scratch:
+                for file in spoken:
+                    words = round(file.source.prompt.words_per_minute * pace)
+                    quick = replace(file.source, prompt=replace(file.source.prompt, words_per_minute=words))
+                    with suppress(PromptError):
+                        faster[file.path] = wav.wav_of(voiced(quick, Path(scratch)), file.source.note)
     return faster
 
 
