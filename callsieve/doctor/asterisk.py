@@ -86,7 +86,10 @@ WANTED: Mapping[str, str | Wording] = {
     "app_voicemail": Wording("routing to voicemail"),
     "res_pjsip_header_funcs": Wording("distinctive rings"),
 }
-OPTIONAL: Mapping[str, str | Wording] = {"res_stir_shaken": Wording("attestation")}
+OPTIONAL: Mapping[str, str | Wording] = {
+    "app_mixmonitor": Wording("telling robots from people by their voice"),
+    "res_stir_shaken": Wording("attestation"),
+}
 # Voicemail is one of three modules, by where it keeps its messages.
 ALTERNATIVES = {"app_voicemail": ("app_voicemail", "app_voicemail_imap", "app_voicemail_odbc")}
 
