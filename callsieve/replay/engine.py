@@ -10,10 +10,11 @@ replay do not change the history: if nobody was shown a tag, then nobody reacted
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from heapq import heappop, heappush
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from callsieve.replay.history_file import Event, HistoryReader, PastCall
@@ -23,6 +24,7 @@ from policies.decision import Decision, IncomingCall
 from policies.engine import decide_by_each
 from policies.policy import Policy, PolicySet
 from policies.reasons import Reason
+from policies.relations import KNOWING, lasts
 from policies.situation import situation_of
 from reputation.evidence import NO_EVIDENCE, Circumstances
 from reputation.facts import CallContext, Facts, facts_from
@@ -259,7 +261,8 @@ class Replay:
         """Return the ties that matter for a decision, and whether anybody has a tie.
 
         If a person has a list entry and a mark, the later one counts. A number may have ties to hundreds of people.
-        If the callee is known, only the callee's and the company's ties matter.
+        If the callee is known, only the callee's and the company's ties matter, and one of a colleague who knows the
+        number: its caller is no stranger.
         """
         blocks, ledger = self.marks.blocks(number), self.ledger
         if not blocks and then is NOTHING_THEN and not ledger.has_words(number):
@@ -282,8 +285,30 @@ class Replay:
             ties.append(self._tie(Tie.TALKED, person, talked_at))
         if who is not None and (said_at := ledger.not_spam_at(number, auth_class, who)) is not None:
             ties.append(self._tie(Tie.NOT_SPAM, who, said_at))
+        if who is not None and not any(tie.tie in KNOWING and lasts(tie, at) for tie in ties):
+            ties += self._ties_of_colleagues(number, auth_class, then, at, own)
         is_tied = bool(ties or own or blocks or then.contacts) or ledger.has_talked(number, at)
         return tuple(ties), is_tied or ledger.has_not_spam(number, auth_class)
+
+    def _ties_of_colleagues(
+        self, number: str, auth_class: AuthClass, then: Then, at: float, own: Mapping[str, OwnEntry]
+    ) -> Iterator[PersonalTie]:
+        """Yield ties by which a number is known to others, at most one of each kind."""
+        if contacts := [person for person in then.contacts if person is not None]:
+            yield self._tie(Tie.CONTACT, contacts[0])
+        blocks = self.marks.blocks(number)
+        if allows := [
+            e.person for e in own.values() if _TIES[e.verdict] is Tie.ALLOW and e.at > blocks.get(e.person, 0)
+        ]:
+            yield self._tie(Tie.ALLOW, allows[0])
+        if talks := self.ledger.talks(number, at):
+            yield self._tie(Tie.TALKED, *max(talks, key=itemgetter(1)))
+        marks = [
+            mark for mark in self.ledger.marks(number) if mark.auth_class is auth_class and not site_of(mark.reporter)
+        ]
+        if said := [mark for mark in marks if mark.verdict is Verdict.OK]:
+            latest = max(said, key=attrgetter("at"))
+            yield self._tie(Tie.NOT_SPAM, latest.reporter, latest.at)
 
     def _is_withdrawn(self, number: str, entry: OwnEntry) -> bool:
         return entry.by_mark and self.marks.unblocked_at(number, entry.person) >= entry.at

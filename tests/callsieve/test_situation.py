@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agi.screening import Screening
@@ -236,6 +236,7 @@ def by_replay(db: sqlite3.Connection, world: World) -> Decision:
 
 @SOON
 @given(world=WORLDS)
+@example(world=World(load_policy("strangers"), callee=ALICE, contact_of="301"))  # a colleague knows the caller
 def test_a_call_a_question_and_a_replay_agree(history: Path, world: World) -> None:
     with stored(history, world) as db:
         decided = decided_by(by_call(db, world))

@@ -84,6 +84,7 @@ def test_what_is_left_behind_is_named(callsieve: Program, tmp_path: Path, monkey
     copy = etc / "extensions.conf.before-callsieve"
     units = tmp_path / "units"
     (units / "callsieve.service.d").mkdir(parents=True)
+    (units / "callsieve.service.d" / "mine.conf").write_text("[Service]\n")
     callsieve.config.write_text(
         f'[[webhook]]\nname = "crm"\nurl = "https://crm.example/"\nsecret = "file:{secret}"\nevents = ["call.ended"]\n'
     )

@@ -98,7 +98,7 @@ def test_what_is_shown(callsieve: Program) -> None:
 def test_nobody_is_asked(tmp_path: Path) -> None:
     program = Program(tmp_path)
     program.ok("db", "migrate")
-    assert "Look-ups" in program.ok("lookups", "show")
+    assert "look-ups" in program.ok("lookups", "show")
     assert program("lookups", "show", "--json").json == []
     refused = program("lookups", "serve")
     assert refused.code == 2
