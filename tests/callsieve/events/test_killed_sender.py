@@ -81,6 +81,8 @@ class Senders:
         assert self._nursery.stdout.readline() == "ended\n"
 
     def close(self) -> None:
+        """End the nursery; a sender that still runs ends with it."""
+        self._nursery.terminate()
         self._nursery.communicate()
 
 
@@ -121,12 +123,15 @@ def more_than(hook: HookServer, seen: int) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_a_sender_killed_a_hundred_times_loses_nothing(tmp_path: Path, hook: HookServer) -> None:
+@pytest.mark.timeout(420)
+def test_a_sender_killed_a_hundred_times_loses_nothing(
+    request: pytest.FixtureRequest, tmp_path: Path, hook: HookServer
+) -> None:
     office, chance = Office(tmp_path, SETTINGS + hook.toml()), random.Random(7)
     office.state.mkdir()
     office.write(tell_no_digest)
     senders = Senders(office)
+    request.addfinalizer(senders.close)
     process = senders.start()
     wait_until(lambda: office.store.exists() and office.read(receiver_states), "the first start")
     happening = Happening(office.store)
@@ -142,9 +147,8 @@ def test_a_sender_killed_a_hundred_times_loses_nothing(tmp_path: Path, hook: Hoo
     finally:
         happening.stopped.set()
         happening.join()
-    wait_until(lambda: office.read(receiver_states)[0].waiting == 0, "delivering the rest", 60)
+    wait_until(lambda: office.read(receiver_states)[0].waiting == 0, "delivering the rest", 150)
     senders.end(process, signal.SIGTERM)
-    senders.close()
 
     assert set(hook.ids) == set(happening.ids)
     first: dict[str, bytes] = {}
