@@ -6,10 +6,12 @@ import os
 import re
 import subprocess
 import tarfile
+from collections.abc import Iterator
 from configparser import ConfigParser
 from gettext import GNUTranslations
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
 import pytest
@@ -55,9 +57,15 @@ def test_the_tarball_has_the_module_and_nothing_else(tmp_path: Path) -> None:
     assert "callsieve/module.xml" in names
 
 
-def test_a_signed_module_lists_the_hash_of_each_file(tmp_path: Path) -> None:
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A short path: the agent's socket is in it, and a socket's path has at most 107 bytes."""
+    with TemporaryDirectory(prefix="gpg-", dir="/tmp") as folder:
+        yield Path(folder) / "home"
+
+
+def test_a_signed_module_lists_the_hash_of_each_file(tmp_path: Path, home: Path) -> None:
     """As FreePBX's GPG class reads it: gpg takes the signature off, and what is left is an INI file."""
-    home = tmp_path / "gpg"
     home.mkdir(mode=0o700)
     gpg = ("gpg", "--homedir", str(home), "--batch", "--quiet")
     key = "throw-away@example.org"
