@@ -162,7 +162,7 @@ def word_against(decision: Decision) -> str:
 
 
 def spoken_word_against(decision: Decision) -> str:
-    """Return the word for the whisper. Of the number ranges, only telemarketing has a prompt."""
+    """Return the key of the spoken warning. Telemarketing is the only number range with a prompt."""
     if decision.category is not None:
         return WORD_BY_CATEGORY.get(decision.category, SPAM)
     if decision.purpose is Purpose.TELEMARKETING:

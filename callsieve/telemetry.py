@@ -43,9 +43,9 @@ class HearingState(msgspec.Struct, frozen=True):
     """The hearing process. `ready`: it has loaded its model. `late`: texts do not come in time, so no call waits.
 
     Attributes:
-        heard: Callers of whom something was understood.
-        nothing: Callers of whom nothing was understood.
-        missed: Hearings without a result.
+        heard: Number of callers with recognised words.
+        nothing: Number of callers without recognised words.
+        missed: Number of recordings without a result.
     """
 
     ready: bool

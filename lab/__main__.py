@@ -18,6 +18,7 @@ from lab.broker import ensure_broker
 from lab.configuration import DEFAULT_EXTENSIONS, PHONE_ADDRESS, TRUNK_ADDRESSES
 from lab.debian import LabUnavailable
 from lab.fetch import ensure_pbx
+from lab.gnupg import ensure_gnupg
 from lab.kamailio import ensure_kamailio
 from lab.lua import ensure_lua
 from lab.mariadb import ensure_mariadb
@@ -56,6 +57,7 @@ def main() -> int:
             ensure_phpunit(_print_line)
             ensure_kamailio(_print_line)
             ensure_lua(_print_line)
+            ensure_gnupg(_print_line)
         if arguments.command == "run":
             _run(arguments.extensions, arguments.include)
     except LabUnavailable as reason:

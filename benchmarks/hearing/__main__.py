@@ -1,4 +1,4 @@
-"""What hearing understands, how fast, and whom it takes for a robot: a simulation with synthetic voices.
+"""Measure recognition, speed, and callers wrongly taken for robots: a simulation with synthetic voices.
 
     python -m benchmarks.hearing [--model FOLDER] [--robots FOLDER] [--every N]
 

@@ -39,7 +39,7 @@ def name_of(what: str) -> Wording:
     return Wording(what) if undone == what else Wording("undo {what}", {"what": Wording(undone)})
 
 
-# Who made a change, as the audit names it: a user at the console, or the phone or page of a person.
+# The author of a change in the audit: a user of the console, or a person by phone or on the own page.
 _ACTORS = (
     (re.compile(r"(.+) \(console\)"), Wording("{name} (console)")),
     (re.compile(r"(.+) \(own page\)"), Wording("{name} (own page)")),

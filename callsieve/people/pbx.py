@@ -345,7 +345,7 @@ def _rung_by(reaches: list[Reach], phones: _Phones) -> tuple[str, ...]:
 
 
 def _did_of(number: str, reaches: list[Reach], phones: _Phones, team_of: Mapping[str, str]) -> Did:
-    """Return the DID with its callee if it rings one person, else with the groups of all whom it may ring."""
+    """Return the DID with its callee if it rings one person, else with the groups of all people it may ring."""
     people = set[str]().union(*(_people_in(reach, phones) for reach in reaches))
     rung = {phone for reach in reaches for phone in reach.phones if phone not in phones.trunks}
     queues = {queue for reach in reaches for queue in reach.queues}

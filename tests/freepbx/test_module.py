@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import tarfile
 from collections.abc import Iterator
 from configparser import ConfigParser
+from functools import partial
 from gettext import GNUTranslations
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from lab.gnupg import gnupg_environment
 from lab.php import ensure_php, ensure_phpunit
 from lab.screened import ROOT
 from reputation.feature_codes import CODES
@@ -60,35 +61,33 @@ def test_the_tarball_has_the_module_and_nothing_else(tmp_path: Path) -> None:
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A short path: the agent's socket is in it, and a socket's path has at most 107 bytes."""
-    with TemporaryDirectory(prefix="gpg-", dir="/tmp") as folder:
+    with TemporaryDirectory(prefix="gpg-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         yield Path(folder) / "home"
 
 
 def test_a_signed_module_lists_the_hash_of_each_file(tmp_path: Path, home: Path) -> None:
     """As FreePBX's GPG class reads it: gpg takes the signature off, and what is left is an INI file."""
-    home.mkdir(mode=0o700)
-    gpg = ("gpg", "--homedir", str(home), "--batch", "--quiet")
+    environment = gnupg_environment(home)
+    run = partial(subprocess.run, env=environment, timeout=60)
+    gpg = ("gpg", "--batch", "--quiet")
     key = "throw-away@example.org"
-    subprocess.run((*gpg, "--passphrase", "", "--quick-generate-key", key, "default", "sign"), check=True, timeout=60)
+    run((*gpg, "--passphrase", "", "--quick-generate-key", key, "default", "sign"), check=True)
     target = tmp_path / "callsieve.tgz"
     command = ("make", "--silent", f"FREEPBX_MODULE={target}", f"SIGN={key}", "freepbx-module")
-    try:
-        subprocess.run(command, check=True, cwd=ROOT, timeout=60, env={**os.environ, "GNUPGHOME": str(home)})
-        with tarfile.open(target) as archive:
-            archive.extractall(tmp_path, filter="data")
-        module = tmp_path / "callsieve"
-        signed = subprocess.run((*gpg, "--output", "-", str(module / "module.sig")), capture_output=True, check=True)
-        listed = ConfigParser(interpolation=None, delimiters=(" = ", "="))
-        listed.optionxform = str  # type: ignore[assignment,method-assign]
-        listed.read_string(signed.stdout.decode())
-        files = [path for path in module.rglob("*") if path.is_file() and path.name != "module.sig"]
-        hashes = {str(path.relative_to(module)): sha256(path.read_bytes()).hexdigest() for path in files}
-        assert dict(listed["hashes"]) == hashes
-        text = (module / "module.sig").read_text()
-        (module / "module.sig").write_text(text.replace(hashes["Page.php"], "0" * 64))
-        assert subprocess.run((*gpg, "--verify", str(module / "module.sig")), check=False).returncode != 0
-    finally:
-        subprocess.run(("gpgconf", "--homedir", str(home), "--kill", "gpg-agent"), check=False)
+    run(command, check=True, cwd=ROOT)
+    with tarfile.open(target) as archive:
+        archive.extractall(tmp_path, filter="data")
+    module = tmp_path / "callsieve"
+    signed = run((*gpg, "--output", "-", str(module / "module.sig")), capture_output=True, check=True, text=True)
+    listed = ConfigParser(interpolation=None, delimiters=(" = ", "="))
+    listed.optionxform = str  # type: ignore[assignment,method-assign]
+    listed.read_string(signed.stdout)
+    files = [path for path in module.rglob("*") if path.is_file() and path.name != "module.sig"]
+    hashes = {str(path.relative_to(module)): sha256(path.read_bytes()).hexdigest() for path in files}
+    assert dict(listed["hashes"]) == hashes
+    text = (module / "module.sig").read_text()
+    (module / "module.sig").write_text(text.replace(hashes["Page.php"], "0" * 64))
+    assert run((*gpg, "--verify", str(module / "module.sig")), check=False).returncode != 0
 
 
 def test_what_module_xml_names_is_there() -> None:

@@ -234,7 +234,7 @@ def _show_one(decision: CallDecision, named: CallLine, since: Sequence[str], rec
 
 
 def _callee_words(decision: CallDecision, named: CallLine) -> str:
-    """Return whom the call was for, with the extension: `201  Alice`. Empty if only the DID is known."""
+    """Return the callee with the extension, as in `201  Alice`; empty if only the DID is known."""
     extension = decision.record.callee or (decision.outcome.answered_by if decision.outcome else None)
     return "" if extension is None else extension if named.callee == extension else f"{extension}  {named.callee}"
 

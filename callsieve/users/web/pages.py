@@ -35,7 +35,7 @@ class UserShown:
 
 @dataclass(frozen=True, slots=True)
 class UsersShown:
-    """The contents of the page. `extensions`: the people for whom a user can mark."""
+    """The contents of the page. `extensions`: the people in whose name a user may mark numbers."""
 
     users: tuple[UserShown, ...]
     extensions: tuple[str, ...]

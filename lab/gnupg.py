@@ -1,0 +1,33 @@
+"""GnuPG for the test of a signed FreePBX module: one on PATH, else Debian's, unpacked in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from lab.debian import Bundle, LabUnavailable, Progress, unpacked
+from lab.tools import library_path
+
+GNUPG = Bundle("gnupg", ("gpg", "gpg-agent"))
+
+
+def ensure_gnupg(progress: Progress = lambda line: None) -> Path | None:
+    """Return the folder with GnuPG, or None if it is installed. Raise LabUnavailable."""
+    if shutil.which("gpg") and shutil.which("gpg-agent"):
+        return None
+    root = unpacked(GNUPG, progress)
+    if not (root / "usr/bin/gpg-agent").exists():
+        raise LabUnavailable(f"{' '.join(GNUPG.packages)} brought no gpg-agent; install it yourself")
+    return root
+
+
+def gnupg_environment(home: Path) -> dict[str, str]:
+    """Return the environment for programs that use GnuPG with this new home; its agent ends when that is removed."""
+    home.mkdir(mode=0o700)
+    environment = {**os.environ, "GNUPGHOME": str(home)}
+    if root := ensure_gnupg():
+        (home / "gpg.conf").write_text(f"agent-program {root / 'usr/bin/gpg-agent'}\n")
+        environment["PATH"] = f"{root / 'usr/bin'}{os.pathsep}{environment['PATH']}"
+        environment["LD_LIBRARY_PATH"] = library_path(root)
+    return environment
