@@ -229,6 +229,35 @@ class Callsieve extends \FreePBX_Helpers implements \BMO {
 		}
 	}
 
+	/** The phone of a user of UCP, whose own extension this is. */
+	public function ownPhone(string $username, string $extension): Phone {
+		return new Phone(new Api("ucp:$username", $this->socket ?? Api::SOCKET), $extension);
+	}
+
+	/** User Management, a user or a group, UCP: whether they see their calls and lists there. */
+	public function ucpConfigPage($mode, $user, $action): array {
+		$id = $user['id'] ?? null;
+		$answers = ['yes' => _('Yes'), 'no' => _('No')] + ($mode === 'user' ? ['inherit' => _('Inherit')] : []);
+		$stored = $id === null ? null : ($mode === 'user' ? $this->FreePBX->Ucp->getSettingByID($id, 'Callsieve', 'enable') : $this->FreePBX->Ucp->getSettingByGID($id, 'Callsieve', 'enable'));
+		$enabled = isset($answers[$stored ?: '']) ? $stored : ($mode === 'user' ? 'inherit' : 'yes');
+		return [['title' => 'CallSieve', 'rawname' => 'callsieve', 'content' => Page::rendered('ucp', ['enabled' => $enabled, 'answers' => $answers])]];
+	}
+
+	public function ucpUserSaved($id, $display): void {
+		$this->saveUcp($display, 'user', fn ($answer) => $this->FreePBX->Ucp->setSettingByID($id, 'Callsieve', 'enable', $answer));
+	}
+
+	public function ucpGroupSaved($id, $display): void {
+		$this->saveUcp($display, 'group', fn ($answer) => $this->FreePBX->Ucp->setSettingByGID($id, 'Callsieve', 'enable', $answer));
+	}
+
+	private function saveUcp($display, string $type, callable $save): void {
+		$answer = $_POST['callsieve_ucp'] ?? null;
+		if ($display === 'userman' && ($_POST['type'] ?? '') === $type && in_array($answer, ['yes', 'no', 'inherit'], true)) {
+			$save($answer === 'inherit' ? null : $answer);
+		}
+	}
+
 	/** Whoever may open our page sees whom people have listed; others who edit extensions do not. */
 	private static function maySeeNumbers(): bool {
 		$user = $_SESSION['AMP_user'] ?? null;

@@ -150,7 +150,8 @@ class Page {
 		return ['items' => $items, 'error' => $page['error']];
 	}
 
-	private static function rows(array $page): array {
+	/** Rows of a table, from a page of calls of the API. */
+	public static function rows(array $page): array {
 		return array_map([self::class, 'row'], array_filter((array) ($page['items'] ?? []), 'is_array'));
 	}
 }

@@ -7,10 +7,71 @@ namespace FreePBX\modules\Callsieve;
 class Phone {
 	/** By the field of a form: the setting of the API. */
 	public const SETTINGS = ['callsieve_quiet' => 'quiet', 'callsieve_whispers' => 'whispers', 'callsieve_expects' => 'expects'];
+	/** What the buttons of the own page in UCP send as `do`. */
+	private const CHANGES = ['set', 'allow', 'block', 'remove', 'notSpam'];
+	private const CALLS = 20;
 	/** By the field of a form: the list, numbers one a line. */
 	public const NUMBERS = ['callsieve_allow' => 'allow', 'callsieve_block' => 'block'];
 
 	public function __construct(private Api $api, private string $extension) {
+	}
+
+	/** @return array<string, string[]> by the field of a form: the question and what it means */
+	public static function questions(): array {
+		return [
+			'callsieve_quiet' => [_('Quiet hours'), _('At night strangers do not ring this phone.')],
+			'callsieve_whispers' => [_('Spoken warnings'), _('A voice warns of a suspicious caller when the phone is picked up. The caller does not hear it.')],
+			'callsieve_expects' => [_('I expect a call'), _('For two hours every caller rings, whatever speaks against the number.')],
+		];
+	}
+
+	/** The own page of the person, for UCP. */
+	public function html(): string {
+		$settings = $this->settings();
+		$shown = $settings === null ? [] : ['calls' => $this->calls(), 'numbers' => $this->numbers()];
+		return Page::rendered('own', ['settings' => $settings] + $shown);
+	}
+
+	/** @return array[] the latest calls that were for this phone or rang it, as rows of a table */
+	public function calls(): array {
+		return Page::rows($this->api->get('/decisions', ['callee' => $this->extension, 'limit' => self::CALLS])['data']);
+	}
+
+	/**
+	 * Does what one button of the own page asks for.
+	 *
+	 * @return string what was refused, '' for nothing
+	 */
+	public function change(array $post): string {
+		$what = Page::text($post, 'do');
+		return in_array($what, self::CHANGES, true) ? $this->$what($post)['error'] : '';
+	}
+
+	private function set(array $post): array {
+		$name = Page::text($post, 'setting');
+		return in_array($name, self::SETTINGS, true)
+			? $this->api->ask('PATCH', $this->path('/settings'), [$name => Page::text($post, 'on') === 'yes'])
+			: ['error' => ''];
+	}
+
+	private function allow(array $post): array {
+		return $this->api->ask('PUT', $this->entry($post), ['list_name' => 'allow']);
+	}
+
+	private function block(array $post): array {
+		return $this->api->ask('PUT', $this->entry($post), ['list_name' => 'block']);
+	}
+
+	private function remove(array $post): array {
+		return $this->api->ask('DELETE', $this->entry($post));
+	}
+
+	private function notSpam(array $post): array {
+		return $this->api->ask('PUT', '/numbers/' . Api::part(Page::text($post, 'number')) . '/marks/' . Api::part($this->extension), ['verdict' => 'ok']);
+	}
+
+	private function entry(array $post): string {
+		return $this->path('/entries/' . Api::part(Page::text($post, 'number')));
 	}
 
 	/** @return ?array{quiet: bool, whispers: bool, expects: bool} null where CallSieve does not know this extension */

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 require_once __DIR__ . '/stubs.php';
+require_once __DIR__ . '/served.php';
 require_once __DIR__ . '/../callsieve/Callsieve.class.php';
 
 use FreePBX\modules\Callsieve;
@@ -14,17 +15,15 @@ use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 
 final class PageTest extends TestCase {
+	use Served;
+
 	private const HOSTILE = '<script>alert("1")</script>\'&';
 	private const CALL = ['id' => 'ABC', 'at' => '2026-11-26T22:31:09Z', 'caller' => '+12015550123', 'did' => '+442071838750', 'action' => 'allow', 'would_be' => 'reject', 'rule' => 'r', 'reason' => 'because', 'outcome' => ['disposition' => 'answered', 'answered_by' => '201']];
 	private Callsieve $module;
-	private string $folder;
 	private array $session = ['callsieve_token' => 'secret'];
-	/** @var ?resource */
-	private mixed $server = null;
 
 	protected function setUp(): void {
-		$this->folder = sys_get_temp_dir() . '/cs-' . bin2hex(random_bytes(4));
-		mkdir($this->folder);
+		$this->makeFolder();
 		featurecode::$table = [];
 		$this->module = new Callsieve(freepbx($this->folder));
 		$this->module->socket = "$this->folder/api.sock";
@@ -35,31 +34,7 @@ final class PageTest extends TestCase {
 	}
 
 	protected function tearDown(): void {
-		if ($this->server !== null) {
-			proc_terminate($this->server, 9);
-			proc_close($this->server);
-		}
-		array_map('unlink', glob("$this->folder/*"));
-		rmdir($this->folder);
-	}
-
-	/** The API, with these answers beside those of a healthy one. */
-	private function serves(array $answers): void {
-		$all = $answers + ['GET /status' => [200, ['screening' => 'on', 'policy' => ['name' => 'cautious']]], 'GET /decisions' => [200, ['items' => []]]];
-		file_put_contents("$this->folder/answers", json_encode($all));
-		if ($this->server === null) {
-			$command = [PHP_BINARY, '-n', __DIR__ . '/api_server.php', $this->module->socket, "$this->folder/answers", "$this->folder/asked"];
-			$this->server = proc_open($command, [['file', '/dev/null', 'r'], ['file', '/dev/null', 'w'], ['file', '/dev/null', 'w']], $pipes);
-			for ($tries = 0; $tries < 500 && !file_exists($this->module->socket); $tries++) {
-				usleep(10000);
-			}
-		}
-	}
-
-	/** @return array[] the requests that changed something: method and path, body, person */
-	private function asked(): array {
-		$lines = array_map(fn ($line) => json_decode($line, true), file("$this->folder/asked", FILE_IGNORE_NEW_LINES) ?: []);
-		return array_values(array_filter($lines, fn ($line) => !str_starts_with($line[0], 'GET ')));
+		$this->stopServing();
 	}
 
 	private function press(array $post): bool {

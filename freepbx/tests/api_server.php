@@ -17,7 +17,7 @@ while ($connection = @stream_socket_accept($server, 60)) {
 	}
 	$body = $length ? stream_get_contents($connection, $length) : '';
 	$path = substr(explode('?', $address)[0], strlen('/api/v1'));
-	file_put_contents($log, json_encode(["$method $path", json_decode($body, true), $person]) . "\n", FILE_APPEND);
+	file_put_contents($log, json_encode(["$method $path", json_decode($body, true), $person, substr($address, strlen('/api/v1'))]) . "\n", FILE_APPEND);
 	[$status, $data] = json_decode(file_get_contents($answers), true)["$method $path"] ?? [404, ['detail' => "no $path", 'code' => 'nothing']];
 	$text = is_string($data) ? $data : json_encode($data);
 	fwrite($connection, "HTTP/1.1 $status X\r\nContent-Length: " . strlen($text) . "\r\n\r\n$text");

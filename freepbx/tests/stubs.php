@@ -299,3 +299,55 @@ namespace FreePBX\modules\Backup {
 		}
 	}
 }
+
+namespace UCP {
+	/** The control panel, as far as a module of it asks: the user, their settings, and the texts' domain. */
+	class Modules {
+		public object $UCP;
+
+		/** @param array $settings by "module/setting" */
+		public static function panel(object $module, array $user, array $settings): self {
+			$modules = new self();
+			$modules->UCP = (object) [
+				'User' => new class ($user) {
+					public function __construct(private array $user) {
+					}
+
+					public function getUser() {
+						return $this->user;
+					}
+				},
+				'FreePBX' => (object) ['Callsieve' => $module],
+				'Modgettext' => new class {
+					public array $domains = ['ucp'];
+
+					public function push_textdomain($module) {
+						$this->domains[] = $module;
+					}
+
+					public function pop_textdomain() {
+						array_pop($this->domains);
+					}
+				},
+			];
+			$modules->UCP = new class ($modules->UCP, $settings) {
+				public function __construct(private object $parts, private array $settings) {
+				}
+
+				public function __get($name) {
+					return $this->parts->$name;
+				}
+
+				public function getCombinedSettingByID($id, $module, $setting) {
+					return $this->settings["$module/$setting"] ?? null;
+				}
+			};
+			return $modules;
+		}
+
+		/** A module reads the panel in its constructor, through the collection of modules that made it. */
+		public function __set($name, $value) {
+			$this->UCP = $value->UCP;
+		}
+	}
+}

@@ -4,14 +4,9 @@
 
 use FreePBX\modules\Callsieve\Phone;
 
-$questions = [
-	'callsieve_quiet' => [_('Quiet hours'), _('At night strangers do not ring this phone.')],
-	'callsieve_whispers' => [_('Spoken warnings'), _('A voice warns of a suspicious caller when the phone is picked up. The caller does not hear it.')],
-	'callsieve_expects' => [_('I expect a call'), _('For two hours every caller rings, whatever speaks against the number.')],
-];
 $titles = ['callsieve_allow' => _('Always ring me'), 'callsieve_block' => _('Never ring me')];
 ?>
-<?php foreach ($questions as $field => [$title, $help]) { $on = $settings[Phone::SETTINGS[$field]]; ?>
+<?php foreach (Phone::questions() as $field => [$title, $help]) { $on = $settings[Phone::SETTINGS[$field]]; ?>
 	<div class="element-container"><div class="row"><div class="form-group">
 		<div class="col-md-3"><label class="control-label" title="<?php echo $e($help) ?>"><?php echo $e($title) ?></label></div>
 		<div class="col-md-9 radioset">
