@@ -9,10 +9,16 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import logging
+import os
 import sqlite3
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
+from importlib import import_module
+from importlib.resources import as_file, files
 from typing import IO, NamedTuple
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -22,7 +28,6 @@ from callsieve.evidence_packs.operations import Document, Pack, PackContents, co
 from callsieve.own_numbers.figures import date_of
 from callsieve.signing.statements import sign
 from callsieve.text.csv_table import as_text
-from callsieve.text.printing import NoPrinter, printed
 from callsieve.text.times import iso_with_zone
 from callsieve.version import program_version
 from reputation.numbers import country_of, masked
@@ -31,6 +36,46 @@ from reputation.own.daily_counts import OwnDay, is_machine
 from reputation.store.outcomes import calls_out_with
 from reputation.store.own_labels import Screenshot, screenshot_content
 from reputation.weights import DAY_SECONDS
+
+FONT = "CallSieveSans"  # callsieve/text/fonts/README.md
+# https://doc.courtbouillon.org/weasyprint/stable/first_steps.html#linux
+HOW_TO = "pip install 'callsieve[pdf]', and as root apt-get install libpango-1.0-0 libpangoft2-1.0-0"
+FACE = "@font-face {{ font-family: {name}; src: url('{address}') }}"
+
+
+class NoPrinter(Exception):
+    """PDF cannot be made here. The text says what to install."""
+
+
+def printer_trouble() -> str | None:
+    """Return why PDF cannot be made here, with what to install; None where it can."""
+    try:
+        with warnings.catch_warnings():  # it would prefer HarfBuzz-Subset, but works without
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import_module("weasyprint")
+    except (ImportError, OSError):  # OSError: Pango is missing
+        return f"a PDF needs WeasyPrint: {HOW_TO}"
+    return None
+
+
+def printed(html: str) -> bytes:
+    """Return the page as PDF. Raise NoPrinter."""
+    if (trouble := printer_trouble()) is not None:
+        raise NoPrinter(trouble)
+    os.environ.setdefault("SOURCE_DATE_EPOCH", "0")  # fontTools writes a date into the embedded font
+    for name in ("weasyprint", "fontTools"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    weasyprint, urls = import_module("weasyprint"), import_module("weasyprint.urls")
+    fonts = import_module("weasyprint.text.fonts").FontConfiguration()
+    with as_file(files("callsieve.text") / "fonts" / "NotoSansSC-Regular.ttf") as font:
+        face, local = FACE.format(name=FONT, address=font.as_uri()), urls.URLFetcher(allowed_protocols=["file"])
+        style = weasyprint.CSS(string=face, font_config=fonts, url_fetcher=local)
+        page = weasyprint.HTML(string=html, url_fetcher=urls.URLFetcher(allowed_protocols=[]))
+        identifier = sha256(html.encode()).hexdigest()[:32].encode()
+        pdf = page.write_pdf(stylesheets=[style], font_config=fonts, pdf_identifier=identifier)
+    assert isinstance(pdf, bytes)  # no target was given
+    return pdf
+
 
 KIND = "evidence-pack"
 CALL_COLUMNS = (

@@ -1,6 +1,6 @@
 """The pack as a document for people: the company, how to verify it, the request, figures, complaints, practice. Pure.
 
-pack_page(...) returns one page of HTML; callsieve/text/printing.py makes a PDF of it.
+pack_page(...) returns one page of HTML; callsieve/evidence_packs/archive.py makes a PDF of it.
 """
 
 from __future__ import annotations

@@ -11,11 +11,10 @@ from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.options import ConfigOption, NumberArgument, check_new, context_of, existing_store, settings_of
 from callsieve.cli.output import say
 from callsieve.evidence_packs import operations
-from callsieve.evidence_packs.archive import write_pack
+from callsieve.evidence_packs.archive import printer_trouble, write_pack
 from callsieve.evidence_packs.operations import DEFAULT_DAYS, MOST_FILE_BYTES, AttachedFile, PackRequest, platforms
 from callsieve.system.files import complete_file
 from callsieve.system.privileges import acting_for
-from callsieve.text.printing import printer_trouble
 from policies.files import open_regular
 
 PRIVATE = 0o600

@@ -19,13 +19,12 @@ from pypdf import PdfReader
 
 from callsieve.changes.operation import Context, Refused
 from callsieve.evidence_packs import operations
-from callsieve.evidence_packs.archive import write_pack
+from callsieve.evidence_packs.archive import printer_trouble, write_pack
 from callsieve.evidence_packs.document import practice_of, texts_of
 from callsieve.evidence_packs.operations import MOST_SCREENSHOTS, AttachedFile, PackRequest, platforms
 from callsieve.settings import Loaded, Outbound, Settings, parse_settings
 from callsieve.signing.keys import signing_key
 from callsieve.signing.statements import verify
-from callsieve.text.printing import printer_trouble
 from reputation.own.register import NumberState, OwnNumber
 from reputation.store.audit import audit_rows
 from reputation.store.database import open_store
