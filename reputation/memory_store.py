@@ -20,7 +20,6 @@ from reputation.evidence import Evidence
 from reputation.families.block import is_bad, may_be_bad
 from reputation.fold import standing_of
 from reputation.model import Answered, AuthClass, Challenged, Mark, SignalCategory, TrapCall, Verdict
-from reputation.neighbours import Neighbours
 from reputation.numbers import block_of
 from reputation.outcome import OutcomeRecord, Signal
 from reputation.signals import (
@@ -48,6 +47,51 @@ from reputation.standing import (
     with_witness,
 )
 from reputation.weights import DEFAULT, Weights
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A block in one class after its first query. The numbers in `moved` must be checked again."""
+
+    moved: set[str]
+    suspects: set[str] = field(default_factory=set)
+
+
+class Neighbours:
+    """The known numbers of each block."""
+
+    def __init__(self, may_be_bad: Callable[[str, AuthClass], bool]) -> None:
+        self._may_be_bad = may_be_bad
+        self._numbers: defaultdict[str, set[str]] = defaultdict(set)
+        self._watched: defaultdict[str, dict[AuthClass, _Watched]] = defaultdict(dict)
+
+    def move(self, number: str) -> None:
+        """Record that the evidence about the number has changed."""
+        block = block_of(number)
+        if block is None:
+            return
+        self._numbers[block].add(number)
+        if block in self._watched:
+            for watched in self._watched[block].values():
+                watched.moved.add(number)
+
+    def count(self, block: str) -> int:
+        """Return how many numbers of the block are known."""
+        return len(self._numbers.get(block, ()))
+
+    def suspects(self, block: str, auth_class: AuthClass) -> Collection[str]:
+        """Return the numbers of the block that may be bad now or later, by their present evidence."""
+        watched = self._watched[block].get(auth_class)
+        if watched is None:
+            watched = self._watched[block][auth_class] = _Watched(set(self._numbers.get(block, ())))
+        for number in watched.moved:
+            if self._may_be_bad(number, auth_class):
+                watched.suspects.add(number)
+            else:
+                watched.suspects.discard(number)
+        watched.moved.clear()
+        return watched.suspects
+
 
 # Until Python 3.12 a member costs ten times as much as a global name, and every call uses these.
 AUTHENTICATED, UNKNOWN, NOT_SPAM = AuthClass.AUTHENTICATED, AuthClass.UNKNOWN, Verdict.OK

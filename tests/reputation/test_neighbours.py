@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.families.block import is_bad, may_be_bad
-from reputation.memory_store import MemoryStore
+from reputation.memory_store import MemoryStore, Neighbours
 from reputation.model import AuthClass, Direction, Mark, MarkChannel, Verdict
-from reputation.neighbours import Neighbours
 from reputation.numbers import block_of
 from reputation.outcome import OutcomeRecord
 from reputation.weights import Weights
