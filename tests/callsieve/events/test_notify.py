@@ -14,7 +14,7 @@ import pytest
 
 from callsieve.events.alerts import Alert, event_in_words, with_alert
 from callsieve.events.kinds import DeliveryError, Event, EventKind
-from callsieve.events.receivers.notify import MISSING, NotifyReceiver
+from callsieve.events.receivers.build import MISSING, NotifyReceiver
 from callsieve.integration_settings import NotifyTable
 from reputation.model import Identity, Person
 from reputation.store.database import open_store
