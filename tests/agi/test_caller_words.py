@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agi.caller_words import MOST_CHARACTERS, words_shown
+from agi.answers import MOST_CHARACTERS, words_shown
 from agi.display import TEXTS, Display
 
 WIDE = Display(characters=40)
