@@ -12,7 +12,7 @@ import pytest
 
 from callsieve.guide.cli.commands import FILE_BY_LANGUAGE, guide_text
 from callsieve.install.plan import asterisk_conf
-from callsieve.main.console_app import WITH_TEMPLATES
+from callsieve.main.console_server import WITH_TEMPLATES
 from callsieve.web.rendering import loader_of
 from tests.office import ROOT
 
@@ -25,7 +25,7 @@ sys.path = [sys.argv[1], *(entry for entry in sys.path if entry != sys.argv[2])]
 from jinja2 import Environment
 from callsieve.guide.cli.commands import FILE_BY_LANGUAGE, guide_text
 from callsieve.install.plan import asterisk_conf
-from callsieve.main.console_app import WITH_TEMPLATES, make_templates
+from callsieve.main.console_server import WITH_TEMPLATES, make_templates
 from callsieve.web.rendering import loader_of
 
 make_templates()

@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from callsieve.main.console_app import PAGES
+from callsieve.main.console_server import PAGES
 from callsieve.web.i18n import LANGUAGES
 from tests.browser.chromium import running_chromium
 from tests.browser.looking import NAMES, PATHS, looking, open_page, open_shown, token_of

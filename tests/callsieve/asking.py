@@ -15,7 +15,7 @@ from callsieve.api.endpoint import ROOT, Endpoint, Routes
 from callsieve.api.problem import PROBLEM_JSON, Problem
 from callsieve.main.api_process import make_api_app
 from callsieve.main.capabilities import ALL, endpoints_of
-from callsieve.main.console_app import make_app, make_app_state
+from callsieve.main.console_server import make_app, make_app_state
 from callsieve.web.app_state import AppState
 from reputation.encoding import decode
 from reputation.store.users import add_token

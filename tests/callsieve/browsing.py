@@ -15,7 +15,7 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from callsieve.health import ScreeningState, ScreeningStatus, SystemHealth
-from callsieve.main.console_app import make_app, make_app_state
+from callsieve.main.console_server import make_app, make_app_state
 from callsieve.users.passwords import hashed
 from callsieve.web.app_state import AppState, BackgroundValue
 from callsieve.web.tokens import form_token, hash_of, new_token

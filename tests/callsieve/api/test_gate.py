@@ -15,7 +15,7 @@ import pytest
 from callsieve.api.authentication import TRIES_OF_AN_ADDRESS
 from callsieve.api.endpoint import ROOT, Endpoint
 from callsieve.main.capabilities import ALL, endpoints_of
-from callsieve.main.console_app import PAGES, make_app, make_app_state
+from callsieve.main.console_server import PAGES, make_app, make_app_state
 from callsieve.web import request as body
 from reputation.store.users import add_token, remove_token, token_of, touch_token
 from reputation.users import ApiToken, Role, Scope, digest_of, new_secret

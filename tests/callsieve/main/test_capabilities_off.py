@@ -16,7 +16,7 @@ from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.events.checks import scheduled_checks
 from callsieve.install.plan import UNIT_SUFFIXES
 from callsieve.main.capabilities import ALL, CAPABILITIES, endpoints_of
-from callsieve.main.console_app import PAGES, pages_of
+from callsieve.main.console_server import PAGES, pages_of
 from callsieve.settings import OPTIONAL, Loaded, SettingsError, parse_settings
 from callsieve.web.request import Page
 from callsieve.wiring import policies_of, site_of

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.calls.spoken_names import make_folder
-from callsieve.main.console_app import PAGES
+from callsieve.main.console_server import PAGES
 from callsieve.person_page.views import OF_A_COLLEAGUE, YOUR_REASONS, Asked, own_calls
 from callsieve.person_page.web.admission import COOKIE, REQUESTS_A_MINUTE, admit_anybody, admit_person
 from callsieve.web.request import Page

@@ -30,7 +30,7 @@ from callsieve.doctor.checks import checks_of
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.health import Check, CheckStatus
 from callsieve.main.capabilities import ALL
-from callsieve.main.console_app import make_app, make_app_state
+from callsieve.main.console_server import make_app, make_app_state
 from callsieve.text.times import ago
 from callsieve.web.app_state import AppState
 from callsieve.web.i18n import translations_of

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from httpx2 import Response
 
-from callsieve.main.console_app import make_app_state
+from callsieve.main.console_server import make_app_state
 from callsieve.users.web.account import TRIES_OF_AN_ADDRESS, LoginTries
 from callsieve.web.app_state import HASHED_AT_ONCE
 from callsieve.web.connections import network_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.main.console_app import make_app_state
+from callsieve.main.console_server import make_app_state
 from callsieve.settings import Loaded, Settings, parse_settings
 from callsieve.web import app_state
 from callsieve.web.app_state import BackgroundValue

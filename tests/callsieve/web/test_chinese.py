@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.main.console_app import MENU
+from callsieve.main.console_server import MENU
 from callsieve.web.i18n import translations_of
 from policies.loader import load_policy, read_policy
 from reputation.wording import Wording

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from jinja2 import Environment
 
-from callsieve.main.console_app import MENU, WITH_TEMPLATES, make_app, make_app_state
-from callsieve.main.console_app import PAGES as ALL_PAGES
+from callsieve.main.console_server import MENU, WITH_TEMPLATES, make_app, make_app_state
+from callsieve.main.console_server import PAGES as ALL_PAGES
 from callsieve.web import request as body
 from callsieve.web.rendering import loader_of
 from callsieve.web.request import Page
