@@ -3,13 +3,101 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
 
+import msgspec
 from starlette.responses import Response
 
-from callsieve.status.settings_view import settings_shown
+from callsieve.settings import Loaded
 from callsieve.web.request import Page, PageRequest
+from policies.files import Position, places_of
+from policies.policy import PolicyError
 from reputation.users import Role
+
+SECRETS = frozenset({"secret", "key", "password", "token"})
+HIDDEN = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingShown:
+    """A setting. `line`: where the file has it, None for a default.
+
+    Attributes:
+        table: Its table as a header of the file: `[agi]`, `[[trunk]]`.
+        name: Its key in the table.
+        value: As the file would have it.
+    """
+
+    table: str
+    name: str
+    value: str
+    line: int | None
+
+    @property
+    def text(self) -> str:
+        """Return the lines to write into the file to change it."""
+        return f"{self.table}\n{self.name} = {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsShown:
+    """The settings of the file, and those that have their defaults."""
+
+    file: str
+    is_there: bool
+    written: tuple[SettingShown, ...]
+    defaults: tuple[SettingShown, ...]
+
+
+def settings_shown(loaded: Loaded) -> SettingsShown:
+    """Return the active settings. Their lines are missing if the file cannot be read."""
+    text, raw, places = "", {}, Position(1)
+    with suppress(OSError, ValueError, RecursionError, PolicyError):
+        text = loaded.file.read_text(encoding="utf-8") if loaded.file else ""
+        raw, places = tomllib.loads(text), places_of(text)
+    rows = list(_rows(loaded.settings, raw, places, (), ""))
+    written = tuple(sorted((row for row in rows if row.line is not None), key=lambda row: row.line or 0))
+    defaults = tuple(row for row in rows if row.line is None)
+    return SettingsShown(str(loaded.settings_file), loaded.file is not None, written, defaults)
+
+
+def _rows(
+    table: msgspec.Struct, raw: Mapping[str, Any], places: Position, path: tuple[str | int, ...], header: str
+) -> Iterator[SettingShown]:
+    for name in table.__struct_fields__:
+        value, here = getattr(table, name), raw.get(name)
+        if isinstance(value, msgspec.Struct):
+            inner = here if isinstance(here, dict) else {}
+            yield from _rows(value, inner, places, (*path, name), f"{header}.{name}" if header else name)
+        elif isinstance(value, tuple) and value and isinstance(value[0], msgspec.Struct):
+            for place, nested in enumerate(value):
+                inner = here[place] if isinstance(here, list) and place < len(here) else {}
+                set_here = [row for row in _rows(nested, inner, places, (*path, name, place), f"[{name}]") if row.line]
+                yield from set_here
+        elif not (isinstance(value, tuple) and not value and not header):  # no trunk, no feed: a table, not a value
+            line = places.line_of((*path, name)) if name in raw else None
+            yield SettingShown(f"[{header}]", name, _written(name, value), line)
+
+
+def _written(name: str, value: object) -> str:
+    if name in SECRETS and value:
+        return f'"{HIDDEN}"'
+    return _toml(msgspec.to_builtins(value))
+
+
+def _toml(value: Any) -> str:
+    """Return a value as TOML writes it: strings, numbers and lists as JSON, and tables with `=`."""
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(key, ensure_ascii=False)} = {_toml(inner)}" for key, inner in value.items())
+        return "{ " + ", ".join(pairs) + " }" if value else "{}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 async def screening(req: PageRequest) -> Response:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.settings import Loaded
-from callsieve.status.settings_view import HIDDEN, settings_shown
+from callsieve.status.web.pages import HIDDEN, settings_shown
 from tests.callsieve.browsing import SETTINGS, Office
 
 SECRET = "0123456789abcdefSECRET"
