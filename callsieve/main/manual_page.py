@@ -19,7 +19,7 @@ import typer
 from typer.completion import get_completion_script  # type: ignore[attr-defined]  # typer re-exports it without saying so
 
 from callsieve.cli.errors import CommandError
-from callsieve.guide.pages import page_by_topic, text_for_terminal
+from callsieve.guide.cli.commands import page_by_topic, text_for_terminal
 from callsieve.main.capabilities import COMPLETION, GROUPS
 from callsieve.main.cli import whole_command_line
 from callsieve.settings import CONFIG_FILE, SERVICE_STATE

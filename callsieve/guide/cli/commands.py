@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +16,52 @@ from markupsafe import Markup
 from agi.speech import ENGLISH, MANDARIN
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, check_new, settings_of
-from callsieve.guide.pages import documentation, read_page
 from callsieve.prompts.catalogue import PromptError, known_language
 from callsieve.system.files import complete_file
 from callsieve.web.rendering import document_of
+
+_NOT_SHOWN = re.compile(r"\A---\n.*?\n---\n+|<!--.*?-->\n*", re.DOTALL)
+_LINK = re.compile(r"(!?)\[((?:`[^`]*`|[^\]`])*)\]\(([^)\s]+)\)")
+_PAGE_IN_LINK = re.compile(r"(?:[^:]*/)?([\w.-]+)\.md(?:#.*)?")
+
+
+def documentation() -> Path:
+    """Return the folder with the pages: the installed one, or that of a checkout."""
+    package = Path(str(files("callsieve")))
+    installed = package / "docs"
+    return installed if installed.is_dir() else package.parent / "docs"
+
+
+def read_page(path: Path) -> str:
+    """Return a page in Markdown, without its front matter and comments."""
+    return _NOT_SHOWN.sub("", path.read_text("utf-8"))
+
+
+def page_by_topic() -> dict[str, Path]:
+    """Return the file of each page by the name that `callsieve help` takes."""
+    return dict(_topics(documentation()))
+
+
+def _topics(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.rglob("*.md")):
+        if path.relative_to(folder).parts[0] != "contributing":
+            yield path.parent.name if path.stem == "index" and path.parent != folder else path.stem, path
+
+
+def text_for_terminal(path: Path) -> str:
+    """Return a page in Markdown whose links to other pages are the command that prints those."""
+
+    def linked(link: re.Match[str]) -> str:
+        page = _PAGE_IN_LINK.fullmatch(link[3])
+        if link[1]:
+            return f"(picture: {link[2]})"
+        if page and page[1] in topics:
+            return f"{link[2]} (callsieve help {page[1]})"
+        return link[2] if page or link[3].startswith("#") else f"{link[2]} ({link[3]})"
+
+    topics = page_by_topic()
+    return _LINK.sub(linked, read_page(path))
+
 
 FILE_BY_LANGUAGE = {ENGLISH: "phone.md", MANDARIN: "phone.zh.md"}
 _OTHER_LANGUAGE = re.compile(r" · \[[^\]]+\]\([^)]+\)$", re.MULTILINE)  # a link, which paper has no use for

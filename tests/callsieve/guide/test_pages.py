@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.guide.pages import documentation, page_by_topic
+from callsieve.guide.cli.commands import documentation, page_by_topic
 from tests.callsieve.program import Program
 
 TOPICS = page_by_topic()
