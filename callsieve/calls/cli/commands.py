@@ -15,7 +15,7 @@ import typer
 from rich.text import Text
 
 from callsieve.calls import operations
-from callsieve.calls.cli.table import print_calls
+from callsieve.calls.cli.live import print_calls
 from callsieve.calls.history import CallLine, call_lines
 from callsieve.calls.records import (
     CallDecision,

@@ -5,16 +5,23 @@ from __future__ import annotations
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from callsieve.calls.cli.table import print_calls
 from callsieve.calls.history import CallLine, call_lines
-from callsieve.calls.records import CallDecision, caller_words, decision_shown, ended_words, kind_word, wanted_of
+from callsieve.calls.records import (
+    CallDecision,
+    caller_words,
+    decision_shown,
+    ended_words,
+    kind_word,
+    points_of,
+    wanted_of,
+)
 from callsieve.changes.describe import change_of
 from callsieve.cli.options import (
     ConfigOption,
@@ -26,9 +33,9 @@ from callsieve.cli.options import (
     print_json,
     settings_of,
 )
-from callsieve.cli.output import dim, ordered, say
-from callsieve.text.times import when_exactly
-from policies.reasons import why_of
+from callsieve.cli.output import Cell, dim, is_wide, ordered, print_table, say
+from callsieve.text.times import when, when_exactly
+from policies.reasons import is_of_sample, why_of
 from reputation.encoding import encode
 from reputation.model import DecisionRecord
 from reputation.outcome import OutcomeRecord
@@ -36,6 +43,32 @@ from reputation.store.audit import AuditRow, audit_rows
 from reputation.store.calls import find_calls
 from reputation.store.journal import decision_of, decisions
 from reputation.store.outcomes import outcomes
+
+HEADINGS = ("time", "id", "caller", "for", "action", "ended")
+WIDE_HEADINGS = ("rule", "points", "ms")
+KEPT = (0, 1, 2, 4)
+YEAR = len("2026-")
+
+
+def print_calls(calls: Sequence[CallLine], records: Sequence[DecisionRecord], below: Sequence[str] = ()) -> None:
+    """Print a line for each call; `records`: their decisions, in the same order; `below`: a remark for each."""
+    wide = is_wide()
+    rows: list[list[Cell]] = []
+    for line, record in zip(calls, records, strict=True):
+        action = ordered(record.action, record.would_be).append("*" if is_of_sample(record.reason) else "")
+        at = when(record.at) if wide else when(record.at)[YEAR:]
+        ended = str(line.happened if wide else line.ending)
+        rows.append([at, record.id, caller_words(record), line.callee, action, ended])
+        if wide:
+            points = f"{points_of(record):+d}" if record.log_odds else ""
+            rows[-1] += [record.rule, points, f"{record.elapsed_ms:.1f}"]
+    headings = (*HEADINGS, *(WIDE_HEADINGS if wide else ()))
+    print_table(headings, rows, keep=(*KEPT, *range(len(HEADINGS), len(headings))), below=below)
+    if any(record.observed for record in records):
+        say(dim("(In brackets: only observed, so the call went on.)"))
+    if any(is_of_sample(record.reason) for record in records):
+        say(dim("(*: in the control sample, so its warning was left out on purpose.)"))
+
 
 POLL_SECONDS = 0.5
 LONGEST_CALL_SECONDS = 4 * 3600.0  # an outcome has the time of its start, which may be this long ago
