@@ -26,8 +26,7 @@ from callsieve.cli.options import (
     settings_of,
 )
 from callsieve.cli.output import plural, print_table, say, say_command
-from callsieve.events import operations
-from callsieve.events import process
+from callsieve.events import operations, process
 from callsieve.events.alerts import Alert, AlertState, NoStates, is_quiet_now, state_from, with_alert
 from callsieve.events.kinds import DeliveryError, Event, EventKind, sample_of
 from callsieve.events.operations import ReceiverShown, ReplayRequest, events_shown
