@@ -1,4 +1,4 @@
-"""State that all pages share: settings, policies, the store and templates. `main/console_server.py` makes it at start-up.
+"""State that all pages share: settings, policies, store and templates. `main/console_server.py` makes it at start-up.
 
 Objects that only some pages need are services, one of each type: `req.state.service(TrialJobs)`.
 """
