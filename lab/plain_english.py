@@ -60,7 +60,7 @@ def load_replaced_terms(glossary: str) -> dict[str, re.Pattern[str]]:
     rules = {}
     for row in glossary.splitlines():
         cells = [cell.strip() for cell in row.strip("| ").split(" |")] if row.startswith("|") else []
-        for term in re.findall(r"\*\*(.+?)\*\*", cells[2]) if len(cells) > 2 else []:
+        for term in re.findall(r"\*\*`?(.+?)`?\*\*", cells[2]) if len(cells) > 2 else []:
             rules[f"{term}: see docs/contributing/glossary.md"] = re.compile(rf"\b{re.escape(term)}(s|es|ed)?\b", re.I)
     return rules
 
