@@ -1,1 +1,1 @@
-"""Operate CallSieve: settings, the daemon and the command line. No other package imports it."""
+"""CallSieve itself: settings, daemon, command line, console and API. No other package imports it."""

@@ -1,6 +1,6 @@
 """The parts that a capability adds to the program, as one value in its folder: `callsieve/lists/capability.py`.
 
-Modules are named as texts and imported when they are used: `callsieve --help` imports none of them.
+Modules are named as texts and imported on first use, so that `callsieve --help` imports none of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reputation.wording import N_, Wording
 
 
 class Group(StrEnum):
-    """The groups of commands, in the order of the help. `callsieve --help` shows the first two alone."""
+    """The groups of commands, in the order of the help. `callsieve --help` shows only the first two."""
 
     EVERY_DAY = "Every day"
     SETTING_UP = "Setting it up"
@@ -25,7 +25,7 @@ class Group(StrEnum):
 
 
 class Help(NamedTuple):
-    """The help of a command's first word. It must fit on one line of 80 columns."""
+    """The help of a command's first word. The text must fit on one line of 80 columns."""
 
     command: str
     group: Group
@@ -47,7 +47,7 @@ class Section(StrEnum):
 class Entry(NamedTuple):
     """An entry of the navigation, sorted by `place`. `label` is English; the catalogues translate it.
 
-    `is_central`: only the central console of a hub has it.
+    `is_central`: only the central console of a hub shows it.
     """
 
     place: int
@@ -135,14 +135,14 @@ class Capability:
     units: tuple[Unit, ...] = ()
 
     def load(self, place: str) -> Any:
-        """Import what "module:name" names below the folder."""
+        """Import and return what "module:name" names, relative to the capability's folder."""
         module, _, name = place.partition(":")
         return getattr(import_module(f"callsieve.{self.name}.{module}"), name)
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """The capabilities that the settings leave on, and all changes and their sentences, also those of the others.
+    """The capabilities that the settings leave on. `changes` and `sentences` also cover those that are off.
 
     `main` passes it to commands as `ctx.obj`, and to pages as a service.
     """
@@ -152,11 +152,11 @@ class Capabilities:
     sentences: Mapping[str, str] = field(default_factory=dict)
 
     def load(self, field_name: str) -> list[Any]:
-        """Import and return what each capability names in this field. Capabilities that name nothing are left out."""
+        """Import and return what this field of each capability names. Capabilities with an empty field are left out."""
         places = ((capability, getattr(capability, field_name)) for capability in self.all)
         return [capability.load(place) for capability, place in places if place]
 
     def without(self, off: Collection[str]) -> Capabilities:
-        """Return these capabilities without those that are switched `off`."""
+        """Return the capabilities that are not in `off`."""
         left = tuple(capability for capability in self.all if capability.name not in off)
         return Capabilities(left, self.changes, self.sentences)

@@ -1,8 +1,8 @@
 """The emergency window: for some time after an emergency call from here, no call is screened.
 
-The dialplan writes each emergency call into Asterisk's database and sends it with every call, so the window opens even
-if the daemon was not told. Closing it stores an instant: earlier emergency calls have no effect from then on. That lets
-the console close the window without access to Asterisk's database. A later emergency call opens it again.
+The dialplan writes each emergency call into Asterisk's database and sends it with every later call. So the window opens
+even if nobody told the daemon. To close the window, the console stores an instant, and earlier emergency calls have no
+effect from then on: it needs no access to Asterisk's database. A later emergency call opens the window again.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class EmergencyWindow:
     """The window after an emergency call, in which no call is screened.
 
     Attributes:
-        since: When it was opened last; null: not since it was closed.
-        closed_at: When somebody closed it last, null for never.
+        since: When it was last opened; null if it was not opened since it was last closed.
+        closed_at: When somebody last closed it; null for never.
         opened_by: The user who opened it by hand; empty for an emergency call.
     """
 
@@ -51,12 +51,12 @@ class EmergencyWindow:
     @property
     @encoded
     def until(self) -> Instant | None:
-        """When it ends; null where it is not open."""
+        """When it ends; null if it is not open."""
         return self.since + self.seconds if self.since is not None and self.is_open else None
 
     @property
     def said(self) -> Wording:
-        """Return since when it is open, until when, and how it was opened, in words."""
+        """Return since when the window is open, until when, and how it was opened, in words."""
         if self.since is None or self.until is None:
             return Wording("not open")
         about = {"since": when(self.since), "until": when(self.until), "who": self.opened_by}
@@ -66,7 +66,7 @@ class EmergencyWindow:
 
 
 class OpenWindow(NamedTuple):
-    """An open window, as the audit keeps it. `since`: when it was opened."""
+    """An open window, as the audit stores it. `since`: when it was opened."""
 
     since: Instant
 
@@ -74,7 +74,7 @@ class OpenWindow(NamedTuple):
 def window_of(
     db: sqlite3.Connection, settings: Settings, now: float, asterisk_at: float | None = None
 ) -> EmergencyWindow:
-    """Return the emergency window. `asterisk_at`: the last emergency call in Asterisk's database."""
+    """Return the emergency window. `asterisk_at`: when Asterisk's database says the last emergency call was."""
     since, closed_at = site.opened_and_closed_at(db, now)
     if asterisk_at is not None and opens_after_closing(asterisk_at, closed_at):
         since = max(asterisk_at, since or 0.0)
@@ -92,7 +92,7 @@ def open_window(db: sqlite3.Connection, context: Context, _request: None = None)
 
 
 def close_window(db: sqlite3.Connection, context: Context, asterisk_at: float | None = None) -> EmergencyWindow:
-    """Close the window, and return its previous state. `asterisk_at`: the emergency call known to Asterisk."""
+    """Close the window, and return how it was. `asterisk_at`: the last emergency call in Asterisk's database."""
     window = window_of(db, context.settings, context.at, asterisk_at)
     with change(db, context, "emergency close") as changed:
         changed.before = window.since and OpenWindow(window.since) if window.is_open else None

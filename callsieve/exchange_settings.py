@@ -1,4 +1,4 @@
-"""The settings `[publish]`, what other companies are told, and `[[exchange]]`, whose evidence is used here."""
+"""The settings `[publish]`, evidence for other companies, and `[[exchange]]`, companies whose evidence is used here."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it
 
 
 class Publish(SettingsTable, frozen=True):
-    """The publication of this company's evidence.
+    """The settings of what this company publishes for others.
 
-    `directory`: where; empty: nothing. `name`: the publisher; empty: the name in [public]. `never`: numbers and
-    prefixes that are never published. `cleared`: also publish which numbers were found not spam.
+    `directory`: where to write it; empty: publish nothing. `name`: the publisher; empty: the name in [public]. `never`:
+    numbers and prefixes that are never published. `cleared`: also publish numbers that were found not to be spam.
     """
 
     directory: str = ""
@@ -35,10 +35,10 @@ class Publish(SettingsTable, frozen=True):
 
 
 class ExchangeTable(SettingsTable, frozen=True):
-    """A company that publishes, at a `url` or in a local `path`. `key`: the public key that it signs with.
+    """A company that publishes its evidence, at a `url` or in a local `path`. `key`: the public key that it signs with.
 
-    `weight`: how much of a tag its evidence counts. `megabytes`: larger files are refused. `private`: in our own
-    network.
+    `weight`: how much of a tag its evidence counts. `megabytes`: refuse larger files. `private`: its server is in our
+    own network.
     """
 
     name: Name

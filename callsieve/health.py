@@ -1,4 +1,4 @@
-"""Results of health checks: the values that doctor, status, digest, /metrics and the console show."""
+"""Results of health checks, which doctor, status, digest, /metrics and the console show."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Check:
         name: The name of the check.
         status: The result.
         detail: The result in words.
-        remedy: How to correct it; empty for nothing.
+        remedy: How to correct it; empty if nothing is wrong.
         at: When it was checked.
-        stored: Root made this check, because it needs more rights.
+        stored: Root ran this check earlier, because it needs more rights.
     """
 
     name: str
@@ -45,10 +45,10 @@ class Check:
 
 
 class ScreeningState(StrEnum):
-    """The treatment of a call that comes in now. STATES describes each.
+    """The treatment of a call that comes in now. STATES describes each state.
 
     `waiting`: everything runs, and no call was screened yet. `not_connected`: no trunk sends its calls to CallSieve.
-    `unknown`: also where nobody has checked the trunks, or their settings changed since.
+    `unknown`: among other cases, nobody has checked the trunks since their settings changed.
     """
 
     ON = "on"
@@ -73,11 +73,11 @@ class Tone(StrEnum):
 
 
 class StateKind(NamedTuple):
-    """The meaning of a state, and its words wherever it is shown. A new state is a line of STATES and its detection.
+    """The properties of a state and its words in each place. A new state needs a line in STATES and code to detect it.
 
     Attributes:
-        label: The pill of the console.
-        headline: `callsieve status`.
+        label: The text in the console's header.
+        headline: The text of `callsieve status`.
         text: For people who use the phone and know no term of this project.
         banner: The banner of the console; empty for none.
         is_screened: Whether calls are screened, None if that is unknown.
@@ -164,15 +164,15 @@ STATES: Mapping[ScreeningState, StateKind] = {
 
 @dataclass(frozen=True, slots=True)
 class ScreeningStatus:
-    """Whether calls are screened: what the pill on every page of the console shows.
+    """Whether calls are screened, as the header of every console page shows it.
 
     Attributes:
         state: The state.
-        at: When it was found out.
-        policy: The name of the policy in force, None where it is not known.
+        at: When this was determined.
+        policy: The name of the active policy, None if it is not known.
         since: When the state began, as far as that is known.
-        until: When the state ends by itself, None for not at all.
-        why: Why calls are not screened; empty where they are.
+        until: When the state ends by itself, None if it does not.
+        why: Why calls are not screened; empty if they are.
         remedy: How to correct it; empty for nothing.
         is_partial: Some trunks send their calls to CallSieve, and some do not.
         by: The user who switched screening off, as in the audit; empty for nobody or unknown.
@@ -201,7 +201,7 @@ class ScreeningStatus:
 
     @property
     def kind(self) -> StateKind:
-        """Return what the state means, and its words."""
+        """Return the properties and words of the state."""
         return STATES[self.state]
 
 
@@ -218,12 +218,12 @@ def troubles(checks: Iterable[Check]) -> tuple[Check, ...]:
 
 @dataclass(frozen=True, slots=True)
 class HealthCause:
-    """Checks of one status that one remedy puts right.
+    """Checks of one status that have the same remedy.
 
     Attributes:
         status: The status.
         checks: The checks.
-        remedy: How to mend them; empty if all is well.
+        remedy: How to correct them; empty if nothing is wrong.
     """
 
     status: CheckStatus
@@ -257,7 +257,7 @@ class SystemHealth:
 
     @property
     def causes(self) -> tuple[HealthCause, ...]:
-        """Return the checks that need attention, the worst first, as one for each cause."""
+        """Return the checks that need attention, grouped by remedy, the worst first."""
         by_remedy: dict[tuple[CheckStatus, str], list[Check]] = {}
         for check in troubles(self.checks):
             by_remedy.setdefault((check.status, str(check.remedy) or check.name), []).append(check)

@@ -1,4 +1,4 @@
-"""Settings of connections to other systems: API, events, feeds, reporting and hub, with checks beyond the types."""
+"""Settings of connections to other systems: API, events, feeds, reporting and hub. Checks what types cannot express."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from reputation.events import DATA, EventKind
 
 
 class Api(setting_types.SettingsTable, frozen=True):
-    """The API for programs with a token, on the console's address. `listen`: also at an address of the API process.
+    """The API for programs with a token, on the console's address. `listen`: a further address, of the API process.
 
     `socket`: the Unix socket of the API process, served even without `enabled`. `per_minute`: requests of a token
-    without its own limit. `recorded_per_second`: screening requests of one token that are recorded. Others are only
-    decided.
+    without a limit of its own. `recorded_per_second`: how many screening requests of one token are recorded. Decisions
+    about further ones are made but not recorded.
     """
 
     enabled: bool = False
@@ -31,9 +31,9 @@ class Api(setting_types.SettingsTable, frozen=True):
 
 
 class WebhookTable(setting_types.SettingsTable, frozen=True):
-    """A server that events are posted to, signed with the secret. `events`: which kinds; empty: all.
+    """A server to which events are posted, signed with `secret`. `events`: which kinds; empty: all.
 
-    `mask`: mask numbers. `private`: it is in our own network, and plain http is allowed.
+    `mask`: mask numbers. `private`: the server is in our own network, and plain http is allowed.
     """
 
     name: setting_types.Name
@@ -50,10 +50,10 @@ MINISIGN_KEY = re.compile(r"RW[A-Za-z0-9+/]{54}")
 
 
 class FeedTable(setting_types.SettingsTable, frozen=True):
-    """A list of numbers that is fetched regularly, and read like `import feed`.
+    """A list of numbers that is fetched regularly and read as by `import feed`.
 
     `sha256`: the hash of the file, or the address of a file with the hash. `minisign`: the public key of its signature.
-    `megabytes`: larger files are refused. `private`: its server is in our own network.
+    `megabytes`: refuse larger files. `private`: its server is in our own network.
     """
 
     name: setting_types.Name
@@ -71,7 +71,7 @@ DelayMinutes = Annotated[int, msgspec.Meta(ge=5, le=10_080)]
 
 
 class PhoneBlockReporting(setting_types.SettingsTable, frozen=True):
-    """Whether marks are reported to PhoneBlock: the number and the kind of call, nothing else.
+    """Whether marks are reported to PhoneBlock. Only the number and the kind of call are sent.
 
     `delay_minutes`: a mark that is removed within this time is never reported. `private`: `url` is in our own network.
     """
@@ -84,7 +84,7 @@ class PhoneBlockReporting(setting_types.SettingsTable, frozen=True):
 
 
 class Reporting(setting_types.SettingsTable, frozen=True):
-    """Which services marks are reported to: none by default."""
+    """The services that marks are reported to: none by default."""
 
     phoneblock: PhoneBlockReporting = PhoneBlockReporting()
 
@@ -129,7 +129,7 @@ def webhook_problems(webhooks: tuple[WebhookTable, ...]) -> Iterator[tuple[str, 
 
 
 def url_problem(url: str, *, private: bool) -> str | None:
-    """Return why personal data cannot be sent to this address, without repeating it, or None if it can."""
+    """Return why personal data must not be sent to this URL, or None if it may be. The text does not repeat the URL."""
     try:
         parts = urlsplit(url)
         host = parts.hostname
@@ -146,9 +146,9 @@ def url_problem(url: str, *, private: bool) -> str | None:
 
 
 class MqttTable(setting_types.SettingsTable, frozen=True):
-    """The MQTT broker that receives events and the screening state; no host: none. `prefix`: of all topics.
+    """The MQTT broker that receives events and the screening state. `host`: empty for none. `prefix`: of all topics.
 
-    `discovery`: Home Assistant finds CallSieve by itself. `events`: which kinds are published; empty: all.
+    `discovery`: let Home Assistant find CallSieve by itself. `events`: which kinds are published; empty: all.
     """
 
     host: str = ""
@@ -163,9 +163,9 @@ class MqttTable(setting_types.SettingsTable, frozen=True):
 
 
 class MailTable(setting_types.SettingsTable, frozen=True):
-    """The mail server, and who gets events by mail; no host: none. `events`: which kinds; empty: only those of alerts.
+    """The mail server, and who gets events by mail. `host`: empty for none. `events`: kinds; empty: those of alerts.
 
-    `mask`: mask numbers, in the digest as well.
+    `mask`: mask numbers, also in the digest.
     """
 
     host: str = ""
@@ -181,7 +181,7 @@ class MailTable(setting_types.SettingsTable, frozen=True):
 
 
 class NotifyTable(setting_types.SettingsTable, frozen=True):
-    """A service that apprise supports, by its secret address. `events`: which kinds; empty: only those of alerts."""
+    """A service that apprise can notify, by its secret address. `events`: which kinds; empty: only those of alerts."""
 
     name: setting_types.Name
     url: setting_types.Secret
@@ -194,7 +194,10 @@ OneOrMore = str | tuple[str, ...]  # "reject", or ["reject", "route"]
 
 
 class WhenTable(setting_types.SettingsTable, frozen=True):
-    """Conditions on an event, all of which must hold. Of several values one must match. `prefix`: of the number."""
+    """Conditions on an event, which must all hold. A condition with several values holds if one matches.
+
+    `prefix`: the first digits of the number.
+    """
 
     action: OneOrMore = ()
     level_at_least: Literal["", "tag", "warn", "challenge", "route", "reject"] = ""
@@ -209,9 +212,9 @@ class WhenTable(setting_types.SettingsTable, frozen=True):
 
 
 class AlertTable(setting_types.SettingsTable, frozen=True):
-    """An alert: who is told of which events. `to`: names of receivers, also `mail` and `mqtt`.
+    """An alert: which receivers get which events. `to`: names of receivers, also `mail` and `mqtt`.
 
-    `quiet_hours` and `at_most`: events not told because of them are counted, and the next alert gives the count.
+    `quiet_hours` and `at_most` suppress events. The next alert says how many were suppressed.
     """
 
     name: setting_types.Name
@@ -223,7 +226,7 @@ class AlertTable(setting_types.SettingsTable, frozen=True):
 
 
 class DigestTable(setting_types.SettingsTable, frozen=True):
-    """The daily mail about the day before: when it is sent (server's time zone), and to whom; empty: to nobody."""
+    """The daily mail about the day before. `at`: when, in the server's time zone. `to`: for whom; empty: nobody."""
 
     at: setting_types.Clock = "07:00"
     to: tuple[setting_types.MailAddress, ...] = ()
@@ -239,7 +242,7 @@ RESERVED = ("mail", "mqtt")
 def receiver_problems(
     webhooks: tuple[WebhookTable, ...], mqtt: MqttTable, mail: MailTable, notify: tuple[NotifyTable, ...]
 ) -> Iterator[tuple[str, str]]:
-    """Yield each key of brokers, mail servers and services with an error, and the error."""
+    """Yield each key of webhooks, brokers, mail servers and services with an error, and the error."""
     if mail.host:
         if not mail.sender:
             yield "mail.from", "required: the sender's address"
@@ -269,7 +272,7 @@ def receiver_problems(
 def alert_problems(
     alerts: tuple[AlertTable, ...], receivers: tuple[str, ...], digest: DigestTable, mail: MailTable
 ) -> Iterator[tuple[str, str]]:
-    """Yield each key of [[alert]] and [digest] with an error, and the error. `receivers`: all their names."""
+    """Yield each key of [[alert]] and [digest] with an error, and the error. `receivers`: the names of all."""
     if digest.to and not mail.host:
         yield "digest.to", "needs a mail server: [mail] host"
     for place, alert in enumerate(alerts):
@@ -291,17 +294,17 @@ def alert_problems(
 
 
 def alert_receiver(alert: str, to: str) -> str:
-    """Return the name of an alert's delivery to one of its receivers."""
+    """Return the receiver name under which an alert is delivered to `to`."""
     return f"alert/{alert}/{to}"
 
 
 def conditions_of(when: WhenTable) -> list[str]:
-    """Return the names of the conditions that are set."""
+    """Return the names of the conditions that a table sets."""
     return [field.name for field in msgspec.structs.fields(WhenTable) if getattr(when, field.name)]
 
 
 def values_of(when: WhenTable, condition: str) -> tuple[str, ...]:
-    """Return the values of which one must hold."""
+    """Return the values of a condition, one of which must match."""
     values: OneOrMore = getattr(when, condition)
     return (values,) if isinstance(values, str) and values else tuple(values)
 
@@ -309,7 +312,7 @@ def values_of(when: WhenTable, condition: str) -> tuple[str, ...]:
 def receivers_in(
     webhooks: tuple[WebhookTable, ...], mqtt: MqttTable, mail: MailTable, notify: tuple[NotifyTable, ...]
 ) -> tuple[str, ...]:
-    """Return the names of all receivers, as alerts name them."""
+    """Return the names of all receivers in these settings."""
     fixed = [name for name, table in (("mail", mail), ("mqtt", mqtt)) if table.host]
     return (*fixed, *(table.name for table in webhooks), *(table.name for table in notify))
 
@@ -325,11 +328,11 @@ MOST_FOLLOWED = 100
 
 
 class HubTable(setting_types.SettingsTable, frozen=True):
-    """The hub through which sites share evidence. No address: nothing is shared.
+    """The hub through which sites share evidence. It is off if `address` is empty.
 
     `follow`: sites whose lists and identities apply here too. `accept_policies`: accept new versions of their policies
     without `callsieve policy accept`. `private`: also share what only a standby or central console needs. `standby`:
-    this is the second PBX of the site. `secret`: what `hub join` wrote, by default a file in the state directory.
+    this is the second PBX of the site. `secret`: the file that `hub join` wrote, by default in the state directory.
     """
 
     address: str = ""

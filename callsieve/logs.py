@@ -1,8 +1,8 @@
 """Log to standard error, one line per event, where systemd's journal reads it.
 
 All code logs through the standard library, and only the format is defined here. `serve --log-json` writes JSON lines
-with structlog, which takes 40 us per line, text 9 us. A thread writes the lines, so that a slow reader
-does not delay calls. It writes many at a time, because waking it for each line costs as much as deciding about a call.
+with structlog: 40 us for each line, where text takes 9 us. A thread writes the lines, so that a slow reader does not
+delay calls. It writes many at a time, because waking it for each line costs as much as deciding about a call.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ GATHER_SECONDS = 0.05
 
 
 class LogWriter(logging.Handler):
-    """Writes to standard error in a thread, by file descriptor, so that a hanging write holds no interpreter lock.
+    """Writes to standard error in a thread, by file descriptor, so that a blocked write holds no interpreter lock.
 
-    Lines beyond MOST_WAITING are dropped, and a later line tells how many.
+    More than MOST_WAITING unwritten lines are dropped, and a later line says how many.
     """
 
     def __init__(self) -> None:
@@ -38,13 +38,13 @@ class LogWriter(logging.Handler):
         threading.Thread(target=self._write, name="log", daemon=True).start()
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Handle a record without a lock: the queue has its own."""
+        """Emit a record without the lock of the base class, because the queue has its own."""
         if is_wanted := not self.filters or bool(self.filter(record)):
             self.emit(record)
         return is_wanted
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queue the line, and never wait."""
+        """Queue the line without waiting."""
         if self._waiting.qsize() >= MOST_WAITING:
             self.dropped += 1
             return
@@ -54,7 +54,7 @@ class LogWriter(logging.Handler):
             self.handleError(record)
 
     def flush(self) -> None:
-        """Wait until all lines are written, at most FLUSH_SECONDS. Called when the interpreter ends."""
+        """Wait at most FLUSH_SECONDS until all lines are written. Python calls this at exit."""
         written = threading.Event()
         self._waiting.put(written)
         self._hurry.set()
@@ -82,7 +82,7 @@ class LogWriter(logging.Handler):
 
 
 def configure_logs(*, as_json: bool = False, level: int = logging.INFO) -> None:
-    """Send all log lines to standard error in one form."""
+    """Send all log lines to standard error, as text or JSON."""
     handler = LogWriter()
     handler.setFormatter(_json_formatter() if as_json else TextFormatter())
     # Skip data that no line shows (the logging HOWTO, "Optimization"): 16 us become 10.
@@ -94,13 +94,13 @@ def configure_logs(*, as_json: bool = False, level: int = logging.INFO) -> None:
 
 
 def flush_logs() -> None:
-    """Write all queued lines, so that what is printed next comes after them."""
+    """Wait until all queued lines are written, so that what is printed next comes after them."""
     for handler in logging.getLogger().handlers:
         handler.flush()
 
 
 def lost_lines() -> int:
-    """Return how many lines were dropped because nobody read them."""
+    """Return how many lines were dropped because the reader was too slow."""
     return sum(handler.dropped for handler in logging.getLogger().handlers if isinstance(handler, LogWriter))
 
 
@@ -124,13 +124,13 @@ class TextFormatter(logging.Formatter):
         self._text = ""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the formatted line. Faster than the base class, which is used for lines with a traceback."""
+        """Return the formatted line. It is faster than the base class, which only formats lines with a traceback."""
         if record.exc_info or record.exc_text or record.stack_info:
             return super().format(record)
         return f"{self.formatTime(record)} [{record.levelname:<8}] {record.getMessage()}"
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        """Return the time in UTC. The text of a second is cached: making it takes half of the time of a line."""
+        """Return the time in UTC. The text of each second is cached: making it takes half the time of a line."""
         second, millis = divmod(int(record.created * 1000), 1000)
         if second != self._second:
             self._second, self._text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))

@@ -1,8 +1,8 @@
-"""The settings `[[lookup]]`: services that look up unknown callers. Also conditions on their JSON answers.
+"""The settings `[[lookup]]`: services that look up callers nobody knows. Also conditions on their JSON answers.
 
 A condition is `data.score >= 75` or `results[0].spam == true`: a path, one of six operators and one JSON value. A path
-is names joined by dots, each perhaps with `[n]` for an element of a list. There are no functions, wildcards or
-patterns, so a test costs as many steps as the path has. A value that is missing or of another type fulfils nothing.
+consists of names joined by dots, each optionally with `[n]` for an element of a list. There are no functions, wildcards
+or patterns, so the cost of a test is the length of its path. A missing value or one of another type never matches.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Path = tuple[str | int, ...]
 
 
 class ConditionError(ValueError):
-    """The text is not a path or condition. The message shows how to write one."""
+    """Raised for a text that is no path or condition. The message shows how to write one."""
 
 
 class JsonCondition(NamedTuple):
@@ -134,7 +134,7 @@ Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it
 
 
 class LookupTable(SettingsTable, frozen=True):
-    """A service that looks up unknown callers.
+    """A service that looks up callers nobody knows.
 
     `cost`: of one request; `daily_spend`: the most per day. `budget_ms`: how long a call waits for it. `fresh_hours`:
     how long an answer is used before asking again. `max_age_days`: how long an answer counts. `watch_limit`: daily
@@ -194,7 +194,6 @@ def _lookup_problems(table: LookupTable, deadline_ms: int) -> Problems:
 
 
 def _sending_problems(table: LookupTable) -> Problems:
-    """Yield errors about what is sent: an administrator must agree to sending numbers."""
     if table.kind == "phoneblock" and table.send == "number":
         yield "send", 'must be "hash-prefix" for PhoneBlock, which need not know the number'
     if table.kind == "http" and table.send == "hash-prefix":

@@ -4,8 +4,8 @@
     STATE/plan/fr-own.toml    adds rows to it
     STATE/plan/kept/          each version that was ever active, for undo
 
-`callsieve plan update` writes them (callsieve/numbering/operations.py). A file with an error is ignored, and the
-shipped plan is used.
+`callsieve plan update` writes them (callsieve/numbering/operations.py). If a file has an error, the shipped plan is
+used instead.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ Stamp = tuple[str, int, int, int]  # path, inode, time of the last change (of it
 
 
 class Plans(NamedTuple):
-    """The active plan, and the errors in files of the state directory."""
+    """The active plans joined, and the errors in files of the state directory."""
 
     plan: NumberPlan
     problems: tuple[Wording, ...] = ()
 
 
 def plan_of(loaded: Loaded) -> NumberPlan:
-    """Return the active plan."""
+    """Return the active plans, joined."""
     return plans_of(loaded).plan
 
 
 def plans_of(loaded: Loaded) -> Plans:
-    """Return the active plan and which files were ignored. Read again only if a file has changed."""
+    """Return the active plans and the errors in plan files. Files are read again only if one has changed."""
     return _read(stamps_of(loaded))
 
 
 def stamps_of(loaded: Loaded) -> frozenset[Stamp]:
-    """Return the plan files with their times and sizes: if this differs, the plan has changed."""
+    """Return the plan files with their times and sizes, to detect a change."""
     stamps = []
     for path in plan_folder(loaded).glob("*.toml"):
         with suppress(OSError):  # it went away meanwhile
@@ -64,7 +64,7 @@ def plan_folder(loaded: Loaded) -> Path:
 
 
 def name_of(plan: PlanFile) -> str:
-    """Return the name of a plan's file in that folder: one for a country, another for added rows."""
+    """Return the file name of a plan in that folder, such as `fr.toml`, or `fr-own.toml` for added rows."""
     return f"{plan.country.lower()}{OWN if plan.adds else ''}.toml"
 
 
@@ -122,7 +122,7 @@ def digest_of(raw: bytes) -> str:
 
 
 def put_in_force(loaded: Loaded, file: str, raw: bytes) -> PlanVersion:
-    """Write a plan file, and keep a copy for undo. Raise OSError."""
+    """Write and so activate a plan file, and keep a copy for undo. Raise OSError."""
     version = PlanVersion(file, digest_of(raw))
     kept = _kept(loaded, version)
     kept.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -144,10 +144,10 @@ def take_out(loaded: Loaded, file: str) -> None:
 
 
 def keep_version(loaded: Loaded, file: str) -> PlanVersion | None:
-    """Return the active version of a file, and keep a copy for undo, even if somebody wrote the file by hand.
+    """Return the active version of a file and keep a copy for undo, even if somebody wrote the file by hand.
 
     Raises:
-        OSError: It cannot be read, or is too large to be kept.
+        OSError: The file cannot be read, or is too large to be kept.
     """
     active = version_there(loaded, file)
     if active is not None and not _kept(loaded, active).is_file():

@@ -1,10 +1,10 @@
-"""The active policy of the PBX: the one in the settings, or one that was activated instead.
+"""The active policy of the PBX: the one that the settings name, or one that was activated in its place.
 
     STATE/policies/console-7.toml    a version: callsieve/policy/records.py
     STATE/policies/activated         {"policy": "console-7", "instead_of": "cautious"}
 
-A later change of `[policy] name` wins: the activation was made instead of another name. An activation reads the
-settings from disk. A daemon that has not reloaded them yet uses their policy name from then on.
+An activation holds only while `[policy] name` is what it replaced: a later change of the settings wins. The activation
+reads the settings from disk. A daemon that has not reloaded them yet uses their policy name from then on.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ class Activated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def running_name(loaded: Loaded) -> str:
-    """Return the name of the policy for all calls that no scope covers. Raise PolicyError if it cannot be read."""
+    """Return the name of the policy for calls outside all scopes. Raise PolicyError if it cannot be read."""
     activated = activated_of(loaded)
     return loaded.settings.policy.name if activated is None else activated.policy
 
 
 def activated_of(loaded: Loaded) -> Activated | None:
-    """Return the activation, if it replaces what the settings name now."""
+    """Return the activation, unless the settings name another policy than the one it replaced."""
     activated, name = pointed(loaded), loaded.settings.policy.name
     return activated if activated and activated.instead_of == name != activated.policy else None
 
 
 def as_activated(loaded: Loaded) -> Loaded:
-    """Return the settings with the `[policy] name` that the last activation was made with."""
+    """Return the settings with the `[policy] name` that was on disk at the last activation."""
     with suppress(PolicyError):  # reading the policies reports it
         if activated := pointed(loaded):
             policy = msgspec.structs.replace(loaded.settings.policy, name=activated.instead_of)
@@ -62,7 +62,7 @@ def activate(loaded: Loaded, name: str) -> None:
 
     Args:
         loaded: The settings as they are on disk.
-        name: The policy, which may be that of the settings.
+        name: The policy. It may be the one that the settings name.
 
     Raises:
         OSError: The file cannot be written.
@@ -74,12 +74,12 @@ def activate(loaded: Loaded, name: str) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for policies that other users cannot read. Raise OSError."""
+    """Create a folder for policies that other users cannot read. Raise OSError."""
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
 
 
 def pointed(loaded: Loaded) -> Activated | None:
-    """Return the last activation, whatever it replaced. Raise PolicyError if it cannot be read."""
+    """Return the last activation, even if it no longer holds. Raise PolicyError if it cannot be read."""
     path = pointer_file(loaded)
     try:
         with open_regular(path) as file:
@@ -106,7 +106,7 @@ def is_file(name: str) -> bool:
 
 
 def policy_called(name: str, loaded: Loaded) -> Policy:
-    """Return a policy by name, or from a file."""
+    """Return a policy by its name or its file."""
     if not is_file(name):
         return load_policy(name, loaded.policy_directories)
     file = Path(name)
@@ -121,7 +121,7 @@ def text_of(file: Path, max_bytes: int | None = None) -> str:
 
 
 def watched_files(loaded: Loaded) -> frozenset[tuple[Path, int, int]]:
-    """Return all files that determine the active policy, with time and size: if this differs, something changed."""
+    """Return all files that determine the active policy, with their times and sizes, to detect a change."""
     paths = [path for directory in loaded.policy_directories for path in directory.glob("*.toml")]
     stamps = []
     for path in (*paths, pointer_file(loaded)):

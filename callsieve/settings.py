@@ -55,15 +55,15 @@ FREEPBX_PORT = 4573
 
 
 class SettingsError(ValueError):
-    """The settings cannot be used. The text names the file, the key and what to do."""
+    """Raised if the settings cannot be used. The text names the file, the key and what to do."""
 
 
 class SettingsUnreadable(SettingsError):
-    """This user may not read the file, so nothing is known of its content."""
+    """Raised if this user may not read the settings file."""
 
 
 class Agi(setting_types.SettingsTable, frozen=True):
-    """Where Asterisk asks about calls. `users`: the users it runs as, by name or number; root may always ask.
+    """Where Asterisk connects to ask about calls. `users`: who may connect, by name or number; root always may.
 
     `key`: a connection that sends it may ask too. For containers, where the kernel does not tell the user.
     """
@@ -77,13 +77,13 @@ class Agi(setting_types.SettingsTable, frozen=True):
 
 
 class StoreTable(setting_types.SettingsTable, frozen=True):
-    """Where the store is."""
+    """The file of the store."""
 
     path: str = "callsieve.db"
 
 
 class Ami(setting_types.SettingsTable, frozen=True):
-    """Asterisk's manager interface, which reports how calls end. Used only with a user name."""
+    """The connection to Asterisk's manager interface, which reports how calls end. It is used only with a user name."""
 
     host: str = "127.0.0.1"
     port: setting_types.Port = 5038
@@ -108,11 +108,11 @@ class PolicyTable(setting_types.SettingsTable, frozen=True):
 
 
 class Actions(setting_types.SettingsTable, frozen=True):
-    """The treatment of stopped callers.
+    """How stopped callers are treated.
 
-    `route`: where routed calls go, `context,exten,1`; empty: the callee's voicemail. `ask`: what a challenge asks for
-    unless the rule says it. `language`: for callers whose country does not determine it. `appeal`: callers who are
-    rejected or sent to voicemail hear how to appeal.
+    `route`: where routed calls go, `context,exten,1`; empty: the callee's voicemail. `ask`: what a challenge asks for,
+    unless the rule says it. `language`: for callers whose country does not determine it. `appeal`: tell callers who are
+    rejected or sent to voicemail how to appeal.
     """
 
     route: setting_types.Route = ""
@@ -131,10 +131,10 @@ class DisplayTable(setting_types.SettingsTable, frozen=True):
 
 
 class Speech(setting_types.SettingsTable, frozen=True):
-    """Recognition of the names that callers say when they are asked.
+    """Recognition of the names that callers say in a challenge.
 
-    `model`: the directory of a model of Whisper for faster-whisper; empty: nothing is recognised. `wait`: how many
-    seconds a call waits for its text.
+    `model`: the directory of a Whisper model for faster-whisper; empty: recognise nothing. `wait`: how many seconds a
+    call waits for its text.
     """
 
     model: str = ""
@@ -148,7 +148,7 @@ class Emergency(setting_types.SettingsTable, frozen=True):
 
 
 class Outbound(setting_types.SettingsTable, frozen=True):
-    """The limits of the outbound guard; 0: no limit. `resting`: refuse numbers that rest or were given back.
+    """The limits of the outbound guard; 0: no limit. `resting`: refuse calls from numbers that rest or were given back.
 
     `local_rules`: apply the law files. `follow_advice`: also apply their good practice, which is not binding.
     `registers`: apply copies of national do-not-call registers. `needs_consent`: refuse calls without consent where a
@@ -173,7 +173,7 @@ class Outbound(setting_types.SettingsTable, frozen=True):
 
 
 class HoursTable(setting_types.SettingsTable, frozen=True):
-    """When people of a region may be called, instead of the hours known for it. Empty: never."""
+    """When people of a region may be called, instead of the hours in its law file. Empty: never."""
 
     region: str
     weekdays: str = ""
@@ -182,7 +182,7 @@ class HoursTable(setting_types.SettingsTable, frozen=True):
 
 
 class Web(setting_types.SettingsTable, frozen=True):
-    """The console. `hosts`: the host names that browsers use. `proxies`: whose forwarded addresses are trusted."""
+    """The console. `hosts`: the host names that browsers use. `proxies`: whose `X-Forwarded-*` headers are trusted."""
 
     listen: str = "127.0.0.1:8480"
     enabled: bool = False
@@ -194,7 +194,7 @@ class Web(setting_types.SettingsTable, frozen=True):
 
 
 class Public(setting_types.SettingsTable, frozen=True):
-    """The public page for owners of numbers. `address`: its URL. `name` and `contact`: who we are.
+    """The public page for owners of numbers. `address`: its URL. `name` and `contact`: of this company.
 
     `call_in`: a DID whose dialplan goes to [callsieve-prove]; empty: nobody can prove control by calling. `in_answers`:
     send the address and reference with the SIP answer that rejects a call, if possible. `call_back`: the socket of the
@@ -232,13 +232,13 @@ class Company(setting_types.SettingsTable, frozen=True):
 
 
 class CapabilitiesTable(setting_types.SettingsTable, frozen=True):
-    """`off`: optional capabilities whose commands, pages, endpoints and units are switched off. Their data stays."""
+    """The capabilities in use. `off`: optional ones without commands, pages, endpoints and units. Their data stays."""
 
     off: tuple[str, ...] = ()
 
 
 class AsteriskTable(setting_types.SettingsTable, frozen=True):
-    """How `asterisk` is run for `off`, `on`, `doctor` and imports: a command, split as a shell would.
+    """How `off`, `on`, `doctor` and imports run `asterisk`: a command, split as a shell would.
 
     `etc`: the directory of Asterisk's configuration, which `asterisk install` writes and the daemon reads.
     """
@@ -248,7 +248,7 @@ class AsteriskTable(setting_types.SettingsTable, frozen=True):
 
 
 class TrunkTable(setting_types.SettingsTable, frozen=True):
-    """A trunk. `reject`: how calls are rejected on it. `verstat`: its carrier's check of callers counts.
+    """A trunk. `reject`: how calls are rejected on it. `verstat`: believe its carrier's check of callers.
 
     `attestation`: the STIR/SHAKEN attestation of our calls, as its carrier states it; empty: not stated.
     """
@@ -264,9 +264,9 @@ class TrunkTable(setting_types.SettingsTable, frozen=True):
 
 
 class DidTable(setting_types.SettingsTable, frozen=True):
-    """A number that callers dial. `screen = false` for fax, alarm and lift. `group`: instead of `groups`, if only one.
+    """A number that callers dial. `screen = false` is for fax, alarm and lift. `group`: as `groups`, for just one.
 
-    `trap`: nobody has this number, so its callers dial whole ranges or bought lists.
+    `trap`: a number that nobody uses, so that its callers dial whole ranges or bought lists.
     """
 
     number: str
@@ -278,12 +278,12 @@ class DidTable(setting_types.SettingsTable, frozen=True):
 
     @property
     def all_groups(self) -> tuple[str, ...]:
-        """Return the groups from either key."""
+        """Return the groups of `groups` or `group`."""
         return self.groups if self.group is None else (self.group,)
 
 
 class PersonTable(setting_types.SettingsTable, frozen=True):
-    """A person. `quiet_hours` as in `22-7`; default: those of [reputation.quiet], for persons who switch them on."""
+    """A person. `quiet_hours`, such as `22-7`: used if they switch them on; default: those of [reputation.quiet]."""
 
     extension: setting_types.Extension
     endpoint: setting_types.Endpoint | None = None
@@ -342,9 +342,9 @@ class Settings(setting_types.SettingsTable, frozen=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings and where they came from. `file`: None without a settings file, when all settings are defaults.
+    """The settings and their origin. `file`: None if there is no settings file and all settings are defaults.
 
-    `usual_file`: where the file would be. `removed`: its settings of older versions, which have no effect.
+    `usual_file`: where the file would be. `removed`: settings of older versions in the file, which have no effect.
     """
 
     settings: Settings
@@ -355,11 +355,11 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def settings_file(self) -> Path:
-        """Return the settings file, existing or not."""
+        """Return the path of the settings file, even if it does not exist."""
         return self.file or self.usual_file
 
     def state_path(self, text: str) -> Path:
-        """Return a path of the settings. A relative path is below the state directory."""
+        """Return a path from the settings. A relative one is below the state directory."""
         return self.state / text
 
     @property
@@ -379,18 +379,21 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def findings_path(self) -> Path:
-        """Return the file of root's findings, outside the state directory, where a link could mislead root."""
+        """Return the file of root's findings, outside the state directory, where a symlink could mislead root."""
         return self.state.with_name(f"{self.state.name}-doctor") / "findings.json"
 
     @property
     def policy_directories(self) -> tuple[Path, ...]:
-        """Return where policy files are searched, in order: files activated from the console come first."""
+        """Return where policy files are searched, in order. Files activated from the console come first."""
         own = (self.file.parent / "policies",) if self.file else ()
         return (self.state / "policies", *own)
 
 
 def load_settings(config: Path | None, environment: Mapping[str, str] = os.environ) -> Loaded:
-    """Load the settings of --config, CALLSIEVE_CONFIG or /etc/callsieve, else the defaults. Raise SettingsError."""
+    """Load the file that --config or CALLSIEVE_CONFIG names, or the one in /etc/callsieve. Raise SettingsError.
+
+    Without any file, all settings are defaults.
+    """
     file, is_named = _file_of(config, environment)
     text = _read(file, required=is_named)
     settings = Settings() if text is None else parse_settings(text, str(file))
@@ -403,10 +406,10 @@ def load_settings(config: Path | None, environment: Mapping[str, str] = os.envir
 
 
 def load_or_salvage(config: Path | None) -> tuple[Loaded, SettingsError | None]:
-    """Return the settings and None, or what can be read of a file with an error, and the error.
+    """Return the settings and None or, if the file has an error, its readable tables and the error.
 
-    Only the tables SALVAGED are read then, and all else is default. For commands that must work with a broken file:
-    off, on, emergency and doctor.
+    Only the tables SALVAGED are read then, and everything else is default. The commands off, on, emergency and doctor
+    need it, because they must work with a broken file.
     """
     try:
         return load_settings(config), None
@@ -416,7 +419,7 @@ def load_or_salvage(config: Path | None) -> tuple[Loaded, SettingsError | None]:
 
 
 def switched_off(config: Path | None) -> frozenset[str]:
-    """Return the names in `[capabilities] off`, also if the file has errors elsewhere. Empty if it cannot be read."""
+    """Return the names in `[capabilities] off`, even if the file has errors elsewhere. Empty if it cannot be read."""
     with suppress(ValueError, RecursionError):  # SettingsError and msgspec's are ValueErrors, too
         table = tomllib.loads(_read(_file_of(config, os.environ)[0], required=True) or "")
         off = msgspec.convert(table.get("capabilities", {}), CapabilitiesTable).off
@@ -429,7 +432,6 @@ SALVAGED = ("asterisk", "store", "emergency")
 
 
 def _salvaged(file: Path) -> Settings:
-    """Return the tables SALVAGED of a file with errors elsewhere; defaults for those that cannot be read."""
     table: Mapping[str, Any] = {}
     with suppress(ValueError, RecursionError):  # SettingsError and msgspec's are ValueErrors, too
         table = tomllib.loads(_read(file, required=True) or "")
@@ -448,7 +450,7 @@ def _file_of(config: Path | None, environment: Mapping[str, str]) -> tuple[Path,
 
 
 def _state_directory(environment: Mapping[str, str]) -> Path:
-    """Return CALLSIEVE_STATE, else systemd's directory, else the service's if it exists, else XDG's.
+    """Return the first of CALLSIEVE_STATE, STATE_DIRECTORY, the service's directory if it exists, and XDG's.
 
     The service's directory is returned even if we may not use it: an error is better than writing where the daemon
     never reads.
@@ -479,7 +481,7 @@ def _read(file: Path, *, required: bool) -> str | None:
 
 
 def parse_settings(text: str, source: str) -> Settings:
-    """Parse settings from a text. SettingsError names `source`, the line, the key and what is allowed."""
+    """Parse settings from a text. Raise SettingsError that names `source`, the line, the key and what is allowed."""
     settings = parse_table(text, source, Settings, _without_removed)
     for key, problem in _problems(settings):
         raise SettingsError(f"{source}: {_with_line(f'{key}: {problem}', text)}")
@@ -492,7 +494,7 @@ def _without_removed(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def removed_settings(text: str) -> tuple[RemovedSetting, ...]:
-    """Return the settings of older versions that a file has."""
+    """Return the settings of older versions that the text still has."""
     with suppress(ValueError, RecursionError):  # reading the settings reports the error
         reputation = tomllib.loads(text).get("reputation")
         return without_removed(reputation)[1] if isinstance(reputation, dict) else ()
@@ -518,7 +520,7 @@ def parse_table(
 
 
 def _with_line(error: str, text: str) -> str:
-    """Put the line before an error: `line 3: agi.lisen: unknown key`. Errors that name a table by its name get none."""
+    """Return the error with its line: `line 3: agi.lisen: unknown key`. Tables that the error names have no line."""
     key, _, _ = error.partition(": ")
     if not re.fullmatch(r"[\w.\[\]-]+", key):
         return error
@@ -555,7 +557,7 @@ Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it
 
 
 def _problems(settings: Settings) -> Problems:
-    """Yield each key with an error that types cannot detect, and the error. Only the first is reported."""
+    """Yield each key with an error that types cannot detect, and the error. The caller reports only the first."""
     if (wrong := _address_problem(settings.agi.listen) or _freepbx_problem(settings.agi.listen)) is not None:
         yield "agi.listen", wrong
     yield from _web_problems(settings.web)

@@ -1,7 +1,7 @@
-"""The decision of the daemon about a call, computed outside of it: for `lookup`, `policy explain` and the console.
+"""Compute the daemon's decision about a call in another process: for `lookup`, `policy explain` and the console.
 
-Facts are read from the store as the daemon reads them. Callers within the hour, which the daemon counts in memory, are
-read from the journal. An emergency call that only Asterisk's own database knows is not seen here.
+Facts are read from the store as the daemon reads them. The daemon counts the callers of the last hour in memory; here
+they are read from the journal. An emergency call that only Asterisk's own database knows is missed.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from reputation.weights import Weights
 
 
 class QuestionError(ValueError):
-    """The question names something unknown. The text says what exists."""
+    """Raised if the question names something unknown. The text says what exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A call as somebody describes it. `trunk` is the name of a [[trunk]]; None: the only one, or an unnamed one."""
+    """A described call. `trunk`: the name of a [[trunk]]; None for the only one, or for an unnamed one."""
 
     caller: str
     did: str | None = None
@@ -57,7 +57,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """The decision, with every step that led to it."""
+    """The decision about a call, with every step that led to it."""
 
     call: IncomingCall
     facts: Facts
@@ -67,7 +67,7 @@ class Opinion:
 
 
 def call_of(question: Question, site: Site) -> IncomingCall:
-    """Return the call of a question, as `/screen` would read it. Raise QuestionError for an unknown trunk."""
+    """Return the call of a question, as the daemon would read it. Raise QuestionError for an unknown trunk."""
     trunk = _trunk_of(question.trunk, site)
     caller = caller_of(question.caller, trunk.region, "prohib" if question.withheld else "")
     return IncomingCall(
@@ -95,9 +95,9 @@ def situation_about(
     *,
     at_its_hour: bool = True,
 ) -> Case:
-    """Return the call with all facts at that time. `callee`: the extension it is for. Raise QuestionError if unknown.
+    """Return the call with all facts at that time. `callee`: its extension. Raise QuestionError if that is unknown.
 
-    `at_its_hour` is False if no particular call is meant: then quiet hours do not count.
+    `at_its_hour`: False if no particular call is meant, so that quiet hours do not count.
     """
     number, calls = call.caller, list(call_times(db, now - WINDOW_SECONDS))
     before = None if number.key is None else _before(calls, number, call.did, now)
@@ -112,9 +112,9 @@ def situation_about(
 
 @dataclass(frozen=True, slots=True)
 class SettingsFacts:
-    """The people, numbers and evidence of the settings, with the numbering plans.
+    """The people, numbers and weights of the settings, with the numbering plans.
 
-    The daemon writes people and numbers into the store; without it they are taken from here.
+    The daemon writes people and numbers into the store. If it has not run, they are taken from here.
     """
 
     people: Mapping[str, Person]
@@ -139,26 +139,26 @@ class SettingsFacts:
         )
 
     def added_to(self, facts: Facts, call: IncomingCall) -> Facts:
-        """Return the facts as they are after the daemon has written the settings to the store."""
+        """Return the facts as they would be if the daemon had written the settings into the store."""
         did = self.dids.get(call.did or "", facts.did)
         callee = self.people.get(did.callee or "", facts.callee) if did is not None else facts.callee
         own = facts.own_number or call.caller.key in self.own_numbers or call.caller.key in self.dids
         return facts._replace(did=did, callee=callee, own_number=own)
 
     def facts_of_range(self, call: IncomingCall, now: float) -> Facts:
-        """Return the facts without a store: what the numbering plan says."""
+        """Return the facts if there is no store: only the row of the numbering plan."""
         row = None if call.caller.key is None else self.plan.row_of(call.caller.key, now)
         return Facts() if row is None else Facts(plan=row)
 
 
 def opinion_of(situation: Case, policies: PolicySet | Policy) -> Opinion:
-    """Return what the given policy, or the one for the call's scope, would decide. Pure."""
+    """Return what the given policy, or the one for the call's scope, decides about the call."""
     call, facts, policy, _ = under = situation.under(policies)
     return Opinion(call, facts, policy, decide(*under), explain(*under))
 
 
 def _with_rises(db: sqlite3.Connection, facts: Facts, query: FactsQuery, weights: Weights) -> Facts:
-    """Return the facts with what would raise the level of a known caller. Slower, so not used on the call path."""
+    """Add what would raise the caller's level. It is too slow for the call path."""
     evidence, circumstances = evidence_of(db, query, weights)
     if evidence == NO_EVIDENCE:
         return facts
@@ -186,7 +186,7 @@ def _person(db: sqlite3.Connection, extension: str, ours: SettingsFacts) -> Pers
 
 
 def _lately(calls: Iterable[CallTime], number: Number, now: float) -> Lately:
-    """Return the calls of the number and its block within the hour, as the daemon counts them (reputation.velocity)."""
+    """Count the calls of the number and its block within the hour, as the daemon does (reputation.velocity)."""
     if number.key is None:
         return NOTHING_LATELY
     velocity = Velocity()
@@ -197,7 +197,7 @@ def _lately(calls: Iterable[CallTime], number: Number, now: float) -> Lately:
 
 
 def _before(calls: Iterable[CallTime], number: Number, did: str | None, now: float) -> FirstCall:
-    """Return what strangers did shortly before, as the daemon counts it (reputation.first_calls)."""
+    """Return what other strangers did shortly before, as the daemon counts it (reputation.first_calls)."""
     first_calls = FirstCalls()
     for call in calls:
         if call.first and call.at <= now:

@@ -1,10 +1,10 @@
-"""Policy files that other sites published, in the folder of this site's own versions.
+"""Policy files that other sites published, in the folder of this site's own policies.
 
     STATE/policies/head-office:office.toml      as accepted here: a policy like any other
     STATE/policies/head-office:office.new.toml  received but not accepted yet, to be compared and tried
     STATE/policies/head-office:office.old.toml  as it was before the last acceptance
 
-So the active policy never depends on the hub, and an accepted policy stays if its site withdraws it.
+So the active policy never depends on the hub. An accepted policy stays even if its site withdraws it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def digest_of(text: str) -> str:
 
 
 def read_site_policy(text: str, name: str) -> Policy:
-    """Parse a policy of another site: no larger than a draft, and extending presets only."""
+    """Parse a policy of another site. It must not exceed a draft's size, and extend only presets. Raise PolicyError."""
     if len(text.encode("utf-8", "replace")) > MOST_BYTES:
         raise PolicyError(
             Wording("{name}: larger than {most} kB: it cannot be published", {"name": name, "most": MOST_BYTES // 1024})
@@ -73,18 +73,18 @@ def files_there(loaded: Loaded) -> frozenset[str]:
 
 
 def version_there(loaded: Loaded, name: str) -> SiteVersion | None:
-    """Return the accepted version, or None."""
+    """Return the accepted version of a policy, or None."""
     text = text_there(loaded, name)
     return None if text is None else SiteVersion(name, digest_of(text))
 
 
 def put_new(loaded: Loaded, name: str, text: str) -> None:
-    """Write a received policy, which is not active yet. Raise OSError."""
+    """Write a received policy without activating it. Raise OSError."""
     _write(loaded, f"{name}{NEW}", text)
 
 
 def drop_new(loaded: Loaded, name: str) -> None:
-    """Remove a received policy: its site publishes another one, or none. Raise OSError."""
+    """Remove a received policy, because its site now publishes another one or none. Raise OSError."""
     _unlink(loaded, f"{name}{NEW}")
 
 
@@ -98,7 +98,7 @@ def put_accepted(loaded: Loaded, name: str, text: str) -> None:
 
 
 def go_back(loaded: Loaded, version: SiteVersion) -> bool:
-    """Return to the previously accepted version, and return whether it still exists. Raise OSError.
+    """Restore the previously accepted version, and return whether it still existed. Raise OSError.
 
     The replaced version becomes a received one that is not accepted.
     """
@@ -113,7 +113,7 @@ def go_back(loaded: Loaded, version: SiteVersion) -> bool:
 
 
 def take_out(loaded: Loaded, name: str) -> None:
-    """Revoke the acceptance: the policy becomes a received one. Raise OSError."""
+    """Withdraw the acceptance: the policy becomes a received one. Raise OSError."""
     if (now := text_there(loaded, name)) is not None:
         put_new(loaded, name, now)
     _unlink(loaded, name)

@@ -1,7 +1,7 @@
-"""The state of an outside source: a feed, a company of the exchange, the hub, a receiver of events.
+"""The state of an outside source (a feed, a company of the exchange, the hub) or of a receiver of events.
 
-Doctor, status, digest, metrics, scheduled checks, pages and the API show the same SourceHealth. Each kind of source has
-one function that makes it from its row in the store. The row keeps as a code and figures why the source failed.
+Doctor, status, digest, metrics, scheduled checks, pages and the API show the same SourceHealth. For each kind of source
+one function computes it from the source's row in the store. The row holds the cause of a failure as a code and figures.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ OVERDUE_SECONDS = 3600.0  # the timers run every quarter of an hour
 class SourceStatus(StrEnum):
     """The state of a source: the worst that applies.
 
-    `waiting`: nothing has come or gone yet. `off`: switched off. `failed`: the last attempt failed. `stale`: nothing
-    came or went for too long. `shrank`: the last file was much smaller. `expired`: what came does not count any more.
+    `waiting`: nothing has been received or sent yet. `off`: switched off. `failed`: the last attempt failed. `stale`:
+    nothing was received or sent for too long. `shrank`: the last file was much smaller. `expired`: its data is too old
+    to count.
     """
 
     OK = "ok"
@@ -43,34 +44,29 @@ class SourceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
-    """The state of a source.
-
-    Attributes:
-        health: Its state.
-        detail: The reason, in words; null if all is well.
-    """
+    """The state of a source. `health`: its state. `detail`: the reason, in words; null if all is well."""
 
     health: SourceStatus
     detail: Wording | None = None
 
     @property
     def is_ok(self) -> bool:
-        """Return whether everything is as it should be."""
+        """Return whether everything works."""
         return self.health is SourceStatus.OK
 
     @property
     def is_well(self) -> bool:
-        """Return whether nobody has to act."""
+        """Return whether nobody needs to act."""
         return self.health in (SourceStatus.OK, SourceStatus.WAITING, SourceStatus.OFF)
 
     @property
     def brings_nothing(self) -> bool:
-        """Return whether its data does not arrive, or does not count: receivers of events are told."""
+        """Return whether its data does not arrive or does not count, so that receivers of events are notified."""
         return self.health in (SourceStatus.OFF, SourceStatus.FAILED, SourceStatus.STALE, SourceStatus.EXPIRED)
 
     @property
     def summary(self) -> Wording:
-        """Return the state and its reason, for any language."""
+        """Return the state and its reason, as translatable words."""
         state = Wording(self.health.words)
         return Wording("{state}: {detail}", {"state": state, "detail": self.detail}) if self.detail else state
 
@@ -79,12 +75,12 @@ class SourceHealth:
 
 
 def nobody_fetches(due: Iterable[float | None], now: float) -> bool:
-    """Return whether a source is overdue: its timer does not run. `due`: None for one that was never fetched."""
+    """Return whether a source is overdue because its timer does not run. `due`: None for one that was never fetched."""
     return any(at is None or now > at + OVERDUE_SECONDS for at in due)
 
 
 def every_seconds(every: str) -> float:
-    """Parse the setting `every`, such as `6h`."""
+    """Parse the setting `every`, such as `6h`, into seconds."""
     return float(int(every[:-1]) * SECONDS_BY_UNIT[every[-1]])
 
 
@@ -103,13 +99,13 @@ class SourceProblem(StrEnum):
 
 
 def templates_of(*problems: Iterable[StrEnum]) -> dict[str, str]:
-    """Return the words of these problems and of those that every source may have, by code."""
+    """Return the messages of these problems, and of those common to all sources, by code."""
     every = chain(SourceProblem, OutsideProblem, *problems)
     return {problem.name.lower().replace("_", "-"): problem.value for problem in every}
 
 
 def failure_of(error: Exception, templates: Mapping[str, str], file: str = "") -> str:
-    """Return why nothing was taken, for the store. `read_kept_failure` reads it with the same templates."""
+    """Return the error as text for the store. `read_kept_failure` reads it with the same templates."""
     return keep_failure(*_code_and_places(error, templates, file), templates)
 
 

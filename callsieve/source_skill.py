@@ -1,4 +1,4 @@
-"""How often a source of evidence is right: a feed, a look-up service or a company, and why one was switched off."""
+"""How often a feed, a look-up service or a company is right about numbers, and why a source was switched off."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def skill_of(compared: Compared) -> Skill:
 
 
 def judgement_of(compared: Compared) -> Judgement:
-    """Return whether it is worse than chance, in what it calls spam or in what it calls fine."""
+    """Return whether a source is worse than chance, in what it calls spam or in what it calls fine."""
     spam, fine = _of_spam(compared), _of_fine(compared)
     if min(spam, fine) < LEAST_OF_KIND or spam + fine < LEAST_IN_ALL:
         return Judgement.TOO_FEW
@@ -86,13 +86,12 @@ def _of_fine(compared: Compared) -> int:
 
 
 def _gain(compared: Compared, z: float) -> Interval:
-    """Return how much more often it reports spam for spam than for honest callers."""
+    """Return how much more often the source lists spam callers than honest callers as spam."""
     of_spam = wilson(compared.spam_of_spam, _of_spam(compared), z)
     return difference(of_spam, wilson(compared.spam_of_fine, _of_fine(compared), z))
 
 
 def _trust(compared: Compared, z: float) -> Interval:
-    """Return how much more often it reports fine for honest callers than for spam."""
     of_fine = wilson(compared.fine_of_fine, _of_fine(compared), z)
     return difference(of_fine, wilson(compared.fine_of_spam, _of_spam(compared), z))
 

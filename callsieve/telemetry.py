@@ -1,8 +1,7 @@
 """The daemon's report about itself, written every few seconds to `daemon.json` in the state directory.
 
-The console makes its /metrics and health lines from it in another process, so the daemon needs no further listener, and
+The console, another process, makes its /metrics and health lines from it. So the daemon needs no further listener, and
 figures are available even without a store. Counts are since the daemon's start. It contains no number and no name.
-`daemon/background.py` writes it.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class LookUpCounts:
     """Look-ups since the daemon's start.
 
     `more`: the store knew more afterwards. `nothing`: it did not. `late`: no answer in time. `skipped`: calls for which
-    nobody was asked, because of too many at once or of a pause after failures.
+    no service was queried, because too many ran at once or after failures.
     """
 
     asked: int = 0
@@ -40,7 +39,7 @@ class LookUpCounts:
 
 
 class HearingState(msgspec.Struct, frozen=True):
-    """The hearing process. `ready`: it has loaded its model. `late`: texts do not come in time, so no call waits.
+    """The speech recognition process. `ready`: it has loaded its model. `late`: it is too slow, so no call waits.
 
     Attributes:
         heard: Number of callers with recognised words.
@@ -56,7 +55,7 @@ class HearingState(msgspec.Struct, frozen=True):
 
 
 class Listening(msgspec.Struct, frozen=True):
-    """The AMI listener. `behind_seconds`: the age of the oldest event that is not processed yet."""
+    """The state of the AMI listener. `behind_seconds`: the age of the oldest event that is not processed yet."""
 
     connected: bool
     trouble: str
@@ -113,7 +112,7 @@ def read_telemetry(state: Path) -> Telemetry | None:
 
 
 def is_fresh(telemetry: Telemetry | None, now: float | None = None) -> bool:
-    """Return whether the report is recent, so that the daemon is taken to be alive."""
+    """Return whether the report is recent enough to assume that the daemon is alive."""
     return telemetry is not None and (time.time() if now is None else now) - telemetry.at < FRESH_SECONDS
 
 
@@ -123,7 +122,7 @@ class _Report(msgspec.Struct):
 
 
 def is_outdated(state: Path, now: float | None = None) -> bool:
-    """Return whether a running daemon was started from another program than the one installed now."""
+    """Return whether the daemon runs an older program than the one installed now."""
     try:
         with open_regular(state / NAME) as file:
             report = msgspec.json.decode(file.read(MOST_BYTES), type=_Report)

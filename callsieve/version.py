@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def program_version() -> str:
-    """Return the version, such as `1.2.3`, or that it is run from its sources."""
+    """Return the version, such as `1.2.3`, or a text which says that the program runs from its sources."""
     try:
         return version("callsieve")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Convert settings into what other packages take: the site, the policies, people and numbers."""
+"""Convert settings into the values that other packages take: the site, the policies, people and numbers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from reputation.store.people import own_numbers
 
 
 def site_of(settings: Settings) -> Site:
-    """Return the PBX as answering a call needs it."""
+    """Return the PBX as the call path needs it."""
     region = settings.numbers.region
     trunks = tuple(
         Trunk(t.name, t.channels, t.region or region, t.trusted, t.reject, t.verstat) for t in settings.trunk
@@ -48,7 +48,7 @@ def site_of(settings: Settings) -> Site:
 
 
 def calling_hours_of(settings: Settings) -> CallingHours:
-    """Return when people may be called. A region in [[hours]] replaces what is known of it."""
+    """Return when people may be called. A region in [[hours]] replaces the hours of its law file."""
     outbound = settings.outbound
     usual = daily(outbound.first_hour, outbound.last_hour, "the settings")
     local, advised = map(dict, hours_by_law()) if outbound.local_rules else ({}, {})
@@ -100,13 +100,13 @@ def _display_of(settings: Settings) -> Display:
 
 
 def screening_hours_of(settings: Settings) -> ScreeningHours:
-    """Return the hours in which screening does less: quiet hours and the emergency window."""
+    """Return the hours in which calls are screened less: quiet hours and the emergency window."""
     own = {person.extension: person.quiet_hours for person in settings.person if person.quiet_hours is not None}
     return ScreeningHours(QuietHours.of(settings.reputation.quiet, own), 60.0 * settings.emergency.window_minutes)
 
 
 def regions_of(site: Site) -> set[str]:
-    """Return the regions whose numbering plans callers are read by."""
+    """Return the regions by whose numbering plans callers' numbers are read."""
     return {site.region, *(trunk.region for trunk in site.trunks)}
 
 
@@ -127,7 +127,7 @@ def policies_of(loaded: Loaded) -> PolicySet:
 
 
 def people_of(settings: Settings) -> list[Person]:
-    """Return the people in the settings. Without an endpoint, a person has the PJSIP endpoint of their extension."""
+    """Return the people of the settings. A person without an endpoint has PJSIP/EXTENSION."""
     return [
         Person(p.extension, p.endpoint or f"PJSIP/{p.extension}", p.group, p.language, p.name) for p in settings.person
     ]
@@ -140,14 +140,14 @@ def dids_of(settings: Settings) -> list[Did]:
 
 
 def own_numbers_of(settings: Settings) -> list[str]:
-    """Return the numbers that we call out from."""
+    """Return the numbers that our outgoing calls show."""
     region = settings.numbers.region
     numbers = [number_of(text, t.region or region) for t in settings.trunk for text in t.own_numbers]
     return sorted({number for number in numbers if number is not None})
 
 
 def wanted_events_of(settings: Settings) -> dict[str, tuple[EventKind, ...]]:
-    """Return which kinds of events each receiver wants, by its name."""
+    """Return which kinds of events each receiver wants, by the receiver's name."""
     everything = tuple(EventKind)
     wanted = {f"webhook/{table.name}": table.events or everything for table in settings.webhook}
     if settings.mqtt.host:
@@ -161,6 +161,6 @@ def wanted_events_of(settings: Settings) -> dict[str, tuple[EventKind, ...]]:
 
 
 def known_own_numbers(db: sqlite3.Connection, loaded: Loaded) -> frozenset[str]:
-    """Return our own numbers: of the register, of the settings, and DIDs."""
+    """Return our own numbers from the register, the settings and the DIDs."""
     dids = (did.number for did in dids_of(loaded.settings))
     return frozenset((*own_numbers(db), *own_numbers_of(loaded.settings), *dids))

@@ -169,12 +169,7 @@ class LevelChange(NamedTuple):
 
 
 class LowerIn(NamedTuple):
-    """When a level falls without new evidence.
-
-    Attributes:
-        days: In how many days.
-        level: The level after that time.
-    """
+    """When a level falls without new evidence. `days`: in how many days. `level`: the level after that time."""
 
     days: int
     level: Level

@@ -44,11 +44,11 @@ FACE = "@font-face {{ font-family: {name}; src: url('{address}') }}"
 
 
 class NoPrinter(Exception):
-    """PDF cannot be made here. The text says what to install."""
+    """Raised if no PDF can be made here. The text says what to install."""
 
 
 def printer_trouble() -> str | None:
-    """Return why PDF cannot be made here, with what to install; None where it can."""
+    """Return why no PDF can be made here and what to install, or None if it can."""
     try:
         with warnings.catch_warnings():  # it would prefer HarfBuzz-Subset, but works without
             warnings.simplefilter("ignore", DeprecationWarning)

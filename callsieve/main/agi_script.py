@@ -34,7 +34,7 @@ def _socket_of(config: Path | None) -> str:
 
 
 def _standalone(config: Path | None) -> None:
-    """Answer one call with the daemon's settings, store and screening. Only velocity counters are missing."""
+    """Answer one call from the settings and the store, without the daemon and its counters of recent calls."""
     import logging
     from dataclasses import replace
 

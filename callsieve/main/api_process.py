@@ -1,6 +1,6 @@
 """The API process: `/decide` and `/outcomes` for other switches, and the whole API, independent of the console.
 
-It listens before other modules are imported, so that early calls wait instead of failing, and answers calls before all
+It listens before it imports other modules, so that early calls wait instead of failing. It answers calls before all
 endpoints are loaded.
 """
 
@@ -34,7 +34,7 @@ logger = logging.getLogger("callsieve.api")
 
 
 def serve_api(config: Path | None, *, log_json: bool) -> None:
-    """Serve until SIGTERM or SIGINT. Raise SettingsError or OSError if it cannot listen."""
+    """Serve the API until SIGTERM or SIGINT. Raise SettingsError or OSError if the process cannot listen."""
 
     def load() -> Loaded:
         return served_settings(config)
@@ -63,7 +63,7 @@ def _serve(load: Callable[[], Loaded]) -> None:
 
 
 def make_api_app(load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> tuple[ASGIApp, AppState]:
-    """Return the application and its state. It tells systemd when it is ready, and that it still runs."""
+    """Return the application and its state. The application tells systemd when it is ready and that it is alive."""
     state = AppState(load, clock)
     state.provide(DaemonClient.of(state.loaded), RateLimits(window_seconds=1.0))
 

@@ -117,7 +117,7 @@ COMMANDS = {
 
 
 def capability_of(command: str) -> str:
-    """Return the name of the capability that a command belongs to."""
+    """Return the name of the capability that has the command."""
     return COMMANDS[command].partition(".")[0]
 
 
@@ -127,7 +127,7 @@ def capabilities_below(words: str) -> set[str]:
 
 
 def endpoints_of(capabilities: Capabilities) -> tuple[Endpoint, ...]:
-    """Return the endpoints of these capabilities."""
+    """Return the API endpoints of the given capabilities."""
     return tuple(
         endpoint
         for capability in capabilities.all

@@ -1,7 +1,4 @@
-"""The command line: finds the named command, and prints typer's errors like our own.
-
-A command's module is imported when the command is named, so that starting takes no longer than needed.
-"""
+"""The command line: imports the module of the named command, and prints typer's errors in the form of our own."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ HELP_OPTIONS = ["-h", "--help"]
 
 
 class LazyGroup(TyperGroup):
-    """The group of all commands by name and help. The named command is imported and replaces its entry.
+    """The group of all commands, by name and help text. A command's module is imported when the command is named.
 
     `off`: the capabilities that the settings switch off.
     """
@@ -46,12 +43,12 @@ class LazyGroup(TyperGroup):
             self.commands[name] = command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Import the command that is run or completed. `get_command`, which the help uses, does not."""
+        """Import the command before typer runs or completes it. The help calls `get_command`, which imports nothing."""
         self.load(args[0])
         return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any, groups: Iterable[str] = capabilities.SHORT_HELP) -> None:
-        """Print the help with the commands of these groups that are switched on."""
+        """Print the help of the given groups, without commands that are switched off."""
         every = self.commands
         names = (name for group in groups for name in capabilities.GROUPS[group])
         shown = [name for name in names if not (self.off and capabilities.capabilities_below(name) <= self.off)]
@@ -103,7 +100,7 @@ app = typer.Typer(
 def callsieve(
     version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
 ) -> None:
-    """Run without a command: print the version or the help."""
+    """Print the version or the help, if no command is named."""
     if version:
         from callsieve.version import program_version  # brings importlib.metadata: 10 ms
 
@@ -129,7 +126,7 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command and return its exit code. Raise BrokenPipeError if the reader has gone."""
+    """Run one command and return its exit code. Raise BrokenPipeError if the reader of the output is gone."""
     COMMAND.off = frozenset()
     if capabilities.COMPLETION in os.environ:
         from typer.completion import completion_init  # type: ignore[attr-defined]  # re-exported without a word
@@ -218,7 +215,7 @@ def _usage_text(error: Any) -> str:
 
 
 def _option_for(error: Any, text: str) -> str:
-    """Return a hint at the first option of the command that takes a text, for an argument that it does not take."""
+    """Return a hint that names the command's first text option, for an argument that the command does not accept."""
     extra = _EXTRA_ARGUMENT.search(text)
     if extra is None:
         return ""

@@ -1,6 +1,6 @@
 """The console's process, which also serves the API at the console's address.
 
-`python -m callsieve.main.console_server`: the console as the daemon starts it. It ends with the daemon.
+The daemon starts it as `python -m callsieve.main.console_server`. It ends with the daemon.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ SCREENING_SECONDS = 5.0
 
 
 def pages_of(capabilities: Capabilities) -> list[Page]:
-    """Return the pages of these capabilities, in the order in which addresses are looked up."""
+    """Return the pages of the given capabilities, in the order in which a request's address is matched."""
     modules = (
         import_module(f"callsieve.{capability.name}.{module}")
         for capability in capabilities.all
@@ -75,7 +75,7 @@ def pages_of(capabilities: Capabilities) -> list[Page]:
 
 
 def menu_of(capabilities: Capabilities) -> Menu:
-    """Return the navigation of these capabilities, with the messages of all."""
+    """Return the navigation of the given capabilities. It has the messages of all capabilities."""
     on = capabilities.all
     messages = {word: text for capability in CAPABILITIES for word, text in capability.messages.items()}
     return Menu(tuple(sorted(entry for item in on for entry in item.navigation)), messages, {item.name for item in on})
@@ -98,7 +98,7 @@ def make_templates() -> Templates:
 
 
 def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> AppState:
-    """Return the state that the pages of a console share."""
+    """Return the state that all pages of the console share."""
     loaded = load()
     on = ALL.without(loaded.settings.capabilities.off)
     checks = checks_of(on)
@@ -115,7 +115,7 @@ def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time
 
 
 def make_app(state: AppState) -> ASGIApp:
-    """Return the application with this state, which it closes at its end."""
+    """Return the application of this state. It closes the state when it shuts down."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -148,7 +148,7 @@ logger = logging.getLogger("callsieve.web")
 
 
 def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False) -> None:
-    """Serve until a signal or, with `until_stdin_ends`, the end of the parent process. Raise SettingsError."""
+    """Serve until a signal or, with `until_stdin_ends`, until the parent process ends. Raise SettingsError."""
     state = make_app_state(load)
     web = state.loaded.settings.web
     listener = listening(web.listen, "[web] listen", "the console")
@@ -159,7 +159,7 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
 
 
 def main() -> None:
-    """Serve with the settings file that the only argument names, if there is one."""
+    """Serve the console. The only argument, if there is one, names the settings file."""
     config = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     with errors_in_one_line():
         configure_logs()

@@ -1,7 +1,7 @@
 """`callsieve`: the entry point of the program.
 
-`serve` and `api`, as systemd and people write them, start without typer and the modules of other commands, which take
-0.1 s. `cli.py` handles everything else, also `serve --help`.
+`serve` and `api`, as systemd and people usually write them, start without typer and the modules of other commands,
+which take 0.1 s to import. `cli.py` handles everything else, also `serve --help`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from callsieve.cli.errors import errors_in_one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the program. It ends with SystemExit. `arguments`: by default those of the command line."""
+    """Run the program, then raise SystemExit. `arguments`: by default those of the command line."""
     with errors_in_one_line():
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
     raise SystemExit(code)

@@ -1,4 +1,4 @@
-"""Serve the console, the public page or the API with uvicorn. Only this module and web/connections.py import it."""
+"""Serve the console, the public page or the API with uvicorn. Besides it, only web/connections.py imports uvicorn."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BACKLOG = 2048  # uvicorn's default
 
 
 class HttpServer(uvicorn.Server):
-    """A server that first ends the streams of live calls and events at shutdown, before it waits for other answers."""
+    """A uvicorn server that, at shutdown, first ends the endless streams of live calls and events."""
 
     def __init__(self, ending: asyncio.Event, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -44,7 +44,14 @@ class HttpServer(uvicorn.Server):
 def make_server(
     app: ASGIApp, ending: asyncio.Event, proxies: Iterable[str] | None, *, loop: Literal["auto", "asyncio"] = "auto"
 ) -> HttpServer:
-    """Return a server. `ending`: set at shutdown. `proxies` None: no proxy. `loop`: "asyncio" for Python's own."""
+    """Return a server for the application.
+
+    Args:
+        app: The application.
+        ending: Set by the server at shutdown.
+        proxies: Addresses whose `X-Forwarded-*` headers are trusted; None without a proxy.
+        loop: "asyncio" for Python's own event loop.
+    """
     proxied = None if proxies is None else ProxyHeadersMiddleware(cast("Any", app), list(proxies))
     config = uvicorn.Config(
         cast("Any", app),
@@ -64,7 +71,7 @@ def make_server(
 def run_server(
     server: HttpServer, sockets: Sequence[socket.socket], *, until_stdin_ends: bool = False, nice: int = NICE
 ) -> None:
-    """Serve until SIGTERM or SIGINT. `until_stdin_ends`: also until whoever started us is gone."""
+    """Serve until SIGTERM or SIGINT or, with `until_stdin_ends`, until the parent process is gone."""
     if nice:
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, nice)
@@ -77,7 +84,7 @@ def run_server(
 
 
 def listening(listen: str, key: str, what: str) -> socket.socket:
-    """Return a listening socket at an address of the settings. Raise SettingsError if that fails."""
+    """Return a socket that listens at an address of the settings. Raise SettingsError if it cannot listen."""
     host, port = address_of(listen)
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
@@ -95,7 +102,7 @@ def listening(listen: str, key: str, what: str) -> socket.socket:
 
 
 def listening_unix(path: Path) -> socket.socket:
-    """Return a listening Unix socket for this user and its group. Raise OSError if another server has the path."""
+    """Return a Unix socket that listens for this user and its group. Raise OSError if another server uses the path."""
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     sock = make_unix_socket(str(path))
     sock.listen(BACKLOG)

@@ -126,7 +126,7 @@ def _paragraphs(help_text: str) -> list[str]:
 
 
 def _text(text: str) -> str:
-    """Return a paragraph as running text, in which no line is a request (begins with a full stop)."""
+    """Return a paragraph in wrapped lines. A leading full stop is escaped: roff would read the line as a request."""
     lines = textwrap.wrap(_escaped(text.strip()), LINE, break_long_words=False, break_on_hyphens=False)
     return "\n".join(f"\\&{line}" if line.startswith(".") else line for line in lines)
 
@@ -136,7 +136,6 @@ def _escaped(text: str) -> str:
 
 
 def _day() -> str:
-    """Return the day of the build, by SOURCE_DATE_EPOCH for reproducible builds, else today."""
     at = float(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}"
 
@@ -150,7 +149,7 @@ def show_help(
         str, typer.Argument(metavar="TOPIC", help="A page of the documentation, such as console; all: every command.")
     ] = ALL,
 ) -> None:
-    """Show every command in its group, or print a page of the documentation.
+    """Show every command by group, or print a page of the documentation.
 
     callsieve COMMAND --help shows the options of one command. An unknown TOPIC prints the names of all pages.
     """

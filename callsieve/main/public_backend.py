@@ -1,7 +1,7 @@
-"""`callsieve public backend`: answers the questions of the public page.
+"""`callsieve public backend`: answers the requests of the public page.
 
-This process has the store, the settings and the call-back helper, and answers the few questions of backend.py.
-Strangers reach only the page (public_page.py), which runs as another user and has nothing but a connection to this
+This process can use the store, the settings and the call-back helper. It answers only the few requests of backend.py.
+Visitors reach only the page (public_page.py), which runs as another user and can use nothing but its connection to this
 process.
 """
 
@@ -38,7 +38,7 @@ def backend(
     path: SocketOption = SOCKET,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Answer the public page, which has no access to the store. Runs until stopped."""
+    """Answer the requests of the public page, which has no access to the store. Runs until stopped."""
     configure_logs(as_json=log_json)
     answering = Backend(partial(served_settings, config))
     if not answering.loaded.settings.public.enabled:
@@ -50,7 +50,7 @@ def backend(
 
 @contextmanager
 def _listening(path: Path) -> Iterator[socket.socket]:
-    """Yield the socket, which our user and the page's user may open. Raise OSError if another process has it."""
+    """Yield the socket, which only our user and the page's user may open. Raise OSError if another process uses it."""
     temporary = temporary_path_of(str(path))
     with make_unix_socket(str(path)) as sock:
         page = ids_of(PUBLIC_USER)

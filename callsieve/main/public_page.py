@@ -1,7 +1,7 @@
-"""`callsieve public page`: the process that strangers reach.
+"""`callsieve public page`: the process that visitors from the internet reach.
 
-It connects to its backend (public_backend.py) and listens. Then system/seccomp.py permanently limits it to the files of
-programs, and to the system calls that serve open connections.
+It connects to its backend (public_backend.py) and listens. Then system/seccomp.py permanently limits it to reading
+program files and to the system calls that serve open connections.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SocketOption = Annotated[Path, typer.Option("--socket", metavar="PATH", help="Th
 
 
 class OpenListener(socket.socket):
-    """A listening socket that ignores the event loop's second call of listen, which is not allowed by then."""
+    """A socket that already listens. It ignores the event loop's call of listen(), which seccomp forbids by then."""
 
     def listen(self, backlog: int = 0, /) -> None:
         """Do nothing."""
@@ -74,7 +74,6 @@ def page(
 
 
 def _leave_root(path: Path) -> None:
-    """Change from root to the page's user, or to the backend's user if that one does not exist."""
     if os.geteuid() == 0:
         owner = path.stat()
         become(*(ids_of(PUBLIC_USER) or (owner.st_uid, owner.st_gid)))

@@ -1,6 +1,6 @@
 """`callsieve serve`, `callsieve api` and `callsieve web`. Each imports only what it serves.
 
-entry.py handles `serve` and `api` as systemd and people write them, without typer. Here options may come in any order.
+entry.py handles the usual forms of `serve` and `api` without typer. This module accepts options in any order.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Operations and health checks of the store and the emergency window.
-
-run_housekeeping, accept_lists       operations (callsieve/changes/operation.py)
-"""
+"""Operations and health checks of the store and the emergency window."""
 
 from __future__ import annotations
 
@@ -35,7 +32,12 @@ from reputation.wording import Places, Wording
 
 
 class HousekeepingRequest(NamedTuple):
-    """A request to run housekeeping. `clock_is_right`: somebody confirmed the clock. `tell`: called after each job."""
+    """A request to run housekeeping.
+
+    Attributes:
+        clock_is_right: Somebody has confirmed that the server's clock is right.
+        tell: Called after each job.
+    """
 
     dry_run: bool = False
     clock_is_right: bool = False
@@ -45,7 +47,7 @@ class HousekeepingRequest(NamedTuple):
 def run_housekeeping(
     db: sqlite3.Connection, context: Context, request: HousekeepingRequest
 ) -> list[HousekeepingReport]:
-    """Run all jobs, each in short transactions of its own. Make the backup of the day first."""
+    """Run all jobs, each in its own short transactions. Make the day's backup first."""
     if not request.dry_run:
         if leap_of(db, context.at) and not request.clock_is_right:
             raise Refused("clock-leapt", "the clock is days from the last run: set the clock; nothing was changed")
@@ -63,7 +65,7 @@ def run_housekeeping(
 
 
 def accept_lists(db: sqlite3.Connection, context: Context, changed: Sequence[str]) -> None:
-    """Accept the lists as they are now. `changed`: the lists that another program changed."""
+    """Accept the lists as they are now. `changed`: the names of lists that another program has changed."""
     with change(db, context, "db check accept") as accepted:
         accepted.after = {"lists": changed}
         database.accept_lists(db)
@@ -177,7 +179,7 @@ def has_backup(context: finding.CheckContext) -> finding.Finding:
 
 @finding.check_of_store
 def keeps_house(db: sqlite3.Connection, now: float) -> finding.Finding:
-    """Check that the housekeeping jobs ran lately."""
+    """Check that the housekeeping jobs ran on time."""
     by_job = {report.job: report for report in reports(db)}
     late = [
         job.name for job in JOBS if job.name in by_job and now - by_job[job.name].at > job.every_seconds + LATE_SECONDS

@@ -1,4 +1,4 @@
-"""The capability `mark_watch`: what platforms show of our own numbers."""
+"""The capability `mark_watch`: which labels platforms such as Hiya show for our own numbers."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Operations of the mark watch: label checks by people, and by lists and sources.
-
-record     operation: somebody has checked a phone or an app
-note_all   operation: the results of sources and lists, all at once
-"""
+"""Operations that record label checks of own numbers, made by people or by look-ups and imported lists."""
 
 from __future__ import annotations
 
@@ -30,25 +26,21 @@ NAME_CHARACTERS = 100
 
 
 class ScreenshotFile(msgspec.Struct, frozen=True):
-    """A PNG, JPEG or WebP file. `content`: in Base64.
-
-    Attributes:
-        name: The name.
-    """
+    """A PNG, JPEG or WebP file. `content`: in Base64. `name`: the name of the file."""
 
     name: Annotated[str, Meta(max_length=NAME_CHARACTERS)]
     content: bytes
 
 
 class LookRequest(msgspec.Struct, frozen=True):
-    """A label check as it was typed.
+    """A label check as a person entered it.
 
     `label`: what the platform shows, empty for nothing. `marks`: how many marks it reports. `next_look`: when to check
     again: `30d`, `2026-12-31` or `never`.
 
     Attributes:
         platform: The platform that shows labels.
-        screenshot: A picture of what was seen.
+        screenshot: A picture of the label on a phone or in an app.
     """
 
     number: NumberText
@@ -60,11 +52,7 @@ class LookRequest(msgspec.Struct, frozen=True):
 
 
 class RecordedLook(NamedTuple):
-    """A stored label check. `changed`: the label before, if it differs.
-
-    Attributes:
-        look: The label check.
-    """
+    """A stored label check. `changed`: the label before, if it differs. `look`: the label check."""
 
     change_id: ChangeId | None
     look: own_labels.LabelCheck
@@ -72,7 +60,7 @@ class RecordedLook(NamedTuple):
 
 
 class Noted(NamedTuple):
-    """Label checks by sources and lists, and those with a new label."""
+    """Label checks by look-ups and lists. Those with a new label are also in `changed`."""
 
     change_id: int | None
     looks: tuple[own_labels.LabelCheck, ...]
@@ -110,7 +98,7 @@ def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> Re
 
 
 def note_all(db: sqlite3.Connection, context: Context, checks: Sequence[own_labels.LabelCheck]) -> Noted:
-    """Record the results of sources and of imported lists."""
+    """Record the label checks of look-ups and of imported lists, together."""
     listed = [
         own_labels.LabelCheck(
             number, name, context.at, (category or "spam") if is_listed else "", kind=own_labels.LabelCheckKind.LISTED

@@ -24,19 +24,19 @@ MOST_LOOKS = 1000
 
 
 class LooksRequest(PageQuery, frozen=True, kw_only=True):
-    """Which looks. `due`: only what is to be looked at again within a day."""
+    """A query for label checks. `due`: only those that somebody should repeat within a day."""
 
     due: bool = False
 
 
 class OfOwnNumber(PageQuery, frozen=True, kw_only=True):
-    """Of which own number."""
+    """A query about one own number."""
 
     number: NumberText
 
 
 class ScreenshotKey(msgspec.Struct, frozen=True):
-    """A screenshot of a number. `digest`: its SHA-256, in hex."""
+    """The key of a screenshot of a number's label. `digest`: its SHA-256, in hex."""
 
     number: NumberText
     digest: Annotated[str, Meta(max_length=64)]
@@ -50,14 +50,14 @@ class ScreenshotContent(NamedTuple):
 
 
 def find_looks(db: sqlite3.Connection, context: Context, request: LooksRequest) -> ResultPage[own_labels.LabelCheck]:
-    """Return what platforms show of our numbers: the latest look at each."""
+    """Return the latest label check of each own number on each platform."""
     looks = own_labels.latest_label_checks(db)
     found = own_labels.label_checks_due(looks, context.at + DAY_SECONDS) if request.due else looks
     return page_from(found, request, lambda row: (row.number, row.platform), lambda row: row)
 
 
 def find_looks_of(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[own_labels.LabelCheck]:
-    """Return what platforms have shown of one number, the latest first."""
+    """Return all label checks of one number, the latest first."""
     found = own_labels.label_checks_of(db, number_field(context, request.number), MOST_LOOKS)
     return page_from(found, request, lambda row: (-row.at, row.platform), lambda row: row)
 
@@ -65,13 +65,13 @@ def find_looks_of(db: sqlite3.Connection, context: Context, request: OfOwnNumber
 def find_screenshots(
     db: sqlite3.Connection, context: Context, request: OfOwnNumber
 ) -> ResultPage[own_labels.Screenshot]:
-    """Return the pictures of what platforms showed, without their content, the latest first."""
+    """Return the screenshots of a number's labels, without the pictures, the latest first."""
     found = own_labels.screenshots_of(db, number_field(context, request.number), limit=MOST_LOOKS)
     return page_from(found, request, lambda row: (-row.at, row.platform, row.digest), lambda row: row)
 
 
 def find_screenshot(db: sqlite3.Connection, context: Context, request: ScreenshotKey) -> ScreenshotContent:
-    """Return a picture of what a platform showed."""
+    """Return the picture of one screenshot."""
     found = own_labels.screenshot_content(db, number_field(context, request.number), request.digest)
     if found is None:
         raise Refused("no-such-screenshot", Wording("there is no such screenshot of this number"))
@@ -79,7 +79,7 @@ def find_screenshot(db: sqlite3.Connection, context: Context, request: Screensho
 
 
 def find_suspected(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[Suspected]:
-    """Return where an own number may be marked, by how its calls fare, the surest first."""
+    """Return the networks in which an own number may be marked, judged by how its calls end. The surest come first."""
     found = suspicions_about(db, number_field(context, request.number))
     place = lambda row: (-row.suspicion.confidence, *row.suspicion.network, row.suspicion.by)  # noqa: E731
     return page_from(found, request, place, lambda row: row)
@@ -91,7 +91,7 @@ WATCH_TIMER = Wording("systemctl enable --now callsieve-watch.timer, or callsiev
 
 
 def watches_our_numbers(context: CheckContext) -> Finding:
-    """Somebody looks what others show of our own numbers when it is time, and where others can be asked, they are."""
+    """Check that label checks of own numbers are not overdue, and that look-up services are queried about them."""
     can_ask = bool(context.loaded.settings.lookup)
     return context.judge_store(lambda db, now: _watch_found(db, now, can_ask))
 

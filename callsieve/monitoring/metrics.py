@@ -1,6 +1,6 @@
 """The metrics for Prometheus, as text. docs/reference/metrics.md describes each name.
 
-No number, person or text of a caller is ever a label: actions and reasons are closed sets.
+Label values come only from closed sets such as actions and reasons: never from a number, a person or a caller's text.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from policies.reasons import FailOpen
 
 
 class MetricFamily(NamedTuple):
-    """A metric. `samples`: values by label value; without a label, one value by the empty text."""
+    """A metric. `samples`: its values by label value. A metric without a label has one value, under the empty text."""
 
     name: str
     text: str
@@ -88,7 +88,7 @@ class _Families(Collector):
 
 
 def exposition(telemetry: Telemetry | None, others: Iterable[MetricFamily], now: float) -> bytes:
-    """Return the text for Prometheus, with `others`. A silent daemon counts as down, without its last counts."""
+    """Return the text for Prometheus, with `others`. A daemon with an old report counts as down, without its counts."""
     current = telemetry if is_fresh(telemetry, now) else None
     families = [single("daemon_up", "1 while the daemon reports regularly.", current is not None)]
     families += _of_daemon(current) if current is not None else []
@@ -145,7 +145,7 @@ def _decision_times(telemetry: Telemetry) -> Metric:
 
 
 def doctor_metrics(findings: Findings, now: float) -> Iterator[MetricFamily]:
-    """Yield the counts of root's findings by status, and their age."""
+    """Yield how many of root's findings have each status, and how old they are."""
     by_status = {status.value: sum(check.status is status for check in findings.checks) for status in CheckStatus}
     yield MetricFamily("doctor_checks", "Checks of the doctor, by what root found.", by_status, "status")
     yield single("doctor_age_seconds", "Seconds since the doctor ran as root.", now - findings.at)

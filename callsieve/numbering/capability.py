@@ -1,4 +1,4 @@
-"""The capability `numbering`: what number ranges are for."""
+"""The capability `numbering`: numbering plans, which say what each range of numbers is for."""
 
 from __future__ import annotations
 

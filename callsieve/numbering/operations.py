@@ -21,21 +21,21 @@ T = TypeVar("T")
 
 
 class UpdateRequest(NamedTuple):
-    """The text of a file, and its name in errors."""
+    """A request to use a plan file. `raw`: its content; `name`: its name in errors."""
 
     raw: bytes
     name: str
 
 
 class RemoveRequest(NamedTuple):
-    """A country code. `own`: the rows added to its plan, instead of a replaced plan."""
+    """A request to remove a plan. `country`: its code; `own`: remove the added rows instead of the replacement."""
 
     country: str
     own: bool = False
 
 
 class PlanUpdate(NamedTuple):
-    """The plan in force now. `replaced`: an earlier file of the state directory was replaced."""
+    """The plan that is active now. `replaced`: it replaced an earlier file in the state directory."""
 
     change_id: int | None
     plan: PlanFile
@@ -43,7 +43,7 @@ class PlanUpdate(NamedTuple):
 
 
 class PlanRemoval(NamedTuple):
-    """The removed file. `shipped`: the plan that comes with CallSieve is in force again."""
+    """The removed file. `shipped`: the plan that comes with CallSieve is active again."""
 
     change_id: int | None
     file: str
@@ -51,7 +51,7 @@ class PlanRemoval(NamedTuple):
 
 
 def update(db: sqlite3.Connection, context: Context, request: UpdateRequest) -> PlanUpdate:
-    """Put the plan of a file in force. The daemon reads it within a second."""
+    """Activate the plan in a file. The daemon notices within a second."""
     try:
         plan = parse_plan(request.raw, request.name)
     except PlanError as error:
@@ -65,7 +65,7 @@ def update(db: sqlite3.Connection, context: Context, request: UpdateRequest) -> 
 
 
 def remove(db: sqlite3.Connection, context: Context, request: RemoveRequest) -> PlanRemoval:
-    """Remove a plan, or added rows. Shipped plans cannot be removed."""
+    """Remove a replaced plan or added rows. Shipped plans cannot be removed."""
     country, loaded = request.country.strip().upper(), context.loaded
     file = f"{country.lower()}{'-own' if request.own else ''}.toml"
     with change(db, context, "plan remove", name=country) as changed, _files(context):

@@ -51,7 +51,7 @@ class Ranges(NamedTuple):
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """Return the first prefixes, written as on lists."""
+        """Return the first prefixes in the notation of lists: `+33162*`."""
         return tuple(f"{prefix}*" for prefix in self.prefixes[:MOST_PREFIXES])
 
 
@@ -66,7 +66,7 @@ class ListedPlan:
 class PlanShown(NamedTuple):
     """A plan as a row of the table. `origin`: where it comes from. `over`: how many of its ranges have ended.
 
-    `is_old`: nobody has checked it for a year.
+    `is_old`: nobody has checked it against its source for a year.
     """
 
     plan: PlanFile
@@ -78,7 +78,7 @@ class PlanShown(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlansShown:
-    """The page: all plans, the `ranges` of the chosen country, and unusable files as `problems`."""
+    """The content of the page: all plans, the `ranges` of the chosen country, and `problems` of plan files."""
 
     plans: tuple[PlanShown, ...]
     problems: tuple[Wording, ...]
@@ -88,12 +88,12 @@ class PlansShown:
     unverified: tuple[str, ...] = ()
 
     def weight_of(self, row: PlanRow) -> str:
-        """Return whether the row counts for a level, or is only shown."""
+        """Return whether the row is evidence against callers, or is only shown."""
         return EVIDENCE if speaks_against(row) else LABEL
 
 
 def plans_shown(db: sqlite3.Connection, loaded: Loaded, country: str, now: float) -> PlansShown:
-    """Return the plans in force, and the ranges of a country if it has a plan."""
+    """Return the active plans, and the ranges of a country if it has a plan."""
     plans = plans_of(loaded)
     shipped = set(shipped_plans())
     files = sorted(plans.plan.files, key=lambda file: (file.country, file.adds))
@@ -122,12 +122,12 @@ def _plan_shown(plan: PlanFile, shipped: set[PlanFile], now: float) -> PlanShown
 
 
 def speaks_against(row: PlanRow) -> bool:
-    """Return whether the row is evidence."""
+    """Return whether the row is evidence against callers."""
     return row.is_evidence and row.purpose in AGAINST_CALLERS
 
 
 def country_with_plan(plan: NumberPlan, country: str) -> str:
-    """Return the country whose plan covers a country: that of Canada is in the plan of the United States."""
+    """Return the country whose plan contains a country. Canada, for example, is in the plan of the United States."""
     if any(file.country == country for file in plan.files):
         return country
     code = calling_code_of(country)
@@ -135,17 +135,17 @@ def country_with_plan(plan: NumberPlan, country: str) -> str:
 
 
 def rows_of(plan: NumberPlan, country: str) -> list[PlanRow]:
-    """Return the ranges of a country, the administrator's last."""
+    """Return the ranges of a country. Those that the administrator added come last."""
     return [row for file in plan.files if file.country == country for row in file.rows]
 
 
 def unverified_of(plan: NumberPlan, country: str) -> tuple[str, ...]:
-    """Return the facts that no readable page confirms."""
+    """Return the facts of a country's plans that no public page confirms."""
     return tuple(text for file in plan.files if file.country == country for text in file.unverified)
 
 
 def ranges_of(rows: Iterable[PlanRow]) -> list[Ranges]:
-    """Return consecutive rows that differ only by prefix as one."""
+    """Join consecutive rows that differ only by prefix."""
     groups = ([*group] for _, group in groupby(rows, lambda row: replace(row, prefix="")))
     return [Ranges(tuple(row.prefix for row in group), group[0]) for group in groups]
 
@@ -161,7 +161,7 @@ def digits_of(row: PlanRow) -> str:
 
 
 def days_of(row: PlanRow) -> str:
-    """Return the first and last day as text, or an empty text."""
+    """Return when a range is valid as text, such as `from 2024-01-01`; empty if it always is."""
     since = "" if row.valid_from is None else f"from {row.valid_from}"
     until = "" if row.valid_until is None else f"until {row.valid_until}"
     return " ".join(filter(None, (since, until)))

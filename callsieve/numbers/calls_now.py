@@ -1,10 +1,7 @@
-"""The decision that calls of a number get now, and what would still stop them after an upheld appeal.
+"""The decision that calls of a number get now, and what would still stop them after its owner's appeal was upheld.
 
-    now = calls_now(db, loaded, number, at)      for the owner of the number
-    stops_of(db, loaded, number, at)             what somebody has to remove so that an upheld appeal helps
-
-DIDs and trunks may have their own policies. So each kind of call is decided, and the strictest decision is returned. A
-person's own list only concerns that person, so those lists are only counted.
+DIDs and trunks may have their own policies. So calls_now() decides about a call of each kind and returns the strictest
+decision. It only counts personal lists, because each concerns only one person.
 """
 
 from __future__ import annotations
@@ -49,7 +46,7 @@ HAPPENS = {
 
 
 class StopKind(StrEnum):
-    """Something that stops calls and can be removed."""
+    """The kind of thing that stops calls of a number and can be removed."""
 
     LIST = "list"  # the organisation's lists
     POLICY = "policy"
@@ -65,7 +62,7 @@ DECIDES = {
 
 @dataclass(frozen=True, slots=True)
 class CallsNow:
-    """The strictest decision about an ordinary, unsigned call. `varies`: other calls are treated differently.
+    """The strictest decision about an ordinary, unsigned call. `varies`: some calls get a milder one.
 
     `people`: how many people have the number on their own blocklist.
     """
@@ -81,12 +78,12 @@ class CallsNow:
 
     @property
     def rings(self) -> bool:
-        """Whether a phone rings without a challenge."""
+        """Whether a phone rings at once, without a challenge."""
         return self.action <= WARN
 
     @property
     def by(self) -> StopKind | None:
-        """The reason why calls do not ring; None if they do."""
+        """The kind of thing that stops the calls; None if they ring."""
         if self.rings:
             return None
         kinds = {STEP_OF_LISTS: StopKind.LIST, STEP_OF_CALLEE: StopKind.PEOPLE}
@@ -94,7 +91,7 @@ class CallsNow:
 
     @property
     def words(self) -> Wording:
-        """The decision in words for the owner, as the beginning of a sentence."""
+        """The decision in words for the number's owner, as the beginning of a sentence."""
         happens: Wording = HAPPENS[self.action]
         if self.varies:
             happens = Wording("{happens}, on at least some of our numbers", {"happens": happens})
@@ -104,7 +101,7 @@ class CallsNow:
 
     @property
     def people_words(self) -> Wording | None:
-        """How many people have blocked the number, in words; None for nobody."""
+        """How many people have blocked the number, in words; None if nobody has."""
         if not self.people:
             return None
         if self.people == 1:
@@ -119,9 +116,9 @@ class Stop:
 
     Attributes:
         kind: The kind.
-        words: In words.
+        words: A description in words.
         remedy: How to remove it.
-        entries: The entries of lists.
+        entries: The list entries that stop calls.
         people: The people who have blocked the number.
     """
 
@@ -139,7 +136,7 @@ class Stop:
 
 
 def calls_now(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> CallsNow:
-    """Return the decision about calls of the number. Raises PolicyError."""
+    """Return the strictest decision that calls of the number get now. Raise PolicyError."""
     policies = policies_of(loaded)
     decisions = [opinion_of(case, policies).decision for case in _situations(db, loaded, number, now)]
     # A personal list concerns one person only, so its decisions count only if there are no others.
@@ -150,7 +147,7 @@ def calls_now(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
 
 
 def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> tuple[Stop, ...]:
-    """Return everything that would stop calls if an appeal were upheld now. Raises PolicyError."""
+    """Return everything that would still stop calls if an appeal were upheld now. Raise PolicyError."""
     stops = []
     policies = policies_of(loaded)
     if all(policy.observe for policy in (policies.default, *(scope.policy for scope in policies.scopes))):
@@ -188,7 +185,7 @@ def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
 
 
 def reputation_if_upheld(db: sqlite3.Connection, query: FactsQuery, weights: Weights) -> Reputation:
-    """Return the reputation that the number would have if no spam mark until now counted."""
+    """Return the reputation that the number would have if its spam marks did not count."""
     number = (query.number and query.number.key) or ""
     evidence, circumstances = evidence_of(db, query, weights)
     rows, epochs = rows_of(db, number), epochs_of(db, number)
@@ -199,7 +196,6 @@ def reputation_if_upheld(db: sqlite3.Connection, query: FactsQuery, weights: Wei
 
 
 def _situations(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Iterator[Case]:
-    """Yield an ordinary call to each kind of DID, on each trunk."""
     site, ours = site_of(loaded.settings), SettingsFacts.of(loaded)
     for question in _questions(db, loaded, number, [trunk.name for trunk in site.trunks], ours):
         yield situation_about(db, call_of(question, site), now, ours, at_its_hour=False)
@@ -238,7 +234,7 @@ def _policy_decisions(db: sqlite3.Connection, loaded: Loaded, number: str, now: 
 
 
 def _stopping_entries(entries: Sequence[ListEntry], now: float) -> tuple[tuple[ListEntry, ...], bool]:
-    """Return the entries that stop calls, in order, and whether a further entry then lets them ring."""
+    """Return the entries that would stop calls one after another, and whether calls ring once these are removed."""
     left = [entry for entry in entries if entry.expires_at is None or entry.expires_at > now]
     stopping: list[ListEntry] = []
     while (entry := most_specific(left, ListName.ALLOW) or most_specific(left, ListName.BLOCK)) is not None:

@@ -1,6 +1,6 @@
-"""Tables of how many marks it takes until something happens, computed from the present weights.
+"""Tables that explain marks: how many of them it takes until something happens, with the present weights.
 
-Their only data about this site are the number of people and the actions of the policy in force.
+The only data of this site in them are the number of people and the actions of the active policy.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ IMPOSSIBLE = "-"
 
 
 class Least(NamedTuple):
-    """The smallest number of people that it takes.
+    """The smallest number of people that causes a tag and a challenge.
 
     Attributes:
         answered: How many people answered.
@@ -68,7 +68,7 @@ class Least(NamedTuple):
 
 
 class Combination(NamedTuple):
-    """The strongest result of a combination of evidence.
+    """The strongest effect of some combined evidence.
 
     Attributes:
         what: The evidence.
@@ -102,18 +102,18 @@ class Example(NamedTuple):
 
     @classmethod
     def of(cls, case: MarkedNumber, effect: Effect) -> Example:
-        """Return the example of a case."""
+        """Return the example of a made-up number and its computed effect."""
         falls = LowerIn(*effect.lower_in) if effect.lower_in else None
         return cls(case.marks, case.hung_up, case.answered, effect.level, round(effect.reputation.log_odds, 3), falls)
 
 
 @dataclass(frozen=True, slots=True)
 class MarkEffects:
-    """The effect of marks.
+    """The tables that explain marks.
 
     Attributes:
         people: How many people work here.
-        policy: The policy in force; empty if it is not valid.
+        policy: The active policy; empty if it is not valid.
         least: The smallest number of people that it takes.
         examples: Levels for some numbers of marks.
         most: The strongest action of each policy.
@@ -136,7 +136,7 @@ class TextTable(NamedTuple):
 
 
 def mark_effects(weights: Weights, people: int, policy: Policy | None = None) -> MarkEffects:
-    """Return the tables, computed by the scorer and the policies. The slow part is cached."""
+    """Return the tables, computed with the real scorer and policies. The slow part is cached."""
     policies = dict(_presets())
     if policy is not None:
         policies[policy.name] = policy
@@ -150,7 +150,7 @@ def mark_effects(weights: Weights, people: int, policy: Policy | None = None) ->
 
 
 def mark_effects_here(db: sqlite3.Connection, loaded: Loaded, people: int | None = None) -> MarkEffects:
-    """Return the tables for this site, or for an office with a number of people."""
+    """Return the tables for this site, or for an office with the given number of people."""
     return mark_effects(loaded.settings.reputation, people_here(db) if people is None else people, _in_force(loaded))
 
 
@@ -164,7 +164,7 @@ def _in_force(loaded: Loaded) -> Policy | None:
 
 @lru_cache(maxsize=1)
 def _presets() -> tuple[tuple[str, Policy], ...]:
-    """Return the presets by name. `strangers` is left out, because marks have the same effect as in `balanced`."""
+    """Return the presets by name, without `strangers`: marks have the same effect there as in `balanced`."""
     return tuple((name, load_policy(name)) for name in PRESETS if name != "strangers")
 
 
@@ -196,7 +196,7 @@ KIND_WORDS = {
 
 
 def introduction(shown: MarkEffects) -> Iterator[Wording]:
-    """Yield the sentences before the tables, each without a full stop."""
+    """Yield the sentences above the tables, each without a full stop."""
     yield Wording(
         "these tables come from the same calculation that decides about calls, with the current weights, "
         "for {people} people who work here",
@@ -291,7 +291,7 @@ class Part(NamedTuple):
 
 
 def parts_of_view(view: OwnerView) -> tuple[Part, ...]:
-    """Return the parts of what the owner is told, in order, without empty ones."""
+    """Return the non-empty sections of what the number's owner may see, in order."""
     fades = tuple(
         Wording("from {time} on: {level}", {"time": when(at), "level": Wording(level.word)}) for at, level in view.fades
     )
@@ -316,7 +316,7 @@ def effects_page(shown: MarkEffects, language: str) -> str:
 
 
 def owner_page(view: OwnerView, language: str) -> str:
-    """Return what the owner of a number is told, as an HTML page."""
+    """Return what the owner of a number may see, as an HTML page."""
     title = Wording("Information about {number}", {"number": view.number})
     lead = (view.level_words, view.action_words)
     return _page(language, title, lead, parts_of_view(view), (), view.expects, day(view.at))

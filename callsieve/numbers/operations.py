@@ -1,10 +1,4 @@
-"""Marks of people about numbers, and decisions of administrators about marks and owners.
-
-mark                            add or remove a person's mark
-review, forget_review, correct  let a burst of marks count, or wait again; correct wrong marks
-new_owner, same_owner           record a change of owner, or remove it
-All of them are operations (callsieve/changes/operation.py).
-"""
+"""Operations on marks of people and on changes of a number's owner (callsieve/changes/operation.py)."""
 
 from __future__ import annotations
 
@@ -74,7 +68,10 @@ WHY_NOT_MARKED = {
 
 
 class MarkRequest(NamedTuple):
-    """A person's mark; RETRACTED removes it. `person`: an extension; None for users who are linked to nobody."""
+    """A request to mark a number; the verdict RETRACTED removes the mark.
+
+    `person`: an extension; None if the user of the console has no extension.
+    """
 
     number: str
     person: str | None
@@ -101,7 +98,7 @@ class PersonMark(msgspec.Struct, frozen=True):
 
 
 class PersonMarkKey(msgspec.Struct, frozen=True):
-    """The mark of a person."""
+    """The number and the person that identify a mark."""
 
     number: NumberText
     person: ExtensionText
@@ -115,7 +112,7 @@ class SavedMark(NamedTuple):
 
 
 class CorrectionRequest(NamedTuple):
-    """Wrong spam marks of a number, and why they are wrong."""
+    """A request to correct wrong spam marks of a number, with the reason."""
 
     number: str
     reporters: tuple[str, ...]
@@ -123,7 +120,7 @@ class CorrectionRequest(NamedTuple):
 
 
 class OwnerRequest(NamedTuple):
-    """A change of a number's owner: since when (None: now), and how this is known."""
+    """A request to record a new owner of a number. `since`: None for now. `reason`: how this is known."""
 
     number: str
     reason: str
@@ -139,7 +136,7 @@ class Reviewed(NamedTuple):
 
 
 class OwnerChange(NamedTuple):
-    """A change of a number's owner. `ended`: the identity of the previous owner."""
+    """A change of a number's owner. `ended`: the previous owner's identity, which no longer holds."""
 
     change_id: int | None
     epoch: Epoch
@@ -147,7 +144,7 @@ class OwnerChange(NamedTuple):
 
 
 def mark_for(db: sqlite3.Connection, context: Context, request: PersonMark) -> SavedMark:
-    """Mark a number as spam or as not spam, on behalf of a person. It counts as a mark from the console."""
+    """Mark a number as spam or as not spam, on behalf of a person. The mark counts as one from the console."""
     details = (Verdict(request.verdict), MarkChannel.WEB, request.category, request.reason)
     return mark(db, context, MarkRequest(request.number, request.person, *details))
 
@@ -208,7 +205,7 @@ def _reporter(db: sqlite3.Connection, context: Context, person: str | None) -> s
 
 
 def review(db: sqlite3.Connection, context: Context, number: str) -> Reviewed:
-    """Record that somebody has reviewed a burst of marks, so that they count."""
+    """Record that somebody reviewed a burst of marks and found it right, so that it counts."""
     e164 = number_field(context, number)
     with change(db, context, "review done", e164) as changed:
         if not numbers_to_review(db, e164):
@@ -222,7 +219,7 @@ def review(db: sqlite3.Connection, context: Context, number: str) -> Reviewed:
 
 
 def forget_review(db: sqlite3.Connection, context: Context, number: str) -> Reviewed:
-    """Undo a review, so that bursts of marks wait for a review again."""
+    """Undo a review, so that later bursts of marks wait for a review again."""
     e164 = number_field(context, number)
     with change(db, context, "review undo", e164) as changed:
         changed.before = marks.forget_review(db, e164)
@@ -306,7 +303,7 @@ OWNER = UndoKind(
 
 @dataclass(frozen=True, slots=True)
 class NumberData:
-    """All rows about a number by table, and the recordings of its callers' names."""
+    """All rows about a number by table, and the recordings in which its callers said their names."""
 
     number: str
     tables: Mapping[str, list[dict[str, object]]]
@@ -330,7 +327,7 @@ class NumberData:
 
 @dataclass(frozen=True, slots=True)
 class ErasedNumber:
-    """How many rows were erased, by table, and how many recordings."""
+    """How many rows were erased from each table, and how many recordings."""
 
     number: str
     counts: Mapping[str, int]
@@ -338,7 +335,7 @@ class ErasedNumber:
 
 
 def stored_about(db: sqlite3.Connection, context: Context, number: str) -> NumberData:
-    """Return all data about a number. Changes nothing and leaves no row in the audit."""
+    """Return all data about a number. Writes nothing to the audit."""
     e164 = number_field(context, number)
     tables = export_number(db, e164)
     ids = [row["id"] for row in tables["decision"]]
@@ -347,14 +344,14 @@ def stored_about(db: sqlite3.Connection, context: Context, number: str) -> Numbe
 
 
 def export(db: sqlite3.Connection, context: Context, number: str) -> NumberData:
-    """Return all data about a number for its owner. The audit records it."""
+    """Return all data about a number for its owner, and record that in the audit."""
     stored = stored_about(db, context, number)
     with change(db, context, "privacy export", stored.number):
         return stored
 
 
 def erase(db: sqlite3.Connection, context: Context, number: str) -> ErasedNumber:
-    """Erase all data about the number. The audit records that this was done, but not for which number."""
+    """Erase all data about the number. The audit records that it happened, but not the number."""
     stored = stored_about(db, context, number)
     mentions = find_mentions(db, stored.number)
     spoken = spoken_names.erase(stored.recordings)  # first, because the decisions say whose they are
@@ -366,11 +363,11 @@ def erase(db: sqlite3.Connection, context: Context, number: str) -> ErasedNumber
 
 
 def clear_files(loaded: Loaded, number: str) -> tuple[bool, dict[Path, str]]:
-    """Clear freed pages of the store and rewrite backups. Return whether the store was cleared, and failed backups."""
+    """Overwrite freed pages of the store and rewrite backups. Return whether that worked, and backups that failed."""
     is_clear = clear_freed(loaded.store_path, number)
     return is_clear, {backup: problem for backup, problem in erase_from_backups(loaded.store_path, number) if problem}
 
 
 def files_about(loaded: Loaded, number: str) -> list[Path]:
-    """Return files that contain the number or cannot be searched. The store must be closed."""
+    """Return the files that contain the number or cannot be searched. The store must be closed."""
     return files_naming((loaded.state, loaded.store_path.parent), number)

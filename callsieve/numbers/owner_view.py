@@ -1,6 +1,6 @@
 """The information that the owner of a number may get: evidence for and against it, what would change it, when it fades.
 
-It has counts and dates only: no names of people or sources, no text that somebody wrote, and no calls.
+It consists of counts and dates, without names of people or sources, text written by people, or calls.
 """
 
 from __future__ import annotations
@@ -39,12 +39,7 @@ class MarksToLevel(NamedTuple):
 
 
 class FadesTo(NamedTuple):
-    """A lower level that is reached if nothing new happens.
-
-    Attributes:
-        at: When.
-        level: The level then.
-    """
+    """A lower level that the number reaches if nothing new happens. `at`: when. `level`: the level then."""
 
     at: Instant
     level: Level
@@ -94,7 +89,7 @@ class OwnerView:
 
     @property
     def action_words(self) -> Wording:
-        """The action for its calls now, in words."""
+        """The action for the number's calls now, in words."""
         if self.action is None:
             return Wording("what happens to its calls cannot be determined now")
         next_call = Wording("its next call: {action}", {"action": Wording(self.action.word)})
@@ -135,7 +130,7 @@ def _with_points(family: Family) -> Wording | None:
 
 
 def owner_view_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> OwnerView:
-    """Return the information for the owner of a number, for an ordinary, unsigned call."""
+    """Return the information for the owner of a number. Its action is that of an ordinary, unsigned call."""
     call = call_of(Question(number), site_of(loaded.settings))
     ours = SettingsFacts.of(loaded)
     situation = situation_about(db, call, now, ours, at_its_hour=False)

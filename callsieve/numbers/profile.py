@@ -75,13 +75,13 @@ MOST_NAMED = 3
 
 
 def sentence_of(facts: Facts) -> str:
-    """Return one sentence with the most important facts: lists, identity, evidence and ties."""
+    """Return one English sentence with the most important facts: lists, identity, evidence and ties."""
     sentence = str(facts_in_words(facts))
     return sentence[0].upper() + sentence[1:] + "."
 
 
 def facts_in_words(facts: Facts) -> str | Wording:
-    """Return the facts as words for any language, without capital and full stop."""
+    """Return the facts as translatable words, without a capital and a full stop."""
     return listed(list(_parts(facts)) or [NOTHING], "{some}; {more}")
 
 
@@ -197,11 +197,11 @@ class PersonalFact:
 
 
 class ChallengePassed(NamedTuple):
-    """A challenge that the number passed.
+    """A number's last passed challenge in one auth class.
 
     Attributes:
         auth_class: The auth class of the calls.
-        at: When it last passed one.
+        at: When it passed the challenge.
     """
 
     auth_class: AuthClass
@@ -209,11 +209,7 @@ class ChallengePassed(NamedTuple):
 
 
 class ChallengesOfClass(NamedTuple):
-    """The reactions of the number to challenges.
-
-    Attributes:
-        auth_class: The auth class of the calls.
-    """
+    """The reactions of the number to challenges. `auth_class`: the auth class of the calls."""
 
     auth_class: AuthClass
     history: Annotated[ChallengeHistory, FLAT]
@@ -347,7 +343,7 @@ class Profile:
 
     @property
     def account(self) -> tuple[Wording, ...]:
-        """Return the origin of its level, and how many witnesses there are and would be needed."""
+        """Return why it has its level, and how many witnesses there are and would be needed."""
         reputation = self.facts.reputation
         return account_of(reputation.level, reputation.families, reputation.witnesses)
 
@@ -359,7 +355,7 @@ class Profile:
 
     @property
     def said(self) -> str | Wording:
-        """Return the sentence as a text that can be translated."""
+        """Return the sentence as translatable words."""
         return facts_in_words(self.facts)
 
 
@@ -411,7 +407,7 @@ def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) 
 
 
 def _challenges(db: sqlite3.Connection, number: str) -> Iterator[ChallengesOfClass]:
-    """Yield the reactions to challenges by auth class, without classes that only adopt a pass of another one."""
+    """Yield the reactions to challenges of each auth class in which the number was itself challenged."""
     for auth_class in AuthClass:
         known = standing(db, number, auth_class)
         if known is not None and replace(known.challenges, of_number=()) != NEVER_CHALLENGED:
@@ -450,11 +446,7 @@ class NumberKey(msgspec.Struct, frozen=True):
 
 
 class NumbersRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The numbers.
-
-    Attributes:
-        numbers: The numbers, E.164 or as you dial them.
-    """
+    """The numbers. `numbers`: the numbers, E.164 or as you dial them."""
 
     numbers: Annotated[list[NumberText], Meta(min_length=1, max_length=MOST_NUMBERS)]
 

@@ -37,7 +37,7 @@ FRIENDLY = frozenset({"allow", "contact", "talked"})  # ties of our people
 
 
 class Witness(NamedTuple):
-    """A witness: what they said or showed, when, and the family and auth class in which it counts."""
+    """A witness and the evidence they gave: when, and in which family and auth class it counts."""
 
     at: float
     person: str
@@ -56,7 +56,7 @@ class ClassShown:
 
 
 class NextStep(StrEnum):
-    """The one action that the page of a number recommends."""
+    """The action that the page of a number recommends."""
 
     REVIEW = "review"
     ALLOW = "allow"
@@ -66,7 +66,7 @@ class NextStep(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NumberShown:
-    """The page of a number. `own_entries`: entries of lists for exactly this number; `wish`: do-not-call request."""
+    """The content of a number's page. `own_entries`: list entries for just this number; `wish`: do-not-call request."""
 
     known: Profile
     bars: tuple[Bar, ...]
@@ -89,26 +89,26 @@ class NumberShown:
 
     @property
     def block(self) -> str | None:
-        """Its block of 1000, as lists write it; None for a service number, which has none."""
+        """Its block of 1000 in the notation of lists; None for a service number, which is in no block."""
         block = block_of(self.number)
         return None if block is None else f"{block}*"
 
     @property
     def is_known_well(self) -> bool:
-        """Whether somebody here knows the number, or its owner is verified."""
+        """Whether somebody here knows the caller, or its owner is verified."""
         known = self.known
         is_friend = any(fact.what in FRIENDLY for fact in known.personal)
         return is_friend or (known.identity is not None and known.identity.level >= VERIFIED_LEVEL)
 
     @property
     def is_stopped(self) -> bool:
-        """Whether a call of it would not simply ring now."""
+        """Whether its next call would be more than tagged: warned about, challenged, routed or rejected."""
         opinion = self.known.opinion
         return opinion is not None and opinion.decision.would_be > TAG
 
     @property
     def next_step(self) -> NextStep:
-        """The recommended action: let through who is wanted, block who is clearly not."""
+        """The recommended action: allow a wanted caller, block an unwanted one."""
         if self.known.cases.to_review:
             return NextStep.REVIEW
         if self.is_on("allow") or self.is_on("block") or self.known.facts.own_number:
@@ -120,7 +120,7 @@ class NumberShown:
         return NextStep.ALLOW if self.is_stopped else NextStep.NOTHING
 
     def who(self, person: str) -> str:
-        """Return a person with the name: `201 (Alice)`; anything else as it is."""
+        """Return a person with their name, such as `201 (Alice)`. Other texts stay as they are."""
         return person_text(person, self.people)
 
     @property
@@ -129,12 +129,12 @@ class NumberShown:
         return any(point.log_odds for point in self.known.history)
 
     def is_on(self, list_name: str) -> bool:
-        """Return whether this number itself is on the list."""
+        """Return whether exactly this number is on the list."""
         return any(entry.list_name is ListName(list_name) for entry in self.own_entries)
 
 
 def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float, extension: str | None) -> NumberShown:
-    """Return the page of a number. `extension`: the visitor's person, whose mark can be removed."""
+    """Return the content of a number's page. `extension`: the visitor's own, whose mark the page offers to remove."""
     known = profile_of(db, loaded, number, now)
     standings = ((auth_class, standing(db, number, auth_class)) for auth_class in AuthClass)
     return NumberShown(
@@ -183,7 +183,7 @@ def _witnesses(db: sqlite3.Connection, known: Profile) -> Iterator[Witness]:
 
 @check_of_store
 def has_no_marks_to_review(db: sqlite3.Connection, now: float) -> Finding:
-    """Check that no bursts of marks wait for a review. They do not count until then."""
+    """Check that no bursts of marks wait for a review, because they do not count until then."""
     bursts = numbers_to_review(db)
     if bursts:
         return warn(

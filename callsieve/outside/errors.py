@@ -14,7 +14,10 @@ TEXT_CHARACTERS = 100
 
 
 class OutsideProblem(StrEnum):
-    """Why there is no usable answer. Texts contain only the host of an address: the rest may be secret."""
+    """Why a request to another server brought no usable answer.
+
+    Texts contain only the host of an address, because the rest may be secret.
+    """
 
     BAD_URL = "{host}: not a usable address: write it as https://name/path"
     PASSWORD_IN_URL = "{host}: the address contains a user name or password: use a header with a secret"
@@ -42,7 +45,7 @@ class OutsideProblem(StrEnum):
 
 
 class OutsideError(Exception):
-    """There is no usable answer. `words` give the reason and the remedy, `code` is for programs."""
+    """Raised if a request brings no usable answer. `words` give the reason and the remedy, `code` is for programs."""
 
     def __init__(self, problem: OutsideProblem, **about: str | int | float) -> None:
         self.words = Wording(problem.value, about)
@@ -63,13 +66,13 @@ class KeptFailure(NamedTuple):
 
 
 def keep_failure(code: str, about: Places, templates: Mapping[str, str]) -> str:
-    """Return a failure for the store, such as `{"code": "not-utf-8", "file": "ftc.csv", "line": 11}`."""
+    """Return a failure as JSON for the store, such as `{"code": "not-utf-8", "file": "ftc.csv", "line": 11}`."""
     kept = {name: shortened(about[name]) for _, name, *_ in Formatter().parse(templates[code]) if name}
     return json.dumps({"code": code} | kept, ensure_ascii=False)
 
 
 def read_kept_failure(kept: str, templates: Mapping[str, str]) -> KeptFailure:
-    """Return the failure that `keep_failure` made."""
+    """Parse the JSON that `keep_failure` made."""
     try:
         about = json.loads(kept)
         code = about.pop("code")

@@ -1,11 +1,12 @@
-"""The HTTP client for servers of others: every request is bounded, and never led into our own network.
+"""The HTTP client for other people's servers: every request is limited, and none can be led into our own network.
 
     async with OutsideClient() as client:
         answer = await client.request("GET", "https://example.com/list.csv", limits=Limits(body_bytes=1 << 26))
 
-Limits apply to a whole request with its redirects. A name is resolved once per connection, and the connection goes to a
-checked address, so a second answer of the name server changes nothing. The certificate is still checked for the name.
-Proxies of the environment are ignored: they would connect to unchecked addresses. See decisions/outside.md.
+Limits apply to a whole request with its redirects. A name is resolved once per connection and the connection goes to
+the checked address, so that a different second answer of the name server has no effect. The certificate is still
+checked for the name. Proxies of the environment are ignored, because they would connect to unchecked addresses.
+See decisions/outside.md.
 """
 
 from __future__ import annotations
@@ -51,10 +52,9 @@ def is_public(text: str) -> bool:
 
 
 def is_inside(text: str) -> bool:
-    """Return whether a server named by the administrator may have this address: public, private or loopback.
+    """Return whether a server that the administrator named may have this address: public, private or loopback.
 
-    Link-local addresses are refused, because clouds serve keys there (169.254.169.254), and so are broadcast and
-    multicast.
+    Refused are link-local addresses, where clouds serve keys (169.254.169.254), broadcast and multicast.
     """
     address = _target(text)
     if address is None or address.is_link_local or address.is_multicast or address.is_unspecified:
@@ -67,7 +67,7 @@ def _is_in_one(address: Address) -> bool:
 
 
 def _target(text: str) -> Address | None:
-    """Return the address that packets would reach: the IPv4 address inside a mapped or NAT64 one."""
+    """Return the address that packets would reach: for a mapped or NAT64 address the IPv4 address within it."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -91,9 +91,9 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """Limits of one request. `connect_seconds` applies to name, address and TLS each.
+    """Limits of one request. `connect_seconds` applies to name resolution, connection and TLS, each.
 
-    `body_bytes`: of the answer, both packed and unpacked. `redirects` are followed for GET and HEAD only.
+    `body_bytes`: of the answer, both compressed and unpacked. `redirects` are followed for GET and HEAD only.
     """
 
     total_seconds: float = 10.0
@@ -104,7 +104,7 @@ class RequestLimits:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The server's answer. Header names are in lower case; of a repeated header this is the last."""
+    """The server's answer. Header names are in lower case. If a header is repeated, the last one counts."""
 
     status: int
     headers: Mapping[str, str]
@@ -120,7 +120,7 @@ async def addresses_of(host: str, port: int) -> Sequence[str]:
 class OutsideClient:
     """An HTTP client that reuses connections. `limits` are the default for requests.
 
-    `resolve` and `network` turn names into addresses and addresses into connections.
+    `resolve` turns a name into addresses, and `network` opens connections to them.
     """
 
     def __init__(
@@ -237,7 +237,7 @@ async def _copy(pieces: AsyncIterable[bytes], encoding: str, host: str, most: in
 
 
 def _unpacked(piece: bytes, unpacker: Any, host: str) -> Iterable[bytes]:
-    """Yield at least one part, so that packed bytes that unpack to nothing count as well."""
+    """Yield at least one part, so that compressed bytes that unpack to nothing count as well."""
     if unpacker is None:
         yield piece
         return
@@ -266,7 +266,7 @@ def _checked_url(url: str, *, allow_private: bool) -> httpx2.URL:
 
 
 def _redirected(at: httpx2.URL, place: str) -> httpx2.URL:
-    """Return the target of a redirect, checked by the same rules. http is only allowed within the same server."""
+    """Return the target of a redirect, after the same checks. It may be http only on the same server."""
     try:
         # Headers are decoded as Latin-1, but non-ASCII addresses are written in UTF-8.
         to = at.join(place.encode("latin-1").decode("utf-8", "replace"))
@@ -289,7 +289,7 @@ def _in_a_line(error: Exception) -> str:
 
 
 class _CheckedNetwork(httpcore2.AsyncNetworkBackend):
-    """Connects only to checked addresses: the pool passes a name, and gets a connection to one of its addresses."""
+    """A network backend that connects only to allowed addresses. The pool names a host, and gets a connection to it."""
 
     def __init__(
         self, network: httpcore2.AsyncNetworkBackend, resolve: Resolve, is_allowed: Callable[[str], bool]
@@ -306,7 +306,7 @@ class _CheckedNetwork(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """Try one address after the other, each with its share of the time: an IPv6 route may be dead."""
+        """Try one address after the other, each with its share of the time, because an IPv6 route may be dead."""
         try:
             async with asyncio.timeout(timeout):
                 addresses = await self._resolve(host, port)

@@ -1,4 +1,4 @@
-"""Secrets that the settings only name: `env:NAME`, or `file:/path` of a file that only CallSieve can read."""
+"""Secrets that the settings name but do not contain: `env:NAME`, or `file:/path` of a file only CallSieve can read."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def secret_files(table: Any) -> Iterator[str]:
 
 
 def _in_file(path: Path) -> str:
-    """Return a file's content. It and links to it must belong to root or us: another owner could replace it."""
+    """Return a file's content. Root or this user must own it and links to it: another owner could replace it."""
     try:
         with open_regular(path) as file:
             for status in (path.lstat(), os.fstat(file.fileno())):

@@ -1,4 +1,4 @@
-"""The capability `own_numbers`: our own numbers."""
+"""The capability `own_numbers`: the numbers that our calls show, how they are doing, and the outbound guard."""
 
 from __future__ import annotations
 

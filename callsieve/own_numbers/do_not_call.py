@@ -1,7 +1,4 @@
-"""The do-not-call list, and complaints about own numbers.
-
-list_number, unlist, complain, withdraw_complaint: operations (callsieve/changes/operation.py)
-"""
+"""Operations and views of the do-not-call list and of complaints about own numbers."""
 
 from __future__ import annotations
 
@@ -60,11 +57,7 @@ class DoNotCallEntry(msgspec.Struct, frozen=True):
 
 
 class DoNotCallFilter(PageQuery, frozen=True, kw_only=True):
-    """Which rows of the do-not-call list to return.
-
-    Attributes:
-        number: Only this number.
-    """
+    """A filter for the do-not-call list. `number`: only this number."""
 
     number: NumberText | None = None
 
@@ -78,7 +71,10 @@ class ComplaintRequest(NamedTuple):
 
 
 class ComplaintWithdrawal(NamedTuple):
-    """The complaint to withdraw: at this time or the latest, of a sender ('' unknown, None any)."""
+    """A request to withdraw a complaint.
+
+    `sender`: the number that complained; empty if it is unknown, None for any. `at`: its time; None for the latest.
+    """
 
     own_number: str
     sender: str | None
@@ -97,7 +93,7 @@ class DoNotCallChange(NamedTuple):
 
 
 class ComplaintChange(NamedTuple):
-    """A complaint that was recorded or withdrawn. `is_ours`: whether its own number is registered."""
+    """A complaint that was recorded or withdrawn. `is_ours`: the own number is registered."""
 
     change_id: int | None
     complaint: Complaint
@@ -115,7 +111,7 @@ def find_requests(db: sqlite3.Connection, context: Context, request: DoNotCallFi
 
 
 def list_number(db: sqlite3.Connection, context: Context, request: DoNotCallEntry) -> DoNotCallChange:
-    """Add a number to the do-not-call list: nobody here may call it again."""
+    """Add a number to the do-not-call list, so that nobody here may call it."""
     number = number_field(context, request.number)
     own = number_field(context, request.after, "after") if request.after is not None else ""
     note = one_line("note", request.note)
@@ -133,7 +129,7 @@ def list_number(db: sqlite3.Connection, context: Context, request: DoNotCallEntr
 
 
 def unlist(db: sqlite3.Connection, context: Context, number: NumberText) -> DoNotCallChange:
-    """Remove a number from the do-not-call list: it may be called again."""
+    """Remove a number from the do-not-call list, so that it may be called again."""
     number = number_field(context, number)
     with change(db, context, "own dnc remove", number) as changed:
         entry = remove_do_not_call(db, number)
@@ -144,7 +140,7 @@ def unlist(db: sqlite3.Connection, context: Context, number: NumberText) -> DoNo
 
 
 def complain(db: sqlite3.Connection, context: Context, request: ComplaintRequest) -> ComplaintChange:
-    """Record a complaint about an own number. It counts if that number called its sender within 28 days."""
+    """Record a complaint about an own number. It counts if that number called the sender within 28 days before."""
     own = number_field(context, request.own_number)
     sender = number_field(context, request.sender, "from") if request.sender is not None else ""
     note = one_line("note", request.note)
@@ -169,13 +165,13 @@ def withdraw_complaint(db: sqlite3.Connection, context: Context, request: Compla
 
 
 def listed_since_words(entry: DoNotCallRequest) -> Wording:
-    """Return a sentence that the number was on the list already."""
+    """Return a sentence that says since when the number has been on the list."""
     places: Places = {"number": entry.number, "day": day(entry.at)}
     return Wording("{number} has been on the list since {day}: the earlier entry stays", places)
 
 
 def retention_words(entry: DoNotCallRequest, now: float) -> Wording | None:
-    """Return a sentence that a law requires the entry to be kept longer; None if none does."""
+    """Return a sentence about the law that requires the entry to be kept longer; None if no law does."""
     law = law_of_number(entry.number)
     row = binding(law.refusal, entry.number, now) if law else None
     if law is None or row is None or now >= (until := entry.at + row.days * DAY_SECONDS):
@@ -201,7 +197,7 @@ MOST_SHOWN = 500
 
 @dataclass(frozen=True, slots=True)
 class DoNotCallShown:
-    """The do-not-call list. `found`: how many entries match the search; `all`: how many there are.
+    """The page of the do-not-call list. `found`: how many entries match the search; `all`: how many there are.
 
     `own_numbers`: those in the register, to choose from.
     """
@@ -227,7 +223,7 @@ class ComplaintsShown:
 
 
 def do_not_call_shown(db: sqlite3.Connection, text: str, number: str | None) -> DoNotCallShown:
-    """Return the entries with a text in one of their fields, or of a number."""
+    """Return the entries about the number, or those that contain the text."""
     requests, count = find_do_not_call(db, text, number, MOST_SHOWN)
     own_numbers = tuple(own.number for own in register_of(db) if own.state is not NumberState.RETIRED)
     return DoNotCallShown(tuple(requests), count, count_do_not_call(db), own_numbers, latest_changes(db, DO_NOT_CALL))

@@ -1,7 +1,7 @@
 """The fields of an own number that people fill in.
 
-The form, the options of `own add`, the CSV, the tables and the page are made from FIELDS. The API has the fields of
-OwnNumberEdit. CONTRIBUTING.md says how to add one.
+The form, the options of `own add`, the CSV, the tables and the page are made from FIELDS, the API's from OwnNumberEdit.
+CONTRIBUTING.md says how to add a field.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class FieldKind(Enum):
-    """The content of a field: one line, several lines, or a time."""
+    """The type of a field: one line, several lines, or a time."""
 
     TEXT = auto()
     LIST = auto()
@@ -40,7 +40,7 @@ class FieldKind(Enum):
 
 
 class FormField(NamedTuple):
-    """A field. `name` is used in the form and the CSV, `heading` beside its value, `label` beside its input.
+    """A field. `name`: in the form and the CSV; `heading`: beside its value; `label`: beside its input.
 
     `option`: the option of the command line without `--`, if it differs from the name.
     """
@@ -63,18 +63,18 @@ class FormField(NamedTuple):
 
     @property
     def is_list(self) -> bool:
-        """Whether it may have several texts."""
+        """Whether its value is a list of texts."""
         return self.kind is FieldKind.LIST
 
     def shown(self, own: OwnNumber, now: float) -> str | Wording:
-        """Return the value for people to read, or empty."""
+        """Return the value as text for people, or an empty text."""
         value = getattr(own, self.attribute)
         if self.kind is FieldKind.TIME:
             return _due_words(value, now)
         return ", ".join(value) if self.is_list else str(value)
 
     def typed(self, own: OwnNumber) -> str:
-        """Return the value as text for the form; several texts are lines."""
+        """Return the value as text for the form, where each text of a list is a line."""
         value = getattr(own, self.attribute)
         if self.kind is FieldKind.TIME:
             return NEVER if value is None else day(value)
@@ -124,17 +124,13 @@ class OwnNumberEdit(msgspec.Struct, frozen=True):
 
 
 class NewOwnNumber(OwnNumberEdit, frozen=True):
-    """A number to register.
-
-    Attributes:
-        update: Change the number if it is registered already.
-    """
+    """A number to register. `update`: change the number if it is registered already."""
 
     update: bool = False
 
 
 def filled_in(own: OwnNumber, typed: OwnNumberEdit, now: float) -> OwnNumber:
-    """Return the number with new values, or raise Refused. A time that was not edited keeps its seconds."""
+    """Return the number with new values, or raise Refused. A time that the form did not change keeps its seconds."""
     values: dict[str, object] = {}
     for field in FIELDS:
         value = getattr(typed, field.name)
@@ -145,7 +141,7 @@ def filled_in(own: OwnNumber, typed: OwnNumberEdit, now: float) -> OwnNumber:
 
 
 def parsed(field: FormField, typed: str | Sequence[str], now: float) -> object:
-    """Parse a value that was entered, or raise Refused."""
+    """Parse an entered value. Raise Refused."""
     if not isinstance(typed, str):
         return several(field.option_name, typed)
     return next_check_of(typed, now, field.option_name) if field.kind is FieldKind.TIME else one_line(field.name, typed)
@@ -170,7 +166,7 @@ def several(option: str, texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def next_check_of(text: str, now: float, option: str) -> float | None:
-    """Return when to check a number again, or None for never. Raise Refused for other texts."""
+    """Return when to check a number again, or None for never. Raise Refused if the text is neither."""
     text = text.strip().lower()
     if text == NEVER:
         return None

@@ -14,17 +14,17 @@ from reputation.wording import N_, Wording
 
 
 def date_of(day: int) -> str:
-    """Return `2026-11-25` for days since 1970."""
+    """Convert days since 1970 to a date, such as `2026-11-25`."""
     return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
 
 
 def grade_words(grade: Grade | None) -> Wording:
-    """Return the grade in words. A number without one made too few calls."""
+    """Return the grade in words. Without a grade: too few calls."""
     return Wording(grade.words) if grade else Wording("too few calls")
 
 
 def share_words(part: int | None, whole: int) -> str:
-    """Return a count with its share, such as `60 (15%)`; `-` if it is not known."""
+    """Return a count with its share, such as `60 (15%)`, or `-` if the share is not known."""
     return f"{part:,} ({percent(part / whole)})" if whole and part is not None else "-"
 
 
@@ -37,7 +37,7 @@ def _a_day(window: FiguresWindow) -> Wording:
 
 
 class Measure(NamedTuple):
-    """One line of the figures. `limit`: its name in `reputation.own.health.LIMITS`, if it has limits."""
+    """A line of the figures. `limit`: its name in `reputation.own.health.LIMITS`, empty if it has no limit."""
 
     words: str
     show: Callable[[FiguresWindow], str | Wording]
@@ -78,7 +78,7 @@ GRADE_STATES: dict[Grade | None, str] = {
 
 
 class Figure(NamedTuple):
-    """A figure. `grade`: the grade if it is above a limit, `state` its colour; both are empty otherwise."""
+    """A figure. `grade` and `state`: the grade that it causes and its colour, empty if it is within its limits."""
 
     text: str | Wording
     grade: str = ""
@@ -86,7 +86,7 @@ class Figure(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A line of the figures for the latest day, 7 and 28 days. `limits`: its limits in words."""
+    """A line of the figures: those of the latest day, of 7 and of 28 days. `limits`: its limits in words."""
 
     words: str
     limits: str
@@ -95,7 +95,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ShareBar:
-    """A share of a day as a bar: `width` and the place of the limit, in percent."""
+    """A share of a day's calls as a bar. `width` and the place of the limit are in percent."""
 
     words: str
     figure: Figure
@@ -105,7 +105,7 @@ class ShareBar:
 
 @dataclass(frozen=True, slots=True)
 class DayBar:
-    """A day as a bar. Widths are in percent; `answered` is its first part. `shares`: those that have limits."""
+    """A day as a bar. Widths are in percent. `answered` is the first part of the bar. `shares`: those with limits."""
 
     day: str
     calls: int
@@ -129,7 +129,7 @@ TRENDS = (
 
 
 def rows_of(health: NumberHealth) -> tuple[Row, ...]:
-    """Return all figures, and which of them are above their limits."""
+    """Return all figures. Those above their limits have a grade."""
     above = [above_limits(health.facts, window) for window in health.windows]
     return tuple(
         Row(
@@ -180,7 +180,7 @@ def _share(trend: _Trend, day: OwnDay) -> float:
 
 
 def _full(trend: _Trend, days: Iterable[OwnDay]) -> float:
-    """Return the share that fills a bar: that of the worst day, or at least twice the limit of `at risk`."""
+    """Return the share at which a bar is full: that of the worst day, or at least twice the limit of `at risk`."""
     well_above = min(1.0, 2 * LIMIT_BY_MEASURE[trend.measure].at_risk)
     return max([well_above, *(_share(trend, day) for day in days)])
 

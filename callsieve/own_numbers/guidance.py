@@ -1,6 +1,6 @@
 """Guidance on how not to be marked as spam, with the company's own figures, and a leaflet for its customers.
 
-The texts are own_numbers/texts/guidance-*.toml, with the same keys in each language.
+The texts are in own_numbers/texts/guidance-*.toml.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ CLASS_BY_GRADE = {"healthy": "healthy", "watch": "watch", "at_risk": "risk"}
 class GuidanceFigures:
     """The figures for the guidance, of the last 28 days.
 
-    `numbers`: the health of each number that called; `registered` and `due`: how many of them are registered, and due
+    `numbers`: the health of each number that called. `registered` and `due`: how many of them are registered, and due
     for a check. `weekly`: people who were called three times or more within seven days.
     """
 
@@ -62,12 +62,12 @@ class GuidanceFigures:
     weekly: WeeklyRepeats = NO_REPEATS
 
     def total(self, name: str) -> int:
-        """Return the sum over all numbers in 28 days."""
+        """Return the 28-day sum of a figure over all numbers."""
         return int(sum(getattr(_month(number), name) for number in self.numbers))
 
 
 def company_of(db: sqlite3.Connection, now: float, settings: Settings) -> GuidanceFigures:
-    """Return the company's own figures. Takes up to half a second for each number that calls a lot."""
+    """Return the company's own figures. This takes up to half a second for each number that calls a lot."""
     numbers = calling_numbers(db, int(now // DAY_SECONDS) - MONTH)
     register = {own.number: own for own in register_of(db) if own.state is not NumberState.RETIRED}
     registered = [register[number] for number in numbers if number in register]
@@ -84,7 +84,7 @@ def company_of(db: sqlite3.Connection, now: float, settings: Settings) -> Guidan
 
 @cache
 def texts_of(language: str) -> dict[str, str]:
-    """Return all texts in one of LANGUAGES, with places for figures."""
+    """Return all texts in one of LANGUAGES, with placeholders for figures."""
     text = (files("callsieve.own_numbers") / "texts" / f"guidance-{language}.toml").read_text("utf-8")
     return tomllib.loads(text)
 
@@ -103,7 +103,7 @@ def guidance_page(company: GuidanceFigures, language: str, made_at: float) -> st
 
 
 def leaflet_page(language: str, settings: Settings) -> str:
-    """Return the page for customers. It mentions an answer after rejection only if callers hear a reference."""
+    """Return the page for customers. It tells rejected callers how to appeal only if they hear a reference."""
     say, outbound = texts_of(language), settings.outbound
     hours = {"first": outbound.first_hour, "last": outbound.last_hour}
     declined = "appeal" if settings.actions.appeal else "declined"
@@ -113,7 +113,7 @@ def leaflet_page(language: str, settings: Settings) -> str:
 
 
 def figures_of(company: GuidanceFigures) -> dict[str, dict[str, object]]:
-    """Return the figures for the text of each rule, by name."""
+    """Return the figures for the text of each rule, by the name of the rule."""
     calls, answered = company.total("attempts"), company.total("answered")
 
     def of(part: str, whole: int) -> dict[str, object]:

@@ -1,6 +1,4 @@
-"""Changing the register of own numbers, and the register as CSV.
-
-add, edit, check, rest, use, retire, remove, import_register: operations (callsieve/changes/operation.py)
+"""Operations on the register of own numbers (callsieve/changes/operation.py), and the register as CSV.
 
 In CSV, `|` separates several texts in a field. Instants look like `2026-12-31T18:00:07+01:00`.
 """
@@ -52,7 +50,7 @@ Given = Mapping[str, Any]
 
 
 class CheckRequest(msgspec.Struct, frozen=True):
-    """A number that somebody has checked.
+    """A request to record that somebody has checked a number.
 
     Attributes:
         next_check: When to check the number again: `180d`, `2026-12-31` or `never`.
@@ -63,11 +61,7 @@ class CheckRequest(msgspec.Struct, frozen=True):
 
 
 class UseRequest(msgspec.Struct, frozen=True):
-    """A number to use again.
-
-    Attributes:
-        early: Even if the number has not rested long enough.
-    """
+    """A request to use a number again. `early`: even if the number has not rested long enough."""
 
     number: NumberText
     early: bool = False
@@ -87,7 +81,7 @@ class OwnNumberChange(NamedTuple):
 
 
 class RegisterImport(NamedTuple):
-    """The result of an import. `change_id` None: the file had nothing new. `unknown_trunks`: not in the settings."""
+    """The result of an import. `change_id`: None if the file had nothing new. `unknown_trunks`: not in the settings."""
 
     change_id: int | None
     added: int
@@ -118,7 +112,7 @@ def check(db: sqlite3.Connection, context: Context, request: CheckRequest) -> Ow
 
 
 def rest(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnNumberChange:
-    """Let a number rest: nobody is to call from it for 45 days."""
+    """Let a number rest: nobody should call from it for 45 days."""
     return _step(db, context, "own rest", number, lambda own: rested(own, context.at))
 
 
@@ -142,9 +136,9 @@ def remove(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnN
 
 
 def import_register(db: sqlite3.Connection, context: Context, rows: Mapping[str, Given]) -> RegisterImport:
-    """Register or update the numbers of a file. Values that the file does not have stay as they are.
+    """Register or update the numbers of a file. Values that are not in the file stay as they are.
 
-    Each number gets a row in the audit. One more row sums them up; undoing that one undoes the whole import.
+    Each number gets a row in the audit. One more row sums them up: to undo it undoes the whole import.
     """
     with whole(db):
         owns = _changed_by_file(db, rows, context.at)
@@ -166,7 +160,7 @@ def new_number(number: str, now: float) -> OwnNumber:
 
 
 def unknown_trunks(owns: Iterable[OwnNumber], settings: Settings) -> list[str]:
-    """Return the names of trunks that the settings do not have. Most of them are misspelled."""
+    """Return the names of trunks that are not in the settings. Most of them are misspelled."""
     return sorted({name for own in owns for name in own.trunks} - {trunk.name for trunk in settings.trunk})
 
 
@@ -246,7 +240,7 @@ LONGEST_FIELD = MOST_TEXTS * (TEXT_CHARACTERS + 1)
 def own_numbers_in(table: CsvTable, region: str, now: float) -> dict[str, Given]:
     """Return the own numbers in a file, each with the values of its row. Raise TableError if no row can be used.
 
-    An empty field clears the value, but a missing column leaves it. A row with a wrong value is skipped as a whole, and
+    An empty field clears the value, but a missing column does not. A row with a wrong value is skipped as a whole, and
     so is a second row of a number.
     """
     rows: dict[str, Given] = {}
@@ -270,12 +264,12 @@ def own_numbers_in(table: CsvTable, region: str, now: float) -> dict[str, Given]
 
 
 def register_as_csv(register: Iterable[OwnNumber]) -> str:
-    """Return the register as CSV that can be imported again."""
+    """Return the register as CSV for `own import`."""
     return csv_of(COLUMNS, map(_row_of, register))
 
 
 def _given(texts: Mapping[str, str], columns: Container[str], now: float) -> Given:
-    """Return the values in a row by the fields of OwnNumber, or raise ValueError. State and since cannot be empty."""
+    """Return the values in a row by the fields of OwnNumber. Raise ValueError, also if `state` or `since` is empty."""
     given = {field.attribute: _value(field, texts[field.name], now) for field in FIELDS if field.name in columns}
     if "checked" in columns:
         given["checked_at"] = _since("checked", texts, now)

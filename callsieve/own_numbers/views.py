@@ -1,4 +1,4 @@
-"""Own numbers as the API and the pages show them."""
+"""Views of own numbers for the API and the pages."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class OwnNumberGraded:
 
 @dataclass(frozen=True, slots=True)
 class SeenGraded:
-    """A number of outgoing calls that is not registered or is retired."""
+    """A number that outgoing calls showed although it is not registered or is retired."""
 
     seen: Annotated[Seen, FLAT]
     graded: Annotated[Graded, FLAT]
@@ -70,7 +70,7 @@ class SeenGraded:
 
 @dataclass(frozen=True, slots=True)
 class SeenAs:
-    """How one of your numbers would look to the people it called, if they had CallSieve.
+    """How one of your numbers would look to the people it called if they had CallSieve.
 
     Attributes:
         level: The action that the evidence alone would justify.
@@ -98,7 +98,7 @@ class DayShown:
 
 @dataclass(frozen=True, slots=True)
 class OwnHealth:
-    """How an own number is doing. Figures are counts, from which the reader can compute shares.
+    """How an own number is doing. Figures are counts, so that the reader can compute shares.
 
     Attributes:
         grade: How the number is doing; null if it made too few calls.
@@ -138,7 +138,7 @@ class OwnNumberShown:
 
 
 class OwnNumbersRequest(PageQuery, frozen=True, kw_only=True):
-    """Which numbers of the register to return.
+    """A filter for the register.
 
     Attributes:
         state: Only those in this state.
@@ -202,7 +202,7 @@ DUE_SECONDS = 14 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class NumberLine:
-    """A number in the list. `own` is None if it is not registered. `state`: its grade as a colour.
+    """A line of the list of own numbers. `own`: None if the number is not registered. `state`: its grade as a colour.
 
     `labels`: the platforms that show a label of it, with the label.
     """
@@ -219,7 +219,7 @@ class NumberLine:
 
 @dataclass(frozen=True, slots=True)
 class DueLine:
-    """Something that is due, and the page for it."""
+    """Something that somebody should do now, and the page for it."""
 
     due: Due
     path: str
@@ -227,7 +227,7 @@ class DueLine:
 
 @dataclass(frozen=True, slots=True)
 class OwnShown:
-    """The list of own numbers, of unregistered ones on outgoing calls, of what is due, and of recent changes.
+    """The page of own numbers: registered and unregistered ones, what is due, and recent changes.
 
     `found`: how many registered numbers match the search; `all`: how many there are.
     """
@@ -242,7 +242,7 @@ class OwnShown:
 
 @dataclass(frozen=True, slots=True)
 class SuspicionLine:
-    """A network on which a number may be labelled since a day, and the services that show labels there."""
+    """A network in which a number may be marked since a day, and the services that show labels there."""
 
     words: Wording
     since: float
@@ -253,9 +253,8 @@ class SuspicionLine:
 class OneShown:
     """The page of a number.
 
-    `facts`: its registered details with their headings. `labels`: platforms and the labels that they show.
-    `looks`: label checks, the latest first, with their pictures.
-    `unknown_trunks`: its trunks that the settings do not have.
+    `facts`: its registered details with their headings. `labels`: platforms and the labels that they show. `looks`:
+    label checks, the latest first, with their screenshots. `unknown_trunks`: its trunks that are not in the settings.
     """
 
     number: str
@@ -277,7 +276,7 @@ class OneShown:
 
 
 def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> OwnShown:
-    """Return the list of own numbers. A text restricts it to entries that contain the text."""
+    """Return the page of own numbers. A search text restricts it to entries that contain the text."""
     weights = loaded.settings.reputation
 
     def line(number: str, own: OwnNumber | None = None, calls: int = 0, last_at: float | None = None) -> NumberLine:
@@ -311,7 +310,7 @@ def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> 
 
 
 def is_known(db: sqlite3.Connection, number: str, now: float) -> bool:
-    """Return whether the number has a page: it is registered, or recent outgoing calls have shown it."""
+    """Return whether the number has a page, because it is registered or recent outgoing calls have shown it."""
     return own_of(db, number) is not None or bool(
         own_days.days_of(db, number, int(now // DAY_SECONDS) - 1 - HISTORY_DAYS)
     )

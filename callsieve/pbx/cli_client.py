@@ -1,9 +1,9 @@
-"""Asterisk's console, which works even if the daemon is dead. The off switch, `doctor` and `asterisk install` use it.
+"""A client of Asterisk's console, for the off switch, `doctor` and `asterisk install`. It needs no daemon.
 
     console(settings, "core show version")         one command, its output as text
     database_put(settings, "off", "9999999999")    AstDB, family `callsieve`
 
-The key `[asterisk] command` is split as a shell would and run without a shell, for at most 5 s and 16 MB.
+The command in `[asterisk] command` is split as a shell would and run without a shell, for at most 5 s and 16 MB.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ _FOUND = re.compile(r"^Value: ?(.*)$", re.MULTILINE)
 
 
 class ConsoleError(Exception):
-    """Asterisk cannot be asked. The text is one line and says what to do."""
+    """Raised if Asterisk's console gives no answer. The text is one line and says what to do."""
 
 
 class NotRunning(ConsoleError):
-    """Nothing answers on Asterisk's control socket."""
+    """Raised if nothing answers on Asterisk's control socket."""
 
     def __init__(self, control: str) -> None:
         super().__init__(f"Asterisk does not run: nothing answers on {control}: {START_ASTERISK}")
@@ -52,14 +52,14 @@ class NotRunning(ConsoleError):
 
 
 class NotAllowed(ConsoleError):
-    """This user may not ask Asterisk, so its state is unknown."""
+    """Raised if this user may not use Asterisk's console, so that nothing is known about Asterisk."""
 
 
 def console(settings: Settings, command: str, seconds: float | None = None) -> str:
-    """Return what Asterisk's console prints for `command`. For an unknown command that is Asterisk's message.
+    """Run a command in Asterisk's console and return what it prints. For an unknown command that is Asterisk's message.
 
     Raises:
-        ConsoleError: Asterisk does not answer in time, or cannot be asked (NotAllowed: by this user).
+        ConsoleError: Asterisk does not answer in time or cannot be reached (NotAllowed: by this user).
         ValueError: The command has a line break.
     """
     if not command.isprintable():
@@ -117,7 +117,7 @@ def value_in(output: str) -> str | None:
 
 
 def until_words(until: int, now: float) -> Wording:
-    """Return `until 2026-10-05 14:30 CEST`, or that there is no end."""
+    """Return `until 2026-10-05 14:30 CEST`, or a text without an end for a very late time."""
     if until - now > 100 * 365 * 86400:
         return Wording("until it is switched on")
     return Wording("until {time}", {"time": f"{datetime.fromtimestamp(until).astimezone():%Y-%m-%d %H:%M %Z}"})
@@ -130,7 +130,6 @@ def _checked(word: str) -> str:
 
 
 def _run(arguments: list[str], seconds: float) -> tuple[int, bytes]:
-    """Run a program and return its exit status and output. It is killed if it takes too long or prints too much."""
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_PATHS])
     try:
         with as_root():

@@ -1,8 +1,8 @@
-"""Parsers of what Asterisk's console prints. Each function takes the output of the command in its description.
+"""Parsers of the output of Asterisk's console. Each function's description names the command.
 
 The formats are those of Asterisk 22.10.1 (measured); tests/callsieve/doctor/test_doctor.py has older examples.
 
-Also the numbers that a PBX keeps in Asterisk's own database, as `database show FAMILY` prints them:
+One of the commands is `database show FAMILY`, which prints the numbers that a PBX keeps in Asterisk's own database:
 
     /blacklist/12015550123                            : 1
     /allowlist/12015550124                            : Our bank
@@ -43,7 +43,7 @@ _SOURCE = re.compile(r"\s+\[[^]]*]\s*$")
 
 @dataclass(frozen=True, slots=True)
 class AsteriskVersion:
-    """A release of Asterisk, such as (22, 10, 1). `certified` releases have fixes of their own."""
+    """A release of Asterisk, such as (22, 10, 1). `certified` releases have bug fixes of their own."""
 
     text: str
     numbers: tuple[int, ...]
@@ -51,7 +51,7 @@ class AsteriskVersion:
 
     @property
     def branch(self) -> int:
-        """Return the first part of the version."""
+        """Return the major version."""
         return self.numbers[0]
 
 
@@ -68,8 +68,8 @@ class DialplanStep:
 class Dialplan:
     """The loaded dialplan.
 
-    `includes`: (context, the context it includes) in Asterisk's order; `timed`: those that apply only at certain times.
-    `switches`: the contexts that ask elsewhere (another server, a database) what to do.
+    `includes`: pairs of a context and one that it includes, in Asterisk's order. `timed`: includes that apply only at
+    certain times. `switches`: the contexts that ask another server or a database what to do.
     """
 
     contexts: frozenset[str]
@@ -92,7 +92,7 @@ class Dialplan:
 
 @dataclass(frozen=True, slots=True)
 class PjsipEndpoint:
-    """A PJSIP endpoint. `number`: of its caller ID, perhaps cut. `is_trunk`: known by address, or we register."""
+    """A PJSIP endpoint. `number`: of its caller ID, perhaps cut off. `is_trunk`: known by address, or registered."""
 
     name: str
     number: str = ""
@@ -103,7 +103,7 @@ class PjsipEndpoint:
 class Match:
     """An extension that matches a dialled number, with its applications by priority. `labels` name priorities.
 
-    `sometimes`: it matches only certain callers. `is_switch`: whatever the `switch =>` asks may match the number.
+    `sometimes`: it matches only certain callers. `is_switch`: a `switch =>` asks elsewhere, where the number may match.
     """
 
     context: str
@@ -133,7 +133,7 @@ def setting_in(output: str, name: str) -> str | None:
 
 
 def reload_age_in(output: str) -> int | None:
-    """Parse `core show uptime seconds`: return how long ago modules were loaded or loaded again."""
+    """Parse `core show uptime seconds`: return how many seconds ago modules were last loaded or reloaded."""
     match = re.search(r"^Last reload: (\d+)", output, re.MULTILINE)
     return int(match[1]) if match else None
 
@@ -208,12 +208,12 @@ def features_in(output: str) -> dict[str, str]:
 
 
 def mailboxes_in(output: str) -> frozenset[str]:
-    """Parse `voicemail show users`: return the boxes of the context `default`, the only one that is used."""
+    """Parse `voicemail show users`: return the mailboxes of the context `default`. CallSieve uses no other."""
     return frozenset(re.findall(r"^default\s+(\S+)\s", output, re.MULTILINE))
 
 
 def endpoint_context_in(output: str) -> str | None:
-    """Parse `pjsip show endpoint NAME`: return the context that its calls arrive in."""
+    """Parse `pjsip show endpoint NAME`: return the context that receives its calls."""
     match = re.search(r"^\s*context\s+: (\S+)\s*$", output, re.MULTILINE)
     return match[1] if match else None
 
@@ -254,7 +254,7 @@ def hints_in(output: str) -> list[tuple[str, str]]:
 
 
 def queue_members_in(output: str) -> dict[str, list[str]]:
-    """Parse `queue show`: the phones of each queue (`PJSIP/201`, `hint:201@office`) except temporary members."""
+    """Parse `queue show`: return the phones of each queue (`PJSIP/201`, `hint:201@office`) except temporary members."""
     members: dict[str, list[str]] = {}
     queue = ""
     for line in output.splitlines():
@@ -273,7 +273,7 @@ def database_in(output: str) -> dict[str, str]:
 
 
 def mailbox_names_in(output: str) -> dict[str, str]:
-    """Parse `voicemail show users`: return the names of boxes in `default`, as far as they fit their column."""
+    """Parse `voicemail show users`: return the names of mailboxes in `default`, cut at the width of their column."""
     pairs = re.findall(r"^default\s+(\S+)\s(.{25})", output, re.MULTILINE)
     return {box: name.strip() for box, name in pairs}
 
@@ -284,7 +284,7 @@ def iax_users_in(output: str) -> dict[str, str]:
 
 
 def permissions_in(output: str) -> tuple[frozenset[str], frozenset[str]] | None:
-    """Parse `manager show user NAME`: return what it may read and write. None if there is no such user."""
+    """Parse `manager show user NAME`: return its read and write permissions, or None if there is no such user."""
     matches = {kind: re.search(rf"^\s*{kind} perm: *(\S*)", output, re.MULTILINE) for kind in ("read", "write")}
     if matches["read"] is None or matches["write"] is None:
         return None
@@ -321,14 +321,14 @@ ALLOWLIST = NumberFamily("allowlist", frozenset({"dest", "pause", "knowncallers"
 
 
 class FamilyLine(NamedTuple):
-    """A key of the family. `note` is empty for the value `1`."""
+    """A key of the family and its description, which is empty for the value `1`."""
 
     key: str
     note: str
 
 
 def parse_family(text: str, family: NumberFamily) -> Iterator[FamilyLine]:
-    """Yield the keys of a family, also its settings, in the order printed. Other lines are skipped."""
+    """Yield the keys of a family, also its settings, in the printed order. Other lines are skipped."""
     for line in text.splitlines():
         match = _LINE.fullmatch(line.strip())
         if match and match["family"] == family.name:

@@ -1,7 +1,7 @@
 """Asterisk's configuration files as text: their effective lines, their includes, and the lines that we add.
 
-How Asterisk reads them (main/config.c): `;` begins a comment unless escaped, `;--` opens a comment of several lines and
-`--;` closes it. `#include` and `#tryinclude` take a glob, relative to the configuration directory.
+Asterisk's syntax (main/config.c): `;` begins a comment unless escaped. `;--` opens a comment of several lines, and
+`--;` closes it. `#include` and `#tryinclude` take a glob relative to the configuration directory.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SECTION = re.compile(r"\[([^]]+)]")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An effective line: without comments, and not empty."""
+    """A line that is not empty, without its comments."""
 
     file: Path
     number: int
@@ -45,7 +45,7 @@ class Line:
 
 
 def read_text(path: Path) -> str | None:
-    """Return a file's content, None if it does not exist. Raise OSError, also if it is not a regular file."""
+    """Return a file's content, or None if it does not exist. Raise OSError, also if it is not a regular file."""
     try:
         with open_regular(path) as file:
             return file.read().decode("utf-8", "surrogateescape")
@@ -54,7 +54,7 @@ def read_text(path: Path) -> str | None:
 
 
 def included_by(line: str) -> str | None:
-    """Return `callsieve.d/*.conf` for `#include "callsieve.d/*.conf"` in any spelling."""
+    """Return the file pattern of an include line in any spelling, such as `callsieve.d/*.conf`."""
     match = _INCLUDE.fullmatch(line.strip())
     if not match:
         return None
@@ -94,7 +94,7 @@ def _without_comments(raw: str, depth: int) -> tuple[str, int]:
 
 
 def walk(etc: Path, file: Path, level: int = 0) -> Iterator[Line]:
-    """Yield the lines of a file and of its includes, in the order in which Asterisk reads them."""
+    """Yield the lines of a file and of the files it includes, in the order in which Asterisk reads them."""
     text = read_text(file)
     if text is None or level >= LEVELS:
         return
@@ -106,12 +106,12 @@ def walk(etc: Path, file: Path, level: int = 0) -> Iterator[Line]:
 
 
 def covers(etc: Path, pattern: str, path: Path) -> bool:
-    """Return whether an include pattern matches this path, which need not exist."""
+    """Return whether an include pattern matches this path. The file need not exist."""
     return PurePath(path).match(str(etc / pattern))
 
 
 def with_lines(text: str | None, lines: Sequence[str]) -> str:
-    """Return `text` with our marked lines at its end. `without_our_lines` restores it exactly."""
+    """Return `text` with our marked lines added at its end. `without_our_lines` restores it exactly."""
     block = "\n".join(f"{line} ; {MARK}" for line in lines)
     if text and not text.endswith("\n"):
         return f"{text}\n{block}"
@@ -119,5 +119,5 @@ def with_lines(text: str | None, lines: Sequence[str]) -> str:
 
 
 def without_our_lines(text: str) -> str:
-    """Return `text` without the lines that `with_lines` added, wherever they were moved."""
+    """Return `text` without the lines that `with_lines` added, wherever they are now."""
     return "\n".join(line for line in text.split("\n") if not line.rstrip().endswith(MARK))

@@ -1,9 +1,9 @@
-"""Which phones a call may ring, by the loaded dialplan. Pure.
+"""Find the phones that a call may ring, from the loaded dialplan. Pure.
 
     DialplanReach(output, globals).of("2071838750", "from-carrier") -> Reach(phones={"PJSIP/201", "PJSIP/202"})
 
-Conditions are not evaluated: phones that ring by day and phones that ring by night both count. If something depends on
-the running call, the result is open: others may ring too.
+Conditions are not evaluated: phones that ring by day and phones that ring by night both count. If a step depends on the
+running call, the result is marked as open, because other phones may ring too.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ Variables = ChainMap[str, str | None]
 
 @dataclass(slots=True)
 class Reach:
-    """The phones that a call may ring. `phones`: endpoints. `extensions`: rung by FreePBX. `is_open`: maybe others.
+    """The phones that a call may ring. `extensions`: those rung by FreePBX. `is_open`: other phones may ring too.
 
-    `unlabelled`: phones that a Dial without our options rings, with the place of that Dial. Finding them needs a value
-    of the variable CALLSIEVE_DIAL.
+    `unlabelled`: phones that a Dial without our options rings, with the place of that Dial. To find them, the variable
+    CALLSIEVE_DIAL must have a value.
     """
 
     phones: set[str] = field(default_factory=set)
@@ -79,7 +79,7 @@ class _Place:
 
 
 class DialplanReach:
-    """A loaded dialplan, as printed by `dialplan show`. `freepbx`: FreePBX made it."""
+    """A loaded dialplan, as `dialplan show` prints it. `freepbx`: FreePBX generated it."""
 
     def __init__(self, output: str, variables: Mapping[str, str], *, freepbx: bool = False) -> None:
         self._variables = variables
@@ -103,11 +103,11 @@ class DialplanReach:
         return list(self._matches)
 
     def of(self, extension: str, context: str) -> Reach:
-        """Return whom a call to this extension of this context may ring."""
+        """Return the phones that a call to this extension of this context may ring."""
         return _Walk(self, self._variables, freepbx=self._freepbx).reach(extension, context)
 
     def matches(self, extension: str, context: str) -> list[Match]:
-        """Return the matches of an extension: those for certain callers, and the first for all callers."""
+        """Return the matches of an extension: all those for certain callers, and the first for all callers."""
         matches: list[Match] = []
         for match in self._candidates(extension, context, set()):
             matches.append(match)
@@ -116,7 +116,7 @@ class DialplanReach:
         return matches
 
     def has_direct_dial(self, context: str) -> bool:
-        """Return whether a caller in a menu there may dial other extensions than the context's own."""
+        """Return whether callers in a menu of this context may dial further extensions than the menu's own."""
         own = any(match.extension.startswith("_") for match in self._matches.get(context, ()))
         return own or any(inner in self._matches for inner in self._dialplan.reached_from(context) - {context})
 
@@ -169,7 +169,6 @@ class _Walk:
                     break
 
     def _runs(self, application: str, place: _Place, priority: int, variables: Variables) -> bool:
-        """Return whether the call ends or leaves the context with this step."""
         parts = _APPLICATION.fullmatch(application.strip())
         name, arguments = (parts[1].lower(), parts[2] or "") if parts else ("", "")
         if name in RINGS:
@@ -232,7 +231,7 @@ class _Walk:
             self._found.is_open = True
 
     def _calls(self, raw: str, place: _Place, variables: Variables) -> None:
-        """Follow a subroutine with its arguments as ARG1 and so on. In FreePBX only subroutines that ring phones."""
+        """Follow a subroutine, with its arguments as ARG1 and so on. In FreePBX, follow only those that ring phones."""
         if not raw:
             return
         spot, *given = split_outside_brackets(raw, "(", 1)
@@ -267,7 +266,7 @@ class _Walk:
                 self._go(place.context, extension, 1, variables.maps[0])
 
     def _target(self, raw: str, place: _Place, variables: Variables) -> tuple[str, str, int | str] | None:
-        """Return the place that `context,extension,priority` names, with fewer parts too. None if unknown."""
+        """Return the place that `context,extension,priority` names. The first parts may be missing. None if unknown."""
         text = substituted(raw, variables)
         parts = [part.strip() for part in text.split(",")] if text else []
         if not 1 <= len(parts) <= 3 or not parts[-1] or parts[-1][0] in "+-":

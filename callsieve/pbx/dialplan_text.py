@@ -25,7 +25,7 @@ Exists = Callable[[str, str, str], bool | None]
 
 
 def nothing_known(context: str, extension: str, priority: str) -> bool | None:
-    """Return that it is unknown whether a step exists."""
+    """Return None: it is unknown whether a step of the dialplan exists."""
     return None
 
 
@@ -49,7 +49,7 @@ def substituted(text: str, variables: Mapping[str, str | None], exists: Exists =
 
 
 def is_true(condition: str, variables: Mapping[str, str | None], exists: Exists) -> bool | None:
-    """Return the value of a condition that compares two known texts, else None."""
+    """Return the value of a condition that compares two known texts, None for other conditions."""
     single_spaced = " ".join(condition.split())  # a run of spaces would make the regular expression slow
     if compared := _COMPARED.fullmatch(single_spaced):
         one, other = (substituted(compared[side], variables, exists) for side in ("one", "other"))
@@ -78,7 +78,7 @@ def _part(text: str, offset: str | None, length: str | None) -> str:
 
 
 def _filtered(allowed: str, text: str) -> str:
-    r"""Apply FILTER of func_strings.c: characters, ranges, and characters written as `\\x2d`."""
+    r"""Apply FILTER of func_strings.c, which allows characters, ranges, and characters written as `\x2d`."""
     pairs = [(_character(first), _character(last or first)) for first, last in _ALLOWED.findall(allowed)]
     return "".join(character for character in text if any(first <= character <= last for first, last in pairs))
 
@@ -88,7 +88,7 @@ def _character(written: str) -> str:
 
 
 def branches(arguments: str) -> tuple[str, str, str]:
-    """Return a condition, the text after its `?`, and the text after the `:`."""
+    """Split `condition?yes:no` into its three parts."""
     condition, *rest = split_outside_brackets(arguments, "?", 1)
     yes, *no = split_outside_brackets(rest[0], ":", 1) if rest else ("",)
     return condition, yes.strip(), no[0].strip() if no else ""
@@ -131,7 +131,7 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 
 
 def takes(extension: str, number: str) -> bool:
-    """Return whether an extension or pattern of the dialplan matches this number."""
+    """Return whether an extension or a pattern of the dialplan matches this number."""
     if not extension.startswith("_"):
         return extension == number
     return _pattern(extension[1:]).fullmatch(number) is not None

@@ -1,9 +1,9 @@
-"""Where FreePBX keeps its call records, read from the file with its password, so that nobody needs to type it.
+"""Find FreePBX's call records with the password in its own configuration file, so that nobody needs to type it.
 
     database_of_calls(conf) -> Address, table of CDRs, table of CEL
 
-/etc/freepbx.conf is PHP. Only its lines `$amp_conf['AMPDBUSER'] = '...';` are read, and nothing is run. A database that
-was moved is named in FreePBX's own settings (Advanced Settings: Remote CDR DB ...).
+/etc/freepbx.conf is PHP. Only its lines `$amp_conf['AMPDBUSER'] = '...';` are read, and nothing is run. If the database
+was moved, FreePBX's own settings name it (Advanced Settings: Remote CDR DB ...).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LINE = re.compile(
 
 
 class CallTables(NamedTuple):
-    """The database of call records, and its two tables."""
+    """The database of call records, and its tables of CDRs and channel events."""
 
     address: Address
     cdr: str = "cdr"
@@ -44,7 +44,7 @@ def conf_path() -> Path:
 
 
 def call_tables(path: Path) -> CallTables:
-    """Return where the call records are, by the file and FreePBX's settings. Raise DatabaseError or OSError."""
+    """Return the database of call records that the file and FreePBX's settings name. Raise DatabaseError or OSError."""
     conf = read_conf(path)
     home = _home(path, conf)
     moved = {**{key: conf[key] for key in MOVED if conf.get(key)}, **_settings(home)}
@@ -61,7 +61,7 @@ def call_tables(path: Path) -> CallTables:
 
 
 def home_address(path: Path) -> Address:
-    """Return FreePBX's own database, by its file. Raise DatabaseError or OSError."""
+    """Return the address of FreePBX's own database, from the file. Raise DatabaseError or OSError."""
     return _home(path, read_conf(path))
 
 
@@ -114,7 +114,7 @@ PAGE_ROWS = 5000
 
 
 class KnownContact(NamedTuple):
-    """A contact in FreePBX. `person` None: it belongs to the whole company."""
+    """A contact in FreePBX. `person`: None if it belongs to the whole company."""
 
     number: str
     name: str
@@ -123,12 +123,12 @@ class KnownContact(NamedTuple):
 
 
 def has_contacts(db: Database) -> bool:
-    """Return whether the module Contact Manager is installed."""
+    """Return whether FreePBX's module Contact Manager is installed."""
     return db.has_table(NUMBERS)
 
 
 def contacts_in_freepbx(db: Database) -> Iterator[KnownContact]:
-    """Yield each number of each contact, oldest first. Raise DatabaseError."""
+    """Yield each number of each contact, the oldest first. Raise DatabaseError."""
     whose = _whose(db)
     known = {row["id"]: (row["groupid"], _name(row), row["company"]) for row in _all(db, ENTRIES, ENTRY_FIELDS)}
     for row in _all(db, NUMBERS, ("id", "entryid", "number")):

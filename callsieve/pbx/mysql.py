@@ -3,9 +3,9 @@
     address = parse_address("mysql://reader@localhost/asteriskcdrdb")
     with connected(address) as db:  db.rows("cdr", ("src", "dst"), "WHERE ... LIMIT 9") -> [{"src": "201", ...}, ...]
 
-Fields come as text, cut on the server, so that a huge one is never sent. Nothing is ever written. Results are read
-whole, so the caller must limit them. Reading row by row would hold MyISAM's lock, and abandoning PyMySQL's cursor for
-that raises an error.
+The server cuts long fields, so that a huge one is never sent. Nothing is ever written. The caller must limit each
+query, because results are read whole. To read row by row would hold MyISAM's lock, and PyMySQL raises an error if such
+a cursor is abandoned.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ _REMEDIES = {
 
 
 class DatabaseError(Exception):
-    """The database cannot be read. One line with the database, the reason and a remedy; never a password."""
+    """Raised if the database cannot be read. One line with the database, the reason and a remedy; never a password."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The address of a database and its user. `password` None: not given. `socket` overrides host and port."""
+    """The address of a database and its user. `password`: None if not given. `socket` overrides host and port."""
 
     user: str
     host: str = "localhost"
@@ -73,7 +73,7 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """Parse `mysql://user:password@host:port/database`. Raise DatabaseError, without the password."""
+    """Parse `mysql://user:password@host:port/database`. Raise DatabaseError, whose text omits the password."""
     try:
         parts = urlsplit(text)
         port = parts.port or PORT
@@ -87,27 +87,27 @@ def parse_address(text: str) -> Address:
 
 
 class Database:
-    """An open connection. A timeout or a lost server raises DatabaseError too."""
+    """An open connection. Its methods raise DatabaseError, also after a timeout or if the server is lost."""
 
     def __init__(self, address: Address, connection: pymysql.Connection[Cursor]) -> None:
         self._address = address
         self._connection = connection
 
     def columns(self, table: str) -> list[str]:
-        """Return the table's columns in lower case. Raise DatabaseError if there is no such table."""
+        """Return the table's column names in lower case. Raise DatabaseError if there is no such table."""
         with database_errors(self._address), self._connection.cursor() as cursor:
             cursor.execute(f"SELECT * FROM {quoted(table)} LIMIT 0")
             return [column[0].lower() for column in cursor.description or ()]
 
     def has_table(self, table: str) -> bool:
-        """Return whether there is such a table that this user may see."""
+        """Return whether the table exists and this user may see it."""
         quoted(table)
         with database_errors(self._address), self._connection.cursor() as cursor:
             cursor.execute("SHOW TABLES LIKE %s", (table.replace("_", r"\_"),))
             return cursor.fetchone() is not None
 
     def has_index(self, table: str, column: str) -> bool:
-        """Return whether rows can be found by this column without reading the whole table."""
+        """Return whether the column has an index, so that the server need not read the whole table."""
         with database_errors(self._address), self._connection.cursor() as cursor:
             cursor.execute(f"SHOW INDEX FROM {quoted(table)} WHERE Seq_in_index = 1 AND Column_name = %s", (column,))
             return cursor.fetchone() is not None
@@ -115,7 +115,7 @@ class Database:
     def rows(
         self, table: str, columns: Collection[str], rest: str, parameters: Sequence[object] = ()
     ) -> list[dict[str, str]]:
-        """Return the rows of a query, which limits itself.
+        """Return the rows of a query, which must have its own limit.
 
         Args:
             table: The table.
@@ -139,7 +139,7 @@ class Database:
 
 @contextmanager
 def connected(address: Address) -> Iterator[Database]:
-    """Open the database, and close it at the end, even with unread results."""
+    """Open the database, and close it afterwards, even with unread results."""
     connection: pymysql.Connection[Cursor] = pymysql.Connection(
         host=address.host,
         port=address.port,
@@ -166,7 +166,7 @@ def connected(address: Address) -> Iterator[Database]:
 
 
 def _local_socket(address: Address) -> socket.socket | None:
-    """Connect to a local server's Unix socket, which PyMySQL would leak after a failure. None if a port is meant."""
+    """Connect to a local server's Unix socket, which PyMySQL would leak after an error. None for another address."""
     path = address.socket
     if not path and address.host in LOCAL and address.port == PORT:
         path = next((str(candidate) for candidate in SOCKETS if candidate.is_socket()), "")

@@ -1,4 +1,4 @@
-"""The capability `people`: people from the PBX."""
+"""The capability `people`: import people, their phones and DIDs from a file or the PBX."""
 
 from __future__ import annotations
 

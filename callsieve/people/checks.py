@@ -56,7 +56,7 @@ def knows_us(context: CheckContext) -> Finding:
 
 
 def _undescribed_trunks(context: CheckContext, phones: Container[str]) -> list[str]:
-    """Return the trunks that no [[trunk]] describes. Empty if Asterisk cannot be asked: another check reports that."""
+    """Return the trunks that no [[trunk]] describes. Empty if Asterisk does not answer: another check reports that."""
     try:
         return undescribed_trunks(context, phones)
     except ConsoleError:
@@ -64,7 +64,7 @@ def _undescribed_trunks(context: CheckContext, phones: Container[str]) -> list[s
 
 
 def are_people(context: CheckContext) -> Finding:
-    """Check that the callee of each DID is a person in the settings or an import."""
+    """Check that the callee of each DID is a person of the settings or of an import."""
     settings, file = context.loaded.settings, context.loaded.settings_file
     people = {person.extension for person in (*context.read_rows(all_people), *people_of(settings))}
     named = [(index, did.callee) for index, did in enumerate(settings.did) if did.callee is not None]
@@ -81,7 +81,7 @@ def are_people(context: CheckContext) -> Finding:
 
 
 def are_rung(context: CheckContext) -> Finding:
-    """Check that calls to a DID ring the phone of its callee, or those of its groups."""
+    """Check that calls to a DID ring the phone of its callee, or the phones of its groups."""
     settings = context.loaded.settings
     people = (*context.read_rows(all_people), *people_of(settings))
     group_of = {person.extension: person.group for person in people}
@@ -115,7 +115,6 @@ def _says_who(did: Did) -> bool:
 
 
 def _are_named(did: Did, who: list[str], group_of: Mapping[str, str | None]) -> bool:
-    """Return whether those who were rung are the callee, or all in the groups."""
     if did.callee:
         return who == [did.callee]
     return all(group_of.get(person) in did.groups for person in who)

@@ -1,11 +1,8 @@
-"""Import the people and DIDs of a PBX: compare them, and write the changes in one operation.
+"""Operations that import people and DIDs, from a PBX or row by row from a directory.
 
-The administrator's entries (settings, imported files) stay. People and DIDs that no longer exist on the PBX stay until
-their removal is requested. Repeating an import changes nothing.
-
-Also people and DIDs for programs: shown, and imported row by row from a directory.
-
-find_people, find_dids: views; import_people, import_dids, remove_people, remove_dids: operations
+An import from a PBX compares first, and writes all changes in one operation. The administrator's entries (settings,
+imported files) stay. People and DIDs that no longer exist on the PBX stay until somebody asks for their removal.
+Repeating an import changes nothing.
 """
 
 from __future__ import annotations
@@ -52,7 +49,7 @@ NOBODY_THERE = "the PBX has no people now, so nobody is removed: check that its 
 
 
 class TakeoverState(StrEnum):
-    """The effect of an import on a person or DID. YOURS: the administrator entered another value, which stays."""
+    """The effect of an import on a person or DID. YOURS: the administrator has entered another value, which stays."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -62,7 +59,7 @@ class TakeoverState(StrEnum):
 
 
 class Takeover(NamedTuple):
-    """A person or DID in an import. `before`: what is known here; `after`: what the PBX says; None: nothing."""
+    """A person or DID in an import. `before`: as known here; `after`: as on the PBX; None: not there."""
 
     kind: ImportKind
     key: str
@@ -72,7 +69,10 @@ class Takeover(NamedTuple):
 
 
 class TakeoverRequest(NamedTuple):
-    """Everything a PBX knows. `source`: one of PBX_SOURCES. `remove_gone`: remove what no longer exists there."""
+    """A request to import everything a PBX knows. `source`: one of PBX_SOURCES.
+
+    `remove_gone`: remove what no longer exists on the PBX.
+    """
 
     source: str
     people: Sequence[Person]
@@ -81,14 +81,14 @@ class TakeoverRequest(NamedTuple):
 
 
 class TakenOver(NamedTuple):
-    """The result of an import from a PBX. `change_id` None: nothing had to change."""
+    """The result of an import from a PBX. `change_id`: None if nothing had to change."""
 
     change_id: int | None
     rows: list[Takeover]
 
 
 def compared(db: sqlite3.Connection, context: Context, request: TakeoverRequest) -> list[Takeover]:
-    """Return what the PBX says beside what is known here: people, then DIDs, each in their order."""
+    """Compare the PBX with what is known here. Return people, then DIDs, each in their order."""
     settings = context.settings
     people = {entry.extension: From(entry, SETTINGS) for entry in people_of(settings)}
     dids = {entry.number: From(entry, SETTINGS) for entry in dids_of(settings)}
@@ -99,7 +99,7 @@ def compared(db: sqlite3.Connection, context: Context, request: TakeoverRequest)
 
 
 def take_over(db: sqlite3.Connection, context: Context, request: TakeoverRequest) -> TakenOver:
-    """Write what is new and changed, and on request remove what no longer exists.
+    """Write new and changed people and DIDs, and on request remove those that no longer exist on the PBX.
 
     Raises:
         Refused: The PBX has no people at all, for example while it starts.
@@ -160,7 +160,7 @@ SourceText = Annotated[str, Meta(min_length=1, max_length=128, description="The 
 
 
 class PersonShown(NamedTuple):
-    """A person. `source`: the import that they come from. `of_settings`: the settings describe them, and win."""
+    """A person. `source`: the import that brought them. `of_settings`: the settings describe them too, and prevail."""
 
     person: Annotated[Person, FLAT]
     source: str | None
@@ -168,7 +168,7 @@ class PersonShown(NamedTuple):
 
 
 class DidShown(NamedTuple):
-    """A DID. `source`: the import that it comes from. `of_settings`: the settings describe it, and win."""
+    """A DID. `source`: the import that brought it. `of_settings`: the settings describe it too, and prevail."""
 
     did: Annotated[Did, FLAT]
     source: str | None
@@ -176,7 +176,7 @@ class DidShown(NamedTuple):
 
 
 class PersonRow(msgspec.Struct, frozen=True):
-    """A person. `endpoint`: as the PBX names the phone; `PJSIP/` and the extension if not given.
+    """A person. `endpoint`: the phone as the PBX names it; by default `PJSIP/` and the extension.
 
     Attributes:
         extension: The extension of the person.
@@ -207,29 +207,21 @@ class DidRow(msgspec.Struct, frozen=True):
 
 
 class PeopleImport(msgspec.Struct, frozen=True):
-    """People to be added or updated. Others stay.
-
-    Attributes:
-        people: The people.
-    """
+    """People to add or update. Others stay. `people`: the people."""
 
     source: SourceText
     people: Annotated[tuple[PersonRow, ...], Meta(min_length=1, max_length=MOST_ROWS)]
 
 
 class DidImport(msgspec.Struct, frozen=True):
-    """DIDs to be added or updated. Others stay.
-
-    Attributes:
-        dids: The DIDs.
-    """
+    """DIDs to add or update. Others stay. `dids`: the DIDs."""
 
     source: SourceText
     dids: Annotated[tuple[DidRow, ...], Meta(min_length=1, max_length=MOST_ROWS)]
 
 
 def find_people(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[PersonShown]:
-    """Return our people."""
+    """Return the people of this site."""
     sources, named = people_from(db), {person.extension for person in people_of(context.settings)}
     return page_from(
         {person.extension: person for person in all_people(db)}.values(),
@@ -240,7 +232,7 @@ def find_people(db: sqlite3.Connection, context: Context, request: PageQuery) ->
 
 
 def find_dids(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[DidShown]:
-    """Return our DIDs."""
+    """Return the DIDs of this site."""
     sources, named = dids_from(db), {did.number for did in dids_of(context.settings)}
     return page_from(
         {did.number: did for did in all_dids(db)}.values(),
@@ -251,25 +243,25 @@ def find_dids(db: sqlite3.Connection, context: Context, request: PageQuery) -> R
 
 
 def import_people(db: sqlite3.Connection, context: Context, request: PeopleImport) -> PeopleImported:
-    """Add or update people, under a name by which they can be removed again. All are written, or none."""
+    """Add or update people. All are written or none. The name of the source removes them again."""
     rows = [_person(place, row) for place, row in enumerate(request.people)]
     return operations.import_people(db, context, PeopleRequest(request.source, rows, ImportKind.PEOPLE))
 
 
 def import_dids(db: sqlite3.Connection, context: Context, request: DidImport) -> PeopleImported:
-    """Add or update DIDs, under a name by which they can be removed again. All are written, or none."""
+    """Add or update DIDs. All are written or none. The name of the source removes them again."""
     region = context.settings.numbers.region
     rows = [_did(place, row, region) for place, row in enumerate(request.dids)]
     return operations.import_people(db, context, PeopleRequest(request.source, rows, ImportKind.DIDS))
 
 
 def remove_people(db: sqlite3.Connection, context: Context, source: SourceText) -> Removed:
-    """Remove an import of people with everything it added."""
+    """Remove an import of people, with everything it added."""
     return operations.remove(db, context, RemoveImportRequest(source, ImportKind.PEOPLE))
 
 
 def remove_dids(db: sqlite3.Connection, context: Context, source: SourceText) -> Removed:
-    """Remove an import of DIDs with everything it added."""
+    """Remove an import of DIDs, with everything it added."""
     return operations.remove(db, context, RemoveImportRequest(source, ImportKind.DIDS))
 
 

@@ -1,7 +1,7 @@
 """Read people and numbers from a running PBX: phones, caller IDs, mailboxes, groups, queues, DIDs and trunks.
 
-Asterisk's console is asked, for FreePBX also for entries in Asterisk's database. Nothing is written. The PBX's texts
-are not trusted: names, extensions and endpoints must be valid as in the settings.
+They come from Asterisk's console and, for FreePBX, from Asterisk's database. Nothing is written. Texts from the PBX are
+not trusted: names, extensions and endpoints must be valid as in the settings.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ class PbxKind(StrEnum):
 
 
 class NotThisPbx(Exception):
-    """The PBX is not of this kind. The text says which it is, and what to do."""
+    """Raised if the PBX is of another kind. The text says of which kind it is, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundTrunk:
-    """A trunk: its channels as a glob, and the `[[trunk]]` of the settings that describes it."""
+    """A trunk. `channels`: a glob of its channels. `described`: the `[[trunk]]` of the settings for it, or None."""
 
     channels: str
     described: str | None
@@ -75,8 +75,6 @@ class FoundPbx:
 
 @dataclass(slots=True)
 class _Phones:
-    """The people by extension, the owner of each phone, and the members of groups and queues."""
-
     people: dict[str, Person] = field(default_factory=dict)
     extension_of: dict[str, str] = field(default_factory=dict)
     groups: dict[str, set[str]] = field(default_factory=dict)
@@ -86,7 +84,7 @@ class _Phones:
     remarks: list[str] = field(default_factory=list)
 
     def add(self, person: Person) -> None:
-        """Add a person, or a remark why not. Of several phones of an extension the first counts."""
+        """Add a person, or a remark that says why not. If an extension has several phones, the first counts."""
         language = person.language if person.language and _LANGUAGE.fullmatch(person.language) else None
         name = one_line(person.name or "", MOST_CHARACTERS)
         problem = problem_of_person(person.extension, person.endpoint or "", "", language or "")
@@ -108,7 +106,7 @@ class _Phones:
 
 
 def read_pbx(context: CheckContext, kind: PbxKind) -> FoundPbx:
-    """Return what the PBX knows. Raise ConsoleError, OSError, or NotThisPbx if it is of another kind."""
+    """Return the people and DIDs of the PBX. Raise ConsoleError, OSError, or NotThisPbx if it is of another kind."""
     shown = context.ask("dialplan show")
     is_freepbx = bool(cli_output.database_in(context.ask("database show AMPUSER")))
     if is_freepbx and kind is PbxKind.ASTERISK:
@@ -144,7 +142,7 @@ def read_pbx(context: CheckContext, kind: PbxKind) -> FoundPbx:
 
 
 def _phones_of_freepbx(context: CheckContext) -> _Phones:
-    """Return FreePBX's phones. Extensions are in AMPUSER, phones in DEVICE, queue members who log in in QPENALTY."""
+    """Return FreePBX's phones. AMPUSER has the extensions, DEVICE the phones, QPENALTY the queue members who log in."""
     users, devices = (
         cli_output.database_in(context.ask(f"database show {family}")) for family in ("AMPUSER", "DEVICE")
     )
@@ -184,7 +182,7 @@ def _phones_of_freepbx(context: CheckContext) -> _Phones:
 
 
 def _phones_of_asterisk(context: CheckContext, shown: str) -> _Phones:
-    """Return Asterisk's phones: PJSIP endpoints that are not trunks, and other phones that a hint watches."""
+    """Return Asterisk's phones: PJSIP endpoints that are not trunks, and other phones with a hint."""
     phones = _Phones(queues=cli_output.queue_members_in(context.ask("queue show")))
     hints: dict[str, list[str]] = {}
     for extension, watched in cli_output.hints_in(shown):
@@ -235,7 +233,7 @@ def _phones_of_asterisk(context: CheckContext, shown: str) -> _Phones:
 
 
 def _extension(name: str, hinted: list[str], number: str, box: str) -> str:
-    """Return the extension of a phone: by its hint, else its name, its caller ID, or its mailbox."""
+    """Return the extension of a phone, from its hint, else its name, its caller ID, or its mailbox."""
     if name in hinted or (not hinted and _SHORT.fullmatch(name)):
         return name
     if hinted:
@@ -257,7 +255,7 @@ def _caller_id(text: str) -> tuple[str, str]:
 
 
 def _add_ring_groups(plan: DialplanReach, phones: _Phones, *, freepbx: bool) -> None:
-    """Add extensions that ring several people, and FreePBX's ring groups. Numbers of trunks are not groups."""
+    """Add extensions that ring several people, and FreePBX's ring groups. DIDs that trunks deliver are not groups."""
     for context in ["ext-group"] if freepbx else plan.contexts:
         for extension in plan.extensions(context):
             if not re.fullmatch(r"\d{2,6}", extension) or extension in phones.people:
@@ -269,7 +267,6 @@ def _add_ring_groups(plan: DialplanReach, phones: _Phones, *, freepbx: bool) -> 
 
 
 def _teams(phones: _Phones) -> dict[str, str]:
-    """Return the single group of each person: the phone's call group, else the smallest ring group or queue."""
     by_size = sorted(phones.groups.items(), key=lambda group: (len(group[1]), len(group[0]), group[0]))
     teams: dict[str, str] = {}
     for name, members in by_size:
@@ -345,7 +342,6 @@ def _rung_by(reaches: list[Reach], phones: _Phones) -> tuple[str, ...]:
 
 
 def _did_of(number: str, reaches: list[Reach], phones: _Phones, team_of: Mapping[str, str]) -> Did:
-    """Return the DID with its callee if it rings one person, else with the groups of all people it may ring."""
     people = set[str]().union(*(_people_in(reach, phones) for reach in reaches))
     rung = {phone for reach in reaches for phone in reach.phones if phone not in phones.trunks}
     queues = {queue for reach in reaches for queue in reach.queues}

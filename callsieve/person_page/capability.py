@@ -1,4 +1,4 @@
-"""The capability `person_page`: the page `/me`, on which each of our people sees and changes what is theirs."""
+"""The capability `person_page`: the page `/me`, where a person sees and changes their own calls, lists and settings."""
 
 from __future__ import annotations
 

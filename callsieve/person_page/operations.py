@@ -1,7 +1,7 @@
 """Operations of a person's own page: sign in and out, and change settings.
 
-Lists and marks are changed by the operations of `lists` and `numbers`. A function that may have to count a wrong
-passcode returns None, because Refused would undo the count.
+The operations of `lists` and `numbers` change lists and marks. A sign-in that may have to count a wrong passcode
+returns None instead of raising Refused, because that would undo the count.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ NO_NUMBER = Wording("This caller hides the number, so it cannot be put on a list
 
 
 class OwnPageLink(NamedTuple):
-    """A link to the own page of a person. Only this result has it: the store keeps its hash.
+    """A link to the own page of a person. It is returned only here: the store keeps just its hash.
 
     Attributes:
         person: The extension of the person.
@@ -52,7 +52,7 @@ class OwnPageLink(NamedTuple):
 
 
 class LinkEnd(NamedTuple):
-    """The part of a link that the audit keeps."""
+    """The part of a link that the audit stores."""
 
     expires_at: Instant
 
@@ -66,7 +66,7 @@ class Browser(NamedTuple):
 
 
 class SignInAddress(NamedTuple):
-    """The part of a sign-in that the audit keeps."""
+    """The part of a sign-in that the audit stores."""
 
     address: str
 
@@ -79,7 +79,7 @@ class LinkSignIn(NamedTuple):
 
 
 class PasscodeSignIn(NamedTuple):
-    """A sign-in with the passcode that the person heard on the phone."""
+    """A sign-in with the passcode that the person's phone spoke."""
 
     person: str
     passcode: str
@@ -87,9 +87,9 @@ class PasscodeSignIn(NamedTuple):
 
 
 class SignOutRequest(NamedTuple):
-    """Which devices of a person are signed out. `device`: only this one; `but`: all except this one.
+    """A request to sign out devices of a person. `device`: only this one; `but`: all except this one.
 
-    Without `device`, links that were not used yet end, too.
+    Without `device`, unused links end too.
     """
 
     person: str
@@ -98,12 +98,7 @@ class SignOutRequest(NamedTuple):
 
 
 class SignedOut(NamedTuple):
-    """Devices that were signed out.
-
-    Attributes:
-        devices: The devices.
-        links: How many links ended that were not used yet.
-    """
+    """Devices that were signed out. `devices`: the devices. `links`: how many links ended that were not used yet."""
 
     change_id: ChangeId | None
     devices: tuple[Device, ...]
@@ -111,11 +106,7 @@ class SignedOut(NamedTuple):
 
 
 class EndedLinks(NamedTuple):
-    """Links that were ended.
-
-    Attributes:
-        links: How many.
-    """
+    """Links that were ended. `links`: how many."""
 
     change_id: ChangeId | None
     links: int
@@ -130,14 +121,14 @@ class SettingRequest(NamedTuple):
 
 
 class ExpectRequest(NamedTuple):
-    """Whether a person expects a call."""
+    """A request to let every call for a person ring for two hours, or to end that."""
 
     person: str
     is_expected: bool
 
 
 class PersonRequest(msgspec.Struct, frozen=True):
-    """One of our people."""
+    """The extension of a person."""
 
     person: ExtensionText
 
@@ -174,26 +165,26 @@ class PhoneSettings(NamedTuple):
 
 
 class OwnCallKey(NamedTuple):
-    """A call for a person, by its decision."""
+    """A call for a person, by the id of its decision."""
 
     person: str
     id: str
 
 
 def page_address(settings: Settings) -> str:
-    """Return the address of the console, as browsers reach it."""
+    """Return the console's URL, as browsers use it."""
     web = settings.web
     return f"https://{web.hosts[0]}" if web.behind_proxy and web.hosts else f"http://{web.listen}"
 
 
 def find_person(db: sqlite3.Connection, settings: Settings, extension: str) -> Person | None:
-    """Return one of our people, from the store or the settings."""
+    """Return the person with this extension from the store or the settings, or None."""
     found = person_of(db, extension)
     return found or next((person for person in people_of(settings) if person.extension == extension), None)
 
 
 def known_person(db: sqlite3.Connection, settings: Settings, extension: str) -> Person:
-    """Return one of our people. Raise Refused if nobody has this extension."""
+    """Return the person with this extension. Raise Refused if nobody has it."""
     person = find_person(db, settings, extension)
     if person is None:
         known = {person.extension for person in (*all_people(db), *people_of(settings))}
@@ -216,13 +207,13 @@ def make_link(db: sqlite3.Connection, context: Context, extension: str) -> OwnPa
 
 
 def sign_in_with_link(db: sqlite3.Connection, context: Context, request: LinkSignIn) -> Person | None:
-    """Use up a link and sign its person in. None if it was used or has ended."""
+    """Use up a link and sign its person in. Return None if it was used or has expired."""
     extension = devices.use_link(db, request.secret, context.at)
     return _sign_in(db, context, extension, request.browser)
 
 
 def sign_in_with_passcode(db: sqlite3.Connection, context: Context, request: PasscodeSignIn) -> Person | None:
-    """Use up the passcode of a person and sign them in. None for a wrong one, of which the fifth ends it."""
+    """Use up the passcode of a person and sign them in. Return None if it is wrong; the fifth wrong one ends it."""
     is_right = devices.use_passcode(db, request.person, request.passcode, context.at)
     return _sign_in(db, context, request.person if is_right else None, request.browser)
 
@@ -309,7 +300,7 @@ def choose_settings(db: sqlite3.Connection, context: Context, request: PhoneSett
 
 
 def call_for(db: sqlite3.Connection, person: str, raw_id: str) -> DecisionRecord:
-    """Return a call that was for this person or rang there. Raise Refused for any other."""
+    """Return a call that was for this person or rang their phone. Raise Refused for any other call."""
     decision_id = parse_id(raw_id)
     record = decision_of(db, decision_id) if decision_id else None
     if record is None or not is_call_for(db, record.id, person):
@@ -318,7 +309,7 @@ def call_for(db: sqlite3.Connection, person: str, raw_id: str) -> DecisionRecord
 
 
 def number_of_call(db: sqlite3.Connection, person: str, raw_id: str) -> str:
-    """Return the number of the caller of such a call. Raise Refused if the caller hides it."""
+    """Return the caller's number of a person's call. Raise Refused if the caller hides it."""
     number = call_for(db, person, raw_id).caller
     if number is None:
         raise Refused("no-number", NO_NUMBER)
@@ -326,7 +317,7 @@ def number_of_call(db: sqlite3.Connection, person: str, raw_id: str) -> str:
 
 
 def was_wrong(db: sqlite3.Connection, context: Context, request: OwnCallKey) -> None:
-    """Let the caller of a call ring the person from now on, and mark the number as not spam, in one step."""
+    """Let the caller of a call ring the person from now on, and mark the number as not spam, in one change."""
     number = number_of_call(db, request.person, request.id)
     with change(db, context, "this was wrong", number) as changed:
         made = len(context.made)
@@ -338,7 +329,7 @@ def was_wrong(db: sqlite3.Connection, context: Context, request: OwnCallKey) -> 
 
 
 def undo_own(db: sqlite3.Connection, context: Context, change_id: int) -> Undone:
-    """Undo a change that the person has made on this page in the last minutes."""
+    """Undo a change that the person made on this page in the last minutes."""
     if find_made(db, context, change_id) is None:
         raise Refused("no-such-change", GONE)
     return undo(db, context, UndoRequest(change_id))

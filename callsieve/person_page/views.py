@@ -92,13 +92,13 @@ class OwnCall:
 
     @property
     def was_treated(self) -> bool:
-        """Whether more was done, or would have been done, than to let it ring."""
+        """Whether the policy would do more with the call than allow it. In observe mode it did not."""
         return self.call.would_be != "allow"
 
 
 @dataclass(frozen=True, slots=True)
 class OwnCalls:
-    """A page of calls, and what the person has switched.
+    """A page of a person's calls, and the settings of their phone.
 
     Attributes:
         calls: The calls, the latest first.
@@ -120,13 +120,13 @@ class OwnCalls:
 
     @property
     def hears_whispers(self) -> bool:
-        """Whether announcements are on."""
+        """Whether the person hears spoken warnings."""
         return PhoneSetting.NO_WHISPER not in self.settings
 
 
 @dataclass(frozen=True, slots=True)
 class ListedNumber:
-    """A number on a list of the person, with its name where one is known."""
+    """A number on a list of the person, with its name if one is known."""
 
     entry: PersonalEntry
     name: str
@@ -142,7 +142,7 @@ class OwnLists:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The person who owns the page, and the time of the request."""
+    """A request for a person's page: the person who owns the page, and the time."""
 
     person: Person
     loaded: Loaded
@@ -150,7 +150,7 @@ class Asked:
 
 
 def own_calls(db: sqlite3.Connection, asked: Asked, after: CallCursor | None) -> OwnCalls:
-    """Return a page of the calls that were for a person or rang there."""
+    """Return a page of the calls that were for a person or rang their phone."""
     person, now = asked.person.extension, asked.now
     found = find_calls(db, CallFilter(callee=person), after, CALLS + 1)
     lines = call_lines(db, asked.loaded.settings, found[:CALLS], now)
@@ -183,25 +183,25 @@ def own_lists(db: sqlite3.Connection, asked: Asked) -> OwnLists:
 
 
 def device_name(agent: str) -> str:
-    """Return a short name for a User-Agent: `Safari · iPhone`. An unknown one is shown as it is."""
+    """Return a short name for a User-Agent, such as `Safari · iPhone`. An unknown one is shown unchanged."""
     tables = (BROWSERS, SYSTEMS)
     found = [next((name for mark, name in table.items() if mark in agent), "") for table in tables]
     return " · ".join(filter(None, found)) or agent
 
 
 def own_devices(db: sqlite3.Connection, asked: Asked) -> list[Device]:
-    """Return the devices of a person, the one used last first."""
+    """Return the devices of a person, the most recently used first."""
     return devices_of(db, asked.person.extension, asked.now)
 
 
 class AccessQuery(PageQuery, frozen=True, kw_only=True):
-    """The person whose links or devices are wanted."""
+    """A query for the links or devices of a person."""
 
     person: ExtensionText
 
 
 def find_links(db: sqlite3.Connection, context: Context, request: AccessQuery) -> ResultPage[OpenLink]:
-    """Return the links to the own page of a person that were not used yet."""
+    """Return the unused links to the own page of a person."""
     found = links_of(db, request.person, context.at)
     return page_from(found, request, lambda link: (link.made_at, link.expires_at), lambda link: link)
 

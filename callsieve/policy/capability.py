@@ -1,4 +1,4 @@
-"""The capability `policy`: what happens to which call."""
+"""The capability `policy`: rules that say what happens to which call."""
 
 from __future__ import annotations
 

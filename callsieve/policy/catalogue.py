@@ -30,7 +30,7 @@ from reputation.wording import Places, Wording
 
 
 def known_policies(loaded: Loaded, but: Collection[str] = ()) -> Iterator[tuple[str, str, str | Wording]]:
-    """Yield the name, file and problem of each policy, presets first. `but`: names to leave out."""
+    """Yield the name, file and error of each policy, presets first. `but`: names to leave out."""
     files = {path.stem: path for folder in reversed(loaded.policy_directories) for path in folder.glob("*.toml")}
     used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
     for name in (*PRESETS, *sorted({*files, *used} - {*PRESETS, *but})):
@@ -61,7 +61,7 @@ class PolicyFile(NamedTuple):
 
 
 def policy_files(loaded: Loaded, but: Collection[str] = ()) -> list[PolicyFile]:
-    """Return all policies, presets first, except those named in `but`."""
+    """Return all policies, presets first. `but`: names to leave out."""
     return [
         PolicyFile(name, where, site_of(name), tuple((used_for if site_of(name) else in_force)(name, loaded)), problem)
         for name, where, problem in known_policies(loaded, but)
@@ -69,7 +69,7 @@ def policy_files(loaded: Loaded, but: Collection[str] = ()) -> list[PolicyFile]:
 
 
 def place_of(name: str, where: str) -> str:
-    """Return where a policy comes from, for people."""
+    """Return in words where a policy comes from."""
     match = SITE_POLICY.fullmatch(name)
     if match is None:
         return where
@@ -80,7 +80,7 @@ def place_of(name: str, where: str) -> str:
 
 
 def in_force(name: str, loaded: Loaded) -> list[str]:
-    """Return the scopes that the policy is in force for; `all other calls` for the default policy."""
+    """Return the scopes for which the policy is in force, or `all other calls` for the policy of the PBX."""
     scopes = [scope for scope in loaded.settings.scope if scope.policy == name]
     texts = [
         f"{what} {value}"
@@ -94,7 +94,7 @@ def in_force(name: str, loaded: Loaded) -> list[str]:
 
 
 def used_for(name: str, loaded: Loaded) -> list[str]:
-    """Return the scopes that the policy, or one that builds on it, is in force for."""
+    """Return the scopes for which the policy is in force, or one that extends it."""
     texts = []
     for used in dict.fromkeys((running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope))):
         with suppress(PolicyError):
@@ -104,7 +104,7 @@ def used_for(name: str, loaded: Loaded) -> list[str]:
 
 
 def running_or_settings(loaded: Loaded) -> str:
-    """Return the name of the running policy, or that in the settings if it cannot be determined."""
+    """Return the name of the active policy, or the one in the settings if the active one cannot be determined."""
     try:
         return running_name(loaded)
     except PolicyError:
@@ -112,7 +112,7 @@ def running_or_settings(loaded: Loaded) -> str:
 
 
 def names_to_check(loaded: Loaded) -> list[str]:
-    """Return the names of all files, and those in the settings."""
+    """Return the names of all policy files, and those that the settings name."""
     used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
     return sorted(used | {name for name, _, _ in known_policies(loaded) if name not in PRESETS})
 
@@ -137,7 +137,7 @@ def all_problems(name: str, loaded: Loaded) -> list[str]:
 
 
 def known_names(loaded: Loaded, db: sqlite3.Connection | None) -> Mapping[str, frozenset[str]]:
-    """Return the names that conditions may use. Without the store, sources and groups are missing."""
+    """Return the names that conditions may use. If there is no store, sources and groups of imports are missing."""
     settings = loaded.settings
     groups = {person.group for person in settings.person} | {group for did in settings.did for group in did.all_groups}
     known = {
@@ -158,7 +158,7 @@ FEW_DECISIONS = 500
 
 
 def policy_loads(context: CheckContext) -> Finding:
-    """Check that the policy and those of its scopes are usable, and that the daemon has read the settings."""
+    """Check that the policies of the PBX and its scopes are usable, and that the daemon has read the settings."""
     try:
         policies = policies_of(context.loaded)
     except PolicyError as error:
@@ -176,7 +176,7 @@ def policy_loads(context: CheckContext) -> Finding:
 
 
 def _other_policy_of_daemon(context: CheckContext, policy: str) -> str:
-    """Return the policy that the daemon uses, if it is another one and had the time to change it. Else return ''."""
+    """Return the policy that the daemon uses, if it differs although the daemon had time to change it; else ''."""
     telemetry = context.fresh_telemetry
     if telemetry is None or telemetry.policy == policy:
         return ""
@@ -186,7 +186,7 @@ def _other_policy_of_daemon(context: CheckContext, policy: str) -> str:
 
 
 def may_act(context: CheckContext) -> Finding:
-    """Check that a policy that acts has seen enough calls."""
+    """Check that enough calls were screened before a policy acts on calls."""
     acting = context.acting_policies
     if not acting:
         return ok(Wording("observes only"))
@@ -205,7 +205,7 @@ def _judged_age(db: sqlite3.Connection, now: float, policy: str) -> Finding:
 
 
 def takes_stopped_calls(context: CheckContext) -> Finding:
-    """Check that there is a place for calls that are routed or fail a challenge."""
+    """Check that calls which are routed or fail a challenge have somewhere to go."""
     acting = context.acting_policies
     if not any(map(stops_calls, acting)) and not (acting and _has_stopping_entry(context)):
         return ok(Wording("no policy or list entry in force challenges or routes calls"))
@@ -223,7 +223,6 @@ def takes_stopped_calls(context: CheckContext) -> Finding:
 
 
 def _has_stopping_entry(context: CheckContext) -> bool:
-    """Return whether a list entry challenges or routes calls. False if the store is unreadable."""
     return context.read_store(lambda db: has_entry_with(db, STOPPING_WORDS, context.now), default=False)
 
 
@@ -241,7 +240,6 @@ def _judged_route(context: CheckContext, route: str) -> Finding:
 
 
 def _judged_boxes(context: CheckContext, dids: Iterable[Did], boxes: frozenset[str]) -> Finding:
-    """Judge whether each DID has a mailbox. `dids`: the last entry of a number counts."""
     screened = {did.number: did for did in dids if did.screen}
     without = sorted(number for number, did in screened.items() if did.callee not in boxes)
     if screened and not without:

@@ -1,13 +1,7 @@
-"""One policy for many sites: published at one, accepted at others. The hub carries it, and puts nothing in force.
-
-publish, withdraw and accept are operations (callsieve/changes/operation.py).
-
-    emit_arrived(db, context, policies)  emit events for policies that wait to be accepted
-    arrived(db, loaded)                  policies that arrived and are not offered yet
-    site_policies(db, loaded)            all policies of other sites
+"""One policy for many sites: one site publishes it, others accept it. The hub carries policies, but activates none.
 
 An accepted policy is a file (callsieve/site_policies.py). It is in force where a setting, an activation, a scope or
-another policy names it. A site's own policies, scopes, lists and settings are untouched.
+another policy names it. Publishing and accepting change nothing else at a site.
 """
 
 from __future__ import annotations
@@ -55,12 +49,12 @@ NO_HUB = Wording("[hub] has no address: there are no other sites to publish it f
 
 
 class PublishRequest(msgspec.Struct, frozen=True):
-    """A policy to publish to other sites.
+    """A request to publish a policy to other sites.
 
     Attributes:
         name: Its name; empty for the one in force.
         publish_as: The name that others see; empty for its own.
-        note: The news of this version.
+        note: A description of what is new.
     """
 
     name: PolicyName = ""
@@ -69,7 +63,7 @@ class PublishRequest(msgspec.Struct, frozen=True):
 
 
 class AcceptRequest(NamedTuple):
-    """A policy such as `head-office:office`. `digest`: of the text that the user has read; empty for any text."""
+    """A policy to accept, such as `head-office:office`. `digest`: of the text that the user has read; empty for any."""
 
     name: str
     digest: str = ""
@@ -80,7 +74,7 @@ class PolicyAccepted(NamedTuple):
 
     Attributes:
         policy: Its name.
-        in_force_for: The calls that it is in force for; empty while nothing here names it.
+        in_force_for: The calls that it is in force for; empty if nothing here names it yet.
     """
 
     change_id: ChangeId | None
@@ -90,18 +84,14 @@ class PolicyAccepted(NamedTuple):
 
 
 class PolicyPublished(NamedTuple):
-    """A policy that was published, or withdrawn.
-
-    Attributes:
-        policy: The name that other sites see.
-    """
+    """A policy that was published, or withdrawn. `policy`: the name that other sites see."""
 
     change_id: ChangeId | None
     policy: str
 
 
 class SitePolicy(NamedTuple):
-    """A policy of another site. `published_at` is None if it is withdrawn, or its site is not followed.
+    """A policy of another site. `published_at`: None if it is withdrawn, or if its site is not followed.
 
     `waits`: the published text differs from the accepted one. `problem`: why the published text is unusable.
     """
@@ -118,7 +108,7 @@ class SitePolicy(NamedTuple):
 
 
 def publish(db: sqlite3.Connection, context: Context, request: PublishRequest) -> PolicyPublished:
-    """Publish a policy to all sites of the hub. It takes effect where somebody accepts it."""
+    """Publish a policy to all sites of the hub. It has no effect at a site until somebody there accepts it."""
     loaded = context.loaded
     if not loaded.settings.hub.address:
         raise Refused("no-hub", NO_HUB)
@@ -156,7 +146,7 @@ def withdraw(db: sqlite3.Connection, context: Context, name: PolicyName) -> Poli
 
 
 def accept(db: sqlite3.Connection, context: Context, request: AcceptRequest) -> PolicyAccepted:
-    """Accept what another site publishes as a policy, in the place of what was accepted before."""
+    """Accept a policy that another site publishes. It replaces the version that was accepted before."""
     loaded, name = context.loaded, request.name
     published_policy = published(db, name)
     if published_policy is None or not _is_followed(name, loaded):
@@ -183,7 +173,7 @@ def accept(db: sqlite3.Connection, context: Context, request: AcceptRequest) -> 
 
 
 def emit_in_force(db: sqlite3.Connection, context: Context, policy: str, before: str) -> None:
-    """Emit the event that another policy than `before`, or another version, is in force. Call it in a transaction."""
+    """Emit the event that another policy or version than `before` is in force. Call it in a transaction."""
     data = PolicyChanged(policy=policy, state="in-force", before=before, by=context.actor)
     add_event(db, EventKind.POLICY_CHANGED, "policy", context.at, data)
 
@@ -201,7 +191,7 @@ def arrived(db: sqlite3.Connection, loaded: Loaded) -> list[PublishedPolicy]:
 
 
 def note_arrived(loaded: Loaded, policies: list[PublishedPolicy]) -> None:
-    """Store policies that wait to be accepted, or raise OSError."""
+    """Store policies that wait to be accepted as `.new` files. Raise OSError."""
     for policy in policies:
         put_new(loaded, policy.name, policy.text)
 
@@ -219,7 +209,7 @@ def emit_arrived(db: sqlite3.Connection, context: Context, policies: Sequence[Pu
 
 
 def drop_stale(db: sqlite3.Connection, loaded: Loaded) -> None:
-    """Remove waiting versions that are no longer published, or raise OSError."""
+    """Remove waiting versions that are no longer published. Raise OSError."""
     now = {policy.name: policy.text for policy in all_published(db) if _is_followed(policy.name, loaded)}
     for file in files_there(loaded):
         name = file.removesuffix(NEW)
@@ -228,7 +218,7 @@ def drop_stale(db: sqlite3.Connection, loaded: Loaded) -> None:
 
 
 def site_policies(db: sqlite3.Connection, loaded: Loaded) -> list[SitePolicy]:
-    """Return the policies of followed sites, and accepted ones of others, by name."""
+    """Return the policies of followed sites, and accepted ones of other sites, by name."""
     offered = {policy.name: policy for policy in all_published(db) if _is_followed(policy.name, loaded)}
     accepted = {name for name in files_there(loaded) if not _which(name)}
     return [_shown(name, offered.get(name), loaded) for name in sorted({*offered, *accepted})]
@@ -240,7 +230,7 @@ def own_published(db: sqlite3.Connection) -> list[PublishedPolicy]:
 
 
 def has_changed(policy: PublishedPolicy, loaded: Loaded) -> bool:
-    """Return whether the local text of a published policy has changed. False if there is no local policy."""
+    """Return whether the text of a published policy has changed here since. False if there is no such text here."""
     try:
         text = policy_text(policy.name, loaded.policy_directories)
     except PolicyError:
@@ -284,7 +274,7 @@ def _not_there(db: sqlite3.Connection, loaded: Loaded, name: str) -> Wording:
 
 
 def _is_followed(name: str, loaded: Loaded) -> bool:
-    """Return whether the name belongs to a followed site. An invalid name never becomes a file."""
+    """Return whether the name is valid and belongs to a followed site. An invalid one must not become a file name."""
     return SITE_POLICY.fullmatch(name) is not None and not _which(name) and site_of(name) in loaded.settings.hub.follow
 
 

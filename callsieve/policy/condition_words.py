@@ -1,7 +1,4 @@
-"""The conditions of a rule in words, for people who do not read policy files. The Chinese is in the catalogue.
-
-words_of(condition) -> Wording, such as "level: challenge or higher"
-"""
+"""The conditions of a rule in words, for people who do not read policy files. Chinese is in the catalogue."""
 
 from __future__ import annotations
 
@@ -70,7 +67,7 @@ SHOWN_AS = {"invalid": N_("unreadable")}
 
 
 def words_of(condition: Condition) -> str | Wording:
-    """Return a condition in words, or as the file has it where there are no words for it."""
+    """Return a condition in words, such as "level: challenge or higher", or as the file has it if no words exist."""
     name, operand = condition.name, condition.operand
     if name == "not":
         return Wording(NOT, {"text": _all_of(operand)})

@@ -1,4 +1,4 @@
-"""Operations that put a policy in force: an existing one, or a text as the next version."""
+"""Operations that activate a policy: an existing one, or a text as the next version."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ from reputation.wording import Wording
 
 
 class DraftRequest(NamedTuple):
-    """The draft of a user. `digest`: of the text that the user has seen. `typed`: the text in the form, or None."""
+    """A request about a user's draft.
+
+    `digest`: of the text that the user has seen. `typed`: the text in the form, or None.
+    """
 
     user: str
     digest: str
@@ -49,22 +52,14 @@ class DraftRequest(NamedTuple):
 
 
 class TextRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A policy as text.
-
-    Attributes:
-        note: The news of this version.
-    """
+    """A policy as text. `note`: a description of what is new."""
 
     text: PolicyText
     note: Note = ""
 
 
 class PolicyActivated(NamedTuple):
-    """The policy that is in force within two seconds.
-
-    Attributes:
-        policy: Its name; for a text, that of its version.
-    """
+    """The policy that takes effect within two seconds. `policy`: its name; for a text, the name of its version."""
 
     change_id: ChangeId | None
     active: Annotated[Policy, HIDDEN]
@@ -78,9 +73,10 @@ class PolicyActivated(NamedTuple):
 
 
 def activate(db: sqlite3.Connection, context: Context, name: PolicyName) -> PolicyActivated:
-    """Put a policy in force for the PBX: a preset, a version or a file. An empty name means that of the settings.
+    """Activate a policy for the PBX: a preset, a version or a file. An empty name means the policy in the settings.
 
-    This takes two seconds. It also works for the policy in force, for a daemon that has not read new settings yet.
+    It takes effect within two seconds. It also works for the policy in force, so that a daemon with old settings reads
+    it.
     """
     loaded = context.loaded
     policy = usable(lambda: load_policy(name or loaded.settings.policy.name, loaded.policy_directories), name)
@@ -94,7 +90,7 @@ def activate(db: sqlite3.Connection, context: Context, name: PolicyName) -> Poli
 
 
 def activate_text(db: sqlite3.Connection, context: Context, request: TextRequest) -> PolicyActivated:
-    """Make a text the next version of the policy, and put it in force."""
+    """Make a text the next version of the policy, and activate it."""
     loaded = context.loaded
     text = usable(lambda: as_typed(request.text))
     policy = usable(lambda: policy_of_draft(text, loaded))
@@ -108,7 +104,7 @@ def activate_text(db: sqlite3.Connection, context: Context, request: TextRequest
 
 
 def activate_draft(db: sqlite3.Connection, context: Context, request: DraftRequest) -> PolicyActivated:
-    """Make a draft the next version, put it in force, and discard the draft."""
+    """Make a draft the next version, activate it, and discard the draft."""
     loaded, text = context.loaded, draft_of(context.loaded, request.user)
     if text is None:
         raise Refused("no-draft", Wording("You have no draft. Start one."))
@@ -147,7 +143,7 @@ def _activate(db: sqlite3.Connection, context: Context, name: str) -> None:
 
 
 def _published(db: sqlite3.Connection, row: StoredRow) -> StoredRow | None:
-    """Return the current row. The hub may have dated it otherwise, which is not a change."""
+    """Return the current row with the given publication time: the hub may have set another, which is no change."""
     current = row.read(db)
     return current and current._replace(record=current.record._replace(published_at=row.record.published_at))
 

@@ -1,4 +1,4 @@
-"""Drafts and versions of policies, and results of cases, for pages and programs."""
+"""Drafts and versions of policies, and results of cases, for pages and the API."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def draft_of(loaded: Loaded, user: str) -> str | None:
 
 
 def keep_draft(loaded: Loaded, user: str, text: str) -> None:
-    """Store the draft of a user, or raise OSError."""
+    """Store the draft of a user. Raise OSError."""
     path = _path(loaded, user)
     make_folder(path.parent.parent)
     path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -63,12 +63,12 @@ def drop_draft(loaded: Loaded, user: str) -> None:
 
 
 def first_draft(name: str, loaded: Loaded) -> str:
-    """Return the text to start a draft with: that of a policy, or for a preset a policy that extends it."""
+    """Return the text that a new draft starts with: the policy, or for a preset a policy that extends it."""
     return FROM_PRESET.format(name=name) if name in PRESETS else policy_text(name, loaded.policy_directories)
 
 
 def as_typed(text: str) -> str:
-    """Return a text from a browser with the line ends of files. PolicyError if it is too large."""
+    """Return a text from a browser with Unix line ends. Raise PolicyError if it is too large."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if len(text.encode("utf-8", "replace")) > MOST_BYTES:
         raise PolicyError(
@@ -78,7 +78,7 @@ def as_typed(text: str) -> str:
 
 
 def digest_of(text: str) -> str:
-    """Return a digest that tells one draft from another."""
+    """Return a digest that identifies the text of a draft."""
     return sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
@@ -94,7 +94,7 @@ _HEAD = re.compile(r"# Written by (.*) on (\d{4}-\d{2}-\d{2} \d{2}:\d{2})(?:: (.
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
-    """A policy that was written in the console. `who`, `when`, `note`: its author, time and reason."""
+    """A policy that was written in the console. `who`, `when`, `note`: its author, its time, and what is new."""
 
     number: int
     name: str
@@ -104,7 +104,7 @@ class PolicyVersion:
 
 
 def add_version(loaded: Loaded, text: str, who: str, when: str, note: str = "") -> str:
-    """Store the text as the next version and return its name. Not for concurrent use. OSError is left to the caller."""
+    """Store the text as the next version and return its name. Raise OSError. Not safe for concurrent use."""
     folder = pointer_file(loaded).parent
     make_folder(folder)
     name = f"console-{max((version.number for version in versions_of(loaded)), default=0) + 1}"
@@ -116,7 +116,7 @@ def add_version(loaded: Loaded, text: str, who: str, when: str, note: str = "") 
 
 
 def is_version(name: str) -> bool:
-    """Return whether the name is that of a version."""
+    """Return whether a policy of this name is a version, such as `console-7`."""
     return _VERSION.fullmatch(name) is not None
 
 
@@ -151,7 +151,7 @@ class CaseTried(NamedTuple):
     """The decision about a case.
 
     Attributes:
-        file: The file that it is from, or empty.
+        file: The file of the case; empty if it has none.
         name: Its name.
         passed: The decision is as expected.
         differs: What differs.
@@ -218,7 +218,7 @@ T = TypeVar("T")
 
 @contextmanager
 def writing(loaded: Loaded) -> Iterator[None]:
-    """Turn a file that cannot be written into Refused during the block."""
+    """Raise Refused if a policy file cannot be written in the block."""
     try:
         yield
     except OSError as error:
@@ -226,7 +226,7 @@ def writing(loaded: Loaded) -> Iterator[None]:
 
 
 def usable(load: Callable[[], T], name: str = "") -> T:
-    """Return the loaded policy, or raise Refused if it is unusable or missing (`name`)."""
+    """Return the policy that `load` returns. Raise Refused if it is unusable or, with `name`, missing."""
     try:
         return load()
     except PolicyNotFound as error:

@@ -1,4 +1,4 @@
-"""Views of policies: their rules, what they are in force for, their versions, and drafts."""
+"""Views of policies: rules, the calls they are in force for, versions and drafts."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class PolicyShown:
 
 @dataclass(frozen=True, slots=True)
 class PresetCard:
-    """A preset with its description and its price, shown first. `problem`: why it is unusable."""
+    """A preset with its description and its drawback. `problem`: why it is unusable."""
 
     name: str
     sentence: Wording
@@ -98,7 +98,7 @@ class PresetCard:
 
 
 class RuleText(NamedTuple):
-    """A rule of a preset to insert into a draft. `key`: preset and name."""
+    """A rule of a preset that can be inserted into a draft. `key`: the preset and the rule's name."""
 
     key: str
     preset: str
@@ -108,10 +108,9 @@ class RuleText(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PoliciesShown:
-    """The page of policies. `running` is None if the policy is unusable; `problem` says why.
+    """The page of policies. `running`: None if the policy is unusable; `problem` then says why.
 
-    `activated`: the policy was activated instead of that of the settings. `scopes`: policies of DIDs, trunks and
-    groups.
+    `activated`: the policy was activated in place of the settings' one. `scopes`: policies of DIDs, trunks and groups.
     `sites`: policies of other sites. `told`: those published to other sites. `has_hub`: there is a hub.
     """
 
@@ -135,7 +134,7 @@ class DraftProblem:
 
     Attributes:
         problem: The error.
-        line: The number of the line; null for none in particular.
+        line: The number of the line; null if it concerns no single line.
         text: The line.
     """
 
@@ -146,12 +145,7 @@ class DraftProblem:
 
 @dataclass(frozen=True, slots=True)
 class DraftChecked:
-    """A checked draft.
-
-    Attributes:
-        problems: The errors.
-        remarks: Rules that never hold, or may hit honest callers.
-    """
+    """A checked draft. `problems`: the errors. `remarks`: rules that never hold, or may hit honest callers."""
 
     policy: Annotated[PolicyShown | None, HIDDEN]
     problems: tuple[DraftProblem, ...]
@@ -166,7 +160,7 @@ class DraftChecked:
 
 @dataclass(frozen=True, slots=True)
 class DiffLine:
-    """A line of a diff. `kind`: added, removed, same, or place for the position."""
+    """A line of a diff. `kind`: added, removed, same, or place for a line that gives the position."""
 
     kind: str
     text: str
@@ -190,13 +184,13 @@ def policy_shown(policy: Policy, text: str = "") -> PolicyShown:
 
 
 def policy_named(name: str, loaded: Loaded) -> PolicyShown:
-    """Return a policy by its name, with its text, or raise PolicyError."""
+    """Return a policy with its text, by its name. Raise PolicyError."""
     directories = loaded.policy_directories
     return policy_shown(load_policy(name, directories), policy_text(name, directories))
 
 
 def policies_shown(db: sqlite3.Connection, loaded: Loaded) -> PoliciesShown:
-    """Return the page, from the current files and the policies of other sites."""
+    """Return the page of policies, from the current files and the policies of other sites."""
     settings = loaded.settings
     name, running, activated = running_or_settings(loaded), None, False
     problem: str | Wording = ""
@@ -227,7 +221,7 @@ def policies_shown(db: sqlite3.Connection, loaded: Loaded) -> PoliciesShown:
 
 
 def checked(db: sqlite3.Connection, text: str, loaded: Loaded) -> DraftChecked:
-    """Return the errors in a draft, or its view and remarks."""
+    """Return the errors in a draft or, if it is usable, its view and remarks."""
     directories = loaded.policy_directories
     _, problems = read_policy(text, DRAFT, lambda base: load_policy(base, directories))
     if problems:
@@ -239,7 +233,7 @@ def checked(db: sqlite3.Connection, text: str, loaded: Loaded) -> DraftChecked:
 
 @cache
 def preset_rules() -> tuple[RuleText, ...]:
-    """Return the rules of all presets as their files have them, each once."""
+    """Return the rules of all presets with their texts, without duplicates."""
     found: dict[str, RuleText] = {}
     for preset in PRESETS:
         # A comment above a rule belongs to it.
@@ -252,7 +246,7 @@ def preset_rules() -> tuple[RuleText, ...]:
 
 
 def resolved_text(policy: Policy) -> str:
-    """Return all rules in their order, including those of the extended policies."""
+    """Return all rules of a policy as text in their order, including those of policies that it extends."""
     lines = [f"observe = {str(policy.observe).lower()}", f'default = "{policy.default.word}"']
     for rule in policy.rules:
         lines += ["", "[[rule]]", f'name = "{rule.name}"', *(f"when: {condition.text}" for condition in rule.when)]
@@ -262,7 +256,7 @@ def resolved_text(policy: Policy) -> str:
 
 
 def diff_of(before: str, after: str) -> tuple[DiffLine, ...]:
-    """Return what differs, with some lines of context. The line with the author is left out."""
+    """Return a diff of two texts with some lines of context, without the line that names the author."""
     was, now = (without_head(text).splitlines() for text in (before, after))
     return tuple(_diff_lines(list(unified_diff(was, now, n=DIFF_LINES, lineterm=""))[2:]))
 

@@ -1,4 +1,4 @@
-"""The capability `prompts`: what callers and phones hear."""
+"""The capability `prompts`: the texts that callers and people at phones hear."""
 
 from __future__ import annotations
 

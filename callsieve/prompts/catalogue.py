@@ -1,9 +1,7 @@
 """The catalogues of prompts: all spoken texts by language and key, from asterisk-conf/prompts/*.toml.
 
-    prompts_of("en", [directory of the administrator's own, ...])      key -> Prompt, in the catalogue's order
-
-The administrator's own wording is a file of the same form, `en.toml`, with only the texts that differ. An error names
-the file, the key and what to do.
+The administrator may add a file of the same form, `en.toml`, with only the texts that should differ. An error names the
+file, the key and what to do.
 """
 
 from __future__ import annotations
@@ -24,12 +22,12 @@ MAX_BYTES = 1 << 18
 
 
 class PromptError(Exception):
-    """A prompt cannot be read or made. The text is one line and says what to do."""
+    """Raised if a prompt cannot be read or made. The text is one line and says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A text and the voice that speaks it: espeak-ng's name of it, and its pace in words per minute."""
+    """A text and the voice that speaks it: espeak-ng's name for the voice, and its pace in words per minute."""
 
     language: str
     key: str
@@ -40,7 +38,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The texts of a file by key, and its voice, which a file of own wording lacks."""
+    """The texts of a file by key, and its voice. A file of the administrator has no voice."""
 
     texts: dict[str, str]
     head: dict[str, Any]
@@ -51,7 +49,7 @@ _HEAD: dict[str, type] = {"voice": str, "words_per_minute": int, "whisper_words_
 
 
 def prompts_of(language: str, own: Sequence[Path] = ()) -> dict[str, Prompt]:
-    """Return all prompts of a language. `own`: directories with own wordings; the first that has a key counts."""
+    """Return all prompts of a language. `own`: the administrator's directories; the first that has a key counts."""
     catalogue = read_catalogue(asterisk_conf() / "prompts" / f"{language}.toml")
     texts = dict(catalogue.texts)
     for directory in reversed(own):
@@ -70,13 +68,13 @@ def prompts_of(language: str, own: Sequence[Path] = ()) -> dict[str, Prompt]:
 
 
 def own_directories(loaded: Loaded) -> tuple[Path, ...]:
-    """Return the directories of own wordings and recordings: beside the settings, then in the state directory."""
+    """Return the directories of own texts and recordings: beside the settings, then in the state directory."""
     beside = (loaded.file.parent / "prompts",) if loaded.file else ()
     return (*beside, loaded.state / "prompts")
 
 
 def known_language(text: str) -> str:
-    """Return the language if it exists. Raise PromptError."""
+    """Return the language if prompts have it. Raise PromptError."""
     if text not in LANGUAGES:
         raise PromptError(f"there is no language {shown(text)}: use {' or '.join(LANGUAGES)}")
     return text

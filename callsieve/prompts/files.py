@@ -1,9 +1,7 @@
 """The sound files of prompts, below Asterisk's sounds: their state, and building them.
 
-<sounds>/<language>/callsieve/<key>.wav, where the dialplan plays them. Each file has a note of what it was made from
-(callsieve.prompts.wav). So a build makes only what changed, and never touches a file that somebody else put there.
-
-Also the health check that all prompts exist in every language and are up to date.
+The dialplan plays <sounds>/<language>/callsieve/<key>.wav. Each file contains a note of what it was made from
+(callsieve.prompts.wav). So a build makes only what changed, and never replaces a file that somebody else put there.
 """
 
 from __future__ import annotations
@@ -54,14 +52,14 @@ _PAUSE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class PromptSource:
-    """The source of a prompt: its text, or a recording of it."""
+    """The source of a prompt's sound: its text, or a recording of it."""
 
     prompt: Annotated[Prompt, FLAT]
     recording: Annotated[Path | None, HIDDEN] = None
 
     @property
     def note(self) -> str:
-        """Return the note for the file. It differs if text, voice, pace or recording differ."""
+        """Return the note for the file, which changes with text, voice, pace or recording."""
         if self.recording is not None:
             return f"callsieve {RECIPE} recorded {sha256(self.recording.read_bytes()).hexdigest()[:32]}"
         spoken = f"{self.prompt.voice}\n{self.prompt.words_per_minute}\n{self.prompt.text}"
@@ -69,7 +67,7 @@ class PromptSource:
 
 
 def programs_missing(sources: list[PromptSource]) -> list[str]:
-    """Return the programs that these sources need and that are not installed."""
+    """Return the programs that these sources need but that are not installed."""
     needed = [SOX] if sources else []
     if any(source.recording is None for source in sources):
         needed.insert(0, ESPEAK)
@@ -181,7 +179,7 @@ def sounds_of_asterisk(ask: Callable[[str], str]) -> Path:
 
 
 def recordings_of(language: str, known: Mapping[str, Prompt], own: Sequence[Path]) -> dict[str, Path]:
-    """Return the administrator's own recordings by prompt. The first directory that has one counts.
+    """Return the administrator's own recordings by prompt. If several directories have one, the first counts.
 
     Raises:
         PromptError: A file belongs to no prompt, or two belong to one.
@@ -210,7 +208,7 @@ def _sounds_in(directory: Path) -> list[Path]:
 
 
 def files_of(prompts: Mapping[str, Prompt], recordings: Mapping[str, Path], sounds: Path) -> list[PromptFile]:
-    """Return the file of each prompt of a language with its state."""
+    """Return the sound file of each prompt, with its state."""
     return [_file_of(PromptSource(prompt, recordings.get(key)), sounds) for key, prompt in prompts.items()]
 
 
@@ -233,17 +231,17 @@ def _state_of(source: PromptSource, note: str | None) -> PromptState:
 
 
 def to_make(files: Sequence[PromptFile], *, force: bool = False) -> list[PromptFile]:
-    """Return the files that a build makes: missing or outdated ones, with `force` all."""
+    """Return the files that a build makes: missing or outdated ones, or all with `force`."""
     return [file for file in files if force or file.state in (PromptState.MISSING, PromptState.OUTDATED)]
 
 
 def build(
     files: Sequence[PromptFile], made: Sequence[PromptFile], tell: Callable[[], None] = lambda: None
 ) -> tuple[list[PromptFile], list[str]]:
-    """Make the prompts `made`, some of `files`. Return those that were made, and why others were not.
+    """Make the prompts `made`, which are some of `files`. Return those that were made, and why others were not.
 
     A prompt that fails keeps its file and stops no other. No file is replaced before all were tried. `tell` is called
-    for each.
+    after each.
 
     Raises:
         PromptError: A program is missing. Every file is as it was.
@@ -266,7 +264,7 @@ def build(
 
 
 def remove(files: Sequence[PromptFile]) -> list[PromptFile]:
-    """Remove the files that we made, and directories that are empty then. Return the removed files."""
+    """Remove the files that we made, and directories that became empty. Return the removed files."""
     removed = [file for file in files if file.state not in (PromptState.MISSING, PromptState.BY_HAND)]
     for file in removed:
         file.path.unlink(missing_ok=True)
@@ -295,7 +293,7 @@ def _made(file: PromptFile, scratch: Path) -> bytes | PromptError:
 
 
 def _spoken_faster(made: Sequence[PromptFile], results: Mapping[Path, bytes | PromptError]) -> dict[Path, bytes]:
-    """Speak the warnings of a language faster if the voice is too slow for them: Debian 12's takes twice as long."""
+    """Speak the warnings of a language faster if its voice is too slow for them. Debian 12's takes twice as long."""
     faster: dict[Path, bytes] = {}
     for language in sorted({file.source.prompt.language for file in made}):
         spoken = {
@@ -318,7 +316,7 @@ def _spoken_faster(made: Sequence[PromptFile], results: Mapping[Path, bytes | Pr
 
 
 def _leave_out_too_long(files: Sequence[PromptFile], contents: dict[Path, bytes]) -> Iterator[str]:
-    """Remove from `contents` what is too long for the dialplan to play, and yield why."""
+    """Remove sounds from `contents` that are too long for the dialplan to play, and yield the reason for each."""
     for language in sorted({file.source.prompt.language for file in files}):
         of_key = {file.key: file for file in files if file.source.prompt.language == language}
         screening = of_key.get(SCREENING_MENU)
@@ -332,7 +330,7 @@ def _leave_out_too_long(files: Sequence[PromptFile], contents: dict[Path, bytes]
 
 
 def _too_long_with_menu(language: str, of_key: Mapping[str, PromptFile], contents: dict[Path, bytes]) -> Iterator[str]:
-    """Yield each warning that is too long together with the menu, and remove it, or the menu, if it is new."""
+    """Yield each warning that is too long if the menu follows, and remove the warning or the menu if it is new."""
     menu = of_key[WHISPER_MENU]
     for key, file in of_key.items():
         if not key.startswith("whisper-") or file is menu:
@@ -373,7 +371,7 @@ WITHOUT = (
 
 
 def are_built(context: CheckContext) -> Finding:
-    """Check that all prompts are built. Without them Asterisk's own sounds are played and no warning is spoken."""
+    """Check that all prompts are built. Without them Asterisk plays its own sounds and speaks no warning."""
     own = own_directories(context.loaded)
     troubles: list[Wording] = []
     missing = set[str]()

@@ -1,7 +1,7 @@
 """Sound files as Asterisk plays them: 8 kHz, 16 bits, one channel, with a note of what each was made from.
 
-Pure: bytes in, bytes out. The note is a comment in the WAV file (LIST, INFO, ICMT) before its sound. So a copied or
-replaced file identifies itself, and no separate list can be wrong.
+Pure: bytes in, bytes out. The note is a comment in the WAV file (LIST, INFO, ICMT) before its sound. So a copied file
+still identifies itself, and there is no separate list that could be wrong.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def wav_of(samples: bytes, note: str) -> bytes:
 
 
 def note_in(head: bytes) -> str | None:
-    """Return the note in the first bytes of a file, or None."""
+    """Return the note in the first bytes of a file, or None if it has none."""
     if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
         return None
     start = head.find(_NOTE, 12, HEAD_BYTES)
@@ -64,7 +64,7 @@ def has_sound(content: bytes) -> bool:
 
 
 def loudness_of(samples: bytes) -> float:
-    """Return the loudness of the speech, without pauses: dB, 0 for the loudest square wave, -inf for silence."""
+    """Return the loudness of the speech without its pauses, in dB: 0 for the loudest square wave, -inf for silence."""
     powers = [power for power in _powers_of(samples) if power > _power(_SILENCE_DB)]
     if not powers:
         return -math.inf
@@ -74,12 +74,12 @@ def loudness_of(samples: bytes) -> float:
 
 
 def peak_of(samples: bytes) -> float:
-    """Return the loudest sample in dB, at most 0."""
+    """Return the level of the loudest sample in dB, at most 0."""
     return 20 * math.log10(max(map(abs, _values_of(samples)), default=0) / 32768 or 1e-9)
 
 
 def amplified(samples: bytes, by_db: float) -> bytes:
-    """Return the samples, louder by `by_db`. Samples above full scale are clipped: check `peak_of` before."""
+    """Return the samples, louder by `by_db` dB. Samples above full scale are clipped: check `peak_of` before."""
     factor = 10 ** (by_db / 20)
     return _bytes_of(array("h", (max(-32768, min(32767, round(value * factor))) for value in _values_of(samples))))
 

@@ -1,7 +1,7 @@
-"""All that the public page can ask of the store, the settings and the call-back helper.
+"""Everything that the public page can ask of the store, the settings and the call-back helper.
 
-It runs in its own process (main/public_backend.py). The process that strangers reach has no store, settings or key, and
-calls this one. So no method trusts its arguments, which are text and bytes, and each has limits of its own.
+It runs in its own process (main/public_backend.py). The process that visitors reach has no store, settings or key, and
+calls this one. So no method trusts its arguments, which are texts and bytes, and each has its own limits.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TOO_OFTEN = "too-often"
 
 
 class Backend:
-    """The answers for one page. `clock` is in UTC seconds. Settings are read once: a change needs a restart."""
+    """The backend of one page. `clock` returns UTC seconds. Settings are read once, so a change needs a restart."""
 
     def __init__(self, load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> None:
         self.loaded = load()
@@ -46,7 +46,7 @@ class Backend:
         self._codes = Count(CODES_A_DAY, DAY)
 
     async def ask(self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
-        """Return the answer of the method, in this process. Refused, StoreError."""
+        """Call the method in this process and return its result. Raise Refused or StoreError."""
         return await method(self, *args, **named)
 
     async def open(self) -> None:
@@ -57,11 +57,11 @@ class Backend:
         await self._store.close()
 
     async def marks(self) -> MarkEffects:
-        """Return how many marks take effect, by the weights in force."""
+        """Return the tables that explain how many marks take effect, with the active weights."""
         return await self._store.read(mark_effects_here, self.loaded)
 
     async def look_up(self, reference: str) -> HeldCall | None:
-        """Return the stopped call of a reference, None for a wrong one."""
+        """Return the stopped call that has this reference, or None."""
         return await self._store.read(operations.look_up, reference)
 
     async def file(self, reference: str, name: str, contact: str, statement: str, link: str) -> None:
@@ -69,20 +69,20 @@ class Backend:
         await self._perform(operations.file, PublicAppealRequest(reference, name, contact, statement, link))
 
     async def status(self, link: str) -> AppealStatus | None:
-        """Return the state of the appeal of a link."""
+        """Return the state of the appeal that has this secret link."""
         return await self._store.read(operations.full_status, self.loaded, link, self._clock())
 
     async def view(self, link: str) -> OwnerView | None:
-        """Return what is known about its number, if its owner has proven control of it."""
+        """Return what is known about the appeal's number, if its owner has proven control of it."""
         return await self._store.read(operations.owner_view, self.loaded, link, self._clock())
 
     async def make_code(self, link: str) -> str:
-        """Return a code to be keyed in a call from the number."""
+        """Return a code that the owner keys in during a call from the number."""
         self._take(self._codes, link)
         return await self._perform(operations.make_code, link)
 
     async def call_back(self, link: str) -> tuple[HelperAnswer, str]:
-        """Have the number called. Return the helper's answer, and the code to be keyed in that call."""
+        """Have the number called. Return the helper's answer, and the code that the owner keys in during that call."""
         self._take(self._codes, link)
         made = await self._perform(operations.make_call_back, link)
         helper = Path(self.loaded.settings.public.call_back)
@@ -94,11 +94,11 @@ class Backend:
         return answer, made.code
 
     async def attach(self, link: str, title: str, content: bytes) -> None:
-        """Attach a document."""
+        """Attach a document to the appeal."""
         await self._perform(operations.attach, DocumentRequest(link, title, content))
 
     async def check(self, reference: str, proof: str) -> tuple[Cleared, bool] | None:
-        """Return the statement of a link that somebody was shown, and whether it is valid."""
+        """Return the statement at a link that somebody was given, and whether it is valid."""
         return await self._store.read(operations.check, reference, proof, self._clock())
 
     async def _perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
@@ -113,13 +113,13 @@ class PageBackend(Protocol):
     """A backend, in this process or in another."""
 
     async def ask(self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
-        """Return the answer of the method. Refused, StoreError."""
+        """Return the result of the method. Raise Refused or StoreError."""
 
     async def open(self) -> None:
-        """Begin, in the loop that asks."""
+        """Start the backend in the event loop that will call it."""
 
     async def close(self) -> None:
-        """End it."""
+        """Stop the backend."""
 
 
 # The methods that another process may call, by name.

@@ -37,7 +37,7 @@ MARK = "/public.css"
 
 
 def is_served(context: CheckContext) -> Finding:
-    """Check that it answers the proxy, rulings can be signed, and somebody hears of filed appeals."""
+    """Check that the page answers the proxy, statements can be signed, and somebody is notified of filed appeals."""
     loaded = context.loaded
     public = loaded.settings.public
     if not public.enabled:
@@ -72,7 +72,7 @@ def is_reached(context: CheckContext) -> Finding:
 
 
 def _trouble_at(loaded: Loaded) -> Finding | None:
-    """Return what is wrong with the process behind the proxy. None: it is ours, and trusts a proxy on this server."""
+    """Return what is wrong with the process behind the proxy; None if it is ours and trusts a proxy on this server."""
     public = loaded.settings.public
     host, port = address_of(public.listen)
     if ip_address(host).is_unspecified:
@@ -97,7 +97,7 @@ def _trouble_at(loaded: Loaded) -> Finding | None:
 
 
 def _trouble_of_user(loaded: Loaded) -> Finding | None:
-    """Check that its user may not open what Asterisk's group may: the daemon's socket and the store."""
+    """Check that the page's user may not open what Asterisk's group may: the daemon's socket and the store."""
     ids = ids_of(PUBLIC_USER)
     try:
         group = Path(loaded.settings.asterisk.etc).stat().st_gid

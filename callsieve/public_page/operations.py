@@ -1,8 +1,7 @@
-"""Operations of the public page for strangers: look up a reference, appeal with it, and follow the appeal.
+"""Operations of the public page for visitors: look up a reference, appeal with it, and follow the appeal.
 
-`look_up` and `status_of` only read; `file` is an operation (callsieve/changes/operation.py). A reference is the id of a
-decision (40 random bits), which the caller heard. The caller's number is never shown: an appeal is about the number of
-the decision, so nobody types a number or has one confirmed.
+A reference is the id of a decision (40 random bits), which the rejected caller heard. The caller's number is never
+shown: an appeal is about the number of the decision, so visitors neither type a number nor learn one.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ UNKNOWN = Wording("We do not know this reference.")
 
 
 class HeldCall(NamedTuple):
-    """A stopped call whose caller may appeal: only what the reference shows."""
+    """The data of a stopped call that a visitor sees who has its reference."""
 
     reference: str
     at: float
@@ -66,7 +65,7 @@ class HeldCall(NamedTuple):
 
 
 class PublicAppealRequest(NamedTuple):
-    """A filed appeal. `reference`: of the decision; `link`: the SHA-256 of the secret of its status page."""
+    """An appeal to file. `reference`: of the decision. `link`: the SHA-256 of the secret in the link to its status."""
 
     reference: str
     name: str
@@ -76,7 +75,7 @@ class PublicAppealRequest(NamedTuple):
 
 
 class CallBack(NamedTuple):
-    """A call to be placed. `code`: what its owner keys; `ticket`: what the call shows the daemon."""
+    """A call to place to a number. `code`: what the owner keys in; `ticket`: identifies the call to the daemon."""
 
     number: str
     code: str
@@ -84,7 +83,7 @@ class CallBack(NamedTuple):
 
 
 class DocumentRequest(NamedTuple):
-    """A document for the appeal of a link. `title`: the owner's description."""
+    """A document for an appeal. `title`: the owner's description."""
 
     link: str
     title: str
@@ -92,11 +91,11 @@ class DocumentRequest(NamedTuple):
 
 
 class AppealStatus(NamedTuple):
-    """The content of the page of a secret link. Instants are UTC seconds or None.
+    """The content of an appeal's status page. Instants are UTC seconds or None.
 
     `removed_at`: when it is removed if nothing happens. `again_at`: when the number may appeal again. `called_at`: when
-    the code was keyed. `documents`: those from the page. `cleared`: the statement of an upheld one, while calls ring.
-    `calls`: what happens to calls of the number now; None: not shown, or unknown.
+    the code was keyed in. `documents`: those sent from the page. `cleared`: the statement of an upheld appeal, while
+    calls ring. `calls`: what happens to calls of the number now; None if unknown or not to be shown.
     """
 
     appeal: Appeal
@@ -110,7 +109,7 @@ class AppealStatus(NamedTuple):
 
     @property
     def takes_documents(self) -> bool:
-        """Whether it was called in, proven or accepted, and is undecided."""
+        """Whether the appeal is undecided, and the owner called in or proved control, or somebody accepted it."""
         return self.appeal.state in LIVE and (self.due_at is not None or self.called_at is not None)
 
     @property
@@ -120,7 +119,7 @@ class AppealStatus(NamedTuple):
 
 
 def look_up(db: sqlite3.Connection, typed: str) -> HeldCall | None:
-    """Return the call of a reference, None if it is unknown or its caller was not stopped."""
+    """Return the call that has this reference. None if it is unknown or its caller was not stopped."""
     reference = parse_id(typed[:64])
     decision = decision_of(db, reference or NO_REFERENCE)
     if reference is None or decision is None or decision.caller is None or decision.rule == CALLEES_BLOCKLIST_RULE:
@@ -130,7 +129,7 @@ def look_up(db: sqlite3.Connection, typed: str) -> HeldCall | None:
 
 
 def file(db: sqlite3.Connection, context: Context, request: PublicAppealRequest) -> Appeal:
-    """File an appeal about the number of a decision. Raise Refused, also if strangers have filed too many."""
+    """File an appeal about the number of a decision. Raise Refused, also if visitors have filed too many."""
     with whole(db):
         held = look_up(db, request.reference)
         decision = None if held is None else decision_of(db, held.reference)
@@ -161,7 +160,7 @@ def plain_text(text: str) -> str:
 
 
 def make_code(db: sqlite3.Connection, context: Context, link: str) -> str:
-    """Make the code to be keyed in a call from the number. It is valid for a day and replaces an older one."""
+    """Make the code to key in during a call from the number. It is valid for a day and replaces an older one."""
     appeal, code = _to_be_proven(db, link), new_code()
     if not context.settings.public.call_in:
         raise Refused("no-proof", NO_PROOF)
@@ -171,7 +170,7 @@ def make_code(db: sqlite3.Connection, context: Context, link: str) -> str:
 
 
 def make_call_back(db: sqlite3.Connection, context: Context, link: str) -> CallBack:
-    """Make the code to be keyed in a call to the number, which the helper is asked to place."""
+    """Make the code to key in during the call to the number that the helper will place."""
     appeal = _to_be_proven(db, link)
     if not context.settings.public.call_back:
         raise Refused("no-proof", NO_PROOF)
@@ -193,7 +192,11 @@ def _to_be_proven(db: sqlite3.Connection, link: str) -> Appeal:
 
 
 def attach(db: sqlite3.Connection, context: Context, request: DocumentRequest) -> Appeal:
-    """Attach a document. Refused while anybody could have filed the appeal, so that strangers cannot fill the disk."""
+    """Attach a document.
+
+    Raises:
+        Refused: Among others, if anybody could have filed the appeal: visitors must not fill the disk.
+    """
     with whole(db):
         status = status_of(db, request.link)
         if status is None:
@@ -220,7 +223,7 @@ def attach(db: sqlite3.Connection, context: Context, request: DocumentRequest) -
 
 
 def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
-    """Return the status of an appeal by the SHA-256 of its link's secret, None if there is no such appeal."""
+    """Return the status of the appeal with this SHA-256 of its link's secret, or None."""
     reference = public_appeals.reference_of_link(db, link)
     appeal = None if reference is None else appeal_of(db, reference)
     if appeal is None:
@@ -241,7 +244,7 @@ def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
 
 
 def full_status(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -> AppealStatus | None:
-    """Return the status with what calls of the number meet now, while the appeal is in force or was upheld lately."""
+    """Return the status. If the appeal is in force or was upheld lately, add what happens to the number's calls now."""
     status = status_of(db, link)
     if status is None or not _may_be_shown(db, status.appeal, now):
         return status
@@ -253,7 +256,7 @@ def full_status(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -
 
 
 def _may_be_shown(db: sqlite3.Connection, appeal: Appeal, now: float) -> bool:
-    """Return whether the link shows what happens to calls: only once somebody has accepted or proven the appeal."""
+    """Return whether the status may say what happens to calls: only after the appeal was accepted or proven."""
     closed_at, epoch = appeal.closed_at or now, epoch_of(db, appeal.number)
     is_owners = epoch is None or epoch.at <= appeal.opened_at
     is_told = appeal.state in (AppealState.IN_FORCE, AppealState.UPHELD)
@@ -261,7 +264,7 @@ def _may_be_shown(db: sqlite3.Connection, appeal: Appeal, now: float) -> bool:
 
 
 def owner_view(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -> OwnerView | None:
-    """Return what is known about its number, if its owner has proven control of it; None if it may not be shown."""
+    """Return what is known about the appeal's number, or None if its owner has not proven control of it."""
     reference = public_appeals.reference_of_link(db, link)
     appeal = None if reference is None else appeal_of(db, reference)
     if appeal is None:
@@ -276,7 +279,7 @@ def owner_view(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) ->
 
 
 def check(db: sqlite3.Connection, reference: str, proof: str, now: float) -> tuple[Cleared, bool] | None:
-    """Return the statement of a link and whether it is still valid, None for an unknown link."""
+    """Return the statement at a link and whether it is still valid, or None for an unknown link."""
     cleared = statement_of(db, reference)
     if cleared is None or not hmac.compare_digest(cleared.proof.encode(), proof.encode()):
         return None

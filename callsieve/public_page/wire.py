@@ -1,12 +1,12 @@
-"""The protocol between the page and its backend in another process of another user: frames on a Unix socket.
+"""The protocol on a Unix socket between the public page and its backend, which runs in another process as another user.
 
     4 bytes: the length   then a pickle of [public] of the settings          to the page, once
     4 bytes: the length   then MessagePack of [id, method, arguments]        to the backend
     4 bytes: the length   then a pickle of (id, outcome)                     back
 
-The backend trusts nothing that it reads: only a name of METHODS with arguments of the right types. The page trusts the
-backend, which may do more than the page anyway. So answers may be pickles, and questions never. Each end asks the
-kernel for the user of the other.
+The backend trusts nothing that it reads: it accepts only a name in METHODS with arguments of the right types. The page
+trusts the backend, which may do more than the page anyway. So answers may be pickles, and requests never. Each end asks
+the kernel as which user the other end runs.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ TYPES: Mapping[str, tuple[Any, ...]] = {
 
 
 class BackendResult(NamedTuple):
-    """`value`, or `refused` with its words, or `failed`."""
+    """The result of a request: its `value`, or why it was `refused`, or `failed`."""
 
     value: Any = None
     refused: tuple[str, str | Wording, str] | None = None
@@ -60,7 +60,7 @@ class BackendResult(NamedTuple):
 
 
 async def serve_backend(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer until the page disconnects. ValueError: it asked for something that the page never asks for."""
+    """Answer until the page disconnects. Raise ValueError after a request that the page never makes."""
     writer.write(_frame(pickle.dumps(backend.loaded.settings.public)))
     free, under_way = asyncio.Semaphore(AT_ONCE), set[asyncio.Task[None]]()
 
@@ -86,7 +86,7 @@ async def serve_backend(backend: Backend, reader: asyncio.StreamReader, writer: 
 
 
 def question_of(raw: bytes) -> tuple[int, str, tuple[Any, ...]]:
-    """Return id, name and arguments. ValueError: the page never asks so."""
+    """Parse a request into id, name and arguments. Raise ValueError if the page never makes such a request."""
     number, name, arguments = msgspec.msgpack.decode(raw, type=Question)
     kinds = TYPES.get(name)
     if kinds is None or len(kinds) != len(arguments):
@@ -108,7 +108,7 @@ async def _outcome(backend: Backend, name: str, arguments: tuple[Any, ...]) -> B
 
 
 def connected(path: Path) -> socket.socket:
-    """Return a connection to the backend. OSError: nothing listens there, or another user does."""
+    """Return a connection to the backend. Raise OSError if nothing listens there, or another user does."""
     with ExitStack() as undo:
         sock = undo.enter_context(socket.socket(socket.AF_UNIX))
         sock.connect(str(path))
@@ -120,7 +120,7 @@ def connected(path: Path) -> socket.socket:
 
 
 class BackendClient:
-    """A backend in another process. `on_gone` is called when the connection ends."""
+    """A client of a backend in another process. `on_gone` is called when the connection ends."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.public: Public = pickle.loads(_read_now(sock))
@@ -130,12 +130,12 @@ class BackendClient:
         self._waiting: dict[int, asyncio.Future[BackendResult]] = {}
 
     async def open(self) -> None:
-        """Begin to read answers."""
+        """Start reading answers."""
         self._reader, self._writer = await asyncio.open_unix_connection(sock=self._sock)
         self._task = asyncio.ensure_future(self._read())
 
     async def ask(self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
-        """Return the answer of the method there. Refused, StoreError."""
+        """Call the method in the other process and return its result. Raise Refused or StoreError."""
         arguments = inspect.signature(method).bind(None, *args, **named)
         arguments.apply_defaults()
         number = next(self._numbers)
@@ -189,7 +189,7 @@ def _frame(raw: bytes) -> bytes:
 
 
 def _read_now(sock: socket.socket) -> bytes:
-    """Read the first frame, before there is a loop. OSError, EOFError."""
+    """Read the first frame, before there is an event loop. Raise OSError or EOFError."""
     with sock.makefile("rb", buffering=0) as file:
         length, raw = file.read(LENGTH_BYTES) or b"", b""
         while len(raw) < int.from_bytes(length, "big"):

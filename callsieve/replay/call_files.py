@@ -1,6 +1,6 @@
-"""Reading of past calls from a file, in one pass and with bounded memory.
+"""Read past calls from a file, in one pass and with bounded memory.
 
-It can hold Asterisk's CDRs as CSV or sqlite3, or CallSieve's own history as JSON lines.
+The file has Asterisk's CDRs as CSV or sqlite3, or CallSieve's own history as JSON lines.
 
     with open_history(path, sides, zone) as history:  for event in history: PastCall | Mark
 """
@@ -37,15 +37,15 @@ HELD_EVENTS = 50_000
 
 
 class HistoryError(ValueError):
-    """The file has no history of calls. The text says what was expected."""
+    """Raised if a file contains no history of calls. The text says what was expected."""
 
 
 @dataclass(slots=True)
 class History(HistoryReader):
-    """The events of a file, with what was read so far. Iterate over it once.
+    """The events of a file, to iterate over once, and how far it was read.
 
     Attributes:
-        place: Returns the position in a compressed file, or the seconds of `size` that were read of a database.
+        place: Returns the position in a compressed file or, for a database, how many seconds of `size` were read.
         going_on: Calls that are not over and are left for the next import.
     """
 
@@ -60,7 +60,7 @@ class History(HistoryReader):
 
 
 def sides_of(db: sqlite3.Connection | None, loaded: Loaded) -> Sides:
-    """Return how to tell phones from trunks, by the settings and, if there is one, the store."""
+    """Return how to tell phones from trunks, from the settings and, if there is one, the store."""
     people = (*(all_people(db) if db is not None else ()), *people_of(loaded.settings))
     site = site_of(loaded.settings)
     phones = frozenset(person.endpoint for person in people if person.endpoint)
@@ -74,7 +74,7 @@ def sides_of(db: sqlite3.Connection | None, loaded: Loaded) -> Sides:
 
 
 def in_time_order(events: Iterable[Event], held: int = HELD_EVENTS) -> Iterator[Event]:
-    """Yield the events by the time at which they began, if they are out of order by at most `held` events."""
+    """Yield the events by their start, if each is out of order by at most `held` events."""
     waiting: list[tuple[float, int, Event]] = []
     order = count()
     for event in events:
@@ -87,7 +87,7 @@ def in_time_order(events: Iterable[Event], held: int = HELD_EVENTS) -> Iterator[
 
 @contextmanager
 def open_history(path: Path, sides: Sides, zone: tzinfo | None) -> Iterator[History]:
-    """Open a file of any of the three kinds, or raise HistoryError. CSV and JSON lines may be compressed with gzip."""
+    """Open a file of any of the three kinds. Raise HistoryError. CSV and JSON lines may be compressed with gzip."""
     history = History()
     with open_named(path) as packed:
         stream = unpacked(packed)
@@ -136,7 +136,7 @@ def _rows_of_csv(stream: BinaryIO, name: str, history: History, zone: tzinfo | N
 
 
 def cdr_rows(records: Iterable[dict[str, str] | None], history: History, zone: tzinfo | None) -> Iterator[CdrRow]:
-    """Yield the CDRs among records, which have their fields by name. The history counts the others as skipped."""
+    """Yield the CDRs among records, which are fields by name. The history counts the other records as skipped."""
     for fields in records:
         history.read += 1
         row = parse_row(fields, zone) if fields else None
@@ -149,8 +149,8 @@ def cdr_rows(records: Iterable[dict[str, str] | None], history: History, zone: t
 def _records(stream: BinaryIO, history: History) -> Iterator[list[str]]:
     """Yield the fields of each line.
 
-    Each line is parsed alone, so that a quote that is never closed costs one CDR. Asterisk writes the bytes that
-    callers sent as their names, so any bytes are accepted.
+    Each line is parsed alone, so that an unclosed quote spoils only one CDR. Asterisk writes the bytes that callers
+    sent as their names, so any bytes are accepted.
     """
     for raw in lines_of(stream, history):
         text = _as_text(raw).strip("\r\n").replace("\r", " ")
@@ -177,7 +177,7 @@ def _open_database(path: Path) -> sqlite3.Connection:
 def _records_of_sqlite(db: sqlite3.Connection, name: str) -> Iterator[dict[str, str]]:
     """Yield the rows of the first table that has a disposition: that of cdr_sqlite3_custom, or a copy of FreePBX's.
 
-    SQLite's errors become HistoryError. Otherwise they would be taken for errors of the store.
+    SQLite's errors become HistoryError, because they would look like errors of the store.
     """
     try:
         tables = [table for (table,) in db.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")]

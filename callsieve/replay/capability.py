@@ -1,4 +1,4 @@
-"""The capability `replay`: trying a policy on past calls."""
+"""The capability `replay`: try a policy on past calls."""
 
 from __future__ import annotations
 

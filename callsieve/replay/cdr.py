@@ -1,11 +1,11 @@
-"""Parsing of Asterisk's call detail records (CDRs): from rows, as its back ends write them, to outcomes of calls.
+"""Parse Asterisk's call detail records (CDRs), as its back ends write them, into outcomes of calls.
 
     parse_row(fields, zone) -> CdrRow | None        fields by name, see fields_of_csv
     outcomes(rows, sides) -> OutcomeRecord ...      one per call: the rows of one linkedid are one call
 
 A CDR does not say who hung up or whether a message was left. Its talk begins when anything answers, also a menu or
-voicemail. So CDRs give no hang-up signals. CEL, where Asterisk keeps it, says who hung up and when the phone itself
-answered (ChannelEvents).
+voicemail. So CDRs give no hang-up signals. If Asterisk writes CEL as well, that says who hung up and when the phone
+itself answered (ChannelEvents).
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ OPEN_ROWS = 100_000  # of all open calls: a damaged or hostile file may give all
 class ChannelEvents(NamedTuple):
     """Events of CEL about a call's channels, by channel name.
 
-    `hang_ups`: the "hangupsource" of HANGUP: the channel, or the dialplan, that ended this one. `talks`: seconds from
-    ANSWER to HANGUP. `has_ended`: there was a LINKEDID_END.
+    `hang_ups`: the "hangupsource" of HANGUP: the channel or dialplan that ended this one. `talks`: seconds from ANSWER
+    to HANGUP. `has_ended`: there was a LINKEDID_END.
     """
 
     hang_ups: Mapping[str, str]
@@ -67,9 +67,9 @@ _TEXT = 64
 
 @dataclass(frozen=True, slots=True)
 class CdrRow:
-    """One CDR. `call` is its linkedid, else its uniqueid, else a hash of the row. Instants are UTC seconds.
+    """One CDR. `call`: its linkedid, else its uniqueid, else a hash of the row. Instants are UTC seconds.
 
-    `is_callers`: it is the row of the channel that began the call. Asterisk writes it when that channel is gone.
+    `is_callers`: it is about the channel that began the call. Asterisk writes it after that channel has ended.
     """
 
     call: str
@@ -87,14 +87,14 @@ class CdrRow:
 
     @property
     def began_at(self) -> float:
-        """When the whole call began, which its linkedid contains."""
+        """When the whole call began. Its linkedid contains this time."""
         at = instant_in(self.call)
         return self.at if at is None else at
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """How to tell phones from trunks. `site` has the region whose national numbers each trunk writes."""
+    """How to tell phones from trunks. `site` says by which region's plan each trunk writes national numbers."""
 
     trunk_of: Callable[[str], str | None]
     site: Site = field(default_factory=Site)
@@ -108,7 +108,7 @@ class Sides:
         return described if described is not None else undescribed_trunk(channel, self.phones)
 
     def phone(self, channel: str) -> str | None:
-        """Return the phone of a channel: its endpoint, or the extension if it is a Local channel.
+        """Return the phone of a channel: its endpoint or, for a Local channel, the extension.
 
         Asterisk uses Local channels to ring a phone for a queue or for follow me.
         """
@@ -122,8 +122,8 @@ class Sides:
 def parse_row(fields: Mapping[str, str], zone: tzinfo | None) -> CdrRow | None:
     """Parse a CDR from its fields by name, which may be FreePBX's. Return None if it is not one.
 
-    The time is taken from the uniqueid if possible. The text in a CDR has no time zone: it is read in `zone`, or in the
-    zone of this server if that is None.
+    The time is taken from the uniqueid if possible. The times in a CDR have no zone: they are read in `zone`, or if
+    that is None in this server's zone.
     """
     disposition = disposition_of(fields.get("disposition", ""))
     unique = fields.get("uniqueid", "").strip()
@@ -154,7 +154,7 @@ def fields_of_csv(record: list[str]) -> dict[str, str] | None:
 
 
 class OpenCalls:
-    """An iterator over the calls in rows of CDRs. The rows of one call need not be neighbours, only near each other."""
+    """An iterator over the calls in CDRs. The rows of one call may have other rows between them, but not many."""
 
     def __init__(self, rows: Iterable[CdrRow]) -> None:
         self._rows = iter(rows)
@@ -163,7 +163,7 @@ class OpenCalls:
 
     @property
     def oldest_at(self) -> float | None:
-        """When the oldest call began whose rows were read but which is not yielded yet."""
+        """When the oldest of the calls began that have been read but not yielded yet."""
         return min((row.began_at for rows in self._waiting.values() for row in rows), default=None)
 
     def __iter__(self) -> Iterator[list[CdrRow]]:
@@ -184,13 +184,13 @@ class OpenCalls:
 
 
 def outcomes(rows: Iterable[CdrRow], sides: Sides) -> Iterator[OutcomeRecord]:
-    """Yield one outcome per call, nearly in the order of the rows."""
+    """Yield one outcome per call, roughly in the order of the rows."""
     for call in OpenCalls(rows):
         yield outcome_of_call(call, sides)
 
 
 def outcome_of_call(rows: list[CdrRow], sides: Sides, events: ChannelEvents = NO_EVENTS) -> OutcomeRecord:
-    """Return the outcome of a call from all its rows: one of the caller's channel, and others of single phones."""
+    """Return the outcome of a call from all its rows: one of the caller's channel, and one for each phone."""
     rows = sorted(rows, key=lambda row: row.at)
     first = next((row for row in rows if not row.channel.startswith("Local/")), rows[0])
     direction = _direction(first, rows, sides)
@@ -230,18 +230,16 @@ def outcome_of_call(rows: list[CdrRow], sides: Sides, events: ChannelEvents = NO
 
 
 def _talk(answered: CdrRow, events: ChannelEvents) -> float:
-    """Return how long the phone was in the call. The talk in a CDR begins when a menu answers."""
+    """Return how long the phone was in the call. The talk in a CDR is longer if a menu answered before."""
     talk = events.talks.get(answered.dstchannel, answered.talk)
     return talk if 0 <= talk <= answered.talk else answered.talk
 
 
 def _ended_by(first: CdrRow, answered: CdrRow | None, hang_ups: Mapping[str, str], ended_at: float) -> EndedBy | None:
-    """Return who hung up.
+    """Return who hung up. A phone that left while the call went on with somebody else did not end it.
 
     Asterisk passes the source of a hang-up on to the other side, but not through a Local channel. So both are checked.
     Source: observed with Asterisk 22 for Dial, Dial of a Local channel, Queue, cancelled and timed out calls.
-
-    A phone that left while the call went on with somebody else has not ended it.
     """
     source = hang_ups.get(first.channel, "")
     if first.channel and source == first.channel:
@@ -252,7 +250,7 @@ def _ended_by(first: CdrRow, answered: CdrRow | None, hang_ups: Mapping[str, str
 
 
 def _phones(rows: list[CdrRow], sides: Sides) -> tuple[str, ...]:
-    """Return the phones that rang. A queue's Local channel to 201 and PJSIP/201 behind it are one."""
+    """Return the phones that rang. A queue's Local channel to 201 and the PJSIP/201 behind it are one phone."""
     phones = dict.fromkeys(phone for row in rows if (phone := sides.phone(row.dstchannel)))
     extensions = {phone.partition("/")[2] for phone in phones}
     return tuple(phone for phone in phones if phone not in extensions)
@@ -267,7 +265,7 @@ def _direction(first: CdrRow, rows: list[CdrRow], sides: Sides) -> Direction:
 
 
 def _answered_row(rows: list[CdrRow], side: Callable[[str], str | None]) -> CdrRow | None:
-    """Return the row of the phone, or outbound of the trunk, that answered. Local channels come last."""
+    """Return the row of the phone that answered or, for an outgoing call, of the trunk. Local channels come last."""
     answered = [
         row
         for row in rows
@@ -287,7 +285,7 @@ def _disposition(rows: list[CdrRow], answered: CdrRow | None) -> Disposition:
 
 
 def instant_in(unique: str) -> float | None:
-    """Return when the channel of a uniqueid such as `1767258007.15` was made, in UTC seconds."""
+    """Return when a channel was created, from its uniqueid such as `1767258007.15`, in UTC seconds."""
     match = _EPOCH.search(unique)
     return float(match[1]) if match else None
 

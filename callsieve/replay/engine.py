@@ -1,11 +1,11 @@
-"""Decisions of policies about past calls: events in time order go in, decisions come out.
+"""Decide about past calls with policies: events in time order go in, decisions come out.
 
     replay = Replay([policy], ours)
     replay.problem(event) -> ""                 or why the event cannot be used
     replay.take(event) -> Judged | None         None for marks and outgoing calls
 
 Each call is decided with only what was known when it began. Its evidence is added when it ends. The decisions of a
-replay do not change the history: if nobody was shown a tag, then nobody reacted to it.
+replay do not change the history: people reacted to the tags that they saw then, and not to those of the replay.
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ def no_background(_number: str) -> Background:
 
 
 class Replay:
-    """Everything that is known at one moment of the history.
+    """The state of a replay: everything that is known at one moment of the history.
 
     `background_of` returns what the store has about a number, and is called once per number. With `plan_at`, the first
-    policy uses the numbering plan of that instant instead of the call's own day.
+    policy uses the numbering plan of that instant instead of that of the call's own day.
     """
 
     def __init__(
@@ -137,8 +137,8 @@ class Replay:
     def is_sampled(self, event: PastCall, judged: Judged) -> bool:
         """Return whether the call was in the control sample, so that its warning was left out by chance.
 
-        A history may not say so. Then the first policy must have warned, and the call must have been drawn and shown
-        without a tag.
+        If the history does not say so, the call counts as sampled if the first policy warned, chance selected the call,
+        and it was shown without a tag.
         """
         if event.sampled is not None:
             return event.sampled
@@ -260,9 +260,9 @@ class Replay:
     ) -> tuple[tuple[PersonalTie, ...], bool]:
         """Return the ties that matter for a decision, and whether anybody has a tie.
 
-        If a person has a list entry and a mark, the later one counts. A number may have ties to hundreds of people.
-        If the callee is known, only the callee's and the company's ties matter, and one of a colleague who knows the
-        number: its caller is no stranger.
+        If a person has a list entry and a mark, the later one counts. A number may have ties to hundreds of people. If
+        the callee is known, only the ties of the callee and the company matter, and one tie of a colleague: its caller
+        is then no stranger.
         """
         blocks, ledger = self.marks.blocks(number), self.ledger
         if not blocks and then is NOTHING_THEN and not ledger.has_words(number):
@@ -293,7 +293,6 @@ class Replay:
     def _ties_of_colleagues(
         self, number: str, auth_class: AuthClass, then: Then, at: float, own: Mapping[str, OwnEntry]
     ) -> Iterator[PersonalTie]:
-        """Yield ties by which a number is known to others, at most one of each kind."""
         if contacts := [person for person in then.contacts if person is not None]:
             yield self._tie(Tie.CONTACT, contacts[0])
         blocks = self.marks.blocks(number)
@@ -326,7 +325,6 @@ class Replay:
         return _unknown_did(outcome.did or "", outcome.group)
 
     def _callee(self, outcome: OutcomeRecord, did: Did | None) -> Person | None:
-        """Return the callee: the person who answered, the only person who rang, or the owner of the DID."""
         who = outcome.answered_by or (outcome.rung[0] if len(outcome.rung) == 1 else None)
         if who:
             return self._person(who, outcome.group)

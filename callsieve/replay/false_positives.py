@@ -1,11 +1,12 @@
-"""Probable mistakes: calls that were stopped or warned of, from numbers that people wanted to hear from.
+"""Find probable mistakes: calls that were stopped or warned about, from numbers that people wanted to hear from.
 
 Often a later call shows that a number was wanted. So all calls are counted first, in time order, and judged at the
 end. The replay and `callsieve summary` share this.
 
-A wanted machine (a reminder, an alarm, a lift) cannot press a digit, and people rarely call it back. So evidence for
-a number counts too, unless a list stopped it, and machines come first. A number that was challenged without any
-evidence (preset `strangers`) needs less to be listed. It is not listed if its caller later pressed the digit.
+A wanted automated caller (a reminder, an alarm, a lift) cannot press a digit, and people rarely call it back. So
+evidence for a number counts too, unless a list stopped it, and automated callers come first. A number that was
+challenged without any evidence (preset `strangers`) needs less to count as a mistake. It does not count if its caller
+later pressed the digit.
 """
 
 from __future__ import annotations
@@ -62,14 +63,14 @@ class DecidedCall(NamedTuple):
 
     @property
     def is_asked_unsuspected(self) -> bool:
-        """Whether the caller was challenged without evidence, only for being unknown here."""
+        """Whether the caller was challenged without any evidence, only because nobody here knows it."""
         return self.action == "challenge" and self.level == Level.NONE.word
 
 
 class KnownCallers(NamedTuple):
-    """The store's knowledge of a number. `is_own`: it is an own number.
+    """The store's knowledge in favour of a number. `is_own`: it is an own number.
 
-    `confirmed_at`: when somebody here last said that its calls were treated rightly.
+    `confirmed_at`: when somebody here last confirmed that its calls were treated correctly.
     """
 
     is_contact: bool = False
@@ -80,10 +81,10 @@ class KnownCallers(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FalsePositive:
-    """A number whose calls should perhaps have gone through. `actions` and `rules` count them, `why` has the reasons.
+    """A number whose calls should perhaps have rung. `actions` and `rules` count them, `why` has the reasons.
 
-    `likelihood` is for sorting and not a probability. `is_machine`: it pressed nothing when it was challenged, or calls
-    as only machines do.
+    `likelihood` is only for sorting; it is no probability. `is_machine`: it pressed nothing when it was challenged, or
+    calls as only automated callers do.
     """
 
     number: str
@@ -103,12 +104,12 @@ class FalsePositive:
     @property
     @encoded
     def remedies(self) -> dict[str, str]:
-        """Return how to let a machine ring, by code; nothing for a person."""
+        """Return how to let an automated caller ring, by code; nothing for a person."""
         return {code: how.replace("NUMBER", self.number) for code, how in REMEDIES.items()} if self.is_machine else {}
 
 
 class ProbableMistakes(NamedTuple):
-    """Calls that were probably stopped or warned of by mistake, and their numbers."""
+    """The number of calls that were probably stopped or warned about by mistake, and their numbers."""
 
     calls: int
     numbers: Sequence[FalsePositive]
@@ -121,7 +122,7 @@ class ProbableMistakes(NamedTuple):
 
 @dataclass(slots=True)
 class _NumberCalls:
-    """Calls of one number.
+    """The calls of one number.
 
     Attributes:
         called_back: The actions up to the last time that somebody here called the number and talked.
@@ -138,7 +139,7 @@ class _NumberCalls:
 
 
 class Stops:
-    """Counts calls on which one of `actions` was taken, in time order, and what speaks for their numbers."""
+    """Counts, in time order, calls on which one of `actions` was taken, and what speaks for their numbers."""
 
     def __init__(self, actions: frozenset[str] = STOPPED) -> None:
         self.calls = 0
@@ -146,7 +147,7 @@ class Stops:
         self._calls_of: dict[str, _NumberCalls] = {}
 
     def add_call(self, call: DecidedCall) -> None:
-        """Count a call, if one of the actions was taken on it."""
+        """Count a call if one of the actions was taken on it."""
         if call.action not in self._actions:
             return
         self.calls += 1
@@ -164,7 +165,7 @@ class Stops:
             calls.lines.add(call.did or "")
 
     def call_back(self, number: str) -> None:
-        """Note that somebody here called the number and talked."""
+        """Record that somebody here called the number and talked."""
         calls = self._calls_of.get(number)
         if calls is not None:
             calls.called_back = calls.actions.copy()
@@ -175,7 +176,7 @@ class Stops:
         known_of: Callable[[str], KnownCallers],
         rows_of: Callable[[str], Rows] = lambda _number: Rows(),
     ) -> list[FalsePositive]:
-        """Return the numbers that something speaks for: machines first, the likeliest at the top, then by calls.
+        """Return the numbers that something speaks for: automated callers first, then by likelihood and calls.
 
         `long_talks` returns how many people here talked long with a number, `rows_of` its evidence.
         """
@@ -204,7 +205,7 @@ class Talks:
 
 
 def call_back_number(outcome: OutcomeRecord, one_ring_at: Callable[[str, float], float | None]) -> str | None:
-    """Return the number that an outgoing call wanted to reach; None for others and after a one-ring call."""
+    """Return the number that an outgoing call called back. None for other calls, and if the number only rang once."""
     if outcome.direction is not Direction.OUTBOUND or outcome.number is None or not is_call_back(outcome):
         return None
     return outcome.number if one_ring_at(outcome.number, outcome.at) is None else None
@@ -269,7 +270,7 @@ def _reasons_of_talks(people: int) -> Iterator[Reason]:
 
 
 def _reasons_of_times(calls: _NumberCalls, rows: Rows) -> Iterator[Reason]:
-    """Yield a reason if the calls were as regular as only a machine's are. Earlier challenged calls count too."""
+    """Yield a reason if the calls were too regular for a person. Earlier challenged calls count too."""
     begin, end = calls.last_at - REGULAR_WITHIN_SECONDS, calls.times[0] - SAME_CALL_SECONDS
     earlier = [challenge for challenge in rows.challenges if challenge.linkedid and begin < challenge.at < end]
     at = sorted([*(challenge.at for challenge in earlier), *calls.times])[-KEPT_TIMES:]

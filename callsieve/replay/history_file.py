@@ -1,4 +1,4 @@
-"""Reading of CallSieve's own history of calls and marks, one JSON object per line (docs/reference/history.md).
+"""Read CallSieve's own history of calls and marks, one JSON object per line (docs/reference/history.md).
 
     events_of(stream, history, site) -> PastCall | Mark ...
 
@@ -56,8 +56,8 @@ NO_NUMBER = "the mark has no valid telephone number"
 class PastCall(Record, frozen=True):
     """A past call: how it ended, and what the network sent when it began.
 
-    `sampled`: it was in the control sample, so its warning was left out; None: the history does not say.
-    `name`: the name that came with the call, if it was recorded. `carrier_counts`: a carrier's warning in its place is
+    `sampled`: it was in the control sample, so its warning was left out; None: the history does not say. `name`: the
+    name that came with the call, if it was recorded. `carrier_counts`: a carrier's warning in place of the name is
     evidence.
     """
 
@@ -79,7 +79,7 @@ def at_of(event: Event) -> float:
 
 
 class EmptyLines(ValueError):
-    """Far more lines are empty than not. The text says so, without the name of the file."""
+    """Raised if far more lines are empty than not. The text says so, without the name of the file."""
 
 
 @dataclass(slots=True)
@@ -97,7 +97,7 @@ class HistoryReader:
     problems: list[RowProblem] = field(default_factory=list)
 
     def refuse(self, problem: str) -> None:
-        """Count the row that was read last as skipped."""
+        """Count the last row as skipped."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(RowProblem(self.line, problem) if self.line else RowProblem(self.read, problem, "row"))
@@ -106,8 +106,8 @@ class HistoryReader:
 def events_of(stream: BinaryIO, reading: HistoryReader, site: Site) -> Iterator[Event]:
     """Yield the events of the lines.
 
-    Marks have the auth class `unknown`; the reader knows the class of their call. Attestation A without a verification
-    counts as verified.
+    Marks get the auth class `unknown`, because the replay knows the class of their call. Attestation A without a
+    verification counts as verified.
     """
     trunks = {trunk.name: trunk for trunk in site.trunks}
     for line in lines_of(stream, reading):
@@ -144,7 +144,7 @@ _FROM_THE_NETWORK = frozenset({"caller", "number", "name"})
 
 
 def lines_of(stream: BinaryIO, reading: HistoryReader) -> Iterator[bytes]:
-    """Yield the lines except empty ones. A line that is too long is skipped. Raises EmptyLines."""
+    """Yield the lines that are not empty. Skip lines that are too long. Raise EmptyLines."""
     while line := stream.readline(LINE_BYTES):
         reading.line += 1
         reading.bytes_read += len(line)

@@ -1,4 +1,4 @@
-"""The fields of a line of CallSieve's own history (docs/reference/history.md), for its reader and its writer."""
+"""The fields of a line of CallSieve's own history (docs/reference/history.md), for the reader and the writer."""
 
 from __future__ import annotations
 

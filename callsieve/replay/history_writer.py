@@ -1,4 +1,4 @@
-"""Writing of the store's calls and marks as lines of a history, for `callsieve calls export`.
+"""Write the store's calls and marks as lines of a history, for `callsieve calls export`.
 
 history_file.py reads each line as the same event again, with all that a replay needs.
 """
@@ -28,7 +28,7 @@ from reputation.signals import LABELS
 
 
 def line_of_event(event: Event) -> bytes:
-    """Return the line for an event of the store, with its newline."""
+    """Return the line of an event, with its newline."""
     if isinstance(event, Mark):
         return _encoded(_mark_line(event))
     is_inbound = event.outcome.direction is Direction.INBOUND

@@ -1,11 +1,11 @@
-"""The effect of warnings, estimated from the control sample: calls whose warning was left out by chance.
+"""Estimate the effect of warnings from the control sample, the calls whose warning was left out by chance.
 
     effect = LabelEffect()
     effect.add_call(outcome, sampled=True); effect.add_mark(mark)      in time order
     effect.seen
 
-A replay only has reactions to warnings that were shown. In the control sample, the difference between calls with and
-without their warning is the effect of the warning.
+In a replay every warned call was seen with its warning, so the warning's effect cannot be told. The control
+sample can: the difference between warned calls and sampled ones is the effect of the warning.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SEEN = {
 
 
 class SeenShares(NamedTuple):
-    """The shares of calls with and without their warning in which people did one thing.
+    """The shares of calls, with and without their warning, in which people reacted in one way.
 
     Attributes:
         what: A key of SEEN.
@@ -48,19 +48,19 @@ class SeenShares(NamedTuple):
 
 @dataclass(slots=True)
 class CallGroup:
-    """The calls that had a warning, or those without, and what people did."""
+    """The calls with a warning or those without, and how people reacted."""
 
     calls: int = 0
     seen: Counter[str] = field(default_factory=Counter)
 
     def share(self, what: str) -> Interval:
-        """Return the share of one of SEEN."""
+        """Return the share of calls with one of the reactions SEEN."""
         return wilson(self.seen[what], self.calls, Z)
 
 
 @dataclass(frozen=True, slots=True)
 class LabelEffect:
-    """Counts both groups."""
+    """Counts the calls with and without their warning, and people's reactions."""
 
     labelled: Annotated[CallGroup, HIDDEN] = field(default_factory=CallGroup)
     unlabelled: Annotated[CallGroup, HIDDEN] = field(default_factory=CallGroup)
@@ -70,13 +70,13 @@ class LabelEffect:
     @property
     @encoded
     def enough(self) -> bool:
-        """Return whether both groups are large enough for a result."""
+        """Return whether both groups have enough calls for a result."""
         return min(self.labelled.calls, self.unlabelled.calls) >= LEAST_CALLS
 
     @property
     @encoded
     def least(self) -> int:
-        """Return how many calls each group needs."""
+        """Return how many calls each group needs for a result."""
         return LEAST_CALLS
 
     @property
@@ -88,7 +88,7 @@ class LabelEffect:
     @property
     @encoded
     def seen(self) -> list[SeenShares]:
-        """Return the shares of both groups, or none if there are too few calls."""
+        """Return the shares of both groups, or nothing if there are too few calls."""
         shares = ((what, self.labelled.share(what), self.unlabelled.share(what)) for what in SEEN)
         return [SeenShares(*share, difference(*share[1:])) for share in shares] if self.enough else []
 
@@ -113,7 +113,7 @@ class LabelEffect:
         group.seen.update([what for what, holds in shown if holds])
 
     def add_mark(self, mark: Mark) -> None:
-        """Add a mark, for the call that it names or else the number's latest. Each call counts once."""
+        """Add a mark to the call that it names, or to the number's latest call. Each call counts once."""
         if mark.verdict is not Verdict.SPAM:
             return
         group = self._group_of.pop(mark.linkedid or self._latest.get(mark.number, ""), None)

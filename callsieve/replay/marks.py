@@ -1,7 +1,7 @@
 """Marks in a replay: the rules of reputation/marking.py, in memory and by the clock of the history.
 
-Own numbers and contacts cannot be marked, and nobody marks more than 20 numbers a day. A history has no reasons for
-marks, so the reason that a verified business requires is not checked.
+Own numbers and contacts cannot be marked, and nobody may mark more than 20 numbers a day. A history has no reasons for
+marks, so the reason that marking a verified business requires is not checked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TOO_MANY = f"more than {MARKS_A_DAY} numbers within a day"
 
 
 class Marks:
-    """The marks so far, and the calls that they can be about. `refused` counts refused marks by reason."""
+    """The marks so far, and the calls that marks may refer to. `refused` counts refused marks by reason."""
 
     def __init__(self, ledger: MemoryStore, own_numbers: frozenset[str], is_contact: Callable[[str], bool]) -> None:
         self.taken = 0
@@ -41,7 +41,7 @@ class Marks:
         return linkedid in self._number_of_call
 
     def add_call(self, outcome: OutcomeRecord) -> None:
-        """Add a call that begins. Marks of it get its auth class."""
+        """Add a call that begins. Marks of this call get its auth class."""
         number, auth_class = outcome.caller, outcome.auth_class
         self._number_of_call[outcome.linkedid] = number
         if number is None:
@@ -77,7 +77,7 @@ class Marks:
                 self._ledger.add_mark(replace(own_mark, verdict=Verdict.RETRACTED, at=max(mark.at, own_mark.at)))
 
     def blocks(self, number: str) -> Mapping[str, float]:
-        """Return the people who have blocked the number by a mark, and since when."""
+        """Return the people whose mark blocked the number, and since when."""
         return self._blocked.get(number, {})
 
     def unblocked_at(self, number: str, person: str) -> float:

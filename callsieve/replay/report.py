@@ -58,7 +58,7 @@ class Period:
 
 
 class ChangedDecision(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"}):
-    """A call that the two policies treat differently. `before` is the action of the policy compared with."""
+    """A call that the two policies treat differently. `before`: the action of the policy to compare with."""
 
     call: str
     at: Instant
@@ -92,7 +92,7 @@ class Changes(NamedTuple):
 
 
 class ReadLines(NamedTuple):
-    """How much of the history was read, and what could not be."""
+    """How many lines of the history were read, how many were skipped, and why."""
 
     read: int
     skipped: int
@@ -100,7 +100,7 @@ class ReadLines(NamedTuple):
 
 
 class Assumption(NamedTuple):
-    """The assumption behind some figures, and the number of calls of each action that it concerns."""
+    """An assumption behind some figures, and how many calls of each action it concerns."""
 
     code: str
     figures: tuple[str, ...]
@@ -109,10 +109,10 @@ class Assumption(NamedTuple):
 
 @dataclass(slots=True)
 class ReplayReport:
-    """Everything that the report shows, and its JSON. `against_*` is for the policy compared with.
+    """Everything that the report shows, and its JSON. `against_*`: of the policy to compare with.
 
-    `assumed` is the part of `actions` on calls that follow a call of the same number that the policy would have treated
-    differently. It is assumed that they would still have come.
+    `assumed` counts those of `actions` on calls that follow a call of the same number which the policy would have
+    treated differently. The report assumes that they would have come nevertheless.
     """
 
     history: str
@@ -149,13 +149,13 @@ class ReplayReport:
     @property
     @encoded
     def assumes(self) -> Assumption:
-        """Return what the figures assume."""
+        """Return the assumption behind the figures."""
         return Assumption(NOTHING_CHANGED, ASSUMING_FIGURES, self.assumed)
 
     @property
     @encoded
     def by(self) -> str:
-        """Return what a period is: a day or a week."""
+        """Return the length of a period: day or week."""
         return "week" if self.weekly else "day"
 
     @property
@@ -167,13 +167,13 @@ class ReplayReport:
     @property
     @encoded
     def probable_mistakes_warned(self) -> ProbableMistakes:
-        """Return calls that were probably warned of by mistake."""
+        """Return calls that were probably warned about by mistake."""
         return ProbableMistakes.of(self.warned_mistakes)
 
 
 @dataclass(slots=True)
 class ActionCounts:
-    """Adds up a replay while it runs. `most_changes`: how many single changes are kept."""
+    """Adds up a replay while it runs. `most_changes`: how many changed decisions to keep."""
 
     calls: int = 0
     without_number: int = 0
@@ -292,7 +292,7 @@ def reason_of(decision: Decision) -> Why:
 
 
 def line_of(judged: Judged) -> dict[str, Any]:
-    """Return a line of `--out` (`callsieve replay`). For a policy that only observes, it has the would-be action."""
+    """Return a line of `callsieve replay --out`. If the policy only observes, it has the would-be action."""
     decision = judged.decisions[0]
     return {
         "call": judged.outcome.linkedid,
@@ -306,7 +306,7 @@ def line_of(judged: Judged) -> dict[str, Any]:
 
 
 def periods_of(days: dict[int, Counter[str]]) -> tuple[list[Period], bool]:
-    """Return every day from the first to the last, or every week if there are more than 60; and whether it is weeks."""
+    """Return the days from first to last, or the weeks if there are more than 60 days, and whether they are weeks."""
     if not days:
         return [], False
     first, last = min(days), max(days)

@@ -1,7 +1,7 @@
 """The calls and marks in the store as events for a replay, in time order.
 
 Attestation and carrier label of a call are read from the evidence of its decision. Other names that came with calls
-are not kept. If a call has no decision, only its auth class is known, and the mildest values that fit it are used.
+are not stored. If a call has no decision, only its auth class is known, and the mildest values that fit it are used.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _SIGNATURES = {
 
 
 def events_of_store(db: sqlite3.Connection, until: float) -> Iterator[Event]:
-    """Yield all calls and marks from before `until`, in time order."""
+    """Yield all calls and marks before `until`, in time order."""
     marks: Iterator[Event] = (mark for mark in marks_between(db, 0.0, until) if mark.verdict is not Verdict.RETRACTED)
     ended = (outcome for outcome in outcomes_between(db, 0.0, until) if outcome.direction in EXTERNAL)
     sampled = calls_capped_by(db, CODES[Reason.CONTROL_SAMPLE], until)
@@ -48,7 +48,7 @@ def events_of_store(db: sqlite3.Connection, until: float) -> Iterator[Event]:
 
 
 def call_from(db: sqlite3.Connection, outcome: OutcomeRecord) -> PastCall:
-    """Return the call as it began."""
+    """Return the call as it was when it began."""
     if outcome.direction is not Direction.INBOUND:
         return PastCall(outcome)
     record = decision_of(db, outcome.decision_id) if outcome.decision_id else None
@@ -76,14 +76,14 @@ def _whats(name: str, families: Sequence[Family]) -> list[str]:
 
 
 class ReplayContext(NamedTuple):
-    """Settings and store for a replay. `background_of` is called once per number."""
+    """Data that a replay takes from settings and store. `background_of` is called once per number."""
 
     ours: SettingsFacts
     background_of: Callable[[str], Background]
 
 
 def replay_context(db: sqlite3.Connection, loaded: Loaded) -> ReplayContext:
-    """Return what settings and store have. The settings win."""
+    """Return what settings and store have for a replay. The settings prevail."""
     ours = SettingsFacts.of(loaded)
     everybody = SettingsFacts(
         {**{person.extension: person for person in all_people(db)}, **ours.people},
@@ -98,7 +98,7 @@ def replay_context(db: sqlite3.Connection, loaded: Loaded) -> ReplayContext:
 
 
 def known_in(replay: Replay, own_numbers: frozenset[str]) -> Callable[[str], KnownCallers]:
-    """Return a function that returns what speaks for a number, from what the replay has read."""
+    """Return a function that returns what speaks for a number, from the events that the replay has read."""
 
     def known_of(number: str) -> KnownCallers:
         background = replay.background(number)

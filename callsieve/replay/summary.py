@@ -63,7 +63,7 @@ class CallerCount:
 
 @dataclass(frozen=True, slots=True)
 class LetThrough:
-    """A number that people marked as spam, and how many of its calls got no tag or warning."""
+    """A number that people marked as spam, and how many of its calls were neither tagged nor warned about."""
 
     number: str
     calls: int
@@ -75,8 +75,8 @@ class LetThrough:
 class PeriodSummary:
     """The calls from `since` until before `until`. Actions are those without observe mode.
 
-    `observed`: calls that went on only because the policy just observes. `mistakes`: stopped calls that were probably
-    mistakes. `incomplete`: calls that were seen only in part. `slow_ms`: the time that 1 % of the decisions exceeded.
+    `observed`: calls that only the observe mode let through. `mistakes`: stopped calls that were probably mistakes.
+    `incomplete`: calls that were seen only in part. `slow_ms`: 1 % of the decisions took longer.
     """
 
     since: Instant
@@ -107,7 +107,7 @@ class PeriodSummary:
     @property
     @encoded
     def by(self) -> str:
-        """Return what a period is: a day or a week."""
+        """Return the length of a period: day or week."""
         return "week" if self.weekly else "day"
 
     @property
@@ -119,7 +119,7 @@ class PeriodSummary:
     @property
     @encoded
     def probable_mistakes_warned(self) -> ProbableMistakes:
-        """Return calls that were probably warned of by mistake."""
+        """Return calls that were probably warned about by mistake."""
         return ProbableMistakes.of(self.warned_mistakes)
 
 
@@ -137,7 +137,7 @@ def summary_of(db: sqlite3.Connection, since: float, until: float) -> PeriodSumm
 def _in_order(
     decided: Iterable[DecisionRecord], ended: Iterable[OutcomeRecord]
 ) -> Iterator[DecisionRecord | OutcomeRecord]:
-    """Yield both by time. An outcome has the time of its call's first channel, so it comes before its decision."""
+    """Yield both by time. An outcome has the time of its call's first channel, so it comes before the decision."""
     both: tuple[Iterable[DecisionRecord | OutcomeRecord], ...] = (decided, ended)
     return iter(merge(*both, key=lambda event: event.at))
 
@@ -266,7 +266,7 @@ class _Tally:
 
 
 def known_in_store(db: sqlite3.Connection, number: str) -> KnownCallers:
-    """Return what speaks for a number at any time."""
+    """Return what speaks for a number, from all that the store has about it."""
     background, confirmed = background_of(db, number), confirmation_of(db, number)
     return KnownCallers(
         is_contact=bool(background.contacts),

@@ -1,4 +1,4 @@
-"""A replay of a draft over the last days, beside the running policy, for the console.
+"""A replay of the last days with a draft and with the active policy, for the console.
 
     python -m callsieve.replay.trial
 
@@ -59,13 +59,13 @@ class TrialRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TrialError(Exception):
-    """The draft cannot be tried. One line that says why."""
+    """Raised if the draft cannot be tried. The text is one line and says why."""
 
 
 def trial_report(
     db: sqlite3.Connection, loaded: Loaded, request: TrialRequest, tell: Callable[[float], None]
 ) -> dict[str, Any]:
-    """Return the report for JSON, with reasons and probable mistakes. `tell` gets the share that is done."""
+    """Run the trial and return its report for JSON. `tell` gets the share that is done."""
     running = policies_of(loaded)
     draft = PolicySet(draft_of(request.draft, loaded), running.scopes)
     since = request.now - request.days * DAY_SECONDS
@@ -108,7 +108,7 @@ def _is_stricter(change: ChangedDecision) -> bool:
 
 
 def draft_of(text: str, loaded: Loaded) -> Policy:
-    """Parse the text of a draft, or raise PolicyError."""
+    """Parse the text of a draft. Raise PolicyError."""
     directories = loaded.policy_directories
     return parse_policy(text, DRAFT, DRAFT, lambda base: load_policy(base, directories))
 

@@ -1,4 +1,4 @@
-"""Replays of drafts for the console, one at a time, each in its own process. Pages only read the progress."""
+"""Run trials of drafts for the console, one at a time, each in its own process. Pages only read the progress."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FAILED = "it ended without a report: the console's log has the details"
 
 @dataclass(slots=True)
 class TrialJob:
-    """A trial of a draft, or of a preset.
+    """A trial of a draft or of a preset.
 
     `digest`: of the text that is tried. `preset`: its name; empty for a draft. `share`: how much is done, from 0 to 1.
     `report`: the result at the end, unless there is a `problem`.
@@ -47,7 +47,7 @@ class TrialJob:
 
 
 class TrialJobs:
-    """The running trial, or the last one."""
+    """The running trial, or the last one if none runs."""
 
     def __init__(self) -> None:
         self.latest: TrialJob | None = None

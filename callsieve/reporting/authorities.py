@@ -1,6 +1,6 @@
 """Authorities that take complaints about calls, and the fields of their forms.
 
-The forms change. READ says when they were read, and `not_read` tells the reader what could not be read.
+Forms change, so READ is the day on which they were read. `not_read` says what could not be read.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ComplaintField:
 
 @dataclass(frozen=True, slots=True)
 class ComplaintSource:
-    """A page from which the fields were read. `official`: it is the authority's own page."""
+    """A page from which the fields of a form were read. `official`: it is the authority's own page."""
 
     title: str
     url: str
@@ -54,7 +54,7 @@ class ComplaintSource:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """An authority, with the calls that it takes complaints about and the language to write in."""
+    """An authority, which calls it takes complaints about, and the language to write in."""
 
     name: Wording
     site: str
@@ -191,7 +191,7 @@ class PreparedComplaint:
 
 
 def complaint_of(db: sqlite3.Connection, number: str, authority: Authority) -> PreparedComplaint:
-    """Return the complaint about a number, filled in from its calls and marks. It is about the latest call."""
+    """Return the complaint about a number's latest call, filled in from its calls and marks."""
     calls = find_calls(db, CallFilter(number=number), None, SHOWN_CALLS)
     marks = [mark for mark in live_marks_of(db, number) if mark.verdict is Verdict.SPAM]
     filled = tuple((field, _known(field.kind, number, calls, marks)) for field in authority.fields)
@@ -230,7 +230,7 @@ class ShownComplaint(NamedTuple):
 
 
 def complaint_shown(complaint: PreparedComplaint, say: Say) -> ShownComplaint:
-    """Return the complaint for scripts."""
+    """Return the complaint in a form for scripts."""
     authority = complaint.authority
     return ShownComplaint(
         complaint.number,
@@ -268,7 +268,7 @@ def complaint_text(complaint: PreparedComplaint, say: Say) -> str:
 
 
 def sources_lines(authority: Authority, say: Say) -> list[str]:
-    """Return where the fields of the form were read, and what could not be read."""
+    """Return lines that say where the fields of the form were read, and what could not be read."""
     lines = [say(Wording("* Required."))] if any(field.required for field in authority.fields) else []
     lines.append(say(Wording("These fields were read on {day} in:", {"day": READ})))
     for source in authority.sources:

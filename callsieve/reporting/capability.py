@@ -1,4 +1,4 @@
-"""The capability `reporting`: reports and complaints to others."""
+"""The capability `reporting`: report marks to PhoneBlock, and prepare complaints to authorities."""
 
 from __future__ import annotations
 

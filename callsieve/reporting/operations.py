@@ -1,4 +1,4 @@
-"""Which marks to report to PhoneBlock. Reports change nothing here, so the audit has no row of them."""
+"""Decide which marks to report to PhoneBlock. Reports change nothing here, so the audit does not record them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REPORTED_CLASSES = frozenset({AuthClass.AUTHENTICATED, AuthClass.UNKNOWN})
 
 
 class ReportStep(StrEnum):
-    """A change to what PhoneBlock knows about a number."""
+    """A change of what PhoneBlock knows about a number."""
 
     REPORT = "report"
     WITHDRAW = "withdraw"
@@ -65,7 +65,7 @@ class NumberCase:
 
 @dataclass(frozen=True, slots=True)
 class DueReport:
-    """A step to take at PhoneBlock now. `rating` is empty unless the number is reported."""
+    """A step to take at PhoneBlock now. `rating`: empty unless the step reports a number."""
 
     number: str
     step: ReportStep
@@ -73,7 +73,7 @@ class DueReport:
 
 
 def due_of(number: str, case: NumberCase, since: float, now: float, delay_seconds: float) -> DueReport | None:
-    """Return what to do about a number now. Marks from before `since` are not reported."""
+    """Return the step to take for a number now, or None. Marks from before `since` are not reported."""
     reported = case.reported
     if reported and not case.marks:
         return DueReport(number, ReportStep.FORGET)
@@ -119,7 +119,7 @@ def reporting_to(loaded: Loaded) -> PhoneBlockReporting:
 
 
 def begin(db: sqlite3.Connection, loaded: Loaded, now: float) -> bool:
-    """Return whether reporting is on. Store the time of its first run: older marks are not reported."""
+    """Return whether reporting is on. Store the time of its first run, because older marks are not reported."""
     if reporting_to(loaded).enabled:
         reports.begin_reporting(db, PHONEBLOCK, now)
         return True
@@ -128,7 +128,7 @@ def begin(db: sqlite3.Connection, loaded: Loaded, now: float) -> bool:
 
 
 def due_reports(db: sqlite3.Connection, loaded: Loaded, now: float) -> list[DueReport]:
-    """Return everything to do at PhoneBlock now."""
+    """Return all steps to take at PhoneBlock now."""
     state = reports.service_state(db, PHONEBLOCK)
     if state is None or not reporting_to(loaded).enabled:
         return []
@@ -139,7 +139,7 @@ def due_reports(db: sqlite3.Connection, loaded: Loaded, now: float) -> list[DueR
 
 
 def note_done(db: sqlite3.Connection, due: DueReport, now: float, *, refused: bool = False) -> None:
-    """Record that PhoneBlock took a step, or refused it."""
+    """Record that PhoneBlock accepted a step, or refused it."""
     if due.step is ReportStep.REPORT:
         reports.set_report(db, PHONEBLOCK, reports.Report(due.number, due.rating, now, refused))
     else:
@@ -147,7 +147,7 @@ def note_done(db: sqlite3.Connection, due: DueReport, now: float, *, refused: bo
 
 
 def reported(db: sqlite3.Connection) -> list[reports.Report]:
-    """Return the reports that PhoneBlock has."""
+    """Return the reports that are at PhoneBlock."""
     return reports.reports_to(db, PHONEBLOCK)
 
 

@@ -1,6 +1,6 @@
-"""Sending of due reports to PhoneBlock, one number after the other.
+"""Send due reports to PhoneBlock, one number after the other.
 
-A step that was sent but not recorded, because the process was killed, is sent again. That changes nothing there.
+If the process is killed between sending and recording a step, the step is sent again. That changes nothing there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NOT_NOW = frozenset({408, 425, 429})
 
 
 class NotTaken(Exception):
-    """PhoneBlock refused a step. `forever`: only this number, so the others can go on."""
+    """Raised if PhoneBlock refuses a step. `forever`: only for this number, so that the others can be sent."""
 
     def __init__(self, status: int) -> None:
         self.status = status
@@ -44,7 +44,7 @@ class PhoneBlockAccount:
     private: bool = False
 
     async def rate(self, number: str, rating: str) -> None:
-        """Send the rating of a number: no reason, no time and nothing about the person who marked it.
+        """Send the rating of a number. No reason, time or data about the person who marked it is sent.
 
         Raises:
             NotTaken: PhoneBlock refused it.
@@ -54,7 +54,7 @@ class PhoneBlockAccount:
         _taken(await self._ask("POST", "/rate", body))
 
     async def withdraw(self, number: str) -> None:
-        """Withdraw the rating of a number, if PhoneBlock has one. Raises the errors of `rate`."""
+        """Withdraw the rating of a number, if PhoneBlock has one. Raise the errors of `rate`."""
         answer = await self._ask("DELETE", f"/blacklist/{quote(number, safe='')}")
         if answer.status != GONE:
             _taken(answer)
@@ -75,7 +75,7 @@ MOST_AT_ONCE = 50  # the timer runs again in five minutes
 
 @dataclass(slots=True)
 class Sent:
-    """The result of sending. `failure`: why it stopped; `left`: how many steps were not tried."""
+    """The result of sending. `failure`: why it stopped early. `left`: how many steps were not tried."""
 
     reported: int = 0
     withdrawn: int = 0
@@ -85,7 +85,7 @@ class Sent:
 
 
 async def send_due(db: sqlite3.Connection, loaded: Loaded, due: Sequence[DueReport]) -> Sent:
-    """Send the due steps in their order, until one fails for a reason that concerns the others too."""
+    """Send the due steps in their order. Stop if one fails for a reason that concerns the others too."""
     sent, service = Sent(), reporting_to(loaded)
     try:
         token = secret_of(service.token)

@@ -1,4 +1,4 @@
-"""The capability `search`: finding numbers, people and pages from the head of every page of the console."""
+"""The capability `search`: find numbers, people and pages from the header of every page of the console."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The capability `setup`: from an installed program to the first screened call, in one command."""
+"""The capability `setup`: from an installed program to the first screened call with one command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The FreePBX module: copied from the installed program, and installed and removed by `fwconsole`."""
+"""Install and remove the FreePBX module: copy it from the installed program, and run `fwconsole`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def module_source() -> Path:
 
 
 def modules_directory(place: InstallPaths) -> Path | None:
-    """Return FreePBX's directory of modules; None if this is no FreePBX 17, which alone can use ours."""
+    """Return FreePBX's directory of modules. None if this is not FreePBX 17."""
     if find_hooks(place).by_macro or shutil.which("fwconsole") is None:
         return None
     match = _WEB_ROOT.search(read_text(place.etc.parent / AMPORTAL) or "")
@@ -39,7 +39,7 @@ def modules_directory(place: InstallPaths) -> Path | None:
 
 
 def install_module(directory: Path, run: Run) -> bool:
-    """Copy the module in the place of an earlier one, have FreePBX install it, and reload. Return whether it worked."""
+    """Copy the module, replacing an earlier one, have FreePBX install it, and reload. Return whether it worked."""
     owner = directory.stat()
     new, target = directory / f".{NAME}.new", directory / NAME
     shutil.rmtree(new, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Write what setup planned, have Asterisk read it, and put everything back if Asterisk does not take it over."""
+"""Write the changes that setup planned, have Asterisk load them, and restore everything if Asterisk does not."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def loaded_now(ask: Ask) -> AsteriskState:
 
 
 def take_over(plan: InstallPlan, trunks: Sequence[PbxTrunk], ask: Ask) -> None:
-    """Write the plan and have Asterisk read it. If that fails, put all files back.
+    """Write the plan and have Asterisk load it. If that fails, put all files back.
 
     Raises:
-        InstallError: A file could not be written, or Asterisk did not take it over.
+        InstallError: A file could not be written, or Asterisk did not load it.
         ConsoleError: Asterisk did not answer.
         OSError: A file could not be written.
     """
@@ -64,9 +64,10 @@ def take_over(plan: InstallPlan, trunks: Sequence[PbxTrunk], ask: Ask) -> None:
 
 
 def _reload_old_files(ask: Ask, trunks: Sequence[PbxTrunk]) -> None:
-    """Have Asterisk read the old files: first the trunks, because their calls are lost without our contexts.
+    """Have Asterisk load the old files. Trunks come first, because their calls are lost without our contexts.
 
-    The contexts stay loaded while a trunk still uses them. An Asterisk that does not answer reads all when it starts.
+    The contexts stay loaded while a trunk still uses them. If Asterisk does not answer, it loads the files when it
+    starts.
     """
     try:
         _reload_trunks(ask, trunks)
@@ -81,7 +82,7 @@ def _reload_old_files(ask: Ask, trunks: Sequence[PbxTrunk]) -> None:
 def take_back(changes: Sequence[FileChange], trunks: Sequence[PbxTrunk], ask: Ask, *, is_running: bool) -> None:
     """Restore the trunks' files, and wait until Asterisk sends no call of `trunks` to us any more.
 
-    An Asterisk that does not run reads its files when it starts.
+    If Asterisk is not running, it reads its files when it starts.
 
     Raises:
         InstallError: A file could not be written, or Asterisk still sends calls to us.
@@ -95,7 +96,7 @@ def take_back(changes: Sequence[FileChange], trunks: Sequence[PbxTrunk], ask: As
 
 
 def inverse(changes: Sequence[FileChange]) -> list[FileChange]:
-    """Return the changes that restore the files that were written, in reverse order."""
+    """Return the changes that restore the changed files, in reverse order."""
     return [
         FileChange(change.path, change.after, change.before)
         for change in reversed(changes)
@@ -115,7 +116,7 @@ def _reload_trunks(ask: Ask, trunks: Sequence[PbxTrunk]) -> None:
 
 
 def _left_with_us(ask: Ask, names: Sequence[str]) -> str:
-    """Return which of these trunks Asterisk still sends to us, empty for none."""
+    """Return an error that names a trunk whose calls Asterisk still sends to us, or an empty text."""
     users = iax_users_in(ask("iax2 show users"))
     for name in names:
         context = users.get(name) or endpoint_context_in(ask(f"pjsip show endpoint {name}")) or ""

@@ -1,6 +1,6 @@
-"""Trunks and the line of Asterisk's files that sets their context. Nothing is written here.
+"""Find trunks, and plan the changes of their contexts in Asterisk's files. Nothing is written here.
 
-The old line stays as a comment with a mark above the new one, so that `setup --undo` restores the file exactly.
+The old line stays above the new one as a comment with a mark, so that `setup --undo` restores the file exactly.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ MODULES = {PJSIP_FILE: "res_pjsip.so", IAX_FILE: "chan_iax2.so"}
 
 @dataclass(frozen=True, slots=True)
 class PbxTrunk:
-    """A trunk, the context that its calls arrive in, and the line that sets it.
+    """A trunk, the context of its calls, and the line that sets the context.
 
     Attributes:
         name: Its section in `file`.
         file: pjsip.conf or iax.conf.
-        context: The context by Asterisk, None if it has none.
-        place: The line with `context`, or the header of the section that inherits it. None: no file has it.
+        context: Its context as Asterisk reports it, None if it has none.
+        place: The line with `context`, or the header of the section that inherits it. None if no file has it.
     """
 
     name: str
@@ -48,7 +48,7 @@ class PbxTrunk:
 
     @property
     def is_screened(self) -> bool:
-        """Return whether its calls go through CallSieve already."""
+        """Return whether its calls already go through CallSieve."""
         return self.context is not None and (self.context.startswith(PREFIX) or self.context == TRUNK_CONTEXT)
 
     @property
@@ -58,15 +58,15 @@ class PbxTrunk:
 
     @property
     def module(self) -> str:
-        """Return the module that Asterisk must reload to read its file."""
+        """Return the Asterisk module that must be reloaded after a change of its file."""
         return MODULES[self.file]
 
 
 def find_trunks(context: CheckContext) -> list[PbxTrunk]:
-    """Return the trunks that Asterisk knows: PJSIP endpoints that are no phones, and IAX2 users.
+    """Return the trunks that Asterisk has: PJSIP endpoints that are not phones, and IAX2 users.
 
     Raises:
-        ConsoleError: Asterisk cannot be asked.
+        ConsoleError: Asterisk does not answer.
         OSError: A file cannot be read.
     """
     etc = context.place.etc
@@ -83,7 +83,7 @@ def find_trunks(context: CheckContext) -> list[PbxTrunk]:
 
 
 def _placed(etc: Path, trunk: PbxTrunk) -> PbxTrunk:
-    """Return the trunk with its line. Asterisk cuts the context of an IAX2 user off, and its file does not."""
+    """Return the trunk with its line. An IAX2 user's context comes from the file: Asterisk prints it cut off."""
     place = _place_of(etc, trunk)
     if trunk.file == IAX_FILE and place is not None and place.section is None:
         return replace(trunk, place=place, context=place.text.partition("=")[2].removeprefix(">").strip())
@@ -91,7 +91,6 @@ def _placed(etc: Path, trunk: PbxTrunk) -> PbxTrunk:
 
 
 def _place_of(etc: Path, trunk: PbxTrunk) -> Line | None:
-    """Return the line that sets the trunk's context, or the header of the section that inherits it."""
     blocks = list(_blocks(etc, trunk))
     own = [line for block in blocks for line in block if _key(line) == "context"]
     if own:
@@ -127,8 +126,8 @@ def _value(line: Line) -> str:
 def trunk_tables(found: Iterable[PbxTrunk], settings: Settings, *, is_new: bool) -> tuple[str, ...]:
     """Return the lines of the settings that describe these trunks.
 
-    Where one trunk is described, channels of the others count as phones. So all trunks are described, or none:
-    settings that describe none stay so, unless they are new.
+    As soon as one trunk is described, channels of the others count as phones. So describe all trunks or none. Settings
+    that describe none stay so, unless they are new.
     """
     described = [table.channels for table in settings.trunk]
     if not described and not is_new:
@@ -148,7 +147,7 @@ def trunk_tables(found: Iterable[PbxTrunk], settings: Settings, *, is_new: bool)
 
 
 def plan_trunks(trunks: Iterable[PbxTrunk]) -> list[FileChange]:
-    """Return the changes that send the calls of these trunks to their front contexts."""
+    """Return the changes that send the calls of these trunks to CallSieve's contexts."""
     by_file: defaultdict[Path, list[PbxTrunk]] = defaultdict(list)
     for trunk in trunks:
         if trunk.place is not None:

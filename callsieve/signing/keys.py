@@ -1,4 +1,4 @@
-"""The Ed25519 key with which this installation signs. It is made when first needed, and kept in the state directory."""
+"""The Ed25519 key with which this installation signs. It is created on first use and stored in the state directory."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ MODE = 0o600
 
 
 class KeyFileError(ValueError):
-    """The text is not a key. The message names the file, if there is one, and the remedy."""
+    """Raised if a text is not a key. The message names the file, if there is one, and the remedy."""
 
 
 class BadSignature(ValueError):
-    """The signature does not fit this text and key."""
+    """Raised if a signature was not made for this text with this key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ class PublicKey:
 
     @classmethod
     def parse(cls, text: str) -> PublicKey:
-        """Return the key in a line printed by `callsieve signing key`, or raise KeyFileError."""
+        """Parse a line printed by `callsieve signing key`. Raise KeyFileError."""
         return cls(_decoded(text, "a public key is 44 characters, as `callsieve signing key` prints it"))
 
     @property
     def id(self) -> str:
-        """Return its name: the first 16 hex digits of its SHA-256."""
+        """Return the name of the key: the first 16 hex digits of its SHA-256."""
         return sha256(self.raw).hexdigest()[:16]
 
     @property
@@ -68,12 +68,12 @@ class SigningKey:
         self.public_key = PublicKey(self._key.public_key().public_bytes_raw())
 
     def sign(self, what: bytes) -> bytes:
-        """Return the signature, 64 bytes."""
+        """Return the signature of the bytes, 64 bytes."""
         return self._key.sign(what)
 
 
 def signing_key(state: Path) -> SigningKey:
-    """Return the key of the state directory, made if missing. Raises KeyFileError and OSError."""
+    """Return the key of the state directory, created if missing. Raise KeyFileError or OSError."""
     path = state / KEY_FILE
     text = _read(path) or _made(path)
     remedy = f"{path}: not a key: restore it from a backup, or remove it to make a new key"

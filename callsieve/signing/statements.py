@@ -1,4 +1,4 @@
-"""Signed statements: files for others that anybody can check. Pure.
+"""Signed statements: files that anybody can check. Pure.
 
     text = sign(key, "evidence-pack", "Example Ltd", issued_at=1_764_230_400, valid_until=None, about={...})
     verify(text, key.public_key) -> Statement(kind="evidence-pack", issuer="Example Ltd", ...)
@@ -35,7 +35,10 @@ _FIELDS = {"about", "issued_at", "issuer", "key_id", "type", "valid_until"}
 
 
 class StatementError(ValueError):
-    """Not a statement, or not signed by this key. `code`: `not-a-statement`, `other-key`, `bad-signature`."""
+    """Raised if a text is not a statement, or not signed by the key.
+
+    `code`: `not-a-statement`, `other-key` or `bad-signature`.
+    """
 
     def __init__(self, code: str, words: str) -> None:
         super().__init__(words)
@@ -44,7 +47,7 @@ class StatementError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SignedStatement:
-    """A statement with a valid signature. Instants are whole UTC seconds. `valid_until`: None never expires."""
+    """A statement with a valid signature. Instants are whole UTC seconds. `valid_until`: None if it never expires."""
 
     kind: str
     issuer: str
@@ -54,7 +57,7 @@ class SignedStatement:
     about: Mapping[str, Any]
 
     def is_over(self, now: float) -> bool:
-        """Return whether it has expired."""
+        """Return whether the token has expired."""
         return self.valid_until is not None and self.valid_until <= now
 
 
@@ -67,7 +70,7 @@ def sign(
     valid_until: float | None,
     about: Mapping[str, Any],
 ) -> str:
-    """Return the text of the file. Values that `canonical` cannot hold raise ValueError."""
+    """Return the text of the signed file. Raise ValueError for values that `canonical` cannot hold."""
     statement = {
         **{"type": kind, "issuer": issuer, "key_id": key.public_key.id, "about": about},
         **{"issued_at": _iso(issued_at), "valid_until": None if valid_until is None else _iso(valid_until)},
@@ -79,7 +82,7 @@ def sign(
 
 
 def verify(text: str | bytes, key: keys.PublicKey) -> SignedStatement:
-    """Return the statement if this key signed it, or raise StatementError. It may have expired."""
+    """Return the statement if this key signed it, even if it has expired. Raise StatementError."""
     fields = _parsed(text)
     statement, signature = fields.get("statement"), fields.get("signature")
     if not isinstance(statement, dict) or not isinstance(signature, dict) or statement.keys() != _FIELDS:
@@ -98,10 +101,10 @@ def verify(text: str | bytes, key: keys.PublicKey) -> SignedStatement:
 
 
 def canonical(value: object) -> bytes:
-    """Return a value as JSON with sorted names, without spaces or needless escapes, in the form of RFC 8785.
+    """Return a value as JSON in the form of RFC 8785: sorted names, no spaces or needless escapes.
 
-    Raises ValueError for names that are not ASCII words, numbers that are not whole or beyond 2**53, and invalid
-    text.
+    Raises:
+        ValueError: A name is no ASCII word, a number is not whole or beyond 2**53, or a text is invalid.
     """
     _check(value)
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
@@ -137,7 +140,7 @@ def _parsed(text: str | bytes) -> dict[str, Any]:
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the pairs as a dict. Readers disagree on which value of a repeated name counts, so it is an error."""
+    """Return the pairs as a dict. A repeated name is an error, because readers disagree on which value counts."""
     values = dict(pairs)
     if len(values) < len(pairs):
         raise ValueError("repeated name")
@@ -179,7 +182,7 @@ PUBLIC_MODE: Final = 0o644
 
 
 class HandoverUnderWay(ValueError):
-    """The last handover is still valid: readers who have not seen it know only the former key. `until`: UTC seconds."""
+    """Raised if the last handover is still valid: some readers know only the former key. `until`: UTC seconds."""
 
     def __init__(self, until: int) -> None:
         super().__init__(until)
@@ -187,9 +190,9 @@ class HandoverUnderWay(ValueError):
 
 
 def rotate(state: Path, issuer: str, now: float) -> keys.PublicKey:
-    """Sign with a new key from now on. Raises HandoverUnderWay, KeyFileError and OSError.
+    """Sign with a new key from now on. Raise HandoverUnderWay, KeyFileError or OSError.
 
-    The handover is written before the key: one that names another key than ours has no effect.
+    The handover is written before the key, because a handover that names another key than ours has no effect.
     """
     old = keys.signing_key(state)
     if (last := handover_of(state, old.public_key, now)) is not None:
@@ -210,7 +213,7 @@ def rotate(state: Path, issuer: str, now: float) -> keys.PublicKey:
 
 
 def handover_of(state: Path, key: keys.PublicKey, now: float) -> SignedStatement | None:
-    """Return the handover to our key while it is valid."""
+    """Return the handover to our key, or None if it is no longer valid."""
     text = handover_text(state)
     if text is None:
         return None
@@ -232,7 +235,7 @@ def handover_text(state: Path) -> bytes | None:
 
 
 def key_before(text: bytes) -> keys.PublicKey:
-    """Return the former key that a handover names. Raises KeyFileError and StatementError."""
+    """Return the former key that a handover names. Raise KeyFileError or StatementError."""
     try:
         return keys.PublicKey.parse(str(json.loads(text)["statement"]["about"]["before"]))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError):
@@ -240,7 +243,7 @@ def key_before(text: bytes) -> keys.PublicKey:
 
 
 def read_handover(text: bytes, old: keys.PublicKey, now: float) -> keys.PublicKey:
-    """Return the new key if the old one signed a valid handover. Raises StatementError and KeyFileError."""
+    """Return the new key if the old one signed a valid handover. Raise StatementError or KeyFileError."""
     statement = verify(text, old)
     if statement.kind != KIND or statement.valid_until is None or statement.is_over(now):
         raise StatementError("not-a-statement", f"this is not a valid {KIND}")

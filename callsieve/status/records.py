@@ -17,7 +17,7 @@ class ActivePolicy:
 
     Attributes:
         name: Its name, null if unknown.
-        observing: It decides and records, and every call goes on.
+        observing: It decides and records, but changes no call.
     """
 
     name: str | None
@@ -41,7 +41,7 @@ class LastHour:
 
 @dataclass(frozen=True, slots=True)
 class DaemonState:
-    """The daemon's report about itself.
+    """The daemon's last report about itself.
 
     Attributes:
         listen: Where it listens.
@@ -56,12 +56,12 @@ class DaemonState:
 
 @dataclass(frozen=True, slots=True)
 class ListenerState:
-    """Whether the daemon is told by Asterisk how calls end.
+    """Whether Asterisk tells the daemon how calls end.
 
     Attributes:
         configured: The settings have a manager user.
         connected: It is logged in there, null if unknown.
-        trouble: Why it is not; empty for nothing.
+        trouble: Why it is not; empty if it is.
     """
 
     configured: bool
@@ -71,12 +71,12 @@ class ListenerState:
 
 @dataclass(frozen=True, slots=True)
 class SettingsState:
-    """The settings.
+    """The settings file.
 
     Attributes:
-        file: The file that was read, null for none.
+        file: The file that was read; null if there is no file.
         error: The error in it; null if it has no error.
-        state: The directory of the state.
+        state: The state directory.
     """
 
     file: str | None
@@ -92,17 +92,17 @@ class SystemStatus:
         version: The version of CallSieve.
         at: When this was checked.
         screening: Whether calls are screened, as a word.
-        screened: The same as yes or no; null where it cannot be told, or depends on the trunk.
+        screened: The same as yes or no; null if it is unknown or depends on the trunk.
         well: Calls are screened, and nothing must be fixed.
-        why: Why calls are not screened; empty where they are.
+        why: Why calls are not screened; empty if they are.
         since: When this state began, if known.
-        until: When it ends by itself, null for not at all.
+        until: When it ends by itself; null if it does not.
         confirmed_at: When calls were last known to come through: the latest decision, or a check of the trunks.
         policy: The policy in force.
         last_call: The latest decision; null for a viewer, who sees no numbers.
-        last_hour: The decisions of the last hour; null where the store cannot be read.
+        last_hour: The decisions of the last hour; null if the store cannot be read.
         daemon: The daemon's report about itself.
-        listener: Whether the daemon hears how calls end.
+        listener: Whether Asterisk tells the daemon how calls end.
         trouble: The problems, the worst first.
         not_known: Checks whose result is not known.
         settings: The settings.
@@ -128,7 +128,7 @@ class SystemStatus:
 
 
 def system_status(status: Status, version: str) -> SystemStatus:
-    """Return the status, ready to be written."""
+    """Return the status in the form of `--json` and the API."""
     journal, told, loaded, screening = status.journal, status.told, status.loaded, status.screening
     listening = told.listening if told is not None else None
     return SystemStatus(

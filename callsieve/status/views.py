@@ -1,6 +1,6 @@
-"""Whether calls are screened, since when, the recent calls, and what is wrong: for `callsieve status`, API and FreePBX.
+"""Determine whether calls are screened, since when, and what is wrong: for `callsieve status`, the API and FreePBX.
 
-It must be quick, and give an answer whatever is broken. So it reads the store, the daemon's last report and the
+This must be quick, and give an answer whatever is broken. So it reads the store, the daemon's last report and the
 findings of root's doctor, and asks the daemon and Asterisk one short question each.
 """
 
@@ -65,7 +65,7 @@ MAKE_A_CALL = Wording("call one of your numbers from outside, and look at: calls
 
 @dataclass(frozen=True, slots=True)
 class JournalSummary:
-    """A summary of the journal. `last_hour` counts decisions by action, in observe mode by the action not taken."""
+    """A summary of the journal. `last_hour`: decisions by action; in observe mode, by the action that was not taken."""
 
     last_call: CallDecision | None
     last_hour: Counter[str]
@@ -94,7 +94,7 @@ class Status:
 
     @property
     def is_screened(self) -> bool | None:
-        """Return whether a call that comes in now is decided about. None: unknown, or it depends on the trunk."""
+        """Return whether a call that comes in now is decided about. None if unknown, or if it depends on the trunk."""
         screened = self.screening.kind.is_screened
         return None if screened and self.screening.is_partial else screened
 
@@ -107,7 +107,7 @@ class Status:
     def is_listening(self) -> bool | None:
         """Return whether the daemon is logged in to Asterisk's manager interface.
 
-        None: it did not report, is not configured to, or reported in its first seconds, before it had tried.
+        None if it did not report, is not configured to log in, or reported before its first attempt.
         """
         if self.told is None or self.told.listening is None:
             return None
@@ -120,7 +120,7 @@ class Status:
 def status_of(context: CheckContext, loaded: Loaded, checks: Iterable[HealthCheck]) -> Status:
     """Return the present status, from the quick checks and a question to the daemon.
 
-    `context`: as for the doctor. `loaded`: its settings, or what could be read of a file with an error.
+    `context`: as for the doctor. `loaded`: its settings, or the readable part of a file with an error.
     """
     last_told = read_telemetry(loaded.state)
     told = last_told if is_fresh(last_told, context.now) else None
@@ -162,7 +162,7 @@ def status_of(context: CheckContext, loaded: Loaded, checks: Iterable[HealthChec
 
 
 def screening_now(load: Callable[[], Loaded], checks: Iterable[HealthCheck]) -> ScreeningStatus:
-    """Return whether calls are screened, for who must not reach Asterisk's console."""
+    """Return whether calls are screened, for a process that must not use Asterisk's console."""
     loaded = load()
     return status_of(CheckContext(loaded, not_asked, time.time()), loaded, checks).screening
 
@@ -188,7 +188,7 @@ def _daemon(context: CheckContext, last_told: Telemetry | None, loaded: Loaded) 
 
 
 def _is_obeyed(loaded: Loaded) -> bool:
-    """Return whether the daemon answers our user. It runs as the owner of its state directory."""
+    """Return whether the daemon answers this process's user. The daemon runs as the owner of its state directory."""
     with suppress(OSError):
         return os.getuid() in obeyed_users(loaded.settings, loaded.state.stat().st_uid)
     return os.getuid() == 0
@@ -222,7 +222,6 @@ def _policy(loaded: Loaded, told: Telemetry | None, *, is_broken: bool) -> tuple
 
 
 def _more(stored: Findings | Wording, made: Container[str]) -> list[Check]:
-    """Return what root's doctor found to be wrong lately, in checks that were not made now."""
     if isinstance(stored, Wording):
         return []
     return [check for check in stored.checks if check.name not in made and _is_broken(check)]
@@ -244,9 +243,9 @@ def _trouble(
     journal: JournalSummary | None,
     checks: Mapping[str, Check],
 ) -> ScreeningStatus | None:
-    """Return what keeps CallSieve from screening calls that reach it: first what people did, then what broke.
+    """Return the reason why calls are not screened although they reach CallSieve, or None.
 
-    `told`: the daemon's last report, however old. `checks`: by name.
+    People's actions come before defects. `told`: the daemon's last report, however old. `checks`: by name.
     """
     if (off := _switched_off(context, journal, checks[OFF_SWITCH.name])) is not None:
         return off
@@ -267,7 +266,7 @@ def _trouble(
 
 
 def _switched_off(context: CheckContext, journal: JournalSummary | None, switch: Check) -> ScreeningStatus | None:
-    """Return that screening is off, and who switched it off. The later counts: the check, or a change in the audit."""
+    """Return that screening is off, and who switched it off. The later of check and change in the audit counts."""
     rows = journal.switched if journal is not None else {}
     off, on = rows.get("off"), rows.get("on")
     done = value_of_side(off.after) if off is not None else None
@@ -299,7 +298,7 @@ def _switched_off(context: CheckContext, journal: JournalSummary | None, switch:
 def _connection(
     journal: JournalSummary | None, checks: Mapping[str, Check], trunks_changed_at: float
 ) -> ScreeningStatus:
-    """Return whether calls reach CallSieve. The most recent of these counts: a decision, or a check of the trunks."""
+    """Return whether calls reach CallSieve, by a decision or a check of the trunks, whichever is later."""
     trunks, calls = checks[TRUNKS.name], checks[SCREENED_CALLS]
     decided_at = journal.last_call.record.at if journal is not None and journal.last_call is not None else 0.0
     if isinstance(trunks.detail, Wording) and trunks.detail.template in NOT_CONNECTED and decided_at <= trunks.at:

@@ -1,4 +1,4 @@
-"""The capability `switch`: switching screening off and on."""
+"""The capability `switch`: switch screening off and on."""
 
 from __future__ import annotations
 

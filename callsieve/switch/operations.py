@@ -1,7 +1,7 @@
 """Operations that switch screening off and on, in Asterisk's own database, which the dialplan reads first.
 
 They act before the store is opened and outside its transactions. So the switch works even if the store is missing, and
-an Asterisk that hangs does not keep a lock. The caller writes `done` to the audit afterwards (operation `note`).
+an Asterisk that hangs keeps no lock. The caller writes `done` to the audit afterwards (operation `note`).
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 
 
 class OffSwitch(NamedTuple):
-    """Screening that was switched off. `until`: when it is on again by itself, None for not at all."""
+    """Screening that was switched off. `until`: when it is switched on again by itself, None if it is not."""
 
     until: Instant | None
     reason: str
 
 
 class Switched(NamedTuple):
-    """The result of a switch. `until`: when the off state ends, in UTC seconds. None and no `done`: it was not off."""
+    """The result of a switch. `until`: when the off state ends, in UTC seconds. No `done`: nothing was switched."""
 
     until: int | None
     done: Change | None
 
 
 def switch_off(context: Context, duration: str | None = None, reason: str = "") -> Switched:
-    """Switch screening off for some time, or until it is switched on. `reason` is for others, one line."""
+    """Switch screening off for some time, or until it is switched on. `reason`: one line, for other people."""
     reason = reason_field(reason) if reason.strip() else ""
     until = FOR_EVER if duration is None else int(context.at) + seconds_of(duration)
     with _asking_asterisk():
@@ -55,7 +55,7 @@ def switch_on(context: Context) -> Switched:
 
 
 def seconds_of(duration: str) -> int:
-    """Return the seconds of `90s`, `30m`, `2h` or `1d`."""
+    """Convert `90s`, `30m`, `2h` or `1d` to seconds."""
     match = _DURATION.fullmatch(duration.strip().lower())
     seconds = int(match[1]) * SECONDS_BY_UNIT[match[2]] if match else 0
     if not 0 < seconds <= LONGEST_SECONDS:

@@ -16,7 +16,7 @@ NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextmanager
 def naming(what: Path | str) -> Iterator[None]:
-    """Add this file name to an OSError without one, such as that of a full disk or a socket."""
+    """Add this file name to an OSError that has none, such as that of a full disk or a socket."""
     try:
         yield
     except OSError as error:
@@ -27,11 +27,11 @@ def naming(what: Path | str) -> Iterator[None]:
 
 @contextmanager
 def complete_file(path: Path, mode: int, owner: tuple[int, int] | None = None) -> Iterator[BinaryIO]:
-    """Yield a temporary file beside the path, and rename it to the path at the end: readers never see a part.
+    """Yield a temporary file beside the path, and rename it at the end, so that readers never see half a file.
 
-    After an error the old file stays. A link is kept, and its target changed. Raise OSError if the path is not a file,
-    since renaming would replace a device or pipe. Without an `owner` root writes as whoever could redirect the path.
-    The directory is opened once, so that a link placed on the way meanwhile has no effect.
+    After an error the old file stays. If the path is a link, its target is replaced. Raise OSError if the path is no
+    file, because renaming would replace a device or pipe. Without an `owner`, root writes as the user who could
+    redirect the path. The directory is opened once, so that a link placed on the path meanwhile has no effect.
     """
     place = open_place(path, act=owner is None)
     try:
@@ -62,7 +62,7 @@ def complete_file(path: Path, mode: int, owner: tuple[int, int] | None = None) -
 
 @contextmanager
 def _naming_folder(path: Path) -> Iterator[None]:
-    """Name the directory in an OSError of a temporary file, because the file's name tells nobody anything."""
+    """Name the directory in an OSError of a temporary file, because the temporary name says nothing."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Limiting root's rights: root handles files in a user's directory with that user's rights.
+"""Limit root's rights: root handles files in a user's directory with that user's rights.
 
 The owner of a directory can replace anything below it by a link at any moment, so a check beforehand does not help.
 Commands run by root therefore act as the owner of the state directory. They regain root's rights only for files that
@@ -27,14 +27,14 @@ Ids = tuple[int, int]
 
 
 class ChildIds(TypedDict, total=False):
-    """Return arguments for subprocess.run."""
+    """Arguments for subprocess.run that set the user and group of a child."""
 
     user: int
     group: int
 
 
 def become_owner(loaded: Loaded) -> None:
-    """Make root act as the owner of the state directory. For commands, which need root's rights again later."""
+    """Make root act as the owner of the state directory. This is for commands, which need root's rights again later."""
     if os.geteuid() == 0 and (owner := _owner_of_state(loaded)) is not None:
         _act_as(*owner, [owner[1]])
 
@@ -54,7 +54,7 @@ def become(uid: int, gid: int) -> None:
 
 
 def served_settings(config: Path | None) -> Loaded:
-    """Load the settings for a long-running program, which then has only the rights of the state directory's owner."""
+    """Load the settings for a long-running program, and give up all rights but those of the state directory's owner."""
     loaded = load_settings(config)
     drop_root(loaded)
     return loaded
@@ -62,9 +62,9 @@ def served_settings(config: Path | None) -> Loaded:
 
 @contextmanager
 def acting_for(path: Path) -> Iterator[None]:
-    """Make root act inside as the user who could redirect this path, if there is one.
+    """Make root act in the block as the user who could redirect this path, if there is one.
 
-    Not for threads: the rights are those of the whole process. A no-op for other users.
+    Other users keep their rights. Not for threads, because the rights are those of the whole process.
     """
     with _rights_put_back():
         act_for(None)
@@ -73,7 +73,7 @@ def acting_for(path: Path) -> Iterator[None]:
 
 
 def act_for(owner: Ids | None) -> None:
-    """Make root act as this user from now on, or as root for None. A no-op for other users."""
+    """Make root act as this user from now on, or as root again for None. Do nothing for other users."""
     if os.getuid() != 0:
         return
     os.seteuid(0)
@@ -85,7 +85,7 @@ def act_for(owner: Ids | None) -> None:
 
 @contextmanager
 def as_root() -> Iterator[None]:
-    """Make root act as root inside, for files of Asterisk and the system."""
+    """Make root act as root in the block, for files of Asterisk and the system."""
     with acting_for(Path("/")):
         yield
 
@@ -93,9 +93,9 @@ def as_root() -> Iterator[None]:
 def acting_ids() -> ChildIds:
     """Return arguments for subprocess, so that a child has only the rights of the user we act as.
 
-    Root that acts as another user is still root by its real user. A child would inherit that, and the right to become
-    root again (capabilities(7)). Empty if we act as ourselves: then Python starts the child by vfork, which is much
-    cheaper for a large process.
+    If root acts as another user, its real user is still root. A child would inherit that, and could become root again
+    (capabilities(7)). Empty if we act as ourselves: then Python starts the child by vfork, which is much cheaper for a
+    large process.
     """
     if (os.getuid(), os.getgid()) == (os.geteuid(), os.getegid()):
         return {}
@@ -103,13 +103,13 @@ def acting_ids() -> ChildIds:
 
 
 def open_named(path: Path) -> BinaryIO:
-    """Open a file that the administrator names for reading. Raise OSError, also if it is not a regular file."""
+    """Open a file for reading that the administrator named. Raise OSError, also if it is not a regular file."""
     with acting_for(path):
         return open_regular(path)
 
 
 def owner_on_the_way(path: Path) -> Ids | None:
-    """Return user and group of the first directory or link of a path that is not root's. None: all belong to root."""
+    """Return user and group of the first directory or link of a path that is not root's. None if all are root's."""
     here, links = Path("/"), 0
     waiting = list(reversed(path.absolute().parts[1:]))
     while waiting:
@@ -145,24 +145,24 @@ class Place(NamedTuple):
 
     @contextmanager
     def acting(self) -> Iterator[None]:
-        """Make root act as the owner inside."""
+        """Make root act as the owner of the place in the block."""
         with _rights_put_back():
             act_for(self.owner)
             yield
 
 
 def open_place(path: Path, *, act: bool = True) -> Place:
-    """Open the directory that the path of a file leads to. The caller closes it.
+    """Open the directory of the file that a path leads to. The caller closes it.
 
-    Each step is opened once, relative to the one before it, and links are read instead of followed. So nobody can
-    replace a step after it was checked.
+    Each part of the path is opened once, relative to the one before it, and links are read instead of followed. So
+    nobody can replace a part after it was checked.
 
     Args:
         path: the file, which need not exist.
-        act: whether root gives up its rights from the first step that another user could redirect.
+        act: whether root gives up its rights from the first part that another user could redirect.
 
     Raises:
-        OSError: a step is missing or closed, or the path leads to something other than a regular file.
+        OSError: a part is missing or closed, or the path leads to something other than a regular file.
     """
     with _rights_put_back():
         if act:
@@ -221,7 +221,7 @@ def _refuse_planted(link: os.stat_result, folder: os.stat_result) -> None:
 
 @contextmanager
 def _rights_put_back() -> Iterator[None]:
-    """Restore root's current identity afterwards."""
+    """Restore the rights that root has now at the end of the block."""
     if os.getuid() != 0:
         yield
         return
@@ -277,14 +277,14 @@ def user_id_of(name: str) -> int | None:
 
 
 def is_ours_or(name: str, user: int | None) -> bool:
-    """Return whether a user ID is that of a named user or our own."""
+    """Return whether a user ID is this process's own or that of the named user."""
     return user is not None and user in (os.geteuid(), user_id_of(name))
 
 
 def obeyed_users(settings: Settings, service: int | None = None) -> frozenset[int]:
-    """Return the IDs of the users that may command the daemon. The owner of Asterisk's configuration is one.
+    """Return the IDs of the users that may command the daemon. They include the owner of Asterisk's configuration.
 
-    Configured users that do not exist are left out. `service`: the daemon's user, if it is not our own.
+    Configured users that do not exist are left out. `service`: the daemon's user, if it is not this process's own.
     """
     users = {0, os.geteuid() if service is None else service}
     with suppress(OSError):

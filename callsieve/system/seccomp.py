@@ -1,10 +1,10 @@
-"""Confinement of a process: an allowlist of system calls (seccomp) and of files (Landlock). It does not need root.
+"""Confine a process to some system calls (seccomp) and some files (Landlock). It does not need root.
 
 A confined process cannot open sockets, send to an address, start programs or inspect other processes. It cannot change
 the mode, owner or time of a file. seccomp(2) covers all threads and cannot be undone. Landlock limits which files may
 be opened.
 
-The numbers of Landlock (landlock(7)) are those of <linux/landlock.h>. Its system calls have the same numbers on all
+Landlock's constants (landlock(7)) are those of <linux/landlock.h>. Its system calls have the same numbers on all
 architectures.
 """
 
@@ -36,7 +36,7 @@ MSG_FASTOPEN = 0x20000000
 
 
 class Architecture(NamedTuple):
-    """`audit`: AUDIT_ARCH_* of <linux/audit.h>; `column`: of the table of numbers."""
+    """A processor architecture. `audit`: AUDIT_ARCH_* of <linux/audit.h>; `column`: its column in NUMBERS."""
 
     audit: int
     column: int
@@ -146,7 +146,7 @@ SECCOMP = (317, 277)  # installs the filter, which does not allow this call itse
 
 
 class ArgumentCheck(NamedTuple):
-    """The lower half of an argument (from 0), `mask`ed, is one of `values`; with `high` the upper half."""
+    """A check of an argument (the first is 0): its lower half, `mask`ed, is one of `values`. `high`: its upper half."""
 
     argument: int
     values: tuple[int, ...]
@@ -183,7 +183,7 @@ Instruction = tuple[int, int, int, int]  # of <linux/filter.h>: code, jump if tr
 
 
 class SeccompError(OSError):
-    """The process cannot be confined. The text says why."""
+    """Raised if the process cannot be confined. The text says why."""
 
 
 def serve_only() -> None:
@@ -203,7 +203,7 @@ def serve_only() -> None:
 
 
 def filter_for(machine: str, process: int) -> list[Instruction]:
-    """Return the filter for an architecture, by `uname -m`. Raise SeccompError if it is not supported."""
+    """Return the filter for an architecture named as by `uname -m`. Raise SeccompError if it is not supported."""
     if machine not in ARCHITECTURES:
         raise SeccompError(errno.ENOSYS, f"there is no table of system calls for {machine}")
     return list(_instructions(ARCHITECTURES[machine], process))
@@ -252,7 +252,7 @@ def _failing_unless(check: ArgumentCheck) -> Iterator[Instruction]:
 
 
 def _resolved(body: list[Instruction]) -> Iterator[Instruction]:
-    """Place a check, so that a failed one continues after the RETURN, where the number is loaded again."""
+    """Place a check in the filter. After a failed check the filter goes on behind its RETURN."""
     for at, (code, true, false, value) in enumerate(body):
         yield code, true, len(body) - at if false == FAILED else false, value
 
@@ -273,8 +273,8 @@ SCOPES, ABSTRACT_SOCKETS_AND_SIGNALS = 6, 0b11
 def confine(readable: Iterable[Path], writable: Iterable[Path]) -> bool:
     """Restrict this thread and its children with Landlock, and return False if the kernel has no Landlock.
 
-    They reach only these paths and what is below them, run no program, open no TCP connection and signal nobody. Call
-    it before there are other threads. Raise OSError if it fails.
+    They can use only files at and below these paths. They cannot run programs, open TCP connections or signal others.
+    Call it before other threads start. Raise OSError if it fails.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     version = libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), VERSION_FLAG)

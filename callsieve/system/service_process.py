@@ -2,9 +2,9 @@
 
     with only_process(state / "events.lock", "events are sent already, by process {process}: stop it first"):  ...
 
-It also notifies systemd (sd_notify(3)) of start, reload, stop, and that the event loop still runs. Without
-NOTIFY_SOCKET, so outside systemd, that does nothing. For the error about a port in use it finds the process that
-listens there, from /proc (proc(5)).
+It also notifies systemd (sd_notify(3)) of start, reload, stop, and that the event loop is alive. Without NOTIFY_SOCKET,
+so outside systemd, that does nothing. To explain that a port is in use, it finds the process that listens there in
+/proc (proc(5)).
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from callsieve.settings import Loaded, SettingsError
 
 
 class AlreadyRunning(OSError):
-    """Another process holds the lock."""
+    """Raised if another process holds the lock."""
 
 
 @contextmanager
 def only_process(lock: Path, words: str) -> Iterator[None]:
-    """Hold a lock on this file inside. Raise OSError, or AlreadyRunning with `words` and the other process's id."""
+    """Hold a lock on this file in the block. Raise OSError, or AlreadyRunning with `words` and the other's id."""
     lock.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
     try:
@@ -52,14 +52,14 @@ def only_process(lock: Path, words: str) -> Iterator[None]:
 
 
 class Signals(NamedTuple):
-    """`stop` is set by SIGTERM and SIGINT, `reload` by SIGHUP."""
+    """Events that signals set: `stop` by SIGTERM and SIGINT, `reload` by SIGHUP."""
 
     stop: asyncio.Event
     reload: asyncio.Event
 
 
 def follow_signals() -> Signals:
-    """Return the events that this process's signals set from now on."""
+    """Return events that this process's signals set from now on."""
     signals = Signals(asyncio.Event(), asyncio.Event())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -69,7 +69,7 @@ def follow_signals() -> Signals:
 
 
 def reloaded(load: Callable[[], Loaded], loaded: Loaded, logger: logging.Logger) -> Loaded:
-    """Return the settings as they are now, or the ones in use when the file has an error."""
+    """Load the settings again. Return the old ones if the file has an error."""
     try:
         return load()
     except SettingsError as error:
@@ -88,7 +88,7 @@ async def wait_for_any(*events: asyncio.Event) -> None:
 
 
 async def run_until(work: Coroutine[Any, Any, None], *events: asyncio.Event) -> None:
-    """Run the work until it ends, raising its error, or one of the events is set."""
+    """Run the work until it ends or one of the events is set. Raise the work's error."""
     task = asyncio.create_task(work)
     waiting = asyncio.create_task(wait_for_any(*events))
     try:
@@ -106,7 +106,7 @@ SECONDS = 2.0
 
 
 def is_failing(unit: str) -> bool:
-    """Return whether systemd starts the unit again and again, or has given it up; False where it cannot be asked."""
+    """Return whether systemd restarts the unit again and again, or has given it up. False if systemd is missing."""
     if shutil.which("systemctl") is None:
         return False
     command = ["systemctl", "show", unit, "--property=ActiveState,SubState"]
@@ -125,7 +125,7 @@ _BEATS_PER_TIMEOUT = 3
 
 
 def notify(state: str) -> bool:
-    """Send one state; True if systemd was there to take it. Never blocks, never raises."""
+    """Send a state to systemd and return whether it was sent. Never blocks, never raises."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):  # none, or one of a virtual machine's own kind
         return False
@@ -141,7 +141,7 @@ def notify(state: str) -> bool:
 
 
 def ready() -> bool:
-    """Tell systemd that calls are answered: after start-up, and after a reload."""
+    """Tell systemd that calls are answered now, after a start or a reload."""
     return notify("READY=1")
 
 
@@ -156,12 +156,12 @@ def stopping() -> bool:
 
 
 def watchdog() -> bool:
-    """Tell systemd that the event loop still runs."""
+    """Tell systemd that the event loop is alive."""
     return notify("WATCHDOG=1")
 
 
 def watchdog_seconds() -> float | None:
-    """WATCHDOG_USEC in seconds, or None when this process is not watched."""
+    """Return WATCHDOG_USEC in seconds, or None if systemd does not watch this process."""
     pid = os.environ.get("WATCHDOG_PID", "")
     if pid and pid != str(os.getpid()):
         return None
@@ -170,7 +170,7 @@ def watchdog_seconds() -> float | None:
 
 
 async def run_watchdog() -> None:
-    """Feed the watchdog until cancelled. Runs in the loop that serves, so that a loop that hangs is restarted."""
+    """Notify systemd's watchdog until cancelled. It runs in the serving event loop, so a hanging loop is restarted."""
     limit = watchdog_seconds()
     if limit is None:
         return
@@ -185,13 +185,13 @@ _LISTENING = "0A"
 
 
 def address_taken(listen: str, key: str, remedy: str = "", proc: Path = PROC) -> OSError:
-    """Return the error for an address of the setting `key` that another program uses. `remedy` is appended."""
+    """Return the error that another program uses the address of the setting `key`. `remedy` is appended."""
     port = int(listen.rpartition(":")[2])
     return OSError(f"{listen} is in use by {holder_of(port, proc)}: stop that, or set another {key}{remedy}")
 
 
 def holder_of(port: int, proc: Path = PROC) -> str:
-    """Return the process that listens on a port: `node (pid 812, user asterisk)`, or the part this user may see."""
+    """Return the process that listens on a port: `node (pid 812, user asterisk)`, as far as this user may see it."""
     for inode, uid in _listeners(port, proc):
         user = _user(uid)
         for process in proc.glob("[0-9]*"):
@@ -216,7 +216,7 @@ def servers_that_run(proc: Path = PROC) -> list[tuple[int, str]]:
 
 
 def users_of(port: int, proc: Path = PROC) -> frozenset[int]:
-    """Return the IDs of the users whose processes listen there."""
+    """Return the IDs of the users whose processes listen on the port."""
     return frozenset(user for _, user in _listeners(port, proc))
 
 

@@ -1,4 +1,4 @@
-"""Read tables from text files: CSV with a header, of any size and from anybody.
+"""Read tables from text files: CSV with a header, of any size and from any source.
 
     table = Table(stream, columns=("number", "name"), name="list.csv")     TableError: not such a table
     for number, name in table: ...                                         unreadable rows are in table.problems
@@ -62,7 +62,7 @@ _OTHER_FORMATS = (
 
 
 class RowProblem(NamedTuple):
-    """A row that was skipped: its line in the file, counted from 1, and why. Line 0: no file.
+    """A row that was skipped, and why. `line`: its line in the file, from 1; 0 without a file.
 
     `unit`: what is counted, `row` if the file has no lines.
     """
@@ -78,8 +78,8 @@ class RowProblem(NamedTuple):
 class CsvTable:
     """A table that is read row by row. Each row is a tuple in the order of `columns`; missing fields are empty.
 
-    `read` counts rows, `skipped` skipped rows, `cut` fields that were too long. `problems` keeps the first ten.
-    `ignored` names columns that are not read, `columns` those that are, `given` those of them that the file has.
+    `read` counts rows, `skipped` skipped rows, `cut` fields that were too long. `problems` has the first ten.
+    `columns`: the columns that are read; `given`: those of them that the file has; `ignored`: its other columns.
     `record`: all fields of the last row, unchanged; `header`: their names.
     """
 
@@ -144,9 +144,9 @@ class CsvTable:
                 return
 
     def _plain_lines(self) -> list[str] | None:
-        """Return the lines of a block that needs no checks, as nearly all do: short, printable, no quotes.
+        """Return the lines of a block if none needs checks, as is usual: short, printable, no quotes.
 
-        None: it needs checks, or the file has ended. Its lines are held then.
+        None if a line needs checks, or the file has ended. The lines are then kept for the slow path.
         """
         block = self._stream.read(BLOCK_BYTES)
         if not block.endswith(b"\n"):
@@ -176,7 +176,7 @@ class CsvTable:
 
     @property
     def line(self) -> int:
-        """Return the line at which the last row begins, counted from 1."""
+        """Return the line on which the last row begins, counted from 1."""
         return self._line
 
     def place_of(self, column: str) -> int:
@@ -184,7 +184,7 @@ class CsvTable:
         return self._places[self.columns.index(column)]
 
     def refuse(self, problem: str) -> None:
-        """Skip the last row, for this reason."""
+        """Count the last row as skipped, for this reason."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(RowProblem(self._line, problem))
@@ -314,13 +314,13 @@ class CsvTable:
 
 
 class Refusing(Protocol):
-    """A source of rows, with the problems of rows that were skipped."""
+    """A source of rows that keeps the problems of skipped rows."""
 
     problems: list[RowProblem]
 
 
 def usable(table: Refusing, rows: Iterable[T], most: int, too_many: str | Wording) -> list[T]:
-    """Return all rows of a table. Raise TableError if none is usable, or `too_many` if there are more than `most`."""
+    """Return all rows of a table. Raise TableError if no row is usable, or `too_many` if there are more than `most`."""
     taken = list(islice(rows, most + 1))
     if not taken:
         raise TableError(nothing_usable(table.problems), NOTHING_USABLE)
@@ -330,20 +330,20 @@ def usable(table: Refusing, rows: Iterable[T], most: int, too_many: str | Wordin
 
 
 def nothing_usable(problems: Sequence[RowProblem]) -> Wording:
-    """Return the message for rows of which none is usable."""
+    """Return the message that no row is usable, with the first problem."""
     why = str(problems[0]) if problems else Wording("there is no row")
     return Wording("no row can be used: {why}", {"why": why})
 
 
 def unpacked(stream: BinaryIO) -> BinaryIO:
-    """Return a stream that unpacks gzip, or the stream itself. The unpacked lines are bounded like others."""
+    """Return a stream that unpacks gzip, or the stream itself. Unpacked lines have the same limits."""
     if isinstance(stream, BufferedReader) and stream.peek(len(GZIP)).startswith(GZIP):
         return BufferedReader(gzip.GzipFile(fileobj=stream))
     return stream
 
 
 def _delimiter_of(header: str, required: str) -> str | None:
-    """Return the delimiter with which the required column is one of the names."""
+    """Return the delimiter that splits the header so that the required column is among the names, or None."""
     return next((delimiter for delimiter in DELIMITERS if required in _names_in(header, delimiter)), None)
 
 
@@ -363,5 +363,5 @@ def csv_of(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def as_text(field: str) -> str:
-    """Return a text that a spreadsheet does not evaluate."""
+    """Return the text in a form that a spreadsheet does not evaluate as a formula."""
     return f"'{field}" if field.startswith((*FORMULAS, "'")) else field

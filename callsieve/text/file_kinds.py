@@ -1,7 +1,4 @@
-"""Return the kind of a file by its first bytes: names and types from browsers prove nothing. Pure.
-
-document_kind_of(content) -> "pdf", "png", "jpg", "txt" or None; image_kind_of(content) -> "png", "jpg", "webp" or None
-"""
+"""Detect the type of a file from its first bytes, because names and types sent by browsers prove nothing. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ MARKUP = ("<", "{\\rtf")
 
 
 def document_kind_of(content: bytes) -> str | None:
-    """Return pdf, png, jpg, or txt for plain text in UTF-8. None for other kinds and for markup."""
+    """Return pdf, png, jpg, or txt for plain text in UTF-8. None for other types and for markup."""
     kind = _by_beginning(content)
     if kind is not None:
         return kind
@@ -25,7 +22,7 @@ def document_kind_of(content: bytes) -> str | None:
 
 
 def image_kind_of(content: bytes) -> str | None:
-    """Return a key of IMAGES, or None if the content is not an image that every browser shows."""
+    """Return png, jpg or webp, or None if the content is not an image that every browser shows."""
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":  # RFC 9649, 2.4
         return "webp"
     kind = _by_beginning(content)

@@ -1,4 +1,4 @@
-"""Parse entries of the administrator's lists as they are typed: a number, a prefix or a range.
+"""Parse entries of the administrator's lists: a number, a prefix or a range.
 
     +12015550123                    one number; also as dialled here (201-555-0123)
     +1900*                          every number with this prefix; also 0162* in FR, and 95* in CN for service numbers
@@ -36,7 +36,7 @@ INSTEAD_OF_A_NUMBER = {
 
 
 class EntryError(ValueError):
-    """The text is not an entry. The message says what is allowed."""
+    """Raised if a text is not an entry. The message says what is allowed."""
 
 
 # Characters of dialplan patterns that no number has: without its brackets, [0-9] would be two digits.
@@ -59,7 +59,7 @@ def parse_entry(text: str, list_name: ListName, region: str) -> ListEntry:
 
 
 def number_from(text: str, region: str) -> str:
-    """Return a typed number as E.164. EntryError says why it is not one."""
+    """Convert a typed number to E.164. Raise EntryError, which says why it is not a number."""
     number = numbers.number_of(text, region)
     if number is not None:
         return number
@@ -111,7 +111,7 @@ def covers(entry: ListEntry, number: str) -> bool:
 
 
 def coverage(entry: ListEntry) -> str:
-    """Return what the entry matches, in words."""
+    """Return in words what the entry matches."""
     if entry.kind is EntryKind.PREFIX:
         ordinary = whole_areas.ordinary_beside_services(entry.first)
         among = f", not only service numbers but also {ordinary}..." if ordinary else ""
@@ -125,7 +125,7 @@ def coverage(entry: ListEntry) -> str:
 def with_country(number: str) -> str:
     """Return a number with its country: `+442071838750 (GB, fixed)`, `+8695588 (95588 in CN, service)`.
 
-    A typed number may turn out to be of another country.
+    It shows the administrator if a typed number belongs to an unexpected country.
     """
     if (service := numbers.service_number_of(number)) is not None:
         return f"{number} ({service.digits} in {service.country}, service)"
@@ -138,7 +138,7 @@ def _in(country: str | None) -> str:
 
 
 def objections_to(entry: ListEntry, own_numbers: Iterable[str]) -> list[str]:
-    """Return the objections to adding the entry, which `--force` overrides. Allowing has none."""
+    """Return the reasons against adding the entry, which `--force` overrides. Allowlist entries have none."""
     if entry.list_name is ListName.ALLOW:
         return []
     objections = []
@@ -154,12 +154,12 @@ def objections_to(entry: ListEntry, own_numbers: Iterable[str]) -> list[str]:
 
 
 def area_covered(entry: ListEntry) -> whole_areas.WholeArea | None:
-    """Return what the entry matches as a whole: a country (`+33*`), a territory (`+5999*`), a service (`+1800*`)."""
+    """Return the country (`+33*`), territory (`+5999*`) or service (`+1800*`) that the entry matches as a whole."""
     return None if entry.kind is EntryKind.EXACT else whole_areas.whole_area(_shared_start(entry))
 
 
 def objection_to_part(entry: ListEntry) -> list[str]:
-    """Return the objection to a single number that is only the start of longer ones."""
+    """Return the reason against a single number that is only the beginning of longer ones."""
     start = whole_areas.start_of_longer(entry.first) if entry.kind is EntryKind.EXACT else None
     if start is None:
         return []
@@ -170,7 +170,6 @@ def objection_to_part(entry: ListEntry) -> list[str]:
 
 
 def _shared_start(entry: ListEntry) -> str:
-    """Return the digits that all numbers of the entry begin with."""
     first, last = entry.first[1:], (entry.last or entry.first)[1:]
     same = 0
     while same < len(first) and first[same] == last[same]:

@@ -1,4 +1,4 @@
-"""QR codes of links. The only module that imports segno."""
+"""QR codes of links. Only this module imports segno."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import segno
 
 
 def qr_svg(text: str) -> str:
-    """Return the code as an SVG element without a size: black on nothing, without a margin."""
+    """Return the code as an SVG element without size and margin: black on a transparent background."""
     return segno.make(text, micro=False).svg_inline(border=0, omitsize=True)
 
 

@@ -35,7 +35,7 @@ class TableProblem(StrEnum):
 
 
 class TableError(ValueError):
-    """The file cannot be read as a table. `words` name the file and what to do; `code` is for programs."""
+    """Raised if a file cannot be read as a table. `words` name the file and what to do; `code` is for programs."""
 
     def __init__(self, words: str | Wording, code: str = "") -> None:
         super().__init__(str(words))
@@ -44,5 +44,5 @@ class TableError(ValueError):
 
 
 def table_error(problem: TableProblem, file: str | Wording, **about: str | int) -> TableError:
-    """Return the error for a file with this problem. `about` fills its text."""
+    """Return the error for a file with this problem. `about`: the values in its text."""
     return TableError(Wording(problem.value, {"file": file, **about}), problem.code)

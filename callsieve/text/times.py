@@ -23,7 +23,7 @@ UNITS = ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 class TimeError(ValueError):
-    """The text is not a time. The message says what is allowed."""
+    """Raised if a text is not a time. The message says what is allowed."""
 
 
 def expiry_of(text: str, now: float) -> float:
@@ -53,7 +53,7 @@ def instant_of(text: str, now: float) -> float:
 
 
 def since_of(text: str, now: float) -> float:
-    """Parse a time as `moment_of` does. Raise TimeError unless it is past."""
+    """Parse a time as `moment_of` does. Raise TimeError if it is in the future."""
     at = moment_of(text, now)
     if at > now:
         raise TimeError(f"{text!r} is in the future")
@@ -91,12 +91,12 @@ def when_exactly(at: float) -> str:
 
 
 def iso(at: float) -> str:
-    """Format as `2026-12-31T18:00:07`, which can be typed again."""
+    """Format as `2026-12-31T18:00:07`, a form that can also be typed."""
     return _format(at, "%Y-%m-%dT%H:%M:%S")
 
 
 def iso_with_zone(at: float) -> str:
-    """Format as `2026-12-31T18:00:07+01:00`. Empty if the calendar ends before."""
+    """Format as `2026-12-31T18:00:07+01:00`. Empty for a time that the calendar does not have."""
     try:
         return _local(at).replace(microsecond=0).isoformat()
     except (ValueError, OverflowError, OSError):
@@ -137,7 +137,7 @@ def _instant(text: str, otherwise: str) -> float:
 
 
 def _seconds(moment: datetime) -> float:
-    """Return UTC seconds. A moment without a time zone is in the server's."""
+    """Convert to UTC seconds. A time without a zone is in the server's."""
     return moment.astimezone(UTC).timestamp()
 
 

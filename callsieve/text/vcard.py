@@ -1,9 +1,9 @@
-"""Read vCards (2.1, 3.0, 4.0), one after another in a file, from anybody: names and telephone numbers.
+"""Read names and telephone numbers from vCards (2.1, 3.0, 4.0), one after another in a file, from any source.
 
     for card in Vcards(stream, "contacts.vcf"): card.name, card.numbers         unreadable values are in .problems
 
-Read as telephones, Google, iCloud and Outlook write them, with their mistakes: folded lines, quoted-printable with soft
-line breaks, a charset per value, groups (`item1.TEL`), a card without an end. Everything else, photographs above all,
+It accepts what phones, Google, iCloud and Outlook write, with their mistakes: folded lines, quoted-printable with soft
+line breaks, a charset per value, groups (`item1.TEL`), a card without an end. Everything else, especially photographs,
 is skipped line by line. RFC 2426, RFC 6350; versit's vCard 2.1 of 1996.
 """
 
@@ -40,7 +40,7 @@ _SEPARATOR = re.compile(r"(?<!\\);")
 
 
 class Card(NamedTuple):
-    """A contact from a vCard. `line`: where it begins. `numbers`: as written, also as tel: and sip: addresses."""
+    """A contact from a vCard. `line`: where it begins. `numbers`: as written, also tel: and sip: addresses."""
 
     line: int
     name: str
@@ -63,7 +63,7 @@ class _Open:
 
 
 def is_vcard(stream: BinaryIO) -> bool:
-    """Return whether a vCard begins here, without consuming anything."""
+    """Return whether a vCard begins at this point, without consuming anything."""
     start = stream.peek(PEEKED)[:PEEKED] if isinstance(stream, BufferedReader) else b""
     return start.removeprefix(codecs.BOM_UTF8).lstrip()[: len(BEGIN)].upper() == BEGIN
 
@@ -81,7 +81,7 @@ class Vcards:
         self._line = 0
 
     def refuse(self, problem: str) -> None:
-        """Skip a value of the last card, for this reason."""
+        """Count a value of the last card as skipped, for this reason."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(RowProblem(self._line, problem))
@@ -115,7 +115,7 @@ class Vcards:
         return card.closed()
 
     def _properties(self) -> Iterator[tuple[int, bytes, bytes, bytes]]:
-        """Yield the properties that are read, unfolded: line, name in capitals, options, value."""
+        """Yield the properties that matter, unfolded: line, name in capitals, options, value."""
         kept: bytes | None = None
         begun = 0
         for number, line in self._lines():
@@ -156,13 +156,12 @@ def _property(line: bytes) -> tuple[bytes, bytes, bytes] | None:
 
 
 def _is_quoted(line: bytes) -> bool:
-    """Return whether the value is quoted-printable, so that a `=` at the end of a line continues it."""
+    """Return whether the value is quoted-printable, where a `=` at the end of a line continues it."""
     match = _PROPERTY.match(line)
     return match is not None and _QUOTED.search(match["options"]) is not None
 
 
 def _text(options: bytes, value: bytes) -> str:
-    """Return the value as text, in its own charset, else UTF-8, else Windows-1252."""
     if _QUOTED.search(options):
         value = quopri.decodestring(value)
     named = _CHARSET.search(options)

@@ -1,4 +1,4 @@
-"""The capability `today`: the first page of the console, with what needs somebody and what was done."""
+"""The capability `today`: the first page of the console, with tasks that wait for somebody and recent activity."""
 
 from __future__ import annotations
 

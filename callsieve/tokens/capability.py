@@ -1,4 +1,4 @@
-"""The capability `tokens`: programs that use the API."""
+"""The capability `tokens`: tokens for programs that use the API."""
 
 from __future__ import annotations
 

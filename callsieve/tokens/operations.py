@@ -1,9 +1,4 @@
-"""Operations on API tokens: make and revoke them.
-
-add, revoke: operations (callsieve/changes/operation.py)
-
-Also the health checks of the API: it is served where the settings say, and programs have valid tokens.
-"""
+"""Operations that make and revoke API tokens (callsieve/changes/operation.py), and health checks of the API."""
 
 from __future__ import annotations
 
@@ -43,7 +38,7 @@ ADMINISTRATORS = "Only an administrator can do this."
 
 
 class NewToken(msgspec.Struct, frozen=True):
-    """A token to be made.
+    """A token to make.
 
     Attributes:
         scopes: The uses that it permits: at least one.
@@ -72,11 +67,7 @@ class TokenAdded(NamedTuple):
 
 
 class TokenRevoked(NamedTuple):
-    """A token that was revoked, effective from its next request.
-
-    Attributes:
-        token: The token.
-    """
+    """A token that was revoked, effective from its next request. `token`: the token."""
 
     change_id: ChangeId | None
     token: users.ApiToken
@@ -84,7 +75,7 @@ class TokenRevoked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TokenShown:
-    """A token, without what proves it.
+    """A token without its secret's hash.
 
     Attributes:
         token: The token.
@@ -98,7 +89,7 @@ class TokenShown:
 
 
 def add(db: sqlite3.Connection, context: Context, request: NewToken) -> TokenAdded:
-    """Make a token for a program. Its secret is shown once."""
+    """Make a token for a program. Only this result has its secret."""
     _check_administrator(context)
     token = _token_of(context, request)
     secret = users.new_secret()
@@ -128,7 +119,7 @@ def revoke(db: sqlite3.Connection, context: Context, name: NameText) -> TokenRev
 
 
 def find_tokens(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[TokenShown]:
-    """Return the tokens, by name."""
+    """Return the tokens, sorted by name."""
     return page_from(
         all_tokens(db), request, lambda kept: (kept.token.name,), lambda kept: token_shown(kept, context.at)
     )
@@ -140,12 +131,12 @@ def find_token(db: sqlite3.Connection, context: Context, name: NameText) -> Toke
 
 
 def token_shown(kept: KeptToken, now: float) -> TokenShown:
-    """Return a token without what proves it."""
+    """Return the token without its secret's hash."""
     return TokenShown(kept.token, kept.used_at, is_over(kept.token, now))
 
 
 def is_over(token: users.ApiToken, now: float) -> bool:
-    """Return whether it has expired."""
+    """Return whether the token has expired."""
     return token.expires_at is not None and token.expires_at <= now
 
 
@@ -214,7 +205,7 @@ REMEDY_OF_CONSOLE = Wording("systemctl restart callsieve; or run: callsieve web"
 
 
 def is_served(context: CheckContext) -> Finding:
-    """Check that the API answers where programs ask, and that no token's calls exceed what is recorded."""
+    """Check that the API is reachable where the settings say, and that no token exceeds the limit of recorded calls."""
     settings, path = context.loaded.settings, context.loaded.api_socket_path
     if not settings.api.enabled:
         return ok(OFF)

@@ -1,4 +1,7 @@
-"""API endpoints of the console's users. Requests with a password accept no Idempotency-Key: its digest is stored."""
+"""API endpoints of the console's users.
+
+Requests with a password accept no Idempotency-Key, because a digest of the request would be stored.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ async def add(req: ApiRequest, request: NewUser) -> RoleChange:
 
 
 async def reset_password(req: ApiRequest, request: PasswordRequest) -> UserChange:
-    """Set another password. All sessions of the user end."""
+    """Set a new password for another user. All sessions of that user end."""
     await req.read(operations.other_user, req.context, request.name)
     password = await req.state.hashing(lambda: hashed(request.password, name=request.name))
     return await req.perform(operations.reset_password, replace(request, password=password))

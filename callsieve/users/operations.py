@@ -1,6 +1,6 @@
 """Operations on the console's users, by administrators and by the users themselves.
 
-Passwords come as hashes (callsieve/users/passwords.py), because hashing takes too long for a transaction.
+Passwords arrive as hashes (callsieve/users/passwords.py), because hashing takes too long for a transaction.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ NOWHERE_ELSE = Wording("You have no other sessions.")
 
 
 class NewUser(msgspec.Struct, frozen=True):
-    """A user to be added.
+    """A user to add.
 
     Attributes:
-        person: The extension of the person for whom they mark numbers, null for nobody.
+        person: The extension of the person for whom they mark numbers; null if they mark for nobody.
         password: The password. Operations take its hash.
     """
 
@@ -66,32 +66,28 @@ class NewUser(msgspec.Struct, frozen=True):
 
 
 class RoleRequest(msgspec.Struct, frozen=True):
-    """Another role for a user."""
+    """A new role for a user."""
 
     name: UserName
     role: RoleWord
 
 
 class PasswordRequest(msgspec.Struct, frozen=True):
-    """Another password for a user.
-
-    Attributes:
-        password: The password. Operations take its hash.
-    """
+    """A new password for another user. `password`: the password. Operations take its hash."""
 
     name: UserName
     password: PasswordText
 
 
 class OwnPassword(NamedTuple):
-    """Another password for the user's own login, as its hash. `session`: the token of the session that stays."""
+    """A new password for the user who asks, as its hash. `session`: the token of the session that stays."""
 
     password: str
     session: str
 
 
 class OwnSecondFactor(NamedTuple):
-    """The second factor to turn on, or the accepted step and password hash to turn it off."""
+    """A request to turn the second factor on (`factor`), or off (`step` and `password`: the accepted step and hash)."""
 
     session: str
     factor: SecondFactor | None = None
@@ -100,7 +96,7 @@ class OwnSecondFactor(NamedTuple):
 
 
 class Login(NamedTuple):
-    """A login. `password`: the hash that matched, `fresh`: its replacement; `step`: the accepted step of a code."""
+    """A login. `password`: the hash that matched, `fresh`: its replacement; `step`: that of the accepted code."""
 
     session: Session
     lifetime: Lifetime
@@ -110,11 +106,7 @@ class Login(NamedTuple):
 
 
 class RoleChange(NamedTuple):
-    """The role of a user. `before`: the previous role.
-
-    Attributes:
-        role: The role.
-    """
+    """The role of a user. `before`: the previous role. `role`: the role."""
 
     change_id: ChangeId | None
     role: Role
@@ -122,18 +114,14 @@ class RoleChange(NamedTuple):
 
 
 class UserChange(NamedTuple):
-    """A change of a user, which returns only the name.
-
-    Attributes:
-        name: The name.
-    """
+    """A change of a user, with only the user's name. `name`: the name."""
 
     change_id: ChangeId | None
     name: str
 
 
 def find_users(db: sqlite3.Connection, _context: Context, request: PageQuery) -> ResultPage[ConsoleUser]:
-    """Return the users of the console, by name."""
+    """Return the users of the console, sorted by name."""
     return page_from(all_users(db), request, lambda user: (user.name,), lambda user: user)
 
 
@@ -143,7 +131,7 @@ def find_user(db: sqlite3.Connection, _context: Context, name: NameText) -> Cons
 
 
 def check_new(db: sqlite3.Connection, context: Context, request: NewUser) -> Role:
-    """Return the role of a user who can be added. Changes nothing, so it can run before asking for the password."""
+    """Check that a user can be added, and return the role. Changes nothing, so it can run before the password comes."""
     if not NAME.fullmatch(request.name):
         raise Refused("bad-name", NO_NAME)
     role = _role(request.role)
@@ -176,7 +164,7 @@ def change_role(db: sqlite3.Connection, context: Context, request: RoleRequest) 
 
 
 def reset_password(db: sqlite3.Connection, context: Context, request: PasswordRequest) -> UserChange:
-    """Set another password. All sessions of the user end."""
+    """Set a new password for another user. All sessions of that user end."""
     with change(db, context, "user password", name=request.name) as changed:
         other_user(db, context, request.name)
         changed.after = {"password": "changed"}
@@ -195,7 +183,7 @@ def reset_second_factor(db: sqlite3.Connection, context: Context, name: NameText
 
 
 def removable(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUser:
-    """Return the user, if they may be removed. Changes nothing."""
+    """Return the user. Raise Refused if they may not be removed. Changes nothing."""
     user = other_user(db, context, name)
     _check_may_go(db, name)
     return user
@@ -210,7 +198,7 @@ def remove(db: sqlite3.Connection, context: Context, name: NameText) -> UserChan
 
 
 def other_user(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUser:
-    """Return the user of this name. Raise Refused if it is the one who asks."""
+    """Return the user of this name. Raise Refused if it is the user who asks."""
     user = _user_named(db, name)
     _check_other(context, name)
     return user
@@ -225,7 +213,7 @@ def give_role(db: sqlite3.Connection, context: Context, name: str, role: Role) -
 
 
 def take_away(db: sqlite3.Connection, context: Context, name: str) -> None:
-    """Remove the user. Raise Refused if they must stay."""
+    """Remove the user. Raise Refused if they may not be removed."""
     _check_other(context, name)
     _check_may_go(db, name)
     remove_user(db, name)
@@ -269,7 +257,7 @@ def log_out_elsewhere(db: sqlite3.Connection, context: Context, session: str) ->
 
 
 def log_in(db: sqlite3.Connection, context: Context, request: Login) -> None:
-    """Begin a session with a new token. Raise Refused if what was checked has changed meanwhile."""
+    """Begin a session with a new token. Raise Refused if the checked password or second factor is no longer valid."""
     name, password = context.user, request.password
     with change(db, context, "login", name=request.session.address):
         if request.step is None:

@@ -1,7 +1,7 @@
 """Passwords and second factors of users. Only this module imports argon2 and pyotp.
 
 Argon2id with the library's parameters, which are RFC 9106's second recommendation: 64 MB and about 50 ms per check, so
-that a stolen store resists guessing. NIST SP 800-63B: length counts, kinds of characters do not.
+that a stolen store resists guessing. As in NIST SP 800-63B, passwords need a length, but no kinds of characters.
 
 The second factor is a code of six digits that changes every 30 s (TOTP, RFC 6238). Codes of the step before and after
 are accepted too, for inexact clocks.
@@ -44,7 +44,7 @@ def hashed(password: str, *, name: str = "") -> str:
 
 
 def is_password(password: str, stored: str | None) -> bool:
-    """Return whether the password matches. For an unknown user (None) it takes as long, and returns False."""
+    """Return whether the password matches. For an unknown user (`stored` None) return False after the same time."""
     try:
         return HASHER.verify(stored or _nobodys(HASHER), password[:LONGEST]) and stored is not None
     except (Argon2Error, InvalidHashError):
@@ -52,7 +52,7 @@ def is_password(password: str, stored: str | None) -> bool:
 
 
 def is_outdated(stored: str) -> bool:
-    """Return whether the hash was made with outdated parameters."""
+    """Return whether the hash was made with other parameters than today's."""
     return HASHER.check_needs_rehash(stored)
 
 
@@ -74,12 +74,12 @@ def new_secret() -> str:
 
 
 def is_secret(text: str) -> bool:
-    """Return whether the text looks like one of our secrets."""
+    """Return whether the text has the form of a secret that `new_secret` makes."""
     return _SECRET.fullmatch(text) is not None
 
 
 def address_of(secret: str, name: str) -> str:
-    """Return the otpauth:// address for an authenticator app."""
+    """Return the otpauth:// address of the secret, for an authenticator app."""
     return TOTP(secret).provisioning_uri(name=name, issuer_name=ISSUER)
 
 
@@ -112,13 +112,13 @@ class HalfLogin:
 
 
 class HalfLogins:
-    """The half logins, by the hash of a ticket that only the page for the code has."""
+    """Logins that still need a code, by the hash of a ticket. Only the page that asks for the code has the ticket."""
 
     def __init__(self) -> None:
         self._by_ticket: OrderedDict[str, HalfLogin] = OrderedDict()
 
     def keep(self, half: HalfLogin) -> str:
-        """Keep a half login, and return the ticket for it."""
+        """Store a half login, and return its ticket."""
         ticket = new_token()
         self._by_ticket[hash_of(ticket)] = half
         while len(self._by_ticket) > MOST_KEPT:

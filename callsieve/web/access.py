@@ -1,6 +1,6 @@
 """The checks before the function of a page, and the error pages after it.
 
-request -> session (cookie) -> role (table of pages) -> form token (POST) -> the page's function -> answer or error page
+A request passes the session (cookie), the role (table of pages), the form token (POST) and the page's function.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ ERRORS = {
 
 
 class Redirected(Exception):
-    """The visitor is redirected instead of getting the page."""
+    """Raised to redirect the visitor instead of showing the page."""
 
     def __init__(self, response: Response) -> None:
         super().__init__()
@@ -72,12 +72,12 @@ class Redirected(Exception):
 
 
 def is_https(request: Request) -> bool:
-    """Return whether the browser uses HTTPS, as the proxy says if there is one."""
+    """Return whether the browser uses HTTPS. A proxy in front, if there is one, says so."""
     return request.url.scheme == "https"
 
 
 def cookie_name(name: str, request: Request) -> str:
-    """Return the cookie's name. Over HTTPS its prefix makes browsers refuse the cookie from anybody else."""
+    """Return the cookie's name. Over HTTPS it gets a prefix, so that only this host can set it."""
     return f"__Host-{name}" if is_https(request) else name
 
 
@@ -112,7 +112,7 @@ async def prefer(req: PageRequest) -> Response:
 
 
 def guarded(page: Page, state: AppState) -> Callable[[Request], Awaitable[Response]]:
-    """Return an endpoint that admits the visitor, calls the page's function, and turns errors into pages."""
+    """Return an endpoint that checks the visitor, calls the page's function, and turns errors into pages."""
 
     async def answer(request: Request) -> Response:
         req = anonymous(request, state)
@@ -160,7 +160,7 @@ def error_page(req: PageRequest, status: int, detail: str | Wording = "") -> Res
 
 
 async def _admitted(page: Page, req: PageRequest) -> PageRequest:
-    """Return the request with its user and form. Raise Redirected or HTTPException for visitors who may not."""
+    """Return the request with its user and form. Raise Redirected or HTTPException if the visitor may not see it."""
     req = await with_session(req, is_poll=page.is_poll)
     if page.role is not None:
         if req.user is None:
@@ -185,7 +185,7 @@ async def with_form(page: Page, req: PageRequest) -> PageRequest:
 async def with_session(req: PageRequest, *, is_poll: bool = False) -> PageRequest:
     """Return the request with the session of its cookie, if there is one.
 
-    The store notes once a minute that the session is used. Polls do not count as use.
+    At most once a minute, the session's use is written to the store. Polls do not count as use.
     """
     token = parse_token(req.http.cookies.get(cookie_name(COOKIE, req.http)))
     if token is None:
@@ -202,7 +202,7 @@ async def with_session(req: PageRequest, *, is_poll: bool = False) -> PageReques
 
 
 async def with_done(req: PageRequest) -> PageRequest:
-    """Return the request with the change that its address names, which the visitor has just made."""
+    """Return the request with the change that its address names and that the visitor has just made."""
     change = req.query.get("change", "")
     if not (change.isascii() and change.isdigit() and len(change) < ID_DIGITS):
         return req
@@ -210,7 +210,7 @@ async def with_done(req: PageRequest) -> PageRequest:
 
 
 def write_later(state: AppState, fn: Callable[[sqlite3.Connection, *Ts], object], *args: *Ts) -> None:
-    """Write something small in the background. It is lost if the store cannot be written."""
+    """Write something unimportant in the background. It is lost if the store cannot be written."""
 
     async def write() -> None:
         with suppress(StoreError):
@@ -226,7 +226,7 @@ def _of_every_page(db: sqlite3.Connection, settings: Settings, now: float) -> tu
 
 
 def _to_login(req: PageRequest, page: Page) -> Response:
-    """Return a redirect to the login form, which leads back here. A fragment makes htmx redirect the whole page."""
+    """Return a redirect to the login form, which leads back here. For a fragment, htmx redirects the whole page."""
     url = req.http.url
     here = local_path(f"{url.path}?{url.query}" if url.query else url.path)
     target = f"/login?next={quote(here)}" if page.method == "GET" and not req.is_fragment else "/login"

@@ -39,7 +39,7 @@ WATCHED_SECONDS = 120.0  # stop computing a value that was not read for so long
 
 
 class BackgroundValue(Generic[T]):
-    """A value that a thread computes again every few seconds, as long as somebody reads it.
+    """A value that a thread recomputes every few seconds, as long as somebody reads it.
 
     `value`: the value before the first computation. If `find` is missing, it never changes.
     """
@@ -54,7 +54,7 @@ class BackgroundValue(Generic[T]):
 
     @property
     def latest(self) -> T:
-        """Return the latest value. Reading keeps it up to date."""
+        """Return the latest value without waiting."""
         self._asked_at = time.monotonic()
         if self._find is not None and (self._task is None or self._task.done()):
             self._first.clear()  # what was found before nobody asked is old
@@ -63,7 +63,7 @@ class BackgroundValue(Generic[T]):
         return self._value
 
     async def first(self, seconds: float) -> T:
-        """Return the latest value. Wait at most so many seconds for the first one."""
+        """Return the latest value, but wait up to `seconds` for the first computation."""
         value = self.latest
         if self._task is None or self._first.is_set():
             return value
@@ -103,7 +103,7 @@ class Closing(Protocol):
 class AppState:
     """State of the console. Settings and policies are read again when their files have changed.
 
-    `clock` is in UTC seconds. `templates`, `health` and `screening` are used by the console only: the API has no pages.
+    `clock` returns UTC seconds. `templates`, `health` and `screening` are only for the console: the API has no pages.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class AppState:
         self._hashing = asyncio.Semaphore(HASHED_AT_ONCE)
 
     def provide(self, *services: object) -> None:
-        """Add services for pages, one of each type. A service with `close` is closed with the state."""
+        """Add services for pages, one of each type. Those with a method `close` are closed with the state."""
         self._services.update({type(service): service for service in services})
 
     def service(self, kind: type[T]) -> T:
@@ -152,7 +152,7 @@ class AppState:
 
     @property
     def loaded(self) -> Loaded:
-        """Return the settings of the files, or the previous ones if the files have errors."""
+        """Return the current settings, or the previous ones if the file has errors."""
         self._look()
         return self._loaded
 
@@ -170,7 +170,7 @@ class AppState:
 
     @property
     def observing(self) -> str:
-        """Return the names of the policies that only observe, joined. Empty if all act."""
+        """Return the names of the policies that only observe, as one text. Empty if all act."""
         policies = self.policies
         if policies is None:
             return ""

@@ -1,4 +1,4 @@
-"""Limits on the console's connections, and which of them come from a proxy.
+"""Limit the console's connections, and decide which of them come from a proxy.
 
 Slow clients cannot block others. Beyond the limit a connection that waits for its client is closed: the oldest one
 without a login, else the oldest one. If no connection waits, the new one is closed. Requests that never end and answers
@@ -42,7 +42,7 @@ class Connections:
         self._networks: dict[BoundedProtocol, str] = {}
 
     def admit(self, new: BoundedProtocol, network: str) -> bool:
-        """Return whether a connection is accepted. It may close another one. `network` is empty for a proxy."""
+        """Return whether to accept a connection. It may close another one for that. `network`: empty for a proxy."""
         of_network = [key for key, value in self._networks.items() if value == network] if network else []
         crowd = of_network if len(of_network) >= MOST_OF_ADDRESS else list(self._networks)
         if len(of_network) >= MOST_OF_ADDRESS or len(self._networks) >= MOST:
@@ -62,7 +62,7 @@ class Connections:
 
 
 class BoundedProtocol(H11Protocol):
-    """A connection with time limits. `proxied`: the application that trusts X-Forwarded-For, None without a proxy."""
+    """An HTTP connection with time limits. `proxied`: the application for requests from a proxy; None without one."""
 
     def __init__(
         self, connections: Connections, proxies: LocalProxies | None, proxied: Any | None, **uvicorns: Any
@@ -76,12 +76,12 @@ class BoundedProtocol(H11Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """Return whether no request is being answered. A request with an incomplete header does not count."""
+        """Return whether no request is being answered. A request whose header is incomplete does not count."""
         return self.cycle is None or self.cycle.response_complete
 
     @property
     def waits_for_client(self) -> bool:
-        """Return whether the connection is idle or its request is incomplete."""
+        """Return whether the connection is idle or its request's body is incomplete."""
         return self.is_idle or self.cycle.more_body
 
     @property
@@ -136,7 +136,6 @@ class BoundedProtocol(H11Protocol):
             self._write_timer = None
 
     def _await_header(self) -> None:
-        """Start the time limit for the whole header of the next request."""
         if self._header_timer is None:
             self._header_timer = self.loop.call_later(HEADER_SECONDS, self._give_up_header)
 
@@ -147,7 +146,7 @@ class BoundedProtocol(H11Protocol):
 
 
 class LocalProxies:
-    """Decides which local connections may come from a proxy. Make it before the process is confined."""
+    """Decides which local connections may come from a proxy. Create it before the process is confined."""
 
     def __init__(self) -> None:
         self._peers = Peers()
@@ -180,7 +179,7 @@ class LocalProxies:
 
 
 def protocol_of(connections: Connections, proxied: Any | None) -> type[asyncio.Protocol]:
-    """Return the class that uvicorn makes for each connection."""
+    """Return the protocol factory that uvicorn calls for each connection."""
     proxies = None if proxied is None else LocalProxies()
 
     def make(**uvicorns: Any) -> BoundedProtocol:

@@ -20,7 +20,7 @@ TAGS = {ENGLISH: "en", "zh": "zh-Hans"}
 
 @cache
 def translations_of(language: str) -> gettext.NullTranslations:
-    """Return the catalogue of a language. For English and unknown languages it changes nothing."""
+    """Return the catalogue of a language. The one for English and unknown languages translates nothing."""
     chain = gettext.NullTranslations()
     folder = CATALOGUES / language / "LC_MESSAGES"
     if language not in LANGUAGES or not folder.is_dir():
@@ -42,7 +42,6 @@ def wanted_language(chosen: str | None, accepted: str) -> str:
 
 
 def _accepted(header: str) -> Iterable[str]:
-    """Return the languages of an Accept-Language header without regions, the preferred first."""
     ranked = []
     for place, part in enumerate(header[:200].split(",")):
         word, _, quality = part.strip().partition(";q=")
@@ -59,5 +58,5 @@ def translated(text: str, catalogue: gettext.NullTranslations) -> str:
 
 
 def N_(text: str) -> str:
-    """Return the text unchanged."""
+    """Mark a text for the catalogue, and return it unchanged."""
     return text

@@ -1,4 +1,4 @@
-"""Templates: the only module that makes HTML, and that imports jinja2.
+"""Templates. Only this module makes HTML and imports jinja2.
 
 Everything is escaped by default, and an unknown name is an error. Viewers see numbers masked, also within texts.
 """
@@ -74,20 +74,18 @@ def _text(context: Context, text: str | Wording | None) -> str:
 
 @pass_context
 def _person(context: Context, name: str) -> str:
-    """Return a person, DID or source with its site, if it is of another one: `305 at berlin`."""
+    """Return a person, DID or source, with its site if that is another one: `305 at berlin`."""
     site = site_of(name)
     return _text(context, Wording("{name} at {site}", {"name": name_at_site(name), "site": site})) if site else name
 
 
 @pass_context
 def _actor(context: Context, who: str) -> str:
-    """Return who made a change, in the visitor's language."""
     return _text(context, actor_of(who))
 
 
 @pass_context
 def _person_of(context: Context, who: str) -> str:
-    """Return who made a change, without the way, in the visitor's language."""
     return _text(context, user_of(who))
 
 
@@ -105,13 +103,13 @@ def _reason(context: Context, reason: str | Why) -> str:
 
 
 def _moment(at: float | None) -> Markup:
-    """Return an instant as `2026-12-31 18:00`, with the exact one as title. console.js shows the browser's time."""
+    """Return an instant as `2026-12-31 18:00`, with the exact one as title. console.js converts it to local time."""
     return _time_element(at, when(at), "at") if at is not None else Markup()
 
 
 @pass_context
 def _moment_ago(context: Context, at: float | None) -> Markup:
-    """Return an instant of the last day as `10 min ago`, any other as `moment` does."""
+    """Return an instant of the last day as `10 min ago`, and any other one as `_moment` does."""
     if at is None or abs(context["now"] - at) >= DAY_SECONDS:
         return _moment(at)
     return _time_element(at, _text(context, ago(at, context["now"])), "ago")
@@ -155,7 +153,7 @@ FILTERS: Mapping[str, Any] = {
 
 
 def loader_of(capabilities: Iterable[str]) -> BaseLoader:
-    """Return a loader of the common templates, and of each capability's templates below its name."""
+    """Return a loader of the common templates and, under each capability's name, its templates."""
     below = {name: PackageLoader(f"callsieve.{name}.web") for name in capabilities}
     return ChoiceLoader([PackageLoader("callsieve.web"), PrefixLoader(below)])
 
@@ -231,7 +229,7 @@ def _environment(
 
 
 def _grouping(plural_of: Callable[..., str]) -> Callable[..., str]:
-    """Return `ngettext` with its number in groups of digits: 1,025."""
+    """Return a function like `ngettext` that writes the number in groups of digits: 1,025."""
 
     @pass_context
     def grouping(context: Context, singular: str, plural: str, count: int, **variables: Any) -> str:
@@ -250,7 +248,7 @@ STALE_SECONDS = 3600.0
 class Cache(Generic[T]):
     """A cache of few keys. It returns a value for `seconds` after it was computed.
 
-    Later it returns the old value and computes a new one in the background. Beyond STALE_SECONDS callers wait.
+    After that it returns the old value and computes a new one in the background. Beyond STALE_SECONDS callers wait.
     """
 
     def __init__(self, seconds: float) -> None:

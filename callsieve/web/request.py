@@ -1,4 +1,4 @@
-"""A request to the console: everything that the function of a page gets, and its only way to the store.
+"""A request to the console: everything that the function of a page receives, and its only way to the store.
 
     req.user, req.form, req.path("id")          the visitor, and the parameters
     await req.read(fn, *args)                   the result of fn(db, *args)
@@ -47,7 +47,7 @@ T = TypeVar("T")
 class Menu(NamedTuple):
     """The entries of the navigation, in order.
 
-    `messages`: texts shown after a change, by the word in `?said=`, so that a link cannot show another text. `on`: the
+    `messages`: the texts that `?said=` may name after a change. A link cannot show any other text. `on`: the
     capabilities with pages here, to which templates may link.
     """
 
@@ -85,17 +85,17 @@ THEMES = {"system": N_("System"), "light": N_("Light"), "dark": N_("Dark")}
 
 
 class NotFound(Exception):
-    """The page's subject does not exist, or this visitor may not see it. The answer does not tell which."""
+    """Raised if the page's subject does not exist or this visitor may not see it. The answer does not say which."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """A request to a page. `user` and `session` are None without a login, when `token` belongs to the login form.
+    """A request to a page. `user` and `session` are None without a login; `token` then belongs to the login form.
 
     `window` (the emergency window) and `open_appeals` are set for logged-in users. `person` and `device` are set on a
     person's own page, which has no `user`. `done`: the change that the visitor has just made, named by `?change=`.
-    `made`: the ids of the changes that this request makes. `now`: the UTC second at which the request arrived. All its
-    effects use it.
+    `made`: the ids of the changes that this request makes. `now`: when the request arrived, in UTC seconds. All its
+    effects have this time.
     """
 
     http: Request
@@ -117,13 +117,13 @@ class PageRequest:
 
     @property
     def me(self) -> ConsoleUser:
-        """Return the user, on pages that require a login."""
+        """Return the user, on a page that requires a login."""
         assert self.user is not None
         return self.user
 
     @property
     def here(self) -> Session:
-        """Return the session, on pages that require a login."""
+        """Return the session, on a page that requires a login."""
         assert self.session is not None
         return self.session
 
@@ -135,7 +135,7 @@ class PageRequest:
 
     @property
     def role(self) -> Role:
-        """Return the visitor's role. Visitors without a login only see pages for everybody."""
+        """Return the visitor's role. Visitors without a login only reach pages for everybody."""
         return self.user.role if self.user else Role.VIEWER
 
     @property
@@ -147,18 +147,18 @@ class PageRequest:
 
     @property
     def sees_numbers(self) -> bool:
-        """Return whether numbers are shown in full."""
+        """Return whether the visitor may see numbers in full."""
         return self.person is not None or (self.user is not None and self.user.role >= Role.OPERATOR)
 
     @property
     def address(self) -> str:
-        """Return the visitor's address, as a proxy forwards it if there is one."""
+        """Return the visitor's IP address, as forwarded by a proxy if there is one."""
         said = self.http.client.host if self.http.client else ""
         return "".join(filter(str.isprintable, said))[:LONGEST_ADDRESS]  # a proxy may pass on any text for it
 
     @property
     def is_fragment(self) -> bool:
-        """Return whether htmx asks, which needs only a part of the page."""
+        """Return whether htmx requests only a part of the page."""
         return self.http.headers.get("hx-request") == "true"
 
     @property
@@ -200,7 +200,7 @@ class PageRequest:
         return self.state.templates.say(text, self.language)
 
     def go(self, path: str, said: str = "") -> Response:
-        """Redirect to a page after a change. `said`: a word of the menu's messages.
+        """Redirect to a page after a change. `said`: names one of the menu's messages.
 
         That page also shows the last change of this request, with a button to undo it.
         """
@@ -258,7 +258,7 @@ class PageRequest:
 
 
 def _open_window(window: EmergencyWindow, health: SystemHealth) -> str | Wording:
-    """Return the text of an open emergency window, known from the store or from a health check after it was closed."""
+    """Return the text about an open emergency window, from the store or from a health check that found a later call."""
     if window.is_open:
         return window.said
     seen = health.window
@@ -277,12 +277,12 @@ def local_path(text: str | None, otherwise: str = "/") -> str:
 
 
 def as_file(content: str | bytes, name: str, kind: str = "text/csv; charset=utf-8") -> Response:
-    """Return a file to download. `name` must be a safe file name."""
+    """Return a download. `name` must be a safe file name."""
     return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
 def document_response(req: PageRequest, page: str, name: str) -> Response:
-    """Return a self-contained page, to show or, with `?download=`, to keep. `name`: a file name without language."""
+    """Return a self-contained page, or with `?download=` a file of it. `name`: its name without language."""
     if req.query.get("download"):
         return as_file(page, f"{name}-{req.language}.html", "text/html; charset=utf-8")
     style = page.partition("<style>")[2].partition("</style>")[0]
@@ -324,7 +324,7 @@ def undoing(path: str, whats: Collection[str] | None = None) -> Callable[[PageRe
 
 
 async def take_back_named(req: PageRequest, whats: Collection[str] | None, number: str | None = None) -> None:
-    """Undo the change that the form names, if it is one of `whats` and about this number. None: any."""
+    """Undo the change that the form names. It must be one of `whats` and about the number; None for any."""
     await req.perform(undo, UndoRequest(number_in_form(req, "id"), whats, number))
 
 

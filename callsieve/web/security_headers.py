@@ -1,4 +1,4 @@
-"""ASGI middleware that adds security headers to every answer, and refuses requests before any page sees them.
+"""ASGI middleware that adds security headers to every answer, and refuses some requests before any page sees them.
 
 - `Host` must be a known name of the console. Otherwise a website could point its own name to this server.
 - Behind a proxy everything is HTTPS. Otherwise the cookie would cross the network unencrypted.
@@ -35,7 +35,7 @@ PLAIN_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 
 
 def policy_with(style: str, policy: str = POLICY) -> str:
-    """Return the content security policy of a self-contained document: it allows only this inline style.
+    """Return a content security policy for a self-contained document that allows only this inline style.
 
     The hash covers the text between `<style>` and `</style>` (Content Security Policy Level 3).
     """

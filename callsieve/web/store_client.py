@@ -46,7 +46,7 @@ class StoreClient:
         return await store.write(fn, *args)
 
     async def open(self, seconds: float) -> None:
-        """Try to open the store before it is needed, for at most so many seconds. Errors show on first use."""
+        """Try for at most `seconds` to open the store before it is needed. Errors show on first use."""
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._current()
@@ -88,6 +88,6 @@ class StoreClient:
 
 
 def _look_at(opening: asyncio.Future[Store]) -> None:
-    """Retrieve the error, so that asyncio does not log it: the waiting requests, if any are left, get it."""
+    """Retrieve the error, so that asyncio does not log it. Requests that wait for the store get it anyway."""
     if not opening.cancelled():
         opening.exception()

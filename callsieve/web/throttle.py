@@ -1,12 +1,12 @@
-"""Rate limits: logins by name and address, requests by token, strangers on the public page.
+"""Rate limits: logins by name and address, requests by token, visitors of the public page.
 
 They are kept in memory and bounded, so that an attacker cannot fill the store, which calls need.
 
 After failed logins the wait doubles each time. A token may make a number of requests in a window, also all at once. For
-each token one instant is kept: when its requests would have ended if they had come evenly (GCRA).
+each token one instant is kept: when its requests would have ended at an even rate (GCRA).
 
-Limits on what strangers write to the store are counted there (public_page/operations.py).
-docs/how-to/public-page.md computes the effort of guessing a reference under these figures.
+public_page/operations.py limits what visitors write to the store. docs/how-to/public-page.md computes the effort of
+guessing a reference under these figures.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Failures:
 
 
 class Throttle:
-    """Failed attempts by key, a name or an address, with a wait that grows."""
+    """Failed attempts by key, a name or an address. Each failure lengthens the wait."""
 
     def __init__(self, free_tries: int = FREE_TRIES) -> None:
         self._free_tries = free_tries
@@ -61,7 +61,7 @@ class Throttle:
         self._by_key.pop(key, None)
 
     def take_back(self, key: str) -> None:
-        """Uncount the latest attempt only, so that one good account does not clear guesses at others."""
+        """Remove only the latest failed attempt, so that one good account does not clear guesses at others."""
         failures = self._by_key.get(key)
         if failures is not None:
             failures.count = max(0, failures.count - 1)
@@ -80,7 +80,7 @@ MOST_TOKENS_KEPT = 2000
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """The rest of a rate limit. `wait_seconds`: until the next request is allowed; 0: this one is."""
+    """The rest of a rate limit. `wait_seconds`: until the next request is allowed; 0 if this one is."""
 
     per_minute: int
     remaining: int
@@ -121,7 +121,7 @@ class RateLimits:
         return Quota(allowed, max(0, int((self._window - ahead) / step + 0.5)), ceil(ahead), 0)
 
     def _forget(self, now: float) -> None:
-        """Drop the tokens without recent requests, else the token that used its limit least."""
+        """Drop the tokens without recent requests. If all are recent, drop the token that used least of its limit."""
         self._even_until = {key: at for key, at in self._even_until.items() if at > now}
         if len(self._even_until) >= MOST_TOKENS_KEPT:
             del self._even_until[min(self._even_until, key=lambda key: self._even_until[key])]
@@ -155,7 +155,7 @@ class Count:
         return True
 
     def give_back(self, key: str) -> None:
-        """Uncount the latest event."""
+        """Remove the latest event from the count."""
         began, count = self._by_key.get(key, (0.0, 0))
         if count:
             self._by_key[key] = (began, count - 1)

@@ -25,18 +25,18 @@ def parse_token(text: str | None) -> str | None:
 
 
 def hash_of(token: str) -> str:
-    """Return the hash by which the store knows a token."""
+    """Return the hash that the store keeps of a token."""
     return sha256(token.encode()).hexdigest()
 
 
 def browser_token(name: str, password: str) -> str:
-    """Return the cookie that marks a browser in which a user has logged in. `password`: the stored hash."""
+    """Return the value of a cookie that marks a browser in which the user logged in. `password`: the stored hash."""
     token = new_token()
     return f"{token}.{_browser_proof(token, name, password)}"
 
 
 def browser_of(text: str, name: str, password: str) -> str | None:
-    """Return the browser's token, or None if it is not this user's or the password has changed since."""
+    """Return the browser's token, or None if it is another user's or the password has changed since."""
     token, _, proof = text.partition(".")
     expected = _browser_proof(token, name, password)
     return token if hmac.compare_digest(proof.encode(), expected.encode()) else None

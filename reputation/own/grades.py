@@ -57,12 +57,7 @@ class Grade(StrEnum):
 
 
 class GradeReason(NamedTuple):
-    """Why a number is not healthy.
-
-    Attributes:
-        code: The reason as a code.
-        figures: The figures that go into the words.
-    """
+    """Why a number is not healthy. `code`: the reason as a code. `figures`: the figures that go into the words."""
 
     code: str
     figures: Mapping[str, str | int | float]

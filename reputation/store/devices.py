@@ -50,12 +50,7 @@ class SignIn(NamedTuple):
 
 
 class OpenLink(NamedTuple):
-    """An unused link. The store has no copy of its address.
-
-    Attributes:
-        made_at: When it was made.
-        expires_at: When it ends.
-    """
+    """An unused link. The store has no copy of its address. `made_at`: when it was made. `expires_at`: when it ends."""
 
     made_at: Instant
     expires_at: Instant

@@ -48,7 +48,7 @@ CONNECT_SECONDS = 1.0
 
 
 def migrate_store(config: options.ConfigOption = None) -> None:
-    """Migrate the store to this version, or make it. `callsieve serve` does that by itself."""
+    """Migrate the store to the version of this program, or create it. `callsieve serve` does that by itself."""
     loaded = options.settings_of(config)
     if not options.has_store(loaded):
         with options.any_store(loaded):
@@ -67,7 +67,7 @@ def check(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Read the whole store and report whether it is sound, and its last backup. Exit code 2 if it is not sound."""
+    """Check the whole store for damage, and show its last backup. Exit code 2 if the store is damaged."""
     loaded = options.settings_of(config)
     if not options.has_store(loaded):
         with options.existing_store(loaded):
@@ -135,7 +135,7 @@ def restore_backup(
     yes: options.YesOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Replace the store by a backup. The daemon must be stopped. The replaced store is kept."""
+    """Replace the store with a backup. The daemon must be stopped. The replaced store is kept."""
     loaded = options.settings_of(config)
     path = loaded.store_path
     if is_daemon_live(loaded.socket_path):
@@ -158,7 +158,7 @@ def restore_backup(
 
 
 def is_daemon_live(path: Path) -> bool:
-    """Return whether a process answers on the daemon's Unix socket, which also exists after a crash."""
+    """Return whether a process answers on the daemon's Unix socket. A socket left by a crash does not answer."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(CONNECT_SECONDS)
         try:
@@ -189,7 +189,7 @@ def _show_check(report: dict[str, Any]) -> None:
 
 
 def _copy_to(path: Path, file: Path, *, force: bool) -> None:
-    """Write a checked copy of the store to a file. An existing file is replaced only with `force`, after all checks."""
+    """Write a checked copy of the store to a file. With `force`, replace an existing file after all checks."""
     with acting_for(file):
         if file.is_dir():
             raise CommandError(f"{file}: this is a directory: name the file")
@@ -221,7 +221,7 @@ def _is_same(file: Path, store: Path) -> bool:
 
 @contextmanager
 def _readable(backup: Path, state: Path) -> Iterator[Path]:
-    """Yield the backup, or a copy of one that the store's owner may not read, as root may name any file."""
+    """Yield the backup itself, or a copy if only root may read it."""
     if os.access(backup, os.R_OK, effective_ids=True):
         yield backup
         return
@@ -280,7 +280,7 @@ def run(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Run all housekeeping jobs now and show what each did: they remove old data, and count what waits for a person."""
+    """Run all housekeeping jobs now and show what each did. They remove old data and count what waits for a person."""
     loaded = options.settings_of(config)
     with options.existing_store(loaded) as db:
         context = options.context_of(loaded)
@@ -297,7 +297,6 @@ def run(
 
 
 def _is_clock_right(db: sqlite3.Connection, now: float, *, yes: bool) -> bool:
-    """Return whether the clock is near the last run, or somebody confirms it."""
     leap = leap_of(db, now)
     question = f"The clock is {leap / DAY:+.0f} days from the last run: is it really {when(now)}?"
     return not leap or options.confirmed(question, yes=yes)

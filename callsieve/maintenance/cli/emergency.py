@@ -1,4 +1,4 @@
-"""`callsieve emergency`: the window after an emergency call from here, in which no call is screened."""
+"""`callsieve emergency`: the time after an emergency call from here in which no call is screened."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def close(config: ConfigOption = None) -> None:
 
 
 def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show whether the window is open, by the store and, if it answers, by Asterisk's database."""
+    """Show whether the window is open, according to the store and to Asterisk's database if Asterisk answers."""
     loaded, _ = settings_even_broken(config)
     now = time.time()
     with existing_store(loaded) as db:
@@ -59,7 +59,6 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def _forget_if_later(settings: Settings, asterisk_at: float, closed_at: float) -> None:
-    """Remove an emergency call from Asterisk's database if it would open the closed window again."""
     if not opens_after_closing(asterisk_at, closed_at):
         return
     try:

@@ -1,10 +1,10 @@
-"""`callsieve own watch`: what platforms show of our own numbers.
+"""`callsieve own watch`: which labels platforms show for our own numbers.
 
-Asks every `[[lookup]]` of the settings about our own numbers: the same requests and conditions as about callers.
+Queries every `[[lookup]]` of the settings about our own numbers, with the same requests and conditions as for callers.
 
-All sources are asked at once, each with a few requests at a time, within SECONDS in all. The watch has its own daily
-limit (`watch_limit`), so that it takes no look-ups from calls. If a source fails or reaches its daily limit, the other
-numbers keep their labels.
+All sources are queried at once, each with a few requests at a time, for at most SECONDS in all. The watch has its own
+daily limit (`watch_limit`), so that it uses up no look-ups of calls. If a source fails or reaches its limit, the
+numbers that it did not answer for keep their labels.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ AT_ONCE: Final = 4  # requests to one source: half of what calls may make at a t
 
 
 class LabelAnswers(NamedTuple):
-    """The answers, and the sources that did not answer for all numbers, with reasons."""
+    """The labels, and each source that did not answer for all numbers, with the reason."""
 
     looks: tuple[LabelCheck, ...]
     failures: tuple[tuple[str, str], ...]
@@ -70,7 +70,7 @@ class _Round:
 
 
 def ask_all_sources(loaded: Loaded, numbers: Sequence[str], now: float, seconds: float = SECONDS) -> LabelAnswers:
-    """Return what all sources say of these numbers within so many seconds, those not looked at for longest first."""
+    """Query all sources about these numbers for at most `seconds`, the least recently checked numbers first."""
     return asyncio.run(_ask(loaded, numbers, now, seconds))
 
 
@@ -127,7 +127,7 @@ async def _look(source: AskedSource, fetch: Fetch, number: str, now: float) -> L
 
 
 def _reserve(loaded: Loaded, source: AskedSource, now: float) -> bool:
-    """Return whether the watch may ask once more. A name of its own keeps its count apart from that of calls."""
+    """Return whether the watch may query the source once more today. Look-ups for calls are counted separately."""
     table = source.source.table
     limits = limits_of(table)._replace(requests=table.watch_limit)
     with open_store(loaded.store_path) as db:
@@ -169,7 +169,7 @@ def show(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Show what platforms show of our numbers: the latest look at each, or all looks at one number."""
+    """Show the latest label of each own number on each platform, or all label checks of one number."""
     loaded = options.settings_of(config)
     e164 = None if number is None else options.number_argument(number, loaded)
     with options.existing_store(loaded) as db:
@@ -178,14 +178,14 @@ def show(
 
 
 def due(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show which platforms are to be looked at again, today or before."""
+    """Show which platforms somebody should check again today, or should have checked before."""
     with options.existing_store(options.settings_of(config)) as db:
         looks = label_checks_due(latest_label_checks(db), time.time() + DAY_SECONDS)
     _show(looks, "Nothing is due.", as_json=as_json)
 
 
 def ask(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Ask every [[lookup]] about our registered numbers, and read what imported lists say of them."""
+    """Query every [[lookup]] about our registered numbers, and show what imported lists say about them."""
     loaded = options.settings_of(config)
     with options.existing_store(loaded) as db:
         numbers = [own.number for own in register_of(db) if own.state is not NumberState.RETIRED]
@@ -206,7 +206,7 @@ def suspect(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Show into which networks calls fare worse than they did: a number may be marked there, which is no fact."""
+    """Show networks into which calls of a number do worse than before. The number may be marked as spam there."""
     loaded = options.settings_of(config)
     now = time.time()
     networks = _networks(loaded.settings.outbound.networks)

@@ -1,6 +1,6 @@
-"""Pages for monitoring: is the console alive and ready, and all metrics.
+"""Pages for monitoring: whether the console is alive and ready, and all metrics.
 
-They need no login, so metrics are given only to this server and to logged-in users.
+The probes need no login. Metrics are served only to this server itself and to logged-in users.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ async def is_alive(_req: PageRequest) -> Response:
 
 
 async def is_ready(req: PageRequest) -> Response:
-    """Answer whether pages can be shown, that is, the store can be read. 503 if not. Calls do not depend on it."""
+    """Answer 200 if the store can be read, so that pages work, else 503. Calls do not depend on it."""
     try:
         await req.read(feed_sources)
     except StoreError:

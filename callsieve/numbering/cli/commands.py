@@ -1,4 +1,4 @@
-"""`callsieve plan`: what number ranges are for, by which source, and plans of your own."""
+"""`callsieve plan`: show what number ranges are for and by which source, and change numbering plans."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show what a number's range is for, or the ranges of a country; without an argument, the countries with a plan."""
+    """Show the purpose of a number's range, or all ranges of a country; by default list the countries with a plan."""
     loaded = settings_of(config)
     plans = plans_of(loaded)
     for problem in plans.problems:

@@ -1,4 +1,4 @@
-"""Console page of the numbering plans: what number ranges are for, by which source, and what was added here."""
+"""Console page of the numbering plans: what number ranges are for, by which source, and what was changed here."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ TOP = 7.5  # log-odds of a full bar: marks and behaviour at their limits
 
 
 def line_chart(points: Sequence[Point]) -> Text:
-    """Return a bar for each point, in the colour of its level. Evidence for a number is a dot at the bottom."""
+    """Return a chart with a bar for each point, coloured by level. Evidence for the number is shown as a dot."""
     return Text("").join(_bar(point) for point in points)
 
 
@@ -281,7 +281,7 @@ def marks(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show how many marks by how many people it takes until something happens, and what marks never do."""
+    """Show how many marks, by how many people, each action takes, and what marks alone never cause."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         shown = mark_effects_here(db, loaded, people)
@@ -300,7 +300,7 @@ def number(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show what the owner of a number may be told: the evidence for and against it, and when it fades."""
+    """Show what you may tell the owner of a number: the evidence for and against it, and when it fades."""
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db:

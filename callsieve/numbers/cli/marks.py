@@ -111,7 +111,7 @@ def add(
     since: Annotated[str | None, typer.Option(metavar="TIME", help="7d or 2026-11-01. Default: now.")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Record that a number has a new owner. Older evidence weighs a quarter, and an identity ends."""
+    """Record that a number has a new owner. Older evidence weighs a quarter, and the previous owner's identity ends."""
     changed = perform(settings_of(config), new_owner, OwnerRequest(number, reason, since))
     epoch, ended = changed.epoch, changed.ended
     say(f"{epoch.number} has a new owner since {when(epoch.at)}. Evidence from before weighs a quarter.")
@@ -125,7 +125,7 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show numbers that have a new owner, since when, and who recorded it."""
+    """Show numbers whose owner changed, since when, and who recorded it."""
     loaded = settings_of(config)
     e164 = None if number is None else number_argument(number, loaded)
     with existing_store(loaded) as db:
@@ -140,7 +140,7 @@ def show(
 
 
 def remove(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Remove the latest change of a number's owner."""
+    """Remove the latest recorded change of a number's owner."""
     changed = perform(settings_of(config), same_owner, number, existing=True)
     say(f"Removed the change of owner of {changed.epoch.number}.")
     say_undo(changed.change_id, config)
@@ -163,7 +163,7 @@ def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def done(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Record that you have reviewed the marks of a number and found them right, so that they count."""
+    """Record that you reviewed the marks of a number and that they are right. They count from then on."""
     reviewed = perform(settings_of(config), review, number, existing=True)
     say(f"The marks of {reviewed.number} count from now on.")
     say_undo(reviewed.change_id, config)

@@ -44,19 +44,19 @@ async def show(req: PageRequest) -> Response:
 
 
 async def explain_marks(req: PageRequest) -> Response:
-    """Show how many marks it takes until something happens, to print or to pass on."""
+    """Show how many marks it takes until something happens, as a page to print or pass on."""
     shown = await req.read(mark_effects_here, req.state.loaded)
     return document_response(req, effects_page(shown, req.language), "marks")
 
 
 async def explain(req: PageRequest) -> Response:
-    """Show what the owner of a number may be told, to print or to send."""
+    """Show what the owner of a number may see, as a page to print or send."""
     view = await req.read(owner_view_of, req.state.loaded, number_in(req), req.now)
     return document_response(req, owner_page(view, req.language), "number")
 
 
 def number_in(req: PageRequest) -> str:
-    """Return the number in the address. Anything but E.164 has no page."""
+    """Return the number in the address. Raise NotFound unless it is E.164."""
     text = req.path("number")
     try:
         if len(text) <= LONGEST and text.startswith("+") and number_from(text, "ZZ") == text:
@@ -67,7 +67,7 @@ def number_in(req: PageRequest) -> str:
 
 
 def listing(list_name: ListName) -> Handler:
-    """Return a handler that adds the number to a list."""
+    """Return a handler of a form that adds the number to a list."""
 
     async def handle(req: PageRequest) -> Response:
         form = req.form
@@ -89,7 +89,7 @@ async def unlist(req: PageRequest) -> Response:
 
 
 def marking(verdict: Verdict, said: str) -> Handler:
-    """Return a handler that marks the number for the visitor's person."""
+    """Return a handler of a form that marks the number on behalf of the visitor."""
 
     async def handle(req: PageRequest) -> Response:
         category, reason = req.form.get("category", "").strip() or None, req.form.get("reason", "")
@@ -107,7 +107,7 @@ async def review(req: PageRequest) -> Response:
 
 
 async def unreview(req: PageRequest) -> Response:
-    """Undo the review."""
+    """Undo the review of the number's marks."""
     await req.perform(operations.forget_review, number_in(req))
     return _back(req, "unreviewed")
 

@@ -179,7 +179,7 @@ def _next_text(own: OwnNumber, now: float) -> str:
 
 
 def with_fields(command: Any) -> Any:
-    """Give a command an option for each field. typer makes the options from the signature."""
+    """Give a command an option for each field of an own number, from which typer makes its options."""
     parameters = signature(command).parameters.values()
     first, *others = [parameter for parameter in parameters if parameter.kind is not Parameter.VAR_KEYWORD]
     options = [_option_of(field) for field in FIELDS]

@@ -1,7 +1,4 @@
-"""`callsieve own decisions`, `explain`, `dnc`, `complaint` and `guidance`.
-
-The decisions of the outbound guard, the do-not-call list, complaints, and guidance on how not to be marked as spam.
-"""
+"""`callsieve own decisions`, `explain`, `dnc`, `complaint` and `guidance`."""
 
 from __future__ import annotations
 
@@ -55,7 +52,7 @@ def decisions(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show the decisions of the outbound guard. While it only observes, they are what it would have done."""
+    """Show the decisions of the outbound guard. While it only observes, they say what it would have done."""
     loaded = settings_of(config)
     callee = None if number is None else number_argument(number, loaded)
     own_number = number_option("--from", own, loaded)
@@ -92,8 +89,8 @@ def explain(
 ) -> None:
     """Show every step of the outbound guard for one call, and its decision.
 
-    For a time in the past, later calls do not count, but earlier ones count for their whole day. The number's state and
-    grade are always the present ones.
+    With a time in the past, later calls do not count, but earlier ones count for their whole day. The number's state
+    and grade are always the present ones.
     """
     loaded = settings_of(config)
     try:

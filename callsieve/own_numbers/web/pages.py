@@ -71,7 +71,7 @@ HEADING_BY_OPTION = {field.option_name: field.heading for field in FIELDS} | {
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the list, with a problem of a form."""
+    """Show the page of own numbers. `problem`: the error of a form."""
     text = req.query.get("q", "").strip()[:LONGEST]
     # Numbers that the daemon has not graded lately are graded here, one by one.
     shown = await req.state.slow_store.read(own_shown, req.state.loaded, text, req.now)
@@ -81,12 +81,12 @@ async def show(req: PageRequest, problem: str | Wording = "") -> Response:
 
 
 async def new(req: PageRequest) -> Response:
-    """Show the form for a new number; `?number=` fills it in."""
+    """Show the form for a new number, with the number of `?number=`."""
     return await _form(req, {"number": req.query.get("number", "").strip()[:LONGEST], "next_check": CHECK_EVERY})
 
 
 async def add(req: PageRequest) -> Response:
-    """Register a number. A registered one is only changed on its own page."""
+    """Register a number. Numbers that are registered already are changed only on their own pages."""
     request = NewOwnNumber(req.form.get("number", "")[:LONGEST], **_typed(req.form))
     try:
         done = await req.perform(operations.add, request)
@@ -96,7 +96,7 @@ async def add(req: PageRequest) -> Response:
 
 
 def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]], Any], said: str) -> Handler:
-    """Return a handler that changes the number in the address and returns to its page."""
+    """Return a handler that performs the operation on the number in the address and returns to its page."""
 
     async def handle(req: PageRequest) -> Response:
         number = number_in(req)
@@ -111,7 +111,7 @@ def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]]
 
 
 async def take_back_here(req: PageRequest) -> Response:
-    """Undo one of the latest changes of a number. It may have no page after that."""
+    """Undo one of the latest changes of a number, which may have no page after that."""
     number = number_in(req)
     await take_back_named(req, (*REGISTER, *RECORDED), number)
     return req.go(f"/own/{number}" if await req.read(is_known, number, req.now) else "/own", "undone")
@@ -143,7 +143,7 @@ def _typed(form: Mapping[str, str]) -> dict[str, Any]:
 
 
 def problem_in_words(refused: Refused) -> str | Wording:
-    """Return what is wrong, with the heading of the field."""
+    """Return the error with the heading of its field."""
     if refused.field not in HEADING_BY_OPTION:
         return refused.words
     return Wording("{field} {problem}", {"field": HEADING_BY_OPTION[refused.field], "problem": refused.words})
@@ -160,7 +160,7 @@ def _about_form(req: PageRequest) -> dict[str, object]:
 
 
 async def page_of_number(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the page of the number in the address, with a problem of a form."""
+    """Show the page of the number in the address. `problem`: the error of a form."""
     shown = await req.read(one_shown, req.state.loaded, number_in(req), req.now)
     if shown is None:
         raise NotFound
@@ -192,7 +192,7 @@ async def leaflet(req: PageRequest) -> Response:
 
 
 async def show_wishes(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the do-not-call list, with a problem of a form."""
+    """Show the do-not-call list. `problem`: the error of a form."""
     text = req.query.get("q", "").strip()[:LONGEST]
     number = number_of(text, req.state.loaded.settings.numbers.region) if text else None
     shown = await req.read(do_not_call_shown, text, number)

@@ -156,7 +156,7 @@ def _told(row: Takeover, pbx: FoundPbx) -> str:
 
 
 def _said(entry: Person | Did | None, rings: Sequence[str] = ()) -> str:
-    """Return the person or DID in words. For a DID without callee also whom the dialplan `rings`."""
+    """Return the person or DID in words. For a DID without a callee, also name the phones that it `rings`."""
     if parts := ", ".join(_parts(entry)):
         return parts
     if rings:

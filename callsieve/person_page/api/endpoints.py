@@ -1,4 +1,4 @@
-"""Links to people's own pages, their devices, and the settings of their phones, in the API."""
+"""API endpoints: links to people's own pages, the devices signed in there, and phone settings."""
 
 from __future__ import annotations
 
@@ -30,11 +30,7 @@ class PersonKey(msgspec.Struct, frozen=True):
 
 
 class DeviceKey(msgspec.Struct, frozen=True):
-    """A device of a person.
-
-    Attributes:
-        device: The `id` of the device.
-    """
+    """A device of a person. `device`: the `id` of the device."""
 
     person: ExtensionText
     device: int

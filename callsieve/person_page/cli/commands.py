@@ -1,4 +1,4 @@
-"""`callsieve people`: let people into their own page, and sign their devices out."""
+"""`callsieve people`: make links to people's own pages, and sign their devices out."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def sign_out(
     ] = None,
     config: options.ConfigOption = None,
 ) -> None:
-    """Sign out the devices of a person, and end unused links. They need a new link or passcode."""
+    """Sign out the devices of a person, and end unused links. To sign in again, they need a new link or passcode."""
     loaded = options.settings_of(config)
     done = options.perform(loaded, sign_out_devices, SignOutRequest(extension, device), existing=True)
     ended = f", and ended {plural(done.links, 'link')}" if done.links else ""

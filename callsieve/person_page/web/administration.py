@@ -1,4 +1,4 @@
-"""The own page of a person for administrators: make a link, and sign devices out. They see nothing else of it."""
+"""Administrators' page about a person's own page: make a link, and sign devices out. It shows nothing else of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from reputation.users import Role
 
 @dataclass(frozen=True, slots=True)
 class PersonAccess:
-    """A person, the devices on which they are signed in, and the links that were not used yet."""
+    """A person, the devices on which they are signed in, and their unused links."""
 
     person: Person
     devices: tuple[Device, ...]
@@ -29,7 +29,7 @@ class PersonAccess:
 
 
 async def show(req: PageRequest, link: OwnPageLink | None = None) -> Response:
-    """Show the devices of a person, and the link that was just made."""
+    """Show the devices of a person. `link`: one that was just made."""
     found = await req.read(person_access, req.path("person"), req.state.loaded.settings, req.now)
     if found is None:
         raise NotFound
@@ -56,7 +56,7 @@ async def end(req: PageRequest) -> Response:
 
 
 async def end_unused(req: PageRequest) -> Response:
-    """End the links of a person that were not used yet."""
+    """End the unused links of a person."""
     await req.perform(end_links, req.path("person"))
     return req.go(f"/people/{req.path('person')}", "person-links-ended")
 

@@ -1,6 +1,6 @@
-"""Access to people's own pages: their own cookie and role, and limits on attempts to sign in.
+"""Access to people's own pages: a cookie and a role of their own, and limits on attempts to sign in.
 
-No page of the console accepts this cookie, and no page here accepts that of the console.
+No page of the console accepts this cookie, and these pages do not accept the console's.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ REQUESTS_A_MINUTE = 120
 
 
 class PersonPageLimits:
-    """Requests by device or network, and wrong links and passcodes by network. In memory, and bounded."""
+    """Counts requests by device or network, and wrong links and passcodes by network. In memory, and bounded."""
 
     def __init__(self) -> None:
         self.requests = Count(REQUESTS_A_MINUTE, MINUTE)
@@ -43,7 +43,7 @@ class PersonPageLimits:
 
 
 async def admit_person(page: Page, req: PageRequest) -> PageRequest:
-    """Return the request with its person and its form. Redirect to the sign-in if the device is not signed in."""
+    """Return the request with its person and form. Redirect to the sign-in page if the device is not signed in."""
     token = parse_token(req.http.cookies.get(cookie_name(COOKIE, req.http)))
     found = await req.read(_device_and_person, hash_of(token), req.state.loaded.settings, req.now) if token else None
     if token is None or found is None:
@@ -59,7 +59,7 @@ async def admit_person(page: Page, req: PageRequest) -> PageRequest:
 
 
 async def admit_anybody(page: Page, req: PageRequest) -> PageRequest:
-    """Return the request of somebody who wants to sign in, with its form."""
+    """Return the request of a visitor who is not signed in, with its form."""
     _count(req, network_of(req.address))
     return await with_form(page, req)
 

@@ -41,13 +41,13 @@ HOME, LISTS, DEVICES = "/me", "/me/lists", "/me/devices"
 
 
 async def show(req: PageRequest) -> Response:
-    """Show the calls of the person, and what they have switched."""
+    """Show the calls and phone settings of the person."""
     shown = await req.read(own_calls, _asked(req), place_of(req.query.get("after")))
     return req.page("person_page/calls.html", shown=shown, owner=req.owner)
 
 
 async def recording(req: PageRequest) -> Response:
-    """Return the recording of the name of a caller of the person."""
+    """Return the recording in which a caller of the person says their name."""
     try:
         record = await req.read(call_for, req.owner.extension, req.path("call"))
     except Refused as refused:
@@ -81,7 +81,7 @@ async def wrong(req: PageRequest) -> Response:
 
 
 def marking(verdict: Verdict, said: str) -> Handler:
-    """Return the function that marks the caller of a call."""
+    """Return a handler that marks the caller of a call."""
 
     async def handle(req: PageRequest) -> Response:
         number = await _number(req)
@@ -97,7 +97,7 @@ def marking(verdict: Verdict, said: str) -> Handler:
 
 
 def listing(list_name: ListName, said: str) -> Handler:
-    """Return the function that puts the caller of a call on a list of the person."""
+    """Return a handler that puts the caller of a call on a list of the person."""
 
     async def handle(req: PageRequest) -> Response:
         number = await _number(req)
@@ -121,13 +121,13 @@ async def add_to_list(req: PageRequest) -> Response:
 
 
 async def remove_from_list(req: PageRequest) -> Response:
-    """Take a number off a list of the person."""
+    """Remove a number from a list of the person."""
     await req.perform(remove_personal, PersonalKey(req.form.get("number", ""), req.owner.extension))
     return _back(req, "me-off-list")
 
 
 def switching(code: str, *, is_wished: bool, said: str) -> Handler:
-    """Return the function that chooses or clears a setting of the person's phone."""
+    """Return a handler that chooses or clears a setting of the person's phone."""
 
     async def handle(req: PageRequest) -> Response:
         await req.perform(choose_setting, SettingRequest(req.owner.extension, code, is_wished))
@@ -149,7 +149,7 @@ async def stop_expecting(req: PageRequest) -> Response:
 
 
 async def undo(req: PageRequest) -> Response:
-    """Undo what the person has just done."""
+    """Undo the person's last change."""
     await req.perform(undo_own, number_in_form(req, "id"))
     return _back(req, "undone")
 

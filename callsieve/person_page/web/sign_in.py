@@ -1,4 +1,4 @@
-"""Signing in to one's own page: with a link, whose button uses it up, or with a passcode from the phone."""
+"""Sign in to one's own page: with a link and the button behind it, or with a passcode from the phone."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ async def show(req: PageRequest) -> Response:
 
 
 async def show_link(req: PageRequest) -> Response:
-    """Show the button of a link. Only pressing it uses the link up, because programs that check mail open links."""
+    """Show a button that uses up the link. Opening the link is not enough: programs that check mail open links."""
     person = await req.read(_person_of, req.path("secret"), req.state.loaded.settings, req.now)
     return _link(req, person, "" if person else USED)
 
 
 async def use_link(req: PageRequest) -> Response:
-    """Sign the person of a link in."""
+    """Sign in the person of a link, and use it up."""
     if wait := _wait(req):
         return _link(req, None, wait, 429)
     browser, token = _browser(req)
@@ -59,7 +59,7 @@ async def use_link(req: PageRequest) -> Response:
 
 
 async def use_passcode(req: PageRequest) -> Response:
-    """Sign the person in who has heard this passcode on the phone."""
+    """Sign in the person whose phone spoke this passcode."""
     if wait := _wait(req):
         return await _form(req, wait, 429)
     browser, token = _browser(req)
@@ -72,7 +72,7 @@ async def use_passcode(req: PageRequest) -> Response:
 async def _signed_in(
     req: PageRequest, operation: Callable[[sqlite3.Connection, Context, R], Person | None], request: R
 ) -> Person | None:
-    """Return who is signed in. A try counts as wrong before it is looked at, so that parallel ones count too."""
+    """Return who has signed in. An attempt counts as wrong until it is checked, so that parallel attempts count too."""
     wrong, network = req.state.service(PersonPageLimits).wrong, network_of(req.address)
     wrong.failed(network, req.now)
     person = await req.perform(operation, request)

@@ -1,4 +1,4 @@
-"""API endpoints of policies: list, show, check, test on cases, and put in force."""
+"""API endpoints of policies: list, show, check, test on cases, and activate."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ expect = { action = "allow" }
 
 
 class PolicyDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The text of a policy."""
+    """The text of a policy to check."""
 
     text: PolicyText
 
@@ -59,7 +59,7 @@ class PolicyCases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def find_policies(req: ApiRequest, request: PageQuery) -> ResultPage[PolicyFile]:
-    """Return the policies, by name."""
+    """Return the available policies, by name."""
     policies = await req.in_thread(policy_files, req.context.loaded)
     return page_from(policies, request, lambda policy: (policy.name,), lambda policy: policy)
 
@@ -75,18 +75,18 @@ def check_draft(db: sqlite3.Connection, context: Context, request: PolicyDraft) 
 
 
 async def test_cases(req: ApiRequest, request: PolicyCases) -> CasesTried:
-    """Return what is decided about cases, each a call with what is known about it."""
+    """Return the decisions about cases. Each case is a call with all that is known about it."""
     tried = await req.in_thread(_tried, request, req.context.loaded)
     return cases_tried([("", case) for case in tried])
 
 
 def accept_policy(db: sqlite3.Connection, context: Context, name: PolicyName) -> PolicyAccepted:
-    """Accept what another site publishes as a policy, in the place of what was accepted before."""
+    """Accept a policy that another site publishes. It replaces the version that was accepted before."""
     return central.accept(db, context, AcceptRequest(name))
 
 
 def _called(name: str, loaded: Loaded) -> Policy:
-    """Return a policy by its name alone: programs see no other file of the server."""
+    """Return a policy by its name. A path is not accepted, so that programs read no other file of the server."""
     return usable(lambda: load_policy(name, loaded.policy_directories), name)
 
 

@@ -55,7 +55,7 @@ NameArgument = Annotated[
 
 
 def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show the policies, and which calls they are in force for."""
+    """Show the policies, and which calls each is in force for."""
     loaded = settings_of(config)
     rows = policy_files(loaded)
     if as_json:
@@ -80,7 +80,6 @@ def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> N
 
 
 def _say_what_is_read(loaded: Loaded) -> None:
-    """Warn where the daemon does not decide by the policy that the table shows as in force."""
     told, chosen = read_telemetry(loaded.state), running_or_settings(loaded)
     if told is not None and not is_fresh(told):
         warn(f"the daemon has not reported lately: {chosen} is in force from its next start")
@@ -121,7 +120,7 @@ def check(name: NameArgument = None, config: ConfigOption = None) -> None:
 
 
 def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show the rules of a policy in their order, and the steps before them."""
+    """Show the rules of a policy in their order, and the steps that come before rules."""
     loaded = settings_of(config)
     policy = policy_called(name or running_name(loaded), loaded)
     if as_json:
@@ -171,7 +170,7 @@ def explain_call(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show every step of the decision about a call, with what the store knows of the caller."""
+    """Show every step of the decision about a call, with everything the store knows about the caller."""
     loaded = settings_of(config)
     now = _instant(at)
     by_whom = (caller, did, trunk, callee, attestation, verification)
@@ -231,7 +230,6 @@ def _show_opinion(opinion: Opinion, question: Question, now: float) -> None:
 
 
 def _show_reputation(reputation: Reputation) -> None:
-    """Print where the level comes from, and what would lower or raise it."""
     said = account_of(reputation.level, reputation.families, reputation.witnesses)
     print_pairs(
         [
@@ -263,7 +261,7 @@ def activate_policy(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Put a policy in force instead of the one in the settings. It takes effect within two seconds."""
+    """Activate a policy in place of the one that the settings name. It takes effect within two seconds."""
     loaded = settings_of(config)
     activated = perform(loaded, operations.activate, name or "")
     policy = activated.active
@@ -286,7 +284,7 @@ def publish_policy(
     note: Annotated[str, typer.Option(help="The news of this version, for those who accept it.")] = "",
     config: ConfigOption = None,
 ) -> None:
-    """Publish a policy to all sites of the hub. It takes effect where it is accepted."""
+    """Publish a policy to all sites of the hub. It has no effect at a site until somebody there accepts it."""
     loaded = settings_of(config)
     publication = perform(loaded, central.publish, central.PublishRequest(name or "", publish_as or "", note))
     site = loaded.settings.hub.site
@@ -312,7 +310,7 @@ def accept_policy(
     ],
     config: ConfigOption = None,
 ) -> None:
-    """Accept a policy that another site publishes, in the place of what was accepted before."""
+    """Accept a policy that another site publishes. It replaces the version that was accepted before."""
     loaded = settings_of(config)
     accepted = perform(loaded, central.accept, central.AcceptRequest(name), existing=True)
     with existing_store(loaded) as db:
@@ -337,7 +335,7 @@ def try_cases(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Test cases of your own: does the policy decide as expected about a call? Exit code 1 if not."""
+    """Test whether the policy decides your own cases as expected. Exit code 1 if one is decided differently."""
     tried = _all_tried(files, policy, config)
     if as_json:
         print_json(cases_tried([(str(file), case) for file, of_file in tried.items() for case in of_file]))

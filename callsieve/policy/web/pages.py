@@ -46,7 +46,7 @@ from reputation.users import Role
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The differences of two policies with their bases. `is_of_files`: one is invalid, so files are compared."""
+    """The differences between two policies with all they extend. `is_of_files`: of their files, as one is invalid."""
 
     before: str
     after: str
@@ -55,7 +55,7 @@ class Comparison:
 
 
 async def show(req: PageRequest) -> Response:
-    """Show the policies, and the answer of the latest trial."""
+    """Show the policies, and the result of the latest trial."""
     shown = await req.read(policies_shown, req.state.loaded)
     drafting = req.role >= Role.ADMINISTRATOR
     latest = req.state.service(TrialJobs).latest if drafting else None
@@ -86,7 +86,7 @@ def _compared(before: str, after: str, loaded: Loaded) -> Comparison:
 
 
 async def put_in_force(req: PageRequest) -> Response:
-    """Put an existing policy in force; an empty name means that of the settings."""
+    """Activate a policy. An empty name means the one in the settings."""
     await req.perform(operations.activate, req.form.get("name", ""))
     return req.go("/policies", "policy-activated")
 
@@ -137,7 +137,7 @@ BUSY = N_("Another trial is running: wait for it, or stop it on the page of the 
 
 @dataclass(frozen=True, slots=True)
 class DraftShown:
-    """The editor. `base`: the running policy, with which the draft is compared."""
+    """The editor of a draft. `base`: the active policy, with which the draft is compared."""
 
     text: str
     digest: str
@@ -151,7 +151,7 @@ class DraftShown:
 
 
 async def edit(req: PageRequest) -> Response:
-    """Show the editor with the stored draft, or with a text to start from."""
+    """Show the editor with the user's draft, or with a text to start from."""
     loaded = req.state.loaded
     kept = draft_of(loaded, req.me.name)
     start = req.query.get("from", "")
@@ -166,7 +166,7 @@ async def edit(req: PageRequest) -> Response:
 
 
 async def check(req: PageRequest) -> Response:
-    """Check a draft: a fragment during typing, else the editor with the stored draft."""
+    """Check a draft: return a fragment while the user types, else the editor with the stored draft."""
     text = _typed(req)
     if req.is_fragment:
         return req.page("policy/_checked.html", checked=await req.read(checked, text, req.state.loaded))
@@ -185,7 +185,7 @@ async def insert(req: PageRequest) -> Response:
 
 
 async def try_out(req: PageRequest) -> Response:
-    """Start to replay the last days with a draft, against the running policy."""
+    """Start to replay the last days with a draft and with the active policy, to compare them."""
     loaded, text = req.state.loaded, _typed(req)
     _keep(req, text)
     days = req.form.get("days", "")
@@ -202,7 +202,7 @@ async def try_out(req: PageRequest) -> Response:
 
 
 async def try_preset(req: PageRequest) -> Response:
-    """Start to replay the last days with a preset, against the running policy."""
+    """Start to replay the last days with a preset and with the active policy, to compare them."""
     loaded, name = req.state.loaded, req.form.get("name", "")
     if name not in PRESETS:
         raise NotFound
@@ -214,7 +214,7 @@ async def try_preset(req: PageRequest) -> Response:
 
 
 async def trial(req: PageRequest) -> Response:
-    """Show the progress or result of the trial."""
+    """Show the progress or the result of the trial."""
     trials, text = req.state.service(TrialJobs), draft_of(req.state.loaded, req.me.name)
     latest = trials.latest
     is_mine = latest is not None and text is not None and latest.digest == digest_of(text)
@@ -233,7 +233,7 @@ async def stop(req: PageRequest) -> Response:
 
 
 async def activate_draft(req: PageRequest) -> Response:
-    """Make the draft the next version, and put it in force."""
+    """Make the draft the next version, and activate it."""
     form = req.form
     typed = _typed(req) if "text" in form else None
     request = DraftRequest(req.me.name, form.get("digest", ""), form.get("note", ""), typed)

@@ -81,7 +81,7 @@ def build_prompts(
 
 
 def remove_prompts(language: LanguageOption = None, to: ToOption = None, config: ConfigOption = None) -> None:
-    """Remove the sounds that `build` made. Your recordings, texts and files put there by hand stay."""
+    """Remove the sounds that `build` made. Your recordings and texts, and files put there by hand, stay."""
     with _one_line():
         files = _files(settings_of(config), language, to)
     with acting_for(files[0].path):

@@ -1,7 +1,4 @@
-"""The public page: a form for a reference, the appeal, its status behind a secret link, and printable statements.
-
-make_public_app(PublicState(load)) -> an ASGI application, for uvicorn and for tests
-"""
+"""The public page: a form for a reference, the appeal, its status behind a secret link, and printable statements."""
 
 from __future__ import annotations
 
@@ -55,7 +52,7 @@ UNTIL = N_("Valid until {day}. Appeal {reference}.")
 def cleared_page(cleared: Cleared, reason: str, language: str, say: Callable[[str], str]) -> str:
     """Return the statement that a number was cleared as a self-contained page, with a QR code of its link.
 
-    `reason`: the reason given in the decision. `say`: translates a text of the program.
+    `reason`: the reason in the decision. `say`: translates a text of the program.
     """
     statement = cleared.statement
     about = {
@@ -137,7 +134,7 @@ async def card(visit: Visit) -> Response:
 
 
 async def look_up(visit: Visit) -> Response:
-    """Show the appeal form for a known reference, else the front page with one message for all errors."""
+    """Show the appeal form for a known reference. Otherwise show the front page, with one message for all errors."""
     held = await visit.ask(Backend.look_up, visit.form.get("reference", ""))
     if held is None:
         return _wrong_reference(visit)
@@ -151,7 +148,7 @@ def _wrong_reference(visit: Visit) -> Response:
 
 
 async def marks(visit: Visit) -> Response:
-    """Show how many marks it takes until something happens, by the active weights. The console has the same page."""
+    """Show how many marks it takes until something happens, with the active weights. The console has the same page."""
     return _document(effects_page(await visit.ask(Backend.marks), visit.language))
 
 
@@ -161,7 +158,7 @@ def _document(page: str) -> Response:
 
 
 async def file(visit: Visit) -> Response:
-    """File the appeal and redirect to its status. After an error the form keeps its input."""
+    """File the appeal and redirect to its status. After an error, show the form with its input."""
     limits, form = visit.state.limits, visit.form
     if not limits.filings.take(visit.network, visit.now):
         return visit.error(429)
@@ -203,10 +200,6 @@ async def call_back(visit: Visit) -> Response:
 async def _shown(
     visit: Visit, status: AppealStatus, code: str = "", *, is_called: bool = False, wrong: str = ""
 ) -> Response:
-    """Return the status page. It shows what is known about the number to visitors who have proven control of it.
-
-    `code`: shown only once. `is_called`: the code counts in a call that is placed now.
-    """
     said = {"code": f"{code[:3]} {code[3:]}".strip(), "is_called": is_called, "wrong": wrong}
     view = await visit.ask(Backend.view, _hash(visit))
     parts = () if view is None else parts_of_view(view)
@@ -221,7 +214,7 @@ async def _shown(
 
 @asynccontextmanager
 async def one_upload(visit: Visit) -> AsyncIterator[None]:
-    """Check before an upload is read: the appeal accepts documents, and no other upload of it is running."""
+    """Check, before an upload is read, that the appeal accepts documents and no other upload of it is running."""
     if not (await status_in(visit)).takes_documents:
         raise Refused("no-documents", NO_DOCUMENTS)
     uploads, link = visit.state.limits.uploads, str(visit.http.path_params["token"])
@@ -248,7 +241,7 @@ async def cleared_file(visit: Visit) -> Response:
 
 
 async def cleared_document(visit: Visit) -> Response:
-    """Return the same statement as a page to print."""
+    """Return the signed statement as a page to print."""
     status = await _cleared_in(visit)
     say = partial(visit.state.templates.say, language=visit.language)
     return _document(cleared_page(status.cleared, status.appeal.reason, visit.language, say))
@@ -303,7 +296,7 @@ PAGES = (
 
 
 async def not_found(visit: Visit) -> Response:
-    """Show that there is no such page."""
+    """Show the error page for an unknown address."""
     return visit.error(404)
 
 

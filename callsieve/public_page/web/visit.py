@@ -1,10 +1,10 @@
 """A request to the public page, and the checks before the function of a page.
 
-Host and headers -> limits -> the form (origin, size) -> the page's function -> its answer
+The order is: host and headers, limits, the form (origin, size), the page's function, its answer.
 
-Pages have no login and no cookie, so another website gains nothing by sending a form. Browsers still say when one does,
-and such forms are refused. Forms have no token: it would become invalid when this process restarts or the visitor's
-network changes, and the input would be lost.
+Pages have no login and no cookie, so another website gains nothing by sending a form. If a browser says that another
+site sends a form, it is refused nevertheless. Forms have no token, because it would become invalid when this process
+restarts or the visitor's network changes, and the visitor's input would be lost.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class PublicState:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request. `network`: the visitor's network, which limits count. `now`: when it arrived, in UTC seconds."""
+    """A request. `network`: the visitor's network, which limits count. `now`: when it arrived, in UTC seconds."""
 
     http: Request
     state: PublicState
@@ -106,12 +106,12 @@ class Visit:
 
 
 def nothing_before(_visit: Visit) -> AbstractAsyncContextManager[None]:
-    """Return a context that does nothing: small forms are read without further checks."""
+    """Return a context that checks nothing, for small forms."""
     return nullcontext()
 
 
 class PublicPage(NamedTuple):
-    """A page. `most_bytes`: the longest body. `around`: a context around reading the body, which may refuse it."""
+    """A page. `most_bytes`: the longest body. `around`: a context for reading the body, which may refuse it."""
 
     method: str
     path: str

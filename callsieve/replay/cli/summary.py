@@ -1,4 +1,4 @@
-"""`callsieve summary`: what screening did in the last days, or would have done in observe mode."""
+"""`callsieve summary`: show what screening did in the last days, or would have done in observe mode."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def summary(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Sum up the calls of the last days: what was done, or would have been, and what was probably wrong."""
+    """Sum up the calls of the last days: what was done or would have been done, and what was probably wrong."""
     if week and since is not None:
         raise CommandError("--week and --since: give only one of them")
     now = time.time()

@@ -22,7 +22,7 @@ BLOCK = {"allow": "·", "tag": "░", "warn": "▒", "challenge": "▓", "route"
 
 
 def show_report(report: ReplayReport, written: Sequence[Path]) -> None:
-    """Print the whole report. Lines that were skipped go to standard error."""
+    """Print the whole report. Remarks about skipped lines go to standard error."""
     warn_of_skipped(report.reading.problems, report.reading.skipped)
     _show_head(report)
     if report.against is not None:
@@ -78,7 +78,6 @@ def _show_actions(report: ReplayReport) -> None:
 
 
 def _caveats(report: ReplayReport) -> Iterator[str]:
-    """Yield what limits the figures, in two lines. The page and the JSON say it in full."""
     yield report.notes[0]
     source = " from CDRs" if report.reading.kind.startswith("cdr-") else ""
     count = report.assumed.total()
@@ -106,7 +105,7 @@ def _count(count: int, of: int) -> tuple[str, str]:
 
 
 def show_periods(periods: Sequence[Period], *, weekly: bool) -> None:
-    """Print a stacked bar per day or week. Every action that occurs gets at least one cell."""
+    """Print a stacked bar for each day or week. Every action that occurs gets at least one cell."""
     most = max((sum(period.actions.values()) for period in periods), default=0)
     if not most:
         return
@@ -155,7 +154,7 @@ def _show_changes(report: ReplayReport) -> None:
 def show_mistakes(
     mistakes: Sequence[FalsePositive], of: int, what: str, actions: str = "", most: int = SHOWN_MISTAKES
 ) -> None:
-    """Print the numbers that something speaks for, most calls first, `most` of them."""
+    """Print the first `most` numbers whose calls were probably wanted, those with the most calls first."""
     if not mistakes:
         say(f"No probable mistake among the {plural(of, 'call')} {what}{f' ({actions})' if actions else ''}.")
         return
@@ -173,7 +172,7 @@ def show_mistakes(
 
 
 def show_remedies(machines: Sequence[FalsePositive]) -> None:
-    """Print how to let wanted machines through, which cannot press a digit. The likeliest come first."""
+    """Print how to let wanted automated callers through, which cannot press a digit. The likeliest come first."""
     if not machines:
         return
     say("Machines are listed first, the most likely wanted ones at the top. To let one ring: the person who has its")

@@ -1,4 +1,4 @@
-"""`callsieve policy try`: the callers that a policy would have asked or stopped in the last days."""
+"""`callsieve policy try`: show the callers that a policy would have challenged or stopped in the last days."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from reputation.wording import Wording
 
 
 class CallerBehaviour(StrEnum):
-    """How a call of the caller went, the clearest first."""
+    """How a call went, as a sign of what the caller is. The clearest sign comes first."""
 
     COMPLAINT = "marked, or hung up on at once"
     TALKED = "talked for 30 s or longer"
@@ -39,7 +39,7 @@ class CallerBehaviour(StrEnum):
 
 
 class TriedCalls:
-    """Counts the calls that the first policy would ask or stop, but the second would not."""
+    """Counts the calls that the first policy would challenge or stop, but the second would not."""
 
     def __init__(self) -> None:
         self.calls: Counter[CallerBehaviour] = Counter()
@@ -65,7 +65,7 @@ class TriedCalls:
         return frozenset(self._by_number)
 
     def by_number(self) -> Iterator[tuple[str, CallerBehaviour]]:
-        """Yield each caller with a number, and the clearest of how its calls went."""
+        """Yield each caller with a number, and the clearest behaviour of its calls."""
         for number, behaviours in self._by_number.items():
             is_marked = number in self._marked
             yield (
@@ -76,13 +76,13 @@ class TriedCalls:
             )
 
     def callers(self) -> dict[CallerBehaviour, int]:
-        """Return the number of callers for each behaviour, without those who withheld their number."""
+        """Return how many callers showed each behaviour, without those who withheld their number."""
         counts = Counter(behaviours for _, behaviours in self.by_number())
         return {behaviours: counts[behaviours] for behaviours in CallerBehaviour}
 
 
 def behaviour_in(outcome: OutcomeRecord) -> CallerBehaviour:
-    """Return how a call went, apart from marks."""
+    """Return the behaviour in a call, apart from marks."""
     if outcome.voicemail_left:
         return CallerBehaviour.MESSAGE
     if outcome.disposition is not Disposition.ANSWERED:
@@ -109,7 +109,7 @@ MEANS = {
 
 
 class ShownCallers(NamedTuple):
-    """The calls that went one way. `showed`: a name of CallerBehaviour."""
+    """How many calls showed one behaviour. `showed`: a name of CallerBehaviour."""
 
     showed: str
     calls: int
@@ -117,7 +117,7 @@ class ShownCallers(NamedTuple):
 
 
 class ShownNumber(NamedTuple):
-    """A number, and what its calls showed."""
+    """A number, and the behaviour that its calls showed."""
 
     number: str
     showed: str
@@ -153,7 +153,7 @@ def try_policy(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show the callers that a policy would have asked or stopped, beside the running policy. Changes nothing."""
+    """Show the callers that a policy would have challenged or stopped, beside the active policy. Changes nothing."""
     loaded = settings_of(config)
     chosen, running = chosen_policy(name, loaded), chosen_policy(None, loaded)
     tried = TriedCalls()

@@ -1,4 +1,4 @@
-"""The search of the console: what is typed in the head of a page leads to a number, a person or a page."""
+"""The search of the console: a text in the header of a page leads to a number, a person or a page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_FOUND = 20
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The results. `people`: extension and name. `entry`: a prefix or range, which can be put on a list."""
+    """The results of a search. `people`: extension and name. `entry`: a prefix or range, which can be put on a list."""
 
     number: str | None
     people: tuple[tuple[str, str], ...]
@@ -33,7 +33,7 @@ class Found:
 
 
 def find(db: sqlite3.Connection, loaded: Loaded, text: str, *, with_numbers: bool) -> Found:
-    """Return what a text finds. `with_numbers`: whoever asks may see numbers."""
+    """Return the results for a text. `with_numbers`: the user may see numbers."""
     number, entry, wanted = None, "", text.casefold()
     if with_numbers:
         with suppress(EntryError):
@@ -49,7 +49,7 @@ LONGEST = 80
 
 
 async def search(req: PageRequest) -> Response:
-    """Go to the number that was typed, or to the lists with a prefix or range, else show what the text finds."""
+    """Redirect to the number that was typed, or to the lists for a prefix or range. Otherwise show the results."""
     text = req.query.get("q", "").strip()[:LONGEST]
     found = Found(None, (), ())
     if text:

@@ -80,8 +80,8 @@ def setup(
 ) -> None:
     """Connect CallSieve to your PBX: find the trunks, show every change, apply it, wait for the first call.
 
-    It asks for your country, your trunks, and whether to observe first. It can be run again. If Asterisk does not read
-    the new files cleanly, the old ones are put back. With --yes it asks nothing and does not wait.
+    It asks for your country, your trunks, and whether to observe first. You can run it again. If Asterisk cannot load
+    the new files, the old ones are put back. With --yes it asks nothing and does not wait.
     """
     loaded = settings_for_install(config)
     with one_line():
@@ -141,9 +141,9 @@ def setup(
 
 
 def policy_to_activate(loaded: Loaded, name: str | None, *, yes: bool) -> str | None:
-    """Return the policy to put in force, empty for the one that is. None: somebody must be asked.
+    """Return the policy to activate, empty to keep the active one. None if somebody must be asked.
 
-    New settings begin in observe mode, so their default policy is not taken for a choice.
+    New settings start in observe mode, so their default policy does not count as the user's choice.
 
     Raises:
         CommandError: There is no such preset.
@@ -239,7 +239,6 @@ def _start(plan: InstallPlan, place: InstallPaths, *, new_service: bool, outdate
 
 
 def _finish(loaded: Loaded, place: InstallPaths, policy: str, config: Path | None, *, freepbx: bool) -> None:
-    """Do what needs the store: prompts, people and the policy. Each is a command of its own, and can be repeated."""
     _callsieve(config, "prompts", "build")
     _callsieve(config, "import", "people", "--from", "freepbx" if freepbx else "asterisk", "--yes")
     if policy:
@@ -253,7 +252,7 @@ def _finish(loaded: Loaded, place: InstallPaths, policy: str, config: Path | Non
 
 
 def _install_module(place: InstallPaths) -> None:
-    """Install our FreePBX module, which screens the calls of each inbound route. Say what to do where it cannot be."""
+    """Install our FreePBX module, which screens the calls of each inbound route, or say how to do it by hand."""
     directory = modules_directory(place)
     if directory is None:
         warn("the module needs FreePBX 17: set each trunk's context as shown below")
@@ -296,7 +295,6 @@ def _show_rest(plan: InstallPlan, place: InstallPaths, request: InstallRequest) 
 
 
 def _wait_for_call(config: Path | None) -> None:
-    """Wait until a call was screened, for 10 minutes or until Ctrl-C, and say the result."""
     began = time.time()
     say("Now call one of your numbers from outside. Waiting for the first call (Ctrl-C ends this) ...")
     try:
@@ -330,7 +328,6 @@ def _is_after(status: Any, began: float) -> bool:
 
 
 def _say_screened(status: Any, config: Path | None) -> None:
-    """Say in one line whether calls are screened, and by which policy."""
     screened = {True: "yes", False: "no"}.get(status.get("screened"), "not known yet (callsieve status)")
     if status.get("screening") == ScreeningState.WAITING and status.get("confirmed_at"):
         screened = "yes (no call has come yet)"

@@ -21,7 +21,7 @@ from reputation.store.audit import Change
 
 
 def key(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Print the public key for those who check our signatures. The secret half stays in the state directory."""
+    """Print the public key, with which others check our signatures. The secret half stays in the state directory."""
     public = _key(settings_of(config)).public_key
     if as_json:
         print_json({"key_id": public.id, "public_key": public.text})

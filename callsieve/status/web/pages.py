@@ -1,4 +1,4 @@
-"""The state of screening in the head of every page, asked for again and again; and the settings in force."""
+"""The screening state in the header of every page, which is refreshed regularly, and the page of active settings."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ HIDDEN = "…"
 
 @dataclass(frozen=True, slots=True)
 class SettingShown:
-    """A setting. `line`: where the file has it, None for a default.
+    """A setting. `line`: its line in the file, None for a default.
 
     Attributes:
         table: Its table as a header of the file: `[agi]`, `[[trunk]]`.
         name: Its key in the table.
-        value: As the file would have it.
+        value: Its value in the notation of the file.
     """
 
     table: str
@@ -46,7 +46,7 @@ class SettingShown:
 
 @dataclass(frozen=True, slots=True)
 class SettingsShown:
-    """The settings of the file, and those that have their defaults."""
+    """The settings that the file has, and those with default values."""
 
     file: str
     is_there: bool
@@ -91,7 +91,6 @@ def _written(name: str, value: object) -> str:
 
 
 def _toml(value: Any) -> str:
-    """Return a value as TOML writes it: strings, numbers and lists as JSON, and tables with `=`."""
     if isinstance(value, dict):
         pairs = (f"{json.dumps(key, ensure_ascii=False)} = {_toml(inner)}" for key, inner in value.items())
         return "{ " + ", ".join(pairs) + " }" if value else "{}"
@@ -101,12 +100,12 @@ def _toml(value: Any) -> str:
 
 
 async def screening(req: PageRequest) -> Response:
-    """Return the pill and the banners alone; a browser without htmx is sent to the page of all checks."""
+    """Return only the screening state and the banners. Redirect a browser without htmx to the page of all checks."""
     return req.page("_screening_alone.html") if req.is_fragment else req.go("/health")
 
 
 async def settings(req: PageRequest) -> Response:
-    """Show the settings in force, or those whose key has a text, and the switch."""
+    """Show the active settings, or those whose key contains a text, and the off switch."""
     text = req.query.get("key", "").strip()[:60]
     shown = await asyncio.to_thread(settings_shown, req.state.loaded)
     written, defaults = (

@@ -23,7 +23,7 @@ Duration = Annotated[
 
 
 class SwitchOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """For how long screening is off, and why."""
+    """A request to switch screening off: for how long, and why."""
 
     duration: Duration = field(name="for", default=None)
     reason: Annotated[LineText, Meta(description="Why, for others.")] = ""
@@ -34,7 +34,7 @@ class ScreenedState(msgspec.Struct, frozen=True):
 
     Attributes:
         off: Whether it is.
-        until: When it is on again by itself; null: not by itself, or it is on.
+        until: When it is switched on again by itself; null if it is not, or if it is on.
     """
 
     off: bool

@@ -1,4 +1,4 @@
-"""`callsieve off` and `callsieve on`: the switch for emergencies at night.
+"""`callsieve off` and `callsieve on`: the switch for emergencies.
 
 It is in Asterisk's own database, which the dialplan reads before it asks CallSieve. So it works if the daemon is dead.
 """

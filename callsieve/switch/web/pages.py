@@ -1,4 +1,4 @@
-"""The switch on the console: screening off, with a reason and an end, and on."""
+"""Console pages that switch screening off, with a reason and an end, and on."""
 
 from __future__ import annotations
 

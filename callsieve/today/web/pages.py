@@ -1,4 +1,4 @@
-"""Today: what needs somebody, what was done, the latest calls and the health of every part."""
+"""The page *Today*: open tasks, recent activity, the latest calls and the health of every part."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Needs:
 
     Attributes:
         appeals: Appeals that are overdue or due soon, in words.
-        mistakes: Numbers whose calls were probably warned of or stopped by mistake.
+        mistakes: Numbers whose calls were probably warned about or stopped by mistake.
         names: Their names, where known.
-        feeds: Feeds that are not well.
-        suspicions: Own numbers that may be marked, with where.
+        feeds: Feeds that do not work.
+        suspicions: Own numbers that may be marked, and where.
         due: Tasks about own numbers that are due until tomorrow.
         fixes: Problems that prevent screening or are unsafe, one entry for each cause.
     """
@@ -61,7 +61,7 @@ class Needs:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing needs anybody."""
+        """Whether there is nothing to do."""
         lists: tuple[Sequence[object], ...] = (self.appeals, self.mistakes, self.feeds, self.suspicions, self.due)
         return not any((*lists, self.fixes))
 
@@ -73,7 +73,7 @@ def needs_now(
     fixes: tuple[HealthCause, ...],
     now: float,
 ) -> Needs:
-    """Return what needs somebody. `mistakes`: those that were found last, some of which are settled by now."""
+    """Return the tasks for now. `mistakes`: those found by the last search, some of which are settled by now."""
     still = open_mistakes(db, mistakes, now)
     appeals = (
         appeal for appeal in appeals_to_decide(db) if (due_at(appeal) or now + DAY_SECONDS * 365) < now + APPEAL_SECONDS
@@ -93,7 +93,7 @@ def needs_now(
 
 
 def fixes_of(health: SystemHealth, screening: ScreeningStatus) -> tuple[HealthCause, ...]:
-    """Return the failures of the health checks, one for each cause, without the one that the banner names."""
+    """Return the failed health checks, one for each cause, except the cause that the banner shows."""
     failed = (cause for cause in health.causes if cause.status is CheckStatus.FAIL)
     return tuple(cause for cause in failed if not cause.remedy or str(cause.remedy) != str(screening.remedy))
 
@@ -104,7 +104,7 @@ def latest_calls(db: sqlite3.Connection, settings: Settings, site: str, now: flo
 
 
 async def show(req: PageRequest) -> Response:
-    """Return the page."""
+    """Show the page."""
     state, settings = req.state, req.state.loaded.settings
     health, screening = state.health.latest, state.screening.latest
     sites = await req.read(sites_seen)
@@ -127,13 +127,13 @@ async def show(req: PageRequest) -> Response:
 
 
 async def activity(req: PageRequest) -> Response:
-    """Return the figures alone, for the page to bring them up to date."""
+    """Return only the figures, with which the page updates itself."""
     activity = await _activity(req, _site_of(req, await req.read(sites_seen)))
     return req.page("today/_activity_alone.html", activity=activity, words=_words(req))
 
 
 async def confirm_decisions(req: PageRequest) -> Response:
-    """Say that the calls of a number were treated rightly."""
+    """Record that the calls of a number were treated correctly."""
     await req.perform(confirm, req.form.get("number", ""))
     return req.go("/", "confirmed")
 

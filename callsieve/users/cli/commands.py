@@ -71,7 +71,7 @@ def show(as_json: options.JsonOption = False, config: options.ConfigOption = Non
 
 
 def password(name: NameArgument, config: options.ConfigOption = None) -> None:
-    """Set another password. All sessions of the user end."""
+    """Set a new password for a user. All sessions of the user end."""
     loaded = options.settings_of(config)
     with options.existing_store(loaded) as db:
         operations.other_user(db, options.context_of(loaded), name)

@@ -1,6 +1,6 @@
 """The page *My account*: the password, the sessions and the second factor.
 
-The second factor is turned on with the password and a first code, and off with the password and a code.
+To turn on the second factor, a user needs the password and a first code; to turn it off, the password and a code.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TRIES_OF_AN_ADDRESS = 20  # people may share an address
 
 
 class TooManyTriesError(Exception):
-    """Nothing was checked, because of too many attempts. `words` say how long to wait."""
+    """Raised if there were too many attempts to check another. `words` say how long to wait."""
 
     def __init__(self, seconds: int) -> None:
         self.words = Wording("Too many attempts. Try again in {seconds} s.", {"seconds": seconds})
@@ -35,7 +35,7 @@ class TooManyTriesError(Exception):
 
 
 class LoginTries:
-    """Failed attempts. Codes are counted separately, so that a right password does not forgive wrong codes."""
+    """Counts failed attempts: codes apart from passwords, so that a right password does not excuse wrong codes."""
 
     def __init__(self) -> None:
         self.of_user = Throttle()
@@ -44,9 +44,9 @@ class LoginTries:
 
 
 class Try:
-    """An attempt to log in, which counts as failed until it succeeds. Raise TooManyTriesError.
+    """An attempt to log in. It counts as failed until `succeeded` is called. Raise TooManyTriesError.
 
-    `stored` is the hash of the user's password, None for an unknown name.
+    `stored`: the hash of the user's password, None for an unknown name.
     """
 
     def __init__(self, req: PageRequest, of_name: Throttle, name: str, stored: str | None) -> None:
@@ -80,7 +80,7 @@ async def check_password(req: PageRequest, name: str, password: str) -> str | No
 
 
 async def check_code(req: PageRequest, name: str, code: str) -> int | None:
-    """Return the time step of a correct code that was not used, else None. Raise TooManyTriesError."""
+    """Return the time step of a correct code that was not used before, else None. Raise TooManyTriesError."""
     this_try = Try(req, req.state.service(LoginTries).of_code, name, await req.read(password_of, name))
     factor = await req.read(second_factor_of, name)
     step = step_of(factor.secret, code, req.now, factor.step) if factor else None
@@ -100,7 +100,7 @@ DIFFERENT = N_("The two new passwords are not the same. Nothing was changed.")
 
 @dataclass(frozen=True, slots=True)
 class AccountShown:
-    """The contents of the page. `here`: the token of the present session."""
+    """The content of the page. `here`: the token of the present session."""
 
     user: ConsoleUser
     sessions: tuple[Session, ...]
@@ -115,7 +115,7 @@ async def show(req: PageRequest, problem: str | Wording = "", status: int = 422)
 
 
 async def change_password(req: PageRequest) -> Response:
-    """Change the password, if the present one is given."""
+    """Change the password. The form must have the present one."""
     name = req.me.name
     try:
         if await check_password(req, name, req.form.get("present", "")) is None:
@@ -144,7 +144,7 @@ WRONG_CODE = N_("The password or the code is wrong. Nothing was changed.")
 
 
 async def show_second_factor(req: PageRequest) -> Response:
-    """Show the page. Users without a second factor see a new secret, which is not active yet."""
+    """Show the page of the second factor. Users without one see a new secret, which is not active yet."""
     return _second_factor_page(req, "" if req.me.has_second_factor else new_secret())
 
 

@@ -35,7 +35,7 @@ class UserShown:
 
 @dataclass(frozen=True, slots=True)
 class UsersShown:
-    """The contents of the page. `extensions`: the people in whose name a user may mark numbers."""
+    """The content of the page. `extensions`: the people on whose behalf a user may mark numbers."""
 
     users: tuple[UserShown, ...]
     extensions: tuple[str, ...]
@@ -43,7 +43,7 @@ class UsersShown:
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the page, with the problem of the last request."""
+    """Show the page. `problem`: the error of a form."""
     extensions = tuple(person.extension for person in people_of(req.state.loaded.settings))
     shown = await req.read(users_shown, extensions)
     typed = {key: req.form.get(key, "") for key in ("name", "role", "person")}
@@ -70,7 +70,7 @@ async def change_role(req: PageRequest) -> Response:
 
 
 async def reset(req: PageRequest) -> Response:
-    """Set another password. All sessions of the user end."""
+    """Set a new password for another user. All sessions of that user end."""
     name = req.path("name")
     try:
         password = await _hashed(req, name)
@@ -106,7 +106,7 @@ async def _hashed(req: PageRequest, name: str) -> str:
 
 
 def users_shown(db: sqlite3.Connection, from_settings: tuple[str, ...]) -> UsersShown:
-    """Return what the page shows. `from_settings`: the extensions in the settings."""
+    """Return the content of the page. `from_settings`: the extensions in the settings."""
     users = []
     for user in all_users(db):
         sessions = sessions_of(db, user.name)
