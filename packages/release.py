@@ -23,6 +23,7 @@ from packages.build import OUT as PACKAGES_OUT
 from packages.build import PYTHON_BY_SUITE, ROOT, commit_seconds, run
 from packages.build import main as build_packages
 
+PYPROJECT, CHANGELOG = ROOT / "pyproject.toml", ROOT / "CHANGELOG.md"
 OUT = ROOT / "build" / "release"
 TOOLS = ROOT / "build" / "release-tools" / "bin"
 # FreePBX 17 runs on Debian 12.
@@ -119,7 +120,7 @@ def build(suites: Sequence[str] = tuple(PYTHON_BY_SUITE)) -> str:
     build_packages(suites, wheel)
     for package in PACKAGES_OUT.glob("*.deb"):
         shutil.copy(package, OUT)
-    version = version_in((ROOT / "pyproject.toml").read_text())
+    version = version_in(PYPROJECT.read_text())
     _freepbx(OUT / f"callsieve-freepbx-{version}.tar.gz", wheel)
     for name, lock in LOCKS.items():
         _sbom(OUT / f"{name}-{version}.cdx.json", ROOT / "requirements" / lock)
@@ -147,7 +148,7 @@ def _freepbx(target: Path, wheel: Path) -> None:
 
 
 def _sbom(target: Path, lock: Path) -> None:
-    project = ("--pyproject", str(ROOT / "pyproject.toml"))
+    project = ("--pyproject", str(PYPROJECT))
     run(str(TOOLS / "cyclonedx-py"), "requirements", *project, "--output-reproducible", "-o", str(target), str(lock))
 
 
@@ -167,23 +168,23 @@ def release() -> None:
         raise ReleaseError("the work tree is not clean: commit first")
     _check_tree()
     run("make", "check")
-    paths = ROOT / "pyproject.toml", ROOT / "CHANGELOG.md"
-    before = tuple(path.read_text() for path in paths)
+    before = PYPROJECT.read_text(), CHANGELOG.read_text()
     after = cut(*before, datetime.now(UTC).date().isoformat())
     version = version_in(after[0])
     if after != before:
-        for path, text in zip(paths, after, strict=True):
+        for path, text in zip((PYPROJECT, CHANGELOG), after, strict=True):
             path.write_text(text)
         _check_tree()
-        run("git", "commit", "--quiet", "-m", f"release: {version}", *map(str, paths))
+        run("git", "commit", "--quiet", "-m", f"release: {version}", str(PYPROJECT), str(CHANGELOG))
     print(build(), end="")
-    print(f"Built in {OUT.relative_to(ROOT)}. Try it, then: git tag v{version} && git push --follow-tags")
+    print(
+        f"Built in {OUT.relative_to(ROOT)}. Try it, then: git tag -a v{version} -m {version} && git push --follow-tags"
+    )
     print("Open the next version: a new heading `## Unreleased`, and its number with .dev0 in pyproject.toml.")
 
 
 def _check_tree() -> None:
-    texts = ((ROOT / name).read_text() for name in ("pyproject.toml", "CHANGELOG.md"))
-    check_version(*texts, run("git", "tag", "--list").split())
+    check_version(PYPROJECT.read_text(), CHANGELOG.read_text(), run("git", "tag", "--list").split())
 
 
 def build_twice(suites: Sequence[str]) -> None:
