@@ -1,4 +1,4 @@
-"""The parts that a capability adds to the program, as one value in its folder: `callsieve/lists/capability.py`.
+"""The description of a capability: what its folder adds to the program, as in `callsieve/lists/capability.py`.
 
 Modules are named as texts and imported on first use, so that `callsieve --help` imports none of them.
 """
@@ -33,7 +33,7 @@ class Help(NamedTuple):
 
 
 class Section(StrEnum):
-    """The parts of the console, in the order of its navigation. Each is a task of the people who use it."""
+    """The parts of the console, in the order of its navigation. Each is a task of its users."""
 
     TODAY = N_("Today")
     CALLS = N_("Calls")
@@ -74,14 +74,14 @@ Changes: TypeAlias = "Mapping[str, Undo | Wording]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undo:
-    """How a change that the audit names is undone.
+    """How to undo a change that the audit records.
 
     Attributes:
         table: The table whose row is restored, if that undoes the change.
         by: "module:NAME" of an `UndoKind` if it does not: `callsieve.lists.undo:ENTRY`.
         role: The least role that may undo it.
         is_import: Whether the audit has a row for each thing that it changed, and a last one for all of them.
-        along: Changes made in the same step, about the same number, that are undone with it.
+        along: Changes of the same step, about the same number, that are undone with it.
     """
 
     table: str = ""

@@ -39,13 +39,13 @@ class EmergencyWindow:
 
     @property
     def is_open(self) -> bool:
-        """Return whether the window is open: no call is screened now."""
+        """Whether the window is open, so that no call is screened now."""
         return self.since is not None and abs(self.now - self.since) < self.seconds
 
     @property
     @encoded
     def open(self) -> bool:
-        """Whether the window is open: no call is screened now."""
+        """Whether the window is open, so that no call is screened now."""
         return self.is_open
 
     @property

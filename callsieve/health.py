@@ -15,7 +15,7 @@ EMERGENCY_WINDOW = "emergency window"
 
 
 class CheckStatus(StrEnum):
-    """The result of a check. `fail`: calls are not screened, or something is unsafe. `warn`: it could work better."""
+    """The status of a check. `fail`: calls are not screened, or something is unsafe. `warn`: it could work better."""
 
     OK = "ok"
     WARN = "warn"
@@ -63,7 +63,7 @@ class ScreeningState(StrEnum):
 
 
 class Tone(StrEnum):
-    """How a state is shown: its colour and its symbol."""
+    """The colour and the symbol of a state."""
 
     GOOD = "good"
     CALM = "calm"
@@ -79,7 +79,7 @@ class StateKind(NamedTuple):
         label: The text in the console's header.
         headline: The text of `callsieve status`.
         text: For people who use the phone and know no term of this project.
-        banner: The banner of the console; empty for none.
+        banner: The banner of the console; empty for no banner.
         is_screened: Whether calls are screened, None if that is unknown.
         is_connected: Whether the trunks are known to send their calls to CallSieve.
         daemon_answers: Whether the daemon is known to run and to decide about calls.
@@ -265,7 +265,7 @@ class SystemHealth:
 
     @property
     def ill(self) -> int:
-        """Return how many checks need attention."""
+        """Return the number of checks that need attention."""
         return len(troubles(self.checks))
 
     def of(self, name: str) -> Check | None:
@@ -274,12 +274,12 @@ class SystemHealth:
 
     @property
     def off(self) -> Check | None:
-        """Return the check of the off switch if screening is switched off, else None."""
+        """Return the check of the off switch if screening is switched off, otherwise None."""
         return self._warning_of(OFF_SWITCH)
 
     @property
     def window(self) -> Check | None:
-        """Return the check of the emergency window if it is open, else None."""
+        """Return the check of the emergency window if it is open, otherwise None."""
         return self._warning_of(EMERGENCY_WINDOW)
 
     def _warning_of(self, name: str) -> Check | None:

@@ -1,4 +1,4 @@
-"""Log to standard error, one line per event, where systemd's journal reads it.
+"""Log output to standard error, one line per event, where systemd's journal reads it.
 
 All code logs through the standard library, and only the format is defined here. `serve --log-json` writes JSON lines
 with structlog: 40 us for each line, where text takes 9 us. A thread writes the lines, so that a slow reader does not

@@ -1,8 +1,8 @@
-"""Authentication of API requests, by a token in `Authorization: Bearer`.
+"""Authentication of API requests by a token in `Authorization: Bearer`.
 
 Root and Asterisk's user need no token at the Unix socket. Cookies are ignored, so no web page can use the API in the
-name of a visitor. Without a valid token every path is answered alike, whether it exists or not. Wrong tokens are
-counted per address, which has to wait longer and longer. A token that was valid before never waits because of others.
+name of a visitor. Without a valid token every path gets the same answer, whether it exists or not. An address that
+sends wrong tokens waits longer after each. A request with a token that was valid before never waits.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ WRONG_TOKEN = "unknown, revoked or expired token: `callsieve token list` shows t
 
 
 class Authentication:
-    """Finds the token of a request and slows down those who guess."""
+    """The check of each request's token. It slows down clients that guess tokens."""
 
     def __init__(self, state: AppState) -> None:
         self._state = state
@@ -53,7 +53,7 @@ class Authentication:
         self._has_recalled = False
 
     async def token_of(self, request: Request, now: float) -> KeptToken:
-        """Return the token of the request. Note its use in the store, at most once a minute."""
+        """Return the token of the request, and store the time of its use, at most once a minute."""
         local = None if "authorization" in request.headers else self._local_user(request)
         if local is not None:
             return local
@@ -81,7 +81,7 @@ class Authentication:
         return kept
 
     def _local_user(self, request: Request) -> KeptToken | None:
-        """Return a token with all rights if root or Asterisk's user is at the other end of the Unix socket.
+        """Return a token with all rights if the Unix socket's peer is root or Asterisk's user, otherwise None.
 
         Root can write the store anyway, and Asterisk's user decides about each call. The service's own user does need
         a token, so that somebody who breaks into one of its processes gains nothing.
@@ -96,13 +96,13 @@ class Authentication:
         return KeptToken(LOCAL, "", None, ApiToken(name, Role.ADMINISTRATOR, tuple(Scope), 0.0))
 
     async def open(self) -> None:
-        """Open the store, before the first call waits for it."""
+        """Open the store now, so that no call waits for it."""
         await self._store.open(OPENING_SECONDS)
 
     async def _was_right_before(self, digest: str) -> bool:
-        """Return whether the token was valid before, also before a restart.
+        """Return whether the token was valid before, including before a restart.
 
-        Otherwise a switch would wait after a restart because another program at its address sends wrong tokens.
+        Without this, a PBX would wait after a restart because another program at its address sends wrong tokens.
         """
         if not self._has_recalled:
             used = [kept.digest for kept in await self._store.read(all_tokens) if kept.used_at is not None]

@@ -6,13 +6,13 @@
                  example=EntryRequest(ListName.BLOCK, "+1900*")),
     )
 
-All else is read from the signature of the operation, `(db, context, request) -> result`, and its docstring, whose first
+The rest follows from the signature of the operation, `(db, context, request) -> result`, and its docstring, whose first
 line is the summary. Fields of the request that the path has in braces come from the path. The others come from
 the query of a GET or DELETE, or from the body. Unknown fields, wrong types and repeated fields are errors.
 
-A GET runs in a read transaction of the store, all else in one write transaction, which also keeps the answer for an
-Idempotency-Key. An operation that needs more than the store is a coroutine `(req, request) -> result`, which reads and
-writes with `req`. All raise Refused. Their results are written as JSON by reputation/encoding.py.
+A GET runs in a read transaction of the store. Other methods run in one write transaction, which also keeps the answer
+for an Idempotency-Key. An operation that needs more than the store is a coroutine `(req, request) -> result`, which
+reads and writes with `req`. All raise Refused. reputation/encoding.py writes their results as JSON.
 """
 
 from __future__ import annotations
@@ -103,11 +103,11 @@ _NOT_IN_NAMES = str.maketrans("/-", "__", "{}")
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """The argument of coroutines: settings, store client and threads.
+    """Settings, store client and threads, for an operation that is a coroutine.
 
     Attributes:
         reads: The store's reader.
-        threads: Limits how many run at the same time.
+        threads: Limits how many threads run at the same time.
         last_event_id: The event after which a stream continues; empty if the client sent none.
     """
 
@@ -118,22 +118,22 @@ class ApiRequest:
     last_event_id: str = ""
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """Return the result of `fn(db, *args)`, run in a read transaction."""
+        """Run `fn(db, *args)` in a read transaction and return its result."""
         return await self.reads.read(fn, *args)
 
     async def perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
-        """Return the result of an operation, run in a write transaction."""
+        """Run an operation in a write transaction and return its result."""
         return await self.state.store.write(operation, self.context, request)
 
     async def in_thread(self, fn: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Return the result of a blocking function, run in one of a few threads."""
+        """Run a blocking function in one of a few threads and return its result."""
         async with self.threads:
             return await asyncio.to_thread(fn, *args)
 
 
 @dataclass(frozen=True, slots=True)
 class Stream(Generic[T]):
-    """A streamed response that sends one T after the other."""
+    """A response that is streamed, one value of type T after another."""
 
     chunks: AsyncIterator[bytes]
     media_type: str
@@ -141,10 +141,10 @@ class Stream(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class CallWaits:
-    """Marks an endpoint that a telephone call waits for.
+    """Marks an endpoint whose answer a telephone call waits for.
 
-    It always answers within `seconds`, with `fallback` if necessary. No rate limit applies to it: a call whose request
-    was turned down would go on unscreened.
+    It always answers within `seconds`, with `fallback` if necessary. It has no rate limit, because a call whose request
+    was refused would go on unscreened.
     """
 
     seconds: float
@@ -153,7 +153,7 @@ class CallWaits:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One line of the table.
+    """One row of the table.
 
     Attributes:
         scope: The token must have it.
@@ -249,10 +249,10 @@ def endpoint(
 
 
 class _Request:
-    """The request type of an operation, split by where the fields come from.
+    """The request type of an operation, split by where its fields come from.
 
-    `parts` is a Struct of the fields in the path, `rest` one of all others. An operation whose request is a plain text,
-    number or enum gets the only part of its path.
+    `parts` is a Struct of the fields in the path, `rest` one of all others. If an operation takes a plain text, number
+    or enum, that is the only part of its path.
     """
 
     def __init__(self, method: str, path: str, kind: Any) -> None:
@@ -267,7 +267,7 @@ class _Request:
             self.parts = msgspec.defstruct(f"{method}{path}".translate(_NOT_IN_NAMES), [(names[0], kind)])
 
     def values(self, path: Mapping[str, str], rest: Any) -> tuple[Any, ...]:
-        """Return the request for the operation, if it takes one, or raise ApiError for a wrong part of the path."""
+        """Return the arguments of the operation, none or one. Raise ApiError if a part of the path is wrong."""
         if self._kind is None:
             return ()
         parts = msgspec.structs.fields(self.parts) if self.parts else ()
@@ -295,7 +295,7 @@ def _part(name: str, kind: Any, text: str) -> Any:
 
 @cache
 def _split_fields(kind: type[msgspec.Struct], names: tuple[str, ...]) -> tuple[Any, Any]:
-    """Return a Struct of the fields in the path, and one of all others; None for no fields."""
+    """Return a Struct of the fields in the path and one of all others, or None where there are no fields."""
     if not names and kind.__struct_config__.forbid_unknown_fields and not words_of(kind):
         return None, kind
     fields = fields_of(kind)

@@ -70,9 +70,9 @@ FAILED = "internal error: the log of the API has the details. Calls are not affe
 
 
 class ApiGate:
-    """The application.
+    """The ASGI application of the API.
 
-    Importing all endpoints takes longer than a call may wait. So `endpoints` are answered at once, and `load_all`
+    Importing all endpoints takes longer than a call may wait. So it answers with `endpoints` at first, and `load_all`
     returns all of them later.
     """
 
@@ -104,7 +104,7 @@ class ApiGate:
         await response(scope, receive, send)
 
     async def load(self) -> None:
-        """Load the endpoints that were left out at the start."""
+        """Load the endpoints that were not loaded at the start."""
         async with self._loading:
             if self._load_all is not None:
                 self._endpoints = await asyncio.to_thread(self._load_all)
@@ -177,10 +177,7 @@ class ApiGate:
         return self._routes.find(path.removeprefix(ROOT)) if path.startswith(f"{ROOT}/") else None
 
     async def _document_response(self, path: str) -> Response:
-        """Return the OpenAPI document or the page that shows it. They are public, because they are in the source.
-
-        They are made at the first request, because that takes longer than all the rest of the start.
-        """
+        """Return the OpenAPI document or its HTML page, both public, which are made at the first request."""
         if not self._documents:
             await self.load()
             self._documents = await asyncio.to_thread(_documents, self._endpoints)
@@ -237,7 +234,7 @@ class _Call:
         return await run(handler, self._req.context, *self._values)
 
     async def run_once(self, token_id: int, key: str, digest: str) -> tuple[KeptAnswer, bool]:
-        """Return the answer for an Idempotency-Key, and whether it was kept from an earlier request."""
+        """Return the answer for an Idempotency-Key, and whether an earlier request made it."""
         store, at = self._req.state.store, self._req.context.at
         handler: Any = self._endpoint.handler
         kept = await store.read(idempotency.earlier_answer, token_id, key, digest, at)
@@ -285,9 +282,9 @@ def _check_parts(parts: Mapping[str, str]) -> None:
 
 
 def _actor_of(endpoint: Endpoint, kept: KeptToken, request: Request) -> str:
-    """Return the name for the audit: the token or local user, and for a change the person behind it.
+    """Return the name for the audit: the token or local user, and for a change also the person behind it.
 
-    Limits are counted by this name. So requests that only read leave the person out.
+    Rate limits are counted by this name. So it has no person for requests that only read.
     """
     actor = f"{SOCKET_ACTOR if kept.id == LOCAL else ACTOR}{kept.token.name}"
     if endpoint.method == "GET" or endpoint.call_waits is not None:

@@ -25,7 +25,7 @@ HEADER = "Idempotency-Key"
 
 
 def parse_key(text: str | None) -> str | None:
-    """Return the key in the header, or raise ApiError."""
+    """Return the key in the header, None without a header. Raise ApiError if it is malformed."""
     if text is None:
         return None
     if not _KEY.fullmatch(text):
@@ -39,7 +39,7 @@ def request_digest(method: str, target: str, body: bytes) -> str:
 
 
 class KeysInFlight:
-    """The keys whose requests are running now, by token."""
+    """The keys whose requests are running now, with the token of each."""
 
     def __init__(self) -> None:
         self._keys: set[tuple[int, str]] = set()
@@ -57,7 +57,7 @@ class KeysInFlight:
 
 
 def earlier_answer(db: sqlite3.Connection, token_id: int, key: str, digest: str, now: float) -> KeptAnswer | None:
-    """Return the kept answer, or raise ApiError if the key is another request's or the token has too many keys."""
+    """Return the kept answer or None. Raise ApiError if the key is of another request, or the token has too many."""
     kept = answer_of(db, token_id, key, now)
     if kept is None:
         if not has_room(db, token_id, now):
@@ -69,7 +69,7 @@ def earlier_answer(db: sqlite3.Connection, token_id: int, key: str, digest: str,
 
 
 def keep(db: sqlite3.Connection, token_id: int, key: str, answer: KeptAnswer, now: float) -> None:
-    """Keep the answer of an endpoint that does more than write to the store."""
+    """Store the answer of an endpoint that does more than write to the store, unless one is stored."""
     if answer_of(db, token_id, key, now) is None:
         keep_answer(db, token_id, key, answer, now)
 
@@ -82,7 +82,10 @@ def once(
     now: float,
     write: Callable[[], tuple[int, bytes]],
 ) -> tuple[KeptAnswer, bool]:
-    """Return the answer of `write`, and whether it was kept from an earlier request. Call it in a transaction."""
+    """Return the kept answer for the key, or call `write` and keep its answer. Call it in a transaction.
+
+    The second value is whether the answer was kept from an earlier request.
+    """
     kept = earlier_answer(db, token_id, key, digest, now)
     if kept is not None:
         return kept, True

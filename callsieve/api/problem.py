@@ -58,7 +58,7 @@ class Problem(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, for
 
 
 class ApiError(Exception):
-    """Answers the request with a problem. Nothing was changed."""
+    """Ends a request with an error response. Nothing was changed."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ def status_of(code: str) -> HTTPStatus:
 
 
 def title_of(status: int) -> str:
-    """Return the name of an HTTP status, independent of the Python version."""
+    """Return the name of an HTTP status, the same in all Python versions."""
     return RENAMED.get(status) or HTTPStatus(status).phrase
 
 

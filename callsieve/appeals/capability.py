@@ -1,4 +1,4 @@
-"""The capability `appeals`: appeals of the owners of numbers."""
+"""The capability `appeals`: owners of numbers ask to have marks reviewed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The statement that a number was cleared, signed when an appeal of the public page is upheld.
+"""The signed statement that a number was cleared, made when an appeal from the public page is upheld.
 
-It is stored, so the process that serves the public page needs no key. It has a link that shows whether the ruling still
-stands. The last part of the link is random, so nobody can guess the references of appeals.
+It is stored, so the process that serves the public page needs no signing key. It has a link that shows whether the
+ruling still stands. The last part of the link is random, so nobody can guess the references of appeals.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PROOF_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """A statement. `text`: the signed file; `key` checks it."""
+    """A stored statement. `text`: the signed file; `key`: the public key that verifies it."""
 
     statement: SignedStatement
     text: str
@@ -33,17 +33,17 @@ class Cleared:
 
     @property
     def link(self) -> str:
-        """The address that shows whether the statement still stands."""
+        """The address at which anyone can see whether the statement still stands."""
         return str(self.statement.about["check"])
 
     @property
     def proof(self) -> str:
-        """The part of the link that cannot be guessed."""
+        """The random last part of the link."""
         return self.link.rpartition("/")[2]
 
 
 def state_cleared(db: sqlite3.Connection, context: Context, appeal: Appeal) -> None:
-    """Sign the statement for an upheld appeal of the public page and store it, or raise Refused if there is no key.
+    """Sign and store the statement of an upheld appeal from the public page. Raise Refused if there is no signing key.
 
     If the ruling was undone and is made again, the statement keeps its link.
     """
@@ -70,7 +70,7 @@ def state_cleared(db: sqlite3.Connection, context: Context, appeal: Appeal) -> N
 
 
 def statement_of(db: sqlite3.Connection, reference: str) -> Cleared | None:
-    """Return the statement of an appeal, whether it stands or not."""
+    """Return the statement of an appeal, even if it no longer stands."""
     kept = cleared_of(db, reference)
     if kept is None:
         return None
@@ -79,6 +79,6 @@ def statement_of(db: sqlite3.Connection, reference: str) -> Cleared | None:
 
 
 def stands(cleared: Cleared, appeal: Appeal | None, now: float) -> bool:
-    """Return whether the statement still counts: the appeal is upheld, and the statement has not expired."""
+    """Return whether the statement still stands: the appeal is upheld, and the statement has not expired."""
     is_upheld = appeal is not None and appeal.state is AppealState.UPHELD
     return is_upheld and not cleared.statement.is_over(now)

@@ -1,9 +1,6 @@
-"""Appeals of number owners, from their filing to their decision.
+"""The operations of appeals, from filing to decision (callsieve/changes/operation.py).
 
-file, accept, make_code, prove, decide, clear, withdraw, attach, detach, fetch: operations
-(callsieve/changes/operation.py)
-
-An appeal is identified by its reference, or by a number for its latest one.
+An appeal is identified by its reference. A number stands for the latest appeal of that number.
 """
 
 from __future__ import annotations
@@ -38,7 +35,7 @@ from reputation.wording import Wording
 
 
 def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
-    """Parse the names of kinds, or raise Refused."""
+    """Parse the names of stop kinds (list, policy, people). Raise Refused for another name."""
     try:
         return frozenset(map(StopKind, names))
     except ValueError:
@@ -48,7 +45,7 @@ def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
 def clear_stops(
     db: sqlite3.Connection, context: Context, appeal: appeals.Appeal, kinds: Collection[StopKind]
 ) -> tuple[Stop, ...]:
-    """Remove what stops calls of these kinds. If calls ring then, sign the statement. Return what still stops calls."""
+    """Remove the stops of these kinds, and return those that are left. If none is left, sign the statement."""
     try:
         for stop in stops_of(db, context.loaded, appeal.number, context.at):
             if stop.kind in kinds:
@@ -96,7 +93,7 @@ Stops = Annotated[
 
 
 class AppealRequest(msgspec.Struct, frozen=True):
-    """An appeal by telephone or mail.
+    """An appeal received by telephone or mail.
 
     Attributes:
         statement: The text of the statement.
@@ -111,14 +108,14 @@ class AppealRequest(msgspec.Struct, frozen=True):
 
 
 class AppealCodeRequest(msgspec.Struct, frozen=True):
-    """The code that the owner gave back after a call-back."""
+    """The code that the owner repeated after a call-back."""
 
     appeal: AppealText
     code: CodeText
 
 
 class RulingRequest(msgspec.Struct, frozen=True):
-    """A ruling, and its reason.
+    """The ruling of an appeal.
 
     Attributes:
         reason: Why. The owner can read it.
@@ -133,70 +130,49 @@ class RulingRequest(msgspec.Struct, frozen=True):
 
 
 class ClearRequest(msgspec.Struct, frozen=True):
-    """Reasons that still stop calls of a number whose appeal was upheld, to be removed."""
+    """The kinds of stops to remove from a number whose appeal was upheld."""
 
     appeal: AppealText
     remove: Stops
 
 
 class WithdrawRequest(msgspec.Struct, frozen=True):
-    """The end of an appeal without a decision.
-
-    Attributes:
-        reason: Why.
-    """
+    """The end of an appeal without a decision. `reason`: why."""
 
     appeal: AppealText
     reason: Statement = ""
 
 
 class EvidenceFile(msgspec.Struct, frozen=True):
-    """A file as evidence. `content`: in Base64."""
+    """A file to attach as evidence. `content`: in Base64."""
 
     name: Line
     content: bytes
 
 
 class EvidenceRequest(msgspec.Struct, frozen=True):
-    """Files to attach to an appeal, all or none.
-
-    Attributes:
-        files: The files.
-    """
+    """Files to attach to an appeal: all of them, or none if one is wrong. `files`: their names and contents."""
 
     appeal: AppealText
     files: Annotated[tuple[EvidenceFile, ...], Meta(min_length=1, max_length=appeals.ATTACHMENTS)]
 
 
 class EvidencePlace(msgspec.Struct, frozen=True):
-    """A piece of evidence.
-
-    Attributes:
-        place: Its place, counted from 1.
-    """
+    """One attachment of an appeal. `place`: the position of the attachment, counted from 1."""
 
     appeal: AppealText
     place: Annotated[int, Meta(ge=0, le=9999)]
 
 
 class EvidenceAttached(NamedTuple):
-    """An appeal with all its evidence.
-
-    Attributes:
-        appeal: The appeal.
-        attachments: The files.
-    """
+    """An appeal with all its evidence. `appeal`: the appeal; `attachments`: the files without their contents."""
 
     appeal: appeals.Appeal
     attachments: tuple[Attachment, ...]
 
 
 class EvidenceContent(NamedTuple):
-    """A piece of evidence. `content`: in Base64.
-
-    Attributes:
-        attachment: The file, without its content.
-    """
+    """One attachment. `attachment`: its description without the content; `content`: in Base64."""
 
     attachment: Attachment
     content: bytes
@@ -208,7 +184,7 @@ class AppealChange(NamedTuple):
     Attributes:
         appeal: The appeal.
         reporters: People whose trust changes because of a decision.
-        stops: Reasons that still stop calls.
+        stops: Reasons that still stop calls of the number.
     """
 
     change_id: ChangeId | None
@@ -255,7 +231,7 @@ def make_code(db: sqlite3.Connection, context: Context, about: AppealText) -> Co
 
 
 def prove(db: sqlite3.Connection, context: Context, request: AppealCodeRequest) -> appeals.Appeal | Refused:
-    """Check the code that the owner gave back. If it is right, control is proven and the appeal is in force.
+    """Check the code that the owner repeated. If it is right, control is proven and the appeal is in force.
 
     A wrong code is counted and recorded in the audit. So its Refused is returned: raising it would roll that back.
     """
@@ -300,7 +276,7 @@ def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> 
 
 
 def clear(db: sqlite3.Connection, context: Context, request: ClearRequest) -> AppealChange:
-    """Remove what still stops calls of a number whose appeal was upheld. If they ring then, that is signed."""
+    """Remove what still stops calls of a number whose appeal was upheld. If nothing is left, sign the statement."""
     kinds = stop_kinds(request.remove)
     about = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal clear", about.number, about.reference) as changed:
@@ -314,7 +290,7 @@ def clear(db: sqlite3.Connection, context: Context, request: ClearRequest) -> Ap
 
 
 def attach(db: sqlite3.Connection, context: Context, request: EvidenceRequest) -> EvidenceAttached:
-    """Attach evidence to an appeal, all or none."""
+    """Attach evidence to an appeal: all files, or none if one is wrong."""
     if not request.files:
         raise Refused("no-evidence", Wording("Choose a file, or write down what was said."))
     appeal = appeal_about(db, context, request.appeal)
@@ -337,7 +313,7 @@ def detach(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> 
 
 
 def fetch(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> EvidenceContent:
-    """Return a piece of evidence. The audit records who downloaded it."""
+    """Return one attachment with its content. The audit records who downloaded it."""
     appeal = appeal_about(db, context, request.appeal)
     attachments = attachments_of(db, appeal.reference)
     attachment = next((attachment for attachment in attachments if attachment.place == request.place), None)
@@ -349,7 +325,7 @@ def fetch(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> E
 
 
 def appeal_about(db: sqlite3.Connection, context: Context, text: str) -> appeals.Appeal:
-    """Return the appeal with that reference, or the latest of that number, or raise Refused."""
+    """Return the appeal with this reference, or the latest appeal of this number. Raise Refused if neither exists."""
     reference = parse_id(text)
     appeal = None if reference is None else appeal_of(db, reference)
     if appeal is None and (reference is None or reference.isdecimal()):

@@ -1,4 +1,4 @@
-"""Appeals as pages and API show them, and the check that they are decided in time."""
+"""Appeals as pages and API show them, and the check that no decision is overdue."""
 
 from __future__ import annotations
 
@@ -57,12 +57,7 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class AppealCase:
-    """One appeal with its evidence.
-
-    Attributes:
-        attachments: The files.
-        marks: Spam marks of the number.
-    """
+    """One appeal with its evidence. `attachments`: the files. `marks`: spam marks of the number."""
 
     queued: Annotated[Queued, FLAT]
     attachments: tuple[Attachment, ...]
@@ -70,7 +65,7 @@ class AppealCase:
 
 
 class AppealsRequest(PageQuery, frozen=True, kw_only=True):
-    """Which appeals to return. `all`: closed ones too; `number`: only those of this number."""
+    """Filters for appeals. `all`: include closed appeals; `number`: only appeals of this number."""
 
     all: bool = False
     number: NumberText | None = None
@@ -78,7 +73,7 @@ class AppealsRequest(PageQuery, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class QueueShown:
-    """The page: appeals to decide, and closed ones, latest first."""
+    """The page of the queue: appeals to decide, and closed appeals, latest first."""
 
     waiting: tuple[Queued, ...]
     closed: tuple[Queued, ...]
@@ -88,10 +83,10 @@ class QueueShown:
 class CaseShown:
     """The page of one appeal.
 
-    - `number`: the page of its number. `marks`: the marks to judge, by `reporters`.
+    - `number`: what the page of its number shows. `marks`: the marks to judge. `reporters`: who made them.
     - `if_upheld`: the reputation without spam marks. `has_code`: a code for a call-back exists.
     - `called_at`: when the code of the public page was entered in a call from the number.
-    - `now`: the decision for a call now. `stops`: what would stop calls after an upheld appeal.
+    - `now`: the decision about a call now. `stops`: what would stop calls after an upheld appeal.
     - `undo_id`: the change that led to its state. `clear_undo_id`: the change that removed what stops calls.
     """
 
@@ -115,17 +110,17 @@ class CaseShown:
 
     @property
     def is_live(self) -> bool:
-        """Whether it is open or in force."""
+        """Whether the appeal is open or in force."""
         return self.appeal.state in LIVE
 
     @property
     def can_be_decided(self) -> bool:
-        """Whether it is in force."""
+        """Whether the appeal is in force."""
         return self.appeal.state is AppealState.IN_FORCE
 
 
 def queue_shown(db: sqlite3.Connection, now: float) -> QueueShown:
-    """Return the page."""
+    """Return the page of the queue."""
     waiting = appeals_to_decide(db)
     live = {appeal.reference for appeal in waiting}
     closed = [appeal for appeal in all_appeals(db) if appeal.reference not in live]
@@ -167,7 +162,7 @@ def case_shown(db: sqlite3.Connection, loaded: Loaded, reference: str, now: floa
 
 
 def find_appeals(db: sqlite3.Connection, context: Context, request: AppealsRequest) -> ResultPage[Queued]:
-    """Return the appeals to decide, or all."""
+    """Return the appeals to decide, or all appeals."""
     number = None if request.number is None else number_field(context, request.number, "number")
     appeals = all_appeals(db) if request.all else appeals_to_decide(db)
     public = public_appeals(db)
@@ -188,7 +183,7 @@ def find_case(db: sqlite3.Connection, context: Context, about: AppealText) -> Ap
 
 
 def judged_marks(marks: Iterable[Mark], epoch_at: float | None) -> list[Mark]:
-    """Return the spam marks that a ruling is about, as in reputation/store/appeals.py."""
+    """Return the spam marks that a ruling is about. reputation/store/appeals.py applies the same rule."""
     return [
         mark
         for mark in marks
@@ -215,7 +210,7 @@ def _clear_undo_id(db: sqlite3.Connection, appeal: Appeal) -> int | None:
 
 
 def queued(appeals: Iterable[Appeal], public: frozenset[str], now: float) -> tuple[Queued, ...]:
-    """Return the appeals for a queue."""
+    """Return the appeals as entries of the queue."""
     return tuple(_queued(appeal, public, now) for appeal in appeals)
 
 
@@ -234,7 +229,7 @@ APPEAL = "appeal/"
 
 @check_of_store
 def has_no_appeal_overdue(db: sqlite3.Connection, now: float) -> Finding:
-    """Warn about appeals that wait longer than three working days."""
+    """Warn about appeals that have waited longer than three working days."""
     appeals = appeals_to_decide(db)
     overdue = [appeal for appeal in appeals if is_overdue(appeal, now)]
     if overdue:
@@ -250,7 +245,6 @@ def has_no_appeal_overdue(db: sqlite3.Connection, now: float) -> Finding:
 
 
 def _emit_due(db: sqlite3.Connection, _settings: Settings, now: float) -> None:
-    """Emit an event a day before each decision is due, and one if it was not made in time."""
     due = {}
     for appeal in appeals_to_decide(db):
         at = due_at(appeal)

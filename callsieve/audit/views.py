@@ -1,4 +1,4 @@
-"""The audit as pages and API show it: searched changes, and a single one."""
+"""Changes in the audit as pages and API show them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Word = Annotated[str, Meta(max_length=200)]
 
 
 class ChangesRequest(PageQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which changes; an empty field: any.
+    """Filters for changes. An empty field matches any change.
 
     Attributes:
         who: Their author: `joe`, `token:crm`.
@@ -36,11 +36,7 @@ class ChangesRequest(PageQuery, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class ChangeKey(msgspec.Struct, frozen=True):
-    """Which change.
-
-    Attributes:
-        change_id: Its id.
-    """
+    """The change to show or undo. `change_id`: its id."""
 
     change_id: Annotated[str, Meta(max_length=200, examples=["17"], extra_json_schema={"pattern": "^[1-9][0-9]*$"})]
 
@@ -51,10 +47,10 @@ class AuditedChange:
 
     Attributes:
         id: Its id, by which it is undone.
-        before: How it was; null where nothing was.
-        after: How it is after the change; null where nothing is left.
+        before: The value before the change; null for a new thing.
+        after: The value after the change; null for a removed thing.
         change: The change in words.
-        can_undo: It can be undone, unless it was changed again.
+        can_undo: It can be undone, unless a later change touched the same thing.
     """
 
     id: int
@@ -81,13 +77,13 @@ def show_change(db: sqlite3.Connection, context: Context, request: ChangeKey) ->
 
 
 def audited(db: sqlite3.Connection, context: Context, kept: KeptChange) -> AuditedChange:
-    """Return a change as it is shown."""
+    """Return a stored change with its values before and after, and whether it can be undone."""
     before, after = value_of_side(kept.row.before), value_of_side(kept.row.after)
     return AuditedChange(kept.id, kept.row, before, after, change_of(kept.row), can_undo(db, context.changes, kept))
 
 
 def kept_change(db: sqlite3.Connection, request: ChangeKey) -> KeptChange:
-    """Return the change of this id. Raise Refused if it does not exist."""
+    """Return the stored change with this id. Raise Refused if it does not exist."""
     text = request.change_id
     is_id = text.isascii() and text.isdigit() and len(text) <= ID_DIGITS
     kept = change_of_id(db, int(text)) if is_id else None

@@ -1,4 +1,4 @@
-"""The capability `call_back`: calling owners of numbers back."""
+"""The capability `call_back`: Asterisk calls number owners back who ask for it on the public page."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ LOAD_MODULE = Wording("load => pbx_spool.so in modules.conf")
 
 
 def are_placed(context: CheckContext) -> Finding:
-    """Check that owners who ask on the public page to be called back are called."""
+    """Check that owners who ask on the public page for a call back get one."""
     socket = context.loaded.settings.public.call_back
     if not socket:
         return ok(NONE)

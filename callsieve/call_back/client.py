@@ -1,4 +1,4 @@
-"""The requests to the call-back helper and its answers: one datagram of one line each."""
+"""The protocol of the call-back helper: a request and an answer, each a datagram of one line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class HelperAnswer(StrEnum):
-    """An answer of the helper. CALLED: the call file is in the spool. The others say why it is not."""
+    """The helper's answer. CALLED: the call file is in the spool. The others say why it is not."""
 
     CALLED = "called"
     BAD_LINE = "bad-line"  # not `+NUMBER TICKET`
@@ -54,16 +54,16 @@ ANSWERS_SECONDS = 3.0
 
 
 class HelperError(Exception):
-    """The helper did not answer. The text says why."""
+    """The helper did not answer. The message says why."""
 
 
 def ask(path: Path, number: str, ticket: str) -> HelperAnswer:
-    """Return the helper's answer about a call. It may take three seconds. HelperError."""
+    """Ask the helper for a call and return its answer. Raise HelperError if none comes within three seconds."""
     return _exchange(path, line_of(number, ticket))
 
 
 def ping(path: Path) -> None:
-    """Check that a helper answers this user and could place a call. HelperError."""
+    """Check that a helper answers this user and could place a call. Raise HelperError if not."""
     if _exchange(path, PING) is HelperAnswer.FAILED:
         raise HelperError(f"{path}: a directory or a prompt is missing: see the helper's log")
 

@@ -1,7 +1,7 @@
 """The call-back helper: each datagram on a Unix socket is a request, and an allowed one becomes a call file.
 
-The kernel names the sender and delivers a datagram whole: no connection is held open. The public process may open no
-connection at all (its unit), and needs none for a datagram.
+Datagrams, because the kernel names their sender and delivers them whole, and the systemd unit of the public process
+forbids it to open connections.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class StateError(Exception):
-    """The record of placed calls cannot be read, so nobody is called. The text says what to do."""
+    """The record of placed calls cannot be read, so no call is placed. The message says what to do."""
 
 
 class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One call: seconds since boot, UTC seconds, and the keyed digest of its number."""
+    """A placed call in the file: seconds since boot, UTC seconds, and the keyed digest of its number."""
 
     uptime: float
     at: float
@@ -53,7 +53,7 @@ class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`boot`: the boot in which it was written. `key`: of the digests, so that the file has no numbers."""
+    """The file of placed calls. `boot`: the boot in which it was written. `key`: that of the digests of numbers."""
 
     boot: str
     key: str
@@ -62,7 +62,7 @@ class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """`boot` names the boot whose seconds `uptime` counts; `wall` is in UTC seconds."""
+    """The clocks of a server. `boot`: the boot since which `uptime` counts seconds; `wall` is in UTC seconds."""
 
     boot: str
     uptime: Callable[[], float]
@@ -70,12 +70,12 @@ class Clocks:
 
 
 def machine_clocks() -> Clocks:
-    """Return the clocks of this server. OSError."""
+    """Return the clocks of this server. Raise OSError if the kernel does not name its boot."""
     return Clocks(_BOOT_ID.read_text("ascii").strip(), lambda: time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
 class PlacedCalls:
-    """The calls of the last day. StateError: the file cannot be read or is damaged."""
+    """The calls of the last day, in a file. Raise StateError if it cannot be read or is damaged."""
 
     def __init__(self, directory: Path, clocks: Clocks) -> None:
         self._path, self._clocks = directory / STATE_FILE, clocks
@@ -91,11 +91,11 @@ class PlacedCalls:
         )
 
     def who(self, number: str) -> str:
-        """Return the digest of the number."""
+        """Return the keyed digest of the number."""
         return hmac.digest(self._key.encode(), number.encode(), "sha256").hex()[:32]
 
     def now(self) -> float:
-        """Return the instant on the clock of `calls`."""
+        """Return the seconds since boot, the clock of `calls`."""
         return self._clocks.uptime()
 
     def wall(self) -> float:
@@ -103,7 +103,7 @@ class PlacedCalls:
         return self._clocks.wall()
 
     def add(self, number: str) -> None:
-        """Record a call before it is made. OSError."""
+        """Record a call before it is placed. Raise OSError if it cannot be written."""
         now, wall = self._clocks.uptime(), self._clocks.wall()
         lately = tuple(call for call in self.calls if now - call.at < DAY)
         calls = (*lately, PlacedCall(now, self.who(number)))
@@ -156,7 +156,7 @@ def call_file_text(request: CallRequest, settings: HelperSettings) -> str:
 
 
 def put_in_spool(text: str, spool: Path) -> None:
-    """Write the file whole or not at all. OSError."""
+    """Write the call file into Asterisk's spool, whole or not at all. Raise OSError if that fails."""
     beside = spool / BESIDE
     beside.mkdir(mode=0o700, exist_ok=True)
     path = beside / f"{secrets.token_hex(8)}.call"
@@ -178,7 +178,7 @@ _LINE = re.compile(rf"(\+[1-9][0-9]{{6,14}}) ([0-9]{{{TICKET_DIGITS}}})\n", re.A
 
 
 class CallRequest(NamedTuple):
-    """A number to call, and the ticket that the call shows the daemon."""
+    """A number to call, and the ticket by which the daemon recognises the call."""
 
     number: str
     ticket: str
@@ -198,7 +198,7 @@ def parse_line(line: bytes) -> CallRequest | None:
 
 
 def refusal_of(number: str, settings: HelperSettings) -> HelperAnswer | None:
-    """Return why this number is never called, None if it may be."""
+    """Return why this number is never called, or None if it may be called."""
     if number_of(number, "ZZ") != number or number_type_of(number) not in KINDS or PAY_PER_CALL.fullmatch(number):
         return HelperAnswer.KIND
     if country_of(number) not in settings.countries:
@@ -207,13 +207,13 @@ def refusal_of(number: str, settings: HelperSettings) -> HelperAnswer | None:
 
 
 def is_by_day(number: str, settings: HelperSettings, at: float) -> bool:
-    """Return whether calls are allowed at this hour everywhere that the number may be. `at`: in UTC seconds."""
+    """Return whether it is in the allowed hours in all time zones of the number. `at`: UTC seconds."""
     zones, hours = time_zones_of(number), daily(settings.first_hour, settings.last_hour)
     return bool(zones) and all(is_open(hours, zone, at) for zone in zones)
 
 
 def limit_reached(placed: Sequence[PlacedCall], who: str, settings: HelperSettings, now: float) -> HelperAnswer | None:
-    """Return the limit that a call now would exceed, otherwise None."""
+    """Return the limit that another call now would exceed, or None."""
 
     def since(seconds: float) -> list[PlacedCall]:
         return [call for call in placed if now - call.at < seconds]
@@ -231,7 +231,7 @@ def limit_reached(placed: Sequence[PlacedCall], who: str, settings: HelperSettin
 
 
 def longest_call(settings: HelperSettings) -> float:
-    """Return how long a call may take from its file to its end, in seconds."""
+    """Return the longest time from the call file to the end of the call, in seconds."""
     return settings.ring_seconds + settings.seconds + SETTING_UP
 
 
@@ -242,7 +242,7 @@ USUAL_SOUNDS = ("/var/lib/asterisk/sounds", "/usr/share/asterisk/sounds")
 
 
 def missing_part(settings: HelperSettings, state: Path) -> str | None:
-    """Return the first missing part, with what to do; None if a call can be placed."""
+    """Return the first thing that is missing to place calls, with what to do, or None."""
     return next(_missing(settings, state), None)
 
 
@@ -269,14 +269,14 @@ logger = logging.getLogger("callsieve.call_back")
 
 
 class Helper:
-    """The decision about each request, by the settings at its start. `state`: the folder of its count of calls."""
+    """Decides each request by the settings at its start. `state`: the folder of the file of placed calls."""
 
     def __init__(self, settings: HelperSettings, placed: PlacedCalls, state: Path) -> None:
         self._settings, self._placed, self._state = settings, placed, state
         self._users = user_ids_of(settings)
 
     def has_all_parts(self) -> bool:
-        """Log what is missing for a call, if anything. Parts may come later: Asterisk makes its spool as it starts."""
+        """Return whether calls can be placed; log what is missing. Asterisk may create its spool later."""
         missing = missing_part(self._settings, self._state)
         if missing is not None:
             logger.error("calls back impossible: %s", missing)
@@ -287,7 +287,7 @@ class Helper:
         return user in self._users
 
     def answer(self, line: bytes) -> HelperAnswer:
-        """Place the call, or return why not."""
+        """Place the requested call and return CALLED, or return why it was not placed."""
         if line == PING:  # the doctor, every hour: no warning
             return HelperAnswer.BAD_LINE if self.has_all_parts() else HelperAnswer.FAILED
         request = parse_line(line)
@@ -323,7 +323,7 @@ class Helper:
 
 @contextmanager
 def listening(path: Path) -> Iterator[socket.socket]:
-    """Open the socket, to which this group may send. OSError: another process has it."""
+    """Open the socket, which this group may write to. Raise OSError if another process has it."""
     sock = make_unix_socket(str(path), SOCKET_MODE, socket.SOCK_DGRAM)
     with sock:
         sock.setblocking(True)
@@ -337,7 +337,7 @@ def listening(path: Path) -> Iterator[socket.socket]:
 
 
 def serve(sock: socket.socket, helper: Helper) -> None:
-    """Answer until the process ends, one request at a time, so that a limit is checked and used up together."""
+    """Answer requests until the process ends. One at a time, so that no two use up the same limit."""
     while True:
         line, ancillary, _, sender = sock.recvmsg(LINE_BYTES + 1, socket.CMSG_SPACE(CREDENTIALS.size))
         user = sender_of(ancillary)
@@ -350,13 +350,13 @@ def serve(sock: socket.socket, helper: Helper) -> None:
 
 
 def _send(answer: HelperAnswer, sender: str | bytes) -> None:
-    """Answer by a socket of its own: a client that does not read fills its buffer, and must not block others."""
+    """Send the answer from a new socket, because a client that does not read would otherwise block others."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:  # it may be gone
         sock.sendto(f"{answer}\n".encode(), socket.MSG_DONTWAIT, sender)
 
 
 def user_ids_of(settings: HelperSettings) -> frozenset[int]:
-    """Return the users who may send requests. SettingsError: this server has no such user."""
+    """Return the IDs of the users who may send requests. Raise SettingsError if a user does not exist."""
     ids = []
     for name in settings.users:
         try:

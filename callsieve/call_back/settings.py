@@ -1,6 +1,6 @@
 """Settings of the call-back helper, in a file that root owns and the service cannot write.
 
-The service's own settings are not read here: an attacker who controls the service must not raise a limit.
+The helper does not read the service's own settings, so an attacker who controls the service cannot raise a limit.
 """
 
 from __future__ import annotations
@@ -31,12 +31,11 @@ NUMBER_PLACES = ("{number}", "{digits}")
 
 
 class HelperSettings(SettingsTable, frozen=True):
-    """The users who may ask for calls, the numbers, and limits. docs/how-to/call-back.md has every key.
+    """The users who may ask for calls, the numbers, and limits. docs/how-to/call-back.md describes every key.
 
     `channel`: the channel to dial; `{number}` is +12015550123, `{digits}` is 12015550123. `seconds`: how long an
     answered call may last; `ring_seconds`: how long it may ring. `refused`: prefixes that are not called. `sounds`: the
-    directory of Asterisk's sounds; empty: the usual ones. `first_hour`, `last_hour`: by the clock at the number's
-    place.
+    directory of Asterisk's sounds; empty: the usual ones. `first_hour`, `last_hour`: local time of the number.
     """
 
     enabled: bool = False
@@ -59,12 +58,12 @@ class HelperSettings(SettingsTable, frozen=True):
 
     @property
     def most_minutes_a_day(self) -> int:
-        """The most minutes of a day that are paid for. A started minute counts, and Asterisk hangs up a moment late."""
+        """The most minutes that a day can cost. Started minutes count whole, and Asterisk hangs up a moment late."""
         return self.a_day * ceil((self.seconds + 1) / 60)
 
 
 def load_helper_settings(file: Path) -> HelperSettings:
-    """Return the settings of a file that only root or this user could have written. SettingsError."""
+    """Return the settings in a file. Raise SettingsError if they are wrong, or if other users can write the file."""
     _check_owner(file)
     try:
         with open_regular(file) as stream:
@@ -79,7 +78,7 @@ def load_helper_settings(file: Path) -> HelperSettings:
 
 
 def parse_helper_settings(text: str, source: str) -> HelperSettings:
-    """Return the settings in a text. SettingsError."""
+    """Return the settings in a text. Raise SettingsError if they are wrong."""
     settings = parse_table(text, source, HelperSettings)
     if settings.enabled and not settings.countries:
         raise SettingsError(f'{source}: countries: name those that may be called: countries = ["US"]')
@@ -95,7 +94,6 @@ def parse_helper_settings(text: str, source: str) -> HelperSettings:
 
 
 def _check_owner(file: Path) -> None:
-    """Raise SettingsError if somebody else could change the limits."""
     trusted = (0, os.geteuid())
     try:
         status, owner = file.stat(), owner_on_the_way(file)

@@ -1,4 +1,4 @@
-"""The capability `call_lists`: consents, registers and call lists."""
+"""The capability `call_lists`: consents, copies of do-not-call registers, and checks of call lists."""
 
 from __future__ import annotations
 

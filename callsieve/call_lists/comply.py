@@ -1,4 +1,4 @@
-"""The report of a day: what the outbound guard checked for each call, with its rules and files, and what it missed."""
+"""The compliance report of a day: what the outbound guard checked for each call, by which rules, and what it missed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ STEP_OF_RULE = {"retired": "resting", "young-number-day": "number-day"}
 
 
 class CheckedCall(NamedTuple):
-    """A call and its checks, the last of which decided; all of them if none did.
+    """A call and the checks that the guard made. If the call was held or refused, the last check decided that.
 
     Attributes:
         passed: The checks that it passed.
@@ -62,7 +62,7 @@ class CheckedCall(NamedTuple):
 
     @property
     def is_held(self) -> bool:
-        """Whether it did not go out."""
+        """Whether the call did not go out."""
         return PASSAGE_BY_WORD[self.record.action] is not Passage.ALLOW
 
 
@@ -104,7 +104,7 @@ class LawVersion(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayProof:
-    """The checks of the outbound guard on a day, until `last`. `calls` and `unguarded` only have the first ones.
+    """The checks of the outbound guard on a day, until `last`. `calls` and `unguarded` have only the first calls.
 
     Attributes:
         first: The first instant of the day.
@@ -147,12 +147,12 @@ class DayProof:
     @property
     @encoded
     def day(self) -> str:
-        """The day, in the time zone of the PBX."""
+        """The date of the report, in the time zone of the PBX."""
         return day(self.first)
 
 
 def proof_of_day(db: sqlite3.Connection, settings: Settings, first: float, last: float, now: float) -> DayProof:
-    """Return the report of a day. Copies and law files are the present ones, as older ones are not kept."""
+    """Return the report of a day. It names today's copies and law files, because older ones are not kept."""
     counts: Counter[tuple[str, str, str, str]] = Counter()
     asked = went_out = failed_open = 0
     calls: list[CheckedCall] = []
@@ -212,7 +212,7 @@ def proof_page(proof: DayProof, *, whole_numbers: bool, language: str = ENGLISH)
 
 
 def signed_proof(key: SigningKey, issuer: str, proof: DayProof, printed: bytes) -> str:
-    """Return a signed statement with the SHA-256 of the report, as a file beside it."""
+    """Return a signed statement of the report's SHA-256, for a file beside the report."""
     about = {
         **{"day": day(proof.first), "from": iso_with_zone(proof.first), "until": iso_with_zone(proof.last)},
         **{"asked": proof.asked, "went_out": proof.went_out, "without_guard": proof.without_guard},

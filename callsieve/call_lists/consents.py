@@ -1,4 +1,4 @@
-"""Consents to be called: recorded with their proof, removed, and imported from a file.
+"""Consents to be called: record them with their proof, remove them, and import them from a file.
 
 A consent overrides an older do-not-call request, national registers, and a law that requires consent.
 """
@@ -50,31 +50,27 @@ class ConsentRequest(msgspec.Struct, frozen=True):
 
 
 class ConsentChange(NamedTuple):
-    """A change of a consent.
-
-    Attributes:
-        consent: The consent that was added or removed.
-    """
+    """A change of a consent. `consent`: the one that was added or removed."""
 
     change_id: ChangeId | None
     consent: Consent
 
 
 class ConsentsRequest(PageQuery, frozen=True, kw_only=True):
-    """Which consents to return. `number`: only that of this number."""
+    """Filters for consents. `number`: only the consent of this number."""
 
     number: NumberText | None = None
 
 
 class ConsentShown(NamedTuple):
-    """A consent. `is_over`: it has ended."""
+    """A consent of the list. `is_over`: it has ended."""
 
     consent: Annotated[Consent, FLAT]
     is_over: bool
 
 
 class ConsentImport(NamedTuple):
-    """How many consents of a file are new, and how many replaced another one."""
+    """The result of an import: how many consents are new, and how many replaced an earlier one."""
 
     change_id: int | None
     added: int
@@ -83,7 +79,7 @@ class ConsentImport(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ConsentsShown:
-    """The consents. `found`: how many match the search; `over`: the numbers whose consent has ended."""
+    """Consents for the page. `found`: how many match the search; `over`: the numbers whose consent has ended."""
 
     consents: tuple[Consent, ...]
     found: int
@@ -135,7 +131,7 @@ def list_consents(db: sqlite3.Connection, context: Context, request: ConsentsReq
 
 
 def import_consents(db: sqlite3.Connection, context: Context, consents: Mapping[str, Consent]) -> ConsentImport:
-    """Record the consents of a file. Each gets a row in the audit, and one more row sums them up."""
+    """Record the consents of a file. The audit gets a row for each, and one that sums them up."""
     with whole(db):
         before = {number: consent_of(db, number) for number in consents}
         changes = [(before[number], new) for number, new in consents.items() if not _is_same(before[number], new)]
@@ -180,7 +176,7 @@ def consents_in(table: CsvTable, region: str, actor: str, now: float) -> dict[st
 
 
 def consents_shown(db: sqlite3.Connection, text: str, number: str | None, now: float) -> ConsentsShown:
-    """Return the consents with a text in one of their fields, or of a number."""
+    """Return the consents that contain a text in one of their fields, or are of a number."""
     consents, count = find_consents(db, text, number, MOST_SHOWN)
     over = frozenset(consent.number for consent in consents if consent.is_over(now))
     return ConsentsShown(tuple(consents), count, over, latest_changes(db, CONSENTS))

@@ -1,4 +1,4 @@
-"""Checking of a call list: the numbers to remove, and why. Rows are read one by one; seen numbers are on disk."""
+"""Checks of a call list: the numbers to remove, and why. Long lists need little memory: seen numbers are on disk."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ListFault(StrEnum):
 
 
 class ListToCheck(msgspec.Struct, frozen=True):
-    """Numbers of a call list.
+    """A call list to check.
 
     Attributes:
         numbers: The numbers.
@@ -93,7 +93,7 @@ class RowFinding(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HygieneTerms:
-    """The terms of a check. `tries`: how many calls within 30 days without an answer are enough."""
+    """The terms of a check. `tries`: how many unanswered calls in 30 days are enough to remove a number."""
 
     region: str
     now: float
@@ -104,7 +104,7 @@ class HygieneTerms:
 
 @dataclass(slots=True)
 class ListReport:
-    """The counts of a check, filled while the list is read. `kept`: how many rows may stay."""
+    """The counts of a check, filled while the list is read. `kept`: number of rows that may stay."""
 
     rows: int = 0
     kept: int = 0
@@ -120,7 +120,7 @@ def hygiene(
     report: ListReport,
     keep: Callable[[str], None],
 ) -> Iterator[RowFinding]:
-    """Yield each reason of each row, and count in the report. `keep` is called with each number that may stay."""
+    """Yield every reason to remove a row, and count in `report`. Call `keep` with each number that may stay."""
     with NumberSet() as seen:
         for written, *_ in rows:
             if report.rows == MOST_ROWS:

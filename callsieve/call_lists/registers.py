@@ -1,4 +1,4 @@
-"""Copies of national do-not-call registers: import, age, removal, and the check that they are new enough."""
+"""Copies of national do-not-call registers: import, age, removal, and the check that they are recent enough."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SEPARATOR = re.compile(r"[,;\t]")
 
 
 class RegisterFile:
-    """The numbers in a file. `read` counts lines, `skipped` lines without a number."""
+    """The numbers in a file, as an iterator. `read` counts lines, `skipped` lines without a number."""
 
     def __init__(self, stream: BinaryIO, country: str) -> None:
         self.read = self.skipped = self.bytes_read = 0
@@ -41,7 +41,7 @@ class RegisterFile:
 
     @property
     def sha256(self) -> str:
-        """Checksum of the bytes that were read, after decompression."""
+        """The checksum of the bytes that were read, after decompression."""
         return self._hash.hexdigest()
 
     def __iter__(self) -> Iterator[str]:
@@ -98,12 +98,7 @@ class RegisterImported(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CopyAge:
-    """A copy of a register.
-
-    Attributes:
-        age_days: Age in days.
-        cite: The law that limits its age.
-    """
+    """A copy of a register. `age_days`: its age in days. `cite`: the law that limits its age."""
 
     copy: Annotated[registers.StoredCopy, FLAT]
     age_days: int
@@ -113,13 +108,13 @@ class CopyAge:
     @property
     @encoded
     def max_days(self) -> int | None:
-        """How old the law allows it to be; null: no limit."""
+        """The oldest that the law allows it to be, in days; null: no limit."""
         return self.law.max_days if self.law else None
 
     @property
     @encoded
     def is_too_old(self) -> bool:
-        """Whether it is older than the law allows."""
+        """Whether the copy is older than the law allows."""
         return self.law is not None and self.age_days > self.law.max_days
 
 
@@ -129,12 +124,12 @@ def copy_ages(db: sqlite3.Connection, now: float) -> list[CopyAge]:
 
 
 def list_registers(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[CopyAge]:
-    """Return the copies of national do-not-call registers, and how old they are."""
+    """Return the copies of national do-not-call registers with their ages."""
     return page_from(copy_ages(db, context.at), request, lambda age: (age.copy.name,), lambda age: age)
 
 
 def country_of_register(name: str, country: str | None) -> str:
-    """Return the country of a register from the law files, or the given one. Raise Refused if there is neither."""
+    """Return the country of a register from the law files, else the given one. Raise Refused if there is neither."""
     known = register_named(name)
     if known is not None:
         return known[0].country
@@ -147,7 +142,7 @@ def country_of_register(name: str, country: str | None) -> str:
 
 
 def import_register(db: sqlite3.Connection, context: Context, request: RegisterRequest) -> RegisterImported:
-    """Import the numbers of the file as the copy of the register, completely or not at all."""
+    """Import all numbers of the file as the copy of the register, or none if a row is wrong."""
     before = next((old for old in registers.list_copies(db) if old.name == request.name), None)
     _clear(db, request.name)
     with whole(db):
@@ -170,7 +165,7 @@ def import_register(db: sqlite3.Connection, context: Context, request: RegisterR
 
 
 def remove_register(db: sqlite3.Connection, context: Context, name: str) -> registers.StoredCopy:
-    """Remove the copy of a register, so that it no longer counts."""
+    """Remove the copy of a register."""
     with change(db, context, "own registers remove", name=name) as changed:
         gone = registers.withdraw(db, name)
         if gone is None:
@@ -208,7 +203,7 @@ def _age_of(copy: registers.StoredCopy, now: float) -> CopyAge:
 
 @check_of_store
 def has_fresh_registers(db: sqlite3.Connection, now: float) -> Finding:
-    """Check that copies of national do-not-call registers are as new as the law requires."""
+    """Check that copies of national do-not-call registers are as recent as the law requires."""
     ages = copy_ages(db, now)
     old = [age for age in ages if age.is_too_old]
     if old:

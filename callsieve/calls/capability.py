@@ -1,4 +1,4 @@
-"""The capability `calls`: calls and why they were treated so."""
+"""The capability `calls`: past calls, with the decision and its reason."""
 
 from __future__ import annotations
 

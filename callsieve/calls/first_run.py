@@ -1,4 +1,4 @@
-"""The first steps of a new installation, which a new administrator sees instead of empty tables."""
+"""The first steps of a new installation, shown on the console instead of empty tables."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SetupStep:
 
 @dataclass(frozen=True, slots=True)
 class FirstRun:
-    """The steps, and when it is time to choose a policy: None before the first call."""
+    """The steps, and when it is time to choose a policy. None before the first call."""
 
     steps: tuple[SetupStep, ...]
     choose_at: float | None
@@ -52,7 +52,7 @@ class FirstRun:
 def first_run(
     db: sqlite3.Connection, health: SystemHealth, screening: ScreeningState, settings: Settings, now: float
 ) -> FirstRun | None:
-    """Return the steps of the README; None if they are done or calls have been screened for weeks."""
+    """Return the first steps; None if they are done or the first call is older than SHOWN_DAYS."""
     first_at, _ = first_decision(db, 1)
     if first_at is not None and now - first_at > SHOWN_DAYS * DAY_SECONDS:
         return None

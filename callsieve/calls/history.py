@@ -1,4 +1,4 @@
-"""Calls in words for people: both sides by name, and what happened."""
+"""Calls as people read them: who called whom by name, and what happened."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _UNANSWERED: Mapping[str, Wording] = {
 
 
 class CallView(StrEnum):
-    """A group of calls that has its own tab."""
+    """A group of calls with its own tab on the page."""
 
     STOPPED = "stopped"
     LABELLED = "labelled"
@@ -82,12 +82,12 @@ class CallLine:
 
     @property
     def happened(self) -> str | Wording:
-        """The events after the decision, in words; empty while they are not known."""
+        """The events after the decision, in words; empty until they are known."""
         return listed(list(_happened(self.call)), "{some} · {more}")
 
     @property
     def ending(self) -> str | Wording:
-        """The last event, in two or three words; empty while it is not known."""
+        """The last event, in two or three words; empty until it is known."""
         *_, last = ("", *_happened(self.call._replace(ring_seconds=None)))
         return last
 
@@ -98,7 +98,7 @@ class CallLine:
 
     @property
     def is_usual(self) -> bool:
-        """Whether the call simply rang."""
+        """Whether the call was allowed, so that it simply rang."""
         return self.call.action == self.call.would_be == "allow"
 
     @property
@@ -126,7 +126,7 @@ def call_lines(db: sqlite3.Connection, settings: Settings, calls: Sequence[CallR
 
 
 def people_names(db: sqlite3.Connection, settings: Settings) -> dict[str, str]:
-    """Return the names of our people, by extension."""
+    """Return the names of the organisation's people, by extension."""
     return {person.extension: person.name for person in (*all_people(db), *people_of(settings)) if person.name}
 
 

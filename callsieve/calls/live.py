@@ -1,4 +1,4 @@
-"""The live view of calls, the figures of a span of days, and bars that show evidence."""
+"""The live view of calls, the figures of the overview, and the bars that show evidence."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ LEAST_SCALE = 2.0  # log-odds that a half of the width stands for at least
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The bar of a family of evidence: its text, and where it begins and how long it is, in percent."""
+    """The bar of one family of evidence: its text, and its start and length in percent."""
 
     family: str
     log_odds: float
@@ -65,7 +65,7 @@ class Bar:
 
 
 def bars_of(families: Sequence[Family]) -> tuple[Bar, ...]:
-    """Return one bar per family, on a common scale. The longest fills the width, but weak evidence stays small."""
+    """Return one bar per family, all on one scale. The longest fills the width, unless all the evidence is weak."""
     scale = max([LEAST_SCALE, *(abs(family.log_odds) for family in families)])
     return tuple(_bar(family, scale) for family in families)
 
@@ -93,7 +93,7 @@ MOST_OF_USER = 6  # as many as a browser opens
 
 
 class LiveCalls:
-    """Polls the journal while somebody watches, and sends new calls to all who do."""
+    """Polls the journal while somebody watches the live page, and sends new calls to every watcher."""
 
     def __init__(self, store: StoreClient, clock: Callable[[], float]) -> None:
         self._store = store
@@ -104,12 +104,12 @@ class LiveCalls:
         self._task: asyncio.Task[None] | None = None
 
     def is_full(self, user: str) -> bool:
-        """Return whether the limit of watchers is reached, of all or of this user."""
+        """Return whether the limit of watchers is reached, in total or for this user."""
         return len(self._watchers) >= MOST_WATCHERS or Counter(self._watchers.values())[user] >= MOST_OF_USER
 
     @asynccontextmanager
     async def watching(self, user: str) -> AsyncIterator[asyncio.Queue[CallRow]]:
-        """Yield a queue of calls from now on. If it is not read, the oldest calls are dropped."""
+        """Yield a queue that receives calls from now on. If it is full, the oldest call is dropped."""
         queue: asyncio.Queue[CallRow] = asyncio.Queue(MOST_WAITING)
         self._watchers[queue] = user
         if self._task is None or self._task.done():
@@ -133,7 +133,7 @@ class LiveCalls:
             await self.poll(send=True)
 
     async def poll(self, *, send: bool) -> None:
-        """Read new calls and outcomes from the journal, and send them."""
+        """Read new calls and outcomes from the journal, and send them to the watchers."""
         still_open = [call_id for call_id, (ended, _) in self._sent.items() if not ended]
         try:
             calls = await self._store.read(_read_new, self._clock() - OVERLAP_SECONDS, still_open[-MOST_OPEN:])
@@ -151,7 +151,7 @@ class LiveCalls:
             self._sent.popitem(last=False)
 
     def send(self, call: CallRow) -> None:
-        """Put a call into the queues of all who watch."""
+        """Put a call into the queue of every watcher."""
         for queue in self._watchers:
             if queue.full():
                 queue.get_nowait()
@@ -159,7 +159,6 @@ class LiveCalls:
 
 
 def _read_new(db: sqlite3.Connection, since: float, still_open: list[str]) -> list[CallRow]:
-    """Return the latest calls and those that were open before, without duplicates, latest first."""
     latest = find_calls(db, CallFilter(since=since), None, MOST_NEW)
     older = calls_of_ids(db, still_open) if still_open else []
     return list({call.id: call for call in (*latest, *older)}.values())
@@ -175,14 +174,14 @@ NO_SAMPLE = SampledCalls(0, 0, 0, 0)
 
 
 class ActivityCache:
-    """The figures of each span. They take a while to count, and are the same for all users."""
+    """A cache of the figures of each span, shared by all users because counting takes a while."""
 
     def __init__(self) -> None:
         self.kept: Cache[ActivityShown] = Cache(ACTIVITY_SECONDS)
 
 
 class ActivitySpan(NamedTuple):
-    """How far back the figures go, and in which steps; seconds."""
+    """How far back the figures go, and the length of their steps, in seconds."""
 
     word: str
     label: str
@@ -201,33 +200,33 @@ SPANS = {
 
 
 class ActivityStep(NamedTuple):
-    """One step of time, with the number of calls per action."""
+    """A step of the span, with the number of calls per action."""
 
     at: float
     counts: Counter[str]
 
     @property
     def calls(self) -> int:
-        """How many were decided about."""
+        """Number of calls that were decided."""
         return self.counts.total()
 
     @property
     def stopped(self) -> int:
-        """How many were kept from ringing."""
+        """Number of calls that were stopped."""
         return sum(self.counts[action] for action in VIEW_ACTIONS[CallView.STOPPED])
 
     @property
     def labelled(self) -> int:
-        """How many rang with a label or a warning."""
+        """Number of calls that rang with a label or a warning."""
         return sum(self.counts[action] for action in VIEW_ACTIONS[CallView.LABELLED])
 
 
 @dataclass(frozen=True, slots=True)
 class ActivityShown:
-    """The figures of a span, counted at `at`. `site`: whose calls are counted; empty for all.
+    """The figures of a span, counted at `at`. `site`: the site whose calls are counted; empty for all.
 
     For any span and site, `mistakes` are those of the last MISTAKE_DAYS, and `rising` and `blocks` of the last day.
-    `stopped_before`: how many calls were stopped in a time as long before: a week earlier, or a month for a month.
+    `stopped_before`: number of calls stopped in the same time a week earlier, or a month earlier for a month.
     """
 
     at: float
@@ -243,17 +242,17 @@ class ActivityShown:
 
     @property
     def stopped(self) -> int:
-        """How many were kept from ringing."""
+        """Number of calls that were stopped."""
         return sum(step.stopped for step in self.steps)
 
     @property
     def most(self) -> int:
-        """How many calls the busiest step has; 1 at least."""
+        """Number of calls in the busiest step; at least 1."""
         return max(1, *(step.calls for step in self.steps))
 
     @property
     def sampled(self) -> Wording | None:
-        """The effect of the control sample in words; None if no call was in it."""
+        """The effect of the control sample in words; None if it has no calls."""
         return self.sample.words(self.totals["warn"]) if self.sample.calls else None
 
     @property
@@ -273,7 +272,7 @@ class ActivityShown:
 
 
 def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site: str = "") -> ActivityShown:
-    """Count the figures up to now. Steps begin at multiples of their length, so old ones stay the same."""
+    """Count the figures up to now. Steps begin at multiples of their length, so a finished step does not change."""
     last = now // span.step
     first = last - round(span.seconds / span.step) + 1
     since = first * span.step
@@ -300,7 +299,7 @@ def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site:
 
 
 def open_mistakes(db: sqlite3.Connection, mistakes: Iterable[FalsePositive], now: float) -> tuple[FalsePositive, ...]:
-    """Return the mistakes that nobody has settled, by the allowlist or by confirming the decision."""
+    """Return the mistakes that are neither on the allowlist nor confirmed as right."""
     return tuple(mistake for mistake in mistakes if not _is_settled(db, mistake, now))
 
 
@@ -313,7 +312,7 @@ def _is_settled(db: sqlite3.Connection, mistake: FalsePositive, now: float) -> b
 
 
 def probable_mistakes(db: sqlite3.Connection, since: float) -> list[FalsePositive]:
-    """Return numbers that were stopped or warned of although somebody wanted to hear from them."""
+    """Return numbers that were stopped or warned about although somebody wanted to hear from them."""
     stops, talks = Stops(STOPPED | WARNED), Talks()
     for number in stopped_but_known(db, since, MOST_SUSPECTS):
         decided = reversed(decisions(db, caller=number, since=since, limit=MOST_CALLS))

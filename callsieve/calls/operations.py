@@ -1,4 +1,4 @@
-"""Confirmations that a decision about calls was right."""
+"""The operation that confirms decisions about calls as right."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reputation.store.confirmations import Confirmation, confirmation_of, put_co
 
 
 class Confirmed(NamedTuple):
-    """The number whose calls were treated rightly."""
+    """The number whose decisions were confirmed."""
 
     change_id: int | None
     number: str

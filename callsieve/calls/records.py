@@ -1,4 +1,4 @@
-"""Decisions and outcomes as JSON for scripts and as words for people."""
+"""Decisions and outcomes of the journal, as JSON for scripts and as words for people."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ from reputation.wording import Places, Wording
 
 
 def caller_words(record: DecisionRecord) -> str:
-    """Return the caller's number, or the kind of caller with the text from the network: `unreadable "x"`."""
+    """Return the caller's number, or the kind of caller with the text that the network sent: `unreadable "x"`."""
     if record.caller:
         return record.caller
     # A withheld number is one word, however the network expresses it.
@@ -82,7 +82,7 @@ class FamilyEvidence:
 
 @dataclass(frozen=True, slots=True)
 class LevelChangeShown:
-    """Something that would make a level lower or higher.
+    """An event that would make a level lower or higher.
 
     Attributes:
         code: The event, as a code.
@@ -102,12 +102,7 @@ class LevelChangeShown:
 
 @dataclass(frozen=True, slots=True)
 class LevelSource:
-    """An origin of a level.
-
-    Attributes:
-        who: The code of the origin that speaks against the number.
-        log_odds: Its weight.
-    """
+    """A witness or source that contributes to a level. `who`: its code. `log_odds`: its weight."""
 
     who: str
     log_odds: float
@@ -131,18 +126,18 @@ class EvidenceVector:
     @property
     @encoded
     def families(self) -> tuple[FamilyEvidence, ...]:
-        """The families of evidence, with what they counted."""
+        """The families of evidence, with the evidence counted in each."""
         return tuple(
             FamilyEvidence(family.name, round(family.log_odds, 6), dict(family.counts)) for family in self.known
         )
 
     def account(self, level: Level) -> tuple[Wording, ...]:
-        """Return where the level comes from, and how many witnesses there were."""
+        """Return sentences about where the level comes from, and how many witnesses there were."""
         return account_of(level, self.known, self.witnesses)
 
 
 def evidence_of(record: DecisionRecord) -> EvidenceVector | None:
-    """Return the evidence that the journal keeps with a decision; None if it is damaged."""
+    """Return the evidence that the journal has stored with a decision; None if it is damaged."""
     try:
         vector = value_of(record.vector)
         changes = tuple(
@@ -162,7 +157,7 @@ class CallDecision:
 
     Attributes:
         vector: The evidence by family; null if it is damaged.
-        outcome: The outcome of the call; null while it is not known.
+        outcome: The outcome of the call; null until it is known.
         challenge: The caller's reaction to a challenge, or null.
         words: The words of a caller who was asked for a name. Empty if nothing was understood, null if nothing
             was heard.
@@ -185,7 +180,7 @@ class CallDecision:
     @property
     @encoded
     def would_be(self) -> ActionWord:
-        """The action without observe mode."""
+        """The action that would have been taken without observe mode."""
         return self.record.would_be
 
     @property
@@ -227,13 +222,13 @@ def decision_shown(db: sqlite3.Connection, record: DecisionRecord) -> CallDecisi
 
 
 def sources_of_level(level: Level, families: Iterable[Family]) -> tuple[LevelSource, ...]:
-    """Return where a level comes from, the heaviest first."""
+    """Return the witnesses and sources that a level comes from, the heaviest first."""
     speakers = speakers_of(families) if level else []
     return tuple(LevelSource(speaker.code, round(log_odds, 6)) for speaker, log_odds in speakers)
 
 
 def level_of(word: str) -> Level:
-    """Return the level of that name; NONE for an unknown one."""
+    """Return the level with this name; NONE for an unknown name."""
     return next((level for level in Level if level.word == word), Level.NONE)
 
 
@@ -274,7 +269,7 @@ class DecisionShown:
     Attributes:
         policy: The policy that decides.
         action: The action.
-        would_be: The action without observe mode.
+        would_be: The action that would be taken without observe mode.
         observed: The policy only observes, and would otherwise not simply allow the call.
         rule: The rule that decides.
         reason: Why, in English.
@@ -305,7 +300,7 @@ class DecisionShown:
 
 
 def opinion_shown(opinion: Opinion) -> DecisionShown:
-    """Return the decision that would be made, for JSON."""
+    """Return a decision that would be made, for JSON."""
     decision = opinion.decision
     return DecisionShown(
         policy=opinion.policy.name,
@@ -326,7 +321,7 @@ def opinion_shown(opinion: Opinion) -> DecisionShown:
 
 
 def points_of(record: DecisionRecord) -> int:
-    """Return the points that people see."""
+    """Return the log-odds of a decision in points, as people see them."""
     return Reputation(record.log_odds).points
 
 
@@ -355,12 +350,12 @@ LONGEST = 80
 
 
 def typed_fields(typed: Mapping[str, str | None]) -> dict[str, str]:
-    """Return each field of the filter as it was entered; empty if it was not."""
+    """Return each field of the filter as it was entered; empty for a field that was not sent."""
     return {name: (typed.get(name) or "").strip()[:LONGEST] for name in FIELDS}
 
 
 def wanted_of(context: Context, typed: Mapping[str, str | None]) -> CallFilter:
-    """Parse the fields of a filter. Refused names the wrong field."""
+    """Parse the fields of a filter. Raise Refused, which names the wrong field."""
     text = typed_fields(typed)
     view = _word("view", text["view"], list(CallView))
     return CallFilter(
@@ -398,7 +393,7 @@ def _until(text: str, now: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Disputes:
-    """Decisions of people about one number, the latest first.
+    """The decisions of people about one number, the latest first.
 
     Attributes:
         appeals: The appeals of its owner.
@@ -415,7 +410,7 @@ class Disputes:
     reviewed: Review | None = None
 
     def case_against(self, mark: Mark) -> str | None:
-        """Return the case that corrected the mark; None while it counts."""
+        """Return the case in which the mark was corrected; None if the mark still counts."""
         stones = self.tombstones if mark.verdict is Verdict.SPAM else ()
         return next((stone.case_id for stone in stones if stone.covers(mark.reporter, mark.at)), None)
 
@@ -444,7 +439,7 @@ def appeal_in_words(appeal: Appeal) -> Wording:
 
 
 def decided_since(cases: Disputes, at: float) -> Iterator[str]:
-    """Yield what happened to the number after an instant, and would change a decision of that time."""
+    """Yield what was decided about the number since an instant and would change an earlier decision, in words."""
     for appeal in cases.appeals:
         latest = appeal.closed_at or appeal.in_force_at
         if appeal.state is not AppealState.OPEN and latest is not None and latest > at:

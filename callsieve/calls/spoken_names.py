@@ -3,7 +3,7 @@
     <state>/recordings/<decision>-<piece>.wav      8 kHz, 16 bits; at most three pieces, 8 s in all
 
 A recording is named after its decision, so no table is needed. The directory belongs to the daemon, and its group
-(Asterisk's) may write there. Recordings are kept for seven days.
+(Asterisk's) may write to it. Recordings are kept for seven days.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PLAIN = re.compile(r"/[A-Za-z0-9_./-]{1,180}")
 
 
 async def keep_recordings(state: Path, use: Callable[[str], None]) -> None:
-    """Erase old recordings until cancelled. Tell `use` the directory for new ones; empty: callers key a digit."""
+    """Erase old recordings until cancelled. Call `use` with the directory for new ones, empty if there can be none."""
     is_logged = False
     while True:
         usable, problem = await asyncio.to_thread(_check_folder, state, time.time())
@@ -64,7 +64,7 @@ def _check_folder(state: Path, now: float) -> tuple[str, str]:
 
 
 def make_folder(state: Path) -> Path:
-    """Return the directory of the recordings, after making it if necessary."""
+    """Create the directory of the recordings if necessary, and return it."""
     folder = state / FOLDER
     folder.mkdir(mode=0o770, exist_ok=True)
     if folder.stat().st_mode & 0o777 != 0o770:  # because of the umask, or by hand
@@ -73,7 +73,7 @@ def make_folder(state: Path) -> Path:
 
 
 def expire(folder: Path, now: float) -> tuple[int, int]:
-    """Erase old recordings. Return how many were erased and how many are left."""
+    """Erase old recordings. Return the numbers of erased and of remaining ones."""
     gone = left = 0
     for path in files_in(folder):
         if now - path.stat().st_mtime >= KEPT_SECONDS:
@@ -85,13 +85,13 @@ def expire(folder: Path, now: float) -> tuple[int, int]:
 
 
 def of_decisions(state: Path, ids: Iterable[object], pieces: Iterable[int] = PIECES) -> list[Path]:
-    """Return the recordings of these decisions, by their ids."""
+    """Return the recordings that exist of these decisions."""
     paths = (state / FOLDER / f"{decision}-{piece}.wav" for decision in ids for piece in pieces)
     return [path for path in paths if path.is_file()]
 
 
 def read_recording(state: Path, decision_id: str, name: str) -> bytes:
-    """Return a recording of a decision by the name of its file, or nothing if it cannot be read."""
+    """Return the bytes of a decision's recording, by its file name; empty if it cannot be read."""
     path = next((path for path in of_decisions(state, [decision_id]) if path.name == name), None)
     try:
         # Asterisk's group can write into the directory, so links and large files are not read.
@@ -104,7 +104,7 @@ def read_recording(state: Path, decision_id: str, name: str) -> bytes:
 
 
 def has_sound(paths: Iterable[Path]) -> bool:
-    """Return whether anything can be heard in the recordings. Silent callers have recordings too."""
+    """Return whether anything can be heard in the recordings. Silent callers leave recordings too."""
     try:
         return any(wav.has_sound(path.read_bytes()) for path in paths)
     except OSError:
@@ -112,7 +112,7 @@ def has_sound(paths: Iterable[Path]) -> bool:
 
 
 def erase(paths: Iterable[Path]) -> int:
-    """Erase recordings. Return how many there were."""
+    """Erase recordings, and return how many existed."""
     return sum(1 for path in paths if _erased(path))
 
 

@@ -1,4 +1,4 @@
-"""Searching of calls, and one call with everything that is known about it."""
+"""The search for calls, and one call with everything that is known about it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ _PLACE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)-([0-9A-Z]{1,16})", re.ASCII
 
 @dataclass(frozen=True, slots=True)
 class FilterChoices:
-    """The choices in the fields of the filter. `sites`: other sites that have calls, on a central console."""
+    """The choices in the fields of the filter. `sites`: on a central console, the other sites that have calls."""
 
     rules: tuple[str, ...]
     people: tuple[Person, ...]
@@ -105,14 +105,14 @@ class CallsShown:
 
     @property
     def has_fields(self) -> bool:
-        """Whether a field of the filter is filled in, apart from the time that belongs to a view."""
+        """Whether the filter has more than a view and the time that belongs to it."""
         view_fields = ("view", "since") if self.typed["view"] else ()
         return any(text for name, text in self.typed.items() if name not in view_fields)
 
 
 @dataclass(frozen=True, slots=True)
 class CallShown:
-    """One call.
+    """The page of one call.
 
     Attributes:
         line: The call as the history shows it.
@@ -147,7 +147,7 @@ class CallShown:
 
     @property
     def may_be_wrong(self) -> bool:
-        """Whether the action was anything but allow, also in observe mode."""
+        """Whether the action, or in observe mode the would-be action, was anything but allow."""
         return self.record.would_be != "allow"
 
 
@@ -163,7 +163,7 @@ class Asker:
 def calls_shown(
     db: sqlite3.Connection, asker: Asker, wanted: CallFilter, typed: Mapping[str, str], after: CallCursor | None
 ) -> CallsShown:
-    """Return the page of calls after a place."""
+    """Return the page of calls that begins after a place."""
     fields = typed_fields(typed)
     if fields["view"] == CallView.WRONG:
         wanted = wanted._replace(numbers=json.dumps(asker.mistaken))
@@ -177,7 +177,7 @@ def calls_shown(
 
 
 def nothing_shown(db: sqlite3.Connection, asker: Asker, typed: Mapping[str, str], problem: Wording) -> CallsShown:
-    """Return the page if the filter is not valid."""
+    """Return a page without calls, for a filter that is not valid."""
     return CallsShown((), typed_fields(typed), None, True, _choices(db), _counts(db, asker), problem=problem)
 
 
@@ -198,13 +198,13 @@ def query_of(typed: Mapping[str, str], place: CallCursor | None = None) -> str:
 
 
 def place_of(text: str | None) -> CallCursor | None:
-    """Parse the place in a link; None for the first page and for an invalid one."""
+    """Parse the place in a link. Return None, the first page, for an empty or invalid one."""
     match = _PLACE.fullmatch(text or "")
     return CallCursor(float(match[1]), match[2]) if match else None
 
 
 def call_shown(db: sqlite3.Connection, asker: Asker, raw_id: str, extension: str | None) -> CallShown | None:
-    """Return the call of a decision; None if there is no such decision. `extension`: the visitor's person."""
+    """Return the page of a call by the id of its decision, or None. `extension`: the visitor's."""
     decision_id = parse_id(raw_id)
     record = decision_of(db, decision_id) if decision_id else None
     if record is None:
@@ -235,7 +235,7 @@ Time = Annotated[str, Meta(max_length=LONGEST, description="`1h`, `7d`, `18:00`,
 
 
 class DecisionsRequest(PageQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which decisions to return. An empty field matches any.
+    """Filters for decisions. An empty field matches any decision.
 
     Attributes:
         number: The number of the caller.
@@ -261,11 +261,7 @@ class DecisionsRequest(PageQuery, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class DecisionKey(msgspec.Struct, frozen=True):
-    """The decision to return.
-
-    Attributes:
-        id: The short id of the decision.
-    """
+    """The decision to return. `id`: the short id of the decision."""
 
     id: Annotated[str, Meta(min_length=1, max_length=200, examples=["7KQ2M4XA"])]
 
@@ -341,7 +337,7 @@ NAME = "name"
 
 
 def can_record(context: CheckContext) -> Finding:
-    """Check that callers can record their names, if a policy asks for names."""
+    """Check that callers can record their names, if a policy asks for them."""
     is_asked = any(rule.ask == NAME for policy in context.policies for rule in policy.rules)
     if not is_asked and context.loaded.settings.actions.ask != NAME:
         return ok(Wording("no caller is asked for a name"))

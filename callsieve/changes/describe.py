@@ -1,6 +1,6 @@
-"""The change of a row of the audit, in words for the terminal and the console. Pure.
+"""Changes in the audit, in words for the terminal and the console. Pure functions.
 
-A field is `name {value}` for a catalogue: one word alone means too many things.
+A field is translated as `name {value}`, because a single word has several meanings.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ WITH_THEIR_FIELD = {
 
 
 def name_of(what: str) -> Wording:
-    """Return the name of a change: `list add`, or `undo list add`."""
+    """Return the name of a change in words: `list add`, or `undo list add`."""
     undone = what.removeprefix("undo ")
     return Wording(what) if undone == what else Wording("undo {what}", {"what": Wording(undone)})
 
@@ -48,19 +48,19 @@ _ACTORS = (
 
 
 def actor_of(who: str) -> str | Wording:
-    """Return who made a change, and how."""
+    """Return the author of a change in words: person, token, site or program."""
     found = ((pattern.fullmatch(who), words) for pattern, words in _ACTORS)
     return next((Wording(words.template, {"name": match[1]}) for match, words in found if match), who)
 
 
 def user_of(who: str) -> str | Wording:
-    """Return who made a change: `ada` for `ada (console)`."""
+    """Return the author of a change in one word: `ada` for `ada (console)`."""
     found = _ACTORS[0][0].fullmatch(who)
     return found[1] if found else actor_of(who)
 
 
 def sentence_of(row: AuditRow, sentences: Mapping[str, str], who: str | Wording) -> Wording:
-    """Return who did what, by the sentences of all capabilities: `ada blocked +1900* (premium rate)`."""
+    """Return who did what: `ada blocked +1900* (premium rate)`. `sentences`: the templates by change."""
     about = row.number or row.name
     if row.what.startswith("undo "):
         values = {"who": who, "what": name_of(row.what.removeprefix("undo ")), "about": about}
@@ -82,12 +82,12 @@ def sentence_of(row: AuditRow, sentences: Mapping[str, str], who: str | Wording)
 
 
 def change_of(row: AuditRow) -> str | Wording:
-    """Return the change of a row: `level 1 -> 2`."""
+    """Return what a row changed: `level 1 -> 2`."""
     return change_in_words(value_of_side(row.before), value_of_side(row.after), row.number)
 
 
 def value_of_side(text: str | None) -> Any:
-    """Return the value of `before` or `after`."""
+    """Parse the `before` or `after` of a row."""
     return None if text is None else value_of(text)
 
 
@@ -115,7 +115,7 @@ def _field(name: str, value: str | Wording) -> Wording:
 
 
 def _worth_saying(value: Any, about: str | None) -> Iterator[tuple[str, str | Wording]]:
-    """Yield the fields to show, with instants as text. The time of the change has a column of its own."""
+    """Yield the fields to show, with instants as text, but not the time of the change: that has its own column."""
     if not isinstance(value, dict):
         return
     for key, field_value in value.items():
@@ -161,7 +161,7 @@ ChangeId = Annotated[
 
 
 def number_field(context: Context, text: str, field: str = "") -> str:
-    """Return E.164 of a number. National numbers are read by the region of the settings."""
+    """Return a number as E.164; national numbers are of the settings' region. Raise Refused for other texts."""
     try:
         return number_from(text, context.settings.numbers.region)
     except EntryError as error:
@@ -169,7 +169,7 @@ def number_field(context: Context, text: str, field: str = "") -> str:
 
 
 def about_field(context: Context, text: str) -> str | None:
-    """Return the subject to search for: a number however it was typed, or a name; None for an empty text."""
+    """Return the subject to search for: a number as E.164, or another text as it is. None for an empty text."""
     try:
         return number_from(text, context.settings.numbers.region) if text else None
     except EntryError:
@@ -177,7 +177,7 @@ def about_field(context: Context, text: str) -> str | None:
 
 
 def since_field(context: Context, text: str | None) -> float:
-    """Return the instant of 7d or 2026-11-01; now for None."""
+    """Return the instant of a text such as 7d or 2026-11-01, or now for None. Raise Refused for other texts."""
     try:
         return context.at if text is None else since_of(text, context.at)
     except TimeError as error:
@@ -185,7 +185,7 @@ def since_field(context: Context, text: str | None) -> float:
 
 
 def reason_field(text: str) -> str:
-    """Return a reason, which is required."""
+    """Return a reason without outer spaces. Raise Refused if it is empty, too long or not one line."""
     reason = text.strip()
     if not reason or len(reason) > REASON_CHARACTERS or not reason.isprintable():
         words = Wording("write one line of 1 to {most} characters", {"most": REASON_CHARACTERS})

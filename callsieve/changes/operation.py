@@ -1,4 +1,4 @@
-"""Operations: how a person changes the store, in one transaction with a row in the audit, or is refused.
+"""Operations: how a person changes the store, in one transaction with a row in the audit.
 
 An operation is one function `(db, context, request) -> result`. It checks the request, writes inside `change`, and
 raises Refused if it must not write. Every interface (command, page, API) parses a request, calls the operation and
@@ -31,9 +31,9 @@ from reputation.wording import Wording
 class Context:
     """The user, the time and the settings of a request.
 
-    `actor`: the name for the audit. `at`: UTC seconds, the one instant of the whole operation. `user`: the user of the
-    console, empty elsewhere. `changes`: those that can be undone there. `scopes`: of the API token. `made`: filled with
-    the changes that an operation makes.
+    `actor`: the name for the audit. `at`: UTC seconds, the same for the whole operation. `user`: the user of the
+    console, empty elsewhere. `changes`: the changes that can be undone, by name. `scopes`: those of the API token.
+    `made`: filled with the changes that an operation makes.
     """
 
     actor: str
@@ -58,7 +58,7 @@ class Context:
 class Refused(Exception):
     """The request was refused, and nothing was changed.
 
-    `code` is for scripts and tests and does not change. `words` are one line for people that says what can be done.
+    `code` is for scripts and tests and stays the same. `words` are one line for people that says what can be done.
     `field` is the part of the request that is wrong, empty for none in particular.
     """
 
@@ -70,13 +70,13 @@ class Refused(Exception):
 
 
 def note(db: sqlite3.Connection, context: Context, done: Change) -> None:
-    """Write only an audit row, for an export or a change outside the store."""
+    """Write an audit row without a change of the store, for an export or a change elsewhere."""
     with change(db, context, done.what, done.number, done.name) as changed:
         changed.after = done.after
 
 
 def whole(db: sqlite3.Connection) -> AbstractContextManager[None]:
-    """Run the block in one transaction, or as a part of the one that is open."""
+    """Run the block in a new transaction, or as part of the open one."""
     return nullcontext() if db.in_transaction else transaction(db)
 
 
@@ -84,10 +84,10 @@ def whole(db: sqlite3.Connection) -> AbstractContextManager[None]:
 def change(
     db: sqlite3.Connection, context: Context, what: str, number: str | None = None, name: str = ""
 ) -> Iterator[Change]:
-    """Run the block in one transaction with an audit row that the block fills in. The row has its id at the end.
+    """Run the block in one transaction, then write the audit row that the block filled in, and set its id.
 
-    `what`: the command; `number` or `name`: its subject. Inside another transaction (the console's, an import's) it is
-    a part of that. A block that changed nothing sets `is_nothing`, and gets no row.
+    `what`: the command; `number` or `name`: its subject. If a transaction is open (the console's, an import's), the
+    block is part of it. A block that changed nothing sets `is_nothing`, and no row is written.
     """
     known = context.changes
     assert not known or what == "undo" or what in known, f"no capability has the change {what!r}"

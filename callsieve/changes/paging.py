@@ -1,7 +1,6 @@
 """Long answers in pages: `limit` rows, and `next`, the cursor of the following page.
 
-A cursor is the place of the last row, so a page stays the same when new rows come before it. For clients it is only a
-text.
+A cursor encodes the place of the last row, so new rows before that place do not change the following pages.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class ResultPage(msgspec.Struct, Generic[T], frozen=True):
 
     Attributes:
         items: The rows of this page.
-        next: The `cursor` of the page after it, null on the last.
+        next: The `cursor` of the next page, null on the last.
     """
 
     items: list[T]
@@ -52,7 +51,7 @@ class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 def page_from(
     rows: Iterable[T], asked: PageQuery, place: Callable[[T], tuple[Any, ...]], show: Callable[[T], S]
 ) -> ResultPage[S]:
-    """Return the requested page of all rows, in the order of their places. Raise Refused for a foreign cursor."""
+    """Return the requested page of all rows, in the order of their places. Raise Refused for another list's cursor."""
     after = place_of(asked.cursor, tuple[Any, ...])
     try:
         left = sorted((place(row), at, row) for at, row in enumerate(rows) if after is None or place(row) > after)
@@ -64,18 +63,18 @@ def page_from(
 
 
 def page_of(rows: Sequence[T], limit: int, place: Callable[[T], tuple[object, ...]]) -> tuple[Sequence[T], str | None]:
-    """Return the page, and the cursor of the next. `rows`: one more than the page has room for, if there are any."""
+    """Return the page and the cursor of the next one. `rows` has one row more than `limit` if there is a next page."""
     shown = rows[:limit]
     return shown, cursor_of(place(shown[-1])) if len(rows) > limit else None
 
 
 def cursor_of(place: tuple[object, ...]) -> str:
-    """Return the text that stands for a place."""
+    """Return the cursor of a place."""
     return urlsafe_b64encode(msgspec.json.encode(place)).rstrip(b"=").decode()
 
 
 def place_of(cursor: str, kind: type[T]) -> T | None:
-    """Return the place that a cursor stands for, None for the beginning. Raise Refused if it is invalid."""
+    """Return the place of a cursor, None for an empty cursor. Raise Refused if it is invalid."""
     if not cursor:
         return None
     try:

@@ -1,6 +1,6 @@
 """The undo of a change by its row in the audit, the same for every interface.
 
-It is possible while the thing is still as that change left it. A later change counts more.
+A change can be undone until a later change touches the same thing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ADMINISTRATORS = Wording("Only an administrator can undo this.")
 
 
 class UndoRequest(NamedTuple):
-    """A change to undo, which must be one of `whats`, and about this number if one is given."""
+    """A change to undo. If given, it must be one of `whats`, and about this number."""
 
     change_id: int
     whats: Collection[str] | None = None
@@ -60,8 +60,8 @@ class Undone(NamedTuple):
 class Latest:
     """A recent change.
 
-    `can_undo`: it is no undo, was not undone, and was not emptied by the erasure of a number. `is_administrators`: only
-    administrators make and undo such changes.
+    `can_undo`: it is not an undo, was not undone, and the erasure of a number has not emptied it. `is_administrators`:
+    only administrators make and undo this change.
     """
 
     id: int
@@ -71,11 +71,11 @@ class Latest:
 
 
 class UndoKind(NamedTuple):
-    """How a kind of thing is restored.
+    """The functions that restore a kind of thing.
 
-    `read`: returns it from an audit row and one side of that. `current`: returns what is in its place now, or None.
-    `put_back`: replaces what is there, if `remove` cannot. `replaces`: it always does so and nothing is removed before,
-    because no transaction restores removed files when `put_back` refuses.
+    `read` returns the thing from one side of an audit row, `current` the present one or None. Undo removes the present
+    thing with `remove`, then calls `put_back`. If `replaces`, it only calls `put_back`: if that refuses, no
+    transaction could restore removed files.
     """
 
     read: Callable[[sqlite3.Connection, audit.AuditRow, dict[str, Any]], Any]
@@ -86,7 +86,7 @@ class UndoKind(NamedTuple):
 
 
 def put_row_back(table: str, record: type) -> UndoKind:
-    """Return how a row of a table is restored, if the audit keeps a record of this type."""
+    """Return how to restore a row of a table whose audit rows are records of this type."""
     return UndoKind(
         lambda db, _row, value: audit.stored_row(db, table, record, value),
         lambda db, _, row: row.read(db),
@@ -97,7 +97,7 @@ def put_row_back(table: str, record: type) -> UndoKind:
 
 
 def _kind_of(undo: Undo, value: dict[str, Any]) -> UndoKind:
-    """Return how a change is undone. A command may change one thing or another: `value` tells which."""
+    """Return how to undo a change. If a command changes several kinds of things, `value` tells which one it was."""
     if undo.table:
         record = TABLE_BY_NAME[undo.table].row
         assert record is not None, undo.table
@@ -108,7 +108,7 @@ def _kind_of(undo: Undo, value: dict[str, Any]) -> UndoKind:
 
 
 def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undone:
-    """Undo a change or a whole import. A user can undo only what they could do themselves."""
+    """Undo a change or a whole import. Raise Refused if the user could not make this change, or it cannot be undone."""
     with change(db, context, "undo") as changed:
         kept = _wanted(db, context, request)
         row = kept.row
@@ -125,7 +125,7 @@ def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undo
 
 
 def latest_changes(db: sqlite3.Connection, changes: Changes, number: str | None = None) -> tuple[Latest, ...]:
-    """Return the latest changes of these names, and what was undone of them; all, or those of one number."""
+    """Return the latest changes with these names and their undos, of all numbers or of one."""
     kept = audit.latest_of(db, (*changes, *(f"undo {what}" for what in changes)), LATEST, number)
     return tuple(
         Latest(change.id, change.row, can_undo(db, changes, change), is_administrators(changes, change.row.what))
@@ -134,7 +134,7 @@ def latest_changes(db: sqlite3.Connection, changes: Changes, number: str | None 
 
 
 def find_made(db: sqlite3.Connection, context: Context, change_id: int) -> Latest | None:
-    """Return a change that this user made in the last minutes, None if there is no such change."""
+    """Return a change if this user made it in the last OFFERED_SECONDS, otherwise None."""
     kept = audit.change_of_id(db, change_id)
     if kept is None or kept.row.who != context.actor or not 0 <= context.at - kept.row.at <= OFFERED_SECONDS:
         return None
@@ -143,20 +143,23 @@ def find_made(db: sqlite3.Connection, context: Context, change_id: int) -> Lates
 
 
 def can_undo(db: sqlite3.Connection, changes: Changes, change: audit.KeptChange) -> bool:
-    """Return whether it is worth trying: it is not final, undone already, or emptied by the erasure of a number."""
+    """Return whether a change can be undone, unless its thing was changed again.
+
+    It must not be final or undone already, and the erasure of a number must not have emptied it.
+    """
     row = change.row
     is_final = not isinstance(changes.get(row.what), Undo)
     return not is_final and bool(row.before or row.after) and audit.undone_at(db, change) is None
 
 
 def is_administrators(changes: Changes, what: str) -> bool:
-    """Return whether administrators alone make such changes and undo them."""
+    """Return whether only administrators make and undo this change."""
     undo = changes.get(what)
     return isinstance(undo, Undo) and undo.role >= Role.ADMINISTRATOR
 
 
 def why_final(changes: Changes, what: str) -> Wording:
-    """Return why a change of this name cannot be undone, and what can be done instead. An undoing is final, too."""
+    """Return why a change of this name cannot be undone, and what to do instead. An undo is final too."""
     why = changes.get(what, AGAIN)
     assert isinstance(why, Wording)
     return Wording("'{change}' cannot be undone. {why}", {"change": name_of(what), "why": why})

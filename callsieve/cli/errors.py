@@ -1,4 +1,4 @@
-"""Errors of commands: one line with what to do, exit code 2. The daemon uses this too, so do not import typer."""
+"""Errors of commands: one line with what to do, and exit code 2. Do not import typer: the daemon uses this module."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from reputation.store.errors import StoreError
 
 
 class CommandError(Exception):
-    """The command failed. The text is one line and says what to do. Empty if that was printed already."""
+    """The command failed. The message is one line that says what to do. Empty: it was printed already."""
 
 
 class SwitchedOffError(CommandError):
-    """The settings switch this command off, and a unit runs it. The exit code keeps systemd from trying again."""
+    """The settings disable this command, which a systemd unit runs. Its exit code keeps systemd from trying again."""
 
 
 # The errors that a command may end with. Any other is a bug and shows its traceback.
@@ -46,7 +46,7 @@ _OS_TROUBLE = {
 
 @contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """End the program with one line on standard error and exit code 2 if an expected error is raised inside."""
+    """On an expected error inside, print one line on standard error and exit with code 2."""
     try:
         yield
         sys.stdout.flush()
@@ -67,7 +67,7 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 def words_of(error: Exception) -> str:
-    """Return the text of an expected error, with options by their names, and how to override it."""
+    """Return the message of an expected error. It names the wrong option, and how to force the command."""
     if not isinstance(error, Refused):
         return str(error)
     words = f"--{error.field}: {error.words}" if error.field else str(error.words)
@@ -75,7 +75,7 @@ def words_of(error: Exception) -> str:
 
 
 def os_trouble(error: OSError) -> str:
-    """Return an error of the operating system in one line: the path, the problem and what to do."""
+    """Return an OSError in one line: the path, the problem and what to do."""
     if error.errno is None and str(error):
         return str(error)  # our own text, which says all of that
     place = f"{error.filename}: " if error.filename else "standard output: " if error.errno in _NO_ROOM else ""
@@ -90,7 +90,7 @@ def warn(text: str) -> None:
 
 
 def fail_with(problems: Sequence[str]) -> None:
-    """Raise CommandError if there are problems. Each is printed on its own line."""
+    """Print the problems, one per line, and raise CommandError. Do nothing for an empty list."""
     for problem in problems[:-1]:
         warn(problem)
     if problems:
@@ -104,7 +104,7 @@ def _end(text: str, code: int = EXIT_TROUBLE) -> None:
 
 
 def _forget_output() -> None:
-    """Discard standard output from now on, so that flushing it at the end cannot fail."""
+    """Discard standard output from now on, so that the flush at exit cannot fail."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):

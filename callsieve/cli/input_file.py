@@ -1,4 +1,4 @@
-"""How imports read a file or standard input, packed with gzip or not, and the options they share."""
+"""How imports read a file or standard input, compressed with gzip or not."""
 
 from __future__ import annotations
 
@@ -45,7 +45,12 @@ def table_in(
 
 @contextmanager
 def input_as(file: Path, reader: Callable[[BinaryIO, str], T]) -> Iterator[tuple[T, Callable[[], int] | None]]:
-    """Open a file with `reader`. Yield it with a position function if it is packed. Raise CommandError or OSError."""
+    """Open a file with `reader`. Yield the result, and if it is compressed a function that returns the bytes read.
+
+    Raises:
+        CommandError: The content is wrong.
+        OSError: The file cannot be read.
+    """
     name = "standard input" if str(file) == "-" else str(file)
     with naming(name), nullcontext(sys.stdin.buffer) if str(file) == "-" else open_named(file) as packed:
         stream = unpacked(packed)
@@ -57,12 +62,12 @@ def input_as(file: Path, reader: Callable[[BinaryIO, str], T]) -> Iterator[tuple
 
 
 def nothing_usable(problems: Sequence[RowProblem]) -> CommandError:
-    """Return the error for a table without any usable row."""
+    """Return the error for a table in which no row can be used."""
     return CommandError(f"{csv_table.nothing_usable(problems)}. Nothing was changed")
 
 
 class RowsRead(Protocol):
-    """A table that was read, or another object that counts rows."""
+    """The table or other object that counts the rows read, for warnings."""
 
     skipped: int
     cut: int
@@ -70,11 +75,11 @@ class RowsRead(Protocol):
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """Return the columns that were not read."""
+        """Return the columns that the import does not use."""
 
 
 def warn_of_rows(rows: RowsRead, longest: int = FIELD_CHARACTERS) -> None:
-    """Warn about rows that were skipped, fields that were cut and columns that were not read."""
+    """Warn about skipped rows, shortened fields and unused columns."""
     warn_of_skipped(rows.problems, rows.skipped)
     if rows.cut:
         warn(f"cut {plural(rows.cut, 'field')} longer than {longest:,} characters")

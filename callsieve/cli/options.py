@@ -1,7 +1,7 @@
 """Common parts of commands: `--config`, `--json`, access to the store, and questions to people.
 
-Each change is one transaction with its row in the audit. Imports write their numbers as one generation, and in a dry
-run into a store that is thrown away.
+Each change is one transaction with its row in the audit. An import writes its numbers as one generation. A dry run
+writes to a temporary store.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _NOT_ASCII = re.compile(r"[^\n -~]")
 
 
 def settings_of(config: Path | None) -> Loaded:
-    """Load the settings for a command, which then has only the rights of the state directory's owner."""
+    """Load the settings, and give up root's rights for those of the state directory's owner."""
     loaded = load_settings(config)
     become_owner(loaded)
     return loaded
@@ -62,7 +62,7 @@ def salvaged_settings_of(config: Path | None) -> tuple[Loaded, SettingsError | N
 
 
 def settings_even_broken(config: Path | None) -> tuple[Loaded, bool]:
-    """Load the settings, even broken ones, and return whether they are broken. Warn what is used instead."""
+    """Load the settings and return whether they are broken. If so, warn about what is used instead."""
     loaded, error = salvaged_settings_of(config)
     if error is not None:
         asked, store = loaded.settings.asterisk.command, loaded.store_path
@@ -81,12 +81,12 @@ def json_text(value: Any) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return JSON with control characters and characters that change the writing direction escaped."""
+    """Return JSON in which control characters and characters that change the writing direction are escaped."""
     return _NOT_ASCII.sub(lambda match: match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1], text)
 
 
 def check_new(out: Path, remedy: str = "choose another, or remove it") -> None:
-    """Raise CommandError if there is a file of this name."""
+    """Raise CommandError if a file of this name exists."""
     with acting_for(out):
         exists = out.is_file()
     if exists:
@@ -107,13 +107,13 @@ def existing_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def any_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
-    """Open the store for a command that changes something, and make it if it does not exist."""
+    """Open the store for a command that changes something. Create it if it does not exist."""
     with open_store(loaded.store_path) as db:
         yield db
 
 
 def has_store(loaded: Loaded) -> bool:
-    """Return whether the store's file exists. Raise OSError if that cannot be determined."""
+    """Return whether the store's file exists. Raise OSError if a directory cannot be read."""
     try:
         loaded.store_path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -130,7 +130,7 @@ def number_argument(text: str, loaded: Loaded) -> str:
 
 
 def number_option(name: str, text: str | None, loaded: Loaded) -> str | None:
-    """Return the number in an optional option. The error names the option."""
+    """Return the number of an optional option. The CommandError names the option."""
     try:
         return None if text is None else number_argument(text, loaded)
     except CommandError as error:
@@ -138,12 +138,12 @@ def number_option(name: str, text: str | None, loaded: Loaded) -> str | None:
 
 
 def since_option(name: str, text: str, now: float) -> float:
-    """Return the time in an option, such as 90s, 1h, 7d, 18:00 or 2026-12-31. Raise CommandError."""
+    """Return the past time in an option, such as 90s, 1h, 7d, 18:00 or 2026-12-31. Raise CommandError for others."""
     return _time(name, text, now, since_of)
 
 
 def until_option(name: str, text: str, now: float) -> float:
-    """Return the time in an option, which may be in the future."""
+    """Return the time in an option, in the past or future. Raise CommandError for an invalid one."""
     return _time(name, text, now, moment_of)
 
 
@@ -177,7 +177,7 @@ NAME_CHARACTERS = 64
 def stores(
     loaded: Loaded, *, dry_run: bool, copied: bool = False
 ) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
-    """Yield the store to read and the one to write: in a dry run a temporary one, if `copied` with all data."""
+    """Yield the store to read and the one to write. In a dry run that is a temporary one, with all data if `copied`."""
     if not dry_run:
         with any_store(loaded) as db:
             yield db, db
@@ -193,20 +193,20 @@ def stores(
 
 
 def context_of(loaded: Loaded) -> Context:
-    """Return the context of an operation from the command line: an administrator, now."""
+    """Return the context of an operation from the command line: the user as an administrator, now."""
     return Context(who(), Role.ADMINISTRATOR, time.time(), loaded)
 
 
 def perform(
     loaded: Loaded, operation: Callable[[sqlite3.Connection, Context, R], T], request: R, *, existing: bool = False
 ) -> T:
-    """Run an operation on the store, which is not created if `existing`. Return its result. Raise Refused."""
+    """Run an operation on the store and return its result. If `existing`, do not create the store. Raise Refused."""
     with existing_store(loaded) if existing else any_store(loaded) as db:
         return operation(db, context_of(loaded), request)
 
 
 def note_done(loaded: Loaded, done: Change) -> None:
-    """Add to the audit what was already done outside the store. A failure is only a warning."""
+    """Add a row to the audit about something that was done outside the store. If that fails, only warn."""
     try:
         if has_store(loaded):
             perform(loaded, note, done, existing=True)
@@ -219,7 +219,7 @@ def note_done(loaded: Loaded, done: Change) -> None:
 
 
 def who() -> str:
-    """Return the login name of the person at the keyboard, also behind sudo."""
+    """Return the login name of the person at the terminal, even if they use sudo."""
     try:
         name = os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):  # the user id has no name

@@ -1,7 +1,6 @@
-"""How commands print: plain columns, few colours, and no character that controls a terminal.
+"""How commands print: plain columns, few colours, no control characters, and progress bars for long commands.
 
-Names and notes come from callers and other people's files: they pass through `clean` and are never markup. Also stacked
-bars, and progress bars for long commands.
+Names and notes come from callers and other people's files: they pass through `clean` and are never markup.
 """
 
 from __future__ import annotations
@@ -44,13 +43,13 @@ Cell = str | Text
 
 
 def console() -> Console:
-    """Return a console for standard output. Colours only on a terminal, and not with NO_COLOR."""
+    """Return a console for standard output. It uses colours only on a terminal, and not with NO_COLOR."""
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else WIDTH_OF_FILES
     return Console(file=sys.stdout, highlight=False, markup=False, emoji=False, width=width)
 
 
 def clean(text: object) -> str:
-    """Return a text that is safe to print: escape sequences and controls become `?`."""
+    """Return a text that is safe to print: control characters, also of escape sequences, become `?`."""
     return "".join(c if c.isprintable() else "?" for c in str(text))
 
 
@@ -60,7 +59,7 @@ def word(text: str) -> Text:
 
 
 def ordered(action: str, would_be: str) -> Text:
-    """Return the action, or in brackets the one that a policy which only observed did not take."""
+    """Return the action; in brackets the would-be action if the policy only observed."""
     return word(action) if action == would_be else Text.assemble("(", word(would_be), ")")
 
 
@@ -80,17 +79,17 @@ def lines(texts: Iterable[object]) -> Text:
 
 
 def say(*parts: Cell) -> None:
-    """Print one line, folded between words on a narrow terminal."""
+    """Print one line, wrapped between words on a narrow terminal."""
     console().print(Text.assemble(*(_cell(part) for part in parts)), soft_wrap=not sys.stdout.isatty())
 
 
 def say_command(command: str) -> None:
-    """Print a command to copy, which is never folded."""
+    """Print a command to copy, which is never wrapped."""
     console().print(Text(f"  {clean(command)}", style="cyan"), soft_wrap=True)
 
 
 def is_wide() -> bool:
-    """Return whether there is room for optional columns."""
+    """Return whether the terminal has room for optional columns."""
     return console().width >= WIDE
 
 
@@ -104,8 +103,8 @@ def print_table(
 ) -> None:
     """Print columns without borders.
 
-    `keep`: columns that are never folded. `right`: columns of figures. Without `headings` only rows appear. `below`: a
-    remark to print below each row. Numbers and ids are not cut: a narrow terminal folds the lines itself.
+    `keep`: columns that are never wrapped. `right`: columns of figures. Without `headings` only rows are printed.
+    `below`: a remark under each row. Numbers and ids are not cut: a narrow terminal wraps the lines itself.
     """
     texts = [[_cell(cell) for cell in row] for row in rows]
     if not below:
@@ -143,7 +142,7 @@ def _write_remark(remark: str) -> None:
 
 
 def print_pairs(pairs: Iterable[tuple[str, Cell]], width: int = 0) -> None:
-    """Print `name   value` lines, without empty values. Long values continue below themselves."""
+    """Print `name   value` lines, without empty values. A long value continues under its beginning."""
     table = _plain_table(show_header=False)
     table.add_column(no_wrap=True, style="dim", min_width=width)
     table.add_column(overflow="fold")
@@ -158,7 +157,7 @@ def _plain_table(*, show_header: bool) -> Table:
 
 
 def print_plain(table: Table) -> None:
-    """Print a table without trailing spaces, which get in the way when a line is copied."""
+    """Print a table without trailing spaces, so that lines can be copied."""
     _write(_lines_of(table))
 
 
@@ -174,7 +173,7 @@ def _width_of(cell: Text) -> int:
 
 
 def _lines_of(what: Table | Padding, least: int = 0, more: int = 0) -> list[str]:
-    """Return the lines of a table, as wide as the terminal and at least `least`, and `more` columns."""
+    """Return the lines of a table as wide as the terminal, but at least `least`, and then `more` columns wider."""
     out = console()
     out.width = max(out.width, least) + more
     with out.capture() as captured:
@@ -187,7 +186,7 @@ def _write(lines: Iterable[str]) -> None:
 
 
 def some(words: Sequence[str], most: int = 5) -> str:
-    """Return the first words, and how many more there are."""
+    """Return the first words, joined, and how many more there are."""
     return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
@@ -201,7 +200,7 @@ def _cell(cell: Cell) -> Text:
 
 
 def say_undo(change_id: int | None, config: Path | None) -> None:
-    """Print the command that undoes a change. Nothing if there was no change."""
+    """Print the command that undoes a change, if there was one."""
     if change_id is None:
         return
     words = ["callsieve", "undo", str(change_id), *(["--config", str(config)] if config else [])]
@@ -210,9 +209,9 @@ def say_undo(change_id: int | None, config: Path | None) -> None:
 
 
 def cells_of(counts: Sequence[int], most: int, width: int) -> list[int]:
-    """Return the cells of each part of a bar, in which `most` fills `width`. A part that is not 0 gets at least one.
+    """Return the number of cells of each part of a stacked bar, in which `most` fills `width`.
 
-    The rounding goes to the largest part, so that the bar is as long as its sum.
+    A part that is not 0 gets at least one cell. The largest part takes the rounding error, so that the sum is right.
     """
     wanted = [count * width / most for count in counts]
     cells = [max(1, round(share)) if count else 0 for count, share in zip(counts, wanted, strict=True)]
@@ -231,7 +230,7 @@ Tell = Callable[[int, int], None]
 
 
 def meter(file: Path, afterwards: str = "storing") -> AbstractContextManager[Tell]:
-    """Show a bar while a file is read, then a sign of life while its rows are stored."""
+    """Show a progress bar while a file is read, then a spinner while its rows are stored."""
     with acting_for(file):  # root's own directories are closed to whom it acts as
         size = file.stat().st_size if file.is_file() else None
     return meter_of(size, afterwards)
@@ -239,7 +238,7 @@ def meter(file: Path, afterwards: str = "storing") -> AbstractContextManager[Tel
 
 @contextmanager
 def meter_of(size: int | None, afterwards: str = "storing") -> Iterator[Tell]:
-    """Show a bar for something that is not a file. `size` None: unknown."""
+    """Show a progress bar for something that is not a file. `size`: its bytes, None if unknown."""
     if not sys.stderr.isatty():
         yield _nobody
         return
@@ -263,7 +262,7 @@ def meter_of(size: int | None, afterwards: str = "storing") -> Iterator[Tell]:
 
 @contextmanager
 def counted(total: int, what: str) -> Iterator[Callable[[], None]]:
-    """Show a bar of `total` things, advanced by calling the yielded function."""
+    """Show a progress bar for `total` things. Each call of the yielded function advances it by one."""
     if not sys.stderr.isatty():
         yield _no_one
         return
@@ -274,7 +273,7 @@ def counted(total: int, what: str) -> Iterator[Callable[[], None]]:
 
 
 def watched(rows: Iterator[T], bytes_read: Callable[[], int], tell: Tell) -> Iterator[T]:
-    """Yield the rows, and report the progress every few rows and at the end."""
+    """Yield the rows, and call `tell` with the progress every few rows and at the end."""
     count = 0
     for count, row in enumerate(rows, 1):
         if count % ROWS_BETWEEN_LOOKS == 0:

@@ -1,4 +1,4 @@
-"""The daemon's background parts, which run beside calls: console, settings, dialplan watch, telemetry and others.
+"""The daemon's background parts, such as console, settings, dialplan watch and telemetry.
 
 A part that fails is logged and started again after a growing pause.
 """
@@ -51,13 +51,13 @@ Part = Callable[[], Coroutine[None, None, None]]
 
 
 class BackgroundParts:
-    """Coroutines that run until the daemon stops. A failure in one never stops the others or the serving of calls."""
+    """Coroutines that run until the daemon stops. If one fails, the others and the serving of calls go on."""
 
     def __init__(self) -> None:
         self._failed_at: dict[str, float] = {}
 
     def start(self, part: Part, stack: AsyncExitStack) -> None:
-        """Run the part until the stack is closed."""
+        """Run the part until `stack` is closed."""
         stack.push_async_callback(_end, asyncio.create_task(self._keep(part), name=part.__name__))
 
     def failed(self) -> list[str]:
@@ -91,7 +91,7 @@ EVERY_SECONDS = 10.0
 
 
 def trouble_with(loaded: Loaded) -> str:
-    """Return why calls do not reach this daemon and what to do. Empty if they do, or if the files cannot tell."""
+    """Return why calls do not reach this daemon and what to do. Empty if they do, or if it cannot be known."""
     etc, listen = Path(loaded.settings.asterisk.etc), loaded.settings.agi.listen
     try:
         asked = asked_in_files(etc)
@@ -106,7 +106,7 @@ def trouble_with(loaded: Loaded) -> str:
 
 
 async def watch_dialplan(load: Callable[[], Loaded], tell: Callable[[str], None]) -> None:
-    """Check the dialplan every few seconds, and pass the trouble found to `tell`, or an empty text."""
+    """Check the dialplan every few seconds, and call `tell` with its problem, or with an empty text."""
     known = ""
     while True:
         trouble = await asyncio.to_thread(trouble_with, load())  # a disk that stalls holds up no call
@@ -125,7 +125,7 @@ RETRY_SECONDS = 10.0
 
 
 async def keep_folded(store: StoreSupervisor, changed: asyncio.Event) -> None:
-    """Fold standings whenever `changed` is set, for other weights or another store. Runs until cancelled."""
+    """Recompute outdated standings whenever `changed` is set. Runs until cancelled."""
     while True:
         changed.clear()
         try:
@@ -138,7 +138,7 @@ async def keep_folded(store: StoreSupervisor, changed: asyncio.Event) -> None:
 
 
 async def fold(store: StoreSupervisor) -> int:
-    """Fold all standings that were made with other weights, and return how many numbers that were."""
+    """Recompute the standings that were made with other weights, and return how many."""
     await store.write(use_weights, store.weights)
     total = 0
     while numbers := await store.write(fold_next, AT_ONCE):
@@ -156,7 +156,7 @@ END_SECONDS = 1.0
 
 
 async def keep_console(load: Callable[[], Loaded]) -> None:
-    """Keep the console running until cancelled. Return at once if the settings do not enable it."""
+    """Run the console until cancelled, and restart it when it ends. Return at once if the settings do not enable it."""
     loaded = load()
     if not loaded.settings.web.enabled:
         return
@@ -174,7 +174,7 @@ async def keep_console(load: Callable[[], Loaded]) -> None:
 
 
 async def _run(loaded: Loaded) -> int:
-    """Run the console once. It ends with its standard input, so it cannot outlive us, even after SIGKILL."""
+    """Run the console once. It exits when its standard input is closed, so it cannot outlive us, even after SIGKILL."""
     words = [sys.executable, "-P", "-m", "callsieve.main.console_server", *([str(loaded.file)] if loaded.file else [])]
     process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE)
     try:
@@ -196,7 +196,7 @@ RECALLED_CALLS = 100
 
 
 async def keep_settings(store: StoreSupervisor, settings: Callable[[], Settings], due: asyncio.Event) -> None:
-    """Write people and numbers of the settings to the store when `due` is set. Before, nobody is known to it."""
+    """Write people and numbers of the settings to the store whenever `due` is set."""
     while True:
         await due.wait()
         due.clear()
@@ -233,7 +233,7 @@ async def _times(store: StoreSupervisor, since: float, before: float) -> list[Ca
 
 
 async def _done(pending: Awaitable[None]) -> bool:
-    """Return whether the store did it. If not, wait before returning, so that the caller may try again."""
+    """Return whether the store did it. If it failed, wait first, so that the caller may try again at once."""
     try:
         await pending
     except StoreError as error:
@@ -263,11 +263,11 @@ if TYPE_CHECKING:
 
 
 class Observed(Protocol):
-    """The attributes of the daemon that telemetry is read from."""
+    """The parts of the daemon that telemetry reads."""
 
     @property
     def program(self) -> str:
-        """Return the stamp of the program that the daemon runs."""
+        """Return the version stamp of the running program."""
         ...
 
     @property
@@ -277,7 +277,7 @@ class Observed(Protocol):
 
     @property
     def screening(self) -> Screening:
-        """Return what decides about calls."""
+        """Return the part that decides about calls."""
         ...
 
     @property
@@ -292,7 +292,7 @@ class Observed(Protocol):
 
     @property
     def hearing(self) -> CallHearing:
-        """Return what hears callers."""
+        """Return the part that listens to callers."""
         ...
 
     @property
@@ -301,7 +301,7 @@ class Observed(Protocol):
         ...
 
     def trouble(self) -> str:
-        """Return what is wrong, in one line."""
+        """Return the current problems in one line, or an empty text."""
         ...
 
 
@@ -354,7 +354,7 @@ def _listening_of(daemon: Observed) -> Listening | None:
 
 
 def write_telemetry(state: Path, telemetry: Telemetry) -> None:
-    """Replace the telemetry file in one step, so that no reader sees half of it. Raise OSError if the disk is full."""
+    """Replace the telemetry file in one step, so that readers never see half of it. Raise OSError if that fails."""
     path = state / NAME
     new = path.with_suffix(".new")
     new.write_bytes(msgspec.json.encode(telemetry))

@@ -1,8 +1,8 @@
-"""The daemon: puts the parts together, and takes them apart again in the reverse order.
+"""The daemon: starts the parts in this order, and stops them in the reverse order.
 
     settings -> policies, site -> store -> screening -> FastAGI server -> "ready"
 
-A call is answered as soon as the server listens, whatever state the rest is in.
+Calls are answered as soon as the server listens, even if other parts have failed.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ NEW_OBJECTS = 10_000  # between two garbage collections: as many as a thousand c
 
 
 class Daemon:
-    """CallSieve as a service. `load` reads the settings, also at each reload."""
+    """CallSieve as a service. `load` reads the settings, at the start and at each reload."""
 
     def __init__(self, load: Callable[[], Loaded]) -> None:
         self._load = load
@@ -169,7 +169,7 @@ class Daemon:
             raise address_taken(self._loaded.settings.agi.listen, "[agi] listen", remedy) from None
 
     async def _listen_unix(self) -> None:
-        """Listen on the Unix socket. On a read-only file system calls are answered over TCP alone."""
+        """Listen on the Unix socket. If that fails, as on a read-only file system, calls still arrive over TCP."""
         path = self._loaded.socket_path
         try:
             await self.server.listen_unix(str(path))
@@ -181,12 +181,12 @@ class Daemon:
 
     @property
     def policy(self) -> str:
-        """Return the running policy's name, and whether it only observes."""
+        """Return the name of the default policy, and whether it only observes."""
         policy = self.screening.policies.default
         return f"{policy.name} (observing: decides and records, never acts)" if policy.observe else policy.name
 
     def trouble(self) -> str:
-        """Return what is wrong at the moment, in one line. Empty if nothing is."""
+        """Return the current problems in one line, or an empty text."""
         journal = self.store.journal
         return "; ".join(
             text
@@ -278,7 +278,7 @@ class Daemon:
             logger.info("policy activated: %s", self.policy)
 
     async def _keep_policies(self) -> None:
-        """Read settings and policies in a thread when they change, so that a slow disk delays no call."""
+        """Read settings and policies again when they change. A thread does it, so that a slow disk delays no call."""
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._reload_due.wait(), LOOK_SECONDS)
@@ -297,7 +297,7 @@ class Daemon:
                 logger.info("numbering plans reloaded: %d ranges", len(site.plan))
 
     def _settings_differ(self) -> None:
-        """Note that the store may differ from the settings: it was opened, or the settings were read."""
+        """Note that the store may differ from the settings, because it was opened or the settings were read."""
         self._weights_changed.set()
         self._settings_due.set()
 
@@ -308,12 +308,12 @@ class Daemon:
         await recall(self.store, self.screening.velocity, self.screening.first_calls, time.time())
 
     async def _read_plans(self) -> None:
-        """Read the numbering plans of all countries, which the first calls do not need."""
+        """Read the numbering plans of all countries after the start. The first calls do not need them."""
         for region in supported_regions():  # one at a time, in a thread: calls have priority
             await asyncio.to_thread(read_plans, (region,))
 
     async def _write_telemetry(self) -> None:
-        """Write telemetry for the console and /metrics, in a thread, so that a stalled disk delays no call."""
+        """Write telemetry for the console and /metrics. A thread does it, so that a stalled disk delays no call."""
         started_at = time.time()
         while True:
             with suppress(OSError):
@@ -330,7 +330,7 @@ class Daemon:
     async def _run_housekeeping(self) -> None:
         """Make a backup once a day and remove old data once an hour, but never before that day's backup exists.
 
-        The first minute belongs to the calls that waited for the start.
+        It waits for the first minute, when calls that arrived during the start need the processor.
         """
         await asyncio.sleep(SETTLED_SECONDS)
         while True:
@@ -357,7 +357,6 @@ class Daemon:
         await keep_recordings(self._loaded.state, use)
 
     async def _hear(self) -> None:
-        """Serve the hearing process, while the settings name a model."""
         if self._hearing_link.model:
             await self._hearing_link.run()
 
@@ -368,13 +367,11 @@ def _make_directories(loaded: Loaded) -> None:
 
 
 async def _tidy_up(store: Path) -> None:
-    """Remove old data, in a subprocess: it needs disk and processor time that calls would miss."""
     done, text = await run_in_subprocess("reputation.store.housekeeping", str(store))
     logger.log(logging.INFO if done else logging.WARNING, "housekeeping: %s", text)
 
 
 async def _back_up(store: Path) -> bool:
-    """Make a backup, in a subprocess, and return whether it succeeded."""
     done, text = await run_in_subprocess("reputation.store.backup", str(store))
     logger.log(
         logging.INFO if done else logging.WARNING,
@@ -386,7 +383,6 @@ async def _back_up(store: Path) -> bool:
 
 
 async def _grade_own_numbers(store: Path, weights: Weights, networks: str) -> None:
-    """Grade our own numbers, in a subprocess: it takes up to half a second."""
     arguments = (str(store), msgspec.json.encode(weights).decode(), *([networks] if networks else []))
     done, text = await run_in_subprocess("reputation.store.own_health", *arguments)
     if not done:
@@ -396,7 +392,7 @@ async def _grade_own_numbers(store: Path, weights: Weights, networks: str) -> No
 
 
 async def run_in_subprocess(module: str, *arguments: str) -> tuple[bool, str]:
-    """Run a module in a low-priority subprocess, and return whether it succeeded and its output or error."""
+    """Run a module in a low-priority subprocess. Return whether it succeeded, and its output or error."""
     command = (sys.executable, "-P", "-m", module, *arguments)  # -P: not from the working directory
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
@@ -413,7 +409,7 @@ async def run_in_subprocess(module: str, *arguments: str) -> tuple[bool, str]:
 
 
 async def serve(load: Callable[[], Loaded]) -> None:
-    """Run the daemon until SIGTERM or SIGINT; SIGHUP reloads."""
+    """Run the daemon until SIGTERM or SIGINT. SIGHUP reloads the settings."""
     stop = asyncio.Event()
     daemon = Daemon(load)
     loop = asyncio.get_running_loop()
@@ -432,7 +428,7 @@ def run(load: Callable[[], Loaded]) -> None:
 def _collect_seldom() -> None:
     """Exclude all objects made so far from garbage collection, and collect seldom.
 
-    These objects last until the end. Scanning them took a tenth of each call's processor time, and up to 30 ms at once.
+    These objects live until the end. Scanning them took a tenth of each call's processor time, and up to 30 ms at once.
     The objects of a call are freed without a collector.
     """
     gc.freeze()
@@ -441,7 +437,7 @@ def _collect_seldom() -> None:
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return uvloop's loop if the extra `fast` is installed, else None for asyncio's own."""
+    """Return uvloop's loop factory if the extra `fast` is installed, otherwise None for asyncio's own."""
     try:
         import uvloop
     except ImportError:

@@ -1,4 +1,4 @@
-"""Record in the store how calls end, from Asterisk's events, while the daemon serves.
+"""Recording of how calls end: read Asterisk's events while the daemon serves, and write outcomes to the store.
 
     AmiListener -> packets -> events -> CallTracker -> Outcome -> OutcomeRecord -> queue -> the store, in batches
 
@@ -49,7 +49,7 @@ FIRST_RETRY_SECONDS = 1.0
 
 
 class OutcomeRecorder:
-    """The AMI listener, the call tracker and the writer of outcomes. `start` starts them, `close` ends them."""
+    """The AMI listener, the call tracker and the writer of outcomes. `start` starts them, `close` stops them."""
 
     def __init__(self, settings: Ami, site: Callable[[], Site], store: StoreSupervisor) -> None:
         self._site = site
@@ -65,7 +65,7 @@ class OutcomeRecorder:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Connect in the background; never fails."""
+        """Start to connect in the background. This never fails."""
         self.listener.start()
         parts = {
             "follow": self._follow(),
@@ -89,7 +89,7 @@ class OutcomeRecorder:
 
     @property
     def trouble(self) -> str:
-        """Return what is wrong with listening, in one line. Empty if nothing is."""
+        """Return the problem of the listener in one line, or an empty text."""
         trouble = self.listener.status.trouble
         ended = [
             f"recording how calls end stopped ({task.get_name()}): the log says why; restart the daemon"
@@ -104,7 +104,7 @@ class OutcomeRecorder:
         return len(self._queue)
 
     def _trunk_of(self, channel: str) -> str | None:
-        """Return the trunk of a channel. Without a `[[trunk]]`, every channel but our phones is one."""
+        """Return the trunk of a channel. If no `[[trunk]]` is set, every channel except our phones is a trunk."""
         site = self._site()
         if site.trunks or kind_of(channel, None) is CallKind.NOBODY:
             return site.described_trunk(channel)
@@ -119,7 +119,7 @@ class OutcomeRecorder:
                 logger.exception("an AMI event could not be processed")
 
     def _heard(self, notice: Notice) -> KeyPressed | None:
-        """Process one notice. Return the key if it is one that somebody pressed."""
+        """Process one notice. If somebody pressed a key, return the key."""
         if isinstance(notice, Gap):
             logger.warning("gap in Asterisk's events, current calls are incomplete: %s", notice.why)
             self._take(self.tracker.gap(notice.at))
@@ -168,7 +168,7 @@ class OutcomeRecorder:
     async def _flush(self) -> None:
         """Write all queued outcomes. If the store fails, they return to the queue.
 
-        The outcome of a stopped call arrives before its decision is in the journal, so it is settled a moment later.
+        A stopped call ends before its decision is in the journal. So nothing is learnt from it until a moment later.
         """
         if time.monotonic() >= self._settle_at:
             await self._store.write(settle_outcomes, time.time())
@@ -204,7 +204,7 @@ class OutcomeRecorder:
                 self.recorded += 1
 
     async def _settle(self) -> None:
-        """Read who has which phone, and learn from the outcomes whose decisions are in the journal by now."""
+        """Read which person has which phone, and learn from the outcomes whose decisions are in the journal by now."""
         people = await self._store.read(all_people)
         self._phones = frozenset(person.endpoint for person in people if person.endpoint)
         await self._store.write(settle_outcomes, time.time())

@@ -1,9 +1,9 @@
-"""Keep the store open, whatever happens to its file.
+"""The daemon's access to the store, which it keeps open whatever happens to the file.
 
-Without a store every read and write fails at once, and calls are answered fail-open. A damaged file is put aside and
-replaced by the last good backup. A store that cannot be opened is tried again until it can. If the open file is
-removed, replaced or emptied, that is noticed within a second and the open content is kept as a backup. A store that
-becomes read-only is still read, and decisions wait in memory.
+Without a store every read and write fails at once, and calls fail open. A damaged file is moved aside and replaced by
+the last good backup. If a store cannot be opened, the supervisor tries again until it can. If the open file is removed,
+replaced or emptied, it notices that within a second and keeps the open content as a backup. A store that becomes
+read-only is still read, and decisions wait in memory.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ LOOK_SECONDS = 1.0  # how often the files are checked
 
 
 class StoreSupervisor:
-    """The store as the daemon uses it, behind `agi.screening.Knowledge`. `start` opens it, `close` closes it.
+    """The store of the daemon, which implements `agi.screening.Knowledge`. `start` opens it, `close` closes it.
 
     `weights` are those for reputations, replaced as a whole at a reload. `opened` is called for each store that is
-    opened, which may be another file than before. `incident` is the last event that may have cost data. It stays until
+    opened, which may be another file than before. `incident` is the last event that may have lost data. It stays until
     the process ends, so that somebody sees it.
     """
 
@@ -68,14 +68,14 @@ class StoreSupervisor:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Open the store, or keep trying in the background. Never raises for an unusable store."""
+        """Open the store, or keep trying in the background. An unusable store raises no error."""
         if not await self._open():
             self._wanted.set()
         self.journal.start()
         self._task = asyncio.create_task(self._keep_open(), name="store")
 
     async def close(self) -> None:
-        """Write what the journal holds and close the store."""
+        """Write the queued rows of the journal and close the store."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -83,7 +83,7 @@ class StoreSupervisor:
         await self._close_store()
 
     async def facts(self, query: FactsQuery, give_up_at: float) -> Facts:
-        """Return the facts for a call: the only read that calls wait for."""
+        """Return the facts about a call. Calls wait for no other read."""
         store = self._open_store()
         try:
             return await store.facts(query, give_up_at, self.weights)
@@ -92,11 +92,11 @@ class StoreSupervisor:
             raise
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """Run a read that no call waits for."""
+        """Run a function in a read transaction. No call waits for it."""
         return await self._open_store().read(fn, *args)
 
     async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf) -> T:
-        """Run one write transaction. Raise TimeoutError if `give_up_at` passed before it began."""
+        """Run a function in a write transaction. Raise TimeoutError if `give_up_at` passes before it begins."""
         try:
             return await self._open_store().write(fn, *args, give_up_at=give_up_at)
         except StoreError as error:
@@ -104,7 +104,7 @@ class StoreSupervisor:
             raise
 
     async def outbound_facts(self, query: OutboundQuery, give_up_at: float) -> OutboundFacts:
-        """Return the facts for an outbound call, with decisions that are not written yet."""
+        """Return the facts about an outgoing call, including decisions that are still queued."""
         waiting = self.journal.outbound_waiting()
         try:
             return await self._open_store().read(outbound_facts, query, waiting, give_up_at=give_up_at)
@@ -113,7 +113,7 @@ class StoreSupervisor:
             raise
 
     async def record_emergency(self, at: float, who: str = "Asterisk") -> None:
-        """Record an emergency call from here."""
+        """Record that somebody here made an emergency call."""
         await self.write(record_emergency, at, who)
 
     async def record_challenge(
@@ -152,7 +152,7 @@ class StoreSupervisor:
             logger.warning("undoing a feature code that was written too late failed: %s", error)
 
     async def prove_by_call(self, keyed: KeyedCode, at: float, give_up_at: float) -> bool:
-        """Return whether the code that was keyed in a call proves control of the number."""
+        """Return whether the code that the caller entered proves control of the number."""
         proof = await self.write(prove_keyed, keyed, at, give_up_at=give_up_at)
         return proof is ProofAnswer.RIGHT
 
@@ -161,7 +161,7 @@ class StoreSupervisor:
         return await self.read(last_call_of, endpoint, now)
 
     async def make_passcode(self, endpoint: str, at: float, give_up_at: float) -> str | None:
-        """Return a new passcode for the own page of an endpoint's person, None if the endpoint is nobody's."""
+        """Return a new passcode for the own page of the endpoint's person, None if it has no person."""
         passcode = new_passcode()
         return passcode if await self.write(make_passcode, endpoint, passcode, at, give_up_at=give_up_at) else None
 
@@ -238,7 +238,7 @@ class StoreSupervisor:
         logger.warning("the store is open again")
 
     async def _look_at_files(self) -> None:
-        """Leave a store whose files were replaced or removed: what is written there would be lost at a restart."""
+        """Leave the store if its files were replaced or removed: a restart would lose what is written to them."""
         store = self._store
         if store is None:
             return
@@ -269,7 +269,6 @@ class StoreSupervisor:
             logger.error("%s", self.trouble)
 
     async def _leave(self, store: Store, what: str) -> None:
-        """Close the store, and keep its open content as a backup if it can be read."""
         self._wanted.set()
         self.trouble = f"{self.path}: the store's file, or its -wal or -shm, was {what}"
         self._store = None  # first, so that nothing more is written there
@@ -282,7 +281,7 @@ class StoreSupervisor:
         self._report(f"{self.trouble}; its open content {kept}")
 
     def _remove_log(self) -> None:
-        """Remove the -wal of a store file that was removed. SQLite would apply it to the file that replaced it."""
+        """Remove the -wal of a removed store file. Otherwise SQLite would apply it to the file that replaced it."""
         now = files_of(self.path)
         if now[0] == self._files[0]:
             return  # the same file is back, and needs its -wal

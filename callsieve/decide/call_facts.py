@@ -1,7 +1,7 @@
-"""The JSON with which another switch describes a call, as a request to the daemon, and the daemon's answer.
+"""The JSON in which another switch describes a call, the request to the daemon made of it, and the daemon's answer.
 
-Text from callers is cleaned as the dialplan cleans it for Asterisk, but never refused: otherwise an unreadable name
-would be enough to go unscreened.
+Text from callers is cleaned as the dialplan cleans it for Asterisk, but never refused. Otherwise a caller could avoid
+screening with an unreadable name.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class CallFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         asserted: The URI of P-Asserted-Identity, else of From, for the carrier's `verstat`.
         diversion: The Diversion header.
         priority: The Priority header.
-        call_id: The switch's id of the call, by which it can report the outcome later.
+        call_id: The switch's id of the call, with which it can report the outcome later.
     """
 
     caller: str = ""
@@ -69,7 +69,10 @@ class CallFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 def request_of(facts: CallFacts, fresh_id: str, key: str = "", *, record: bool = True) -> Request:
-    """Return the dialplan's request for this call. `fresh_id`: its id if the switch gives none. `key`: [agi] key."""
+    """Return the request about this call as the dialplan would send it.
+
+    `fresh_id`: the call's id if the switch gives none. `key`: [agi] key. `record`: whether to record the decision.
+    """
     arguments = {
         "key": key,
         "record": "" if record else UNRECORDED,
@@ -130,12 +133,12 @@ def trunk_text_of(text: str) -> str:
 
 
 def linkedid_of(call_id: str) -> str:
-    """Return the key in the store of another switch's call."""
+    """Return the key under which the store has another switch's call."""
     return own_name(id_of(call_id))
 
 
 def id_of(call_id: str) -> str:
-    """Return the id of another switch's call, in the form of an Asterisk id. Long and binary ids are hashed."""
+    """Return the id of another switch's call in the form of an Asterisk id. Long and binary ids are hashed."""
     key = KEY_PREFIX + call_id
     if len(key) <= MAX_ID and key.isascii() and key.isprintable():
         return key
@@ -146,7 +149,7 @@ MOST_DIGITS, MOST_DIGITS_OF_TIME = 6, 11
 
 
 class NoDecision(StrEnum):
-    """Why the API let a call go on without a decision of the daemon."""
+    """Why the API answered `allow` without a decision of the daemon."""
 
     NOT_RUNNING = "the daemon is not running"
     TIMED_OUT = "the daemon did not answer in time"
@@ -165,7 +168,7 @@ class CallAnswer(msgspec.Struct, frozen=True, kw_only=True):
         level: The action that the evidence alone would justify.
         points: The reputation, in points.
         label: The tag of a tagged or warned call.
-        name: The name to show, with the tag; empty: as it was received.
+        name: The name to show, with the tag; empty: the name as it was received.
         route: Where to send a routed call, from `[actions] route`; empty: to voicemail.
         sip_code: The SIP status with which to reject the call.
         id: The id of the decision, for `callsieve explain` and appeals.
@@ -214,7 +217,7 @@ def outbound_fail_open(reason: str) -> OutboundAnswer:
 
 
 def outbound_answer_of(raw: bytes) -> OutboundAnswer:
-    """Parse the daemon's answer about an outgoing call. Anything but a complete decision allows the call."""
+    """Parse the daemon's answer about an outgoing call. An incomplete or unreadable answer allows the call."""
     variables = variables_in(raw)
     action, rule = variables.get(Variable.OUTBOUND, ""), variables.get(Variable.OUTBOUND_RULE, "")
     if rule == FAIL_OPEN_RULE:
@@ -237,7 +240,7 @@ def fail_open(reason: str) -> CallAnswer:
 
 
 def answer_of(raw: bytes) -> CallAnswer:
-    """Parse the daemon's answer about an incoming call. Anything but a complete decision lets the call go on."""
+    """Parse the daemon's answer about an incoming call. An incomplete or unreadable answer allows the call."""
     variables = {name.lstrip("_"): value for name, value in variables_in(raw).items()}
 
     def value_of(variable: str) -> str:

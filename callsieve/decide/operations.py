@@ -1,4 +1,4 @@
-"""Recording how calls through other switches ended, and querying the daemon about them."""
+"""For other switches: record how their calls ended, and query the daemon about calls."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class CallEnding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class EndingRecorded(NamedTuple):
-    """The result of recording the ending of a call.
+    """The result of recording how a call ended.
 
     Attributes:
         recorded: It is new. Each call is recorded once.
@@ -111,7 +111,7 @@ class EndingRecorded(NamedTuple):
 
 
 def record_ending(db: sqlite3.Connection, context: Context, ending: CallEnding) -> EndingRecorded:
-    """Record once how a call through another switch ended, with signals. An emergency call opens the window."""
+    """Record how a call through another switch ended, once, with its signals. An emergency call opens the window."""
     site = site_of(context.settings)
     outcome = _outcome_of(ending, site.trunk_of(trunk_text_of(ending.trunk)).name or None, context.at)
     record = record_of(outcome, site.region_of)
@@ -123,7 +123,7 @@ def record_ending(db: sqlite3.Connection, context: Context, ending: CallEnding) 
 
 
 def _outcome_of(ending: CallEnding, trunk: str | None, now: float) -> Outcome:
-    """Return the outcome that the tracker would make of a call through Asterisk."""
+    """Return the outcome as the call tracker reports it for calls through Asterisk."""
     ended_at = now if ending.ended_at is None else ending.ended_at
     if not now - OLDEST_SECONDS <= ended_at <= now + LATEST_SECONDS:
         raise Refused("bad-time", BAD_TIME, "ended_at")
@@ -171,9 +171,10 @@ QUEUE_FULL_SECONDS = 0.005
 
 
 class DaemonClient:
-    """Client of the daemon's Unix socket.
+    """A client of the daemon's Unix socket.
 
-    `seconds` is the timeout of a request, `in_flight` the number of requests at the same time: the daemon's own limit.
+    `seconds` is the timeout of a request. `in_flight` is the number of requests at the same time, which is the daemon's
+    own limit.
     """
 
     def __init__(self, path: Path, seconds: float, in_flight: int, key: str = "") -> None:
@@ -186,7 +187,7 @@ class DaemonClient:
 
     @classmethod
     def of(cls, loaded: Loaded) -> Self:
-        """Return a client for the daemon of these settings."""
+        """Return a client of the daemon that has these settings."""
         agi = loaded.settings.agi
         seconds = min(agi.deadline_ms / 1000 + MARGIN_SECONDS, LONGEST_SECONDS)
         return cls(loaded.socket_path, seconds, agi.in_flight, agi.key)
@@ -244,7 +245,7 @@ async def _connect(path: Path) -> socket.socket:
     """Return a socket that is connected to the daemon.
 
     The daemon's queue holds 64 connections. If it is full, connecting to a Unix socket fails at once instead of
-    waiting, and asyncio does not handle that. So it is tried again until the caller's timeout.
+    waiting, and asyncio does not handle that. So this tries again until the caller's timeout.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

@@ -1,4 +1,4 @@
-"""The capability `digest`: one day at a glance."""
+"""The capability `digest`: the calls of one day, and tasks that wait."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
     day(db, context, DayRequest(date(2026, 11, 26))) -> Digest
 
-Days are those of the server's time zone. Tasks (appeals, feeds, the doctor's findings) are as of now. Once a day the
-event is emitted that the digest of yesterday is ready.
+Days are those of the server's time zone. Tasks (appeals, feeds, the doctor's findings) are as of now. Once a day an
+event says that the digest of yesterday is ready.
 """
 
 from __future__ import annotations
@@ -45,20 +45,20 @@ FIRST_YEAR = 1970
 
 @dataclass(frozen=True, slots=True)
 class DayRequest:
-    """The day; None: yesterday."""
+    """The day of the digest; None: yesterday."""
 
     day: date | None = None
 
 
 class UnwellFeed(NamedTuple):
-    """A feed that is not well."""
+    """A feed that has a problem."""
 
     name: str
     health: Annotated[SourceHealth, FLAT]
 
 
 class AppealToDecide(NamedTuple):
-    """An appeal in force, and until when it is to be decided."""
+    """An appeal in force, and its deadline."""
 
     reference: str
     number: str
@@ -72,9 +72,9 @@ class Digest:
 
     `mistakes`: numbers that were probably stopped or warned about by mistake. `challenged`: results of challenges.
     `in_force`: the appeals in force, by deadline. `filed`: how many more are only filed. `grades`: own numbers whose
-    grade changed on the day. `labels`: what platforms began or stopped showing of them. `suspicions`: where they may be
-    marked since that day; `due`: their tasks until a day from now. `feeds`: those with trouble. `findings`: the
-    doctor's as root, or why they are unknown.
+    grade changed on the day. `labels`: label checks whose result changed on the day. `suspicions`: where own numbers
+    may be marked since that day; `due`: their tasks until a day from now. `feeds`: those with trouble. `findings`:
+    those of root's doctor, or why they are unknown.
     """
 
     day: date
@@ -94,7 +94,7 @@ class Digest:
     @property
     @encoded
     def probable_mistakes(self) -> ProbableMistakes:
-        """Return calls that were probably stopped or warned of by mistake."""
+        """Return calls that were probably stopped or warned about by mistake."""
         return ProbableMistakes.of(self.mistakes)
 
     @property
@@ -108,23 +108,23 @@ class Digest:
 
     @property
     def calls(self) -> int:
-        """How many calls were screened."""
+        """Number of screened calls."""
         return self.figures.calls
 
     @property
     def mistaken_calls(self) -> int:
-        """How many calls the mistakes are."""
+        """Number of calls of the probable mistakes."""
         return count_of(self.mistakes)
 
     @property
     @encoded
     def is_over(self) -> bool:
-        """Whether the day had ended."""
+        """Whether the day had ended at `at`."""
         return self.at >= end_of(self.day)
 
 
 def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest:
-    """Return the digest of a day. Refused: the day is in the future, or before the calendar begins."""
+    """Return the digest of a day. Raise Refused if the day is in the future or too long ago."""
     now = context.at
     wanted = request.day or day_before(now)
     if wanted.year < FIRST_YEAR:
@@ -164,7 +164,7 @@ def day_before(at: float) -> date:
 
 
 def start_of(day_wanted: date) -> float:
-    """Return when the day begins, in epoch seconds. It has 23 or 25 hours if the clock changes."""
+    """Return when the day begins, in epoch seconds. A day has 23 or 25 hours if the clock changes."""
     return datetime.combine(day_wanted, time()).astimezone().timestamp()
 
 
@@ -189,7 +189,7 @@ def _of_each_number(found: Iterable[FalsePositive]) -> list[FalsePositive]:
 
 
 def due_of_own_numbers(db: sqlite3.Connection, until: float) -> list[Due]:
-    """Return checks, numbers that have rested, and label checks that are due, the earliest first."""
+    """Return the tasks of own numbers until an instant, the earliest first: checks, ends of rests, and label checks."""
     return sorted(
         [*due_of(register_of(db), (), until), *label_checks_to_make(db, until)], key=lambda task: (task.at, task.number)
     )
@@ -206,7 +206,7 @@ DIGEST = "digest"
 
 
 def _emit_ready(db: sqlite3.Connection, settings: Settings, now: float) -> None:
-    """Emit the event from the time of the settings on, but not again after the clock was set back."""
+    """Emit the event from the set time of day on, once a day even if the clock is set back."""
     yesterday = day_before(now).isoformat()
     clock = f"{datetime.fromtimestamp(now).astimezone():%H:%M}"
     if clock >= settings.digest.at and yesterday > (state_of(db, DIGEST) or ""):

@@ -36,7 +36,7 @@ class DigestLine:
 
 @dataclass(frozen=True, slots=True)
 class DigestSection:
-    """Facts of one kind."""
+    """Facts of one kind, with a title."""
 
     title: str
     lines: tuple[DigestLine, ...]
@@ -69,7 +69,7 @@ class _Writer:
 
 
 def digest_text(digest: Digest, language: str = "en", *, numbers: bool = True, console: str = "") -> DigestText:
-    """Return the digest in words. `numbers`: shown whole. `console`: such as `https://pbx.example.com`, or empty."""
+    """Return the digest in words. `numbers`: unmasked. `console`: such as `https://pbx.example.com`, or empty."""
     writer = _Writer(partial(translated, catalogue=translations_of(language)), numbers, console)
     sections = tuple(
         DigestSection(writer.say(title), lines) for title, facts in _sections(digest, writer) if (lines := tuple(facts))
@@ -78,12 +78,12 @@ def digest_text(digest: Digest, language: str = "en", *, numbers: bool = True, c
 
 
 def title_of(digest: Digest) -> Wording:
-    """Return `Calls of 2026-12-31`."""
+    """Return the title, such as `Calls of 2026-12-31`."""
     return Wording("Calls of {day}", {"day": digest.day.isoformat()})
 
 
 def lead_of(digest: Digest) -> Wording:
-    """Return the day in one line."""
+    """Return the summary of the day in one line."""
     figures = digest.figures
     if not digest.calls:
         return Wording("No call was screened on this day.")
@@ -105,7 +105,7 @@ def lead_of(digest: Digest) -> Wording:
 
 
 def plain_text(text: DigestText) -> str:
-    """Return the text of a mail."""
+    """Return the digest as the plain text of a mail."""
     lines = [text.title, "", text.lead]
     for section in text.sections:
         lines += ["", section.title]
@@ -118,12 +118,12 @@ def plain_text(text: DigestText) -> str:
 
 
 def html_page(text: DigestText) -> str:
-    """Return a page without external files."""
+    """Return the digest as an HTML page without external files."""
     return document_of("digest", "digest.html", TAGS[text.language], {"digest": text})
 
 
 def console_address(web: Web) -> str:
-    """Return the address of the console from elsewhere, empty if only this server reaches it."""
+    """Return the address of the console, empty if only this server reaches it."""
     return f"https://{web.hosts[0]}" if web.behind_proxy and web.hosts else ""
 
 
@@ -155,7 +155,7 @@ def _mistakes(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
 
 
 def mistake_words(mistake: FalsePositive) -> Wording:
-    """Return `+12015550123: warn 2, challenge 1, but we called it back later and talked`."""
+    """Return a mistake in words: `+12015550123: warn 2, challenge 1, but we called it back later and talked`."""
     actions = [Wording("{what} {count:,}", {"what": Wording(what), "count": n}) for what, n in mistake.actions.items()]
     about = {
         "number": mistake.number,
@@ -166,14 +166,14 @@ def mistake_words(mistake: FalsePositive) -> Wording:
 
 
 def _undo(mistake: FalsePositive, writer: _Writer) -> tuple[tuple[str, ...], str]:
-    """Return commands and link that let the number ring, which show it whole. Empty if numbers are masked."""
+    """Return commands and link that let the number ring. Empty if numbers are masked, because both contain it."""
     if not writer.numbers:
         return (), ""
     return undo_commands(mistake), f"{writer.console}/numbers/{quote(mistake.number)}" if writer.console else ""
 
 
 def undo_commands(mistake: FalsePositive) -> tuple[str, ...]:
-    """Return commands that let the number ring; for an automated caller also how to verify its owner."""
+    """Return the commands that let the number ring. For an automated caller one of them verifies its owner."""
     ways = mistake.remedies
     return (ways["allow"], ways["prove"]) if mistake.is_machine else (ALLOW.format(number=mistake.number),)
 
@@ -203,7 +203,7 @@ def _appeals(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
 
 
 def appeal_words(appeal: Appeal, now: float) -> Wording:
-    """Return the appeal, its deadline, and whether that has passed."""
+    """Return the appeal in words, with its deadline and whether it is overdue."""
     words = appeal_in_words(appeal)
     return Wording("{appeal}: overdue", {"appeal": words}) if is_overdue(appeal, now) else words
 

@@ -24,7 +24,7 @@ RUN_BRANCHES = (22,)
 class Advisory:
     """A known vulnerability in an Asterisk module. `fixed`: the first safe release of each branch.
 
-    A branch without an entry is vulnerable if it is older than all of those, else safe.
+    A branch without an entry is vulnerable if it is older than all branches with one, otherwise safe.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Advisory:
     fixed: tuple[tuple[int, ...], ...]
 
     def concerns(self, version: AsteriskVersion) -> bool:
-        """Return whether this release is vulnerable. Certified releases are not in the table: do not ask for them."""
+        """Return whether this release is vulnerable. Certified releases have other numbers: do not pass them."""
         fix = next((fix for fix in self.fixed if fix[0] == version.branch), None)
         if fix is None:
             return version.branch < max(branch for branch, *_ in self.fixed)
@@ -104,7 +104,7 @@ NO_WRITE = Wording("remove its `write =` line: {command}", {"command": INSTALL})
 
 
 def is_reachable(context: CheckContext) -> Finding:
-    """Check that Asterisk answers and its version is supported. A central console needs no Asterisk."""
+    """Check that Asterisk answers and that its version is supported. A central console needs no Asterisk."""
     try:
         version = context.version
     except NotAllowed:
@@ -134,7 +134,7 @@ def is_reachable(context: CheckContext) -> Finding:
 
 
 def is_safe(context: CheckContext) -> Finding:
-    """Check for known vulnerabilities in the modules that we use."""
+    """Check that Asterisk has no known vulnerability in the modules that we use."""
     version = context.version
     if version is None or version.certified:
         return unknown(
@@ -152,7 +152,7 @@ def is_safe(context: CheckContext) -> Finding:
 
 
 def has_modules(context: CheckContext) -> Finding:
-    """Check that the modules which our dialplan needs are loaded."""
+    """Check that Asterisk has loaded the modules that our dialplan needs."""
     loaded = context.modules
     for missing, judge in ((_missing(NEEDED, loaded), fail), (_missing(WANTED, loaded), warn)):
         if missing:
@@ -172,7 +172,7 @@ def _missing(wanted: Mapping[str, str | Wording], loaded: frozenset[str]) -> dic
 
 
 def can_reject(context: CheckContext) -> Finding:
-    """Check that Asterisk can send the SIP code that a trunk has for rejected calls."""
+    """Check that Asterisk can reject calls with the SIP code that a trunk sets."""
     if "info about application" in context.ask("core show application PJSIPHangup").lower():
         return ok(Wording("PJSIPHangup is there"))
     if "chan_pjsip" not in context.modules:
@@ -192,7 +192,7 @@ def is_on(context: CheckContext) -> Finding:
 
 
 def has_user(context: CheckContext) -> Finding:
-    """Check that the manager user exists, has the rights it needs and no others, and that its file is private."""
+    """Check that the manager user exists with exactly the rights it needs, and that its file is private."""
     name = context.loaded.settings.ami.username
     if not name:
         return warn(NO_LISTENER, INSTALL)

@@ -1,8 +1,8 @@
-"""Which steps of the dialplan a call runs, and whether one of them screens it. Pure.
+"""A simulation of the dialplan: which steps a call runs, and whether one of them screens it. Pure.
 
     verdict_on(lookup, "2071838750", "from-carrier") -> RouteVerdict(RouteScreening.NOT_SCREENED, "...,1 Dial(...)")
 
-The rules are those of main/pbx.c. For each priority the first match that has it counts, so one pattern can supply a
+The rules are those of main/pbx.c. Each priority is taken from the first match that has it, so one pattern can supply a
 step of another. A context's own matches come before its switches, and those before its includes. Values that are
 computed during the call are unknown, except those from the dialled number and from globals.
 """
@@ -50,7 +50,7 @@ class RouteScreening(StrEnum):
 
 
 class RouteReason(StrEnum):
-    """Why a call is not screened, or why that cannot be told."""
+    """Why a call is not screened, or why that cannot be known."""
 
     TAKEN = "taken"  # an application connects or ends the call
     REFUSED = "refused"  # our front context has nowhere to send it
@@ -64,9 +64,9 @@ class RouteReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RouteVerdict:
-    """Whether a call is screened. `where` is the step that decides it.
+    """Whether a call is screened. `where`: the step that decides it.
 
-    `nowhere`, for a screened call: the place that it goes on to, if nothing exists there.
+    `nowhere`: the place where a screened call goes on, if nothing exists there.
     """
 
     screening: RouteScreening
@@ -77,7 +77,7 @@ class RouteVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A place in the dialplan. `priority` is a number, or a label that is not looked up yet."""
+    """A place in the dialplan. `priority` is a number, or a label that was not looked up yet."""
 
     context: str
     extension: str
@@ -88,7 +88,7 @@ class Spot:
 
     @property
     def next(self) -> Spot:
-        """Return the place one priority further."""
+        """Return the place with the next priority."""
         return replace(self, priority=int(self.priority) + 1)
 
 
@@ -97,7 +97,7 @@ SCREEN = Spot("callsieve", "s")
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call on its way. `changed`: variables set so far (None: unknown). `returns`: the places that Return goes to."""
+    """A call at a place of the dialplan. `changed`: variables set so far (None: unknown). `returns`: stack of Gosub."""
 
     at: Spot
     changed: Mapping[str, str | None] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class _Call:
 
     @property
     def has_arrived(self) -> bool:
-        """Return whether a screened call has reached the place it was sent on to, where following ends."""
+        """Return whether the call was screened and reached the place it was sent on to, where the simulation ends."""
         return self.screened and self.jumps > 0 and "callsieve" not in self.at.context
 
     def on(self) -> _Call:
@@ -125,12 +125,12 @@ class _Call:
 def verdict_on(
     lookup: Lookup, extension: str, context: str, variables: Mapping[str, str] | None = None
 ) -> RouteVerdict:
-    """Return whether a call to this extension of this context is screened. `variables` are the dialplan's globals."""
+    """Return whether a call to an extension in a context is screened. `variables`: the globals of the dialplan."""
     return _Walk(lookup, variables or {}).verdict(_Call(Spot(context, extension)))
 
 
 class _Walk:
-    """Follows one call through all branches."""
+    """Follows one call through all branches of the dialplan."""
 
     def __init__(self, lookup: Lookup, variables: Mapping[str, str | None]) -> None:
         self._lookup = lookup
@@ -140,7 +140,7 @@ class _Walk:
         self._seen: dict[object, RouteVerdict] = {}
 
     def verdict(self, call: _Call) -> RouteVerdict:
-        """Return the verdict for a call from here on. Branches that meet again are followed once."""
+        """Return the verdict on a call from its place on. Branches that meet again are followed once."""
         key = (call.at, call.returns, call.screened, frozenset(call.changed.items()))
         if key not in self._seen:
             self._depth += 1
@@ -225,7 +225,7 @@ class _Walk:
         return call.to(spot, (*call.returns, call.at.next))
 
     def _taken(self, call: _Call, arguments: str) -> list[str]:
-        """Return the branches that a condition may take: one if the condition is known, else both."""
+        """Return the branches that a condition may take: one if the condition is known, otherwise both."""
         condition, yes, no = branches(arguments)
         true = is_true(condition, self._variables_of(call), self._exists)
         return [yes, no] if true is None else [yes if true else no]
@@ -237,7 +237,7 @@ class _Walk:
         return {**self._variables, **call.changed, "EXTEN": call.at.extension, "CONTEXT": call.at.context}
 
     def _exists(self, context: str, extension: str, priority: str) -> bool | None:
-        """Evaluate DIALPLAN_EXISTS. None if it depends on the caller or the time."""
+        """Evaluate DIALPLAN_EXISTS. Return None if it depends on the caller or the time."""
         matches = [
             match
             for match in self._lookup(extension, context)
@@ -284,7 +284,7 @@ def _agreed(verdicts: Sequence[RouteVerdict], where: str) -> RouteVerdict:
 
 
 def _target(at: Spot, text: str) -> Spot | None:
-    """Return the place that `context,extension,priority` names, with fewer parts too. None if it cannot be read."""
+    """Parse the target `context,extension,priority`, of which the first parts may be missing. None if it is invalid."""
     parts = [part.strip() for part in text.split(",")]
     if len(parts) > 3 or not all(parts) or parts[-1][0] in "+-":
         return None

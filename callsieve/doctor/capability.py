@@ -1,4 +1,4 @@
-"""The capability `doctor`: everything that screening needs."""
+"""The capability `doctor`: checks of everything that screening needs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""All checks of `callsieve doctor`. Start here.
+"""The table of all checks of `callsieve doctor`. Start here.
 
-A check is a function from a CheckContext to a Finding. It changes nothing and is bounded in time: 5 s for Asterisk's
+A check is a function from a CheckContext to a Finding. It changes nothing and has a time limit: 5 s for Asterisk's
 console, which is not asked again after a failure, and 2 s for sockets and the store.
 """
 
@@ -40,7 +40,7 @@ def _has_no_removed_settings(ground: finding.CheckContext) -> finding.Finding:
 
 
 def _are_traps(ground: finding.CheckContext) -> finding.Finding:
-    """Every trap of the settings is one: a number that somebody answers is not."""
+    """Check that the trap numbers of the settings count as traps. A number that somebody answers does not."""
     wanted = {did.number for did in dids_of(ground.loaded.settings) if did.trap}
     if not wanted:
         return finding.ok(finding.NONE)
@@ -88,13 +88,13 @@ CHECKS = (
 
 
 def checks_of(capabilities: Capabilities) -> list[finding.HealthCheck]:
-    """Return the checks that these capabilities declare, in the order in which a call meets them."""
+    """Return the checks that these capabilities declare, in the order in which a call meets what they check."""
     checks: list[finding.HealthCheck] = [check for table in capabilities.load("checks") for check in table]
     return sorted(checks, key=lambda check: check.place)
 
 
 def examine(checks: Iterable[finding.HealthCheck], context: finding.CheckContext) -> Iterator[Check]:
-    """Make the checks one after the other."""
+    """Run the checks one after the other and yield their results."""
     for check in checks:
         try:
             with as_root() if check.as_root else nullcontext():
@@ -115,7 +115,7 @@ def examine(checks: Iterable[finding.HealthCheck], context: finding.CheckContext
 
 
 def system_health(load: Callable[[], Loaded], checks: Sequence[finding.HealthCheck]) -> SystemHealth:
-    """Make all checks without asking Asterisk's console. Findings that need it were stored by root's doctor."""
+    """Run all checks without access to Asterisk's console. Those that need it use stored findings of root's doctor."""
     loaded = load()
     now = time.time()
     stored = read_findings(loaded.findings_path)

@@ -1,4 +1,4 @@
-"""The doctor's checks of the daemon: it answers on both sockets, and only to the users who may ask it."""
+"""The doctor's checks of the daemon: it answers on both sockets, and only to users who are allowed to ask."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class StatusAnswer:
 
 
 def ask_status(connect: Callable[[float], socket.socket]) -> StatusAnswer:
-    """Ask the daemon for its status with a request that other FastAGI servers ignore.
+    """Query the daemon's status with a request that other FastAGI servers ignore.
 
     Args:
         connect: Opens the connection within the given number of seconds.
 
     Raises:
-        OSError: Nobody answers, or not in time.
+        OSError: Nobody answers in time.
     """
     began = time.monotonic()
     deadline = began + STATUS_SECONDS
@@ -59,7 +59,7 @@ def ask_status(connect: Callable[[float], socket.socket]) -> StatusAnswer:
 
 
 def answer_on(connection: socket.socket, deadline: float, end: bytes | None = None) -> bytes:
-    """Return what the other side sends up to `end`, or until it closes. Raise OSError or TimeoutError."""
+    """Return what the connection sends up to `end`, or until it closes. Raise OSError or TimeoutError."""
     received = b""
     while len(received) < ANSWER_LIMIT and not (end and end in received):
         connection.settimeout(max(0.001, deadline - time.monotonic()))
@@ -97,7 +97,7 @@ def daemon_answers(context: CheckContext) -> Finding:
 
 
 def outdated(where: str, trouble: str) -> Finding:
-    """Return the finding for a daemon that is older than the installed program, with the trouble it reports."""
+    """Return the finding for a daemon that is older than the installed program, with the trouble that it reports."""
     about: Places = {"where": where, "why": trouble}
     if trouble:
         return warn(Wording("an older version of CallSieve answers on {where}, and says: {why}", about), RESTART_ALL)
@@ -105,12 +105,12 @@ def outdated(where: str, trouble: str) -> Finding:
 
 
 def start_remedy(units: Iterable[Path] = UNITS) -> Wording:
-    """Return how to start the daemon: the installation comes first."""
+    """Return how to start the daemon, or how to install its unit first."""
     return START if any((folder / OUR_UNIT).exists() for folder in units) else INSTALL
 
 
 def socket_answers(context: CheckContext) -> Finding:
-    """Check that the daemon answers on the Unix socket, which the classic script uses."""
+    """Check that the daemon answers on the Unix socket, which the script for classic AGI uses."""
     path = context.loaded.socket_path
     where: Places = {"file": str(path)}
 
@@ -144,7 +144,7 @@ def socket_answers(context: CheckContext) -> Finding:
 
 
 def is_asked_by_asterisk(context: CheckContext) -> Finding:
-    """Check that no other local user than Asterisk, root and the service has asked the daemon since its start."""
+    """Check that only Asterisk, root and the service have sent requests to the daemon since its start."""
     telemetry = context.fresh_telemetry
     if telemetry is None:
         return unknown(Wording("no recent report from the daemon"), start_remedy())
@@ -160,7 +160,7 @@ def is_asked_by_asterisk(context: CheckContext) -> Finding:
 
 
 def _without_ami(reason: str, ami: Ami) -> str:
-    """Return the daemon's trouble without its lost connection to Asterisk, which another check reports."""
+    """Return the daemon's trouble without that of the connection to Asterisk, which another check reports."""
     where = f"{ami.host}:{ami.port}"
     for kind in TroubleKind:
         trouble = re.escape(f"{where}: {kind.words}") + r"(?: \([^)]*\))?" + re.escape(f": {kind.remedy}")

@@ -1,4 +1,4 @@
-"""The doctor's checks of the dialplan: ours is loaded, others call it, and each Dial carries our options."""
+"""The doctor's checks of the dialplan: ours is loaded, other contexts call it, and each Dial carries our options."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ MOST_NAMED = 20
 
 
 def others(dialplan: Dialplan) -> list[DialplanStep]:
-    """Return the steps of contexts that are not ours."""
+    """Return the steps of all contexts except CallSieve's own."""
     return [step for step in dialplan.steps if not step.context.startswith("callsieve")]
 
 
 def askers(dialplan: Dialplan) -> frozenset[str]:
-    """Return the contexts that ask CallSieve about a call."""
+    """Return the contexts that call CallSieve's dialplan."""
     return frozenset(step.context for step in others(dialplan) if _CALLS_US.search(step.application))
 
 
 def is_loaded(context: CheckContext) -> Finding:
-    """Check that Asterisk has loaded all our contexts, in this version."""
+    """Check that Asterisk has loaded this version of all our contexts."""
     lines = lines_of(Path("callsieve.conf"), packaged_dialplan())
     ours = {line.section for line in lines if line.section} - {"globals"}
     missing = sorted(ours - context.dialplan.contexts)
@@ -115,7 +115,7 @@ def _same_version(context: CheckContext, count: int) -> Finding:
 
 
 def asks_us(context: CheckContext) -> Finding:
-    """Check that the dialplan asks at the address where this daemon listens."""
+    """Check that the dialplan queries the address on which this daemon listens."""
     asked = _asked(context)
     if asked is None:
         return unknown(Wording("[callsieve] is not loaded"))
@@ -162,7 +162,7 @@ def _classic(context: CheckContext) -> Finding:
 
 
 def reaches_phones(context: CheckContext) -> Finding:
-    """Check that Dial carries our options, which bring the ring, the warning and personal lists to the phone."""
+    """Check that Dial carries our options. They bring the ring tone, the warning and personal lists to the phone."""
     steps = others(context.dialplan)
     if TRUNK_CONTEXT in context.dialplan.contexts:
         return _reaches_freepbxs_phones(steps)
@@ -176,7 +176,7 @@ def reaches_phones(context: CheckContext) -> Finding:
 
 
 def _reaches_freepbxs_phones(steps: list[DialplanStep]) -> Finding:
-    """Check FreePBX, which makes its own Dial: the hooks that run before it must ask us."""
+    """Check that FreePBX's hooks before Dial call us, because it makes its own Dial."""
     if any(calls_by_macro(step.context, step.application) for step in steps):
         return warn(Wording("FreePBX calls by Macro, as 15 and 16 do: its name lookups replace our tags"), "FreePBX 17")
     asked = {(step.context, hook) for step in steps for hook in PHONE_HOOKS if f"{hook.asks},s,1" in step.application}
@@ -198,7 +198,7 @@ def _reaches_freepbxs_phones(steps: list[DialplanStep]) -> Finding:
 
 
 def are_labelled(context: CheckContext) -> Finding:
-    """Check that each Dial which a call to one of our numbers may reach carries our options."""
+    """Check that every Dial that a call to our numbers may reach carries our options."""
     finding = reaches_phones(context)
     if finding.status is not CheckStatus.OK or TRUNK_CONTEXT in context.dialplan.contexts:
         return finding
@@ -226,7 +226,7 @@ def _unlabelled(context: CheckContext, trunks: list[TrunkContext]) -> Iterator[t
 
 
 def is_free(hook: PredialHook, steps: Iterable[DialplanStep]) -> bool:
-    """Return whether this hook of FreePBX does nothing yet."""
+    """Return whether this hook of FreePBX is unused."""
     return all(_EMPTY.match(step.application) for step in steps if step.context == hook.context)
 
 
@@ -273,7 +273,7 @@ def has_free_codes(context: CheckContext) -> Finding:
 
 
 def passcode_code(context: CheckContext) -> str:
-    """Return the feature code that speaks a passcode for a person's own page, empty if no phone can dial one."""
+    """Return the feature code that speaks a passcode for the own page, empty if no phone can dial one."""
     try:
         dialplan = context.dialplan
     except ConsoleError:
@@ -290,7 +290,7 @@ def passcode_code(context: CheckContext) -> str:
 
 
 def code_clashes(steps: Iterable[DialplanStep]) -> list[Wording]:
-    """Return the extensions that our codes would reach: exact ones, and patterns with at least a fixed first key."""
+    """Return the extensions that take our feature codes: exact ones, and patterns whose first key is fixed."""
     clashes: dict[tuple[str, str], Wording] = {}
     for step in steps:
         for code in FEATURE_CODES:

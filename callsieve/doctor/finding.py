@@ -72,7 +72,7 @@ class Finding:
 
 
 def gathered(checks: Iterable[Check]) -> list[Check]:
-    """Merge the checks that failed for the same reason into one, at the place of the first of them."""
+    """Merge the checks that failed for the same reason into one, at the place of the first."""
     lines = _merged(checks)
     for reason, heading in HEADING_BY_REASON.items():
         unmade = [check for check in lines if check.detail == reason]
@@ -94,12 +94,12 @@ def _merged(checks: Iterable[Check]) -> list[Check]:
 
 
 def and_more(first: Wording, others: int) -> Wording:
-    """Return a wording for the first of several problems, with the count of the others."""
+    """Return the first of several problems in words, with the number of others."""
     return Wording("{first}, and {count} more", {"first": first, "count": others}) if others else first
 
 
 def first_ill(sources: Iterable[tuple[str, SourceHealth]], remedy: str) -> Finding | None:
-    """Return a warning of the first named source that is not well, with the count of the others; None if all are."""
+    """Return a warning about the first source that has a problem, with the number of others; None if all are well."""
     ill = [(name, health) for name, health in sources if not health.is_well]
     if not ill:
         return None
@@ -108,7 +108,7 @@ def first_ill(sources: Iterable[tuple[str, SourceHealth]], remedy: str) -> Findi
 
 
 def differs(install: str) -> Wording:
-    """Return the remedy for a file that differs from the one that would be installed."""
+    """Return the remedy for an installed file that is not the one that `install` would write."""
     return Wording("{command}: shows what differs", {"command": install})
 
 
@@ -121,11 +121,11 @@ unknown = partial(Finding, CheckStatus.UNKNOWN)
 
 @dataclass
 class CheckContext:
-    """Everything that checks may read. Asterisk is asked each question once, and not again after it failed to answer.
+    """The sources that a check may read. Each question to Asterisk is asked once, and none after a failure.
 
     `read`: the settings, or what is wrong with them. `console` raises ConsoleError. `now` is in epoch seconds.
     `fetch` returns status and body of one of our pages as others see it, or why it failed; None: fetch nothing.
-    `most_questions` about single numbers are put to Asterisk: a PBX may have thousands, and each question takes 10 ms.
+    `most_questions`: the limit of questions about single numbers. A PBX may have thousands, and each takes 10 ms.
     """
 
     read: Loaded | SettingsError
@@ -138,13 +138,13 @@ class CheckContext:
 
     @property
     def loaded(self) -> Loaded:
-        """Return the settings. Raise SettingsError: checks that need them are then unknown."""
+        """Return the settings. Raise SettingsError if they are broken, so that the check's result is unknown."""
         if isinstance(self.read, SettingsError):
             raise self.read
         return self.read
 
     def ask(self, command: str) -> str:
-        """Return what Asterisk's console answers. Raise ConsoleError."""
+        """Run a command on Asterisk's console and return its output. Raise ConsoleError."""
         if self._error is not None:
             raise self._error
         if command not in self._answers:
@@ -157,7 +157,7 @@ class CheckContext:
 
     @property
     def off_until(self) -> int | None:
-        """Return until when screening is off, by Asterisk's database. Raise ConsoleError."""
+        """Return until when Asterisk's database says that screening is off, in epoch seconds. Raise ConsoleError."""
         return parse_off(self.ask(f"database get {FAMILY} {OFF_KEY}"))
 
     @property
@@ -167,12 +167,12 @@ class CheckContext:
 
     @property
     def telemetry(self) -> Telemetry | None:
-        """Return the daemon's last report about itself."""
+        """Return the daemon's latest telemetry."""
         return read_telemetry(self.loaded.state)
 
     @property
     def fresh_telemetry(self) -> Telemetry | None:
-        """Return the daemon's last report about itself, or None if it is not recent."""
+        """Return the daemon's latest telemetry, or None if it is not recent."""
         telemetry = self.telemetry
         return telemetry if is_fresh(telemetry, self.now) else None
 
@@ -189,21 +189,21 @@ class CheckContext:
 
     @property
     def central_organisation(self) -> str:
-        """Return the organisation of this central console. Empty on other machines, and if the store cannot be read."""
+        """Return the organisation of this central console. Empty on other servers, and if the store cannot be read."""
         link = self.read_store(link_of, None)
         return link.organisation if link is not None and link.is_central else ""
 
     def read_store(self, read: Callable[[sqlite3.Connection], T], default: T) -> T:
-        """Read from the store, as `read_store` below."""
+        """Return what `read` finds in the store, or `default` if the store is missing, unreadable or outdated."""
         return read_store(self.loaded.store_path, read, default)
 
     def read_rows(self, read: Callable[[sqlite3.Connection], list[T]]) -> list[T]:
-        """Return the rows that the store has; none where it is missing, unreadable or of an older version."""
+        """Return rows of the store, or an empty list if the store is missing, unreadable or outdated."""
         none: list[T] = []
         return self.read_store(read, none)
 
     def judge_store(self, judge: Callable[[sqlite3.Connection, float], Finding]) -> Finding:
-        """Return what `judge` finds in the store at this time, or why the store cannot be read."""
+        """Return the finding of `judge` about the store, or why the store cannot be read."""
         path = self.loaded.store_path
         if not path.exists():
             return ok(NONE)
@@ -228,7 +228,7 @@ class CheckContext:
 
     @property
     def is_freepbx(self) -> bool:
-        """Return whether FreePBX made the dialplan. Its files tell if Asterisk cannot be asked."""
+        """Return whether FreePBX made the dialplan. If Asterisk cannot be asked, its configuration files decide."""
         try:
             return not self.dialplan.contexts.isdisjoint({FREEPBX_CONTEXT, TRUNK_CONTEXT})
         except ConsoleError:
@@ -236,7 +236,7 @@ class CheckContext:
 
     @property
     def take_over(self) -> str:
-        """Return the command that imports the people whom this PBX knows."""
+        """Return the command that imports the people of this PBX."""
         return f"callsieve import people --from {'freepbx' if self.is_freepbx else 'asterisk'}"
 
     @property
@@ -265,7 +265,7 @@ class CheckContext:
 
     @cached_property
     def place(self) -> InstallPaths:
-        """Return where Asterisk says its files are, or the usual place if it cannot be asked."""
+        """Return the directories that Asterisk reports, or the usual ones if it cannot be asked."""
         try:
             answer = self.ask("core show settings")
         except ConsoleError:
@@ -283,9 +283,9 @@ Find = Callable[[CheckContext], Finding]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:
-    """A check as a capability declares it. Checks run in the order of `place`, as a call meets them.
+    """A check as a capability declares it. Checks run in the order of `place`, as a call meets what they check.
 
-    `as_root`: it examines only Asterisk and the machine, which may need root. Any other check may read the state
+    `as_root`: it examines only Asterisk and the server, which may need root. Any other check may read the state
     directory, so it runs with the rights of its owner. `is_quick`: it takes a few milliseconds, so `status`
     runs it too.
     """
@@ -299,7 +299,7 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledCheck:
-    """A check that finds changes which nobody records. The event sender runs it every half minute, in a transaction.
+    """A check that finds changes which no operation makes. The event sender runs it twice a minute, in a transaction.
 
     It runs if a receiver wants one of `kinds`, and emits one event for each change since the last run.
     """
@@ -314,20 +314,20 @@ def check_of_store(judge: Callable[[sqlite3.Connection, float], Finding]) -> Fin
 
 
 def read_store(path: Path, read: Callable[[sqlite3.Connection], T], default: T) -> T:
-    """Return what `read` finds in a store. Return the default if it is missing, unreadable or outdated."""
+    """Return what `read` finds in a store, or `default` if the store is missing, unreadable or outdated."""
     with suppress(StoreError, OSError), read_only(path) as db:
         return default if pending(db) else read(db)
     return default
 
 
 def not_asked(_command: str) -> str:
-    """Refuse to ask Asterisk, because access to its console is as powerful as a shell. Root's doctor asks it."""
+    """Raise NotAllowed. Access to Asterisk's console is as powerful as a shell, so only root's doctor has it."""
     raise NotAllowed("Asterisk is asked by root's doctor only")
 
 
 @contextmanager
 def read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the store read-only, with the rights of its owner also if we are root. Raise StoreError."""
+    """Open the store read-only, with the rights of its owner even if we are root. Raise StoreError."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
     with acting_for(path), store_errors(path):
         if path.exists() and not path.is_file():  # a pipe would never open

@@ -27,7 +27,7 @@ _GROUP = re.compile(r"^Group=(\S+)$", re.MULTILINE)
 
 
 def settings_are_private(context: CheckContext) -> Finding:
-    """Check that the settings are valid, private, writable by root alone and readable by the service."""
+    """Check that the settings are valid and private: only root may write them, and the service may read them."""
     if isinstance(context.read, SettingsUnreadable):
         return unknown(str(context.read), Wording("run this as root"))
     if isinstance(context.read, SettingsError):
@@ -66,7 +66,7 @@ def _is_roots_alone(path: Path) -> bool:
 
 
 def _may_read(file: Path, user: str, group: str) -> bool:
-    """Return whether a service of this user and group may read the file. True if user or group do not exist yet."""
+    """Return whether a service with this user and group may read the file. True if they do not exist yet."""
     try:
         uid, gid = pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
     except KeyError:
@@ -82,7 +82,7 @@ def _may_read(file: Path, user: str, group: str) -> bool:
 
 
 def are_readable_by_us_alone(context: CheckContext) -> Finding:
-    """Check the secret files that the settings name, with the rights of the owner of the state directory."""
+    """Check that only the owner of the state directory can read the secret files that the settings name."""
     names = dict.fromkeys(secret_files(context.loaded.settings))
     wrong: list[OutsideError] = []
     for name in names:
@@ -100,7 +100,7 @@ def are_readable_by_us_alone(context: CheckContext) -> Finding:
 
 
 def is_closed(context: CheckContext) -> Finding:
-    """Check that neither everybody nor the service may use Asterisk's control socket."""
+    """Check that neither the service nor every user may use Asterisk's control socket."""
     folder = setting_in(context.ask("core show settings"), "Run/Sockets directory")
     if folder is None:
         return unknown(Wording("Asterisk does not say where its control socket is"))

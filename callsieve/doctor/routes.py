@@ -45,7 +45,7 @@ class _EnoughAsked(Exception):
 
 
 class Extensions:
-    """The extensions that match in a context, by Asterisk's console, which is asked each question once."""
+    """The extensions that match in a context, read from Asterisk's console, which is asked each question once."""
 
     def __init__(self, context: CheckContext) -> None:
         self._context = context
@@ -97,7 +97,7 @@ def _reached(
 
 @dataclass(slots=True)
 class Survey:
-    """The results for all numbers, in words."""
+    """The verdicts on all numbers, in words."""
 
     followed: int = 0
     unscreened: list[Wording] = field(default_factory=list)
@@ -148,7 +148,7 @@ def are_screened(context: CheckContext) -> Finding:
 
 
 def _module_screens(context: CheckContext, trunks: Sequence[TrunkContext]) -> bool:
-    """Return whether our FreePBX module is installed and every trunk's calls reach the routes that it writes."""
+    """Return whether our FreePBX module is installed and the calls of every trunk reach the routes that it writes."""
     dialplan = context.dialplan
     contexts = [trunk.context for trunk in trunks]
     return trunk_numbers.is_module_installed(dialplan) and all(
@@ -172,7 +172,7 @@ def _screened_by_module(context: CheckContext) -> Finding:
 
 
 def are_known(context: CheckContext) -> Finding:
-    """Check that each number can be followed to the end and leads somewhere."""
+    """Check that each number can be followed to the end and reaches an existing place."""
     if _module_screens(context, trunks_of(context)):
         return ok(Wording("FreePBX's inbound routes: see trunks"))
     survey = survey_of(context, trunks_of(context))
@@ -226,7 +226,7 @@ def survey_of(context: CheckContext, trunks: Sequence[TrunkContext]) -> Survey:
 def _verdict(
     extensions: Extensions, number: TriedNumber, context: str, variables: dict[str, str]
 ) -> RouteVerdict | None:
-    """Return the worst verdict on the forms of a number that the context takes. None if it takes none."""
+    """Return the worst verdict on the forms of a number that the context accepts. None if it accepts none."""
     matches_by_form = {form: extensions.matches(form, context) for form in number.forms}
     taken = [
         form for form, matches in matches_by_form.items() if any(m.is_switch or 1 in m.applications for m in matches)
@@ -252,7 +252,7 @@ def _note(survey: Survey, number: TriedNumber, trunk: TrunkContext, verdict: Rou
 
 
 def _remedy(context: CheckContext, trunks: Sequence[TrunkContext]) -> str | Wording:
-    """Return how to put our front context before the trunks: one change of `context=` for each."""
+    """Return how to put our context before the trunks, as one change of `context=` for each."""
     if TRUNK_CONTEXT in context.dialplan.contexts:
         return ON_FREEPBX
     ours = (trunk.context for trunk in trunks if trunk.context and not trunk.context.startswith("callsieve"))

@@ -1,4 +1,4 @@
-"""The doctor's checks of past screening: recent calls have decisions, and callers' numbers were readable."""
+"""The doctor's checks of past calls: they were screened, and callers' numbers were readable."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SILENT_CALLS = 50
 
 
 def are_decided(context: CheckContext) -> Finding:
-    """Check that the inbound calls of the last days have a decision each, since screening was switched on."""
+    """Check that each inbound call of the last days has a decision, except while screening was off."""
     try:
         off = context.off_until or 0
     except ConsoleError:
@@ -49,7 +49,7 @@ def _left_out(context: CheckContext) -> frozenset[str]:
 
 
 def can_read_callers(context: CheckContext) -> Finding:
-    """Check that callers' numbers are read by the numbering plan of the right country."""
+    """Check that callers' numbers are parsed by the numbering plan of the right country."""
     return context.judge_store(lambda db, now: _judged_callers(db, now, context.loaded))
 
 
@@ -99,7 +99,7 @@ def _judged_callers(db: sqlite3.Connection, now: float, loaded: Loaded) -> Findi
 def _judged_calls(
     db: sqlite3.Connection, now: float, on_since: float, left_out: Callable[[], frozenset[str]]
 ) -> Finding:
-    """Judge the calls since `on_since`, the end of the last `off --for`. `left_out` is called if a call was missed."""
+    """Judge the calls since `on_since`, the end of the last `off --for`. If a call was missed, call `left_out`."""
     switched_on = max(on_since, *(entry.row.at for entry in latest_of(db, ("on",), 1)), now - LOOKED_BACK_SECONDS)
     numbers = screened_by_number(db, switched_on, now)
     if any(entry.missed for entry in numbers):

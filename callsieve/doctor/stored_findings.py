@@ -1,7 +1,7 @@
 """The doctor's findings, stored by root for the console, /metrics and other users' `doctor`.
 
-The service must not reach Asterisk's console, because that is as powerful as a shell. So root checks, and stores the
-findings in a directory of its own. Everybody may read them: they hold no secret and no caller's number.
+The service must not reach Asterisk's console, because that is as powerful as a shell. So root runs the checks, and
+stores the findings in a directory of its own. Everybody may read them: they hold no secret and no caller's number.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ class Findings(msgspec.Struct, frozen=True):
     passcode_code: Annotated[str, msgspec.Meta(pattern=r"^[0-9*#]{0,20}$")] = ""
 
     def is_old(self, now: float) -> bool:
-        """Return whether things may have changed since."""
+        """Return whether the findings are so old that they may be wrong now."""
         return not -AHEAD_SECONDS < now - self.at < OLD_SECONDS
 
 
 def findings_of(checks: Iterable[Check], now: float, loaded_at: float, passcode_code: str = "") -> Findings:
-    """Return the checks as a value to store."""
+    """Return the checks as findings to store."""
     return Findings(now, program_version(), tuple(checks), loaded_at, passcode_code)
 
 
@@ -76,13 +76,7 @@ def may_store(path: Path) -> bool:
 
 
 def store_findings(path: Path, findings: Findings) -> None:
-    """Replace the stored findings in one step.
-
-    Links are not followed, neither to the directory nor in it.
-
-    Raises:
-        OSError: Others may write in the directory.
-    """
+    """Replace the stored findings in one step. Raise OSError if others may write in the directory, or it is a link."""
     with suppress(FileExistsError):
         path.parent.mkdir(0o755)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -99,7 +93,7 @@ def store_findings(path: Path, findings: Findings) -> None:
 
 
 def renew_finding(path: Path, check: Check) -> None:
-    """Replace one stored finding, if findings are stored and ours to change. Raise OSError."""
+    """Replace one stored finding if findings are stored and we may write them. Raise OSError."""
     stored = read_findings(path)
     if isinstance(stored, Findings) and may_store(path):
         checks = tuple(check if check.name == other.name else other for other in stored.checks)
@@ -147,7 +141,7 @@ def recent_findings(path: Path, now: float) -> Findings | Wording:
 
 
 class _Foreign(Exception):
-    """Another user may have written the file, so its content is not trusted."""
+    """The file may have been written by another user, so its content is not trusted."""
 
 
 def _read(path: Path) -> bytes:
@@ -175,7 +169,7 @@ def _decoded(data: bytes) -> Findings:
 
 
 def _check_fits(text: str | Wording) -> None:
-    """Raise ValueError if a template has fields that its places do not fill, or a width that could exhaust memory."""
+    """Raise ValueError if a template has fields without values, or a width that could exhaust memory."""
     if isinstance(text, str) or not text.places:
         return
     for _, name, form, conversion in Formatter().parse(text.template):
@@ -198,10 +192,10 @@ def trunks_changed_at(etc: Path) -> float:
 
 
 def completed(checks: Iterable[Check], stored: Findings | Wording, now: float, trunks_changed_at: float) -> list[Check]:
-    """Replace each check that we could not make by root's finding, and warn if that is old or missing.
+    """Replace each check that this process could not run by root's stored finding. Warn if that is old or missing.
 
     `trunks_changed_at`: when the files of the trunks last changed. A finding about trunks counts only if Asterisk had
-    loaded them before root looked.
+    loaded them before root's doctor ran.
     """
     made = list(checks)
     if all(check.status is not CheckStatus.UNKNOWN for check in made):

@@ -1,4 +1,4 @@
-"""The trunks, the contexts their calls arrive in, and the numbers they carry: from settings, Asterisk and dialplan."""
+"""Trunks, the contexts in which their calls arrive, and their numbers, from the settings, Asterisk and the dialplan."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _IS_SCREENED = "app-callsieve-screened,"
 
 @dataclass(frozen=True, slots=True)
 class TrunkContext:
-    """A trunk and the context that its calls arrive in, or None if that was not found."""
+    """A trunk and the context in which its calls arrive, None if that is unknown."""
 
     name: str
     context: str | None
@@ -46,7 +46,7 @@ class TrunkContext:
 
 @dataclass(frozen=True, slots=True)
 class TriedNumber:
-    """A number or pattern that a trunk may send, with forms to try. `is_named`: the settings name the number."""
+    """A number or pattern that a trunk may send, with the forms to try. `is_named`: the settings name the number."""
 
     name: str
     forms: tuple[str, ...]
@@ -54,7 +54,7 @@ class TriedNumber:
 
 
 def trunks_of(context: CheckContext) -> list[TrunkContext]:
-    """Return the trunks of the settings, else those of Asterisk. Raise ConsoleError or OSError."""
+    """Return the trunks in the settings, or Asterisk's if the settings name none. Raise ConsoleError or OSError."""
     named = islice(context.loaded.settings.trunk, TRUNKS_ASKED)
     trunks = [TrunkContext(table.name, _context_of(context, table), table) for table in named] or _trunks_of_asterisk(
         context
@@ -63,7 +63,7 @@ def trunks_of(context: CheckContext) -> list[TrunkContext]:
 
 
 def freepbx_sends_us_calls(etc: Path) -> bool:
-    """Return whether any FreePBX trunk arrives in CallSieve's context."""
+    """Return whether the calls of a FreePBX trunk arrive in CallSieve's context."""
     return any(TRUNK_CONTEXT in line.text for name in TRUNK_FILES for line in walk(etc, etc / name))
 
 
@@ -78,7 +78,7 @@ def _context_of(context: CheckContext, table: TrunkTable) -> str | None:
 
 
 def _trunks_of_asterisk(context: CheckContext) -> list[TrunkContext]:
-    """Return PJSIP endpoints known by address, IAX2 users and DAHDI lines, without our people's phones."""
+    """Return PJSIP endpoints identified by address, IAX2 users and DAHDI lines, without our people's phones."""
     people = context.loaded.settings.person
     phones = {person.extension for person in people} | {(person.endpoint or "").partition("/")[2] for person in people}
     phones |= _NOBODYS
@@ -100,7 +100,7 @@ def _trunks_of_asterisk(context: CheckContext) -> list[TrunkContext]:
 
 
 def undescribed_trunks(context: CheckContext, phones: Container[str]) -> list[str]:
-    """Return PJSIP endpoints known by address that are neither `phones` nor in a `[[trunk]]`. Raise ConsoleError."""
+    """Return PJSIP endpoints identified by address that are neither phones nor in a `[[trunk]]`. Raise ConsoleError."""
     described = [table.channels for table in context.loaded.settings.trunk]
     trunks = [
         trunk
@@ -111,7 +111,6 @@ def undescribed_trunks(context: CheckContext, phones: Container[str]) -> list[st
 
 
 def _iax_contexts(context: CheckContext) -> dict[str, str | None]:
-    """Return the context of each IAX2 user, or None if several contexts may be meant."""
     return {
         name: _uncut(dialplan_context, context)
         for name, dialplan_context in iax_users_in(context.ask("iax2 show users")).items()
@@ -119,7 +118,7 @@ def _iax_contexts(context: CheckContext) -> dict[str, str | None]:
 
 
 def _uncut(dialplan_context: str, context: CheckContext) -> str | None:
-    """Return the loaded context for a name that Asterisk's table may have cut off. None if several fit."""
+    """Return the loaded context whose name Asterisk's table may have cut off. None if several fit."""
     if len(dialplan_context) < IAX_COLUMN:
         return dialplan_context
     whole = [loaded for loaded in context.dialplan.contexts if loaded.startswith(dialplan_context)]
@@ -151,7 +150,7 @@ def numbers_to_try(
 ) -> list[TriedNumber]:
     """Return the numbers to follow from a trunk's context: of the settings, of the dialplan, and `dialled` by callers.
 
-    A number that the dialplan has as an extension is tried in that form only. DIDs with `screen = false` are left out.
+    A number that the dialplan has as an extension is tried only in that form. DIDs with `screen = false` are left out.
     """
     patterns, extensions = numbers_in_dialplan(context.dialplan, dialplan_context, variables)
     settings = context.loaded.settings
@@ -181,7 +180,7 @@ def _forms(text: str, region: str) -> tuple[str, ...]:
 def numbers_in_dialplan(
     dialplan: Dialplan, context: str, variables: Mapping[str, str]
 ) -> tuple[list[TriedNumber], dict[str, None]]:
-    """Return the patterns and the numbers of a trunk's context and of those that it passes the dialled number on to."""
+    """Return patterns and numbers of a trunk's context, and of the contexts to which it passes the dialled number."""
     behind = _passed_on(dialplan, context, variables)
     names = dict.fromkeys(step.extension for step in dialplan.steps if step.context in behind)
     examples = ((name, example_of(name)) for name in names)
@@ -212,19 +211,19 @@ def _target(application: str, variables: Mapping[str, str]) -> list[str]:
 
 
 class InboundRoutes(NamedTuple):
-    """FreePBX's inbound routes, by extension: screened ones, and those that an administrator excluded."""
+    """FreePBX's inbound routes, by extension: those that are screened, and those that an administrator excluded."""
 
     screened: tuple[str, ...]
     left_out: tuple[str, ...]
 
 
 def is_module_installed(dialplan: Dialplan) -> bool:
-    """Return whether CallSieve's FreePBX module has written into this dialplan."""
+    """Return whether CallSieve's FreePBX module has written to this dialplan."""
     return MARK in dialplan.contexts
 
 
 def inbound_routes(dialplan: Dialplan) -> InboundRoutes:
-    """Return which inbound routes the module screens."""
+    """Return which inbound routes are screened by the module, and which are excluded."""
     steps: dict[str, list[str]] = {}
     for step in dialplan.steps:
         if step.context in _ROUTES:

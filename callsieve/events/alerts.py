@@ -1,8 +1,7 @@
 """Alert rules: which events are sent to whom, at which hours, and how often.
 
-Each pair of a rule and a receiver is delivered and retried on its own. How often it was alerted is kept in the store,
-so
-a restart repeats nothing.
+Each pair of a rule and a receiver has its own deliveries and retries. The store keeps when alerts were sent, so a
+restart does not repeat any.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ LINE_CHARACTERS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A rule that fired. `suppressed`: how many of its alerts were held since `since`."""
+    """A rule that fired. `suppressed`: how many of its alerts were suppressed since `since`."""
 
     name: str
     suppressed: int = 0
@@ -57,7 +56,7 @@ NAMED = frozenset({*PEOPLE, *NUMBERS})
 
 
 def with_alert(event: Event, alert: Alert) -> Event:
-    """Return the event as receivers of an alert get it. Its id and data are the same at each attempt."""
+    """Return the event with the alert's data, for the receivers of the alert. Each attempt has the same id and data."""
     about = {"name": alert.name, "event": event.id, "suppressed": alert.suppressed, "since": alert.since}
     # An id of its own: the receiver may also get the event itself, and drop repeated ids.
     rule = sha256(alert.name.encode()).hexdigest()[:8].upper()
@@ -67,7 +66,7 @@ def with_alert(event: Event, alert: Alert) -> Event:
 
 
 def alert_of(event: Event) -> Alert | None:
-    """Return the alert that the event is sent for, or None if it is sent for itself."""
+    """Return the alert in the event's data, or None if the event is not sent because of an alert."""
     about = event.data.get(ALERT)
     return Alert(about["name"], about["suppressed"], about["since"]) if about else None
 
@@ -87,7 +86,7 @@ def event_in_words(event: Event, language: str, *, mask: bool) -> str:
 
 
 def translate(words: Wording, language: str) -> str:
-    """Return one of our texts in a language."""
+    """Return a text in a language."""
     return words.in_language(partial(translated, catalogue=translations_of(language)))
 
 
@@ -98,7 +97,7 @@ def one_line(text: str, *, mask: bool) -> str:
 
 
 def in_words(text: str, names: Mapping[str, str], *, mask: bool) -> str:
-    """Return a person or number for people: `Alice (201)`, `+1 201 555 0123 (Joe's Loans)`, masked if wanted."""
+    """Return a person or number with its name, masked if `mask`: `Alice (201)`, `+1 201 555 0123 (Joe's Loans)`."""
     if not text.startswith("+"):
         return f"{names[text]} ({text})" if text in names else text
     if mask:
@@ -112,19 +111,19 @@ ANYBODY: Final = "whoever"
 
 
 class StateStore(Protocol):
-    """Where the states of alerts are kept."""
+    """The store of alerts' states."""
 
     async def read(self, key: str) -> str | None:
-        """Return the last stored value. StoreError is left to the caller."""
+        """Return the last stored value. Raise StoreError."""
         ...
 
     async def write(self, key: str, value: str, at: float) -> None:
-        """Store a value. StoreError is left to the caller."""
+        """Store a value. Raise StoreError."""
         ...
 
 
 class NoStates:
-    """Keeps no state: for a test alert."""
+    """Stores no state: for a test alert."""
 
     async def read(self, _key: str) -> str | None:
         """Return None, because nothing is stored."""
@@ -135,7 +134,7 @@ class NoStates:
 
 
 class AlertState(msgspec.Struct, frozen=True):
-    """When an alert was sent lately, and how many were held since `since`."""
+    """When an alert was sent lately, and how many were suppressed since `since`."""
 
     told: tuple[float, ...] = ()
     suppressed: int = 0
@@ -167,7 +166,7 @@ class AlertReceiver:
         self.deliver_seconds = getattr(target, "deliver_seconds", DELIVER_SECONDS)
 
     async def deliver(self, event: Event) -> bool:
-        """Send the event if the rule wants it. Return whether it was sent. DeliveryError is left to the caller."""
+        """Send the event if the rule wants it, and return whether it was sent. Raise DeliveryError."""
         if not is_met(self._rule.when, event):
             return False
         now = self._clock()
@@ -201,7 +200,7 @@ class AlertReceiver:
             return Alert(rule.name, unreported, state.since if unreported else 0.0)
 
     async def _note_sent(self, now: float, alert: Alert) -> None:
-        """Record a sent alert. After a crash before this it is sent once more, but never lost."""
+        """Record a sent alert. A crash just before this repeats the alert instead of losing it."""
         async with self._state_lock:
             state = state_from(await self._store.read(self.name))
             told = (*_lately(self._rule.at_most, state.told, now), now)
@@ -214,7 +213,7 @@ class AlertReceiver:
 
 
 def is_met(when: WhenTable, event: Event) -> bool:
-    """Return whether all conditions hold. A condition on a field that the event lacks does not hold."""
+    """Return whether all conditions hold. A condition on a field holds only if the event has that field."""
     return all(_holds(condition, when, event) for condition in conditions_of(when))
 
 
@@ -230,19 +229,19 @@ def _holds(condition: str, when: WhenTable, event: Event) -> bool:
 
 
 def is_quiet_now(rule: AlertTable, usual: QuietWeights, now: float) -> bool:
-    """Return whether the rule is quiet now."""
+    """Return whether it is now in the rule's quiet hours."""
     if rule.quiet_hours is None:
         return False
     return QuietHours.of(usual, {ANYBODY: rule.quiet_hours}).is_resting(ANYBODY, now)
 
 
 def is_too_often(at_most: str, told: tuple[float, ...], now: float) -> bool:
-    """Return whether another alert would be too many. `at_most`: as in `3/h`."""
+    """Return whether another alert would exceed the limit. `at_most`: such as `3/h`."""
     return len(_lately(at_most, told, now)) >= int(at_most.partition("/")[0])
 
 
 def _lately(at_most: str, told: tuple[float, ...], now: float) -> tuple[float, ...]:
-    """Return the alerts within the period that counts, except future ones (the clock may have been set back)."""
+    """Return the alerts in the period of the limit. Future ones, after the clock was set back, do not count."""
     seconds = SECONDS_BY_UNIT[at_most.partition("/")[2]]
     return tuple(at for at in told if now - seconds < at <= now)
 

@@ -125,7 +125,7 @@ def run_scheduled(
 
 
 def _check_daemon(db: sqlite3.Connection, telemetry: Telemetry, now: float) -> None:
-    """Emit an event once for each trouble, whatever its figures, and once when it is over."""
+    """Emit one event for each new trouble of the daemon, even if its figures change, and one when it is over."""
     running = is_fresh(telemetry, now)
     trouble = telemetry.trouble if running else NOT_RUNNING
     if not trouble and state_of(db, DAEMON) is None:

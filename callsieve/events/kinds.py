@@ -1,4 +1,4 @@
-"""Description of each kind of event: example data, and its line for people. Pure.
+"""The description of each kind of event: example data, and its line for people. Pure.
 
 The data types are in reputation/events.py. `callsieve events test` sends the examples, and the documentation shows
 them.
@@ -53,11 +53,10 @@ DELIVER_SECONDS: Final = 30.0
 
 
 class DeliveryError(Exception):
-    """The event was not accepted. `words` give the reason in one line, without a secret or a number.
+    """The event was not accepted. `words` say why in one line, without a secret or a number.
 
-    `permanent`: a retry is useless, so the event becomes a dead letter at once. `retry_after`: seconds that the
-    receiver asks
-    for. `gone`: it wants no events at all, and is switched off.
+    `permanent`: a retry is useless, so the event becomes a dead letter at once. `retry_after`: the pause in seconds
+    that the receiver requests. `gone`: the receiver has unsubscribed, so it is switched off.
     """
 
     def __init__(
@@ -71,15 +70,15 @@ class DeliveryError(Exception):
 
 
 class Receiver(Protocol):
-    """A recipient of events. `deliver` is called for several subjects at once, and may be cancelled."""
+    """A recipient of events. `deliver` may run for several subjects at once, and may be cancelled."""
 
     @property
     def name(self) -> str:
-        """Return its name in the settings. It is stored with the waiting deliveries."""
+        """Return its name in the settings. It is stored with waiting deliveries."""
         ...
 
     async def deliver(self, event: Event) -> bool | None:
-        """Deliver an event. Return False if it was not needed and not sent. DeliveryError is left to the caller."""
+        """Deliver an event. Return False if it was not needed and so not sent. Raise DeliveryError."""
         ...
 
 
@@ -91,7 +90,7 @@ Data = Mapping[str, Any]
 class EventDescription(NamedTuple):
     """A kind of event. `line`: its text with places for the data, or a function that makes it from the data.
 
-    `worded`: places that are our own words, to be translated.
+    `worded`: places for our own words, which are translated.
     """
 
     sample: EventData
@@ -100,7 +99,7 @@ class EventDescription(NamedTuple):
 
 
 def event_words(kind: EventKind, data: Data) -> Wording:
-    """Return the line for people. People and numbers in `data` are already as the reader may see them."""
+    """Return the line for people. The caller has masked people and numbers in `data` if necessary."""
     description = KINDS[kind]
     if not isinstance(description.line, Wording):
         return description.line(data)
@@ -307,7 +306,7 @@ KINDS: Final[Mapping[EventKind, EventDescription]] = {
 
 
 def sample_of(kind: EventKind, at: float = AT) -> Event:
-    """Return an event of this kind with invented numbers and an id of its own."""
+    """Return an example event of this kind, with invented numbers and a new id."""
     data = msgspec.to_builtins(KINDS[kind].sample)
     return Event(new_event_id(at), kind, str(data.get("number") or data.get("caller") or "sample"), at, data)
 
@@ -317,7 +316,7 @@ _NUMBER = re.compile(r"\+[0-9]{4,17}")
 
 
 def as_sent(event: Event, *, mask: bool = False) -> Event:
-    """Return the event as a receiver gets it."""
+    """Return the event in the form that receivers get."""
     data: Any = event.data
     if event.kind is EventKind.DECISION_TAKEN:
         why = why_of(str(data["reason"]))
@@ -328,7 +327,7 @@ def as_sent(event: Event, *, mask: bool = False) -> Event:
 
 
 def without_words(kind: EventKind, data: Data) -> Data:
-    """Return the data without the words of a caller, who may have said a name."""
+    """Return the data without the transcript of a caller, who may have said a name."""
     return {**data, "text": ""} if kind is EventKind.CALLER_HEARD else data
 
 
@@ -348,5 +347,5 @@ def _masked(value: Any) -> Any:
 
 
 def _masked_id(text: str) -> str:
-    """Mask whole numbers in an id, but keep other digits, by which receivers find a call."""
+    """Mask whole numbers in an id. Keep other digits, because receivers recognise a call by them."""
     return _NUMBER.sub(lambda match: masked(match[0]), text)

@@ -1,12 +1,12 @@
-"""The deliveries to one receiver: what comes next, when to retry, and when to give up. Pure.
+"""The deliveries to one receiver: which comes next, when to retry, and when to give up. Pure.
 
     lane.load(deliveries, now)      the next deliveries from the store
     lane.next(now)                  a delivery to make now, or None
     lane.delivered(delivery, now)   or lane.failed(delivery, error, now), which returns what to record
 
-Events of one subject are delivered one by one, which keeps their order. A failed one and its successors of that subject
-stay in the store until the retry, so the lane holds a bounded number of events. A receiver that always fails is paused,
-and tried with one event at a time until it accepts one.
+Events of one subject are delivered one by one, which keeps their order. After a failure the subject's events stay in
+the store until the retry, so the lane holds a bounded number of events. A receiver that always fails is paused, and
+then tried with one event at a time until it accepts one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FAILURES_UNTIL_PAUSE: Final = 5  # in a row, of any subjects
 
 @dataclass(slots=True)
 class _Stored:
-    """A subject whose deliveries after `seq` are only in the store, and are read again at `next_at`."""
+    """A subject whose deliveries after `seq` are only in the store. They are read again at `next_at`."""
 
     seq: int
     next_at: float
@@ -42,9 +42,8 @@ class _Stored:
 class Lane:
     """The lane of one receiver.
 
-    `chance()` is from 0 to 1. `cursor`: everything before it was loaded, or left in the store on purpose. `resets`
-    counts
-    resets: what was read before one must not be loaded after it.
+    `chance()` returns 0 to 1. `cursor`: everything before it was loaded, or left in the store on purpose. `resets`
+    counts resets: deliveries that were read before a reset must not be loaded after it.
     """
 
     def __init__(self, name: str, chance: Callable[[], float]) -> None:
@@ -67,7 +66,7 @@ class Lane:
         return max(0, WINDOW - self._held - len(self._running))
 
     def load(self, deliveries: Sequence[Delivery], now: float, had: Collection[int] = ()) -> None:
-        """Take the store's next deliveries after `cursor`. `had`: already delivered, but not recorded yet."""
+        """Add the store's next deliveries after `cursor`. `had`: those already delivered, but not recorded yet."""
         for delivery in deliveries:
             self.cursor = max(self.cursor, delivery.event.seq)
             subject = delivery.event.subject
@@ -79,7 +78,7 @@ class Lane:
                 self._add(delivery)
 
     def due(self, now: float) -> list[tuple[str, int]]:
-        """Return subjects and places from which to `refill`, up to `cursor`. Slow: call it once a second."""
+        """Return subjects to `refill`, each with the place to read from, up to `cursor`. Slow: call it every second."""
         if not _is_over(self.paused_until, now):
             return []
         room = self.room // OF_SUBJECT
@@ -91,7 +90,7 @@ class Lane:
         return [place for place, _ in zip(waiting, range(room), strict=False)]
 
     def refill(self, subject: str, deliveries: Sequence[Delivery], had: Collection[int] = ()) -> None:
-        """Take the deliveries of a subject that `due` returned. Fewer than OF_SUBJECT are all there are."""
+        """Add the deliveries of a subject that `due` returned. Fewer than OF_SUBJECT mean that there are no others."""
         if len(deliveries) < OF_SUBJECT:
             self._stored.pop(subject, None)
         else:
@@ -114,7 +113,7 @@ class Lane:
         return delivery
 
     def delivered(self, delivery: Delivery, now: float) -> None:
-        """Note a success. After a series of failures, all waiting events become due."""
+        """Record a success. After a series of failures, all waiting events become due."""
         if self._failures >= FAILURES_UNTIL_PAUSE:
             for stored in self._stored.values():
                 stored.next_at = min(stored.next_at, now)
@@ -122,7 +121,7 @@ class Lane:
         self._done(delivery)
 
     def failed(self, delivery: Delivery, error: DeliveryError, now: float) -> FailedDelivery:
-        """Note a failure, and return what to record: a retry, or a dead letter."""
+        """Record a failure, and return what to store: a retry, or a dead letter."""
         event, since = delivery.event, now if delivery.failing_since is None else delivery.failing_since
         if error.permanent:
             self._note_answer()
@@ -143,7 +142,7 @@ class Lane:
         return FailedDelivery(event.seq, error.words, since, next_at)
 
     def reset(self) -> None:
-        """Load everything again, except what is under way."""
+        """Forget all deliveries except running ones, so that they are loaded again."""
         self.cursor = 0
         self.resets += 1
         self.paused_until = 0.0
@@ -154,7 +153,7 @@ class Lane:
 
     @property
     def is_idle(self) -> bool:
-        """Return whether nothing is under way."""
+        """Return whether no delivery is running."""
         return not self._running
 
     def _add(self, delivery: Delivery) -> None:
@@ -185,12 +184,12 @@ class Lane:
             self.paused_until = now + self._wait(self._failures - FAILURES_UNTIL_PAUSE + 1, None)
 
     def _wait(self, attempts: int, asked: float | None) -> float:
-        """Return the pause before a retry: longer each time, and random, so that retries do not coincide."""
+        """Return the pause before a retry, in seconds. It grows, and is random so that retries do not coincide."""
         if asked is not None:
             return min(max(asked, LEAST_WAIT_SECONDS), LONGEST_ASKED_SECONDS)
         return wait_seconds(attempts, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS) * (0.8 + 0.4 * self._chance())
 
 
 def _is_over(until: float, now: float) -> bool:
-    """Return whether a wait is over. A longer wait than ours comes from a clock that was ahead."""
+    """Return whether a wait is over. A wait beyond the longest comes from a clock that was ahead, so it is over too."""
     return not now < until <= now + LONGEST_ASKED_SECONDS

@@ -1,4 +1,4 @@
-"""Operations on events (callsieve/changes/operation.py): replay dead letters, switch a receiver on."""
+"""Operations on events (callsieve/changes/operation.py): replay dead letters, and switch a receiver on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ReceiverName = Annotated[str, Meta(min_length=1, max_length=200, examples=["webh
 
 
 class ReplayRequest(msgspec.Struct, frozen=True):
-    """Which dead letters: those of one event, of one receiver, or all.
+    """The dead letters to replay: those of one event, of one receiver, or all.
 
     Attributes:
         event: The id of the event; null for all.
@@ -39,11 +39,7 @@ class ReplayRequest(msgspec.Struct, frozen=True):
 
 
 class Replayed(NamedTuple):
-    """Dead letters that will be delivered again.
-
-    Attributes:
-        replayed: How many.
-    """
+    """The dead letters that will be delivered again. `replayed`: how many."""
 
     change_id: ChangeId | None
     replayed: int
@@ -61,7 +57,7 @@ def replay(db: sqlite3.Connection, context: Context, request: ReplayRequest) -> 
 
 
 def switch_on(db: sqlite3.Connection, context: Context, receiver: str) -> bool:
-    """Switch a receiver on again that had answered that it wants no events. Return whether it was off."""
+    """Switch on a receiver that was switched off because it unsubscribed. Return whether it was off."""
     name = named(context, receiver)
     state = next((receiver_state for receiver_state in store.receiver_states(db) if receiver_state.name == name), None)
     if state is None or not state.off:
@@ -72,7 +68,7 @@ def switch_on(db: sqlite3.Connection, context: Context, receiver: str) -> bool:
 
 
 def named(context: Context, text: str) -> str:
-    """Return the full name of a receiver from what was typed: `webhook/crm`, or `crm`. Raises Refused."""
+    """Return the full name of a receiver, `webhook/crm`, for `webhook/crm` or `crm`. Raise Refused for another name."""
     names = list(wanted_events_of(context.settings))
     matches = [name for name in names if text in (name, name.partition("/")[2])]
     if len(matches) == 1:
@@ -116,43 +112,43 @@ class ReceiverShown:
     @property
     @encoded
     def waiting(self) -> int:
-        """Return how many events wait for it."""
+        """How many events wait for it."""
         return self.state.waiting if self.state else 0
 
     @property
     @encoded
     def delivered(self) -> int:
-        """Return how many events it accepted."""
+        """How many events it accepted."""
         return self.state.delivered if self.state else 0
 
     @property
     @encoded
     def delivered_at(self) -> Instant | None:
-        """Return when it last accepted an event."""
+        """When it last accepted an event."""
         return self.state and self.state.delivered_at
 
     @property
     @encoded
     def dead_letters(self) -> int:
-        """Return how many of its events wait for a replay."""
+        """How many of its events became dead letters."""
         return self.state.dead_letters if self.state else 0
 
     @property
     @encoded
     def lost(self) -> int:
-        """Return how many events were dropped for their age or number."""
+        """How many events were deleted because they were too old or too many."""
         return self.state.lost if self.state else 0
 
     @property
     @encoded
     def off(self) -> str:
-        """Return why it is switched off; empty while it is on."""
+        """Why it is switched off; empty while it is on."""
         return self.state.off if self.state else ""
 
     @property
     @encoded
     def failure(self) -> str:
-        """Return the last failure, if nothing was delivered since."""
+        """The last failure; empty if an event was delivered since."""
         state = self.state
         if state is None or state.failed_at is None or (state.delivered_at or 0.0) >= state.failed_at:
             return ""
@@ -161,7 +157,7 @@ class ReceiverShown:
     @property
     @encoded
     def failing_since(self) -> Instant | None:
-        """Return since when it accepts nothing; null while it does."""
+        """When it began to fail; null while it accepts events."""
         if not self.failure or self.state is None:
             return None
         return self.state.failing_since or self.state.failed_at
@@ -173,7 +169,7 @@ class EventsShown:
 
     Attributes:
         receivers: The receivers in the settings.
-        sender_at: When a sender last reported; null if there never was one, or it was stopped.
+        sender_at: When a sender last reported; null if none ever ran, or it was stopped.
     """
 
     receivers: tuple[ReceiverShown, ...]
@@ -183,22 +179,22 @@ class EventsShown:
     @property
     @encoded
     def sending(self) -> bool:
-        """Return whether a sender runs."""
+        """Whether a sender runs."""
         return self.is_sent
 
     @property
     def is_sent(self) -> bool:
-        """Return whether a sender runs."""
+        """Whether a sender runs."""
         return self.sender_at is not None and self.now - self.sender_at < FRESH_SECONDS
 
     @property
     def dead_letters(self) -> int:
-        """Return the number of dead letters of all receivers."""
+        """Number of dead letters of all receivers."""
         return sum(receiver.state.dead_letters for receiver in self.receivers if receiver.state is not None)
 
 
 def events_shown(db: sqlite3.Connection, settings: Settings, now: float) -> EventsShown:
-    """Return the receivers in the settings, in their order."""
+    """Return the receivers in the order of the settings."""
     states = {state.name: state for state in receiver_states(db)}
     receivers = tuple(_shown(name, states.get(name), now) for name in wanted_events_of(settings))
     return EventsShown(receivers, noted_at(db, HEARTBEAT), now)

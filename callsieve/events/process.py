@@ -26,7 +26,7 @@ MOST_THREADS = 256
 
 
 def run(load: Callable[[], Loaded], capabilities: Capabilities) -> None:
-    """Send events until SIGTERM or SIGINT. SettingsError and AlreadyRunning are left to the caller."""
+    """Send events until SIGTERM or SIGINT. Raise SettingsError, or AlreadyRunning if another process sends."""
     loaded = load()
     with only_process(loaded.state / LOCK, SENT_ALREADY):
         asyncio.run(_serve(load, loaded, capabilities))

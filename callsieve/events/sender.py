@@ -1,10 +1,10 @@
-"""The sender: a process that takes events out of the store and delivers them.
+"""The sender: a process that reads events from the store and delivers them.
 
     store -> Lane of each receiver -> Receiver.deliver -> results, back into the store in batches
 
-It asks the store twice a second whether anything was written. Each receiver has its own lane, client and tasks, so a
-slow one does not delay the others. An event leaves the queue only after its delivery: after a crash in between it is
-delivered again, with the same id.
+Twice a second it checks whether the store has changed. Each receiver has its own lane, client and tasks, so a slow one
+does not delay the others. An event is removed from the store after its delivery. If the process crashes in between, it
+delivers the event again, with the same id.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Sender:
         self._files: tuple[object, ...] = ()
 
     async def run(self) -> None:
-        """Deliver until cancelled. StoreError or StoreChanged: open the store again."""
+        """Deliver until cancelled. After StoreError or StoreChanged the caller opens the store again."""
         self._files = await asyncio.to_thread(files_of, self._loaded.store_path)
         wanted = wanted_events_of(self._loaded.settings)
         await self._store.write(use_receivers, wanted, self._loaded.settings.reputation)
@@ -94,7 +94,7 @@ class Sender:
             raise group.exceptions[0] from group
 
     async def close(self) -> None:
-        """Wait a while for deliveries under way, and record their results."""
+        """Wait a while for running deliveries, and record their results."""
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await asyncio.gather(*(lane.finish() for lane in self._lanes))
@@ -138,7 +138,7 @@ class Sender:
                 failures = 0
 
     async def _write_progress(self) -> None:
-        """Record the results of all lanes in one transaction. After a StoreError they are kept for the next time."""
+        """Record the results of all lanes in one transaction. After a StoreError keep them for the next time."""
         taken = {lane.name: lane.take_progress() for lane in self._lanes}
         if not any(taken.values()):
             return
@@ -166,7 +166,7 @@ class Sender:
 
 
 class _LaneTasks:
-    """A lane and its work: reading the store, delivering, and collecting results."""
+    """A lane and its work: read the store, deliver, and collect results."""
 
     def __init__(self, store: Store, receiver: Receiver) -> None:
         self.name = receiver.name
@@ -224,7 +224,7 @@ class _LaneTasks:
             task.cancel()
 
     def take_progress(self) -> Progress:
-        """Return the results to record; `written` or `put_back` follows."""
+        """Return the results to record. The caller then calls `written` or `put_back`."""
         progress = Progress(self._delivered, self._failed, self._skipped)
         self._delivered, self._failed, self._skipped = [], [], []
         return progress
@@ -239,7 +239,7 @@ class _LaneTasks:
         self._awake.set()
 
     async def give_up_old(self, now: float) -> None:
-        """Give up events that are a day old, if the receiver has accepted nothing for a day."""
+        """If the receiver has accepted nothing for a day, turn events that are a day old into dead letters."""
         since = self._lane.failing_since
         if since is not None and now - since >= GIVE_UP_SECONDS:
             why = "it has accepted nothing for a day"
@@ -286,7 +286,7 @@ class _LaneTasks:
         self._awake.set()
 
     async def _named(self, event: Event) -> Event:
-        """Return the event with names, if people read it. It is sent without them if the store cannot be read."""
+        """Return the event, with names if people read it and the store can be read."""
         if getattr(self._receiver, "reads_names", False):
             with suppress(StoreError):
                 return replace(event, names=await self._store.read(names_of_event, event))
@@ -305,7 +305,7 @@ class _LaneTasks:
             await self._switch_off(error.words, now)
 
     def _log_dead(self, delivery: Delivery, error: DeliveryError, now: float) -> None:
-        """Log dead letters once a minute: a receiver may refuse all events."""
+        """Log dead letters, but only once a minute, because a receiver may refuse all events."""
         self._unlogged += 1
         if not 0 <= now - self._logged_at < REPORT_SECONDS:
             others = f", after {self._unlogged - 1} others" if self._unlogged > 1 else ""

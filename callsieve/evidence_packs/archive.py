@@ -135,7 +135,7 @@ def write_pack(db: sqlite3.Connection, context: Context, pack: Pack, out: IO[byt
 
 
 class _Zip:
-    """A zip being written. All entries have the time of the pack, and are listed."""
+    """A zip that is being written. It records its entries, which all have the time of the pack."""
 
     def __init__(self, archive: ZipFile, at: float) -> None:
         self._archive = archive
@@ -146,7 +146,7 @@ class _Zip:
         self._add(name, [content])
 
     def add_table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Add a CSV file for spreadsheets, which must not compute its cells. With a byte order mark, for Excel."""
+        """Add a CSV file, with a byte order mark for Excel. No cell starts as a formula."""
         self._add(name, _lines(columns, rows))
 
     def _add(self, name: str, pieces: Iterable[bytes]) -> None:
@@ -176,12 +176,12 @@ def _lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[by
 
 
 def screenshot_name(shot: Screenshot, place: int) -> str:
-    """Return its path in the zip. The name of its file was chosen by a person, and may be anything."""
+    """Return the path of a screenshot in the zip. It is new, because the name that a person chose may be anything."""
     return f"screenshots/{place:02d}-{date_of(int(shot.at // DAY_SECONDS))}.{shot.kind}"
 
 
 def _add_document(zipped: _Zip, page: str) -> None:
-    """Add the PDF, or the HTML page if none can be made. The command's log then says what to install."""
+    """Add the PDF, or the HTML page if no PDF can be made. The command's log then says what to install."""
     try:
         zipped.add("evidence.pdf", printed(page))
     except NoPrinter:

@@ -32,19 +32,19 @@ SWITCHES = ("do_not_call", "resting", "local_rules", "follow_advice", "registers
 
 @cache
 def texts_of(language: str) -> dict[str, str]:
-    """Return all texts of one language; figures are in braces."""
+    """Return all texts of one language, with places for figures in braces."""
     text = (files("callsieve.evidence_packs") / "texts" / f"pack-{language}.toml").read_text("utf-8")
     return tomllib.loads(text)
 
 
 def pack_page(contents: PackContents, platform: Platform, language: str, key: PublicKey) -> str:
-    """Return the page."""
+    """Return the document as one HTML page."""
     return _Writer(contents, platform, language, key).written()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A part of the page, shown by documents/pack.html according to its `kind`. `widths`: in percent."""
+    """A part of the page. documents/pack.html shows it according to its `kind`. `widths`: in percent."""
 
     kind: str
     text: str = ""
@@ -153,7 +153,7 @@ class _Writer:
         return ", ".join(signed) or self._say["attestation-none"]
 
     def _letter(self) -> None:
-        """Add the letter of authorisation, to be printed and signed by hand: carriers ask for a responsible person."""
+        """Add the letter of authorisation, which a person prints and signs, because carriers ask for one."""
         say, company, own = self._say, self._contents.company, self._contents.own
         about = {"number": own.number, "name": own.name, "address": company.address or say["not-said"]}
         about |= {"registration": company.registration or say["not-said"], "traceback": company.traceback or "-"}
@@ -284,7 +284,7 @@ class _Writer:
 
 
 def practice_of(guard: Outbound) -> tuple[str, ...]:
-    """Return the sentences of the statement of practice that are true of these settings, as keys of the texts."""
+    """Return the sentences of the statement of practice that these settings fulfil, as keys of the texts."""
     sentences = ["p-record", "p-grade", "p-observes" if guard.observe else "p-acts"]
     if guard.do_not_call:
         sentences.append("p-no")

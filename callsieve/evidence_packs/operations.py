@@ -1,7 +1,7 @@
 """Evidence packs: the request, the platforms, and the contents except the calls.
 
-`announce` is an operation (callsieve/changes/operation.py). The audit notes a pack before anything leaves the store.
-archive.py then writes it outside any transaction, because reading takes long.
+`announce` is an operation (callsieve/changes/operation.py). It records a pack in the audit before anything leaves the
+store. archive.py then writes the pack outside any transaction, because reading takes long.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class HandledComplaint:
-    """A complaint, and since when its sender is on the do-not-call list; None: not, or the sender is unknown."""
+    """A complaint, and when its sender was put on the do-not-call list; None if not, or if the sender is unknown."""
 
     complaint: Complaint
     unlisted_at: float | None
@@ -69,7 +69,7 @@ class HandledComplaint:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """A week by ISO 8601 with the sums of its days."""
+    """An ISO 8601 week with the sums of its days."""
 
     label: str
     sums: FiguresWindow
@@ -77,7 +77,7 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class PackContents:
-    """The contents without the calls.
+    """The contents of a pack, without the calls.
 
     `days` and `weeks`: those with calls from `since` on. `calls_since`: how far calls go back. `wishes`: how many
     people asked not to be called after a call from this number; `do_not_call`: how many are on the list. `screenshots`:
@@ -107,7 +107,7 @@ class PackContents:
 def contents_of(
     db: sqlite3.Connection, number: str, days: int, now: float, settings: Settings, documents: Sequence[Document] = ()
 ) -> PackContents:
-    """Read the contents of the last `days` days. Refused: the number is not registered."""
+    """Read the contents of the last `days` days. Raise Refused if the number is not registered."""
     own = registered(db, number)
     since = now - days * DAY_SECONDS
     health = own_health(db, number, now, settings.reputation)
@@ -203,7 +203,7 @@ def _place(platform: Platform) -> tuple[bool, bool, str]:
 
 @lru_cache(maxsize=1)
 def platforms() -> dict[str, Platform]:
-    """Return all platforms by name, the carrier first. A wrong file is a bug of the program, and raises."""
+    """Return all platforms by name, the carrier first. A wrong file is a bug of the program and raises an error."""
     by_title = [
         msgspec.toml.decode(entry.read_bytes(), type=Platform)
         for entry in (files("callsieve.evidence_packs") / "platforms").iterdir()
@@ -273,7 +273,7 @@ class Pack(NamedTuple):
 
 
 def announce(db: sqlite3.Connection, context: Context, request: PackRequest) -> Pack:
-    """Check the request and record it in the audit, which each pack requires. Refused, OSError."""
+    """Check the request and record it in the audit. Each pack requires this first. Raise Refused or OSError."""
     number = number_field(context, request.number)
     _check(request)
     own = registered(db, number)

@@ -1,6 +1,6 @@
-"""The numbers that may be published: three people here speak against them, and only evidence from here counts.
+"""The numbers that may be published: at least three people here speak against them. Only evidence from here counts.
 
-`listed_numbers` reads the store row by row, in little memory.
+`listed_numbers` reads the store row by row, so it needs little memory.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MOST_CLEARED = 100_000
 
 
 class Candidate(NamedTuple):
-    """A row as it would be published now. `may_begin`: also if the number is not listed yet."""
+    """A row that may be published now. `may_begin`: also if the number is not listed yet."""
 
     row: PeerNumber
     may_begin: bool
@@ -52,7 +52,6 @@ def listed_numbers(db: sqlite3.Connection, context: Context) -> Iterator[Candida
 
 
 def _candidate(db: sqlite3.Connection, accused: Accused, weights: Weights, people: int, now: float) -> Candidate | None:
-    """Return the row, or None if too few people or too weak evidence stand behind it."""
     standing, days = accused.standing, weights.witnesses.days
     since = max(now - days * DAY_SECONDS, accused.epoch_at or 0.0)
     if sum(at > since for at in standing.witnessed) < LEAST_PEOPLE:  # includes DIDs; people are counted below
@@ -81,7 +80,7 @@ def _candidate(db: sqlite3.Connection, accused: Accused, weights: Weights, peopl
 def cleared_lines(
     db: sqlite3.Connection, context: Context, key: SigningKey, issuer: str, after: str = ""
 ) -> Iterator[str]:
-    """Yield the statement of each upheld appeal that still counts, a line each, for numbers after `after`."""
+    """Yield the statement of each upheld appeal that still stands, one line each, for numbers after `after`."""
     settings, now = context.settings, context.at
     if not settings.publish.cleared:
         return

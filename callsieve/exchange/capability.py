@@ -1,4 +1,4 @@
-"""The capability `exchange`: signed evidence for, and from, other companies."""
+"""The capability `exchange`: signed evidence that companies publish for each other."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ EXCHANGE_TIMER = Wording("systemctl enable --now callsieve-exchange.timer, or ca
 
 
 def has_fresh_exchange(context: CheckContext) -> Finding:
-    """Check that companies' evidence arrives, and that the own evidence was published yesterday or today."""
+    """Check that companies' evidence arrives, and that our own evidence was published yesterday or today."""
     return context.judge_store(lambda db, now: _judge(exchange_shown(db, context.loaded, now), now))
 
 
@@ -43,7 +43,6 @@ def _judge(shown: ExchangeShown, now: float) -> Finding:
 
 
 def _emit_stale(db: sqlite3.Connection, _settings: Settings, now: float) -> None:
-    """Emit an event once per company that fails or was paused."""
     bad_by_name: dict[str, tuple[str, ExchangeStale] | None] = {}
     for peer in peer_states(db):
         if peer.in_settings:
@@ -76,7 +75,7 @@ PEER_GAUGES: tuple[tuple[str, str, Callable[[PeerState, float], float | None]], 
 
 
 def peer_metrics(peers: Iterable[PeerState], now: float) -> Iterator[MetricFamily]:
-    """Yield the metrics of each company, by its name."""
+    """Yield the metrics of each company, by its name here."""
     for name, text, value_of in PEER_GAUGES:
         values = {peer.name: value_of(peer, now) for peer in peers}
         known = {peer: float(value) for peer, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Fetching a company's bundle: its index, and the files that bring our copy up to date.
+"""Fetching of a company's bundle: its index, and the files that bring our copy up to date.
 
 Everything is checked before a row is written: the signature, the history and expiry of the index, each file's digest
 and size, and each row. After a refusal the earlier data stays.
@@ -71,10 +71,10 @@ MOST_CLEARED = 100_000
 
 
 class BundleSource(Protocol):
-    """Where a company's files are."""
+    """The place from which a company's files are read."""
 
     async def read(self, name: str, most: int, seconds: float, into: BinaryIO) -> None:
-        """Copy a file into another. UnusableBundle, OutsideError and OSError are left to the caller."""
+        """Copy a file of at most `most` bytes into another. Raise UnusableBundle, OutsideError or OSError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class ServerSource:
     client: OutsideClient
 
     async def read(self, name: str, most: int, seconds: float, into: BinaryIO) -> None:
-        """Download a file. It is packed already: if the server packed it again, its digest would differ."""
+        """Download a file as it is: a content encoding of the server would change its digest."""
         url = f"{self.table.url.rstrip('/')}/{name}"
         limits = RequestLimits(seconds, CONNECT_SECONDS, most)
         headers = {"accept-encoding": "identity"}
@@ -97,12 +97,12 @@ class ServerSource:
 
 @dataclass(frozen=True, slots=True)
 class FolderSource:
-    """A directory of this server, into which somebody copies the files."""
+    """A directory on this server into which somebody copies the files."""
 
     folder: Path
 
     async def read(self, name: str, most: int, seconds: float, into: BinaryIO) -> None:
-        """Copy at most as many bytes as allowed. A pipe or a device is refused at once."""
+        """Copy a file of at most `most` bytes. Refuse a pipe or a device at once."""
         with open_regular(self.folder / name) as file:
             while piece := file.read(PIECE_BYTES):
                 if into.tell() + len(piece) > most:
@@ -112,7 +112,7 @@ class FolderSource:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Result of a fetch. `unchanged`: the same index as before. `deltas`: how many were applied, None for a snapshot.
+    """The result of a fetch. `unchanged`: the same index as before. `deltas`: number of deltas, None for a snapshot.
 
     `new_key`: the company's new key, if the former key confirms it.
     """
@@ -200,7 +200,7 @@ async def _index(
 
 
 async def _checked(source: BundleSource, raw: bytes, key: PublicKey, now: float) -> tuple[SignedIndex, PublicKey]:
-    """Return the index and its key: the known one, or its confirmed successor. Else raise StatementError."""
+    """Return the index and its key: the known one, or its confirmed successor. Raise StatementError for another key."""
     try:
         return read_index(raw, key), key
     except StatementError as error:
@@ -219,7 +219,7 @@ _BY_CODE = {"other-key": ExchangeProblem.OTHER_KEY, "bad-signature": ExchangePro
 
 
 async def offered(source: BundleSource) -> dict[str, str]:
-    """Return the key published beside the index. It may be shown, but never trusted."""
+    """Return the key published beside the index. It may be shown, but must not be trusted."""
     with TemporaryFile(prefix="callsieve-exchange-") as file:
         await source.read(KEY_FILE, KEY_FILE_BYTES, INDEX_SECONDS, file)
         file.seek(0)
@@ -232,9 +232,9 @@ async def offered(source: BundleSource) -> dict[str, str]:
 
 
 def _check_history(index: SignedIndex, state: PeerState, now: float, *, accept_fork: bool) -> None:
-    """Refuse an older index and a second history: an attacker on the server has both.
+    """Refuse an older index and a second history, which an attacker on the server could publish.
 
-    The new index must name the one that we have. Else an attacker with the key could skip it.
+    The new index must name the one that we have. Otherwise an attacker with the key could hide a fork.
     """
     contents = index.contents
     if accept_fork or not state.sequence or index.digest == state.digest:
@@ -280,7 +280,6 @@ def _check_rows(published: PublishedFile, file: BinaryIO, sequence: int) -> None
 
 
 def _cleared(published: PublishedFile | None, file: BinaryIO, key: PublicKey, now: float) -> Iterator[PeerNumber]:
-    """Yield a row for each statement that still counts, in the order of the numbers."""
     assert published is not None
     file.seek(0)
     before = ""

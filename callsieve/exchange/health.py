@@ -54,7 +54,7 @@ PROBLEMS = templates_of(ExchangeProblem)
 
 
 class UnusableBundle(Refused):
-    """A bundle that is refused."""
+    """A bundle was refused. `problem` says why."""
 
     def __init__(self, problem: ExchangeProblem, **about: str | int) -> None:
         if "file" in about:
@@ -90,7 +90,7 @@ def skill_of_peer(db: sqlite3.Connection, state: PeerState, now: float) -> Skill
 
 
 def companies_of(db: sqlite3.Connection, settings: Settings) -> tuple[ExchangeTable, ...]:
-    """Return all subscribed companies. The settings win over a subscription of the same name or key."""
+    """Return all subscribed companies. The settings override a subscription of the same name or key."""
     names, keys = ({getattr(entry, field) for entry in settings.exchange} for field in ("name", "key"))
     added = [entry for entry in subscriptions(db) if entry.name not in names and entry.key not in keys]
     tables = [
@@ -101,7 +101,7 @@ def companies_of(db: sqlite3.Connection, settings: Settings) -> tuple[ExchangeTa
 
 
 def register_peers(db: sqlite3.Connection, settings: Settings) -> None:
-    """Make the store's companies those of settings and subscriptions. Call it in a transaction."""
+    """Replace the companies in the store by those of settings and subscriptions. Call it in a transaction."""
     companies = companies_of(db, settings)
     replace_peers(
         db, {table.name: WantedPeer(peer_id_of(table), table.weight, every_seconds(table.every)) for table in companies}
@@ -109,5 +109,5 @@ def register_peers(db: sqlite3.Connection, settings: Settings) -> None:
 
 
 def peer_id_of(table: ExchangeTable) -> str:
-    """Return the identifier of a company, which depends only on its key."""
+    """Return the identifier of a company, which is the digest of its key."""
     return key_digest(table.key)

@@ -74,24 +74,24 @@ class FetchResult:
     @property
     @encoded
     def result(self) -> Literal["failed", "unchanged", "taken"]:
-        """Return the result in a word."""
+        """The result in a word."""
         return "failed" if self.taken is None else "unchanged" if self.taken.unchanged else "taken"
 
     @property
     @encoded
     def rows(self) -> int | None:
-        """Return the number of rows written."""
+        """The number of rows written."""
         return self.taken.written if self.taken else None
 
     @property
     @encoded
     def deltas(self) -> int | None:
-        """Return the number of deltas applied; null for a whole list."""
+        """The number of deltas applied; null for a whole list."""
         return self.taken.deltas if self.taken else None
 
 
 def known_peers(db: sqlite3.Connection, context: Context) -> dict[str, PeerState]:
-    """Return the subscribed companies as the store has them, after deleting rows of all others."""
+    """Return the subscribed companies in the store, after deleting the rows of all others."""
     with whole(db):
         register_peers(db, context.settings)
     drop_unnamed(db)
@@ -99,7 +99,7 @@ def known_peers(db: sqlite3.Connection, context: Context) -> dict[str, PeerState
 
 
 def due(state: PeerState, now: float) -> bool:
-    """Return whether to fetch a company: it never was, its time has come, or the clock was set back."""
+    """Return whether to fetch a company: never done, time reached, or the clock was set back."""
     return state.off_at is None and (now >= state.next_at or state.asked_at is None or now < state.asked_at)
 
 
@@ -145,7 +145,7 @@ async def _take(
 
 
 async def within(seconds: float, host: str, taking: Awaitable[T]) -> T:
-    """Await the result within a time limit for all files together, or raise OutsideError."""
+    """Return the awaited result. Raise OutsideError if it takes longer than `seconds` for all files together."""
     try:
         async with asyncio.timeout(seconds):
             return await taking
@@ -154,7 +154,7 @@ async def within(seconds: float, host: str, taking: Awaitable[T]) -> T:
 
 
 def own_key(context: Context) -> PublicKey | None:
-    """Return our own public key, if there is a readable one."""
+    """Return our own public key, None if there is no readable one."""
     with suppress(KeyFileError, OSError):
         return signing_key(context.loaded.state).public_key
     return None
@@ -178,18 +178,14 @@ class SubscribeRequest(msgspec.Struct, frozen=True):
 
 
 class CompanyChange(NamedTuple):
-    """A changed company.
-
-    Attributes:
-        company: The company now; null after it was removed. Compare `key_id` with theirs once more.
-    """
+    """A changed company. `company`: as it is now; null after it was removed. Compare `key_id` with theirs once more."""
 
     change_id: ChangeId | None
     company: PeerShown | None
 
 
 def table_of(context: Context, request: SubscribeRequest) -> ExchangeTable:
-    """Return the request as a table of the settings, or raise Refused if it would not be valid there."""
+    """Return the request as a table of the settings. Raise Refused if it would not be valid there."""
     fields = {"name": request.name.strip(), "url": request.url.strip(), "key": request.key.strip()}
     values = {**fields, "weight": request.weight, "private": request.private}
     if (misfit := find_misfit(values, ExchangeTable)) is not None:
@@ -226,7 +222,7 @@ def subscribe(db: sqlite3.Connection, context: Context, request: SubscribeReques
 
 
 def unsubscribe(db: sqlite3.Connection, context: Context, name: NameText) -> CompanyChange:
-    """Unsubscribe from a company. One that the settings name has to be removed there."""
+    """Unsubscribe from a company. A company that the settings name must be removed there."""
     with change(db, context, "exchange remove", name=name) as changed:
         subscription = subscription_of(db, name)
         if subscription is None:
@@ -240,7 +236,7 @@ def unsubscribe(db: sqlite3.Connection, context: Context, name: NameText) -> Com
 
 
 def offered_key(url: str, *, private: bool = False) -> tuple[str, str]:
-    """Return the id and text of the key that a company offers, for comparison. Raises Refused and OutsideError."""
+    """Return the id and text of the key that a company offers, for comparison. Raise Refused or OutsideError."""
     table = ExchangeTable(name="x", url=url, private=private)
     for _, wrong in exchange_problems((table,)):
         raise Refused("bad-company", wrong, "url")
@@ -274,7 +270,7 @@ def resume(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> 
 
 
 def pause_the_bad(db: sqlite3.Connection, context: Context) -> list[str]:
-    """Pause each company that is worse than chance, and return their names."""
+    """Pause each company whose evidence is worse than chance. Return their names."""
     paused = []
     for state in peer_states(db):
         if state.off_at is not None or not state.in_settings:

@@ -1,10 +1,9 @@
-"""Publishing evidence for other companies as static files for any web server (docs/how-to/exchange.md).
+"""Publication of evidence for other companies, as static files for any web server (docs/how-to/exchange.md).
 
     publish(db, context, request) -> Published        operation (callsieve/changes/operation.py)
 
-Comparing two snapshots shows what came between them. So numbers are added at most once a day, and their rows change
-once a
-week, by whole weeks. A number that three people no longer stand behind is withdrawn at once.
+Somebody could compare two snapshots to learn what happened in between. So numbers are added at most once a day, and
+their rows change once a week, by whole weeks. A number that fewer than three people stand behind is withdrawn at once.
 """
 
 from __future__ import annotations
@@ -75,14 +74,14 @@ _OUR_FILE = re.compile(FILE_NAME)
 
 
 class PublishBundleRequest(NamedTuple):
-    """Where to publish. `purge`: without deltas, and all former files are removed at once, after an erasure."""
+    """The directory to publish to. `purge`: publish no deltas and remove all former files at once, after an erasure."""
 
     directory: Path
     purge: bool = False
 
 
 class PublishedBundle(NamedTuple):
-    """Result of a publication. `is_full`: numbers may have been added; else they were only withdrawn (too early).
+    """The result of a publication. `is_full`: numbers may have been added. Otherwise some were only withdrawn.
 
     `delta`: None for the first publication, and after a purge.
     """
@@ -106,7 +105,7 @@ class _Before(NamedTuple):
 
 
 def publish(db: sqlite3.Connection, context: Context, request: PublishBundleRequest) -> PublishedBundle:
-    """Write the files, and then their index. Raises Refused and OSError. Reads the store in no transaction."""
+    """Write the files and then their index, without a transaction. Raise Refused or OSError."""
     issuer, key = signer_of(context)
     request.directory.mkdir(parents=True, exist_ok=True)
     with _alone(request.directory):
@@ -114,7 +113,7 @@ def publish(db: sqlite3.Connection, context: Context, request: PublishBundleRequ
 
 
 def signer_of(context: Context) -> tuple[str, SigningKey]:
-    """Return the name and key with which we sign. Raises Refused and OSError."""
+    """Return the name and key with which we sign. Raise Refused or OSError."""
     settings = context.settings
     issuer = settings.publish.name.strip() or settings.public.name.strip()
     if not issuer:
@@ -226,7 +225,7 @@ class _Merge:
 
 
 class _Writer:
-    """A file that gets its name, which contains its digest, when it is complete."""
+    """A file that is named after its digest when it is complete."""
 
     def __init__(self, folder: Path, kind: str, head: str) -> None:
         self._folder, self._kind = folder, kind
@@ -269,7 +268,7 @@ def _index_in(path: Path, keys: Sequence[PublicKey]) -> SignedIndex:
 
 @contextmanager
 def _published_before(folder: Path, copy: Path | None, keys: Sequence[PublicKey]) -> Iterator[_Before]:
-    """Yield the last publication in a directory, without rows if it is damaged, outdated or not ours."""
+    """Yield the last publication in a directory. It has no rows if it is damaged, outdated or not ours."""
     last = None
     with suppress(OSError, StatementError):
         last = None if copy is None else _index_in(copy, keys)
@@ -310,7 +309,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def _chain(
     last: IndexContents | None, new: PublishedDelta | None, snapshot: PublishedFile, now: float, *, purge: bool
 ) -> tuple[PublishedDelta, ...]:
-    """Return the latest deltas, the new one included, that are together smaller than the snapshot."""
+    """Return the latest deltas, including the new one, whose total size is below that of the snapshot."""
     if purge or last is None or new is None:
         return ()
     chain: list[PublishedDelta] = []
@@ -337,7 +336,7 @@ def _write(path: Path, raw: bytes) -> None:
 
 
 def _clean(folder: Path, contents: IndexContents, last: IndexContents | None, now: float, *, purge: bool) -> None:
-    """Remove files that no index has named for KEPT_SECONDS, by their last change."""
+    """Remove files that no index has named for KEPT_SECONDS, by the time of their last change."""
     named = {file.file for file in contents.files}
     dropped = {file.file for file in last.files} - named if last else set()
     for path in folder.iterdir():

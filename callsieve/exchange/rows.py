@@ -4,7 +4,7 @@
     +12017421834,u,warn,5,10,2948,2960,scam
     +12017421899,u                              in a delta: removed
 
-The format is described in exchange-format.md. All input is hostile: every line must fit exactly, and a file must
+exchange-format.md describes the format. All input may be hostile: every line must match exactly, and a file must
 unpack to the size in its index.
 """
 
@@ -82,7 +82,7 @@ def delta_head(before: int, sequence: int) -> str:
 
 
 def step_of(count: int, steps: tuple[int, ...]) -> int:
-    """Return the highest step that is reached."""
+    """Return the highest of `steps` that `count` reaches."""
     return max(step for step in steps if step <= count)
 
 
@@ -93,12 +93,12 @@ def row_line(row: PeerNumber) -> str:
 
 
 def removal_line(key: tuple[str, str]) -> str:
-    """Return the line of a delta that removes a row."""
+    """Return the line of a delta that removes the row with this key."""
     return f"{key[0]},{_LETTERS[key[1]]}"
 
 
 class PackedLines:
-    """Writes packed lines into a file. The same zlib gives the same bytes for the same lines. `head` may be empty."""
+    """Writes gzipped lines into a file. The same zlib gives the same bytes for the same lines. `head` may be empty."""
 
     def __init__(self, file: BinaryIO, head: str) -> None:
         self._file, self._packer = file, zlib.compressobj(9, zlib.DEFLATED, GZIP)
@@ -130,7 +130,7 @@ class PackedLines:
 
 
 def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
-    """Yield the lines of a packed file of exactly `unpacked` bytes, in little memory, or raise DamagedFile."""
+    """Yield the lines of a gzipped file of exactly `unpacked` bytes, in little memory. Raise DamagedFile."""
     packer, arrived, rest = zlib.decompressobj(GZIP), 0, b""
     while piece := file.read(PIECE_BYTES):
         while piece:
@@ -152,7 +152,7 @@ def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
 
 
 def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
-    """Yield the rows of a snapshot or delta in strict order. A None removes a row. Raises BadRow and DamagedFile."""
+    """Yield the rows of a snapshot or delta in strict order. None removes a row. Raise BadRow or DamagedFile."""
     before = ("", "")
     for number, line in enumerate(lines, 1):
         if number == 1:
@@ -176,7 +176,7 @@ def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
 
 
 def rows_in(lines: Iterable[bytes], head: str) -> Iterator[PeerNumber]:
-    """Yield the rows of a snapshot, which contains no removals. Raises BadRow and DamagedFile."""
+    """Yield the rows of a snapshot, which has no removals. Raise BadRow or DamagedFile."""
     for number, (_, row) in enumerate(changes_in(lines, head), 2):
         if row is None:
             raise BadRow(number)
@@ -196,7 +196,7 @@ Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class PublishedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A published file: its name with the SHA-256 of its bytes, and its packed and unpacked size."""
+    """A published file: its name, which contains the SHA-256 of its bytes, and its packed and unpacked size."""
 
     file: FileName
     bytes: Count
@@ -205,19 +205,19 @@ class PublishedFile(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> str:
-        """Return the SHA-256 of its bytes."""
+        """Return the SHA-256 in its name."""
         return self.file.partition("-")[2].partition(".")[0]
 
 
 class PublishedDelta(PublishedFile, frozen=True, kw_only=True):
-    """A file that leads from the rows of one sequence number to those of a later one."""
+    """A file with the changes from one sequence number to a later one."""
 
     before: Count
     sequence: Count
 
 
 class PreviousIndex(msgspec.Struct, frozen=True, kw_only=True):
-    """A former index. A reader must find the digest of the last index it took here, or there are two histories."""
+    """A former index. If the last index that a reader took is not among them, the publisher has two histories."""
 
     sequence: Count
     digest: Digest
@@ -245,7 +245,7 @@ class IndexContents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignedIndex(msgspec.Struct, frozen=True):
-    """An index with a valid signature. `digest` is that of its statement."""
+    """An index with a valid signature. `digest`: the digest of its statement."""
 
     contents: IndexContents
     statement: SignedStatement
@@ -253,7 +253,7 @@ class SignedIndex(msgspec.Struct, frozen=True):
 
 
 def sign_index(key: SigningKey, issuer: str, contents: IndexContents, issued_at: float, valid_until: float) -> str:
-    """Return the text of index.json."""
+    """Sign the contents and return the text of index.json."""
     about = msgspec.to_builtins(contents)
     return sign(key, KIND, issuer, issued_at=issued_at, valid_until=valid_until, about=about)
 
@@ -282,7 +282,7 @@ def index_digest(text: bytes | str) -> str:
 
 
 def deltas_from(contents: IndexContents, sequence: int) -> tuple[PublishedDelta, ...] | None:
-    """Return the deltas from a sequence number to this index, or None if that is impossible or the snapshot smaller."""
+    """Return the deltas from a sequence number to this index. None if some are missing, or the snapshot is smaller."""
     if sequence == contents.sequence:
         return ()
     chain: list[PublishedDelta] = []
@@ -295,7 +295,7 @@ def deltas_from(contents: IndexContents, sequence: int) -> tuple[PublishedDelta,
 
 
 def last_published(folder: Path, state: Path) -> SignedIndex | None:
-    """Return the index in the directory, if we signed it and it can be read."""
+    """Return the index in the directory, None if it cannot be read or we did not sign it."""
     try:
         keys, _ = published_keys(state, signing_key(state).public_key, time.time())
         with open_regular(folder / INDEX_FILE) as file:
@@ -305,7 +305,7 @@ def last_published(folder: Path, state: Path) -> SignedIndex | None:
 
 
 def published_keys(state: Path, key: PublicKey, now: float) -> tuple[tuple[PublicKey, ...], bytes | None]:
-    """Return our key, the one before it while its handover counts, and the text of that handover."""
+    """Return our key, the key before it while its handover is valid, and the text of that handover."""
     text = handover_text(state)
     if text is None or handover_of(state, key, now) is None:
         return (key,), None

@@ -1,4 +1,4 @@
-"""Views of the exchange: each company, its health and how often it was right, and the own publication."""
+"""Views of the exchange: each company, its health and how often it was right, and our own publication."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class PeerShown:
     Attributes:
         skill: How often it was right.
         where: Its address or directory.
-        key_id: The id of its key; empty before there is one.
+        key_id: The id of its key; empty until there is one.
         of_settings: The settings name it, so it is removed there.
     """
 
@@ -57,58 +57,58 @@ class PeerShown:
 
     @property
     def name(self) -> str:
-        """Return its name here."""
+        """Its name here."""
         return self.state.name
 
     @property
     @encoded
     def on(self) -> bool:
-        """Return whether its evidence counts: it is not paused."""
+        """Whether its evidence counts: it is not paused."""
         return self.state.off_at is None
 
     @property
     @encoded
     def off_why(self) -> OffReason | None:
-        """Return why it was paused; null while it counts."""
+        """Why it was paused; null while it counts."""
         return None if self.state.off_why is None else read_reason(self.state.off_why)
 
     @property
     @encoded
     def counts_until(self) -> Instant | None:
-        """Return until when its data counts; null before the first fetch."""
+        """Until when its data counts; null before the first fetch."""
         return self.state.counts_until or None
 
     @property
     @encoded
     def next_at(self) -> Instant | None:
-        """Return the time of the next fetch; null for now."""
+        """The time of the next fetch; null for now."""
         return self.state.next_at or None
 
     @property
     @encoded
     def measured_since(self) -> Instant | None:
-        """Return since when it is measured; null for always."""
+        """The beginning of the time in which it is measured; null for always."""
         return self.state.since or None
 
     @property
     @encoded
     def failure(self) -> KeptFailure | None:
-        """Return why the last fetch failed; null if it succeeded."""
+        """Why the last fetch failed; null if it succeeded."""
         return None if self.state.failure is None else read_kept_failure(self.state.failure, PROBLEMS)
 
     @property
     def came(self) -> Wording:
-        """Return how long ago its data came."""
+        """How long ago its data came."""
         return Wording("never") if self.state.came_at is None else ago(self.state.came_at, self.now)
 
     @property
     def accuracy(self) -> Wording:
-        """Return how often it was right: `12 of 14 (60-96 %)`."""
+        """How often it was right: `12 of 14 (60-96 %)`."""
         return accuracy_of(self.skill)
 
     @property
     def remarks(self) -> tuple[Wording, ...]:
-        """Return remarks that the figures do not show."""
+        """Remarks in words: why it is off, and what else the figures do not show."""
         remarks = []
         if self.state.off_at is not None:
             why = read_reason(self.state.off_why or "").words
@@ -122,7 +122,7 @@ class PeerShown:
 
 @dataclass(frozen=True, slots=True)
 class PublishedShown:
-    """The own publication for other companies.
+    """The publication of this company for others.
 
     Attributes:
         directory: The published directory.
@@ -147,7 +147,7 @@ class PublishedShown:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeShown:
-    """The companies, and the own publication if there is one. `nobody_fetches`: the timer does not run."""
+    """The companies, and our own publication if there is one. `nobody_fetches`: the timer does not run."""
 
     companies: tuple[PeerShown, ...]
     published: PublishedShown | None
@@ -155,7 +155,7 @@ class ExchangeShown:
 
 
 def exchange_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> ExchangeShown:
-    """Return the subscribed companies that the store knows, those of the settings first, and the own publication."""
+    """Return the subscribed companies in the store, those of the settings first, and our own publication."""
     states = {state.name: state for state in peer_states(db) if state.in_settings}
     companies = companies_of(db, loaded.settings)
     known = [table for table in companies if table.name in states]
@@ -177,11 +177,7 @@ def exchange_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> Exchan
 
 
 class CompaniesRequest(PageQuery, frozen=True, kw_only=True):
-    """Which companies to list.
-
-    Attributes:
-        on: Only those whose evidence counts, or only those that are paused.
-    """
+    """Filters for companies. `on`: true for those whose evidence counts, false for those that are paused."""
 
     on: bool | None = None
 
@@ -247,7 +243,7 @@ def _cleared_statement(line: str) -> ClearedStatement:
 
 
 def company_shown(db: sqlite3.Connection, loaded: Loaded, name: str, now: float) -> PeerShown:
-    """Return a company, or raise Refused for an unknown name."""
+    """Return a company by its name. Raise Refused for an unknown name."""
     names = {company.name: company for company in exchange_shown(db, loaded, now).companies}
     if name not in names:
         hint = nearest(name, names) if names else ""

@@ -1,4 +1,4 @@
-"""The capability `guide`: the page for everybody with a phone."""
+"""The capability `guide`: a printed page for everybody who has a phone."""
 
 from __future__ import annotations
 

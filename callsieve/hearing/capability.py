@@ -1,4 +1,4 @@
-"""The capability `hearing`: what callers say when they are asked for their names, as text."""
+"""The capability `hearing`: a transcript of what callers say when they are asked for their names."""
 
 from __future__ import annotations
 

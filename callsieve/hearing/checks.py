@@ -1,4 +1,4 @@
-"""The health check of hearing: the hearing process, its model, and whether texts come in time."""
+"""The health check of hearing: the hearing process, its model, and whether transcripts come in time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FASTER = Wording("use a smaller model, or set [speech] wait to 0: calls then do 
 
 
 def is_heard(context: CheckContext) -> Finding:
-    """Check that the hearing process has loaded its model, and that texts come in time."""
+    """Check that the hearing process has loaded its model, and that transcripts come in time."""
     model = context.loaded.settings.speech.model
     if not model:
         return ok(OFF)

@@ -1,6 +1,6 @@
-"""The daemon's connection to the hearing process, which may come and go at any time.
+"""The daemon's connection to the hearing process, which may start and stop at any time.
 
-A process that is absent or killed is noticed at once. Of one that does not answer, only the waits of its questions end.
+If the process is absent or killed, the daemon knows it at once. If it does not answer, each question has a timeout.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MOST_WAITING: Final = 4  # questions: one is answered, the others wait
 
 
 def hearing_socket(loaded: Loaded) -> Path:
-    """Return the socket for the hearing process: where systemd lets its user reach it, else in the state directory."""
+    """Return the path of the hearing process's socket: in systemd's runtime directory, else the state directory."""
     return Path(os.environ.get("RUNTIME_DIRECTORY") or loaded.state) / SOCKET_NAME
 
 
@@ -65,7 +65,7 @@ class HearingLink:
                 self._disconnect()
 
     def ask(self, question: HearingQuestion, descriptors: Sequence[int]) -> asyncio.Future[HearingAnswer | None]:
-        """Send a question about open recordings. The result is None if it gets no answer."""
+        """Send a question about open recordings. The result of the future is None if no answer comes."""
         answer: asyncio.Future[HearingAnswer | None] = asyncio.get_running_loop().create_future()
         if self._sock is None or not self.is_ready or len(self._waiting) >= MOST_WAITING:
             answer.set_result(None)
@@ -100,7 +100,6 @@ class HearingLink:
         asyncio.get_running_loop().add_reader(sock, self._read)
 
     def _read(self) -> None:
-        """Read one packet. An invalid one ends the connection."""
         assert self._sock is not None
         try:
             reply = parse_reply(self._sock.recv(PACKET_BYTES))

@@ -1,8 +1,8 @@
-"""The hearing process, `callsieve hearing`: recognises what callers have said, one recording at a time.
+"""The hearing process, `callsieve hearing`: it transcribes what callers said, one recording at a time.
 
-It is separate from the daemon, because a model takes a second of processor time for each caller, hundreds of megabytes,
-and reads what strangers have sent. It has no store, no settings and no network. After it has loaded its model it gives
-up access to all files but those of the programs, and all system calls but those that serve an open connection. A
+It is separate from the daemon, because a model needs hundreds of megabytes and a second of processor time per caller,
+and reads data from strangers. It has no store, no settings and no network. After it has loaded its model it gives up
+access to all files except those of the programs, and all system calls except those for an open connection. A
 recognition that takes too long ends the process, which systemd starts again.
 """
 
@@ -45,7 +45,7 @@ Load = Callable[[Path], Recogniser]
 
 
 def connect(path: Path) -> socket.socket:
-    """Return a connection to the daemon. Raise OSError."""
+    """Connect to the daemon and return the socket. Raise OSError."""
     sock = packet_socket()
     try:
         sock.connect(str(path))
@@ -56,9 +56,9 @@ def connect(path: Path) -> socket.socket:
 
 
 def serve(sock: socket.socket, load: Load) -> None:
-    """Answer the daemon's questions until it disconnects. Raise ValueError for a message that it never sends.
+    """Answer the daemon's questions until it disconnects. Raise ValueError for an invalid message.
 
-    `load` loads a recogniser from the directory of a model. After that files and system calls are given up.
+    `load` loads a recogniser from the directory of a model. After that, access to files and system calls is given up.
     """
     start = parse_request(sock.recv(PACKET_BYTES) or b"null")
     if not isinstance(start, HearingStart):
@@ -86,7 +86,7 @@ def serve(sock: socket.socket, load: Load) -> None:
 
 
 def answer_to(question: HearingQuestion, descriptors: Sequence[int], recogniser: Recogniser) -> HearingAnswer:
-    """Return the answer to a question about open recordings."""
+    """Transcribe open recordings and return the answer."""
     began = time.monotonic()
     recordings = [samples_in(descriptor) for descriptor in descriptors]
     prompt = recordings.pop(0) if question.has_prompt and recordings else b""
@@ -103,7 +103,7 @@ def answer_to(question: HearingQuestion, descriptors: Sequence[int], recogniser:
 
 @contextmanager
 def _time_limit() -> Iterator[None]:
-    """End this process if what is inside takes longer than MOST_SECONDS. A model cannot be interrupted otherwise."""
+    """End this process if the block takes longer than MOST_SECONDS. A model cannot be interrupted otherwise."""
     timer = threading.Timer(MOST_SECONDS, _end)
     timer.daemon = True
     timer.start()

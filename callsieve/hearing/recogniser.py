@@ -1,7 +1,7 @@
-"""The interface of a recogniser of speech, and which of its results count.
+"""The interface of a speech recogniser, and the rule which of its results count. Pure.
 
-A recogniser makes up words for silence, noise and music. `understood` removes them, so that a
-phone shows only words that somebody said. Pure.
+A recogniser invents words for silence, noise and music. `understood` removes them, so that a phone shows only words
+that somebody said.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Recognised(NamedTuple):
     Attributes:
         segments: The text in pieces.
         language: The language that was spoken, such as `en`.
-        speech: When somebody speaks, in seconds from the start.
+        speech: The spans in which somebody speaks, in seconds from the start.
     """
 
     segments: tuple[Segment, ...]
@@ -76,19 +76,19 @@ class Recognised(NamedTuple):
 
 
 class Recogniser(Protocol):
-    """A recogniser of speech. One thread uses it."""
+    """A speech recogniser. Only one thread uses it."""
 
     def recognise(self, samples: bytes, language: str) -> Recognised:
-        """Recognise speech of 16 bits at RATE. `language`: the one to expect, empty if it must be detected."""
+        """Recognise speech in samples of 16 bits at RATE. `language`: the expected one, empty to detect it."""
         ...
 
     def speech_in(self, samples: bytes) -> tuple[Span, ...]:
-        """Return when somebody speaks, in seconds from the start."""
+        """Return the spans in which somebody speaks, in seconds from the start."""
         ...
 
 
 def understood(recognised: Recognised) -> str:
-    """Return what was said, on one line. Empty if nothing was said or understood."""
+    """Return the words that somebody said, on one line. Empty if nothing was said or understood."""
     seconds = seconds_of(recognised.speech)
     if seconds < LEAST_SPEECH_SECONDS:
         return ""
@@ -104,12 +104,12 @@ def understood(recognised: Recognised) -> str:
 
 
 def seconds_of(spans: Sequence[Span]) -> float:
-    """Return the length of all spans."""
+    """Return the total length of spans."""
     return sum(end - start for start, end in spans)
 
 
 def _repeats(words: list[str]) -> bool:
-    """Return whether the same one to six words follow each other more than MOST_REPEATED times."""
+    """Return whether a sequence of one to six words is repeated more than MOST_REPEATED times in a row."""
     for length in range(1, 7):
         run = 0
         for place in range(length, len(words)):

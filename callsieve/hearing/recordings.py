@@ -22,7 +22,7 @@ _FORM = struct.pack("<HHI", 1, 1, RATE)  # PCM, one channel
 
 
 def open_recordings(paths: Iterable[Path]) -> list[int]:
-    """Open recordings for another process. Files that are missing, and links, are left out."""
+    """Open recordings for another process and return their descriptors. Skip missing files and links."""
     descriptors: list[int] = []
     for path in paths:
         with suppress(OSError):
@@ -35,7 +35,7 @@ def open_recordings(paths: Iterable[Path]) -> list[int]:
 
 
 def samples_in(descriptor: int) -> bytes:
-    """Return the samples of a recording, at most MOST_BYTES. Empty if it is not one."""
+    """Return the samples of a recording, at most MOST_BYTES. Empty if the file is no such recording."""
     head = os.pread(descriptor, _HEAD_BYTES, 0)
     form, data = head.find(b"fmt "), head.find(b"data")
     if head[:4] != b"RIFF" or form < 0 or data < form or head[form + 8 : form + 16] != _FORM:

@@ -1,9 +1,9 @@
-"""The daemon's part in hearing callers: have a recording recognised, wait for its text within a limit, and store it.
+"""The daemon's part of hearing: have a recording transcribed, wait for the transcript within a limit, and store it.
 
-    begin(...)     the caller has spoken: returns how long the call may wait for the text
+    begin(...)     the caller has spoken: returns how long the call may wait for the transcript
     words_of(...)  waits for a part of that time
 
-A call waits only while texts come in time. After five in a row that did not, no call waits, until one is in time again.
+After five transcripts in a row that came too late, calls wait no longer, until one is in time again.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ MOST_KEPT: Final = 64  # results that calls may still ask for
 
 @dataclass(slots=True)
 class CallHearing:
-    """Has recordings in the state directory heard. `wait_seconds`: how long a call waits for its text.
+    """Has recordings in the state directory transcribed. `wait_seconds`: how long a call waits for the transcript.
 
-    `record` stores a text.
+    `record` stores a transcript.
     """
 
     link: HearingLink
@@ -54,7 +54,7 @@ class CallHearing:
     _hearings: OrderedDict[str, asyncio.Task[str]] = field(default_factory=OrderedDict)
 
     def begin(self, call: SpokenCall) -> float:
-        """Begin to hear a caller. Return how many seconds the call may wait for the text; 0 for none."""
+        """Begin to transcribe a caller. Return how many seconds the call may wait for the text; 0 for none."""
         if not self.link.is_ready or call.decision_id in self._hearings:
             return 0.0
         task = asyncio.create_task(self._hear(call), name="hearing")
@@ -64,7 +64,7 @@ class CallHearing:
         return 0.0 if self.breaker.is_open else self.wait_seconds
 
     async def words_of(self, decision_id: str, seconds: float) -> str | None:
-        """Return what the caller said, empty if nothing was understood; None if it is still awaited after this time."""
+        """Wait for what the caller said. Empty if nothing was understood; None if it is not known after `seconds`."""
         task = self._hearings.get(decision_id)
         if task is None:
             return ""
@@ -74,19 +74,19 @@ class CallHearing:
         return "" if task.cancelled() else task.result()
 
     def state_now(self) -> HearingState:
-        """Return the state for the daemon's report."""
+        """Return the state for telemetry."""
         counts = (self.counts[name] for name in ("heard", "nothing", "missed"))
         return HearingState(self.link.is_ready, self.breaker.is_open, *counts)
 
     async def close(self) -> None:
-        """Cancel what is being heard."""
+        """Cancel the running recognitions."""
         tasks = list(self._hearings.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _hear(self, call: SpokenCall) -> str:
-        """Return what the caller said, after storing it. Never raises."""
+        """Transcribe a caller, store the transcript and return it. Never raises."""
         began = self.monotonic()
         try:
             descriptors, has_prompt = await asyncio.to_thread(self._open, call.decision_id)
@@ -118,7 +118,7 @@ class CallHearing:
         return text
 
     async def _in_time(self, answer: asyncio.Future[HearingAnswer | None], began: float) -> HearingAnswer | None:
-        """Return the answer, and note whether it came within the time that a call waits."""
+        """Return the answer, and record whether it came in the time that a call waits."""
         await asyncio.wait((answer,), timeout=self.wait_seconds)
         if answer.done() and answer.result() is not None:
             self.breaker.succeeded()
@@ -135,7 +135,7 @@ class CallHearing:
         return None
 
     def _open(self, decision_id: str) -> tuple[list[int], bool]:
-        """Open the recordings of a call. That of the prompt comes first, if there is one, and its file is erased."""
+        """Open the recordings of a call. If the prompt was recorded, that comes first, and its file is erased."""
         prompt = of_decisions(self.state, [decision_id], (PROMPT_PIECE,))
         first = open_recordings(prompt)
         erase(prompt)

@@ -1,8 +1,8 @@
-"""Whether a machine or a person spoke: by how the caller listens to the prompt, and by phrases of machines. Pure.
+"""The decision whether a program or a person spoke: by pauses during the prompt, and by typical phrases. Pure.
 
 A recording starts when the call is answered and does not stop for a prompt. A person is quiet while somebody speaks to
 them, or says "hello?" and waits. People who speak slowly, children, relay services and speech synthesizers wait too.
-All else is unclear. One wrong `robot` is worse than many that are missed.
+Everything else is unclear. One wrong `robot` is worse than many missed ones.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _MACHINE = re.compile("|".join(_PHRASES), re.IGNORECASE)
 
 
 class CallerSpeech(NamedTuple):
-    """When a caller spoke: during the prompt and in the answer, and how long these were. In seconds."""
+    """The spans in which a caller spoke, during the prompt and in the answer, and the lengths of both. In seconds."""
 
     prompt_seconds: float
     prompt: Sequence[Span]
@@ -51,7 +51,7 @@ class CallerSpeech(NamedTuple):
 
 
 def voice_of(text: str, speech: CallerSpeech) -> Voice:
-    """Return whose voice it was. `text`: the answer's words, as far as they were understood."""
+    """Return whose voice it was. `text`: the words of the answer that were understood."""
     if _MACHINE.search(text) is not None:
         return "robot"
     if speech.prompt_seconds < LEAST_PROMPT_SECONDS:
@@ -64,7 +64,7 @@ def voice_of(text: str, speech: CallerSpeech) -> Voice:
 
 
 def _stops(speech: CallerSpeech) -> bool:
-    """Return whether the caller said something and stopped, or paused: a recording after the tone does neither."""
+    """Return whether the caller paused, or stopped before the end. A played recording does neither after the tone."""
     if not speech.answer:
         return False
     pauses = [after[0] - before[1] for before, after in pairwise(speech.answer)]
@@ -72,7 +72,7 @@ def _stops(speech: CallerSpeech) -> bool:
 
 
 def _longest_pause(speech: CallerSpeech) -> float:
-    """Return the longest pause in the prompt, also that at its end."""
+    """Return the longest pause in the prompt, including the one at its end."""
     edges = [0.0, *(edge for span in speech.prompt for edge in span), speech.prompt_seconds]
     gaps = [end - start for start, end in zip(edges[::2], edges[1::2], strict=True)]
     return max(gaps[1:])  # a recording may begin a moment after the call

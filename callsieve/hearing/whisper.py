@@ -21,7 +21,7 @@ INSTALL = "install the package callsieve-speech, or pip install 'callsieve[speec
 
 
 class NoModel(Exception):
-    """There is no usable model. The text says what to do."""
+    """There is no usable model. The message says what to do."""
 
 
 class Whisper:
@@ -49,7 +49,7 @@ class Whisper:
         )
 
     def recognise(self, samples: bytes, language: str) -> Recognised:
-        """Recognise speech of 16 bits at RATE. `language`: the one to expect, empty if it must be detected."""
+        """Recognise speech in samples of 16 bits at RATE. `language`: the expected one, empty to detect it."""
         sound = self._at_16_khz(samples)
         speech = self._speech(sound)
         if not speech:
@@ -68,7 +68,7 @@ class Whisper:
         return Recognised(segments, str(about.language), speech)
 
     def speech_in(self, samples: bytes) -> tuple[Span, ...]:
-        """Return when somebody speaks, in seconds from the start."""
+        """Return the spans in which somebody speaks, in seconds from the start."""
         return self._speech(self._at_16_khz(samples))
 
     def _speech(self, sound: Any) -> tuple[Span, ...]:
@@ -77,7 +77,7 @@ class Whisper:
         return tuple((one["start"] / WHISPER_RATE, one["end"] / WHISPER_RATE) for one in self._timestamps(sound))
 
     def _at_16_khz(self, samples: bytes) -> Any:
-        """Return the samples from -1 to 1 at twice the rate, by linear interpolation: a telephone has no band above."""
+        """Return the samples at twice the rate, from -1 to 1. Linear interpolation is enough for telephone speech."""
         numpy = self._numpy
         values = numpy.frombuffer(samples, dtype="<i2").astype(numpy.float32) / 32768
         places = numpy.arange(2 * len(values)) / 2

@@ -1,12 +1,12 @@
-"""The protocol between the daemon and the hearing process: one message a packet, on a Unix socket of packets.
+"""The protocol between the daemon and the hearing process: one message per packet, on a SOCK_SEQPACKET Unix socket.
 
     HearingStart     to the hearing process, once        the model that it loads
     HearingReady     back, once
     HearingQuestion  to the hearing process              with open recordings, one after the other
     HearingAnswer    back
 
-The daemon listens, so that it knows at once whether there is a hearing process. The hearing process opens no file of a
-caller: it gets open ones. Each end asks the kernel for the user of the other, and the daemon trusts no answer.
+The daemon listens, so that it knows at once whether there is a hearing process. That process opens no file of a caller:
+it gets open descriptors. Each end asks the kernel for the user of the other. The daemon does not trust answers.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class HearingReady(msgspec.Struct, frozen=True, tag="ready"):
 
 
 class HearingQuestion(msgspec.Struct, frozen=True, tag="question"):
-    """A request to recognise what was said.
+    """A request to transcribe what a caller said.
 
     Attributes:
         id: The decision.
@@ -52,7 +52,7 @@ class HearingQuestion(msgspec.Struct, frozen=True, tag="question"):
 
 
 class HearingAnswer(msgspec.Struct, frozen=True, tag="answer"):
-    """The answer to a question. An empty text: nothing was understood."""
+    """The answer to a question. An empty text means that nothing was understood."""
 
     id: Identifier
     text: Text = ""
@@ -67,20 +67,20 @@ _TO_DAEMON: Final = msgspec.json.Decoder(HearingReady | HearingAnswer)
 
 
 def packet_of(message: HearingStart | HearingReady | HearingQuestion | HearingAnswer) -> bytes:
-    """Return a message as it is sent."""
+    """Return the packet of a message."""
     return _ENCODER.encode(message)
 
 
 def parse_request(packet: bytes) -> HearingStart | HearingQuestion:
-    """Parse what the daemon sends. Raise ValueError."""
+    """Parse a packet from the daemon. Raise ValueError."""
     return _TO_HEARING.decode(packet)
 
 
 def parse_reply(packet: bytes) -> HearingReady | HearingAnswer:
-    """Parse what the hearing process sends. Raise ValueError."""
+    """Parse a packet from the hearing process. Raise ValueError."""
     return _TO_DAEMON.decode(packet)
 
 
 def packet_socket() -> socket.socket:
-    """Return a new socket of packets."""
+    """Return a new SOCK_SEQPACKET Unix socket."""
     return socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)

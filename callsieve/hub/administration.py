@@ -107,10 +107,9 @@ class SiteLogin(NamedTuple):
 
 
 class Initialised(NamedTuple):
-    """Result of `initialise`: the migrations it applied, and whether the database is a restored backup.
+    """The result of `initialise`: the migrations it applied, and whether the database is a restored backup.
 
-    `is_closed`: a superuser's rights were used to restrict sites fully. `elsewhere`: other databases of the server
-    that
+    `is_closed`: a superuser's rights were used to restrict sites fully. `elsewhere`: other databases of the server that
     sites can log in to.
     """
 
@@ -121,7 +120,7 @@ class Initialised(NamedTuple):
 
 
 async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
-    """Create the roles and the schema, or bring them up to date. A second run changes nothing."""
+    """Create or upgrade the roles and the schema. A second run changes nothing."""
     ((version,),) = await hub.rows("SELECT current_setting('server_version_num')::integer")
     if version < LEAST_VERSION:
         raise HubError(f"this is PostgreSQL {version // 10_000}: the hub needs 14 or later")
@@ -197,7 +196,7 @@ async def expel_site(hub: Hub, organisation: str, site: str) -> int:
 
 
 async def set_quota(hub: Hub, organisation: str, site: str, rows: int) -> int:
-    """Set how many rows of a site the hub keeps, and return how many it has now. For the database's administrator."""
+    """Set how many rows of a site the hub stores, and return how many it has now. Needs an administrator's login."""
     async with hub.transaction():
         await hub.rows(f"SET LOCAL ROLE {OWNER}")
         updated = await hub.rows(SET_QUOTA, (rows, organisation, site))
@@ -209,7 +208,7 @@ async def set_quota(hub: Hub, organisation: str, site: str, rows: int) -> int:
 async def _grant_to_site(hub: Hub, role: str) -> None:
     """Grant the role access as a site, and let the owner end its sessions and revoke the grant.
 
-    From PostgreSQL 16 on, only the grantor can revoke a grant: so the owner grants.
+    From PostgreSQL 16 on, only the role that granted can revoke. So the owner grants.
     """
     await hub.rows(f'GRANT "{role}" TO {OWNER} WITH ADMIN OPTION')
     await hub.rows(f'REVOKE {SITES} FROM "{role}"')
@@ -255,7 +254,7 @@ def _migrations() -> Iterator[tuple[int, str, str]]:
 
 
 def address_of_site(loaded: Loaded) -> str:
-    """Return the hub's address with this site's login, or raise HubError if the settings or the secret lack it."""
+    """Return the hub's address with this site's login. Raise HubError if the address or the secret is missing."""
     settings = loaded.settings.hub
     if not settings.address:
         raise HubError(f"{loaded.settings_file}: [hub] has no address, so nothing is shared")
@@ -270,7 +269,7 @@ def address_of_site(loaded: Loaded) -> str:
 
 
 def write_secret(path: Path, login: SiteLogin) -> None:
-    """Write the login to a file that only its owner may read, and replace an existing one."""
+    """Write the login to a file that only its owner may read. Replace an existing file."""
     partial = path.with_name(f"{path.name}.partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)

@@ -1,4 +1,4 @@
-"""Endpoints for the other sites of the organisation. Changes that need the hub's database are not offered here."""
+"""API endpoints of the organisation's other sites. Changes that need the hub's database are not offered here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The capability `hub`: sites share their evidence."""
+"""The capability `hub`: the sites of an organisation share their evidence."""
 
 from __future__ import annotations
 

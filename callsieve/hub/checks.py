@@ -1,6 +1,6 @@
-"""Health check of the hub: this site's login is private, and rows are exchanged with the other sites.
+"""The health check of the hub: this site's login is private, and rows are exchanged with the other sites.
 
-It reads only the store, where the hub process records its state, and so never waits for PostgreSQL.
+It reads only the store, where the hub process records its state, so it never waits for PostgreSQL.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _off(db: sqlite3.Connection) -> Finding:
 
 
 def _trouble_with_secret(loaded: Loaded) -> Finding | None:
-    """Return what is wrong with the secret file; a secret in the service's environment cannot be checked here."""
+    """Return the problem of the secret file, if any. A secret in the service's environment cannot be checked here."""
     source = secret_source(loaded)
     if not source.startswith(SECRET_IN_FILE):
         return None
@@ -140,7 +140,7 @@ def _emit_late(db: sqlite3.Connection, settings: Settings, now: float) -> None:
 
 
 def hub_metrics(figures: HubFigures) -> Iterator[MetricFamily]:
-    """Yield the metrics of this site's part in the hub."""
+    """Yield the metrics of the exchange with the hub."""
     yield single("hub_up", "1 while the exchange with the hub works.", figures.health.is_ok)
     yield single("hub_outbox_rows", "Rows of this site that wait to be sent.", figures.waiting)
     if figures.link is not None and figures.link.pulled_at is not None:

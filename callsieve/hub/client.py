@@ -1,4 +1,4 @@
-"""The statements that a site sends to the hub. All functions raise HubError."""
+"""The SQL statements that a site sends to the hub. All functions raise HubError."""
 
 from __future__ import annotations
 
@@ -55,9 +55,8 @@ Place = tuple[int, int]
 class SiteReport(NamedTuple):
     """The state that a site reports to the hub.
 
-    `run`: a random identifier of this process. `history`: the hub's history, as it last said. `has_pulled`: since
-    the last
-    report.
+    `run`: a random identifier of this process. `history`: the history number that the hub reported last. `has_pulled`:
+    whether it pulled since the last report.
     """
 
     outbox: int
@@ -107,7 +106,7 @@ class HubNotice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """The rows and notices of one pull. `all_to`: everything up to this place is pulled; None while more is waiting."""
+    """The rows and notices of one pull. `all_to`: all rows up to this place were pulled; None if more are waiting."""
 
     notices: list[HubNotice]
     rows: list[SharedRow]
@@ -164,7 +163,7 @@ async def push(hub: Hub, batch: Sequence[Outgoing]) -> Pushed:
 
 
 async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: bool, private: bool) -> Pulled:
-    """Return the next rows and notices. `own`: also this site's rows. `private`: also rows only for standbys."""
+    """Return the next rows and notices. `own`: include this site's rows. `private`: include rows only for standbys."""
     places = (str(rows_to[0]), rows_to[1], str(notices_to[0]), notices_to[1])
     (_, *_, up_to, _), *records = await hub.rows(NEWS, (*places, limit, own, private))
     notices = [
@@ -180,7 +179,7 @@ async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: 
 
 
 async def collect(hub: Hub) -> None:
-    """Let pushes wake others at most once in a while; `wake` announces the rows that follow soon.
+    """Announce pushes to other sites only once in a while. `wake` announces the rows in between.
 
     The connection lasts, so the plans of the hub's functions are made once.
     """
@@ -188,12 +187,12 @@ async def collect(hub: Hub) -> None:
 
 
 async def wake(hub: Hub, seconds: float, *, private: bool) -> None:
-    """Wake all sites, unless they were woken within so many seconds before."""
+    """Wake all sites, unless they were woken in the last `seconds`."""
     await hub.rows("SELECT callsieve.wake(%s, %s)", (seconds, private))
 
 
 async def notices_after(hub: Hub, place: Place) -> list[HubNotice]:
-    """Return the next notices after a place; there are more when they are MOST_NOTICES."""
+    """Return the next notices after a place, at most MOST_NOTICES."""
     records = await hub.rows(NOTICES, (str(place[0]), place[1]))
     return [
         HubNotice(what, subject, asked_by, at, central, (xid, id))
@@ -202,7 +201,7 @@ async def notices_after(hub: Hub, place: Place) -> list[HubNotice]:
 
 
 async def erase(hub: Hub, number: str) -> None:
-    """Have every site erase the number. HubError has the code EXCEEDED when the daily limit is reached."""
+    """Ask every site to erase the number. Raise HubError with the code EXCEEDED if the daily limit is reached."""
     ((removed,),) = await hub.rows("SELECT callsieve.erase(%s)", (number,))
     if int(removed) < 0:
         raise HubError(
@@ -220,7 +219,7 @@ async def forget(hub: Hub, number: str) -> None:
 
 
 async def leave(hub: Hub, organisation: str, site: str, *, keep: bool) -> None:
-    """Leave the hub. With `keep`, other sites keep this site's rows until they expire."""
+    """Leave the hub. If `keep`, other sites keep this site's rows until they expire."""
     if keep:
         await hub.rows("SELECT callsieve.leave()")
     else:
@@ -240,6 +239,6 @@ async def sites(hub: Hub) -> list[SiteState]:
 
 
 async def checksums(hub: Hub) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return the number of rows and the sum of their digests, by kind and origin, as the hub has them."""
+    """Return the number of rows in the hub and the sum of their digests, by kind and origin."""
     sums = await hub.rows("SELECT kind, origin, rows, digest FROM callsieve.checksums()")
     return {(kind, origin): (int(rows), int(digest)) for kind, origin, rows, digest in sums}

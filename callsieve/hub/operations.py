@@ -1,4 +1,4 @@
-"""A site's part in the hub, from its own store and settings. The hub's side is in `administration` and `client`."""
+"""The exchange with the hub, as this site's store and settings describe it. For the hub's side see `administration`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LEAST_LATE_SECONDS = 600.0
 
 
 def health_of(link: Link | None, poll_seconds: float, now: float, first_try: FirstTry | None = None) -> SourceHealth:
-    """Return the state of the exchange. A site without a `link` tries to join since `first_try`."""
+    """Return the state of the exchange. Without a `link`, the site has tried to join since `first_try`."""
     since, failure = _last_exchange(link, first_try)
     pending = Wording("nothing has been exchanged yet") if link is None else Wording("the first exchange is running")
     if since is None:
@@ -63,7 +63,7 @@ DIGITS = 12  # of the digest of a policy
 
 @dataclass(frozen=True, slots=True)
 class LinkShown:
-    """This site's part in the hub.
+    """The exchange of this site with the hub.
 
     Attributes:
         waiting: Rows to send.
@@ -79,7 +79,7 @@ class LinkShown:
 
 
 def link_shown(db: sqlite3.Connection) -> LinkShown:
-    """Return this site's part in the hub, from the store."""
+    """Return the state of the exchange from the store."""
     link = link_of(db)
     waiting, is_filling = outbox_size(db)
     sites = tuple(other_sites(db, link.site)) if link else ()
@@ -88,7 +88,7 @@ def link_shown(db: sqlite3.Connection) -> LinkShown:
 
 @dataclass(frozen=True, slots=True)
 class HubFigures:
-    """This site's part in the hub for monitoring.
+    """The exchange with the hub in figures, for monitoring.
 
     Attributes:
         waiting: Rows to send.
@@ -123,12 +123,12 @@ UPDATE: Mapping[Unfit, Wording] = {
 
 
 def sites_of(refused: Iterable[RefusedRows]) -> str:
-    """Return the names of the sites whose rows these are."""
+    """Return the names of the sites whose rows were refused, joined."""
     return ", ".join(sorted({figure.site or "?" for figure in refused}))
 
 
 def policy_in_force(loaded: Loaded) -> PolicyInForce | None:
-    """Return the policy that the current files give, or None if it cannot be used."""
+    """Return the policy in the current files, None if it is invalid."""
     try:
         policies = policies_of(loaded)
     except PolicyError:
@@ -139,7 +139,7 @@ def policy_in_force(loaded: Loaded) -> PolicyInForce | None:
 
 
 def forget_hub(db: sqlite3.Connection, context: Context, keep: bool) -> None:
-    """Stop sharing, and unless `keep`, delete other sites' rows in steps."""
+    """Stop sharing. Unless `keep`, delete other sites' rows in steps."""
     link = link_of(db)
     for origin in () if keep or link is None else other_sites(db, link.site):
         more = True

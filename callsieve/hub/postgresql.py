@@ -2,7 +2,7 @@
 
     async with connection_to(address) as hub:  rows = await hub.rows("SELECT %s", (7,))
 
-Every fault of server, network or address becomes a HubError. Its text contains no password.
+Every fault of server, network or address becomes a HubError. Its message contains no password.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Hub:
         self._seconds = seconds
 
     async def rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows. Outside of `transaction` it is a transaction of its own."""
+        """Run one statement and return its rows. Outside of `transaction` it has its own transaction."""
         async with _bounded(self._seconds):
             cursor = await self._connection.execute(statement.encode(), values or None)
             return await cursor.fetchall() if cursor.description else []
@@ -92,7 +92,7 @@ class Hub:
             raise
 
     async def notices(self, seconds: float) -> list[str]:
-        """Return the next notifications of the channels listened to, or none after `seconds`."""
+        """Return the next notifications of the channels listened to; empty after `seconds`."""
         async with _bounded(seconds + CONNECT_SECONDS):
             return [notice.payload async for notice in self._connection.notifies(timeout=seconds, stop_after=1)]
 
@@ -115,7 +115,7 @@ async def connection_to(address: str, seconds: float = STATEMENT_SECONDS) -> Asy
 
 
 def connection_text(address: str, seconds: float = STATEMENT_SECONDS) -> str:
-    """Return the address with our limits. A server on another machine must prove its identity by a certificate."""
+    """Return the address with our limits. A server on another computer must prove its identity by a certificate."""
     parts = _parts_of(address)
     host = str(parts.get("hostaddr") or parts.get("host") or "")
     if not _is_here(host) and "sslmode" not in parts:
@@ -138,9 +138,9 @@ def place_of(address: str) -> str:
 
 
 def with_login(address: str, user: str, password: str) -> str:
-    """Return the same address with another user and password, and without a client certificate.
+    """Return the address with another user and password, and without a client certificate.
 
-    Else libpq looks for a certificate in root's home directory, which the service's user may not read.
+    Otherwise libpq looks for a certificate in root's home directory, which the service's user may not read.
     """
     login = {"user": user, "password": password, "sslcertmode": "disable"}
     return make_conninfo("", **(_parts_of(address) | login))
@@ -179,7 +179,7 @@ async def _bounded(seconds: float) -> AsyncIterator[None]:
 
 
 def _words_of(error: psycopg.Error) -> str:
-    """Return one line for people. libpq's own text of a failed connection ends with the reason."""
+    """Return the error in one line. The last line of libpq's text about a failed connection has the reason."""
     primary = error.diag.message_primary
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     words = (primary or (lines[0] if lines else type(error).__name__))[:MOST_WORDS]

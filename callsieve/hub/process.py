@@ -39,14 +39,14 @@ NOT_MADE: Final = "this database is not set up as a hub, or by an older CallSiev
 
 
 def run(load: Callable[[], Loaded]) -> None:
-    """Exchange rows with the hub until SIGTERM or SIGINT. SettingsError and AlreadyRunning are left to the caller."""
+    """Exchange rows with the hub until SIGTERM or SIGINT. Raise SettingsError or AlreadyRunning."""
     loaded = load()
     with only_process(loaded.state / LOCK, SERVED_ALREADY):
         asyncio.run(_serve(load, loaded))
 
 
 def run_once(loaded: Loaded) -> None:
-    """Exchange everything once. HubError, StoreError and AlreadyRunning are left to the caller."""
+    """Exchange everything once. Raise HubError, StoreError or AlreadyRunning."""
     with only_process(loaded.state / LOCK, SERVED_ALREADY):
         erased = asyncio.run(_once(loaded, _run_id()))
     _clear(loaded, erased)
@@ -106,7 +106,6 @@ def words_of(error: Exception) -> str:
 
 
 def _run_id() -> str:
-    """Return an identifier that tells this process from another one under the same site name."""
     return secrets.token_hex(8)
 
 
@@ -124,7 +123,7 @@ async def _share(loaded: Loaded, run: str) -> None:
 
 
 def _clear(loaded: Loaded, numbers: frozenset[str]) -> None:
-    """Clear the files that erased numbers are in. Call it only while the store is closed."""
+    """Remove the traces of erased numbers from files. Call it only while the store is closed."""
     for number in sorted(numbers):
         is_clear, problems = number_operations.clear_files(loaded, number)
         if not is_clear or problems:

@@ -1,4 +1,4 @@
-"""State of one connection to the hub, and the store transactions of each step."""
+"""The state of one connection to the hub, and the store transactions of each step."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ ACTOR: Final = "hub"
 
 
 class PullPace:
-    """The times to pull: regularly, and soon after a wake-up. A wake-up without news lengthens the next wait."""
+    """When to pull: regularly, and soon after a wake-up. A wake-up without news makes the next wait longer."""
 
     def __init__(self, poll_seconds: float) -> None:
         self.is_woken = False
@@ -89,15 +89,12 @@ class PullPace:
 
 @dataclass(slots=True)
 class HubSession:
-    """State of one connection to the hub.
+    """The state of one connection to the hub. Times of this process are values of time.monotonic().
 
     `own`, `private`: whether to pull this site's own rows, and rows that only a standby or the central console needs.
-    `has_pulled`: since the last heartbeat. `hub_version`: the latest version of this site's rows that the hub had at
-    the start,
-    whoever sent it. `waits_to`: the outbox up to this `seq` waits for room in the hub. `try_at`, `erase_at`: when
-    to retry
-    that and the erasures, as time.monotonic(). `is_deaf`: it listens to no wake-ups. `pushed_at`: end of the first
-    and last
+    `has_pulled`: since the last heartbeat. `hub_version`: the latest version of this site's rows in the hub at the
+    start, from any process. `waits_to`: the outbox up to this `seq` waits for room in the hub. `try_at`, `erase_at`:
+    when to retry that and the erasures. `is_deaf`: it listens to no wake-ups. `pushed_at`: end of the first and last
     push that others may not know of, by whether all rows were private. `has_pushed`: since the last pull.
     """
 
@@ -121,7 +118,7 @@ class HubSession:
 
 
 def is_counted_anew(link: Link, greeting: Greeting) -> bool:
-    """Return whether our remembered places are void, because the hub counts its transactions from another number."""
+    """Return whether our stored places are invalid, because the hub's transaction numbers started again."""
     return (
         greeting.lost_xid == 0
         or min(max(link.rows_to[0], link.notices_to[0]), greeting.lost_xid or math.inf) > greeting.xid
@@ -129,7 +126,7 @@ def is_counted_anew(link: Link, greeting: Greeting) -> bool:
 
 
 def heard_to(link: Link, greeting: Greeting) -> float:
-    """Return up to when notices were carried out, by the hub's clock, if they are read from the start again."""
+    """Return until when notices were carried out, by the hub's clock, if they are read from the start again."""
     if link.organisation != greeting.organisation or link.pulled_at is None:
         return 0.0
     ahead = time.time() - greeting.now_us / MICROSECONDS
@@ -153,12 +150,12 @@ def join(db: sqlite3.Connection, greeting: Greeting, private: bool) -> None:
 
 
 def send_keys_again(db: sqlite3.Connection, site: str, keys: list[outgoing.Key], private: bool) -> None:
-    """Queue some rows of this site again."""
+    """Queue these rows of this site again."""
     outgoing.send_rows_again(db, site, keys, private=private)
 
 
 def prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greeting: Greeting) -> None:
-    """Bring capture, ownership of rows and the remembered places up to date with the settings and the hub."""
+    """Update capture, ownership of rows and the stored places to match the settings and the hub."""
     link = link_of(db)
     assert link is not None
     program = program_version()
@@ -189,7 +186,7 @@ def acknowledge_batch(
 def apply_some(
     db: sqlite3.Connection, link: Link, placed_rows: list[tuple[SharedRow, client.Place]], follow: frozenset[str]
 ) -> tuple[int, int]:
-    """Apply as many pulled rows as fit in WRITE_SECONDS. Return how many were done and how many were unusable."""
+    """Apply as many pulled rows as WRITE_SECONDS allow. Return how many were done and how many were unusable."""
     done, refused = apply_rows(db, link, [row for row, _ in placed_rows], follow, WRITE_SECONDS)
     note_rows_to(db, placed_rows[done - 1][1])
     return done, refused
@@ -227,7 +224,7 @@ def is_of_another(link: Link, greeting: Greeting) -> bool:
 
 
 async def linked(store: Store, link: Link | None, greeting: Greeting, settings: HubTable) -> Link:
-    """Return the link to the hub in the store, created or brought up to date."""
+    """Return the link to the hub in the store. Create or update it if necessary."""
     site, private, follow = greeting.site, settings.private, frozenset(settings.follow)
     is_another = link is not None and is_of_another(link, greeting)
     if link is not None and is_another:
@@ -253,7 +250,7 @@ async def linked(store: Store, link: Link | None, greeting: Greeting, settings: 
 
 
 async def send_site_again(store: Store, site: str, private: bool, told_to: int) -> None:
-    """Send this site's rows again that the hub may have lost."""
+    """Send those rows of this site again that the hub may have lost."""
     rows, after = 0, ("", "", "")
     while keys := await store.read(outgoing.rows_sent_after, site, told_to, after, FILL):
         await store.write(send_keys_again, site, keys, private)
@@ -278,7 +275,7 @@ async def expel(store: Store, link: Link, origin: str, follow: frozenset[str]) -
 
 
 async def take_policies(store: Store, loaded: Loaded) -> None:
-    """Offer newly published policies of other sites for acceptance, or accept them if the settings say so."""
+    """Announce newly published policies of other sites, or accept them if the settings say so."""
     try:
         arrived = await store.read(central.arrived, loaded)
         for policy in arrived if loaded.settings.hub.accept_policies else ():

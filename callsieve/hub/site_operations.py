@@ -1,7 +1,7 @@
-"""Decisions about other sites: same people, ignored sites, and numbers that other sites erased.
+"""Operations on other sites: same people, ignored sites, and numbers that other sites erased.
 
 They change only this store, need no hub, and each is undone through its row in the audit. An erasure by another site is
-carried out whole, or in part until an administrator here confirms it with `callsieve privacy erase` or refuses it:
+carried out completely, or in part until an administrator here confirms it with `callsieve privacy erase` or refuses it:
     erase_for_site(db, context, Erasure(...))   for the hub's process
     keep(db, context, number)                   refuse
 """
@@ -39,7 +39,7 @@ SiteText = Annotated[str, Meta(min_length=1, max_length=64, description="Another
 
 
 class Declared(NamedTuple):
-    """`names`: all names of the person now; for a separated name, that name alone."""
+    """The names of a person after the change. `names`: all of them; for a separated name, only that name."""
 
     change_id: int | None
     names: tuple[str, ...]
@@ -61,11 +61,7 @@ class SiteVerdict(NamedTuple):
 
 
 class IgnoreRequest(msgspec.Struct, frozen=True):
-    """A site to ignore, and why.
-
-    Attributes:
-        reason: The reason.
-    """
+    """A site to ignore. `reason`: why."""
 
     site: SiteText
     reason: Annotated[str, Meta(max_length=REASON_CHARACTERS)]
@@ -193,7 +189,7 @@ ERASED_AT_ONCE: Final = {
 
 
 class Erasure(NamedTuple):
-    """An erasure by a site. `is_whole`: by this site, one that it follows, or a central one."""
+    """An erasure by a site. `is_whole`: by this site, by one that it follows, or by a central console."""
 
     number: str
     site: str
@@ -201,7 +197,7 @@ class Erasure(NamedTuple):
 
 
 def erase_for_site(db: sqlite3.Connection, context: Context, erasure: Erasure) -> bool:
-    """Erase the rows that the site may erase here, and leave the others. Return whether nothing is left."""
+    """Erase the rows that the site may erase here, and keep the others. Return whether none is left."""
     try:
         stored = number_operations.stored_about(db, context, erasure.number)
     except Refused:  # no number
@@ -225,7 +221,7 @@ def erase_for_site(db: sqlite3.Connection, context: Context, erasure: Erasure) -
 
 
 def keep(db: sqlite3.Connection, context: Context, number: str) -> str:
-    """Keep the data of a number that another site erased. Return the number in E.164."""
+    """Keep the data of a number that another site erased. Return the number as E.164."""
     e164 = number_field(context, number)
     with change(db, context, "hub keep", e164):
         if not incoming.waits_for_yes(db, e164):

@@ -1,7 +1,7 @@
-"""The exchange between a store and the hub: it pushes what changed here and pulls what changed elsewhere.
+"""The exchange between a store and the hub: push what changed here, pull what changed elsewhere.
 
-The store is written in transactions of some hundredths of a second, by functions that never wait for the network. So a
-slow hub never holds a lock of the store. Reads for a push and results of a pull are bounded.
+Store transactions take some hundredths of a second and never wait for the network, so a slow hub never holds a lock of
+the store. Reads for a push and results of a pull are bounded.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class StoreReplaced(Exception):
 
 
 class NumbersErased(Exception):
-    """Numbers were erased on request of another site. Their traces in files can be cleared once the store is closed."""
+    """Numbers were erased at the request of another site. Once the store is closed, files can be cleared of them."""
 
     def __init__(self, numbers: frozenset[str]) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class NumbersErased(Exception):
 
 
 class Sync:
-    """One store and one hub. `once` and `run` raise HubError and StoreError; each transaction is whole or undone.
+    """One store and one hub. `once` and `run` raise HubError and StoreError. A failed transaction is rolled back.
 
     `run`: a random identifier of this process.
     """
@@ -132,7 +132,7 @@ class Sync:
                 await self._wait(session)
 
     async def once(self) -> None:
-        """Exchange everything that there is now, in both directions."""
+        """Exchange everything that is due now, in both directions."""
         session = await self._begin()
         await self._note_policy()
         if session.own:
@@ -294,7 +294,7 @@ class Sync:
         return session.link != start
 
     async def _apply(self, session: HubSession, rows: list[SharedRow], places: list[client.Place]) -> None:
-        """Apply pulled rows, except those that no honest hub sends: our own unless asked for, or from the future."""
+        """Apply pulled rows, except rows that no honest hub sends: our own unless wanted, or from the future."""
         self._policies_due |= any(row.kind == POLICY for row in rows)
         latest_us = int((max(time.time(), time.time() - session.offset_us / MICROSECONDS) + DAY) * MICROSECONDS)
         usable = [
@@ -356,7 +356,7 @@ class Sync:
     async def _wait(self, session: HubSession) -> None:
         """Wait until it is time to pull, or to check for changes here.
 
-        After too many wake-ups, which any site can send, it stops listening for a while and only polls.
+        Any site can send wake-ups. After too many, stop listening for a while and only poll.
         """
         until, wakeups = time.monotonic() + CHECK_SECONDS, 0
         until = min([until, *[first + COLLECT_SECONDS for first, _ in session.pushed_at.values()]])
@@ -374,7 +374,7 @@ class Sync:
             raise StoreReplaced
 
     def _is_news(self, session: HubSession, payload: str) -> bool:
-        """Return whether a wake-up announces news. Its payload is a hint by the pusher: `site` or `site/private`."""
+        """Return whether a wake-up announces news. Its payload is a hint from the sender: `site` or `site/private`."""
         site, _, what = payload.partition("/")
         is_of_us = site == session.link.site and not self._settings.standby
         return not is_of_us and (what != "private" or session.private)

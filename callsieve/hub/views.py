@@ -18,7 +18,7 @@ TWIN_SECONDS = 60.0  # each of the two reports every 10 s
 
 
 def is_up(site: SiteState) -> bool:
-    """Return whether the site's process reported lately."""
+    """Return whether the site's process has reported in the last UP_SECONDS."""
     return site.expelled_at is None and site.seen_at is not None and site.now - site.seen_at < UP_SECONDS
 
 
@@ -30,7 +30,7 @@ def state_of(site: SiteState) -> str:
 
 
 def lag_of(site: SiteState) -> float | None:
-    """Return the seconds since the site had everything that others shared, or None if it never had."""
+    """Return the seconds since the site last had everything that others shared, None if it never had."""
     return None if site.pulled_at is None else max(0.0, site.now - site.pulled_at)
 
 
@@ -48,7 +48,7 @@ def remarks_on(site: SiteState) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class HubSite:
-    """Everything that the hub knows of a site, and what it shared here."""
+    """A site as the hub knows it, and its evidence here."""
 
     site: Annotated[SiteState, FLAT]
     shared: SiteFigures | None = None
@@ -62,19 +62,19 @@ class HubSite:
     @property
     @encoded
     def lag_seconds(self) -> float | None:
-        """Return the seconds since the site had everything that others shared, or None if it never had."""
+        """The seconds since the site last had everything that others shared; null if it never had."""
         return lag_of(self.site)
 
 
 @dataclass(frozen=True, slots=True)
 class HubOverview:
-    """This site's part in the hub, and what the hub says of all sites.
+    """The exchange of this site with the hub, and what the hub reports about all sites.
 
     Attributes:
         policy: The policy in force here; null where this is no standby.
         policy_of_first: The policy in force at the first PBX of a standby.
         reachable: Whether the hub answered.
-        hub_sites: The sites, where the hub answered.
+        hub_sites: The sites; null if the hub did not answer.
     """
 
     shown: Annotated[LinkShown, FLAT]
@@ -85,7 +85,7 @@ class HubOverview:
 
 
 def remarks_on_evidence(figures: SiteFigures) -> str:
-    """Return remarks about a site that its figures do not show."""
+    """Return remarks about a site: whether it is ignored, and how its evidence compares with ours."""
     remarks = []
     if figures.ignored is not None:
         remarks.append(f"ignored since {when(figures.ignored.at)}: {figures.ignored.reason}")

@@ -1,4 +1,4 @@
-"""The capability `identities`: who a number belongs to."""
+"""The capability `identities`: the owners of numbers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Operations on identities: the owner of a number, and how well that is proven.
-
-add, remove, make_code, prove: operations (callsieve/changes/operation.py)
-"""
+"""The operations on identities (callsieve/changes/operation.py): the owner of a number, and how well that is proven."""
 
 from __future__ import annotations
 
@@ -42,7 +39,7 @@ NOT_PROVEN = {
 
 
 class IdentityRequest(msgspec.Struct, frozen=True):
-    """An identity as somebody typed it.
+    """An identity as somebody entered it.
 
     Attributes:
         level: 1: somebody controls the number, 2: the name is proven, as the note says.
@@ -57,7 +54,7 @@ class IdentityRequest(msgspec.Struct, frozen=True):
 
 
 class ProofRequest(msgspec.Struct, frozen=True):
-    """The code as it was given back. `name`: who gave it back."""
+    """The code that the owner repeated. `name`: the owner's name."""
 
     number: NumberText
     code: CodeText
@@ -65,14 +62,14 @@ class ProofRequest(msgspec.Struct, frozen=True):
 
 
 class CodeRequest(msgspec.Struct, frozen=True):
-    """A number that a code is wanted for. `name`: who is recorded when it is keyed in a call; empty: the number."""
+    """A number to make a code for. `name`: the owner to record when it is entered in a call; empty: the number."""
 
     number: NumberText
     name: LineText = ""
 
 
 class IdentityChange(NamedTuple):
-    """A change of an identity. `identity`: the one that is recorded now, or is removed; `replaced`: the one before."""
+    """A change of an identity. `identity`: the one that was recorded or removed; `replaced`: the previous one."""
 
     change_id: ChangeId | None
     identity: Identity
@@ -80,7 +77,7 @@ class IdentityChange(NamedTuple):
 
 
 class CodeMade(NamedTuple):
-    """A code that is valid for a day, to be said in a call to the number.
+    """A code for a call to the number, valid for a day.
 
     `about`: an appeal's reference, or the number; `code`: its six digits.
 
@@ -99,7 +96,7 @@ class CodeMade(NamedTuple):
 
 
 def add(db: sqlite3.Connection, context: Context, request: IdentityRequest) -> IdentityChange:
-    """Record who a number belongs to. From level 2 its name is shown, and its calls are warned about at most."""
+    """Record who a number belongs to. From level 2 on, phones show the name and rules at most warn about its calls."""
     identity = _identity(context, request)
     with change(db, context, "identity add", identity.number) as changed:
         changed.before = before = identity_of(db, identity.number)
@@ -109,7 +106,7 @@ def add(db: sqlite3.Connection, context: Context, request: IdentityRequest) -> I
 
 
 def remove(db: sqlite3.Connection, context: Context, typed: NumberText) -> IdentityChange:
-    """Forget who a number belongs to."""
+    """Remove the identity of a number."""
     number = number_field(context, typed)
     with change(db, context, "identity remove", number) as changed:
         changed.before = removed = remove_identity(db, number)
@@ -120,7 +117,7 @@ def remove(db: sqlite3.Connection, context: Context, typed: NumberText) -> Ident
 
 
 def make_code(db: sqlite3.Connection, context: Context, request: CodeRequest) -> CodeMade:
-    """Make a code, valid for a day, that proves control of a number. An earlier code becomes void."""
+    """Make a code that proves control of a number. It is valid for a day and replaces earlier codes."""
     number, name = number_field(context, request.number), _line("name", request.name)
     made = CodeMade(number, number, new_code())
     with change(db, context, "identity code", number):
@@ -129,9 +126,9 @@ def make_code(db: sqlite3.Connection, context: Context, request: CodeRequest) ->
 
 
 def prove(db: sqlite3.Connection, context: Context, request: ProofRequest) -> Identity | Refused:
-    """Take the code that was given back: whoever has it controls the number, which is level 1 for 12 months.
+    """Check the code that the owner repeated. If it is right, the number has identity level 1 for 12 months.
 
-    A wrong one is counted and in the audit, so that its Refused is returned: raised, it would undo that.
+    A wrong code is counted and recorded in the audit. So its Refused is returned: raising it would roll that back.
     """
     number, name = number_field(context, request.number), _name(request.name)
     with change(db, context, "identity prove", number) as changed:
@@ -144,7 +141,7 @@ def prove(db: sqlite3.Connection, context: Context, request: ProofRequest) -> Id
 
 
 def wrong_code(answer: ProofAnswer) -> Refused:
-    """Return a refusal for a wrong code. Raise Refused if there is no code."""
+    """Return the refusal of a wrong code. Raise Refused if there is no code."""
     refused = Refused(f"code-{answer}", NOT_PROVEN[answer])
     if answer is ProofAnswer.WRONG:
         return refused

@@ -31,14 +31,14 @@ class IdentityShown:
 
 
 class IdentitiesRequest(PageQuery, frozen=True, kw_only=True):
-    """Which identities. `number`: only that of this number."""
+    """Filters for identities. `number`: only the identity of this number."""
 
     number: NumberText | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class IdentitiesShown:
-    """The page. `found`: how many match what was looked for; `all`: how many there are."""
+    """The page of identities. `found`: how many match the search; `all`: how many exist."""
 
     identities: tuple[IdentityShown, ...]
     found: int
@@ -48,7 +48,7 @@ class IdentitiesShown:
 
 
 def identities_shown(db: sqlite3.Connection, text: str, context: Context) -> IdentitiesShown:
-    """Return identities with the text in their number or name."""
+    """Return the identities that have the text in their number or name."""
     everything = all_identities(db)
     matching = [identity for identity in everything if has_text(text, identity.number, identity.name)]
     shown = tuple(identity_shown(db, identity, context.settings, context.at) for identity in matching[:MOST_SHOWN])
@@ -57,7 +57,7 @@ def identities_shown(db: sqlite3.Connection, text: str, context: Context) -> Ide
 
 
 def find_identities(db: sqlite3.Connection, context: Context, request: IdentitiesRequest) -> ResultPage[IdentityShown]:
-    """Return who numbers belong to."""
+    """Return the owners of numbers."""
     number = None if request.number is None else number_field(context, request.number, "number")
     rows = (identity for identity in all_identities(db) if number in (None, identity.number))
     return page_from(
@@ -69,7 +69,7 @@ def find_identities(db: sqlite3.Connection, context: Context, request: Identitie
 
 
 def identity_shown(db: sqlite3.Connection, identity: Identity, settings: Settings, now: float) -> IdentityShown:
-    """Return an identity that is in the store, with where it comes from."""
+    """Return a stored identity with its origin."""
     return IdentityShown(identity, identity.expires_at <= now, origin_of_identity(db, identity, settings.hub.follow))
 
 
@@ -79,7 +79,7 @@ DUE_SECONDS = 14 * 86_400.0
 
 @check_of_store
 def has_no_identity_due(db: sqlite3.Connection, now: float) -> Finding:
-    """Check that identities are proven again before they end."""
+    """Check that no identity expires in the next 14 days."""
     due = identities_due(db, now + DUE_SECONDS)
     if due:
         return warn(

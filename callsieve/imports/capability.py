@@ -1,4 +1,4 @@
-"""The capability `imports`: imported lists and feeds."""
+"""The capability `imports`: lists of numbers and contacts that are imported once, and feeds."""
 
 from __future__ import annotations
 

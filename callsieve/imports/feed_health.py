@@ -37,7 +37,7 @@ REFUSED_SHARE = 0.5
 
 
 class FeedFailure(StrEnum):
-    """Why a feed was not imported. `TableProblem` has the other problems of its file."""
+    """Why a feed was not imported. Problems of its file are in `TableProblem`."""
 
     FEED_SHRANK = (
         "{numbers:,} numbers, less than half of the {before:,} in force: the file may be incomplete. "
@@ -59,7 +59,7 @@ class FeedFailure(StrEnum):
 
     @property
     def code(self) -> str:
-        """The code in the store, such as `feed-shrank`."""
+        """Return the code in the store, such as `feed-shrank`."""
         return self._name_.lower().replace("_", "-")
 
 
@@ -88,7 +88,7 @@ def health_of_missing(fetch: FeedFetch | None, now: float) -> SourceHealth:
 
 
 class KnownFeed(NamedTuple):
-    """A feed that was imported, or one in the settings that was not, with its health."""
+    """An imported feed, or a feed of the settings that was never imported, with its health."""
 
     name: str
     feed: FeedSource | None
@@ -97,7 +97,7 @@ class KnownFeed(NamedTuple):
 
 
 def list_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> list[KnownFeed]:
-    """Return the imported feeds, and after them those in the settings that were never imported."""
+    """Return the imported feeds, then the feeds of the settings that were never imported."""
     feeds, fetches = feed_sources(db), feed_fetches(db)
     imported = {feed.name for feed in feeds}
     missing = [feed.name for feed in settings.feed if feed.name not in imported]
@@ -113,12 +113,12 @@ def _failed(at: float, failure: str | None, now: float) -> SourceHealth:
 
 
 def fresh_at(feed: FeedSource) -> float:
-    """Return when it was imported, or when its server last said that it is unchanged."""
+    """Return when the feed was imported, or when its server last reported it unchanged."""
     return max(feed.imported_at, feed.came_at or 0.0)
 
 
 def nobody_fetches_feeds(settings: Settings, fetches: Mapping[str, FeedFetch], now: float) -> bool:
-    """Return whether feeds of the settings wait for a timer that does not run."""
+    """Return whether feeds of the settings are due but no timer fetches them."""
     return nobody_fetches((fetches[feed.name].next_at if feed.name in fetches else None for feed in settings.feed), now)
 
 
@@ -130,7 +130,7 @@ def late_after_seconds(feed: FeedSource) -> float:
 
 
 def skills_of(db: sqlite3.Connection, feeds: Iterable[FeedSource], now: float) -> dict[str, Skill]:
-    """Return how good each feed was in the last 90 days, by name."""
+    """Return how accurate each feed was in the last 90 days, by name."""
     compared = compared_with_feeds(db, now - MEASURED_SECONDS)
     return {feed.name: skill_of(compared.get(feed.name, Compared())) for feed in feeds}
 
@@ -174,17 +174,13 @@ class FeedRecord:
 
 
 class FeedsRequest(PageQuery, frozen=True, kw_only=True):
-    """Which feeds to return.
-
-    Attributes:
-        health: Only those with this health.
-    """
+    """Filters for feeds. `health`: only feeds with this health."""
 
     health: SourceStatus | None = None
 
 
 def find_feeds(db: sqlite3.Connection, context: Context, request: FeedsRequest) -> ResultPage[FeedRecord]:
-    """Return the feeds in force, and those in the settings that were never imported."""
+    """Return the imported feeds, and the feeds of the settings that were never imported."""
     feeds = list_feeds(db, context.settings, context.at)
     skills = skills_of(db, (known.feed for known in feeds if known.feed), context.at)
     wanted = (known for known in feeds if request.health in (None, known.health.health))
@@ -238,7 +234,7 @@ def _check_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> Find
 
 
 def _emit_stale(db: sqlite3.Connection, settings: Settings, now: float) -> None:
-    """Emit one event for each feed that goes bad. A feed that only shrank was imported, so it has none."""
+    """Emit one event for each feed that became stale or fails. A feed that only shrank has none."""
     states: dict[str, tuple[str, FeedStale] | None] = {}
     for name, feed, _, health in list_feeds(db, settings, now):
         status = health.health.value

@@ -1,4 +1,4 @@
-"""Fetching of a feed of the settings into a file, with a check of its checksum and signature.
+"""The fetching of a feed into a file, with a check of its checksum and signature.
 
 Signatures are those of minisign 0.8 and later: Ed25519 over the BLAKE2b hash of the file, and a comment that is signed
 too. A signature is four lines of text:
@@ -45,14 +45,14 @@ class SignatureError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class MinisignKey:
-    """The public key of a publisher, and the eight bytes that name it."""
+    """The public key of a publisher, and the eight bytes that identify it."""
 
     name: bytes
     key: Ed25519PublicKey
 
     @classmethod
     def parse(cls, text: str) -> MinisignKey:
-        """Parse the line `RW...` of a minisign.pub, or raise SignatureError."""
+        """Parse the line `RW...` of a minisign.pub. Raise SignatureError if it is malformed."""
         raw = _decoded(text, 42)
         if raw[:2] != PLAIN:
             raise SignatureError
@@ -60,7 +60,7 @@ class MinisignKey:
 
 
 def signed_at(file: BinaryIO, signature: bytes, key: MinisignKey) -> int | None:
-    """Return when the file was signed (UTC seconds), or None. Raise SignatureError for a wrong signature."""
+    """Return when the file was signed (UTC seconds), None if unknown. Raise SignatureError for a wrong signature."""
     digest = blake2b()
     while piece := file.read(1 << 20):
         digest.update(piece)
@@ -97,7 +97,7 @@ FIRST_RETRY_SECONDS = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A download. `unchanged`: what is in force is still current; otherwise `file` is the hash of the new file."""
+    """A download. `unchanged`: the imported file is still current. Otherwise `file` is the hash of the new one."""
 
     etag: str | None
     modified: str | None
@@ -117,14 +117,14 @@ class TryLater(Refused):
 
 
 def due(wanted: FeedTable, last: FeedFetch | None, now: float) -> bool:
-    """Return whether to fetch a feed now. It is also due if its settings have changed or the clock was set back."""
+    """Return whether to fetch a feed now: its time has come, its settings have changed, or the clock was set back."""
     if last is None or last.of != kind_of(wanted):
         return True
     return now >= last.next_at or now < last.asked_at
 
 
 def kind_of(wanted: FeedTable) -> str:
-    """Return a hash of the settings that decide what the feed contains. If it changes, the file is fetched again."""
+    """Return a hash of the settings that decide the content of the feed. If it changes, the file is fetched again."""
     text = "\n".join((wanted.url, wanted.verdict, wanted.region or "", wanted.sha256, wanted.minisign))
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -137,7 +137,7 @@ def fetch_succeeded(wanted: FeedTable, download: Fetched, now: float) -> FeedFet
 
 
 def fetch_failed(wanted: FeedTable, last: FeedFetch | None, error: Exception, now: float) -> FeedFetch:
-    """Return the state of a feed after a failure. It keeps what is known of the file in force."""
+    """Return the state of a feed after a failure. It keeps the facts about the imported file."""
     every, kind = every_seconds(wanted.every), kind_of(wanted)
     before = last if last is not None and last.of == kind else FeedFetch(wanted.name, kind, every, now, now)
     wait = wait_seconds(before.failures + 1, FIRST_RETRY_SECONDS, every)
@@ -158,7 +158,7 @@ _SUM = re.compile(r"([0-9A-Fa-f]{64})(?:[ \t]+\*?(.*))?")
 
 
 async def fetch(client: OutsideClient, wanted: FeedTable, last: FeedFetch | None, file: BinaryIO) -> Fetched:
-    """Write the feed to the file, unless it is unchanged. `last` describes the file in force, if there is one."""
+    """Write the feed to the file, unless it is unchanged. `last` describes the imported file, if there is one."""
     same = last if last is not None and last.of == kind_of(wanted) else None
     headers = {}
     if same and same.etag:
@@ -196,7 +196,7 @@ async def _check_sum(client: OutsideClient, wanted: FeedTable, digest: str) -> N
 
 
 def _sum_in(raw: bytes, name: str) -> str:
-    """Return the checksum for a file name in the output of sha256sum. A single checksum counts for any name."""
+    """Return the checksum of a file name in the output of sha256sum. A single checksum counts for any name."""
     lines = raw.decode("utf-8", "replace").splitlines()
     sums = [match for line in lines if (match := _SUM.fullmatch(line.strip()))]
     named = [match for match in sums if match[2] and PurePosixPath(match[2].strip()).name == name]
@@ -207,7 +207,7 @@ def _sum_in(raw: bytes, name: str) -> str:
 async def _check_signature(
     client: OutsideClient, wanted: FeedTable, file: BinaryIO, last: FeedFetch | None
 ) -> int | None:
-    """Return when the file was signed. A file older than the one in force is refused, as it may be a replay."""
+    """Return when the file was signed. Refuse a file older than the imported one, because it may be a replay."""
     if not wanted.minisign:
         return None
     parts = urlsplit(wanted.url)

@@ -1,8 +1,6 @@
-"""Importing numbers, contacts, people and past calls, and removing an import.
+"""Operations (callsieve/changes/operation.py): import numbers, contacts, people and past calls, and remove an import.
 
-import_numbers, import_contacts, import_people, import_calls, remove: operations (callsieve/changes/operation.py)
-
-Importing numbers or calls and removing numbers takes many transactions, so it must not run within one.
+To import numbers or calls, or remove numbers, takes many transactions, so these must not run within one.
 """
 
 from __future__ import annotations
@@ -57,7 +55,7 @@ NO_SOURCE = Wording("Enter a name for this import: letters, digits, space, _, . 
 
 
 class ImportKind(StrEnum):
-    """The kind of rows that an import has."""
+    """The kind of rows of an import."""
 
     NUMBERS = "numbers"
     CONTACTS = "contacts"
@@ -66,7 +64,7 @@ class ImportKind(StrEnum):
 
 
 class FetchTime(NamedTuple):
-    """The part of an earlier fetch that the audit keeps."""
+    """The part of a feed's fetch state that the audit keeps."""
 
     next_at: Instant
 
@@ -74,7 +72,7 @@ class FetchTime(NamedTuple):
 class NumberFileRequest(NamedTuple):
     """The numbers of a list or `feed`, whose `rows` are read while they are stored.
 
-    `problems`: filled with the skipped rows. `known`: the store as it is now; a dry run writes to another one.
+    `problems`: filled with the skipped rows. `known`: the present store; a dry run writes to another one.
     """
 
     source: str
@@ -96,7 +94,7 @@ class NumbersImported(NamedTuple):
 
 
 class ContactsRequest(NamedTuple):
-    """All contacts of a source. `known`: the store as it is now; a dry run writes to another one."""
+    """All contacts of a source. `known`: the present store; a dry run writes to another one."""
 
     source: str
     contacts: Sequence[Contact]
@@ -104,7 +102,7 @@ class ContactsRequest(NamedTuple):
 
 
 class ContactsImported(NamedTuple):
-    """The result. `before`: how many contacts the source had; `strangers`: their persons who do not exist here."""
+    """The result. `before`: how many contacts the source had; `strangers`: owners of contacts who do not exist here."""
 
     before: int | None
     rows: int
@@ -142,12 +140,7 @@ class RemoveImportRequest(NamedTuple):
 
 
 class Removed(NamedTuple):
-    """A removed import.
-
-    Attributes:
-        kind: The kind of its rows.
-        rows: How many rows it had.
-    """
+    """A removed import. `kind`: the kind of its rows. `rows`: how many rows it had."""
 
     change_id: ChangeId | None
     kind: ImportKind
@@ -155,7 +148,7 @@ class Removed(NamedTuple):
 
 
 def import_numbers(db: sqlite3.Connection, context: Context, request: NumberFileRequest) -> NumbersImported:
-    """Import the rows as the numbers of the source, completely or not at all."""
+    """Import the rows as the numbers of the source: all, or none if the import is refused."""
     source, known = source_name(request.source), request.known
     before = next((existing for existing in sources(known) if existing.name == source), None)
     if request.feed and before and before.verdict != request.verdict:
@@ -213,7 +206,7 @@ def import_people(db: sqlite3.Connection, context: Context, request: PeopleReque
 
 
 def import_calls(db: sqlite3.Connection, context: Context, request: CallsRequest) -> Written:
-    """Learn from past calls. The audit has the start of the import, even if it is interrupted."""
+    """Learn from past calls. The audit records the start of the import, so an interrupted one is recorded too."""
     with change(db, context, "import calls", name=request.name):
         pass
     return write_calls(db, request.items, time.time, hours=calling_hours_of(context.settings))
@@ -242,7 +235,7 @@ def remove(db: sqlite3.Connection, context: Context, request: RemoveImportReques
 
 
 def source_name(source: str) -> str:
-    """Return the name of an import, or raise Refused if it is not valid."""
+    """Return the name of an import. Raise Refused if it is not valid."""
     if not NAME.fullmatch(source):
         raise Refused("bad-source", NO_SOURCE, "source")
     return source
@@ -283,7 +276,7 @@ class _Counted:
 def note_each(
     db: sqlite3.Connection, context: Context, what: str, rows: Mapping[str, tuple[From | None, From | None]]
 ) -> None:
-    """Write a row of the audit for each changed person or DID, for undo."""
+    """Write an audit row for each changed person or DID, for undo."""
     for key, (before, after) in rows.items():
         if before != after:
             number, name = (key, "") if key.startswith("+") else (None, key)
@@ -332,7 +325,7 @@ DID = UndoKind(
 
 
 def undo_of_person(value: dict[str, Any]) -> UndoKind:
-    """Return how to restore a person or DID, which are removed by the same command."""
+    """Return how to restore a person or a DID. The same command removes both, so `value` decides."""
     return DID if "screen" in value else PERSON
 
 
@@ -344,7 +337,7 @@ def _did_of(value: dict[str, Any]) -> Did:
 
 
 def fetch_soon(db: sqlite3.Connection, context: Context, name: str) -> None:
-    """Make a feed of the settings due now. The timer fetches it: neither daemon nor console connects to a network."""
+    """Mark a feed of the settings as due. The timer fetches it: daemon and console connect to no network."""
     last = feed_fetches(db).get(name)
     if last is None or name not in {feed.name for feed in context.settings.feed}:
         raise Refused("no-such-feed", Wording("There is no such feed in the settings."))

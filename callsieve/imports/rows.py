@@ -1,4 +1,4 @@
-"""Parsing of the rows of a table into numbers, contacts, people and DIDs.
+"""Parser of the rows of a table: numbers, contacts, people and DIDs.
 
 A row that cannot be used is skipped with a reason. These formats of feeds are known:
 
@@ -8,7 +8,7 @@ A row that cannot be used is skipped with a reason. These formats of feeds are k
 | CSV            | a column number                            | number[,category][,name][,note][,verdict] |
 | list           | a first line that is a number or a comment | a number a line, `#` before comments      |
 
-`verdict` is in the rows of our own export, so that an allowlist is never imported as spam.
+Our own export has a column `verdict`, so that an allowlist is never imported as spam.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def numbers_in(table: CsvTable, region: str) -> Iterator[ImportedRow]:
 
 
 def number_row(table: CsvTable, region: str, number: str, category: str, name: str, note: str) -> ImportedRow | None:
-    """Return the row of a number; None if it is not valid. Categories become lower case, as policies compare them."""
+    """Return the row of a number, None if it is not valid. Policies compare categories in lower case."""
     e164 = number_of(number, region)
     if e164 is None:
         table.refuse(_no_number(number))
@@ -57,7 +57,7 @@ def number_row(table: CsvTable, region: str, number: str, category: str, name: s
 
 
 def contacts_in(table: CsvTable, region: str, whose: str | None = None) -> Iterator[Contact]:
-    """Yield contacts. Rows without a person belong to `whose`, or to everybody if that is None."""
+    """Yield contacts. A row without a person belongs to `whose`, or to everybody if that is None."""
     for number, name, person, company in table:
         e164 = number_of(number, region)
         if e164 is None:
@@ -81,7 +81,7 @@ def contacts_in_vcards(cards: Vcards, region: str, whose: str | None = None) -> 
 def contacts_of_freepbx(
     known: Iterable[KnownContact], region: str, whose: str | None, refuse: Callable[[str], None]
 ) -> Iterator[Contact]:
-    """Yield the contacts of Contact Manager; `refuse` gets errors. Those without an owner belong to `whose`."""
+    """Yield the contacts of Contact Manager. Those without an owner belong to `whose`. `refuse` gets the problems."""
     for number, name, person, company in known:
         e164 = number_of(number, region)
         if e164 is None or (person is not None and not NAME.fullmatch(person)):
@@ -94,7 +94,7 @@ def contacts_of_freepbx(
 
 
 def people_in(table: CsvTable) -> Iterator[Person]:
-    """Yield people. Without an endpoint it is PJSIP's of the extension, as in the settings."""
+    """Yield people. An empty endpoint is the PJSIP endpoint of the extension, as in the settings."""
     for extension, endpoint, group, language, name in table:
         problem = problem_of_person(extension, endpoint, group, language)
         if problem:
@@ -111,7 +111,7 @@ def person_of_row(extension: str, endpoint: str, group: str, language: str, name
 def numbers_of_family(
     lines: Iterable[tuple[str, str]], region: str, refuse: Callable[[str], None]
 ) -> Iterator[ImportedRow]:
-    """Yield the numbers of a list in AstDB. `refuse` is called with a reason for keys that are not numbers."""
+    """Yield the numbers of a list in AstDB. Call `refuse` with a reason for each key that is not a number."""
     for key, note in lines:
         e164 = number_of(key, region)
         if e164 is None:
@@ -127,7 +127,7 @@ def _no_number(text: str) -> str:
 
 
 def problem_of_person(extension: str, endpoint: str, group: str, language: str) -> str | None:
-    """Return why a row is not a valid person; None if it is."""
+    """Return why a row is not a valid person, None if it is valid."""
     if not NAME.fullmatch(extension):
         return f"extension {extension[:40]!r} is not valid: {NAME_RULE}" if extension else "has no extension"
     if endpoint and not _ENDPOINT.fullmatch(endpoint):
@@ -148,13 +148,13 @@ SCREENED = {"": True, "yes": True, "true": True, "1": True, "no": False, "false"
 
 
 def people_as_csv(people: Iterable[Person]) -> str:
-    """Return people as CSV that can be imported again."""
+    """Return people as a CSV that can be imported again."""
     rows = ((person.extension, person.endpoint, person.group, person.language, person.name) for person in people)
     return _as_csv(PEOPLE_COLUMNS, rows)
 
 
 def dids_as_csv(dids: Iterable[Did]) -> str:
-    """Return DIDs as CSV that can be imported again."""
+    """Return DIDs as a CSV that can be imported again."""
     rows = ((did.number, ";".join(did.groups), did.callee, "yes" if did.screen else "no") for did in dids)
     return _as_csv(DID_COLUMNS, rows)
 
@@ -172,7 +172,7 @@ def dids_in(table: CsvTable, region: str) -> Iterator[Did]:
 
 
 def problem_of_did(number: str | None, raw: str, groups: Sequence[str], callee: str) -> str:
-    """Return why a row is not a valid DID; empty if it is. `number`: the result of parsing `raw`."""
+    """Return why a row is not a valid DID, empty if it is valid. `number`: the result of parsing `raw`."""
     if number is None:
         return f"{raw[:40]!r} is not a telephone number" if raw else "has no number"
     for what, name in (*(("group", group) for group in groups), ("callee", callee)):
@@ -257,19 +257,19 @@ def complaints_in(table: CsvTable) -> Iterator[ImportedRow]:
 
 
 def us_number(raw: str) -> str | None:
-    """Return a US number as E.164; None if nobody can have it: too short, 555-xxxx, the same digit throughout."""
+    """Return a US number as E.164, None if nobody can have it: too short, 555-xxxx, or a single repeated digit."""
     match = _US_NUMBER.fullmatch(raw.translate(_SEPARATORS))
     return None if match is None or len(set(match[1])) == 1 else f"+1{match[1]}"
 
 
 @lru_cache(maxsize=1024)
 def category_of(subject: str) -> str | None:
-    """Return the category for the subject of a complaint; None if it does not describe the caller."""
+    """Return the category of a complaint's subject, None if the subject does not describe the caller."""
     return CATEGORY_BY_SUBJECT.get(" ".join(re.split("[,&(]", subject, maxsplit=1)[0].lower().split()))
 
 
 def merged_complaints(complaints: Iterable[ImportedRow]) -> ImportedRow:
-    """Merge all complaints about a number: the most frequent category, their count and the latest day."""
+    """Merge all complaints about a number into a row: the most frequent category, their count and the latest day."""
     count = robocalls = 0
     latest, number = "", ""
     categories: Counter[str] = Counter()

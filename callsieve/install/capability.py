@@ -1,4 +1,4 @@
-"""The capability `install`: Asterisk's configuration."""
+"""The capability `install`: CallSieve's part of Asterisk's configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The front context for trunks: it asks CallSieve and goes on to the context that calls arrived in before.
+"""The front context for trunks: it queries CallSieve, then goes on to the context in which calls arrived before.
 
 There is one for each context that the administrator names: `callsieve-from-trunk` goes on to `from-trunk`. Only the
 trunk's `context=` changes, and every DID stays as it is.
@@ -29,20 +29,20 @@ def front_context_of(context: str) -> str:
 
 
 def front_text(contexts: Sequence[str]) -> str:
-    """Return the text of the file with a front context for each of these."""
+    """Return the text of the file with a front context for each of these contexts."""
     head, bracket, block = plan.packaged(plan.FRONT_FILE).partition(f"[{PREFIX}{TEMPLATE}]")
     return head + "\n".join((bracket + block).replace(TEMPLATE, context) for context in contexts)
 
 
 def installed_contexts(place: plan.InstallPaths) -> tuple[str, ...]:
-    """Return the contexts that the installed file goes on to, in its order."""
+    """Return the contexts to which the installed front contexts go on, in the order of the file."""
     path = place.dialplan / plan.FRONT_FILE
     sections = [line.section for line in lines_of(path, read_text(path) or "") if line.section]
     return tuple(section.removeprefix(PREFIX) for section in sections)
 
 
 def check_context(place: plan.InstallPaths, context: str) -> None:
-    """Raise InstallError unless this context exists and a front context can be made for it."""
+    """Raise InstallError unless this context exists and can get a front context."""
     if not _NAME.fullmatch(context) or context.startswith("callsieve"):
         raise plan.InstallError(
             f"--inbound {context!r}: name the context that your trunks arrive in now, such as from-trunk"
@@ -79,7 +79,7 @@ _GLOBAL = re.compile(r"CALLSIEVE_AGI\s*=>?\s*(\S+)")
 
 
 def asked_in_files(etc: Path) -> str | None:
-    """Return the address that our dialplan asks, or the classic script. None if not installed. Raise OSError."""
+    """Return the address that our installed dialplan queries, or the classic script, or None. Raise OSError."""
     default = plan.agi_of(read_text(etc / plan.OUR_DIALPLAN / MAIN_FILE) or "")
     if default is None:
         return None
@@ -88,7 +88,7 @@ def asked_in_files(etc: Path) -> str | None:
 
 
 def is_answered_at(asked: str, listen: str) -> bool:
-    """Return whether a dialplan that asks `asked` reaches a daemon on `listen`. The classic script always does."""
+    """Return whether a dialplan that queries `asked` reaches a daemon on `listen`. The classic script always does."""
     return asked == plan.OUR_AGI or _address(asked) == address_of(listen)
 
 

@@ -47,7 +47,7 @@ etc = {etc}
 
 
 def plan_settings(place: plan.InstallPaths, loaded: Loaded, tables: list[str], region: str) -> list[plan.FileChange]:
-    """Return the change to the settings file: these tables at its end. `region`: for a new file."""
+    """Return the change that adds these tables to the settings file. `region`: for a new file."""
     file = loaded.settings_file
     before = read_text(file)
     if before is not None and not tables:
@@ -59,7 +59,7 @@ def plan_settings(place: plan.InstallPaths, loaded: Loaded, tables: list[str], r
 
 
 def plan_call_back_settings(loaded: Loaded, region: str) -> list[plan.FileChange]:
-    """Return the helper's settings, with calls off. An existing file stays. `region`: used without settings."""
+    """Return the file of the helper's settings, with calls off, unless one exists. `region`: used without settings."""
     file = loaded.settings_file.with_name(plan.CALL_BACK_SETTINGS)
     if read_text(file) is not None:
         return []
@@ -74,7 +74,7 @@ def _own_numbers(settings: Settings, region: str) -> list[str]:
 
 
 def _new_text(place: plan.InstallPaths, loaded: Loaded, region: str) -> str:
-    """Return a new settings file. It only observes: activating a policy is the administrator's decision."""
+    """Return a new settings file in observe mode, because only the administrator may activate a policy."""
     text = NEW_FILE.format(region=toml_text(region))
     if place.etc != Path(loaded.settings.asterisk.etc):
         text += ELSEWHERE.format(etc=toml_text(str(place.etc)))
@@ -82,7 +82,7 @@ def _new_text(place: plan.InstallPaths, loaded: Loaded, region: str) -> str:
 
 
 def region_remark(file: Path, region: str) -> str:
-    """Return the remark about the region of a new file."""
+    """Return the remark that tells which region the new settings file has."""
     return f"numbers without a country code are read as those of {region}: [numbers] region in {file}"
 
 
@@ -109,7 +109,7 @@ TRUNK_LINES = (
 class InstallRequest:
     """An installation. `new_secret` is for the manager user, if there is no secret yet.
 
-    `inbound`: the contexts that trunks arrive in now, which get a front context each. `region`: the country for a new
+    `inbound`: the contexts in which trunks arrive now. Each gets a front context. `region`: the country for a new
     settings file. Without `asterisk`: only the service, on a server without Asterisk. `tables`: lines for the settings.
     """
 
@@ -126,7 +126,7 @@ class InstallRequest:
 
 
 def plan_install(place: plan.InstallPaths, wanted: InstallRequest) -> plan.InstallPlan:
-    """Return the changes that install CallSieve, or none if it is installed. Raise InstallError if it cannot be."""
+    """Return the changes that install CallSieve, none if it is installed. Raise InstallError if that is impossible."""
     if not wanted.asterisk:
         return _plan_service(place, wanted)
     hooks = find_hooks(place) if wanted.freepbx else NO_HOOKS
@@ -222,7 +222,7 @@ def _our_dialplan(
 
 
 def dialplan_text(name: str, agi: str, key: str = "") -> str:
-    """Return a dialplan file that asks `agi`, an address or a script directory, with `key` if not empty."""
+    """Return a dialplan file that queries `agi`, an address or a script directory, with `key` if not empty."""
     text = plan.packaged(name)
     if name == MAIN_FILE and PACKAGED_URL not in text:
         raise plan.InstallError(f"the packaged callsieve.conf does not ask {PACKAGED_URL}: reinstall CallSieve")
@@ -230,7 +230,7 @@ def dialplan_text(name: str, agi: str, key: str = "") -> str:
 
 
 def with_key(text: str, key: str) -> str:
-    """Return the dialplan with the key in each question. Unchanged without a key."""
+    """Return the dialplan with the key in each request, unchanged for an empty key."""
     for path in ("/screen,", "/${ARG1},") if key else ():
         text = text.replace(f")}}{path}", f")}}{path}key={key},")
     return text
@@ -286,7 +286,7 @@ def relay_path() -> Path:
 
 
 def classic_socket(place: plan.InstallPaths, wanted: InstallRequest) -> Path:
-    """Return the daemon's Unix socket: in the service's state directory if there is or will be a service."""
+    """Return the daemon's Unix socket: in the service's state directory if a service exists or is being installed."""
     state = SERVICE_STATE if wanted.systemd or place.unit.exists() else wanted.loaded.state
     return state / wanted.loaded.settings.agi.socket
 
@@ -318,7 +318,7 @@ def _units(place: plan.InstallPaths, wanted: InstallRequest) -> list[plan.FileCh
 
 
 def unit_text(name: str, loaded: Loaded, group: str) -> str:
-    """Return a unit that starts the running program. The service runs in Asterisk's group."""
+    """Return a unit that starts this installation of the program. The service runs in Asterisk's group."""
     program = str(Path(sys.executable).parent / "callsieve")
     options = ["--config", str(loaded.file)] if loaded.file is not None and loaded.file != CONFIG_FILE else []
     if name in (plan.PUBLIC_UNIT, plan.HEARING_UNIT):
@@ -334,7 +334,7 @@ def unit_text(name: str, loaded: Loaded, group: str) -> str:
 
 
 def service_group(place: plan.InstallPaths) -> str:
-    """Return the group through which Asterisk reads its files, by /etc, else the usual one."""
+    """Return the group through which Asterisk reads its files: the group of /etc/asterisk, or the usual one."""
     try:
         return grp.getgrgid(place.group).gr_name if place.group else USUAL_GROUP
     except KeyError:

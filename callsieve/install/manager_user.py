@@ -26,7 +26,7 @@ class ManagerPlan(NamedTuple):
 
 
 def plan_manager(place: InstallPaths, loaded: Loaded, new_secret: str, *, freepbx: bool) -> ManagerPlan:
-    """Plan the manager user. It gets `new_secret` if there is no secret yet. Raise InstallError."""
+    """Plan the manager user. It gets `new_secret` if it has no secret yet. Raise InstallError."""
     ami = loaded.settings.ami
     user = ami.username or "callsieve"
     main = place.etc / "manager.conf"
@@ -59,7 +59,7 @@ def _secret_of(ami: Ami, text: str | None) -> str:
 
 
 def manager_text(template: str, user: str, secret: str) -> str:
-    """Return the manager user's file. A `;` in the secret is escaped: it would begin a comment."""
+    """Return the manager user's file. A `;` in the secret is escaped, because it would begin a comment."""
     return template.replace("[callsieve]", f"[{user}]").replace("@SECRET@", secret.replace(";", "\\;"))
 
 

@@ -1,7 +1,7 @@
-"""The parts of `install` and `uninstall`: paths, one change of a file, a plan. Nothing is written here.
+"""The parts of `install` and `uninstall`: paths, the change of a file, a plan. Writes nothing.
 
-Our own files are written and removed whole. To other files lines are added at the end, each with a mark, and only lines
-with that mark are ever removed.
+Our own files are written and removed as a whole. In other files, marked lines are added at the end, and only lines
+with that mark are removed.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _ASKED = re.compile(r"(?:callsieve-ask,s,1\(|AGI\(.*\}/)(\w+)")
 
 
 class InstallError(Exception):
-    """CallSieve cannot be installed or removed as asked. The text is one line and says what to do."""
+    """CallSieve cannot be installed or removed as requested. The message is one line that says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class SystemUser:
-    """A user that units run as. `group` empty: a group of the same name."""
+    """A user that units run as. An empty `group`: a group with the user's name."""
 
     name: str
     group: str = ""
@@ -123,32 +123,32 @@ class InstallPaths:
 
     @property
     def has_service(self) -> bool:
-        """Return whether the service was set up. Debian's package brings its unit, which somebody must enable."""
+        """Return whether the service was set up. Debian's package has the unit, but somebody must enable it."""
         if self.is_packaged:
             return (SYSTEM_UNITS / "multi-user.target.wants" / OUR_UNIT).exists()
         return self.unit.exists()
 
     @property
     def unit_files(self) -> tuple[Path, ...]:
-        """Return the unit files in `asterisk-conf/`. The administrator enables those that are needed."""
+        """Return the paths of the units in `asterisk-conf/`. The administrator enables those that are needed."""
         names = (path.name for path in asterisk_conf().iterdir() if path.suffix in UNIT_SUFFIXES)
         return tuple(self.units / name for name in sorted(names))
 
     @property
     def group_files(self) -> tuple[Path, ...]:
-        """Return the files that give units of Debian's package another group than the usual one."""
+        """Return the drop-in files that give units of Debian's package another group than the usual one."""
         names = (path.name for path in self.unit_files if f"\nGroup={USUAL_GROUP}\n" in packaged(path.name))
         return tuple(self.units / f"{name}.d" / GROUP_FILE for name in names)
 
 
 def asterisk_conf() -> Path:
-    """Return the directory of the files for Asterisk: in the installed package, else in the source tree."""
+    """Return the directory of the files for Asterisk: in the installed package, otherwise in the source tree."""
     installed = Path(str(files("callsieve"))) / "asterisk-conf"
     return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "asterisk-conf"
 
 
 def place_of(etc: Path, agi_bin: Path | None, units: Path, *, asterisk: bool = True) -> InstallPaths:
-    """Return the paths for an Asterisk configured in `etc`, or for no Asterisk. Raise InstallError."""
+    """Return the paths for an Asterisk configured in `etc`, or for a server without Asterisk. Raise InstallError."""
     if not asterisk:
         return InstallPaths(etc, _usual_group(), None, units)
     if not (etc / "extensions.conf").is_file():
@@ -197,13 +197,13 @@ def packaged_dialplan() -> str:
 
 
 def agi_of(dialplan: str) -> str | None:
-    """Return the address that our dialplan asks without the global CALLSIEVE_AGI. None if the text is not ours."""
+    """Return the address that our dialplan queries by default, None if the text is not ours."""
     match = _AGI_LINE.search(dialplan)
     return match[1] if match else None
 
 
 def asked_for(template: str) -> list[str]:
-    """Return the names that the dialplan asks for. Each needs a classic script."""
+    """Return the names of the AGI scripts that the dialplan calls, each of which needs a classic script."""
     return sorted(set(_ASKED.findall(template)))
 
 

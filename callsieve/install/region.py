@@ -1,4 +1,4 @@
-"""The country of a PBX: from the settings, an option, or what the machine says of itself."""
+"""The country of a PBX: from the settings, an option, or the time zone and tone zone of the server."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _DEFAULT_ZONE = "US"
 def region_of(
     loaded: Loaded, option: str | None, derived: str | None, ask: Callable[[str | None], str] | None = None
 ) -> str:
-    """Return the country of this PBX: from the settings, an option, or the machine. Raise InstallError if unknown.
+    """Return the country of this PBX. Raise InstallError if it is unknown.
 
-    `ask` asks somebody at a terminal, showing what the machine says.
+    It comes from the settings, an option, or `derived` from the server. `ask` asks somebody at a terminal instead, with
+    `derived` as the default.
     """
     if loaded.file is not None:
         written = loaded.settings.numbers.region
@@ -41,7 +42,7 @@ def region_of(
 
 
 def derived_region(etc: Path, time_zone: str, tables: Sequence[str] = TZPATH) -> str | None:
-    """Return the country that Asterisk's tone zone and the time zone name. None if they differ or name none.
+    """Return the country of Asterisk's tone zone and the time zone, None if they differ or name none.
 
     `tables` are the directories of zone.tab.
     """

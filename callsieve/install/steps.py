@@ -67,9 +67,8 @@ def steps_after_install(
 ) -> list[InstallStep]:
     """Return the steps in order.
 
-    `new_service`: there was no unit before. `asterisk`: this server has one. `outdated`: the running daemon was started
-    from an older program. Asterisk must know the manager user before the daemon logs in, and a context before a trunk
-    uses it.
+    `new_service`: there was no unit before. `asterisk`: this server has one. `outdated`: an older program started the
+    running daemon. Asterisk must know the manager user before the daemon logs in, and a context before a trunk uses it.
     """
     if not asterisk:
         units = ("callsieve", "callsieve-api")
@@ -156,7 +155,7 @@ def steps_after_uninstall(settings: Settings, *, reloaded: bool) -> list[Install
 
 
 def asterisk_command(settings: Settings, command: str) -> str:
-    """Return a console command as a shell command."""
+    """Return a command of Asterisk's console as a shell command."""
     return f'{shlex.join(shlex.split(settings.asterisk.command))} -rx "{command}"'
 
 
@@ -176,7 +175,7 @@ def prompts_left(sounds: Iterable[Path]) -> list[Path]:
 
 
 def left_behind(loaded: Loaded, place: InstallPaths, prompts: Iterable[Path], users: Iterable[str]) -> list[str]:
-    """Return what `uninstall` does not remove, a line each, with how to remove it. `users` are of the system."""
+    """Return what `uninstall` leaves and how to remove it, one line each. `users`: our users on this system."""
     store, findings = loaded.store_path.parent, loaded.findings_path.parent
     called_back = loaded.state.with_name(f"{loaded.state.name}-call-back")
     lines = []
@@ -220,7 +219,7 @@ def write(plan: InstallPlan) -> None:
 
 
 def make_user(user: SystemUser) -> None:
-    """Make a system user. Raise InstallError with useradd's message."""
+    """Create a system user. Raise InstallError with useradd's message."""
     command = ["useradd", "--system", "--home-dir", str(user.home), "--shell", "/usr/sbin/nologin"]
     command += ["--gid", user.group, user.name] if user.group else ["--user-group", user.name]
     try:
@@ -251,7 +250,7 @@ def _write_one(change: FileChange) -> None:
 
 
 def make_directory(directory: Path) -> None:
-    """Make a directory with the owner of its parent, so that the same users can read it."""
+    """Create a directory with the owner of its parent, so that the same users can read it."""
     if directory.is_dir():
         return
     make_directory(directory.parent)

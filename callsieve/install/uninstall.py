@@ -48,8 +48,7 @@ def plan_uninstall(place: plan.InstallPaths) -> plan.InstallPlan:
 def check_trunks(ask: Callable[[str], str]) -> None:
     """Raise InstallError while the running Asterisk sends a trunk's calls to us, whatever its files say.
 
-    `ask` is Asterisk's console. It raises ConsoleError if Asterisk does not run, which will read its files when it
-    starts.
+    `ask` is Asterisk's console. It raises ConsoleError if Asterisk does not run: it reads the files when it starts.
     """
     names = endpoints_in(ask("pjsip show endpoints"))[:ENDPOINTS_ASKED]
     contexts = {name: endpoint_context_in(ask(f"pjsip show endpoint {name}")) or "" for name in names}
@@ -70,7 +69,7 @@ def _is_ours(context: str) -> bool:
 
 
 def uses_of(place: plan.InstallPaths) -> list[Line]:
-    """Return the lines of other files that refer to ours. If the list is empty, calls are not screened."""
+    """Return the lines of other files that refer to our dialplan. Without any, calls are not screened."""
     return [
         line
         for name, use in _USE_BY_FILE.items()
@@ -122,7 +121,7 @@ def _removed(path: Path) -> Iterator[plan.FileChange]:
 
 
 def _made_by_freepbx(path: Path) -> Iterator[plan.FileChange]:
-    """Yield the removal of the empty file that FreePBX made from an include with a pattern, as we once wrote."""
+    """Yield the removal of an empty file: FreePBX made it from a pattern that older versions included."""
     if read_text(path) == "":
         yield plan.FileChange(path, "", None)
 

@@ -71,12 +71,12 @@ TOO_MANY = Wording("More than 5000 rows: use `callsieve import numbers` for list
 
 
 class EntryRequest(msgspec.Struct, frozen=True):
-    """An entry as somebody typed it.
+    """An entry as somebody entered it.
 
     Attributes:
         note: A note, one line.
         list_name: The list.
-        expires: When it stops to count: `30d`, `2026-12-31`. Null: never.
+        expires: When it stops counting: `30d`, `2026-12-31`. Null: never.
         action: The action for a call that it matches. Null: the list's own.
         force: Add it in spite of objections.
     """
@@ -90,19 +90,14 @@ class EntryRequest(msgspec.Struct, frozen=True):
 
 
 class EntryKey(msgspec.Struct, frozen=True):
-    """An entry that is on a list.
-
-    Attributes:
-        list_name: The list.
-        entry: A number, a prefix (`+1900*`) or a range.
-    """
+    """An entry of a list. `list_name`: the list. `entry`: a number, a prefix (`+1900*`) or a range."""
 
     list_name: ListName
     entry: EntryText
 
 
 class PersonalRequest(msgspec.Struct, frozen=True):
-    """An entry of the list of the person at this extension. `force`: add it in spite of objections.
+    """An entry for the list of the person with this extension. `force`: add it in spite of objections.
 
     Attributes:
         list_name: The list: `allow` or `block`.
@@ -115,7 +110,7 @@ class PersonalRequest(msgspec.Struct, frozen=True):
 
 
 class PersonalKey(msgspec.Struct, frozen=True):
-    """A number on a list of the person at this extension. `list_name`: the list, null for either."""
+    """A number on a list of the person with this extension. `list_name`: the list, null for either."""
 
     number: NumberText
     person: ExtensionText
@@ -181,9 +176,9 @@ class Preview:
 
 
 class ListImportPlan(NamedTuple):
-    """The changes by a file: the entries to put on lists, `replaced` of them in the place of others.
+    """The changes that a file makes: `entries` to write, `replaced` of which replace others.
 
-    `unchanged`: those that are on a list already.
+    `unchanged`: number of entries that are on a list already.
     """
 
     entries: tuple[ListEntry, ...]
@@ -192,7 +187,7 @@ class ListImportPlan(NamedTuple):
 
 
 class ListImport(NamedTuple):
-    """The result for the entries of a file. `change_id` None: nothing had to be changed."""
+    """The result of an import. `change_id` None: nothing had to be changed."""
 
     change_id: int | None
     plan: ListImportPlan
@@ -225,7 +220,7 @@ def preview(db: sqlite3.Connection, context: Context, request: EntryRequest) -> 
 
 
 def add(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Added:
-    """Add an entry to a list, or replace it there."""
+    """Add an entry to a list, or replace it."""
     entry = entry_of(context.settings, request, context.at)
     against = _objections_to_typed(db, context, entry)
     if _is_for_administrators(entry, against) and context.role < Role.ADMINISTRATOR:
@@ -240,7 +235,7 @@ def add(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Adde
 
 
 def remove(db: sqlite3.Connection, context: Context, request: EntryKey) -> Added:
-    """Take an entry off a list."""
+    """Remove an entry from a list."""
     wanted = _parsed(context.settings, request)
     with change(db, context, "list remove", *subject_of(wanted)) as changed:
         changed.before = removed = lists.remove_entry(db, wanted)
@@ -250,7 +245,7 @@ def remove(db: sqlite3.Connection, context: Context, request: EntryKey) -> Added
 
 
 def add_personal(db: sqlite3.Connection, context: Context, request: PersonalRequest) -> PersonalChange:
-    """Put a number on a person's own list, for that person's calls alone."""
+    """Add a number to a person's own list, which affects only that person's calls."""
     number = number_field(context, request.number)
     part = objection_to_part(ListEntry(request.list_name, EntryKind.EXACT, number))
     if part and not request.force:
@@ -275,7 +270,7 @@ def add_personal(db: sqlite3.Connection, context: Context, request: PersonalRequ
 
 
 def remove_personal(db: sqlite3.Connection, context: Context, request: PersonalKey) -> PersonalChange:
-    """Take a number off a person's own list."""
+    """Remove a number from a person's own list."""
     number = number_field(context, request.number)
     with change(db, context, "list remove", number) as changed:
         present = [entry for entry in lists.personal_entries(db, request.person) if entry.number == number]
@@ -289,10 +284,9 @@ def remove_personal(db: sqlite3.Connection, context: Context, request: PersonalK
 def import_entries(
     db: sqlite3.Connection, context: Context, entries: Sequence[ListEntry], *, keep: bool = False
 ) -> ListImport:
-    """Put the entries of a file on their lists, each with an audit row, and one row for all, which undoes all of them.
+    """Add the entries of a file to their lists. Undoing the last audit row undoes the rows of all entries.
 
-    Entries with objections are left out and named. `keep`: existing entries stay, whatever note, action and end they
-    have.
+    Entries with objections are left out and returned. `keep`: existing entries stay, even if note or end differ.
     """
     if len(entries) > MOST_ENTRIES:
         raise Refused("too-many-rows", TOO_MANY)
@@ -324,7 +318,7 @@ def _write(db: sqlite3.Connection, context: Context, plan: ListImportPlan) -> in
 
 
 def entry_of(settings: Settings, request: EntryRequest, at: float) -> ListEntry:
-    """Return the entry that was typed. Refused."""
+    """Parse a requested entry. Raise Refused if it is not valid."""
     note = request.note.strip()
     if len(note) > NOTE_CHARACTERS or not note.isprintable():
         words = Wording("must be one line of at most {most} characters", {"most": NOTE_CHARACTERS})
@@ -353,17 +347,16 @@ def names_of_people(db: sqlite3.Connection, settings: Settings) -> dict[str, str
 
 
 def person_text(extension: str, names: Mapping[str, str]) -> str:
-    """Return `201 (Alice)`, or the extension alone if it has no name."""
+    """Return extension and name: `201 (Alice)`, or the extension alone if it has no name."""
     return f"{extension} ({names[extension]})" if names.get(extension) else extension
 
 
 def subject_of(entry: ListEntry) -> tuple[str | None, str]:
-    """Return the subject for the audit: the number of the entry, or its text if it matches many."""
+    """Return the subject for the audit: the number of the entry, or its text if it matches several numbers."""
     return (entry.first, "") if entry.kind is EntryKind.EXACT else (None, entry.text)
 
 
 def _plan(db: sqlite3.Connection, entries: Iterable[ListEntry], *, keep: bool) -> ListImportPlan:
-    """Return the changes by these entries. If several match the same numbers, the last counts."""
     last = {(entry.list_name, entry.kind, entry.first, entry.last): entry for entry in entries}
     pairs = [(lists.find_entry(db, entry), entry) for entry in last.values()]
     changes = [(before, entry) for before, entry in pairs if before is None or not (keep or _is_same(before, entry))]
@@ -372,7 +365,7 @@ def _plan(db: sqlite3.Connection, entries: Iterable[ListEntry], *, keep: bool) -
 
 
 def _is_same(before: ListEntry, entry: ListEntry) -> bool:
-    """Return whether an import of the entry changes nothing. Ends in files are in whole seconds."""
+    """Return whether an import of the entry changes nothing. Expiry times in files are in whole seconds."""
     if int(before.expires_at or 0) != int(entry.expires_at or 0):
         return False
     return replace(before, added_at=entry.added_at, expires_at=entry.expires_at) == entry

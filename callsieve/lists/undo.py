@@ -16,7 +16,7 @@ from reputation.users import Role
 
 
 def _put_back(db: sqlite3.Connection, context: Context, entry: ListEntry) -> None:
-    """Restore an entry as the user could add it: only administrators may force one."""
+    """Restore an entry, if the user could add it: only administrators may ignore objections."""
     is_forced = area_covered(entry) or objections_to(entry, known_own_numbers(db, context.loaded))
     if is_forced and context.role < Role.ADMINISTRATOR:
         raise Refused("administrators-only", ADMINISTRATORS)
@@ -33,5 +33,5 @@ PERSONAL = put_row_back("personal_entry", PersonalEntry)
 
 
 def undo_of_entry(value: dict[str, Any]) -> UndoKind:
-    """Return how the entry is undone. The same commands change people's own lists and those of the organisation."""
+    """Return how to undo a change of an entry. `value` decides whether it was a person's list or the organisation's."""
     return PERSONAL if "person" in value else ENTRY

@@ -27,12 +27,7 @@ MOST_SHOWN = 500
 
 @dataclass(frozen=True, slots=True)
 class EntryShown:
-    """An entry of a list.
-
-    Attributes:
-        action: The action for a call that it matches.
-        is_over: Whether it has expired.
-    """
+    """An entry of a list. `action`: the action for a call that it matches. `is_over`: whether it has expired."""
 
     entry: Annotated[ListEntry, FLAT]
     action: ActionWord
@@ -42,7 +37,7 @@ class EntryShown:
 
 @dataclass(frozen=True, slots=True)
 class ListsShown:
-    """The page. `found`: how many entries match the search; `all`: how many there are."""
+    """The page of the lists. `found`: how many entries match the search; `all`: how many exist."""
 
     entries: tuple[EntryShown, ...]
     found: int
@@ -52,19 +47,14 @@ class ListsShown:
 
 
 class EntriesRequest(PageQuery, frozen=True, kw_only=True):
-    """A search for entries.
-
-    Attributes:
-        list_name: The list.
-        number: Only entries that match this number.
-    """
+    """Filters for entries. `list_name`: the list. `number`: only entries that match this number."""
 
     list_name: ListName
     number: NumberText | None = None
 
 
 class PersonalEntriesRequest(PageQuery, frozen=True, kw_only=True):
-    """The person whose entries are wanted."""
+    """The person whose entries to return."""
 
     person: ExtensionText
 
@@ -79,7 +69,7 @@ def find_entries(db: sqlite3.Connection, context: Context, request: EntriesReque
 def find_personal(
     db: sqlite3.Connection, _context: Context, request: PersonalEntriesRequest
 ) -> ResultPage[PersonalEntry]:
-    """Return the own lists of a person."""
+    """Return the entries of a person's own lists."""
     return page_from(personal_entries(db, request.person), request, lambda entry: (entry.number,), lambda entry: entry)
 
 
@@ -104,17 +94,17 @@ def lists_shown(db: sqlite3.Connection, list_name: ListName | None, text: str, c
 
 
 def is_over(entry: ListEntry, now: float) -> bool:
-    """Return whether the entry has expired; housekeeping removes it within the day."""
+    """Return whether the entry has expired. Housekeeping removes it within a day."""
     return entry.expires_at is not None and entry.expires_at <= now
 
 
 def origin_words(origin: Origin) -> str:
-    """Return the site of the entry, and the sites that it overrules."""
+    """Return the site that the entry comes from, and the sites whose entries it overrules."""
     return origin.site or (f"here, not {', '.join(origin.overrules)}" if origin.overrules else "here")
 
 
 def has_text(text: str, *fields: str) -> bool:
-    """Return whether one of the fields contains the text; an empty text is in all."""
+    """Return whether one of the fields contains the text. An empty text is in all."""
     return not text or any(text.casefold() in field.casefold() for field in fields)
 
 
@@ -122,7 +112,7 @@ COLUMNS = ("entry", "list", "action", "note", "expires")
 
 
 def list_as_csv(entries: Iterable[ListEntry]) -> str:
-    """Return all entries in a form that can be imported again."""
+    """Return all entries as a CSV that can be imported again."""
     return csv_of(COLUMNS, map(_row_of, entries))
 
 
@@ -132,7 +122,7 @@ def _row_of(entry: ListEntry) -> tuple[str, ...]:
 
 
 def entries_in(table: CsvTable, list_name: ListName | None, settings: Settings, now: float) -> Iterator[ListEntry]:
-    """Yield the entries of a file. `list_name`: for rows without one. Unusable rows are refused with a reason."""
+    """Yield the entries of a file. `list_name`: for rows that name no list. Unusable rows are refused with a reason."""
     for text, word, action, note, expires in table:
         try:
             name = ListName(word) if word else list_name
@@ -150,5 +140,5 @@ def entries_in(table: CsvTable, list_name: ListName | None, settings: Settings, 
 
 
 def from_text(field: str) -> str:
-    """Return the text before it was escaped for spreadsheets."""
+    """Return the field without the apostrophe that protects spreadsheets from formulas."""
     return field[1:] if field.startswith("'") and field[1:].startswith((*FORMULAS, "'")) else field

@@ -1,4 +1,4 @@
-"""The capability `lookups`: questions to other services about callers."""
+"""The capability `lookups`: queries to other services about callers."""
 
 from __future__ import annotations
 

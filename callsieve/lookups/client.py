@@ -1,7 +1,7 @@
-"""The daemon's side of look-ups: it asks the look-up process, within the time limit.
+"""The daemon's side of look-ups: it queries the look-up process, within the time limit.
 
 Any fault of the process or its socket is counted, and the call is decided without an answer. After five in a row the
-process is not asked for two seconds (reputation.backoff).
+process is not queried for two seconds (reputation.backoff).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class LookupQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LookupReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The reply. `more`: the store knows more about the number than before, and can be read again."""
+    """The reply. `more`: the store has new information about the number, so read it again."""
 
     more: bool
 
@@ -48,17 +48,17 @@ _REPLIES = msgspec.json.Decoder(LookupReply)
 
 
 def line_of(message: LookupQuestion | LookupReply) -> bytes:
-    """Return a message as it is sent."""
+    """Encode a message as a line."""
     return _ENCODER.encode(message) + b"\n"
 
 
 def question_in(line: bytes) -> LookupQuestion:
-    """Return the question in a line, or raise ValueError."""
+    """Parse the question in a line. Raise ValueError."""
     return _QUESTIONS.decode(line)
 
 
 def reply_in(line: bytes) -> LookupReply:
-    """Return the reply in a line, or raise ValueError."""
+    """Parse the reply in a line. Raise ValueError."""
     return _REPLIES.decode(line)
 
 
@@ -71,7 +71,7 @@ AGAIN_SECONDS = 1.0
 
 @dataclass(slots=True)
 class LookUpClient:
-    """Asks over the socket at `path`. `budget_seconds`: the longest wait of a call; 0 asks nobody."""
+    """A client of the look-up process at `path`. `budget_seconds`: the longest wait of a call; 0: ask nothing."""
 
     path: Path
     budget_seconds: float = 0.0
@@ -82,19 +82,19 @@ class LookUpClient:
     _again: set[asyncio.Task[bool]] = field(default_factory=set)
 
     async def ask(self, number: str, give_up_at: float) -> bool:
-        """Return whether the store now knows more about the number. Never raises, and returns by `give_up_at`."""
+        """Return whether the store now has new information on the number. Never raises, and returns by `give_up_at`."""
         now = self.monotonic()
         return await self._ask(number, min(self.budget_seconds, give_up_at - now), now)
 
     def ask_again(self, number: str) -> None:
-        """Refresh old knowledge about a number, without a call waiting for it."""
+        """Refresh an old answer about a number in the background, so that no call waits for it."""
         if self.budget_seconds > 0:
             task = asyncio.create_task(self._ask(number, AGAIN_SECONDS, self.monotonic()), name="look-up behind a call")
             self._again.add(task)
             task.add_done_callback(self._again.discard)
 
     async def close(self) -> None:
-        """Cancel look-ups for which no call waits."""
+        """Cancel the look-ups in the background."""
         for task in self._again:
             task.cancel()
         await asyncio.gather(*self._again, return_exceptions=True)

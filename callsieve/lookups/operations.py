@@ -34,7 +34,7 @@ class SwitchRequest(msgspec.Struct, frozen=True):
 
 
 class SwitchState(NamedTuple):
-    """The switch of a source, as the audit keeps it: since when it is on, or when and why it was switched off."""
+    """The switch of a source in the audit: since when it is on, or when and why it was switched off."""
 
     name: str
     off_at: Instant | None
@@ -43,7 +43,7 @@ class SwitchState(NamedTuple):
 
 
 def disable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> int:
-    """Switch a source off, and return the id of the change. Its answers do not count from now on."""
+    """Switch a source off, and return the id of the change. Its answers no longer count."""
     with change(db, context, "lookups disable", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not lookups.switch_off(db, request.name, context.at, encode(request.why).decode()):
@@ -53,7 +53,7 @@ def disable(db: sqlite3.Connection, context: Context, request: SwitchRequest) ->
 
 
 def enable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> int:
-    """Switch a source on, and return the id of the change. It is measured from now on."""
+    """Switch a source on, and return the id of the change. How often it is right is measured from now on."""
     with change(db, context, "lookups enable", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not lookups.switch_on(db, request.name, context.at):
@@ -88,7 +88,7 @@ def _switch_back(db: sqlite3.Connection, table: str, state: SwitchState) -> None
 
 
 def undo_of_switch(table: str, switched: Callable[[sqlite3.Connection, str], SwitchState]) -> UndoKind:
-    """Return the undo of a switch in this table."""
+    """Return how to undo a switch in this table."""
     return UndoKind(
         lambda _db, _row, value: parse_plain(value, SwitchState),
         lambda db, _, state: switched(db, state.name),
@@ -101,7 +101,7 @@ SWITCH = undo_of_switch("lookup_source", _switched)
 
 
 def compared_of(db: sqlite3.Connection, state: lookups.SourceState) -> lookups.Compared:
-    """Return the answers of a source against what is known here, since it was switched on."""
+    """Return how a source's answers since it was switched on compare with what is known here."""
     return compared(db, state.name, state.since)
 
 
@@ -121,7 +121,7 @@ def _id(change_id: int | None) -> int:
 
 
 def register_sources(db: sqlite3.Connection, settings: Settings) -> None:
-    """Make the store's sources those of the settings. Call it in a transaction."""
+    """Replace the sources in the store by those of the settings. Call it in a transaction."""
     phoneblock = settings.reporting.phoneblock
     is_reported = phoneblock.enabled or bool(reports_to(db, reporting.PHONEBLOCK))
     lookups.replace_sources(
@@ -130,11 +130,11 @@ def register_sources(db: sqlite3.Connection, settings: Settings) -> None:
 
 
 def _gets_reports(table: LookupTable, told: str) -> bool:
-    """Return whether our reports may come back from this source, so that it is not outside evidence (rule 1)."""
+    """Return whether the source may repeat our own reports, so that it is no outside evidence (rule 1)."""
     asked = urlsplit(table.url or PHONEBLOCK).hostname
     return table.kind == "phoneblock" or asked == urlsplit(told).hostname
 
 
 def longest_budget_seconds(settings: Settings) -> float:
-    """Return how long a call may wait for all sources together; 0 without sources."""
+    """Return the longest time that a call may wait for all sources together; 0 without sources."""
     return max((table.budget_ms for table in settings.lookup), default=0) / 1000

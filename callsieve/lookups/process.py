@@ -46,7 +46,7 @@ LookUp = Callable[[str, float], Awaitable[bool]]
 
 @asynccontextmanager
 async def serving(path: Path, look_up: LookUp) -> AsyncIterator[None]:
-    """Serve until the block ends. OSError: another process already serves."""
+    """Serve on the socket during the block. Raise OSError if another process already serves."""
     server_side = _Connections(look_up)
     sock = make_unix_socket(str(path), SOCKET_MODE)
     server = await asyncio.start_unix_server(server_side.answer, sock=sock, limit=LINE_BYTES, backlog=BACKLOG)
@@ -108,7 +108,7 @@ MOST_THREADS: Final = 256
 
 
 def run(load: Callable[[], Loaded], *, log_json: bool) -> None:
-    """Serve until SIGTERM or SIGINT. SIGHUP reads the settings again. SettingsError is left to the caller."""
+    """Serve until SIGTERM or SIGINT. SIGHUP reads the settings again. Raise SettingsError."""
     loaded = load()
     configure_logs(as_json=log_json)
     try:
@@ -118,7 +118,7 @@ def run(load: Callable[[], Loaded], *, log_json: bool) -> None:
 
 
 def asked_sources(loaded: Loaded) -> list[AskedSource]:
-    """Return the usable sources in the settings. One whose secret is unreadable is left out and logged."""
+    """Return the usable sources in the settings. A source whose secret cannot be read is logged and left out."""
     usable = []
     for source in sources_of(loaded.settings):
         table = source.table
@@ -130,7 +130,7 @@ def asked_sources(loaded: Loaded) -> list[AskedSource]:
 
 
 def fetch_with(client: OutsideClient) -> Fetch:
-    """Return a function that makes requests by a client."""
+    """Return a function that sends requests through this client."""
 
     async def fetch(request: OutsideRequest, may_be_inside: bool) -> Reached:
         try:
@@ -167,7 +167,7 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
 
 
 class _Asking:
-    """The current service, which is replaced when the settings are read again."""
+    """Holds the current service, which is replaced when the settings are read again."""
 
     def __init__(self, loaded: Loaded, fetch: Fetch) -> None:
         self._fetch = fetch
@@ -192,12 +192,11 @@ class _Asking:
 
 
 def socket_of(loaded: Loaded) -> Path:
-    """Return the socket on which the daemon asks."""
+    """Return the path of the socket on which the daemon sends its questions."""
     return loaded.state_path(SOCKET_NAME)
 
 
 async def _keep_measuring(asking: _Asking) -> None:
-    """Once an hour, switch off sources that are worse than chance."""
     await asyncio.sleep(FIRST_MEASURE_SECONDS)
     while True:
         try:

@@ -1,10 +1,11 @@
-"""The look-up service: it asks sources about a number, and stores their answers.
+"""The look-up service: it queries sources about a number, and stores their answers.
 
-    fresh answer in the store -> nothing to do        expired, or none -> asked, and the call waits a while
-    old answer in the store   -> counts, and is refreshed without a call waiting
+    fresh answer in the store    it counts, and nothing is asked
+    old answer in the store      it counts, and is refreshed in the background
+    expired answer, or none      the sources are asked, and the call waits a while
 
-Per number and source there is one request at a time. A failing source rests (Rest), and each source has limits: a few
-requests at once, and a number per day, counted in the store before each request.
+There is at most one request at a time per number and source. A failing source is paused (Rest). Each source has limits:
+of requests at the same time, and of requests per day, counted in the store before each request.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ LONGEST_SECONDS: Final = 900.0
 
 @dataclass(slots=True)
 class Rest:
-    """Pauses a source after three failures in a row: 10 s, then twice as long each time, up to 15 min."""
+    """The pause of a source after three failures in a row: 10 s, then twice as long each time, up to 15 min."""
 
     _failures: int = 0
     _until: float = 0.0
@@ -42,7 +43,7 @@ class Rest:
         return self._failures >= FAILURES and now < self._until
 
     def allows(self, now: float) -> bool:
-        """Return whether a request may be made. It admits the one that tries again."""
+        """Return whether a request may be made now. After a pause it allows one request, as a test."""
         if self._failures < FAILURES:
             return True
         if self.is_resting(now) or self._is_trying:
@@ -51,15 +52,15 @@ class Rest:
         return True
 
     def succeeded(self) -> None:
-        """Note an answer."""
+        """Record an answer."""
         self._failures = 0
 
     def ended(self) -> None:
-        """Note that the request is over, whether or not it was made."""
+        """Record that the request is over, whether or not it was sent."""
         self._is_trying = False
 
     def failed(self, now: float) -> None:
-        """Note a failure, except of requests that were under way when the pause began."""
+        """Record a failure, unless the source is already paused."""
         if self.is_resting(now):
             return
         self._failures += 1
@@ -103,7 +104,7 @@ Fetch = Callable[[OutsideRequest, bool], Awaitable[Reached]]
 
 @dataclass(slots=True)
 class AskedSource:
-    """A source, its secret, and how it has answered lately."""
+    """A source, its secret, and its recent successes and failures."""
 
     source: LookupSource
     token: str = field(default="", repr=False)
@@ -130,7 +131,7 @@ class LookUpService:
     _ended: int = 0
 
     async def look_up(self, number: str, wait_seconds: float) -> bool:
-        """Return within `wait_seconds` whether the store now knows more about the number."""
+        """Return within `wait_seconds` whether the store has new information about the number."""
         began = self.monotonic()
         try:
             states, known = await self._known_by_now(number)
@@ -151,7 +152,7 @@ class LookUpService:
         return await self._first_answers(waited, began, end) if waited else False
 
     async def _known_by_now(self, number: str) -> tuple[set[str], dict[str, lookups.StoredAnswer]]:
-        """Return what the store has, read again if a request ended meanwhile, whose answer may have been missed."""
+        """Return the stored answers. Read again if a request ended meanwhile, because its answer may be missing."""
         for _ in range(MOST_READS):
             ended, known = self._ended, await asyncio.to_thread(self._known, number)
             if ended == self._ended:
@@ -166,7 +167,7 @@ class LookUpService:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _first_answers(self, waited: list[tuple[asyncio.Task[bool], float]], began: float, end: float) -> bool:
-        """Return whether an answer arrived in time. The first one is enough for this call."""
+        """Wait for the first answer of a source, which is enough for a call. Return whether it came in time."""
         tasks = {task for task, _ in waited}
         until = min(end, began + max(budget for _, budget in waited) - TELLING_SECONDS)
         while tasks and (left := until - self.monotonic()) > 0:
@@ -191,7 +192,7 @@ class LookUpService:
         self._ended += 1
 
     async def _guarded(self, asked: AskedSource, number: str) -> bool:
-        """Ask a source. A bug, or a store that cannot be written, ends only this look-up."""
+        """Query a source. A bug, or a store that cannot be written, ends only this look-up."""
         try:
             return await self._ask(asked, number)
         except StoreError as error:

@@ -1,8 +1,8 @@
-"""The services that can be asked: requests about a number, and the meaning of answers. Pure.
+"""The services that can be queried: requests about a number, and the meaning of answers. Pure.
 
-PhoneBlock (API 1.9) is asked by the first four hex digits of a hash of the number. It answers with all numbers of
-such hashes, so it does not learn which one is meant. Other sources get the number itself, and conditions of the
-settings judge their JSON.
+PhoneBlock (API 1.9) gets the first four hex digits of a hash of the number. It answers with all numbers whose hashes
+begin so, and does not learn which one is meant. Other sources get the number itself. Conditions in the settings
+judge the JSON of their answers.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class SourceVerdict(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OutsideRequest:
-    """A GET request. Its headers contain the token, which is in no text and no log."""
+    """A GET request. Only its headers contain the token, which is never logged."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -71,7 +71,7 @@ class LookupSource(Protocol):
         ...
 
     def parse_answer(self, number: str, status: int, body: bytes) -> SourceVerdict:
-        """Return the meaning of an answer, or raise BadAnswer."""
+        """Return the verdict in an answer. Raise BadAnswer if it has another form."""
         ...
 
 
@@ -106,7 +106,7 @@ _BUCKETS = msgspec.json.Decoder(_Bucket)
 
 
 def hash_prefix(number: str) -> str:
-    """Return the hash prefix of a number for PhoneBlock."""
+    """Return the part of the number's hash that PhoneBlock gets."""
     return hashlib.sha1(number.encode(), usedforsecurity=False).hexdigest()[:PREFIX_CHARACTERS]
 
 
@@ -114,9 +114,8 @@ def hash_prefix(number: str) -> str:
 class PhoneBlock:
     """PhoneBlock's `check-prefix`.
 
-    It also takes hashes of the number without its last one and two digits, for ranges. All three together would
-    reveal the
-    number, so only the first is sent.
+    It also accepts hashes of the number without the last digit, and without the last two, for ranges. All three
+    together would reveal the number, so only the first is sent.
     """
 
     table: LookupTable
@@ -128,7 +127,7 @@ class PhoneBlock:
         return OutsideRequest(f"{base}/check-prefix?sha1={hash_prefix(number)}", headers)
 
     def parse_answer(self, number: str, status: int, body: bytes) -> SourceVerdict:
-        """Return the verdict on our number, among those with the same prefix."""
+        """Return the verdict on our number, out of all with the same prefix."""
         if status != 200:
             raise BadAnswer(f"status {status}")
         try:
@@ -177,7 +176,7 @@ class HttpSource:
                 return {"Authorization": f"Bearer {token}"}
 
     def parse_answer(self, _number: str, status: int, body: bytes) -> SourceVerdict:
-        """Return spam if a condition of `spam_when` holds, fine if one of `ok_when` does."""
+        """Return the verdict: spam if a condition of `spam_when` holds, ok if one of `ok_when` does."""
         if status == 404:
             return SourceVerdict(NOTHING)
         if status != 200:

@@ -32,11 +32,11 @@ class LookupShown:
 
     Attributes:
         kind: The kind of service.
-        daily_limit: The most requests a day; 0 for any number.
-        daily_spend: The most that a day may cost, in the currency of the settings; 0 for any amount.
+        daily_limit: The most requests a day; 0: no limit.
+        daily_spend: The most that a day may cost, in the currency of the settings; 0: no limit.
         today: Its requests today.
         lately: Its requests within 30 days.
-        compared: Its answers about numbers that are known better by now, and what these are.
+        compared: Its answers about numbers on which better evidence exists by now, and that evidence.
         skill: How good the source is.
         calls: Number of calls from numbers that it calls spam.
         treated: How many of these calls were not simply put through.
@@ -57,66 +57,66 @@ class LookupShown:
 
     @property
     def name(self) -> str:
-        """Return its name in the settings."""
+        """Its name in the settings."""
         return self.state.name
 
     @property
     @encoded
     def on(self) -> bool:
-        """Return whether it is asked."""
+        """Whether it is queried."""
         return self.state.off_at is None
 
     @property
     @encoded
     def off_why(self) -> OffReason | None:
-        """Return why it was switched off; null while it is on."""
+        """Why it was switched off; null while it is on."""
         return None if self.state.off_why is None else read_reason(self.state.off_why)
 
     @property
     @encoded
     def measured_since(self) -> Instant | None:
-        """Return since when it is measured; null for always."""
+        """The beginning of the time in which it is measured; null for always."""
         return self.state.since or None
 
     @property
     def state_word(self) -> str:
-        """Return `on` or `off`."""
+        """The state in a word: `on` or `off`."""
         return "on" if self.on else "off"
 
     @property
     @encoded
     def would_change(self) -> int:
-        """Return the number of calls that it calls spam and that were simply put through."""
+        """The number of calls that it calls spam and that were simply put through."""
         return self.calls - self.treated
 
     @property
     def asked_text(self) -> str:
-        """Return its requests of the last 30 days, and of today with the daily limit."""
+        """Its requests of the last 30 days, and of today with the daily limit."""
         return f"{self.lately.asked:,} ({self.today.asked:,}/{self.daily_limit:,} today)"
 
     @property
     def cost_text(self) -> str:
-        """Return its cost, or an empty text for a free source."""
+        """Its cost, or an empty text for a free source."""
         return f"{self.lately.cost:,.2f}" if self.lately.cost or self.daily_spend else ""
 
     @property
     def accuracy(self) -> Wording:
-        """Return how often it was right: `12 of 14 (60-96 %)`."""
+        """How often it was right: `12 of 14 (60-96 %)`."""
         return accuracy_of(self.skill)
 
     @property
     def right_text(self) -> str:
-        """Return the accuracy for the terminal."""
+        """The accuracy for the terminal."""
         return str(self.accuracy)
 
     @property
     def changed_text(self) -> str:
-        """Return its calls, and those without a tag: `9, 2 unlabelled`."""
+        """The number of calls from numbers that it calls spam, and of those without a tag: `9, 2 unlabelled`."""
         return f"{self.calls:,}, {self.would_change:,} unlabelled"
 
     @property
     def remarks(self) -> tuple[Wording, ...]:
-        """Return remarks that the figures do not show."""
+        """Remarks in words: why it is off, and what else the figures do not show."""
         remarks = []
         if self.state.off_at is not None:
             why = read_reason(self.state.off_why or "").words
@@ -132,7 +132,7 @@ class LookupShown:
 
 
 def lookups_shown(db: sqlite3.Connection, settings: Settings, now: float) -> tuple[LookupShown, ...]:
-    """Return the sources in the settings that the daemon has seen, in their order."""
+    """Return the sources of the settings that are in the store, in the order of the settings."""
     states = {state.name: state for state in lookups.source_states(db)}
     return tuple(
         _shown(db, states[table.name], table.kind, table.daily_limit, table.daily_spend, now)
@@ -179,7 +179,7 @@ def are_made(context: CheckContext) -> Finding:
 
 
 def _trouble_at(path: str) -> Finding | None:
-    """Return what is wrong with the process, which closes a connection without a question."""
+    """Return the problem of the look-up process, None if it accepts a connection and closes it again."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ANSWERS_SECONDS)
         try:

@@ -1,4 +1,4 @@
-"""API endpoints: appeals of number owners."""
+"""API endpoints of appeals."""
 
 from __future__ import annotations
 

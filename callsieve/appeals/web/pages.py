@@ -52,7 +52,7 @@ async def show(req: PageRequest) -> Response:
 
 
 async def file(req: PageRequest) -> Response:
-    """File an appeal for somebody who called or wrote, from the page of a number or call."""
+    """File an appeal for an owner who called or wrote. The form is on the page of a number or call."""
     number, form = number_in(req), req.form
     name, contact, statement = (form.get(key, "") for key in ("name", "contact", "statement"))
     request = AppealRequest(number, name, contact, statement, form.get("decision") or None)
@@ -78,7 +78,7 @@ async def make_code(req: PageRequest) -> Response:
 
 
 async def prove(req: PageRequest) -> Response:
-    """Check the code that the owner gave back."""
+    """Check the code that the owner repeated."""
     request = AppealCodeRequest(_reference(req), req.form.get("code", "")[:40])
     proven = await _perform(req, operations.prove, request)
     if isinstance(proven, Refused):
@@ -130,7 +130,7 @@ async def detach(req: PageRequest) -> Response:
 
 
 async def fetch_evidence(req: PageRequest) -> Response:
-    """Return a file to download. Browsers must not show it, because it comes from a stranger."""
+    """Return an attachment as a download. Browsers must not display it, because it comes from a stranger."""
     request = EvidencePlace(_reference(req), _place(req.path("place")))
     evidence, content = await _perform(req, operations.fetch, request)
     plain = _PLAIN_NAME.sub("_", evidence.name).strip("._")[-80:] or "evidence"

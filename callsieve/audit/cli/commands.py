@@ -65,7 +65,6 @@ def show(
 
 
 def _remark(row: AuditRow) -> str:
-    """Return the name of the change, by which the audit is searched, and its fields."""
     change = str(change_of(row))
     return f"{row.what}, {row.who}{f': {change}' if change else ''}"
 

@@ -32,7 +32,7 @@ class ChangeShown:
 
 @dataclass(frozen=True, slots=True)
 class AuditShown:
-    """The audit page. `older`: the id to continue from. `whos` and `whats`: the choices of the filters."""
+    """The audit page. `older`: the id at which the next page begins. `whos`, `whats`: the choices of the filters."""
 
     changes: tuple[ChangeShown, ...]
     older: int | None
@@ -62,7 +62,7 @@ async def undo_own(req: PageRequest) -> Response:
 
 
 def audit_shown(db: sqlite3.Connection, wanted: AuditFilter, known: Changes) -> AuditShown:
-    """Return what the page shows. It reads one row more than it shows, to know whether there are older ones."""
+    """Return the content of the page. It reads one row more than it shows, to know whether there are older ones."""
     kept = search_audit(db, wanted)
     shown = kept[:PAGE_ROWS]
     older = shown[-1].id if len(kept) > PAGE_ROWS else None

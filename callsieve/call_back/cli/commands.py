@@ -65,7 +65,7 @@ def show(
     settings: SettingsOption = SETTINGS_FILE,
     as_json: JsonOption = False,
 ) -> None:
-    """Show whom the helper may call, how often, and what a day may cost at most. Calls nobody."""
+    """Show whom the helper may call, how often, and the most that a day may cost. Places no call."""
     wanted = load_helper_settings(settings)
     refusal = None if number is None else refusal_of(number, wanted)
     if as_json:

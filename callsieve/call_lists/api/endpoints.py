@@ -1,4 +1,4 @@
-"""API endpoints: checking call lists, consents, registers, laws and the compliance report of a day."""
+"""API endpoints: check a call list; consents, registers, laws, and the compliance report of a day."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ HEADING_BY_FIELD = {
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the consents, with a problem of a form."""
+    """Show the consents, with the problem of a rejected form."""
     text = req.query.get("q", "").strip()[:LONGEST]
     number = number_of(text, req.state.loaded.settings.numbers.region) if text else None
     shown = await req.read(consents_shown, text, number, req.now)
@@ -55,7 +55,7 @@ async def add(req: PageRequest) -> Response:
 
 
 async def remove(req: PageRequest) -> Response:
-    """Remove a consent, and go back to the list."""
+    """Remove a consent."""
     await req.perform(operations.remove, req.form.get("number", "")[:LONGEST])
     return req.go(PATH, "consent-gone")
 

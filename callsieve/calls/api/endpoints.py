@@ -1,4 +1,4 @@
-"""API endpoints: decisions about calls, and their explanations."""
+"""API endpoints of calls: decisions and their explanations."""
 
 from __future__ import annotations
 

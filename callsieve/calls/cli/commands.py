@@ -80,12 +80,7 @@ SHOWN_THOUGH_ALLOWED = (OutboundReason.ADVISED_AGAINST, OutboundReason.OLD_REGIS
 
 @dataclass(frozen=True, slots=True)
 class OutboundJournalRow:
-    """A decision of the outbound guard.
-
-    Attributes:
-        reason: Why, in English.
-        reason_code: Why, as a code for programs.
-    """
+    """A decision of the outbound guard. `reason`: why, in English. `reason_code`: why, as a code for programs."""
 
     record: Annotated[OutboundRecord, FLAT]
     reason: str
@@ -123,7 +118,7 @@ def show_one(record: OutboundRecord, *, as_json: bool) -> None:
 
 
 def callee_words(record: OutboundRecord) -> str:
-    """Return the number that the call was made to, or a word if it is not kept."""
+    """Return the number that the call was made to, or a word if the number is not stored."""
     return record.callee or ("emergency" if record.rule == "emergency" else "no number")
 
 
@@ -137,7 +132,7 @@ def rule_words(record: OutboundRecord) -> str:
 
 
 def passage_words(action: str, would_be: str) -> Text:
-    """Return what was done; in brackets what would have been done if the guard had not only observed."""
+    """Return the action; in brackets the would-be action if the guard only observed."""
     word = Text(would_be, style=COLOUR_BY_PASSAGE.get(would_be, ""))
     return word if action == would_be else Text.assemble("(", word, ")")
 
@@ -202,7 +197,7 @@ def _caller(text: str, loaded: Loaded) -> str:
 
 
 def _show_one(decision: CallDecision, named: CallLine, since: Sequence[str], recordings: Sequence[str]) -> None:
-    """Print a decision. `since`: later decisions about the caller; `recordings`: of the caller's name."""
+    """Print a decision. `since`: later decisions about the caller; `recordings`: of the caller's spoken name."""
     record = decision.record
     say(bold(record.id), "  ", when_exactly(record.at))
     say()
@@ -234,7 +229,6 @@ def _show_one(decision: CallDecision, named: CallLine, since: Sequence[str], rec
 
 
 def _callee_words(decision: CallDecision, named: CallLine) -> str:
-    """Return the callee with the extension, as in `201  Alice`; empty if only the DID is known."""
     extension = decision.record.callee or (decision.outcome.answered_by if decision.outcome else None)
     return "" if extension is None else extension if named.callee == extension else f"{extension}  {named.callee}"
 

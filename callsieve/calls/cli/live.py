@@ -115,7 +115,6 @@ def search(
 
 
 def _remark(line: CallLine, call: CallDecision) -> str:
-    """Return the name of the caller, the reason of the decision and the ending of the call."""
     rule = call.record.rule
     reason = f"{rule}: {why_of(call.record.reason)}" if line.has_reason else ""
     ended = ended_words(call.outcome) if call.outcome else ""
@@ -167,7 +166,7 @@ def _is_feature_code(outcome: OutcomeRecord) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CallEvent:
-    """Something that happened to a call. Only one field is set.
+    """Something that happened to a call. Exactly one field is set.
 
     Attributes:
         decision: The decision about the call.

@@ -39,7 +39,7 @@ LABELS |= {"ending": N_("how it ended"), "since": N_("from")}
 
 
 async def show(req: PageRequest) -> Response:
-    """Show the calls that match the filter. htmx only gets the table."""
+    """Show the calls that match the filter. A request from htmx gets only the table."""
     typed = req.query
     if typed.get("number") and not req.sees_numbers:
         raise HTTPException(403)  # whoever sees them masked must not find out what they are by asking
@@ -88,14 +88,14 @@ HEALTH_SECONDS = 2.0
 
 
 async def activity_of(req: PageRequest, span: ActivitySpan, site: str) -> ActivityShown:
-    """Return the figures that were counted last; while they are counted again, the earlier ones."""
+    """Return the cached figures. If they are old, they are counted again in the background."""
     state, now = req.state, req.now
     kept = state.service(ActivityCache).kept
     return await kept.get(f"{span.word} {site}", lambda: state.slow_store.read(activity_shown, span, now, site))
 
 
 async def health(req: PageRequest) -> Response:
-    """Show the state of every part: a fragment for updates, or a page without scripts."""
+    """Show the health of every part, as a fragment for updates or as a page."""
     part = bool(req.query.get("part"))
     if req.is_fragment:
         return req.page("doctor/_health.html", health=req.state.health.latest, is_part=part)
@@ -104,7 +104,7 @@ async def health(req: PageRequest) -> Response:
 
 
 async def live(req: PageRequest) -> Response:
-    """Send rows of calls as they happen, as server-sent events."""
+    """Send new calls as rows of HTML, by server-sent events."""
     if req.http.method == "HEAD":
         return Response(media_type="text/event-stream")
     if req.state.service(LiveCalls).is_full(req.me.name):
@@ -113,7 +113,7 @@ async def live(req: PageRequest) -> Response:
 
 
 async def _events(req: PageRequest) -> AsyncIterator[str]:
-    """Yield events until the browser disconnects or the session ends. A watched session does not become idle."""
+    """Yield events until the browser disconnects or the session ends. Watching does not extend the session."""
     site = req.query.get("site", "")
     async with req.state.service(LiveCalls).watching(req.me.name) as calls:
         yield "retry: 3000\n\n"
@@ -150,13 +150,13 @@ async def _next_of(calls: asyncio.Queue[CallRow], ending: asyncio.Event) -> Call
 
 
 def event_of(req: PageRequest, line: CallLine) -> str:
-    """Return the row of a call as an event, without line breaks, which would end it."""
+    """Return the row of a call as a server-sent event, in which only the end may be a line break."""
     row = " ".join(req.render("calls/_live_row.html", line=line).split())
     return f"event: call\nid: {line.call.id}\ndata: {row}\n\n"
 
 
 async def close_emergency_window(req: PageRequest) -> Response:
-    """Close the window, so that calls are screened again until the next emergency call."""
+    """Close the emergency window, so that calls are screened again until the next emergency call."""
     await req.perform(close_window, None)
     return req.go("/", "window-closed")
 

@@ -1,4 +1,4 @@
-"""Decisions about calls, and their outcomes, for other switches. Any failure is answered with `allow`."""
+"""API endpoints for other switches: decisions about calls, and their outcomes. On any failure the answer is `allow`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def decide_outbound(req: ApiRequest, call: OutgoingFacts) -> OutboundAnswe
 
 
 def facts_from(raw: bytes, kind: Any) -> Any:
-    """Parse the facts of a call, or raise ApiError if the switch has built the JSON wrongly.
+    """Parse the facts of a call. Raise ApiError if the switch sent malformed JSON.
 
     Bytes that are not UTF-8 are replaced, because switches pass on unchanged what callers send.
     """

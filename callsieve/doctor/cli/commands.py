@@ -75,7 +75,7 @@ def _stored_or_completed(findings: stored_findings.Findings, loaded: Loaded) -> 
 
 
 def fetched(url: str) -> tuple[int, bytes] | Wording:
-    """Return status and body of one of our own pages, as an outside visitor gets them, or why it failed."""
+    """Fetch one of our own pages as an outside visitor would. Return its status and body, or why it failed."""
 
     async def asked() -> Answer:
         async with OutsideClient(LIMITS) as client:
@@ -89,7 +89,7 @@ def fetched(url: str) -> tuple[int, bytes] | Wording:
 
 
 def renew_stored(loaded: Loaded, check: HealthCheck) -> None:
-    """Repeat one check if findings are stored, because the console cannot ask Asterisk and would show the old one."""
+    """Repeat one check and store its finding, if findings are stored. Otherwise the console would show the old one."""
     with acting_for(loaded.findings_path.parent.parent):
         if not (loaded.findings_path.exists() and stored_findings.may_store(loaded.findings_path)):
             return

@@ -1,4 +1,4 @@
-"""API endpoints for events: a stream of them, and their receivers."""
+"""API endpoints of events: the stream of events, and the receivers."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ GAP: Final = b"event: gap\ndata: {}\n\n"
 
 
 class Reads(Protocol):
-    """The part of a request that a stream needs."""
+    """The part of ApiRequest that a stream needs."""
 
     def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> Awaitable[T]:
-        """Return what `fn(db, *args)` returns. StoreError is left to the caller."""
+        """Run `fn(db, *args)` and return its result. Raise StoreError."""
         ...
 
 
@@ -56,12 +56,12 @@ class EventStreams:
         self._open: Counter[str] = Counter()
 
     def is_full(self, who: str) -> bool:
-        """Return whether no further stream may be opened, at all or with this token."""
+        """Return whether the limit of open streams is reached, in total or for this token."""
         return self._open.total() >= MOST_STREAMS or self._open[who] >= MOST_OF_TOKEN
 
     @contextmanager
     def open(self, who: str) -> Iterator[None]:
-        """Count an open stream during the block."""
+        """Count a stream as open during the block."""
         self._open[who] += 1
         try:
             yield
@@ -70,13 +70,13 @@ class EventStreams:
 
 
 def keep_stream(db: sqlite3.Connection, weights: Weights, now: float) -> None:
-    """Write all events from now on, until nobody has read the stream for a week."""
+    """Record all events from now on, until nobody has read the stream for a week."""
     use_stream(db, tuple(EventKind), weights)
     set_state(db, STREAM_READ, day(now), now)
 
 
 class StreamPosition:
-    """Where a stream continues: after `seq`. `has_gap`: the next events are no longer kept."""
+    """Where a stream continues: after `seq`. `has_gap`: some events after that were deleted already."""
 
     __slots__ = ("has_gap", "seq")
 
@@ -86,7 +86,7 @@ class StreamPosition:
 
 
 def place_after(db: sqlite3.Connection, event_id: str) -> StreamPosition:
-    """Return the place after the event with this id, or after the latest event without an id."""
+    """Return the position after the event with this id. Without an id, return the position after the latest event."""
     first, last = places(db)
     if not event_id:
         return StreamPosition(last, has_gap=False)
@@ -108,7 +108,7 @@ async def stream(
     ending: asyncio.Event,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[bytes]:
-    """Yield the events after a place, of some kinds, until a time, the end of the process or a failure of the store."""
+    """Yield events of some kinds after a position, until a time, the end of the process, or a failure of the store."""
     with streams.open(who):
         sent_at = clock()
         yield b"retry: 1000\n\n" + (GAP if place.has_gap else b"")
@@ -135,7 +135,7 @@ async def stream(
 
 
 def _as_message(event: Event) -> bytes:
-    """Return the event as a server-sent event. JSON contains no line break."""
+    """Return the event in the format of server-sent events, with JSON that has no line break."""
     body = body_of(as_sent(event))
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (event.id.encode(), event.kind.value.encode(), body)
 
@@ -154,7 +154,7 @@ class EventsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StreamedEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An event of the stream. Only its data is always present."""
+    """A message of the stream. Only `data` is always present."""
 
     data: Annotated[str, Meta(description="The event, as JSON.")]
     event: Annotated[str, Meta(description="Its kind, or `gap`: events before it are missing.")] = ""
@@ -174,7 +174,7 @@ async def read_along(req: ApiRequest, request: EventsRequest) -> Stream[Streamed
 
 
 def kinds_named(text: str) -> frozenset[EventKind]:
-    """Return the kinds in a text such as `call.ended,number.marked`; all for an empty one. Raises Refused."""
+    """Parse a text such as `call.ended,number.marked`; empty: all kinds. Raise Refused for an unknown kind."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     known = [kind.value for kind in EventKind]
     for name in names:

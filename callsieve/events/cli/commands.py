@@ -68,7 +68,7 @@ def send(
 
 
 def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show each receiver: waiting and delivered events, and the last failure."""
+    """Show each receiver with its waiting and delivered events and its last failure."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         shown = events_shown(db, loaded.settings, time.time())
@@ -197,7 +197,7 @@ class DeadLetterShown:
 
     @classmethod
     def of(cls, letter: DeadLetter) -> DeadLetterShown:
-        """Return the dead letter for display."""
+        """Return a dead letter for display."""
         event = letter.event
         return cls(letter, event.id, event.kind, event.at, event.data)
 
@@ -296,12 +296,12 @@ def _conditions(rule: AlertTable) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AlertReceiverShown:
-    """How often one of the receivers of a rule was told.
+    """How often one of the receivers of a rule was alerted.
 
     Attributes:
-        told: When it was told lately.
-        suppressed: How often it was kept quiet since `since`.
-        since: Since when that is counted, null for nothing.
+        told: When it was alerted lately.
+        suppressed: How many alerts were suppressed since `since`.
+        since: When that count began, null if it is 0.
     """
 
     told: tuple[Instant, ...]
@@ -317,9 +317,9 @@ class AlertShown:
         name: Its name.
         event: The kind of event.
         when: Its conditions.
-        to: Its receivers, and how often each was told.
-        quiet_hours: When nobody is told.
-        at_most: How often each is told at most.
+        to: Its receivers, and how often each was alerted.
+        quiet_hours: When no alert is sent.
+        at_most: The most alerts for each receiver in a period.
     """
 
     name: str

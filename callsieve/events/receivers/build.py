@@ -1,4 +1,4 @@
-"""The receivers that the settings name, and webhooks."""
+"""Webhooks, and the function that opens all receivers that the settings name."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ AHEAD_SECONDS = 60.0
 
 
 def screening_state(loaded: Loaded, checks: Iterable[HealthCheck], *, mask: bool) -> dict[str, Any]:
-    """Return the state of screening by key; None is unknown. It may wait 3 s for the daemon."""
+    """Return the state of screening for a broker, by key; None is unknown. It may wait 3 s for the daemon."""
     now = time.time()
     status = status_of(CheckContext(loaded, not_asked, now), loaded, checks)
     counted = read_store(loaded.store_path, lambda db: _calls_today(db, now), None)
@@ -123,7 +123,7 @@ def screening_state(loaded: Loaded, checks: Iterable[HealthCheck], *, mask: bool
 
 
 def _calls_today(db: sqlite3.Connection, now: float) -> Counter[str]:
-    """Return today's calls by action, or in observe mode by what the action would have been."""
+    """Return the number of today's calls by action, or in observe mode by would-be action."""
     midnight = datetime.fromtimestamp(now).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     counted: Counter[str] = Counter()
     for row in counts_over(db, midnight.timestamp(), now + AHEAD_SECONDS, timedelta(days=2).total_seconds()):
@@ -159,7 +159,7 @@ PASSING: Final = frozenset({408, 409, 421, 423, 425, 429})
 
 
 class Webhook:
-    """A `[[webhook]]` in the settings. Its secret is read for each event, so a change takes effect at once."""
+    """A `[[webhook]]` in the settings. Its secret is read for each event, so that a change takes effect at once."""
 
     def __init__(self, table: WebhookTable, client: OutsideClient, limits: RequestLimits = LIMITS) -> None:
         self.name = f"webhook/{table.name}"
@@ -168,7 +168,7 @@ class Webhook:
         self._limits = limits
 
     async def deliver(self, event: Event) -> None:
-        """Post an event. Only an answer from 200 to 299 accepts it."""
+        """Post an event. A status from 200 to 299 means that it was accepted."""
         body = body_of(as_sent(event, mask=self._table.mask))
         signature = signed(event.id, body, keys_of(self._table.secret), time.time())
         headers = {"content-type": "application/json", **signature}
@@ -188,7 +188,11 @@ class Webhook:
 
 
 def keys_of(setting: str) -> list[bytes]:
-    """Return the keys to sign with: several, separated by a space, while a secret is replaced. Raises DeliveryError."""
+    """Return the signing keys in a secret. While a secret is being replaced, it has several keys, separated by spaces.
+
+    Raises:
+        DeliveryError: The secret cannot be read, or is not a key.
+    """
     try:
         texts = secret_of(setting).split()
     except OutsideError as error:
@@ -203,7 +207,7 @@ def keys_of(setting: str) -> list[bytes]:
 
 
 def signed(event_id: str, body: bytes, keys: list[bytes], now: float) -> dict[str, str]:
-    """Return the three headers. They carry the time of the attempt: receivers refuse old ones."""
+    """Return the three headers of the signature. They have the time of the attempt: receivers refuse old ones."""
     at = str(int(now))
     content = f"{event_id}.{at}.".encode() + body
     digests = (base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode() for key in keys)
@@ -232,24 +236,24 @@ def _asked(text: str | None, now: float) -> float | None:
 
 
 class StatesInStore:
-    """Keeps the states of alerts in the store."""
+    """The states of alerts in the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def read(self, key: str) -> str | None:
-        """Return the last stored value. StoreError is left to the caller."""
+        """Return the last stored value. Raise StoreError."""
         return await self._store.read(state_of, key)
 
     async def write(self, key: str, value: str, at: float) -> None:
-        """Store a value. StoreError is left to the caller."""
+        """Store a value. Raise StoreError."""
         await self._store.write(set_state, key, value, at)
 
 
 async def open_receivers(
     loaded: Loaded, states: StateStore, stack: AsyncExitStack, capabilities: Capabilities
 ) -> list[Receiver]:
-    """Return all receivers. `stack` closes their connections, of which each has its own."""
+    """Open all receivers, each with its own connection. `stack` closes them."""
     settings = loaded.settings
     by_name: dict[str, Receiver] = {
         table.name: Webhook(table, await stack.enter_async_context(OutsideClient())) for table in settings.webhook

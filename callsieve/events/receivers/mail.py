@@ -1,7 +1,7 @@
-"""Events by mail: those within a minute share one mail; the digest of a day has its own.
+"""Events by mail: those within a minute share one mail, and the digest of a day has its own.
 
-Mails are made with email.message, which allows no line break in a header. Time and replies of the server are bounded. A
-mail repeated after a crash has the same Message-ID.
+Mails are made with email.message, which allows no line break in a header. The server's time and the size of its replies
+are limited. A mail that is repeated after a crash has the same Message-ID.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Waiting = tuple[Event, "asyncio.Future[None]"]
 class MailReceiver:
     """A mail server. `read_digest`: returns the digest of a day, in a thread. `digest_to`: its recipients.
 
-    `between`: seconds from one mail of events to the next.
+    `between`: least seconds between two mails of events.
     """
 
     name = "mail"
@@ -73,7 +73,7 @@ class MailReceiver:
         self._next_at = 0.0
 
     async def deliver(self, event: Event) -> None:
-        """Deliver an event and return when the server has accepted its mail. DeliveryError is left to the caller."""
+        """Deliver an event. Return when the server has accepted its mail. Raise DeliveryError."""
         if event.kind is EventKind.DIGEST_READY and self._digest_to and alert_of(event) is None:
             await self._send(await self._digest_mail(event), self._digest_to)
             return
@@ -115,7 +115,7 @@ class MailReceiver:
         return mail
 
     async def _send(self, mail: EmailMessage, to: Sequence[str]) -> None:
-        """Send a mail within the time limit, and cut the connection after it. DeliveryError is left to the caller."""
+        """Send a mail. Cut the connection when the time limit is reached. Raise DeliveryError."""
         if not to:
             raise DeliveryError("[mail] to is empty", permanent=True)
         mail["To"] = ", ".join(to)
@@ -137,7 +137,7 @@ class MailReceiver:
 
 
 def events_mail(table: MailTable, events: Sequence[Event]) -> EmailMessage:
-    """Return events as one mail, a line each. The subject is the single event, or their number."""
+    """Return a mail with one line per event. The subject is the event if it is the only one, otherwise their number."""
     lines = [(event, event_in_words(event, table.language, mask=table.mask)) for event in events]
     if len(lines) == 1:
         subject = lines[0][1]
@@ -197,7 +197,7 @@ class _Server:
             logger.warning("recipients refused by the mail server: %d", len(refused))
 
     def cut(self) -> None:
-        """Make the conversation fail at once, from another thread."""
+        """Abort the conversation from another thread."""
         smtp = self._smtp
         if smtp is not None and smtp.sock is not None:
             with suppress(OSError):
@@ -221,7 +221,7 @@ class _Server:
 
 
 class _Bounded:
-    """A server's replies, up to REPLY_BYTES in all. smtplib reads lines without end."""
+    """Reads a server's replies, up to REPLY_BYTES in total, because smtplib has no limit."""
 
     def __init__(self, file: BufferedReader) -> None:
         self._file = file
@@ -239,7 +239,7 @@ class _Bounded:
 
 
 class _BoundedReplies:
-    """Bounds the replies: smtplib opens its file with the first reply, and again after STARTTLS."""
+    """A socket that limits replies. smtplib calls `makefile` for the first reply, and again after STARTTLS."""
 
     file: Any
     sock: Any
@@ -251,7 +251,7 @@ class _BoundedReplies:
 
 
 class _Smtp(_BoundedReplies, smtplib.SMTP):
-    """Not connected yet. smtplib checks the certificate for `_host`, which it sets only if it connects at once."""
+    """An SMTP client that connects later. smtplib sets `_host`, whose certificate it checks, only on connecting."""
 
     def __init__(self, host: str) -> None:
         super().__init__(timeout=STEP_SECONDS)

@@ -5,8 +5,7 @@
     PREFIX/event/KIND        each event as JSON, at least once
     PREFIX/alert/NAME        each alert
 
-Its one connection is restored for as long as it takes. It accepts nothing from the broker, so no topic controls
-CallSieve.
+It has one connection, and reconnects until it succeeds. It subscribes to nothing, so no topic controls CallSieve.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ ONLINE, OFFLINE = "online", "offline"
 
 
 def node_of(prefix: str) -> str:
-    """Return the name of the device, from the prefix of its topics. Two installations need two prefixes."""
+    """Return the name of the device, made from the prefix of its topics. Two installations need two prefixes."""
     return prefix.replace("/", "_")
 
 
@@ -46,12 +45,12 @@ def discovery_topic(prefix: str) -> str:
 
 
 def availability_topic(prefix: str) -> str:
-    """Return the topic that says `online`, or `offline` as last will."""
+    """Return the topic that says whether CallSieve is `online`, or `offline` as last will."""
     return f"{prefix}/availability"
 
 
 def state_topic(prefix: str) -> str:
-    """Return the topic of the state, one JSON object for all entities."""
+    """Return the topic of the state: one JSON object for all entities."""
     return f"{prefix}/state"
 
 
@@ -132,9 +131,9 @@ QUIET.setLevel(logging.CRITICAL)  # its messages come as exceptions, too
 
 
 class MqttReceiver:
-    """The broker. `read_state`: returns the state of screening. `console`: the address of its page, or empty.
+    """An MQTT broker. `read_state`: returns the state of screening. `console`: the address of its page, or empty.
 
-    `async with` starts the connection, which may be up only later.
+    `async with` starts to connect, and does not wait for the connection.
     """
 
     name = "mqtt"
@@ -159,7 +158,7 @@ class MqttReceiver:
             await asyncio.wait({self._task}, timeout=LEAVE_SECONDS)
 
     async def deliver(self, event: Event) -> None:
-        """Deliver an event and return when the broker has it. DeliveryError is left to the caller."""
+        """Deliver an event. Return when the broker has it. Raise DeliveryError."""
         with suppress(TimeoutError):  # connecting has only begun
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._tried.wait()
@@ -217,14 +216,14 @@ class MqttReceiver:
         )
 
     async def _announce(self, client: aiomqtt.Client) -> None:
-        """Publish Home Assistant's discovery message, or an empty one if discovery is off, and `online`."""
+        """Publish `online`, and Home Assistant's discovery message, which is empty if discovery is off."""
         prefix = self._table.prefix
         message = msgspec.json.encode(discovery_message(prefix, self._console)) if self._table.discovery else b""
         await client.publish(discovery_topic(prefix), message, qos=1, retain=True)
         await client.publish(availability_topic(prefix), ONLINE, qos=1, retain=True)
 
     async def _publish_state(self, client: aiomqtt.Client) -> None:
-        """Publish a changed state every STATE_SECONDS and soon after an event, until the broker is gone."""
+        """Publish a changed state every STATE_SECONDS and soon after an event, until the connection is lost."""
         lost = asyncio.create_task(_until_lost(client))
         published = b""
         try:
@@ -249,7 +248,7 @@ class MqttReceiver:
 
 
 async def _until_lost(client: aiomqtt.Client) -> None:
-    """Wait for the end of the connection, which raises MqttError. There are no subscriptions, so no message comes."""
+    """Wait until the connection is lost, which raises MqttError. No message comes, because nothing is subscribed."""
     async for _ in client.messages:
         pass
 

@@ -1,4 +1,4 @@
-"""Console page of the receivers of events and the dead letters, for administrators."""
+"""The page of the console with receivers and dead letters, for administrators."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_DEAD = 100
 
 @dataclass(frozen=True, slots=True)
 class EventsPage:
-    """The contents of the page. `letters`: the latest dead letters, of `count`."""
+    """The content of the page. `letters`: the latest of `count` dead letters."""
 
     shown: EventsShown
     letters: tuple[DeadLetter, ...]
@@ -46,7 +46,7 @@ async def replay(req: PageRequest) -> Response:
 
 
 def events_page(db: sqlite3.Connection, settings: Settings, now: float) -> EventsPage:
-    """Return the contents of the page."""
+    """Return the content of the page."""
     return EventsPage(events_shown(db, settings, now), tuple(dead_letters(db, MOST_DEAD)), count_dead_letters(db))
 
 

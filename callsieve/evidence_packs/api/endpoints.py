@@ -1,4 +1,4 @@
-"""Evidence packs in the API."""
+"""API endpoints of evidence packs."""
 
 from __future__ import annotations
 
@@ -16,19 +16,14 @@ HIYA = PackRequest("+442071838750", "hiya", days=28)
 
 
 class MadePack(NamedTuple):
-    """An evidence pack.
-
-    Attributes:
-        file_name: The name for the file.
-        content: The zip, in Base64.
-    """
+    """An evidence pack. `file_name`: the name for the file. `content`: the zip, in Base64."""
 
     file_name: str
     content: bytes
 
 
 async def make_pack(req: ApiRequest, request: PackRequest) -> MadePack:
-    """Make an evidence pack: a zip. The audit notes it."""
+    """Make an evidence pack: a zip. The audit records it."""
     pack = await req.perform(operations.announce, request)
     # Reading the calls takes seconds, and no other request waits for it.
     with SpooledTemporaryFile(IN_MEMORY_BYTES) as file:

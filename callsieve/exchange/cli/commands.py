@@ -199,7 +199,7 @@ def remove(name: NameArgument, config: ConfigOption = None) -> None:
 
 
 def _say_offered(name: str, url: str, *, private: bool) -> NoReturn:
-    """Show the offered key and stop: a key is not trusted because it came first."""
+    """Show the key that the server offers, and stop. A person must compare it before it is trusted."""
     try:
         key_id, key = operations.offered_key(url, private=private)
     except (OutsideError, Refused) as error:
@@ -256,7 +256,7 @@ def _fetch(
 def _fetch_alone(
     db: sqlite3.Connection, context: Context, names: list[str], *, accept_fork: bool, quiet: bool
 ) -> list[FetchResult]:
-    """Fetch companies while no other process does: two at once could replace a newer index by an older one."""
+    """Fetch companies while no other process does. Two at once could replace a newer index by an older one."""
     known = known_peers(db, context)
     if not known:
         raise CommandError(NONE_WANTED)

@@ -1,4 +1,4 @@
-"""Console page of the exchange: the companies, their health and how often they were right, and the own publication."""
+"""The page of the exchange: the companies, their health and how often they were right, and our own publication."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ExchangePage:
 
 
 async def show(req: PageRequest, problem: Refused | None = None, key_id: str = "") -> Response:
-    """Show the exchange, what was wrong with a request, or a key to compare before it is trusted."""
+    """Show the exchange, with the problem of a rejected form, or with a key to compare before it is trusted."""
     exchange = await req.read(exchange_page, req.state.loaded, req.now)
     typed = {field: req.form.get(field, "") for field in FIELDS}
     problem_words = None if problem is None else (FIELD_NAMES.get(problem.field, ""), problem.words)
@@ -86,7 +86,7 @@ async def resume(req: PageRequest) -> Response:
 
 
 def exchange_page(db: sqlite3.Connection, loaded: Loaded, now: float) -> ExchangePage:
-    """Return the contents of the page."""
+    """Return the content of the page."""
     return ExchangePage(exchange_shown(db, loaded, now), latest_changes(db, COMPANIES))
 
 

@@ -1,4 +1,4 @@
-"""`callsieve guide`: the page for everybody with a phone, to be printed and pinned up."""
+"""`callsieve guide`: a page for everybody who has a phone, to print and pin up."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ _FIRST_TABLE = ("<table>", '<table class="wide">')
 
 
 def guide_text(language: str) -> str:
-    """Return the page in Markdown."""
+    """Return the guide in Markdown."""
     return read_page(documentation() / FILE_BY_LANGUAGE[language])
 
 
 def guide_page(language: str) -> str:
-    """Return the page as HTML without external files."""
+    """Return the guide as an HTML page without external files."""
     text = _OTHER_LANGUAGE.sub("", guide_text(language))
     title = _TITLE.search(text)
     content = MarkdownIt("commonmark").enable("table").render(text).replace(*_FIRST_TABLE, 1)

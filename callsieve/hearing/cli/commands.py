@@ -1,4 +1,4 @@
-"""`callsieve hearing`: the process that recognises what callers have said."""
+"""`callsieve hearing`: the process that transcribes what callers say."""
 
 from __future__ import annotations
 

@@ -327,7 +327,7 @@ def _sites_or_why_not(loaded: Loaded) -> tuple[list[SiteState], str]:
 
 
 def _administrators_settings(config: Path | None, *, is_complete: bool) -> Loaded:
-    """Return the settings, or the defaults if they are unreadable and the options are complete."""
+    """Return the settings. If they are unreadable and the options are complete, return the defaults."""
     loaded, error = options.salvaged_settings_of(config)
     if error is not None and not (is_complete and isinstance(error, SettingsUnreadable)):
         raise error

@@ -1,4 +1,4 @@
-"""Commands on other sites' evidence: `callsieve hub evidence`, `ignore`, `resume`, `erasures`, `keep` and `people`."""
+"""Commands about other sites' evidence: `callsieve hub evidence`, `ignore`, `resume`, `erasures`, `keep`, `people`."""
 
 from __future__ import annotations
 

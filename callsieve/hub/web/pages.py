@@ -1,6 +1,6 @@
 """Console pages about the organisation's sites.
 
-At the central console: which are up, how far behind, and what they shared. Everywhere: other sites' evidence,
+On a central console: which are up, how far behind, and what they shared. Everywhere: other sites' evidence,
 whether our own people agree with it, ignored sites, and people who work at two sites.
 """
 
@@ -30,7 +30,7 @@ STATES = (N_("up"), N_("down"), N_("never seen"), N_("expelled"))
 
 
 async def show(req: PageRequest) -> Response:
-    """Show the sites as the hub's process last noted them."""
+    """Show the sites as the hub process last recorded them."""
     sites = [(site, state_of(site), lag_of(site)) for site in await req.read(noted_sites)]
     return req.page("hub/sites.html", sites=sites)
 
@@ -41,7 +41,7 @@ FIELDS = ("site", "reason", "person", "other")
 
 @dataclass(frozen=True, slots=True)
 class EvidencePage:
-    """The contents of the page. `erasures`: those that wait for a yes. `people`: names of people known by several."""
+    """The content of the page. `erasures`: those that wait for a decision. `people`: people with several names."""
 
     sites: tuple[SiteFigures, ...]
     erasures: tuple[ErasureRequest, ...]
@@ -50,7 +50,7 @@ class EvidencePage:
 
 
 async def show_evidence(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the evidence of other sites, and what was wrong with a request."""
+    """Show the evidence of other sites, with the problem of a rejected form."""
     evidence = await req.read(evidence_page)
     typed = {field: req.form.get(field, "") for field in FIELDS}
     about = {"evidence": evidence, "problem": problem, "typed": typed}
@@ -105,7 +105,7 @@ async def apart(req: PageRequest) -> Response:
 
 
 def evidence_page(db: sqlite3.Connection) -> EvidencePage:
-    """Return the contents of the page."""
+    """Return the content of the page."""
     sites, waiting, people = figures_of_sites(db), waiting_erasures(db), map(tuple, all_same(db))
     return EvidencePage(tuple(sites), tuple(waiting), tuple(people), latest_changes(db, OTHER_SITES))
 

@@ -1,4 +1,4 @@
-"""The owners of numbers in the API."""
+"""API endpoints of identities: the owners of numbers."""
 
 from __future__ import annotations
 

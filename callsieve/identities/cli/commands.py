@@ -41,7 +41,7 @@ def add(
     ] = "",
     config: options.ConfigOption = None,
 ) -> None:
-    """Record who a number belongs to. From level 2 its name is shown, and its calls are warned about at most."""
+    """Record who a number belongs to. From level 2 on, phones show the name and rules at most warn about its calls."""
     done = options.perform(
         options.settings_of(config), operations.add, IdentityRequest(number, name, level, note, expires)
     )
@@ -56,9 +56,9 @@ def code(
     name: Annotated[str, typer.Option(help="The owner to record when it is keyed; default: the number.")] = "",
     config: options.ConfigOption = None,
 ) -> None:
-    """Make a code that proves control: say it in a call to the number, or have it keyed in a call from it."""
+    """Make a code that proves control: say it in a call to the number, or have it entered in a call from it."""
     made = options.perform(options.settings_of(config), operations.make_code, CodeRequest(number, name))
-    say("The code is ", bold(made.spoken), ". It counts for a day, and no other any more.")
+    say("The code is ", bold(made.spoken), ". It is valid for a day and replaces earlier codes.")
     say(f"A call from {made.number} proves it with * and the code, when it is asked to press a key. Give it to nobody")
     say(f"whom you do not know: or call {made.number} and say it. When its owner gives it back:")
     words = ["callsieve", "identity", "prove", made.number, "CODE", "--name", "NAME"]
@@ -71,7 +71,7 @@ def prove(
     name: Annotated[str, typer.Option(help="The name that the owner gives, unchecked.", show_default=False)],
     config: options.ConfigOption = None,
 ) -> None:
-    """Take the code that was given back: whoever has it controls the number, which is level 1 for 12 months."""
+    """Check the code that the owner repeated. If it is right, the number has identity level 1 for 12 months."""
     proven = options.perform(
         options.settings_of(config), operations.prove, ProofRequest(number, code, name), existing=True
     )
@@ -110,7 +110,7 @@ def due(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Show the identities that have ended or soon will: to be proven again, or they count no longer."""
+    """Show identities that have expired or soon will. Prove them again, or they no longer count."""
     now = time.time()
     with options.existing_store(options.settings_of(config)) as db:
         found = identities_due(db, now + within * 86_400.0)
@@ -124,9 +124,9 @@ def due(
 
 
 def remove(number: options.NumberArgument, config: options.ConfigOption = None) -> None:
-    """Forget who a number belongs to."""
+    """Remove the identity of a number."""
     done = options.perform(options.settings_of(config), operations.remove, number, existing=True)
-    say(f"It is forgotten that {done.identity.number} belongs to {done.identity.name}.")
+    say(f"Removed the identity of {done.identity.number} ({done.identity.name}).")
     say_undo(done.change_id, config)
 
 

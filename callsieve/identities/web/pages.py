@@ -17,7 +17,7 @@ LEVELS = {"1": 1, "2": 2}
 
 
 async def show(req: PageRequest, problem: str | Wording = "", made: CodeMade | None = None) -> Response:
-    """Show the identities, with the problem of a form or the code that was made."""
+    """Show the identities, with the problem of a rejected form or a new code."""
     text = req.query.get("q", "").strip()[:80] if req.sees_numbers else ""
     shown = await req.read(identities_shown, text, req.context)
     fields = ("number", "name", "level", "note", "expires", "code_number", "code_name")
@@ -28,7 +28,7 @@ async def show(req: PageRequest, problem: str | Wording = "", made: CodeMade | N
 
 
 async def add(req: PageRequest) -> Response:
-    """Record who a number belongs to, replacing an earlier record."""
+    """Record who a number belongs to. This replaces an earlier record."""
     number, name, note, expires = (req.form.get(key, "") for key in ("number", "name", "note", "expires"))
     level = LEVELS.get(req.form.get("level", ""), 1)
     try:

@@ -1,4 +1,4 @@
-"""API endpoints: the feeds and their health."""
+"""API endpoints of feeds and their health."""
 
 from __future__ import annotations
 

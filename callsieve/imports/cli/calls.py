@@ -58,7 +58,7 @@ SHOWN = (
 
 
 def tables_from(origin: str) -> CallTables:
-    """Return FreePBX's own tables of calls, or those at an address."""
+    """Return FreePBX's own tables of calls, or the tables at an address."""
     if origin == FREEPBX:
         return _of_freepbx(call_tables, f"{NO_CONF}, or use --from {EXAMPLE}")
     if not origin.startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
@@ -74,7 +74,7 @@ def tables_from(origin: str) -> CallTables:
 
 
 def freepbx_home() -> Address:
-    """Return FreePBX's own database."""
+    """Return the address of FreePBX's own database."""
     return _of_freepbx(home_address, NO_CONF)
 
 
@@ -178,7 +178,7 @@ SHOWN_CONTACTS = 20
 
 
 class ContactOrigin(StrEnum):
-    """The origin of contacts if there is no file."""
+    """Where contacts come from if no file is given."""
 
     FREEPBX = "freepbx"
 

@@ -1,4 +1,4 @@
-"""`callsieve import`: imports of numbers from files and from the PBX's own lists, and their removal."""
+"""`callsieve import`: import numbers from files and from the PBX's own lists, and remove imports."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from reputation.store.sources import contact_sources, did_sources, people_source
 
 
 class ImportOrigin(StrEnum):
-    """The origin of numbers if there is no file."""
+    """Where numbers come from if no file is given."""
 
     ASTDB = "astdb"
     ALLOWLIST = "freepbx-allowlist"
@@ -61,7 +61,7 @@ class PbxList(NamedTuple):
     """A number list of the PBX, and its meaning here.
 
     `verdict`: the evidence that its numbers give. `evidence_only`: a remark that the import only adds evidence.
-    `settings`: keys of the PBX's list that are settings there, each with a remark about it.
+    `settings`: keys in the PBX's list that are its settings, each with a remark about it.
     """
 
     family: NumberFamily
@@ -119,7 +119,7 @@ def import_pbx_list(loaded: Loaded, summary: Summary, origin: ImportOrigin, verd
 
 
 def list_pbx_list(config: Path | None, origin: ImportOrigin, *, dry_run: bool, as_json: bool) -> None:
-    """Add the numbers of a list of the PBX to a list here. Existing entries stay as they are."""
+    """Add the numbers of a list of the PBX to a list here. Existing entries do not change."""
     loaded, known = settings_of(config), LISTS[origin]
     now = time.time()
     lines, remarks = _lines(loaded, known)
@@ -149,7 +149,7 @@ def _lines(loaded: Loaded, known: PbxList) -> tuple[Sequence[FamilyLine], list[s
 
 
 class ImportShown(NamedTuple):
-    """An import as `--json` shows it. `verdict` and `imported_at` are only for numbers."""
+    """An import as `--json` shows it. Only imports of numbers have `verdict` and `imported_at`."""
 
     kind: ImportKind
     source: str

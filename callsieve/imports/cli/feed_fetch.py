@@ -1,4 +1,4 @@
-"""`callsieve feeds fetch`: fetches and imports the feeds of the settings that are due. A timer runs it."""
+"""`callsieve feeds fetch`, which a timer runs: fetch and import the feeds of the settings that are due."""
 
 from __future__ import annotations
 
@@ -110,7 +110,6 @@ def _chosen(loaded: Loaded, names: list[str]) -> list[FeedTable]:
 def _fetch_feed(
     loaded: Loaded, wanted: FeedTable, last: FeedFetch | None, *, is_imported: bool, accept_smaller: bool
 ) -> FeedResult:
-    """Fetch and import one feed. Record the result before the next feed is fetched."""
     summary, result = Summary(ImportKind.NUMBERS, wanted.name, dry_run=False), "imported"
     try:
         with TemporaryFile(prefix="callsieve-feed-") as file:

@@ -109,7 +109,7 @@ def store_feed(
     *,
     accept_smaller: bool = False,
 ) -> None:
-    """Import the table as the new content of a feed, completely or not at all. Fill in the summary."""
+    """Import the table as the new content of a feed: all rows, or none if it is refused. Fill in the summary."""
     summary.format, summary.problems = format_of(table), table.problems
     feed = Feed(summary.format, merged_complaints if summary.format is Format.FTC else last_of)
     rows = watch(_bounded(feed_rows(table, region, verdict)))

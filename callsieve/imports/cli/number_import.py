@@ -1,4 +1,4 @@
-"""Importing of a list of numbers, completely or not at all, and the summary of the result."""
+"""The import of a list of numbers, completely or not at all, and the summary of the result."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ VCARDS = "vCards"  # a format
 class Summary:
     """The result of an import.
 
-    `before`: the rows of the previous import of this name; None for a new one. `continued`: the rows that a run stored
-    before it was interrupted. `format`: the format of a feed's file.
+    `before`: the rows of the previous import with this name; None for a new one. `continued`: the rows that a run
+    stored before it was interrupted. `format`: the format of a feed's file.
     """
 
     kind: ImportKind
@@ -50,17 +50,17 @@ class Summary:
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """`ignored_columns`, under the name that tables have."""
+        """Return `ignored_columns`, for code that expects a table."""
         return self.ignored_columns
 
     def refuse(self, problem: str) -> None:
-        """Count a row that comes from a database as skipped."""
+        """Record that a row of a database was skipped."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(RowProblem(0, problem))
 
     def take(self, table: CsvTable | Vcards) -> None:
-        """Take over the counts of a table that was read to its end."""
+        """Copy the counts of a table that was read to its end."""
         self.read, self.skipped, self.cut = table.read, table.skipped, table.cut
         self.problems, self.ignored_columns = table.problems, table.ignored
 
@@ -99,14 +99,14 @@ SourceOption = Annotated[str, typer.Option("--source", metavar="NAME", help=SOUR
 
 
 class ImportVerdict(StrEnum):
-    """The meaning of the list."""
+    """The meaning of a list: spam or ok."""
 
     SPAM = "spam"
     OK = "ok"
 
 
 def source_given(source: str | None) -> str:
-    """Return the name of the source, or raise CommandError if it is missing."""
+    """Return the name of the source. Raise CommandError if it is missing."""
     if source is None:
         raise CommandError("import numbers: give --source NAME, a name for this list")
     return source_name(source)
@@ -121,7 +121,7 @@ def store_numbers(
     *,
     accept_smaller: bool = False,
 ) -> None:
-    """Import the rows as the numbers of the source, completely or not at all."""
+    """Import the rows as the numbers of the source: all, or none if the import is refused."""
     started = time.monotonic()
     with stores(loaded, dry_run=summary.dry_run) as (known, written):
         request = NumberFileRequest(summary.source, verdict, rows, summary.problems, known, feed, accept_smaller)

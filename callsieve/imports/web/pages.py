@@ -87,7 +87,7 @@ def people_shown(db: sqlite3.Connection, settings: Settings) -> PeopleShown:
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the page of people and DIDs, with a problem of a form."""
+    """Show the page of people and DIDs, with the problem of a rejected form."""
     shown = await req.read(people_shown, req.state.loaded.settings)
     return req.page("imports/people.html", 422 if problem else 200, people=shown, problem=problem)
 
@@ -146,7 +146,7 @@ async def _import(
 
 @dataclass(frozen=True, slots=True)
 class FeedShown:
-    """A feed with its health. `stale_at`: when it becomes stale; `was_right`: about how many callers."""
+    """A feed with its health. `stale_at`: when it becomes stale; `was_right`: how often it was right."""
 
     feed: FeedSource
     health: SourceHealth
@@ -156,9 +156,9 @@ class FeedShown:
 
 @dataclass(frozen=True, slots=True)
 class FeedsShown:
-    """The page of feeds: the worst first, those that were never imported, lists, contacts and look-ups.
+    """The page of feeds: imported ones, worst first, then those never imported, lists, contacts and look-ups.
 
-    `of_settings`: those that the timer fetches. `nobody_fetches`: some of them are overdue, because it does not run.
+    `of_settings`: feeds that the timer fetches. `nobody_fetches`: some of them are overdue, because it does not run.
     """
 
     feeds: tuple[FeedShown, ...]

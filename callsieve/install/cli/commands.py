@@ -196,7 +196,7 @@ def uninstall(
 
 
 def _check_policies(loaded: Loaded) -> None:
-    """Warn against a restart if this version cannot use an active policy: the running version continues to screen."""
+    """If this version cannot use an active policy, warn against a restart: the running version continues to screen."""
     try:
         policies_of(loaded)
     except PolicyError as error:
@@ -205,7 +205,7 @@ def _check_policies(loaded: Loaded) -> None:
 
 
 def settings_for_install(config: Path | None) -> Loaded:
-    """Load the settings. Install nothing with broken ones, because the dialplan would ask at another address."""
+    """Load the settings. Raise CommandError if they are broken, because the dialplan would query a wrong address."""
     try:
         return load_settings(config)
     except SettingsError as error:
@@ -275,7 +275,7 @@ def _carried_out(
 
 
 def _stop_services(place: InstallPaths) -> None:
-    """Stop the services, which would run on without their units until a restart, and timers would start more."""
+    """Stop the services. Otherwise they would run without their units until a restart, and timers would start more."""
     folder = place.unit.parent
     units = [file.name for file in place.unit_files if (folder / file.name).exists()]
     if place.units == UNITS and units:
@@ -284,7 +284,7 @@ def _stop_services(place: InstallPaths) -> None:
 
 
 def systemctl(*arguments: str) -> None:
-    """Run systemctl, and report a failure on standard error."""
+    """Run systemctl. Report a failure on standard error."""
     if shutil.which("systemctl") is None:
         return
     command = ["systemctl", *arguments]

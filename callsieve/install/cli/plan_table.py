@@ -1,4 +1,4 @@
-"""How a plan of `asterisk install` or `uninstall` is shown: important lines first, every line on request."""
+"""The printed plan of `asterisk install` or `uninstall`: important lines first, every line on request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECRET = re.compile(r"^(\s*(?:secret|key)\s*=>?\s*)\S.*$|(,key=)\w+", re.MULTIL
 
 
 def show_plan(plan: InstallPlan, *, every_line: bool) -> None:
-    """Print each file with the changes to files that are not ours. `every_line`: then also whole diffs."""
+    """Print each file, and the changes to files that are not ours. `every_line`: print whole diffs of all files."""
     for user in plan.new_users:
         group = f"the group {user.group}" if user.group else "a group of its own"
         _print(_verb("new"), f" user {user.name}, in {group}")

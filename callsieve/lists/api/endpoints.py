@@ -1,4 +1,4 @@
-"""The lists in the API."""
+"""API endpoints of the lists."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def add(
     force: ForceOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Put an entry on a list, or replace it there. It counts at the next call."""
+    """Add an entry to a list, or replace it. It counts from the next call on."""
     loaded = options.settings_of(config)
     if person is not None:
         if note or expires or action:
@@ -103,7 +103,7 @@ def allow(
 def remove(
     list_name: ListArgument, entry: EntryArgument, person: PersonOption = None, config: options.ConfigOption = None
 ) -> None:
-    """Take an entry off a list."""
+    """Remove an entry from a list."""
     loaded = options.settings_of(config)
     if person is not None:
         personal = lists.PersonalKey(entry, person, list_name)
@@ -230,7 +230,7 @@ def import_file(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Put the entries of a file on the lists. Header: entry[,list][,action][,note][,expires], as in the console."""
+    """Add the entries of a file to the lists. Header: entry[,list][,action][,note][,expires], as in the console."""
     loaded = options.settings_of(config)
     with table_in(file, COLUMNS) as (table, _):
         rows = entries_in(table, list_name, loaded.settings, time.time())

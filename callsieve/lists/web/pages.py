@@ -1,4 +1,4 @@
-"""Pages of the administrator's allowlist and blocklist: search, change, undo, import and export."""
+"""Pages of the organisation's allowlist and blocklist: search, change, undo, import and export."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIELDS = ("list", "entry", "note", "expires", "expires_on", "action")
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the lists, with the problem of a form."""
+    """Show the lists, with the problem of a rejected form."""
     # A viewer, who sees no number, cannot look for one either.
     text = req.query.get("q", "").strip()[:80] if req.sees_numbers else ""
     word = req.query.get("list", "")
@@ -38,7 +38,7 @@ async def show(req: PageRequest, problem: str | Wording = "") -> Response:
 
 
 async def add(req: PageRequest) -> Response:
-    """Add an entry. Show it first if it matches many numbers or there are objections."""
+    """Add an entry. If it matches many numbers or there are objections, ask for confirmation first."""
     form = req.form
     request = EntryRequest(
         _list_named(form.get("list", "")),

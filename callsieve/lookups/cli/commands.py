@@ -1,4 +1,4 @@
-"""`callsieve lookups`: the process that asks other services about callers, and how good they are."""
+"""`callsieve lookups`: the process that queries other services about callers, and how accurate they are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from callsieve.system.privileges import served_settings
 
 
 def print_lookups(sources: tuple[LookupShown, ...]) -> None:
-    """Print the table of look-up sources, and remarks about single ones."""
+    """Print the table of look-up sources, then remarks about some of them."""
     rows = [
         (source.name, source.state_word, source.asked_text, source.cost_text, source.right_text, source.changed_text)
         for source in sources
@@ -37,7 +37,7 @@ def serve(
     config: ConfigOption = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Ask other services about unknown callers, for the daemon, until stopped. SIGHUP reads the settings again."""
+    """Query other services about unknown callers, for the daemon, until stopped. SIGHUP reads the settings again."""
     loaded = served_settings(config)
     if not loaded.settings.lookup:
         raise CommandError(f"{loaded.settings_file}: no [[lookup]] is set: there is no service to ask")
@@ -51,7 +51,7 @@ def serve(
 
 
 def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show the services that are asked: how often they were right, what they cost, and what they would change."""
+    """Show the services that are queried: how often they were right, what they cost, and what they would change."""
     loaded, now = settings_of(config), time.time()
     with existing_store(loaded) as db:
         sources = lookups_shown(db, loaded.settings, now)
