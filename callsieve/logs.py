@@ -67,7 +67,14 @@ class LogWriter(logging.Handler):
             _write_text("".join([f"{line}\n" for line in gathered if isinstance(line, str)]))
             if self.dropped > reported and self._waiting.empty():
                 count, reported = self.dropped - reported, self.dropped
-                lost = ("callsieve.logs", logging.WARNING, "", 0, "%s log lines were lost: nobody read them", (count,))
+                lost = (
+                    "callsieve.logs",
+                    logging.WARNING,
+                    "",
+                    0,
+                    "%s log lines were dropped: nobody read standard error",
+                    (count,),
+                )
                 _write_text(f"{self.format(logging.LogRecord(*lost, None))}\n")
             for written in gathered:
                 if isinstance(written, threading.Event):

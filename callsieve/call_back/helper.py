@@ -249,9 +249,9 @@ def missing_part(settings: HelperSettings, state: Path) -> str | None:
 def _missing(settings: HelperSettings, state: Path) -> Iterator[str]:
     spool = Path(settings.spool)
     for directory, remedy in (
-        (state, "systemd makes it: StateDirectory= of the unit, or --state"),
+        (state, "systemd creates it: StateDirectory= of the unit, or --state"),
         (spool, "spool = in the helper's settings is not Asterisk's astspooldir"),
-        (spool / OUTGOING, "Asterisk makes it when pbx_spool.so is loaded; or spool = is not its astspooldir"),
+        (spool / OUTGOING, "Asterisk creates it when pbx_spool.so is loaded. Otherwise set spool = to its astspooldir"),
     ):
         if not directory.is_dir():
             yield f"{directory}: no such directory: {remedy}"

@@ -82,7 +82,7 @@ def first_run(
             remedy("trunks", "callsieve setup"),
         ),
         SetupStep(
-            Wording("People and their numbers are taken over from the PBX"),
+            Wording("People and their numbers are imported from the PBX"),
             bool(people),
             remedy("people", "callsieve import people --from asterisk"),
         ),
@@ -97,7 +97,7 @@ def first_run(
             "systemctl enable --now callsieve-doctor.timer",
         ),
         SetupStep(
-            Wording("There is a list or a feed to look callers up in"),
+            Wording("A list or a feed of numbers exists"),
             has_entries(db) or bool(feed_sources(db)),
             path="/lists",
         ),

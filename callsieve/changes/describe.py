@@ -153,7 +153,7 @@ ExtensionText = Annotated[
 NameText = Annotated[str, Meta(min_length=1, max_length=128, description="The name.", examples=["crm"])]
 TimeText = Annotated[str, Meta(max_length=40, description="`2h`, `30d`, `2026-12-31` or `2026-12-31T18:00`.")]
 LineText = Annotated[str, Meta(max_length=200, description="One line.")]
-CodeText = Annotated[str, Meta(max_length=20, description="The code as it was given back.")]
+CodeText = Annotated[str, Meta(max_length=20, description="The code that the owner repeated.")]
 ChangeId = Annotated[
     int,
     Meta(description="The change in the audit, for POST /changes/{change_id}/undo. Null where nothing was changed."),

@@ -23,7 +23,7 @@ ROWS = 50
 CURSOR_CHARACTERS = 200
 BAD_CURSOR = "take the cursor from `next` of the page before, as it is, with the same filters"
 
-Limit = Annotated[int, Meta(ge=1, le=MOST_ROWS, description="How many at most.")]
+Limit = Annotated[int, Meta(ge=1, le=MOST_ROWS, description="The most items to return.")]
 CursorText = Annotated[
     str, Meta(max_length=CURSOR_CHARACTERS, pattern="^[A-Za-z0-9_-]*$", description="`next` of the page before.")
 ]

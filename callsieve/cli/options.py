@@ -66,7 +66,7 @@ def settings_even_broken(config: Path | None) -> tuple[Loaded, bool]:
     loaded, error = salvaged_settings_of(config)
     if error is not None:
         asked, store = loaded.settings.asterisk.command, loaded.store_path
-        warn(f"the settings are broken: {error}. Instead used: the command `{asked}` for Asterisk, the store {store}")
+        warn(f"the settings are broken: {error}. Used instead: the command `{asked}` for Asterisk, the store {store}")
     return loaded, error is not None
 
 

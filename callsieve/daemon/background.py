@@ -113,7 +113,7 @@ async def watch_dialplan(load: Callable[[], Loaded], tell: Callable[[str], None]
         if trouble and trouble != known:
             logger.critical("%s", trouble)
         elif known and not trouble:
-            logger.info("the dialplan asks this daemon now")
+            logger.info("the dialplan queries this daemon now")
         known = trouble
         tell(trouble)
         await asyncio.sleep(EVERY_SECONDS)
@@ -131,7 +131,7 @@ async def keep_folded(store: StoreSupervisor, changed: asyncio.Event) -> None:
         try:
             await fold(store)
         except StoreError as error:
-            logger.debug("folding the standings was postponed: %s", error)
+            logger.debug("recomputing standings was postponed: %s", error)
             await asyncio.sleep(RETRY_SECONDS)
         else:
             await changed.wait()
@@ -145,7 +145,7 @@ async def fold(store: StoreSupervisor) -> int:
         total += numbers
         await asyncio.sleep(PAUSE_SECONDS)
     if total:
-        logger.info("weights changed: folded %d numbers again", total)
+        logger.info("weights changed: recomputed the standings of %d numbers", total)
     return total
 
 

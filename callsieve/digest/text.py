@@ -141,7 +141,7 @@ def _sections(digest: Digest, writer: _Writer) -> Iterator[Found]:
     yield Wording("Own numbers whose grade changed"), _grades(digest, writer)
     yield Wording("Own numbers whose platform labels changed"), _labels(digest, writer)
     yield Wording("Own numbers that may be marked"), _suspicions(digest, writer)
-    yield Wording("Own numbers to look after"), _due(digest, writer)
+    yield Wording("Tasks for own numbers"), _due(digest, writer)
     yield Wording("Feeds"), _feeds(digest, writer)
     yield Wording("Problems that the doctor found"), _findings(digest, writer)
 

@@ -36,7 +36,7 @@ def _has_no_removed_settings(ground: finding.CheckContext) -> finding.Finding:
     if not removed:
         return finding.ok(finding.NONE)
     first = finding.and_more(Wording(removed[0].words), len(removed) - 1)
-    return finding.warn(first, Wording("take it out of the settings"))
+    return finding.warn(first, Wording("remove it from the settings"))
 
 
 def _are_traps(ground: finding.CheckContext) -> finding.Finding:
@@ -52,7 +52,7 @@ def _judged_traps(wanted: set[str], traps: list[str]) -> finding.Finding:
     if not answered:
         return finding.ok(Wording("{count} numbers", {"count": len(wanted)}))
     first = Wording("{number} is answered, so it is no trap", {"number": answered[0]})
-    return finding.warn(finding.and_more(first, len(answered) - 1), Wording("take trap = true out of its [[did]]"))
+    return finding.warn(finding.and_more(first, len(answered) - 1), Wording("remove trap = true from its [[did]]"))
 
 
 OFF_SWITCH = finding.HealthCheck(place=60, name="off switch", find=asterisk.is_on, as_root=True, is_quick=True)

@@ -129,7 +129,7 @@ def socket_answers(context: CheckContext) -> Finding:
             answer = ask_status(connect)
     except FileNotFoundError:
         return warn(
-            Wording("{file} is not there", where),
+            Wording("{file} does not exist", where),
             Wording("only the classic script needs it; does the daemon use another state directory?"),
         )
     except PermissionError:

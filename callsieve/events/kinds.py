@@ -287,7 +287,7 @@ KINDS: Final[Mapping[EventKind, EventDescription]] = {
     ),
     EventKind.HUB_STALE: EventDescription(
         HubStale(status="stale", detail="nothing was exchanged for 10 min", waiting=12, exchanged_at=AT - 620.0),
-        Wording("the hub: {detail}; calls are decided as ever, from what is here"),
+        Wording("the hub: {detail}; calls are decided with this site's own data"),
     ),
     EventKind.POLICY_CHANGED: EventDescription(
         PolicyChanged(policy="head-office:office", state="waiting", before="", by="hub"), _policy

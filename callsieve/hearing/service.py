@@ -91,7 +91,7 @@ class CallHearing:
         try:
             descriptors, has_prompt = await asyncio.to_thread(self._open, call.decision_id)
         except OSError as error:
-            logger.warning("a recording was not heard: %s", error)
+            logger.warning("hearing: a recording was not transcribed: %s", error)
             return ""
         answer = self.link.ask(HearingQuestion(call.decision_id, call.language, has_prompt), descriptors)
         for descriptor in descriptors:  # the hearing process has its own by now
@@ -114,7 +114,7 @@ class CallHearing:
         try:
             await self.record(row)
         except (StoreError, TimeoutError) as error:
-            logger.warning("a text was not stored: %s", error)
+            logger.warning("hearing: a transcript was not stored: %s", error)
         return text
 
     async def _in_time(self, answer: asyncio.Future[HearingAnswer | None], began: float) -> HearingAnswer | None:
@@ -126,7 +126,7 @@ class CallHearing:
             was_open = self.breaker.is_open
             self.breaker.failed(self.monotonic())
             if self.breaker.is_open and not was_open:
-                logger.warning("texts do not come in time: calls do not wait for them")
+                logger.warning("hearing: transcripts come too late: calls do not wait for them")
         left = MOST_SECONDS - (self.monotonic() - began)
         await asyncio.wait((answer,), timeout=max(left, 0.0))
         if answer.done():

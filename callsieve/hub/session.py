@@ -228,8 +228,8 @@ async def linked(store: Store, link: Link | None, greeting: Greeting, settings: 
     site, private, follow = greeting.site, settings.private, frozenset(settings.follow)
     is_another = link is not None and is_of_another(link, greeting)
     if link is not None and is_another:
-        subject = "the hub" if link.hub != greeting.hub else f"the site, once {link.site},"
-        logger.warning("%s has changed: everything is exchanged again", subject)
+        what = "the hub" if link.hub != greeting.hub else f"the name of this site (before: {link.site})"
+        logger.warning("%s has changed: everything is exchanged again", what)
         await forget_others(store, link, follow)
     if link is None or is_another:
         await send_site_again(store, site, private, -1)

@@ -151,7 +151,9 @@ class Sync:
         greeting = await self._greet(link, 0, has_pulled=False)
         if (greeting.site, greeting.organisation) != (self._settings.site, self._settings.organisation):
             who = f"{greeting.site} of {greeting.organisation}"
-            raise HubError(f"the hub takes us for {who}: the secret belongs to that site (callsieve hub join)")
+            raise HubError(
+                f"the hub identifies this PBX as {who}: the secret belongs to that site (callsieve hub join)"
+            )
         offset_us = offset_of(greeting, before, time.time())
         if link is not None and (is_of_another(link, greeting) or is_counted_anew(link, greeting)):
             self._heard_to = heard_to(link, greeting)

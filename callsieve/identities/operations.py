@@ -24,11 +24,11 @@ SLACK_SECONDS = 2 * 86_400.0  # a leap day, and the end of a day that is named
 TEXT_CHARACTERS = 200
 LEVELS = (1, 2)
 PROVEN = 2  # the level that needs a note on how it was proven
-NAMELESS = Wording("Enter who the number belongs to.")
+NAMELESS = Wording("Enter the owner of the number.")
 UNPROVEN = Wording("Level 2 needs a note: how it was proven (documents seen, number called back).")
 LINES = Wording("Name and note are one line each, of at most 200 characters.")
 TOO_LONG = Wording("It must be proven again after 12 months at the latest.")
-PROOF = "gave the code of a call-back back"
+PROOF = "repeated the code of a call-back"
 # Why a code is not accepted. Of these only a wrong one is counted.
 NOT_PROVEN = {
     ProofAnswer.WRONG: Wording("The code is wrong. After five wrong codes a new one must be made."),

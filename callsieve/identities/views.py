@@ -83,9 +83,9 @@ def has_no_identity_due(db: sqlite3.Connection, now: float) -> Finding:
     due = identities_due(db, now + DUE_SECONDS)
     if due:
         return warn(
-            Wording("to be proven again within 14 days: {count}", {"count": len(due)}), "callsieve identity due"
+            Wording("identities that expire within 14 days: {count}", {"count": len(due)}), "callsieve identity due"
         )
-    return ok(Wording("none is to be proven again"))
+    return ok(Wording("no identity expires within 14 days"))
 
 
 CHECKS = (HealthCheck(place=470, name="identities", find=has_no_identity_due, is_quick=True),)

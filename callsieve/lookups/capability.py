@@ -8,7 +8,7 @@ from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="lookups",
-    help=(Help("lookups", Group.NUMBERS, "Ask outside services about unknown callers; measure them."),),
+    help=(Help("lookups", Group.NUMBERS, "Query other services about unknown callers; measure them."),),
     commands={
         "lookups serve": "cli.commands:serve",
         "lookups show": "cli.commands:show",

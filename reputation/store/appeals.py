@@ -119,7 +119,7 @@ def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> appea
     answer = try_code(db, reference, text, at)
     if answer is appeals.ProofAnswer.RIGHT:
         set_appeal(db, appeal)
-        note_control(db, appeal.number, appeal.name, at, f"gave the code of a call-back back, for appeal {reference}")
+        note_control(db, appeal.number, appeal.name, at, f"repeated the code of a call-back, for appeal {reference}")
     return answer
 
 

@@ -58,6 +58,6 @@ def test_an_old_dialplan_is_said_and_mended(office: Office) -> None:
 
     office.install("--reload", "--no-ami")
     assert [call.code for call in call_each_did(office)] == [200, 200, 200]
-    office.daemon.wait_for_log("the dialplan asks this daemon now", seconds=30)
+    office.daemon.wait_for_log("the dialplan queries this daemon now", seconds=30)
     assert len(journal(office.daemon.store)) == 3, "now each is"
     assert office.doctor(code=0)["asks at"]["status"] == "ok"

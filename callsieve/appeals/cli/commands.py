@@ -182,7 +182,7 @@ def code(appeal: AppealArgument, config: ConfigOption = None) -> None:
     """Make a code for a call-back: call the number and say the code, so that the owner can repeat it to you."""
     made = perform(settings_of(config), operations.make_code, appeal, existing=True)
     say("The code is ", bold(made.spoken), ". It is valid for a day and replaces earlier codes.")
-    say(f"Call {made.number} and say it. When the owner gives it back to you with the appeal:")
+    say(f"Call {made.number} and say it. When the owner repeats the code and names the appeal:")
     say_command(_command("prove", made.about, config, "CODE"))
 
 

@@ -26,7 +26,7 @@ logger = logging.getLogger("callsieve.call_back")
 WHY = {
     HelperAnswer.COUNTRY: "its country is not one of those that may be called",
     HelperAnswer.KIND: "it is neither a landline nor a mobile, or is billed by the call",
-    HelperAnswer.REFUSED: "the settings refuse numbers that begin so",
+    HelperAnswer.REFUSED: "the settings refuse numbers with this prefix",
 }
 SettingsOption = Annotated[Path, typer.Option("--settings", metavar="FILE", help="The helper's own settings.")]
 

@@ -240,7 +240,9 @@ def try_rule(
         for to, error in errors.items():
             say(f"{to}: {error or 'sent'}")
     if any(errors.values()):
-        raise CommandError("" if as_json else f"{sum(map(bool, errors.values()))} of {len(errors)} could not be told")
+        raise CommandError(
+            "" if as_json else f"{sum(map(bool, errors.values()))} of {len(errors)} receivers did not get it"
+        )
 
 
 async def _send_alert(loaded: Loaded, capabilities: Capabilities, rule: AlertTable) -> dict[str, str]:
@@ -280,7 +282,7 @@ def _last_sent(rule: AlertTable, states: States) -> str:
 
 def _kept_quiet(rule: AlertTable, states: States) -> str:
     worst = max(_of_rule(rule, states), key=lambda state: state.suppressed)
-    return f"kept quiet since {when(worst.since)}: {worst.suppressed:,}" if worst.suppressed else ""
+    return f"suppressed since {when(worst.since)}: {worst.suppressed:,}" if worst.suppressed else ""
 
 
 def _about(rule: AlertTable, states: States, usual: QuietWeights, now: float) -> tuple[str, ...]:

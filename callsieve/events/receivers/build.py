@@ -94,10 +94,10 @@ def _service_at(url: str) -> Any:
 ACTION_TEXTS = {
     "allow": "{caller} called, and the phone rang.",
     "tag": "{caller} called, and the phone showed that it may be spam.",
-    "warn": "{caller} called, and whoever picked up was warned.",
-    "challenge": "{caller} called, and had to show first that they are no machine.",
+    "warn": "{caller} called, and the person who answered was warned.",
+    "challenge": "{caller} called, and was asked to show that they are a person.",
     "route": "{caller} called, and was sent to voicemail.",
-    "reject": "{caller} called, and was turned away.",
+    "reject": "{caller} called, and was rejected.",
 }
 STOPPED = ("challenge", "route", "reject")
 AHEAD_SECONDS = 60.0

@@ -194,7 +194,7 @@ def add(
 def remove(name: NameArgument, config: ConfigOption = None) -> None:
     """Unsubscribe from a company. Its evidence stops counting at once; its rows are deleted with the next fetch."""
     change = perform(settings_of(config), operations.unsubscribe, name, existing=True)
-    say(f"{name} is not fetched any more, and its evidence does not count.")
+    say(f"Unsubscribed from {name}: its evidence no longer counts.")
     say_undo(change.change_id, config)
 
 

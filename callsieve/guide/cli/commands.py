@@ -91,10 +91,11 @@ FILE_MODE = 0o644
 
 def guide(
     language: Annotated[
-        str | None, typer.Option("--language", metavar="LANGUAGE", help="en or zh; else that of the settings.")
+        str | None,
+        typer.Option("--language", metavar="LANGUAGE", help="en or zh. Default: the language of the settings."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write it there, else to the output.")
+        Path | None, typer.Option("--out", metavar="FILE", help="Write it to this file. Default: standard output.")
     ] = None,
     config: ConfigOption = None,
 ) -> None:

@@ -37,7 +37,7 @@ def add(
     ],
     note: Annotated[str, typer.Option(help="How it was proven; level 2 needs it.")] = "",
     expires: Annotated[
-        str, typer.Option(metavar="TIME", help="180d or 2026-12-31; 12 months if not given, and at most.")
+        str, typer.Option(metavar="TIME", help="180d or 2026-12-31. Default and limit: 12 months.")
     ] = "",
     config: options.ConfigOption = None,
 ) -> None:
@@ -53,21 +53,21 @@ def add(
 
 def code(
     number: options.NumberArgument,
-    name: Annotated[str, typer.Option(help="The owner to record when it is keyed; default: the number.")] = "",
+    name: Annotated[str, typer.Option(help="The owner to record when it is entered. Default: the number.")] = "",
     config: options.ConfigOption = None,
 ) -> None:
     """Make a code that proves control: say it in a call to the number, or have it entered in a call from it."""
     made = options.perform(options.settings_of(config), operations.make_code, CodeRequest(number, name))
     say("The code is ", bold(made.spoken), ". It is valid for a day and replaces earlier codes.")
-    say(f"A call from {made.number} proves it with * and the code, when it is asked to press a key. Give it to nobody")
-    say(f"whom you do not know: or call {made.number} and say it. When its owner gives it back:")
+    say(f"The owner can enter * and the code in a call from {made.number} that is asked to press a key. Give it only")
+    say(f"to people you know. Otherwise call {made.number} and say it. When the owner repeats it:")
     words = ["callsieve", "identity", "prove", made.number, "CODE", "--name", "NAME"]
     say_command(shlex.join([*words, "--config", str(config)] if config else words))
 
 
 def prove(
     number: options.NumberArgument,
-    code: Annotated[str, typer.Argument(help="As it was given back: six digits.", show_default=False)],
+    code: Annotated[str, typer.Argument(help="The code from the owner: six digits.", show_default=False)],
     name: Annotated[str, typer.Option(help="The name that the owner gives, unchecked.", show_default=False)],
     config: options.ConfigOption = None,
 ) -> None:
@@ -100,12 +100,12 @@ def show(
         rows = ([*_cells(identity, now), identity.note] for identity in known)
         print_table(("number", "name", "level", "until", "proven by"), rows, keep=(0, 2, 3))
     else:
-        say("No identities." if e164 is None else f"It is not recorded who {e164} belongs to.")
+        say("No identities." if e164 is None else f"No owner of {e164} is recorded.")
 
 
 def due(
     within: Annotated[
-        int, typer.Option(min=0, max=365, metavar="DAYS", help="That end within so many days.")
+        int, typer.Option(min=0, max=365, metavar="DAYS", help="Show those that end within this many days.")
     ] = DUE_DAYS,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,

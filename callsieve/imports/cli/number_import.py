@@ -137,5 +137,5 @@ def store_numbers(
     summary.seconds = time.monotonic() - started
     if done.own and verdict == "spam":
         summary.remarks.append(
-            f"the list has own numbers of yours: {some(sorted(done.own))}. Ask its publisher to remove them"
+            f"the list has some of your own numbers: {some(sorted(done.own))}. Ask its publisher to remove them"
         )

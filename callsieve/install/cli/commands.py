@@ -61,7 +61,7 @@ InboundOption = Annotated[
     typer.Option(
         "--inbound",
         metavar="CONTEXT",
-        help="The context that your trunks arrive in now. callsieve-CONTEXT is made: it screens, and goes on to it.",
+        help="The context that your trunks arrive in now. It gets a front context that screens: callsieve-CONTEXT.",
     ),
 ]
 

@@ -38,7 +38,9 @@ EntryArgument = Annotated[
         show_default=False,
     ),
 ]
-PersonOption = Annotated[str | None, typer.Option("--person", metavar="EXT", help="That person's own list.")]
+PersonOption = Annotated[
+    str | None, typer.Option("--person", metavar="EXT", help="The list of the person with this extension.")
+]
 NoteOption = Annotated[str, typer.Option(help="The reason, for other administrators.")]
 ExpiresOption = Annotated[
     str | None, typer.Option(metavar="TIME", help="2h, 30d, 2026-12-31 (its end) or 2026-12-31T18:00.")
@@ -108,20 +110,20 @@ def remove(
     if person is not None:
         personal = lists.PersonalKey(entry, person, list_name)
         change = options.perform(loaded, lists.remove_personal, personal, existing=True)
-        say(f"{change.number} is off the {list_name.value}list of {change.person}.")
+        say(f"Removed {change.number} from the {list_name.value}list of {change.person}.")
         say_undo(change.change_id, config)
         return
     removed = options.perform(loaded, lists.remove, lists.EntryKey(list_name, entry), existing=True)
-    say(f"{removed.entry.text} is off the {list_name.value}list.")
+    say(f"Removed {removed.entry.text} from the {list_name.value}list.")
     say_undo(removed.change_id, config)
 
 
 def show(
     list_name: Annotated[
-        ListName | None, typer.Argument(metavar="[allow|block]", help="Which list; else both.", show_default=False)
+        ListName | None, typer.Argument(metavar="[allow|block]", help="The list. Default: both.", show_default=False)
     ] = None,
     entry: Annotated[
-        str | None, typer.Argument(metavar="NUMBER", help="Only what matches this number.", show_default=False)
+        str | None, typer.Argument(metavar="NUMBER", help="Only entries that match this number.", show_default=False)
     ] = None,
     person: PersonOption = None,
     as_json: options.JsonOption = False,

@@ -308,8 +308,6 @@ def test_what_is_to_be_looked_at_again_is_in_the_digest(office: Office) -> None:
     office.write(put_label_check, LabelCheck(OWN, "TNS", NOON, "", next_at=MORNING + 3 * 86_400))
     found = digest_of(office)
     assert [(item.number, item.at) for item in found.due] == [(OWN, MORNING - 3600), (OWN, MORNING + 3600)]
-    lines = next(
-        section.lines for section in digest_text(found).sections if section.title == "Own numbers to look after"
-    )
+    lines = next(section.lines for section in digest_text(found).sections if section.title == "Tasks for own numbers")
     assert ["check again what Hiya shows" in line.text for line in lines] == [True, False]
     assert [item["number"] for item in plain(found)["due"]] == [OWN, OWN]

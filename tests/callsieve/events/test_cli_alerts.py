@@ -56,7 +56,7 @@ def test_what_was_told_and_kept_quiet(callsieve: Program) -> None:
     state = AlertState((time.time(),), 7, time.time())
     with open_store(callsieve.store) as db, transaction(db):
         set_state(db, "alert/stopped/mail", msgspec.json.encode(state).decode(), time.time())
-    assert "kept quiet since" in callsieve.ok("alerts", "list")
+    assert "suppressed since" in callsieve.ok("alerts", "list")
     (rule,) = callsieve("alerts", "list", "--json").json
     assert rule["to"]["mail"]["suppressed"] == 7
     assert rule["when"] == {"action": ["reject", "route"], "level_at_least": "warn"}

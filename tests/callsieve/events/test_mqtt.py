@@ -364,10 +364,8 @@ async def test_the_certificate_is_checked(tmp_path: Path, trusted: bool, monkeyp
 @pytest.mark.parametrize(
     ("mask", "told"),
     [
-        pytest.param(False, "Joe's Loans called, and had to show first that they are no machine.", id="whole"),
-        pytest.param(
-            True, f"{masked(LAST_CALLER)} called, and had to show first that they are no machine.", id="masked"
-        ),
+        pytest.param(False, "Joe's Loans called, and was asked to show that they are a person.", id="whole"),
+        pytest.param(True, f"{masked(LAST_CALLER)} called, and was asked to show that they are a person.", id="masked"),
     ],
 )
 def test_a_family_reads_what_happened_to_the_last_call(tmp_path: Path, *, mask: bool, told: str) -> None:
