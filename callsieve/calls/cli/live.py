@@ -51,7 +51,7 @@ YEAR = len("2026-")
 
 
 def print_calls(calls: Sequence[CallLine], records: Sequence[DecisionRecord], below: Sequence[str] = ()) -> None:
-    """Print a line for each call; `records`: their decisions, in the same order; `below`: a remark for each."""
+    """Print a row for each call. `records`: their decisions, in the same order. `below`: a remark under each row."""
     wide = is_wide()
     rows: list[list[Cell]] = []
     for line, record in zip(calls, records, strict=True):

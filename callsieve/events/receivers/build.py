@@ -49,7 +49,7 @@ MISSING: Final = (
 
 
 class NotifyReceiver:
-    """A service. The library is imported with the first event."""
+    """A service of apprise. The library is imported with the first event."""
 
     reads_names = True
 
@@ -58,7 +58,7 @@ class NotifyReceiver:
         self.name = f"notify/{table.name}"
 
     async def deliver(self, event: Event) -> None:
-        """Deliver an event and return when the service has accepted it, as far as apprise can tell."""
+        """Deliver an event. Return when the service has accepted it, as far as apprise knows. Raise DeliveryError."""
         table = self._table
         try:
             url = secret_of(table.url)

@@ -26,7 +26,7 @@ _PAGE_IN_LINK = re.compile(r"(?:[^:]*/)?([\w.-]+)\.md(?:#.*)?")
 
 
 def documentation() -> Path:
-    """Return the folder with the pages: the installed one, or that of a checkout."""
+    """Return the folder with the pages: the installed one, otherwise that of the source tree."""
     package = Path(str(files("callsieve")))
     installed = package / "docs"
     return installed if installed.is_dir() else package.parent / "docs"
@@ -38,7 +38,7 @@ def read_page(path: Path) -> str:
 
 
 def page_by_topic() -> dict[str, Path]:
-    """Return the file of each page by the name that `callsieve help` takes."""
+    """Return the file of each page, by the topic that `callsieve help` takes."""
     return dict(_topics(documentation()))
 
 
@@ -49,7 +49,7 @@ def _topics(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def text_for_terminal(path: Path) -> str:
-    """Return a page in Markdown whose links to other pages are the command that prints those."""
+    """Return a page in Markdown. Each link to another page becomes the command that prints it."""
 
     def linked(link: re.Match[str]) -> str:
         page = _PAGE_IN_LINK.fullmatch(link[3])
