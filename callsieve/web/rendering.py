@@ -92,6 +92,8 @@ def _person_of(context: Context, who: str) -> str:
 @pass_context
 def _sentence(context: Context, wording: str | Wording) -> str:
     said = _text(context, wording)
+    if said.endswith((".", "。")):  # some refusals are whole sentences
+        return said[:1].upper() + said[1:]
     return _text(context, Wording("{sentence}.", {"sentence": said[:1].upper() + said[1:]}))
 
 

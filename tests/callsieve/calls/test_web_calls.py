@@ -227,11 +227,21 @@ def test_every_search_walks_an_index_in_its_order(
 ) -> None:
     sql, parameters = statement(wanted, after, 51)
     steps = [detail for *_, detail in in_memory.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
-    scans = [step for step in steps if step.startswith("SCAN ") and "INDEX decision_at" not in step]
+    # Indexes in the order of time, which end at the limit, and what such a subquery found.
+    walked = ("INDEX decision_at", "INDEX decision_group_stop", "SCAN (subquery")
+    scans = [step for step in steps if step.startswith("SCAN ") and not any(name in step for name in walked)]
     assert set(scans) <= {"SCAN did"}, steps  # own numbers are few, and each is looked up once
     # A callee's and an uncommon ending's calls are few, and sorted; all others come as they are wanted.
     sorted_anyway = wanted.callee is not None or wanted.ending not in (None, "answered", "no-answer")
     assert sorted_anyway or "USE TEMP B-TREE FOR ORDER BY" not in steps
+
+
+def test_stopped_calls_of_a_persons_group_are_read_from_their_index(in_memory: sqlite3.Connection) -> None:
+    """Not from that of all calls to the group's numbers: of a million calls that took seconds."""
+    sql, parameters = statement(CallFilter(callee="201"), None, 51)
+    steps = [detail for *_, detail in in_memory.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+    assert any("decision_group_stop" in step for step in steps)
+    assert not any("decision_did" in step for step in steps)
 
 
 def test_calls_of_the_common_rule_are_searched_by_time(in_memory: sqlite3.Connection) -> None:

@@ -18,7 +18,7 @@ from callsieve.web.request import Page
 from callsieve.web.tokens import form_token, new_token
 from policies.reasons import Reason, why_of
 from reputation.model import Did, Disposition, Person, Verdict
-from reputation.store.calls import is_call_for
+from reputation.store.calls import CallCursor, CallFilter, find_calls, is_call_for
 from reputation.store.database import open_store
 from reputation.store.devices import devices_of
 from reputation.store.evidence_rows import live_marks_of
@@ -214,6 +214,41 @@ def test_a_call_to_a_group_that_was_stopped_is_each_members(
     wanted = ["5KQ2M4XA"] if is_shown else []
     assert [shown_ids(office, person) for person in ("301", "302", "303", "999")] == [wanted, wanted, [], []]
     assert [office.read(is_call_for, "5KQ2M4XA", person) for person in ("301", "303")] == [is_shown, False]
+
+
+def test_stopped_calls_of_a_group_are_shown_a_page_at_a_time_and_searched_with_the_rest(tmp_path: Path) -> None:
+    """Each of the three ways in which a call is for somebody, with all conditions at once."""
+    office = Office(tmp_path)
+    office.write(upsert_people, [Person("301", "PJSIP/301", "support")], "hr")
+    office.write(upsert_dids, [Did("+442071838755", ("support",)), Did("+442071838756", ("sales",))], "hr")
+    made = [
+        make_decision(
+            f"{n}KQ2M4XA",
+            at=NOW - n,
+            did=f"+44207183875{5 + (n == 4)}",
+            callee="301" if n == 5 else None,
+            action="reject" if n % 2 else "challenge",
+            caller="+12015550150" if n == 7 else "+12015550151",
+        )
+        for n in range(1, 9)
+    ]
+    office.add_decisions(*made)
+    for n in (2, 6, 8):
+        gave_up = make_ending(made[n - 1], answered_by=None, disposition=Disposition.FAILED)
+        office.write(record_outcome, gave_up, NOW)
+    paged: list[str] = []
+    after = None
+    while found := office.read(find_calls, CallFilter(callee="301"), after, 2):
+        paged += [call.id[0] for call in found]
+        after = CallCursor(found[-1].at, found[-1].id)
+    assert paged == list("1235678")
+    for wanted, ids in (
+        (CallFilter(callee="301", action="challenge"), "268"),
+        (CallFilter(callee="301", number="+12015550150"), "7"),
+        (CallFilter(callee="301", since=NOW - 6, until=NOW - 2), "356"),
+        (CallFilter(callee="301", ending="failed"), "268"),
+    ):
+        assert "".join(call.id[0] for call in office.read(find_calls, wanted, None, 50)) == ids, wanted
 
 
 def test_another_persons_contacts_and_lists_are_not_told(console: Console) -> None:
