@@ -1116,7 +1116,7 @@ def test_no_daemon(tmp_path: Path) -> None:
         port = server.getsockname()[1]
     context = make_check_context(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{port}"')
     assert "nothing answers" in str(daemon.daemon_answers(context).detail)
-    assert "is not there" in str(daemon.socket_answers(context).detail)
+    assert "does not exist" in str(daemon.socket_answers(context).detail)
 
 
 def test_before_the_installation_the_remedy_is_to_install(tmp_path: Path) -> None:

@@ -409,7 +409,7 @@ class TestWhoMay:
     def test_the_secret_of_another_site_is_said(self, hub: TestHub, berlin: Site, london: Site) -> None:
         secret = berlin.loaded.state / "hub.secret"
         secret.write_bytes((london.loaded.state / "hub.secret").read_bytes())
-        with pytest.raises(HubError, match="the hub takes us for london"):
+        with pytest.raises(HubError, match="the hub identifies this PBX as london"):
             berlin.exchange()
 
 

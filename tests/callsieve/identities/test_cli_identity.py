@@ -35,7 +35,7 @@ def test_the_printed_command_takes_it_back(callsieve: Program) -> None:
     callsieve.ok("identity", "add", CALLER, "--name", "Joe's Shop", "--level", "2", "--note", NOTE, "--expires", "90d")
     [before] = callsieve("identity", "show", "--json").json
     out = callsieve.ok("identity", "remove", CALLER)
-    assert f"not recorded who {CALLER}" in callsieve.ok("identity", "show", CALLER)
+    assert f"No owner of {CALLER}" in callsieve.ok("identity", "show", CALLER)
     callsieve.ok(*shlex.split(out.splitlines()[-1])[1:])
     [after] = callsieve("identity", "show", "--json").json
     assert after == before

@@ -407,7 +407,7 @@ def test_what_was_kept_without_its_proof_is_not_put_back(console: Console, otto:
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
-        ({"name": " "}, "Enter who the number"),
+        ({"name": " "}, "Enter the owner of"),
         ({"level": "2"}, "Level 2 needs a note"),
         ({"number": "911"}, "emergency number"),
         ({"expires": "never"}, "write it as"),
