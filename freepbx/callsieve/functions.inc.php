@@ -62,7 +62,9 @@ function callsieve_configpageload() {
 		$element = new class ('callsieve_tab', $html) extends \guielement {
 			protected $type = 'html';
 		};
-		$currentcomponent->addguielem(_('Calls for this extension'), $element, 5, null, 'CallSieve');
+		// FreePBX names a tab by its category in small letters.
+		$currentcomponent->addTabTranslation('callsieve', 'CallSieve');
+		$currentcomponent->addguielem(_('Calls for this extension'), $element, 5, null, 'callsieve');
 	}
 }
 

@@ -309,4 +309,16 @@ final class PageTest extends TestCase {
 		$this->assertLessThan(3.0, microtime(true) - $began);
 		fclose($server);
 	}
+
+	public function testTheTabOfAnExtensionHasAName(): void {
+		defined('FREEPBX_IS_AUTH') || define('FREEPBX_IS_AUTH', true);
+		require_once __DIR__ . '/../callsieve/functions.inc.php';
+		$this->serves(['GET /people/201/settings' => [200, ['whispers' => true]]]);
+		FreePBX::$module = $this->module;
+		$GLOBALS['currentcomponent'] = new component();
+		$_REQUEST['extdisplay'] = '201';
+		callsieve_configpageload();
+		$this->assertSame(['CallSieve'], array_keys($GLOBALS['currentcomponent']->shown()));
+		unset($_REQUEST['extdisplay'], $GLOBALS['currentcomponent']);
+	}
 }

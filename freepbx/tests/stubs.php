@@ -75,6 +75,41 @@ namespace {
 		}
 	}
 
+	/** How functions of a module come to its class. */
+	class FreePBX {
+		public static ?object $module = null;
+
+		public static function Callsieve() {
+			return self::$module;
+		}
+	}
+
+	class guielement {
+		public function __construct(public string $name, public string $html) {
+		}
+	}
+
+	/** The form of an extension. FreePBX names a tab by what was said about its category in small letters. */
+	class component {
+		private array $names = [];
+		/** @var guielement[][] by tab */
+		private array $tabs = [];
+
+		public function addTabTranslation($category, $name) {
+			$this->names[$category] = $name;
+		}
+
+		public function addguielem($section, $element, $order = 5, $placement = null, $category = 'other') {
+			$this->names[$category] ??= $category;
+			$this->tabs[strtolower(trim($category))][] = $element;
+		}
+
+		/** @return array<string, guielement[]> by the name of a tab, '' for tabs that have none */
+		public function shown(): array {
+			return array_combine(array_map(fn ($tab) => $this->names[$tab] ?? '', array_keys($this->tabs)), $this->tabs);
+		}
+	}
+
 	/** FreePBX itself: the parts of it that the module asks. */
 	function freepbx(string $log) {
 		$config = new class ($log) {

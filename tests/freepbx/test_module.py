@@ -94,6 +94,11 @@ def test_what_module_xml_names_is_there() -> None:
     xml = ElementTree.parse(MODULE / "module.xml").getroot()
     methods = {method.text for method in xml.findall("hooks/*/method")}
     assert {"afterReload", "chownFreepbx", "ucpConfigPage"} <= methods
+    # FreePBX finds a hook by the full name of the class that calls it, and UCP's has no namespace.
+    assert [xml.find(f"hooks/{name}").get("namespace") for name in ("ucp", "dashboard")] == [
+        None,
+        r"FreePBX\modules\Dashboard\Sections",
+    ]
     assert all(f"function {method}(" in (MODULE / "Callsieve.class.php").read_text() for method in methods)
     (command,) = xml.findall("console/command/name")
     assert f"setName('{command.text}')" in (MODULE / "Console/Callsieve.class.php").read_text()

@@ -13,8 +13,8 @@ $titles = ['callsieve_allow' => _('Always ring me'), 'callsieve_block' => _('Nev
 			<?php foreach (['yes' => _('Yes'), 'no' => _('No')] as $value => $name) { ?>
 				<input type="radio" name="<?php echo $e($field) ?>" id="<?php echo $e($field . $value) ?>" value="<?php echo $e($value) ?>"<?php echo ($value === 'yes') === $on ? ' checked' : '' ?>><label for="<?php echo $e($field . $value) ?>"><?php echo $e($name) ?></label>
 			<?php } ?>
-			<small><?php echo $e($help) ?></small>
 		</div>
+		<div class="col-md-9 col-md-offset-3"><small><?php echo $e($help) ?></small></div>
 	</div></div></div>
 <?php } ?>
 <?php foreach ($numbers === null ? [] : $titles as $field => $title) { ?>
