@@ -20,9 +20,9 @@ def said(row: LawRow) -> str:
     if isinstance(row, LimitRow):
         return f"{row.calls} calls to a person within {row.days * 24} hours"
     if isinstance(row, RefusalRow):
-        return f"who refuses is not called for {row.days} days"
+        return f"a person who refuses is not called for {row.days} days"
     if isinstance(row, ConsentRow):
-        return "nobody without consent (`needs_consent`)"
+        return "calls need consent (`needs_consent`)"
     assert isinstance(row, RegisterRow)
     return f"register `{row.name}`: {row.title}, at most {row.max_days} days old"
 
