@@ -11,6 +11,7 @@ import pytest
 
 from lab import CallSpec, Carrier, Phone
 from tests.integration.bare import Office, bare_office
+from tests.waiting import wait_until
 
 DIALPLAN = """\
 [from-carrier]
@@ -125,3 +126,15 @@ def test_new_settings_describe_every_trunk_because_others_would_count_as_phones(
         ("a", "PJSIP/carrier-*"),
         ("carrier2", "PJSIP/carrier2-*"),
     ]
+
+
+def test_a_trunk_that_setup_describes_is_accepted_and_named_in_its_calls(office: Office) -> None:
+    setup(office, "--trunk", "carrier2")
+    assert tomllib.loads(office.daemon.config.read_text())["trunk"][-1]["name"] == "carrier2"
+    office.run("policy", "check")
+    office.daemon.start()
+    with Phone(office.asterisk, "201"):
+        assert (
+            Carrier(office.asterisk, "carrier2").call(CallSpec(caller="+12015550100", did="+442071838750")).code == 200
+        )
+    wait_until(lambda: '"trunk": "carrier2"' in office.run("calls", "show", "--json"), "a call that names its trunk")

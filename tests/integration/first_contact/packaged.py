@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -33,6 +34,7 @@ WITHHELD = CallSpec(caller="+12015550100", did=DID, privacy=True)
 ANSWERS = {"country": "GB", "Which ones": "", "observe or label": "label", "Write this": "y"}
 TERMINAL = {**ENVIRONMENT, "TERM": "dumb", "COLUMNS": "120"}
 SETUP_SECONDS = 300.0
+CTRL_C = b"\x03"
 INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -y -q"
 STATE = ("/etc/callsieve", "/var/lib/callsieve", "/usr/lib/callsieve", "/etc/asterisk/callsieve.d")
 
@@ -57,14 +59,13 @@ class Packaged:
             Carrier(self.pbx).call(WITHHELD)
             return phone.invites()[0].from_name
 
-    def set_up(self) -> dict[str, object]:
-        """Run `callsieve setup` at a terminal, answer its questions, and call when it waits for a call."""
+    def set_up(self, *, interrupted: bool = False) -> dict[str, object]:
+        """Run `callsieve setup` at a terminal and answer its questions. When it waits for a call: call, or Ctrl-C."""
         ours, theirs = pty.openpty()
-        command = self.machine.command("callsieve setup")
+        # Ctrl-C reaches only what has the terminal as its own.
+        command = ["setsid", "--ctty", "--wait", *self.machine.command("callsieve setup")]
         asked, shown, label, seen = [], "", "", 0
-        with subprocess.Popen(
-            command, stdin=theirs, stdout=theirs, stderr=theirs, env=TERMINAL, start_new_session=True
-        ) as process:
+        with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=TERMINAL) as process:
             os.close(theirs)
             give_up_at = time.monotonic() + SETUP_SECONDS
             while time.monotonic() < give_up_at:
@@ -76,7 +77,9 @@ class Packaged:
                     continue
                 rest = shown[seen:]
                 if not label and "Waiting for the first call" in rest:
-                    label = self.call()
+                    label = "none" if interrupted else self.call()
+                    if interrupted:
+                        os.write(ours, CTRL_C)
                 elif (
                     answer := next((ANSWERS[key] for key in ANSWERS if key in rest.rsplit("\n", 1)[-1]), None)
                 ) is not None:
@@ -97,6 +100,10 @@ class Packaged:
             "users": run("getent passwd callsieve callsieve-public", code=None).split(),
             "context": re.findall(r"context += +(\S+)", run("cat /etc/asterisk/pjsip.conf", code=None)),
             "package": run("dpkg-query -W -f '${Version} ${Status}' callsieve", code=None),
+            "prompts": Counter(
+                prompt["state"]
+                for prompt in json.loads(run("callsieve prompts list --json 2>/dev/null || echo []", code=None))
+            ),
             "calls": len(json.loads(run("callsieve calls show --json --last 100 2>/dev/null || echo []", code=None))),
         }
 
@@ -107,11 +114,13 @@ def scenario(packaged: Packaged, old: Path, new: Path) -> None:
     packaged.time("install", lambda: run(f"{INSTALL} ./{new.name}").splitlines()[-12:])
     packaged.time("setup", packaged.set_up)
     result["after setup"] = packaged.state()
+    result["trunks of the calls"] = [call["trunk"] for call in json.loads(run("callsieve calls show --json --last 9"))]
     result["doctor"] = [
         (check["name"], check["status"], check["detail"])
         for check in json.loads(run("callsieve doctor --json", code=None))
         if check["status"] != "ok"
     ]
+    set_up_again(packaged)
     packaged.time("remove", lambda: run("apt-get remove -y -q callsieve").splitlines()[-8:])
     result["after remove"] = packaged.state()
     result["label after remove"] = packaged.call()
@@ -125,6 +134,7 @@ def scenario(packaged: Packaged, old: Path, new: Path) -> None:
     run(f"{INSTALL} ./{old.name}")
     run("callsieve setup --yes --region GB --policy cautious")
     result["label of the old version"] = packaged.call()
+    run("rm $(callsieve prompts list --json | grep -o '/[^\"]*whisper-spam.wav')")
     before = packaged.state()
     packaged.time("upgrade", lambda: run(f"{INSTALL} ./{new.name}").splitlines()[-8:])
     result["before upgrade"], result["after upgrade"] = before, packaged.state()
@@ -145,6 +155,24 @@ def scenario(packaged: Packaged, old: Path, new: Path) -> None:
     result["label at last"] = packaged.call()
     run("apt-get purge -y -q callsieve")
     result["label after the second purge"] = packaged.call()
+
+
+def set_up_again(packaged: Packaged) -> None:
+    """Take setup back, run it again until Ctrl-C, and once where Asterisk cannot read its dialplan."""
+    run, result = packaged.machine.run, packaged.result
+    packaged.time("undo", lambda: run("callsieve setup --undo --yes").splitlines()[-12:])
+    result["after undo"], result["label after undo"] = packaged.state(), packaged.call()
+    extensions = packaged.machine.path("/etc/asterisk/extensions.conf")
+    good = extensions.read_text()
+    extensions.write_text(good + '#include "is-not-there.conf"\n')
+    before = run("find /etc/asterisk -type f -exec sha256sum {} + | sort -k 2")
+    packaged.time("setup on a broken dialplan", lambda: run("callsieve setup --yes", code=2).splitlines()[-6:])
+    after = run("find /etc/asterisk -type f -exec sha256sum {} + | sort -k 2")
+    result["files changed by the failed setup"] = sorted(set(before.splitlines()) ^ set(after.splitlines()))
+    result["label after the failed setup"] = packaged.call()
+    extensions.write_text(good)
+    packaged.time("second setup", lambda: packaged.set_up(interrupted=True))
+    result["label after the second setup"] = packaged.call()
 
 
 def main(root: Path, scratch: Path, old: Path, new: Path) -> None:
