@@ -233,4 +233,13 @@ final class ModuleTest extends TestCase {
 		$this->module->search($query, $results);
 		$this->assertCount($found, $results);
 	}
+
+	/** The voicemail of a DID is not offered: who rings is decided by then, and the call has no box of its own. */
+	public function testTheOnlyDestinationIsReject(): void {
+		defined('FREEPBX_IS_AUTH') || define('FREEPBX_IS_AUTH', true);
+		require_once __DIR__ . '/../callsieve/functions.inc.php';
+		FreePBX::$module = $this->module;
+		$this->assertSame(['app-callsieve,reject,1'], array_column(callsieve_destinations(), 'destination'));
+		$this->assertSame([], callsieve_getdestinfo('app-callsieve,voicemail,1'));
+	}
 }
