@@ -283,7 +283,7 @@ def run(*command: str) -> str:
     """Run a command in the root of the checkout, and return what it printed. End the program if it fails."""
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     if done.returncode != 0:
-        sys.exit(f"{' '.join(command)} failed: {done.stderr.strip() or done.stdout.strip()}")
+        sys.exit(f"{done.stdout}{done.stderr}{' '.join(command)} failed")
     return done.stdout
 
 

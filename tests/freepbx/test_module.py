@@ -95,7 +95,8 @@ def test_what_module_xml_names_is_there() -> None:
     methods = {method.text for method in xml.findall("hooks/*/method")}
     assert {"afterReload", "chownFreepbx", "ucpConfigPage"} <= methods
     # FreePBX finds a hook by the full name of the class that calls it, and UCP's has no namespace.
-    assert [xml.find(f"hooks/{name}").get("namespace") for name in ("ucp", "dashboard")] == [
+    classes = [each for name in ("ucp", "dashboard") for each in xml.findall(f"hooks/{name}")]
+    assert [each.get("namespace") for each in classes] == [
         None,
         r"FreePBX\modules\Dashboard\Sections",
     ]
