@@ -100,7 +100,7 @@ def reporting_problems(reporting: Reporting, feeds: tuple[FeedTable, ...]) -> It
         if phoneblock.enabled and urlsplit(feed.url).hostname == urlsplit(phoneblock.url).hostname:
             yield (
                 f"feed[{place}].url",
-                "is the server that our marks are reported to: they would return as evidence of others",
+                "receives our own reports, and would return them as evidence of others",
             )
 
 
@@ -282,7 +282,7 @@ def alert_problems(
             if name not in receivers:
                 yield f"alert[{place}].to", f"there is no receiver {name!r}{nearest(name, receivers)}"
         if "mail" in alert.to and not mail.to:
-            yield "mail.to", f"required: alert {alert.name!r} goes there"
+            yield "mail.to", f"required: alert {alert.name!r} is sent there"
         known = {field.name for field in msgspec.structs.fields(DATA[alert.event])}
         for condition in conditions_of(alert.when):
             fields = NUMBER_FIELDS if condition == "prefix" else (FIELD_BY_CONDITION.get(condition, condition),)

@@ -1,7 +1,7 @@
 """A private Asterisk and SIPp on loopback: real calls for the tests, the demo and the benchmarks.
 
-Not in the wheel, and independent of it: the lab imports nothing of CallSieve, so that what it proves about
-CallSieve is what an Asterisk would see. Nothing is installed and no root is needed.
+The lab is not in the wheel and imports nothing of CallSieve: it proves what an Asterisk sees. Nothing is installed and
+no root is needed.
 """
 
 from lab.asterisk import Asterisk

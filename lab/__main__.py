@@ -1,7 +1,7 @@
-"""`python -m lab fetch`: get Asterisk and SIPp; with `--tools`, the other programs of the tests as well.
+"""`python -m lab fetch`: fetch Asterisk and SIPp; with `--tools` also the other programs of the tests.
 
-`python -m lab python`: get a later Python, and print where it is.
-`python -m lab run`: an Asterisk to try things on, until Ctrl-C.
+`python -m lab python`: fetch a later Python, and print its path.
+`python -m lab run`: run an Asterisk to try things on, until Ctrl-C.
 """
 
 from __future__ import annotations

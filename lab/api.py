@@ -1,4 +1,4 @@
-"""The API of a running daemon, and a program that asks it."""
+"""The API of a running daemon, and a client of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STOP_SECONDS = 5.0
 
 
 class Api:
-    """`callsieve api` beside a daemon with these `settings`: at an address and at its socket; `token` lets one in."""
+    """`callsieve api` beside a daemon with these `settings`. It serves an address and a socket."""
 
     def __init__(self) -> None:
         self.port = free_port(ADDRESS, socket.SOCK_STREAM)
@@ -32,7 +32,7 @@ class Api:
 
     @property
     def pid(self) -> int:
-        """Of the running process."""
+        """Return the id of the running process."""
         assert self._process is not None
         return self._process.pid
 
@@ -50,7 +50,7 @@ class Api:
         self._wait()
 
     def stop(self) -> None:
-        """As systemd stops it; as a crash would where that takes too long."""
+        """Stop it as systemd does. Kill it if that takes too long."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -64,16 +64,16 @@ class Api:
 
     @property
     def settings(self) -> str:
-        """For the daemon's settings file."""
+        """Return the [api] table for the daemon's settings file."""
         return f'[api]\nenabled = true\nlisten = "{ADDRESS}:{self.port}"\n'
 
     @property
     def url(self) -> str:
-        """What each path is put after."""
+        """Return the beginning of every address of the API."""
         return f"http://{ADDRESS}:{self.port}/api/v1"
 
     def token(self, daemon: Daemon, name: str, *scopes: str, role: str = "viewer") -> str:
-        """The secret of a new token."""
+        """Make a token, and return its secret."""
         words = [word for scope in scopes for word in ("--scope", scope)]
         done = daemon.callsieve("token", "add", name, "--role", role, *words, "--json")
         if done.returncode != 0:
@@ -81,7 +81,7 @@ class Api:
         return str(json.loads(done.stdout)["secret"])
 
     def ask(self, method: str, path: str, token: str, body: object = None) -> tuple[int, Any]:
-        """Status and JSON."""
+        """Send a request, and return its status and JSON."""
         connection = HTTPConnection(ADDRESS, self.port, timeout=20)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         with closing(connection):

@@ -1,4 +1,4 @@
-"""One private Asterisk: its own directories and ports, alive for as long as the `with` block.
+"""One private Asterisk with its own directories and ports, alive for the `with` block.
 
 with Asterisk(extensions=DIALPLAN) as asterisk:
     asterisk.cli("core show channels")
@@ -43,14 +43,13 @@ OUR_PROMPTS = "callsieve"  # below Asterisk's sounds
 
 
 class Asterisk:
-    """A running Asterisk. `directories` and `ports` say where; it is stopped and removed at the end.
+    r"""A running Asterisk. `directories` and `ports` say where. It is stopped and removed at the end.
 
-    `extensions` is dialplan text and must have the contexts from-carrier and from-internal; `includes` are dialplan
-    files included after it; `globals` are dialplan variables. `noload` names modules to do without.
-    `config` appends text to other files by name: `{"pjsip.conf": "[carrier](+)\\nstir_shaken_profile = verify"}`.
-    Without `verbose` the log has no dialplan steps, which a benchmark would pay for; with `log_console` Asterisk writes
-    to our own output; with `keep` the directory stays for a look afterwards.
-    Raises LabUnavailable if there is no Asterisk to be had.
+    `extensions` is dialplan text and must have the contexts from-carrier and from-internal. `includes` are dialplan
+    files included after it. `globals` are dialplan variables. `noload` names modules that are not loaded. `config`
+    appends text to other files by name: `{"pjsip.conf": "[carrier](+)\nstir_shaken_profile = verify"}`. `verbose` logs
+    each step of the dialplan, which would slow a benchmark. With `log_console` Asterisk writes to our own output. With
+    `keep` the directory is kept for inspection. Raise LabUnavailable if no Asterisk can be found or fetched.
     """
 
     def __init__(
@@ -108,12 +107,12 @@ class Asterisk:
 
     @property
     def ami_login(self) -> tuple[str, str]:
-        """User and secret."""
+        """Return user and secret for the manager interface."""
         return AMI_USER, AMI_SECRET
 
     @property
     def console_command(self) -> tuple[str, ...]:
-        """What attaches a console to it."""
+        """Return the command that attaches a console to it."""
         return (*self._command(), "-rvvv")
 
     @property
@@ -121,7 +120,7 @@ class Asterisk:
         return self._running().pid
 
     def start(self) -> None:
-        """Start it (again, after `terminate` or `kill`) and wait until it is fully booted."""
+        """Start it (again after `terminate` or `kill`) and wait until it is fully booted."""
         began = time.monotonic()
         with (self.directories.top / "console.log").open("ab") as console:
             output = None if self._log_console else console
@@ -137,7 +136,7 @@ class Asterisk:
         self._boot_lines = len(self.log_lines())
 
     def terminate(self) -> None:
-        """Stop it at once but tidily; kill it if that takes more than 5 s. Does nothing if it is not running."""
+        """Stop it at once but cleanly. Kill it if that takes more than 5 s. Do nothing if it is not running."""
         process = self._process
         if process is None:
             return
@@ -150,34 +149,34 @@ class Asterisk:
             process.wait()
 
     def kill(self) -> None:
-        """End it the hard way, as a crash would."""
+        """Kill it, as a crash would."""
         process = self._running()
         process.kill()
         process.wait()
         self._process = None
 
     def cli(self, command: str) -> str:
-        """What the Asterisk console answers to a command."""
+        """Return the answer of the Asterisk console to a command."""
         return self._remote(command, CLI_SECONDS).stdout
 
     def reload_dialplan(self, extensions: str | None = None) -> None:
-        """Read the dialplan and its included files again, after setting new text if given."""
+        """Reload the dialplan and its included files, with the new text if it is given."""
         if extensions is not None:
             self.extensions = extensions
         self._write_dialplan()
         self.cli("dialplan reload")
 
     def log_lines(self) -> list[str]:
-        """Everything in asterisk.log: notices, warnings, errors and verbose lines."""
+        """Return all lines of asterisk.log: notices, warnings, errors and verbose lines."""
         return self._log.lines()
 
     def warnings(self, *, with_boot: bool = False) -> list[str]:
-        """WARNING and ERROR lines since it was ready; `with_boot` adds those of the start."""
+        """Return WARNING and ERROR lines since it was ready. `with_boot` adds those of the start."""
         lines = self.log_lines()
         return [line for line in (lines if with_boot else lines[self._boot_lines :]) if COMPLAINT.search(line)]
 
     def wait_for_log(self, text: str, seconds: float = 20.0) -> str:
-        """The first log line with this text, once it is there; raises TimeoutError."""
+        """Wait for a log line with this text, and return the first. Raise TimeoutError."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for line in self.log_lines():
@@ -187,7 +186,7 @@ class Asterisk:
         raise TimeoutError(f"the log did not say {text!r} within {seconds} s")
 
     def wait_until_idle(self, seconds: float = 20.0) -> None:
-        """Return once there is no channel left, so that no call reaches into the next test; raises TimeoutError."""
+        """Wait until no channel is left, so that no call reaches into the next test. Raise TimeoutError."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if "0 active channels" in self.cli("core show channels count"):
@@ -254,9 +253,9 @@ class Asterisk:
 
 
 def _link_data(paths: PbxPaths, directories: Directories) -> None:
-    """Make a data directory of this run's own, so that prompts can be added: the rest are links.
+    """Make a data directory for this run, so that prompts can be added. Everything else in it is a link.
 
-    CallSieve's own prompts that this machine's Asterisk has are left out: calls sound the same everywhere.
+    CallSieve's own prompts in the installed Asterisk are left out, so that calls sound the same everywhere.
     """
     for entry in paths.data.iterdir():
         if entry.name not in ("sounds", "moh"):

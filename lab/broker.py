@@ -1,8 +1,8 @@
-"""A private MQTT broker: mosquitto on a loopback port, with a user and a password, gone afterwards.
+"""A private MQTT broker: mosquitto on a loopback port, with a user and a password, for the `with` block.
 
     with Broker() as broker:  broker.port, broker.password        anonymous clients are refused
 
-A `mosquitto` on PATH wins; else Debian's package is unpacked in the cache (1 MB to fetch).
+A `mosquitto` on PATH is used; otherwise Debian's package is unpacked in the cache (1 MB to fetch).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ USER, WATCHER = "callsieve", "watcher"
 
 @dataclass(frozen=True, slots=True)
 class BrokerPaths:
-    """The broker's program, the one that makes its passwords, and the libraries they were unpacked with."""
+    """The paths of the broker, of the program that makes its passwords, and of their libraries."""
 
     program: Path
     passwords: Path
@@ -33,7 +33,7 @@ class BrokerPaths:
 
 
 def ensure_broker(progress: Progress = lambda line: None) -> BrokerPaths:
-    """A usable broker, fetched if this is the first time; raises LabUnavailable."""
+    """Return a usable broker, fetched on the first use. Raise LabUnavailable."""
     installed, passwords = shutil.which("mosquitto"), shutil.which("mosquitto_passwd")
     if installed and passwords:
         return BrokerPaths(Path(installed), Path(passwords))
@@ -45,8 +45,10 @@ def ensure_broker(progress: Progress = lambda line: None) -> BrokerPaths:
 
 
 class Broker(PrivateServer):
-    """The broker. `tls`: the files of its certificate and key; then it speaks nothing else. `acl`: what USER may do, as
-    mosquitto's file of that name has it; else everything. WATCHER, with the same password, may read all.
+    """The broker. `tls`: the files of its certificate and key; it then accepts only TLS.
+
+    `acl`: what USER may do, as in mosquitto's acl_file; empty for everything. WATCHER has the same password and may
+    read all topics.
     """
 
     name = "mosquitto"
@@ -63,7 +65,7 @@ class Broker(PrivateServer):
         self.start()
 
     def start(self) -> None:
-        """Start it, again after `stop`, and wait until it answers."""
+        """Start it (again after `stop`) and wait until it answers."""
         command = (str(self.paths.program), "-c", str(self.folder / "conf"))
         self._run(command, self._environment(), self._is_listening)
 

@@ -1,4 +1,4 @@
-"""A call under way: SIPp signals, `lab.audio` is the caller's ear, mouth and fingers, a thread keeps them together."""
+"""A call in progress: SIPp does the signalling, `lab.audio` the caller's audio and keys, and a thread runs both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lab.sipp import SippProcess
 
 
 class Pbx(Protocol):
-    """What a carrier and a phone need to know of an Asterisk: where SIPp is, and who is at which port."""
+    """The parts of an Asterisk that a carrier and a phone need: the path of SIPp, and the port of each endpoint."""
 
     @property
     def paths(self) -> PbxPaths: ...
@@ -29,9 +29,9 @@ class Pbx(Protocol):
 
 
 class CallInProgress:
-    """A call that goes on in the background: `result` waits for its end, leaving the `with` block breaks it off.
+    """A call in the background. `result` waits for its end. Leaving the `with` block ends it.
 
-    `dtmf` is pressed `dtmf_after` seconds after the answer; more can be pressed at any time.
+    `dtmf` is pressed `dtmf_after` seconds after the answer. More keys can be pressed at any time.
     """
 
     def __init__(self, process: SippProcess, audio: AudioEnd, *, dtmf: str, dtmf_after: float, inband: bool) -> None:
@@ -46,7 +46,7 @@ class CallInProgress:
         self._thread.start()
 
     def result(self) -> CallResult:
-        """What the caller experienced, once the call is over."""
+        """Wait until the call is over, and return its result for the caller."""
         try:
             self._process.wait()
             self._stop_audio()
@@ -56,15 +56,15 @@ class CallInProgress:
 
     @property
     def heard(self) -> Heard:
-        """What the caller has heard so far."""
+        """Return the audio that the caller has received so far."""
         return self._audio.heard
 
     def messages(self) -> list[SipMessage]:
-        """What was said so far."""
+        """Return the SIP messages so far."""
         return self._process.messages()
 
     def wait_until_answered(self, seconds: float = 20.0) -> None:
-        """Return once the call is answered; raises TimeoutError."""
+        """Wait until the call is answered. Raise TimeoutError."""
         if not self._answered.wait(seconds):
             raise TimeoutError(f"the call was not answered within {seconds} s")
 
@@ -90,7 +90,7 @@ class CallInProgress:
         self._thread.join()
 
     def _run(self) -> None:
-        """One turn every 20 ms: find out where the audio goes and whether it is answered, then hear and talk."""
+        """Every 20 ms: find the address for the audio and whether the call is answered, then receive and send."""
         due = time.monotonic()
         while not self._over.is_set() and self._process.is_running():
             if not self._answered.is_set():

@@ -1,4 +1,4 @@
-"""The carrier: calls that come in on a trunk, one at a time, and everything that was said about them."""
+"""The carrier: places calls on a trunk, one at a time, and returns all their SIP messages."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 
 @dataclass(frozen=True, slots=True)
 class CallSpec:
-    """One call: who, to whom, and what the caller does. Times are in seconds.
+    """One call: who calls whom, and what the caller does. Times are in seconds.
 
-    Text goes out as it is given, hostile or not, except that `name` is quoted for SIP; `raw_from` replaces the whole
-    From header before its tag. `request_user` is the user part of the Request-URI when it is not the DID.
-    `privacy` withholds the number the way a carrier does that knows it: anonymous From, number in P-Asserted-Identity,
-    `Privacy: id`. `caller` None is a call the carrier itself knows nothing about.
-    `cancel_after` gives up so long after the last provisional response; `hang_up_after` None waits for the other side.
-    `dtmf` is pressed `dtmf_after` the answer, as RFC 4733 events or, `inband`, as tones; `hang_up_after` then counts
-    from the last key. With `voice` the caller makes a sound all the time, else he is silent.
+    Text is sent as it is given, hostile or not, except that `name` is quoted for SIP; `raw_from` replaces the whole
+    From header before its tag. `request_user` is the user part of the Request-URI if it is not the DID. `privacy`
+    withholds the number as a carrier does that knows it: anonymous From, number in P-Asserted-Identity, `Privacy: id`.
+    `caller` None: the carrier itself does not know the number. `cancel_after`: the caller gives up so long after the
+    last provisional response; `hang_up_after` None waits for the other side. `dtmf` is pressed `dtmf_after` the answer,
+    as RFC 4733 events or, `inband`, as tones; `hang_up_after` then counts from the last key. With `voice` the caller
+    makes a sound all the time, otherwise silence.
     """
 
     caller: str | None = CALLER
@@ -69,7 +69,7 @@ class CallSpec:
         return [*extra, *self.headers.items()]
 
     def keys(self) -> dict[str, str]:
-        """The text of the call, for SIPp's keywords."""
+        """Return the texts of the call, for SIPp's keywords."""
         return {
             "request_user": self.did if self.request_user is None else self.request_user,
             "did": self.did,
@@ -80,7 +80,7 @@ class CallSpec:
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """A trunk's far end that calls us. `trunk` names the endpoint Asterisk takes it for."""
+    """The far end of a trunk, which calls us. `trunk`: the endpoint that Asterisk takes it for."""
 
     asterisk: Pbx
     trunk: str = "carrier"
@@ -99,7 +99,7 @@ class Carrier:
 
 
 def place_call(asterisk: Pbx, address: str, spec: CallSpec, user: str = "carrier") -> CallInProgress:
-    """A call from any address of loopback: Asterisk tells trunks from phones by it."""
+    """Place a call from a loopback address, by which Asterisk tells trunks from phones."""
     audio = AudioEnd(address, voice=spec.voice)
     pressing = spec.dtmf_after + 0.2 * len(spec.dtmf) if spec.dtmf else 0.0
     job = SippJob(
@@ -120,6 +120,6 @@ def place_call(asterisk: Pbx, address: str, spec: CallSpec, user: str = "carrier
 
 
 def quoted(name: str) -> str:
-    """A display name as a quoted-string (RFC 3261 section 25.1)."""
+    """Return a display name as a quoted-string (RFC 3261 section 25.1)."""
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

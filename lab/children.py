@@ -1,4 +1,4 @@
-"""Child processes that must not outlive us."""
+"""Child processes that must not outlive this process."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 
 def ends_with_us() -> tuple[str, ...]:
-    """A prefix that has the kernel stop the child when we are killed, so that an aborted test run leaves none behind.
+    """Return a command prefix that has the kernel stop the child if this process is killed, for example in a test run.
 
-    The kernel looks at the thread that started the child, so this is for the main thread only.
+    The kernel watches the thread that started the child, so use this in the main thread only.
     """
     setpriv = shutil.which("setpriv")
     is_main = threading.current_thread() is threading.main_thread()
@@ -23,7 +23,7 @@ def ends_with_us() -> tuple[str, ...]:
 def start_server(
     command: Sequence[str], log: Path, environment: Mapping[str, str], is_listening: Callable[[], bool], seconds: float
 ) -> subprocess.Popen[bytes]:
-    """The process, once it listens; RuntimeError with the end of its log where it does not in so many seconds."""
+    """Start a server and return its process once it listens, or raise RuntimeError with the end of its log."""
     with log.open("ab") as file:
         process = subprocess.Popen(
             (*ends_with_us(), *command), stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment
@@ -38,7 +38,7 @@ def start_server(
 
 
 def stop_server(process: subprocess.Popen[bytes] | None, seconds: float) -> None:
-    """Stops it tidily; kills it if that takes longer. Does nothing if there is none."""
+    """Stop a process cleanly, and kill it if that takes longer than `seconds`. Do nothing for None."""
     if process is None:
         return
     process.terminate()

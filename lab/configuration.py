@@ -1,4 +1,4 @@
-"""What the lab's Asterisk is told: every configuration file as text, with nothing left to Asterisk's defaults on disk.
+"""Every configuration file of the lab's Asterisk as text, so that nothing depends on Asterisk's defaults on disk.
 
 Three kinds of endpoint, all on loopback and without passwords: the trunks `carrier` (known by the source address
 127.0.0.1) and `carrier2` (127.0.0.2), and the phones 201-203 (known by their user name, at 127.0.0.3).
@@ -20,9 +20,9 @@ AMI_SECRET = "lab-only"
 # ports, from which everything else here is taken.
 RTP_PORTS = (10000, 29998)
 
-# Modules that are of no use here: databases, hardware, other protocols and codecs. Not loading them keeps the start
-# short, which tests pay for more than a hundred times, and the log free of complaints about configuration they lack.
-# app_voicemail_odbc would keep VoiceMail away.
+# Modules that are not needed here: databases, hardware, other protocols and codecs. Without them Asterisk starts
+# faster, more than a hundred times in a test run. It also logs no complaints about their missing files.
+# app_voicemail_odbc would prevent VoiceMail from loading.
 NOLOAD = (
     "app_adsiprog", "app_agent_pool", "app_alarmreceiver", "app_amd", "app_audiosocket", "app_broadcast",
     "app_celgenuserevent", "app_dictate", "app_dtmfstore", "app_externalivr", "app_festival", "app_followme",
@@ -75,7 +75,7 @@ exten => *98,1,VoiceMailMain(${CALLERID(num)}@default,s)
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Ports of one run. Each phone listens on 127.0.0.3, each trunk's far end on the trunk's address."""
+    """The ports of one run. Each phone listens on 127.0.0.3, each trunk's far end on the trunk's address."""
 
     sip: int
     ami: int
@@ -99,7 +99,7 @@ class Directories:
 
     @property
     def sounds(self) -> Path:
-        """English prompts; `<this>/callsieve/` is where CallSieve's own would go."""
+        """Return the directory of English prompts. CallSieve's own would be in its folder `callsieve`."""
         return self.data / "sounds" / "en"
 
     @property
@@ -157,7 +157,7 @@ def pjsip_conf(ports: Ports) -> str:
 
 
 def static_files(ports: Ports, noload: Sequence[str], data: Path, *, verbose: bool) -> dict[str, str]:
-    """The files that do not depend on the dialplan, by name."""
+    """Return the files that do not depend on the dialplan, by name."""
     mailboxes = "\n".join(f"{phone} => {phone},Phone {phone}" for phone in PHONES)
     members = "\n".join(f"member => PJSIP/{phone}" for phone in PHONES[:3])
     modules = "\n".join(f"noload = {name.removesuffix('.so')}.so" for name in (*NOLOAD, *noload))

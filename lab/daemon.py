@@ -1,4 +1,4 @@
-"""CallSieve's daemon as a process of the lab's own, so that it can be killed, frozen and looked at like a real one."""
+"""CallSieve's daemon as a process of the lab, so that tests can kill, freeze and inspect it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STOP_SECONDS = 5.0
 
 
 class Daemon:
-    """`callsieve serve` with a state directory and settings of its own; runs for the `with` block.
+    """`callsieve serve` with its own state directory and settings, running for the `with` block.
 
     `settings` is added to the settings file; `agi.listen` is chosen here, and `agi.deadline_ms` if it is given.
     `python` may be another interpreter.
@@ -53,21 +53,21 @@ class Daemon:
 
     @property
     def url(self) -> str:
-        """What the dialplan puts before `/screen`."""
+        """Return the address to which the dialplan adds `/screen`."""
         return f"agi://127.0.0.1:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What `callsieve` commands need to find this daemon's settings and store."""
+        """Return the environment in which `callsieve` commands find this daemon's settings and store."""
         return {**os.environ, "CALLSIEVE_CONFIG": str(self.config), "CALLSIEVE_STATE": str(self.state)}
 
     @property
     def pid(self) -> int:
-        """Of the running daemon."""
+        """Return the process id of the running daemon."""
         return self._running().pid
 
     def write_settings(self, settings: str) -> None:
-        """Replace the settings file; `reload` or a new start applies it."""
+        """Replace the settings file. A `reload` or a new start applies it."""
         table = f'listen = "127.0.0.1:{self.port}"\n'
         if self._deadline_ms is not None:
             table += f"deadline_ms = {self._deadline_ms}\n"
@@ -93,7 +93,7 @@ class Daemon:
         self.start_seconds = time.monotonic() - began
 
     def stop(self) -> float:
-        """SIGTERM, and SIGKILL when that takes too long; how long it took, in seconds."""
+        """Send SIGTERM, and SIGKILL if that takes too long. Return the seconds it took."""
         process, self._process = self._process, None
         if process is None:
             return 0.0
@@ -108,25 +108,25 @@ class Daemon:
         return time.monotonic() - began
 
     def kill(self) -> None:
-        """As a crash would."""
+        """Kill it, as a crash would."""
         process, self._process = self._running(), None
         process.kill()
         process.wait()
 
     def freeze(self) -> None:
-        """It keeps its sockets and does nothing any more."""
+        """Stop its execution. Its sockets stay open."""
         self._running().send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """It goes on."""
+        """Let it run again after `freeze`."""
         self._running().send_signal(signal.SIGCONT)
 
     def reload(self) -> None:
-        """SIGHUP."""
+        """Send SIGHUP."""
         self._running().send_signal(signal.SIGHUP)
 
     def callsieve(self, *arguments: str, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
-        """A `callsieve` command on this daemon's settings and store."""
+        """Run a `callsieve` command on this daemon's settings and store."""
         return subprocess.run(
             (self._python, "-m", COMMAND_LINE, *arguments),
             stdin=subprocess.DEVNULL,
@@ -139,7 +139,7 @@ class Daemon:
         )
 
     def wait_for_log(self, text: str, seconds: float = 20.0) -> str:
-        """The first log line with this text, once it is there; raises TimeoutError."""
+        """Wait for a log line with this text, and return the first. Raise TimeoutError."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for line in self.log.read_text(errors="replace").splitlines():

@@ -1,7 +1,7 @@
 """Debian packages, downloaded with apt's private directories and unpacked under `.cache/pbx`: nothing is installed.
 
-No root is needed. Mirror and architecture are those apt already uses here. Beside the packages stands which versions
-they are of.
+No root is needed. Mirror and architecture are those of the server's apt. A file beside the packages records their
+versions.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ Progress = Callable[[str], None]
 
 
 class LabUnavailable(Exception):
-    """A program is not on this machine and cannot be fetched; the text says why."""
+    """Raised if a program is not installed and cannot be fetched. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """Packages to unpack together in a folder of the cache.
 
-    With a `suite` they come with everything they need, whatever release this machine is on. Without one they are of
-    this machine's own release, with those packages they need that are not installed.
+    With a `suite` they come with everything they need, independent of the installed release. Without one they are of
+    the installed release, with those packages they need that are not installed.
     """
 
     folder: str
@@ -52,21 +52,21 @@ class Bundle:
         return " ".join((self.suite, *self.packages)).strip()
 
     def is_in(self, root: Path) -> bool:
-        """Whether these packages were unpacked there, perhaps with others."""
+        """Return whether these packages are unpacked there, perhaps with others."""
         stamp = root / "fetched"
         return stamp.is_file() and set(self.stamp.split()) <= set(stamp.read_text(encoding="ascii").split())
 
 
 def cache_directory() -> Path:
-    """`.cache/pbx` of the repository, or what CALLSIEVE_LAB_CACHE says."""
+    """Return `.cache/pbx` of the repository, or the directory that CALLSIEVE_LAB_CACHE names."""
     override = os.environ.get(CACHE_VARIABLE)
     return Path(override).resolve() if override else Path(__file__).resolve().parent.parent / ".cache" / "pbx"
 
 
 def unpacked(bundle: Bundle, progress: Progress) -> Path:
-    """The folder with the packages in it, fetched if this is the first time; raises LabUnavailable.
+    """Return the folder with the packages, fetched on the first use. Raise LabUnavailable.
 
-    Safe when several processes ask at once: one fetches, the others wait for it.
+    It is safe if several processes ask at once: one fetches, and the others wait.
     """
     cache = cache_directory()
     root = cache / bundle.folder
@@ -89,7 +89,7 @@ def _locked(cache: Path) -> Iterator[None]:
 
 
 def _fetch(bundle: Bundle, cache: Path, root: Path, progress: Progress) -> None:
-    """Download and unpack beside the final place, then move there in one step."""
+    """Download and unpack beside the final place, then move everything there in one step."""
     missing = [tool for tool in ("apt-get", "dpkg") if shutil.which(tool) is None]
     if missing:
         raise LabUnavailable(f"there is no {' or '.join(missing)} to fetch {', '.join(bundle.packages)} with")
@@ -130,7 +130,7 @@ def _download(bundle: Bundle, work: Path, progress: Progress) -> Sequence[Path]:
 
 
 def _expired_indexes(lists: Path) -> Iterator[str]:
-    """Yield what to say of each package list that its mirror has not renewed in time."""
+    """Yield a message for each package list that its mirror has not renewed in time."""
     for release in sorted(lists.glob("*Release")):
         for line in release.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith(VALID_UNTIL):
@@ -140,7 +140,7 @@ def _expired_indexes(lists: Path) -> Iterator[str]:
 
 
 def _apt_command(suite: str, work: Path) -> tuple[str, ...]:
-    """apt-get with directories of its own for all that it writes: it changes nothing that is installed here."""
+    """Return apt-get with its own directories for everything it writes, so that it changes no installed package."""
     for directory in ("lists/partial", "cache/archives/partial"):
         (work / directory).mkdir(parents=True)
     settings: dict[str, object] = {
@@ -162,7 +162,7 @@ def _apt_command(suite: str, work: Path) -> tuple[str, ...]:
 
 
 def _another_release(suite: str, work: Path) -> dict[str, object]:
-    """Settings with which apt knows this suite only, and of no package that is installed."""
+    """Return settings with which apt knows only this suite, and no installed package."""
     (work / "status").touch()
     sources = work / "sources.list"
     sources.write_text(f"deb {_mirror()} {suite} main\n", encoding="utf-8")
@@ -177,7 +177,7 @@ def _another_release(suite: str, work: Path) -> dict[str, object]:
 
 
 def _mirror() -> str:
-    """The Debian mirror this machine's apt is set to use."""
+    """Return the Debian mirror in the settings of the installed apt."""
     listing = subprocess.run(
         ("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"),
         capture_output=True,
@@ -192,7 +192,7 @@ def _mirror() -> str:
 
 
 def _run(command: Sequence[str], progress: Progress) -> None:
-    """Run to the end, passing each line on; raises LabUnavailable with the last error line."""
+    """Run a command to its end, passing each line on. Raise LabUnavailable with the last error line."""
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:

@@ -1,7 +1,7 @@
-"""`make demo`: a small office on this machine, a dozen calls, and what becomes of each, live.
+"""`make demo`: a small office and a dozen calls, each shown live with its end.
 
-Everything is real: Asterisk, SIP calls by SIPp, `callsieve serve`, its store, and the commands an administrator
-would type. The numbers are invented. Exits 0 only if each call ended as it should.
+Everything is real: Asterisk, SIP calls by SIPp, `callsieve serve`, its store, and the commands that an administrator
+types. The numbers are invented. It exits with 0 only if each call ended as it should.
 """
 
 from __future__ import annotations
@@ -86,18 +86,18 @@ class Scene:
 
 @dataclass(slots=True)
 class Office:
-    """What the scenes work with."""
+    """The PBX and the phone that scenes use."""
 
     pbx: ScreenedPbx
     alice: Phone
 
     def call(self, caller: str, **details: Any) -> CallResult:
-        """One call to Alice."""
+        """Make one call to Alice."""
         return self.pbx.carrier.call(CallSpec(caller=caller, did=ALICE, **{"hang_up_after": 0.3, **details}))
 
 
 def frozen(office: Office) -> CallResult:
-    """The daemon keeps its sockets and does nothing any more."""
+    """Make a call while the daemon is frozen."""
     office.pbx.daemon.freeze()
     try:
         return office.call(BLOCKED, name="Joe")
@@ -106,7 +106,7 @@ def frozen(office: Office) -> CallResult:
 
 
 def killed(office: Office) -> CallResult:
-    """The daemon is killed while it should be deciding, and started again afterwards."""
+    """Kill the daemon while it decides about a call, and start it again afterwards."""
     office.pbx.daemon.freeze()
     with office.pbx.carrier.start(CallSpec(caller=BLOCKED, name="Joe", did=ALICE, hang_up_after=0.3)) as call:
         time.sleep(0.2)  # within the 0.6 s that the dialplan waits
@@ -117,14 +117,14 @@ def killed(office: Office) -> CallResult:
 
 
 def in_emergency_window(office: Office) -> CallResult:
-    """Somebody calls 112 first."""
+    """Make a call after somebody has called 112."""
     with office.alice.dial("112") as call:
         call.result()
     return office.call(BLOCKED, name="Dispatch")
 
 
 def pressing_the_digit(office: Office) -> CallResult:
-    """A person listens and presses what is asked for."""
+    """Make a call whose caller listens and presses the digit that is asked for."""
     asterisk = office.pbx.asterisk
     with office.pbx.carrier.start(CallSpec(caller=SCAM, name="Ann", did=ALICE, hang_up_after=5.0)) as call:
         line = asterisk.wait_for_log("Playing 'digits/", 10.0)
@@ -133,7 +133,7 @@ def pressing_the_digit(office: Office) -> CallResult:
 
 
 def switched_off(office: Office) -> CallResult:
-    """`callsieve off`, and on again."""
+    """Make a call while screening is off, and switch it on again."""
     office.pbx.daemon.callsieve("off", "--for", "1h")
     try:
         return office.call(BLOCKED, name="Joe")
@@ -203,7 +203,7 @@ SCENES = (
 
 
 def main() -> int:
-    """The demo; the exit status."""
+    """Run the demo, and return the exit status."""
     console = Console(width=None if sys.stdout.isatty() else 160)
     try:
         with console.status("fetching Asterisk and SIPp (once, about 10 s)"):
@@ -218,7 +218,7 @@ def main() -> int:
 
 
 def open_office(stack: ExitStack) -> Office:
-    """Asterisk, the daemon, what the store is to know, and Alice's phone."""
+    """Start Asterisk and the daemon, fill the store, and start Alice's phone."""
     pbx = stack.enter_context(ScreenedPbx(extensions=EXTENSIONS, settings=SETTINGS))
     (pbx.state / "policies").mkdir()
     (pbx.state / "policies" / "demo.toml").write_text(POLICY)
@@ -237,7 +237,7 @@ def open_office(stack: ExitStack) -> Office:
 
 
 def commands(folder: Path) -> Iterator[tuple[str, ...]]:
-    """What an administrator would type."""
+    """Yield the commands that an administrator would type."""
     for source, rows in LISTED.items():
         path = folder / f"{source}.csv"
         with path.open("w", newline="") as file:
@@ -276,7 +276,7 @@ def play(console: Console, office: Office) -> int:
 
 
 def lines_of(*cells: str | Text) -> Table:
-    """One row of the table by itself: a table that grows past the screen would be printed again and again."""
+    """Return one row of the table as a table. A table that grows beyond the screen would be printed again and again."""
     table = Table.grid(padding=(0, 2), expand=True)
     for share in COLUMNS.values():
         table.add_column(ratio=share)
@@ -291,7 +291,7 @@ STYLES = {"allow": "green", "tag": "yellow", "warn": "yellow", "challenge": "mag
 
 
 def run(office: Office, scene: Scene) -> tuple[tuple[str | Text, ...], bool]:
-    """One scene: the row for the table, and whether all was as it should."""
+    """Play one scene. Return its row for the table, and whether it ended as it should."""
     knew = sentence(office, scene.caller)
     rung_before, began = len(office.alice.invites()), time.time()
     result = scene.place(office)
@@ -315,7 +315,7 @@ def run(office: Office, scene: Scene) -> tuple[tuple[str | Text, ...], bool]:
 
 
 def sentence(office: Office, caller: str) -> str:
-    """What `callsieve lookup` says about a number."""
+    """Return the sentence of `callsieve lookup` about a number."""
     if not caller.startswith("+"):
         return ""
     done = office.pbx.daemon.callsieve("lookup", caller, "--json")
@@ -323,14 +323,14 @@ def sentence(office: Office, caller: str) -> str:
 
 
 def latest(office: Office) -> dict[str, Any]:
-    """The latest decision in the journal, as `callsieve calls show` gives it."""
+    """Return the latest decision in the journal, as `callsieve calls show` prints it."""
     done = office.pbx.daemon.callsieve("calls", "show", "--last", "1", "--json")
     rows = json.loads(done.stdout) if done.returncode == 0 else []
     return dict(rows[0]) if rows else {}
 
 
 def decision_since(office: Office, began: float, seconds: float = 10.0) -> dict[str, Any]:
-    """The decision that was made since then; empty when there is none in time."""
+    """Return the decision made since `began`, or an empty dict if none is made in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         record = latest(office)

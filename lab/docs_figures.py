@@ -52,7 +52,7 @@ def is_on_user_site(path: Path) -> bool:
 
 
 def count_words(text: str) -> int:
-    """Return the number of words; lines of tables and other signs are none."""
+    """Return the number of words. Lines of tables and signs do not count."""
     return len(re.findall(r"\S*\w\S*", text))
 
 

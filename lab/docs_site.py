@@ -16,7 +16,7 @@ FOOTER = {"en": "CallSieve {version} · last checked {checked}", "zh": "CallSiev
 
 
 def without_links_out(markdown: str, folder: PurePosixPath) -> str:
-    """Replace links to files outside docs/ by the file's path in the repository: the site has no address for them."""
+    """Replace links to files outside docs/ with the file's path in the repository: the site does not have them."""
 
     def replaced(link: re.Match[str]) -> str:
         target = os.path.normpath(folder / link[2].partition("#")[0])

@@ -1,4 +1,4 @@
-"""The ears and fingers of a phone, kept going by a thread: `lab.audio` with a clock, for one call after the other."""
+"""The audio and keys of a phone, run by a thread: `lab.audio` with a clock, for one call after the other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOOK_TICKS = 5
 
 
 class Ears:
-    """Hears from `start` to `close`. `remote` says where the far end of the latest call wants its audio."""
+    """Receives audio from `start` to `close`. `remote`: where the far end of the latest call wants audio."""
 
     def __init__(self, address: str) -> None:
         self._audio = AudioEnd(address)
@@ -32,7 +32,7 @@ class Ears:
         self._thread.start()
 
     def press(self, digits: str) -> None:
-        """Press keys, and return when that is done."""
+        """Press keys, and return after the last one."""
         time.sleep(self._audio.press(digits))
 
     def close(self) -> None:

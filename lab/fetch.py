@@ -1,7 +1,7 @@
-"""Find an Asterisk and a SIPp to run, or fetch both once without installing anything.
+"""Find Asterisk and SIPp, or fetch both once without installing anything.
 
-An `asterisk` or `sipp` on PATH wins. Otherwise those of a later Debian are unpacked in the cache and run with the
-loader and the libraries they came with, whatever release this machine is on.
+An `asterisk` or `sipp` on PATH is used. Otherwise those of a later Debian are unpacked in the cache and run with the
+loader and the libraries of that Debian, independent of the installed release.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ENGLISH_SOUNDS = ("sounds/en", "sounds/en_US_f_Allison")
 
 @dataclass(frozen=True, slots=True)
 class PbxPaths:
-    """Where Asterisk and SIPp are, and how to run them: each command is a list to put arguments after."""
+    """The paths of Asterisk and SIPp. Each command is a list to which arguments are added."""
 
     asterisk: tuple[str, ...]
     sipp: tuple[str, ...]
@@ -44,7 +44,7 @@ class PbxPaths:
 
 
 def ensure_pbx(progress: Progress = lambda line: None) -> PbxPaths:
-    """Paths of a usable Asterisk and SIPp, fetched if this is the first time; raises LabUnavailable."""
+    """Return a usable Asterisk and SIPp, fetched on the first use. Raise LabUnavailable."""
     asterisk, sipp = shutil.which("asterisk"), shutil.which("sipp")
     if asterisk and sipp:
         return _paths_in(Path("/"), (asterisk,), (sipp,))
@@ -55,14 +55,14 @@ def ensure_pbx(progress: Progress = lambda line: None) -> PbxPaths:
 
 
 def packaged_pbx(progress: Progress = lambda line: None) -> tuple[Path, PbxPaths]:
-    """Debian's packages, whatever is installed here: the directory they are unpacked in, and the paths in it."""
+    """Return Debian's packages, even if others are installed: their directory, and the paths in it."""
     root = unpacked(PBX, progress)
     asterisk, sipp = ((*_loader(root), str(root / program)) for program in ("usr/sbin/asterisk", "usr/bin/sipp"))
     return root, _paths_in(root, asterisk, sipp)
 
 
 def _loader(root: Path) -> tuple[str, ...]:
-    """The fetched C library's own loader: the programs may need a newer one than this machine has."""
+    """Return the loader of the fetched C library, because the programs may need a newer one than the installed one."""
     libraries = _modules_in(root, INSTALLED_MODULES[:1]).parent.parent
     loaders = sorted((*libraries.glob("ld-linux*.so.*"), *libraries.glob("ld64.so.*")))
     if not loaders:

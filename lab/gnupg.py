@@ -1,4 +1,4 @@
-"""GnuPG for the test of a signed FreePBX module: one on PATH, else Debian's, unpacked in a folder of its own."""
+"""GnuPG for the test of a signed FreePBX module: one on PATH, or Debian's, unpacked in its own folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ensure_gnupg(progress: Progress = lambda line: None) -> Path | None:
 
 
 def gnupg_environment(home: Path) -> dict[str, str]:
-    """Return the environment for programs that use GnuPG with this new home; its agent ends when that is removed."""
+    """Return the environment for programs that use GnuPG with this new home. Its agent ends if the home is removed."""
     home.mkdir(mode=0o700)
     environment = {**os.environ, "GNUPGHOME": str(home)}
     if root := ensure_gnupg():

@@ -1,4 +1,4 @@
-"""The lines of a log that another process writes: tests look at it again and again, and each look reads what is new."""
+"""The lines of a log that another process writes. Each time only the new lines are read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class GrowingLog:
-    """Of one file, which need not be there yet. One that became shorter is read from its beginning."""
+    """The log in one file, which may not exist yet. If the file became shorter, it is read from its beginning."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -17,7 +17,7 @@ class GrowingLog:
         self._lock = threading.Lock()
 
     def lines(self) -> list[str]:
-        """All lines so far, also a last one that is still being written."""
+        """Return all lines so far, also a last one that is still being written."""
         with self._lock:
             try:
                 self._go_on()

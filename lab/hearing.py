@@ -1,4 +1,4 @@
-"""`callsieve hearing` with the packages of lab/speech.py behind its own: python -m lab.hearing PACKAGES SOCKET"""
+"""`python -m lab.hearing PACKAGES SOCKET`: run `callsieve hearing` with the packages of lab/speech.py added."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many calls at a rate, for the benchmarks: set-ups per second, failures, retransmissions, as SIPp counts them."""
+"""Many calls at a rate, for the benchmarks, and SIPp's figures: set-ups per second, failures, retransmissions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EACH = ("-trace_rtt", "-rtt_freq", "1")
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """`calls` calls to a DID, `rate` a second and at most `concurrent` at once, from `callers` (numbers) in turn.
+    """`calls` calls to a DID, `rate` a second and at most `concurrent` at once, from the numbers `callers` in turn.
 
     `expected` is the final answer that counts as success, 200 or a refusal; an answered call lasts `talk_seconds`.
     `key` is pressed `key_after` seconds after the answer, by SIP INFO: the trunk's dtmf_mode must be info.
@@ -43,10 +43,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What SIPp counted. `seconds` is from its start to the end of the last call; set-up times are in seconds,
+    """SIPp's counts. `seconds`: from its start to the end of the last call.
 
-    from INVITE to the final answer, in SIPp's clock of about a millisecond; each in `setups` where the load's `options`
-    have EACH. `failures` says why, in SIPp's words.
+    Set-up times are in seconds, from INVITE to the final answer, by SIPp's clock of about a millisecond. `setups` has
+    each of them if the load's `options` have EACH. `failures` gives the reasons in SIPp's words.
     """
 
     calls: int
@@ -62,12 +62,12 @@ class LoadResult:
 
     @property
     def rate(self) -> float:
-        """Successful calls per second, over all."""
+        """Return the number of successful calls per second over the whole time."""
         return self.succeeded / self.seconds if self.seconds else 0.0
 
 
 def run_load(paths: PbxPaths, address: str, target: tuple[str, int], load: Load) -> LoadResult:
-    """Make the calls from an address of loopback; raises SippError if SIPp cannot."""
+    """Make the calls from an address of loopback. Raise SippError if SIPp cannot."""
     # Audio goes to a socket that nobody reads: the kernel drops it, and Asterisk sees no unreachable port.
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
         sink.bind((address, 0))
@@ -106,7 +106,7 @@ def _options(load: Load) -> list[str]:
 
 
 def load_statistics(path: Path) -> LoadResult:
-    """SIPp's statistics file: one row a second, (C) columns cumulative, the last row is the end."""
+    """Parse SIPp's statistics file: one row a second, (C) columns cumulative, the last row is the end."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter=";"))
     if not rows:
@@ -131,13 +131,13 @@ def load_statistics(path: Path) -> LoadResult:
 
 
 def setup_times(path: Path) -> list[float]:
-    """SIPp's file of response times: one row each, in milliseconds."""
+    """Parse SIPp's file of response times: one row each, in milliseconds. Return seconds."""
     with path.open(encoding="utf-8", newline="") as file:
         return [float(row["response_time_ms"]) / 1000 for row in csv.DictReader(file, delimiter=";")]
 
 
 def _epoch(stamp: str) -> float:
-    """SIPp writes `date TAB time TAB epoch seconds`."""
+    """Parse SIPp's `date TAB time TAB epoch seconds`."""
     return float(stamp.split("\t")[-1])
 
 

@@ -1,4 +1,4 @@
-"""Lua for the test of the example for FreeSWITCH: one on PATH, else Debian's, unpacked in a folder of its own."""
+"""Lua for the test of the FreeSWITCH example: one on PATH, or Debian's, unpacked in its own folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PROGRAM = "lua5.4"
 
 
 def ensure_lua(progress: Progress = lambda line: None) -> str:
-    """The program; raises LabUnavailable."""
+    """Return the path of Lua. Raise LabUnavailable."""
     if installed := shutil.which(PROGRAM):
         return installed
     program = unpacked(LUA, progress) / "usr/bin" / PROGRAM

@@ -1,8 +1,8 @@
-"""A private MariaDB with what FreePBX keeps of calls: on a Unix socket and a loopback port, gone afterwards.
+"""A private MariaDB with FreePBX's tables of calls, on a Unix socket and a loopback port, for the `with` block.
 
     with MariaDb() as server:  server.run("INSERT ...")      as root, in asteriskcdrdb
 
-A `mariadbd` on PATH wins; else Debian's package is unpacked in the cache (8 MB to fetch, 46 MB unpacked).
+A `mariadbd` on PATH is used; otherwise Debian's package is unpacked in the cache (8 MB to fetch, 46 MB unpacked).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lab.tools import library_path
 SERVER = Bundle("mariadb", ("mariadb-server-core",))
 DATABASE = "asteriskcdrdb"
 USER, PASSWORD = "freepbxuser", 'it\'s "quoted" & 50%'
-# What makes an empty server's own tables, in this order.
+# The scripts that create an empty server's own tables, in this order.
 SYSTEM_TABLES = (
     "mariadb_system_tables.sql",
     "mariadb_performance_tables.sql",
@@ -64,7 +64,7 @@ CREATE TABLE cel (
 
 @dataclass(frozen=True, slots=True)
 class ServerPaths:
-    """The server's program and its data, and the libraries that it was unpacked with."""
+    """The paths of the server's program, its data, and its libraries."""
 
     program: Path
     data: Path
@@ -72,7 +72,7 @@ class ServerPaths:
 
 
 def ensure_mariadb(progress: Progress = lambda line: None) -> ServerPaths:
-    """A usable server, fetched if this is the first time; raises LabUnavailable."""
+    """Return a usable server, fetched on the first use. Raise LabUnavailable."""
     installed = shutil.which("mariadbd")
     if installed and (data := Path(installed).resolve().parent.parent / "share/mariadb").is_dir():
         return ServerPaths(Path(installed), data)
@@ -84,7 +84,7 @@ def ensure_mariadb(progress: Progress = lambda line: None) -> ServerPaths:
 
 
 class MariaDb(PrivateServer):
-    """The server, empty but for the tables `cdr` and `cel`, and FreePBX's user with a password full of quotes."""
+    """The server with empty tables `cdr` and `cel`, and FreePBX's user with a password full of quotes."""
 
     name = "mariadb"
 
@@ -107,13 +107,13 @@ class MariaDb(PrivateServer):
         return self.folder / "s"
 
     def make_tables(self) -> None:
-        """FreePBX's two tables, empty again."""
+        """Create FreePBX's two tables, empty."""
         for name, table in (("cdr", CDR_TABLE), ("cel", CEL_TABLE)):
             self.run(f"DROP TABLE IF EXISTS {name}")
             self.run(table)
 
     def run(self, statement: str, rows: Sequence[Sequence[object]] = (), *, database: str = DATABASE) -> None:
-        """One statement, or the same for many rows; it takes whatever a server without strict mode takes."""
+        """Run a statement, or repeat it for many rows. The server has no strict mode."""
         with self._connection(database) as connection, connection.cursor() as cursor:
             if rows:
                 cursor.executemany(statement, rows)
@@ -121,7 +121,7 @@ class MariaDb(PrivateServer):
                 cursor.execute(statement)
 
     def start(self) -> None:
-        """Start it, again after `stop`, and wait until it answers."""
+        """Start it (again after `stop`) and wait until it answers."""
         command = (
             *self._command(),
             f"--socket={self.socket_path}",
@@ -148,7 +148,7 @@ class MariaDb(PrivateServer):
             raise RuntimeError(f"MariaDB's own tables cannot be made:\n{done.stderr.decode(errors='replace')[-2000:]}")
 
     def _is_listening(self) -> bool:
-        """On the socket, which it opens after the port."""
+        """Return whether it listens on its socket, which it opens after the port."""
         with closing(socket.socket(socket.AF_UNIX)) as probe:
             try:
                 probe.connect(str(self.socket_path))

@@ -1,4 +1,4 @@
-"""SIP messages as SIPp traced them: what a phone was told and what a carrier was answered.
+"""SIP messages in SIPp's trace: what a phone received and what a carrier was answered.
 
 The text is untrusted and kept byte for byte, except that SIPp's trace drops carriage returns.
 """
@@ -33,46 +33,46 @@ class SipMessage:
 
     @property
     def code(self) -> int | None:
-        """Status code of a response, else None."""
+        """Return the status code of a response, else None."""
         return int(self.start_line.split(" ", 2)[1]) if self.start_line.startswith("SIP/2.0 ") else None
 
     @property
     def reason(self) -> str:
-        """Reason phrase of a response."""
+        """Return the reason phrase of a response."""
         return self.start_line.split(" ", 2)[2] if self.start_line.count(" ") > 1 else ""
 
     @property
     def method(self) -> str:
-        """Of a request its method, of a response the method it answers."""
+        """Return the method of a request, or the method that a response answers."""
         return self.header("CSeq").rpartition(" ")[2] if self.code else self.start_line.partition(" ")[0]
 
     def header(self, name: str) -> str:
-        """The first header of that name, empty if there is none. Case does not matter."""
+        """Return the first header of that name, or an empty text. Case does not matter."""
         return next(iter(self.all(name)), "")
 
     def all(self, name: str) -> list[str]:
-        """Every header of that name, in order."""
+        """Return every header of that name, in order."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     @property
     def from_name(self) -> str:
-        """Display name in From: what a phone shows."""
+        """Return the display name in From, which a phone shows."""
         return display_name(self.header("From"))
 
     @property
     def from_number(self) -> str:
-        """User part of the URI in From."""
+        """Return the user part of the URI in From."""
         return uri_user(self.header("From"))
 
     @property
     def audio_address(self) -> tuple[str, int] | None:
-        """Where its SDP wants audio sent, if it has one."""
+        """Return the address at which its SDP wants audio, or None."""
         found = _SDP_AUDIO.search(self.body)
         return (found["address"], int(found["port"])) if found else None
 
 
 def display_name(name_addr: str) -> str:
-    """The display name of a From-like header, unquoted and unescaped."""
+    """Return the display name of a From-like header, unquoted and unescaped."""
     match = _NAME_ADDR.match(name_addr)
     if match is None:
         return ""
@@ -82,14 +82,14 @@ def display_name(name_addr: str) -> str:
 
 
 def uri_user(name_addr: str) -> str:
-    """The user part (or telephone number) of the URI in a From-like header."""
+    """Return the user part (or telephone number) of the URI in a From-like header."""
     match = _NAME_ADDR.match(name_addr)
     user = _URI_USER.search(match["uri"] if match else name_addr)
     return (user["user"] or user["tel"] or "") if user else ""
 
 
 def load_trace(path: Path) -> list[SipMessage]:
-    """Messages of a SIPp trace, in order, retransmissions included. A trace not yet there has none."""
+    """Return the messages of a SIPp trace in order, with retransmissions. A missing file has no messages."""
     try:
         trace = path.read_bytes()
     except FileNotFoundError:
@@ -106,7 +106,7 @@ def _parse_trace(trace: bytes) -> Iterator[SipMessage]:
 
 
 def parse_message(raw: bytes, *, at: float, sent: bool) -> SipMessage:
-    """One message from its bytes, with CRLF or LF line ends. Folded lines stay part of their header."""
+    """Parse one message, with CRLF or LF line ends. Folded lines stay part of their header."""
     head, _, body = raw.replace(b"\r\n", b"\n").decode("utf-8", "surrogateescape").partition("\n\n")
     start_line, *lines = head.split("\n")
     headers: list[tuple[str, str]] = []

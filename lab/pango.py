@@ -1,4 +1,4 @@
-"""Pango for WeasyPrint, which prints PDF: installed, or unpacked from this machine's own Debian release."""
+"""Pango for WeasyPrint, which prints PDF: installed, or unpacked from a package of the installed Debian release."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LIBRARIES = ("pango-1.0", "pangoft2-1.0")
 
 
 def ensure_pango(progress: Progress = lambda line: None) -> None:
-    """Have Pango where WeasyPrint finds it after `use_fetched_pango`; raises LabUnavailable."""
+    """Fetch Pango if it is not installed. `use_fetched_pango` makes it available. Raise LabUnavailable."""
     if not all(map(find_library, LIBRARIES)):
         root = unpacked(PACKAGES, progress)
         (root / FONTS_FILE).write_text(FONTS.format(root=root, includes=""), encoding="utf-8")
 
 
 def use_fetched_pango() -> None:
-    """Let this process and its children find what was fetched, if anything was."""
+    """Make the fetched Pango available to this process and its children, if it was fetched."""
     root = cache_directory() / PACKAGES.folder
     if not PACKAGES.is_in(root) or all(map(find_library, LIBRARIES)):
         return
@@ -34,7 +34,7 @@ def use_fetched_pango() -> None:
 
 
 def _load(files: set[Path]) -> None:
-    """Load each library of these files once those that it needs are loaded: LD_LIBRARY_PATH comes too late here."""
+    """Load these libraries, each after those that it needs, because LD_LIBRARY_PATH has no effect any more."""
     while files:
         loaded = {path for path in files if _is_loadable(path)}
         if not loaded:

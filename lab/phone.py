@@ -20,9 +20,9 @@ from lab.sipp import SippJob, SippProcess
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """How a phone treats its calls, in seconds. `status` None rings until the caller gives up.
+    """How a phone treats its calls, in seconds. `status` None: ring until the caller gives up.
 
-    `before`: what it says before `ringing`, each for so long; `183 Session Progress` opens its audio.
+    `before`: responses before `ringing`, each for so long. `183 Session Progress` opens its audio.
     """
 
     status: str | None = "200 OK"
@@ -45,11 +45,11 @@ class Answering:
 
 
 class Phone:
-    """The phone 201, 202 or 203, or a trunk's far end for calls that go out; switched on for the `with` block.
+    """The phone 201, 202 or 203, or a trunk's far end for outgoing calls, switched on for the `with` block.
 
-    It takes any number of calls at once for `seconds`, echoes their audio, and remembers what it was sent unless
-    `trace` is off (for loads). Without `echo` it is silent but for the keys that are pressed: Asterisk may take a key
-    for several when audio comes in between. With `ears` it hears what is said in the last call.
+    It takes any number of calls at once for `seconds`, echoes their audio, and remembers what it received, unless
+    `trace` is off (for loads). Without `echo` it sends only pressed keys: other audio in between makes Asterisk take a
+    key for several. With `ears` it counts the audio of the last call.
     """
 
     def __init__(
@@ -118,15 +118,15 @@ class Phone:
 
     @property
     def heard(self) -> Heard:
-        """What a phone with ears has heard so far."""
+        """Return the audio that a phone with ears has received so far."""
         return self._ears.heard if self._ears is not None else Heard()
 
     def messages(self) -> list[SipMessage]:
-        """Everything sent and received so far."""
+        """Return everything sent and received so far."""
         return self._process.messages()
 
     def invites(self) -> list[SipMessage]:
-        """The INVITE of each call received so far, retransmissions left out."""
+        """Return the INVITE of each call received so far, without retransmissions."""
         first: dict[str, SipMessage] = {}
         for message in self.messages():
             if not message.sent and message.code is None and message.method == "INVITE":
@@ -134,7 +134,7 @@ class Phone:
         return list(first.values())
 
     def wait_for_invite(self, count: int = 1, seconds: float = 20.0) -> SipMessage:
-        """The count-th INVITE, once it is there; raises TimeoutError."""
+        """Wait for the count-th INVITE, and return it. Raise TimeoutError."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             invites = self.invites()
@@ -144,7 +144,7 @@ class Phone:
         raise TimeoutError(f"phone {self.name} got {len(self.invites())} of {count} calls within {seconds} s")
 
     def press(self, digits: str) -> None:
-        """Press keys in the call that came last, as RFC 4733 events, and return when that is done."""
+        """Press keys in the latest call, as RFC 4733 events, and return after the last one."""
         if self._ears is not None:
             self._ears.press(digits)
             return
@@ -158,6 +158,6 @@ class Phone:
             audio.close()
 
     def dial(self, number: str, spec: CallSpec | None = None) -> CallInProgress:
-        """Call a number from this phone, in the background. It need not be on."""
+        """Call a number from this phone, in the background. The phone need not be on."""
         spec = replace(spec or CallSpec(), caller=self.name, did=number)
         return place_call(self._asterisk, self.address, spec, self.name)

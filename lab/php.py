@@ -1,6 +1,6 @@
-"""PHP and PHPUnit for the tests of the FreePBX module: those on PATH, else Debian's, unpacked in a folder of their own.
+"""PHP and PHPUnit for the tests of the FreePBX module: those on PATH, or Debian's, unpacked in their own folder.
 
-An unpacked PHP is told where its extensions are. Debian's PHPUnit looks for its classes in /usr: that is put right.
+An unpacked PHP gets the path of its extensions. Debian's PHPUnit looks for its classes in /usr, which is corrected.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lab.debian import Bundle, LabUnavailable, Progress, unpacked
 from lab.tools import library_path
 
 PHP = Bundle("php", ("php-cli", "phpunit"))
-# What PHPUnit needs, in the order in which they need each other; an installed PHP loads them by itself.
+# The extensions that PHPUnit needs, each after those it depends on. An installed PHP loads them by itself.
 EXTENSIONS = ("ctype", "dom", "mbstring", "phar", "posix", "tokenizer", "xml", "xmlwriter", "simplexml")
 CLASSES = "usr/share/php"
 # For the benchmark of scripts that ask a database of their own.
@@ -24,12 +24,12 @@ WITH_SQLITE = Bundle("php-sqlite", ("php-cli", "php-sqlite3"))
 
 
 def ensure_php(progress: Progress = lambda line: None) -> str:
-    """The program that runs PHP; raises LabUnavailable."""
+    """Return the program that runs PHP. Raise LabUnavailable."""
     return shutil.which("php") or str(_fetched(progress) / "php")
 
 
 def ensure_php_with_sqlite(progress: Progress = lambda line: None) -> str:
-    """The program that runs PHP with its class SQLite3; raises LabUnavailable."""
+    """Return the program that runs PHP with its class SQLite3. Raise LabUnavailable."""
     installed = shutil.which("php")
     if installed is not None:
         modules = subprocess.run((installed, "-m"), capture_output=True, text=True, check=False, timeout=60).stdout
@@ -42,7 +42,7 @@ def ensure_php_with_sqlite(progress: Progress = lambda line: None) -> str:
 
 
 def ensure_phpunit(progress: Progress = lambda line: None) -> tuple[str, ...]:
-    """The command that runs PHPUnit, to put arguments after; raises LabUnavailable."""
+    """Return the command that runs PHPUnit, to which arguments are added. Raise LabUnavailable."""
     if shutil.which("php") and (installed := shutil.which("phpunit")):
         return (installed,)
     root = _fetched(progress)
@@ -58,7 +58,7 @@ def _fetched(progress: Progress) -> Path:
 
 
 def _find_classes_in(root: Path) -> None:
-    """Debian's classes load each other by where they are installed."""
+    """Correct the paths in Debian's classes, which load each other from where they are installed."""
     for path in (root / "usr/bin/phpunit", *(root / CLASSES).rglob("*.php")):
         text = path.read_bytes()
         moved = text.replace(f"'/{CLASSES}/".encode(), f"'{root / CLASSES}/".encode())

@@ -1,8 +1,9 @@
-"""A private PostgreSQL on a loopback port: gone afterwards, and never root, which it refuses to run as.
+"""A private PostgreSQL on a loopback port, for the `with` block. It never runs as root, which it refuses.
 
     with PostgreSql() as server:  server.run("SELECT 1"); server.address(database="hub")
 
-A `postgres` of version 17 or later on PATH wins; else this release's package is unpacked in the cache (19 MB to fetch).
+A `postgres` of version 17 or later on PATH is used; otherwise Debian's package is unpacked in the cache (19 MB to
+fetch).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from lab.debian import Bundle, LabUnavailable, Progress, unpacked
 from lab.private_server import ADDRESS, START_SECONDS, STOP_SECONDS, PrivateServer
 from lab.tools import library_path
 
-# What Debian's `postgresql` stands for may be installed already, and then nothing would be fetched.
+# Not `postgresql`: the package that it depends on may be installed already, and then nothing would be fetched.
 SERVER = Bundle("postgresql", ("postgresql-17",))
 TLS_NAME = "hub.example.com"  # what its certificate says
 ADMINISTRATOR = "postgres"
@@ -52,20 +53,20 @@ OPTIONS = {
     "logging_collector": "off",
     "timezone": "UTC",
 }
-# Of a server that has a replica.
+# Options of a server that has a replica.
 REPLICATED = {"wal_level": "replica", "max_wal_senders": "4"}
 
 
 @dataclass(frozen=True, slots=True)
 class ServerPaths:
-    """The folder with the server's programs, and the libraries that they were unpacked with."""
+    """The folder of the server's programs, and their libraries."""
 
     programs: Path
     libraries: str = ""
 
 
 def ensure_postgresql(progress: Progress = lambda line: None) -> ServerPaths:
-    """A usable server, fetched if this is the first time; raises LabUnavailable."""
+    """Return a usable server, fetched on the first use. Raise LabUnavailable."""
     server, initdb = shutil.which("postgres"), shutil.which("initdb")
     if server and initdb and _version_of(server) >= LEAST_VERSION:
         return ServerPaths(Path(server).parent)
@@ -77,9 +78,9 @@ def ensure_postgresql(progress: Progress = lambda line: None) -> ServerPaths:
 
 
 class PostgreSql(PrivateServer):
-    """The server, empty. `tls`: it has a certificate of TLS_NAME, by an authority whose own is in `authority_file`.
+    """The server, empty. `tls`: it has a certificate for TLS_NAME, signed by the authority of `authority_file`.
 
-    `also_at`: another address of this machine, for clients in network namespaces, who need TLS.
+    `also_at`: another address of the server, for clients in network namespaces, who need TLS.
     """
 
     name = "postgresql"
@@ -98,32 +99,32 @@ class PostgreSql(PrivateServer):
 
     @property
     def authority_file(self) -> Path:
-        """The certificate of who has signed the server's, with `tls`."""
+        """Return the certificate of the authority that signed the server's, with `tls`."""
         return self.folder / "authority.pem"
 
     def address(
         self, *, user: str = ADMINISTRATOR, password: str = "", database: str = DATABASE, port: int = 0, query: str = ""
     ) -> str:
-        """A connection address. `port`: of a proxy before it."""
+        """Return a connection address. `port`: that of a proxy before the server."""
         word = quote(password or self.password, safe="")
         place = f"{ADDRESS}:{port or self.port}/{database}"
         return f"postgresql://{quote(user, safe='')}:{word}@{place}{'?' if query else ''}{query}"
 
     def run(self, statement: str, values: Sequence[object] = (), *, database: str = DATABASE) -> list[tuple[Any, ...]]:
-        """One statement as the administrator, and its rows."""
+        """Run one statement as the administrator, and return its rows."""
         with psycopg.connect(self.address(database=database), autocommit=True) as connection:
             cursor = connection.execute(statement.encode(), values or None)
             return cursor.fetchall() if cursor.description else []
 
     def start(self) -> None:
-        """Start it, again after `stop` or `kill`, and wait until it answers."""
+        """Start it (again after `stop` or `kill`) and wait until it answers."""
         with suppress(FileNotFoundError):
             (self.folder / "data/postmaster.pid").unlink()  # of one that was killed: its children end with it
         command = (*_nobody(), str(self.paths.programs / "postgres"), "-D", str(self.folder / "data"))
         self._run(command, self._environment(), self._is_ready)
 
     def stop(self) -> None:
-        """Stop it and end all connections. Does nothing if it is not running."""
+        """Stop it and end all connections. Do nothing if it is not running."""
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(signal.SIGINT)
@@ -133,7 +134,7 @@ class PostgreSql(PrivateServer):
         stop_server(process, 1.0)
 
     def kill(self) -> None:
-        """End all of it as a power cut does."""
+        """End all its processes, as a power cut does."""
         process, self._process = self._process, None
         assert process is not None
         pids = _with_children(process.pid)
@@ -145,19 +146,19 @@ class PostgreSql(PrivateServer):
             time.sleep(0.01)
 
     def send_signal(self, number: int) -> None:
-        """To all of its processes: SIGSTOP freezes it."""
+        """Send a signal to all its processes. SIGSTOP freezes the server."""
         assert self._process is not None
         for pid in _with_children(self._process.pid):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
     def pids(self) -> list[int]:
-        """Of all of its processes."""
+        """Return the ids of all its processes."""
         assert self._process is not None
         return _with_children(self._process.pid)
 
     def cpu_seconds(self) -> float:
-        """Of all of its processes, those that have ended too."""
+        """Return the CPU time of all its processes, also of those that have ended."""
         assert self._process is not None
         ticks = 0
         for pid in _with_children(self._process.pid):
@@ -168,7 +169,7 @@ class PostgreSql(PrivateServer):
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def log(self) -> str:
-        """What it said so far."""
+        """Return its output so far."""
         return (self.folder / "log").read_text(errors="replace")
 
     def _make(self) -> None:
@@ -190,7 +191,7 @@ class PostgreSql(PrivateServer):
             file.writelines(f"{name} = '{value}'\n" for name, value in options.items())
 
     def _fill(self, command: Sequence[str]) -> None:
-        """Runs what makes the directory with the data."""
+        """Run the command that creates the data directory."""
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
@@ -246,13 +247,13 @@ class Replica(PostgreSql):
         self._primary = primary
 
     def has_all(self) -> bool:
-        """Whether it has replayed what the primary has written so far."""
+        """Return whether it has replayed everything that the primary has written so far."""
         ((written,),) = self._primary.run("SELECT pg_current_wal_lsn()::text")
         ((has_it,),) = self.run("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", (written,))
         return bool(has_it)
 
     def promote(self) -> None:
-        """It takes the place of the primary, with what it has."""
+        """Make it the primary, with the data that it has."""
         self.run("SELECT pg_promote()")
 
     def _make(self) -> None:
@@ -270,14 +271,14 @@ def _with_children(pid: int) -> list[int]:
 
 
 def _version_of(server: str) -> int:
-    """Its major version; 0 when it does not say."""
+    """Return the server's major version, or 0 if it does not print one."""
     done = subprocess.run((server, "--version"), capture_output=True, text=True, check=False, timeout=START_SECONDS)
     found = re.search(r"PostgreSQL\) (\d+)", done.stdout)
     return int(found[1]) if found else 0
 
 
 def _nobody() -> tuple[str, ...]:
-    """A prefix that takes root's rights away; nothing for everybody else."""
+    """Return a command prefix that drops root's rights; empty for other users."""
     if os.geteuid() != 0:
         return ()
     setpriv = shutil.which("setpriv")

@@ -1,4 +1,4 @@
-"""Which of our modules are programs, as tests and benchmarks start them: `python -m` and one of these."""
+"""The modules that tests and benchmarks start as programs with `python -m`."""
 
 COMMAND_LINE = "callsieve.main.entry"  # the command line, and `serve`
 CONSOLE = "callsieve.main.console_server"  # as the daemon starts it

@@ -1,7 +1,7 @@
-"""An ear for English: Debian's pocketsphinx chooses which of our texts a sound file says.
+"""Recognise English prompts: Debian's pocketsphinx chooses which of our texts a sound file says.
 
-Its model knows 16 kHz only, so it is told all the texts and must tell them apart; and it hears a little noise, as there
-is on any line, because the band above a telephone's would else be empty in a way that it never met in training.
+Its model knows only 16 kHz, so it gets all the texts and must tell them apart. A little noise is added, as on any
+line, because otherwise the band above a telephone's would be empty, as it never was in training.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ _HEARD = re.compile(r"(?P<words>.*?) ?\((?P<key>\S+) -?\d+\)")
 
 
 def can_recognise() -> bool:
-    """Whether the recogniser is on this machine."""
+    """Return whether the recogniser is installed."""
     return shutil.which(PROGRAM) is not None and _model().is_dir()
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text as they are spoken."""
+    """Return the words of a text as they are spoken."""
     return [_NUMBERS.get(word, word) for word in re.findall(r"[a-z']+|\d", text.lower())]
 
 
 def heard_in(sounds: Mapping[str, Path], texts: list[str]) -> dict[str, list[str]]:
-    """The words that are heard in each file, by its key: one of the texts, or nothing."""
+    """Return the words recognised in each file, by its key: those of one of the texts, or none."""
     with TemporaryDirectory(prefix="callsieve-ear-") as name:
         folder = Path(name)
         for key, path in sounds.items():
@@ -62,7 +62,7 @@ def heard_in(sounds: Mapping[str, Path], texts: list[str]) -> dict[str, list[str
 
 
 def word_errors(said: list[str], heard: list[str]) -> int:
-    """Words that were put in, left out or taken for others."""
+    """Return how many words were inserted, left out or confused."""
     row = list(range(len(heard) + 1))
     for count, word in enumerate(said, 1):
         above, row = row, [count]
@@ -72,12 +72,12 @@ def word_errors(said: list[str], heard: list[str]) -> int:
 
 
 def _model() -> Path:
-    """Where the English model is: beside the program, be it installed or fetched."""
+    """Return the path of the English model, which is beside the program, installed or fetched."""
     return Path(shutil.which(PROGRAM) or "/usr/bin/none").resolve().parent.parent / "share/pocketsphinx/model/en-us"
 
 
 def _on_a_line(path: Path) -> bytes:
-    """The samples at 16 kHz with some noise, always the same."""
+    """Return the samples at 16 kHz with some noise, which is always the same."""
     command = ["sox", "-V1", "-D", str(path), *_LINE, "-", "pad", "0.3", "0.3"]
     done = subprocess.run(command, check=True, capture_output=True, timeout=20)
     noise = islice(cycle(_noise()), random.Random(path.stem).randrange(NOISE_SAMPLES), None)
@@ -87,7 +87,7 @@ def _on_a_line(path: Path) -> bytes:
 
 @cache
 def _noise() -> list[float]:
-    """Three seconds of it, to be repeated: making it anew for each file takes longer than all else here."""
+    """Return three seconds of noise, to be repeated: new noise for each file takes longer than all else here."""
     chance = random.Random(NOISE)
     return [chance.gauss(0, NOISE) for _ in range(NOISE_SAMPLES)]
 

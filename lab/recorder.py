@@ -1,10 +1,10 @@
-"""Record what the manager interface says while calls are made: fixtures for everything that listens to it.
+"""Record what the manager interface sends during calls: fixtures for everything that listens to it.
 
     python -m lab.recorder NAME... | all        writes tests/recordings/NAME.ami
 
-A recording is the byte stream as it was read, chunk by chunk: a line `@ AT data LENGTH` before each chunk, and
-`@ AT connected` or `@ AT lost` for the connection itself. AT is UTC seconds. The recorder logs in with the rights that
-our listener asks for and, as it would, asks for the channels that are up each time it has connected.
+A recording is the byte stream as it was read, chunk by chunk: a line `@ AT data LENGTH` before each chunk, and `@ AT
+connected` or `@ AT lost` for the connection itself. AT is UTC seconds. The recorder logs in with the rights of our
+listener and, like it, asks which channels are up after each connection.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Kind = Literal["connected", "lost", "data"]
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What happened at one instant: bytes were read, or the connection came or went."""
+    """An event of the connection at one instant: bytes were read, or it was opened or lost."""
 
     at: float
     kind: Kind
@@ -50,7 +50,7 @@ class Chunk:
 
 
 class AmiRecorder:
-    """Listens to one Asterisk for the `with` block; connects again whenever it can."""
+    """Listens to one Asterisk for the `with` block, and reconnects whenever it can."""
 
     def __init__(self, asterisk: Asterisk) -> None:
         self._address = asterisk.ami_address
@@ -72,12 +72,12 @@ class AmiRecorder:
         self._thread.join()
 
     def wait_until_connected(self, seconds: float = 20.0) -> None:
-        """Return once it is logged in and has heard which channels are up; raises TimeoutError."""
+        """Wait until it is logged in and knows which channels are up. Raise TimeoutError."""
         if not self._connected.wait(seconds):
             raise TimeoutError(f"the recorder did not get in within {seconds} s")
 
     def wait_until_lost(self, seconds: float = 20.0) -> None:
-        """Return once the connection is gone; raises TimeoutError."""
+        """Wait until the connection is gone. Raise TimeoutError."""
         deadline = time.monotonic() + seconds
         while self._connected.is_set():
             if time.monotonic() > deadline:
@@ -85,7 +85,7 @@ class AmiRecorder:
             time.sleep(0.01)
 
     def chunks(self) -> list[Chunk]:
-        """Everything, once no call is left and nothing more is being said."""
+        """Return everything, after the last call has ended and nothing more arrives."""
         self._asterisk.wait_until_idle(IDLE_SECONDS)
         size = -1
         while size != len(self._chunks):
@@ -145,7 +145,7 @@ def save_recording(path: Path, chunks: Sequence[Chunk]) -> None:
 
 
 def load_recording(path: Path) -> list[Chunk]:
-    """Read a recording; raises ValueError for a file that is none."""
+    """Read a recording. Raise ValueError for any other file."""
     return list(_chunks_of(path.read_bytes()))
 
 

@@ -1,6 +1,6 @@
-"""The calls that recordings are made of: each scene is one small office and what people do in it.
+"""The calls of the recordings: each scene is a small office and what people do in it.
 
-Every number is invented. `tests/recordings/NAME.toml` says what a listener has to make of each.
+Every number is invented. `tests/recordings/NAME.toml` says what a listener must conclude from each.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ CONFIG = {
 
 @dataclass(slots=True)
 class Stage:
-    """An office with a listener; `listen` starts the listener of a scene that begins without one."""
+    """An office with a listener. `listen` starts the listener of a scene that begins without one."""
 
     asterisk: Asterisk
     carrier: Carrier
@@ -84,7 +84,7 @@ class Stage:
 
     @contextmanager
     def phones(self, **answering: Answering) -> Iterator[dict[str, Phone]]:
-        """Switch phones on: `p201=Answering(...)`; `carrier` is the far end of calls that go out."""
+        """Switch phones on: `p201=Answering(...)`; `carrier` is the far end of outgoing calls."""
         with ExitStack() as stack:
             yield {
                 key: stack.enter_context(Phone(self.asterisk, key.removeprefix("p"), how, echo=False))
@@ -92,11 +92,11 @@ class Stage:
             }
 
     def call(self, did: str = ALICE, caller: str = CALLER, *, hang_up_after: float | None = 2.0) -> None:
-        """One call from outside, to its end."""
+        """Make one call from outside, and wait for its end."""
         self.carrier.call(CallSpec(caller=caller, name=NAME, did=did, hang_up_after=hang_up_after))
 
     def gives_up(self, seconds: float, did: str = ALICE) -> None:
-        """One call from outside whose caller gives up so long after it began to ring."""
+        """Make one call from outside whose caller gives up `seconds` after it began to ring."""
         self.carrier.call(CallSpec(caller=CALLER, name=NAME, did=did, cancel_after=seconds))
 
 
@@ -105,14 +105,14 @@ Act = Callable[[Stage], None]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is done, in which office. `late`: the listener starts when the scene says so."""
+    """An act and its office. `late`: the scene itself starts the listener."""
 
     act: Act
     late: bool = False
     office: Callable[[], AbstractContextManager[Asterisk]] = lambda: Asterisk(extensions=OFFICE, config=CONFIG)
 
     def play(self) -> list[Chunk]:
-        """Make the calls, and give what the manager interface said meanwhile."""
+        """Make the calls, and return what the manager interface sent meanwhile."""
         with self.office() as asterisk, ExitStack() as stack:
             stage = Stage(asterisk, Carrier(asterisk), stack)
             if not self.late:
@@ -212,7 +212,7 @@ def blind_transfer(stage: Stage) -> None:
 
 
 def attended_transfer(stage: Stage) -> None:
-    """201 takes the call, asks 202, and leaves the caller to 202 by hanging up."""
+    """201 answers the call, calls 202, and hangs up to connect both."""
     with stage.phones(p201=Answering(ring_seconds=1.0, hang_up_after=8.0), p202=ANSWERS) as phones:
         call = stage.carrier.start(CallSpec(caller=CALLER, name=NAME, did=ALICE, hang_up_after=12.0))
         call.wait_until_answered()
@@ -253,7 +253,7 @@ def outbound_no_such_number(stage: Stage) -> None:
 
 
 def called_back(stage: Stage) -> None:
-    """A missed call, and the callee calls the number back."""
+    """Nobody answers a call, and the callee calls the number back."""
     with stage.phones(p201=RINGS):
         stage.gives_up(2.0)
     with stage.phones(carrier=Answering(ring_seconds=1.0, hang_up_after=2.0)):
@@ -288,7 +288,7 @@ def conference(stage: Stage) -> None:
 
 
 def offered_again(stage: Stage) -> None:
-    """Busy at first, and the carrier tries again of its own accord."""
+    """Call a busy phone. The carrier tries again by itself."""
     with stage.phones(p201=Answering.busy()):
         stage.call()
     with stage.phones(p201=ANSWERS):
@@ -296,7 +296,7 @@ def offered_again(stage: Stage) -> None:
 
 
 def redialled(stage: Stage) -> None:
-    """The caller himself gives up and calls again: two calls."""
+    """Give up, and call again: two calls."""
     with stage.phones(p201=RINGS):
         stage.gives_up(1.5)
         stage.gives_up(2.0)
@@ -311,7 +311,7 @@ def two_at_once(stage: Stage) -> None:
 
 
 def restarted(stage: Stage) -> None:
-    """Asterisk is killed while two talk, comes back, and a whole call follows."""
+    """Asterisk is killed during a call and restarted, and another call follows."""
     spec = CallSpec(caller=CALLER, name=NAME, did=ALICE, hang_up_after=3.0)
     with stage.phones(p201=ANSWERS), stage.carrier.start(spec) as call:
         call.wait_until_answered()
@@ -325,7 +325,7 @@ def restarted(stage: Stage) -> None:
 
 
 def started_in_the_middle(stage: Stage) -> None:
-    """Two talk when the listener starts; another call follows while they still do."""
+    """Start the listener during a call. Another call follows while the first one lasts."""
     with stage.phones(p201=ANSWERS):
         call = stage.carrier.start(CallSpec(caller=CALLER, name=NAME, did=ALICE, hang_up_after=4.0))
         call.wait_until_answered()
@@ -341,14 +341,14 @@ def screened(stage: Stage) -> None:
 
 
 def withheld_office() -> Asterisk:
-    """Where the administrator had Asterisk send the presentation of the caller's number along with every event."""
+    """Return an office whose Asterisk sends the presentation of the caller's number with every event."""
     variables = "[general](+)\nchannelvars = CALLERID(num-pres)\n"
     return Asterisk(extensions=OFFICE, config={**CONFIG, "manager.conf": variables + MANAGER_USER})
 
 
 @contextmanager
 def screened_office() -> Iterator[Asterisk]:
-    """The office with our daemon, which has one number on its blocklist."""
+    """Yield the office with our daemon, which has one number on its blocklist."""
     with ScreenedPbx(settings=SETTINGS, config={"manager.conf": MANAGER_USER}) as pbx:
         pbx.daemon.callsieve("list", "add", "block", SPAMMER).check_returncode()
         yield pbx.asterisk

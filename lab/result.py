@@ -1,4 +1,4 @@
-"""What a caller experienced, read off the trace of his call."""
+"""The result of a call for its caller, read from the trace of the call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab.messages import SipMessage
 
 @dataclass(frozen=True, slots=True)
 class Provisional:
-    """A 1xx answer, and how many seconds after the INVITE it came."""
+    """A 1xx answer, and how many seconds after the INVITE it arrived."""
 
     code: int
     reason: str
@@ -21,7 +21,7 @@ class Provisional:
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What the caller experienced. Seconds count from the first INVITE; `code` is None if it was never settled."""
+    """The result of a call for its caller. Seconds count from the first INVITE. `code`: None if unanswered."""
 
     code: int | None
     reason: str
@@ -39,7 +39,7 @@ class CallResult:
         return self.code == 200
 
     def final(self) -> SipMessage:
-        """The response that settled it, with its headers. Raises LookupError if there is none."""
+        """Return the final response with its headers. Raise LookupError if the call has no final response."""
         final = answer_in(self.messages)
         if final is None:
             raise LookupError("the call was never settled")
@@ -47,7 +47,7 @@ class CallResult:
 
 
 def result_of(messages: Sequence[SipMessage], heard: Heard) -> CallResult:
-    """What a caller's trace says about his call."""
+    """Return the result of a call from its caller's trace."""
     began = next((m.at for m in messages if m.sent and m.method == "INVITE"), 0.0)
     provisionals = tuple(
         Provisional(m.code, m.reason, m.at - began)
@@ -71,5 +71,5 @@ def result_of(messages: Sequence[SipMessage], heard: Heard) -> CallResult:
 
 
 def answer_in(messages: Sequence[SipMessage]) -> SipMessage | None:
-    """The final response to the INVITE, if there is one yet."""
+    """Return the final response to the INVITE, or None."""
     return next((m for m in messages if not m.sent and m.method == "INVITE" and (m.code or 0) >= 200), None)

@@ -1,6 +1,7 @@
-"""SIPp scenarios, put together from what a call is to do. Only numbers and fixed words are written into them:
+"""SIPp scenarios, built from what a call should do.
 
-whatever text a test wants to send is a `[keyword]` here, filled in by `-key` (see `lab.sipp`).
+Only numbers and fixed words are written into them. Any other text that a test sends is a `[keyword]` here, filled in by
+`-key` (see `lab.sipp`).
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def document(name: str, steps: Iterable[str]) -> str:
 
 
 def sdp(*, port: str = "[media_port]", telephone_event: bool = True) -> str:
-    """An offer or answer of u-law audio, with its Content headers. SIPp's own audio is at its [media_port]."""
+    """Return an offer or answer of u-law audio, with its Content headers. SIPp's own audio is at its [media_port]."""
     payloads, event = ("0 101", _TELEPHONE_EVENT) if telephone_event else ("0", "")
     body = _SDP.format(port=port, payloads=payloads, telephone_event=event)
     return f"Content-Type: application/sdp\nContent-Length: [len]\n\n{body}"
@@ -97,7 +98,7 @@ def request(
 def answer(
     status: str, *, cseq: str = "[last_CSeq:]", body: str = _NO_BODY, first: bool = True, attributes: str = ""
 ) -> str:
-    """A response; `first` ones carry our tag, later ones find it in the request."""
+    """Return a response. A `first` one carries our tag; later ones find it in the request."""
     tag = _TAG if first else ""
     return _ANSWER.format(status=status, cseq=cseq, body=body, tag=tag, attributes=attributes)
 
@@ -112,7 +113,7 @@ def outgoing_call(
     cancel_after: float | None,
     telephone_event: bool = True,
 ) -> str:
-    """The calling side: INVITE, then whatever the call is answered with, and who hangs up when.
+    """Return the calling side: INVITE, the response, and who hangs up when.
 
     `cancel_after` counts from the last provisional response, `hang_up_after` from the answer, in seconds.
     """
@@ -156,9 +157,9 @@ _KEY = "Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal={k
 
 
 def load_call(*, expected: int, hang_up_after: float, key: str = "", key_after: float = 1.0) -> str:
-    """One of many calls: anything but the expected answer makes it a failure. The caller is the next of a list.
+    """Return one of many calls, which fails unless it gets the expected answer. The caller is the next in a list.
 
-    `key` is pressed so many seconds after the answer, by SIP INFO.
+    `key` is pressed `key_after` seconds after the answer, by SIP INFO.
     """
     steps = [
         request(
@@ -200,10 +201,10 @@ def incoming_call(
     before: Sequence[tuple[str, float]] = (),
     audio_port: str = "[media_port]",
 ) -> str:
-    """The called side: rings, then answers with `status` (None: never), then hangs up or waits for it.
+    """Return the called side: it rings, answers with `status` (None: never), then hangs up or waits for the other side.
 
-    A CANCEL is accepted while it rings. `before`: what it says before it rings, and for how long in seconds; a 183
-    has an SDP, as one with early media has. `audio_port` is a number or a keyword.
+    A CANCEL is accepted while it rings. `before`: responses before it rings, each with its seconds; a 183 has an SDP,
+    as for early media. `audio_port` is a number or a keyword.
     """
     return document(
         "incoming call",
@@ -229,7 +230,7 @@ def _pause(seconds: float) -> str:
 
 
 def _ring(seconds: float | None) -> list[str]:
-    """Ring for so long or for ever, unless the call is cancelled."""
+    """Return steps that ring for so many seconds or for ever, unless the call is cancelled."""
     if seconds is not None and seconds <= 0:
         return []
     return [

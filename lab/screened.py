@@ -124,11 +124,11 @@ BOUNDS = re.compile(r"(TIMEOUT\(absolute\)=)0\.\d")
 class ScreenedPbx:
     """The office. `daemon` is started unless `start_daemon` is False.
 
-    `settings` replaces SETTINGS, `extensions` EXTENSIONS, `noload` does without Asterisk modules. `asking` is how the
-    dialplan asks: over FastAGI, through the classic script that relays to the daemon, or through the one that decides
-    by itself; `conf` changes the text of asterisk-conf/callsieve.conf. `config` is added to Asterisk's other files.
-    `digit` is what every challenge asks for, instead of any. A `patient` office waits for its answers: for what
-    happens, not how fast, on a machine that is busy.
+    `settings` replaces SETTINGS, `extensions` EXTENSIONS, `noload` names Asterisk modules that are not loaded. `asking`
+    is how the dialplan asks: over FastAGI, through the classic script that relays to the daemon, or through the
+    standalone script. `conf` changes the text of asterisk-conf/callsieve.conf. `config` is added to Asterisk's other
+    files. `digit` is the digit that every challenge asks for, instead of a random one. A `patient` office waits longer
+    for answers, to test what happens and not how fast, on a busy server.
     """
 
     def __init__(
@@ -199,7 +199,7 @@ class ScreenedPbx:
         return self.daemon.url if self._asking == "fastagi" else "callsieve-agi"
 
     def _write_scripts(self) -> None:
-        """The wrappers that `callsieve asterisk install --classic` writes into Asterisk's AGI directory."""
+        """Write the wrappers that `callsieve asterisk install --classic` writes into Asterisk's AGI directory."""
         if self._asking == "classic":
             command = [sys.executable, "-I", "-S", str(ROOT / "agi" / "relay.py"), str(self.state / "agi.sock")]
         else:
@@ -215,5 +215,5 @@ class ScreenedPbx:
 
 
 def without_bounds(conf: str) -> str:
-    """A file of our dialplan, which then waits for an answer as long as a busy machine may need."""
+    """Return a file of our dialplan that waits for an answer as long as a busy server may need."""
     return BOUNDS.sub(rf"\g<1>{PATIENT_SECONDS}", conf)

@@ -1,7 +1,7 @@
-"""A carrier that signs its calls (STIR/SHAKEN), with an authority of its own that an Asterisk of the lab trusts.
+"""A carrier that signs its calls (STIR/SHAKEN), with its own authority, which an Asterisk of the lab trusts.
 
 PASSporT: RFC 8225 and 8588; the Identity header: RFC 8224. The certificate is served over HTTP on loopback, which
-Asterisk refuses unless it is told that this is a test.
+Asterisk refuses unless its settings say that this is a test.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ INTEGER_BYTES = 32  # of the two that make up a signature (RFC 7518, section 3.4
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A carrier's key, and where the certificate of it is to be had."""
+    """A carrier's key, and the address of its certificate."""
 
     key: ec.EllipticCurvePrivateKey
     url: str
 
     def headers(self, caller: str, did: str, level: str, **claims: object) -> dict[str, str]:
-        """What a signed INVITE carries: Identity and Date. `claims` replaces what is signed, by its key."""
+        """Return the headers of a signed INVITE: Identity and Date. `claims` replace what is signed, by key."""
         now = int(time.time())
         payload: dict[str, object] = {
             "attest": level,
@@ -54,8 +54,9 @@ class Signer:
 
 @contextmanager
 def signing_carrier(directory: Path) -> Iterator[tuple[Signer, dict[str, str]]]:
-    """A carrier with a certificate that is served, and what Asterisk's files need so that it checks the trunk `carrier`
-    (`Asterisk(config=...)`). `directory` keeps the authority's certificate.
+    """Yield a carrier whose certificate is served, and files that make Asterisk check calls of the trunk `carrier`.
+
+    The files are for `Asterisk(config=...)`. `directory` keeps the authority's certificate.
     """
     authority, key = Authority.make("Lab Root"), make_key()
     root = directory / "root.pem"
@@ -84,7 +85,7 @@ def _configuration(root: Path, directory: Path) -> dict[str, str]:
 
 @contextmanager
 def _served(certificate: bytes) -> Iterator[str]:
-    """A web server on loopback that has one file; its address."""
+    """Yield the address of a web server on loopback that has one file."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -94,7 +95,7 @@ def _served(certificate: bytes) -> Iterator[str]:
             self.wfile.write(certificate)
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Says nothing."""
+            """Print nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -107,12 +108,12 @@ def _served(certificate: bytes) -> Iterator[str]:
 
 
 def _canonical(number: str) -> str:
-    """RFC 8224, section 8.3: digits only."""
+    """Return the digits of a number (RFC 8224, section 8.3)."""
     return number.removeprefix("+")
 
 
 def _part(claims: Mapping[str, object]) -> str:
-    """RFC 8225, section 9: keys in order, no blanks."""
+    """Encode claims with sorted keys and without blanks (RFC 8225, section 9)."""
     return _base64(json.dumps(claims, sort_keys=True, separators=(",", ":")).encode())
 
 

@@ -1,8 +1,8 @@
-"""Run SIPp: a bounded process of ours, with its own directory, that traces every message.
+r"""Run SIPp as a process with time limits and its own directory, which traces every message.
 
-Raw text and SIPp: in a scenario `[...]` is a keyword and `\\x41` an escape, so text from a test never goes into one.
-It is given with `-key NAME VALUE` and named `[NAME]` in the scenario: SIPp 3.8 inserts it byte for byte (measured with
-every byte from 1 to 255, `[call_id]`, `${X}`, quotes and backslashes). What it cannot send is a NUL.
+In a scenario `[...]` is a keyword and `\x41` an escape, so text from a test never goes into one. It is given with
+`-key NAME VALUE` and named `[NAME]` in the scenario: SIPp 3.8 inserts it byte for byte (measured with every byte from 1
+to 255, `[call_id]`, `${X}`, quotes and backslashes). Only a NUL cannot be sent.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ BREAK_OFF_SECONDS = 0.2
 
 
 class SippError(Exception):
-    """SIPp could not run the scenario; the text is what it said."""
+    """Raised if SIPp could not run the scenario. The text is SIPp's message."""
 
 
 @dataclass(frozen=True, slots=True)
 class SippJob:
-    """What to run: a scenario, from one loopback address and port, towards another."""
+    """A scenario to run, from one loopback address and port to another."""
 
     scenario: str
     address: str
@@ -49,7 +49,7 @@ class SippJob:
 
 
 class SippProcess:
-    """SIPp running a job, until it has made its calls, its time is up, or `stop`."""
+    """SIPp running a job, until it has made its calls, its time is up, or `stop` is called."""
 
     def __init__(self, paths: PbxPaths, job: SippJob) -> None:
         self.job = job
@@ -71,11 +71,11 @@ class SippProcess:
         return self._process.pid
 
     def messages(self) -> list[SipMessage]:
-        """What was sent and received so far."""
+        """Return what was sent and received so far."""
         return load_trace(self.directory / "messages.log")
 
     def wait(self) -> int:
-        """Its exit code, once it has ended by itself: 0 if every call went as its scenario says, 1 if not."""
+        """Wait until it has ended by itself. Return 0 if every call went as its scenario says, otherwise 1."""
         try:
             code = self._process.wait(self.job.seconds + STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -89,7 +89,7 @@ class SippProcess:
         return self._process.poll() is None
 
     def wait_until_listening(self, seconds: float = 20.0) -> None:
-        """Return once its SIP port is bound."""
+        """Wait until its SIP port is bound."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if not self.is_running():
@@ -100,7 +100,7 @@ class SippProcess:
         raise SippError(f"SIPp did not listen within {seconds:.0f} s: {self.complaints()}")
 
     def complaints(self) -> str:
-        """What SIPp wrote about errors, or the end of its screen."""
+        """Return SIPp's error messages, or the end of its screen."""
         for name in ("errors.log", "screen.log"):
             path = self.directory / name
             if path.exists() and path.stat().st_size:
@@ -108,7 +108,7 @@ class SippProcess:
         return "it said nothing"
 
     def stop(self) -> None:
-        """End it now; calls it still has are hung up or given up.
+        """End it now. Its calls are hung up or cancelled.
 
         SIPp reads a first SIGUSR1 as "no new calls" and a second one as "break off", with BYE or CANCEL.
         """
@@ -141,6 +141,6 @@ def _arguments(job: SippJob) -> list[bytes | str]:
 
 
 def _is_bound(address: str, port: int) -> bool:
-    """Whether a UDP socket of this machine is bound there, from the kernel's own table (nothing is sent)."""
+    """Return whether a UDP socket of the server is bound there, from the kernel's own table (nothing is sent)."""
     wanted = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{port:04X}"
     return any(line.split()[1] == wanted for line in Path("/proc/net/udp").read_text().splitlines()[1:])

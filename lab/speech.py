@@ -1,7 +1,7 @@
-"""An environment of its own with a small model of Whisper and a voice, for tests and benchmarks of `callsieve[speech]`.
+"""An environment with a small model of Whisper and a voice, for tests and benchmarks of `callsieve[speech]`.
 
-It holds exactly requirements/speech-tests.txt, with hashes, and takes 0.6 GB. This program is not in it: put its
-packages behind the program's own (sys.path).
+It contains exactly requirements/speech-tests.txt, with hashes, and takes 0.6 GB. CallSieve is not in it: add its
+packages after CallSieve's own (sys.path).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ VOICE = "en_US-joe-medium"
 
 @dataclass(frozen=True, slots=True)
 class SpeechPaths:
-    """Where the environment's packages are, the small English model, and the voice."""
+    """The paths of the environment's packages, the small English model, and the voice."""
 
     python: Path
     packages: Path
@@ -34,7 +34,7 @@ class SpeechPaths:
     voice: Path
 
     def say(self, text: str, path: Path, pace: float = 1.0) -> None:
-        """Write a text that the voice speaks, at 8 kHz. A `pace` above 1 is slower."""
+        """Write a text spoken by the voice, at 8 kHz. A `pace` above 1 is slower."""
         high = path.with_suffix(".22k.wav")
         options = ("--data-dir", str(self.voice), "-m", VOICE, "--length-scale", str(pace), "-f", str(high))
         _run(str(self.python), "-m", "piper", *options, "--", text)
@@ -43,7 +43,7 @@ class SpeechPaths:
 
 
 def ensure_speech(progress: Progress = lambda line: None) -> SpeechPaths:
-    """The environment, made if this is the first time or the lock has changed; raises LabUnavailable."""
+    """Return the environment, made on the first use or after a change of the lock file. Raise LabUnavailable."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     folder = cache_directory() / f"speech-{version}-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:8]}"
     packages = folder / "lib" / f"python{version}" / "site-packages"

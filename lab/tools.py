@@ -1,7 +1,7 @@
-"""The programs beside Asterisk and SIPp that tests run: the one list of them, and how they are had.
+"""The list of programs beside Asterisk and SIPp that tests run, and how they are found or fetched.
 
-A program on PATH wins. The others are unpacked from this machine's own Debian release, and each is started by a script
-that tells it where its libraries and data are.
+A program on PATH is used. The others are unpacked from packages of the installed Debian release. Each is started by a
+script that sets the paths of its libraries and data.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ FONTS = """\
 
 
 def ensure_tools(progress: Progress = lambda line: None) -> None:
-    """Have every program of TOOLS, on PATH or in the cache; raises LabUnavailable with the way out."""
+    """Find every program of TOOLS on PATH or fetch it. Raise LabUnavailable, which says what to do."""
     missing = missing_tools(os.environ.get("PATH", os.defpath))
     if not missing:
         return
@@ -72,34 +72,34 @@ def ensure_tools(progress: Progress = lambda line: None) -> None:
 
 
 def tools_root() -> Path:
-    """The folder that the packages are unpacked in."""
+    """Return the folder that the packages are unpacked in."""
     return cache_directory() / FOLDER
 
 
 def use_fetched_tools() -> None:
-    """Let this process and its children find what was fetched, after what is on PATH anyway."""
+    """Add the fetched programs to the PATH of this process and its children, after all others."""
     folder, path = str(tools_root() / SCRIPTS), os.environ.get("PATH", os.defpath)
     if folder not in path.split(os.pathsep):
         os.environ["PATH"] = f"{path}{os.pathsep}{folder}"
 
 
 def library_path(root: Path) -> str:
-    """Where the loader finds the libraries that were unpacked there, as LD_LIBRARY_PATH has it."""
+    """Return the LD_LIBRARY_PATH of the libraries that were unpacked there."""
     return ":".join(str(_libraries(root) / folder) for folder in LIBRARY_FOLDERS)
 
 
 def missing_tools(path: str) -> tuple[str, ...]:
-    """The programs of TOOLS that are in none of these directories."""
+    """Return the programs of TOOLS that are in none of these directories."""
     return tuple(tool for tool in TOOLS if shutil.which(tool, path=path) is None)
 
 
 def packages_of(tools: Iterable[str]) -> tuple[str, ...]:
-    """Their packages, each once."""
+    """Return their packages, without duplicates."""
     return tuple(dict.fromkeys(package for tool in tools for package in TOOLS[tool]))
 
 
 def write_scripts(root: Path) -> None:
-    """A script for each program that was unpacked there."""
+    """Write a script for each unpacked program."""
     fonts = root / SCRIPTS / "fonts.conf"
     fonts.parent.mkdir(exist_ok=True)
     rules = (FONT_RULE.format(root=place, name=name) for name in FONT_RULES for place in (root, ""))
@@ -123,7 +123,7 @@ def _libraries(root: Path) -> Path:
 
 
 def _try(script: Path) -> None:
-    """Raises LabUnavailable if it cannot be started, as where a library is missing."""
+    """Raise LabUnavailable if the program cannot be started, for example because a library is missing."""
     if not script.exists():
         raise LabUnavailable(f"its package brought no {script.name}")
     done = subprocess.run((script, "--version"), capture_output=True, text=True, check=False, timeout=60)

@@ -100,11 +100,11 @@ def _watch_found(db: sqlite3.Connection, now: float, can_ask: bool) -> Finding:
     ours = [row for row in register_of(db) if row.state is not NumberState.RETIRED]
     asked = last_change(db, ASKED)
     if ours and can_ask and (asked is None or now - asked > ASKED_LATE_SECONDS):
-        return warn(Wording("nobody asks what others show of our numbers: the timer does not run"), WATCH_TIMER)
+        return warn(Wording("no service is queried about labels of our numbers: the timer does not run"), WATCH_TIMER)
     late = own_labels.label_checks_due(own_labels.latest_label_checks(db), now - ASKED_LATE_SECONDS)
     if late:
         return warn(
-            Wording("platforms to be looked at again for days: {count}", {"count": len(late)}),
+            Wording("label checks that are days overdue: {count}", {"count": len(late)}),
             "callsieve own watch due",
         )
     return ok(Wording("numbers watched: {count}", {"count": len(ours)}) if ours else NONE)

@@ -174,7 +174,7 @@ def _witnesses(db: sqlite3.Connection, known: Profile) -> Iterator[Witness]:
         detail = listed([part for part in (kind, row.name, row.note) if part], "{some}, {more}")
         yield Witness(row.imported_at, row.source, f"listed {row.verdict}", detail, "feeds", AuthClass.UNKNOWN)
     for word in known.facts.peers:
-        at, people = monday_of(word.last_week), Wording("{n} people there or more", {"n": word.witnesses})
+        at, people = monday_of(word.last_week), Wording("{n} or more people there", {"n": word.witnesses})
         parts: list[str | Wording] = [Wording(word.category), people] if word.category else [people]
         detail = "" if word.is_cleared else listed(parts, "{some}, {more}")
         what = "cleared" if word.is_cleared else "listed spam"

@@ -57,9 +57,9 @@ CAPABILITY = Capability(
     sentences={
         "own add": N_("{who} registered our number {about}"),
         "own check": N_("{who} recorded a check of our number {about}"),
-        "own rest": N_("{who} rested our number {about}"),
+        "own rest": N_("{who} let our number {about} rest"),
         "own use": N_("{who} took our number {about} into use again"),
-        "own retire": N_("{who} gave our number {about} back"),
+        "own retire": N_("{who} retired our number {about}"),
         "own remove": N_("{who} removed our number {about} from the register"),
         "own import": N_("{who} imported our number {about}"),
         "own import/": N_("{who} imported our numbers"),

@@ -21,7 +21,7 @@ def guards_calls(context: CheckContext) -> Finding:
     if _GUARD in context.dialplan.contexts and asking in ([], [_HOOK]):
         return _on_freepbx(steps, is_asked=bool(asking))
     if asking:
-        return ok(Wording("asked in {contexts}", {"contexts": ", ".join(asking)}))
+        return ok(Wording("the dialplan asks it in {contexts}", {"contexts": ", ".join(asking)}))
     if context.loaded.settings.outbound.observe:
         return ok(Wording("the dialplan does not ask it, so outgoing calls are not checked (callsieve help outbound)"))
     return warn(

@@ -222,7 +222,7 @@ def _phones_of_asterisk(context: CheckContext, shown: str) -> _Phones:
         if NAME.fullmatch(team):  # one, not a list of several
             phones.teams[extension] = team
     if asked > MOST_ASKED:
-        phones.remarks.append(f"of {asked} phones only the first {MOST_ASKED} were asked for their names")
+        phones.remarks.append(f"only the names of the first {MOST_ASKED} of {asked} phones were read")
     known = {f"PJSIP/{endpoint.name}" for endpoint in endpoints}
     for phone, extensions in hints.items():
         # Asterisk's samples have hints of phones whose channel driver is not there.

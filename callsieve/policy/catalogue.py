@@ -198,7 +198,7 @@ def _judged_age(db: sqlite3.Connection, now: float, policy: str) -> Finding:
     if count < FEW_DECISIONS and (first is None or now - first < OBSERVE_SECONDS):
         about: Places = {"policy": policy, "count": count, "days": OBSERVE_SECONDS / DAY_SECONDS}
         return warn(
-            Wording("{policy} acts already: only {count} decisions, none older than {days:.0f} days", about),
+            Wording("{policy} already acts, after only {count} decisions in less than {days:.0f} days", about),
             Wording('set [policy] name = "observe" first; callsieve summary then shows what would have happened'),
         )
     return ok(Wording("{policy} acts, after {count} decisions or more", {"policy": policy, "count": count}))

@@ -304,7 +304,7 @@ def _fails_in_silence(rows: Rows) -> list[Wording]:
     if _with_result(rows, ChallengeResult.PASSED):
         return []
     failures = _with_result(rows, ChallengeResult.SILENT, ChallengeResult.MESSAGE)
-    return [Wording("it pressed nothing when it was challenged, as machines do")] if failures else []
+    return [Wording("it pressed nothing when challenged, as an automated caller does")] if failures else []
 
 
 def _with_result(rows: Rows, *results: ChallengeResult) -> list[Challenged]:

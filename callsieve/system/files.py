@@ -39,7 +39,7 @@ def complete_file(path: Path, mode: int, owner: tuple[int, int] | None = None) -
         temporary = f".{place.name[:100]}.{secrets.token_hex(6)}.new"
         with acting(), _naming_folder(path):
             if path.exists() and not path.is_file():  # a link of /proc's, to a pipe
-                raise OSError(f"{path}: is no regular file: name a file to be written")
+                raise OSError(f"{path}: not a regular file: name a file to write")
             descriptor = os.open(temporary, NEW, 0o600, dir_fd=place.folder)
         try:
             with naming(path), open(descriptor, "wb") as file:

@@ -188,7 +188,7 @@ def _walk(path: Path, *, act: bool) -> Place:
                     if waiting:
                         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
                     if not stat.S_ISREG(status.st_mode):
-                        raise OSError(f"{path}: is no regular file: name a file to be written")
+                        raise OSError(f"{path}: not a regular file: name a file to write")
                     return Place(folder, part, owner)
                 if act and owner is None and status.st_uid != 0 and os.getuid() == 0:
                     owner = status.st_uid, status.st_gid

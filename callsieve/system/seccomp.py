@@ -199,7 +199,7 @@ def serve_only() -> None:
     head = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(code)))
     result = libc.syscall(number, SET_MODE_FILTER, ALL_THREADS, head)
     if result != 0:  # more than 0: the thread that has another filter
-        raise SeccompError(ctypes.get_errno() if result < 0 else errno.EBUSY, "the kernel takes no seccomp filter")
+        raise SeccompError(ctypes.get_errno() if result < 0 else errno.EBUSY, "the kernel supports no seccomp filter")
 
 
 def filter_for(machine: str, process: int) -> list[Instruction]:

@@ -611,7 +611,7 @@ ERRORS = [
     (
         "report-echo",
         REPORT + "token = 'env:X'\n" + FEED.replace("example.com", "phoneblock.net"),
-        "feed[0].url: is the server",
+        "feed[0].url: receives our own reports",
     ),
     ("exchange-nowhere", '[[exchange]]\nname = "a"\n', "exchange[0].url: needs either url or path"),
     ("exchange-both", EXCHANGE + 'url = "https://example.com/"\n', "exchange[0].url: needs either url or path"),
@@ -655,7 +655,7 @@ ERRORS = [
         HOOK + ALERT + "to = ['crn']",
         "alert[0].to: there is no receiver 'crn' (did you mean crm?)",
     ),
-    ("alert-to-no-mail", MAIL + ALERT + "to = ['mail']", "mail.to: required: alert 'x' goes there"),
+    ("alert-to-no-mail", MAIL + ALERT + "to = ['mail']", "mail.to: required: alert 'x' is sent there"),
     (
         "alert-without-such-a-field",
         HOOK + ALERT + "to = ['crm']\nwhen = { grade = ['watch'] }",

@@ -112,7 +112,7 @@ async def _work(loaded: Loaded, turn: _Round, fetch: Fetch, now: float) -> None:
             may_ask = await asyncio.to_thread(_reserve, loaded, turn.source, now)
         try:
             if not may_ask:
-                raise BadAnswer("the watch's limit of the day is reached (watch_limit)")
+                raise BadAnswer("the daily limit of the watch is reached (watch_limit)")
             turn.looks.append(await _look(turn.source, fetch, number, now))
         except (Unreachable, BadAnswer) as error:
             turn.failure = turn.failure or str(error)
@@ -142,12 +142,12 @@ def add(
     number: Annotated[str, typer.Argument(help="One of our own numbers.")],
     platform: Annotated[str, typer.Argument(metavar="PLATFORM", help="A carrier, an app, a list: Hiya, Tencent.")],
     label: Annotated[str, typer.Option("--label", metavar="TEXT", help="The label that it shows; default: none.")] = "",
-    count: Annotated[int | None, typer.Option("--count", min=0, help="How many marks it says that there are.")] = None,
+    count: Annotated[int | None, typer.Option("--count", min=0, help="How many marks the platform reports.")] = None,
     screenshot: Annotated[
         Path | None,
         typer.Option("--screenshot", metavar="FILE", help="PNG, JPEG or WebP, which is kept."),
     ] = None,
-    next_look: Annotated[str, typer.Option("--next", metavar="TIME", help="When to look again.")] = NEXT,
+    next_look: Annotated[str, typer.Option("--next", metavar="TIME", help="When to check again.")] = NEXT,
     config: options.ConfigOption = None,
 ) -> None:
     """Record what a platform shows of one of our numbers, as you saw it on a phone or in an app."""
@@ -160,12 +160,12 @@ def add(
     )
     say(f"{shown}{before}.")
     if done.look.next_at is not None:
-        say(dim(f"Look again on {day(done.look.next_at)}."))
+        say(dim(f"Check again on {day(done.look.next_at)}."))
     say_undo(done.change_id, config)
 
 
 def show(
-    number: Annotated[str | None, typer.Argument(help="All looks at this one; else the latest of each.")] = None,
+    number: Annotated[str | None, typer.Argument(help="All checks of this number; default: the latest.")] = None,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
@@ -174,7 +174,7 @@ def show(
     e164 = None if number is None else options.number_argument(number, loaded)
     with options.existing_store(loaded) as db:
         looks = latest_label_checks(db) if e164 is None else label_checks_of(db, e164)
-    _show(looks, "Nobody has looked yet: callsieve own watch add NUMBER PLATFORM", as_json=as_json)
+    _show(looks, "No label check is recorded yet: callsieve own watch add NUMBER PLATFORM", as_json=as_json)
 
 
 def due(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
@@ -197,12 +197,12 @@ def ask(as_json: options.JsonOption = False, config: options.ConfigOption = None
         failures = [{"source": name, "problem": problem} for name, problem in asked.failures]
         options.print_json({"looks": noted.looks, "changed": noted.changed, "failures": failures})
         return
-    say(f"{plural(len(noted.looks), 'look')}, {plural(len(noted.changed), 'change')}.")
+    say(f"{plural(len(noted.looks), 'label check')}, {plural(len(noted.changed), 'change')}.")
     _show_changes(noted.changed)
 
 
 def suspect(
-    number: Annotated[str | None, typer.Argument(help="This one; else all that are registered.")] = None,
+    number: Annotated[str | None, typer.Argument(help="Only this number. Default: all registered ones.")] = None,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
@@ -233,10 +233,10 @@ def suspect(
         ]
         heads = ("number", "network", "share", "before", "last 7 days", "confidence", "labels there")
         print_table(heads, rows, keep=(0, 1, 2))
-        say("A suspicion and no fact: other people called, or another script, look the same. Look at a phone there.")
-        say(dim("A network is the one that a range was given to: a number may have been taken along to another."))
+        say("This is only a suspicion: other people or another script have the same effect. Check a phone there.")
+        say(dim("The network is the one that a range was allocated to. A number may have been ported to another."))
     else:
-        say("Nothing in the calls of the last 28 days makes us suspect a mark.")
+        say("The calls of the last 28 days give no reason to suspect a mark.")
 
 
 def _networks(path: str) -> Networks:

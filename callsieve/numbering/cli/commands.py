@@ -37,7 +37,7 @@ def show(
     loaded = settings_of(config)
     plans = plans_of(loaded)
     for problem in plans.problems:
-        warn(f"left out: {problem}")
+        warn(f"ignored: {problem}")
     if what is None:
         _show_countries(plans.plan, as_json)
     elif len(what) == 2 and what.isascii() and what.isalpha():

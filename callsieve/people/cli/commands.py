@@ -149,7 +149,7 @@ def _told(row: Takeover, pbx: FoundPbx) -> str:
         return f"no longer exists; was: {_said(row.before)}"
     said = _said(row.after, pbx.rings.get(row.key, ()))
     if row.state is TakeoverState.YOURS:
-        return f"{said}; you say: {_said(row.before)}"
+        return f"{said}; your entry: {_said(row.before)}"
     if row.state is TakeoverState.CHANGED:
         return f"{said}; was: {_said(row.before)}"
     return said

@@ -157,7 +157,7 @@ def explain_call(
     trunk: Annotated[
         str | None, typer.Option(metavar="NAME", help="A trunk in the settings. Default: the only one.")
     ] = None,
-    callee: Annotated[str | None, typer.Option(metavar="EXT", help="The person it is for, once known.")] = None,
+    callee: Annotated[str | None, typer.Option(metavar="EXT", help="The extension that it is for.")] = None,
     attestation: Annotated[Attestation, typer.Option(help="STIR/SHAKEN level.")] = Attestation.NONE,
     verification: Annotated[Verification, typer.Option(help="Result of checking the signature.")] = Verification.NONE,
     withheld: Annotated[bool, typer.Option("--withheld", help="The caller withholds the number.")] = False,
@@ -281,7 +281,7 @@ def publish_policy(
     publish_as: Annotated[
         str | None, typer.Option("--as", metavar="NAME", help="The name for other sites. Default: its own.")
     ] = None,
-    note: Annotated[str, typer.Option(help="The news of this version, for those who accept it.")] = "",
+    note: Annotated[str, typer.Option(help="A note on what is new, for those who accept it.")] = "",
     config: ConfigOption = None,
 ) -> None:
     """Publish a policy to all sites of the hub. It has no effect at a site until somebody there accepts it."""

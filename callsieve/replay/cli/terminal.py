@@ -175,7 +175,7 @@ def show_remedies(machines: Sequence[FalsePositive]) -> None:
     """Print how to let wanted automated callers through, which cannot press a digit. The likeliest come first."""
     if not machines:
         return
-    say("Machines are listed first, the most likely wanted ones at the top. To let one ring: the person who has its")
+    say("Automated callers come first, the most likely wanted ones at the top. To let one ring, the person who has its")
     say(f"message dials {REMEDIES['not-spam']}, or its owner proves control ({REMEDIES['prove']}), or for everybody:")
     for machine in machines:
         say(f"  {machine.remedies['allow']}")

@@ -101,7 +101,7 @@ SHOWN = 5
 # The effect of the policy on each kind of callers.
 MEANS = {
     CallerBehaviour.COMPLAINT: "kept away, unless they press a digit",
-    CallerBehaviour.TALKED: "wanted; machines would be lost",
+    CallerBehaviour.TALKED: "wanted; automated callers would be lost",
     CallerBehaviour.ANSWERED: "deliveries, for example",
     CallerBehaviour.MESSAGE: "mostly wanted",
     CallerBehaviour.UNANSWERED: "unknown",
@@ -124,7 +124,7 @@ class ShownNumber(NamedTuple):
 
 
 class KeptAway(NamedTuple):
-    """The calls that the policy would have asked or stopped."""
+    """The calls that the policy would have challenged or stopped."""
 
     calls: int
     callers: int
@@ -187,17 +187,17 @@ def _show(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive], pr
     if price is not None:
         print_pairs([("The price:", str(price))])
     if not newly:
-        say(f"It would have asked or stopped no call that {report.against} lets ring.")
+        say(f"It would have challenged or stopped no call that {report.against} lets ring.")
     else:
         withheld = f", and {plural(tried.withheld, 'call')} without a number" if tried.withheld else ""
         callers = plural(len(tried.numbers()), "caller")
         calls = plural(newly, "call")
-        say(f"It would have asked or stopped {calls} that {report.against} lets ring: {callers}{withheld}.")
+        say(f"It would have challenged or stopped {calls} that {report.against} lets ring: {callers}{withheld}.")
         _show_callers(tried)
     _show_other_changes(report)
     machines = [mistake for mistake in lost if mistake.is_machine]
     if lost:
-        say(f"Probably wanted: {plural(len(lost), 'caller')}, {len(machines)} of them machines.")
+        say(f"Probably wanted: {plural(len(lost), 'caller')}, {len(machines)} of them automated.")
         rows = [(mistake.number, f"{mistake.calls:,}", "; ".join(map(str, mistake.why))) for mistake in lost[:SHOWN]]
         print_table(("caller", "calls", "because"), rows, keep=(0, 1), right=(1,))
         if len(lost) > SHOWN:

@@ -71,7 +71,7 @@ def setup(
         str | None,
         typer.Option("--policy", metavar="NAME", help="observe, or a preset that acts. Default: asked, or observe."),
     ] = None,
-    undo: Annotated[bool, typer.Option("--undo", help="Take everything back that setup and install changed.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Undo everything that setup and install changed.")] = False,
     etc: EtcOption = None,
     systemd_dir: UnitsOption = UNITS,
     dry_run: DryRunOption = False,
@@ -210,7 +210,7 @@ def _ask_trunks(free: list[PbxTrunk]) -> list[PbxTrunk]:
     _check_terminal("--trunk NAME")
     by_answer = {str(number): trunk for number, trunk in enumerate(free, 1)} | {trunk.name: trunk for trunk in free}
     while True:
-        answer: str = typer.prompt("Which ones shall CallSieve screen? (numbers or names, all, none)", "all")
+        answer: str = typer.prompt("Which trunks should CallSieve screen? (numbers or names, all, none)", "all")
         words = answer.replace(",", " ").split()
         if words in (["all"], ["none"]):
             return free if words == ["all"] else []
@@ -350,7 +350,7 @@ def _undo(context: CheckContext, place: InstallPaths, *, yes: bool, dry_run: boo
     if dry_run:
         say("nothing was written (--dry-run)")
         return
-    if not confirmed("Take all of this back?", yes=yes):
+    if not confirmed("Undo all of this?", yes=yes):
         say("nothing was written")
         raise SystemExit(1)
     if changes:

@@ -346,7 +346,7 @@ def test_a_country_that_answers_no_more_is_suspected(callsieve: Program) -> None
     assert (one["number"], one["network"]["country"], one["network"]["name"], one["lately"]) == (OWN, "US", "", 0.0)
     assert {"First Orion", "Hiya", "TNS"} == {platform["platform"] for platform in one["platforms"]}
     assert one["calls_lately"] == 100
-    assert "no fact" in callsieve.ok("own", "watch", "suspect", OWN)
+    assert "only a suspicion" in callsieve.ok("own", "watch", "suspect", OWN)
 
 
 def call_out(n: int, dialled: str, at: float, *, answered: bool) -> OutcomeRecord:
@@ -369,7 +369,7 @@ def test_the_doctor_says_that_nobody_asks_or_looks(callsieve: Program) -> None:
     callsieve.ok("own", "watch", "add", OWN, "Hiya", "--next", "1d")
     with open_store(callsieve.store) as db, transaction(db):
         record_label_check(db, look(time.time() - 1, "", "TNS", next_at=time.time() - 4 * 86_400))
-    assert found() == ("warn", "platforms to be looked at again for days: 1")
+    assert found() == ("warn", "label checks that are days overdue: 1")
     with callsieve.config.open("a") as file:
         file.write(SOURCE.format(name="local", port=1, limit=9))
     assert found()[0] == "warn"

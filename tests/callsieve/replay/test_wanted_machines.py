@@ -70,7 +70,11 @@ def wanted(
         ),
         pytest.param(
             Rows(answered=answered("201"), challenges=challenged(MESSAGE, MESSAGE)),
-            ["it left 2 messages", "one of us", "it pressed nothing when it was challenged, as machines do"],
+            [
+                "it left 2 messages",
+                "one of us",
+                "it pressed nothing when challenged, as an automated caller does",
+            ],
             id="message-kept-after-a-challenge",
         ),
         pytest.param(
