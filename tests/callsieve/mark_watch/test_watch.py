@@ -375,4 +375,4 @@ def test_the_doctor_says_that_nobody_asks_or_looks(callsieve: Program) -> None:
     assert found()[0] == "warn"
     assert "the timer does not run" in found()[1]
     callsieve("own", "watch", "ask")
-    assert "looked at again" in found()[1]
+    assert "days overdue" in found()[1]
