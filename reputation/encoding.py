@@ -1,7 +1,8 @@
 """JSON for the API, `--json` and files, made from the records that operations and views return.
 
 A record is a dataclass, a NamedTuple or a msgspec.Struct. Its JSON is an object of its fields and of its properties
-marked `@encoded`. An instant is written as RFC 3339 in UTC, a Wording in English, a level by its word.
+marked `@encoded`. An instant is written as RFC 3339 in UTC, a level by its word, and a
+Wording in English or the language that `encode` is given.
 
     encode(Identity(...))  ->  {"number": "+12015550123", "expires_at": "2026-12-31T17:00:07.25Z", ...}
     wire(Identity)         ->  the msgspec.Struct that reads its JSON and from which JSON Schema is made
@@ -14,6 +15,7 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import Enum, EnumType, IntEnum, StrEnum
 from functools import cache, reduce
@@ -39,6 +41,8 @@ FLAT = Meta(extra={"flat": True})
 # For a field that is only for this program.
 HIDDEN = Meta(extra={"hidden": True})
 
+# Of the record that is being encoded.
+_TRANSLATE: ContextVar[Callable[[str], str]] = ContextVar("translate", default=str)
 _MADE = "__made_here__"  # of a Struct that `struct_of` has made
 _ABOUT = re.compile(r"(?:^|(?<=[.;])\s|\n)\s*((?:`\w+`(?:, | and )?)+): ")
 _ATTRIBUTE = re.compile(r"^    (\w+): ((?:.|\n(?!    \w+: |\S))*)", re.M)
@@ -67,9 +71,13 @@ class Field(NamedTuple):
     factory: Any = msgspec.NODEFAULT
 
 
-def encode(value: object) -> bytes:
-    """Return a value as JSON."""
-    return msgspec.json.encode(plain(value))
+def encode(value: object, translate: Callable[[str], str] = str) -> bytes:
+    """Return a value as JSON. `translate` returns the template of a Wording in the reader's language."""
+    reset = _TRANSLATE.set(translate)
+    try:
+        return msgspec.json.encode(plain(value))
+    finally:
+        _TRANSLATE.reset(reset)
 
 
 def decode(raw: bytes | str, kind: Any) -> Any:
@@ -83,7 +91,7 @@ def plain(value: Any) -> Any:
     if kind in (str, int, float, bool, type(None)):
         return value
     if kind is Wording:
-        return str(value)
+        return value.in_language(_TRANSLATE.get())
     fields = _written_fields(kind)
     if fields is not None:
         return {name: write(reduce(getattr, path, value)) for name, path, write in fields}

@@ -14,6 +14,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -32,6 +33,7 @@ from callsieve.api.problem import UNPROCESSABLE, ApiError, error_of, problem_res
 from callsieve.changes.operation import Context, Refused
 from callsieve.web.app_state import AppState
 from callsieve.web.connections import LOOPBACK, network_of
+from callsieve.web.i18n import translated, translations_of, wanted_language
 from callsieve.web.request import body_of
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.store_client import StoreClient
@@ -129,9 +131,9 @@ class ApiGate:
         try:
             response = await self._admit(request, headers)
         except ApiError as error:
-            response = problem_response(error)
+            response = problem_response(error, _translate_for(request))
         except Refused as refused:
-            response = problem_response(error_of(refused))
+            response = problem_response(error_of(refused), _translate_for(request))
         except StoreError as error:
             logger.warning("API: the store cannot be used: %s", error)
             response = problem_response(
@@ -213,7 +215,7 @@ class ApiGate:
         req = ApiRequest(context, self._state, self._reads, self._threads, last_event_id)
         call = _Call(endpoint, req, endpoint.values(parts, query if body is None else body))
         if key is None:
-            return _response(endpoint, await call.run())
+            return _response(endpoint, await call.run(), _translate_for(request))
         if kept.id == LOCAL:
             raise ApiError(HTTPStatus.BAD_REQUEST, "bad-idempotency-key", NO_TOKEN_FOR_KEY, idempotency.HEADER)
         digest = request_digest(request.method, f"{request.scope['path']}?{_query_of(request)}", raw)
@@ -332,10 +334,16 @@ async def _body(endpoint: Endpoint, request: Request) -> bytes:
     return raw
 
 
-def _response(endpoint: Endpoint, value: object) -> Response:
+def _translate_for(request: Request) -> Callable[[str], str]:
+    """Return what translates a text into the language that the request accepts, English for most."""
+    language = wanted_language(None, request.headers.get("accept-language", ""))
+    return partial(translated, catalogue=translations_of(language))
+
+
+def _response(endpoint: Endpoint, value: object, translate: Callable[[str], str] = str) -> Response:
     if isinstance(value, Stream):
         return StreamingResponse(value.chunks, media_type=value.media_type)
-    return Response(encode(value), endpoint.status, media_type=JSON)
+    return Response(encode(value, translate), endpoint.status, media_type=JSON)
 
 
 BEGINNING = "/api"

@@ -23,7 +23,7 @@ VERSION = "1"
 ABOUT = """\
 Everything that the commands and the console can read and change, for programs. Each endpoint runs the same operation as
 the command and the page, and leaves the same row in the audit, by `token:NAME`. The header `CallSieve-Person` names the
-person who uses the program. The audit records it as `token:NAME/PERSON`.
+person who uses the program. The audit records it as `token:NAME/PERSON`. `Accept-Language: zh` asks for Chinese texts.
 """
 _REF = re.compile(r"#/components/schemas/([\w.-]+)")
 _PART = re.compile(r"\{(\w+)\}")

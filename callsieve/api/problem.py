@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Annotated
 
@@ -95,7 +95,7 @@ def title_of(status: int) -> str:
     return RENAMED.get(status) or HTTPStatus(status).phrase
 
 
-def problem_of(error: ApiError) -> Problem:
+def problem_of(error: ApiError, translate: Callable[[str], str] = str) -> Problem:
     """Return the body of the error response."""
     title = title_of(error.status)
     return Problem(
@@ -103,12 +103,12 @@ def problem_of(error: ApiError) -> Problem:
         title=title,
         status=error.status,
         code=error.code,
-        detail=str(error.words),
+        detail=error.words.in_language(translate) if isinstance(error.words, Wording) else translate(error.words),
         field=error.field,
     )
 
 
-def problem_response(error: ApiError) -> Response:
+def problem_response(error: ApiError, translate: Callable[[str], str] = str) -> Response:
     """Return the error as an HTTP response."""
-    body = msgspec.json.encode(problem_of(error))
+    body = msgspec.json.encode(problem_of(error, translate))
     return Response(body, error.status, dict(error.headers), PROBLEM_JSON)

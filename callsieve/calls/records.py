@@ -185,9 +185,9 @@ class CallDecision:
 
     @property
     @encoded
-    def reason(self) -> str:
+    def reason(self) -> str | Wording:
         """Why, in English."""
-        return str(why_of(self.record.reason))
+        return why_of(self.record.reason).words
 
     @property
     @encoded

@@ -282,8 +282,8 @@ class Explanation:
     """
 
     id: str
-    reason: str
-    because: str
+    reason: str | Wording
+    because: str | Wording
     witnesses: tuple[Wording, ...]
     would_change: tuple[LevelChangeShown, ...]
     appeal: str | None
@@ -315,8 +315,8 @@ def explain_decision(db: sqlite3.Connection, _context: Context, request: Decisio
     disputes = disputes_of(db, record.caller) if record.caller else Disputes()
     return Explanation(
         id=record.id,
-        reason=str(why_of(record.reason)),
-        because=str(sentence_of_families(evidence.known)) if evidence else "",
+        reason=why_of(record.reason).words,
+        because=sentence_of_families(evidence.known) if evidence else "",
         witnesses=evidence.account(level_of(record.level)) if evidence else (),
         would_change=evidence.would_change if evidence else (),
         appeal=evidence.appeal if evidence else None,

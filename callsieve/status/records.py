@@ -9,6 +9,7 @@ from callsieve.calls.records import CallDecision
 from callsieve.health import Check, ScreeningState
 from callsieve.status.views import ACTIONS, JournalSummary, Status
 from reputation.encoding import Instant
+from reputation.wording import Wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class SystemStatus:
     screening: ScreeningState
     screened: bool | None
     well: bool
-    why: str
+    why: str | Wording
     since: Instant | None
     until: Instant | None
     confirmed_at: Instant | None
@@ -137,7 +138,7 @@ def system_status(status: Status, version: str) -> SystemStatus:
         screening=screening.state,
         screened=status.is_screened,
         well=status.is_well,
-        why=str(screening.why),
+        why=screening.why,
         since=screening.since,
         until=screening.until,
         confirmed_at=screening.confirmed_at,

@@ -30,6 +30,7 @@ class Api {
 	public function ask(string $method, string $path, ?array $body = null): array {
 		$text = $body === null ? '' : json_encode((object) $body, JSON_INVALID_UTF8_SUBSTITUTE);
 		$head = "$method /api/v1$path HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: " . strlen($text) . "\r\n";
+		$head .= 'Accept-Language: ' . self::language() . "\r\n";
 		$head .= $body === null ? '' : "Content-Type: application/json\r\n";
 		$head .= 'CallSieve-Person: ' . preg_replace('/[\x00-\x1f\x7f]/', '', $this->person) . "\r\n\r\n";
 		$answer = $this->exchanged($head . $text);
@@ -40,6 +41,11 @@ class Api {
 		$data = is_array($data) ? $data : [];
 		$is_fine = $found[1] < 300;
 		return self::answer((int) $found[1], $data, $is_fine ? '' : (string) ($data['detail'] ?? $found[1]), $is_fine ? '' : (string) ($data['code'] ?? ''));
+	}
+
+	/** That of FreePBX's page or of UCP, whose texts gettext chooses: reasons and refusals come in it. */
+	private static function language(): string {
+		return defined('LC_MESSAGES') && str_starts_with((string) setlocale(LC_MESSAGES, '0'), 'zh') ? 'zh' : 'en';
 	}
 
 	/** A value as a part of a path: a number, a name, an entry of a list. */

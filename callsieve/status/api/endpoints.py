@@ -24,7 +24,7 @@ async def show(req: ApiRequest) -> SystemStatus:
     if context.role >= Role.OPERATOR:
         return status
     trouble, not_known = (tuple(map(_masked, checks)) for checks in (status.trouble, status.not_known))
-    return replace(status, last_call=None, why=mask_numbers(status.why), trouble=trouble, not_known=not_known)
+    return replace(status, last_call=None, why=mask_numbers(str(status.why)), trouble=trouble, not_known=not_known)
 
 
 def _masked(check: Check) -> Check:

@@ -376,3 +376,18 @@ async def test_a_body_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: p
     await make_app(state)(scope, receive, send)
     await state.close()
     assert (sent[0]["status"], json.loads(sent[1]["body"])["code"]) == (408, "too-slow")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_chinese"), [("zh-CN,en;q=0.5", True), ("en", False), ("tlh", False), ("", False)]
+)
+def test_texts_are_in_the_language_that_the_client_accepts(
+    administrator: Program, accepted: str, is_chinese: bool
+) -> None:
+    headers = {"accept-language": accepted}
+    refused = administrator.ask("GET", "/decisions/NONE0000", headers=headers)
+    status = administrator.ask("GET", "/status", headers=headers)
+    texts = (refused.json["detail"], *(check["detail"] for check in status.json["trouble"]))
+    assert refused.code == "no-such-decision"
+    assert len(texts) > 1
+    assert any(not text.isascii() for text in texts) == (not texts[0].isascii()) == is_chinese
