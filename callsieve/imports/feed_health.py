@@ -95,6 +95,13 @@ class KnownFeed(NamedTuple):
     fetch: FeedFetch | None
     health: SourceHealth
 
+    @property
+    def remedy(self) -> str:
+        """Return the command that brings new data."""
+        if self.fetch is not None or self.feed is None:
+            return f"callsieve feeds fetch {self.name}"
+        return f"callsieve import feed FILE --source {self.name}"
+
 
 def list_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> list[KnownFeed]:
     """Return the imported feeds, then the feeds of the settings that were never imported."""
@@ -212,7 +219,6 @@ def feed_record(known_feed: KnownFeed, skill: Skill | None) -> FeedRecord:
     )
 
 
-FEEDS = "callsieve feeds"
 FETCH_TIMER = Wording("systemctl enable --now callsieve-feeds.timer, or callsieve feeds fetch by cron")
 
 
@@ -225,7 +231,8 @@ def _check_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> Find
     if nobody_fetches_feeds(settings, feed_fetches(db), now):
         return warn(Wording("feeds are not fetched: the timer does not run"), FETCH_TIMER)
     feeds = list_feeds(db, settings, now)
-    if bad := first_ill(((known.name, known.health) for known in feeds), FEEDS):
+    remedy = next((known.remedy for known in feeds if not known.health.is_well), "")
+    if bad := first_ill(((known.name, known.health) for known in feeds), remedy):
         return bad
     if not feeds:
         return ok(NONE)

@@ -7,10 +7,11 @@ from reputation.wording import N_, Wording
 
 CAPABILITY = Capability(
     name="person_page",
-    help=(Help("people", Group.NUMBERS, "Let people into their own page, and sign their devices out."),),
+    help=(Help("people", Group.NUMBERS, "Let people into their own page, and change the settings of their phones."),),
     commands={
         "people link": "cli.commands:link",
         "people devices": "cli.commands:devices",
+        "people settings": "cli.commands:settings",
         "people sign-out": "cli.commands:sign_out",
     },
     endpoints=("api.endpoints",),
@@ -42,8 +43,8 @@ CAPABILITY = Capability(
         "me-not-expecting": N_("Your calls are screened again."),
         "me-quiet-on": N_("Quiet hours are on: then strangers do not ring you."),
         "me-quiet-off": N_("Quiet hours are off."),
-        "me-whispers-on": N_("You hear announcements before calls that may be unwanted."),
-        "me-whispers-off": N_("You hear no announcements any more."),
+        "me-whispers-on": N_("You hear warnings before calls that may be unwanted."),
+        "me-whispers-off": N_("You hear no warnings any more."),
         "me-signed-out": N_("The device is signed out."),
         "me-all-signed-out": N_("All other devices are signed out."),
         "me-signed-in": N_("You are signed in on this device for 90 days."),

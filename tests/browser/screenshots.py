@@ -1,6 +1,6 @@
 """`python -m tests.browser.screenshots FOLDER [NAME ...]`: a picture of every page, in every language, width and theme.
 
-A name is that of a part (visitor, public, person, console) or of a page of the console: without one, everything.
+A name is that of a part (visitor, public, me, console) or of a page of the console: without one, everything.
 With `docs` in the place of FOLDER: the pictures of the documentation, in docs/images. Faults that a machine can see
 are printed: those of axe, English on Chinese pages, text that is cut, backticks, and what is wider than the screen.
 """
@@ -184,7 +184,7 @@ def faults(page: Page, language: str, width: int, theme: str) -> Iterator[str]:
         yield f"is {wide} px wide"
 
 
-PARTS = {"visitor": take_visitor, "public": take_public, "person": take_person, "console": take_console}
+PARTS = {"visitor": take_visitor, "public": take_public, "me": take_person, "console": take_console}
 CONSOLE_NAMES = [name for name in NAMES if name != "login"]
 
 

@@ -128,9 +128,9 @@ def test_four_tasks_on_a_phone(site: Site) -> None:
         ] is ListName.BLOCK
 
         clicks.made.clear()
-        clicks.press("No announcements")
-        print(f"no announcements: {clicks.made}")
-        assert clicks.made == ["No announcements"]
+        clicks.press("No warnings")
+        print(f"no warnings: {clicks.made}")
+        assert clicks.made == ["No warnings"]
         assert site.office.read(phone_settings_of, "201") == {PhoneSetting.NO_WHISPER}
 
         clicks.press("Undo")

@@ -67,7 +67,7 @@ from reputation.model import DecisionRecord
 from reputation.own.outbound_types import OutboundRecord
 from reputation.site_names import parse_id
 from reputation.store.audit import Change
-from reputation.store.calls import calls_of_ids
+from reputation.store.calls import COMMON_ACTION, calls_of_ids
 from reputation.store.journal import decision_of, decisions
 from reputation.store.outbound import outbound_decision_of
 from reputation.store.tables.table import OUTCOME_DAYS
@@ -180,7 +180,8 @@ def show(
         recordings = ["nothing"] if spoken and not has_sound(spoken) else list(map(str, spoken))
         _show_one(shown[0], named[0], list(decided_since(disputes, record.at)), recordings)
     elif records:
-        print_calls(named, records)
+        reasons = ["" if row.would_be == COMMON_ACTION else str(why_of(row.reason)) for row in records]
+        print_calls(named, records, () if caller is None else reasons)
     else:
         say("No decisions yet." if caller is None else f"No decisions about {caller}.")
 

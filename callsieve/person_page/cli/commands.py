@@ -1,4 +1,4 @@
-"""`callsieve people`: make links to people's own pages, and sign their devices out."""
+"""`callsieve people`: make links to people's own pages, sign their devices out, and set their phones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import typer
 
 from callsieve.cli import options
 from callsieve.cli.output import plural, print_table, say
-from callsieve.person_page.operations import SignOutRequest, known_person, make_link
+from callsieve.person_page.operations import (
+    PersonRequest,
+    PhoneSettingsRequest,
+    SignOutRequest,
+    choose_settings,
+    find_settings,
+    known_person,
+    make_link,
+)
 from callsieve.person_page.operations import sign_out as sign_out_devices
 from callsieve.text.qr_code import qr_lines
 from callsieve.text.times import day, when
@@ -62,6 +70,37 @@ def devices(
         say(f"{extension} is signed in on no device. To make a link: callsieve people link {extension}")
     if links and not as_json:
         say(f"{plural(len(links), 'link')} not used yet: `callsieve people sign-out {extension}` ends them.")
+
+
+def settings(
+    extension: ExtensionArgument,
+    warnings: Annotated[
+        bool | None,
+        typer.Option("--warnings/--no-warnings", help="Whether a voice warns the person before a warned call."),
+    ] = None,
+    quiet: Annotated[
+        bool | None, typer.Option("--quiet/--no-quiet", help="Whether quiet hours are on: then strangers do not ring.")
+    ] = None,
+    expects: Annotated[
+        bool | None, typer.Option("--expects/--no-expects", help="Whether every call rings, for two hours from now.")
+    ] = None,
+    as_json: options.JsonOption = False,
+    config: options.ConfigOption = None,
+) -> None:
+    """Show the settings of a person's phone, or change them as the person's feature codes do."""
+    loaded = options.settings_of(config)
+    if warnings is quiet is expects is None:
+        chosen = options.perform(loaded, find_settings, PersonRequest(extension), existing=True)
+    else:
+        request = PhoneSettingsRequest(extension, quiet=quiet, whispers=warnings, expects=expects)
+        chosen = options.perform(loaded, choose_settings, request)
+    if as_json:
+        options.print_json(chosen)
+        return
+    say(f"Warnings before warned calls: {'on' if chosen.whispers else 'off'}")
+    say(f"Quiet hours: {'on' if chosen.quiet else 'off'}")
+    until = chosen.expects_until
+    say(f"Every call rings: {f'until {when(until)}' if until else 'no'}")
 
 
 def sign_out(

@@ -88,7 +88,7 @@ WRITING_IN_THEIR_TURN = {
         "own hygiene",
     ),
     "own pack",
-    *("people link", "people sign-out"),
+    *("people link", "people sign-out", "people settings"),
     *("block", "allow"),  # short for `list add`
     *("own retire", "own use", "user add", "user password", "user remove", "user role"),
     *("user reset-totp", "lookups enable", "lookups disable"),

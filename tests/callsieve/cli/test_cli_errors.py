@@ -464,7 +464,7 @@ ELSEWHERE = {
     "test_manual_page.py": ("man",),
     "bare.py": ("doctor", "asterisk install", "asterisk uninstall"),
     "test_setup.py": ("setup",),
-    "test_cli_people.py": ("people link", "people devices", "people sign-out"),
+    "test_cli_people.py": ("people link", "people devices", "people sign-out", "people settings"),
     "test_cli_confirm.py": ("calls confirm",),
     "test_cli_lists.py": ("block", "allow"),
 }

@@ -270,7 +270,9 @@ def test_feeds_are_a_table(callsieve: Program) -> None:
     assert first.split()[:3] == ["ftc", "spam", "10"]
     assert first.endswith("20 d  stale")
     assert second.startswith("partners  ok")
-    assert [line.partition(":")[0] for line in details] == ["ftc stale", "partners stale"]
+    assert [line.partition(":")[0] for line in details[:2]] == ["ftc stale", "partners stale"]
+    remedies = [line.partition(": ")[2] for line in details[2:]]
+    assert remedies == [f"callsieve import feed FILE --source {name}" for name in ("ftc", "partners")]
     assert at_of(feed_of(callsieve)["imported_at"]) == pytest.approx(time.time() - 20 * DAY, abs=60)
     assert at_of(feed_of(callsieve)["stale_at"]) == pytest.approx(time.time() - 6 * DAY, abs=60)
 

@@ -7,9 +7,11 @@ import time
 import pytest
 
 from callsieve.web.tokens import hash_of, new_token
+from reputation.model import PhoneSetting
 from reputation.store.audit import audit_rows
 from reputation.store.database import open_store
 from reputation.store.devices import DEVICE_SECONDS, Device, devices_of, person_of_link, start_device
+from reputation.store.lists import phone_settings_of
 from reputation.store.transaction import transaction
 from tests.callsieve.program import Program
 
@@ -42,7 +44,21 @@ def test_without_a_proxy_it_says_that_phones_cannot_open_it(callsieve: Program) 
     assert "HTTPS proxy" not in out
 
 
-@pytest.mark.parametrize("command", ["link", "devices"])
+def test_the_warnings_of_a_phone_are_turned_off_and_on(callsieve: Program) -> None:
+    callsieve.ok("people", "link", "201")
+    before = callsieve("people", "settings", "201", "--json").json
+    assert before == {"person": "201", "quiet": False, "whispers": True, "expects_until": None}
+    assert callsieve("people", "settings", "201", "--no-warnings", "--json").json == {**before, "whispers": False}
+    assert "off" in callsieve.ok("people", "settings", "201")
+    with open_store(callsieve.store) as db:
+        assert phone_settings_of(db, "201") == {PhoneSetting.NO_WHISPER}
+        assert audit_rows(db)[0].what == "whispers-off"
+    callsieve.ok("people", "settings", "201", "--warnings", "--quiet")
+    with open_store(callsieve.store) as db:
+        assert phone_settings_of(db, "201") == {PhoneSetting.QUIET}
+
+
+@pytest.mark.parametrize("command", ["link", "devices", "settings"])
 def test_nobody_has_this_extension(callsieve: Program, command: str) -> None:
     callsieve.ok("people", "link", "201")
     assert callsieve("people", command, "999").code == 2

@@ -88,16 +88,16 @@ def test_a_caller_is_marked_or_listed_and_that_is_undone(
     assert {who for _, who, _ in changes_of(console.office)} == {WHO}
 
 
-def test_announcements_and_quiet_hours(console: Console, phone: Phone) -> None:
-    off = phone.done("/me/announcements/off")
+def test_warnings_and_quiet_hours(console: Console, phone: Phone) -> None:
+    off = phone.done("/me/warnings/off")
     assert console.office.read(phone_settings_of, "201") == {PhoneSetting.NO_WHISPER}
     phone.undo(off)
     assert console.office.read(phone_settings_of, "201") == set()
     phone.done("/me/quiet/on")
-    phone.done("/me/announcements/off")
+    phone.done("/me/warnings/off")
     assert console.office.read(phone_settings_of, "201") == set(PhoneSetting)
-    on = phone.done("/me/announcements/on")
-    phone.done("/me/announcements/on")  # pressed twice
+    on = phone.done("/me/warnings/on")
+    phone.done("/me/warnings/on")  # pressed twice
     assert console.office.read(phone_settings_of, "201") == {PhoneSetting.QUIET}
     phone.undo(on)
     assert console.office.read(phone_settings_of, "201") == set(PhoneSetting)
