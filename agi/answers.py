@@ -1,4 +1,4 @@
-"""Turns a decision into the CALLSIEVE_* variables that the dialplan acts on.
+"""The answers to the dialplan: a decision as CALLSIEVE_* variables.
 
 All values except those of _LABEL, _DISPLAY, _NAME and _REASON come from fixed alphabets.
 """
@@ -274,7 +274,7 @@ def _sip_code_of(decision: Decision, call: IncomingCall, site: Site) -> str:
 
 
 def _route_of(decision: Decision, site: Site) -> str:
-    """Return the dialplan's target for a call that is routed, fails its challenge, or is sent away by its callee."""
+    """Return the dialplan's target for a call that is routed, fails its challenge, or is unwanted in quiet hours."""
     if decision.action not in (WARN, ROUTE, CHALLENGE):
         return ""
     voicemail = f"{VOICEMAIL_CONTEXT},{decision.callee},1" if decision.callee else ""

@@ -37,7 +37,7 @@ _READING, _DECIDING, _SETTLED = _State
 
 
 class AgiConnection:
-    """One call. It is SETTLED once it is answered or given up. The connection may stay open longer, or end earlier."""
+    """One connection. It is SETTLED once its request is answered or given up, but it may stay open longer."""
 
     __slots__ = (
         "_accepted_at",

@@ -194,7 +194,7 @@ def instant_of(text: str) -> float | None:
 
 
 def asked_at(text: str) -> float | None:
-    """Return when the dialplan sent the request, from milliseconds to UTC seconds; None from an older dialplan."""
+    """Parse when the dialplan sent a request, from milliseconds to UTC seconds. None from an older dialplan."""
     return int(text) / 1000 if text.isascii() and text.isdigit() and len(text) <= 15 else None
 
 

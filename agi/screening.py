@@ -236,11 +236,11 @@ class Screening:
         endpoint = endpoint_of(request.variables.get("agi_channel", ""))
         before = self._before(call, now)
         query = query_of(call, now, hours.quiet, None, endpoint, self.site.plan, before)
-        found = await self._read(self.knowledge.facts, query, started)
-        if found.first_call is not None:
+        facts = await self._read(self.knowledge.facts, query, started)
+        if facts.first_call is not None:
             self.first_calls.add(call.caller, call.did, now)
         lately = self._lately(call, request, now)
-        situation = situation_of(call, found, now, hours, lately)
+        situation = situation_of(call, facts, now, hours, lately)
         decision = decide(*situation.under(self.policies))
         if self.look_ups is not None and (
             more := await self._look_up(query, situation, decision, _accepted_at(request, started))
@@ -266,9 +266,9 @@ class Screening:
         *earlier, came_at = self.velocity.calls(call.caller, now) or (now,)
         endpoint, before = request.arguments.get("endpoint") or None, self._before(call, came_at)
         query = query_of(call, now, hours.quiet, endpoint, None, self.site.plan, before)
-        found = await self._read(self.knowledge.facts, query, started)
+        facts = await self._read(self.knowledge.facts, query, started)
         lately = Lately(tuple(earlier), (), instant_of(request.arguments.get("emergency", "")), came_at)
-        situation = situation_of(call, found, now, hours, lately)
+        situation = situation_of(call, facts, now, hours, lately)
         decision = decide_for_callee(*situation.under(self.policies))
         if decision is not None:
             self._record(self.new_id(), call, situation.facts, decision, now, started)
@@ -427,12 +427,12 @@ class Screening:
             self.counts.store_refused += 1
             raise StoreUnavailable("the store did not answer lately")
         try:
-            found = await read(query, started + self.deadline_seconds)
+            result = await read(query, started + self.deadline_seconds)
         except (Exception, asyncio.CancelledError):
             self.breaker.failed(self.monotonic())
             raise
         self.breaker.succeeded()
-        return found
+        return result
 
     async def _look_up(
         self, query: FactsQuery, situation: Case, decision: Decision, accepted_at: float

@@ -236,7 +236,7 @@ class CarrierRetries:
         return len(self._held)
 
     def hold(self, outcome: Outcome) -> Iterator[Outcome]:
-        """Keep an outcome. Yield the outcomes that are released for it."""
+        """Store an outcome until the call is offered again. Yield the outcomes that this releases."""
         key = key_of(outcome)
         if (other := self._held.pop(key, None)) is not None:
             yield other

@@ -215,8 +215,8 @@ def _hangup(packet: Packet) -> Event | None:
 
 def _transfer(packet: Packet) -> Event | None:
     fields = packet.some(_TRANSFER)
-    found = (_channel(fields, prefix) for prefix in _TRANSFER_PREFIXES)
-    return Transfer(tuple(channel for channel in found if channel)) if fields.get("Result") == "Success" else None
+    channels = (_channel(fields, prefix) for prefix in _TRANSFER_PREFIXES)
+    return Transfer(tuple(channel for channel in channels if channel)) if fields.get("Result") == "Success" else None
 
 
 def _pickup(packet: Packet) -> Event | None:

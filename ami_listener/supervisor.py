@@ -240,15 +240,15 @@ class AmiListener:
     async def _ping(self, connection: Connection) -> None:
         pace = self._pace
         pong = connection.ask("Ping")
-        silent_slices, heard = 0, connection.received_bytes
+        silent_slices, received_bytes = 0, connection.received_bytes
         for _ in range(pace.slices * pace.patience):
             await connection.either(pong, pace.answer_seconds / pace.slices)
             if pong.done():
                 return
             if connection.lost.done():
                 raise connection.lost.result()
-            silent_slices = silent_slices + 1 if connection.received_bytes == heard else 0
-            heard = connection.received_bytes
+            silent_slices = silent_slices + 1 if connection.received_bytes == received_bytes else 0
+            received_bytes = connection.received_bytes
             if silent_slices == pace.slices:
                 break
         raise AmiError(TroubleKind.DEAF)

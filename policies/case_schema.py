@@ -112,19 +112,19 @@ class Refusal(NamedTuple):
 class Refusals(PolicyError):
     """All errors within a list or a table."""
 
-    def __init__(self, found: Sequence[Refusal]) -> None:
-        super().__init__(str(found[0]))
-        self.found = found
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        super().__init__(str(refusals[0]))
+        self.refusals = refusals
 
 
 def refused_by(error: PolicyError) -> Sequence[Refusal]:
     """Return the errors that a reader raised, several for a list or a table."""
-    return error.found if isinstance(error, Refusals) else [Refusal((), (), str(error))]
+    return error.refusals if isinstance(error, Refusals) else [Refusal((), (), str(error))]
 
 
-def read_parts(parts: Iterable[tuple[str | int, Reader, Any]], found: Sequence[Refusal] = ()) -> list[Any]:
-    """Read the values of a list or a table. `found`: errors that were found before."""
-    values, refusals = [], list(found)
+def read_parts(parts: Iterable[tuple[str | int, Reader, Any]], before: Sequence[Refusal] = ()) -> list[Any]:
+    """Read the values of a list or a table. `before`: errors that are known already."""
+    values, refusals = [], list(before)
     for step, read, value in parts:
         try:
             values.append(read(value))
@@ -375,5 +375,5 @@ def _minutes_ago(minutes: Sequence[float], now: float) -> tuple[float, ...]:
 
 def differences(expected: Mapping[str, Any], decision: Decision) -> tuple[tuple[str, Any, Any], ...]:
     """Return each difference from the expected result: the key, the expected value, and the decision's value."""
-    found = ((key, value, EXPECT[key][1](decision)) for key, value in expected.items())
-    return tuple((key, value, has) for key, value, has in found if value != has)
+    values = ((key, value, EXPECT[key][1](decision)) for key, value in expected.items())
+    return tuple((key, value, has) for key, value, has in values if value != has)

@@ -51,8 +51,8 @@ def read_conditions(table: Any, path: KeyPath, problems: Problems, depth: int = 
     elif depth > MAX_DEPTH:
         problems.add(Wording("nests any, all and not more than {most} deep", {"most": MAX_DEPTH}), path)
     else:
-        found = [_read_condition(name, value, (*path, name), problems, depth) for name, value in table.items()]
-        return tuple(condition for condition in found if condition is not None)
+        conditions = [_read_condition(name, value, (*path, name), problems, depth) for name, value in table.items()]
+        return tuple(condition for condition in conditions if condition is not None)
     return ()
 
 

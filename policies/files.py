@@ -197,8 +197,8 @@ def _latest(place: Position) -> Position:
 
 def _tokens(text: str) -> Iterator[tuple[str, int]]:
     line = 1
-    for found in TOKEN.finditer(text):
-        token = found[0]
+    for match in TOKEN.finditer(text):
+        token = match[0]
         if not token.startswith("#"):
             yield token, line
         line += token.count("\n")

@@ -57,7 +57,7 @@ def trusting_rules(policy: Policy) -> list[str]:
 
 
 def _speaking(conditions: Iterable[Condition], action: Action) -> set[_Speaks]:
-    """Return, for each way in which all conditions can hold, the strongest evidence that is needed."""
+    """Return the strongest evidence that is needed, for each way in which all conditions can hold."""
     needed = {_Speaks.NOBODY}
     for condition in conditions:
         needed = {max(before, added) for before in needed for added in _speaking_in(condition, action)}

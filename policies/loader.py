@@ -204,8 +204,8 @@ def read_toml(
         ]
     if not problems:
         return made, []
-    found = [replace(problem, line=places.line_of(problem.path)) for problem in problems]
-    return None, sorted(found, key=lambda problem: problem.line or 0)
+    placed = [replace(problem, line=places.line_of(problem.path)) for problem in problems]
+    return None, sorted(placed, key=lambda problem: problem.line or 0)
 
 
 def line_of_toml_error(error: Exception, text: str) -> int | None:
@@ -214,8 +214,8 @@ def line_of_toml_error(error: Exception, text: str) -> int | None:
     line: int | None = getattr(error, "lineno", None)
     if line is not None:
         return min(line, lines)
-    if told := _TOML_LINE.search(str(error)):
-        return int(told[1])
+    if match := _TOML_LINE.search(str(error)):
+        return int(match[1])
     return lines if "at end of document" in str(error) else None
 
 
@@ -336,11 +336,11 @@ def _rule_from(table: Mapping[str, Any], place: int, problems: Problems) -> Rule
 
 
 def _when(table: Any, path: KeyPath, about: Wording, problems: Problems) -> tuple[Condition, ...]:
-    found = Problems()
+    parts = Problems()
     try:
-        return read_conditions(table, path, found)
+        return read_conditions(table, path, parts)
     finally:
-        for problem in found:
+        for problem in parts:
             problems.add(Wording("{about}{problem}", {"about": about, "problem": problem.text}), problem.path)
 
 

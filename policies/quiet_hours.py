@@ -36,7 +36,7 @@ def kept_from(case: Case) -> bool:
 
 
 def in_quiet_hours(case: Case, decision: Decision, policy: Policy) -> Decision:
-    """Return the decision, or a stronger `route` if the callee has quiet hours, unless its step outranks people."""
+    """Return the decision, or a stronger `route` if the callee has quiet hours and no higher step decided."""
     if not case.facts.quiet:
         return decision
     outranks = decision.step < STEP_OF_BLOCKLIST or decision.rule == "allowlist" or decision.step == 6

@@ -120,7 +120,7 @@ def own_number_spoofed(call: IncomingCall, facts: Facts) -> bool:
 
 
 class PerPhone(NamedTuple):
-    """The endpoints of phones that the decision does not apply to as it stands.
+    """The endpoints of phones that are treated differently from the decision.
 
     `known`: their users know the caller and need no warning. `blocked`: their users have blocked the caller.
     `unwhispered`: their users have switched whispers off.

@@ -377,7 +377,7 @@ def one_of(fact: Callable[[Case], str | None]) -> Callable[[Case, frozenset[str]
 NOTHING = "none"
 
 
-def told(fact: Callable[[Case], object]) -> Callable[[Case, Any], str]:
+def fact_text(fact: Callable[[Case], object]) -> Callable[[Case, Any], str]:
     """Return a function that returns a fact as text, for an explanation."""
 
     def say(case: Case, _operand: Any) -> str:
@@ -396,18 +396,18 @@ def words(allowed: frozenset[str], fact: Callable[[Case], str | None], *reads: s
     """Return a condition that holds if the fact is one of the words given in the policy, from the set `allowed`."""
     value = ", ".join(sorted(allowed)) if len(allowed) < 20 else "codes such as GB"
     value = f"one or several of {value}"
-    return Word(value, partial(read_words, allowed), one_of(fact), frozenset.issuperset, told(fact), reads, needs)
+    return Word(value, partial(read_words, allowed), one_of(fact), frozenset.issuperset, fact_text(fact), reads, needs)
 
 
 def texts(value: str, fact: Callable[[Case], str | None], *reads: str) -> Word:
     """Return a condition that holds if the fact is one of the names given in the policy. Any names may be given."""
-    return Word(value, read_texts, one_of(fact), frozenset.issuperset, told(fact), reads)
+    return Word(value, read_texts, one_of(fact), frozenset.issuperset, fact_text(fact), reads)
 
 
 def boolean(fact: Callable[[Case], bool | None], *reads: str, needs: str = "") -> Word:
     """Return a condition on a fact that is true, false, or None for neither."""
     return Word(
-        "true or false", read_boolean, is_so(fact), lambda wide, narrow: wide is narrow, told(fact), reads, needs
+        "true or false", read_boolean, is_so(fact), lambda wide, narrow: wide is narrow, fact_text(fact), reads, needs
     )
 
 
@@ -488,7 +488,7 @@ VOCABULARY: dict[str, Word] = {
         read_level,
         lambda case, level: case.facts.reputation.level >= level,
         lambda wide, narrow: wide <= narrow,
-        told(lambda case: case.facts.reputation.level.word),
+        fact_text(lambda case: case.facts.reputation.level.word),
         ("facts.reputation.level",),
     ),
     "points_between": Word(
@@ -503,14 +503,14 @@ VOCABULARY: dict[str, Word] = {
         read_texts,
         lambda case, names: any(row.source in names for row in case.facts.imported),
         frozenset.issuperset,
-        told(lambda case: ", ".join(sorted({row.source for row in case.facts.imported}))),
+        fact_text(lambda case: ", ".join(sorted({row.source for row in case.facts.imported}))),
     ),
     "category": Word(
         "categories of imported numbers, such as scam",
         read_texts,
         lambda case, names: any(row.category in names for row in case.facts.imported),
         frozenset.issuperset,
-        told(lambda case: ", ".join(sorted({row.category for row in case.facts.imported if row.category}))),
+        fact_text(lambda case: ", ".join(sorted({row.category for row in case.facts.imported if row.category}))),
     ),
     "attestation": words(enum_words(Attestation), lambda case: case.call.attestation, "call.attestation"),
     "verification": words(enum_words(Verification), lambda case: case.call.verification, "call.verification"),
@@ -525,7 +525,7 @@ VOCABULARY: dict[str, Word] = {
         partial(read_pattern, PREFIX, "+1900"),
         starts_with,
         covers_prefixes,
-        told(lambda case: case.call.caller.key),
+        fact_text(lambda case: case.call.caller.key),
     ),
     "same_exchange": boolean(is_of_same_exchange),
     "block_listed": boolean(is_of_listed_block),
@@ -544,7 +544,7 @@ VOCABULARY: dict[str, Word] = {
         read_texts,
         lambda case, operand: not operand.isdisjoint(callee_groups(case.facts)),
         frozenset.issuperset,
-        told(lambda case: ", ".join(callee_groups(case.facts))),
+        fact_text(lambda case: ", ".join(callee_groups(case.facts))),
     ),
     "stranger": boolean(lambda case: is_stranger(case.call, case.facts, case.now)),
     "passed_within": Word(
@@ -565,7 +565,7 @@ VOCABULARY: dict[str, Word] = {
         read_name_patterns,
         has_such_a_name,
         frozenset.issuperset,
-        told(lambda case: compared(case.call.name or "")),
+        fact_text(lambda case: compared(case.call.name or "")),
     ),
     "name_missing": boolean(name_missing),
     "calls_within": Word(

@@ -79,10 +79,10 @@ class ConsentImport(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ConsentsShown:
-    """Consents for the page. `found`: how many match the search; `over`: the numbers whose consent has ended."""
+    """Consents for the page. `matching`: how many match the search; `over`: the numbers whose consent has ended."""
 
     consents: tuple[Consent, ...]
-    found: int
+    matching: int
     over: frozenset[str]
     latest: tuple[Latest, ...]
 

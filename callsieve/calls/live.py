@@ -59,7 +59,7 @@ class Bar:
 
     family: str
     log_odds: float
-    said: str | Wording
+    text: str | Wording
     start: float
     width: float
 

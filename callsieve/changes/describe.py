@@ -49,14 +49,14 @@ _ACTORS = (
 
 def actor_of(who: str) -> str | Wording:
     """Return the author of a change in words: person, token, site or program."""
-    found = ((pattern.fullmatch(who), words) for pattern, words in _ACTORS)
-    return next((Wording(words.template, {"name": match[1]}) for match, words in found if match), who)
+    matches = ((pattern.fullmatch(who), words) for pattern, words in _ACTORS)
+    return next((Wording(words.template, {"name": match[1]}) for match, words in matches if match), who)
 
 
 def user_of(who: str) -> str | Wording:
     """Return the author of a change in one word: `ada` for `ada (console)`."""
-    found = _ACTORS[0][0].fullmatch(who)
-    return found[1] if found else actor_of(who)
+    person = _ACTORS[0][0].fullmatch(who)
+    return person[1] if person else actor_of(who)
 
 
 def sentence_of(row: AuditRow, sentences: Mapping[str, str], who: str | Wording) -> Wording:

@@ -79,7 +79,7 @@ def place_of(cursor: str, kind: type[T]) -> T | None:
         return None
     try:
         raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        found: Any = msgspec.json.decode(raw, type=kind)
+        place: Any = msgspec.json.decode(raw, type=kind)
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         raise Refused("bad-cursor", BAD_CURSOR, "cursor") from None
-    return found  # type: ignore[no-any-return]
+    return place  # type: ignore[no-any-return]

@@ -173,9 +173,9 @@ def end_of(day_wanted: date) -> float:
     return start_of(day_wanted + timedelta(days=1))
 
 
-def _of_each_number(found: Iterable[FalsePositive]) -> list[FalsePositive]:
+def _of_each_number(mistakes: Iterable[FalsePositive]) -> list[FalsePositive]:
     by_number: dict[str, FalsePositive] = {}
-    for mistake in found:
+    for mistake in mistakes:
         before = by_number.setdefault(mistake.number, mistake)
         if before is not mistake:
             by_number[mistake.number] = replace(

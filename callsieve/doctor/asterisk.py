@@ -163,8 +163,8 @@ def has_modules(context: CheckContext) -> Finding:
         Wording("{purpose} needs {name}, which is not loaded", {"name": name, "purpose": what})
         for name, what in _missing(OPTIONAL, loaded).items()
     ]
-    there = Wording("all {count} are loaded", {"count": len(NEEDED) + len(WANTED)})
-    return ok(listed([there, *without], "{some}; {more}"))
+    needed = Wording("all {count} are loaded", {"count": len(NEEDED) + len(WANTED)})
+    return ok(listed([needed, *without], "{some}; {more}"))
 
 
 def _missing(wanted: Mapping[str, str | Wording], loaded: frozenset[str]) -> dict[str, str | Wording]:

@@ -31,20 +31,20 @@ def _names_what_is_off(context: finding.CheckContext) -> finding.Finding:
     )
 
 
-def _has_no_removed_settings(ground: finding.CheckContext) -> finding.Finding:
-    removed = ground.loaded.removed
+def _has_no_removed_settings(context: finding.CheckContext) -> finding.Finding:
+    removed = context.loaded.removed
     if not removed:
         return finding.ok(finding.NONE)
     first = finding.and_more(Wording(removed[0].words), len(removed) - 1)
     return finding.warn(first, Wording("remove it from the settings"))
 
 
-def _are_traps(ground: finding.CheckContext) -> finding.Finding:
+def _are_traps(context: finding.CheckContext) -> finding.Finding:
     """Check that the trap numbers of the settings count as traps. A number that somebody answers does not."""
-    wanted = {did.number for did in dids_of(ground.loaded.settings) if did.trap}
+    wanted = {did.number for did in dids_of(context.loaded.settings) if did.trap}
     if not wanted:
         return finding.ok(finding.NONE)
-    return ground.judge_store(lambda db, _now: _judged_traps(wanted, trap_dids(db)))
+    return context.judge_store(lambda db, _now: _judged_traps(wanted, trap_dids(db)))
 
 
 def _judged_traps(wanted: set[str], traps: list[str]) -> finding.Finding:
@@ -98,20 +98,20 @@ def examine(checks: Iterable[finding.HealthCheck], context: finding.CheckContext
     for check in checks:
         try:
             with as_root() if check.as_root else nullcontext():
-                found = check.find(context)
+                result = check.find(context)
         except ConsoleError:
-            found = finding.unknown(finding.NOT_ASKED)
+            result = finding.unknown(finding.NOT_ASKED)
         except SettingsError:
-            found = finding.unknown(finding.NO_SETTINGS)
+            result = finding.unknown(finding.NO_SETTINGS)
         except PolicyError:
-            found = finding.unknown(finding.POLICY_UNUSABLE)
+            result = finding.unknown(finding.POLICY_UNUSABLE)
         except PermissionError as error:
-            found = finding.unknown(
+            result = finding.unknown(
                 Wording("{file}: this user may not read it", {"file": str(error.filename)}), Wording("run this as root")
             )
         except OSError as error:
-            found = finding.unknown(f"{error.filename or 'a file'}: {error.strerror}")
-        yield Check(check.name, found.status, found.detail, found.remedy, context.now)
+            result = finding.unknown(f"{error.filename or 'a file'}: {error.strerror}")
+        yield Check(check.name, result.status, result.detail, result.remedy, context.now)
 
 
 def system_health(load: Callable[[], Loaded], checks: Sequence[finding.HealthCheck]) -> SystemHealth:
@@ -121,5 +121,5 @@ def system_health(load: Callable[[], Loaded], checks: Sequence[finding.HealthChe
     stored = read_findings(loaded.findings_path)
     context = finding.CheckContext(loaded, finding.not_asked, now)
     changed_at = trunks_changed_at(Path(loaded.settings.asterisk.etc))
-    found = tuple(finding.gathered(completed(examine(checks, context), stored, now, changed_at)))
-    return SystemHealth(now, found, bool(context.central_organisation))
+    results = tuple(finding.gathered(completed(examine(checks, context), stored, now, changed_at)))
+    return SystemHealth(now, results, bool(context.central_organisation))

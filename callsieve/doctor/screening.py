@@ -59,13 +59,15 @@ def hears_carriers(context: CheckContext) -> Finding:
     telemetry = context.telemetry
     if not checking or telemetry is None:
         return ok(NONE)
-    heard = {name: telemetry.by_carrier.get(name, (0, 0)) for name in checking}
-    silent = [name for name, (calls, with_verstat) in heard.items() if not with_verstat and calls >= SILENT_CALLS]
+    counts_by_trunk = {name: telemetry.by_carrier.get(name, (0, 0)) for name in checking}
+    silent = [
+        name for name, (calls, with_verstat) in counts_by_trunk.items() if not with_verstat and calls >= SILENT_CALLS
+    ]
     if not silent:
-        with_verstat = [_heard_of(name, *counts) for name, counts in heard.items()]
+        with_verstat = [_heard_of(name, *counts) for name, counts in counts_by_trunk.items()]
         return ok(listed(with_verstat, "{some}; {more}"))
     return warn(
-        _heard_of(silent[0], *heard[silent[0]]),
+        _heard_of(silent[0], *counts_by_trunk[silent[0]]),
         Wording(
             "is verstat in From or P-Asserted-Identity (pjsip set logger on)? If in another header, name it with "
             "CALLSIEVE_VERSTAT_HEADER; if in none, ask the carrier, or take verstat = true out of {trunk}",
@@ -74,8 +76,8 @@ def hears_carriers(context: CheckContext) -> Finding:
     )
 
 
-def _heard_of(trunk: str, calls: int, said: int) -> Wording:
-    counts: Places = {"trunk": trunk, "said": said, "calls": calls}
+def _heard_of(trunk: str, calls: int, with_verstat: int) -> Wording:
+    counts: Places = {"trunk": trunk, "said": with_verstat, "calls": calls}
     return Wording("{trunk}: {said:,} of {calls:,} calls since the daemon's start came with a verstat value", counts)
 
 

@@ -203,10 +203,10 @@ class AlertReceiver:
         """Record a sent alert. A crash just before this repeats the alert instead of losing it."""
         async with self._state_lock:
             state = state_from(await self._store.read(self.name))
-            told = (*_lately(self._rule.at_most, state.told, now), now)
+            sent_at = (*_lately(self._rule.at_most, state.told, now), now)
             left = max(0, state.suppressed - alert.suppressed)
             since = state.since if left == state.suppressed else now
-            await self._keep(AlertState(told, left, since if left else 0.0), now)
+            await self._keep(AlertState(sent_at, left, since if left else 0.0), now)
 
     async def _keep(self, state: AlertState, now: float) -> None:
         await self._store.write(self.name, msgspec.json.encode(state).decode(), now)
@@ -235,15 +235,15 @@ def is_quiet_now(rule: AlertTable, usual: QuietWeights, now: float) -> bool:
     return QuietHours.of(usual, {ANYBODY: rule.quiet_hours}).is_resting(ANYBODY, now)
 
 
-def is_too_often(at_most: str, told: tuple[float, ...], now: float) -> bool:
+def is_too_often(at_most: str, sent_at: tuple[float, ...], now: float) -> bool:
     """Return whether another alert would exceed the limit. `at_most`: such as `3/h`."""
-    return len(_lately(at_most, told, now)) >= int(at_most.partition("/")[0])
+    return len(_lately(at_most, sent_at, now)) >= int(at_most.partition("/")[0])
 
 
-def _lately(at_most: str, told: tuple[float, ...], now: float) -> tuple[float, ...]:
+def _lately(at_most: str, sent_at: tuple[float, ...], now: float) -> tuple[float, ...]:
     """Return the alerts in the period of the limit. Future ones, after the clock was set back, do not count."""
     seconds = SECONDS_BY_UNIT[at_most.partition("/")[2]]
-    return tuple(at for at in told if now - seconds < at <= now)
+    return tuple(at for at in sent_at if now - seconds < at <= now)
 
 
 def state_from(text: str | None) -> AlertState:

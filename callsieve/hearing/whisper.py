@@ -55,7 +55,7 @@ class Whisper:
         if not speech:
             return Recognised((), language, ())
         first, last = (round(WHISPER_RATE * edge) for edge in (speech[0][0], speech[-1][1]))
-        found, about = self._model.transcribe(
+        pieces, about = self._model.transcribe(
             sound[first:last],
             language=language or None,
             beam_size=1,
@@ -64,7 +64,7 @@ class Whisper:
             without_timestamps=True,
             max_new_tokens=MOST_TOKENS,
         )
-        segments = tuple(Segment(one.text, one.no_speech_prob, one.avg_logprob) for one in found)
+        segments = tuple(Segment(piece.text, piece.no_speech_prob, piece.avg_logprob) for piece in pieces)
         return Recognised(segments, str(about.language), speech)
 
     def speech_in(self, samples: bytes) -> tuple[Span, ...]:
@@ -74,7 +74,7 @@ class Whisper:
     def _speech(self, sound: Any) -> tuple[Span, ...]:
         if not len(sound):
             return ()
-        return tuple((one["start"] / WHISPER_RATE, one["end"] / WHISPER_RATE) for one in self._timestamps(sound))
+        return tuple((span["start"] / WHISPER_RATE, span["end"] / WHISPER_RATE) for span in self._timestamps(sound))
 
     def _at_16_khz(self, samples: bytes) -> Any:
         """Return the samples at twice the rate, from -1 to 1. Linear interpolation is enough for telephone speech."""

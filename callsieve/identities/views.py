@@ -38,10 +38,10 @@ class IdentitiesRequest(PageQuery, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class IdentitiesShown:
-    """The page of identities. `found`: how many match the search; `all`: how many exist."""
+    """The page of identities. `matching`: how many match the search; `all`: how many exist."""
 
     identities: tuple[IdentityShown, ...]
-    found: int
+    matching: int
     all: int
     latest: tuple[Latest, ...]
     has_sites: bool = False

@@ -37,10 +37,10 @@ class EntryShown:
 
 @dataclass(frozen=True, slots=True)
 class ListsShown:
-    """The page of the lists. `found`: how many entries match the search; `all`: how many exist."""
+    """The page of the lists. `matching`: how many entries match the search; `all`: how many exist."""
 
     entries: tuple[EntryShown, ...]
-    found: int
+    matching: int
     all: int
     latest: tuple[Latest, ...]
     has_sites: bool = False

@@ -129,10 +129,10 @@ def register_sources(db: sqlite3.Connection, settings: Settings) -> None:
     )
 
 
-def _gets_reports(table: LookupTable, told: str) -> bool:
+def _gets_reports(table: LookupTable, report_url: str) -> bool:
     """Return whether the source may repeat our own reports, so that it is no outside evidence (rule 1)."""
     asked = urlsplit(table.url or PHONEBLOCK).hostname
-    return table.kind == "phoneblock" or asked == urlsplit(told).hostname
+    return table.kind == "phoneblock" or asked == urlsplit(report_url).hostname
 
 
 def longest_budget_seconds(settings: Settings) -> float:

@@ -147,10 +147,10 @@ async def _perform(req: PageRequest, operation: Callable[[sqlite3.Connection, Co
 
 
 async def _done(
-    req: PageRequest, operation: Callable[[sqlite3.Connection, Context, R], object], request: R, said: str
+    req: PageRequest, operation: Callable[[sqlite3.Connection, Context, R], object], request: R, message: str
 ) -> Response:
     await _perform(req, operation, request)
-    return req.go(f"/appeals/{_reference(req)}", said)
+    return req.go(f"/appeals/{_reference(req)}", message)
 
 
 async def _case(req: PageRequest) -> CaseShown:

@@ -64,10 +64,10 @@ async def import_file(req: PageRequest) -> Response:
     """Import the usable consents of a file."""
     try:
         table = uploaded_table(req, COLUMNS)
-        found = consents_in(table, req.state.loaded.settings.numbers.region, req.me.name, req.now)
+        consents = consents_in(table, req.state.loaded.settings.numbers.region, req.me.name, req.now)
     except TableError as error:
         return await show(req, error.words)
-    await req.perform(operations.import_consents, found)
+    await req.perform(operations.import_consents, consents)
     if table.problems:
         counts: Places = {"count": table.skipped, "first": str(table.problems[0])}
         return await show(req, Wording("rows skipped: {count}, the first: {first}", counts))

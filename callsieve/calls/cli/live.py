@@ -102,8 +102,8 @@ def search(
     typed = {"number": caller, "callee": callee, "did": did, "action": action, "rule": rule}
     wanted = wanted_of(context_of(loaded), typed | {"since": since, "until": until, "site": site})
     with existing_store(loaded) as db:
-        found = call_lines(db, loaded.settings, find_calls(db, wanted, None, last), time.time())
-        decided = ((line, decision_of(db, line.call.id)) for line in found)
+        lines = call_lines(db, loaded.settings, find_calls(db, wanted, None, last), time.time())
+        decided = ((line, decision_of(db, line.call.id)) for line in lines)
         calls = [(line, decision_shown(db, record)) for line, record in decided if record is not None]
     if as_json:
         print_json([call for _, call in calls])

@@ -47,10 +47,10 @@ def doctor(
     context = CheckContext(error or loaded, lambda command: console(loaded.settings, command), time.time(), fetched)
     with as_root():
         loaded_at = context.loaded_at  # before the checks: what Asterisk loads meanwhile, they may have missed
-    found = examine(checks_of(ctx.obj), context)
+    examined = examine(checks_of(ctx.obj), context)
     with as_root():
         code = passcode_code(context)
-    findings = stored_findings.findings_of(found, context.now, loaded_at, code)
+    findings = stored_findings.findings_of(examined, context.now, loaded_at, code)
     with acting_for(loaded.findings_path.parent.parent):  # store_findings itself checks the directories below
         checks = _stored_or_completed(findings, loaded)
     if as_json:
@@ -112,8 +112,8 @@ def show_checks(checks: list[Check], *, show_all: bool) -> None:
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for status, name, found in rows:
-        table.add_row(Text(status.value, STYLE_BY_STATUS[status.value]), name, found)
+    for status, name, detail in rows:
+        table.add_row(Text(status.value, STYLE_BY_STATUS[status.value]), name, detail)
     print_plain(table)
     counts = Counter(check.status.value for check in checks)
     words = {"fail": "to fix", "warn": "worth a look", "unknown": "unknown", "ok": "ok"}
@@ -122,9 +122,9 @@ def show_checks(checks: list[Check], *, show_all: bool) -> None:
 
 
 def _row(check: Check, now: float) -> tuple[CheckStatus, str, Text]:
-    found = Text(clean(check.detail))  # it may quote a file of another user
+    detail = Text(clean(check.detail))  # it may quote a file of another user
     if check.stored:
-        found.append(f" (root, {ago(check.at, now)})", style="dim")
+        detail.append(f" (root, {ago(check.at, now)})", style="dim")
     if check.remedy:
-        found.append(f"\n→ {clean(check.remedy)}", style="cyan")
-    return check.status, check.name.replace(", ", ",\n"), found
+        detail.append(f"\n→ {clean(check.remedy)}", style="cyan")
+    return check.status, check.name.replace(", ", ",\n"), detail

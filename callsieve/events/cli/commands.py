@@ -292,8 +292,8 @@ def _about(rule: AlertTable, states: States, usual: QuietWeights, now: float) ->
 
 
 def _conditions(rule: AlertTable) -> str:
-    said = (f"{name} {' or '.join(values_of(rule.when, name))}" for name in conditions_of(rule.when))
-    return "when " + ", ".join(said) if conditions_of(rule.when) else ""
+    conditions = (f"{name} {' or '.join(values_of(rule.when, name))}" for name in conditions_of(rule.when))
+    return "when " + ", ".join(conditions) if conditions_of(rule.when) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,13 +90,15 @@ def show(
     e164 = None if number is None else options.number_argument(number, loaded)
     with options.existing_store(loaded) as db:
         known = [identity for identity in all_identities(db) if e164 in (None, identity.number)]
-        found = [identity_shown(db, identity, loaded.settings, now) for identity in known]
+        identities = [identity_shown(db, identity, loaded.settings, now) for identity in known]
     if as_json:
-        options.print_json(found)
-    elif any(shown.origin != OURS for shown in found):
-        cells = ([*_cells(shown.identity, now), origin_words(shown.origin), shown.identity.note] for shown in found)
+        options.print_json(identities)
+    elif any(shown.origin != OURS for shown in identities):
+        cells = (
+            [*_cells(shown.identity, now), origin_words(shown.origin), shown.identity.note] for shown in identities
+        )
         print_table(("number", "name", "level", "until", "site", "proven by"), cells, keep=(0, 2, 3, 4))
-    elif found:
+    elif identities:
         rows = ([*_cells(identity, now), identity.note] for identity in known)
         print_table(("number", "name", "level", "until", "proven by"), rows, keep=(0, 2, 3))
     else:
@@ -113,11 +115,11 @@ def due(
     """Show identities that have expired or soon will. Prove them again, or they no longer count."""
     now = time.time()
     with options.existing_store(options.settings_of(config)) as db:
-        found = identities_due(db, now + within * 86_400.0)
+        identities = identities_due(db, now + within * 86_400.0)
     if as_json:
-        options.print_json(found)
-    elif found:
-        rows = ([*_cells(identity, now), str(ago(identity.expires_at, now))] for identity in found)
+        options.print_json(identities)
+    elif identities:
+        rows = ([*_cells(identity, now), str(ago(identity.expires_at, now))] for identity in identities)
         print_table(("number", "name", "level", "until", ""), rows, keep=(0, 2, 3, 4))
     else:
         say(f"No identity ends within {within} days.")

@@ -131,9 +131,9 @@ def list_pbx_list(config: Path | None, origin: ImportOrigin, *, dry_run: bool, a
     ]
     if not entries:
         raise nothing_usable(refused)
-    brought = FileImport(len(lines), len(refused), refused[:KEPT_PROBLEMS], dry_run, remarks=remarks)
-    put_on_lists(loaded, entries, brought, keep=True)
-    print_import(brought, config, as_json=as_json)
+    imported = FileImport(len(lines), len(refused), refused[:KEPT_PROBLEMS], dry_run, remarks=remarks)
+    put_on_lists(loaded, entries, imported, keep=True)
+    print_import(imported, config, as_json=as_json)
 
 
 def _lines(loaded: Loaded, known: PbxList) -> tuple[Sequence[FamilyLine], list[str]]:

@@ -185,21 +185,21 @@ def feeds_shown(db: sqlite3.Connection, now: float, loaded: Loaded) -> FeedsShow
     """Return the page of feeds."""
     settings = loaded.settings
     feeds = list_feeds(db, settings, now)
-    there = [(status.feed, status.health) for status in feeds if status.feed is not None]
-    skills = skills_of(db, [feed for feed, _ in there], now)
-    found = [
+    imported = [(status.feed, status.health) for status in feeds if status.feed is not None]
+    skills = skills_of(db, [feed for feed, _ in imported], now)
+    shown_feeds = [
         FeedShown(feed, health, fresh_at(feed) + late_after_seconds(feed), accuracy_of(skills[feed.name]))
-        for feed, health in there
+        for feed, health in imported
     ]
-    found.sort(key=lambda shown: (not shown.health.detail, shown.feed.name))
-    names = {shown.feed.name for shown in found}
+    shown_feeds.sort(key=lambda shown: (not shown.health.detail, shown.feed.name))
+    names = {shown.feed.name for shown in shown_feeds}
     lists = tuple(source for source in sources(db) if source.name not in names)
     missing = tuple(status for status in feeds if status.feed is None)
     fetches = feed_fetches(db)
     waits = nobody_fetches_feeds(settings, fetches, now)
     fetched = frozenset(feed.name for feed in settings.feed if feed.name in fetches)
     asked = lookups_shown(db, settings, now)
-    return FeedsShown(tuple(found), missing, waits, lists, tuple(contact_sources(db)), asked, fetched)
+    return FeedsShown(tuple(shown_feeds), missing, waits, lists, tuple(contact_sources(db)), asked, fetched)
 
 
 PAGES = (

@@ -49,11 +49,11 @@ async def add(req: PageRequest) -> Response:
         force=bool(form.get("force")),
     )
     try:
-        look = await req.read(operations.preview, req.context, request)
+        preview = await req.read(operations.preview, req.context, request)
     except Refused as refused:
         return await show(req, str(refused))
-    if not form.get("sure") and (look.objections or look.entry.kind is not EntryKind.EXACT):
-        return req.page("lists/list_look.html", look=look, typed=dict(form))
+    if not form.get("sure") and (preview.objections or preview.entry.kind is not EntryKind.EXACT):
+        return req.page("lists/list_preview.html", preview=preview, typed=dict(form))
     await req.perform(operations.add, request)
     return req.go("/lists", "listed")
 
