@@ -34,7 +34,7 @@ from reputation.model import (
 from reputation.scoring import reputation_of
 from reputation.standing import MAX_PASSES, Standing, standing_at
 from reputation.weights import DAY_SECONDS, Weights
-from reputation.wording import Wording
+from reputation.wording import Wording, listed
 
 # How far `days_until_lower` looks ahead: as long as evidence is kept.
 HORIZON_DAYS = 365
@@ -306,12 +306,17 @@ def _at(standing: Standing | None, weights: Weights, now: float) -> Standing:
 
 
 def sentence_of_families(families: Sequence[Family]) -> str:
-    """Return the evidence in one sentence without a full stop, empty without evidence."""
-    parts = [str(part) for family in families for part in parts_of(family)]
+    """Return the evidence in one English sentence without a full stop, empty without evidence."""
+    return str(words_of_families(families))
+
+
+def words_of_families(families: Sequence[Family]) -> str | Wording:
+    """Return the evidence in one sentence without a full stop, which can be translated; empty without evidence."""
+    parts = [part for family in families for part in parts_of(family)]
     names = {family.name for family in families}
     if not SHOWN.isdisjoint(names) and WANTED_BY_US not in names:
-        parts.append(str(NOBODY_CALLED_BACK))
-    return "; ".join(parts)
+        parts.append(NOBODY_CALLED_BACK)
+    return listed(parts, "{some}; {more}")
 
 
 def parts_of(family: Family) -> Iterator[Wording]:

@@ -38,7 +38,7 @@ from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, ok, war
 from callsieve.settings import Loaded
 from policies.decision import ACTION_BY_WORD
 from policies.reasons import why_of
-from reputation.explaining import sentence_of_families
+from reputation.explaining import words_of_families
 from reputation.model import DecisionRecord, EntryKind, ListEntry, ListName, Mark, Person
 from reputation.site_names import parse_id, site_of
 from reputation.store.calls import (
@@ -316,7 +316,7 @@ def explain_decision(db: sqlite3.Connection, _context: Context, request: Decisio
     return Explanation(
         id=record.id,
         reason=why_of(record.reason).words,
-        because=sentence_of_families(evidence.known) if evidence else "",
+        because=words_of_families(evidence.known) if evidence else "",
         witnesses=evidence.account(level_of(record.level)) if evidence else (),
         would_change=evidence.would_change if evidence else (),
         appeal=evidence.appeal if evidence else None,
