@@ -214,7 +214,7 @@ def _restore(db: sqlite3.Connection, context: Context, row: audit.AuditRow) -> N
     if before is not None:
         try:
             kind.put_back(db, context, before)
-        except sqlite3.IntegrityError:  # such a row, too
+        except sqlite3.IntegrityError:  # also a row of an older version
             raise Refused("cannot-undo", NOT_KEPT) from None
 
 

@@ -231,7 +231,7 @@ Tell = Callable[[int, int], None]
 
 def meter(file: Path, afterwards: str = "storing") -> AbstractContextManager[Tell]:
     """Show a progress bar while a file is read, then a spinner while its rows are stored."""
-    with acting_for(file):  # root's own directories are closed to whom it acts as
+    with acting_for(file):  # the user that root acts as cannot read root's directories
         size = file.stat().st_size if file.is_file() else None
     return meter_of(size, afterwards)
 

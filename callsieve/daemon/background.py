@@ -45,7 +45,7 @@ logger = logging.getLogger("callsieve.daemon.background")
 
 FIRST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 300.0
-WELL_AFTER_SECONDS = 600.0  # longer than any wait: a part that fails each time is named all the time
+WELL_AFTER_SECONDS = 600.0  # longer than any pause, so a part that always fails is always named
 
 Part = Callable[[], Coroutine[None, None, None]]
 

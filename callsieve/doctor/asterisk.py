@@ -16,7 +16,7 @@ from callsieve.pbx.cli_output import AsteriskVersion, permissions_in
 from reputation.wording import Places, Wording, listed
 
 OLDEST = 18
-# Releases that CallSieve's own tests have made calls through. The others should do; nobody has seen them do it.
+# Releases on which CallSieve's own tests make calls. Others should work, but are not tested.
 RUN_BRANCHES = (22,)
 
 

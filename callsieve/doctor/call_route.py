@@ -147,7 +147,7 @@ class _Walk:
             verdict = self._followed(call)
             self._depth -= 1
             if verdict.why is RouteReason.LONG:
-                return verdict  # by another way it may be nearer
+                return verdict  # another path may reach it in fewer steps
             self._seen[key] = verdict
         return self._seen[key]
 
@@ -164,7 +164,7 @@ class _Walk:
         matches = self._lookup(call.at.extension, call.at.context)
         if isinstance(call.at.priority, str):
             labelled = (match.labels[call.at.priority] for match in matches if call.at.priority in match.labels)
-            # The console shows no label of a first step: one that is not shown can only be there.
+            # The console shows no label of the first step, so a label that it does not show is there.
             call = replace(call, at=replace(call.at, priority=next(labelled, 1)))
         priority = int(call.at.priority)
         suppliers = list(_until_certain(m for m in matches if m.is_switch or priority in m.applications))

@@ -137,7 +137,7 @@ def _asked(context: CheckContext) -> str | None:
     except ConsoleError:
         asked = asked_in_files(context.place.etc)
         if asked is None or is_answered_at(asked, context.loaded.settings.agi.listen):
-            raise  # the files are well, and say nothing of what Asterisk has read
+            raise  # the files are right, but Asterisk may not have loaded them
         return asked
 
 
@@ -252,7 +252,7 @@ def has_free_codes(context: CheckContext) -> Finding:
         for name, code in features.items()
         if code in FEATURE_CODES
     ]
-    # Whoever dials our codes is not in the context for trunks, whose patterns take them like any number.
+    # Phones that dial our codes do not use the context for trunks, whose patterns match every number.
     dialled = (step for step in others(context.dialplan) if not step.context.endswith(FREEPBX_DIALS))
     clashes += code_clashes(step for step in dialled if step.context != TRUNK_CONTEXT)
     if clashes and not any(inner == CODES_CONTEXT for _, inner in context.dialplan.includes):

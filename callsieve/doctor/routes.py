@@ -60,7 +60,7 @@ class Extensions:
         own = self._asked(extension, context)
         matches: list[Match] = []
         for reached, at_times in self._order(context):
-            # The console leaves out what is included at certain times only.
+            # The console omits contexts that are included only at certain times.
             more = self._asked(extension, reached) if at_times else own
             matches += [
                 replace(match, sometimes=match.sometimes or at_times) for match in more if match.context == reached
@@ -101,7 +101,7 @@ class Survey:
 
     followed: int = 0
     unscreened: list[Wording] = field(default_factory=list)
-    bypassing: set[str] = field(default_factory=set)  # the trunks of those
+    bypassing: set[str] = field(default_factory=set)  # their trunks
     unclear: list[Wording] = field(default_factory=list)
     nowhere: list[Wording] = field(default_factory=list)
     not_taken: list[str] = field(default_factory=list)

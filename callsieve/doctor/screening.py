@@ -18,13 +18,13 @@ from reputation.wording import Places, Wording, listed
 
 DAY = 86_400.0
 LOOKED_BACK_SECONDS = 7 * DAY
-# A call or two are missed at each restart of the daemon: that is not worth a look.
+# Each restart of the daemon misses a call or two, which is no fault.
 MISSED_SHARE = 0.01
 MOST_NAMED = 3
-# With fewer calls, half of them may be one machine.
+# With fewer calls, half of them may be of one automated caller.
 FEW_CALLERS = 10
 CALLERS_LOOKED_AT = 200
-# So many calls of a carrier that says nothing, and it says nothing of any.
+# A carrier that sent no verstat in this many calls sends none at all.
 SILENT_CALLS = 50
 
 

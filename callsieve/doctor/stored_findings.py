@@ -25,7 +25,7 @@ from callsieve.version import program_version
 from reputation.wording import N_, Wording
 
 MOST_BYTES = 262_144
-# The timer looks every ten minutes.
+# The timer runs the doctor every ten minutes.
 OLD_SECONDS = 3600.0
 AHEAD_SECONDS = 60.0  # a clock may be set back a little
 NAME = "seen by root"
@@ -102,7 +102,7 @@ def renew_finding(path: Path, check: Check) -> None:
 
 def _replace(folder: int, name: str, data: bytes) -> None:
     new = f".{name}.{os.getpid()}"
-    with suppress(FileNotFoundError):  # of one that was killed
+    with suppress(FileNotFoundError):  # left by a process that was killed
         os.unlink(new, dir_fd=folder)
     file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=folder)
     try:

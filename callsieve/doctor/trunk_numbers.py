@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"\+?[0-9]{3,}|s", re.ASCII)
 _PASSES_ON = re.compile(r"Goto\((.*)\)", re.DOTALL)
 # Asterisk's sample configuration has them for callers without an account.
 _NOBODYS = frozenset({"guest", "anonymous"})
-MARK = "app-callsieve-phone"  # a context that is there where the module is
+MARK = "app-callsieve-phone"  # a context that exists if the module is installed
 CODES = "app-callsieve-codes"
 _ROUTES = ("ext-did-0001", "ext-did-0002")
 _IS_ROUTE = "Set(CDR(did)="  # each inbound route of FreePBX has it, and nothing else in those contexts

@@ -42,7 +42,7 @@ async def show(req: PageRequest) -> Response:
     """Show the calls that match the filter. A request from htmx gets only the table."""
     typed = req.query
     if typed.get("number") and not req.sees_numbers:
-        raise HTTPException(403)  # whoever sees them masked must not find out what they are by asking
+        raise HTTPException(403)  # users who see masked numbers must not learn them by searching
     try:
         wanted = wanted_of(req.context, typed)
     except Refused as refused:
@@ -99,7 +99,7 @@ async def health(req: PageRequest) -> Response:
     part = bool(req.query.get("part"))
     if req.is_fragment:
         return req.page("doctor/_health.html", health=req.state.health.latest, is_part=part)
-    req.state.health.forget()  # whoever opens the page wants to know what is so now
+    req.state.health.forget()  # the page shows the present state
     return req.page("doctor/health.html", health=await req.state.health.first(HEALTH_SECONDS), is_part=False)
 
 
@@ -128,7 +128,7 @@ async def _events(req: PageRequest) -> AsyncIterator[str]:
                 try:
                     still = await with_session(anonymous(req.http, req.state))
                 except StoreError:
-                    return  # the browser asks again, and is told
+                    return  # the browser tries again and gets the error
                 if still.user != req.user:
                     yield "event: over\ndata:\n\n"
                     return
