@@ -62,8 +62,8 @@ class Skill:
 def skill_of(compared: Compared) -> Skill:
     """Return the skill of a source."""
     right = compared.spam_of_spam + compared.fine_of_fine
-    told = right + compared.spam_of_fine + compared.fine_of_spam
-    return Skill(right, told, wilson(right, told, SHOWN_Z), _gain(compared, SHOWN_Z), judgement_of(compared))
+    judged = right + compared.spam_of_fine + compared.fine_of_spam
+    return Skill(right, judged, wilson(right, judged, SHOWN_Z), _gain(compared, SHOWN_Z), judgement_of(compared))
 
 
 def judgement_of(compared: Compared) -> Judgement:

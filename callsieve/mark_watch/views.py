@@ -51,38 +51,38 @@ class ScreenshotContent(NamedTuple):
 
 def find_looks(db: sqlite3.Connection, context: Context, request: LooksRequest) -> ResultPage[own_labels.LabelCheck]:
     """Return the latest label check of each own number on each platform."""
-    looks = own_labels.latest_label_checks(db)
-    found = own_labels.label_checks_due(looks, context.at + DAY_SECONDS) if request.due else looks
-    return page_from(found, request, lambda row: (row.number, row.platform), lambda row: row)
+    checks = own_labels.latest_label_checks(db)
+    wanted = own_labels.label_checks_due(checks, context.at + DAY_SECONDS) if request.due else checks
+    return page_from(wanted, request, lambda row: (row.number, row.platform), lambda row: row)
 
 
 def find_looks_of(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[own_labels.LabelCheck]:
     """Return all label checks of one number, the latest first."""
-    found = own_labels.label_checks_of(db, number_field(context, request.number), MOST_LOOKS)
-    return page_from(found, request, lambda row: (-row.at, row.platform), lambda row: row)
+    checks = own_labels.label_checks_of(db, number_field(context, request.number), MOST_LOOKS)
+    return page_from(checks, request, lambda row: (-row.at, row.platform), lambda row: row)
 
 
 def find_screenshots(
     db: sqlite3.Connection, context: Context, request: OfOwnNumber
 ) -> ResultPage[own_labels.Screenshot]:
     """Return the screenshots of a number's labels, without the pictures, the latest first."""
-    found = own_labels.screenshots_of(db, number_field(context, request.number), limit=MOST_LOOKS)
-    return page_from(found, request, lambda row: (-row.at, row.platform, row.digest), lambda row: row)
+    screenshots = own_labels.screenshots_of(db, number_field(context, request.number), limit=MOST_LOOKS)
+    return page_from(screenshots, request, lambda row: (-row.at, row.platform, row.digest), lambda row: row)
 
 
 def find_screenshot(db: sqlite3.Connection, context: Context, request: ScreenshotKey) -> ScreenshotContent:
     """Return the picture of one screenshot."""
-    found = own_labels.screenshot_content(db, number_field(context, request.number), request.digest)
-    if found is None:
+    screenshot = own_labels.screenshot_content(db, number_field(context, request.number), request.digest)
+    if screenshot is None:
         raise Refused("no-such-screenshot", Wording("there is no such screenshot of this number"))
-    return ScreenshotContent(*found)
+    return ScreenshotContent(*screenshot)
 
 
 def find_suspected(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[Suspected]:
     """Return the networks in which an own number may be marked, judged by how its calls end. The surest come first."""
-    found = suspicions_about(db, number_field(context, request.number))
+    suspicions = suspicions_about(db, number_field(context, request.number))
     place = lambda row: (-row.suspicion.confidence, *row.suspicion.network, row.suspicion.by)  # noqa: E731
-    return page_from(found, request, place, lambda row: row)
+    return page_from(suspicions, request, place, lambda row: row)
 
 
 ASKED = "own watch ask"

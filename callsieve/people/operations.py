@@ -121,9 +121,11 @@ def take_over(db: sqlite3.Connection, context: Context, request: TakeoverRequest
     return TakenOver(changed.id, rows)
 
 
-def _compared(kind: ImportKind, known: dict[str, From], said: dict[str, Person] | dict[str, Did]) -> Iterable[Takeover]:
-    for key in sorted(known.keys() | said.keys(), key=lambda key: (len(key), key)):
-        known_entry, after = known.get(key), said.get(key)
+def _compared(
+    kind: ImportKind, known: dict[str, From], of_pbx: dict[str, Person] | dict[str, Did]
+) -> Iterable[Takeover]:
+    for key in sorted(known.keys() | of_pbx.keys(), key=lambda key: (len(key), key)):
+        known_entry, after = known.get(key), of_pbx.get(key)
         before = known_entry.one if known_entry else None
         is_from_pbx = known_entry is None or known_entry.source in PBX_SOURCES
         if after is None and not is_from_pbx:
@@ -265,8 +267,8 @@ def remove_dids(db: sqlite3.Connection, context: Context, source: SourceText) ->
     return operations.remove(db, context, RemoveImportRequest(source, ImportKind.DIDS))
 
 
-def _source(found: From | None) -> str | None:
-    return None if found is None else found.source
+def _source(entry: From | None) -> str | None:
+    return None if entry is None else entry.source
 
 
 def _person(place: int, row: PersonRow) -> Person:

@@ -179,8 +179,8 @@ def page_address(settings: Settings) -> str:
 
 def find_person(db: sqlite3.Connection, settings: Settings, extension: str) -> Person | None:
     """Return the person with this extension from the store or the settings, or None."""
-    found = person_of(db, extension)
-    return found or next((person for person in people_of(settings) if person.extension == extension), None)
+    person_here = person_of(db, extension)
+    return person_here or next((person for person in people_of(settings) if person.extension == extension), None)
 
 
 def known_person(db: sqlite3.Connection, settings: Settings, extension: str) -> Person:

@@ -152,8 +152,8 @@ class Asked:
 def own_calls(db: sqlite3.Connection, asked: Asked, after: CallCursor | None) -> OwnCalls:
     """Return a page of the calls that were for a person or rang their phone."""
     person, now = asked.person.extension, asked.now
-    found = find_calls(db, CallFilter(callee=person), after, CALLS + 1)
-    lines = call_lines(db, asked.loaded.settings, found[:CALLS], now)
+    rows = find_calls(db, CallFilter(callee=person), after, CALLS + 1)
+    lines = call_lines(db, asked.loaded.settings, rows[:CALLS], now)
     names = _names(db, {line.call.caller for line in lines if line.call.caller}, person, now)
     entries = personal_entries(db, person)
     listed = {entry.number: entry.verdict for entry in entries}
@@ -162,7 +162,7 @@ def own_calls(db: sqlite3.Connection, asked: Asked, after: CallCursor | None) ->
         calls=tuple(
             replace(_own_call(db, line, person, names, listed), recordings=_recordings(asked, line)) for line in lines
         ),
-        older=lines[-1].call.place if len(found) > CALLS else None,
+        older=lines[-1].call.place if len(rows) > CALLS else None,
         settings=frozenset(phone_settings_of(db, person)),
         expects_until=expected.until if expected and expected.until > now else None,
         allowed=sum(entry.verdict is ListName.ALLOW for entry in entries),
@@ -185,8 +185,8 @@ def own_lists(db: sqlite3.Connection, asked: Asked) -> OwnLists:
 def device_name(agent: str) -> str:
     """Return a short name for a User-Agent, such as `Safari · iPhone`. An unknown one is shown unchanged."""
     tables = (BROWSERS, SYSTEMS)
-    found = [next((name for mark, name in table.items() if mark in agent), "") for table in tables]
-    return " · ".join(filter(None, found)) or agent
+    names = [next((name for mark, name in table.items() if mark in agent), "") for table in tables]
+    return " · ".join(filter(None, names)) or agent
 
 
 def own_devices(db: sqlite3.Connection, asked: Asked) -> list[Device]:
@@ -202,14 +202,14 @@ class AccessQuery(PageQuery, frozen=True, kw_only=True):
 
 def find_links(db: sqlite3.Connection, context: Context, request: AccessQuery) -> ResultPage[OpenLink]:
     """Return the unused links to the own page of a person."""
-    found = links_of(db, request.person, context.at)
-    return page_from(found, request, lambda link: (link.made_at, link.expires_at), lambda link: link)
+    links = links_of(db, request.person, context.at)
+    return page_from(links, request, lambda link: (link.made_at, link.expires_at), lambda link: link)
 
 
 def find_devices(db: sqlite3.Connection, context: Context, request: AccessQuery) -> ResultPage[Device]:
     """Return the devices on which a person is signed in to their own page."""
-    found = devices_of(db, request.person, context.at)
-    return page_from(found, request, lambda device: (device.id,), lambda device: device)
+    devices = devices_of(db, request.person, context.at)
+    return page_from(devices, request, lambda device: (device.id,), lambda device: device)
 
 
 def _own_call(

@@ -234,15 +234,15 @@ def checked(db: sqlite3.Connection, text: str, loaded: Loaded) -> DraftChecked:
 @cache
 def preset_rules() -> tuple[RuleText, ...]:
     """Return the rules of all presets with their texts, without duplicates."""
-    found: dict[str, RuleText] = {}
+    rules: dict[str, RuleText] = {}
     for preset in PRESETS:
         # A comment above a rule belongs to it.
         for text in re.split(r"\n+(?=(?:#[^\n]*\n)*\[\[rule\]\])", policy_text(preset))[1:]:
             name = re.search(r'^name = "([^"]*)"', text, re.MULTILINE)
-            if name and text not in {rule.text for rule in found.values()}:
+            if name and text not in {rule.text for rule in rules.values()}:
                 key = f"{preset}/{name[1]}"
-                found[key] = RuleText(key, preset, name[1], text)
-    return tuple(found.values())
+                rules[key] = RuleText(key, preset, name[1], text)
+    return tuple(rules.values())
 
 
 def resolved_text(policy: Policy) -> str:

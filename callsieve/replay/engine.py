@@ -305,8 +305,8 @@ class Replay:
         marks = [
             mark for mark in self.ledger.marks(number) if mark.auth_class is auth_class and not site_of(mark.reporter)
         ]
-        if said := [mark for mark in marks if mark.verdict is Verdict.OK]:
-            latest = max(said, key=attrgetter("at"))
+        if verdicts := [mark for mark in marks if mark.verdict is Verdict.OK]:
+            latest = max(verdicts, key=attrgetter("at"))
             yield self._tie(Tie.NOT_SPAM, latest.reporter, latest.at)
 
     def _is_withdrawn(self, number: str, entry: OwnEntry) -> bool:

@@ -123,7 +123,7 @@ def _value(line: Line) -> str:
     return line.text.partition("=")[2].removeprefix(">").strip().lower()
 
 
-def trunk_tables(found: Iterable[PbxTrunk], settings: Settings, *, is_new: bool) -> tuple[str, ...]:
+def trunk_tables(trunks: Iterable[PbxTrunk], settings: Settings, *, is_new: bool) -> tuple[str, ...]:
     """Return the lines of the settings that describe these trunks.
 
     As soon as one trunk is described, channels of the others count as phones. So describe all trunks or none. Settings
@@ -133,7 +133,7 @@ def trunk_tables(found: Iterable[PbxTrunk], settings: Settings, *, is_new: bool)
     if not described and not is_new:
         return ()
     lines = []
-    for trunk in found:
+    for trunk in trunks:
         endpoint = f"{_CHANNELS[trunk.file]}/{trunk.name}"
         if not any(fnmatchcase(f"{endpoint}-00000000", channels) for channels in described):
             name = re.sub(r"[^A-Za-z0-9 _.-]", "_", trunk.name)[:64].lstrip(" _.-") or "trunk"

@@ -130,8 +130,8 @@ class SystemStatus:
 
 def system_status(status: Status, version: str) -> SystemStatus:
     """Return the status in the form of `--json` and the API."""
-    journal, told, loaded, screening = status.journal, status.told, status.loaded, status.screening
-    listening = told.listening if told is not None else None
+    journal, report, loaded, screening = status.journal, status.told, status.loaded, status.screening
+    listening = report.listening if report is not None else None
     return SystemStatus(
         version=version,
         at=screening.at,
@@ -145,7 +145,7 @@ def system_status(status: Status, version: str) -> SystemStatus:
         policy=ActivePolicy(screening.policy, status.observing),
         last_call=None if journal is None else journal.last_call,
         last_hour=None if journal is None else _last_hour(journal),
-        daemon=DaemonState(status.listen, *((told.started_at, told.at) if told is not None else (None, None))),
+        daemon=DaemonState(status.listen, *((report.started_at, report.at) if report is not None else (None, None))),
         listener=ListenerState(
             bool(loaded.settings.ami.username) if not status.settings_error else listening is not None,
             status.is_listening,

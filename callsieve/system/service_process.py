@@ -116,8 +116,8 @@ def is_failing(unit: str) -> bool:
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
-    said = done.stdout.split()
-    return "SubState=auto-restart" in said or "ActiveState=failed" in said
+    states = done.stdout.split()
+    return "SubState=auto-restart" in states or "ActiveState=failed" in states
 
 
 # systemd.service(5) asks for half the time at least; a third survives one lost message.

@@ -140,9 +140,9 @@ class AppState:
 
     def service(self, kind: type[T]) -> T:
         """Return the service of this type."""
-        found = self._services[kind]
-        assert isinstance(found, kind)
-        return found
+        value = self._services[kind]
+        assert isinstance(value, kind)
+        return value
 
     @property
     def templates(self) -> Templates:

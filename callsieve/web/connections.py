@@ -191,11 +191,11 @@ def protocol_of(connections: Connections, proxied: Any | None) -> type[asyncio.P
 def network_of(address: str) -> str:
     """Return the network of an address: the /64 of an IPv6 address, LOOPBACK for this server, else the address."""
     try:
-        found = ip_address(address)
+        ip = ip_address(address)
     except ValueError:
         return address[:LONGEST_NAME]
-    if isinstance(found, IPv6Address):
-        found = found.ipv4_mapped or found
-    if found.is_loopback:
+    if isinstance(ip, IPv6Address):
+        ip = ip.ipv4_mapped or ip
+    if ip.is_loopback:
         return LOOPBACK
-    return str(found if found.version == 4 else IPv6Address(int(found) >> HOST_BITS << HOST_BITS))
+    return str(ip if ip.version == 4 else IPv6Address(int(ip) >> HOST_BITS << HOST_BITS))

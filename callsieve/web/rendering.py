@@ -62,14 +62,14 @@ def _text(context: Context, text: str | Wording | None) -> str:
     if not text:
         return ""
     catalogue = context["catalogue"]
-    said = (
+    translated_text = (
         text.in_language(partial(translated, catalogue=catalogue))
         if isinstance(text, Wording)
         else translated(text, catalogue)
     )
     if isinstance(text, Wording):
-        said = said.replace("`", "")  # which mark commands in the terminal
-    return said if context["sees_numbers"] else mask_numbers(said)
+        translated_text = translated_text.replace("`", "")  # which mark commands in the terminal
+    return translated_text if context["sees_numbers"] else mask_numbers(translated_text)
 
 
 @pass_context
@@ -91,10 +91,10 @@ def _person_of(context: Context, who: str) -> str:
 
 @pass_context
 def _sentence(context: Context, wording: str | Wording) -> str:
-    said = _text(context, wording)
-    if said.endswith((".", "。")):  # some refusals are whole sentences
-        return said[:1].upper() + said[1:]
-    return _text(context, Wording("{sentence}.", {"sentence": said[:1].upper() + said[1:]}))
+    words = _text(context, wording)
+    if words.endswith((".", "。")):  # some refusals are whole sentences
+        return words[:1].upper() + words[1:]
+    return _text(context, Wording("{sentence}.", {"sentence": words[:1].upper() + words[1:]}))
 
 
 @pass_context

@@ -153,8 +153,8 @@ class PageRequest:
     @property
     def address(self) -> str:
         """Return the visitor's IP address, as forwarded by a proxy if there is one."""
-        said = self.http.client.host if self.http.client else ""
-        return "".join(filter(str.isprintable, said))[:LONGEST_ADDRESS]  # a proxy may pass on any text for it
+        host = self.http.client.host if self.http.client else ""
+        return "".join(filter(str.isprintable, host))[:LONGEST_ADDRESS]  # a proxy may pass on any text for it
 
     @property
     def is_fragment(self) -> bool:

@@ -90,11 +90,11 @@ class Quota:
     @property
     def headers(self) -> dict[str, str]:
         """Return `RateLimit` headers (draft-ietf-httpapi-ratelimit-headers), with `Retry-After` if refused."""
-        told = {
+        limits = {
             "RateLimit-Policy": f'"token";q={self.per_minute};w={WINDOW_SECONDS:.0f}',
             "RateLimit": f'"token";r={self.remaining};t={self.reset_seconds}',
         }
-        return told | {"Retry-After": str(self.wait_seconds)} if self.wait_seconds else told
+        return limits | {"Retry-After": str(self.wait_seconds)} if self.wait_seconds else limits
 
 
 class RateLimits:

@@ -158,8 +158,8 @@ def parse_law(raw: bytes, name: str) -> LawFile:
 @lru_cache(maxsize=1)
 def shipped_laws() -> tuple[LawFile, ...]:
     """Return the laws of all countries, by their codes."""
-    found = (entry for entry in files("reputation.law").iterdir() if entry.name.endswith(".toml"))
-    return tuple(parse_law(entry.read_bytes(), entry.name) for entry in sorted(found, key=lambda entry: entry.name))
+    laws = (entry for entry in files("reputation.law").iterdir() if entry.name.endswith(".toml"))
+    return tuple(parse_law(entry.read_bytes(), entry.name) for entry in sorted(laws, key=lambda entry: entry.name))
 
 
 def law_of(country: str) -> LawFile | None:
@@ -174,8 +174,8 @@ def law_of_number(number: str) -> LawFile | None:
 
 def row_for(rows: Iterable[R], number: str, at: float) -> R | None:
     """Return the row for this number at that instant: a binding row before advice, prefixes before none."""
-    found = [row for row in rows if row.holds(at) and (not row.prefixes or number.startswith(row.prefixes))]
-    return max(found, key=lambda row: (row.is_binding, bool(row.prefixes)), default=None)
+    matching = [row for row in rows if row.holds(at) and (not row.prefixes or number.startswith(row.prefixes))]
+    return max(matching, key=lambda row: (row.is_binding, bool(row.prefixes)), default=None)
 
 
 def binding(rows: Sequence[R], number: str, at: float) -> R | None:
@@ -191,8 +191,8 @@ def source_cited(cite: str) -> LawSource | None:
 
 def register_named(name: str) -> tuple[LawFile, RegisterRow] | None:
     """Return a national do-not-call register, by its name."""
-    found = ((law, row) for law in shipped_laws() for row in law.register)
-    return next(((law, row) for law, row in found if row.name == name), None)
+    registers = ((law, row) for law in shipped_laws() for row in law.register)
+    return next(((law, row) for law, row in registers if row.name == name), None)
 
 
 def register_names() -> tuple[str, ...]:

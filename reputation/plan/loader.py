@@ -84,8 +84,8 @@ def parse_plan(raw: bytes, name: str) -> PlanFile:
 @lru_cache(maxsize=1)
 def shipped_plans() -> tuple[PlanFile, ...]:
     """Return the plans that come with CallSieve, by country. The tests check them."""
-    found = (entry for entry in files("reputation.plan").iterdir() if entry.name.endswith(".toml"))
-    return tuple(parse_plan(entry.read_bytes(), entry.name) for entry in sorted(found, key=lambda entry: entry.name))
+    plans = (entry for entry in files("reputation.plan").iterdir() if entry.name.endswith(".toml"))
+    return tuple(parse_plan(entry.read_bytes(), entry.name) for entry in sorted(plans, key=lambda entry: entry.name))
 
 
 class _Reader:

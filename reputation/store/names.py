@@ -42,8 +42,8 @@ def names_of_numbers(
     db: sqlite3.Connection, numbers: Collection[str], now: float, person: str | None = None
 ) -> dict[str, NumberName]:
     """Return the known names by number. If `person` is given, contacts of other people are left out."""
-    found: dict[str, NumberName] = {}
+    names: dict[str, NumberName] = {}
     asked = {"numbers": json.dumps(list(numbers)), "now": now, "person": person}
     for number, name, source, whose in db.execute(NAMES, asked):
-        found.setdefault(number, NumberName(name, NameSource(source), whose))
-    return found
+        names.setdefault(number, NumberName(name, NameSource(source), whose))
+    return names

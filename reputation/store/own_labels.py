@@ -120,7 +120,7 @@ def latest_label_checks(db: sqlite3.Connection) -> list[LabelCheck]:
 def labels_of(db: sqlite3.Connection, number: str) -> tuple[tuple[str, str], ...]:
     """Return the platforms that showed a label of the number at their last check, with these labels."""
     return tuple(
-        (look.platform, look.label) for look in latest_label_checks(db) if look.number == number and look.label
+        (check.platform, check.label) for check in latest_label_checks(db) if check.number == number and check.label
     )
 
 

@@ -88,12 +88,12 @@ async def _ask(loaded: Loaded, numbers: Sequence[str], now: float, seconds: floa
                 if len(work.looks) < work.count and not work.failure:
                     work.failure = f"no time was left for {work.count - len(work.looks)} numbers"
     failures = tuple((work.source.name, work.failure) for work in rounds if work.failure)
-    return LabelAnswers(tuple(look for work in rounds for look in work.looks), failures)
+    return LabelAnswers(tuple(check for work in rounds for check in work.looks), failures)
 
 
 def _last_seen(loaded: Loaded) -> Mapping[tuple[str, str], float]:
     with open_store(loaded.store_path) as db:
-        return {(look.platform, look.number): look.at for look in latest_label_checks(db)}
+        return {(check.platform, check.number): check.at for check in latest_label_checks(db)}
 
 
 def _round(source: AskedSource, numbers: Sequence[str], seen: Mapping[tuple[str, str], float]) -> _Round:
@@ -173,15 +173,15 @@ def show(
     loaded = options.settings_of(config)
     e164 = None if number is None else options.number_argument(number, loaded)
     with options.existing_store(loaded) as db:
-        looks = latest_label_checks(db) if e164 is None else label_checks_of(db, e164)
-    _show(looks, "No label check is recorded yet: callsieve own watch add NUMBER PLATFORM", as_json=as_json)
+        checks = latest_label_checks(db) if e164 is None else label_checks_of(db, e164)
+    _show(checks, "No label check is recorded yet: callsieve own watch add NUMBER PLATFORM", as_json=as_json)
 
 
 def due(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
     """Show which platforms somebody should check again today, or should have checked before."""
     with options.existing_store(options.settings_of(config)) as db:
-        looks = label_checks_due(latest_label_checks(db), time.time() + DAY_SECONDS)
-    _show(looks, "Nothing is due.", as_json=as_json)
+        checks = label_checks_due(latest_label_checks(db), time.time() + DAY_SECONDS)
+    _show(checks, "Nothing is due.", as_json=as_json)
 
 
 def ask(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
@@ -214,10 +214,10 @@ def suspect(
         numbers = (
             [own.number for own in register_of(db)] if number is None else [options.number_argument(number, loaded)]
         )
-        found = [(own, suspicion) for own in numbers for suspicion in find_suspicions(db, own, now, networks)]
+        suspicions = [(own, suspicion) for own in numbers for suspicion in find_suspicions(db, own, now, networks)]
     if as_json:
-        options.print_json([{"number": own, **plain(suspicion)} for own, suspicion in found])
-    elif found:
+        options.print_json([{"number": own, **plain(suspicion)} for own, suspicion in suspicions])
+    elif suspicions:
         rows = [
             (
                 *(
@@ -229,7 +229,7 @@ def suspect(
                 ),
                 *(confidence_text(suspicion.confidence), _platforms(suspicion.network)),
             )
-            for own, suspicion in found
+            for own, suspicion in suspicions
         ]
         heads = ("number", "network", "share", "before", "last 7 days", "confidence", "labels there")
         print_table(heads, rows, keep=(0, 1, 2))
@@ -247,10 +247,10 @@ def _networks(path: str) -> Networks:
 
 
 def _platforms(network: Network) -> str:
-    there = labellers_of(network)
+    platforms = labellers_of(network)
     names = [
         suspicion.platform if suspicion.on == "network" else f"{suspicion.platform} ({suspicion.phones or 'phones'})"
-        for suspicion in there
+        for suspicion in platforms
     ]
     return ", ".join(dict.fromkeys(names)) or "nobody known"
 
@@ -269,20 +269,20 @@ def _show_changes(changes: Iterable[LabelChange]) -> None:
         print_table(("number", "platform", "label", "before"), rows, keep=(0, 1))
 
 
-def _show(looks: list[LabelCheck], nothing: str, *, as_json: bool) -> None:
+def _show(checks: list[LabelCheck], nothing: str, *, as_json: bool) -> None:
     if as_json:
-        options.print_json(looks)
-    elif looks:
+        options.print_json(checks)
+    elif checks:
         rows = [
             (
-                *(look.number, look.platform, when(look.at), look.label or NO_LABEL),
+                *(check.number, check.platform, when(check.at), check.label or NO_LABEL),
                 *(
-                    "" if look.marks is None else f"{look.marks:,}",
-                    look.kind.value,
-                    day(look.next_at) if look.next_at else "",
+                    "" if check.marks is None else f"{check.marks:,}",
+                    check.kind.value,
+                    day(check.next_at) if check.next_at else "",
                 ),
             )
-            for look in looks
+            for check in checks
         ]
         print_table(("number", "platform", "seen", "label", "marks", "how", "again"), rows, keep=(0, 1, 2))
     else:

@@ -31,10 +31,10 @@ async def record(req: PageRequest) -> Response:
 
 async def picture(req: PageRequest) -> Response:
     """Return a screenshot by its SHA-256. Its file type was checked on upload."""
-    found = await req.read(screenshot_content, number_in(req), req.path("digest"))
-    if found is None:
+    screenshot = await req.read(screenshot_content, number_in(req), req.path("digest"))
+    if screenshot is None:
         raise NotFound
-    kind, content = found
+    kind, content = screenshot
     return Response(content, media_type=IMAGES[kind])
 
 

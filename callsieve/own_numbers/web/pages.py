@@ -127,10 +127,10 @@ async def import_file(req: PageRequest) -> Response:
     """Import the usable rows of a file, and show the others with their lines."""
     try:
         table = uploaded_table(req, COLUMNS, LONGEST_FIELD)
-        found = own_numbers_in(table, req.state.loaded.settings.numbers.region, req.now)
+        numbers = own_numbers_in(table, req.state.loaded.settings.numbers.region, req.now)
     except TableError as error:
         return await show(req, error.words)
-    done = await req.perform(operations.import_register, found)
+    done = await req.perform(operations.import_register, numbers)
     return req.page("own_numbers/own_imported.html", done=done, table=table)
 
 

@@ -147,12 +147,12 @@ def _show_missing_trunks(pbx: FoundPbx) -> None:
 def _told(row: Takeover, pbx: FoundPbx) -> str:
     if row.after is None:
         return f"no longer exists; was: {_said(row.before)}"
-    said = _said(row.after, pbx.rings.get(row.key, ()))
+    words = _said(row.after, pbx.rings.get(row.key, ()))
     if row.state is TakeoverState.YOURS:
-        return f"{said}; your entry: {_said(row.before)}"
+        return f"{words}; your entry: {_said(row.before)}"
     if row.state is TakeoverState.CHANGED:
-        return f"{said}; was: {_said(row.before)}"
-    return said
+        return f"{words}; was: {_said(row.before)}"
+    return words
 
 
 def _said(entry: Person | Did | None, rings: Sequence[str] = ()) -> str:

@@ -57,13 +57,13 @@ def devices(
     loaded = options.settings_of(config)
     with options.existing_store(loaded) as db:
         person, now = known_person(db, loaded.settings, extension), time.time()
-        found, links = devices_of(db, person.extension, now), links_of(db, person.extension, now)
+        signed_in, links = devices_of(db, person.extension, now), links_of(db, person.extension, now)
     if as_json:
-        options.print_json(found)
-    elif found:
+        options.print_json(signed_in)
+    elif signed_in:
         rows = [
             (str(device.id), when(device.seen_at), day(device.expires_at), device.address, device.agent)
-            for device in found
+            for device in signed_in
         ]
         print_table(("id", "used", "until", "signed in from", "browser"), rows)
     else:

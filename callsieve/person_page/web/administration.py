@@ -30,12 +30,12 @@ class PersonAccess:
 
 async def show(req: PageRequest, link: OwnPageLink | None = None) -> Response:
     """Show the devices of a person. `link`: one that was just made."""
-    found = await req.read(person_access, req.path("person"), req.state.loaded.settings, req.now)
-    if found is None:
+    access = await req.read(person_access, req.path("person"), req.state.loaded.settings, req.now)
+    if access is None:
         raise NotFound
     code = Markup(qr_svg(link.url)) if link else ""
     has_https = req.state.loaded.settings.web.behind_proxy
-    shown = {"access": found, "link": link, "code": code, "has_https": has_https, "device_name": device_name}
+    shown = {"access": access, "link": link, "code": code, "has_https": has_https, "device_name": device_name}
     return req.page("person_page/administration.html", **shown)
 
 

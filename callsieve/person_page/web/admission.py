@@ -45,11 +45,13 @@ class PersonPageLimits:
 async def admit_person(page: Page, req: PageRequest) -> PageRequest:
     """Return the request with its person and form. Redirect to the sign-in page if the device is not signed in."""
     token = parse_token(req.http.cookies.get(cookie_name(COOKIE, req.http)))
-    found = await req.read(_device_and_person, hash_of(token), req.state.loaded.settings, req.now) if token else None
-    if token is None or found is None:
+    signed_in = (
+        await req.read(_device_and_person, hash_of(token), req.state.loaded.settings, req.now) if token else None
+    )
+    if token is None or signed_in is None:
         _count(req, network_of(req.address))
         raise Redirected(RedirectResponse(SIGN_IN, 303))
-    device, person = found
+    device, person = signed_in
     _count(req, f"device {device.id}")
     req.http.state.logged_in = True  # connections.py closes others first
     await req.state.screening.first(FIRST_SECONDS)

@@ -80,11 +80,11 @@ def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> N
 
 
 def _say_what_is_read(loaded: Loaded) -> None:
-    told, chosen = read_telemetry(loaded.state), running_or_settings(loaded)
-    if told is not None and not is_fresh(told):
+    report, chosen = read_telemetry(loaded.state), running_or_settings(loaded)
+    if report is not None and not is_fresh(report):
         warn(f"the daemon has not reported lately: {chosen} is in force from its next start")
-    elif told is not None and told.policy != chosen:
-        warn(f"the daemon still decides by {told.policy}: it has not read {chosen}. Its log says why")
+    elif report is not None and report.policy != chosen:
+        warn(f"the daemon still decides by {report.policy}: it has not read {chosen}. Its log says why")
 
 
 def _say_shared(ours: Sequence[PublishedPolicy], others: Sequence[SitePolicy]) -> None:
@@ -230,10 +230,10 @@ def _show_opinion(opinion: Opinion, question: Question, now: float) -> None:
 
 
 def _show_reputation(reputation: Reputation) -> None:
-    said = account_of(reputation.level, reputation.families, reputation.witnesses)
+    account = account_of(reputation.level, reputation.families, reputation.witnesses)
     print_pairs(
         [
-            ("because", lines(said)),
+            ("because", lines(account)),
             ("less if", lines(map(_change, reputation.would_change))),
             ("more if", lines(map(_change, reputation.would_raise))),
         ]

@@ -250,10 +250,10 @@ async def cleared_document(visit: Visit) -> Response:
 async def check_cleared(visit: Visit) -> Response:
     """Show whether a statement is still valid, to anybody who has its link."""
     reference, proof = (str(visit.http.path_params[key]) for key in ("reference", "proof"))
-    found = await visit.ask(Backend.check, reference, proof)
-    if found is None:
+    statement = await visit.ask(Backend.check, reference, proof)
+    if statement is None:
         raise HTTPException(404)
-    cleared, stands = found
+    cleared, stands = statement
     return visit.page("cleared", cleared=cleared, about=cleared.statement.about, stands=stands)
 
 
@@ -267,10 +267,10 @@ async def _cleared_in(visit: Visit) -> ClearedStatus:
 async def status_in(visit: Visit) -> AppealStatus:
     """Return the status for the secret in the address. Raise HTTPException if there is no such appeal."""
     token = parse_token(str(visit.http.path_params["token"]))
-    found = None if token is None else await visit.ask(Backend.status, hash_of(token))
-    if found is None:
+    status = None if token is None else await visit.ask(Backend.status, hash_of(token))
+    if status is None:
         raise HTTPException(404)
-    return found
+    return status
 
 
 def _hash(visit: Visit) -> str:

@@ -51,17 +51,17 @@ LONGEST = 80
 async def search(req: PageRequest) -> Response:
     """Redirect to the number that was typed, or to the lists for a prefix or range. Otherwise show the results."""
     text = req.query.get("q", "").strip()[:LONGEST]
-    found = Found(None, (), ())
+    results = Found(None, (), ())
     if text:
-        found = await req.read(partial(find, text=text, with_numbers=req.sees_numbers), req.state.loaded)
-    if found.number is not None and not found.people:
-        return req.go(f"/numbers/{found.number}")
-    if found.entry:
-        return req.go(f"/lists?{urlencode({'entry': found.entry})}#add")
+        results = await req.read(partial(find, text=text, with_numbers=req.sees_numbers), req.state.loaded)
+    if results.number is not None and not results.people:
+        return req.go(f"/numbers/{results.number}")
+    if results.entry:
+        return req.go(f"/lists?{urlencode({'entry': results.entry})}#add")
     places = [place for part in req.parts("/search") for place in part.places]
     wanted = text.casefold()
     pages = [place for place in places if wanted in f"{req.say(place.section)} {req.say(place.label)}".casefold()]
-    return req.page("search/search.html", text=text, found=found, pages=pages)
+    return req.page("search/search.html", text=text, found=results, pages=pages)
 
 
 PAGES = (Page("GET", "/search", search, Role.VIEWER),)

@@ -96,11 +96,11 @@ def setup(
         say(f"Asterisk answers; its configuration is in {place.etc}{', by FreePBX' if context.is_freepbx else ''}.")
         asked = ask_region if sys.stdin.isatty() and not yes else None
         region = region_of(loaded, region, derived_region(place.etc, time_zone_of()), asked)
-        found = [] if context.is_freepbx else find_trunks(context)
-        trunks = [] if context.is_freepbx else _choose_trunks(found, trunk, yes=yes)
+        known = [] if context.is_freepbx else find_trunks(context)
+        trunks = [] if context.is_freepbx else _choose_trunks(known, trunk, yes=yes)
         chosen = _ask_policy() if chosen is None else chosen
         # A trunk of DAHDI has no file that setup knows, and would count as a phone beside described ones.
-        named = [] if "chan_dahdi" in context.modules else found
+        named = [] if "chan_dahdi" in context.modules else known
         request = InstallRequest(
             loaded,
             secrets.token_urlsafe(24),
@@ -170,22 +170,22 @@ def _ask_policy() -> str:
         say(f"Answer {OBSERVE} or label.")
 
 
-def _choose_trunks(found: list[PbxTrunk], names: list[str] | None, *, yes: bool) -> list[PbxTrunk]:
-    free = [trunk for trunk in found if trunk.can_change]
-    _show_trunks(found, free)
+def _choose_trunks(known: list[PbxTrunk], names: list[str] | None, *, yes: bool) -> list[PbxTrunk]:
+    free = [trunk for trunk in known if trunk.can_change]
+    _show_trunks(known, free)
     if names is not None:
-        return _named(names, found)
+        return _named(names, known)
     if not free or yes:
         return free
     return _ask_trunks(free)
 
 
-def _show_trunks(found: list[PbxTrunk], free: list[PbxTrunk]) -> None:
-    if not found:
+def _show_trunks(known: list[PbxTrunk], free: list[PbxTrunk]) -> None:
+    if not known:
         say("Asterisk has no trunk yet. Run callsieve setup again when it has one.")
         return
     say("Trunks:")
-    for trunk in found:
+    for trunk in known:
         number = f"{free.index(trunk) + 1}." if trunk in free else "- "
         if trunk.is_screened:
             about = "is screened already"

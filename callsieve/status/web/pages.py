@@ -109,8 +109,8 @@ async def settings(req: PageRequest) -> Response:
     text = req.query.get("key", "").strip()[:60]
     shown = await asyncio.to_thread(settings_shown, req.state.loaded)
     written, defaults = (
-        tuple(row for row in found if text.casefold() in f"{row.table}.{row.name}".casefold())
-        for found in (shown.written, shown.defaults)
+        tuple(row for row in rows if text.casefold() in f"{row.table}.{row.name}".casefold())
+        for rows in (shown.written, shown.defaults)
     )
     return req.page("status/settings.html", settings=replace(shown, written=written, defaults=defaults), text=text)
 

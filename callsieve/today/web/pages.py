@@ -84,7 +84,7 @@ def needs_now(
         mistakes=still,
         names=names_of_numbers(db, [mistake.number for mistake in still], now),
         feeds=tuple(
-            UnwellFeed(found.name, found.health) for found in list_feeds(db, settings, now) if not found.health.is_well
+            UnwellFeed(feed.name, feed.health) for feed in list_feeds(db, settings, now) if not feed.health.is_well
         ),
         suspicions=tuple((row.number, suspicion_words(row.suspicion)) for row in suspected),
         due=tuple(due_of_own_numbers(db, now + DAY_SECONDS)),
