@@ -17,6 +17,7 @@ from unicodedata import east_asian_width, normalize
 
 from agi.speech import ENGLISH, MANDARIN
 from policies.decision import TAG, WARN, Decision, IncomingCall
+from policies.vocabulary import ROBOT_LABEL
 from reputation.model import Level
 from reputation.plan.rows import AGAINST_CALLERS, Purpose
 
@@ -36,6 +37,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         NEW_NUMBER: "New number?",
         VERIFIED: "Verified:",
         SAYS: "Says:",
+        "voice-robot": ROBOT_LABEL,
         "plan-telemarketing": "Telemarketing",
         "plan-call-centre": "Call centre?",
         "plan-bank": "Bank line?",
@@ -61,6 +63,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         NEW_NUMBER: "陌生新号？",
         VERIFIED: "已核实：",
         SAYS: "自称：",
+        "voice-robot": "机器语音？",
         "plan-telemarketing": "营销专用号",
         "plan-call-centre": "呼叫中心？",
         "plan-bank": "银行专线？",

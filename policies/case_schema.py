@@ -38,6 +38,7 @@ from reputation.model import (
     Tie,
     Verdict,
     Verification,
+    Voice,
 )
 from reputation.numbers import caller_of, did_number_of, is_possible_region, number_of
 from reputation.plan.rows import PlanRow, PlanSource, Purpose
@@ -232,6 +233,7 @@ FACTS: dict[str, Reader] = {
     "called_minutes_ago": partial(read_list, read_amount),
     "block_called_minutes_ago": partial(read_list, read_amount),
     "called_dids": partial(read_list, read_line),
+    "voice": _word_of(Voice),
 }
 
 EXPECT: dict[str, tuple[Reader, Callable[[Decision], Any]]] = {
@@ -298,6 +300,7 @@ def facts_of(table: Mapping[str, Any], call: IncomingCall, now: float, levels: T
         recent_dids=table.get("called_dids", ()),
         first_call=first_call,
         is_storm=first_call is not None and first_call.is_storm(DEFAULT.outside.storm),
+        voice=Voice(table["voice"]) if "voice" in table else None,
     )
 
 

@@ -146,6 +146,19 @@ def _covers(wide: Condition, narrow: Condition) -> bool:
     return VOCABULARY[wide.name].covers(wide.operand, narrow.operand)
 
 
+def only_hints(conditions: tuple[Condition, ...]) -> bool:
+    """Return whether all conditions may hold because of something that may not be a rule's only reason to reject."""
+    return all(map(_is_hint, conditions))
+
+
+def _is_hint(condition: Condition) -> bool:
+    if condition.name == "not":
+        return any(map(_is_hint, condition.operand))
+    if condition.name in COMBINATIONS:
+        return (any if condition.name == "any" else all)(map(only_hints, condition.operand))
+    return not VOCABULARY[condition.name].may_reject
+
+
 def toml_of(value: Any) -> str:
     """Return a value as TOML, for showing a policy. Supports only the types that a policy can hold."""
     if isinstance(value, bool):

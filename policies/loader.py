@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from policies.conditions import ABOUT_EVIDENCE, KeyPath, implies, read_conditions, single_conditions
+from policies.conditions import ABOUT_EVIDENCE, KeyPath, implies, only_hints, read_conditions, single_conditions
 from policies.decision import ACTION_BY_WORD, ASKS, OWN_RULES, Action
 from policies.files import hint, open_regular, places_of, shown
 from policies.policy import (
@@ -30,6 +30,7 @@ from policies.policy import (
     TooManyProblems,
 )
 from policies.reasons import Why, why_of_rule
+from policies.vocabulary import VOCABULARY
 from reputation.site_names import SITE
 from reputation.wording import Wording
 
@@ -329,10 +330,25 @@ def _rule_from(table: Mapping[str, Any], place: int, problems: Problems) -> Rule
     action = read("action", _action, table["action"], "action") if "action" in table else None
     reason = read("reason", _reason, table["reason"]) if "reason" in table else None
     label, ask = read("label", _label, table.get("label")), read("ask", _ask, table)
+    if action is Action.REJECT and when and only_hints(when):
+        hints = ", ".join(sorted({condition.name for condition in single_conditions(when)}))
+        problems.add(
+            Wording(
+                "{about}{condition} alone is no reason to reject: add a condition", {"about": about, "condition": hints}
+            ),
+            (*path, "when"),
+        )
     if len(problems) > before or name is None or action is None or reason is None:
         return None
+    label = label or next((label for one in when if (label := _label_of(one)) is not None), None)
     about_evidence = any(condition.name in ABOUT_EVIDENCE for condition in single_conditions(when))
     return Rule(name, when, action, reason, label, ask, about_evidence)
+
+
+def _label_of(condition: Condition) -> str | None:
+    """Return the label that a condition has of its own."""
+    word = VOCABULARY.get(condition.name)
+    return None if word is None or not word.labels else word.labels.get(condition.operand)
 
 
 def _when(table: Any, path: KeyPath, about: Wording, problems: Problems) -> tuple[Condition, ...]:

@@ -7,8 +7,8 @@ whether one operand holds if another does, so that unreachable rules are found.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, tzinfo
 from functools import partial
 from math import floor, inf
@@ -22,7 +22,7 @@ from policies.relations import has_relationship, is_stranger, is_verified, own_n
 from reputation.caller_names import ANY, MAX_NAME, compared, is_missing, label_of_carrier, name_matches
 from reputation.families import block
 from reputation.first_calls import KEPT_OF_BLOCK
-from reputation.model import NOTHING_BEFORE, Attestation, AuthClass, CallerKind, FirstCall, Level, Verification
+from reputation.model import NOTHING_BEFORE, Attestation, AuthClass, CallerKind, FirstCall, Level, Verification, Voice
 from reputation.numbers import NumberType, supported_regions
 from reputation.plan.rows import NEVER_CALL, NOBODYS, Purpose
 from reputation.wording import Wording
@@ -47,6 +47,8 @@ EXCHANGE_DIGITS = 4  # of a number, those behind its exchange
 MAX_PATTERNS, MAX_PATTERN = 64, MAX_NAME
 
 MAX_PASSED_DAYS = 90  # so long challenges are kept
+ROBOT_LABEL = "Robot voice?"  # agi/display.py has it in other languages
+
 LOCAL = "local"  # in the place of a time zone: the machine's own
 
 
@@ -55,7 +57,9 @@ class Word:
     """One condition of the vocabulary: `value` describes its operand, and `fact` returns its value in a case as text.
 
     `reads`: the fields of a case on which it depends, if they are cheap to compare; empty: test every case. `needs`: a
-    field without which the condition is false for any operand except false; empty: none.
+    field without which the condition is false for any operand except false; empty: none. `labels`: by operand, the
+    label of a rule that has this condition and no label of its own. `may_reject`: whether it may be a rule's only
+    reason to reject.
     """
 
     value: str
@@ -65,6 +69,8 @@ class Word:
     fact: Callable[[Case, Any], str]
     reads: tuple[str, ...] = ()
     needs: str = ""
+    labels: Mapping[Any, str] = field(default_factory=dict)
+    may_reject: bool = True
 
 
 def read_boolean(value: Any) -> bool:
@@ -479,8 +485,16 @@ def points_here(case: Case) -> int:
     return case.facts.reputation.points
 
 
+def voice_before(case: Case) -> Voice | None:
+    """Return who spoke in the last call in which the caller was heard. Who has passed a challenge is no robot."""
+    voice, facts = case.facts.voice, case.facts
+    has_passed = facts.passed_at is not None or facts.passed_until is not None
+    return None if voice is Voice.ROBOT and has_passed else voice
+
+
 # The fields that make the auth class of a call.
 CLASS = ("call.attestation", "call.verification", "call.trusted")
+PASSED = ("facts.passed_at", "facts.passed_until")
 
 VOCABULARY: dict[str, Word] = {
     "level_at_least": Word(
@@ -558,6 +572,11 @@ VOCABULARY: dict[str, Word] = {
     "verified": boolean(lambda case: is_verified(case.call, case.facts), "facts.identity", *CLASS),
     "own_number_spoofed": boolean(
         lambda case: own_number_spoofed(case.call, case.facts), "facts.own_number", "call.trusted"
+    ),
+    "voice": replace(
+        words(enum_words(Voice), voice_before, "facts.voice", *PASSED, needs="facts.voice"),
+        labels={frozenset({Voice.ROBOT}): ROBOT_LABEL},
+        may_reject=False,
     ),
     "diverted": boolean(lambda case: case.call.diverted_from is not None, "call.diverted_from"),
     "name_matches": Word(

@@ -31,6 +31,7 @@ from reputation.model import (
     PersonalTie,
     Reputation,
     Verification,
+    Voice,
 )
 from reputation.numbers import Number
 from reputation.plan.rows import PlanRow
@@ -74,7 +75,7 @@ class CallContext(NamedTuple):
     people with quiet hours, at any time of day (policies.quiet_hours). `sample`: how the control sample is drawn.
     `plan`: the number's row in the numbering plan. `first_call`: calls of unknown callers shortly before; None if the
     caller has no number or is known. `dialled_at`: the last call from here to the number. `is_company_known`: the call
-    shows the name of a contact's company.
+    shows the name of a contact's company. `voice`: who spoke in the last call whose caller was asked for a name.
     """
 
     did: Did | None = None
@@ -94,6 +95,7 @@ class CallContext(NamedTuple):
     plan: PlanRow | None = None
     dialled_at: float | None = None
     is_company_known: bool = False
+    voice: Voice | None = None
 
 
 class Facts(NamedTuple):
@@ -124,6 +126,7 @@ class Facts(NamedTuple):
     plan: PlanRow | None = None
     dialled_at: float | None = None
     is_company_known: bool = False
+    voice: Voice | None = None
     identity: Identity | None = None
     imported: tuple[Imported, ...] = ()
     peers: tuple[PeerWord, ...] = ()

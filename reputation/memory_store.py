@@ -19,7 +19,7 @@ from math import inf
 from reputation.evidence import Evidence
 from reputation.families.block import is_bad, may_be_bad
 from reputation.fold import standing_of
-from reputation.model import Answered, AuthClass, Challenged, Mark, SignalCategory, TrapCall, Verdict
+from reputation.model import Answered, AuthClass, Challenged, Mark, SignalCategory, TrapCall, Verdict, Voice
 from reputation.numbers import block_of
 from reputation.outcome import OutcomeRecord, Signal
 from reputation.signals import (
@@ -30,6 +30,7 @@ from reputation.signals import (
     ONE_RING_GUARD_SECONDS,
     RELATIONSHIP_SECONDS,
     SPAMWARD,
+    VOICE_SECONDS,
     Lessons,
     latest_by_key,
     lessons_of,
@@ -129,6 +130,7 @@ class MemoryStore:
         self.weights = weights
         self._trust = trust
         self._known: defaultdict[str, _Known] = defaultdict(_Known)
+        self._voices: defaultdict[str, dict[AuthClass, tuple[float, str, Voice]]] = defaultdict(dict)
         self._neighbours = Neighbours(self._may_be_bad)
 
     def __len__(self) -> int:
@@ -137,6 +139,10 @@ class MemoryStore:
     def learn(self, outcome: OutcomeRecord) -> Signal | None:
         """Add the evidence of a call, and return its signal."""
         lessons = lessons_of(outcome)
+        if outcome.voice is not None and outcome.caller is not None:
+            heard = (outcome.at, outcome.linkedid, outcome.voice)
+            by_class = self._voices[outcome.caller]
+            by_class[outcome.auth_class] = max(by_class.get(outcome.auth_class, heard), heard)
         if lessons == NO_LESSONS or (number := outcome.number) is None:
             return None
         known = self._known_of(number)
@@ -239,6 +245,13 @@ class MemoryStore:
             return None
         latest = known.one_rings[-1]
         return latest if latest > now - ONE_RING_GUARD_SECONDS else None
+
+    def voice(self, number: str, auth_class: AuthClass, now: float) -> Voice | None:
+        """Return who spoke in the last call in which the caller was heard, within 30 days."""
+        if not self._voices or number not in self._voices:
+            return None
+        at, _, voice = self._voices[number].get(auth_class, (-inf, "", None))
+        return voice if at > now - VOICE_SECONDS else None
 
     def marks(self, number: str) -> Collection[Mark]:
         """Return the marks of the number."""

@@ -398,6 +398,7 @@ class ChallengeHistory:
         of_number: When it passed in calls of any class.
         marked: How many people answered its calls and marked it, since the latest pass of any class.
         unpassed: When it failed or hung up since the latest pass, the latest first, as many as any office needs.
+        robot_at: When a robot's voice last gave a name. All such calls together are one of the failures.
     """
 
     passes: tuple[Instant, ...] = ()
@@ -408,6 +409,7 @@ class ChallengeHistory:
     of_number: tuple[Instant, ...] = ()
     marked: int = 0
     unpassed: tuple[Instant, ...] = ()
+    robot_at: Instant | None = None
 
     @property
     def passed_at(self) -> float | None:
@@ -544,6 +546,15 @@ class ChallengeResult(StrEnum):
     SILENT = "silent"  # pressed nothing at all
     ABANDONED = "abandoned"  # hung up before there was an answer
     MESSAGE = "message"  # written by older versions: did not pass, and then left a message
+    ROBOT = "robot"  # gave a name with the voice of a machine; known when the call is over
+
+
+class Voice(StrEnum):
+    """Who spoke when the caller was asked for a name, as far as the hearing process can tell."""
+
+    ROBOT = "robot"
+    PERSON = "person"
+    UNCLEAR = "unclear"
 
 
 class SignalCategory(StrEnum):

@@ -21,6 +21,7 @@ from reputation.model import (
     EndedBy,
     SignalCategory,
     Tie,
+    Voice,
 )
 from reputation.site_names import own_name
 
@@ -80,6 +81,7 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
         call_id: The SIP Call-ID on the trunk, if the dialplan of an outgoing call gives it.
         trap: Whether it went to a DID that is given to nobody.
         verified: Whether the caller of a call to a trap was verified by a signature.
+        voice: Who spoke when the caller was asked for a name; null if nobody was heard.
     """
 
     linkedid: Annotated[str, Key(), ORIGIN]
@@ -120,6 +122,7 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
     call_id: Annotated[str | None, LOCAL] = None
     trap: Annotated[bool, LOCAL] = False
     verified: Annotated[bool, LOCAL] = False
+    voice: Annotated[Voice | None, LOCAL] = None
 
     @property
     def is_to_nobody(self) -> bool:

@@ -21,6 +21,7 @@ from reputation.model import (
     SignalCategory,
     TrapCall,
     Verdict,
+    Voice,
 )
 from reputation.numbers import NumberType, is_valid, number_type_of
 from reputation.outcome import OutcomeRecord, Signal
@@ -43,6 +44,7 @@ ANOTHER_DAY_SECONDS = 12 * 3600.0
 ONE_RING_GUARD_SECONDS = 86_400.0
 DIALLED_SECONDS = 30 * 86_400.0  # a number called from here is no stranger for so long, answered or not
 RELATIONSHIP_SECONDS = 180 * 86_400.0  # a talk in a call from here is a relationship for so long
+VOICE_SECONDS = 30 * 86_400.0  # a voice that was heard is a fact about later calls for so long
 
 # Actions after which nothing that the callee does speaks against the caller.
 LABELS = frozenset({"tag", "warn", "challenge", "route", "reject"})
@@ -171,8 +173,13 @@ def lessons_of(outcome: OutcomeRecord) -> Lessons:
 
 
 def _challenged(outcome: OutcomeRecord) -> Challenged | None:
-    """Return the challenge, dated by the beginning of the call. A later message does not change it."""
+    """Return the challenge, dated by the beginning of the call. A later message does not change it.
+
+    A robot's voice counts where the caller answered no other challenge.
+    """
     result = outcome.challenge
+    if outcome.voice is Voice.ROBOT and result in (None, ChallengeResult.ABANDONED):
+        result = ChallengeResult.ROBOT
     if result is None or outcome.direction is not INBOUND or (number := outcome.number) is None:
         return None
     return Challenged(number, outcome.auth_class, own_name(outcome.did or ""), result, outcome.at, outcome.linkedid)

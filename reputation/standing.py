@@ -215,6 +215,8 @@ def _challenges_in(
 ) -> ChallengeHistory:
     """Return the challenges in this auth class, with passes in any class: one pass is enough for all classes."""
     asked = [c for c in rows.challenges if epoch_at is None or c.at >= epoch_at]
+    if any(c.result is ChallengeResult.PASSED for c in asked):  # a robot's voice never counts against who passed
+        asked = [c for c in asked if c.result is not ChallengeResult.ROBOT]
     if not asked:
         return NEVER_CHALLENGED
     history = challenge_history_of([c for c in asked if c.auth_class is auth_class])
@@ -263,10 +265,17 @@ def standing_at(standing: Standing, weights: Weights, now: float) -> Standing:
 
 
 def challenge_history_of(challenges: Iterable[Challenged]) -> ChallengeHistory:
-    """Return the history of a number's challenges in one class."""
+    """Return the history of a number's challenges in one class.
+
+    Of all calls with a robot's voice only the latest counts, because who sounds like a robot once always does.
+    """
     in_order = sorted(challenges, key=lambda challenge: (challenge.at, challenge.linkedid), reverse=True)
     if not in_order:
         return NEVER_CHALLENGED
+    robot = next((challenge for challenge in in_order if challenge.result is ChallengeResult.ROBOT), None)
+    in_order = [
+        challenge for challenge in in_order if challenge.result is not ChallengeResult.ROBOT or challenge is robot
+    ]
     passed = [challenge.at for challenge in in_order if challenge.result is ChallengeResult.PASSED]
     since = passed[0] if passed else -inf
     failed = [challenge for challenge in in_order if challenge.result in FAILURES and challenge.at > since]
@@ -280,7 +289,7 @@ def challenge_history_of(challenges: Iterable[Challenged]) -> ChallengeHistory:
     ]
     return ChallengeHistory(
         passes=tuple([at for at in passed if at > since - PASSES_SECONDS][:MAX_PASSES]),
-        failures=len({(challenge.did, challenge.at // DAY_SECONDS) for challenge in failed}),
+        failures=len({(challenge.did, challenge.at // DAY_SECONDS, challenge is robot) for challenge in failed}),
         failed_at=failed[0].at if failed else None,
         abandoned=len(abandoned),
         abandoned_at=abandoned[0] if abandoned else None,
@@ -288,10 +297,11 @@ def challenge_history_of(challenges: Iterable[Challenged]) -> ChallengeHistory:
             list({(challenge.did, challenge.at // DAY_SECONDS): challenge.at for challenge in unpassed}.values()),
             MAX_EVENTS,
         ),
+        robot_at=robot.at if robot is not None and robot.at > since else None,
     )
 
 
-FAILURES = frozenset({ChallengeResult.SILENT, ChallengeResult.WRONG})
+FAILURES = frozenset({ChallengeResult.SILENT, ChallengeResult.WRONG, ChallengeResult.ROBOT})
 
 
 LIMITED = frozenset({SignalCategory.ONE_RING, SignalCategory.UNANSWERED})

@@ -1,14 +1,17 @@
 """The p99 of a decision while the hearing process recognises one caller after the other, and after it was killed.
 
-    python -m benchmarks.hearing.decisions
+    python -m benchmarks.hearing.decisions [--idle] [--rounds N]
 
-One daemon is asked to hear callers all the time, and another hears nobody. They are measured in turns. The hearing
-process has the nice value of its unit.
+Three daemons are measured in turns, so that other work on the machine slows all of them: one hears nobody, one is asked
+to hear callers all the time, and one is asked the same after its hearing process was killed. The hearing process has
+the priority of its unit.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -17,15 +20,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from agi.protocol import Request, block_of
 from benchmarks.callers import questions
-from benchmarks.decision import p99_millis
-from benchmarks.figures import alternate
+from benchmarks.calls import Answers
+from benchmarks.decision import LOADED
 from benchmarks.processes import DECIDED, SETTINGS, Server
 from benchmarks.workbench import Workbench
 from callsieve.calls.spoken_names import make_folder
@@ -36,6 +40,8 @@ from lab.tools import use_fetched_tools
 
 NUMBERS = 100_000
 ROUNDS = 7
+DECISIONS = 2_000  # of each daemon in one round
+SLICES = 10
 NICE = 10  # asterisk-conf/callsieve-hearing.service
 PAUSE_SECONDS = 0.1
 SENTENCE = "This is Tom Baker from the hardware store. I am calling about your delivery on Friday, please call me back."
@@ -46,6 +52,7 @@ class CallersToHear:
 
     def __init__(self, daemon: Daemon, sound: bytes) -> None:
         self.is_on = threading.Event()
+        self.done = 0
         self._folder = make_folder(daemon.state)
         self._daemon, self._sound, self._ids = daemon, sound, count(10_000_000)
         threading.Thread(target=self._run, daemon=True).start()
@@ -60,16 +67,20 @@ class CallersToHear:
                 connection.sendall(block)
                 while connection.recv(4096):
                     pass
+            self.done += 1
             time.sleep(PAUSE_SECONDS)
 
 
 @contextmanager
-def hearing(daemon: Daemon, speech: SpeechPaths) -> Iterator[subprocess.Popen[bytes]]:
+def hearing(daemon: Daemon, speech: SpeechPaths, nice: int | None) -> Iterator[subprocess.Popen[bytes]]:
     """The real hearing process, with the small model."""
     command = (sys.executable, "-m", "lab.hearing", str(speech.packages), str(daemon.state / "hearing.sock"))
     with subprocess.Popen((*ends_with_us(), *command), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+            if nice is None:
+                os.sched_setscheduler(process.pid, os.SCHED_IDLE, os.sched_param(0))
+            else:
+                os.setpriority(os.PRIO_PROCESS, process.pid, nice)
             daemon.wait_for_log("the hearing process is ready")
             yield process
         finally:
@@ -78,39 +89,66 @@ def hearing(daemon: Daemon, speech: SpeechPaths) -> Iterator[subprocess.Popen[by
 
 def main() -> None:
     """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--nice", type=int, help="schedule the hearing process so, not as its unit does")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    options = parser.parse_args()
     use_fetched_tools()
-    speech, failed = ensure_speech(), list[int]()
-    with tempfile.TemporaryDirectory() as name:
+    speech = ensure_speech()
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         bench = Workbench(folder, quick=True, say=partial(print, flush=True))
         speech.say(SENTENCE, folder / "sound.wav")
         settings = f'{SETTINGS}\n[speech]\nmodel = "{speech.model}"\n'
-        with (
-            Daemon(bench.copy(NUMBERS), settings) as ours,
-            Daemon(bench.copy(NUMBERS), SETTINGS) as theirs,
-            hearing(ours, speech) as process,
-        ):
-            callers = CallersToHear(ours, (folder / "sound.wav").read_bytes())
-            servers = [Server(daemon.pid, daemon.port, DECIDED) for daemon in (ours, theirs)]
-            for server in servers:
-                server.ask(questions(500, NUMBERS, turn=-1))
-
-            def asked(turn: int) -> float:
-                callers.is_on.set()
-                try:
-                    return p99_millis(failed, servers[0], turn)
-                finally:
-                    callers.is_on.clear()
-
-            plain = partial(p99_millis, failed, servers[1])
-            loaded, beside = alternate(ROUNDS, asked, plain)
-            process.kill()
-            killed, after = alternate(ROUNDS, asked, plain)
-    for what, with_it, without in (("at full load", loaded, beside), ("killed", killed, after)):
-        ratio = statistics.median(one / other for one, other in zip(with_it, without, strict=True))
+        daemons = [stack.enter_context(Daemon(bench.copy(NUMBERS), each)) for each in (SETTINGS, settings, settings)]
+        processes = [stack.enter_context(hearing(daemon, speech, options.nice)) for daemon in daemons[1:]]
+        processes[1].kill()
+        sound = (folder / "sound.wav").read_bytes()
+        callers = [None, *(CallersToHear(daemon, sound) for daemon in daemons[1:])]
+        servers = [Server(daemon.pid, daemon.port, DECIDED) for daemon in daemons]
+        for server in servers:
+            server.ask(questions(500, NUMBERS, turn=-1))
+        arms = [Arm(*each) for each in zip(servers, callers, (None, processes[0], None), strict=True)]
+        samples = [_round(arms, number) for number in range(options.rounds)]
+    without, *others = zip(*samples, strict=True)
+    for what, with_it in zip(("at full load", "killed"), others, strict=True):
+        ratio = statistics.median(mine / other for mine, other in zip(with_it, without, strict=True))
         medians = statistics.median(with_it), statistics.median(without)
         print(f"hearing {what}: p99 {medians[0]:.2f} ms, without {medians[1]:.2f} ms, ratio {ratio:.2f}")
-    print(f"decisions that failed: {sum(failed)}")
+    print(f"callers to be heard: {callers[1].done if callers[1] else 0}")
+
+
+class Arm(NamedTuple):
+    """A daemon under test, who is heard meanwhile, and the hearing process. It is stopped while another is measured."""
+
+    server: Server
+    callers: CallersToHear | None
+    process: subprocess.Popen[bytes] | None
+
+    def ask(self, blocks: list[bytes]) -> Answers:
+        """Return how long decisions take while callers are heard."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+        if self.callers is not None:
+            self.callers.is_on.set()
+        try:
+            return self.server.ask(blocks, LOADED)
+        finally:
+            if self.callers is not None:
+                self.callers.is_on.clear()
+            if self.process is not None:
+                self.process.send_signal(signal.SIGSTOP)
+
+
+def _round(arms: list[Arm], number: int) -> list[float]:
+    """Return the p99 of each in milliseconds. They take turns, so that other work on the machine slows all of them."""
+    answers = [Answers() for _ in arms]
+    for part in range(SLICES):
+        for arm, its in zip(arms, answers, strict=True):
+            more = arm.ask(questions(DECISIONS // SLICES, NUMBERS, turn=number * SLICES + part))
+            its.seconds += more.seconds
+            its.failed += more.failed
+    return [1e3 * its.percentile(99) for its in answers]
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ CHALLENGED: Mapping[str, Wording] = {
     ChallengeResult.SILENT: Wording("pressed nothing"),
     ChallengeResult.ABANDONED: Wording("hung up"),
     ChallengeResult.MESSAGE: Wording("left a message"),
+    ChallengeResult.ROBOT: Wording("gave a name with a robot's voice"),
 }
 _UNANSWERED: Mapping[str, Wording] = {
     Disposition.BUSY: Wording("busy"),

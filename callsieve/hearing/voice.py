@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from callsieve.hearing.recogniser import Span, seconds_of
-from callsieve.hearing.wire import Voice
+from reputation.model import Voice
 
 # A shorter prompt shows nothing.
 LEAST_PROMPT_SECONDS = 2.5
@@ -53,14 +53,14 @@ class CallerSpeech(NamedTuple):
 def voice_of(text: str, speech: CallerSpeech) -> Voice:
     """Return whose voice it was. `text`: the words of the answer that were understood."""
     if _MACHINE.search(text) is not None:
-        return "robot"
+        return Voice.ROBOT
     if speech.prompt_seconds < LEAST_PROMPT_SECONDS:
-        return "unclear"
+        return Voice.UNCLEAR
     share = seconds_of(speech.prompt) / speech.prompt_seconds
     goes_on = bool(speech.answer) and speech.answer[0][0] < GOES_ON_SECONDS
     if share >= TALKS_OVER and goes_on and _longest_pause(speech) < LISTENING_PAUSE_SECONDS:
-        return "robot"
-    return "person" if share <= LISTENS and _stops(speech) else "unclear"
+        return Voice.ROBOT
+    return Voice.PERSON if share <= LISTENS and _stops(speech) else Voice.UNCLEAR
 
 
 def _stops(speech: CallerSpeech) -> bool:

@@ -12,16 +12,16 @@ it gets open descriptors. Each end asks the kernel for the user of the other. Th
 from __future__ import annotations
 
 import socket
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import msgspec
 
 from callsieve.hearing.recogniser import MOST_CHARACTERS
+from reputation.model import Voice
 
 SOCKET_NAME: Final = "hearing.sock"
 PACKET_BYTES: Final = 8192
 
-Voice = Literal["robot", "person", "unclear"]
 Identifier = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Z]{1,16}\Z")]
 Text = Annotated[str, msgspec.Meta(max_length=MOST_CHARACTERS)]
 Language = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{0,3}\Z")]
@@ -57,7 +57,7 @@ class HearingAnswer(msgspec.Struct, frozen=True, tag="answer"):
     id: Identifier
     text: Text = ""
     language: Language = ""
-    voice: Voice = "unclear"
+    voice: Voice = Voice.UNCLEAR
     seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
 

@@ -32,6 +32,7 @@ WITH_VALUE: Mapping[str, str] = {
     "companies_complain": N_("other companies whose people complain of the number: {value} or more"),
     "passed_within": N_("passed a challenge within {value} days"),
     "name_matches": N_("caller's name is like {value}"),
+    "voice": N_("voice in an earlier call: {value}"),
 }
 # By condition: what is said where it asks for true, and where it asks for false.
 EITHER: Mapping[str, tuple[str, str]] = {

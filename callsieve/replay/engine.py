@@ -247,6 +247,7 @@ class Replay:
             sample=self._sample,
             plan=row,
             dialled_at=self._dialled_at(number, at),
+            voice=self.ledger.voice(number, auth_class, at),
         )
         reputation = reputation_of(evidence, circumstances, self._weights, at)
         return facts_from(context, evidence, reputation, self._weights, earlier, peers)

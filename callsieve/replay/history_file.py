@@ -211,6 +211,7 @@ def _inbound_from(line: Inbound, region: str, *, trusted: bool) -> PastCall:
         auth_class=auth_class_of(attestation, verification, trusted),
         action=line.shown,
         rang_by=line.rang_by,
+        voice=line.voice,
     )
     return PastCall(outcome, attestation, verification, trusted, line.sampled, line.name)
 

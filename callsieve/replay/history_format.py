@@ -15,6 +15,7 @@ from reputation.model import (
     MarkChannel,
     Tie,
     Verification,
+    Voice,
 )
 
 LAST_INSTANT = 4_102_444_800  # the year 2100: later times are errors
@@ -59,6 +60,7 @@ class Inbound(msgspec.Struct, tag="inbound", frozen=True, omit_defaults=True):
     rang_by: Tie | None = None
     complete: bool = True
     waited_seconds: Seconds = 0.0
+    voice: Voice | None = None
 
 
 class OutboundEvent(msgspec.Struct, tag="outbound", frozen=True, omit_defaults=True):

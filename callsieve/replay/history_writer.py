@@ -73,6 +73,7 @@ def _inbound_line(event: PastCall) -> Inbound:
         rang_by=outcome.rang_by,
         complete=outcome.complete,
         waited_seconds=outcome.waited_seconds,
+        voice=outcome.voice,
     )
 
 

@@ -13,6 +13,7 @@ from reputation.wording import Counted, Wording
 
 NAME = "caller"
 NAME_OF_PROOF, NAME_OF_PASS, NAME_OF_FAILURE, NAME_OF_ABANDONED = "proven", "passed", "failed", "hung up"
+NAME_OF_ROBOT = "robot"
 
 
 def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, proven: float = 0.0) -> Family | None:
@@ -64,7 +65,8 @@ def _counts(history: ChallengeHistory, is_proven: bool) -> tuple[tuple[str, int]
     counts = (
         (NAME_OF_PROOF, int(is_proven)),
         (NAME_OF_PASS, 0 if is_proven else len(history.passes)),
-        (NAME_OF_FAILURE, history.failures),
+        (NAME_OF_FAILURE, history.failures - (history.robot_at is not None)),
+        (NAME_OF_ROBOT, int(history.robot_at is not None)),
         (NAME_OF_ABANDONED, int(history.abandoned_at is not None)),
     )
     return tuple([(name, count) for name, count in counts if count])
@@ -74,6 +76,7 @@ _WORDS = {
     NAME_OF_PROOF: Counted("somebody has proven to control it", "somebody has proven to control it"),
     NAME_OF_PASS: Counted("it passed a challenge", "it passed {n} challenges"),
     NAME_OF_FAILURE: Counted("it failed a challenge", "it failed {n} challenges"),
+    NAME_OF_ROBOT: Counted("it gave a name with a robot's voice", "it gave a name with a robot's voice"),
     NAME_OF_ABANDONED: Counted("it hung up when it was challenged", "it hung up when it was challenged"),
 }
 

@@ -40,8 +40,9 @@ from reputation.model import (
     PhoneSetting,
     SignalCategory,
     Tie,
+    Voice,
 )
-from reputation.signals import DIALLED_SECONDS, ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
+from reputation.signals import DIALLED_SECONDS, ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS, VOICE_SECONDS
 from reputation.site_names import site_of
 from reputation.standing import Standing
 from reputation.store.evidence_rows import EXPIRES_AT
@@ -121,9 +122,10 @@ _times = msgspec.json.Decoder(tuple[float, ...]).decode
 
 
 def _challenges(text: str) -> ChallengeHistory:
-    passes, failures, failed_at, abandoned, abandoned_at, of_number, marked, unpassed = msgspec.json.decode(text)
-    times = tuple(of_number)
-    return ChallengeHistory(tuple(passes), failures, failed_at, abandoned, abandoned_at, times, marked, tuple(unpassed))
+    passes, failures, failed_at, abandoned, abandoned_at, *others = msgspec.json.decode(text)
+    of_number, marked, unpassed, robot_at = others
+    until_now = tuple(of_number), marked, tuple(unpassed), robot_at
+    return ChallengeHistory(tuple(passes), failures, failed_at, abandoned, abandoned_at, *until_now)
 
 
 # Answers of look-ups about the number, as rows of `imported`.
@@ -155,7 +157,9 @@ SELECT 'moments',
        (SELECT max(at) FROM outcome
          WHERE dialled = :number AND at > :now - {DIALLED_SECONDS} AND direction = 'outbound'),
        EXISTS (SELECT 1 FROM contact WHERE company = :company),
-       NULL, NULL, NULL
+       (SELECT voice FROM outcome WHERE caller = :number AND auth_class = :auth_class AND at > :now - {VOICE_SECONDS}
+           AND voice IS NOT NULL ORDER BY at DESC, linkedid DESC LIMIT 1),
+       NULL, NULL
 UNION ALL
 SELECT 'did', number, grp, callee, screen, trap, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM did WHERE number = :did
@@ -290,7 +294,9 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
     ties = [PersonalTie(Tie(row[1]), *row[2:6]) for row in of.get("tie", ())]
     evidence, circumstances = _evidence(of, query, weights)
     switched = of.get("wish", ())
-    _, salt, emergency_at, own_number, one_ring_at, _, _, _, emergency_closed_at, _, dialled_at, company, *_ = moments
+    _, salt, emergency_at, own_number, one_ring_at, _, _, _, emergency_closed_at, _, dialled_at, company, voice, *_ = (
+        moments
+    )
     context = CallContext(
         did=did_from_row(of["did"][0][1:6]) if "did" in of else None,
         callee=Person(*of["callee"][0][1:6]) if "callee" in of else None,
@@ -311,6 +317,7 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
         plan=query.plan,
         dialled_at=dialled_at,
         is_company_known=bool(company),
+        voice=None if voice is None else Voice(voice),
     )
     peers = tuple([peer_word_from(row[1:10]) for row in of["peer"]]) if "peer" in of else ()
     reputation = with_changes(evidence, circumstances, weights, query.now)

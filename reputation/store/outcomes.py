@@ -18,7 +18,7 @@ from msgspec.structs import astuple
 
 from reputation.columns import column_list, fields_of
 from reputation.events import CallEnded, EventKind, subject_of_call
-from reputation.model import AuthClass, CallerKind, ChallengeResult, Direction, EndedBy, Level, Tie
+from reputation.model import AuthClass, CallerKind, ChallengeResult, Direction, EndedBy, Level, Tie, Voice
 from reputation.outcome import OutcomeRecord, Signal
 from reputation.own.hours import AS_INSTALLED, CallingHours
 from reputation.store.evidence import challenge_result_of, learn
@@ -45,7 +45,7 @@ RECORD = (
 SETTLE = """
 UPDATE outcome
    SET waits_since = NULL, auth_class = ?, decision_id = ?, action = ?, challenge = ?, caller = ?, caller_kind = ?,
-       rang_by = ?, trap = ?, verified = ?
+       rang_by = ?, trap = ?, verified = ?, voice = ?
  WHERE linkedid = ?
 """
 WAITING = f"""
@@ -54,6 +54,7 @@ SELECT {_COLUMNS} FROM outcome
    AND (waits_since <= ? OR EXISTS (SELECT 1 FROM decision WHERE linkedid = outcome.linkedid))
  ORDER BY waits_since LIMIT ?
 """
+LATE_VOICE = "UPDATE outcome SET voice = ? WHERE linkedid = ? AND voice IS NULL AND decision_id IS NOT NULL"
 IS_KNOWN = "SELECT 1 FROM outcome WHERE linkedid = ?"
 REACHED = "INSERT INTO reached (person, at, linkedid, number) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 # A message left without a phone ringing has reached the callee.
@@ -63,11 +64,12 @@ SELECT callee, ?, linkedid, ? FROM decision WHERE linkedid = ? AND callee IS NOT
 ON CONFLICT DO NOTHING
 """
 PERSON_OF_PHONE = "SELECT extension, grp FROM person WHERE endpoint = ? ORDER BY extension LIMIT 1"
-# The last columns: whether the callee's own entry let the call through (policies/engine.py: CAPS). Whether it was to a
-# trap, and whether it had a verified attestation A (reputation/families/attestation.py).
+# The last columns: whether it was to a trap, and whether it had a verified attestation A (reputation/families/
+# attestation.py). Whether the callee's own entry let the call through (policies/engine.py: CAPS). Who was heard.
 DECISIONS = """
 SELECT id, action, auth_class, caller_kind, (SELECT trap FROM did WHERE number = decision.did),
-       vector LIKE '%"counts": {"A": 1}%', reason LIKE '%"cap": "not-spam-for-callee"}'
+       vector LIKE '%"counts": {"A": 1}%', reason LIKE '%"cap": "not-spam-for-callee"}',
+       (SELECT voice FROM transcript WHERE decision_id = decision.id)
   FROM decision WHERE linkedid = ? ORDER BY at, id
 """
 UNNAME = "UPDATE reached SET number = NULL WHERE linkedid = ?"
@@ -146,7 +148,8 @@ def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> li
         challenge = outcome.challenge and outcome.challenge.value
         joined = (outcome.auth_class.value, outcome.decision_id, outcome.action, challenge)
         who = (outcome.caller, outcome.caller_kind.value, outcome.rang_by and outcome.rang_by.value)
-        db.execute(SETTLE, (*joined, *who, outcome.trap, outcome.verified, outcome.linkedid))
+        voice = outcome.voice and outcome.voice.value
+        db.execute(SETTLE, (*joined, *who, outcome.trap, outcome.verified, voice, outcome.linkedid))
         if outcome.caller is None:
             db.execute(UNNAME, (outcome.linkedid,))
         _note_message(db, outcome)
@@ -156,6 +159,16 @@ def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> li
         touched.add(outcome.number)
     refresh_all(db, (number for number in touched if number))
     return [signal for signal in signals if signal]
+
+
+def record_late_voice(db: sqlite3.Connection, linkedid: str, voice: Voice) -> None:
+    """Record who was heard in a call that is over and joined already. Other calls get it from `settle_outcomes`."""
+    if not db.execute(LATE_VOICE, (voice.value, linkedid)).rowcount:
+        return
+    outcome = outcome_of(db, linkedid)
+    if outcome is not None and outcome.number is not None:
+        learn(db, outcome)
+        refresh_all(db, (outcome.number,))
 
 
 def outcome_of(db: sqlite3.Connection, linkedid: str) -> OutcomeRecord | None:
@@ -254,13 +267,15 @@ def _joined(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
     decided = db.execute(DECISIONS, (outcome.linkedid,)).fetchall()
     if not decided or outcome.direction is not Direction.INBOUND:
         return outcome
-    decision_id, _, auth_class, caller_kind, trap, verified, _ = decided[0]
+    decision_id, _, auth_class, caller_kind, trap, verified, _, _ = decided[0]
     action = max((row[1] for row in decided), key=lambda word: _STRENGTH.get(word, 0))
     outcome = outcome._replace(decision_id=decision_id, action=action, auth_class=AuthClass(auth_class))
     if caller_kind == CallerKind.WITHHELD:  # AMI shows the number anyway, but it must not be stored
         outcome = outcome._replace(caller=None, caller_kind=CallerKind.WITHHELD)
     if trap:
         return outcome._replace(trap=True, verified=bool(verified))
+    if (voice := next(filter(None, (row[7] for row in decided)), None)) is not None:
+        outcome = outcome._replace(voice=Voice(voice))
     if any(row[6] for row in decided):
         outcome = outcome._replace(rang_by=Tie.NOT_SPAM)
     if action == "challenge" and outcome.challenge is None:

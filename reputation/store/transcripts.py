@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from reputation.encoding import Instant
 from reputation.events import CallerHeard, EventKind, subject_of_call
+from reputation.model import Voice
 from reputation.store.outbox import add_event
+from reputation.store.outcomes import record_late_voice
 
 PUT = """
 INSERT INTO transcript (decision_id, at, linkedid, number, text, language, voice) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -26,7 +28,7 @@ class Transcript(NamedTuple):
         number: The number of the caller, or null.
         text: The words. Empty: nothing was understood.
         language: The language that was spoken, such as `en`, or empty.
-        voice: `robot`, `person` or `unclear`.
+        voice: Who spoke.
     """
 
     decision_id: str
@@ -35,11 +37,14 @@ class Transcript(NamedTuple):
     number: str | None
     text: str
     language: str
-    voice: str
+    voice: Voice
 
 
 def record_transcript(db: sqlite3.Connection, transcript: Transcript) -> None:
-    """Store the words of a caller, with their event. Call it in a transaction."""
+    """Store the words of a caller, with their event. Call it in a transaction.
+
+    The voice becomes evidence when the call is over, so it cannot change how this call goes on.
+    """
     if not db.execute(PUT, transcript).rowcount:
         return
     heard = CallerHeard(
@@ -50,9 +55,11 @@ def record_transcript(db: sqlite3.Connection, transcript: Transcript) -> None:
         language=transcript.language,
         voice=transcript.voice,
     )
+    record_late_voice(db, transcript.linkedid, transcript.voice)
     add_event(db, EventKind.CALLER_HEARD, subject_of_call(transcript.number, transcript.linkedid), transcript.at, heard)
 
 
 def transcript_of(db: sqlite3.Connection, decision_id: str) -> Transcript | None:
     """Return the words of the caller whom the decision asked; None if nothing was recognised."""
-    return next((Transcript(*row) for row in db.execute(OF, (decision_id,))), None)
+    row = db.execute(OF, (decision_id,)).fetchone()
+    return None if row is None else Transcript(*row)._replace(voice=Voice(row[-1]))

@@ -176,6 +176,7 @@ OPERANDS: dict[str, st.SearchStrategy[object]] = {
     "nobodys_range": st.booleans(),
     "companies_complain": st.integers(1, MAX_COMPANIES),
     "one_source": st.booleans(),
+    "voice": some_of("robot", "person", "unclear"),
     "did": some_of(LONDON, "s"),
     "trunk": some_of("carrier", "backbone"),
     "callee_group": some_of(*GROUPS),

@@ -24,6 +24,7 @@ from reputation.model import (
     Reputation,
     Tie,
     Verification,
+    Voice,
     Witnesses,
 )
 from reputation.plan.rows import Purpose
@@ -135,6 +136,11 @@ CONDITIONS = [
     ("a-company-that-cleared-it", "companies_complain = 1", CALL, CLEARED, False),
     ("carrier-warns", "carrier_warns = true", WARNED, NOTHING, True),
     ("a-caller-may-say-so", "carrier_warns = true", make_call(name="SPAM RISK"), NOTHING, False),
+    ("a-robot-before", 'voice = "robot"', CALL, NOTHING._replace(voice=Voice.ROBOT), True),
+    ("one-of-two-voices", 'voice = ["robot", "unclear"]', CALL, NOTHING._replace(voice=Voice.UNCLEAR), True),
+    ("a-person-before", 'voice = "robot"', CALL, NOTHING._replace(voice=Voice.PERSON), False),
+    ("nobody-heard", 'voice = ["robot", "person", "unclear"]', CALL, NOTHING, False),
+    ("who-passed-is-no-robot", 'voice = "robot"', CALL, make_facts(passed_at=NOW)._replace(voice=Voice.ROBOT), False),
     ("storm", "storm = true", CALL, make_facts(first_call=FirstCall(0, 3)), True),
     ("hardly-a-storm", "storm = true", CALL, make_facts(first_call=FirstCall(2, 1)), False),
     ("in-a-burst", "storm = true", CALL, make_facts(first_call=FirstCall(2, 1, True)), True),

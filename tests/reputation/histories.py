@@ -22,6 +22,7 @@ from reputation.model import (
     MarkChannel,
     Reputation,
     Verdict,
+    Voice,
 )
 from reputation.outcome import OutcomeRecord
 from reputation.standing import Standing
@@ -129,6 +130,7 @@ def calls(draw: st.DrawFn, in_classes: st.SearchStrategy[AuthClass] = classes, i
         ended_by=draw(st.sampled_from([None, *EndedBy])),
         voicemail_left=draw(st.sampled_from([False, False, True])),
         challenge=draw(st.sampled_from([None, None, None, *ChallengeResult])),
+        voice=draw(st.sampled_from([None, None, None, *Voice])),
         auth_class=draw(in_classes),
         action=draw(st.sampled_from([None, None, "warn"])),
         source="cdr",

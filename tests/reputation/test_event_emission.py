@@ -14,7 +14,7 @@ import pytest
 
 from reputation.appeals import AppealStep
 from reputation.events import DATA, Event, EventKind
-from reputation.model import CallerKind, Direction, Verdict
+from reputation.model import CallerKind, Direction, Verdict, Voice
 from reputation.own.grades import Grade, Graded, GradeReason
 from reputation.store.appeals import AppealRuling, decide, open_appeal, put_back, take_step
 from reputation.store.database import open_store
@@ -60,7 +60,7 @@ def test_a_decision_is_told_once_however_often_it_is_written(db: sqlite3.Connect
 
 def test_the_words_of_a_caller_are_told_once(db: sqlite3.Connection) -> None:
     for _ in range(2):
-        record_transcript(db, Transcript("d1", NOW, "1.1", CALLER, "It is Tom.", "en", "unclear"))
+        record_transcript(db, Transcript("d1", NOW, "1.1", CALLER, "It is Tom.", "en", Voice.UNCLEAR))
     (event,) = told(db)
     assert (event.kind, event.subject, event.data["text"]) == (EventKind.CALLER_HEARD, CALLER, "It is Tom.")
 

@@ -27,6 +27,7 @@ from reputation.model import (
     Identity,
     ListName,
     TrapCall,
+    Voice,
 )
 from reputation.outcome import OutcomeRecord
 from reputation.own.grades import Grade, Graded
@@ -156,7 +157,7 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     record_calls_with(db, number)
     # A carrier may put the number into the id of its call.
     record_challenge(db, f"sip:{number}@sbc", number, AuthClass.UNKNOWN, ChallengeResult.WRONG, NOW)
-    record_transcript(db, Transcript(f"{number[-7:]}3", NOW, "c", number, "hello", "en", "unclear"))
+    record_transcript(db, Transcript(f"{number[-7:]}3", NOW, "c", number, "hello", "en", Voice.UNCLEAR))
     add_mark(db, make_mark(number))
     set_report(db, "phoneblock", Report(number, "G_FRAUD", NOW))
     raise_epoch(db, number, NOW - DAY, "reassigned", "admin")
@@ -465,7 +466,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     for person, expires_at in (("201", NOW), ("202", NOW + 1)):
         write(path, own_page_of, person, expires_at)
     for number, days in ((THIRD, 8), (FOURTH, 6)):
-        heard = Transcript(number[-8:], NOW - days * DAY, "c", number, "hello", "en", "unclear")
+        heard = Transcript(number[-8:], NOW - days * DAY, "c", number, "hello", "en", Voice.UNCLEAR)
         write(path, record_transcript, heard)
         write(path, appeal_on_the_page, number, NOW - days * DAY)
     write(path, keep_code, OTHER, OTHER, "031415", NOW - DAY + 1)

@@ -105,7 +105,9 @@ def test_a_replay_in_memory_knows_the_same(found: list[Any], random: Any) -> Non
                     assert stored._replace(**nothing) == folded._replace(**nothing)
                 evidence = ledger.evidence(number, auth_class, LATER)
                 reputation = reputation_of(evidence, Circumstances(auth_class), KEEN, LATER)
-                assert rounded(reputation) == rounded(known(db, number, auth_class).reputation)
+                facts = known(db, number, auth_class)
+                assert rounded(reputation) == rounded(facts.reputation)
+                assert ledger.voice(number, auth_class, LATER) == facts.voice
 
 
 @given(histories, spoofed, st.randoms(use_true_random=False))

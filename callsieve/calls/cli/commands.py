@@ -145,6 +145,7 @@ WORDS_BY_RESULT = {
     "silent": "pressed nothing",
     "abandoned": "hung up before an answer",
     "message": "did not pass, and left a message",
+    "robot": "gave a name with a robot's voice",
 }
 
 

@@ -16,7 +16,7 @@ from callsieve.calls.records import FIELDS, caller_words
 from callsieve.calls.views import place_of, query_of
 from policies.decision import ACTION_BY_WORD
 from policies.reasons import CODES, PLACES, PresetReason, Reason, Why, why_of
-from reputation.model import CallerKind, Disposition, ListEntry, ListName, Verdict
+from reputation.model import CallerKind, Disposition, ListEntry, ListName, Verdict, Voice
 from reputation.store.audit import audit_rows
 from reputation.store.calls import ENDINGS, CallCursor, CallFilter, find_calls, rules_seen, statement
 from reputation.store.evidence_rows import marks_of
@@ -298,7 +298,9 @@ def test_a_call_shows_the_evidence_the_rule_and_how_it_ended(console: Console) -
 def test_the_words_of_a_caller_are_shown_to_whoever_may_see_numbers(
     console: Console, office: Office, role: str, sees: bool
 ) -> None:
-    office.write(record_transcript, Transcript("B0000000", NOW, "1.1", CALLER, "It is <b>Tom</b>.", "en", "unclear"))
+    office.write(
+        record_transcript, Transcript("B0000000", NOW, "1.1", CALLER, "It is <b>Tom</b>.", "en", Voice.UNCLEAR)
+    )
     browser = console.browser(role)
     for path in ("/calls", "/calls/B0000000"):
         assert ("It is &lt;b&gt;Tom&lt;/b&gt;." in browser.text(path)) is sees

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from callsieve.web.tokens import hash_of, new_token
-from reputation.model import ListName, Person
+from reputation.model import ListName, Person, Voice
 from reputation.store.devices import DEVICE_SECONDS, Device, start_device
 from reputation.store.lists import Contact, PersonalEntry, add_contacts, set_personal_entry
 from reputation.store.people import upsert_people
@@ -30,7 +30,9 @@ def pages(folder: Path, texts: list[str]) -> list[tuple[str, str, str]]:
             named = make_decision(f"A{place:07}", caller=number, callee=person, rule=text, reason=text, action="tag")
             nameless = make_decision(f"B{place:07}", caller=None, caller_kind="invalid", callee=person)
             office.add_decisions(named, nameless._replace(caller_text=text))
-            office.write(record_transcript, Transcript(named.id, NOW, named.linkedid, number, text, "en", "unclear"))
+            office.write(
+                record_transcript, Transcript(named.id, NOW, named.linkedid, number, text, "en", Voice.UNCLEAR)
+            )
             office.write(add_contacts, "crm", [Contact(number, text, person)])
             office.write(set_personal_entry, PersonalEntry(person, number, ListName.BLOCK, NOW))
             device = Device(0, person, NOW, NOW, NOW + DEVICE_SECONDS, text, text)

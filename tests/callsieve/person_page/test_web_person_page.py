@@ -7,7 +7,7 @@ import re
 import pytest
 
 from callsieve.person_page.views import device_name
-from reputation.model import ListName, PhoneSetting, Verdict
+from reputation.model import ListName, PhoneSetting, Verdict, Voice
 from reputation.store.evidence_rows import live_marks_of
 from reputation.store.lists import expected_call_of, personal_entries, phone_settings_of
 from reputation.store.transcripts import Transcript, record_transcript
@@ -49,7 +49,7 @@ def test_my_calls_and_why(phone: Phone) -> None:
 
 
 def test_the_words_of_my_caller(console: Console, phone: Phone) -> None:
-    console.office.write(record_transcript, Transcript("7KQ2M4XA", NOW, "1.1", None, "It is Tom.", "en", "unclear"))
+    console.office.write(record_transcript, Transcript("7KQ2M4XA", NOW, "1.1", None, "It is Tom.", "en", Voice.UNCLEAR))
     assert "It is Tom." in phone.text("/me")
 
 

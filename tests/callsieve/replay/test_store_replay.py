@@ -34,6 +34,7 @@ from reputation.model import (
     Tie,
     Verdict,
     Verification,
+    Voice,
     auth_class_of,
 )
 from reputation.outcome import OutcomeRecord
@@ -102,6 +103,7 @@ def inbound_calls(draw: st.DrawFn) -> PastCall:
         auth_class=auth_class_of(attestation, verification, trusted),
         action=draw(st.sampled_from((None, "tag", "warn", "challenge", "route", "reject"))),
         rang_by=draw(st.none() | st.sampled_from(Tie)),
+        voice=draw(st.none() | st.sampled_from(Voice)),
     )
     name = draw(st.sampled_from((None, "spam risk")))
     counts = name is not None and (trusted or draw(st.booleans()))

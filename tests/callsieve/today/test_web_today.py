@@ -41,7 +41,7 @@ from lab.ports import free_port
 from policies.reasons import Reason, Why
 from reputation.appeals import Appeal, AppealStep
 from reputation.control_sample import SampledCalls
-from reputation.model import AuthClass, Challenged, ChallengeResult, Direction, Disposition, EndedBy
+from reputation.model import AuthClass, Challenged, ChallengeResult, Direction, Disposition, EndedBy, Voice
 from reputation.outcome import OutcomeRecord
 from reputation.own.suspicion import Network, Suspicion
 from reputation.store.activity import busy_blocks, rising_numbers, sampled_calls
@@ -375,7 +375,7 @@ async def test_a_call_is_told_when_it_is_decided_and_when_it_ended(tmp_path: Pat
         await asyncio.to_thread(add_calls, office, decision)
         told = await asyncio.wait_for(calls.get(), 10)
         assert (told.id, told.disposition) == ("N0000000", None)
-        words = Transcript(decision.id, NOW, decision.linkedid, decision.caller, "It is Tom.", "en", "unclear")
+        words = Transcript(decision.id, NOW, decision.linkedid, decision.caller, "It is Tom.", "en", Voice.UNCLEAR)
         await asyncio.to_thread(office.write, record_transcript, words)
         told = await asyncio.wait_for(calls.get(), 10)
         assert (told.id, told.words) == ("N0000000", "It is Tom.")

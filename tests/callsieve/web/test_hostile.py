@@ -26,6 +26,7 @@ from reputation.model import (
     MarkChannel,
     Person,
     Verdict,
+    Voice,
 )
 from reputation.own.register import OwnNumber
 from reputation.store.audit import Change, add_audit
@@ -132,7 +133,7 @@ def fill_rows(db: sqlite3.Connection, text: str, number: str, call: str) -> None
     decision = make_decision(call, caller=number, vector=vector, **told)
     record_decisions(db, [decision])
     record_outcome(db, make_ending(decision, answered_by=text, did=None), NOW)
-    record_transcript(db, Transcript(call, NOW, decision.linkedid, number, text, "en", "unclear"))
+    record_transcript(db, Transcript(call, NOW, decision.linkedid, number, text, "en", Voice.UNCLEAR))
     set_identity(db, Identity(number, text, 1, NOW + 1e6, text), NOW)
     add_contacts(db, "crm", [Contact(number, text, "201")])
     upsert_people(db, [Person(f"x{call}", f"PJSIP/{call}", text, "en", text)], "settings")
