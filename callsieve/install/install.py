@@ -22,7 +22,7 @@ from callsieve.system.privileges import HEARING_USER, PUBLIC_USER, SERVICE_USER,
 from reputation.numbers import did_number_of
 
 NEW_FILE = """\
-# CallSieve's settings, made by `callsieve asterisk install`. The documentation (Operations) lists every key.
+# CallSieve's settings, made by `callsieve asterisk install`. `callsieve help settings` lists every key.
 
 [policy]
 name = "observe" # decides and records, never acts; later: cautious, balanced, strict or your own policy

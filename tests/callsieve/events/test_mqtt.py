@@ -226,7 +226,7 @@ PAGE = (ROOT / "docs" / "how-to" / "home-assistant.md").read_text()
 
 async def test_the_rights_of_the_page_are_enough() -> None:
     """With its settings, too; and each topic of its table is published."""
-    rights = re.search(r"^   user callsieve\n(?:   topic .*\n)+", PAGE, re.MULTILINE)
+    rights = re.search(r"^ +user callsieve\n(?: +topic .*\n)+", PAGE, re.MULTILINE)
     settings = re.search(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     assert rights
     assert settings
