@@ -37,8 +37,8 @@ asterisk) # Debian 13 has no Asterisk
     ;;
 esac
 rm -rf "$root"/tmp/* "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/* "$root"/dev/*
-install -d "$root/etc/callsieve" "$root/etc/asterisk" "$root/var/log/asterisk"
-[ "$name" = callsieve ] || chroot "$root" chown asterisk:asterisk /var/log/asterisk
+install -d "$root/etc/callsieve" "$root/etc/asterisk"
+[ "$name" = callsieve ] || chroot "$root" install -d -o asterisk -g asterisk /var/log/asterisk /run/asterisk
 
 image=$(buildah from scratch)
 cp -a "$root/." "$(buildah mount "$image")" # `buildah copy` would give every file to root
