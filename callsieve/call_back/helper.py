@@ -323,7 +323,7 @@ class Helper:
 
 @contextmanager
 def listening(path: Path) -> Iterator[socket.socket]:
-    """Open the socket, which this group may write to. Raise OSError if another process has it."""
+    """Open the socket and give its group the right to write to it. Raise OSError if another process has the socket."""
     sock = make_unix_socket(str(path), SOCKET_MODE, socket.SOCK_DGRAM)
     with sock:
         sock.setblocking(True)

@@ -24,7 +24,7 @@ MOST_NAMED = 3
 # With fewer calls, half of them may be of one automated caller.
 FEW_CALLERS = 10
 CALLERS_LOOKED_AT = 200
-# A carrier that sent no verstat in this many calls probably never sends one.
+# If none of this many calls of a carrier had a verstat, the carrier sends it in no call.
 SILENT_CALLS = 50
 
 

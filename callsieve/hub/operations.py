@@ -63,7 +63,7 @@ DIGITS = 12  # of the digest of a policy
 
 @dataclass(frozen=True, slots=True)
 class LinkShown:
-    """The exchange of this site with the hub.
+    """The state of this site's exchange with the hub.
 
     Attributes:
         waiting: Rows to send.

@@ -191,7 +191,7 @@ def prove(
     code: Annotated[str, typer.Argument(help="The code from the owner: six digits.", show_default=False)],
     config: ConfigOption = None,
 ) -> None:
-    """Check the code that the owner gave back. If it is right, control is proven and the appeal is in force."""
+    """Check the code that the owner repeated. If it is right, control is proven and the appeal is in force."""
     loaded = settings_of(config)
     proven = perform(loaded, operations.prove, AppealCodeRequest(appeal, code), existing=True)
     if isinstance(proven, Refused):
