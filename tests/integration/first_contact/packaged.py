@@ -34,7 +34,6 @@ WITHHELD = CallSpec(caller="+12015550100", did=DID, privacy=True)
 ANSWERS = {"country": "GB", "Which ones": "", "observe or label": "label", "Write this": "y"}
 TERMINAL = {**ENVIRONMENT, "TERM": "dumb", "COLUMNS": "120"}
 SETUP_SECONDS = 300.0
-CTRL_C = b"\x03"
 INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -y -q"
 STATE = ("/etc/callsieve", "/var/lib/callsieve", "/usr/lib/callsieve", "/etc/asterisk/callsieve.d")
 
@@ -62,10 +61,11 @@ class Packaged:
     def set_up(self, *, interrupted: bool = False) -> dict[str, object]:
         """Run `callsieve setup` at a terminal and answer its questions. When it waits for a call: call, or Ctrl-C."""
         ours, theirs = pty.openpty()
-        # Ctrl-C reaches only what has the terminal as its own.
-        command = ["setsid", "--ctty", "--wait", *self.machine.command("callsieve setup")]
+        command = self.machine.command("echo $$ >/run/setup.pid; exec callsieve setup")
         asked, shown, label, seen = [], "", "", 0
-        with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=TERMINAL) as process:
+        with subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=theirs, env=TERMINAL, start_new_session=True
+        ) as process:
             os.close(theirs)
             give_up_at = time.monotonic() + SETUP_SECONDS
             while time.monotonic() < give_up_at:
@@ -79,7 +79,7 @@ class Packaged:
                 if not label and "Waiting for the first call" in rest:
                     label = "none" if interrupted else self.call()
                     if interrupted:
-                        os.write(ours, CTRL_C)
+                        self.machine.run("kill -INT $(cat /run/setup.pid)")
                 elif (
                     answer := next((ANSWERS[key] for key in ANSWERS if key in rest.rsplit("\n", 1)[-1]), None)
                 ) is not None:
@@ -134,7 +134,7 @@ def scenario(packaged: Packaged, old: Path, new: Path) -> None:
     run(f"{INSTALL} ./{old.name}")
     run("callsieve setup --yes --region GB --policy cautious")
     result["label of the old version"] = packaged.call()
-    run("rm $(callsieve prompts list --json | grep -o '/[^\"]*whisper-spam.wav')")
+    run("rm -f $(callsieve prompts list --json | grep -o '/[^\"]*whisper-spam.wav')")
     before = packaged.state()
     packaged.time("upgrade", lambda: run(f"{INSTALL} ./{new.name}").splitlines()[-8:])
     result["before upgrade"], result["after upgrade"] = before, packaged.state()
