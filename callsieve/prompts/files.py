@@ -293,26 +293,41 @@ def _made(file: PromptFile, scratch: Path) -> bytes | PromptError:
 
 
 def _spoken_faster(made: Sequence[PromptFile], results: Mapping[Path, bytes | PromptError]) -> dict[Path, bytes]:
-    """Speak the warnings of a language faster if its voice is too slow for them. Debian 12's takes twice as long."""
+    """Speak what must be short faster if a language's voice is too slow for it. Debian 12's takes twice as long."""
     faster: dict[Path, bytes] = {}
+    contents = {path: content for path, content in results.items() if isinstance(content, bytes)}
     for language in sorted({file.source.prompt.language for file in made}):
-        spoken = {
-            file: len(content)
+        spoken = [
+            file
             for file in made
-            if file.source.prompt.language == language and file.key.startswith("whisper-") and not file.source.recording
-            if isinstance(content := results[file.path], bytes)
-        }
+            if file.source.prompt.language == language and not file.source.recording and file.path in contents
+        ]
         for pace in SLOW_VOICE_PACES:
-            sizes = {file.key: len(faster.get(file.path, b"")) or size for file, size in spoken.items()}
-            if sizes.pop(WHISPER_MENU, 0) + max(sizes.values(), default=0) <= WHISPER_BYTES:
-                break
-            with TemporaryDirectory(prefix="callsieve-prompts-") as scratch:
-                for file in spoken:
-                    words = round(file.source.prompt.words_per_minute * pace)
-                    quick = replace(file.source, prompt=replace(file.source.prompt, words_per_minute=words))
-                    with suppress(PromptError):
-                        faster[file.path] = wav.wav_of(voiced(quick, Path(scratch)), file.source.note)
+            faster |= _at_pace(_too_long(spoken, contents | faster), pace)
     return faster
+
+
+def _too_long(files: Sequence[PromptFile], contents: Mapping[Path, bytes]) -> list[PromptFile]:
+    """Return the menu after a name if it is too long, and all warnings if one is too long with their menu."""
+    whispers = {file.key: len(contents[file.path]) for file in files if file.key.startswith("whisper-")}
+    warned = whispers.pop(WHISPER_MENU, 0) + max(whispers.values(), default=0) > WHISPER_BYTES
+    return [
+        file
+        for file in files
+        if (file.key.startswith("whisper-") and warned)
+        or (file.key == SCREENING_MENU and len(contents[file.path]) > SCREENING_BYTES)
+    ]
+
+
+def _at_pace(files: Sequence[PromptFile], pace: float) -> dict[Path, bytes]:
+    sounds: dict[Path, bytes] = {}
+    with TemporaryDirectory(prefix="callsieve-prompts-") as scratch:
+        for file in files:
+            words = round(file.source.prompt.words_per_minute * pace)
+            quick = replace(file.source, prompt=replace(file.source.prompt, words_per_minute=words))
+            with suppress(PromptError):
+                sounds[file.path] = wav.wav_of(voiced(quick, Path(scratch)), file.source.note)
+    return sounds
 
 
 def _leave_out_too_long(files: Sequence[PromptFile], contents: dict[Path, bytes]) -> Iterator[str]:
