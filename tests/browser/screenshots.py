@@ -34,6 +34,7 @@ from tests.browser.serving import serving, serving_public, web_settings
 from tests.browser.test_pages import faults_on
 from tests.browser.test_second_factor import code_of, send
 from tests.callsieve.browsing import PASSWORD, SETTINGS, Office
+from tests.callsieve.console_calls import make_decision
 
 WIDTHS = (390, 1366)
 THEMES = ("light", "dark")
@@ -127,13 +128,15 @@ def take_visitor(pages: Pages, office: Office, take: Take, names: Sequence[str])
 
 def take_public(pages: Pages, office: Office, take: Take, names: Sequence[str]) -> None:
     """Take what the owner of a number sees, from the reference to the ruling."""
-    for place, ((language, _, _), page) in enumerate(pages.items(), 4):
+    for place, ((language, _, _), page) in enumerate(pages.items(), 1):
         open_page(page, f"/?lang={language}")
         take(page, "public")
         page.fill("#reference", "ZZZZZZZZ")
         page.locator("main form button").click()
         take(page, "public-unknown")
-        page.fill("#reference", f"C{place:07d}")
+        stopped = make_decision(f"{place}KQ2M4XA", at=time.time(), caller=f"+120255501{place:02d}")
+        office.add_decisions(stopped)
+        page.fill("#reference", stopped.id)
         page.locator("main form button").click()
         take(page, "public-call")
         for field, text in {"name": "Carol Ltd", "contact": "c@example.com", "statement": "Parcels. " * 20}.items():
