@@ -29,7 +29,7 @@ def web_settings() -> tuple[str, str]:
 @contextmanager
 def serving(url: str, config: Path, state: Path) -> Iterator[None]:
     """Runs it with these settings, which name the port of `url`, over this state directory."""
-    with _running(("web", "--config", str(config)), state, lambda: _answers(url)):
+    with running(("web", "--config", str(config)), state, lambda: _answers(url)):
         yield
 
 
@@ -38,14 +38,14 @@ def serving_public(url: str, config: Path, state: Path) -> Iterator[None]:
     """The same for the public page, and its backend."""
     path = state / "page"
     with (
-        _running(("public", "backend", "--config", str(config), "--socket", str(path)), state, path.exists),
-        _running(("public", "page", "--socket", str(path)), state, lambda: _answers(url)),
+        running(("public", "backend", "--config", str(config), "--socket", str(path)), state, path.exists),
+        running(("public", "page", "--socket", str(path)), state, lambda: _answers(url)),
     ):
         yield
 
 
 @contextmanager
-def _running(command: Sequence[str], state: Path, is_up: Callable[[], bool]) -> Iterator[None]:
+def running(command: Sequence[str], state: Path, is_up: Callable[[], bool]) -> Iterator[None]:
     log = state / "console.log"
     with log.open("ab") as stderr:
         process = subprocess.Popen(
