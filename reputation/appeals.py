@@ -80,7 +80,7 @@ NEXT = {
 
 
 class AppealError(ValueError):
-    """The step is not possible. `code` is for scripts and tests. `words` give the reason in one line."""
+    """Raised if a step is not possible. `code` is for scripts and tests. `words` give the reason in one line."""
 
     def __init__(self, code: str, words: str | Wording) -> None:
         super().__init__(str(words))

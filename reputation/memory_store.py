@@ -137,7 +137,7 @@ class MemoryStore:
         return len(self._known)
 
     def learn(self, outcome: OutcomeRecord) -> Signal | None:
-        """Add the evidence of a call, and return its signal."""
+        """Add the evidence of a call, and return the signal that follows from it."""
         lessons = lessons_of(outcome)
         if outcome.voice is not None and outcome.caller is not None:
             heard = (outcome.at, outcome.linkedid, outcome.voice)
@@ -292,7 +292,7 @@ class MemoryStore:
         return bad
 
     def _is_crowded(self, known: _Known, signal: Signal) -> bool:
-        """Return whether the limits of the hour, or a pass after one-ring calls, may apply. If so, fold again."""
+        """Return whether an hourly limit, or a pass after one-ring calls, may apply, so that all rows must be folded."""
         limits = self.weights.counts
         if signal.category is ONE_RING:
             return bool(known.challenges) or known.busy.get(_hour_of(signal), 0) >= limits.one_ring_an_hour

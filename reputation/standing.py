@@ -193,7 +193,7 @@ FRIENDLY = frozenset({SignalCategory.CALLED_BACK, SignalCategory.NOT_SPAM, Signa
 
 
 def without_friends(signals: list[Signal]) -> list[Signal]:
-    """Return the signals without missed calls of callees who also gave a signal for the caller."""
+    """Return the signals, but leave out missed calls of callees who also gave a signal for the caller."""
     friends = {signal.callee for signal in signals if signal.category in FRIENDLY}
     if not friends:
         return signals

@@ -133,7 +133,7 @@ R = TypeVar("R", bound=LawRow)
 
 
 class LawError(ValueError):
-    """A file is unusable. The text has the name of the file and the error."""
+    """Raised if a file is unusable. The text has the name of the file and the error."""
 
 
 def parse_law(raw: bytes, name: str) -> LawFile:

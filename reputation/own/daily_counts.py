@@ -227,7 +227,7 @@ _PREFIX = re.compile(r"\+?([1-9][0-9]{2,13})", re.ASCII)
 
 
 class NetworkFileError(ValueError):
-    """The file cannot be used. The text names the line and the reason."""
+    """Raised if the file cannot be used. The text names the line and the reason."""
 
 
 class Networks:

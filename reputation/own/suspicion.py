@@ -131,7 +131,7 @@ def _suspicions(units: Sequence[_Unit], suspected: Collection[Network]) -> list[
 
 
 def _control(units: Sequence[_Unit], suspected: Collection[Network]) -> Sequence[_Unit]:
-    """Return the units that are not suspected; all of them if the others are too few to compare with."""
+    """Return the units that are not suspected, to compare with; all units if too few are not suspected."""
     rest = [unit for unit in units if not {unit.network, Network(unit.network.country)} & set(suspected)]
     return rest if sum(unit.now.calls for unit in rest) >= LEAST_LATELY else units
 
@@ -253,7 +253,7 @@ def _upper(terms: Sequence[tuple[int, int, int]], z: float) -> float:
 
 
 def place_of(network: Network) -> str | Wording:
-    """Return `GB`, or `EE (GB)` for a network."""
+    """Return the place as text: a country such as `GB`, or a network such as `EE (GB)`."""
     if not network.name:
         return network.country
     return Wording("{network} ({country})", {"network": network.name, "country": network.country})

@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class PlanError(ValueError):
-    """A file is unusable. The text lists all errors, one per line, with the name of the file."""
+    """Raised if a file is unusable. The text lists all errors, one per line, with the name of the file."""
 
     def __init__(self, problems: Sequence[Wording]) -> None:
         count = len(problems) - 1

@@ -1,4 +1,4 @@
-"""Confirmations: somebody here said that the calls of a number were rightly warned of or stopped."""
+"""Confirmations: somebody here said that the calls of a number were warned about or stopped correctly."""
 
 from __future__ import annotations
 
@@ -15,13 +15,7 @@ OF = "SELECT number, at, who FROM confirmation WHERE number = ?"
 
 
 class Confirmation(NamedTuple):
-    """A confirmation that the calls of a number were treated rightly.
-
-    Attributes:
-        number: The number.
-        at: The time of the confirmation. It does not apply to later calls.
-        who: The user or token that confirmed it.
-    """
+    """A confirmation that the calls of a number were treated correctly."""
 
     number: str
     at: Instant

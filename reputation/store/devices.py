@@ -107,23 +107,23 @@ def add_link(db: sqlite3.Connection, person: str, secret: str, at: float) -> flo
 
 
 def person_of_link(db: sqlite3.Connection, secret: str, now: float) -> str | None:
-    """Return the person of a link, without using up the link. None if it was used or has ended."""
+    """Return the person of a link without using it up. None if it was used or has expired."""
     return next((str(person) for (person,) in db.execute(f"SELECT person {LINK}", (_hash_of(secret), now))), None)
 
 
 def use_link(db: sqlite3.Connection, secret: str, now: float) -> str | None:
-    """Use up a link and return its person. None if it was used or has ended."""
+    """Use up a link and return its person. None if it was used or has expired."""
     rows = db.execute(f"DELETE {LINK} RETURNING person", (_hash_of(secret), now)).fetchall()
     return next((str(person) for (person,) in rows), None)
 
 
 def links_of(db: sqlite3.Connection, person: str, now: float) -> list[OpenLink]:
-    """Return the links of a person that were not used yet."""
+    """Return the unused links of a person."""
     return [OpenLink(*row) for row in db.execute(OPEN_LINKS, (person, now))]
 
 
 def end_links(db: sqlite3.Connection, person: str) -> int:
-    """End the links of a person that were not used yet, and return how many."""
+    """End the unused links of a person, and return how many."""
     return db.execute("DELETE FROM sign_in WHERE person = ? AND kind = 'link'", (person,)).rowcount
 
 
@@ -169,7 +169,7 @@ def device_of(db: sqlite3.Connection, digest: str, now: float) -> Device | None:
 
 
 def devices_of(db: sqlite3.Connection, person: str, now: float) -> list[Device]:
-    """Return the devices of a person, the one used last first."""
+    """Return the devices of a person, the most recently used first."""
     return [Device(*row) for row in db.execute(OF_PERSON, (person, now))]
 
 

@@ -33,7 +33,7 @@ class DoNotCallRequest(NamedTuple):
 
 
 class Complaint(NamedTuple):
-    """A complaint against an own number. `number`: the caller who complains, empty if unknown.
+    """A complaint about an own number. `number`: the caller who complains, empty if unknown.
 
     `is_of_called`: the own number had called that number within 28 days, so the complaint counts. This is decided once,
     when the complaint is recorded.

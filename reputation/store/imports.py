@@ -84,7 +84,7 @@ HOW_MANY = "SELECT coalesce(max(rowid), 0) FROM scratch.sorted"
 
 
 class TooFewNumbers(StoreError):
-    """The import has too few numbers. The old generation stays in force, and the staged one is kept for a day."""
+    """Raised if an import has too few numbers. The old generation stays, and the staged one is kept for a day."""
 
     def __init__(self, numbers: int) -> None:
         super().__init__(f"the import has {numbers:,} numbers: too few to replace those in force")

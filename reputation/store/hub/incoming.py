@@ -175,7 +175,7 @@ def other_sites(db: sqlite3.Connection, site: str) -> list[str]:
 
 
 def notes_past_their_time(db: sqlite3.Connection, now: float, limit: int) -> list[tuple[str, str, str, str]]:
-    """Return notes of rows deleted here and in the hub, and of deletions that every site has received by now."""
+    """Return notes of rows that are too old to be kept, and of deletions that every site has received by now."""
     ages = " ".join(f"WHEN '{kind.name}' THEN {kind.days + MARGIN_DAYS}" for kind in KINDS.values())
     sql = f"""
     SELECT number, kind, origin, key FROM hub_row
@@ -299,11 +299,11 @@ def waiting_erasures(db: sqlite3.Connection) -> list[ErasureRequest]:
 
 
 def waits_for_yes(db: sqlite3.Connection, number: str) -> bool:
-    """Return whether an erasure of the number waits to be confirmed."""
+    """Return whether an erasure of the number waits for an administrator to confirm it."""
     sql = "SELECT 1 FROM erasure_request WHERE number = ? AND kept_at IS NULL"
     return db.execute(sql, (number,)).fetchone() is not None
 
 
 def keep_number(db: sqlite3.Connection, number: str, at: float) -> None:
-    """Record that the erasure was refused. Call it in a transaction."""
+    """Record that the administrator refused the erasure. Call it in a transaction."""
     db.execute("UPDATE erasure_request SET kept_at = ? WHERE number = ?", (at, number))

@@ -59,7 +59,7 @@ class SharedRow(NamedTuple):
 
 
 class Unfit(StrEnum):
-    """Why a row of another site cannot be used: a newer or older CallSieve wrote it, or it is invalid."""
+    """The reason why a row of another site cannot be used: a newer or older CallSieve wrote it, or it is invalid."""
 
     NEWER = "newer"
     OLDER = "older"
@@ -67,7 +67,7 @@ class Unfit(StrEnum):
 
 
 class Unusable(ValueError):
-    """A row of another site cannot be used."""
+    """Raised if a row of another site cannot be used."""
 
     def __init__(self, what: str, unfit: Unfit = Unfit.ODD) -> None:
         super().__init__(what)
@@ -224,12 +224,12 @@ def check_row(kind: Kind, row: SharedRow) -> Checked:
 
 
 def columns_said(kind: Kind, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the value of each shared column in a payload. A column that is missing there gets its default."""
+    """Return the value of each shared column in a payload. A column that the payload lacks gets its default."""
     return {column: payload.get(column, kind.defaults.get(column)) for column in kind.shared}
 
 
 def unsaid_columns(kind: Kind, row: SharedRow) -> list[str]:
-    """Return the columns with a default that the row leaves out."""
+    """Return the columns with a default that the payload lacks."""
     payload = json.loads(row.payload) if row.payload else {}
     return [column for column in kind.shared if column in kind.defaults and column not in payload]
 
