@@ -486,7 +486,7 @@ def points_here(case: Case) -> int:
 
 
 def voice_before(case: Case) -> Voice | None:
-    """Return who spoke in the last call in which the caller was heard. Who has passed a challenge is no robot."""
+    """Return who spoke in the last call in which the caller was heard. A passed challenge rules out a robot."""
     voice, facts = case.facts.voice, case.facts
     has_passed = facts.passed_at is not None or facts.passed_until is not None
     return None if voice is Voice.ROBOT and has_passed else voice

@@ -292,7 +292,7 @@ class MemoryStore:
         return bad
 
     def _is_crowded(self, known: _Known, signal: Signal) -> bool:
-        """Return whether an hourly limit, or a pass after one-ring calls, may apply, so that all rows must be folded."""
+        """Return whether an hourly limit or a pass after one-ring calls may apply, so that all rows must be folded."""
         limits = self.weights.counts
         if signal.category is ONE_RING:
             return bool(known.challenges) or known.busy.get(_hour_of(signal), 0) >= limits.one_ring_an_hour

@@ -550,7 +550,7 @@ class ChallengeResult(StrEnum):
 
 
 class Voice(StrEnum):
-    """Who spoke when the caller was asked for a name, as far as the hearing process can tell."""
+    """The kind of speaker when the caller was asked for a name, as far as the hearing process can tell."""
 
     ROBOT = "robot"
     PERSON = "person"

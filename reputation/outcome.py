@@ -81,7 +81,7 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
         call_id: The SIP Call-ID on the trunk, if the dialplan of an outgoing call gives it.
         trap: Whether it went to a DID that is given to nobody.
         verified: Whether the caller of a call to a trap was verified by a signature.
-        voice: Who spoke when the caller was asked for a name; null if nobody was heard.
+        voice: The kind of speaker when the caller was asked for a name; null if nobody was heard.
     """
 
     linkedid: Annotated[str, Key(), ORIGIN]

@@ -65,7 +65,7 @@ ON CONFLICT DO NOTHING
 """
 PERSON_OF_PHONE = "SELECT extension, grp FROM person WHERE endpoint = ? ORDER BY extension LIMIT 1"
 # The last columns: whether it was to a trap, and whether it had a verified attestation A (reputation/families/
-# attestation.py). Whether the callee's own entry let the call through (policies/engine.py: CAPS). Who was heard.
+# attestation.py). Whether the callee's own entry let the call through (policies/engine.py: CAPS). The voice.
 DECISIONS = """
 SELECT id, action, auth_class, caller_kind, (SELECT trap FROM did WHERE number = decision.did),
        vector LIKE '%"counts": {"A": 1}%', reason LIKE '%"cap": "not-spam-for-callee"}',
