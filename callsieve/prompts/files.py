@@ -250,7 +250,7 @@ def build(
     if missing := programs_missing([file.source for file in made]):
         raise PromptError(f"{' and '.join(missing)}: not found; {remedy_for(missing)}")
     results = dict(_contents_of(made, tell))
-    results |= _spoken_faster(made, results)
+    results |= _spoken_faster(files, made, results)
     contents = {path: content for path, content in results.items() if isinstance(content, bytes)}
     failures = [str(error) for error in results.values() if isinstance(error, PromptError)]
     failures += _leave_out_too_long(files, contents)
@@ -292,30 +292,31 @@ def _made(file: PromptFile, scratch: Path) -> bytes | PromptError:
         return error
 
 
-def _spoken_faster(made: Sequence[PromptFile], results: Mapping[Path, bytes | PromptError]) -> dict[Path, bytes]:
+def _spoken_faster(
+    files: Sequence[PromptFile], made: Sequence[PromptFile], results: Mapping[Path, bytes | PromptError]
+) -> dict[Path, bytes]:
     """Speak what must be short faster if a language's voice is too slow for it. Debian 12's takes twice as long."""
     faster: dict[Path, bytes] = {}
     contents = {path: content for path, content in results.items() if isinstance(content, bytes)}
+    spoken = {file.path for file in made if not file.source.recording and file.path in contents}
     for language in sorted({file.source.prompt.language for file in made}):
-        spoken = [
-            file
-            for file in made
-            if file.source.prompt.language == language and not file.source.recording and file.path in contents
-        ]
+        all_files = [file for file in files if file.source.prompt.language == language]
         for pace in SLOW_VOICE_PACES:
-            faster |= _at_pace(_too_long(spoken, contents | faster), pace)
+            too_long = _too_long(all_files, contents | faster)
+            faster |= _at_pace([file for file in too_long if file.path in spoken], pace)
     return faster
 
 
 def _too_long(files: Sequence[PromptFile], contents: Mapping[Path, bytes]) -> list[PromptFile]:
     """Return the menu after a name if it is too long, and all warnings if one is too long with their menu."""
-    whispers = {file.key: len(contents[file.path]) for file in files if file.key.startswith("whisper-")}
-    warned = whispers.pop(WHISPER_MENU, 0) + max(whispers.values(), default=0) > WHISPER_BYTES
+    sizes = {file.key: _size_of(file, contents) for file in files}
+    warnings = [size for key, size in sizes.items() if key.startswith("whisper-") and key != WHISPER_MENU]
+    warned = sizes.get(WHISPER_MENU, 0) + max(warnings, default=0) > WHISPER_BYTES
     return [
         file
         for file in files
         if (file.key.startswith("whisper-") and warned)
-        or (file.key == SCREENING_MENU and len(contents[file.path]) > SCREENING_BYTES)
+        or (file.key == SCREENING_MENU and sizes[file.key] > SCREENING_BYTES)
     ]
 
 
