@@ -177,4 +177,6 @@ def test_a_page_with_nothing_names_the_next_step(reader: Reader) -> None:
     """Whatever has nothing to show says what to do: in a link, a button, a form or a command."""
     for path in ("/calls", "/lists", "/own", "/appeals", "/feeds", "/identities", "/events", "/people"):
         open_page(reader.page, path)
-        assert reader.page.locator("main .empty a, main .empty code, main .empty ~ p a, main form").count(), path
+        assert reader.page.locator("main .empty a, main .empty code, main .empty ~ pre, main pre, main form").count(), (
+            path
+        )
