@@ -182,7 +182,8 @@ def test_every_command_that_a_page_names_exists(page: Path) -> None:
         if name not in COMMANDS:
             wrong += [name] if name.split("|")[0] not in groups else []
             continue
-        known = {option for parameter in COMMANDS[name].params for option in parameter.opts} | {"--help", "-h"}
+        parameters = COMMANDS[name].params
+        known = {option for one in parameters for option in (*one.opts, *one.secondary_opts)} | {"--help", "-h"}
         wrong += [f"{name} {option}" for option in OPTION.findall(f" {rest.split('|')[0]}") if option not in known]
     assert wrong == []
 
