@@ -1,4 +1,4 @@
-"""`callsieve policy try`: show the callers that a policy would have challenged or stopped in the last days."""
+"""`callsieve policy try`: show the callers that a policy would have stopped in the last days."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class ShownNumber(NamedTuple):
 
 
 class KeptAway(NamedTuple):
-    """The calls that the policy would have challenged or stopped."""
+    """The calls that the policy would have stopped."""
 
     calls: int
     callers: int
@@ -153,7 +153,7 @@ def try_policy(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show the callers that a policy would have challenged or stopped, beside the active policy. Changes nothing."""
+    """Show the callers that a policy would have stopped, beside the active policy. Changes nothing."""
     loaded = settings_of(config)
     chosen, running = chosen_policy(name, loaded), chosen_policy(None, loaded)
     tried = TriedCalls()
@@ -187,12 +187,12 @@ def _show(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive], pr
     if price is not None:
         print_pairs([("The price:", str(price))])
     if not newly:
-        say(f"It would have challenged or stopped no call that {report.against} lets ring.")
+        say(f"It would have stopped no call that {report.against} lets ring.")
     else:
         withheld = f", and {plural(tried.withheld, 'call')} without a number" if tried.withheld else ""
         callers = plural(len(tried.numbers()), "caller")
         calls = plural(newly, "call")
-        say(f"It would have challenged or stopped {calls} that {report.against} lets ring: {callers}{withheld}.")
+        say(f"It would have stopped {calls} that {report.against} lets ring: {callers}{withheld}.")
         _show_callers(tried)
     _show_other_changes(report)
     machines = [mistake for mistake in lost if mistake.is_machine]
