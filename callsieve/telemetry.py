@@ -45,6 +45,7 @@ class HearingState(msgspec.Struct, frozen=True):
         heard: Number of callers with recognised words.
         nothing: Number of callers without recognised words.
         missed: Number of recordings without a result.
+        waiting: Number of recordings that wait for a result.
     """
 
     ready: bool
@@ -52,6 +53,7 @@ class HearingState(msgspec.Struct, frozen=True):
     heard: int
     nothing: int
     missed: int
+    waiting: int = 0
 
 
 class Listening(msgspec.Struct, frozen=True):

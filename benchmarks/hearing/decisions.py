@@ -72,15 +72,15 @@ class CallersToHear:
 
 
 @contextmanager
-def hearing(daemon: Daemon, speech: SpeechPaths, nice: int | None) -> Iterator[subprocess.Popen[bytes]]:
+def hearing(daemon: Daemon, speech: SpeechPaths, *, idle: bool) -> Iterator[subprocess.Popen[bytes]]:
     """The real hearing process, with the small model."""
     command = (sys.executable, "-m", "lab.hearing", str(speech.packages), str(daemon.state / "hearing.sock"))
     with subprocess.Popen((*ends_with_us(), *command), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            if nice is None:
+            if idle:
                 os.sched_setscheduler(process.pid, os.SCHED_IDLE, os.sched_param(0))
             else:
-                os.setpriority(os.PRIO_PROCESS, process.pid, nice)
+                os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
             daemon.wait_for_log("the hearing process is ready")
             yield process
         finally:
@@ -90,7 +90,7 @@ def hearing(daemon: Daemon, speech: SpeechPaths, nice: int | None) -> Iterator[s
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--nice", type=int, help="schedule the hearing process so, not as its unit does")
+    parser.add_argument("--idle", action="store_true", help="with the scheduling policy idle, not as its unit says")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     use_fetched_tools()
@@ -101,7 +101,7 @@ def main() -> None:
         speech.say(SENTENCE, folder / "sound.wav")
         settings = f'{SETTINGS}\n[speech]\nmodel = "{speech.model}"\n'
         daemons = [stack.enter_context(Daemon(bench.copy(NUMBERS), each)) for each in (SETTINGS, settings, settings)]
-        processes = [stack.enter_context(hearing(daemon, speech, options.nice)) for daemon in daemons[1:]]
+        processes = [stack.enter_context(hearing(daemon, speech, idle=options.idle)) for daemon in daemons[1:]]
         processes[1].kill()
         sound = (folder / "sound.wav").read_bytes()
         callers = [None, *(CallersToHear(daemon, sound) for daemon in daemons[1:])]

@@ -9,5 +9,6 @@ CAPABILITY = Capability(
     help=(Help("hearing", Group.RUNNING, "Recognise what callers say, for the daemon."),),
     commands={"hearing": "cli.commands:hear"},
     checks="checks:CHECKS",
+    metrics="checks:metrics",
     units=(Unit("callsieve-hearing.service", "hearing"),),
 )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, ok, unknown, warn
-from callsieve.telemetry import is_fresh, read_telemetry
+from callsieve.monitoring.metrics import MetricFamily, single
+from callsieve.settings import Loaded
+from callsieve.telemetry import HearingState, is_fresh, read_telemetry
 from reputation.wording import Wording
 
 OFF = Wording("it is off: [speech] in the settings names no model")
@@ -34,6 +38,25 @@ def is_heard(context: CheckContext) -> Finding:
         return warn(Wording("texts of callers come too late, so calls do not wait for them"), FASTER)
     counts = {"heard": hearing.heard, "nothing": hearing.nothing, "missed": hearing.missed}
     return ok(Wording("{heard} callers understood, {nothing} not, {missed} without a result", counts))
+
+
+def metrics(_db: sqlite3.Connection, loaded: Loaded, now: float) -> Iterator[MetricFamily]:
+    """Return the figures of the hearing process, if the daemon runs and [speech] names a model."""
+    telemetry = read_telemetry(loaded.state)
+    if telemetry is None or not is_fresh(telemetry, now) or telemetry.hearing is None:
+        return iter(())
+    return hearing_metrics(telemetry.hearing)
+
+
+def hearing_metrics(hearing: HearingState) -> Iterator[MetricFamily]:
+    """Yield the figures of the hearing process."""
+    results = {"understood": hearing.heard, "nothing": hearing.nothing, "missed": hearing.missed}
+    yield MetricFamily(
+        "callers_heard", "Callers who were recorded to be heard, by result.", results, "result", is_counter=True
+    )
+    yield single("hearing_waiting", "Recordings that wait for the hearing process, or are recognised.", hearing.waiting)
+    yield single("hearing_ready", "1 while the hearing process has loaded its model.", hearing.ready)
+    yield single("hearing_late", "1 while no call waits for its text, because texts come too late.", hearing.late)
 
 
 CHECKS = (HealthCheck(place=175, name="hearing", find=is_heard),)

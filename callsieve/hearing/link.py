@@ -64,6 +64,11 @@ class HearingLink:
                 unlink_own(str(self.path), inode)
                 self._disconnect()
 
+    @property
+    def waiting(self) -> int:
+        """Number of questions without an answer."""
+        return len(self._waiting)
+
     def ask(self, question: HearingQuestion, descriptors: Sequence[int]) -> asyncio.Future[HearingAnswer | None]:
         """Send a question about open recordings. The result of the future is None if no answer comes."""
         answer: asyncio.Future[HearingAnswer | None] = asyncio.get_running_loop().create_future()

@@ -75,8 +75,8 @@ class CallHearing:
 
     def state_now(self) -> HearingState:
         """Return the state for telemetry."""
-        counts = (self.counts[name] for name in ("heard", "nothing", "missed"))
-        return HearingState(self.link.is_ready, self.breaker.is_open, *counts)
+        heard, nothing, missed = (self.counts[name] for name in ("heard", "nothing", "missed"))
+        return HearingState(self.link.is_ready, self.breaker.is_open, heard, nothing, missed, self.link.waiting)
 
     async def close(self) -> None:
         """Cancel the running recognitions."""

@@ -14,6 +14,7 @@ from callsieve.telemetry import (
     FRESH_SECONDS,
     MOST_BYTES,
     NAME,
+    HearingState,
     Listening,
     LookUpCounts,
     Telemetry,
@@ -43,6 +44,7 @@ def make_telemetry(at: float = 1_000.0) -> Telemetry:
         log_lost=0,
         listening=Listening(True, "", 53, 0, 0, 1, 0.0, 2, 0, 0),
         look_ups=LookUpCounts(asked=3, more=1, nothing=1, late=1),
+        hearing=HearingState(ready=True, late=False, heard=3, nothing=2, missed=1, waiting=1),
     )
 
 

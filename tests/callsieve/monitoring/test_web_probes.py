@@ -18,6 +18,7 @@ from callsieve.events.checks import event_metrics
 from callsieve.events.operations import EventsShown, ReceiverShown
 from callsieve.exchange.checks import peer_metrics
 from callsieve.health import Check, CheckStatus
+from callsieve.hearing.checks import hearing_metrics
 from callsieve.hub.checks import hub_metrics
 from callsieve.hub.operations import HubFigures, health_of
 from callsieve.imports.feed_health import feed_metrics
@@ -71,7 +72,10 @@ def told() -> Samples:
     families = [single("store_up", STORE_UP, 1), *store_metrics(4096, 60.0), *feed_metrics([FEED], NOW)]
     families += [*peer_metrics([PARTNER, PAUSED], NOW), *event_metrics(EVENTS), *hub_metrics(HUB)]
     families += doctor_metrics(findings, NOW)
-    return samples_in(exposition(make_telemetry(NOW - 1.0), families, NOW).decode())
+    daemon = make_telemetry(NOW - 1.0)
+    assert daemon.hearing is not None
+    families += hearing_metrics(daemon.hearing)
+    return samples_in(exposition(daemon, families, NOW).decode())
 
 
 def test_decisions_are_told_by_action_and_failures_by_reason(told: Samples) -> None:
@@ -192,10 +196,19 @@ def test_counts_of_a_daemon_that_is_down_are_not_shown(console: Console, at: flo
     assert "callsieve_requests_total" not in {name for name, _ in samples}
 
 
+def test_who_was_heard_and_what_waits(told: Samples) -> None:
+    heard = {labels: value for (name, labels), value in told.items() if name == "callsieve_callers_heard_total"}
+    assert heard == {(("result", "understood"),): 3, (("result", "nothing"),): 2, (("result", "missed"),): 1}
+    states = {name: value for (name, _), value in told.items() if name.startswith("callsieve_hearing_")}
+    assert states == {"callsieve_hearing_waiting": 1, "callsieve_hearing_ready": 1, "callsieve_hearing_late": 0}
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.8.8.8"])
 def test_this_machine_is_told_the_figures(console: Console, address: str) -> None:
     write_telemetry(console.office.state, make_telemetry(NOW))
-    assert samples_in(console.browser(address=address).text("/metrics"))["callsieve_daemon_up", ()] == 1
+    samples = samples_in(console.browser(address=address).text("/metrics"))
+    assert samples["callsieve_daemon_up", ()] == 1
+    assert samples["callsieve_hearing_ready", ()] == 1
 
 
 @pytest.mark.parametrize("address", ["192.0.2.7", "testclient", ""])
