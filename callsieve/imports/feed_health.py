@@ -34,6 +34,7 @@ EARLY = 1.01  # so that a few seconds less than seven days are shown as seven da
 # A feed that shrinks below the first share of its previous size is reported, below the second it is refused.
 SHRANK_SHARE = 0.75
 REFUSED_SHARE = 0.5
+NOT_IMPORTED = Wording("not imported yet")
 
 
 class FeedFailure(StrEnum):
@@ -84,7 +85,7 @@ def health_of_missing(fetch: FeedFetch | None, now: float) -> SourceHealth:
     """Return the health of a feed in the settings that was never imported."""
     if fetch is not None and fetch.failed_at is not None:
         return _failed(fetch.failed_at, fetch.failure, now)
-    return SourceHealth(SourceStatus.WAITING, Wording("not imported yet"))
+    return SourceHealth(SourceStatus.WAITING, NOT_IMPORTED)
 
 
 class KnownFeed(NamedTuple):
@@ -234,9 +235,10 @@ def _check_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> Find
     remedy = next((known.remedy for known in feeds if not known.health.is_well), "")
     if bad := first_ill(((known.name, known.health) for known in feeds), remedy):
         return bad
-    if not feeds:
-        return ok(NONE)
-    oldest = span_words(max(0.0, *(now - known.feed.imported_at for known in feeds if known.feed is not None)))
+    ages = [now - known.feed.imported_at for known in feeds if known.feed is not None]
+    if not ages:
+        return ok(NOT_IMPORTED if feeds else NONE)
+    oldest = span_words(max(0.0, *ages))
     return ok(Wording("{count}, the oldest {age} old", {"count": len(feeds), "age": oldest}))
 
 

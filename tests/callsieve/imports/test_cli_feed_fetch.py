@@ -282,6 +282,13 @@ def test_the_doctor_says_that_nobody_fetches(callsieve: FedOffice) -> None:
     assert (status, "callsieve-feeds.timer" in remedy) == ("warn", True)
 
 
+def test_the_doctor_checks_a_feed_whose_numbers_were_removed(callsieve: FedOffice) -> None:
+    callsieve.fetch()
+    callsieve.ok("import", "remove", "theirs")
+    [check] = examine(CHECKS, CheckContext(callsieve.load(), lambda _command: "", time.time()))
+    assert (check.status, str(check.detail)) == ("ok", "not imported yet")
+
+
 def test_the_table_says_when_it_is_fetched_next(callsieve: FedOffice) -> None:
     callsieve.fetch()
     assert "in 23 h" in callsieve.ok("feeds")
