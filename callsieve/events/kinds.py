@@ -276,17 +276,17 @@ KINDS: Final[Mapping[EventKind, EventDescription]] = {
         _suspicion,
     ),
     EventKind.FEED_STALE: EventDescription(
-        FeedStale(feed="ftc", status="stale", detail="it used to come every 7 d", imported_at=AT - 1_814_400.0),
+        FeedStale(feed="ftc", status="stale", detail="it was usually updated every 7 d", imported_at=AT - 1_814_400.0),
         Wording("feed {feed}: {status}: {detail}"),
         ("status",),
     ),
     EventKind.EXCHANGE_STALE: EventDescription(
-        ExchangeStale(company="partner", status="stale", detail="nothing came for 2 d", came_at=AT - 172_800.0),
+        ExchangeStale(company="partner", status="stale", detail="nothing was fetched for 2 d", came_at=AT - 172_800.0),
         Wording("evidence of {company}: {status}: {detail}"),
         ("status",),
     ),
     EventKind.HUB_STALE: EventDescription(
-        HubStale(status="stale", detail="nothing was exchanged for 10 min", waiting=12, exchanged_at=AT - 620.0),
+        HubStale(status="stale", detail="no exchange for 10 min", waiting=12, exchanged_at=AT - 620.0),
         Wording("the hub: {detail}; calls are decided with this site's own data"),
     ),
     EventKind.POLICY_CHANGED: EventDescription(
