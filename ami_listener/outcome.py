@@ -245,7 +245,10 @@ class CarrierRetries:
             yield self._held.pop(next(iter(self._held)))
 
     def take(self, key: Key, at: float) -> Outcome | None:
-        """Remove and return the earlier offer of a call that begins at `at`."""
+        """Remove and return how the carrier's last attempt to deliver this call ended. `at`: when this attempt began.
+
+        Return None if there was no such attempt, or if it was too long ago.
+        """
         held = self._held.get(key)
         if held is None or at - held.ended_at > OFFER_SECONDS:
             return None

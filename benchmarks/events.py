@@ -246,7 +246,7 @@ def measure_replayed(bench: Workbench) -> list[Figure]:
 
 
 def scene_of(name: str) -> Scene:
-    """A recording of one call, with places for the call's own ids and number."""
+    """Return a recorded call as a template. Its ids and its number are placeholders."""
     chunks = load_recording(FOLDER / f"{name}.ami")
     reader, tracker, found = PacketReader(), CallTracker(trunk_of), []
     packets: list[tuple[float, bytes]] = []

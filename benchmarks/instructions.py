@@ -137,7 +137,7 @@ def prepared(directory: Path) -> Path:
 
 
 def _counted(valgrind: str, template: Path, directory: Path, number: int) -> Mapping[str, int]:
-    """One round: instructions of one decision, call, event, and of a process that decides nothing."""
+    """Run one round. Return the CPU instructions per decision, per call and per event, and of a start without work."""
     sizes = [(what, size) for what, many in COUNTS.items() for size in (many, int(many * WARM))] + [("decisions", 0)]
 
     def count(size: tuple[str, int]) -> int:

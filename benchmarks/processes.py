@@ -84,7 +84,10 @@ def running_daemon(state: Path, python: str = sys.executable) -> Iterator[tuple[
 def empty_server(
     python: str = sys.executable, handler: str = empty_handler.__name__, arguments: Sequence[str] = ()
 ) -> Iterator[Server]:
-    """panoramisk's server with a handler that does nothing, or another module's that is given these arguments."""
+    """Run a panoramisk server while the `with` block runs.
+
+    `handler`: the module that is started, with `arguments`. Its calls do nothing by default.
+    """
     port = free_port("127.0.0.1", socket.SOCK_STREAM)
     command = (python, "-m", handler, str(port), *arguments)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, cwd=ROOT)

@@ -61,9 +61,14 @@ ASTERISK, OURS = "asterisk", "daemon"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of call: the name of its extension, what becomes of it, and how many make a round.
+    """A kind of call.
 
-    `least` and `least_of_empty`: set-ups a second, as a share of those without screening and with the empty handler.
+    Attributes:
+        name: The name of its extension.
+        what: How the call ends.
+        calls: How many calls a round makes.
+        least: The lowest accepted rate of call set-ups, as a share of the rate without screening.
+        least_of_empty: The same, as a share of the rate with the handler that does nothing.
     """
 
     name: str

@@ -147,7 +147,7 @@ STATES: Mapping[ScreeningState, StateKind] = {
         Tone.BROKEN,
         N_("Down"),
         "DOWN: every call goes on unscreened",
-        "CallSieve does not run: every call rings.",
+        "CallSieve is not running: every call rings.",
         N_("The daemon does not answer. Calls ring unscreened."),
         daemon_answers=False,
     ),

@@ -75,7 +75,7 @@ class SourceHealth:
 
 
 def nobody_fetches(due: Iterable[float | None], now: float) -> bool:
-    """Return whether a source is overdue because its timer does not run. `due`: None for one that was never fetched."""
+    """Return whether a source is overdue because no timer runs. `due`: None for one that was never fetched."""
     return any(at is None or now > at + OVERDUE_SECONDS for at in due)
 
 

@@ -67,7 +67,7 @@ class LoadResult:
 
 
 def run_load(paths: PbxPaths, address: str, target: tuple[str, int], load: Load) -> LoadResult:
-    """Make the calls from an address of loopback. Raise SippError if SIPp cannot."""
+    """Make the calls from a loopback address. Raise SippError if SIPp cannot."""
     # Audio goes to a socket that nobody reads: the kernel drops it, and Asterisk sees no unreachable port.
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
         sink.bind((address, 0))

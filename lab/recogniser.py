@@ -72,7 +72,7 @@ def word_errors(said: list[str], heard: list[str]) -> int:
 
 
 def _model() -> Path:
-    """Return the path of the English model, which is beside the program, installed or fetched."""
+    """Return the path of the English model. It lies beside the program, whether that was installed or fetched."""
     return Path(shutil.which(PROGRAM) or "/usr/bin/none").resolve().parent.parent / "share/pocketsphinx/model/en-us"
 
 

@@ -72,9 +72,9 @@ PDF = Package(
 )
 SPEECH = Package(
     "callsieve-speech",
-    "Recognition of speech for CallSieve\n"
-    "CallSieve can show what callers say as text. This package has the program\n"
-    "that recognises it, and no model.",
+    "Speech recognition for CallSieve\n"
+    "CallSieve can show what callers say as text. This package contains the program\n"
+    "that does it, but no language model: install one separately.",
     "speech.txt",
     depends=("libstdc++6", "libgcc-s1"),
 )
@@ -208,7 +208,10 @@ def add_documents(share: Path, package: Package, suite: str) -> None:
 
 
 def set_modes_and_times(tree: Path) -> None:
-    """Give all files the time of the commit, and make only commands executable, which some wheels' libraries are."""
+    """Give all files the time of the commit. Make only the commands executable.
+
+    Libraries of some wheels are marked as executable.
+    """
     seconds = commit_seconds()
     for path in sorted(tree.rglob("*"), reverse=True):
         if not path.is_symlink():

@@ -200,7 +200,7 @@ def somebody_knows(case: Case) -> bool:
 
 
 def somebody_talked(case: Case) -> bool:
-    """Return whether the callee is unknown and a person whose phone may ring has called the number and talked."""
+    """Return whether a person whose phone may ring has called this number and talked. False if the callee is known."""
     return _somebody_has(Tie.TALKED, case)
 
 

@@ -132,6 +132,9 @@ def may_ask_others(call: IncomingCall, facts: Facts, decision: Decision, now: fl
 
 
 def may_ask_again(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
-    """Return whether an unknown caller is tagged because of look-ups, which are then renewed if they are old."""
+    """Return whether old look-ups of this number may be repeated.
+
+    They may if look-ups know the number, its level is at most tag, and the caller is a stranger.
+    """
     looked_up = any(row.looked_up for row in facts.imported)
     return looked_up and facts.reputation.level <= Level.TAG and is_stranger(call, facts, decision, now)

@@ -197,7 +197,7 @@ class LabelChanged(EventData, frozen=True, kw_only=True):
 
 
 class NumberSuspected(EventData, frozen=True, kw_only=True):
-    """Calls of an own number fare worse in a country or network than before: the number may be marked there.
+    """Calls of an own number fare worse in a country or network than before: the number may be labelled there.
 
     `by`: `answered` (a smaller share is answered) or `blocked` (a larger share is refused). The shares: `before`,
     `lately`.

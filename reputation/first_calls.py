@@ -101,7 +101,7 @@ class FirstCalls:
         return [at for at, who, *_ in calls if who != number and now - KNOWN_SECONDS <= at <= now]
 
     def _drop(self, call: _Call) -> None:
-        """Remove the oldest call from the two indexes, where it is the first entry if it is still there."""
+        """Remove the oldest call from the two indexes. If an index still has it, it is the first entry there."""
         _, _, did, block = call
         if block is not None and (near := self._by_block.get(block)) and near[0] == call:
             if len(near) == 1:

@@ -60,10 +60,10 @@ REFUSAL_BY_KIND = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """A person's statement about a number.
+    """A person says that a number is spam or not spam.
 
     `number`: as it was typed or shown; a national number is read by `region`. `reporter`: the extension of the person
-    of the channel's endpoint, never taken from the caller ID. `linkedid`: the call that the statement is about, if
+    of the channel's endpoint, never taken from the caller ID. `linkedid`: the call that the mark is about, if
     known. A category is stored in lower case, as policies compare it.
     """
 
@@ -79,7 +79,7 @@ class Statement:
 
 
 class MarkStatus(StrEnum):
-    """The result of a statement."""
+    """The result of marking a number, repeating a mark, or taking it back."""
 
     MARKED = "marked"
     UNCHANGED = "unchanged"  # the same mark was made within the day: a program that repeats its request
@@ -90,7 +90,9 @@ class MarkStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MarkResult:
-    """The result of a statement. `mark`: the last mark that was written. `before`: the mark that was valid until then.
+    """The result of a request to mark a number or to take a mark back.
+
+    `mark`: the last mark that was written. `before`: the mark that was valid until then.
 
     Attributes:
         status: The kind of result.

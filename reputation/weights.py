@@ -121,7 +121,7 @@ class WitnessWeights(WeightsTable, frozen=True):
 
 
 class OutsideWeights(WeightsTable, frozen=True):
-    """Thresholds for outside evidence, in log-odds of its families together."""
+    """Limits for outside evidence. Thresholds are log-odds over all its families; the rest are counts and a share."""
 
     convicts: Threshold = 1.5  # one good feed: people here cannot get a number routed or rejected by themselves
     trap: ForSpam = 1.5  # a call to a DID that nobody has

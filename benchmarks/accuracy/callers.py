@@ -14,9 +14,13 @@ from reputation.model import AuthClass, ChallengeResult
 
 
 class User(NamedTuple):
-    """One of ours. `did` is the own number that callers dial, `readiness` how readily the person marks (1: average).
+    """A person of the simulated office.
 
-    `heeds` lies between 0 and 1, each value as likely: who is below the office's `notice` answers notices.
+    Attributes:
+        did: The own number that callers dial.
+        readiness: How readily the person marks numbers. 1: as readily as the average.
+        heeds: Drawn uniformly from 0 to 1. After a message about a stopped call, the person says that it was not spam
+            if `heeds` is below the parameter `notice` of the office.
     """
 
     extension: str

@@ -1,7 +1,7 @@
-"""CallSieve as one number meets it: the real memory, the real precedence, a real preset; nothing else knows of it.
+"""CallSieve in the simulation of one number: the real memory, the real precedence and a real preset.
 
-Facts are made as a replay makes them, with the callee known from the DID. What people say of the number blocks it for
-their own phones, as marking does.
+Only this module runs CallSieve. The rest of the simulation sees its decisions alone. Facts are made as a replay makes
+them, with the callee known from the DID. A mark also puts the number on the marker's own blocklist, as in CallSieve.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def of_calls(office: str, what: What | tuple[What, ...], *cells: Cell) -> Measur
 
 
 def of_numbers(office: str, what: What, *cells: Cell) -> Measure:
-    """The share of these numbers to which that ever happened."""
+    """Return a measure: the share of numbers in these cells of the office to which `what` happened at least once."""
     return lambda found: share_of_numbers(found.closed[office], what, *cells) if office in found.closed else None
 
 

@@ -84,7 +84,7 @@ def at_8_khz(path: Path) -> Any:
 
 
 def on_line(samples: Any, line: Line, seed: int) -> bytes:
-    """Return the samples after the line and G.711 (u-law), as 16 bits."""
+    """Simulate a telephone line: gain, noise, packet loss and G.711 (u-law). Return the samples as 16 bits."""
     import numpy
 
     chance = numpy.random.default_rng(seed)

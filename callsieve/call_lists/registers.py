@@ -108,7 +108,7 @@ class CopyAge:
     @property
     @encoded
     def max_days(self) -> int | None:
-        """The oldest that the law allows it to be, in days; null: no limit."""
+        """How old the copy may be by law, in days; null: no limit."""
         return self.law.max_days if self.law else None
 
     @property
@@ -119,7 +119,7 @@ class CopyAge:
 
 
 def copy_ages(db: sqlite3.Connection, now: float) -> list[CopyAge]:
-    """Return all copies in force."""
+    """Return the copies of do-not-call registers that are in force, with their ages."""
     return [_age_of(copy, now) for copy in registers.list_copies(db)]
 
 

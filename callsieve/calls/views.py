@@ -345,19 +345,22 @@ def can_record(context: CheckContext) -> Finding:
     where: Places = {"folder": str(folder)}
     if not folder.is_dir():
         return warn(
-            Wording("{folder} does not exist: callers are asked for a digit instead", where),
+            Wording("{folder} does not exist: callers are asked for a digit instead of their name", where),
             Wording("restart callsieve serve, which creates it"),
         )
     group = context.place.etc.stat().st_gid  # if it is root's, the group of Asterisk is unknown
     if group and folder.stat().st_gid != group:
         return warn(
-            Wording("{folder} does not belong to Asterisk's group: callers are asked for a digit instead", where),
+            Wording(
+                "{folder} does not belong to Asterisk's group: callers are asked for a digit instead of their name",
+                where,
+            ),
             Wording("chgrp {group} {folder}, and run the daemon in that group", {**where, "group": group}),
         )
     count = sum(1 for _ in files_in(folder))
     if count >= MAX_FILES:
         return warn(
-            Wording("{folder} is full: callers are asked for a digit instead", where),
+            Wording("{folder} is full: callers are asked for a digit instead of their name", where),
             Wording("wait until files are erased after seven days, or remove some"),
         )
     return ok(Wording("{count} of at most {most} files in {folder}", {**where, "count": count, "most": MAX_FILES}))

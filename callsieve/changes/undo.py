@@ -153,7 +153,7 @@ def can_undo(db: sqlite3.Connection, changes: Changes, change: audit.KeptChange)
 
 
 def is_administrators(changes: Changes, what: str) -> bool:
-    """Return whether only administrators make and undo this change."""
+    """Return whether only administrators may make and undo this change."""
     undo = changes.get(what)
     return isinstance(undo, Undo) and undo.role >= Role.ADMINISTRATOR
 

@@ -67,7 +67,7 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 def words_of(error: Exception) -> str:
-    """Return the message of an expected error. It names the wrong option, and how to force the command."""
+    """Return the message of an expected error. It says which option was wrong, and how to force the command."""
     if not isinstance(error, Refused):
         return str(error)
     words = f"--{error.field}: {error.words}" if error.field else str(error.words)

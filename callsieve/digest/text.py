@@ -140,7 +140,7 @@ def _sections(digest: Digest, writer: _Writer) -> Iterator[Found]:
     yield Wording("Appeals to decide"), _appeals(digest, writer)
     yield Wording("Own numbers whose grade changed"), _grades(digest, writer)
     yield Wording("Own numbers whose platform labels changed"), _labels(digest, writer)
-    yield Wording("Own numbers that may be marked"), _suspicions(digest, writer)
+    yield Wording("Own numbers that platforms seem to label"), _suspicions(digest, writer)
     yield Wording("Tasks for own numbers"), _due(digest, writer)
     yield Wording("Feeds"), _feeds(digest, writer)
     yield Wording("Problems that the doctor found"), _findings(digest, writer)

@@ -118,7 +118,7 @@ def is_reachable(context: CheckContext) -> Finding:
         if not isinstance(error, NotRunning):
             return fail(str(error))
         remedy = Wording("{start}; if it ends again, its log says why", {"start": START_ASTERISK})
-        return fail(Wording("Asterisk does not run: nothing answers on {file}", {"file": error.control}), remedy)
+        return fail(Wording("Asterisk is not running: nothing answers on {file}", {"file": error.control}), remedy)
     if version is None:
         return unknown(Wording("Asterisk answers, but its version cannot be read"))
     if version.branch < OLDEST:

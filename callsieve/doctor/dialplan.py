@@ -176,7 +176,7 @@ def reaches_phones(context: CheckContext) -> Finding:
 
 
 def _reaches_freepbxs_phones(steps: list[DialplanStep]) -> Finding:
-    """Check that FreePBX's hooks before Dial call us, because it makes its own Dial."""
+    """Check that FreePBX runs our hooks before it dials a phone. It dials by itself, so our dialplan cannot ask."""
     if any(calls_by_macro(step.context, step.application) for step in steps):
         return warn(Wording("FreePBX calls by Macro, as 15 and 16 do: its name lookups replace our tags"), "FreePBX 17")
     asked = {(step.context, hook) for step in steps for hook in PHONE_HOOKS if f"{hook.asks},s,1" in step.application}

@@ -100,7 +100,7 @@ CHECKS = (HealthCheck(place=360, name="events", find=are_delivered),)
 
 
 DAEMON: Final = "daemon"
-NOT_RUNNING: Final = "the daemon does not run"
+NOT_RUNNING: Final = "the daemon is not running"
 _FIGURES = re.compile(r"[0-9][0-9.,:]*")
 
 

@@ -27,7 +27,7 @@ def has_fresh_exchange(context: CheckContext) -> Finding:
 
 def _judge(shown: ExchangeShown, now: float) -> Finding:
     if shown.nobody_fetches:
-        return warn(Wording("the companies are not fetched: the timer does not run"), EXCHANGE_TIMER)
+        return warn(Wording("the companies are not fetched: the timer is not running"), EXCHANGE_TIMER)
     if shown.published is not None and shown.published.is_late:
         return warn(Wording("nothing was published for two days"), EXCHANGE_TIMER)
     if ill := first_ill(((peer.name, peer.health) for peer in shown.companies), EXCHANGE):

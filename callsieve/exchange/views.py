@@ -147,7 +147,7 @@ class PublishedShown:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeShown:
-    """The companies, and our own publication if there is one. `nobody_fetches`: the timer does not run."""
+    """The companies, and our own publication if there is one. `nobody_fetches`: the timer is not running."""
 
     companies: tuple[PeerShown, ...]
     published: PublishedShown | None

@@ -28,12 +28,12 @@ def is_heard(context: CheckContext) -> Finding:
         return warn(Wording("{model} has no model.bin: no text of callers is shown", {"model": model}), MODEL)
     telemetry = read_telemetry(context.loaded.state)
     if telemetry is None or not is_fresh(telemetry):
-        return unknown(Wording("the daemon does not run"))
+        return unknown(Wording("the daemon is not running"))
     hearing = telemetry.hearing
     if hearing is None:
         return warn(Wording("the daemon was started before [speech] named a model"), RESTART)
     if not hearing.ready:
-        return warn(Wording("the hearing process does not run: no text of callers is shown"), START)
+        return warn(Wording("the hearing process is not running: no text of callers is shown"), START)
     if hearing.late:
         return warn(Wording("texts of callers come too late, so calls do not wait for them"), FASTER)
     counts = {"heard": hearing.heard, "nothing": hearing.nothing, "missed": hearing.missed}

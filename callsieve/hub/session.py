@@ -89,13 +89,21 @@ class PullPace:
 
 @dataclass(slots=True)
 class HubSession:
-    """The state of one connection to the hub. Times of this process are values of time.monotonic().
+    """The state of one connection to the hub. Times are values of time.monotonic().
 
-    `own`, `private`: whether to pull this site's own rows, and rows that only a standby or the central console needs.
-    `has_pulled`: since the last heartbeat. `hub_version`: the latest version of this site's rows in the hub at the
-    start, from any process. `waits_to`: the outbox up to this `seq` waits for room in the hub. `try_at`, `erase_at`:
-    when to retry that and the erasures. `is_deaf`: it listens to no wake-ups. `pushed_at`: end of the first and last
-    push that others may not know of, by whether all rows were private. `has_pushed`: since the last pull.
+    Attributes:
+        offset_us: Difference between this site's clock and the hub's.
+        hub_version: The latest version of this site's rows in the hub when the connection began.
+        own: Pull this site's own rows too.
+        private: Pull the rows that only a standby or the central console needs.
+        has_pulled: A pull has succeeded since the last heartbeat.
+        is_deaf: The connection does not listen to wake-ups at present.
+        waits_to: The hub is full: rows of the outbox up to this `seq` wait for room. 0: none do.
+        try_at: When to try to push these rows again.
+        erase_at: When to ask the hub again for the erasures that are due.
+        pushed_at: Times of the first and last push for which no wake-up has been sent. The key is whether all rows of
+            the push were private.
+        has_pushed: A push has succeeded since the last pull.
     """
 
     link: Link

@@ -230,7 +230,7 @@ def has_fresh_feeds(context: CheckContext) -> Finding:
 
 def _check_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> Finding:
     if nobody_fetches_feeds(settings, feed_fetches(db), now):
-        return warn(Wording("feeds are not fetched: the timer does not run"), FETCH_TIMER)
+        return warn(Wording("feeds are not fetched: the timer is not running"), FETCH_TIMER)
     feeds = list_feeds(db, settings, now)
     remedy = next((known.remedy for known in feeds if not known.health.is_well), "")
     if bad := first_ill(((known.name, known.health) for known in feeds), remedy):

@@ -91,8 +91,8 @@ class FoundHooks:
         """Return remarks for the administrator, one line each."""
         if self.by_macro:
             return [
-                "this FreePBX calls its dialplan by Macro, as 15 and 16 do: "
-                "the outbound guard is not asked before FreePBX 17, and FreePBX's name lookups replace our tags"
+                "this FreePBX uses Macro(), as versions 15 and 16 do: the outbound guard does not check "
+                "outgoing calls, and FreePBX's name lookups overwrite CallSieve's tags. FreePBX 17 has neither problem"
             ]
         taken = ((hook, self.others[hook.context]) for hook in HOOKS if hook.context in self.others)
         return [

@@ -203,7 +203,7 @@ def agi_of(dialplan: str) -> str | None:
 
 
 def asked_for(template: str) -> list[str]:
-    """Return the names of the AGI scripts that the dialplan calls, each of which needs a classic script."""
+    """Return the names of the AGI scripts that the dialplan runs. With `--classic` a file is installed for each."""
     return sorted(set(_ASKED.findall(template)))
 
 

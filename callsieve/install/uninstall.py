@@ -48,7 +48,7 @@ def plan_uninstall(place: plan.InstallPaths) -> plan.InstallPlan:
 def check_trunks(ask: Callable[[str], str]) -> None:
     """Raise InstallError while the running Asterisk sends a trunk's calls to us, whatever its files say.
 
-    `ask` is Asterisk's console. It raises ConsoleError if Asterisk does not run: it reads the files when it starts.
+    `ask` is Asterisk's console. It raises ConsoleError if Asterisk is not running: it reads the files when it starts.
     """
     names = endpoints_in(ask("pjsip show endpoints"))[:ENDPOINTS_ASKED]
     contexts = {name: endpoint_context_in(ask(f"pjsip show endpoint {name}")) or "" for name in names}

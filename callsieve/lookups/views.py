@@ -132,7 +132,7 @@ class LookupShown:
 
 
 def lookups_shown(db: sqlite3.Connection, settings: Settings, now: float) -> tuple[LookupShown, ...]:
-    """Return the sources of the settings that are in the store, in the order of the settings."""
+    """Return the look-up sources that the settings name and the store knows, in the order of the settings."""
     states = {state.name: state for state in lookups.source_states(db)}
     return tuple(
         _shown(db, states[table.name], table.kind, table.daily_limit, table.daily_spend, now)
@@ -188,7 +188,7 @@ def _trouble_at(path: str) -> Finding | None:
             with suppress(ConnectionResetError):
                 connection.recv(1)
         except (FileNotFoundError, ConnectionRefusedError):
-            return warn(Wording("no look-ups: the look-up process does not run"), START_LOOKUPS)
+            return warn(Wording("no look-ups: the look-up process is not running"), START_LOOKUPS)
         except (TimeoutError, BlockingIOError):
             return warn(Wording("no look-ups: the look-up process does not answer"), RESTART_LOOKUPS)
     return None

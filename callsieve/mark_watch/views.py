@@ -79,7 +79,7 @@ def find_screenshot(db: sqlite3.Connection, context: Context, request: Screensho
 
 
 def find_suspected(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[Suspected]:
-    """Return the networks in which an own number may be marked, judged by how its calls end. The surest come first."""
+    """Return networks in which an own number may be labelled, judged by how its calls end. The surest come first."""
     suspicions = suspicions_about(db, number_field(context, request.number))
     place = lambda row: (-row.suspicion.confidence, *row.suspicion.network, row.suspicion.by)  # noqa: E731
     return page_from(suspicions, request, place, lambda row: row)
@@ -100,7 +100,7 @@ def _watch_found(db: sqlite3.Connection, now: float, can_ask: bool) -> Finding:
     ours = [row for row in register_of(db) if row.state is not NumberState.RETIRED]
     asked = last_change(db, ASKED)
     if ours and can_ask and (asked is None or now - asked > ASKED_LATE_SECONDS):
-        return warn(Wording("no service is queried about labels of our numbers: the timer does not run"), WATCH_TIMER)
+        return warn(Wording("no service is queried about labels of our numbers: the timer is not running"), WATCH_TIMER)
     late = own_labels.label_checks_due(own_labels.latest_label_checks(db), now - ASKED_LATE_SECONDS)
     if late:
         return warn(

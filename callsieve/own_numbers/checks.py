@@ -34,7 +34,7 @@ def _on_freepbx(steps: list[DialplanStep], *, is_asked: bool) -> Finding:
     if any(calls_by_macro(step.context, step.application) for step in steps):
         return warn(Wording("FreePBX 15 and 16 call by Macro: outgoing calls are not checked"), "FreePBX 17")
     if is_asked:
-        return ok(Wording("FreePBX asks before the Dial of each trunk"))
+        return ok(Wording("FreePBX asks CallSieve before each outgoing call on a trunk"))
     if is_free(OUTBOUND_HOOK, steps):
         return warn(Wording("FreePBX does not ask: outgoing calls are not checked"), f"{INSTALL} --freepbx")
     return warn(

@@ -242,7 +242,7 @@ class OwnShown:
 
 @dataclass(frozen=True, slots=True)
 class SuspicionLine:
-    """A network in which a number may be marked since a day, and the services that show labels there."""
+    """A network in which a number may have been labelled since a day, and the services that show labels there."""
 
     words: Wording
     since: float

@@ -47,7 +47,7 @@ class NotRunning(ConsoleError):
     """Raised if nothing answers on Asterisk's control socket."""
 
     def __init__(self, control: str) -> None:
-        super().__init__(f"Asterisk does not run: nothing answers on {control}: {START_ASTERISK}")
+        super().__init__(f"Asterisk is not running: nothing answers on {control}: {START_ASTERISK}")
         self.control = control
 
 

@@ -18,9 +18,9 @@ CAPABILITY = Capability(
     pages=("web.administration", "web.sign_in", "web.pages"),
     changes={
         "this was wrong": Undo(along=("list add", "mark")),
-        "people link": Wording("It ends when it is used, or after 24 hours."),
+        "people link": Wording("The link stops working when it is used, or after 24 hours."),
         "people end-links": Wording("Make another link: callsieve people link EXTENSION."),
-        "passcode": Wording("It ends when it is used, or after five minutes."),
+        "passcode": Wording("The passcode stops working when it is used, or after five minutes."),
         "sign in": Wording("Sign the device out: callsieve people sign-out EXTENSION."),
         "people sign-out": Wording("Make another link: callsieve people link EXTENSION."),
     },

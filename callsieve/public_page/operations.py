@@ -52,7 +52,10 @@ NO_DOCUMENTS = Wording(
 )
 NO_FILE = Wording("Choose a file first.")
 BAD_TYPE = Wording("Attach a PDF, PNG or JPEG file, or plain text.")
-NO_PROOF = Wording("There is nothing to prove by a call now.")
+PROOF_OFF = Wording("This way to prove that the number is yours is switched off here.")
+NO_PROOF_NEEDED = Wording(
+    "Your appeal does not need a call: the number is already proven to be yours, or the appeal is closed."
+)
 UNKNOWN = Wording("We do not know this reference.")
 
 
@@ -93,9 +96,13 @@ class DocumentRequest(NamedTuple):
 class AppealStatus(NamedTuple):
     """The content of an appeal's status page. Instants are UTC seconds or None.
 
-    `removed_at`: when it is removed if nothing happens. `again_at`: when the number may appeal again. `called_at`: when
-    the code was keyed in. `documents`: those sent from the page. `cleared`: the statement of an upheld appeal, while
-    calls ring. `calls`: what happens to calls of the number now; None if unknown or not to be shown.
+    Attributes:
+        removed_at: When the appeal is removed if nothing happens.
+        again_at: When the number may appeal again.
+        called_at: When the owner keyed in the code by phone.
+        documents: The documents that were sent from the page.
+        cleared: The signed statement. It is shown if the appeal was upheld and calls of the number ring.
+        calls: The present treatment of calls of the number. None: unknown or not to be shown.
     """
 
     appeal: Appeal
@@ -163,7 +170,7 @@ def make_code(db: sqlite3.Connection, context: Context, link: str) -> str:
     """Make the code to key in during a call from the number. It is valid for a day and replaces an older one."""
     appeal, code = _to_be_proven(db, link), new_code()
     if not context.settings.public.call_in:
-        raise Refused("no-proof", NO_PROOF)
+        raise Refused("no-proof", PROOF_OFF)
     with change(db, context, "appeal code", appeal.number):
         public_appeals.keep_code(db, public_appeals.shown_code(appeal.reference), appeal.number, code, context.at)
     return code
@@ -173,7 +180,7 @@ def make_call_back(db: sqlite3.Connection, context: Context, link: str) -> CallB
     """Make the code to key in during the call to the number that the helper will place."""
     appeal = _to_be_proven(db, link)
     if not context.settings.public.call_back:
-        raise Refused("no-proof", NO_PROOF)
+        raise Refused("no-proof", PROOF_OFF)
     code, ticket = new_code(), new_ticket()
     with change(db, context, "appeal code", appeal.number):
         public_appeals.keep_code(
@@ -187,7 +194,7 @@ def _to_be_proven(db: sqlite3.Connection, link: str) -> Appeal:
     if status is None:
         raise Refused("no-such-appeal", UNKNOWN)
     if status.appeal.state not in LIVE or status.appeal.proven:
-        raise Refused("no-proof", NO_PROOF)
+        raise Refused("no-proof", NO_PROOF_NEEDED)
     return status.appeal
 
 

@@ -45,8 +45,10 @@ class History(HistoryReader):
     """The events of a file, to iterate over once, and how far it was read.
 
     Attributes:
-        place: Returns the position in a compressed file or, for a database, how many seconds of `size` were read.
-        going_on: Calls that are not over and are left for the next import.
+        place: Returns how much of `size` was read.
+        size: The size of the file in bytes or, for a database, the length of its history in seconds. None: unknown.
+        going_on: Number of unfinished calls. They are left for the next import.
+        remarks: Remarks for the user about the file.
     """
 
     events: Iterator[Event] = field(default_factory=lambda: iter(()))

@@ -75,7 +75,9 @@ AUTHORITIES: Mapping[str, Authority] = {
         site="https://www.12321.cn",
         language="zh",
         takes=Wording("Unwanted and fraudulent calls to numbers in mainland China."),
-        not_read=Wording("Its own form could not be read: it asks for a mobile number and sends a code to it."),
+        not_read=Wording(
+            "We could not view its form: it asks for a code that is sent to a mobile number. Its fields may differ."
+        ),
         fields=(
             _CALLER,
             _CALLED_AT,
@@ -102,7 +104,9 @@ AUTHORITIES: Mapping[str, Authority] = {
             "Sales calls to a number that has been on the Do Not Call Registry for 31 days, and recorded messages to "
             "any number in the USA."
         ),
-        not_read=Wording("Only the first page of its form was read, and the instructions of the State of New York."),
+        not_read=Wording(
+            "We have seen only the first page of its form, and the instructions of the State of New York."
+        ),
         fields=(
             ComplaintField(ComplaintFieldKind.OUR_NUMBER, Wording("The number that was called"), required=True),
             _CALLED_AT,

@@ -24,7 +24,7 @@ def reports_what_is_marked(context: CheckContext) -> Finding:
 def _check_reporting(db: sqlite3.Connection, now: float) -> Finding:
     state = service_state(db, PHONEBLOCK)
     if state is None or now - (state.looked_at or state.since) > REPORTING_LATE_SECONDS:
-        return warn(Wording("marks are not reported: the timer does not run"), REPORTS_TIMER)
+        return warn(Wording("marks are not reported: the timer is not running"), REPORTS_TIMER)
     if state.failure is not None and state.failed_at is not None:
         failed: Places = {"when": ago(state.failed_at, now), "failure": state.failure}
         return warn(Wording("{when}, {failure}", failed), "callsieve report list")

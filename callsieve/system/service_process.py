@@ -35,7 +35,11 @@ class AlreadyRunning(OSError):
 
 @contextmanager
 def only_process(lock: Path, words: str) -> Iterator[None]:
-    """Hold a lock on this file in the block. Raise OSError, or AlreadyRunning with `words` and the other's id."""
+    """Hold a lock on this file while the `with` block runs.
+
+    Raise AlreadyRunning, with `words` and the process id, if another process holds it. Raise OSError if the file cannot
+    be opened.
+    """
     lock.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
     try:
@@ -59,7 +63,7 @@ class Signals(NamedTuple):
 
 
 def follow_signals() -> Signals:
-    """Return events that this process's signals set from now on."""
+    """Return two asyncio events. From now on SIGTERM and SIGINT set `stop`, and SIGHUP sets `reload`."""
     signals = Signals(asyncio.Event(), asyncio.Event())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

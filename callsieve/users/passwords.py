@@ -118,7 +118,7 @@ class HalfLogins:
         self._by_ticket: OrderedDict[str, HalfLogin] = OrderedDict()
 
     def keep(self, half: HalfLogin) -> str:
-        """Store a half login, and return its ticket."""
+        """Store a login that still needs its second factor. Return the ticket by which it is found again."""
         ticket = new_token()
         self._by_ticket[hash_of(ticket)] = half
         while len(self._by_ticket) > MOST_KEPT:
@@ -126,6 +126,6 @@ class HalfLogins:
         return ticket
 
     def take(self, ticket: str, form: str, now: float) -> HalfLogin | None:
-        """Return the half login of a ticket, once. None if it was used, is too old, or comes from another browser."""
+        """Remove and return the login of a ticket. None if it was used, is too old, or comes from another browser."""
         half = self._by_ticket.pop(hash_of(ticket), None)
         return half if half is not None and now < half.until and half.form == form else None

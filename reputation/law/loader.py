@@ -184,7 +184,7 @@ def binding(rows: Sequence[R], number: str, at: float) -> R | None:
 
 
 def source_cited(cite: str) -> LawSource | None:
-    """Return the source whose short name a reason shows."""
+    """Return the law that a reason cites by this short name. None if it is unknown."""
     named = cite.removesuffix(" (advice)")
     return next((source for law in shipped_laws() for source in law.source if source.cite == named), None)
 

@@ -314,9 +314,9 @@ class Labeller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         platform: The platform that shows labels.
         pack: The platform of an evidence pack, as in `own pack --for`.
         source: The address of the page with this information.
-        on: On some networks, or on phones of every network.
+        on: Where labels are shown: `network` (some networks only) or `phone` (phones in every network).
         networks: The first words of the names of its networks.
-        phones: The maker of the phones, empty for several or an app.
+        phones: The maker whose phones show labels; empty for an app or several makers.
     """
 
     country: str

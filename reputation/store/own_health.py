@@ -116,7 +116,9 @@ def checks_for_suspicions(db: sqlite3.Connection) -> list[Due]:
     for row in map(_suspected, db.execute(ALL)):
         about: Places = {"where": place_of(row.suspicion.network)}
         checks.append(
-            Due(row.number, row.since, Wording(("check on a phone in {where}: the number may be marked there"), about))
+            Due(
+                row.number, row.since, Wording(("check on a phone in {where}: the number may be labelled there"), about)
+            )
         )
     return checks
 

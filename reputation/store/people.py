@@ -85,7 +85,7 @@ def trap_dids(db: sqlite3.Connection) -> list[str]:
 
 
 def replace_settings_own_numbers(db: sqlite3.Connection, numbers: Iterable[str]) -> None:
-    """Replace the own numbers of the settings file. Call it in a transaction."""
+    """Replace the own numbers in the store that came from the settings file. Call it in a transaction."""
     db.execute("DELETE FROM own_number WHERE source = 'settings'")
     db.executemany(ADD_OWN_NUMBER, ((number, SETTINGS) for number in numbers))
     name_registered(db)

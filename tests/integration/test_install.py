@@ -248,7 +248,7 @@ def test_no_asterisk_at_all_is_one_line(office: Office) -> None:
     office.asterisk.terminate()
     for command in (["off"], ["on"], ["off", "--for", "1h"]):
         (line,) = office.run(*command, code=2).splitlines()
-        assert line.startswith("callsieve: Asterisk does not run")
+        assert line.startswith("callsieve: Asterisk is not running")
         assert "systemctl start asterisk" in line
 
 

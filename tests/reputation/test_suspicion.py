@@ -1,4 +1,4 @@
-"""Where an own number may be marked: honest traffic is hardly ever suspected, and a real drop is found."""
+"""Where an own number may be labelled: honest traffic is hardly ever suspected, and a real drop is found."""
 
 from __future__ import annotations
 

@@ -90,7 +90,8 @@ def search(
     since: Annotated[str | None, typer.Option("--since", help="1h, 2d, 18:00, 2026-12-31.", show_default=False)] = None,
     until: Annotated[str | None, typer.Option("--until", help="As --since.", show_default=False)] = None,
     site: Annotated[
-        str | None, typer.Option("--site", help="Calls of another site, on a central console.", show_default=False)
+        str | None,
+        typer.Option("--site", help="Only calls of this site, by its name. For a central console.", show_default=False),
     ] = None,
     last: Annotated[int, typer.Option(min=1, max=MOST_AT_ONCE, help="How many calls, the latest first.")] = 20,
     as_json: JsonOption = False,

@@ -46,7 +46,9 @@ def pack(
     ] = "",
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR|FILE.zip", help="Output; default: the current directory.", show_default=False),
+        typer.Option(
+            metavar="DIR|FILE.zip", help="Where to write it. Default: the current directory.", show_default=False
+        ),
     ] = None,
     config: ConfigOption = None,
 ) -> None:

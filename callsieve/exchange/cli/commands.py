@@ -57,7 +57,9 @@ from callsieve.text.times import ago, when
 from policies.files import nearest
 from reputation.model import Level
 
-NONE_WANTED = "no company is subscribed to: run callsieve exchange add NAME URL, or write [[exchange]] in the settings"
+NONE_WANTED = (
+    "you have not subscribed to any company: run callsieve exchange add NAME URL, or write [[exchange]] in the settings"
+)
 LOCK_FILE = "exchange.lock"
 BUSY = "process {process} is already fetching: wait until it is done"
 TIMER = "systemctl enable --now callsieve-exchange.timer"

@@ -158,7 +158,7 @@ class FeedShown:
 class FeedsShown:
     """The page of feeds: imported ones, worst first, then those never imported, lists, contacts and look-ups.
 
-    `of_settings`: feeds that the timer fetches. `nobody_fetches`: some of them are overdue, because it does not run.
+    `of_settings`: feeds that the timer fetches. `nobody_fetches`: some of them are overdue, because it is not running.
     """
 
     feeds: tuple[FeedShown, ...]

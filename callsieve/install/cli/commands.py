@@ -81,7 +81,7 @@ def install(
         typer.Option(
             "--region",
             metavar="COUNTRY",
-            help="Your country, such as GB; default: as the server's time zone says, or asked.",
+            help="Your country, such as GB. Default: derived from the server's time zone. On a terminal you are asked.",
         ),
     ] = None,
     freepbx: Annotated[bool, typer.Option("--freepbx", help="Use FreePBX's custom files.")] = False,

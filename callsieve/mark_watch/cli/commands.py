@@ -145,7 +145,7 @@ def add(
     count: Annotated[int | None, typer.Option("--count", min=0, help="How many marks the platform reports.")] = None,
     screenshot: Annotated[
         Path | None,
-        typer.Option("--screenshot", metavar="FILE", help="PNG, JPEG or WebP, which is kept."),
+        typer.Option("--screenshot", metavar="FILE", help="Screenshot in PNG, JPEG or WebP. CallSieve stores a copy."),
     ] = None,
     next_look: Annotated[str, typer.Option("--next", metavar="TIME", help="When to check again.")] = NEXT,
     config: options.ConfigOption = None,
@@ -206,7 +206,7 @@ def suspect(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Show networks into which calls of a number do worse than before. The number may be marked as spam there."""
+    """Show networks into which calls of a number do worse than before. The number may be labelled there."""
     loaded = options.settings_of(config)
     now = time.time()
     networks = _networks(loaded.settings.outbound.networks)

@@ -274,7 +274,7 @@ LanguageOption = Annotated[str, typer.Option("--language", metavar="en|zh", help
 def marks(
     people: Annotated[
         int | None,
-        typer.Option("--people", min=0, max=MOST_PEOPLE, help="Number of people in the office. Default: yours."),
+        typer.Option("--people", min=0, max=MOST_PEOPLE, help="Number of people in the office. Default: as known."),
     ] = None,
     out: OutOption = None,
     language: LanguageOption = "en",

@@ -35,7 +35,7 @@ def summary(
     since: Annotated[str | None, typer.Option(metavar="TIME", help="1h, 30d, 2026-12-31, 2026-12-31T18:00.")] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="As --since. Default: now.")] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also by day and by rule, all probable mistakes, and the callers.")
+        bool, typer.Option("--all", help="Also show totals by day and by rule, all probable mistakes, and the callers.")
     ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,

@@ -79,7 +79,7 @@ def show_reports(as_json: options.JsonOption = False, config: options.ConfigOpti
         rating = f" as {report.rating}" if report.rating else ""
         say(f"{report.number}: at the next run: {report.step}{rating}")
     if is_on and state is None:
-        warn("marks are not reported, because the timer does not run: systemctl enable --now callsieve-reports.timer")
+        warn("marks are not reported, because the timer is not running: systemctl enable --now callsieve-reports.timer")
     elif is_on and state and state.failure:
         warn(f"{when(state.failed_at or 0)}: {state.failure}")
 

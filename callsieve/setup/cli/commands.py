@@ -231,7 +231,7 @@ def _start(plan: InstallPlan, place: InstallPaths, *, new_service: bool, outdate
     if place.units != UNITS:
         return
     if not SYSTEMD.is_dir():
-        warn("systemd does not run here: start the daemon yourself: callsieve serve")
+        warn("systemd is not running here: start the daemon yourself: callsieve serve")
         return
     for step in start_steps(plan, place, new_service=new_service, outdated=outdated):
         for line in step.lines:

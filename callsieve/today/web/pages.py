@@ -46,7 +46,7 @@ class Needs:
         mistakes: Numbers whose calls were probably warned about or stopped by mistake.
         names: Their names, where known.
         feeds: Feeds that do not work.
-        suspicions: Own numbers that may be marked, and where.
+        suspicions: Own numbers that platforms seem to label, and where.
         due: Tasks about own numbers that are due until tomorrow.
         fixes: Problems that prevent screening or are unsafe, one entry for each cause.
     """

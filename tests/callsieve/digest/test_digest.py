@@ -299,7 +299,9 @@ def test_a_suspected_mark_is_in_the_digest_of_its_day(office: Office) -> None:
 
 
 def lines_of(text: DigestText) -> tuple[DigestLine, ...]:
-    return next(section.lines for section in text.sections if section.title == "Own numbers that may be marked")
+    return next(
+        section.lines for section in text.sections if section.title == "Own numbers that platforms seem to label"
+    )
 
 
 def test_what_is_to_be_looked_at_again_is_in_the_digest(office: Office) -> None:

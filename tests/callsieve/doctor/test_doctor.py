@@ -1216,7 +1216,7 @@ def test_the_console_gives_text(tmp_path: Path) -> None:
     [
         pytest.param(
             "print('Unable to connect to remote asterisk (does /run/x exist?)'); raise SystemExit(1)",
-            "Asterisk does not run: nothing answers on /run/x: systemctl start asterisk",
+            "Asterisk is not running: nothing answers on /run/x: systemctl start asterisk",
             id="not-running",
         ),
         pytest.param("print('sudo: a password is required'); raise SystemExit(1)", "exit code 1: sudo: a", id="sudo"),

@@ -83,7 +83,7 @@ def test_a_process_that_does_not_run(tmp_path: Path, *, is_left_over: bool) -> N
             door.bind(str(tmp_path / "lookups.sock"))
     found = are_made(context)
     assert found.status is CheckStatus.WARN
-    assert "does not run" in str(found.detail)
+    assert "is not running" in str(found.detail)
     assert "callsieve-lookups" in str(found.remedy)
 
 

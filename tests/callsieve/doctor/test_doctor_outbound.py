@@ -36,7 +36,7 @@ def on_freepbx(hook: str, trunk: str = "Gosub(macro-dialout-trunk,s,1(1,${EXTEN}
         ),
         pytest.param("", "", "ok", "does not ask", id="nobody-asks-and-it-observes"),
         pytest.param("", ACTING, "warn", "does not ask", id="nobody-asks-and-it-should-act"),
-        pytest.param(on_freepbx(ASKING), "", "ok", "before the Dial", id="freepbx"),
+        pytest.param(on_freepbx(ASKING), "", "ok", "before each outgoing call", id="freepbx"),
         pytest.param(on_freepbx("Return()"), "", "warn", "FreePBX does not ask", id="freepbxs-empty-hook"),
         pytest.param(on_freepbx("AGI(theirs.php)"), "", "warn", "other content", id="a-hook-of-their-own"),
         pytest.param(
@@ -46,7 +46,7 @@ def on_freepbx(hook: str, trunk: str = "Gosub(macro-dialout-trunk,s,1(1,${EXTEN}
             on_freepbx(ASKING) + dialplan(theirs="Macro(dialout-trunk,1,${EXTEN},,off)"),
             "",
             "ok",
-            "before the Dial",
+            "before each outgoing call",
             id="a-macro-that-nobody-calls-any-more",
         ),
         pytest.param(

@@ -439,7 +439,7 @@ EACH_HOOK = [pytest.param(hook, id=hook.asks) for hook in HOOKS]
         pytest.param(
             "extensions_additional.conf",
             "[outrt-1]\nexten => _X.,1,Macro(dialout-trunk,1,${EXTEN},,off)\n",
-            "not asked before FreePBX 17",
+            "FreePBX 17 has neither problem",
             id="macros",
         ),
     ],

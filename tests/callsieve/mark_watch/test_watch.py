@@ -373,6 +373,6 @@ def test_the_doctor_says_that_nobody_asks_or_looks(callsieve: Program) -> None:
     with callsieve.config.open("a") as file:
         file.write(SOURCE.format(name="local", port=1, limit=9))
     assert found()[0] == "warn"
-    assert "the timer does not run" in found()[1]
+    assert "the timer is not running" in found()[1]
     callsieve("own", "watch", "ask")
     assert "days overdue" in found()[1]
