@@ -115,7 +115,7 @@ def test_a_file_without_a_single_number_leaves_what_is_in_force(callsieve: Progr
         pytest.param(b"phone,name\n1,2\n", "columns are: phone, name", id="column"),
         pytest.param(b"number\n+12017421834\n\xff\n", "line 3: not UTF-8", id="latin-1"),
         pytest.param(b"\x7fELF\x02\x01\x01\x00\x00\x00", "not a text table", id="binary"),
-        pytest.param(b"PK\x03\x04", "save it as CSV", id="spreadsheet"),
+        pytest.param(b"PK\x03\x04", "Save it as CSV", id="spreadsheet"),
         pytest.param(b"", "empty", id="empty"),
     ],
 )

@@ -328,8 +328,8 @@ def test_rows_that_cannot_be_used_are_named_with_their_lines(console: Console, a
     ("content", "problem"),
     [
         pytest.param(b"", "Choose a file first.", id="empty"),
-        pytest.param(b"PK\x03\x04zip", "save it as CSV", id="spreadsheet"),
-        pytest.param(b"\x1f\x8bgzip", "unpack it first", id="packed"),
+        pytest.param(b"PK\x03\x04zip", "Save it as CSV", id="spreadsheet"),
+        pytest.param(b"\x1f\x8bgzip", "Unpack it first", id="packed"),
         pytest.param(b"colour\nred\n", "entry", id="no-such-column"),
         pytest.param(b"entry\nnobody\n", "line 2", id="nothing-usable"),
         pytest.param(b"entry\n" + b"+12015550123\n" * 5001, "More than 5000 rows", id="too-many"),
