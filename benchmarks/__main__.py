@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def run(names: list[str], largest: int, *, quick: bool, page: Path | None) -> int:
-    """Measure, print, and keep. 1 when a benchmark could not be taken, else 0."""
+    """Run benchmarks, print the figures and keep them. Return 1 if one failed to run, else 0."""
     machine = describe_machine()  # now: afterwards the load average would be our own
     progress = Console(stderr=True, highlight=False)
     measured: dict[str, list[Figure]] = {}

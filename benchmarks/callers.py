@@ -1,4 +1,4 @@
-"""Who calls: telephone numbers without end, of which a store knows the first so many; and what Asterisk then asks."""
+"""Make telephone numbers, of which a store knows the first ones, and what Asterisk asks about their calls."""
 
 from __future__ import annotations
 
@@ -53,29 +53,29 @@ agi_arg_8: did={did}
 
 
 def number_at(index: int) -> str:
-    """The index-th number."""
+    """Return the number with this index."""
     return f"+1{2_000_000_000 + index * _FACTOR % _NUMBERS}"
 
 
 def imported_rows(count: int) -> Iterator[ImportedRow]:
-    """The first `count` numbers, as a file with `number,category` brings them."""
+    """Yield the first `count` numbers as lines of a file with the columns `number,category`."""
     for index in range(count):
         yield number_at(index), CATEGORIES[index % len(CATEGORIES)], None, None
 
 
 def callers(count: int, known: int, turn: int = 0) -> list[str]:
-    """Callers of whom a store with the first `known` numbers knows every other one; each turn brings other ones."""
+    """Return callers. A store with the first `known` numbers knows every second one. Each turn has other callers."""
     chance = random.Random(SEED + turn)
     return [number_at(chance.randrange(known) if n % 2 else chance.randrange(known, _NUMBERS)) for n in range(count)]
 
 
 def questions(count: int, known: int, turn: int = 0) -> list[bytes]:
-    """The header blocks of such calls."""
+    """Return the header blocks of calls by these callers."""
     return header_blocks(callers(count, known, turn))
 
 
 def header_blocks(numbers: list[str]) -> list[bytes]:
-    """What Asterisk asks about a call from each."""
+    """Return what Asterisk asks about a call from each number."""
     second = int(time.time())
     return [
         _BLOCK.format(caller=number, did=DID, channel=n, uniqueid=f"{second}.{n}").encode()

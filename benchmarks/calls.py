@@ -1,7 +1,7 @@
-"""Asterisk's side of FastAGI, many calls at once and cheaply: a load that leaves the processors to the server.
+"""Play the part of Asterisk in FastAGI for many calls at once, with little CPU, which is left to the server.
 
-Each call does what res_agi.c was seen to do (strace): it connects, writes the header block line by line and leaves it
-to the kernel to put lines together, replies to each command by itself, and says HANGUP when the server ends.
+Each call does what res_agi.c was seen to do with strace. It connects, writes the header block line by line (the kernel
+joins the lines), replies to each command by itself, and says HANGUP when the server ends.
 """
 
 from __future__ import annotations
@@ -19,16 +19,13 @@ WAIT_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Answers:
-    """How the calls went: seconds from the connection's first packet to the answer, or to its end without one.
-
-    `failed` counts those that ended without the answer that was expected: nothing, or fail-open.
-    """
+    """Seconds from the first packet of each call to its answer. `failed`: calls without the expected answer."""
 
     seconds: list[float] = field(default_factory=list)
     failed: int = 0
 
     def percentile(self, percent: float) -> float:
-        """In seconds."""
+        """Return a percentile of the times in seconds."""
         ordered = sorted(self.seconds)
         return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
@@ -41,7 +38,7 @@ class _Call:
 
 
 def place_calls(address: tuple[str, int], blocks: Sequence[bytes], expected: bytes, in_flight: int = 1) -> Answers:
-    """Ask about every block, so many at once; an answer without `expected` counts as failed. Ends by itself."""
+    """Ask about every block, `in_flight` calls at a time. An answer without `expected` counts as failed."""
     answers = Answers()
     waiting = iter(blocks)
     calls: dict[int, _Call] = {}
@@ -73,7 +70,7 @@ def _start(
 
 
 def _go_on(calls: dict[int, _Call], number: int, expected: bytes, answers: Answers) -> bool:
-    """What came for one call; True when it has ended."""
+    """Handle what the server sent for one call. Return True if the call has ended."""
     call = calls[number]
     try:
         data = call.socket.recv(8192)

@@ -1,6 +1,6 @@
-"""What a call waits for when Asterisk starts one Python process a call, against FastAGI.
+"""Measure how long a call waits if Asterisk starts a Python process for each call, compared with FastAGI.
 
-The processes are started and spoken to as res_agi.c does it; the time is from their start to the variable that acts.
+Processes are started and spoken to as res_agi.c does it. The time runs from the start to the command that acts.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ AGI().set_variable("CALLSIEVE_ACTION", "allow")
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A classic AGI script: its command, and what it sends last."""
+    """A classic AGI script: its command line, and the last command that it sends."""
 
     command: Sequence[str]
     last: bytes = DECIDED
@@ -45,7 +45,7 @@ class Script:
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """The latency of a call through each kind of script, and through FastAGI, in milliseconds."""
+    """Measure the latency of a call with each kind of script and with FastAGI, in milliseconds."""
     bench.say("classic: one Python process per call")
     state = bench.copy(NUMBERS)
     pyst2 = bench.directory / "pyst2-script.py"
@@ -99,7 +99,7 @@ def _seconds_of_call(script: Script, block: bytes) -> float:
 
 
 def _answered_at(process: subprocess.Popen[bytes], block: bytes, last: bytes) -> float:
-    """Reply to each command until the last has come."""
+    """Reply to each command. Return the time of the last one."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(block)

@@ -1,8 +1,8 @@
-"""What other ways to look a caller up cost a call, beside ours; what ours costs by numbers known and calls a second.
+"""Compare CallSieve with other ways to look up a caller. Also measure its cost by store size and by calls a second.
 
-One Asterisk, seven numbers, the same dialplan behind them: nothing asked; a list in AstDB, as the blacklist of FreePBX
-is; a script by pyst2 or in PHP for each call, which opens a SQLite file and asks it; panoramisk's handler that does
-nothing; the same with one look-up by aiosqlite; CallSieve with a store of as many numbers.
+One Asterisk has seven numbers with the same dialplan, which differ in what is asked: nothing; a list in AstDB, like the
+blacklist of FreePBX; a script with pyst2 or in PHP that opens a SQLite file for each call; panoramisk with a handler
+that does nothing; the same with a look-up by aiosqlite; CallSieve with a store of equal size.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ fgets(STDIN);
 
 @dataclass(slots=True)
 class Office:
-    """What makes the calls, and whose processor time they cost: of each way Asterisk, and the server that it asks."""
+    """The load, and the processes whose CPU time is measured: Asterisk, and the server that it asks."""
 
     carrier: Carrier
     asterisk: int
@@ -113,7 +113,7 @@ class Office:
     cost: dict[str, list[float]] = field(default_factory=dict)
 
     def rate(self, way: str, turn: int) -> float:
-        """One round: calls a second of a saturated Asterisk."""
+        """Run one round. Return the calls a second of a saturated Asterisk."""
         calls, opened = (CALLS.get(way, OTHERS_CALLS), OPEN_SCRIPTS if way in CALLS else OPEN)
         load = Load(RATE, calls, way, self.callers[turn * calls :][:calls], concurrent=opened, talk_seconds=0.02)
         before = self._seconds(way)
@@ -125,7 +125,7 @@ class Office:
         return result.rate
 
     def delays(self, way: str) -> list[float]:
-        """From INVITE to the answer of each call, in milliseconds, where nothing is saturated."""
+        """Return the milliseconds from INVITE to the answer of each call, without saturation."""
         numbers = self.callers[-STEADY_CALLS:]
         result = self.carrier.load(Load(STEADY, STEADY_CALLS, way, numbers, talk_seconds=0.02, options=EACH))
         return sorted(1e3 * seconds for seconds in result.setups)
@@ -136,7 +136,7 @@ class Office:
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Set-ups a second, delay and processor time of each way."""
+    """Measure set-ups a second, delay and CPU time of each way."""
     known = QUICK_KNOWN if bench.quick else KNOWN
     database = bench.directory / "naive.db"
     make_database(database, known)
@@ -205,7 +205,7 @@ def _figures(
 
 
 def measure_scale(bench: Workbench) -> list[Figure]:
-    """Processor time of a decision, and how long it takes: by numbers in the store, and by calls a second."""
+    """Measure the CPU time and the latency of a decision, by numbers in the store and by calls a second."""
     sizes = tuple(dict.fromkeys((FEW, KNOWN, *bench.sizes)))
     with ExitStack() as stack:
         servers = [stack.enter_context(running_daemon(bench.built(size).state))[1] for size in sizes]
@@ -234,7 +234,7 @@ def _micros(server: Server, size: int, turn: int) -> float:
 
 
 def _at_rate(server: Server, known: int, rate: int) -> list[Figure]:
-    """One call after the other, each at its time: who is late makes up for it. What the daemon does besides counts."""
+    """Make calls one after the other at a fixed rate. A late call makes the next one start sooner."""
     blocks = questions(max(20, int(rate * RATE_SECONDS)), known, rate)
     before, began = server.cpu_seconds(), time.perf_counter()
     seconds = []
@@ -252,7 +252,7 @@ def _at_rate(server: Server, known: int, rate: int) -> list[Figure]:
 
 
 def _seconds_of(port: int, block: bytes) -> float:
-    """From the first packet to the answer."""
+    """Return the seconds from the first packet to the answer."""
     began = time.perf_counter()
     with socket.create_connection(("127.0.0.1", port), 2.0) as connection:
         for line in block.splitlines(keepends=True):
@@ -268,18 +268,18 @@ def _seconds_of(port: int, block: bytes) -> float:
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
-    """Of values in order; 0 where there are none."""
+    """Return a percentile of sorted values; 0 if there are none."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else 0.0
 
 
 def seconds_with_children(pid: int) -> float:
-    """User and system time of a process and of those that it has waited for, in the kernel's ticks."""
+    """Return the CPU time of a process and of its children that have ended, in ticks of the kernel."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def make_database(path: Path, known: int) -> None:
-    """What a script would keep: a table of numbers, with the index that it needs."""
+    """Make a table of numbers with an index, as a script would keep it."""
     with closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE number (number TEXT PRIMARY KEY, category TEXT) WITHOUT ROWID")
         db.executemany(

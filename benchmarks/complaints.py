@@ -1,8 +1,8 @@
-"""`python -m benchmarks.complaints [--data DIR] [--write]`: what lists and blocks of numbers catch of later complaints.
+"""`python -m benchmarks.complaints [--data DIR] [--write]`: measure which later complaints feeds and blocks predict.
 
-Two public files, which are not ours (benchmarks/accuracy/RESULTS.md): complaints about US callers in the order in
-which they were published, and the main numbers of US hospitals. What was published earlier is the feed; the complaints
-of later days, and the hospitals, are the callers. Asked are the model's own families: feeds, and blocks of 1000.
+It reads two public files (benchmarks/accuracy/RESULTS.md): complaints about US callers in order of publication, and the
+main numbers of US hospitals. Earlier complaints serve as the feed. The numbers of later complaints, and the hospitals,
+are the callers. The model's own families decide: feeds, and blocks of 1000.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ SOURCE = "complaints"
 
 
 class Complaint(NamedTuple):
-    """One complaint, and on which day it was published; many of the early ones only say until when."""
+    """A complaint and the day of its publication. For many early ones only the latest possible day is known."""
 
     number: str
     published: str
 
 
 class Feed:
-    """The numbers complained of at least so many times, as a feed of one source, with the blocks that they lie in."""
+    """The numbers with at least this many complaints, as the feed of one source, and the blocks that they are in."""
 
     def __init__(self, earlier: Iterable[Complaint], now: float, at_least: int = 1) -> None:
         counts = Counter(complaint.number for complaint in earlier)
@@ -50,18 +50,19 @@ class Feed:
             self._blocks[number[:-3]].append(number)
 
     def lists(self, number: str) -> bool:
-        """Whether the feeds family has something against the number."""
+        """Return whether the family of feeds has evidence against the number."""
         family = feeds_of(self._rows.get(number, ()), DEFAULT.feeds)
         return family is not None and family.log_odds > 0
 
     def bad_neighbours(self, number: str) -> int:
-        """Distinct listed numbers in the block, the number itself left out. They are of one feed: such neighbours count
-        for numbers that the feed does not list.
+        """Return how many other numbers of the block are listed.
+
+        They count only for numbers that the feed does not list.
         """
         return sum(block != number for block in self._blocks[number[:-3]])
 
     def block_log_odds(self, number: str) -> float:
-        """What the block family says."""
+        """Return the log-odds of the family of blocks."""
         family = block_of(LISTED, self.bad_neighbours(number), DEFAULT.block)
         return family.log_odds if family else 0.0
 
@@ -72,7 +73,7 @@ EXPECTED = {"number, 1 complaint or more": ("5.7", "6"), "block, some": ("31.1",
 
 
 def evidence_of(earlier: Sequence[Complaint], now: float) -> Evidence:
-    """Each kind of evidence, as a question about a number."""
+    """Return each kind of evidence as a function that tells whether it speaks against a number."""
     feed, thrice = Feed(earlier, now), Feed(earlier, now, at_least=3)
     some, many = DEFAULT.block.some_weight, DEFAULT.block.many_weight
     return {
@@ -85,7 +86,7 @@ def evidence_of(earlier: Sequence[Complaint], now: float) -> Evidence:
 
 
 def name_of(kind: str) -> str:
-    """With the figures of the table of weights."""
+    """Return the name with the values from the table of weights."""
     block = DEFAULT.block
     return kind.replace("some", f"{block.some} distinct numbers or more").replace(
         "many", f"{block.many} distinct numbers or more"
@@ -93,7 +94,7 @@ def name_of(kind: str) -> str:
 
 
 def measure(complaints: Sequence[Complaint], hospitals: Sequence[str], later: Sequence[str]) -> list[list[str]]:
-    """Rows of the table, for a test on these days."""
+    """Return the rows of the table for these days."""
     earlier = [complaint for complaint in complaints if complaint.published not in later]
     tested = [complaint.number for complaint in complaints if complaint.published in later]
     known = {complaint.number for complaint in earlier}
@@ -107,12 +108,12 @@ def measure(complaints: Sequence[Complaint], hospitals: Sequence[str], later: Se
 
 
 def share(numbers: Sequence[str], speaks: Callable[[str], bool]) -> str:
-    """In percent."""
+    """Return a share in percent."""
     return f"{100 * sum(map(speaks, numbers)) / len(numbers):.1f}" if numbers else "-"
 
 
 def sheets_of(complaints: Sequence[Complaint], hospitals: Sequence[str]) -> list[Sheet]:
-    """One table for the last day, and one for all days that are known by their date."""
+    """Return a table for the last day, and one for all days whose date is known."""
     days = sorted({complaint.published for complaint in complaints if not complaint.published.startswith("le-")})
     sheets = []
     for name, later in (("complaints of the last day", days[-1:]), ("complaints of the last fifth", days)):
@@ -135,19 +136,19 @@ def sheets_of(complaints: Sequence[Complaint], hospitals: Sequence[str]) -> list
 
 
 def load_complaints(path: Path) -> list[Complaint]:
-    """`seq,published,number`, ten digits, in order of publication."""
+    """Read lines `seq,published,number` with ten digits, in order of publication."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         return [Complaint(f"+1{row['number']}", row["published"]) for row in csv.DictReader(file)]
 
 
 def load_hospitals(path: Path) -> list[str]:
-    """`number,city,state`, E.164."""
+    """Read lines `number,city,state` with E.164 numbers."""
     with path.open(encoding="utf-8", newline="") as file:
         return [row["number"] for row in csv.DictReader(file)]
 
 
 def instant_of(day: str) -> float:
-    """The beginning of a day, `2025-11-25`."""
+    """Return the begin of a day such as `2025-11-25`."""
     return datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
 
 

@@ -1,4 +1,4 @@
-"""What the console's pages take over a million calls, with fifty people at once, and what calls notice of it."""
+"""Measure how long console pages over a million calls take with fifty users, and how much decisions slow down."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ PAGES = {
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Milliseconds a page, alone and among fifty people; memory; and the p99 of a decision meanwhile."""
+    """Measure milliseconds a page for one user and for fifty, the memory, and the p99 of a decision meanwhile."""
     calls = 100_000 if bench.quick else 1_000_000
     state = bench.copy(KNOWN)
     bench.say(f"console: {calls:,} calls")
@@ -97,7 +97,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def fill(path: Path, calls: int) -> tuple[dict[str, str], str]:
-    """The calls of the last DAYS days, and a user who is logged in: the paths of PAGES, and the session's token."""
+    """Store the calls of the last DAYS days and a user. Return the paths of PAGES and the token of a session."""
     rng, now, token = random.Random(1), time.time(), new_token()
     with open_store(path) as db:
         for start in range(0, calls, BATCH):
@@ -116,7 +116,7 @@ def fill(path: Path, calls: int) -> tuple[dict[str, str], str]:
 
 
 def made_call(rng: random.Random, place: int, at: float) -> tuple[DecisionRecord, OutcomeRecord]:
-    """A call that came in, from a number of its own: what was decided, and how it ended."""
+    """Return an inbound call from a number of its own, with its decision and its outcome."""
     action = rng.choices(list(SHARES), list(SHARES.values()))[0]
     number = f"+1201{rng.randrange(2_000_000, 9_999_999)}"
     decision = DecisionRecord(
@@ -158,7 +158,7 @@ def made_call(rng: random.Random, place: int, at: float) -> tuple[DecisionRecord
 
 @contextmanager
 def running_console(state: Path) -> Iterator[tuple[int, int]]:
-    """The console as the daemon starts it: its process and its port."""
+    """Run the console as the daemon starts it. Yield its process and its port."""
     port = free_port("127.0.0.1", socket.SOCK_STREAM)
     config = state / "console.toml"
     config.write_text(f'{SETTINGS}\n[web]\nlisten = "127.0.0.1:{port}"\n[asterisk]\ncommand = "no-asterisk-here"\n')
@@ -179,7 +179,7 @@ def running_console(state: Path) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def people(port: int, paths: list[str], token: str, count: int = USERS) -> Iterator[list[float]]:
-    """So many people who open one page after the other; how long each page took, in milliseconds, as they go."""
+    """Let `count` users open one page after the other. Yield how long each page took, in milliseconds."""
     taken: list[float] = []
     over = threading.Event()
 
@@ -200,7 +200,7 @@ def people(port: int, paths: list[str], token: str, count: int = USERS) -> Itera
 
 
 def _while_people_look(bench: Workbench, server: Server, port: int, paths: list[str], token: str) -> Figure:
-    """Rounds with people and without, each beside the other."""
+    """Measure rounds with users and rounds without, in turns."""
     bench.say(f"console: decisions while {USERS} people look")
     failed: list[int] = []
 

@@ -1,8 +1,8 @@
-"""What `benchmarks.instructions` counts: so many decisions, calls seen over AMI, or events of a replay, in one process.
+"""Do the work that `benchmarks.instructions` counts, in one process: decisions, calls over AMI, or events of a replay.
 
-python -m benchmarks.counted decisions|calls|events COUNT STATE
+    python -m benchmarks.counted decisions|calls|events COUNT STATE
 
-Without decisions of the scheduler or the disk as far as possible: no background work of the daemon, one call at a time.
+The scheduler and the disk have as little influence as possible: no background work of the daemon, one call at a time.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ CALLS_AT_ONCE = 30  # of a busy office, within the 0.2 s after which outcomes ar
 
 
 def decisions(count: int, state: Path) -> None:
-    """Answers until standard input ends; whoever reads the port on standard output makes the calls."""
+    """Answer calls until standard input ends. The parent reads the port from standard output and makes the calls."""
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_answer(count, state))
 
@@ -66,7 +66,7 @@ async def _answer(count: int, state: Path) -> None:
 
 
 def calls(count: int, state: Path) -> None:
-    """Events of recorded calls, as they come from a socket, into a store that has decided on each of them."""
+    """Receive the events of recorded calls, as from a socket. The store has a decision on each call."""
     scenes = [scene_of(name) for name in SCENES]
     scripts = [b"".join(data for _, data in scene.packets) for scene in scenes]
     reader, tracker = PacketReader(wanted=EVENTS), CallTracker(trunk_of)
@@ -89,7 +89,7 @@ def calls(count: int, state: Path) -> None:
 
 
 def events(count: int, state: Path) -> None:
-    """A history replayed as `callsieve replay` does it: two policies, every decision written."""
+    """Replay a history as `callsieve replay` does it, with two policies. Every decision is written."""
     with (state / HISTORY).open("rb") as file:
         lines = b"".join(islice(file, count))
     replay = Replay([load_policy("cautious"), load_policy("strict")])

@@ -1,4 +1,4 @@
-"""What one full decision costs, and how long it takes among many; against a handler that decides nothing."""
+"""Measure what a full decision costs, and its latency among many, compared with a handler that decides nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ P99_LIMIT = 1.5
 
 
 def measure_cpu(bench: Workbench) -> list[Figure]:
-    """User and system time of all threads of the server, for each call; with uvloop and without."""
+    """Measure the CPU time of the server for each call, with uvloop and without."""
     figures = []
     for loop, python in _pythons(bench).items():
         bench.say(f"decision: CPU of one, {loop}")
@@ -49,7 +49,7 @@ def measure_cpu(bench: Workbench) -> list[Figure]:
 
 
 def measure_latency(bench: Workbench) -> list[Figure]:
-    """From a call's first packet to its answer, with 64 calls in flight all the time."""
+    """Measure the time from the first packet to the answer, with 64 calls in flight."""
     figures = []
     for loop, python in _pythons(bench).items():
         bench.say(f"decision: latency with {LOADED} calls in flight, {loop}")
@@ -65,7 +65,7 @@ def measure_latency(bench: Workbench) -> list[Figure]:
 
 
 def cpu_micros(in_flight: int, server: Server, turn: int) -> float:
-    """One round: what the server's process used for each call."""
+    """Run one round. Return the CPU microseconds of the server for each call."""
     blocks = questions(CALLS, NUMBERS, turn)
     before = server.cpu_seconds()
     server.ask(blocks, in_flight)
@@ -74,14 +74,14 @@ def cpu_micros(in_flight: int, server: Server, turn: int) -> float:
 
 
 def p99_millis(failed: list[int], server: Server, turn: int) -> float:
-    """One round: how long the slowest of a hundred waits. Adds how many were not decided."""
+    """Run one round. Return the p99 of the latency in milliseconds. Append the number of calls without decision."""
     answers = server.ask(questions(2 * CALLS, NUMBERS, turn), LOADED)
     failed.append(answers.failed)
     return 1e3 * answers.percentile(99)
 
 
 def _alternate(bench: Workbench, measure: Callable[[Server, int], float], *servers: Server) -> list[list[float]]:
-    """The samples of each server, taken in turns."""
+    """Return the samples of each server, which are measured in turns."""
     of_each = [partial(measure, server) for server in servers]
     return alternate(bench.rounds(ROUNDS), *of_each)
 
@@ -92,6 +92,6 @@ def _warm_up(*servers: Server) -> None:
 
 
 def _pythons(bench: Workbench) -> dict[str, str]:
-    """By event loop: the interpreter that gives it."""
+    """Return the interpreters by name of the event loop."""
     with_uvloop = {"uvloop": sys.executable} if has_uvloop() else {}
     return {**with_uvloop, "asyncio": python_without_uvloop(bench.directory)}

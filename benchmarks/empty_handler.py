@@ -1,4 +1,4 @@
-"""What we are measured against: panoramisk's FastAGI server with a handler that sets one variable and does no more.
+"""The baseline: the FastAGI server of panoramisk with a handler that sets one variable and nothing else.
 
 python -m benchmarks.empty_handler PORT
 """

@@ -1,8 +1,8 @@
-"""The listener without Asterisk: events parsed and tracked a second, what a million calls leave in memory, and the
-daemon at rates that no Asterisk on this machine reaches: recorded calls played to it over a socket.
+"""Measure the listener without Asterisk: events parsed and tracked a second, and memory after a million calls.
 
-The events are those of the recordings of a real Asterisk in tests/recordings, read in pieces as they come from a
-socket. Every event counts that Asterisk sends to a manager user with our rights, also those of no use to us.
+Also play recorded calls to the daemon over a socket, faster than an Asterisk on this machine can make them. The events
+come from recordings of a real Asterisk in tests/recordings, in pieces as from a socket. Rates count all events that
+Asterisk sends to a manager user with our rights, also those that the listener ignores.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ ANSWERS = {
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Rates with all recordings and with plain answered calls, CPU of one event; memory."""
+    """Measure rates with all recordings and with plain answered calls, the CPU time of an event, and memory."""
     bench.say("events: parsed and tracked")
     every = b"".join(stream_of(path.stem) for path in sorted(FOLDER.glob("*.ami")) if path.stem not in NOT_WHOLE)
     answered = stream_of("answered")
@@ -101,12 +101,12 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def stream_of(name: str) -> bytes:
-    """Everything that Asterisk said in a recording."""
+    """Return everything that Asterisk said in a recording."""
     return b"".join(chunk.data for chunk in load_recording(FOLDER / f"{name}.ami"))
 
 
 def cpu_seconds_of(stream: bytes) -> float:
-    """CPU time of REPEATED times the stream, through reader, parser and tracker."""
+    """Return the CPU time to read, parse and track the stream REPEATED times."""
     reader, tracker, outcomes = PacketReader(wanted=EVENTS), CallTracker(trunk_of), 0
     pieces = [stream[start : start + READ_BYTES] for start in range(0, len(stream), READ_BYTES)]
     began, at = time.process_time(), 1e9
@@ -123,7 +123,7 @@ def cpu_seconds_of(stream: bytes) -> float:
 
 
 def trunk_of(channel: str) -> str | None:
-    """The lab's trunk."""
+    """Return the name of the lab's trunk, if the channel belongs to it."""
     return "carrier" if channel.startswith("PJSIP/carrier") else None
 
 
@@ -146,7 +146,7 @@ def _memory(bench: Workbench) -> Figure:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A recorded call to play: its packets, each with its seconds from the start, and what is to be learnt from it."""
+    """A recorded call to play: packets with their time in seconds from the start, and what is learnt from the call."""
 
     packets: Sequence[tuple[float, bytes]]
     last_hangup: int
@@ -154,13 +154,16 @@ class Scene:
     signal: SignalCategory | None
 
     def packet(self, index: int, call: int) -> bytes:
-        """A packet, as it is said of that call."""
+        """Return a packet with the ids and the caller of a call."""
         return with_call(self.packets[index][1], call)
 
 
 @dataclass(slots=True)
 class Played:
-    """What was sent: when the last hangup of each call was, by linkedid. `unsent` packets found nobody listening."""
+    """What was sent.
+
+    `ended_at`: time of the last hangup of each call, by linkedid. `unsent`: packets without a listener.
+    """
 
     ended_at: dict[str, float] = field(default_factory=dict)
     packets: int = 0
@@ -169,9 +172,9 @@ class Played:
 
 
 class Manager:
-    """Asterisk's manager interface as far as the listener uses it, on loopback; for the `with` block.
+    """The part of the manager interface of Asterisk that the listener uses, on loopback, for a `with` block.
 
-    Like Asterisk with `writetimeout = 1000`, it disconnects who does not read for a second.
+    Like Asterisk with `writetimeout = 1000`, it disconnects a client that reads nothing for a second.
     """
 
     def __init__(self) -> None:
@@ -196,7 +199,7 @@ class Manager:
         self._listening.close()
 
     def send(self, data: bytes) -> bool:
-        """Send to the listener; False when there is none (any more)."""
+        """Send to the listener. Return False if it is not connected."""
         with self._lock:
             if self._connection is None:
                 return False
@@ -235,7 +238,7 @@ class Manager:
 
 
 def measure_replayed(bench: Workbench) -> list[Figure]:
-    """The daemon listens to more calls than an Asterisk on this machine can make."""
+    """Measure a daemon that listens to more calls than an Asterisk on this machine can make."""
     seconds = 10.0 if bench.quick else 30.0
     scenes = [scene_of(name) for name in SCENES]
     stalled = STALLED_EVENTS * len(scenes) / sum(len(scene.packets) for scene in scenes)
@@ -269,7 +272,7 @@ def scene_of(name: str) -> Scene:
 
 
 def _with_places(data: bytes, record: OutcomeRecord) -> bytes:
-    """Unique ids, bridges and channels of the call's own, and its caller."""
+    """Replace the unique ids, bridges, channels and caller of the call by placeholders."""
     data = data.replace(record.linkedid.rpartition(".")[0].encode(), b"@CALL@")
     data = re.sub(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", b"bridge-@CALL@", data)
     data = re.sub(rb"(PJSIP/\w+)-000000", rb"\1-@CALL@", data)
@@ -277,17 +280,17 @@ def _with_places(data: bytes, record: OutcomeRecord) -> bytes:
 
 
 def with_call(data: bytes, call: int) -> bytes:
-    """Packets of a scene, as they are said of that call."""
+    """Return the packets of a scene with the ids and the caller of a call."""
     return data.replace(b"@CALL@", b"%08x" % call).replace(b"@NUMBER@", caller_of(call).encode())
 
 
 def caller_of(call: int) -> str:
-    """Another number for each call."""
+    """Return another number for each call."""
     return f"+1201{2_000_000 + call:07}"
 
 
 def linkedid_of(call: int) -> str:
-    """Of the channel that called."""
+    """Return the linkedid, which is the id of the calling channel."""
     return f"{call:08x}.0"
 
 
@@ -325,7 +328,7 @@ def _replay(bench: Workbench, scenes: Sequence[Scene], rate: float, seconds: flo
 
 
 def decide_calls(store: Path, count: int) -> None:
-    """Each call has been decided on already, or its outcome would wait a minute for that."""
+    """Store a decision on each call. Without one, an outcome would wait a minute for it."""
     allowed = RECORD._replace(action="allow", would_be="allow", at=time.time())
     with open_store(store) as db, transaction(db):
         record_decisions(
@@ -343,7 +346,7 @@ def _stall(daemon: Daemon, after: float, seconds: float) -> None:
 
 
 def play(manager: Manager, scenes: Sequence[Scene], rate: float, count: int) -> Played:
-    """Play so many calls, one scene after the other, `rate` a second; each takes as long as it did."""
+    """Play `count` calls, one scene after the other, `rate` a second. Each takes as long as in the recording."""
     played, began = Played(), time.monotonic()
     due = [(call / rate, call, 0) for call in range(count)]  # sorted, so a heap
     while due:
@@ -376,7 +379,7 @@ def _is_right(row: OutcomeRecord, scenes: Sequence[Scene]) -> bool:
 
 
 def _is_true(row: OutcomeRecord | None, category: str, scenes: Sequence[Scene]) -> bool:
-    """A signal of a call that was seen whole, and that says it."""
+    """Return whether the signals of a call are what its recording tells."""
     return row is not None and row.complete and category == _scene_of_call(row.linkedid, scenes).signal
 
 
@@ -385,7 +388,7 @@ def _scene_of_call(linkedid: str, scenes: Sequence[Scene]) -> Scene:
 
 
 def calls(first: int, end: int) -> Iterator[tuple[Event, float]]:
-    """Events of calls number `first` to `end`, 100 a second; of one in ten the end is never told."""
+    """Yield events of calls `first` to `end`, 100 a second. One call in ten never ends."""
     for number in range(first, end):
         at = 1e9 + number / 100
         for event in _events_of(number):
@@ -422,7 +425,7 @@ def _events_of(number: int) -> Iterator[Event]:
 
 
 def _follow(*ends: int) -> None:
-    """Follow calls up to each number, and print the resident bytes then."""
+    """Track calls. Print the resident bytes at each of these counts."""
     tracker, first = CallTracker(trunk_of), 0
     for end in ends:
         for event, at in calls(first, end):

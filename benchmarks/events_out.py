@@ -1,4 +1,4 @@
-"""Events for receivers: how many a minute get out, how soon, and what receivers that are dead cost a decision."""
+"""Measure events for receivers: how many a minute are delivered, how soon, and what dead receivers cost a decision."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ HOOK = '[[webhook]]\nname = "{name}"\nurl = "http://{address}/"\nsecret = "env:H
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Deliveries by a real sender to a real web server, and decisions beside senders whose receivers are dead."""
+    """Measure deliveries by a real sender to a real web server, and decisions while receivers are dead."""
     return [*_deliveries(bench), *_decisions(bench)]
 
 
@@ -74,9 +74,9 @@ def _deliveries(bench: Workbench) -> list[Figure]:
 
 
 def _decisions(bench: Workbench) -> list[Figure]:
-    """With all kinds wanted by three receivers, none of which takes anything; against no receiver at all.
+    """Measure decisions with three dead receivers that want all kinds of events, and without receivers.
 
-    The CPU is all of the daemon's, its writer's too, and tells more where the machine is shared.
+    The CPU time is of the whole daemon with its writer. On a shared machine it tells more than the latency.
     """
     bench.say("events: p99 of a decision with dead receivers")
     closed = free_port("127.0.0.1", socket.SOCK_STREAM)
@@ -103,7 +103,7 @@ def _decisions(bench: Workbench) -> list[Figure]:
 
 
 def _happen(db: sqlite3.Connection, first: int, count: int) -> None:
-    """So many calls end."""
+    """Store the events of `count` calls that ended."""
     with transaction(db):
         for number_ in range(first, first + count):
             number, now = number_at(number_ % SUBJECTS), time.time()
@@ -142,7 +142,7 @@ def _hook_server() -> Iterator[tuple[str, Any]]:
 
 @contextmanager
 def _sender(state: Path, hooks: str) -> Iterator[None]:
-    """`callsieve events send`, once it has told the store who its receivers are."""
+    """Run `callsieve events send`. Yield when it has stored who its receivers are."""
     config = state / "events.toml"
     config.write_text(f"{SETTINGS}\n{hooks}")
     about = {"CALLSIEVE_CONFIG": str(config), "CALLSIEVE_STATE": str(state), "HOOK_SECRET": SECRET}

@@ -1,7 +1,7 @@
-"""Publishing a million numbers for other companies, and taking them: time, memory, and how large it all is.
+"""Measure the time, memory and size when a company publishes a million numbers and another company takes them.
 
-Each step runs in a process of its own, whose memory is measured. Every number has three to five marks of our people;
-between two publications one in a hundred is another: half of those are gone, half are new.
+Each step runs in its own process, whose memory is measured. Three to five of our people have marked every number.
+Between two publications one number in a hundred changes: half of these are removed, half are new.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ Said = dict[str, float]
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """One run."""
+    """Measure one run."""
     numbers = QUICK_NUMBERS if bench.quick else NUMBERS
     bench.say(f"marking {numbers:,} numbers, publishing them, and taking them")
     found = {step: _run(step, bench.directory, numbers) for step in STEPS}
@@ -78,7 +78,7 @@ def _run(step: str, folder: Path, numbers: int) -> Said:
 
 
 def fill(folder: Path, numbers: int) -> Said:
-    """A store of so many numbers that our people have marked."""
+    """Make a store with `count` numbers that our people have marked."""
     with open_store(folder / "ours" / "callsieve.db") as db:
         with transaction(db):
             upsert_people(db, [Person(person) for person in PEOPLE], "benchmark")
@@ -87,7 +87,7 @@ def fill(folder: Path, numbers: int) -> Said:
 
 
 def change(folder: Path, numbers: int) -> Said:
-    """Half of one in a hundred goes, and as many come."""
+    """Remove one number in two hundred, and add as many."""
     share = numbers // CHANGED // 2
     with open_store(folder / "ours" / "callsieve.db") as db:
         gone = [(number_at(n),) for n in range(0, numbers, numbers // share)]
@@ -99,7 +99,7 @@ def change(folder: Path, numbers: int) -> Said:
 
 
 def _mark(db: sqlite3.Connection, numbers: list[str]) -> None:
-    """Three to five marks each, as folding them would have it."""
+    """Store three to five marks of each number, as if they had been folded."""
     folded = {}
     for people in (3, 4, 5):
         marks = [
@@ -123,7 +123,7 @@ def _mark(db: sqlite3.Connection, numbers: list[str]) -> None:
 
 
 def publishing(day: int) -> Callable[[Path, int], Said]:
-    """Publishes on that day."""
+    """Publish on this day."""
 
     def run(folder: Path, _numbers: int) -> Said:
         loaded = _loaded(folder / "ours", '[publish]\nname = "Benchmark Ltd"\n')
@@ -137,7 +137,7 @@ def publishing(day: int) -> Callable[[Path, int], Said]:
 
 
 def take(folder: Path, _numbers: int) -> Said:
-    """Another company takes what is published now."""
+    """Take, as another company, what is published now."""
     key = signing_key(folder / "ours").public_key.text
     text = f'[[exchange]]\nname = "ours"\npath = "{folder / "web"}"\nkey = "{key}"\n'
     loaded = _loaded(folder / "theirs", text)
@@ -166,7 +166,7 @@ STEPS: dict[str, Callable[[Path, int], Said]] = {
 
 
 def main(step: str, folder: str, numbers: str) -> None:
-    """One step, and what the process needed for it."""
+    """Run one step. Print what the process needed for it."""
     began = time.process_time()
     said = STEPS[step](Path(folder), int(numbers))
     said |= {

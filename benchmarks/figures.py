@@ -1,4 +1,4 @@
-"""What a benchmark returns: figures, each with what it was measured against and what it may cost."""
+"""Figures that a benchmark returns, each with its reference and its limit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The most that a figure may be (or the least). `unit` is `x` when it bounds the ratio."""
+    """The limit of a figure: the most, or the least. With the `unit` `x` it limits the ratio to the reference."""
 
     limit: float
     unit: str
@@ -21,7 +21,7 @@ class Budget:
         return f"{'>=' if self.at_least else '<='} {shown(self.limit, self.unit)}"
 
     def verdict(self, value: float) -> str:
-        """`met`, or by how much it was missed."""
+        """Return `met`, or by how much the figure missed the limit."""
         excess = self.limit - value if self.at_least else value - self.limit
         if excess <= 0:
             return "met"
@@ -31,9 +31,9 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table: what was measured, in `unit`, once a round.
+    """A line of the table: what was measured, with one sample for each round, in `unit`.
 
-    `reference` is what `against` gave in the same rounds of the same run. `note` says under which conditions.
+    `reference`: the samples of `against` in the same rounds. `note`: the conditions.
     """
 
     what: str
@@ -54,7 +54,7 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """The median of each round's own ratio: what slows the machine down slows down both."""
+        """Return the median of the ratios of all rounds. What slows the machine in a round slows both sides."""
         if not self.reference:
             return None
         return median(ours / theirs for ours, theirs in zip(self.samples, self.reference, strict=True))
@@ -67,15 +67,15 @@ class Figure:
 
 
 def shown(value: float, unit: str) -> str:
-    """A value with its unit, to three digits."""
+    """Format a value with its unit, with three digits."""
     digits = 0 if abs(value) >= 100 or not value else max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:,.{digits}f} {unit}"
 
 
 def alternate(rounds: int, *measures: Callable[[int], float]) -> list[list[float]]:
-    """So many rounds of each, every other round backwards: a machine that slows down does so for all of them.
+    """Run rounds of all measures in turns, every second round in reverse. A slow machine then slows all of them.
 
-    A measure is given the number of its round, and makes one sample.
+    A measure gets the index of its round and returns one sample.
     """
     samples: list[list[float]] = [[] for _ in measures]
     for number in range(rounds):

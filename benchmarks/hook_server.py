@@ -1,4 +1,4 @@
-"""A receiver of webhooks that takes everything: how many, and how old each was, in their order.
+"""A receiver of webhooks that accepts everything. It tells how many came, how old each was, and in which order.
 
 python -m benchmarks.hook_server PORT
 """

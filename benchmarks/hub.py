@@ -1,6 +1,6 @@
-"""Two sites and their hub: rows a second each way, their cost in CPU and room, and how soon a mark counts elsewhere.
+"""Measure two sites and their hub: rows a second each way, CPU time, disk space, and how soon a mark counts elsewhere.
 
-python -m benchmarks.hub     what many sites would cost, calculated from the figures in benchmarks/PERFORMANCE.md
+python -m benchmarks.hub     calculate the cost of many sites from the figures in benchmarks/PERFORMANCE.md
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ HUB_BYTES = "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """A site tells another everything it has; then a mark at a time; then decisions beside what came."""
+    """Push the whole history of a site to another, then single marks. Then measure decisions with these rows."""
     rows, marks = (4_000, 60) if bench.quick else (ROWS, MARKS)
     with PostgreSql() as server:
         asyncio.run(make_hub(server))
@@ -113,8 +113,10 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 class Costs(NamedTuple):
-    """Of a row: microseconds of processor time to push and to pull it, at a site and in PostgreSQL, and bytes. Of a
-    connected site: the share of a core that it takes in PostgreSQL, and milliseconds there of each time it is woken.
+    """The cost of rows and of connected sites.
+
+    Of a row: CPU microseconds to push and to pull it, at a site and in PostgreSQL, and its bytes. Of a connected site:
+    its share of a core in PostgreSQL, and CPU milliseconds there for each wake-up.
     """
 
     push_us: float
@@ -127,21 +129,22 @@ class Costs(NamedTuple):
     wake_ms: float
 
     def server(self, sites: int, rows_a_day: int) -> float:
-        """Cores that PostgreSQL needs where each of the sites tells so many rows a day."""
+        """Return the cores that PostgreSQL needs if each site pushes this many rows a day."""
         rate = sites * rows_a_day / 86_400
         row_us = self.push_server_us + (sites - 1) * self.pull_server_us
         return rate * row_us / 1e6 + sites * (self.idle_server + wake_ups(rate) * self.wake_ms / 1000)
 
 
 def wake_ups(rate: float) -> float:
-    """How often a second a site is woken where so many rows come a second, each when it likes: one wakes it, and those
-    of the next 0.75 s are collected.
+    """Return how often a second a site is woken if rows come at random at this rate.
+
+    A wake-up collects the rows of 0.75 s.
     """
     return 1 / (COLLECT_SECONDS + math.exp(-rate * COLLECT_SECONDS) / rate)
 
 
 def costs_in(page: str) -> Costs:
-    """The figures that benchmarks/PERFORMANCE.md has of this benchmark, and of hub-wakeups."""
+    """Return the costs in benchmarks/PERFORMANCE.md, from this benchmark and from hub-wakeups."""
     found = _figures_in(page, "hub")
     woken = _figures_in(page, "hub-wakeups")
     names = (
@@ -176,7 +179,7 @@ def _figures_in(page: str, name: str) -> dict[str, float]:
 
 
 def calculated(costs: Costs, rows_a_day: int = 2_000) -> str:
-    """The tables of docs/how-to/many-pbxs.md: what so many sites cost that each tell so many rows a day."""
+    """Return the tables of docs/how-to/many-pbxs.md: the cost of many sites that each push many rows a day."""
     lines = [
         "| sites | rows a day | PostgreSQL, cores | a site, of a core | the hub, a year | each store, a year |",
         "|---|---|---|---|---|---|",
@@ -204,7 +207,7 @@ def calculated(costs: Costs, rows_a_day: int = 2_000) -> str:
 
 
 def _two_digits(value: float) -> str:
-    """As people write it: 0.000013."""
+    """Format a number with two digits as people write it, such as 0.000013."""
     return format(Decimal(f"{value:.2g}"), "f")
 
 
@@ -240,14 +243,14 @@ def _mark(number: str, at: float) -> Mark:
 
 
 def _timed(server: PostgreSql, site: Loaded) -> tuple[float, float, float]:
-    """Seconds, CPU seconds of the site, and of the server's processes."""
+    """Measure seconds, CPU seconds of the site, and CPU seconds of the processes of the server."""
     began, cpu, theirs = time.monotonic(), time.process_time(), server.cpu_seconds()
     process.run_once(site)
     return time.monotonic() - began, time.process_time() - cpu, server.cpu_seconds() - theirs
 
 
 def _bytes(site: Loaded) -> int:
-    """Of the file, with all of its log in it."""
+    """Return the size of the database file, with its whole log written into it."""
     with open_store(site.store_path) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return site.store_path.stat().st_size
@@ -270,7 +273,7 @@ def _ages(berlin: Loaded, london: Loaded, marks: int) -> Iterator[float]:
 
 
 def _read(site: Loaded, rows: int) -> float:
-    """Microseconds of one read of facts."""
+    """Return the microseconds of one read of facts."""
     with open_store(site.store_path) as db:
         began = time.process_time()
         for number in range(READS):
@@ -279,7 +282,7 @@ def _read(site: Loaded, rows: int) -> float:
 
 
 class _Idle(NamedTuple):
-    """Percent of a core, and bytes."""
+    """The load of an idle site: percent of a core, and bytes."""
 
     site: float
     server: float
@@ -287,7 +290,7 @@ class _Idle(NamedTuple):
 
 
 def _idle(server: PostgreSql, site: Loaded, seconds: float) -> _Idle:
-    """A site's process while nothing happens, once it has begun."""
+    """Measure a process of a site, once it has started, while nothing happens."""
     with _running(site) as process:
         time.sleep(3.0)
         cpu, theirs, began = process_cpu_seconds(process.pid), server.cpu_seconds(), time.monotonic()
@@ -302,7 +305,7 @@ def _idle(server: PostgreSql, site: Loaded, seconds: float) -> _Idle:
 
 
 def _outbox(bench: Workbench, calls: int, *, private: bool) -> tuple[int, int]:
-    """Rows and bytes that wait when a site without a hub has had so many calls."""
+    """Return the rows and bytes that wait at a site without a hub after this many calls."""
     rng, now = random.Random(1), time.time()
     path = bench.directory / f"outbox-{private}.db"
     with open_store(path) as db:

@@ -1,6 +1,6 @@
-"""What a row costs PostgreSQL while sites are connected, all of which are woken for it, in CPU time of its processes.
+"""Measure the CPU time of PostgreSQL for a row while many sites are connected, all of which are woken for it.
 
-python -m benchmarks hub-wakeups     two to three minutes; prints the formula, and what number of sites takes a core
+python -m benchmarks hub-wakeups     two to three minutes; prints the formula, and how many sites use a core
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ MOST_SITES = 100_000
 
 
 class Connected(NamedTuple):
-    """What so many connected sites cost PostgreSQL: `idle`, of a core and a site, while nobody tells anything, and
-    `cores` beside that at each rate; `ages`: seconds until each mark was at another site.
+    """What connected sites cost PostgreSQL.
+
+    `idle`: cores for each site while nothing is pushed. `cores`: what each rate adds to that. `ages`: seconds until
+    each mark was at another site.
     """
 
     sites: int
@@ -47,13 +49,14 @@ class Connected(NamedTuple):
     ages: dict[int, list[float]]
 
     def row_ms(self, rate: int) -> float:
-        """Milliseconds of a row and site, its push among them."""
+        """Return the milliseconds of a row for each site at this rate, with its push."""
         return 1000 * self.cores[rate] / rate / self.sites
 
 
 class Cost(NamedTuple):
-    """Milliseconds of a row that is pushed alone, and of a site that is woken, with the pull that follows; `idle`: the
-    share of a core of a connected site.
+    """CPU milliseconds of a row that is pushed, and of a site that is woken and pulls it.
+
+    `idle`: the share of a core of a connected site.
     """
 
     push_ms: float
@@ -61,16 +64,16 @@ class Cost(NamedTuple):
     idle: float
 
     def cores(self, sites: int, rate: float) -> float:
-        """What PostgreSQL takes where all sites together tell so many rows a second."""
+        """Return the cores that PostgreSQL uses if all sites together push this many rows a second."""
         return rate * self.push_ms / 1000 + sites * (self.idle + wake_ups(rate) * self.wake_ms / 1000)
 
     def sites_of_a_core(self, rate: float) -> int:
-        """The first number of sites that takes more than a core."""
+        """Return the lowest number of sites that use more than one core."""
         return bisect_left(range(1, MOST_SITES), 1.0, key=lambda sites: self.cores(sites, rate)) + 1
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Sites of one organisation tell marks in turn."""
+    """Let sites of one organisation push marks in turn."""
     measured = []
     for sites in SITES:
         bench.say(f"hub-wakeups: {sites} sites; {', '.join(map(str, RATES))} rows/s")
@@ -91,14 +94,14 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def cost_of(few: Connected, many: Connected) -> Cost:
-    """What depends on the number of sites, and what does not."""
+    """Return which part of the cost depends on the number of sites, and which does not."""
     site = (many.cores[TARGET_RATE] - few.cores[TARGET_RATE]) / (many.sites - few.sites)
     push_ms = 1000 * (few.cores[TARGET_RATE] - few.sites * site) / TARGET_RATE
     return Cost(push_ms, 1000 * site * COLLECT_SECONDS, many.idle)  # rows that come so fast wake all the time
 
 
 def formula(cost: Cost) -> str:
-    """PostgreSQL's share of a core with n sites, and where that is more than one."""
+    """Return the formula for the load of n sites in cores, and the number of sites that use one core."""
     lines = [
         f"cores = rows/s * {cost.push_ms / 1000:.5f} + n * ({cost.idle:.5f} + wake-ups/s * {cost.wake_ms / 1000:.6f}),",
         f"wake-ups/s = 1 / ({COLLECT_SECONDS} + exp(-{COLLECT_SECONDS} * rows/s) / (rows/s))",
@@ -135,14 +138,14 @@ async def _measured(folder: Path, count: int, seconds: float) -> Connected:
 
 
 async def _cores(server: PostgreSql, work: Callable[[], Awaitable[None]]) -> float:
-    """The share of a core that its processes take meanwhile."""
+    """Return the share of a core that the processes of the server use during `work`."""
     before, began = server.cpu_seconds(), time.monotonic()
     await work()
     return (server.cpu_seconds() - before) / (time.monotonic() - began)
 
 
 class _Telling:
-    """Marks that sites tell in turn, and how soon each was at the site before its own."""
+    """Marks that sites push in turn, and how soon each was at the site before."""
 
     def __init__(self, stores: Sequence[Store], rate: int, seconds: float) -> None:
         self.ages: list[float] = []
@@ -173,7 +176,7 @@ def _is_marked(db: sqlite3.Connection, number: str) -> bool:
 
 @asynccontextmanager
 async def _connected(server: PostgreSql, folder: Path, count: int) -> AsyncIterator[list[Store]]:
-    """The stores of so many sites, which share all they have as long as the block lasts."""
+    """Yield the stores of `count` sites, which share everything while the `with` block runs."""
     stores = []
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         tasks = []

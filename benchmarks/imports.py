@@ -1,4 +1,4 @@
-"""How fast the command `callsieve import numbers` is: with numbers that are E.164 already, and as they are dialled."""
+"""Measure the speed of `callsieve import numbers`, with E.164 numbers and with numbers as they are dialled."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GERMAN = ("30", "89", "4221", "151", "176", "800")
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Rows a second, by the clock and by processor time, start and end of the command among them."""
+    """Measure rows a second, by the clock and by CPU time, with the start and the end of the command."""
     rows = 200_000 if bench.quick else 2_000_000
     kinds: tuple[tuple[str, str, Callable[[int], str], Budget], ...] = (
         ("E.164", "US", number_at, E164),
@@ -82,7 +82,7 @@ def _in_brackets(index: int) -> str:
 
 
 def _dialled(start: str, index: int, digits: int) -> str:
-    """A number that begins so, with its trunk prefix: each once, in an order that looks like chance."""
+    """Return a number with this start and its trunk prefix. Each number comes once, in an order that looks random."""
     rest = digits - len(start)
     number = f"{start}{index * 7_919 % 10**rest:0{rest}}"
     return f"0{number[:4]} {number[4:]}"

@@ -1,12 +1,12 @@
-"""`python -m benchmarks.instructions [--rounds N] [--write]`: how many instructions what calls wait for takes.
+"""`python -m benchmarks.instructions [--rounds N] [--write]`: count the CPU instructions of work that calls wait for.
 
-Seconds say little on a machine with other work; instructions are the same within a few percent. Valgrind counts those
-of a process that decides about 1,000 calls, follows 1,000 calls over AMI, or replays 10,000 events, and of one that
-does a tenth of that: the difference is what they cost, without the start. A start is that of one that decides nothing.
+Times vary with the load of the machine. Instruction counts vary by a few percent only. Valgrind counts them in a
+process that makes about 1,000 decisions, follows 1,000 calls over AMI, or replays 10,000 events. It also counts a
+process that does a tenth of this. The difference is the cost without the start. A start is a process without decisions.
 
-The exit code is 1 where a figure is more than MOST_GROWTH above the baseline in instructions.json. Other builds of
-Python take other numbers of instructions: one that the baseline does not know is printed, and passes. `--write` renews
-the baseline of this one.
+The exit code is 1 if a count is more than MOST_GROWTH above the baseline in instructions.json. Other builds of Python
+need other numbers of instructions. Counts without a baseline for the build are printed, and pass. `--write` renews the
+baseline of this build.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ def main() -> None:
 
 
 def run(rounds: int, *, write: bool) -> int:
-    """Count, compare, print. 1 when a figure has grown too much, else 0: what could not be counted says nothing."""
+    """Count, compare and print.
+
+    Return 1 if a count has grown too much, else 0. Work that could not be counted passes.
+    """
     console, began = Console(highlight=False, width=100), time.monotonic()
     try:
         valgrind = ensure_valgrind(lambda line: None)
@@ -107,7 +110,7 @@ def run(rounds: int, *, write: bool) -> int:
 
 
 def name_of_build() -> str:
-    """What decides how many instructions the same code takes: version, machine, compiler, and how it was built."""
+    """Return a name of the build, which decides the counts: version, machine, compiler and options."""
     how = sysconfig.get_config_var("CONFIG_ARGS") or ""
     optimised = "optimised" if "--enable-optimizations" in how else "plain"
     version = ".".join(platform.python_version_tuple()[:2])
@@ -115,17 +118,17 @@ def name_of_build() -> str:
 
 
 def has_grown(now: float, before: float | None) -> bool:
-    """Whether it is too much; where there is no baseline nothing is."""
+    """Return whether a count has grown too much. Without a baseline it has not."""
     return before is not None and now / before - 1 > MOST_GROWTH
 
 
 def spread(values: list[int]) -> float:
-    """Between the least and the most, as a share of the median."""
+    """Return the difference of the highest and the lowest value, as a share of the median."""
     return (max(values) - min(values)) / median(values)
 
 
 def prepared(directory: Path) -> Path:
-    """A state directory with all that is counted needs; each count works on a copy."""
+    """Make a state directory for all the work. Each count uses a copy."""
     state = directory / "state"
     state.mkdir()
     (state / "callsieve.toml").write_text(SETTINGS)
@@ -154,7 +157,7 @@ def _counted(valgrind: str, template: Path, directory: Path, number: int) -> Map
 
 
 def _instructions(valgrind: str, what: str, count: int, state: Path) -> int:
-    """Of one process, from its start to its end; 0 without Valgrind."""
+    """Return the instructions of a process from its start to its end; 0 without Valgrind."""
     log = state / "valgrind.log"
     tool = (
         valgrind,
@@ -188,7 +191,7 @@ def _instructions(valgrind: str, what: str, count: int, state: Path) -> int:
 
 
 def place_calls(process: subprocess.Popen[bytes], count: int) -> None:
-    """IN_FLIGHT at a time, at the port that the process names."""
+    """Make calls, IN_FLIGHT at a time, to the port that the process prints."""
     assert process.stdout is not None
     port = process.stdout.readline()
     if port.strip().isdigit():
@@ -197,7 +200,7 @@ def place_calls(process: subprocess.Popen[bytes], count: int) -> None:
 
 
 def _place_call(port: int, block: bytes) -> None:
-    """As `benchmarks.calls` does it, with all the time that there is."""
+    """Make a call as `benchmarks.calls` does, without a time limit."""
     with socket.create_connection(("127.0.0.1", port), CHILD_SECONDS) as connection:
         for line in block.splitlines(keepends=True):
             connection.sendall(line)

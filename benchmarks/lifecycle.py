@@ -1,4 +1,4 @@
-"""How long a restart takes: from the start of the process to its first decision, and from SIGTERM to its end."""
+"""Measure a restart: from the start of the process to its first decision, and from SIGTERM to its end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STOP = Budget(2.0, "s")
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """With a small store and with large ones."""
+    """Measure with a small store and with large ones."""
     return [figure for numbers in (FEW, *bench.sizes) for figure in _measure(bench, numbers)]
 
 

@@ -1,7 +1,7 @@
-"""Calls of a real Asterisk followed by the daemon: none lost, none told wrongly, and how late it knows.
+"""Let the daemon follow the calls of a real Asterisk. Check that none is lost or wrong, and measure how late it knows.
 
-SIPp makes the calls: in one half of them the caller hangs up, in the other the callee. Asterisk itself stamps its
-events, so the lag is from the moment a call was over there to the moment when another process reads its outcome.
+SIPp makes the calls. In one half of them the caller hangs up, in the other half the callee. Asterisk stamps its events.
+So the lag runs from the end of a call in Asterisk to the moment when another process can read its outcome.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ ENDED_BY = {CALLER_ENDS: EndedBy.CALLER, CALLEE_ENDS: EndedBy.CALLEE}
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What became of a load: SIPp's counts, and what the daemon made of it. `lags` in seconds."""
+    """The results of a load: the counts of SIPp, and what the daemon recorded. `lags` are in seconds."""
 
     created: int
     failed: int
@@ -81,9 +81,9 @@ class Heard:
 
 
 class Watch:
-    """Another process's view of the outcome table: `seen` says when each outcome could first be read.
+    """Reads the outcome table from another process. `seen`: when each outcome could first be read.
 
-    For the `with` block; it looks 50 times a second, and only when something was committed.
+    Use it in a `with` block. It reads 50 times a second, if something was committed.
     """
 
     def __init__(self, store: Path, since: float) -> None:
@@ -104,13 +104,13 @@ class Watch:
         self._thread.join()
 
     def wait_for(self, count: int, seconds: float) -> None:
-        """Return when so many outcomes are there, or after so many seconds."""
+        """Return when this many outcomes are there, or after `seconds`."""
         deadline = time.monotonic() + seconds
         while len(self.seen) < count and time.monotonic() < deadline:
             time.sleep(0.05)
 
     def rows(self) -> list[OutcomeRecord]:
-        """The outcomes that were seen."""
+        """Return the outcomes that were seen."""
         with closing(sqlite3.connect(self._store)) as db:
             found = outcomes(db, since=self._since, limit=1_000_000)
         return [row for row in found if row.linkedid in self.seen]
@@ -129,13 +129,13 @@ class Watch:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Of any order; 0 when there are none."""
+    """Return a percentile of values in any order; 0 if there are none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else 0.0
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """At the highest rate at which no call fails; then with the store locked in the middle; what listening costs."""
+    """Measure at the highest rate without failed calls, then with a locked store, then the cost of listening."""
     seconds = QUICK_SECONDS if bench.quick else SECONDS
     with ExitStack() as stack:
         daemon = Daemon(bench.copy(NUMBERS))
@@ -196,7 +196,7 @@ def _listening(daemon: Daemon, asterisk: Asterisk, *, listening: bool = True) ->
 def _hear(
     asterisk: Asterisk, daemon: Daemon, rate: float, seconds: float, disturb: Callable[[], object] = lambda: None
 ) -> Heard:
-    """One load, until its outcomes are there or can be waited for no longer."""
+    """Run one load. Wait until its outcomes are there, or for a limited time."""
     since = time.time()
     with Watch(daemon.store, since) as watch, ThreadPoolExecutor(1) as pool:
         disturbed = pool.submit(disturb)
@@ -221,7 +221,7 @@ def _hear(
 
 
 def _place_calls(asterisk: Asterisk, rate: float, seconds: float) -> list[LoadResult]:
-    """Half of them to each number. The phones are on already."""
+    """Make calls, one half to each number. The phones are on already."""
     count = round(rate * seconds / 2)
     callers = [number_at(index) for index in range(2 * count)]
     load = Load(rate / 2, count, CALLER_ENDS, callers[:count], talk_seconds=TALK_SECONDS)
@@ -234,7 +234,7 @@ def _place_calls(asterisk: Asterisk, rate: float, seconds: float) -> list[LoadRe
 
 
 def _load_of_patient_callers(asterisk: Asterisk, rate: float, callers: Sequence[str]) -> LoadResult:
-    """Like `Carrier.load`, but the callers wait until they are hung up on."""
+    """Do the same as `Carrier.load`, but callers wait until the callee hangs up."""
     address = TRUNK_ADDRESSES["carrier"]
     calling = scenario.outgoing_call(hang_up_after=None, cancel_after=None)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
@@ -270,7 +270,7 @@ def _load_of_patient_callers(asterisk: Asterisk, rate: float, callers: Sequence[
 
 
 def _lock(store: Path, after: float) -> None:
-    """Hold the store's write lock for a while, as a backup tool or a person at the sqlite3 prompt may."""
+    """Hold the write lock of the store for a while, as a backup tool or the sqlite3 prompt may do."""
     threading.Event().wait(after - LOCKED_SECONDS / 2)
     with closing(sqlite3.connect(store, timeout=2.0, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
@@ -279,7 +279,7 @@ def _lock(store: Path, after: float) -> None:
 
 
 def _cost(bench: Workbench, asterisk: Asterisk, daemon: Daemon) -> Figure:
-    """CPU of the daemon for a call, against the same without listening."""
+    """Measure the CPU time of the daemon for a call, with listening and without."""
     seconds = QUICK_SECONDS if bench.quick else COST_SECONDS
     samples: list[float] = []
     for listening in (True, False):

@@ -1,4 +1,4 @@
-"""What a store with ten million numbers and more costs: time to look one up, room on disk, memory of the daemon."""
+"""Measure a store with ten million numbers and more: look-up time, disk space, and memory of the daemon."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RESIDENT_LARGEST = Budget(120, "MB")
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """All of it, for each large store."""
+    """Measure each large store."""
     return [figure for many in bench.sizes for figure in _measure(bench, many)]
 
 

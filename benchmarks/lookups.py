@@ -1,9 +1,9 @@
-"""How soon a source of look-ups that is worse than chance is switched off, and how often a good one is, by chance.
+"""Simulate how soon a look-up source that is worse than chance is switched off, and how often a good one is by mistake.
 
     python -m benchmarks.lookups
 
-Sources that call a share of spam spam, and a share of honest callers too, are looked at after every number of which we
-know better, as the look-up process does at most: once an hour. The table is in docs/contributing/decisions/look-ups.md.
+A source calls a share of spam "spam", and a share of honest callers too. It is judged after each number of which we
+know better. The look-up process judges at most once an hour. The table is in docs/contributing/decisions/look-ups.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SPAM_SHARE: Final = 0.5
 
 
 class Kind(NamedTuple):
-    """A source: of how much of the spam, and of how much of the rest, it says that it is spam."""
+    """A source. `of_spam`, `of_fine`: the shares of spam and of other numbers that it calls spam."""
 
     what: str
     of_spam: float
@@ -40,7 +40,7 @@ KINDS: Final = (
 
 
 def switched_off_after(kind: Kind, random: Random, most: int) -> int | None:
-    """At which number it was switched off."""
+    """Return after how many numbers the source is switched off. None if it is not, within `most` numbers."""
     counts = dict.fromkeys(Compared._fields, 0)
     for known in range(1, most + 1):
         truth, share = ("spam", kind.of_spam) if random.random() < SPAM_SHARE else ("fine", kind.of_fine)
@@ -52,7 +52,7 @@ def switched_off_after(kind: Kind, random: Random, most: int) -> int | None:
 
 
 def table(runs: int = RUNS, seed: int = 1) -> list[tuple[str, ...]]:
-    """For each kind the share of sources, in percent, that was off once so many numbers were known."""
+    """Return for each kind the percentage of sources that are off after each count of known numbers."""
     random, rows = Random(seed), []
     for kind in KINDS:
         ends = [switched_off_after(kind, random, KNOWN[-1]) for _ in range(runs)]
@@ -62,7 +62,7 @@ def table(runs: int = RUNS, seed: int = 1) -> list[tuple[str, ...]]:
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     heads = ("source", "says spam of spam / of others", *(f"{known} known" for known in KNOWN))
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for row in table():

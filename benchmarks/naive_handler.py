@@ -1,4 +1,4 @@
-"""What a first version looks like: panoramisk's FastAGI server, and one look-up by aiosqlite for each call.
+"""A typical first version of such a program: the FastAGI server of panoramisk, and an aiosqlite look-up for each call.
 
 python -m benchmarks.naive_handler PORT DATABASE
 """

@@ -1,8 +1,8 @@
-"""A history replayed twice, and its calls and marks told in another order: equal decisions, evidence and standings.
+"""Replay a history twice, and learn its calls and marks in another order: decisions and standings must be equal.
 
-The history has challenges, labels, ties, marks that change, and many equal times. Of the evidence rows a checksum is
-compared, of the standings the sums, at one instant and rounded to 1e-6: a sum over other steps
-differs in its last bits.
+The history has challenges, labels, relationships, marks that change, and many equal times. Evidence rows are compared
+by a checksum. Standings are compared by their sums at one instant, rounded to 1e-6, because the last bits of a sum
+depend on the order.
 """
 
 from __future__ import annotations
@@ -63,14 +63,14 @@ VERDICTS = ((Verdict.SPAM, 0.8), (Verdict.OK, 0.1), (Verdict.RETRACTED, 0.1))
 
 
 class Checksums(NamedTuple):
-    """Of the evidence rows, and of the standings, of all numbers."""
+    """Checksums of all evidence rows and of all standings."""
 
     rows: str
     standings: str
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Events a second of each way to tell them. AssertionError: two of them know different things."""
+    """Measure the events a second of each way. Raise AssertionError if two ways give different results."""
     many = QUICK_EVENTS if bench.quick else EVENTS
     bench.say(f"making up {many:,} calls and marks")
     events = history(many)
@@ -96,7 +96,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def history(events: int, seed: int = SEED) -> list[Event]:
-    """So many calls and marks in time order. Times are whole seconds, so that many are equal."""
+    """Return calls and marks in order of time. Times are whole seconds, so many are equal."""
     chance = random.Random(seed)
     weights = [kind[0] for kind in KINDS]
     step, at, fresh = DAYS * DAY_SECONDS / events, START, 0
@@ -144,7 +144,7 @@ def _call(serial: int, at: float, number: str, answered: bool, talk: float, chan
 
 
 def _marks(call: OutcomeRecord, chance: random.Random) -> Iterable[Mark]:
-    """What people say about a call within the next minutes; some change their mind in the same second."""
+    """Yield marks about a call within the next minutes. Some people change their mind in the same second."""
     number = call.number or ""
     at = call.ended_at + chance.choice((0.0, 60.0, 120.0))
     for reporter, group in chance.sample(PEOPLE, chance.choice((1, 1, 2))):
@@ -159,7 +159,7 @@ def _one_of(shares: Sequence[tuple[T, float]], chance: random.Random) -> T:
 
 
 def _replayed(events: Iterable[Event]) -> tuple[str, Checksums]:
-    """What a replay decides, and knows at the end."""
+    """Replay the events. Return the decisions, and what is known at the end."""
     replay, encode = Replay([load_policy("strict")], NOBODYS), msgspec.json.Encoder().encode
     decisions = hashlib.sha256()
     for event in events:
@@ -169,7 +169,7 @@ def _replayed(events: Iterable[Event]) -> tuple[str, Checksums]:
 
 
 def _shuffled(told: Sequence[OutcomeRecord | Mark]) -> list[OutcomeRecord | Mark]:
-    """All of it, some of it twice."""
+    """Return all items in random order, some of them twice."""
     chance = random.Random(SEED + 1)
     mixed = [*told, *chance.sample(told, int(TOLD_TWICE * len(told)))]
     chance.shuffle(mixed)
@@ -177,7 +177,7 @@ def _shuffled(told: Sequence[OutcomeRecord | Mark]) -> list[OutcomeRecord | Mark
 
 
 def _learnt(told: Iterable[OutcomeRecord | Mark]) -> Checksums:
-    """What memory knows at the end; now and then it was asked."""
+    """Let the memory learn, with some reads in between. Return what it knows at the end."""
     ledger, chance = MemoryStore(), random.Random(SEED)
     for item in told:
         ledger.learn(item) if isinstance(item, OutcomeRecord) else ledger.add_mark(item)
@@ -191,7 +191,7 @@ def _of_memory(ledger: MemoryStore) -> Checksums:
 
 
 def _stored(told: Sequence[OutcomeRecord | Mark], path: Path) -> Checksums:
-    """What a store knows at the end."""
+    """Let a store learn. Return what it knows at the end."""
     with open_store(path) as db:
         for start in range(0, len(told), BATCH):
             batch = told[start : start + BATCH]
@@ -219,7 +219,7 @@ def _checksums(
 
 
 def _at_the_end(found: Standing | None) -> Standing | None:
-    """The standing with its sums as of the end, to six places."""
+    """Return the standing with its sums at the end, with six decimal places."""
     if found is None:
         return None
     counts = DEFAULT.counts

@@ -1,7 +1,7 @@
-"""The health of own numbers over a million outbound calls of 28 days: counting them, one more day, and reading it.
+"""Measure the health of own numbers over a million outbound calls of 28 days: counting, one more day, and reading.
 
-All of it runs in a process of its own, whose memory is measured. The calls go out with ten numbers, one of them with
-half of all calls, to a quarter as many people as there are calls.
+All of it runs in one process, whose memory is measured. Ten numbers make the calls, and one of them makes half of them.
+There are a quarter as many callees as calls.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SAME = Budget(1.5, "x")
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """One run."""
+    """Measure one run."""
     calls = QUICK_CALLS if bench.quick else CALLS
     bench.say(f"recording {calls:,} outbound calls of {DAYS} days, and one day more")
     command = (sys.executable, "-m", "benchmarks.own", str(calls), str(bench.directory))
@@ -72,7 +72,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def run(calls: int, folder: Path) -> dict[str, float]:
-    """Seconds of the processor, which other work on the machine does not change, but where the name says otherwise."""
+    """Return CPU seconds, which other work on the machine does not change. Names of other values say so."""
     a_day = calls // DAYS
     with open_store(folder / "own.db") as db:
 
@@ -105,7 +105,7 @@ def run(calls: int, folder: Path) -> dict[str, float]:
 
 
 def counting_seconds(folder: Path, calls: int) -> float:
-    """Only the counting of so many calls, in a store of its own."""
+    """Return the CPU seconds to count this many calls, in a store of its own."""
     outcomes = list(calls_of(0, calls))
     with open_store(folder / "counting.db") as db:
         began = time.process_time()
@@ -122,7 +122,7 @@ def _batches(outcomes: Iterator[OutcomeRecord]) -> Iterator[list[OutcomeRecord]]
 
 
 def calls_of(day: int, count: int) -> Iterator[OutcomeRecord]:
-    """The calls of a day, in order."""
+    """Yield the calls of a day, in order."""
     chance = random.Random(SEED + day)
     for number in range(count):
         answered = chance.random() < 0.5

@@ -1,4 +1,4 @@
-"""The parts of a decision by themselves, hot and in one thread: where the time goes when a figure gets worse."""
+"""Measure each part of a decision alone, warm and in one thread, to find out where the time goes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FACTS = (
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Microseconds a call, and rows a second."""
+    """Measure microseconds a call, and rows a second."""
     bench.say("parts")
     calls = [incoming_call_of(request_of(block), SITE) for block in questions(CALLS, KNOWN)]
     measures: dict[str, Callable[[int], float]] = {
@@ -63,7 +63,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def micros(function: Callable[[T], object], arguments: Sequence[T]) -> float:
-    """How long a call of it takes."""
+    """Return how long a call of the function takes."""
     began = time.perf_counter()
     for argument in arguments:
         function(argument)
@@ -71,7 +71,7 @@ def micros(function: Callable[[T], object], arguments: Sequence[T]) -> float:
 
 
 def request_of(block: bytes) -> Request:
-    """The request of a whole header block."""
+    """Return the request of a whole header block."""
     session = AgiSession()
     session.receive_data(block)
     request = session.next_event()
@@ -101,7 +101,7 @@ def _journal_rates(bench: Workbench) -> list[float]:
 
 
 def _journal_rate(path: Path, numbers: list[str]) -> float:
-    """Rows a second, on disk and committed batch by batch."""
+    """Return rows a second that are written to disk and committed in batches."""
     records = [RECORD._replace(id=f"{n:08}", at=float(n), linkedid=str(n), caller=c) for n, c in enumerate(numbers)]
     with open_store(path) as db:
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The servers under test as processes of their own, and what the kernel says of them."""
+"""Run the servers under test in their own processes, and read from the kernel what they use."""
 
 from __future__ import annotations
 
@@ -49,30 +49,33 @@ class Server:
     expected: bytes
 
     def ask(self, blocks: list[bytes], in_flight: int = 1) -> Answers:
-        """Ask it about calls. RuntimeError when more than a few were not decided: the figures would mean nothing."""
+        """Ask about calls.
+
+        Raise RuntimeError if more than a few got no decision, because figures would mean nothing.
+        """
         answers = place_calls(("127.0.0.1", self.port), blocks, self.expected, in_flight)
         if answers.failed > MOST_FAILED * len(blocks):
             raise RuntimeError(f"{answers.failed} of {len(blocks)} calls were not decided")
         return answers
 
     def cpu_seconds(self) -> float:
-        """User and system time of all its threads so far."""
+        """Return the CPU time of all threads so far."""
         return process_cpu_seconds(self.pid)
 
     def resident_bytes(self) -> int:
-        """What it has in memory now."""
+        """Return the resident memory."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def process_cpu_seconds(pid: int) -> float:
-    """User and system time of all threads of a process, to the nanosecond: its clock_getcpuclockid(3)."""
+    """Return the CPU time of all threads of a process, to the nanosecond, by clock_getcpuclockid(3)."""
     return time.clock_gettime(~pid << 3 | 2)
 
 
 @contextmanager
 def running_daemon(state: Path, python: str = sys.executable) -> Iterator[tuple[Daemon, Server]]:
-    """`callsieve serve` on the store of a state directory, on a day that has its backup."""
+    """Run `callsieve serve` with the store of a state directory. The day's backup is already made."""
     backups = backup_directory(state / "callsieve.db")
     backups.mkdir(exist_ok=True)
     (backups / f"{BACKUP_PREFIX}{stamp_of(time.time())}.db").touch()
@@ -86,7 +89,7 @@ def empty_server(
 ) -> Iterator[Server]:
     """Run a panoramisk server while the `with` block runs.
 
-    `handler`: the module that is started, with `arguments`. Its calls do nothing by default.
+    `handler`: the module with the server, which is started with `arguments`. By default its handler does nothing.
     """
     port = free_port("127.0.0.1", socket.SOCK_STREAM)
     command = (python, "-m", handler, str(port), *arguments)
@@ -114,12 +117,12 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], server: Server) -> 
 
 
 def has_uvloop() -> bool:
-    """Whether the extra `fast` is installed here."""
+    """Return whether the extra `fast` is installed here."""
     return find_spec("uvloop") is not None
 
 
 def python_without_uvloop(directory: Path) -> str:
-    """An interpreter like this one in which uvloop cannot be imported, as where the extra is not installed."""
+    """Return an interpreter that cannot import uvloop, as without the extra."""
     shim = directory / "without-uvloop"
     shim.mkdir(exist_ok=True)
     (shim / "uvloop.py").write_text('raise ImportError("not installed, for the benchmark")\n')

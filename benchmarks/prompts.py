@@ -1,6 +1,6 @@
-"""Are the prompts understood? `python -m benchmarks.prompts`: length, loudness, and what a recogniser hears in them.
+"""`python -m benchmarks.prompts`: measure length and loudness of prompts, and whether a recogniser understands them.
 
-Needs the programs that `python -m lab fetch --tools` fetches. The figures are those of the synthetic voice.
+It needs the programs that `python -m lab fetch --tools` fetches. The figures are of the synthetic voice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lab.tools import use_fetched_tools
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """What was said in a prompt, and what was heard."""
+    """The text of a prompt, and what the recogniser heard."""
 
     key: str
     said: list[str]
@@ -27,35 +27,35 @@ class Understood:
 
     @property
     def errors(self) -> int:
-        """Words that were heard wrongly."""
+        """Return the number of words that were heard wrongly."""
         return word_errors(self.said, self.heard)
 
 
 def error_rate(prompts: list[Understood]) -> float:
-    """Wrong words as a share of those that were said."""
+    """Return the wrong words as a share of all words that were said."""
     return sum(prompt.errors for prompt in prompts) / sum(len(prompt.said) for prompt in prompts)
 
 
 def sentences(prompts: list[Understood]) -> list[Understood]:
-    """Without single words and letters, which mean little to a recogniser outside of a sentence."""
+    """Return the prompts without single words and letters, which a recogniser cannot tell without a sentence."""
     return [prompt for prompt in prompts if len(prompt.said) > 1]
 
 
 def built(language: str, sounds: Path) -> list[PromptFile]:
-    """All prompts of a language, made by the synthetic voice."""
+    """Return all prompts of a language, made by the synthetic voice."""
     prompts = prompts_of(language)
     build(*2 * (files_of(prompts, {}, sounds),))
     return files_of(prompts, {}, sounds)
 
 
 def samples_of(file: PromptFile) -> bytes:
-    """The sound without the head of the file."""
+    """Return the sound without the header of the file."""
     with wave.open(str(file.path)) as sound:
         return bytes(sound.readframes(sound.getnframes()))
 
 
 def understood(files: list[PromptFile]) -> list[Understood]:
-    """What the recogniser hears in English prompts, told all of their texts."""
+    """Return what the recogniser hears in the English prompts. It knows the texts of all of them."""
     texts = {file.key: file.source.prompt.text for file in files}
     heard = heard_in({file.key: file.path for file in files}, list(texts.values()))
     return [Understood(key, words_of(text), heard.get(key, [])) for key, text in texts.items()]

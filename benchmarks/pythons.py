@@ -1,7 +1,7 @@
-"""`python -m benchmarks.pythons PYTHON...`: processor time of a decision, a replay and a start on each Python.
+"""`python -m benchmarks.pythons PYTHON...`: measure CPU time of a decision, a replay and a start with several Pythons.
 
-Each PYTHON is the program of an environment that has the project. They take turns, and the least of ROUNDS counts,
-because a busy machine only adds. `benchmarks.instructions` counts instructions of one of them.
+Each PYTHON is the interpreter of an environment with the project. They are measured in turns. The least of ROUNDS
+counts, because other work on the machine only adds time. `benchmarks.instructions` counts the instructions of one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A replay of a million events: events a second, and the memory that it takes, as `callsieve replay` does it.
+"""Measure a replay of a million events: events a second, and the memory of `callsieve replay`.
 
-The history is written as it is made up: persistent and single-use spam, contacts, services, marks and calls of ours, in
-the proportions of docs/contributing/model.md. It is a load, not a simulation: accuracy is measured elsewhere.
+The invented history has persistent and single-use spam, contacts, services, marks and our calls, in the proportions of
+docs/contributing/model.md. It is a load only. Accuracy is measured elsewhere.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ KINDS = (
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """One run in a process of its own: what it took is what an administrator waits for."""
+    """Measure one run in its own process, as an administrator sees it."""
     events = QUICK_EVENTS if bench.quick else EVENTS
     path = bench.directory / "history.jsonl"
     bench.say(f"writing a history of {events:,} events")
@@ -57,7 +57,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def history(events: int, seed: int = SEED) -> Iterator[dict[str, Any]]:
-    """So many events in time order."""
+    """Return this many events in order of time."""
     chance = random.Random(seed)
     step = DAYS * 86_400 / events
     at, fresh, marks = START, 0, list[dict[str, Any]]()
@@ -120,7 +120,7 @@ def _outbound(number: int, at: float, person: str, group: str, callee: str, chan
 
 
 def _replayed(path: Path, state: Path) -> tuple[float, float, float]:
-    """Seconds that the command says it took, those of a processor, and the most memory that it had, in MB."""
+    """Return the seconds that the command reports, its CPU seconds, and its peak memory in MB."""
     arguments = ("replay", path, "--policy", "cautious", "--against", "strict", "--out", state / "out.jsonl", "--json")
     config = state / "callsieve.toml"
     config.write_text("")

@@ -1,7 +1,7 @@
-"""Calls a second that a real Asterisk sets up, with screening and without, and what they cost it.
+"""Measure how many calls a second a real Asterisk sets up, with screening and without, and their CPU time.
 
-One Asterisk, three numbers with the same dialplan, except that one asks us first, one asks a FastAGI handler that does
-nothing, and one asks nobody. SIPp keeps so many calls open that Asterisk is never idle; the rate is what it manages.
+One Asterisk has three numbers with the same dialplan. One asks CallSieve first, one asks a FastAGI handler that does
+nothing, and one asks nobody. SIPp keeps so many calls open that Asterisk is never idle. The rate is what it achieves.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Office:
     costs: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def rate(self, extension: str, kind: Kind, turn: int) -> float:
-        """One round: calls a second. RuntimeError when more than a few failed."""
+        """Run one round. Return the calls a second. Raise RuntimeError if more than a few failed."""
         callers = self.callers[turn * kind.calls :][: kind.calls]
         load = Load(RATE, kind.calls, extension, callers, concurrent=OPEN, talk_seconds=0.02)
         before = {name: process_cpu_seconds(pid) for name, pid in self.pids.items()}
@@ -108,7 +108,7 @@ class Office:
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Set-ups a second and CPU time of a set-up, of each kind."""
+    """Measure the set-ups a second and the CPU time of a set-up, for each kind of call."""
     with ExitStack() as stack:
         daemon, ours = stack.enter_context(running_daemon(bench.copy(NUMBERS)))
         empty = stack.enter_context(empty_server())

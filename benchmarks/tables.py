@@ -1,4 +1,4 @@
-"""The figures as tables: on the terminal, and kept in a page between two markers."""
+"""Show figures as tables: on the terminal, and in a page between two markers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ END = "<!-- figures: end -->"
 
 
 def cells_of(figure: Figure) -> tuple[str, ...]:
-    """One row."""
+    """Return one row."""
     what = f"{figure.what} ({figure.note})" if figure.note else figure.what
     reference = f"{shown(figure.reference_value, figure.unit)}, {figure.against}" if figure.reference else ""
     ratio = "" if figure.ratio is None else shown(figure.ratio, "x")
@@ -24,7 +24,7 @@ def cells_of(figure: Figure) -> tuple[str, ...]:
 
 
 def terminal_table(measured: Mapping[str, Sequence[Figure]]) -> Table:
-    """The figures of each benchmark, by its name."""
+    """Return a table of the figures of each benchmark, by its name."""
     table = Table(*HEADINGS)
     for figures in measured.values():
         table.add_section()
@@ -34,16 +34,16 @@ def terminal_table(measured: Mapping[str, Sequence[Figure]]) -> Table:
 
 
 def markdown_block(figures: Sequence[Figure], machine: Mapping[str, str]) -> str:
-    """The table of one benchmark, and what it was taken on."""
+    """Return the table of one benchmark, and the machine on which it was measured."""
     rows = [HEADINGS, ("---",) * len(HEADINGS), *(cells_of(figure) for figure in figures)]
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join((*lines, "", "; ".join(f"{name}: {value}" for name, value in machine.items())))
 
 
 def write_page(path: Path, blocks: Mapping[str, str], order: Sequence[str]) -> None:
-    """Put blocks between the page's markers, by name and in this order; those of other names stay as they are.
+    """Put blocks between the markers of the page, by name and in this order. Other blocks stay.
 
-    ValueError when the markers are not there.
+    Raise ValueError if the page has no markers.
     """
     head, begin, rest = path.read_text("utf-8").partition(BEGIN)
     body, end, tail = rest.partition(END)

@@ -1,4 +1,4 @@
-"""What benchmarks share: a directory on disk, stores of any size that are built once, and who is told what goes on."""
+"""What benchmarks share: a directory on disk, stores of any size that are built once, and progress messages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LISTED = 7_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A state directory with a store in it, and how long its import took."""
+    """A state directory with a store, and how long its import took."""
 
     state: Path
     seconds: float
@@ -34,9 +34,9 @@ class Built:
 
 @dataclass(slots=True)
 class Workbench:
-    """Where benchmarks work. `quick` asks for figures within a minute or two that are good enough to compare.
+    """The workplace of benchmarks. `quick`: take a minute or two, for figures that are good enough to compare.
 
-    `largest`: how many numbers a store has beyond those that are always measured; 0: there is no such store.
+    `largest`: the size of an extra store, in numbers; 0: none.
     """
 
     directory: Path
@@ -48,20 +48,20 @@ class Workbench:
 
     @property
     def many(self) -> int:
-        """How many numbers a large store has."""
+        """Return the size of a large store, in numbers."""
         return 1_000_000 if self.quick else 10_000_000
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """How many numbers each large store has."""
+        """Return the sizes of all large stores, in numbers."""
         return (self.many, self.largest) if self.largest > self.many else (self.many,)
 
     def rounds(self, full: int) -> int:
-        """How many rounds to make."""
+        """Return how many rounds to run."""
         return min(full, 3) if self.quick else full
 
     def built(self, numbers: int) -> Built:
-        """A store with so many imported numbers, lists and people; everybody's, and used by one at a time."""
+        """Return a store with this many imported numbers, lists and people. All share it, one at a time."""
         if numbers not in self._built:
             self.say(f"importing {numbers:,} numbers")
             state = self.directory / f"{numbers}"
@@ -70,7 +70,7 @@ class Workbench:
         return self._built[numbers]
 
     def copy(self, numbers: int) -> Path:
-        """A state directory of one's own with such a store."""
+        """Return a copy of such a state directory for one user."""
         self._copies += 1
         state = self.directory / f"{numbers}-{self._copies}"
         state.mkdir()
@@ -79,7 +79,7 @@ class Workbench:
 
 
 def fill(path: Path, numbers: int) -> float:
-    """Make a store, with the importer that `callsieve import numbers` has; how many seconds that part took."""
+    """Make a store with the importer of `callsieve import numbers`. Return the seconds of the import."""
     with open_store(path) as db:
         began = time.monotonic()
         import_numbers(db, "big-list", "spam", imported_rows(numbers))
@@ -105,5 +105,5 @@ def _list_entries() -> list[ListEntry]:
 
 
 def place_on_disk() -> str:
-    """Where temporary files are on a disk; /tmp often is memory."""
+    """Return a directory for temporary files on a disk. /tmp often is in memory."""
     return os.environ.get("TMPDIR") or "/var/tmp"

@@ -1,6 +1,7 @@
-"""People who gang up on a number, and outsiders who borrow it. Each attack adds to the number's own plan.
+"""Simulate insiders who attack a number together, and outsiders who spoof it.
 
-attacked(office, plan, MARKS, 10, place) -> Plan        its calls until the attack (a slow one: before) are not counted
+`attacked(office, plan, MARKS, 10, place)` returns the number's plan with the attack added. Calls of the number are
+counted only after the attack, or from its begin if the attack goes on until the end.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ WHOLE, FIRST_HALF, SECOND_HALF = (0.0, 1.0), (0.0, 0.5), (0.5, 1.0)
 
 
 def colluders_of(office: Office, place: object, count: int) -> list[User]:
-    """So many people out of a few groups, as evenly as it goes; out of more where those are too small."""
+    """Return `count` people from few groups, about equally many from each.
+
+    If these groups are too small, take more groups.
+    """
     p, chance = office.parameters, office.chance("colluders", place)
     groups = sorted({user.group for user in office.users})
     fewest = ceil(count * len(groups) / len(office.users))
@@ -42,7 +46,7 @@ def colluders_of(office: Office, place: object, count: int) -> list[User]:
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One attack on one plan: who, how, from when."""
+    """One attack on the number of a plan: who takes part, and when it begins."""
 
     office: Office
     plan: Plan
@@ -52,33 +56,33 @@ class Attack:
 
     @property
     def parameters(self) -> Parameters:
-        """The office's figures."""
+        """Return the parameters of the office."""
         return self.office.parameters
 
     @property
     def days_left(self) -> float:
-        """From the first day of the attack to the end."""
+        """Return the days from the begin of the attack to the end of the simulation."""
         return (instant(self.parameters, self.parameters.days) - self.begin) / DAY_SECONDS
 
     @property
     def half(self) -> int:
-        """How many mark where the work is shared."""
+        """Return the number of colluders who mark, if the others hang up."""
         return (len(self.colluders) + 1) // 2
 
     def sometime(self, day: float = 0, part: tuple[float, float] = WHOLE) -> float:
-        """An instant within the hours of the attack, so many days later."""
+        """Return a random time within the hours of the attack, `day` days after its begin."""
         hours = self.parameters.attack_seconds * self.caller.chance.uniform(*part)
         return self.begin + day * DAY_SECONDS + hours
 
     def call(self, user: User, conduct: Conduct, day: float = 0, part: tuple[float, float] = WHOLE) -> Dated:
-        """The number calls a colluder, who asked for it."""
+        """Return a call of the number to a colluder, who provoked it."""
         at, attempt = self.caller.call(user, self.sometime(day, part))
         assert isinstance(attempt, Attempt)
         return at, attempt._replace(line=self.plan.line, conduct=conduct, counted=False)
 
 
 def attacked(office: Office, plan: Plan, attack: str, count: int, place: int) -> Plan:
-    """The plan with the attack in it."""
+    """Return the plan with the attack added."""
     p = office.parameters
     nature, kind = (Nature.ONE_RING, Kind.WANGIRI) if attack == SPOOFED_BURSTS else (Nature.ROBOT, Kind.SPAM)
     caller = Caller(office, kind, f"{attack}/{plan.kind}/{place}", nature)
@@ -91,7 +95,10 @@ def attacked(office: Office, plan: Plan, attack: str, count: int, place: int) ->
 
 
 def _own(event: Event, at: float, begin: float, counted_from: float, hostile: set[str]) -> Event:
-    """A call of the number's own: hung up on where the callee takes every one so, and counted only afterwards."""
+    """Return an event of the number's own plan.
+
+    Hostile callees hang up on its calls. Calls before `counted_from` do not count.
+    """
     if not isinstance(event, Attempt):
         return event
     if at >= begin and event.user.extension in hostile:
@@ -104,19 +111,19 @@ def _nothing(_it: Attack) -> list[Dated]:
 
 
 def _mark(it: Attack) -> list[Dated]:
-    """Everyone marks a few times."""
+    """Let each colluder mark the number a few times."""
     return [marking(user, it.sometime()) for user in it.colluders for _ in range(it.parameters.attack_marks)]
 
 
 def _mark_and_hang_up(it: Attack) -> list[Dated]:
-    """Everyone also takes one call of the number, and hangs up at once."""
+    """Let each colluder mark the number, take one of its calls, and hang up at once."""
     return [*_mark(it), *(it.call(user, Conduct.HANG_UP) for user in it.colluders)]
 
 
 def _share_the_work(it: Attack) -> list[Dated]:
-    """One half takes a call and hangs up, then the other marks, both out of all groups: each witness moves one family.
+    """Let one half hang up on a call of the number, and then the other half mark it.
 
-    In this order, because a call that was shown a label would not count.
+    So each witness speaks in one family of evidence. Hang-ups come first: a hang-up on a labelled call would not count.
     """
     return [*_half_hang_up(it, 0, FIRST_HALF), *_half_mark(it, 0, SECOND_HALF)]
 
@@ -130,7 +137,10 @@ def _half_mark(it: Attack, day: float, part: tuple[float, float] = WHOLE) -> lis
 
 
 def _again_and_again(it: Attack) -> list[Dated]:
-    """Half mark and all take calls, every other day; a marker's own blocklist keeps his from ringing."""
+    """Let one half mark and the other half hang up, every other day.
+
+    A marker's own blocklist stops calls to the marker.
+    """
     events = _share_the_work(it)
     day = it.parameters.relentless_every_days
     while day < it.days_left:
@@ -140,12 +150,15 @@ def _again_and_again(it: Attack) -> list[Dated]:
 
 
 def _let_in_and_hang_up(it: Attack) -> list[Dated]:
-    """Those who hang up have the number on their own allowlist, so that it always rings, and without a label."""
+    """Let those who hang up put the number on their own allowlist first.
+
+    So its calls always ring there, without a label.
+    """
     return [*((it.begin, Listing(user.extension)) for user in it.colluders[it.half :]), *_again_and_again(it)]
 
 
 def _one_act_a_day(it: Attack) -> list[Dated]:
-    """Each day the next one marks, or takes a call and hangs up, until the end."""
+    """Let one colluder a day mark the number, or take a call and hang up, in turn until the end."""
     events: list[Dated] = []
     for day in range(int(it.days_left)):
         turn = day % len(it.colluders)
@@ -156,7 +169,7 @@ def _one_act_a_day(it: Attack) -> list[Dated]:
 
 
 def _spoof(it: Attack) -> list[Dated]:
-    """An outsider's robot shows the number as its own. Insiders, if there are any, mark or take calls and hang up."""
+    """Let a robot of an outsider show the number as its own. Colluders, if there are any, mark or hang up as well."""
     p = it.parameters
     first = p.attack_day
     calls = it.caller.steady(p.spoofed_a_day, first, first + p.spoofed_days)
@@ -164,13 +177,13 @@ def _spoof(it: Attack) -> list[Dated]:
 
 
 def _spoof_elsewhere(it: Attack) -> list[Dated]:
-    """The same outsider's calls come by another trunk than the owner's."""
+    """Do the same, but the calls of the robot come by another trunk than those of the owner."""
     it.caller.line = it.caller.line._replace(trunk="trunk-2")
     return _spoof(it)
 
 
 def _spoof_in_bursts(it: Attack) -> list[Dated]:
-    """The same outsider rings forty of ours once within an hour, each day."""
+    """Let the robot ring `spoofed_burst` of our people once within an hour, each day."""
     p = it.parameters
     bursts = [one_ring_burst(it.caller, it.begin + day * DAY_SECONDS, p.spoofed_burst) for day in range(p.spoofed_days)]
     return [*_borrowed(call for burst in bursts for call in burst), *_again_and_again(it), *_probes(it)]
@@ -181,7 +194,7 @@ def _borrowed(calls: Iterable[Dated]) -> list[Dated]:
 
 
 def _probes(it: Attack) -> list[Dated]:
-    """Every noon from the end of the spoofing on: would the owner's call be labelled?"""
+    """Ask every noon after the spoofing whether a call of the owner would be labelled."""
     first, last = it.parameters.attack_day + it.parameters.spoofed_days, it.parameters.days
     return [(instant(it.parameters, day + 0.5), Reading("")) for day in range(int(first), last)]
 

@@ -1,6 +1,6 @@
-"""The calls of a number before anybody has decided anything about them: all chance is drawn beforehand.
+"""Draw everything that is random about the calls of a number, before anything is decided about them.
 
-So two methods, or a shadow and a closed loop, meet the same callers and the same callees: they differ by what they do.
+So all methods meet the same callers and the same callees, with or without screening. Only their decisions differ.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ class User(NamedTuple):
 
 
 class Line(NamedTuple):
-    """Who calls from a number. `passes`: the chance that a challenge is passed; `signed`: that a call is."""
+    """The caller behind a number.
+
+    `passes`: the probability that a challenge is passed. `signed`: that a call is signed.
+    """
 
     habits: Habits
     nature: Nature
@@ -42,13 +45,13 @@ class Line(NamedTuple):
 
 
 class Conduct(Enum):
-    """What a colluder does with a call, whatever he would have done else."""
+    """What a colluder does with a call, whatever they would do otherwise."""
 
     HANG_UP = "takes it and hangs up"
 
 
 class Fate(NamedTuple):
-    """The chance of one call. Those without a unit lie between 0 and 1, each value as likely."""
+    """The random draws of one call. Fields without a unit are uniform between 0 and 1."""
 
     answered: float
     ring_answered: float  # seconds
@@ -75,9 +78,13 @@ class Fate(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """One inbound call as its caller wants it. `counted` is False for those that an attack brings.
+    """An inbound call as its caller wants it.
 
-    `again`: it follows at once on one that was turned away, `gave_up`: where its caller had hung up.
+    Attributes:
+        ring_seconds: How long the caller lets it ring. None: as usual.
+        counted: Whether the call appears in the results. Calls of an attack do not.
+        again: The caller redials at once after a call that was turned away.
+        gave_up: The caller had hung up during that call.
     """
 
     linkedid: str
@@ -93,19 +100,19 @@ class Attempt(NamedTuple):
 
     @property
     def auth_class(self) -> AuthClass:
-        """The class of the call."""
+        """Return the authentication class of the call."""
         return AuthClass.AUTHENTICATED if self.fate.signed < self.line.signed else AuthClass.UNKNOWN
 
 
 def line_of(p: Parameters, chance: Random, habits: Habits, nature: Nature) -> Line:
-    """A number's caller; some of them can never pass a challenge."""
+    """Draw the caller of a number. Some callers can never pass a challenge."""
     answering = p.answering[nature]
     passes = 0.0 if chance.random() < answering.never else answering.passes / (1 - answering.never)
     return Line(habits, nature, passes)
 
 
 def fate_of(p: Parameters, chance: Random, habits: Habits) -> Fate:
-    """One call's chance."""
+    """Make the random draws of one call."""
     return Fate(
         answered=chance.random(),
         ring_answered=p.ring_answered.draw(chance),
@@ -133,7 +140,7 @@ def fate_of(p: Parameters, chance: Random, habits: Habits) -> Fate:
 
 
 def result_of(p: Parameters, attempt: Attempt) -> ChallengeResult:
-    """How the caller answers a challenge."""
+    """Return how the caller answers a challenge."""
     answering, fate = p.answering[attempt.line.nature], attempt.fate
     passes = attempt.line.passes
     if attempt.gave_up and answering.passes_again is not None:
@@ -146,7 +153,7 @@ def result_of(p: Parameters, attempt: Attempt) -> ChallengeResult:
 
 
 def redialled(p: Parameters, attempt: Attempt, result: ChallengeResult | None) -> Attempt | None:
-    """The second call of a caller who was turned away, unless he lets it be. Nobody tries a third time."""
+    """Return the second call of a caller who was turned away. None if they give up; nobody tries a third time."""
     fate = attempt.fate
     if attempt.again or fate.redials >= p.answering[attempt.line.nature].redials:
         return None

@@ -1,4 +1,4 @@
-"""The distributions that `random` does not have in the form we need. All chance comes from a seeded `Random`."""
+"""Distributions that `random` does not have in this form. All draws come from a seeded `Random`."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import NamedTuple
 
 
 class LogNormal(NamedTuple):
-    """By its median, in the unit of what it measures, and the sigma of its logarithm."""
+    """A log-normal distribution, by its median and the sigma of its logarithm."""
 
     median: float
     sigma: float
 
     def draw(self, chance: Random) -> float:
-        """One value."""
+        """Draw one value."""
         return chance.lognormvariate(log(self.median), self.sigma)
 
 
 def arrivals(chance: Random, rate: float, first: float, last: float) -> Iterator[float]:
-    """A Poisson process: instants between two, `rate` of them in each unit of time."""
+    """Yield the times of a Poisson process from `first` to `last`, on average `rate` of them in each unit of time."""
     at = first + chance.expovariate(rate)
     while at < last:
         yield at

@@ -1,4 +1,4 @@
-"""The table of methods as a picture: an SVG that is legible on a light page and on a dark one."""
+"""Draw the table of methods as an SVG picture that is legible on a light page and on a dark one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Panel = tuple[str, str, Sequence[Estimate]]
 
 
 def chart_of(seeds: Sequence[Counts]) -> str:
-    """One row a method, one panel a question."""
+    """Return the picture, with one row for each method and one panel for each question."""
     names = [*BASELINES, MODEL]
     panels: list[Panel] = [
         ("Spam stopped", "more is better", [of(seeds, STOPPED, Cell(n, Kind.SPAM)) for n in names]),
@@ -41,7 +41,7 @@ def chart_of(seeds: Sequence[Counts]) -> str:
 
 
 def svg(names: Sequence[str], panels: Sequence[Panel]) -> str:
-    """The picture. The last row is ours."""
+    """Return the SVG text. The last row is CallSieve's."""
     width = NAMES_WIDTH + len(panels) * (PANEL_WIDTH + GAP)
     height = HEAD + ROW * len(names) + 8
     labels = [
@@ -64,7 +64,7 @@ def svg(names: Sequence[str], panels: Sequence[Panel]) -> str:
 
 
 def short_names(names: Sequence[str]) -> list[str]:
-    """Without what stands in brackets: it would not fit."""
+    """Return the names without the text in brackets, which would not fit."""
     return [name.partition(" (")[0] for name in names]
 
 

@@ -1,8 +1,8 @@
-"""Play what is planned while CallSieve screens: what it decides changes what happens, and what is learnt from it.
+"""Simulate calls while CallSieve screens them. Its decisions change how calls end, and so what it learns from them.
 
     tally_of(office, plan, Screening("balanced", parameters), read_from) -> Tally
 
-A call and its redialling, if it was turned away, are one call: it is lost where neither rang.
+A call that was turned away counts as one with the redialled call. It is lost if neither of them rang.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ RUNG = {Action.ALLOW: What.PLAIN, Action.TAG: What.TAGGED, Action.WARN: What.WAR
 
 
 class Site(NamedTuple):
-    """One office that a number calls, and what screens its calls there."""
+    """An office that a number calls, with its plan and its screening."""
 
     office: Office
     plan: Plan
@@ -61,21 +61,21 @@ class Site(NamedTuple):
 
 
 def tally_of(office: Office, plan: Plan, screening: Screening, read_from: float) -> Tally:
-    """What became of the number's own calls that began after an instant."""
+    """Count how the calls of a number ended that began at `read_from` or later."""
     (tally,) = tallies_of([Site(office, plan, screening)], read_from)
     return tally
 
 
 def _unwatched(_site: int, _at: float, _decision: Decision) -> None:
-    """Nobody looks."""
+    """Ignore a decision."""
 
 
 def tallies_of(
     sites: Sequence[Site], read_from: float, watch: Callable[[int, float, Decision], None] = _unwatched
 ) -> list[Tally]:
-    """The same of one number that calls several sites, in order of time: what each learns the others may know.
+    """Do the same for one number that calls several sites, in order of time. A site may share what it learns.
 
-    `watch` sees every decision about a counted call, with the place of its site.
+    `watch` gets the index of the site, the time and the decision of every counted call.
     """
     order, tallies = count(), [Tally() for _ in sites]
     waiting: list[tuple[float, int, int, Event]] = [

@@ -1,4 +1,4 @@
-"""From the counts of each seed to shares with their 95 % intervals: a bootstrap over seeds, itself seeded."""
+"""Turn the counts of each seed into shares with 95 % intervals, by a seeded bootstrap over the seeds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RESAMPLES = 2000
 
 
 class Estimate(NamedTuple):
-    """A share of calls in percent: the mean over seeds, and where 95 % of the resampled means lie."""
+    """A share of calls in percent: the mean over the seeds, and the interval of 95 % of the resampled means."""
 
     mean: float
     low: float
@@ -23,14 +23,14 @@ class Estimate(NamedTuple):
 
     @property
     def text(self) -> str:
-        """`53.0 (51.9-54.1)`; plain 0 where it never happened."""
+        """Return text such as `53.0 (51.9-54.1)`, or 0 if it never happened."""
         if self.high == 0:
             return "0"
         return f"{shown(self.mean)} ({shown(self.low)}-{shown(self.high)})"
 
 
 def estimate(shares: Sequence[float]) -> Estimate:
-    """Of one share a seed."""
+    """Return the estimate from one share for each seed."""
     chance = Random(len(shares))
     means = sorted(fmean(chance.choices(shares, k=len(shares))) for _ in range(RESAMPLES))
     tail = RESAMPLES // 40
@@ -38,17 +38,17 @@ def estimate(shares: Sequence[float]) -> Estimate:
 
 
 def shares(seeds: Iterable[Counts], cells: Sequence[Cell], level: Level) -> list[float]:
-    """For each seed the share of calls of at least this level; of several cells their mean, each counting the same."""
+    """Return for each seed the share of calls of at least this level. Several cells count equally."""
     return [fmean(_share(counts.get(cell, []), level) for cell in cells) for counts in seeds]
 
 
 def of(seeds: Sequence[Counts], level: Level, *cells: Cell) -> Estimate:
-    """The estimate for some cells."""
+    """Return the estimate for some cells."""
     return estimate(shares(seeds, cells, level))
 
 
 def share_of(seeds: Iterable[Mapping[Cell, Tally]], whats: Sequence[What], *cells: Cell) -> Estimate:
-    """Of the closed loop: the share of calls, of all cells together, that somebody else's word could decide."""
+    """Return the share of calls in the closed loop. Calls that the own blocklist stopped are left out."""
     found = []
     for tallies in seeds:
         total = sum((tallies.get(cell, Tally()) for cell in cells), Tally())
@@ -58,13 +58,13 @@ def share_of(seeds: Iterable[Mapping[Cell, Tally]], whats: Sequence[What], *cell
 
 
 def share_of_numbers(seeds: Iterable[Mapping[Cell, Tally]], what: What, *cells: Cell) -> Estimate:
-    """The share of numbers to which that ever happened."""
+    """Return the share of numbers to which `what` happened at least once."""
     totals = [sum((tallies.get(cell, Tally()) for cell in cells), Tally()) for tallies in seeds]
     return estimate([total[what] / total[What.NUMBERS] if total[What.NUMBERS] else 0.0 for total in totals])
 
 
 def shown(percent: float) -> str:
-    """To a tenth, and small ones to a hundredth."""
+    """Format a percentage with one decimal place, a small one with two."""
     return f"{percent:.1f}" if percent >= 1 else f"{percent:.2f}"
 
 

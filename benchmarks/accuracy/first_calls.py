@@ -1,7 +1,7 @@
-"""First calls, of honest strangers and in storms.
+"""Measure what happens to first calls: those of honest strangers, and those of storms.
 
-In the other tables each number is a world of its own. Here all numbers call one office, because single-use numbers are
-told by what they have in common. Played through the replay, which is the real code; what is decided changes nothing.
+The other tables simulate each number by itself. Here all numbers call one office, because only what single-use numbers
+have in common tells that they are spam. The calls are played through the real replay. No decision changes a call.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from reputation.weights import DEFAULT, Weights
 
 
 class Style(StrEnum):
-    """Whose first call it is."""
+    """A kind of first call."""
 
     ONE_OFF = "stranger"
     COMPANY = "company with 4 to 20 lines, of which several call within an hour"
@@ -68,7 +68,7 @@ NINE = STORMS[:9]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Who calls this office. Rates are of the whole office, a day; each figure is ours."""
+    """The callers of an office. Rates are calls a day to the whole office. All figures are assumptions of ours."""
 
     users: int = 200
     days: int = 30
@@ -111,7 +111,7 @@ OWN_EXCHANGE = "+44207183"
 
 
 class Ring(NamedTuple):
-    """One call."""
+    """A call."""
 
     at: float
     style: Style
@@ -135,7 +135,7 @@ def any_number(chance: Random) -> str:
 
 
 class Calls:
-    """Makes the calls of one seed, kind by kind."""
+    """Makes the calls of one seed, one kind after the other."""
 
     def __init__(self, world: World, seed: int) -> None:
         self.world = world
@@ -145,7 +145,7 @@ class Calls:
         self.town = [block_of_london(chance) for _ in range(world.town_blocks)]
 
     def all(self) -> list[Ring]:
-        """In order of time."""
+        """Return all calls in order of time."""
         makers = (self.strangers, self.companies, self.clinics, self.call_centres, self.conferences, self.fleets)
         found = [ring for make in (*makers, self.single_use, self.storms) for ring in make()]
         return sorted(ring for ring in found if ring.at < instant(self.office.parameters, self.world.days))
@@ -154,7 +154,7 @@ class Calls:
         return (instant(self.office.parameters, day) for day in arrivals(chance, rate, 0.0, self.world.days))
 
     def callee(self, chance: Random) -> User:
-        """Whom a stranger calls: often the main number, which is the first."""
+        """Draw the callee of a stranger. It often is the main number, which is the first."""
         where, world = chance.random(), self.world
         if where < world.main_number:
             return self.users[0]
@@ -216,7 +216,7 @@ class Calls:
                 yield from self.storm(style, self.office.chance(style, place))
 
     def storm(self, style: Style, chance: Random) -> Iterator[Ring]:
-        """So many numbers within an hour, each once; a slow one through the day."""
+        """Yield the calls of a storm: many numbers, each calls once, within an hour. Slow storms take longer."""
         world = self.world
         begin = instant(self.office.parameters, chance.uniform(world.read_from_day, world.days - 1))
         calls = min(world.storm_calls, 60) if style in _GAPS else world.storm_calls
@@ -235,7 +235,7 @@ Numbers = Callable[[Random], str]
 
 
 def _lines(chance: Random, count: int) -> list[str]:
-    """Consecutive numbers of a company."""
+    """Return consecutive numbers, as a company has."""
     block, first = block_of_london(chance), chance.randrange(1000 - count)
     return [f"{block}{first + n:03d}" for n in range(count)]
 
@@ -269,7 +269,7 @@ _NUMBERS_OF: Mapping[Style, Callable[[Random], Numbers]] = {
 
 
 def measure(world: World, seed: int, weights: Weights = DEFAULT) -> Tally:
-    """One office."""
+    """Simulate one office."""
     calls, tally = Calls(world, seed), Tally()
     office, rings = calls.office, calls.all()
     people = {user.extension: Person(user.extension, f"PJSIP/{user.extension}", user.group) for user in office.users}
@@ -303,7 +303,7 @@ def _outcome(office: Office, ring: Ring, place: int) -> OutcomeRecord:
 
 
 def measure_all(seeds: Sequence[int], weights: Weights = DEFAULT, workers: int | None = None) -> dict[str, list[Tally]]:
-    """Each office by all seeds."""
+    """Simulate each office with all seeds."""
     jobs = [(name, world, seed) for name, world in OFFICES.items() for seed in seeds]
     found: dict[str, list[Tally]] = {}
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
@@ -314,14 +314,14 @@ def measure_all(seeds: Sequence[int], weights: Weights = DEFAULT, workers: int |
 
 
 def share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
-    """In % of first calls, all styles together."""
+    """Return the share of first calls in percent, over all calls of these styles."""
     calls = [sum(tally[style, "calls"] for style in styles) for tally in tallies]
     found = [sum(tally[style, what] for style in styles) for tally in tallies]
     return estimate([part / whole if whole else 0.0 for part, whole in zip(found, calls, strict=True)])
 
 
 def mean_share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
-    """The same, each style counting the same."""
+    """Return the mean of the shares of these styles. Each style counts equally."""
     shares = [
         [tally[style_, what] / tally[style_, "calls"] for style_ in styles if tally[style_, "calls"]]
         for tally in tallies
@@ -330,7 +330,7 @@ def mean_share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
 
 
 def first_calls_sheet(seeds: Sequence[int], measured: Mapping[str, Sequence[Tally]]) -> Sheet:
-    """The table."""
+    """Return the table."""
     standard = measured[STANDARD_NAME]
     rows = [_row(style.value, standard, (style,)) for style in Style]
     rows += [_row(f"all honest first calls: {name}", tallies, HONEST) for name, tallies in measured.items()]

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.accuracy fit [--seeds 1-6] [--rounds 2]`: weights of the seven counts.
+"""`python -m benchmarks.accuracy fit [--seeds 1-6] [--rounds 2]`: fit the weights of the seven counts.
 
-The closed loop runs with the weights as they are. Each time a number is decided about whom enough of our people have
-seen, its counts are kept, and whether it is unwanted. On these a logistic regression is fitted whose weights have the
-sign that they must have; all offices weigh the same, and in each the unwanted and the wanted. The weights change what
-is learnt, so it is done again with the new ones. Intervals are a bootstrap over seeds.
+The closed loop runs with the present weights. At each decision about a number that enough of our people have seen, its
+counts are kept, and whether it is unwanted. A logistic regression is fitted to these rows, with the sign of each weight
+given. All offices count equally, and so do unwanted and wanted numbers in each office. New weights change decisions and
+so what is learnt. Therefore the simulation is repeated with them. Intervals come from a bootstrap over the seeds.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ RIDGE = 1e-5
 
 
 class Fit(NamedTuple):
-    """Weights of the counts, in their order, and the intercept."""
+    """The fitted weights of the counts, in their order, and the intercept."""
 
     intercept: float
     weights: tuple[float, ...]
 
     def score(self, row: Sequence[float]) -> float:
-        """The log-odds of a row."""
+        """Return the log-odds of a row."""
         return self.intercept + sum(weight * value for weight, value in zip(self.weights, row, strict=True))
 
 
@@ -70,7 +70,7 @@ Rows = Counter[tuple[Row, bool]]  # of one office and seed: what was seen, and w
 
 
 def fitted(rows: Mapping[tuple[Row, bool], float], start: Fit | None = None) -> Fit:
-    """The weights of the right sign under which the rows are likeliest: coordinate descent by Newton steps."""
+    """Return the weights of the right sign with the highest likelihood, by coordinate descent with Newton steps."""
     columns = [(1.0, *row) for row, _ in rows]
     labels = [float(unwanted) for _, unwanted in rows]
     each = list(rows.values())
@@ -101,7 +101,7 @@ def fitted(rows: Mapping[tuple[Row, bool], float], start: Fit | None = None) -> 
 
 
 def measure(name: str, seed: int, weights: Weights) -> Rows:
-    """The rows of one office: what was known whenever a label was possible."""
+    """Return the rows of one office: what was known at each decision in which a label was possible."""
     office = make_office(replace(offices.OFFICES[name], **CALLERS), seed)
     rows: Rows = Counter()
     for plan in plans(office):
@@ -122,7 +122,7 @@ Found = dict[tuple[str, int], Rows]  # by office and seed
 
 
 def measure_all(seeds: Sequence[int], weights: Weights, workers: int | None) -> Found:
-    """All offices and seeds. The progress is on stderr."""
+    """Measure all offices with all seeds. Progress is shown on stderr."""
     jobs = [(name, seed) for name in (*FITTED_ON, *NOT_FITTED_ON) for seed in seeds]
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
         names, each = zip(*jobs, strict=True)
@@ -131,7 +131,7 @@ def measure_all(seeds: Sequence[int], weights: Weights, workers: int | None) -> 
 
 
 def together(found: Found, names: Iterable[str], seeds: Iterable[int]) -> dict[tuple[Row, bool], float]:
-    """The rows of some offices and seeds, in which each office weighs the same, and of each both kinds of numbers."""
+    """Return the rows of some offices and seeds. Each office has the same weight, and so have both kinds of numbers."""
     total: defaultdict[tuple[Row, bool], float] = defaultdict(float)
     drawn = list(seeds)
     for name in names:
@@ -143,13 +143,13 @@ def together(found: Found, names: Iterable[str], seeds: Iterable[int]) -> dict[t
 
 
 def weights_of(fit: Fit, weights: Weights) -> Weights:
-    """The weights with the fitted counts."""
+    """Return the weights with the fitted counts."""
     counts = with_values(weights.counts, **dict(zip(EvidenceCounts._fields, fit.weights, strict=True)))
     return with_values(weights, counts=counts)
 
 
 def fit_sheet(fit: Fit, others: Sequence[Fit]) -> Sheet:
-    """Each weight with its interval."""
+    """Return a table of the weights with their intervals."""
     rows = []
     for place, name in enumerate(("intercept", *EvidenceCounts._fields)):
         drawn = sorted((other.intercept, *other.weights)[place] for other in others)
@@ -163,7 +163,7 @@ BINS = (-4, -2, 0, 2, 4)  # from one score to the next
 
 
 def offices_sheet(fit: Fit, found: Found, seeds: Sequence[int]) -> Sheet:
-    """How well the weights tell numbers apart in each office, and what the score is worth there: its calibration."""
+    """Return a table of how well the weights separate numbers in each office, and how well scores are calibrated."""
     rows = []
     for name in (*FITTED_ON, *NOT_FITTED_ON):
         scored = sorted((fit.score(row), bad, n) for (row, bad), n in together(found, [name], seeds).items())
@@ -184,7 +184,7 @@ def offices_sheet(fit: Fit, found: Found, seeds: Sequence[int]) -> Sheet:
 
 
 def _area(scored: Sequence[tuple[float, bool, float]]) -> float:
-    """How many of the wanted lie below an unwanted one, of scores in order."""
+    """Return the area under the ROC curve: how often a wanted number scores below an unwanted one."""
     below, total, good = 0.0, 0.0, 0.0
     for _, bad, n in scored:
         below, total, good = (below + n * good, total + n, good) if bad else (below, total, good + n)
@@ -192,7 +192,7 @@ def _area(scored: Sequence[tuple[float, bool, float]]) -> float:
 
 
 def main(words: Sequence[str]) -> None:
-    """Fit, and print the literal for reputation/weights.py."""
+    """Fit the weights, and print the literal for reputation/weights.py."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy fit", description=__doc__)
     parser.add_argument("--seeds", type=seeds_of, default="1-6", metavar="A-B", help="the seeds (1-6)")
     parser.add_argument("--rounds", type=int, default=2, metavar="N", help="how often (2)")
@@ -216,6 +216,6 @@ def main(words: Sequence[str]) -> None:
 
 
 def literal_of(fit: Fit) -> str:
-    """What is pasted into the code."""
+    """Return the text to paste into the code."""
     values = ", ".join(f"{name}={value:.2f}" for name, value in zip(EvidenceCounts._fields, fit.weights, strict=True))
     return f"CountWeights({values})  # intercept {fit.intercept:.2f}"

@@ -1,6 +1,6 @@
-"""The tables of benchmarks/accuracy/SUMMARY.md: what a reader wants to know first, and what each figure assumes.
+"""Make the tables of benchmarks/accuracy/SUMMARY.md: the main figures, each with its assumptions.
 
-front_sheets(measured) -> list of Sheet      from the same measurements as the tables of benchmarks/accuracy/RESULTS.md
+front_sheets(measured, seeds) -> list of Sheet   from the measurements of benchmarks/accuracy/RESULTS.md
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ BASE, COLD, LISTED, WRONGLY = STANDARD_NAME, offices.COLD, offices.LISTED, offic
 
 
 class Fact(NamedTuple):
-    """A line of the first table. A heading measures nothing."""
+    """A line of the first table. A heading has no figure."""
 
     says: str
     measure: Measure | None = None
@@ -133,7 +133,7 @@ VICTIMS = (PERSON, MACHINE, ESTABLISHED, ESTABLISHED_MACHINE)
 
 
 def front_sheets(measured: Measured, seeds: str = "") -> list[Sheet]:
-    """Return what was measured of these tables. `seeds` says in a sentence on which."""
+    """Return the tables for which there are measurements. `seeds` names the seeds in a sentence."""
     short = short_sheet(measured)
     sheets = [short._replace(says=f"{short.says} {seeds}".strip()), offices_sheet(measured)]
     return [*sheets, attacks_sheet(measured)] if STANDARD_NAME in measured.closed else sheets
@@ -154,7 +154,7 @@ def short_sheet(measured: Measured) -> Sheet:
 
 
 def _in_a_sentence(measured: Measured) -> str:
-    """Return the main figures in words; nothing where the standard office was not measured."""
+    """Return the main figures in a sentence. Empty if the standard office was not measured."""
     honest = worst_honest(BASE)(measured)
     plain, labelled, stopped = (
         of_calls(BASE, what, cell(SPAM))(measured) for what in (What.PLAIN, LABELLED, What.STOPPED)
@@ -171,7 +171,7 @@ def _in_a_sentence(measured: Measured) -> str:
 
 
 def offices_sheet(measured: Measured) -> Sheet:
-    """Return each office, which differs from the standard one by what its name says."""
+    """Return a table of the offices. The name of each says how it differs from the standard office."""
     rows = []
     for name in (office for office in OFFICES if office in measured.closed):
         seeds = measured.closed[name]

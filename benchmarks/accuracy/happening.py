@@ -1,4 +1,4 @@
-"""What becomes of a call, given what was done with it, and what people do about it afterwards. Pure: see callers.py."""
+"""Compute how a call ends after screening, and how people react to it. Pure: all random draws are in callers.py."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ LABELLED = frozenset({Action.TAG, Action.WARN})
 
 
 class Reading(NamedTuple):
-    """An inbound call for one of ours begins: what is known of the number now?"""
+    """A person of the office gets a call: ask what is known of the number now."""
 
     callee: str
 
 
 class Listing(NamedTuple):
-    """One of ours puts the number on the own allowlist."""
+    """A person puts the number on their own allowlist."""
 
     extension: str
 
@@ -46,7 +46,7 @@ Dated = tuple[float, Event]
 
 
 class Handling(NamedTuple):
-    """What screening did. `rang_by`: the callee's own tie, where that decided."""
+    """What screening did with a call. `rang_by`: the callee's relationship to the caller, if that decided."""
 
     action: Action | None = None  # None: nobody screened
     challenge: ChallengeResult | None = None
@@ -54,7 +54,7 @@ class Handling(NamedTuple):
 
     @property
     def rings(self) -> bool:
-        """Whether the phone does."""
+        """Return whether the phone rings."""
         if self.action is Action.CHALLENGE:
             return self.challenge is ChallengeResult.PASSED
         return self.action not in (Action.ROUTE, Action.REJECT)
@@ -64,7 +64,7 @@ UNSCREENED = Handling()
 
 
 def consequences(p: Parameters, attempt: Attempt, handling: Handling) -> list[Dated]:
-    """How the call ended, dated when it was over; then perhaps a mark, and a call back."""
+    """Return how the call ended, and perhaps a mark and a call back, each with its time."""
     if not handling.rings:
         return [learnt(_not_rung(attempt, handling)), *_of_notice(p, attempt, handling)]
     is_answered, outcome = _rung(p, attempt, handling)
@@ -83,7 +83,7 @@ def consequences(p: Parameters, attempt: Attempt, handling: Handling) -> list[Da
 
 
 def _of_notice(p: Parameters, attempt: Attempt, handling: Handling) -> list[Dated]:
-    """The callee, told that a machine's call was stopped, perhaps says that it is no spam."""
+    """Return a mark "not spam", if the callee makes one after a message that a machine's call was stopped."""
     is_machine = attempt.line.nature is Nature.MACHINE and handling.challenge is not None
     if not is_machine or attempt.user.heeds >= p.notice:
         return []
@@ -109,7 +109,7 @@ def _rung(p: Parameters, attempt: Attempt, handling: Handling) -> tuple[bool, Ou
 
 
 def _not_rung(attempt: Attempt, handling: Handling) -> OutcomeRecord:
-    """Turned away, or sent to voicemail, as who fails a challenge is; who hung up before that leaves nothing."""
+    """Return the outcome of a call that did not ring. Callers who failed a challenge may leave a message."""
     offered = handling.action is not Action.REJECT and handling.challenge is not ChallengeResult.ABANDONED
     habits = attempt.line.habits
     voicemail = habits.voicemail if habits.voicemail_failed is None else habits.voicemail_failed
@@ -123,7 +123,7 @@ def _not_rung(attempt: Attempt, handling: Handling) -> OutcomeRecord:
 
 
 def _call(attempt: Attempt, handling: Handling) -> dict[str, Any]:
-    """What is the same however a call ends."""
+    """Return the fields that are the same however a call ends."""
     return {
         "linkedid": attempt.linkedid,
         "at": attempt.at,
@@ -142,7 +142,7 @@ def _call(attempt: Attempt, handling: Handling) -> dict[str, Any]:
 def answered_call(
     attempt: Attempt, ring_seconds: float, talk_seconds: float, ended_by: EndedBy, handling: Handling = UNSCREENED
 ) -> OutcomeRecord:
-    """The number called one of ours, who took the call."""
+    """Return the outcome of an inbound call that the callee answered."""
     return OutcomeRecord(
         **_call(attempt, handling),
         disposition=Disposition.ANSWERED,
@@ -157,7 +157,7 @@ def answered_call(
 def unanswered_call(
     attempt: Attempt, ring_seconds: float, voicemail_left: bool, handling: Handling = UNSCREENED
 ) -> OutcomeRecord:
-    """Nobody took it, and the caller gave up or spoke to the machine."""
+    """Return the outcome of an inbound call that nobody answered. The caller gave up or left a message."""
     return OutcomeRecord(
         **_call(attempt, handling),
         disposition=Disposition.NO_ANSWER,
@@ -169,7 +169,7 @@ def unanswered_call(
 
 
 def call_back(user: User, at: float, ring_seconds: float, talk_seconds: float) -> OutcomeRecord:
-    """One of ours called the number, which answered."""
+    """Return the outcome of a call from one of our people to the number, which answered."""
     return OutcomeRecord(
         linkedid=f"out-{at}",
         at=at,
@@ -184,7 +184,7 @@ def call_back(user: User, at: float, ring_seconds: float, talk_seconds: float) -
 
 
 def trap_call(line: Line, linkedid: str, at: float, trap: int, is_signed: bool) -> OutcomeRecord:
-    """The number called a DID that belongs to nobody, heard silence, and was hung up on."""
+    """Return the outcome of a call to a DID that nobody has. The caller heard silence until we hung up."""
     return OutcomeRecord(
         linkedid=linkedid,
         at=at,
@@ -203,7 +203,7 @@ def trap_call(line: Line, linkedid: str, at: float, trap: int, is_signed: bool) 
 
 
 def marking(user: User, at: float, call: Attempt | None = None, verdict: Verdict = Verdict.SPAM) -> tuple[float, Mark]:
-    """One of ours marks the number."""
+    """Return the mark of one of our people, with its time."""
     mark = Mark(
         number=NUMBER,
         auth_class=AuthClass.UNKNOWN if call is None else call.auth_class,
@@ -218,5 +218,5 @@ def marking(user: User, at: float, call: Attempt | None = None, verdict: Verdict
 
 
 def learnt(outcome: OutcomeRecord) -> tuple[float, OutcomeRecord]:
-    """A call is learnt from when it is over."""
+    """Return the outcome with the end of the call, when it is learnt."""
     return outcome.ended_at, outcome

@@ -1,8 +1,8 @@
-"""What companies that lie can do to honest numbers: `python -m benchmarks.accuracy.lying_peers` prints the table.
+"""`python -m benchmarks.accuracy.lying_peers`: print what lying companies can do to honest numbers.
 
-A store of an office of 20 people, 1,400 numbers of which different things are known, and companies that publish all of
-them as spam, signed as they should be. Each number is then decided about as a call of it is, with the policy `strict`,
-which does whatever the level justifies. The table is in benchmarks/accuracy/RESULTS.md, and a test compares.
+An office of 20 people knows different things about 1,400 numbers. Companies publish all these numbers as spam, with
+valid signatures. Then each number calls, and the policy `strict` decides, which does all that a level allows. The table
+is in benchmarks/accuracy/RESULTS.md. A test compares it with a new measurement.
 """
 
 from __future__ import annotations
@@ -56,8 +56,13 @@ HOUR = 3600.0
 
 
 class Known(NamedTuple):
-    """What is known of a number here. `marks`, `hung_up`: how many people; `back`: one of us called and talked;
-    `failed`: it failed a challenge.
+    """What the office knows of a number.
+
+    Attributes:
+        marks: How many people marked it.
+        hung_up: How many people hung up on it.
+        back: Somebody called it back and talked.
+        failed: It failed a challenge.
     """
 
     what: str
@@ -85,12 +90,12 @@ ADD_SIGNAL = "INSERT INTO signal VALUES (?, 'unknown', 0, ?, ?, ?, ?)"
 
 
 def numbers_of(kind: int) -> list[str]:
-    """Each of a block of its own, so that no neighbour says anything."""
+    """Return the numbers of one kind. Each has a block of its own, so neighbours are no evidence."""
     return [f"+12{10 + kind:02}{n:03}0100" for n in range(OF_KIND)]
 
 
 def fill(folder: Path, now: float) -> None:
-    """The office's store."""
+    """Make the store of the office."""
     with open_store(folder / "callsieve.db") as db:
         with transaction(db):
             upsert_people(db, [Person(person) for person in PEOPLE], "benchmark")
@@ -114,7 +119,7 @@ def fill(folder: Path, now: float) -> None:
 
 
 def publish_lies(folder: Path, key: SigningKey, now: float) -> None:
-    """All of the numbers, as what fifty people complain of."""
+    """Publish all the numbers, as if fifty people had complained about each."""
     folder.mkdir()
     week = week_of(now)
     numbers = sorted(number for place in range(len(KINDS)) for number in numbers_of(place))
@@ -132,7 +137,7 @@ def publish_lies(folder: Path, key: SigningKey, now: float) -> None:
 
 
 def measured(folder: Path, policy: str = "strict") -> dict[int, list[Counter[str]]]:
-    """For each count of liars: of each kind how many numbers meet which action."""
+    """Return, for each count of lying companies and each kind of number, how many numbers got which action."""
     now, found = time.time(), {}
     fill(folder, now)
     for n in range(max(LIARS)):
@@ -164,7 +169,7 @@ def _call_of(number: str) -> IncomingCall:
 
 
 def sheet_of(found: dict[int, list[Counter[str]]]) -> Sheet:
-    """A row for each kind."""
+    """Return a table with a row for each kind."""
     rows = [
         [
             kind.what,

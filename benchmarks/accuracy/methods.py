@@ -1,6 +1,7 @@
-"""What is compared: the real code, and the simple methods that people use. Each learns from one number's stream.
+"""The methods that are compared: the real code, and simple methods that people use.
 
-A method is asked at each inbound call for a level; CHALLENGE or more is "stopped". The simple ones know one level.
+Each method learns from the calls of one number, and returns a level at each inbound call. CHALLENGE or more counts as
+stopped. Simple methods only stop or let ring.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ WILSON_Z = 1.96  # 95 %
 
 
 class Method(Protocol):
-    """One way to judge a number."""
+    """A way to judge a number."""
 
     def learn(self, outcome: OutcomeRecord) -> object: ...
     def add_mark(self, mark: Mark) -> None: ...
@@ -33,7 +34,10 @@ class Method(Protocol):
 
 
 class Model:
-    """CallSieve: the seven counts, one-ring calls and relationship; no block, feeds, attestation or quiet hours."""
+    """CallSieve with the seven counts, one-ring calls and relationship.
+
+    Blocks, feeds, signatures and quiet hours are off.
+    """
 
     def __init__(self, weights: Weights = DEFAULT) -> None:
         self._ledger = MemoryStore(weights)
@@ -46,7 +50,7 @@ class Model:
         self._ledger.add_mark(mark)
 
     def level(self, callee: str, now: float) -> Level:
-        """The level, none for a callee who has called the number and talked (step 6 of the precedence)."""
+        """Return the level. It is none for a callee who has called the number and talked (step 6 of the precedence)."""
         if self._is_related(callee, now):
             return Level.NONE
         evidence = self._ledger.evidence(NUMBER, AuthClass.UNKNOWN, now)
@@ -61,7 +65,7 @@ class Model:
 
 @dataclass(slots=True)
 class Tally:
-    """What the simple methods look at. `good_talks`: of more than a minute, whoever called."""
+    """The counts that simple methods use. `good_talks`: talks of more than a minute, whoever called."""
 
     marks: int = 0
     good_talks: int = 0
@@ -69,7 +73,7 @@ class Tally:
     reported: deque[float] = field(default_factory=deque)
 
     def distinct(self, now: float, days: float, verdict: Verdict = Verdict.SPAM) -> int:
-        """How many people have said so lately."""
+        """Return how many different people gave this verdict in the last `days` days."""
         since = now - days * DAY_SECONDS
         return sum(at >= since and said is verdict for at, said in self.reporters.values())
 
@@ -78,7 +82,7 @@ Rule = Callable[[Tally, float], bool]
 
 
 class Simple:
-    """A method that stops a number, for everybody, while a rule holds."""
+    """A method that stops the number for everybody while a rule holds."""
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
@@ -98,32 +102,35 @@ class Simple:
 
 
 def any_mark(tally: Tally, _now: float) -> bool:
-    """FreePBX's blacklist as everybody's handset can fill it: one mark, for all, for ever."""
+    """Stop after one mark by anybody, for ever. FreePBX's blacklist works so if everybody may add to it."""
     return tally.marks >= 1
 
 
 def three_marks(tally: Tally, _now: float) -> bool:
-    """Three marks by whomever."""
+    """Stop after three marks, even by the same person."""
     return tally.marks >= 3
 
 
 def three_reporters(tally: Tally, now: float) -> bool:
-    """Three distinct people within 14 days."""
+    """Stop after marks by three different people within 14 days."""
     return tally.distinct(now, 14) >= 3
 
 
 def beta(tally: Tally, _now: float) -> bool:
-    """The mean of Beta(1 + marks, 1 + good talks), repeats and all (Josang & Ismail 2002), is 0.8 or more."""
+    """Stop if the mean of Beta(1 + marks, 1 + good talks) is 0.8 or more (Josang & Ismail 2002).
+
+    Repeated marks count.
+    """
     return (1 + tally.marks) / (2 + tally.marks + tally.good_talks) >= 0.8
 
 
 def wilson(tally: Tally, now: float) -> bool:
-    """The lower Wilson bound of the share of distinct voters within 125 days who say spam is 0.5 or more."""
+    """Stop if the lower Wilson bound of the share of people who say spam, within 125 days, is 0.5 or more."""
     return wilson_bound(tally.distinct(now, 125), tally.distinct(now, 125, Verdict.OK)) >= 0.5
 
 
 def wilson_bound(bad: int, good: int, z: float = WILSON_Z) -> float:
-    """The lower end of Wilson's interval of the share `bad / (bad + good)`; 0 of nothing."""
+    """Return the lower end of Wilson's interval for the share `bad / (bad + good)`; 0 if both are 0."""
     return wilson_interval(bad, bad + good, z).low
 
 

@@ -1,13 +1,12 @@
-"""The simulated office: its people, and for each number that calls it a plan of what it and they would do.
+"""The simulated office: its people, and for each number that calls it a plan of all that may happen.
 
     office = make_office(parameters, seed)
-    for plan in plans(office): ...                        every number of the office
-    service(office, 3)                                    the same number again, whatever else was made
-    shadow_of(office, plan)                               what happens where nobody screens, in order of time
+    for plan in plans(office): ...     every number that calls the office
+    service(office, 3)                 the same number again, independent of all others
+    shadow_of(office, plan)            what happens without screening, in order of time
 
-A number's reputation depends on its own rows only (block evidence is off), so each number is a world of its own: all
-plans are of the same telephone number, and each is read by a method that knows nothing else. Pure: chance is seeded
-by the office's seed and the number's place, so one plan never depends on another.
+The reputation of a number depends on its own rows only (block evidence is off), so numbers are simulated one by one.
+All plans use the same telephone number. Pure: the seed of the office and the index of the number give the random draws.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ from benchmarks.accuracy.parameters import BACK_TALK, DAY_SECONDS, SPAM_NATURES,
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """People and figures; `seed` names all the chance in it."""
+    """The people and parameters of an office. `seed`: the seed of all its random draws."""
 
     parameters: Parameters
     seed: int
     users: tuple[User, ...]
 
     def chance(self, *place: object) -> Random:
-        """The chance of one place in this office: always the same."""
+        """Return a generator of random draws for one purpose. It is the same in every run."""
         return Random("/".join(map(str, (self.seed, *place))))
 
 
 class Plan(NamedTuple):
-    """All that is to happen with one number, in order of time: calls of its own, and calls of ours to it."""
+    """All that may happen with one number, in order of time: its calls to us, and our calls to it."""
 
     kind: Kind
     line: Line
@@ -49,7 +48,7 @@ Stream = list[Dated]
 
 
 def make_office(parameters: Parameters, seed: int) -> Office:
-    """The people of one seed."""
+    """Make the office of a seed."""
     chance = Random(f"{seed}/people")
     shape = parameters.reporter_shape
     users = tuple(
@@ -66,7 +65,7 @@ def make_office(parameters: Parameters, seed: int) -> Office:
 
 
 def plans(office: Office) -> Iterator[Plan]:
-    """Every number of the office."""
+    """Yield the plans of all numbers that call the office."""
     p = office.parameters
     yield from (contact(office, n) for n in range(p.contacts))
     yield from (service(office, n) for n in range(p.services))
@@ -78,7 +77,7 @@ def plans(office: Office) -> Iterator[Plan]:
 
 
 def shadow_of(office: Office, plan: Plan) -> Stream:
-    """What happens where nobody screens: calls are read when they begin, and learnt when they end."""
+    """Return what happens without screening. Calls are judged when they begin, and learnt when they end."""
     events: list[Dated] = []
     for at, event in plan.events:
         if not isinstance(event, Attempt):
@@ -105,13 +104,13 @@ class Caller:
         self._calls = 0
 
     def call(self, user: User, at: float, ring_seconds: float | None = None) -> Dated:
-        """The next one."""
+        """Return the next call."""
         self._calls += 1
         fate = fate_of(self.parameters, self.chance, self.line.habits)
         return at, Attempt(f"{self._name}-{self._calls}", at, user, self.line, fate, ring_seconds)
 
     def steady(self, rate: float, first_day: float, last_day: float) -> Iterator[Dated]:
-        """`rate` calls a day to anybody, from one day to another."""
+        """Yield `rate` calls a day to any of our people, from one day to another."""
         p, chance = self.parameters, self.chance
         in_a_row = p.in_a_row if self.line.nature in SPAM_NATURES else 1
         for day in arrivals(chance, rate / in_a_row, first_day, last_day):
@@ -122,7 +121,7 @@ class Caller:
         yield from self.trapped(rate, first_day, last_day)
 
     def trapped(self, rate: float, first_day: float, last_day: float) -> Iterator[Dated]:
-        """The calls to traps of a number that calls us at this rate."""
+        """Yield the calls to traps of a number that calls us at this rate."""
         p = self.parameters
         rate *= p.traps / 100 * (1.0 if self.line.nature in SPAM_NATURES else p.misdialled)
         if rate <= 0:
@@ -132,12 +131,12 @@ class Caller:
             yield learnt(trap_call(self.line, f"{self._name}-trap-{n}", instant(p, day), trap, is_signed))
 
     def plan(self, events: Iterable[Dated]) -> Plan:
-        """All of it."""
+        """Return the plan with these events."""
         return Plan(self.kind, self.line, in_order(events))
 
 
 def contact(office: Office, place: int) -> Plan:
-    """Somebody whom one to four of ours talk with, and call."""
+    """Plan a number that calls one to four of our people, and that they call."""
     p, caller = office.parameters, Caller(office, Kind.CONTACT, place, Nature.PERSON)
     chance, habits = caller.chance, caller.line.habits
     friends = chance.sample(office.users, min(p.users, chance.randint(*p.contact_users)))
@@ -152,7 +151,7 @@ def contact(office: Office, place: int) -> Plan:
 
 
 def service(office: Office, place: int) -> Plan:
-    """A customer-service line that calls anybody of ours; some are machines."""
+    """Plan a customer-service line that calls any of our people. Some of these lines are machines."""
     p = office.parameters
     nature = Nature.MACHINE if place % round(1 / p.machines) == 0 else Nature.STAFF
     caller = Caller(office, Kind.SERVICE, place, nature)
@@ -160,17 +159,17 @@ def service(office: Office, place: int) -> Plan:
 
 
 def established(office: Office, place: int) -> Plan:
-    """A service line of people."""
+    """Plan a service line of people."""
     return service(office, place + place // (round(1 / office.parameters.machines) - 1) + 1)
 
 
 def established_machine(office: Office, place: int) -> Plan:
-    """A service line that is a machine."""
+    """Plan a service line that is a machine."""
     return service(office, place * round(1 / office.parameters.machines))
 
 
 def new_number(office: Office, kind: Kind, place: int, first_day: float | None = None) -> Plan:
-    """A line that is still new when it is attacked, and seldom calls: a person, or a wanted machine."""
+    """Plan a line that is still new when it is attacked, and seldom calls: a person, or a wanted machine."""
     p = office.parameters
     caller = Caller(office, kind, place, Nature.MACHINE if kind is Kind.NEW_MACHINE else Nature.PERSON)
     first_day = p.attack_day - p.new_days if first_day is None else first_day
@@ -178,7 +177,7 @@ def new_number(office: Office, kind: Kind, place: int, first_day: float | None =
 
 
 def spammer(office: Office, place: int) -> Plan:
-    """A number that calls anybody of ours, for as long as it lives."""
+    """Plan a spam number that calls any of our people while it lives."""
     p, caller = office.parameters, Caller(office, Kind.SPAM, place, _spam_nature(office, Kind.SPAM, place))
     rate = min(p.spam_rate.draw(caller.chance), p.spam_rate_most)
     born = caller.chance.uniform(0, p.days)
@@ -187,7 +186,7 @@ def spammer(office: Office, place: int) -> Plan:
 
 
 def _of_accomplices(caller: Caller, born: float) -> Iterator[Dated]:
-    """People of ours call the number back and talk, for no other reason than to speak for it."""
+    """Yield calls of our people back to a spam number. They talk, only to make the number look wanted."""
     p, chance = caller.parameters, caller.chance
     for user in chance.sample(caller.users, p.accomplices):
         at = instant(p, born + chance.uniform(0, 1))
@@ -195,7 +194,7 @@ def _of_accomplices(caller: Caller, born: float) -> Iterator[Dated]:
 
 
 def one_off(office: Office, place: int) -> Plan:
-    """Somebody who calls one of ours once, or once again soon."""
+    """Plan a stranger who calls one of our people once, or twice within a short time."""
     p, caller = office.parameters, Caller(office, Kind.ONE_OFF, place, Nature.PERSON)
     user, day = caller.chance.choice(office.users), caller.chance.uniform(0, p.days)
     again = caller.chance.random() < p.one_off_again
@@ -204,7 +203,7 @@ def one_off(office: Office, place: int) -> Plan:
 
 
 def single_use(office: Office, place: int) -> Plan:
-    """A spam number that is used for one call."""
+    """Plan a spam number that makes one call."""
     p = office.parameters
     caller = Caller(office, Kind.SINGLE_USE, place, _spam_nature(office, Kind.SINGLE_USE, place))
     at = instant(p, caller.chance.uniform(0, p.days))
@@ -212,7 +211,7 @@ def single_use(office: Office, place: int) -> Plan:
 
 
 def storm_call(office: Office, storm: int, place: int) -> Plan:
-    """One of many such numbers that call within an hour."""
+    """Plan one of the many numbers of a storm. All of them call within an hour."""
     p, name = office.parameters, f"{storm}/{place}"
     begin = instant(p, office.chance(Kind.STORM, storm).uniform(p.read_from_day, p.days - 1))
     caller = Caller(office, Kind.STORM, name, _spam_nature(office, Kind.STORM, name))
@@ -221,14 +220,14 @@ def storm_call(office: Office, storm: int, place: int) -> Plan:
 
 
 def wangiri(office: Office, place: int) -> Plan:
-    """A number that rings many of ours once within an hour."""
+    """Plan a number that rings many of our people once within an hour."""
     p, caller = office.parameters, Caller(office, Kind.WANGIRI, place, Nature.ONE_RING)
     begin = instant(p, caller.chance.randrange(p.days) + caller.chance.uniform(0, 0.8))
     return caller.plan(one_ring_burst(caller, begin, caller.chance.randint(*p.wangiri_callees)))
 
 
 def one_ring_burst(caller: Caller, begin: float, callees: int) -> list[Dated]:
-    """So many of ours, each once, within an hour."""
+    """Return one short call to each of `callees` people, within an hour."""
     p, chance = caller.parameters, caller.chance
     return [
         caller.call(user, begin + chance.uniform(0, p.wangiri_seconds), chance.uniform(*p.wangiri_ring))
@@ -237,7 +236,7 @@ def one_ring_burst(caller: Caller, begin: float, callees: int) -> list[Dated]:
 
 
 def _with_sources(office: Office, line: Line, place: object) -> Line:
-    """The line with what is known of it elsewhere: whether sources list it, and how many of its calls are signed."""
+    """Return the line with outside evidence: whether sources list it, and the share of its calls that are signed."""
     p, chance, is_spam = office.parameters, office.chance(line.nature, place, "sources"), line.nature in SPAM_NATURES
     listed = p.listed if is_spam else p.listed_wrongly if line.nature is Nature.MACHINE else 0.0
     signed = float(chance.random() < p.signed)
@@ -252,11 +251,11 @@ def _spam_nature(office: Office, kind: Kind, place: object) -> Nature:
 
 
 def instant(p: Parameters, day: float) -> float:
-    """UTC seconds of a day and its fraction, which counts the hours of work only."""
+    """Return UTC seconds of a day. Its fraction runs through the working hours."""
     hour = p.first_hour + (day - floor(day)) * (p.last_hour - p.first_hour)
     return START + floor(day) * DAY_SECONDS + hour * 3600
 
 
 def in_order(events: Iterable[Dated]) -> list[Dated]:
-    """By time."""
+    """Return the events in order of time."""
     return sorted(events, key=lambda dated: dated[0])

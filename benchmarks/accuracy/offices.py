@@ -1,4 +1,4 @@
-"""The offices in which everything is measured: the standard one, those that differ in one thing, and attacks there."""
+"""The offices that are simulated: the standard office, offices that differ from it in one thing, and their attacks."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ HONEST = (Kind.SERVICE, Kind.ONE_OFF, Kind.CONTACT, *NEW_KINDS)
 
 
 def _polite_spam() -> Parameters:
-    """Spam that is answered no more often, but talked with and called back as customer service is."""
+    """Return an office whose spam is answered as seldom as usual, but talked with and called back like a service."""
     service = STANDARD.habits[Kind.SERVICE]
     return with_habits(
         SPAM_ONLY,
@@ -69,7 +69,7 @@ def _polite_spam() -> Parameters:
 
 
 def _marks(parameters: Parameters, kinds: Sequence[Kind], factor: float) -> Parameters:
-    """Marks so many times as common."""
+    """Return an office where people mark these kinds of callers `factor` times as often."""
     for kind in kinds:
         habits = parameters.habits[kind]
         parameters = with_habits(
@@ -82,13 +82,13 @@ def _marks(parameters: Parameters, kinds: Sequence[Kind], factor: float) -> Para
 
 
 def _answering(natures: Sequence[Nature], **changes: Any) -> Parameters:
-    """Callers who answer challenges in another way."""
+    """Return an office whose callers answer challenges differently."""
     changed = {nature: replace(ANSWERING[nature], **changes) for nature in natures}
     return replace(SPAM_ONLY, answering={**ANSWERING, **changed})
 
 
 def _voicemail(voicemail: float, failed: float) -> Parameters:
-    """Spam that leaves messages so often, when nobody answers and when it fails a challenge."""
+    """Return an office where spam leaves messages in these shares of unanswered calls and of failed challenges."""
     return with_habits(SPAM_ONLY, SPAM, voicemail=voicemail, voicemail_failed=failed)
 
 

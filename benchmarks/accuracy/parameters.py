@@ -1,4 +1,4 @@
-"""Every figure of the simulated office (docs/contributing/model.md). What it leaves open is marked "ours"."""
+"""All parameters of the simulated office (docs/contributing/model.md). Values without a source are marked "ours"."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SPAM_RATE = LogNormal(6.0, 0.7)
 
 
 class Kind(StrEnum):
-    """Who calls."""
+    """A kind of caller."""
 
     CONTACT = "contact"
     SERVICE = "service"
@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 
 class Nature(StrEnum):
-    """Who or what places the calls of a number, as far as a challenge tells them apart."""
+    """What places the calls of a number, as far as a challenge tells."""
 
     PERSON = "one person"
     STAFF = "several people"
@@ -49,10 +49,15 @@ HONEST = frozenset({Nature.PERSON, Nature.STAFF, Nature.MACHINE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
-    """What becomes of a challenge. `never`: share of numbers that cannot pass; `passes` is the mean over all numbers.
+    """How callers answer a challenge.
 
-    `wrong`, `silent`: of failures; the others hang up. `redials`: how many of those turned away call again at once;
-    `passes_again`: of them who gave up.
+    Attributes:
+        passes: Share of challenges that are passed, over all numbers.
+        never: Share of numbers that can never pass.
+        silent: Share of failures in which the caller stays silent.
+        wrong: Share of failures with a wrong digit. In the remaining failures the caller hangs up.
+        redials: Share of callers who call again at once after they were turned away.
+        passes_again: Share of second challenges that are passed, by callers who had hung up.
     """
 
     passes: float
@@ -77,7 +82,7 @@ ANSWERING: Mapping[Nature, Answering] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaction:
-    """What people do with a call that is shown as suspect: not one of them is in the standard office."""
+    """How a label changes what people do with a call. In the standard office it changes nothing."""
 
     answered: float = 1.0  # times as often
     marked: float = 1.0
@@ -87,7 +92,7 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
-    """How the calls of one kind of caller go. Shares are of calls unless their name says otherwise."""
+    """How the calls of one kind of caller go. Shares are of calls, unless a comment says otherwise."""
 
     answered: float
     talk: LogNormal
@@ -132,7 +137,7 @@ HABITS = {**HABITS, Kind.NEW_PERSON: HABITS[Kind.SERVICE], Kind.NEW_MACHINE: HAB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """One office. Rates are calls a day of one number; `(a, b)` is any value between, each as likely."""
+    """The parameters of an office. Rates are calls a day of one number. `(a, b)`: uniform between a and b."""
 
     users: int = 200
     groups: int = 10
@@ -211,6 +216,6 @@ STANDARD = Parameters()
 
 
 def with_habits(parameters: Parameters, kinds: tuple[Kind, ...], **changes: object) -> Parameters:
-    """The same office, in which these kinds of callers have other habits."""
+    """Return the office with other habits of these kinds of callers."""
     changed = {kind: replace(parameters.habits[kind], **changes) for kind in kinds}  # type: ignore[arg-type]
     return replace(parameters, habits={**parameters.habits, **changed})

@@ -1,7 +1,7 @@
-"""Run the methods over what happens where nobody screens, and count the levels: what is decided changes nothing.
+"""Run the methods on calls without screening, and count the levels. No decision changes a call.
 
-measure_office(office, methods) -> Counts          every number, after the first days
-measure_attacks(office, methods, plan) -> Counts   attacked numbers, after the attack
+measure_office(office, methods) -> Counts            all numbers, after the first days
+measure_attacks(office, methods, attack, colluders) -> Counts   attacked numbers, after the attack
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NEW = Kind.NEW_PERSON.value
 
 
 class Cell(NamedTuple):
-    """One thing counted: a method, and the calls it was read on. `colluders` is 0 where nobody attacked."""
+    """What a count belongs to: a method, the kind of calls, and the attack. `colluders`: 0 without an attack."""
 
     method: str
     calls: str
@@ -34,7 +34,7 @@ Methods = Mapping[str, Callable[[], Method]]
 
 
 def levels_of(stream: Stream, method: Method, read_from: float) -> Iterator[Level]:
-    """The level at each inbound call from an instant on."""
+    """Yield the level at each inbound call from `read_from` on."""
     for at, event in stream:
         if isinstance(event, Reading):
             if at >= read_from:
@@ -46,7 +46,7 @@ def levels_of(stream: Stream, method: Method, read_from: float) -> Iterator[Leve
 
 
 def measure_office(office: Office, methods: Methods) -> Counts:
-    """Every number of the office."""
+    """Count the levels of all numbers of the office."""
     read_from = START + office.parameters.read_from_day * DAY_SECONDS
     counts: Counts = {}
     for plan in plans(office):
@@ -57,7 +57,7 @@ def measure_office(office: Office, methods: Methods) -> Counts:
 
 
 def measure_attacks(office: Office, methods: Methods, attack: str, colluders: Iterable[int]) -> Counts:
-    """Established and new numbers, each attacked by so many in turn."""
+    """Count the levels of established and new numbers that are attacked, for each number of colluders."""
     counts: Counts = {}
     p = office.parameters
     planned = [
@@ -73,7 +73,7 @@ def measure_attacks(office: Office, methods: Methods, attack: str, colluders: It
 
 
 def thinned(stream: Stream, every: int) -> Stream:
-    """Only every so-manyth call is read, and all are learnt from."""
+    """Return the events with every n-th reading only. All calls are still learnt."""
     readings = [dated for dated in stream if isinstance(dated[1], Reading)]
     left_out = set(readings) - set(readings[::every])
     return [dated for dated in stream if dated not in left_out]

@@ -1,4 +1,4 @@
-"""What is measured for a seed, and all seeds on all cores, politely."""
+"""Measure one seed, or all seeds on all cores with a low priority."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ESTABLISHED_LINES = {ESTABLISHED: established, ESTABLISHED_MACHINE: established_
 
 
 def weights_with(changes: str) -> Weights:
-    """The weights with `levels.challenge=4.2,sample.every=8`. KeyError, ValueError: there is no such key or value."""
+    """Return the weights with changes such as `levels.challenge=4.2,sample.every=8`. Raise KeyError or ValueError."""
     values: dict[str, Any] = to_builtins(DEFAULT)
     for change in filter(None, changes.split(",")):
         path, _, value = change.partition("=")
@@ -55,13 +55,13 @@ def weights_with(changes: str) -> Weights:
 
 
 def seeds_of(text: str) -> Sequence[int]:
-    """`7` or `1-6`. ValueError: it is neither."""
+    """Return the seeds of a text such as `7` or `1-6`. Raise ValueError for another text."""
     first, _, last = text.partition("-")
     return range(int(first), int(last or first) + 1)
 
 
 def measure_shadow(seed: int) -> Counts:
-    """The simple methods and the model, judged where nobody screens."""
+    """Measure the simple methods and the model without screening."""
     office = make_office(STANDARD, seed)
     methods = {**BASELINES, **OURS}
     return {
@@ -73,7 +73,7 @@ def measure_shadow(seed: int) -> Counts:
 
 
 def measure_closed(name: str, seed: int, weights: Weights = DEFAULT) -> Tallies:
-    """One office with `strict`, which does most, and its attacks."""
+    """Measure one office and its attacks in the closed loop, with the policy `strict`, which acts most."""
     office = make_office(OFFICES[name], seed)
     tallies: Tallies = {}
     for plan in plans(office):
@@ -84,7 +84,7 @@ def measure_closed(name: str, seed: int, weights: Weights = DEFAULT) -> Tallies:
 
 
 def play(office: Office, plan: Plan, weights: Weights, read_from: float | None = None) -> Tally:
-    """One number's calls."""
+    """Simulate the calls of one number."""
     p, line = office.parameters, plan.line
     proven = p.spam_identity if line.nature in SPAM_NATURES else 0
     identity = Identity(NUMBER, "Invented", proven, inf) if proven else None
@@ -94,12 +94,12 @@ def play(office: Office, plan: Plan, weights: Weights, read_from: float | None =
 
 
 def nature_of(plan: Plan) -> str:
-    """`spam: robot`."""
+    """Return the kind and the nature of a number, such as `spam: robot`."""
     return f"{plan.kind}: {plan.line.nature}"
 
 
 def attacks_of(office: Office, name: str, weights: Weights) -> Tallies:
-    """Every attack of this office on so many numbers of each kind."""
+    """Simulate every attack of this office on numbers of each kind."""
     tallies: Tallies = {}
     for attack, counts, targets in ATTACKS.get(name, ()):
         for target in targets:
@@ -111,7 +111,7 @@ def attacks_of(office: Office, name: str, weights: Weights) -> Tallies:
 
 
 def victims(office: Office, target: str, attack: str) -> Iterator[Plan]:
-    """The numbers that are attacked."""
+    """Return the plans of the numbers that are attacked."""
     p = office.parameters
     if target in ESTABLISHED_LINES:
         return (ESTABLISHED_LINES[target](office, n) for n in range(p.attacked_established))
@@ -123,7 +123,7 @@ def victims(office: Office, target: str, attack: str) -> Iterator[Plan]:
 def measure_all(
     seeds: Sequence[int], names: Iterable[str] = OFFICES, weights: Weights = DEFAULT, workers: int | None = None
 ) -> Closed:
-    """The closed loop of these offices. The progress is on stderr."""
+    """Measure these offices in the closed loop. Progress is shown on stderr."""
     jobs = list(product(seeds, names))
     each, offices = [seed for seed, _ in jobs], [name for _, name in jobs]
     closed: Closed = {}
@@ -135,7 +135,7 @@ def measure_all(
 
 
 def measure_shadows(seeds: Sequence[int], workers: int | None = None) -> list[Counts]:
-    """The standard office where nobody screens."""
+    """Measure the standard office without screening."""
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
         return list(shown_while(pool.map(measure_shadow, seeds), "shadow", len(seeds)))
 
@@ -144,5 +144,5 @@ T = TypeVar("T")
 
 
 def shown_while(results: Iterable[T], what: str, count: int) -> Iterable[T]:
-    """The results, with a bar on stderr while they come."""
+    """Yield the results, and show a progress bar on stderr."""
     return track(results, what, count, console=Console(stderr=True), transient=True)

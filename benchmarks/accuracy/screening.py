@@ -63,11 +63,11 @@ TIES = {
 
 
 class Memory(Protocol):
-    """What was learnt of the number, as it counts for calls by each trunk."""
+    """What was learnt of the number. What counts for a call may depend on its trunk."""
 
     @property
     def stores(self) -> Sequence[MemoryStore]:
-        """All of them; the first knows everything."""
+        """Return all stores. The first has learnt everything."""
         ...
 
     def learn(self, outcome: OutcomeRecord) -> None:
@@ -84,7 +84,7 @@ class Memory(Protocol):
 
 
 class OneMemory:
-    """The product's: the trunk makes no difference."""
+    """CallSieve's memory, in which the trunk makes no difference."""
 
     def __init__(self, weights: Weights) -> None:
         self.stores = (MemoryStore(weights),)
@@ -103,17 +103,17 @@ class OneMemory:
 
 
 class OtherSite(Protocol):
-    """Another site as this one hears of it."""
+    """Another site that shares what its people say."""
 
     def said_at(self, now: float) -> Standing | None:
-        """What its people say of the number."""
+        """Return what the people of the site say about the number."""
         ...
 
 
 class Screening:
-    """What is known of one number, and what is done with its calls by a policy, or a preset by its name.
+    """What is known of one number, and the policy that decides on its calls.
 
-    `identity`: what is proven of its owner; `listed`: whether sources list it.
+    `identity`: what its owner has proven. `listed`: whether sources list it.
     """
 
     def __init__(
@@ -143,18 +143,18 @@ class Screening:
             self.prove(identity, START)
 
     def prove(self, identity: Identity, at: float) -> None:
-        """The owner proves control of the number."""
+        """Record that the owner has proven control of the number."""
         self._identity = identity
         for store in self._memory.stores:
             for proof in proofs_of_control(NUMBER, at):
                 store.add_challenge(proof)
 
     def said_at(self, _now: float) -> Standing | None:
-        """What its own people say of the number, as other sites hear it at once."""
+        """Return what the people of this site say about the number. Other sites hear it at once."""
         return self._memory.stores[0].standing(NUMBER, AuthClass.UNKNOWN)
 
     def has_mark(self) -> bool:
-        """Whether one of its people has marked the number."""
+        """Return whether one of our people has marked the number as spam."""
         return any(mark.verdict is Verdict.SPAM for mark in self._memory.stores[0].marks(NUMBER))
 
     def rows(self) -> Rows:
@@ -162,7 +162,7 @@ class Screening:
         return self._memory.stores[0].rows(NUMBER)
 
     def learn(self, outcome: OutcomeRecord) -> None:
-        """A call is over."""
+        """Learn from a call that is over."""
         if outcome.direction is Direction.OUTBOUND:
             self._dialled_at = outcome.at
         self._memory.learn(outcome)
@@ -183,7 +183,7 @@ class Screening:
         self._allowed.add(extension)
 
     def handle(self, attempt: Attempt) -> tuple[Decision, Handling]:
-        """What is done with a call, and what the caller makes of it."""
+        """Decide on a call, and return the decision with how the caller reacted."""
         self._calls = [call for call in self._calls if call[0] > attempt.at - WINDOW_SECONDS]
         decision = self.decide(attempt.linkedid, attempt.user, attempt.at, attempt.auth_class, attempt.line.trunk)
         self._calls.append((attempt.at, attempt.user.did))

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.accuracy.sites [--seeds N] [--write]`: several sites that share what their people say.
+"""`python -m benchmarks.accuracy.sites [--seeds N] [--write]`: simulate several sites that share what their people say.
 
-In the other tables one office decides by itself. Here five do, each with its own people, memory and decisions, and each
-hears at once what the people of the others say of the number; what counts of that is the real fold.
-Colluders sit at one site or at all; a lying site invents people of its own, and says every day anew what it says.
+The other tables are of one office. Here five offices have their own people, memory and decisions. Each hears at once
+what the people of the others say about the number. The real fold computes how much of it counts. Colluders are at one
+site or at all sites. A lying site invents people, and repeats every day what it says.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ A_FIFTH = "the same calls, spread over the five"
 
 
 class LyingSite:
-    """A site that says of the number whatever does most, with so many people, from an instant on, every day anew."""
+    """A site that says the most harmful things about a number from `begin` on, by invented people, again every day."""
 
     def __init__(self, people: int, begin: float, weights: Weights) -> None:
         self._people, self._begin, self._weights = people, begin, weights
@@ -57,7 +57,7 @@ class LyingSite:
         self._said: Standing | None = None
 
     def said_at(self, now: float) -> Standing | None:
-        """Every second one has marked it, an hour apart, and the others have hung up on it."""
+        """Return what it says: half of its people marked the number an hour apart, the others hung up on it."""
         day = floor((now - self._begin) / DAY_SECONDS)
         if day < 0:
             return None
@@ -79,7 +79,7 @@ class LyingSite:
 
 @dataclass(frozen=True, slots=True)
 class Gang:
-    """Who attacks: colluders at the victim's site, at each of the other four, and lying sites of so many people."""
+    """The attackers: colluders at the site of the victim, at each of the other four, and people of each lying site."""
 
     name: str
     here: int = 0
@@ -108,8 +108,12 @@ HONEST = (STAFF, MACHINES, PERSON, MACHINE)
 
 
 class Warned(NamedTuple):
-    """Of one spam number at one site: its calls, how many of them came before the first that would be labelled (all,
-    where none was), and how many minutes after the first call that was.
+    """How soon one spam number was labelled at one site.
+
+    Attributes:
+        calls: The number of its calls.
+        before: How many calls came before the first that would be labelled. All of them if none would be.
+        minutes: Minutes from the first call to the first that would be labelled.
     """
 
     calls: int
@@ -118,7 +122,7 @@ class Warned(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """One seed. `attacks` and `honest` by cell; `warned`: persistent spam by office and by how it is shared."""
+    """The results of a seed. `warned`: of persistent spam, by office and by how sites share."""
 
     attacks: Tallies
     honest: Tallies
@@ -134,7 +138,7 @@ ALONE, SHARED, AFTER_THREE, AFTER_THREE_ALONE = (
 
 
 def measure(seed: int, weights: Weights = DEFAULT) -> Measured:
-    """Five offices of 200 people, and five branches of 20."""
+    """Simulate five offices of 200 people, and five branches of 20."""
     attacks: Tallies = {}
     honest: Tallies = {}
     warned: dict[tuple[str, str], list[Warned]] = {}
@@ -170,7 +174,10 @@ def _victims(office: Office, target: str) -> int:
 
 
 def _attack(offices: Sequence[Office], target: str, place: int, gang: Gang, weights: Weights) -> Tally:
-    """What became of the number's own calls at home. An established one calls all five sites, a new one this alone."""
+    """Count the calls of the attacked number at its own site.
+
+    An established number calls all five sites, a new one calls one.
+    """
     sites = []
     for at, office in enumerate(offices if gang.elsewhere else offices[:1]):
         plan = established(office, place) if target == ESTABLISHED else new_number(office, Kind(target), place)
@@ -239,7 +246,7 @@ def _numbers_that_call_all(offices: Sequence[Office]) -> Iterator[list[Plan]]:
 
 
 def _spam(offices: Sequence[Office], place: int, share: float) -> list[Plan]:
-    """One persistent number that calls all sites in the same days, at each as often as it calls one, or a share."""
+    """Plan a number that calls all sites in the same days, each as often as it would call one, or a share of that."""
     p, chance = offices[HOME].parameters, offices[HOME].chance("spam that calls all sites", place)
     nature = Nature.ROBOT if chance.random() < p.robots else Nature.SPAMMER
     rate = share * min(p.spam_rate.draw(chance), p.spam_rate_most)
@@ -252,7 +259,10 @@ def _spam(offices: Sequence[Office], place: int, share: float) -> list[Plan]:
 
 
 def _after_three(offices: Sequence[Office], plans: Sequence[Plan], weights: Weights) -> list[Plan] | None:
-    """The plans with those calls at home alone that begin once three other sites have a mark; None: they never have."""
+    """Return the plans with only those calls to HOME that begin after three other sites have a mark.
+
+    None: no such call.
+    """
     elsewhere = [plan if place != HOME else plan._replace(events=[]) for place, plan in enumerate(plans)]
     sites = _sites(offices, elsewhere, weights, shared=True)
     marked_at: list[float] = []
@@ -279,7 +289,7 @@ def _sites(offices: Sequence[Office], plans: Sequence[Plan], weights: Weights, *
 
 
 class _First:
-    """When each site would first label calls of the number; those that the callee blocks are passed over."""
+    """Finds the first call at each site that would be labelled. Calls that the callee blocks do not count."""
 
     def __init__(self) -> None:
         self._calls: Counter[int] = Counter()
@@ -288,7 +298,7 @@ class _First:
         self._minutes: dict[int, float] = {}
 
     def watch(self, site: int, at: float, decision: Decision) -> None:
-        """One call."""
+        """Note one call."""
         if decision.rule == OWN_BLOCK:
             return
         self._began.setdefault(site, at)
@@ -298,12 +308,12 @@ class _First:
         self._calls[site] += 1
 
     def of(self, site: int) -> list[Warned]:
-        """What became of the number there; empty where it did not call."""
+        """Return the result of one site. Empty if the number did not call it."""
         calls = self._calls[site]
         return [Warned(calls, self._before.get(site, calls), self._minutes.get(site))] if calls else []
 
     def of_all(self) -> list[Warned]:
-        """The same of every site."""
+        """Return the results of all sites."""
         return [item for site in sorted(self._calls) for item in self.of(site)]
 
 
@@ -311,7 +321,7 @@ class _First:
 
 
 def collusion_sheet(seeds: Sequence[Measured]) -> Sheet:
-    """What a gang does to a number's calls at one honest site."""
+    """Return a table: what attackers do to a number's calls at one honest site."""
     attacks = [seed.attacks for seed in seeds]
     rows = []
     for office, people in ((STANDARD_NAME, 200), (SMALL, 20)):
@@ -345,7 +355,7 @@ def _asked(seeds: Sequence[Tallies], cells: Sequence[Cell]) -> str:
 
 
 def sharing_sheet(seeds: Sequence[Measured]) -> Sheet:
-    """What five honest sites have of one another, and what it costs their callers."""
+    """Return a table: what five honest sites gain by sharing, and what it costs their callers."""
     rows = []
     for office, people in ((STANDARD_NAME, 200), (SMALL, 20)):
         for calls in (*HONEST, SPAM, ROBOTS, SPAMMERS):
@@ -374,7 +384,7 @@ def _of_calls(seeds: Sequence[Measured], cell: Cell) -> list[str]:
 
 
 def warned_sheet(seeds: Sequence[Measured]) -> Sheet:
-    """How soon a persistent number is warned of."""
+    """Return a table: how soon calls of a persistent spam number are labelled."""
     rows = []
     hows = (ALONE, SHARED, AFTER_THREE_ALONE, AFTER_THREE, f"{A_FIFTH}: {ALONE}", f"{A_FIFTH}: {SHARED}")
     for office, people in ((STANDARD_NAME, 200), (SMALL, 20)):
@@ -410,12 +420,12 @@ def _share_of_numbers(seeds: Sequence[Sequence[Warned]], holds: Callable[[Warned
 
 
 def sheets_of(seeds: Sequence[Measured]) -> list[Sheet]:
-    """All of them, in order."""
+    """Return all tables, in order."""
     return [collusion_sheet(seeds), sharing_sheet(seeds), warned_sheet(seeds)]
 
 
 def measure_all(seeds: Sequence[int], weights: Weights = DEFAULT, workers: int | None = None) -> list[Measured]:
-    """Each seed, in order. The progress is on stderr."""
+    """Measure each seed, in order. Progress is shown on stderr."""
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
         found = pool.map(measure, seeds, repeat(weights))
         return list(track(found, "sites", len(seeds), console=Console(stderr=True), transient=True))

@@ -1,9 +1,9 @@
-"""A spoofed owner: what could tell its calls from those of a robot that shows its number, and what spam gains by it.
+"""Measure what could tell calls of an owner from those of a robot that spoofs the number, and what spam gains by it.
 
     python -m benchmarks.accuracy.spoofed_owner [--seeds 1001-1010]
 
-Each variant is played with the product's own code, in which it changes what counts for one call. The product has
-"as it is"; "proves control" is what an owner can do there ([appeals] or `callsieve identity`).
+Each variant runs the real code, with a change to what counts for a call. "as it is" is the product without a change.
+"proves control" is what an owner can do in the product ([appeals] or `callsieve identity`).
 """
 
 from __future__ import annotations
@@ -54,10 +54,11 @@ NEW_MACHINES, ESTABLISHED = 10, 2  # numbers a seed
 
 @dataclass(slots=True)
 class TrunkMemory:
-    """What was learnt by each trunk. `home_days` None: a call is judged by what its own trunk showed.
+    """What was learnt from the calls of each trunk.
 
-    Else only the calls by the number's home are, and others by everything: the trunk by which the number called first,
-    and so many days before it called by any other.
+    The home of a number is the trunk by which it called first, `home_days` before any other trunk. A call by the home
+    is judged by what was learnt from that trunk. Other calls are judged by everything. If `home_days` is None, each
+    call is judged by what was learnt from its own trunk.
     """
 
     weights: Weights
@@ -98,7 +99,7 @@ class TrunkMemory:
 
 @dataclass(slots=True)
 class VouchedMemory:
-    """So many people's "not spam" is as good as a passed challenge."""
+    """A memory in which a "not spam" of `people` people counts as a passed challenge."""
 
     weights: Weights
     people: int
@@ -131,9 +132,13 @@ SPAM, TRUNKS_OF_SPAM, VOUCHED = "spam", "spam by trunks", "vouched"
 
 
 class Variant(NamedTuple):
-    """One way to know the owner. `proves_days`: so long after a call of its was first asked it proves control, and so
-    does spam that owns its numbers; `notice`: share of people who say "not spam" of a machine's call that was stopped;
-    `changes`: the scenes in which it can differ from what the product does.
+    """A way to recognise the owner.
+
+    Attributes:
+        notice: Share of people who say "not spam" after a message that a machine's call was stopped.
+        proves_days: The owner proves control this many days after a call was first challenged. Spam that owns its
+            numbers does the same.
+        changes: The scenes in which the variant can differ from the product.
     """
 
     name: str
@@ -162,7 +167,7 @@ VARIANTS = (
 
 
 class Scene(NamedTuple):
-    """The calls that are counted: plans, with what an attack adds."""
+    """The plans whose calls are counted, with an attack."""
 
     name: str
     about: str
@@ -177,7 +182,7 @@ def _machines(attack: str, office: Office) -> Iterator[Plan]:
 
 
 def _signed_machines(office: Office) -> Iterator[Plan]:
-    """Its calls come with passed verification, and the robot's do not."""
+    """Return the plans of machines whose calls have a verified signature. The calls of the robot have none."""
     for plan in _machines(SPOOFED, office):
         own = plan.line.nature
         yield plan._replace(
@@ -196,7 +201,7 @@ def _established(attack: str, office: Office) -> Iterator[Plan]:
 
 
 def _robots(attack: str, office: Office) -> Iterator[Plan]:
-    """The same as `_machines`, with the robot's calls counted in the place of the owner's."""
+    """Do the same as `_machines`, but count the robot's calls instead of the owner's."""
     for plan in _machines(attack, office):
         own = plan.line.nature
         yield plan._replace(
@@ -212,14 +217,14 @@ def _spam(office: Office) -> Iterator[Plan]:
 
 
 def _by_two_trunks(office: Office) -> Iterator[Plan]:
-    """Each call by either."""
+    """Let each call come by one of two trunks at random."""
     for place, plan in enumerate(_spam(office)):
         chance = office.chance("trunks", place)
         yield plan._replace(events=[_by(dated, chance.choice(TRUNKS)) for dated in plan.events])
 
 
 def _aged(trunks: Sequence[str], office: Office) -> Iterator[Plan]:
-    """Spam that first calls once a day for some days, as a new line does; then in earnest, by any of these trunks."""
+    """Plan spam that calls once a day for some days, as a new line does, and then often, by any of these trunks."""
     for place, plan in enumerate(_spam(office)):
         chance = office.chance("aged", place)
         caller = Caller(office, Kind.SPAM, f"aged/{place}", plan.line.nature)
@@ -264,7 +269,7 @@ SCENES = (
 
 
 def measure(variant: Variant, scene: Scene, seed: int) -> Tally:
-    """What becomes of the counted calls of one scene."""
+    """Count how the calls of one scene ended."""
     p = replace(scene.parameters, notice=variant.notice)
     office, total = make_office(p, seed), Tally()
     for plan in scene.plans(office):

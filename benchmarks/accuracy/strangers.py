@@ -1,11 +1,11 @@
-"""The preset `strangers` in the closed loop: what a random digit costs honest callers, and what it keeps away.
+"""Measure the preset `strangers` in the closed loop: what a random digit costs honest callers, and what it stops.
 
     python -m benchmarks.accuracy.strangers [--seeds 2001-2010] [--write]
 
-The policy is the product's file `policies/presets/strangers.toml`; only its hours are replaced. The simulated office is
-called from 9 to 18 o'clock, each minute as likely, so that 2 h 15 min of every day are a quarter of the calls.
-No stranger is whom somebody of the office called within 30 days. The office has no contacts and no companies, and no
-call is withheld or comes from a service range: all those are asked less, or each time.
+The policy is the product's file `policies/presets/strangers.toml`, with other hours. Calls to the simulated office are
+uniform from 9 to 18 o'clock, so 2 h 15 min of each day have a quarter of the calls. A number that somebody of the
+office called within 30 days is not a stranger. The office has no contacts and no companies, and no call is withheld or
+from a service range. CallSieve asks such callers less often, or each time.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ Tallies = Mapping[Cell, Tally]
 
 @cache
 def policy_of(asked: str) -> Policy:
-    """Return the product's preset with other hours."""
+    """Return the preset of the product with other hours."""
     if asked == BALANCED:
         return load_policy("balanced")
     hours = HOURS[asked]
@@ -75,7 +75,7 @@ def policy_of(asked: str) -> Policy:
 
 @dataclass(slots=True)
 class Digests:
-    """The digest of each day, as far as one number is concerned. `listed_at`: when one first said that it is wanted."""
+    """The daily digests about one number. `listed_at`: when a digest first listed it as probably wanted."""
 
     screening: Screening
     listed_at: float | None = None
@@ -83,7 +83,7 @@ class Digests:
     _stops: Stops = field(default_factory=Stops)
 
     def see(self, _site: int, at: float, decision: Decision) -> None:
-        """Count a call; the first of a day is preceded by the digest of the last day with calls."""
+        """Count a call. Before the first call of a day, read the digest of the last day that had calls."""
         if at >= self._day + DAY_SECONDS:
             self.read()
             self._day, self._stops = at // DAY_SECONDS * DAY_SECONDS, Stops()
@@ -98,7 +98,7 @@ class Digests:
 
 
 def play(office: Office, plan: Plan, policy: Policy) -> tuple[Tally, float | None]:
-    """Return what became of a number's calls, and when a digest first listed it."""
+    """Simulate a number. Return the counts, and when a digest first listed the number."""
     screening = Screening(policy, office.parameters)
     digests = Digests(screening)
     (tally,) = tallies_of([Site(office, plan, screening)], START, digests.see)
@@ -108,7 +108,7 @@ def play(office: Office, plan: Plan, policy: Policy) -> tuple[Tally, float | Non
 
 
 def measure(seed: int, p: Parameters = FEWER) -> Tallies:
-    """Play one office with each policy; wanted machines also with an administrator who reads the digest."""
+    """Simulate one office with each policy. For wanted machines, also with an administrator who reads the digest."""
     tallies: dict[Cell, Tally] = {}
     office = make_office(p, seed)
     for plan in _plans(office):
@@ -126,7 +126,7 @@ def measure(seed: int, p: Parameters = FEWER) -> Tallies:
 
 
 def allowed(office: Office, plan: Plan, at: float) -> Plan:
-    """Return the plan of a number that everybody lets in from an instant on."""
+    """Return the plan of a number that everybody puts on the allowlist at some time."""
     listings: list[Dated] = [(at, Listing(user.extension)) for user in office.users]
     return plan._replace(events=in_order([*plan.events, *listings]))
 
@@ -139,13 +139,13 @@ def _plans(office: Office) -> Iterator[Plan]:
 
 
 def measure_all(seeds: Sequence[int], workers: int | None = None) -> list[Tallies]:
-    """Measure all seeds, politely."""
+    """Measure all seeds with a low priority."""
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(15,)) as pool:
         return list(shown_while(pool.map(measure, seeds), "strangers", len(seeds)))
 
 
 class Row(NamedTuple):
-    """A line of the table: which calls, and what became of them; of numbers if that is an `EVER_`."""
+    """A row of the table: the kind of calls, and what is counted. `EVER_...` counts numbers."""
 
     says: str
     calls: str
@@ -175,7 +175,7 @@ EVER = frozenset({What.EVER_ASKED, What.EVER_LOST, What.EVER_LISTED})
 
 
 def strangers_sheet(seeds: Sequence[Tallies]) -> Sheet:
-    """Return the price and what it buys, by how many of the hours strangers are asked."""
+    """Return a table of costs and benefits, by the share of hours in which strangers are asked."""
     lines = []
     for row in ROWS:
         cells = [Cell(asked, row.calls, row.how) for asked in ASKED]

@@ -1,4 +1,4 @@
-"""The tables of what is judged where nobody screens; and how a table reads on the terminal and on a page."""
+"""Make the tables of methods without screening, and format tables for a terminal and for a page."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ STOPPED = Level.CHALLENGE
 
 
 class Sheet(NamedTuple):
-    """One table: its name, what it shows in a line, and rows of text."""
+    """A table: its name, a line about what it shows, and rows of text."""
 
     name: str
     says: str
@@ -47,12 +47,12 @@ class Sheet(NamedTuple):
 def attack_cells(
     method: str, target: str, attack: str, colluders: Sequence[int] = STANDARD.colluders
 ) -> tuple[Cell, ...]:
-    """The cells of one attack by so many."""
+    """Return the cells of one attack by `colluders` people."""
     return tuple(Cell(method, target, attack, count) for count in colluders)
 
 
 def methods_sheet(seeds: Sequence[Counts]) -> Sheet:
-    """This model beside others, judged where nobody screens."""
+    """Return the table that compares the methods without screening."""
     rows = [_method_row(seeds, name, MARKS) for name in (*BASELINES, MODEL)]
     rows.append(_method_row(seeds, MODEL, HANG_UPS, f"{MODEL}, colluders also hang up"))
     rows.append(_method_row(seeds, MODEL, SPLIT, f"{MODEL}, colluders share the work"))
@@ -83,7 +83,7 @@ def _method_row(seeds: Sequence[Counts], method: str, attack: str, name: str | N
 
 
 def terminal_table(sheet: Sheet) -> Table:
-    """For a person at a terminal."""
+    """Format a table for a terminal."""
     table = Table(*sheet.headings, title=sheet.says, title_justify="left")
     for row in sheet.rows:
         table.add_row(*row, style="bold red" if "MISSED" in row else "")
@@ -91,6 +91,6 @@ def terminal_table(sheet: Sheet) -> Table:
 
 
 def markdown(sheet: Sheet) -> str:
-    """For the page."""
+    """Format a table for a page."""
     lines = [sheet.headings, ["---"] * len(sheet.headings), *sheet.rows]
     return "\n".join([sheet.says, "", *(f"| {' | '.join(cells)} |" for cells in lines)])

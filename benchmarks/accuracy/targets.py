@@ -1,4 +1,4 @@
-"""The tables of the closed loop. TARGETS is the one table of what was wanted: a row is a figure."""
+"""Make the tables of the closed loop. TARGETS lists the figures for which there is a target."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ CALLERS = (
 
 
 class Measured(NamedTuple):
-    """All that was measured: the closed loop by office, and first calls; empty where they were left out."""
+    """All measurements: the closed loop by office, and first calls. Empty if they were not measured."""
 
     closed: Closed
     first_calls: Sequence[FirstCalls] = ()
 
 
 def cell(calls: str, attack: str = "", colluders: int = 0) -> Cell:
-    """What `strict` did to these calls."""
+    """Return the cell of these calls with the policy `strict`."""
     if calls in (PERSON, MACHINE) and not attack:
         attack = NOTHING
     return Cell(STRICT, calls, attack, colluders)
@@ -53,7 +53,7 @@ Measure = Callable[[Measured], Estimate | None]  # None: not measured
 
 
 def of_calls(office: str, what: What | tuple[What, ...], *cells: Cell) -> Measure:
-    """The share of these calls of which that became; of several cells all calls together."""
+    """Return a measure: the share of calls in these cells that ended in this way, over all calls together."""
     whats = what if isinstance(what, tuple) else (what,)
     return lambda measured: share_of(measured.closed[office], whats, *cells) if office in measured.closed else None
 
@@ -64,17 +64,17 @@ def of_numbers(office: str, what: What, *cells: Cell) -> Measure:
 
 
 def worst(*measures: Measure) -> Measure:
-    """The highest of some figures."""
+    """Return a measure: the highest of some figures."""
     return lambda found: max((value for measure in measures if (value := measure(found)) is not None), default=None)
 
 
 def worst_honest(office: str) -> Measure:
-    """Of all kinds of honest callers that are there, the one of which most calls are stopped."""
+    """Return a measure: the highest share of stopped calls among all kinds of honest callers."""
     return worst(*[of_calls(office, What.STOPPED, cell(item)) for item in HONEST])
 
 
 def turned_away_unasked(found: Measured) -> Estimate | None:
-    """The worst case of all where nothing comes from outside, whoever is attacked."""
+    """Return the highest share of calls turned away without a challenge, in offices without outside evidence."""
     without = [tallies for name, tallies in found.closed.items() if not offices.OFFICES[name].listed]
     figures = [
         share_of(seeds, (What.REJECTED,), item) for seeds in without for item in sorted({c for s in seeds for c in s})
@@ -83,20 +83,22 @@ def turned_away_unasked(found: Measured) -> Estimate | None:
 
 
 def of_first_calls(*styles: Style) -> Measure:
-    """The share of first calls that are tagged."""
+    """Return a measure: the share of first calls that are tagged."""
     return lambda found: share(found.first_calls, "tagged", *styles) if found.first_calls else None
 
 
 def of_nine_storms(found: Measured) -> Estimate | None:
-    """The same, each of the nine styles counting the same."""
+    """Return a measure: the same for storms. Each of the nine styles counts equally."""
     return mean_share(found.first_calls, "tagged", *NINE) if found.first_calls else None
 
 
 class Target(NamedTuple):
-    """What we set out to reach. `landed`: version 2 of the model, in this simulator, on seeds 1001 to 1003;
-    `reference`: that of the design.
+    """A figure, and the target if there is one.
 
-    `least`: whether more is better. Without a limit the figure is only shown.
+    Attributes:
+        landed: The figure of version 2 of the model, on seeds 1001 to 1003.
+        reference: The figure of the design.
+        least: More is better.
     """
 
     what: str
@@ -107,7 +109,7 @@ class Target(NamedTuple):
     least: bool = False
 
     def verdict(self, value: Estimate) -> str:
-        """`met` or `MISSED`."""
+        """Return `met` or `MISSED`."""
         if self.limit is None:
             return ""
         return "met" if (value.mean >= self.limit if self.least else value.mean <= self.limit) else "MISSED"
@@ -187,14 +189,14 @@ TARGETS = (
 
 
 def sheets_of(measured: Measured) -> list[Sheet]:
-    """All of them, in order."""
+    """Return all tables, in order."""
     seeds = measured.closed.get(STANDARD_NAME, [])
     sheets = [targets_sheet(measured), offices_sheet(measured.closed)]
     return [sheets[0], callers_sheet(seeds), attacks_sheet(seeds), sheets[1]] if seeds else sheets
 
 
 def targets_sheet(measured: Measured) -> Sheet:
-    """What was reached of what was wanted."""
+    """Return the table of targets and what was measured."""
     rows = []
     for target in TARGETS:
         value = target.measure(measured)
@@ -210,7 +212,7 @@ def targets_sheet(measured: Measured) -> Sheet:
 
 
 def callers_sheet(seeds: Sequence[Tallies]) -> Sheet:
-    """Every kind of caller in the standard office, by calls and by numbers."""
+    """Return a table of every kind of caller in the standard office, by calls and by numbers."""
     whats = (What.STOPPED, What.WARNED, What.TAGGED, What.PLAIN, What.SAMPLED)
     rows = [
         [
@@ -243,12 +245,12 @@ def _all(seeds: Sequence[Tallies], one: Cell, what: What) -> int:
 
 
 def calls_of(seeds: Sequence[Tallies], one: Cell) -> str:
-    """How many calls that is."""
+    """Return how many calls were counted."""
     return f"{_all(seeds, one, What.CALLS):,}"
 
 
 def attacks_sheet(seeds: Sequence[Tallies]) -> Sheet:
-    """Every attack, by how many."""
+    """Return a table of every attack, by number of attackers."""
     rows = []
     for target in (PERSON, MACHINE, ESTABLISHED, ESTABLISHED_MACHINE):
         for attack, counts, targets in offices.ATTACKS[STANDARD_NAME]:
@@ -275,7 +277,7 @@ def _days(seeds: Sequence[Tallies], one: Cell, what: What) -> str:
 
 
 def offices_sheet(closed: Mapping[str, Sequence[Tallies]]) -> Sheet:
-    """Offices that differ in one thing."""
+    """Return a table of the offices that differ from the standard office in one thing."""
     columns: Sequence[tuple[str, What, Cell]] = (
         ("spam stopped", What.STOPPED, cell(SPAM)),
         ("robots", What.STOPPED, cell(ROBOTS)),

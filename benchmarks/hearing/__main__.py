@@ -38,7 +38,7 @@ SILENCE_KEPT = 1.0  # of the two seconds that end a recording, Record keeps one
 
 
 class Caller(NamedTuple):
-    """A simulated call: what was said in the prompt and in the answer, and on which line."""
+    """A simulated call: what was said in the prompt and in the answer, and its line."""
 
     is_robot: bool
     kind: str
@@ -49,7 +49,7 @@ class Caller(NamedTuple):
 
 
 class Took(NamedTuple):
-    """How long a caller's words took, and how much processor time. They differ on a busy machine."""
+    """How long the recognition of a caller took by the clock, and in CPU time. They differ on a busy machine."""
 
     seconds: float
     processor_seconds: float
@@ -69,7 +69,7 @@ def of_length(samples: Any, seconds: float) -> Any:
 
 
 def robot_at_once(samples: Any) -> tuple[Any, Any]:
-    """It begins when the call is answered, and repeats itself."""
+    """Return what a robot says that begins when the call is answered, and repeats itself."""
     import numpy
 
     sound = numpy.concatenate([silence(0.3), *[samples, silence(0.5)] * 4])
@@ -78,7 +78,7 @@ def robot_at_once(samples: Any) -> tuple[Any, Any]:
 
 
 def robot_after_tone(samples: Any) -> tuple[Any, Any]:
-    """It waits for the end of what it takes for an answering machine's greeting."""
+    """Return what a robot says that waits for the end of what it takes for a greeting of an answering machine."""
     import numpy
 
     sound = numpy.concatenate([silence(0.6), *[samples, silence(0.5)] * 3])
@@ -86,7 +86,7 @@ def robot_after_tone(samples: Any) -> tuple[Any, Any]:
 
 
 def person(samples: Any, hello: Any, chance: random.Random) -> tuple[Any, Any]:
-    """One of three says hello first. All wait for the tone, and most stop when they have said it."""
+    """Return what a person says. One in three says hello first. All wait for the tone, and most then speak once."""
     import numpy
 
     greets = chance.random() < 1 / 3

@@ -1,10 +1,10 @@
-"""The p99 of a decision while the hearing process recognises one caller after the other, and after it was killed.
+"""Measure the p99 of a decision while the hearing process recognises callers, and after the process was killed.
 
     python -m benchmarks.hearing.decisions [--idle] [--rounds N]
 
-Three daemons are measured in turns, so that other work on the machine slows all of them: one hears nobody, one is asked
-to hear callers all the time, and one is asked the same after its hearing process was killed. The hearing process has
-the priority of its unit.
+Three daemons are measured in turns, so that other work on the machine slows all of them. The first hears nobody. The
+second is asked to hear callers all the time. The third is asked the same after its hearing process was killed. The
+hearing process has the priority of its systemd unit.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SENTENCE = "This is Tom Baker from the hardware store. I am calling about your d
 
 
 class CallersToHear:
-    """Asks a daemon all the time to hear a recording, while `is_on`."""
+    """Asks a daemon to hear a recording, again and again while `is_on`."""
 
     def __init__(self, daemon: Daemon, sound: bytes) -> None:
         self.is_on = threading.Event()
@@ -73,7 +73,7 @@ class CallersToHear:
 
 @contextmanager
 def hearing(daemon: Daemon, speech: SpeechPaths, *, idle: bool) -> Iterator[subprocess.Popen[bytes]]:
-    """The real hearing process, with the small model."""
+    """Run the real hearing process with the small model."""
     command = (sys.executable, "-m", "lab.hearing", str(speech.packages), str(daemon.state / "hearing.sock"))
     with subprocess.Popen((*ends_with_us(), *command), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
@@ -119,7 +119,7 @@ def main() -> None:
 
 
 class Arm(NamedTuple):
-    """A daemon under test, who is heard meanwhile, and the hearing process. It is stopped while another is measured."""
+    """A daemon under test, its callers to hear, and its hearing process, which is stopped while others are measured."""
 
     server: Server
     callers: CallersToHear | None

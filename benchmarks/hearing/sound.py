@@ -1,4 +1,4 @@
-"""Voices, and what a telephone line does to them. Numpy comes from the environment of lab/speech.py."""
+"""Make voices, and simulate a telephone line. Numpy comes from the environment of lab/speech.py."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ for text, pace, path in json.load(sys.stdin):
 
 
 class Speaker(NamedTuple):
-    """A synthetic voice. `espeak` has options of espeak-ng; without them piper speaks at this pace."""
+    """A synthetic voice. `espeak`: options of espeak-ng. Without them piper speaks at this pace."""
 
     name: str
     espeak: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ SPEAKERS = (
 
 
 class Line(NamedTuple):
-    """What happens on the way: lost packets (share), noise (dB below full scale), gain (dB)."""
+    """The faults of a telephone line: share of lost packets, noise (dB below full scale), gain (dB)."""
 
     name: str
     loss: float = 0.0

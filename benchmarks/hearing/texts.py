@@ -1,7 +1,7 @@
-"""What the callers of the benchmark say.
+"""Texts of the simulated callers.
 
-Robots: transcripts of `wspr-ncsu/robocall-audio-dataset` (data in the public domain; Prasad and Reaves, "Robocall Audio
-from the FTC's Project Point of No Entry", TR-2023-1), by their files. People: invented.
+Robots: transcripts of `wspr-ncsu/robocall-audio-dataset`, by file name (public domain; Prasad and Reaves, "Robocall
+Audio from the FTC's Project Point of No Entry", TR-2023-1). People: invented.
 """
 
 ROBOTS = {
