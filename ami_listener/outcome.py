@@ -1,6 +1,6 @@
 """The outcome of a call: one value for each call, whatever happened during it.
 
-A carrier that gets 4xx or 5xx offers the same call again. An unanswered inbound call that the caller did not end
+A carrier that gets 4xx or 5xx tries the same call again. An unanswered inbound call that the caller did not end
 therefore waits for OFFER_SECONDS. If the same caller calls the same DID on the same trunk in that time, the two calls
 become one outcome.
 """
@@ -72,14 +72,14 @@ class Outcome:
         placed_by: The endpoint of the phone that called.
         answered_by: The endpoint that answered. It is a trunk's if the far end answered, at `forwarded_to` if inbound.
         rang: The endpoints that rang; `forked_to` is how many rang at once.
-        ring_seconds: From the first ringing to the first answer or the end of all ringing, over all offers.
+        ring_seconds: From the first ringing to the first answer or the end of all ringing, over all attempts.
         talk_seconds: How long the other party (of an internal call, the caller) was connected to another party.
         cause: The Q.850 cause that Asterisk set last on the caller's channel.
         sip_code: The SIP code of a call that was never answered.
         answered_by_pbx: Whether only a menu, a queue, voicemail or a challenge answered.
         blocked: Whether a network, not a person, refused the outbound call.
         machine: Whether a machine answered, by the dialplan, or because the call was diverted and audio came first.
-        earlier: The linkedids of the earlier offers.
+        earlier: The linkedids of earlier attempts of the carrier at the same call.
     """
 
     linkedid: str
@@ -188,7 +188,7 @@ def _number(text: str, region: str, read: Callable[[str, str], str | None]) -> s
 
 OFFER_SECONDS = 30.0
 HELD_LIMIT = 10_000
-# A carrier tries a few routes. More offers than this come from somebody who calls every half a minute, so they are
+# A carrier tries a few routes. More attempts than this come from somebody who calls every half a minute, so they are
 # separate calls.
 MOST_OFFERS = 5
 
@@ -196,12 +196,12 @@ Key = tuple[str, str, str | None]
 
 
 def key_of(outcome: Outcome) -> Key:
-    """Return the values that all offers of one call share."""
+    """Return the values that all attempts of the carrier to deliver one call share."""
     return outcome.caller, outcome.did, outcome.trunk
 
 
 def may_be_offered_again(outcome: Outcome) -> bool:
-    """Return whether the carrier may offer the call again. It will not if the PBX answered, or a part was missed."""
+    """Return whether the carrier may try the call again. It will not if the PBX answered, or a part was missed."""
     return (
         outcome.complete
         and outcome.direction is Direction.INBOUND
@@ -214,7 +214,7 @@ def may_be_offered_again(outcome: Outcome) -> bool:
 
 
 def merge(earlier: Outcome, later: Outcome) -> Outcome:
-    """Return one outcome for two offers: the end is that of the later one, and ringing times are added."""
+    """Return one outcome for two attempts at the same call. It ends as the later one. Ringing times are added."""
     return replace(
         later,
         at=earlier.at,
@@ -228,7 +228,10 @@ def merge(earlier: Outcome, later: Outcome) -> Outcome:
 
 @dataclass(slots=True)
 class CarrierRetries:
-    """The outcomes that wait for another offer, the oldest first. Beyond HELD_LIMIT the oldest is released."""
+    """Outcomes that wait until the carrier tries the call again, oldest first.
+
+    Beyond HELD_LIMIT the oldest is released.
+    """
 
     _held: dict[Key, Outcome] = field(default_factory=dict)
 
@@ -236,7 +239,7 @@ class CarrierRetries:
         return len(self._held)
 
     def hold(self, outcome: Outcome) -> Iterator[Outcome]:
-        """Store an outcome until the call is offered again. Yield the outcomes that this releases."""
+        """Store an outcome in case the carrier tries the call again. Yield the outcomes that this releases."""
         key = key_of(outcome)
         if (other := self._held.pop(key, None)) is not None:
             yield other
@@ -255,7 +258,7 @@ class CarrierRetries:
         return self._held.pop(key)
 
     def due(self, at: float) -> Iterator[Outcome]:
-        """Yield the outcomes that were not offered again in time."""
+        """Yield the outcomes whose call the carrier did not try again in time."""
         while self._held:
             key = next(iter(self._held))
             if at - self._held[key].ended_at <= OFFER_SECONDS:
@@ -263,6 +266,6 @@ class CarrierRetries:
             yield self._held.pop(key)
 
     def give_up(self) -> Iterator[Outcome]:
-        """Yield all outcomes as incomplete, because further offers can no longer be seen."""
+        """Yield all outcomes as incomplete, because further attempts can no longer be seen."""
         while self._held:
             yield replace(self._held.pop(next(iter(self._held))), complete=False)

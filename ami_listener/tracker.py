@@ -30,7 +30,7 @@ TrunkOf = Callable[[str], str | None]
 
 
 class Held(NamedTuple):
-    """How many calls, channels, bridges, mailboxes and offers a tracker has in memory."""
+    """How many calls, channels, bridges, mailboxes and calls to be retried a tracker has in memory."""
 
     calls: int
     channels: int
@@ -62,7 +62,7 @@ class CallTracker:
 
     @property
     def held(self) -> Held:
-        """Return how many calls, channels, bridges, mailboxes and offers are in memory now."""
+        """Return how many calls, channels, bridges, mailboxes and calls to be retried are in memory now."""
         return Held(
             calls=len(self._calls),
             channels=len(self._channels),

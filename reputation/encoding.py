@@ -191,9 +191,10 @@ def _defaults_of(kind: Any) -> dict[str, tuple[Any, ...]]:
 
 
 def wire(kind: Any, *, is_sent: bool = False, places: Mapping[Any, Any] | None = None) -> Any:
-    """Return the type that reads and writes a value's JSON. A strict Struct without descriptions is its own such type.
+    """Return the type with which a value is read from JSON and written to it.
 
-    `is_sent`: fields with a default may be left out. `places`: the types of type variables.
+    For a strict Struct without descriptions this is the Struct. `is_sent`: fields with a default may be left out.
+    `places`: the types of type variables.
     """
     if isinstance(kind, TypeVar):
         return wire((places or {})[kind], is_sent=is_sent)

@@ -93,7 +93,10 @@ _verdict = attrgetter("verdict")
 
 @lru_cache(maxsize=1024)
 def _of_sources(evidence: Evidence, circumstances: Circumstances, weights: Weights) -> Reputation:
-    """Return the reputation from sources alone, which does not fade. Nearly every call comes from such a number."""
+    """Return the reputation of a number without evidence that fades.
+
+    It is cached, because nearly all numbers are such.
+    """
     return _with_changes(evidence, circumstances, weights, 0.0)
 
 
@@ -311,7 +314,7 @@ def sentence_of_families(families: Sequence[Family]) -> str:
 
 
 def words_of_families(families: Sequence[Family]) -> str | Wording:
-    """Return the evidence in one sentence without a full stop, which can be translated; empty without evidence."""
+    """Return the evidence as one translatable sentence without a full stop. Empty if there is no evidence."""
     parts = [part for family in families for part in parts_of(family)]
     names = {family.name for family in families}
     if not SHOWN.isdisjoint(names) and WANTED_BY_US not in names:

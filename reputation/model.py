@@ -606,7 +606,7 @@ class Challenged:
 
 
 class Verdict(StrEnum):
-    """A person's statement about a number. RETRACTED: the person withdrew it."""
+    """The judgement of a person about a number. RETRACTED: the person took it back."""
 
     SPAM = "spam"
     OK = "ok"
@@ -623,7 +623,7 @@ class MarkChannel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A person's latest statement about a number, in the auth class of the call that it is about.
+    """The latest mark of a person on a number, in the auth class of the call that the mark is about.
 
     Attributes:
         number: The number that it is about.

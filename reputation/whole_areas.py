@@ -85,7 +85,10 @@ def _covers_territory(region: str, national: str) -> bool:
 
 
 def _covers_one(national: str, starts: Iterable[str]) -> bool:
-    """Return whether `national` is one of the prefixes, or one digit shorter. Shorter ones cover other numbers."""
+    """Return whether a prefix is `national`, or `national` with one more digit.
+
+    Shorter digits cover other numbers too.
+    """
     return any(begin.startswith(national) and len(begin) <= len(national) + 1 for begin in starts)
 
 

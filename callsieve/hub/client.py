@@ -94,7 +94,10 @@ class Greeting:
 
 
 class HubNotice(NamedTuple):
-    """An order to `erase` a number or `expel` a site. `at`: UTC seconds by the hub's clock."""
+    """A notice of the hub orders every site to `erase` a number or `expel` a site.
+
+    `at`: UTC seconds by the hub's clock.
+    """
 
     what: str
     subject: str
@@ -179,7 +182,7 @@ async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: 
 
 
 async def collect(hub: Hub) -> None:
-    """Announce pushes to other sites only once in a while. `wake` announces the rows in between.
+    """Limit how often pushes are announced to other sites. `wake` announces the rows that came in between.
 
     The connection lasts, so the plans of the hub's functions are made once.
     """

@@ -46,7 +46,7 @@ def health_of(link: Link | None, poll_seconds: float, now: float, first_try: Fir
 
 
 def is_late(link: Link | None, poll_seconds: float, now: float, first_try: FirstTry | None = None) -> bool:
-    """Return whether the last exchange is too long ago."""
+    """Return whether the last exchange is longer ago than it should be."""
     since, _ = _last_exchange(link, first_try)
     return since is not None and now - since > max(LATE_AFTER * poll_seconds, LEAST_LATE_SECONDS)
 
@@ -128,7 +128,7 @@ def sites_of(refused: Iterable[RefusedRows]) -> str:
 
 
 def policy_in_force(loaded: Loaded) -> PolicyInForce | None:
-    """Return the policy in the current files, None if it is invalid."""
+    """Return the policy in the current files. None if it is invalid."""
     try:
         policies = policies_of(loaded)
     except PolicyError:

@@ -126,7 +126,7 @@ class HubSession:
 
 
 def is_counted_anew(link: Link, greeting: Greeting) -> bool:
-    """Return whether our stored places are invalid, because the hub's transaction numbers started again."""
+    """Return whether this site's stored places are invalid, because the hub's transaction numbers started again."""
     return (
         greeting.lost_xid == 0
         or min(max(link.rows_to[0], link.notices_to[0]), greeting.lost_xid or math.inf) > greeting.xid
@@ -134,7 +134,7 @@ def is_counted_anew(link: Link, greeting: Greeting) -> bool:
 
 
 def heard_to(link: Link, greeting: Greeting) -> float:
-    """Return until when notices were carried out, by the hub's clock, if they are read from the start again."""
+    """Return up to when, by the hub's clock, its notices were certainly carried out here, if they are read again."""
     if link.organisation != greeting.organisation or link.pulled_at is None:
         return 0.0
     ahead = time.time() - greeting.now_us / MICROSECONDS
@@ -258,7 +258,7 @@ async def linked(store: Store, link: Link | None, greeting: Greeting, settings: 
 
 
 async def send_site_again(store: Store, site: str, private: bool, told_to: int) -> None:
-    """Send those rows of this site again that the hub may have lost."""
+    """Queue the rows of this site again that the hub may have lost."""
     rows, after = 0, ("", "", "")
     while keys := await store.read(outgoing.rows_sent_after, site, told_to, after, FILL):
         await store.write(send_keys_again, site, keys, private)

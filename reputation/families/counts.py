@@ -84,7 +84,10 @@ def one_ring_of(standing: Standing, weights: CountWeights, now: float) -> float:
 
 
 def people_of(standing: Standing, weights: Weights, now: float) -> float:
-    """Return the weight of all counts together, without one-ring calls, which come in bursts from any number."""
+    """Return the weight of all counts together.
+
+    One-ring calls are left out, because they come in bursts from any number.
+    """
     return sum(log_odds_of(counts_of(standing, weights, now), weights.counts))
 
 

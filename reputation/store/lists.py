@@ -74,7 +74,7 @@ def has_entries(db: sqlite3.Connection) -> bool:
 
 
 def has_entry_with(db: sqlite3.Connection, actions: Collection[str], now: float) -> bool:
-    """Return whether an entry that has not expired has one of these actions."""
+    """Return whether there is an entry with one of these actions that has not expired."""
     rows = db.execute(ACTIONS, (now,))
     return any(action in actions for (action,) in rows)
 

@@ -66,7 +66,7 @@ def registers_with(db: sqlite3.Connection, number: str) -> tuple[RegisterCopy, .
 
 
 def copies_in_force(db: sqlite3.Connection) -> tuple[RegisterCopy, ...]:
-    """Return all copies in force, as the list of consulted copies in a reason."""
+    """Return the copies of do-not-call registers in force, as a reason lists those that were consulted."""
     return tuple(RegisterCopy(*row) for row in db.execute(IN_FORCE))
 
 

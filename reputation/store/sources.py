@@ -160,7 +160,7 @@ def set_feed_fetch(db: sqlite3.Connection, fetch: FeedFetch) -> None:
 
 
 def forget_feed_fetches(db: sqlite3.Connection, but: Collection[str]) -> None:
-    """Delete the state of all feeds except the feeds `but`, which the settings name."""
+    """Delete the state of all feeds that are not in `but`, which has the feeds of the settings."""
     for name in feed_fetches(db).keys() - set(but):
         db.execute(FORGET, (name,))
 

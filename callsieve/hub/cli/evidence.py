@@ -59,7 +59,7 @@ def resume(site: SiteArgument, config: options.ConfigOption = None) -> None:
 
 
 def show_erasures(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show numbers that another site erased and this one still keeps until you decide."""
+    """Show numbers that another site erased, and that this site keeps until you decide."""
     with options.existing_store(options.settings_of(config)) as db:
         requests = waiting_erasures(db)
     if as_json:
