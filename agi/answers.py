@@ -3,8 +3,6 @@
 All values except those of _LABEL, _DISPLAY, _NAME and _REASON come from fixed alphabets.
 """
 
-from __future__ import annotations
-
 import re
 from math import ceil
 from typing import Final

@@ -7,8 +7,6 @@ removed, and so are this program's own tags at its beginning. A call that comes 
 is tagged once, and callers cannot claim to be verified.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache

@@ -4,8 +4,6 @@ The dialplan makes the arguments that give trust from Asterisk's own facts, and 
 caller's number comes from the header block only (docs/contributing/asterisk.md).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

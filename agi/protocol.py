@@ -8,8 +8,6 @@ bytes, however they are cut, give the same events or the same ProtocolError. An 
 quote the input, which contains the caller's text.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

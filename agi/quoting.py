@@ -8,8 +8,6 @@ Each command costs Asterisk a read and a reply. So words, which are values of a 
 application MSet. Any other text gets its own SET VARIABLE, because an application parses its arguments once more.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from itertools import accumulate

@@ -7,8 +7,6 @@ standard library; `socket` and `signal` would double its time. Whatever goes wro
 and has set no variable, so the call goes on. Only a complete answer is passed on, in one write.
 """
 
-from __future__ import annotations
-
 import _signal  # type: ignore[import-not-found]
 import _socket
 import os

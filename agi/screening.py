@@ -6,8 +6,6 @@ The server enforces the deadline and turns every failure into `fail-open`. A rea
 deadline, and while the store does not answer, most calls skip it (reputation/backoff.py).
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

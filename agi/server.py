@@ -16,8 +16,6 @@ of incomplete ones is limited too, and the oldest is closed first, because Aster
 A call costs one object and at most one task. One timer of the server ends phases that take too long.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import hmac

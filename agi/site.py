@@ -1,7 +1,5 @@
 """The part of the settings that is needed to answer a call."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from fnmatch import translate

@@ -4,8 +4,6 @@ FastAGI has no password, so the kernel is asked which user connects: SO_PEERCRED
 (sock_diag(7)) for TCP on loopback. The query takes about 10 us and does not wait.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import errno

@@ -4,8 +4,6 @@ The key of a prompt is a name in asterisk-conf/prompts/*.toml. `sounds_of` joins
 BackGround. The order of prompts is the same in every language, and the texts are written for that order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from itertools import chain

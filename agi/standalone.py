@@ -9,8 +9,6 @@ No other module imports pyst2. Parts of pyst2 0.5.1 are overridden (docs/contrib
 - It never returns if a 520 is cut off, and takes a caller named `hangup` for a hang-up.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from typing import BinaryIO

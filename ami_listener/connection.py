@@ -17,8 +17,6 @@ actions. The rest has defects (decisions/fenced-libraries.md), so `AmiProtocol` 
 - It logs actions that it cannot send, with the secret, and values can forge headers. `AmiProtocol.send` replaces it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import socket

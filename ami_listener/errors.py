@@ -1,7 +1,5 @@
 """Errors of the connection to Asterisk, each with a remedy."""
 
-from __future__ import annotations
-
 import errno
 import socket
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Text from the caller in them is untrusted. A value that Asterisk did not send is empty.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from ami_listener.outcome import Presentation

@@ -13,8 +13,6 @@ disconnects a client that does not read for a second.
                   -> half empty: accepting all again
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections import deque

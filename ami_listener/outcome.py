@@ -5,8 +5,6 @@ therefore waits for OFFER_SECONDS. If the same caller calls the same DID on the 
 become one outcome.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum

@@ -3,8 +3,6 @@
 The field names are those of Asterisk 22's manager_channels.c, manager_bridges.c, app_queue.c and res_parking.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from ami_listener.events import (

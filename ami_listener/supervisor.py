@@ -11,8 +11,6 @@
 A login without a response is treated as refused until one login was accepted: the secret may be wrong.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import random

@@ -8,8 +8,6 @@ linkedid (pick-up, parking, attended transfer). A call is over when its last cha
 completely is incomplete and never evidence. All memory is bounded.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

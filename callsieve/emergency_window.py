@@ -5,8 +5,6 @@ even if nobody told the daemon. To close the window, the console stores an insta
 effect from then on: it needs no access to Asterisk's database. A later emergency call opens the window again.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple

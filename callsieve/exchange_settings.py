@@ -1,7 +1,5 @@
 """The settings `[publish]`, evidence for other companies, and `[[exchange]]`, companies whose evidence is used here."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import re

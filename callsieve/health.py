@@ -1,7 +1,5 @@
 """Results of health checks, which doctor, status, digest, /metrics and the console show."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Settings of connections to other systems: API, events, feeds, reporting and hub. Checks what types cannot express."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import Annotated, Literal

@@ -5,8 +5,6 @@ with structlog: 40 us for each line, where text takes 9 us. A thread writes the 
 delay calls. It writes many at a time, because waking it for each line costs as much as deciding about a call.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

@@ -5,8 +5,6 @@ consists of names joined by dots, each optionally with `[n]` for an element of a
 or patterns, so the cost of a test is the length of its path. A missing value or one of another type never matches.
 """
 
-from __future__ import annotations
-
 import json
 import operator
 import re

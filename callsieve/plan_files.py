@@ -8,8 +8,6 @@
 used instead.
 """
 
-from __future__ import annotations
-
 import errno
 from contextlib import suppress
 from functools import lru_cache

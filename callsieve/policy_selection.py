@@ -7,8 +7,6 @@ An activation holds only while `[policy] name` is what it replaced: a later chan
 reads the settings from disk. A daemon that has not reloaded them yet uses their policy name from then on.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The types of settings: the table that forbids unknown keys, and value types with their limits."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import msgspec

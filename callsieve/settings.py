@@ -4,8 +4,6 @@ An error names the file, the line, the key and what is allowed:
     /etc/callsieve/callsieve.toml: line 3: agi.deadline_ms: expected int <= 550
 """
 
-from __future__ import annotations
-
 import ipaddress
 import os
 import re

@@ -7,8 +7,6 @@
 So the active policy never depends on the hub. An accepted policy stays even if its site withdraws it.
 """
 
-from __future__ import annotations
-
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple

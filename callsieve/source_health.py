@@ -4,8 +4,6 @@ Doctor, status, digest, metrics, scheduled checks, pages and the API show the sa
 one function computes it from the source's row in the store. The row holds the cause of a failure as a code and figures.
 """
 
-from __future__ import annotations
-
 import errno
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

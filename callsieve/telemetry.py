@@ -4,8 +4,6 @@ The console, another process, makes its /metrics and health lines from it. So th
 figures are available even without a store. Counts are since the daemon's start. It contains no number and no name.
 """
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from pathlib import Path

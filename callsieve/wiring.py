@@ -1,7 +1,5 @@
 """Convert settings into the values that other packages take: the site, the policies, people and numbers."""
 
-from __future__ import annotations
-
 import sqlite3
 
 from agi.display import Display

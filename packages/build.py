@@ -4,8 +4,6 @@ For each suite the locked wheels of its Python are unpacked into a virtual envir
 that Python nor a chroot is needed. nfpm writes the packages. The same inputs give the same bytes.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import json

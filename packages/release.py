@@ -5,8 +5,6 @@ everything in build/release with its SHA-256 hashes. `check` builds the work tre
 two clones that differ in path, time zone, umask and language, and compares every hash.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

@@ -11,8 +11,6 @@ Only the keys of `expect` are compared. An error names the file, the line, the c
     cases.toml: line 4: case 'a spammer': call has no key 'calle' (did you mean caller?)
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial

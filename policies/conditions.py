@@ -1,7 +1,5 @@
 """Turns the `when` table of a rule into conditions: the vocabulary, with `any`, `all` and `not` around it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator
 from itertools import chain

@@ -6,8 +6,6 @@ An IncomingCall has the parsed data from Asterisk, Facts those from the store, a
 All are named tuples: one of each is made for every call, and a frozen dataclass takes three to eight times as long.
 """
 
-from __future__ import annotations
-
 from enum import IntEnum
 from typing import NamedTuple
 

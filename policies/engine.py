@@ -4,8 +4,6 @@ A step either decides about a case or passes. The first step that decides wins. 
 of a policy. Read this file after policies/decision.py.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A decision step by step: the result of each step, limit and rule, and the conditions that did not hold. No I/O."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

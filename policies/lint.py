@@ -3,8 +3,6 @@
 `policies.loader.read_policy` finds the errors.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from itertools import chain

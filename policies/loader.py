@@ -4,8 +4,6 @@ An error names the file, the line, the rule and the remedy:
     balanced.toml: line 7: rule 'known-bad': unknown condition level_atleast (did you mean level_at_least?)
 """
 
-from __future__ import annotations
-
 import os
 import re
 import tomllib

@@ -7,8 +7,6 @@
 The rows of a made-up number go through the same code as those of real numbers, so this is not a second model.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from enum import StrEnum
 from functools import lru_cache

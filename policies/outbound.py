@@ -5,8 +5,6 @@
 A step either decides about the call or passes. The first step that decides wins. Emergency calls come first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime

@@ -4,8 +4,6 @@ A caller is unknown here if they have no relation to the person. The steps that 
 hours too. The phone rings for a caller who calls again within three minutes.
 """
 
-from __future__ import annotations
-
 from policies.decision import ALLOW, ROUTE, Decision, IncomingCall
 from policies.policy import Case, Policy
 from policies.reasons import Reason, Why

@@ -3,8 +3,6 @@
 The journal stores `Why.kept`, which has the code and not the text. `why_of` makes the text when it is shown.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ At the trunk the callee is often unknown (a ring group, an IVR). Then the relati
 reach are used: of the DID's groups, or of all people.
 """
 
-from __future__ import annotations
-
 from math import inf
 from typing import NamedTuple
 

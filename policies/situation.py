@@ -10,8 +10,6 @@ This module also decides which callers may be looked up. A look-up takes time, c
 here. So only unknown callers are looked up, and only if the result could change the decision.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import NamedTuple
 

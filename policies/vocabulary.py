@@ -4,8 +4,6 @@ Each word has a reader (TOML value -> operand, or PolicyError) and a test (case,
 whether one operand holds if another does, so that unreachable rules are found.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace

@@ -7,8 +7,6 @@ number nor exclude its owner for a month. It comes into force when control of th
 accepts the appeal.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets

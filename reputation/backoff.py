@@ -1,7 +1,5 @@
 """Waiting times before a retry, which double after each failure, and a circuit breaker for the store. No I/O."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 FIRST_SECONDS = 0.5

@@ -6,8 +6,6 @@
 The caller may choose the name, so at most MAX_NAME characters are read, and a pattern is matched in one pass.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from unicodedata import normalize
 

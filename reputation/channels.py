@@ -1,7 +1,5 @@
 """Facts that are read from the names of Asterisk's channels. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Container
 

@@ -6,8 +6,6 @@
 A field without such a mark is a column of the same name, and travels through the hub if its table does.
 """
 
-from __future__ import annotations
-
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin, get_type_hints

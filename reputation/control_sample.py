@@ -3,8 +3,6 @@
 The draw is a keyed hash of the linkedid. A replay draws the same calls, and no caller can influence the draw.
 """
 
-from __future__ import annotations
-
 from hashlib import blake2b
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Events by kind, with the data of each. reputation/store/outbox.py writes an event with the change that caused it."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The evidence about a number and one of its calls, from which the families of evidence are computed."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from reputation.model import (

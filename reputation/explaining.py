@@ -8,8 +8,6 @@ fades_of(evidence, circumstances, ...)     when the level falls without new evid
 with_changes(evidence, circumstances, ...) the reputation with its changes, as a decision records it
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache

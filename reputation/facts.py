@@ -7,8 +7,6 @@ The store (reputation/store/facts.py) and a replay (callsieve/replay/engine.py) 
 different places. Here they become the same `Facts`.
 """
 
-from __future__ import annotations
-
 from math import floor
 from typing import NamedTuple
 

@@ -7,8 +7,6 @@ was stopped before. A rejected call leaves only a decision. A call that rang a g
 person's own list or contacts are applied to it here, as for the phone (docs/contributing/decisions/per-phone.md).
 """
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum

@@ -6,8 +6,6 @@
 A counter in memory with fixed limits. The daemon rebuilds it from the journal at start. Instants are arguments.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable
 from functools import lru_cache

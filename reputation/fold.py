@@ -8,8 +8,6 @@ reduce its own marks, and its bursts are its own. Its challenges are ignored: a 
 rejection, or prevent one.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain

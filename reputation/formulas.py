@@ -3,8 +3,6 @@
 Wilson's interval is for a share of few cases, Newcombe's for a difference of two shares.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from math import sqrt
 from typing import NamedTuple

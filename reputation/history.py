@@ -4,8 +4,6 @@ Only the latest row of a witness is stored, so a renewed mark counts from its la
 trusted alike. The history shows when today's evidence came and how it fades. The journal has the past decisions.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from reputation.encoding import Instant

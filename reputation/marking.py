@@ -5,8 +5,6 @@
 docs/contributing/model.md describes the limits. Call these functions in a transaction (`Store.write` is one).
 """
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import dataclass, replace
 from enum import StrEnum

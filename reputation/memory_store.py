@@ -7,8 +7,6 @@ A call changes the rows of one witness. The change is applied to the cached stan
 standing is folded from all rows of the number (reputation.standing.with_witness).
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator

@@ -4,8 +4,6 @@ Instants are UTC seconds (`at`), numbers are E.164 text with a leading `+`. All 
 them, and `policies` only reads them. Values made for every call are tuples, which cost a fifth of a frozen dataclass.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from itertools import product

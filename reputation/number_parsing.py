@@ -7,8 +7,6 @@ Measured (phonenumbers 9.0.43, Python 3.11, uncached): `+12017421834` 0.7 us; a 
 as a caller's, 20 to 50 if phonenumbers must parse it; anything in the cache 0.3 us.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from functools import lru_cache

@@ -13,8 +13,6 @@ returns the country and the digits. The page docs/contributing/decisions/service
 the number of somebody else.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from enum import StrEnum

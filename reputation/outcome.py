@@ -3,8 +3,6 @@
 They are Structs: a Struct is made in a twentieth of the time of a named tuple, and its JSON has the fields by name.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Self
 
 from msgspec import Struct

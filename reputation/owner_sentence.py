@@ -3,8 +3,6 @@
 owner_sentence(weights, people) -> Wording       "No number of marks alone can stop your calls. ..."
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from math import expm1, floor, inf, log1p
 from typing import NamedTuple

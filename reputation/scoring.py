@@ -5,8 +5,6 @@
 O(1): the rows are folded into a `Standing` when they are written (reputation/standing.py).
 """
 
-from __future__ import annotations
-
 import json
 from functools import lru_cache
 from math import ceil

@@ -4,8 +4,6 @@ The module is here and not in ami_listener because the store needs it too. The t
 are only known when the outcome is joined with the journal, in the same write as the signal.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 

@@ -10,8 +10,6 @@ name from Asterisk, a file or another switch must be changed by `own_name` befor
 The short ids of decisions and appeals, which people read to each other, are made here too.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from itertools import product

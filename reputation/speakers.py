@@ -5,8 +5,6 @@
 It only uses data of the journal, so it works for past calls as well as for present ones.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 from reputation.families.kind import Speaker

@@ -4,8 +4,6 @@ The secret of a token is `cs_` and 256 random bits. Scanners for leaked secrets 
 stored. A slow hash, as for passwords, is not needed: nobody can try all secrets, and every request computes the hash.
 """
 
-from __future__ import annotations
-
 import re
 import secrets
 from collections.abc import Iterable

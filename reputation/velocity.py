@@ -3,8 +3,6 @@
 A counter in memory with fixed limits. The daemon rebuilds it from the journal at start. Instants are arguments.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left, bisect_right
 from itertools import islice
 from sys import intern

@@ -4,8 +4,6 @@ Settings may change the weights in SETTABLE under `[reputation]` (evidence.md li
 Log-odds are natural. Half-lives are in days, other units are in the names.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cached_property
 from itertools import pairwise

@@ -8,8 +8,6 @@ r"""Recognition of prefixes that cover all numbers of a country, a territory or 
 It reads libphonenumber's patterns, which are alternatives of digits: `8(?:00|33)[2-9]\\d{6}` begins with 800 or 833.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum

@@ -5,8 +5,6 @@
 `str()` gives the English: for a terminal, for JSON, for the dialplan. The console calls `in_language`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce

@@ -5,8 +5,6 @@ name of a visitor. Without a valid token every path gets the same answer, whethe
 sends wrong tokens waits longer after each. A request with a token that was valid before never waits.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hmac
 import logging

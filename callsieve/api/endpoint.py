@@ -15,8 +15,6 @@ for an Idempotency-Key. An operation that needs more than the store is a corouti
 reads and writes with `req`. All raise Refused. reputation/encoding.py writes their results as JSON.
 """
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import re

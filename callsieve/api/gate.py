@@ -5,8 +5,6 @@ token -> rate limit -> endpoint -> scope and role -> query and body -> operation
 The console serves it beside its pages. The API process serves nothing else: no page, no login, no cookie.
 """
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import logging

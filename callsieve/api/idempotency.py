@@ -4,8 +4,6 @@ The answer is kept for a day. It is written in the transaction of the change, so
 to use a key for another request, or while the first one is still running. A refusal is not kept: it changed nothing.
 """
 
-from __future__ import annotations
-
 import re
 import sqlite3
 from collections.abc import Callable, Iterator

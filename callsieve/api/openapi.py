@@ -3,8 +3,6 @@
 `python -m tests.callsieve.api.test_openapi` writes it to docs/reference/openapi.json.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus

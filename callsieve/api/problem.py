@@ -1,7 +1,5 @@
 """Error responses of the API: problem details (RFC 9457) with the code of the operation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Annotated

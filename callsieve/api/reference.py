@@ -1,7 +1,5 @@
 """The OpenAPI document as an HTML page, rendered on the server."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """The capability `appeals`: owners of numbers ask to have marks reviewed."""
 
-from __future__ import annotations
-
 from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section, Undo
 from reputation.wording import N_, Wording
 

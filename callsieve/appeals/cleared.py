@@ -4,8 +4,6 @@ It is stored, so the process that serves the public page needs no signing key. I
 ruling still stands. The last part of the link is random, so nobody can guess the references of appeals.
 """
 
-from __future__ import annotations
-
 import secrets
 import sqlite3
 from dataclasses import dataclass

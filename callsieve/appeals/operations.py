@@ -3,8 +3,6 @@
 An appeal is identified by its reference. A number stands for the latest appeal of that number.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Appeals as pages and API show them, and the check that no decision is overdue."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The capability `audit`: who changed what, and undo."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Entry, Group, Help, Section
 from reputation.users import Role
 from reputation.wording import N_

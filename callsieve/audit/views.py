@@ -1,7 +1,5 @@
 """Changes in the audit as pages and API show them."""
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import dataclass
 from typing import Annotated

@@ -1,7 +1,5 @@
 """The capability `call_back`: Asterisk calls number owners back who ask for it on the public page."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Group, Help, Unit
 
 CAPABILITY = Capability(

@@ -1,7 +1,5 @@
 """The health check of calls back: the helper answers this user, and Asterisk reads its call spool."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The protocol of the call-back helper: a request and an answer, each a datagram of one line."""
 
-from __future__ import annotations
-
 import os
 import socket
 import struct

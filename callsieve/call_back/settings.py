@@ -3,8 +3,6 @@
 The helper does not read the service's own settings, so an attacker who controls the service cannot raise a limit.
 """
 
-from __future__ import annotations
-
 import os
 import stat
 from math import ceil

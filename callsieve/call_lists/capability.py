@@ -1,7 +1,5 @@
 """The capability `call_lists`: consents, copies of do-not-call registers, and checks of call lists."""
 
-from __future__ import annotations
-
 from callsieve.capability import DATA_OUT, Capability, Undo
 from reputation.users import Role
 from reputation.wording import N_, Wording

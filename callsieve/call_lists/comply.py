@@ -1,7 +1,5 @@
 """The compliance report of a day: what the outbound guard checked for each call, by which rules, and what it missed."""
 
-from __future__ import annotations
-
 import hashlib
 import sqlite3
 import time

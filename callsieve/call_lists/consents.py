@@ -3,8 +3,6 @@
 A consent overrides an older do-not-call request, national registers, and a law that requires consent.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Copies of national do-not-call registers: import, age, removal, and the check that they are recent enough."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import sqlite3

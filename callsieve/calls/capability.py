@@ -1,7 +1,5 @@
 """The capability `calls`: past calls, with the decision and its reason."""
 
-from __future__ import annotations
-
 from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section, Undo
 from reputation.wording import N_
 

@@ -1,7 +1,5 @@
 """The first steps of a new installation, shown on the console instead of empty tables."""
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import dataclass
 

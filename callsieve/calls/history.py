@@ -1,7 +1,5 @@
 """Calls as people read them: who called whom by name, and what happened."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

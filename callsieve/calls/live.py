@@ -1,7 +1,5 @@
 """The live view of calls, the figures of the overview, and the bars that show evidence."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import sqlite3

@@ -1,7 +1,5 @@
 """The operation that confirms decisions about calls as right."""
 
-from __future__ import annotations
-
 import sqlite3
 from typing import NamedTuple
 

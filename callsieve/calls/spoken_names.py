@@ -6,8 +6,6 @@ A recording is named after its decision, so no table is needed. The directory be
 (Asterisk's) may write to it. Recordings are kept for seven days.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import re

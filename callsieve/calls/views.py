@@ -1,7 +1,5 @@
 """The search for calls, and one call with everything that is known about it."""
 
-from __future__ import annotations
-
 import json
 import re
 import sqlite3

@@ -3,8 +3,6 @@
 A field is translated as `name {value}`, because a single word has several meanings.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any

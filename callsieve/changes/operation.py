@@ -12,8 +12,6 @@ shows the result. No interface has rules of its own.
         return changed.id
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext

@@ -3,8 +3,6 @@
 A cursor encodes the place of the last row, so new rows before that place do not change the following pages.
 """
 
-from __future__ import annotations
-
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Sequence

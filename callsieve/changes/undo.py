@@ -3,8 +3,6 @@
 A change can be undone until a later change touches the same thing.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Collection
 from dataclasses import dataclass

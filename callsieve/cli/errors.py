@@ -1,7 +1,5 @@
 """Errors of commands: one line with what to do, and exit code 2. Do not import typer: the daemon uses this module."""
 
-from __future__ import annotations
-
 import errno
 import os
 import sys

@@ -1,7 +1,5 @@
 """How imports read a file or standard input, compressed with gzip or not."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence

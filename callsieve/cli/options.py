@@ -4,8 +4,6 @@ Each change is one transaction with its row in the audit. An import writes its n
 writes to a temporary store.
 """
 
-from __future__ import annotations
-
 import getpass
 import json
 import os

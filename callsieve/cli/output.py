@@ -3,8 +3,6 @@
 Names and notes come from callers and other people's files: they pass through `clean` and are never markup.
 """
 
-from __future__ import annotations
-
 import os
 import shlex
 import sys

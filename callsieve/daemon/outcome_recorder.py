@@ -6,8 +6,6 @@ No call waits for this. Outcomes that the store does not accept stay in a bounde
 from start to end is recorded as incomplete, and nothing is learnt from it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

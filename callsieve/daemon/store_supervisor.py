@@ -6,8 +6,6 @@ replaced or emptied, it notices that within a second and keeps the open content 
 read-only is still read, and decisions wait in memory.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -4,8 +4,6 @@ Text from callers is cleaned as the dialplan cleans it for Asterisk, but never r
 screening with an unreadable name.
 """
 
-from __future__ import annotations
-
 import re
 from enum import StrEnum
 from hashlib import sha256

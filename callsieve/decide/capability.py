@@ -1,7 +1,5 @@
 """The capability `decide`: decisions for other switches."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability
 
 CAPABILITY = Capability(

@@ -1,7 +1,5 @@
 """For other switches: record how their calls ended, and query the daemon about calls."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import socket

@@ -1,7 +1,5 @@
 """The capability `digest`: the calls of one day, and tasks that wait."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Group, Help
 
 CAPABILITY = Capability(

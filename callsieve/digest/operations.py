@@ -6,8 +6,6 @@ Days are those of the server's time zone. Tasks (appeals, feeds, the doctor's fi
 event says that the digest of yesterday is ready.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """The digest of a day in words, for the terminal and mails. Mails mask numbers unless the settings say otherwise."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """The doctor's checks of Asterisk: its version, its modules, and our login to its manager interface."""
 
-from __future__ import annotations
-
 import socket
 import time
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The capability `doctor`: checks of everything that screening needs."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Group, Help, Unit
 
 CAPABILITY = Capability(

@@ -4,8 +4,6 @@ A check is a function from a CheckContext to a Finding. It changes nothing and h
 console, which is not asked again after a failure, and 2 s for sockets and the store.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext

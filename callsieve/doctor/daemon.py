@@ -1,7 +1,5 @@
 """The doctor's checks of the daemon: it answers on both sockets, and only to users who are allowed to ask."""
 
-from __future__ import annotations
-
 import re
 import socket
 import time

@@ -1,7 +1,5 @@
 """The doctor's checks of the dialplan: ours is loaded, other contexts call it, and each Dial carries our options."""
 
-from __future__ import annotations
-
 import re
 import stat
 from collections.abc import Iterable, Iterator

@@ -3,8 +3,6 @@
 A capability declares its checks in a table CHECKS. Doctor, status, console, digest and /metrics show the same finding.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress

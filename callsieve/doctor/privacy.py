@@ -1,7 +1,5 @@
 """The doctor's checks of private files: the settings, secrets, and Asterisk's control socket."""
 
-from __future__ import annotations
-
 import grp
 import os
 import pwd

@@ -1,7 +1,5 @@
 """The doctor's proof that calls are screened: it follows each number from each trunk through the dialplan."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace

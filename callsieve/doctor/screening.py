@@ -1,7 +1,5 @@
 """The doctor's checks of past calls: they were screened, and callers' numbers were readable."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial

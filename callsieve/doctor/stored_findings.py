@@ -4,8 +4,6 @@ The service must not reach Asterisk's console, because that is as powerful as a 
 stores the findings in a directory of its own. Everybody may read them: they hold no secret and no caller's number.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import re

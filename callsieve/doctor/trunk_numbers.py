@@ -1,7 +1,5 @@
 """Trunks, the contexts in which their calls arrive, and their numbers, from the settings, Asterisk and the dialplan."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

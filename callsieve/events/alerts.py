@@ -4,8 +4,6 @@ Each pair of a rule and a receiver has its own deliveries and retries. The store
 restart does not repeat any.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Mapping

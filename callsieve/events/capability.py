@@ -1,7 +1,5 @@
 """The capability `events`: events and alerts for other programs and for people."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Entry, Group, Help, Section, Unit
 from reputation.users import Role
 from reputation.wording import N_, Wording

@@ -1,7 +1,5 @@
 """The health check of events: a sender runs, receivers accept events, and there are no dead letters."""
 
-from __future__ import annotations
-
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator

@@ -4,8 +4,6 @@ The data types are in reputation/events.py. `callsieve events test` sends the ex
 them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace

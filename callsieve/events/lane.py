@@ -9,8 +9,6 @@ the store until the retry, so the lane holds a bounded number of events. A recei
 then tried with one event at a time until it accepts one.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass

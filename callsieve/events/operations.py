@@ -1,7 +1,5 @@
 """Operations on events (callsieve/changes/operation.py): replay dead letters, and switch a receiver on."""
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import dataclass, replace
 from typing import Annotated, NamedTuple

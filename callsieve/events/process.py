@@ -1,7 +1,5 @@
 """The process `callsieve events send`: one per store, until SIGTERM. SIGHUP reads the settings again."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable

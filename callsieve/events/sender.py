@@ -7,8 +7,6 @@ does not delay the others. An event is removed from the store after its delivery
 delivers the event again, with the same id.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

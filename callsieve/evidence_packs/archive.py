@@ -4,8 +4,6 @@ Called numbers are masked in every file, except in the calls of a pack for a nam
 one, so memory does not depend on their number.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io

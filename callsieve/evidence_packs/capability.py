@@ -1,7 +1,5 @@
 """The capability `evidence_packs`: evidence packs for platforms."""
 
-from __future__ import annotations
-
 from callsieve.capability import DATA_OUT, Capability
 from reputation.wording import N_
 

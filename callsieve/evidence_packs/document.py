@@ -3,8 +3,6 @@
 pack_page(...) returns one page of HTML; callsieve/evidence_packs/archive.py makes a PDF of it.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@
 store. archive.py then writes the pack outside any transaction, because reading takes long.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 `listed_numbers` reads the store row by row, so it needs little memory.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The capability `exchange`: signed evidence that companies publish for each other."""
 
-from __future__ import annotations
-
 from callsieve.capability import NOT_KEPT, Capability, Group, Help, Undo, Unit
 from reputation.users import Role
 from reputation.wording import N_, Wording

@@ -1,7 +1,5 @@
 """The health check of the exchange, its metrics and its event."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 

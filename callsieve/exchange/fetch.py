@@ -4,8 +4,6 @@ Everything is checked before a row is written: the signature, the history and ex
 and size, and each row. After a refusal the earlier data stays.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The state of each subscribed company: whether its data arrives, and why the last bundle was refused."""
 
-from __future__ import annotations
-
 import re
 import sqlite3
 from enum import StrEnum

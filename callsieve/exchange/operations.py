@@ -3,8 +3,6 @@
 All are operations as in callsieve/changes/operation.py, except `fetch_peer`, which writes in many transactions.
 """
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 import time

@@ -8,8 +8,6 @@ exchange-format.md describes the format. All input may be hostile: every line mu
 unpack to the size in its index.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import time

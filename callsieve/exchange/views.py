@@ -1,7 +1,5 @@
 """Views of the exchange: each company, its health and how often it was right, and our own publication."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from dataclasses import dataclass

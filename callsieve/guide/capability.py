@@ -1,7 +1,5 @@
 """The capability `guide`: a printed page for everybody who has a phone."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Group, Help
 
 CAPABILITY = Capability(

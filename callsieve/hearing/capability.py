@@ -1,7 +1,5 @@
 """The capability `hearing`: a transcript of what callers say when they are asked for their names."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Group, Help, Unit
 
 CAPABILITY = Capability(

@@ -1,7 +1,5 @@
 """The health check of hearing: the hearing process, its model, and whether transcripts come in time."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path

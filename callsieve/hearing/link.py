@@ -3,8 +3,6 @@
 If the process is absent or killed, the daemon knows it at once. If it does not answer, each question has a timeout.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

@@ -6,8 +6,6 @@ access to all files except those of the programs, and all system calls except th
 recognition that takes too long ends the process, which systemd starts again.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import socket

@@ -4,8 +4,6 @@ A recogniser invents words for silence, noise and music. `understood` removes th
 that somebody said.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol

@@ -3,8 +3,6 @@
 The daemon opens them, and the hearing process reads them.
 """
 
-from __future__ import annotations
-
 import os
 import stat
 import struct

@@ -6,8 +6,6 @@
 After five transcripts in a row that came too late, calls wait no longer, until one is in time again.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

@@ -5,8 +5,6 @@ them, or says "hello?" and waits. People who speak slowly, children, relay servi
 Everything else is unclear. One wrong `robot` is worse than many missed ones.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from itertools import pairwise

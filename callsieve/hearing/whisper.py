@@ -3,8 +3,6 @@
 The model is in CTranslate2's form: a directory with model.bin, config.json, tokenizer.json and vocabulary.
 """
 
-from __future__ import annotations
-
 import os
 from functools import partial
 from importlib import import_module

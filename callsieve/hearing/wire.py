@@ -9,8 +9,6 @@ The daemon listens, so that it knows at once whether there is a hearing process.
 it gets open descriptors. Each end asks the kernel for the user of the other. The daemon does not trust answers.
 """
 
-from __future__ import annotations
-
 import socket
 from typing import Annotated, Final
 

@@ -5,8 +5,6 @@
 All functions that take a `hub` raise HubError when the database refuses.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import secrets

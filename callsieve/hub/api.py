@@ -1,7 +1,5 @@
 """API endpoints of the organisation's other sites. Changes that need the hub's database are not offered here."""
 
-from __future__ import annotations
-
 from callsieve.api.endpoint import endpoint
 from callsieve.hub import site_operations
 from callsieve.hub.site_operations import IgnoreRequest

@@ -1,7 +1,5 @@
 """The capability `hub`: the sites of an organisation share their evidence."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Entry, Group, Help, Section, Undo, Unit
 from reputation.users import Role
 from reputation.wording import N_, Wording

@@ -3,8 +3,6 @@
 It reads only the store, where the hub process records its state, so it never waits for PostgreSQL.
 """
 
-from __future__ import annotations
-
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """The SQL statements that a site sends to the hub. All functions raise HubError."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

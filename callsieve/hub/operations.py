@@ -1,7 +1,5 @@
 """The exchange with the hub, as this site's store and settings describe it. For the hub's side see `administration`."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

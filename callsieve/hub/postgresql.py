@@ -5,8 +5,6 @@
 Every fault of server, network or address becomes a HubError. Its message contains no password.
 """
 
-from __future__ import annotations
-
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence

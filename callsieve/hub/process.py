@@ -3,8 +3,6 @@
 It retries an unreachable hub with growing pauses. Calls are screened without it meanwhile.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import random

@@ -1,7 +1,5 @@
 """The state of one connection to the hub, and the store transactions of each step."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import math

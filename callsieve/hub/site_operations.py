@@ -6,8 +6,6 @@ carried out completely, or in part until an administrator here confirms it with 
     keep(db, context, number)                   refuse
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Final, NamedTuple

@@ -4,8 +4,6 @@ Store transactions take some hundredths of a second and never wait for the netwo
 the store. Reads for a push and results of a pull are bounded.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -1,7 +1,5 @@
 """Descriptions of the hub, its sites and their evidence, for the terminal and as JSON. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The capability `identities`: the owners of numbers."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Entry, Group, Help, Section, Undo
 from reputation.wording import N_, Wording
 

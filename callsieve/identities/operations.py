@@ -1,7 +1,5 @@
 """The operations on identities (callsieve/changes/operation.py): the owner of a number, and how well that is proven."""
 
-from __future__ import annotations
-
 import sqlite3
 from typing import Annotated, NamedTuple
 

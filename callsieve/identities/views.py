@@ -1,7 +1,5 @@
 """Views of identities, and the health check that they are renewed before they end."""
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import dataclass
 from typing import Annotated

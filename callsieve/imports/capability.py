@@ -1,7 +1,5 @@
 """The capability `imports`: lists of numbers and contacts that are imported once, and feeds."""
 
-from __future__ import annotations
-
 from callsieve.capability import DATA_OUT, NOT_KEPT, Capability, Entry, Group, Help, Section, Undo, Unit
 from reputation.users import Role
 from reputation.wording import N_, Wording

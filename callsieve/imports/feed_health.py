@@ -1,7 +1,5 @@
 """The health of feeds: whether they are still updated and as large as before. Health check, metrics and events."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 To import numbers or calls, or remove numbers, takes many transactions, so these must not run within one.
 """
 
-from __future__ import annotations
-
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

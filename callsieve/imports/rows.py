@@ -11,8 +11,6 @@ A row that cannot be used is skipped with a reason. These formats of feeds are k
 Our own export has a column `verdict`, so that an allowlist is never imported as spam.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """The capability `install`: CallSieve's part of Asterisk's configuration."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Group, Help
 
 CAPABILITY = Capability(

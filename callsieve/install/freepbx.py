@@ -4,8 +4,6 @@ FreePBX calls one context per hook, and leaves an empty one at the end of extens
 files, Asterisk uses the first. Two hooks cannot exist side by side: one must call the other.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

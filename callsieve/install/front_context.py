@@ -4,8 +4,6 @@ There is one for each context that the administrator names: `callsieve-from-trun
 trunk's `context=` changes, and every DID stays as it is.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

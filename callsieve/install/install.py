@@ -1,7 +1,5 @@
 """The changes that `callsieve asterisk install` makes, as a plan. callsieve.install.steps writes them."""
 
-from __future__ import annotations
-
 import grp
 import re
 import shlex

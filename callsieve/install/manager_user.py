@@ -1,7 +1,5 @@
 """The manager user: its file, the line that includes it, and [ami] of our settings, all with the same secret."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

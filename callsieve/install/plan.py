@@ -4,8 +4,6 @@ Our own files are written and removed as a whole. In other files, marked lines a
 with that mark are removed.
 """
 
-from __future__ import annotations
-
 import grp
 import pwd
 import re

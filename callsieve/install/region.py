@@ -1,7 +1,5 @@
 """The country of a PBX: from the settings, an option, or the time zone and tone zone of the server."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path

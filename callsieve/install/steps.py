@@ -3,8 +3,6 @@
 docs/how-to/install.md prints the same list: tests/callsieve/install/test_install_list.py compares them.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

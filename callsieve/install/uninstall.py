@@ -1,7 +1,5 @@
 """The changes that `callsieve asterisk uninstall` makes, as a plan. callsieve.install.steps writes them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path

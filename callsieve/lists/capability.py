@@ -1,7 +1,5 @@
 """The capability `lists`: allowlists and blocklists."""
 
-from __future__ import annotations
-
 from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role
 from reputation.wording import N_

@@ -4,8 +4,6 @@ add, remove, add_personal, remove_personal, import_entries: operations (callsiev
 preview: the effect of an entry before it is added
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The undo of changes of lists, of the organisation or of a person."""
 
-from __future__ import annotations
-
 import sqlite3
 from typing import Any
 

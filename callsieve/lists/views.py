@@ -1,7 +1,5 @@
 """Views of the lists, and their CSV form: entry,list,action,note,expires."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The capability `lookups`: queries to other services about callers."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Group, Help, Undo, Unit
 from reputation.users import Role
 from reputation.wording import N_

@@ -4,8 +4,6 @@ Any fault of the process or its socket is counted, and the call is decided witho
 process is not queried for two seconds (reputation.backoff).
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

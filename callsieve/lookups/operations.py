@@ -1,7 +1,5 @@
 """Operations that switch a look-up source off and on."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress

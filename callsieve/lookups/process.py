@@ -4,8 +4,6 @@ It is separate from the daemon, which opens no network connection. A slow, dead 
 process, and a call waits for it only within its time limit.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

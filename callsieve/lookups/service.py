@@ -8,8 +8,6 @@ There is at most one request at a time per number and source. A failing source i
 of requests at the same time, and of requests per day, counted in the store before each request.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -5,8 +5,6 @@ begin so, and does not learn which one is meant. Other sources get the number it
 judge the JSON of their answers.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from base64 import b64encode

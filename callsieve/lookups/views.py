@@ -1,7 +1,5 @@
 """Views of the look-up sources, and their health check."""
 
-from __future__ import annotations
-
 import socket
 import sqlite3
 from contextlib import suppress

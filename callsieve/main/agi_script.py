@@ -4,8 +4,6 @@
 `callsieve-agi --standalone` decides from the store file, without a daemon.
 """
 
-from __future__ import annotations
-
 import asyncio
 import sys
 from argparse import ArgumentParser

@@ -4,8 +4,6 @@ It listens before it imports other modules, so that early calls wait instead of 
 endpoints are loaded.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -1,7 +1,5 @@
 """The command line: imports the module of the named command, and prints typer's errors in the form of our own."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable

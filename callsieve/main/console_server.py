@@ -3,8 +3,6 @@
 The daemon starts it as `python -m callsieve.main.console_server`. It ends with the daemon.
 """
 
-from __future__ import annotations
-
 import logging
 import sys
 import time

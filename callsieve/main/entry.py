@@ -4,8 +4,6 @@
 which take 0.1 s to import. `cli.py` handles everything else, also `serve --help`.
 """
 
-from __future__ import annotations
-
 import gc
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Serve the console, the public page or the API with uvicorn. Besides it, only web/connections.py imports uvicorn."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

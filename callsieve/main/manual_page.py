@@ -4,8 +4,6 @@
 `callsieve help TOPIC`: a page of the documentation.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import textwrap

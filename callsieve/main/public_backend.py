@@ -5,8 +5,6 @@ Visitors reach only the page (public_page.py), which runs as another user and ca
 process.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

@@ -4,8 +4,6 @@ It connects to its backend (public_backend.py) and listens. Then system/seccomp.
 program files and to the system calls that serve open connections.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import socket

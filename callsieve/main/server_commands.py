@@ -3,8 +3,6 @@
 entry.py handles the usual forms of `serve` and `api` without typer. This module accepts options in any order.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The capability `maintenance`: the store and the emergency window."""
 
-from __future__ import annotations
-
 from callsieve.capability import DATA_OUT, Capability, Group, Help, Undo
 from reputation.wording import N_, Wording
 

@@ -1,7 +1,5 @@
 """Operations and health checks of the store and the emergency window."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sqlite3

@@ -1,7 +1,5 @@
 """The capability `mark_watch`: which labels platforms such as Hiya show for our own numbers."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Unit
 from reputation.wording import N_, Wording
 

@@ -1,7 +1,5 @@
 """Operations that record label checks of own numbers, made by people or by look-ups and imported lists."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple

@@ -1,7 +1,5 @@
 """Views of label checks, screenshots and suspicions, and the health check that own numbers are checked."""
 
-from __future__ import annotations
-
 import sqlite3
 from typing import Annotated, NamedTuple
 

@@ -3,8 +3,6 @@
 Label values come only from closed sets such as actions and reasons: never from a number, a person or a caller's text.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter

@@ -1,7 +1,5 @@
 """The capability `numbering`: numbering plans, which say what each range of numbers is for."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role
 from reputation.wording import N_

@@ -1,7 +1,5 @@
 """Operations on numbering plans (callsieve/changes/operation.py): replace a shipped plan, or add rows to it."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Numbering plans for display and JSON."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

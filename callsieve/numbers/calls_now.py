@@ -4,8 +4,6 @@ DIDs and trunks may have their own policies. So calls_now() decides about a call
 decision. It only counts personal lists, because each concerns only one person.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The capability `numbers`: what is known about a number."""
 
-from __future__ import annotations
-
 from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role
 from reputation.wording import N_, Wording

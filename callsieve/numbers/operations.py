@@ -1,7 +1,5 @@
 """Operations on marks of people and on changes of a number's owner (callsieve/changes/operation.py)."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -3,8 +3,6 @@
 It consists of counts and dates, without names of people or sources, text written by people, or calls.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Everything that is known about one number, as one value for `lookup`, the API and the number's page."""
 
-from __future__ import annotations
-
 import math
 import sqlite3
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """Everything that is known about one number, for its page."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

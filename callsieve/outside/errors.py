@@ -1,7 +1,5 @@
 """Problems with requests to other servers and with secrets, as codes and in words."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from enum import StrEnum

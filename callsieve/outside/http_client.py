@@ -9,8 +9,6 @@ checked for the name. Proxies of the environment are ignored, because they would
 See decisions/outside.md.
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import ssl

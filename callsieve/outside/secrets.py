@@ -1,7 +1,5 @@
 """Secrets that the settings name but do not contain: `env:NAME`, or `file:/path` of a file only CallSieve can read."""
 
-from __future__ import annotations
-
 import os
 import pwd
 import stat

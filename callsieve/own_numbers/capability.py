@@ -1,7 +1,5 @@
 """The capability `own_numbers`: the numbers that our calls show, how they are doing, and the outbound guard."""
 
-from __future__ import annotations
-
 from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role
 from reputation.wording import N_

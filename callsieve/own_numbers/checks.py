@@ -1,7 +1,5 @@
 """The health check of the outbound guard: whether the dialplan asks it before calls go out."""
 
-from __future__ import annotations
-
 import re
 
 from callsieve.doctor.dialplan import INSTALL, is_free, others

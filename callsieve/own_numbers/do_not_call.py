@@ -1,7 +1,5 @@
 """Operations and views of the do-not-call list and of complaints about own numbers."""
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple

@@ -4,8 +4,6 @@ The form, the options of `own add`, the CSV, the tables and the page are made fr
 CONTRIBUTING.md says how to add a field.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import replace

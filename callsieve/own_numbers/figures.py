@@ -1,7 +1,5 @@
 """The figures of an own number, for the terminal and the console."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta

@@ -3,8 +3,6 @@
 The texts are in own_numbers/texts/guidance-*.toml.
 """
 
-from __future__ import annotations
-
 import sqlite3
 import tomllib
 from collections.abc import Mapping, Sequence

@@ -3,8 +3,6 @@
 In CSV, `|` separates several texts in a field. Instants look like `2026-12-31T18:00:07+01:00`.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Views of own numbers for the API and the pages."""
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import dataclass
 from datetime import date

@@ -6,8 +6,6 @@
 The command in `[asterisk] command` is split as a shell would and run without a shell, for at most 5 s and 16 MB.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

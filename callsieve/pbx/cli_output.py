@@ -13,8 +13,6 @@ The value is `1` or a description, in which FreePBX's Allowlist module writes sp
 of FreePBX are settings, not numbers.
 """
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Iterator

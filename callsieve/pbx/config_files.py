@@ -4,8 +4,6 @@ Asterisk's syntax (main/config.c): `;` begins a comment unless escaped. `;--` op
 `--;` closes it. `#include` and `#tryinclude` take a glob relative to the configuration directory.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

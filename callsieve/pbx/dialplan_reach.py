@@ -6,8 +6,6 @@ Conditions are not evaluated: phones that ring by day and phones that ring by ni
 running call, the result is marked as open, because other phones may ring too.
 """
 
-from __future__ import annotations
-
 import re
 from collections import ChainMap
 from collections.abc import Iterator, Mapping

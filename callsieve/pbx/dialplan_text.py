@@ -1,7 +1,5 @@
 """Parse the arguments of dialplan applications: split them, and substitute known variables. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache

@@ -6,8 +6,6 @@
 was moved, FreePBX's own settings name it (Advanced Settings: Remote CDR DB ...).
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator, Mapping

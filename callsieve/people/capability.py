@@ -1,7 +1,5 @@
 """The capability `people`: import people, their phones and DIDs from a file or the PBX."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Undo, Unit
 from reputation.wording import N_
 

@@ -1,7 +1,5 @@
 """The health checks of people: trunks, DIDs and people are described, and DIDs ring the right phones."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Mapping
 from difflib import get_close_matches
 

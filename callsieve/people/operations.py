@@ -5,8 +5,6 @@ imported files) stay. People and DIDs that no longer exist on the PBX stay until
 Repeating an import changes nothing.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable, Sequence
 from enum import StrEnum

@@ -4,8 +4,6 @@ They come from Asterisk's console and, for FreePBX, from Asterisk's database. No
 not trusted: names, extensions and endpoints must be valid as in the settings.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace

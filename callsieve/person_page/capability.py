@@ -1,7 +1,5 @@
 """The capability `person_page`: the page `/me`, where a person sees and changes their own calls, lists and settings."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Group, Help, Undo
 from reputation.wording import N_, Wording
 

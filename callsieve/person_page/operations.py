@@ -4,8 +4,6 @@ The operations of `lists` and `numbers` change lists and marks. A sign-in that m
 returns None instead of raising Refused, because that would undo the count.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from contextlib import suppress
 from dataclasses import replace

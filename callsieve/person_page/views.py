@@ -1,7 +1,5 @@
 """The contents of a person's own page: their calls with reasons, lists, settings and devices."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

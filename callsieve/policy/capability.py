@@ -1,7 +1,5 @@
 """The capability `policy`: rules that say what happens to which call."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role
 from reputation.wording import N_

@@ -1,7 +1,5 @@
 """The available policies (presets and files), and the health checks of policies."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress

@@ -4,8 +4,6 @@ An accepted policy is a file (callsieve/site_policies.py). It is in force where 
 another policy names it. Publishing and accepting change nothing else at a site.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple

@@ -1,7 +1,5 @@
 """The conditions of a rule in words, for people who do not read policy files. Chinese is in the catalogue."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

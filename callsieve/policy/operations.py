@@ -1,7 +1,5 @@
 """Operations that activate a policy: an existing one, or a text as the next version."""
 
-from __future__ import annotations
-
 import sqlite3
 from contextlib import suppress
 from typing import Annotated, NamedTuple

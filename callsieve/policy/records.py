@@ -1,7 +1,5 @@
 """Drafts and versions of policies, and results of cases, for pages and the API."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress

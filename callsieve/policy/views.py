@@ -1,7 +1,5 @@
 """Views of policies: rules, the calls they are in force for, versions and drafts."""
 
-from __future__ import annotations
-
 import re
 import sqlite3
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The capability `prompts`: the texts that callers and people at phones hear."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Group, Help
 
 CAPABILITY = Capability(

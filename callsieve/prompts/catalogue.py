@@ -4,8 +4,6 @@ The administrator may add a file of the same form, `en.toml`, with only the text
 file, the key and what to do.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

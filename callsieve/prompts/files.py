@@ -4,8 +4,6 @@ The dialplan plays <sounds>/<language>/callsieve/<key>.wav. Each file contains a
 (callsieve.prompts.wav). So a build makes only what changed, and never replaces a file that somebody else put there.
 """
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The health checks of the public page: the process, its address, and events about its appeals."""
 
-from __future__ import annotations
-
 import grp
 import os
 import socket

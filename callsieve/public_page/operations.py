@@ -4,8 +4,6 @@ A reference is the id of a decision (40 random bits), which the rejected caller 
 shown: an appeal is about the number of the decision, so visitors neither type a number nor learn one.
 """
 
-from __future__ import annotations
-
 import hmac
 import sqlite3
 from hashlib import sha256

@@ -9,8 +9,6 @@ trusts the backend, which may do more than the page anyway. So answers may be pi
 the kernel as which user the other end runs.
 """
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import logging

@@ -5,8 +5,6 @@ The file has Asterisk's CDRs as CSV or sqlite3, or CallSieve's own history as JS
     with open_history(path, sides, zone) as history:  for event in history: PastCall | Mark
 """
 
-from __future__ import annotations
-
 import csv
 import re
 import sqlite3

@@ -1,7 +1,5 @@
 """The capability `replay`: try a policy on past calls."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Group, Help
 
 CAPABILITY = Capability(

@@ -8,8 +8,6 @@ voicemail. So CDRs give no hang-up signals. If Asterisk writes CEL as well, that
 itself answered (ChannelEvents).
 """
 
-from __future__ import annotations
-
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -8,8 +8,6 @@ Each call is decided with only what was known when it began. Its evidence is add
 replay do not change the history: people reacted to the tags that they saw then, and not to those of the replay.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache

@@ -6,8 +6,6 @@ A bad line costs only that line. The file may be hostile: lines, texts and numbe
 shown can contain control characters.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache

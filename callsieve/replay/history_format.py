@@ -1,7 +1,5 @@
 """The fields of a line of CallSieve's own history (docs/reference/history.md), for the reader and the writer."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import msgspec

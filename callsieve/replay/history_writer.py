@@ -3,8 +3,6 @@
 history_file.py reads each line as the same event again, with all that a replay needs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, cast
 

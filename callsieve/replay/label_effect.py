@@ -8,8 +8,6 @@ In a replay every warned call was seen with its warning, so the warning's effect
 sample can: the difference between warned calls and sampled ones is the effect of the warning.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Annotated, Final, NamedTuple

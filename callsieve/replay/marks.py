@@ -4,8 +4,6 @@ Own numbers and contacts cannot be marked, and nobody may mark more than 20 numb
 marks, so the reason that marking a verified business requires is not checked.
 """
 
-from __future__ import annotations
-
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace

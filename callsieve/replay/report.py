@@ -1,7 +1,5 @@
 """The report of a replay, as one value that the terminal, the page and `--json` show."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Attestation and carrier label of a call are read from the evidence of its decisi
 are not stored. If a call has no decision, only its auth class is known, and the mildest values that fit it are used.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """The summary of a span of days, from the journal, the outcomes and the marks."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

@@ -10,8 +10,6 @@ The replay begins with the oldest event in the store, so that the first day is d
 Only the calls of the requested days are counted.
 """
 
-from __future__ import annotations
-
 import os
 import resource
 import sqlite3

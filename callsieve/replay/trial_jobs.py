@@ -1,7 +1,5 @@
 """Run trials of drafts for the console, one at a time, each in its own process. Pages only read the progress."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import sys

@@ -3,8 +3,6 @@
 Forms change, so READ is the day on which they were read. `not_read` says what could not be read.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

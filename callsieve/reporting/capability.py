@@ -1,7 +1,5 @@
 """The capability `reporting`: report marks to PhoneBlock, and prepare complaints to authorities."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Group, Help, Unit
 
 CAPABILITY = Capability(

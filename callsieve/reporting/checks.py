@@ -1,7 +1,5 @@
 """The health check of reports to PhoneBlock."""
 
-from __future__ import annotations
-
 import sqlite3
 
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, ok, warn

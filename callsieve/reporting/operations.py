@@ -1,7 +1,5 @@
 """Decide which marks to report to PhoneBlock. Reports change nothing here, so the audit does not record them."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence

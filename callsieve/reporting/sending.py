@@ -3,8 +3,6 @@
 If the process is killed between sending and recording a step, the step is sent again. That changes nothing there.
 """
 
-from __future__ import annotations
-
 import sqlite3
 import time
 from collections.abc import Sequence

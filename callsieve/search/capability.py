@@ -1,7 +1,5 @@
 """The capability `search`: find numbers, people and pages from the header of every page of the console."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability
 
 CAPABILITY = Capability(name="search", pages=("web.pages",), has_templates=True)

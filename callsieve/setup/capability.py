@@ -1,7 +1,5 @@
 """The capability `setup`: from an installed program to the first screened call with one command."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Group, Help
 
 CAPABILITY = Capability(

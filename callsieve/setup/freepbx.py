@@ -1,7 +1,5 @@
 """Install and remove the FreePBX module: copy it from the installed program, and run `fwconsole`."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Write the changes that setup planned, have Asterisk load them, and restore everything if Asterisk does not."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress

@@ -3,8 +3,6 @@
 The old line stays above the new one as a comment with a mark, so that `setup --undo` restores the file exactly.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """The capability `signing`: the key that signs statements."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Group, Help
 from reputation.wording import N_, Wording
 

@@ -7,8 +7,6 @@ A file is JSON with a `statement` and the `signature` of its canonical JSON. doc
 format, and code that checks it without CallSieve.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import json

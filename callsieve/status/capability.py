@@ -1,7 +1,5 @@
 """The capability `status`: whether calls are screened now."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Entry, Group, Help, Section
 from reputation.users import Role
 from reputation.wording import N_

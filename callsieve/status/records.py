@@ -1,7 +1,5 @@
 """The status as `--json` and the API write it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ This must be quick, and give an answer whatever is broken. So it reads the store
 findings of root's doctor, and asks the daemon and Asterisk one short question each.
 """
 
-from __future__ import annotations
-
 import os
 import sqlite3
 import time

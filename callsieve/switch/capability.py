@@ -1,7 +1,5 @@
 """The capability `switch`: switch screening off and on."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Group, Help
 from reputation.wording import N_, Wording
 

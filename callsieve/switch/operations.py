@@ -4,8 +4,6 @@ They act before the store is opened and outside its transactions. So the switch 
 an Asterisk that hangs keeps no lock. The caller writes `done` to the audit afterwards (operation `note`).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager

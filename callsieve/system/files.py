@@ -1,7 +1,5 @@
 """Write files completely or not at all, with mode and owner."""
 
-from __future__ import annotations
-
 import os
 import secrets
 from collections.abc import Iterator

@@ -7,8 +7,6 @@ root has named, and for Asterisk. docs/contributing/decisions/root-and-the-state
 Also the system users that the units run as, one for each level of trust: threat-model.md#users-of-the-system.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import pwd

@@ -8,8 +8,6 @@ Landlock's constants (landlock(7)) are those of <linux/landlock.h>. Its system c
 architectures.
 """
 
-from __future__ import annotations
-
 import ctypes
 import errno
 import fcntl

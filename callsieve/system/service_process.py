@@ -7,8 +7,6 @@ so outside systemd, that does nothing. To explain that a port is in use, it find
 /proc (proc(5)).
 """
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import fcntl

@@ -11,8 +11,6 @@ Everything is bounded: a field to 200 characters by default, a line to 64 kB, a 
 not by the csv module.
 """
 
-from __future__ import annotations
-
 import codecs
 import csv
 import gzip

@@ -1,7 +1,5 @@
 """Detect the type of a file from its first bytes, because names and types sent by browsers prove nothing. Pure."""
 
-from __future__ import annotations
-
 # PDF 1.7 7.5.2, PNG 5.2, JPEG (ISO 10918-1 B.1): the first bytes of each.
 BEGINNINGS = {b"%PDF-": "pdf", b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg"}
 IMAGES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}

@@ -7,8 +7,6 @@
 Pure. An error says what is allowed.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """QR codes of links. Only this module imports segno."""
 
-from __future__ import annotations
-
 import io
 
 import segno

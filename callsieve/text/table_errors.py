@@ -1,7 +1,5 @@
 """The problems of files that should be tables, as codes and texts."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from reputation.wording import Wording

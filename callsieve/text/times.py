@@ -5,8 +5,6 @@
 2026-12-31T18:00, 18:00 an instant, in the server's time zone unless it names another
 """
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, date, datetime, time, timedelta
 

@@ -7,8 +7,6 @@ line breaks, a charset per value, groups (`item1.TEL`), a card without an end. E
 is skipped line by line. RFC 2426, RFC 6350; versit's vCard 2.1 of 1996.
 """
 
-from __future__ import annotations
-
 import codecs
 import quopri
 import re

@@ -1,7 +1,5 @@
 """The capability `today`: the first page of the console, with tasks that wait for somebody and recent activity."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Entry, Section
 from reputation.wording import N_
 

@@ -1,7 +1,5 @@
 """API endpoints of API tokens. Answers that contain a secret are not kept for an Idempotency-Key."""
 
-from __future__ import annotations
-
 from callsieve.api.endpoint import ApiRequest, endpoint
 from callsieve.changes.operation import Refused
 from callsieve.tokens import operations

@@ -1,7 +1,5 @@
 """The capability `tokens`: tokens for programs that use the API."""
 
-from __future__ import annotations
-
 from callsieve.capability import Capability, Group, Help, Undo
 from reputation.users import Role
 from reputation.wording import N_, Wording

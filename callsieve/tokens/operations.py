@@ -1,7 +1,5 @@
 """Operations that make and revoke API tokens (callsieve/changes/operation.py), and health checks of the API."""
 
-from __future__ import annotations
-
 import socket
 import sqlite3
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 Requests with a password accept no Idempotency-Key, because a digest of the request would be stored.
 """
 
-from __future__ import annotations
-
 from msgspec.structs import replace
 
 from callsieve.api.endpoint import ApiRequest, endpoint

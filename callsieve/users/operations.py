@@ -3,8 +3,6 @@
 Passwords arrive as hashes (callsieve/users/passwords.py), because hashing takes too long for a transaction.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from typing import Annotated, NamedTuple
 

@@ -7,8 +7,6 @@ The second factor is a code of six digits that changes every 30 s (TOTP, RFC 623
 are accepted too, for inexact clocks.
 """
 
-from __future__ import annotations
-
 import hmac
 import re
 from collections import OrderedDict

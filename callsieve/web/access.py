@@ -3,8 +3,6 @@
 A request passes the session (cookie), the role (table of pages), the form token (POST) and the page's function.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import sqlite3

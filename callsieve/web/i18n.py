@@ -4,8 +4,6 @@ All `.mo` files in the folder of a language belong to it. `python -m tests.calls
 A text with figures is a `Wording`. `N_` marks texts for the catalogue that are translated where they are shown.
 """
 
-from __future__ import annotations
-
 import gettext
 from collections.abc import Iterable
 from functools import cache

@@ -3,8 +3,6 @@
 Everything is escaped by default, and an unknown name is an error. Viewers see numbers masked, also within texts.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import re

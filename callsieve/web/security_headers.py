@@ -5,8 +5,6 @@
 - request.py limits the length of a body while it reads it.
 """
 
-from __future__ import annotations
-
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from hashlib import sha256

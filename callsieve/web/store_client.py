@@ -3,8 +3,6 @@
 The console never creates the store: running as another user, it would make a file that the daemon cannot use.
 """
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 import time

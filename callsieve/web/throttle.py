@@ -9,8 +9,6 @@ public_page/operations.py limits what visitors write to the store. docs/how-to/p
 guessing a reference under these figures.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from dataclasses import dataclass
 from math import ceil

@@ -4,8 +4,6 @@ The cookie holds a random token, and the store its SHA-256. Forms carry an HMAC 
 the cookie, and another website cannot guess the value.
 """
 
-from __future__ import annotations
-
 import hmac
 import re
 import secrets

@@ -1,7 +1,5 @@
 """Evidence from the signature of this call (STIR/SHAKEN)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from reputation.evidence import Subject

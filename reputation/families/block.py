@@ -3,8 +3,6 @@
 Numbers listed by feeds and numbers marked by people here are two families. Only the first is outside evidence.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 

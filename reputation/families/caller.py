@@ -1,7 +1,5 @@
 """Evidence from the caller's own answers to challenges, separate from what people saw (docs/contributing/model.md)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from reputation.evidence import Subject

@@ -4,8 +4,6 @@ A count weighs `weight * ln(1 + count)`, so the tenth witness weighs less than t
 and fade. One-ring calls are a separate family: they come from the caller alone, so each weighs the same.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from math import log1p
 from typing import NamedTuple

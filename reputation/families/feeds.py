@@ -3,8 +3,6 @@
 All look-ups together count as one source, because such services often copy each other. Alone they can only tag.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 from reputation.evidence import Subject

@@ -3,8 +3,6 @@
 The seven counts replaced marks and behaviour. The other families could only tag, as conditions of policies do now.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from reputation.families.counts import (

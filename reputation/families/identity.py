@@ -1,7 +1,5 @@
 """Evidence from the proven owner of a number. A known owner speaks for the caller, and makes marks weigh less."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from reputation.evidence import Subject

@@ -1,7 +1,5 @@
 """A family of evidence as one value: its function, its origin, the level that it allows, and its texts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Evidence from the hour of the call: an unknown caller at night."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from reputation.evidence import Subject

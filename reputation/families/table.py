@@ -1,7 +1,5 @@
 """The tuple of all families of evidence, from which sums, texts, prompts and speakers are derived."""
 
-from __future__ import annotations
-
 from reputation.families.attestation import ATTESTATION
 from reputation.families.block import LISTED_BLOCK, OWN_BLOCK
 from reputation.families.caller import CALLER

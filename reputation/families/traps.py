@@ -1,7 +1,5 @@
 """Evidence from calls to traps, which are DIDs that nobody has: such callers dial numbers in sequence."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from reputation.evidence import Subject

@@ -8,8 +8,6 @@ An administrator changes hours in the settings ([[hours]]) and not in these file
 visible there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache

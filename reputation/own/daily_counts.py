@@ -9,8 +9,6 @@
     networks_in(Path("networks.csv")).name_of("+12015551234") -> "Verizon Wireless" (of the longest prefix), or None
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from bisect import bisect_left, bisect_right

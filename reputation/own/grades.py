@@ -4,8 +4,6 @@ Each call is reversed: it comes in from our number to a callee, who is the calle
 reputation.memory_store and reputation.scoring treat the number like any caller.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, NamedTuple, Protocol

@@ -5,8 +5,6 @@
 All thresholds are in LIMITS. docs/reference/own-number-grades.md shows the same table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple

@@ -1,7 +1,5 @@
 """The types of the outbound guard: its query, its facts and its record. Decisions are in policies/outbound.py."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 

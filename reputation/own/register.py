@@ -1,7 +1,5 @@
 """The register of our own numbers: what each is for, and whether it is in use, resting or retired. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from enum import StrEnum
 

@@ -4,8 +4,6 @@ An error names the file, the row, the key and the remedy:
     fr.toml: range 3 (+33162): purpose has the unknown value 'sales': use one of bank, call-centre, ...
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence

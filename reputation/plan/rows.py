@@ -1,7 +1,5 @@
 """The rows of a numbering plan: the purpose of a range of numbers, its days in force, and its source."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta

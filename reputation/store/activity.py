@@ -3,8 +3,6 @@
 Large tables are read through indices only (migration `calls_index`), so an overview costs milliseconds.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Sequence

@@ -14,8 +14,6 @@ call with the number. It proves control in a signed call, or in a call that we p
 and an operator decides.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import fields
 from typing import Any, NamedTuple

@@ -7,8 +7,6 @@ Contacts have no date and always apply. Identities, imports and entries apply fr
 of another company apply while that company listed the number without a gap. Rows that it withdrew are not kept.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from typing import NamedTuple
 

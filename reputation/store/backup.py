@@ -5,8 +5,6 @@ connections first. The new file is made and checked beside the old one before th
 changes nothing, and after a crash at any step the next start continues.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import shutil

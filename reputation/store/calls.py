@@ -8,8 +8,6 @@ does. The SQL is built only from the clauses below, and all search terms are par
 The second half compares outcomes with the journal, to show which inbound calls were screened, by dialled number.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence

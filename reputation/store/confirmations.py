@@ -1,7 +1,5 @@
 """Confirmations: somebody here said that the calls of a number were warned about or stopped correctly."""
 
-from __future__ import annotations
-
 import sqlite3
 from typing import NamedTuple
 

@@ -8,8 +8,6 @@ sum of the checksums of its rows. Triggers of the connection, not of the file, u
 CallSieve and no others.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import sqlite3

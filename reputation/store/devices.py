@@ -4,8 +4,6 @@ Only hashes are stored. A link is 256 random bits, so a plain SHA-256 is enough.
 hash is salted, and it is valid for five minutes and five tries. Somebody who can read the store needs no passcode.
 """
 
-from __future__ import annotations
-
 import hmac
 import secrets
 import sqlite3

@@ -1,7 +1,5 @@
 """The do-not-call list, and complaints against own numbers."""
 
-from __future__ import annotations
-
 import sqlite3
 from typing import Annotated, Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Errors of the store as messages for the administrator: which file, what happened, and what to do."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager

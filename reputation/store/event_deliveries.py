@@ -6,8 +6,6 @@
 There is one row per event and receiver until the event is delivered.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple

@@ -3,8 +3,6 @@
 Each write stores the maximum or minimum of a time, so calls may come in any order and more than once.
 """
 
-from __future__ import annotations
-
 import sqlite3
 
 from reputation.model import Answered, AuthClass, Challenged, ChallengeResult

@@ -1,7 +1,5 @@
 """The evidence rows of one number that are used (marks, signals, answers, challenges), and the numbers of its block."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections import defaultdict

@@ -8,8 +8,6 @@ made is known for 180 days, unless a one-ring call provoked that call.
 Standings are read and written as rows here, too.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from dataclasses import astuple

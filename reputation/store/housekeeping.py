@@ -12,8 +12,6 @@ clock writes new rows at once. A clock that differs by a week or more is believe
 may simply have been switched off.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import sys

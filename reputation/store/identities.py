@@ -3,8 +3,6 @@
 Evidence from an earlier epoch weighs less, and an identity that was proven for an earlier owner is ignored.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from typing import Annotated, NamedTuple
 

@@ -11,8 +11,6 @@ import deletes a staged generation that was left for a day.
 These functions make their own transactions: call them on a connection of `open_store`, not through `Store.write`.
 """
 
-from __future__ import annotations
-
 import sqlite3
 import tempfile
 import time

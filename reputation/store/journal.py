@@ -1,7 +1,5 @@
 """The journal of decisions: its rows, and the bounded queue that writes them outside the path of a call."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import math

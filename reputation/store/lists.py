@@ -3,8 +3,6 @@
 Entries are parsed elsewhere. The functions take and return them as ListEntry.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from typing import Annotated, Any, NamedTuple

@@ -5,8 +5,6 @@ compared with what people and callers did here. Functions that make their own tr
 writes beside the daemon, one or two statements at a time.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable
 from typing import Annotated, NamedTuple

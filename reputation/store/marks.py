@@ -12,8 +12,6 @@ marks stay: the sums ignore them (evidence_rows.py). So rows may come in any ord
 its date, and removing the tombstone restores everything.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from typing import Annotated, NamedTuple
 

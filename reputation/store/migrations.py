@@ -4,8 +4,6 @@ A released migration is never edited: its checksum is kept in the store and comp
 store and replaces all earlier migrations.
 """
 
-from __future__ import annotations
-
 import hashlib
 import sqlite3
 import time

@@ -1,7 +1,5 @@
 """Names of numbers for lists of calls: the name of a contact, a verified business, or an own number."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Collection

@@ -7,8 +7,6 @@
 Call the functions that write in a transaction.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from typing import NamedTuple
 

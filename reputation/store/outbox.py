@@ -8,8 +8,6 @@ event_deliveries.py records which receiver has which event. Events are kept for 
 events are deleted first, beginning with those that all receivers have.
 """
 
-from __future__ import annotations
-
 import logging
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping

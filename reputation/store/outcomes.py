@@ -6,8 +6,6 @@ that was never screened leaves its evidence a minute late. Without waiting, a re
 nobody answered, and a withheld number could be stored.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import sqlite3

@@ -4,8 +4,6 @@
 for which outcomes are kept are not counted, because it is unknown whether they were counted before.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from typing import NamedTuple
 

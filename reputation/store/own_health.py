@@ -4,8 +4,6 @@ A suspicion says that calls of an own number fare worse somewhere than before. S
 kept for the console and the digest.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import sys

@@ -1,7 +1,5 @@
 """Label checks: what platforms (carriers, apps, lists) show of own numbers, and when to check again."""
 
-from __future__ import annotations
-
 import hashlib
 import sqlite3
 from collections.abc import Iterable

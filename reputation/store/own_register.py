@@ -4,8 +4,6 @@ A registered number that is not retired is an own number everywhere: it cannot b
 shows it is taken as spoofed.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from dataclasses import fields

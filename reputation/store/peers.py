@@ -7,8 +7,6 @@ Subscriptions are companies that the settings do not name. A company of the sett
 the same name or key (callsieve/exchange/health.py).
 """
 
-from __future__ import annotations
-
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping

@@ -4,8 +4,6 @@ A phone without a person is known by its endpoint, such as `PJSIP/201`. The colu
 separated by commas, because no group has a comma in its name.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterable

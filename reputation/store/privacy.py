@@ -11,8 +11,6 @@ hyphens, slashes, commas, underscores or stars. Digits may be full-width (Chines
 another number than the American 201 555 0143, and so is 312-201-555-0143.
 """
 
-from __future__ import annotations
-
 import json
 import mmap
 import os

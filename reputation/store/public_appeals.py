@@ -3,8 +3,6 @@
 Attachments (call records, statements) are files of bounded size in the store.
 """
 
-from __future__ import annotations
-
 import hashlib
 import sqlite3
 from typing import NamedTuple

@@ -5,8 +5,6 @@ do-not-call list, those with an identity or consent, and those with an appeal th
 Evidence from other companies, feeds and look-ups is not used.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple

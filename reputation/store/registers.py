@@ -4,8 +4,6 @@ A new copy is written in batches beside the copy in force and replaces it in one
 half-way, the next import deletes the numbers that were left.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple

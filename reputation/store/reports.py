@@ -1,7 +1,5 @@
 """Reports to outside services: the number, the service and the category, without the person who marked it."""
 
-from __future__ import annotations
-
 import sqlite3
 from typing import NamedTuple
 

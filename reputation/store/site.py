@@ -4,8 +4,6 @@ After an emergency call from this PBX, calls are not screened for a while (docs/
 sites publish through the hub have their plain name at their own site, and `site:name` at other sites.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple

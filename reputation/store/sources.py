@@ -1,7 +1,5 @@
 """Sources: feeds with their fetches, and the imports of contacts, people and DIDs. imports.py imports numbers."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping

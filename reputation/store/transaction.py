@@ -1,7 +1,5 @@
 """Transactions of the store: the write lock is taken first, and the block is committed or rolled back as a whole."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Recognised words of callers who were asked for their names."""
 
-from __future__ import annotations
-
 import sqlite3
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Passwords are stored as argon2id hashes, tokens as SHA-256 (reputation/users.py 
 `second_factor_of`, for the login, reads the secret of a second factor.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """API endpoints of appeals."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

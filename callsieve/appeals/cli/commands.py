@@ -1,7 +1,5 @@
 """`callsieve appeal`: appeals of number owners, from their filing to their decision."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import sqlite3

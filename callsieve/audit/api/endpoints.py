@@ -1,7 +1,5 @@
 """API endpoints of the audit: search changes and undo them."""
 
-from __future__ import annotations
-
 import sqlite3
 from http import HTTPStatus
 

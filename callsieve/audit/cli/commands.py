@@ -1,7 +1,5 @@
 """`callsieve audit` and `callsieve undo`: who changed what, and undoing it."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
 from typing import Annotated

@@ -1,7 +1,5 @@
 """The audit page: who changed what, with the state before and after."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """`callsieve call-back`: the helper that lets Asterisk call a number back, and the numbers that it may call."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import signal

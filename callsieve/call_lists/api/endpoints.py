@@ -1,7 +1,5 @@
 """API endpoints: check a call list; consents, registers, laws, and the compliance report of a day."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator
 from typing import Annotated

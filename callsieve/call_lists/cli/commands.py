@@ -1,7 +1,5 @@
 """`callsieve own consent` and `own registers`: consents to be called, and copies of do-not-call registers."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Annotated

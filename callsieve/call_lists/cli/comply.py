@@ -1,7 +1,5 @@
 """`callsieve own comply` and `own hygiene`: the report of what was checked on a day, and checks of call lists."""
 
-from __future__ import annotations
-
 import csv
 import os
 import re

@@ -1,7 +1,5 @@
 """Pages of consents, and of what the outbound guard did on a day."""
 
-from __future__ import annotations
-
 from starlette.responses import HTMLResponse, Response
 
 from callsieve.call_lists import consents as operations

@@ -1,7 +1,5 @@
 """API endpoints of calls: decisions and their explanations."""
 
-from __future__ import annotations
-
 from callsieve.api.endpoint import endpoint
 from callsieve.calls import views
 from reputation.users import Role, Scope

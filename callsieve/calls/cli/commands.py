@@ -1,7 +1,5 @@
 """`callsieve calls`: the decisions in the journal."""
 
-from __future__ import annotations
-
 import re
 import sqlite3
 import sys

@@ -1,7 +1,5 @@
 """`callsieve calls search` and `tail`: calls with their decision and outcome, searched or as they happen."""
 
-from __future__ import annotations
-
 import sqlite3
 import sys
 import time

@@ -1,7 +1,5 @@
 """Pages of calls: the overview, the history and single calls."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 

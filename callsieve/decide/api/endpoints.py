@@ -1,7 +1,5 @@
 """API endpoints for other switches: decisions about calls, and their outcomes. On any failure the answer is `allow`."""
 
-from __future__ import annotations
-
 import json
 import time
 from contextlib import suppress

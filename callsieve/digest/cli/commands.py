@@ -1,7 +1,5 @@
 """`callsieve digest`: one day, and the tasks that wait."""
 
-from __future__ import annotations
-
 import sys
 import time
 from datetime import date

@@ -1,7 +1,5 @@
 """`callsieve doctor`: print the finding of each check, with a remedy where something is wrong."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import Counter

@@ -1,7 +1,5 @@
 """API endpoints of events: the stream of events, and the receivers."""
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 import time

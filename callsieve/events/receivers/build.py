@@ -1,7 +1,5 @@
 """Webhooks, and the function that opens all receivers that the settings name."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import binascii

@@ -4,8 +4,6 @@ Mails are made with email.message, which allows no line break in a header. The s
 are limited. A mail that is repeated after a crash has the same Message-ID.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import smtplib

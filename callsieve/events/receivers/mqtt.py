@@ -8,8 +8,6 @@
 It has one connection, and reconnects until it succeeds. It subscribes to nothing, so no topic controls CallSieve.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import re

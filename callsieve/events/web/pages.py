@@ -1,7 +1,5 @@
 """The page of the console with receivers and dead letters, for administrators."""
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import dataclass
 

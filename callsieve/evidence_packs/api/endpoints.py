@@ -1,7 +1,5 @@
 """API endpoints of evidence packs."""
 
-from __future__ import annotations
-
 from tempfile import SpooledTemporaryFile
 from typing import NamedTuple
 

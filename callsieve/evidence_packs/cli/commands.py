@@ -1,7 +1,5 @@
 """`callsieve own pack`: evidence about an own number, for a platform that shows labels."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

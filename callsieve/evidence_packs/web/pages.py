@@ -1,7 +1,5 @@
 """Pages that make an evidence pack about an own number."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
 from typing import IO

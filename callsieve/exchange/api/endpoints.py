@@ -1,7 +1,5 @@
 """API endpoints of the exchange: other companies' evidence, and what is published for them."""
 
-from __future__ import annotations
-
 from callsieve.api.endpoint import endpoint
 from callsieve.exchange import operations, views
 from callsieve.exchange.operations import SubscribeRequest

@@ -1,7 +1,5 @@
 """`callsieve exchange`: signed evidence against numbers, for and from other companies."""
 
-from __future__ import annotations
-
 import shlex
 import sqlite3
 import time

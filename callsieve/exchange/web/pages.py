@@ -1,7 +1,5 @@
 """The page of the exchange: the companies, their health and how often they were right, and our own publication."""
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import dataclass
 

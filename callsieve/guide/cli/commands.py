@@ -1,7 +1,5 @@
 """`callsieve guide`: a page for everybody who has a phone, to print and pin up."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """`callsieve hearing`: the process that transcribes what callers say."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Annotated

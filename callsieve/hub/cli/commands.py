@@ -1,7 +1,5 @@
 """`callsieve hub`: several PBXs share what they know through one PostgreSQL database."""
 
-from __future__ import annotations
-
 import asyncio
 import shlex
 import time

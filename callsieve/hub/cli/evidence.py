@@ -1,7 +1,5 @@
 """Commands about other sites' evidence: `callsieve hub evidence`, `ignore`, `resume`, `erasures`, `keep`, `people`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated
 

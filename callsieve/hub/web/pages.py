@@ -4,8 +4,6 @@ On a central console: which are up, how far behind, and what they shared. Everyw
 whether our own people agree with it, ignored sites, and people who work at two sites.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """API endpoints of identities: the owners of numbers."""
 
-from __future__ import annotations
-
 from callsieve.api.endpoint import endpoint
 from callsieve.identities import operations, views
 from callsieve.identities.operations import CodeRequest, IdentityRequest, ProofRequest

@@ -1,7 +1,5 @@
 """`callsieve identity`: the owner of a number, and how well that is proven."""
 
-from __future__ import annotations
-
 import shlex
 import time
 from typing import Annotated

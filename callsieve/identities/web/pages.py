@@ -1,7 +1,5 @@
 """Pages of identities: who a number belongs to, and how well that is proven."""
 
-from __future__ import annotations
-
 from starlette.responses import Response
 
 from callsieve.changes.operation import Refused

@@ -1,7 +1,5 @@
 """API endpoints of feeds and their health."""
 
-from __future__ import annotations
-
 from callsieve.api.endpoint import endpoint
 from callsieve.imports.feed_health import find_feeds
 from reputation.users import Role, Scope

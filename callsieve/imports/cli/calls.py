@@ -1,7 +1,5 @@
 """`callsieve import calls` and `import contacts`: past calls of a PBX, and address books as vCards or CSV."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time

@@ -1,7 +1,5 @@
 """`callsieve import`: import numbers from files and from the PBX's own lists, and remove imports."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """`callsieve feeds fetch`, which a timer runs: fetch and import the feeds of the settings that are due."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import time

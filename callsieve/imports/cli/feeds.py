@@ -1,7 +1,5 @@
 """`callsieve import feed` and `callsieve feeds`: lists of numbers that are imported again and again."""
 
-from __future__ import annotations
-
 import csv
 import sqlite3
 import sys

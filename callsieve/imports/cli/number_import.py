@@ -1,7 +1,5 @@
 """The import of a list of numbers, completely or not at all, and the summary of the result."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field

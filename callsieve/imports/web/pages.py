@@ -1,7 +1,5 @@
 """Pages of imports: feeds and their health, and people and DIDs with their files."""
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """`callsieve asterisk install` and `uninstall`: show what would change, ask, write, and list the next steps."""
 
-from __future__ import annotations
-
 import secrets
 import shlex
 import shutil

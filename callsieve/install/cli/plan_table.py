@@ -1,7 +1,5 @@
 """The printed plan of `asterisk install` or `uninstall`: important lines first, every line on request."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Iterator

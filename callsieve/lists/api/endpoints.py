@@ -1,7 +1,5 @@
 """API endpoints of the lists."""
 
-from __future__ import annotations
-
 from callsieve.api.endpoint import endpoint
 from callsieve.lists import operations, views
 from callsieve.lists.operations import EntryRequest, PersonalRequest

@@ -1,7 +1,5 @@
 """`callsieve list`: the allowlist and the blocklist, of the organisation or of one person."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Pages of the organisation's allowlist and blocklist: search, change, undo, import and export."""
 
-from __future__ import annotations
-
 from starlette.responses import Response
 
 from callsieve.changes.operation import Refused, note

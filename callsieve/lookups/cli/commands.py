@@ -1,7 +1,5 @@
 """`callsieve lookups`: the process that queries other services about callers, and how accurate they are."""
 
-from __future__ import annotations
-
 import errno
 import time
 from functools import partial

@@ -3,8 +3,6 @@
 `callsieve housekeeping`: the hourly and daily jobs, and what they did last.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import socket

@@ -1,7 +1,5 @@
 """`callsieve emergency`: the time after an emergency call from here in which no call is screened."""
 
-from __future__ import annotations
-
 import time
 from contextlib import suppress
 

@@ -1,7 +1,5 @@
 """Label checks of own numbers in the API."""
 
-from __future__ import annotations
-
 from callsieve.api.endpoint import endpoint
 from callsieve.mark_watch import operations, views
 from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES, LookRequest

@@ -7,8 +7,6 @@ daily limit (`watch_limit`), so that it uses up no look-ups of calls. If a sourc
 numbers that it did not answer for keep their labels.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import deque

@@ -1,7 +1,5 @@
 """Pages of the mark watch: record how a platform labels an own number, and show screenshots."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from starlette.responses import Response

@@ -3,8 +3,6 @@
 The probes need no login. Metrics are served only to this server itself and to logged-in users.
 """
 
-from __future__ import annotations
-
 import asyncio
 import ipaddress
 import sqlite3

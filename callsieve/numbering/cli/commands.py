@@ -1,7 +1,5 @@
 """`callsieve plan`: show what number ranges are for and by which source, and change numbering plans."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Annotated

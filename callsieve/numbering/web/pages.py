@@ -1,7 +1,5 @@
 """Console page of the numbering plans: what number ranges are for, by which source, and what was changed here."""
 
-from __future__ import annotations
-
 from starlette.responses import Response
 
 from callsieve.numbering.capability import PLANS

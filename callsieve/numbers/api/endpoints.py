@@ -1,7 +1,5 @@
 """API endpoints: evidence about numbers, and marks."""
 
-from __future__ import annotations
-
 from callsieve.api.endpoint import endpoint
 from callsieve.numbers import operations, profile
 from callsieve.numbers.operations import PersonMark

@@ -1,7 +1,5 @@
 """`callsieve lookup` and `callsieve explain`: everything that is known about a number, with reasons."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

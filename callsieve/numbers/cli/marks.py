@@ -1,7 +1,5 @@
 """`callsieve mark`, `unmark`, `reassigned`, `review` and `privacy`."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import sys

@@ -1,7 +1,5 @@
 """API endpoints: own numbers, and the do-not-call list."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`callsieve own`: the register of own numbers."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Mapping, Sequence

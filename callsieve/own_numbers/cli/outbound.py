@@ -1,7 +1,5 @@
 """`callsieve own decisions`, `explain`, `dnc`, `complaint` and `guidance`."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Annotated

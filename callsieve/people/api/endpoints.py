@@ -1,7 +1,5 @@
 """API endpoints of people and DIDs, for a directory that knows who has which phone."""
 
-from __future__ import annotations
-
 from callsieve.api.endpoint import endpoint
 from callsieve.people import operations
 from callsieve.people.operations import DidImport, DidRow, PeopleImport, PersonRow

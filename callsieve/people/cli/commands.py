@@ -1,7 +1,5 @@
 """`callsieve import people`: import people from a file, or people and DIDs from the local PBX."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """API endpoints: links to people's own pages, the devices signed in there, and phone settings."""
 
-from __future__ import annotations
-
 import sqlite3
 
 import msgspec

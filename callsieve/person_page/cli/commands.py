@@ -1,7 +1,5 @@
 """`callsieve people`: make links to people's own pages, sign their devices out, and set their phones."""
 
-from __future__ import annotations
-
 import sys
 import time
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Administrators' page about a person's own page: make a link, and sign devices out. It shows nothing else of it."""
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import dataclass
 

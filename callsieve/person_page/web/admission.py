@@ -3,8 +3,6 @@
 No page of the console accepts this cookie, and these pages do not accept the console's.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import replace
 

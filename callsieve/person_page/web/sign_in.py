@@ -1,7 +1,5 @@
 """Sign in to one's own page: with a link and the button behind it, or with a passcode from the phone."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import sqlite3

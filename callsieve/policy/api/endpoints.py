@@ -1,7 +1,5 @@
 """API endpoints of policies: list, show, check, test on cases, and activate."""
 
-from __future__ import annotations
-
 import sqlite3
 
 import msgspec

@@ -1,7 +1,5 @@
 """`callsieve policy`: list, check, show, explain, test and activate policies, and share them with other sites."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext

@@ -1,7 +1,5 @@
 """Console pages of policies: rules, drafts, trials, versions, and activation."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
 

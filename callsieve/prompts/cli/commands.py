@@ -1,7 +1,5 @@
 """`callsieve prompts`: build the sound files of prompts, list them, play one."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from collections import Counter

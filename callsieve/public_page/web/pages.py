@@ -1,7 +1,5 @@
 """The public page: a form for a reference, the appeal, its status behind a secret link, and printable statements."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

@@ -7,8 +7,6 @@ site sends a form, it is refused nevertheless. Forms have no token, because it w
 restarts or the visitor's network changes, and the visitor's input would be lost.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

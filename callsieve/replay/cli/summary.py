@@ -1,7 +1,5 @@
 """`callsieve summary`: show what screening did in the last days, or would have done in observe mode."""
 
-from __future__ import annotations
-
 import time
 from typing import Annotated
 

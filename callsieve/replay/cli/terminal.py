@@ -1,7 +1,5 @@
 """The report of a replay on a terminal: figures, a chart by days, differences and probable mistakes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`callsieve policy try`: show the callers that a policy would have stopped in the last days."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from enum import StrEnum

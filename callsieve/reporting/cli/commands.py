@@ -1,7 +1,5 @@
 """`callsieve report`: reports of marks to PhoneBlock, and complaints to copy."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """The page with a complaint about a number, to copy from."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from starlette.responses import Response

@@ -1,7 +1,5 @@
 """The search of the console: a text in the header of a page leads to a number, a person or a page."""
 
-from __future__ import annotations
-
 import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass

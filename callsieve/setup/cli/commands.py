@@ -1,7 +1,5 @@
 """`callsieve setup`: from an installed program to the first screened call, in at most four questions."""
 
-from __future__ import annotations
-
 import secrets
 import shlex
 import subprocess

@@ -1,7 +1,5 @@
 """`callsieve signing`: the signing key, and whether a statement is genuine."""
 
-from __future__ import annotations
-
 import json
 import time
 from pathlib import Path

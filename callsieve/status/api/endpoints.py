@@ -1,7 +1,5 @@
 """API endpoint that tells whether calls are screened, for monitoring programs."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from callsieve.api.endpoint import ApiRequest, endpoint

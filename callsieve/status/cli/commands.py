@@ -1,7 +1,5 @@
 """`callsieve status`: one screen that says whether calls are screened."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from functools import partial

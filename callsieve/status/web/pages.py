@@ -1,7 +1,5 @@
 """The screening state in the header of every page, which is refreshed regularly, and the page of active settings."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import tomllib

@@ -1,7 +1,5 @@
 """API endpoints that switch screening off and on."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import msgspec

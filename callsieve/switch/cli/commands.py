@@ -3,8 +3,6 @@
 It is in Asterisk's own database, which the dialplan reads before it asks CallSieve. So it works if the daemon is dead.
 """
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """Console pages that switch screening off, with a reason and an end, and on."""
 
-from __future__ import annotations
-
 import asyncio
 
 from starlette.responses import Response

@@ -1,7 +1,5 @@
 """The page *Today*: open tasks, recent activity, the latest calls and the health of every part."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """`callsieve token`: manage the tokens of programs that use the API."""
 
-from __future__ import annotations
-
 import time
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`callsieve user`: manage the users of the console."""
 
-from __future__ import annotations
-
 import sys
 from getpass import getpass
 from typing import Annotated

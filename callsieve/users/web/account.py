@@ -3,8 +3,6 @@
 To turn on the second factor, a user needs the password and a first code; to turn it off, the password and a code.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from starlette.responses import Response

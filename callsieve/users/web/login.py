@@ -1,7 +1,5 @@
 """Pages to log in and out, and the preferences of this browser."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The page *Users*, where administrators add, change and remove users."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -9,8 +9,6 @@ When another site erases a number, shared evidence is removed at once. The rest 
     request_erasure(db, request)
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import time

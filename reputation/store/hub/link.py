@@ -1,7 +1,5 @@
 """The link of this site to a hub: one row, or none if the site takes part in no hub."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

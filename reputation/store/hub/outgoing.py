@@ -10,8 +10,6 @@ what every program writes, and they ignore rows of other sites.
     outbox_size(db)            how many rows wait; a row that changes several times waits once
 """
 
-from __future__ import annotations
-
 import logging
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence

@@ -5,8 +5,6 @@ derived from the kinds. A table without a kind stays local. A row of another sit
 rows. Its people, calls and cases are written as `site:name` (reputation/site_names.py), so keys never collide.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import sqlite3

@@ -3,8 +3,6 @@
 origin_of_entry(db, entry, follow)       Origin("head"), or Origin("", ("head",)) if our entry overrules that site's
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Collection, Iterable
 from dataclasses import astuple, dataclass, fields

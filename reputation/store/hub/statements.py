@@ -4,8 +4,6 @@
 wins, even if we deleted the row of another site: the row stays deleted until its site sends a new version.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from typing import Any, NamedTuple

@@ -3,8 +3,6 @@
 Tables of the hub, events, the audit and the store itself are erased last, because the erasure is recorded there.
 """
 
-from __future__ import annotations
-
 from reputation.store.site import PublishedPolicy
 from reputation.store.tables.evidence import CALLS, EVIDENCE, OUTSIDE
 from reputation.store.tables.own import OWN

@@ -1,7 +1,5 @@
 """Tables of calls and of evidence: decisions and outcomes, marks and signals with their sums, and sources."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from reputation.model import Answered, AuthClass, Challenged, DecisionRecord, Mark, TrapCall

@@ -1,7 +1,5 @@
 """Tables of the own numbers and the outgoing calls. An erasure keeps the rows of an own number, which is no caller."""
 
-from __future__ import annotations
-
 from reputation.own.daily_counts import OwnDay
 from reputation.own.outbound_types import OutboundRecord
 from reputation.own.register import OwnNumber

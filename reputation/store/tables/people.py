@@ -1,7 +1,5 @@
 """Tables of people, lines, their lists, users and appeals. Rows of an appeal are erased before the appeal."""
 
-from __future__ import annotations
-
 from reputation.appeals import Appeal
 from reputation.columns import column_list
 from reputation.model import Did, Identity, ListEntry, Person

@@ -4,8 +4,6 @@ An erasure removes the rows about a number (`numbers`, or the condition `about`)
 table it masks the number, except in `OURS` and `own_numbers`: names of our people and lines do not name callers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
