@@ -227,7 +227,7 @@ def outgoing_call_of(request: Request, site: Site) -> OutgoingCall:
 
 
 def _called(dialled: str, sent: str, region: str) -> Number | None:
-    """Return the called number: as dialled, or else as sent with the trunk's prefix, which may be a carrier's code."""
+    """Return the called number: as dialled, or else as sent, with the prefix or carrier code of the trunk."""
     added = sent.removesuffix(dialled)
     first, second = (sent, dialled) if added.startswith(INTERNATIONAL) else (dialled, sent)
     return whole_number_of(first, region) or whole_number_of(second, region)

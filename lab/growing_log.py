@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class GrowingLog:
-    """The log in one file, which may not exist yet. If the file became shorter, it is read from its beginning."""
+    """The log in one file. The file may not exist yet. If it became shorter, it is read from its beginning."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -58,7 +58,7 @@ def _fetched(progress: Progress) -> Path:
 
 
 def _find_classes_in(root: Path) -> None:
-    """Correct the paths in Debian's classes, which load each other from where they are installed."""
+    """Correct the paths in Debian's classes. They load each other from the directory of an installed package."""
     for path in (root / "usr/bin/phpunit", *(root / CLASSES).rglob("*.php")):
         text = path.read_bytes()
         moved = text.replace(f"'/{CLASSES}/".encode(), f"'{root / CLASSES}/".encode())

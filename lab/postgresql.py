@@ -1,4 +1,4 @@
-"""A private PostgreSQL on a loopback port, for the `with` block. It never runs as root, which it refuses.
+"""A private PostgreSQL on a loopback port, for the `with` block. PostgreSQL refuses to run as root.
 
     with PostgreSql() as server:  server.run("SELECT 1"); server.address(database="hub")
 

@@ -77,7 +77,7 @@ def _model() -> Path:
 
 
 def _on_a_line(path: Path) -> bytes:
-    """Return the samples at 16 kHz with some noise, which is always the same."""
+    """Return the samples at 16 kHz with some noise. The noise of a file is the same in every run."""
     command = ["sox", "-V1", "-D", str(path), *_LINE, "-", "pad", "0.3", "0.3"]
     done = subprocess.run(command, check=True, capture_output=True, timeout=20)
     noise = islice(cycle(_noise()), random.Random(path.stem).randrange(NOISE_SAMPLES), None)

@@ -230,7 +230,7 @@ def _pause(seconds: float) -> str:
 
 
 def _ring(seconds: float | None) -> list[str]:
-    """Return steps that ring for so many seconds or for ever, unless the call is cancelled."""
+    """Return steps that ring until the call is cancelled, at most for these seconds. None: without limit."""
     if seconds is not None and seconds <= 0:
         return []
     return [

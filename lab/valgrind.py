@@ -26,7 +26,7 @@ def _fetched(progress: Progress) -> Path:
 
 
 def _write_script(root: Path, script: Path) -> None:
-    """Write a script that sets the path of its parts, which it would look for in /usr."""
+    """Write a script that sets the path of its parts. Without that it would look for them in /usr."""
     library, program = (shlex.quote(str(root / place)) for place in ("usr/libexec/valgrind", "usr/bin/valgrind.bin"))
     written = script.with_suffix(".new")
     written.write_text(f'#!/bin/sh\nexport VALGRIND_LIB={library}\nexec {program} "$@"\n')

@@ -72,7 +72,7 @@ def check_version(pyproject: str, changelog: str, tags: Sequence[str]) -> None:
 
 
 def cut(pyproject: str, changelog: str, date: str) -> tuple[str, str]:
-    """Return both texts with the development version as a release of this date. What is cut already stays.
+    """Return both texts, in which the development version is released on this date. A released version stays.
 
     Raises:
         ReleaseError: The section is empty.

@@ -176,7 +176,10 @@ def reaches_phones(context: CheckContext) -> Finding:
 def _reaches_freepbxs_phones(steps: list[DialplanStep]) -> Finding:
     """Check that FreePBX runs our hooks before it dials a phone. It dials by itself, so our dialplan cannot ask."""
     if any(calls_by_macro(step.context, step.application) for step in steps):
-        return warn(Wording("FreePBX calls by Macro, as 15 and 16 do: its name lookups replace our tags"), "FreePBX 17")
+        return warn(
+            Wording("this FreePBX uses Macro(), as versions 15 and 16 do: its name lookups overwrite our tags"),
+            "FreePBX 17",
+        )
     asked = {(step.context, hook) for step in steps for hook in PHONE_HOOKS if f"{hook.asks},s,1" in step.application}
     missing = [hook for hook in PHONE_HOOKS if (hook.context, hook) not in asked]
     if not missing:
@@ -185,12 +188,12 @@ def _reaches_freepbxs_phones(steps: list[DialplanStep]) -> Finding:
     taken = [hook for hook in missing if not is_free(hook, steps)]
     if not taken:
         return warn(
-            Wording("FreePBX does not ask us in {contexts}: its name lookups replace our tags there", about),
+            Wording("FreePBX does not ask us in {contexts}: its name lookups overwrite our tags there", about),
             f"{INSTALL} --freepbx",
         )
     lines: Places = {"lines": ", ".join(f"[{hook.context}] {hook.line}" for hook in taken)}
     return warn(
-        Wording("{contexts} is in use by something else: name lookups replace our tags there", about),
+        Wording("{contexts} is in use by something else: name lookups overwrite our tags there", about),
         Wording("before its Return():  {lines}", lines),
     )
 

@@ -30,7 +30,7 @@ def guards_calls(context: CheckContext) -> Finding:
 
 def _on_freepbx(steps: list[DialplanStep], *, is_asked: bool) -> Finding:
     if any(calls_by_macro(step.context, step.application) for step in steps):
-        return warn(Wording("FreePBX 15 and 16 call by Macro: outgoing calls are not checked"), "FreePBX 17")
+        return warn(Wording("FreePBX 15 and 16 use Macro(): outgoing calls are not checked"), "FreePBX 17")
     if is_asked:
         return ok(Wording("FreePBX asks CallSieve before each outgoing call on a trunk"))
     if is_free(OUTBOUND_HOOK, steps):

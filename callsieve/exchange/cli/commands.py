@@ -314,7 +314,7 @@ def _say_status(shown: ExchangeShown, now: float) -> None:
             for remark in company.remarks:
                 say(f"{company.name}: {remark}")
     elif not shown.nobody_fetches:
-        say("No company is subscribed to: see callsieve help exchange.")
+        say("You have not subscribed to any company: see callsieve help exchange.")
     if shown.nobody_fetches:
         say(f"The companies are not fetched: {TIMER}")
 

@@ -40,7 +40,11 @@ from policies.policy import PolicyError
 
 EtcOption = Annotated[
     Path | None,
-    typer.Option("--etc", metavar="DIR", help="Asterisk's configuration; default: as in the settings, /etc/asterisk."),
+    typer.Option(
+        "--etc",
+        metavar="DIR",
+        help="Directory of Asterisk's configuration. Default: as in the settings, else /etc/asterisk.",
+    ),
 ]
 AgiBinOption = Annotated[
     Path | None,

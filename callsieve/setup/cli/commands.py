@@ -59,7 +59,12 @@ UNINSTALL = ("callsieve", "asterisk", "uninstall")
 
 def setup(
     region: Annotated[
-        str | None, typer.Option("--region", metavar="COUNTRY", help="Your country, such as GB; default: asked.")
+        str | None,
+        typer.Option(
+            "--region",
+            metavar="COUNTRY",
+            help="Your country, such as GB. Default: derived from the server's time zone. On a terminal you are asked.",
+        ),
     ] = None,
     trunk: Annotated[
         list[str] | None,

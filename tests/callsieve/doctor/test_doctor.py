@@ -543,7 +543,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             },
             "",
             "warn",
-            "by Macro",
+            "uses Macro()",
             id="freepbx-16",
         ),
         pytest.param(

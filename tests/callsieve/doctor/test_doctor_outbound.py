@@ -40,7 +40,7 @@ def on_freepbx(hook: str, trunk: str = "Gosub(macro-dialout-trunk,s,1(1,${EXTEN}
         pytest.param(on_freepbx("Return()"), "", "warn", "FreePBX does not ask", id="freepbxs-empty-hook"),
         pytest.param(on_freepbx("AGI(theirs.php)"), "", "warn", "other content", id="a-hook-of-their-own"),
         pytest.param(
-            on_freepbx(ASKING, trunk="Macro(dialout-trunk,1,${EXTEN},,off)"), "", "warn", "by Macro", id="macros"
+            on_freepbx(ASKING, trunk="Macro(dialout-trunk,1,${EXTEN},,off)"), "", "warn", "use Macro()", id="macros"
         ),
         pytest.param(
             on_freepbx(ASKING) + dialplan(theirs="Macro(dialout-trunk,1,${EXTEN},,off)"),
