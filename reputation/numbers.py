@@ -65,6 +65,11 @@ class NumberType(StrEnum):
     SERVICE = "service"
     UNALLOCATED = "unallocated"
 
+    @property
+    def words(self) -> str:
+        """Return the type as people read it: `fixed or mobile`. The value is for policies and programs."""
+        return self.value.replace("-or-", " or ")
+
 
 # libphonenumber's types; anything else is UNALLOCATED.
 _NUMBER_TYPES = {

@@ -158,7 +158,7 @@ class Preview:
 
     entry: ListEntry
     action: ActionWord
-    coverage: str
+    coverage: Wording
     objections: tuple[str | Wording, ...]
     replaced: ListEntry | None
     other: ListEntry | None

@@ -326,7 +326,7 @@ class Profile:
         if row is None and not has_block:
             return Wording("in no allocated block")
         country = country_of(self.number) or Wording("no country")
-        kind = Wording(number_type_of(self.number).value)
+        kind = Wording(number_type_of(self.number).words)
         if row is None:
             return Wording("{country}, {kind}", {"country": country, "kind": kind})
         purpose = PURPOSE_WORDS[row.purpose]

@@ -62,7 +62,7 @@ LOCAL, OR, AND = N_("local time"), N_("{some} or {more}"), N_("{some} and {more}
 TO = N_("{first} to {last}")
 NOT = N_("not ({text})")
 # Values whose word on screens differs from the one in a file.
-SHOWN_AS = {"invalid": N_("unreadable")}
+SHOWN_AS = {"invalid": N_("unreadable"), "fixed-or-mobile": N_("fixed or mobile")}
 
 
 def words_of(condition: Condition) -> str | Wording:

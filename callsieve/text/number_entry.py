@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from reputation import numbers, whole_areas
 from reputation.model import CallerKind, EntryKind, ListEntry, ListName
 from reputation.numbers import country_of
+from reputation.wording import Wording
 
 ALLOWED = "write a number (+12015550123), a prefix (+1900*) or a range (+12015550100-+12015550199)"
 LONGEST_PREFIX = 14  # with all 15 digits it would be a number
@@ -108,27 +109,38 @@ def covers(entry: ListEntry, number: str) -> bool:
     return entry.last is not None and len(number) == len(entry.first) and entry.first <= number <= entry.last
 
 
-def coverage(entry: ListEntry) -> str:
+def coverage(entry: ListEntry) -> Wording:
     """Return in words what the entry matches."""
     if entry.kind is EntryKind.PREFIX:
         ordinary = whole_areas.ordinary_beside_services(entry.first)
-        among = f", not only service numbers but also {ordinary}..." if ordinary else ""
-        return f"every number that begins with {entry.first}{among}"
+        if ordinary is None:
+            return Wording("every number that begins with {start}", {"start": entry.first})
+        return Wording(
+            "every number that begins with {start}, not only service numbers but also {ordinary}...",
+            {"start": entry.first, "ordinary": ordinary},
+        )
     if entry.kind is EntryKind.RANGE and entry.last is not None:
         count = int(entry.last) - int(entry.first) + 1
-        return f"{count:,} numbers, {entry.first} to {entry.last}{_in(country_of(entry.first))}"
-    return f"the number {with_country(entry.first)}"
+        return Wording(
+            "{count:,} numbers, {first} to {last}",
+            {"count": count, "first": entry.first, "last": f"{entry.last}{_in(country_of(entry.first))}"},
+        )
+    return Wording("the number {number}", {"number": with_country(entry.first)})
 
 
-def with_country(number: str) -> str:
+def with_country(number: str) -> Wording:
     """Return a number with its country: `+442071838750 (GB, fixed)`, `+8695588 (95588 in CN, service)`.
 
     It shows the administrator if a typed number belongs to an unexpected country.
     """
     if (service := numbers.service_number_of(number)) is not None:
-        return f"{number} ({service.digits} in {service.country}, service)"
-    kind = numbers.number_type_of(number).value if numbers.is_valid(number) else "in no allocated block"
-    return f"{number} ({country_of(number) or 'no country'}, {kind})"
+        return Wording(
+            "{number} ({digits} in {country}, service)",
+            {"number": number, "digits": service.digits, "country": service.country},
+        )
+    kind = Wording(numbers.number_type_of(number).words if numbers.is_valid(number) else "in no allocated block")
+    country = country_of(number) or Wording("no country")
+    return Wording("{number} ({country}, {kind})", {"number": number, "country": country, "kind": kind})
 
 
 def _in(country: str | None) -> str:
