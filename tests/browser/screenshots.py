@@ -20,6 +20,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from callsieve.changes.operation import Context
+from callsieve.doctor.stored_findings import renew_finding
+from callsieve.health import Check, CheckStatus
 from callsieve.person_page.operations import make_link
 from callsieve.web.i18n import LANGUAGES
 from lab.ports import free_port
@@ -27,10 +29,11 @@ from lab.tools import use_fetched_tools
 from reputation.appeals import AppealStep
 from reputation.store.appeals import AppealRuling, all_appeals, decide, take_step
 from reputation.users import Role
+from reputation.wording import Wording
 from tests.browser.chromium import MISSING, chromium_path, running_chromium
 from tests.browser.looking import NAMES, looking, open_page, open_shown, token_of
 from tests.browser.office import make_office
-from tests.browser.serving import serving, serving_public, web_settings
+from tests.browser.serving import answers, running, serving, serving_public, web_settings
 from tests.browser.test_pages import faults_on
 from tests.browser.test_second_factor import code_of, send
 from tests.callsieve.browsing import PASSWORD, SETTINGS, Office
@@ -42,7 +45,7 @@ LOOKS = tuple(product(LANGUAGES, WIDTHS, THEMES))
 # What test_pages.py runs axe in.
 SEEN_BY_TESTS = {("en", "light"), ("zh", "dark")}
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "images"
-DOCS_WIDTH = 1100
+DOCS_WIDTH = 1280
 # The pictures of the documentation and the pages that they show, as far as a window shows them.
 DOCS_PICTURES = {"console-today": "today", "console-calls": "calls", "console-rules": "policies", "console-own": "own"}
 # Text that its box cuts off, though no ellipsis says so; the menus and the table's scrolling are meant.
@@ -229,14 +232,25 @@ def take_for_docs() -> int:
         print(MISSING, file=sys.stderr)
         return 2
     table, url = web_settings()
-    with tempfile.TemporaryDirectory() as state:
-        office = make_office(Path(state), SETTINGS + table)
+    port = free_port("127.0.0.1", socket.SOCK_STREAM)
+    with tempfile.TemporaryDirectory() as state, ExitStack() as stack:
+        office = make_office(Path(state), f'{SETTINGS}{table}\n[agi]\nlisten = "127.0.0.1:{port}"\n')
+        trunks = Check("trunks", CheckStatus.OK, Wording("1 context asks CallSieve"), at=time.time())
+        renew_finding(office.load().findings_path, trunks)
         token = token_of(office, "ada")
-        with serving(url, office.config, office.state), running_chromium(path) as browser:
-            for picture, name in DOCS_PICTURES.items():
-                with looking(browser, url, token, language="en", theme="light", width=DOCS_WIDTH) as page:
+        serve = ("serve", "--config", str(office.config))
+        stack.enter_context(running(serve, office.state, lambda: answers(f"http://127.0.0.1:{port}")))
+        stack.enter_context(serving(url, office.config, office.state))
+        browser = stack.enter_context(running_chromium(path))
+        for picture, name in DOCS_PICTURES.items():
+            with looking(browser, url, token, language="en", theme="light", width=DOCS_WIDTH) as page:
+                open_shown(page, name)
+                for _ in range(60):  # The console finds out how screening is while it serves.
+                    if page.locator(".pill.t-good").count():
+                        break
+                    page.wait_for_timeout(500)
                     open_shown(page, name)
-                    page.screenshot(path=DOCS / f"{picture}.png")
+                page.screenshot(path=DOCS / f"{picture}.png")
     return 0
 
 

@@ -29,7 +29,7 @@ def web_settings() -> tuple[str, str]:
 @contextmanager
 def serving(url: str, config: Path, state: Path) -> Iterator[None]:
     """Runs it with these settings, which name the port of `url`, over this state directory."""
-    with running(("web", "--config", str(config)), state, lambda: _answers(url)):
+    with running(("web", "--config", str(config)), state, lambda: answers(url)):
         yield
 
 
@@ -39,7 +39,7 @@ def serving_public(url: str, config: Path, state: Path) -> Iterator[None]:
     path = state / "page"
     with (
         running(("public", "backend", "--config", str(config), "--socket", str(path)), state, path.exists),
-        running(("public", "page", "--socket", str(path)), state, lambda: _answers(url)),
+        running(("public", "page", "--socket", str(path)), state, lambda: answers(url)),
     ):
         yield
 
@@ -72,7 +72,7 @@ def running(command: Sequence[str], state: Path, is_up: Callable[[], bool]) -> I
             process.wait()
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     host, _, port = url.removeprefix("http://").partition(":")
     with socket.socket() as probe:
         return probe.connect_ex((host, int(port))) == 0
