@@ -49,8 +49,8 @@ PRESETS: Mapping[str, Preset] = {
             "Like balanced. Outside office hours a caller whom nobody here knows presses a digit, once in 90 days."
         ),
         Wording(
-            "Asked in a quarter of the hours, 2 % of honest people who call once or twice are lost, at all hours 7 % "
-            "(simulated; the design: 2.9 and 8.3 %). A new wanted machine loses 11 % of its calls, or all, until "
+            "Asked in a quarter of the hours, 2% of honest people who call once or twice are lost, at all hours 7% "
+            "(simulated; the design: 2.9 and 8.3%). A new wanted machine loses 11% of its calls, or all, until "
             "somebody lets it through."
         ),
     ),
