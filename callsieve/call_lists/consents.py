@@ -92,7 +92,7 @@ def add(db: sqlite3.Connection, context: Context, request: ConsentRequest) -> Co
     try:
         until = expiry_of(request.until, context.at) if request.until else None
     except TimeError as error:
-        raise Refused("bad-time", str(error), "until") from None
+        raise Refused("bad-time", error.words, "until") from None
     proof, note = _text("proof", request.proof), _text("note", request.note)
     if not proof:
         words = Wording("enter the proof: the text of the consent, or where the document is kept")

@@ -388,7 +388,7 @@ def _until(text: str, now: float) -> float:
     try:
         return moment_of(text, now)
     except TimeError as error:
-        raise Refused("bad-time", str(error), "until") from None
+        raise Refused("bad-time", error.words, "until") from None
 
 
 @dataclass(frozen=True, slots=True)

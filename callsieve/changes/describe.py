@@ -179,7 +179,7 @@ def since_field(context: Context, text: str | None) -> float:
     try:
         return context.at if text is None else since_of(text, context.at)
     except TimeError as error:
-        raise Refused("bad-time", str(error), "since") from None
+        raise Refused("bad-time", error.words, "since") from None
 
 
 def reason_field(text: str) -> str:

@@ -156,7 +156,7 @@ def _identity(context: Context, request: IdentityRequest) -> Identity:
     try:
         expires_at = expiry_of(request.expires.strip() or DEFAULT, context.at)
     except TimeError as error:
-        raise Refused("bad-time", str(error), "expires") from None
+        raise Refused("bad-time", error.words, "expires") from None
     if expires_at > context.at + LASTS_SECONDS + SLACK_SECONDS:
         raise Refused("too-late", TOO_LONG, "expires")
     return Identity(number, name, level, expires_at, note)

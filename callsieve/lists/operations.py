@@ -325,7 +325,7 @@ def entry_of(settings: Settings, request: EntryRequest, at: float) -> ListEntry:
     try:
         expires_at = None if request.expires is None else expiry_of(request.expires, at)
     except TimeError as error:
-        raise Refused("bad-time", str(error), "expires") from None
+        raise Refused("bad-time", error.words, "expires") from None
     return replace(entry, note=note, expires_at=expires_at, action=_action(entry, request.action), added_at=at)
 
 

@@ -172,7 +172,7 @@ def next_check_of(text: str, now: float, option: str) -> float | None:
         at = expiry_of(text, now)
         return max(now, instant_of(f"{text}T00:00", now)) if _DAY.fullmatch(text) else at
     except TimeError as error:
-        problem = {"problem": str(error)}
+        problem = {"problem": error.words}
         raise Refused(
             "bad-time", Wording("must be a time in the future, or never: {problem}", problem), option
         ) from None

@@ -8,7 +8,7 @@
 import re
 from datetime import UTC, date, datetime, time, timedelta
 
-from reputation.wording import Wording
+from reputation.wording import N_, Wording
 
 SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 LONGEST_SECONDS = 100 * 365 * 86400
@@ -21,7 +21,11 @@ UNITS = ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 class TimeError(ValueError):
-    """Raised if a text is not a time. The message says what is allowed."""
+    """Raised if a text is not a time. `words` say what is allowed. They have the text as `{text}`."""
+
+    def __init__(self, template: str, text: str) -> None:
+        self.words = Wording(template, {"text": repr(text)})
+        super().__init__(str(self.words))
 
 
 def expiry_of(text: str, now: float) -> float:
@@ -33,11 +37,11 @@ def expiry_of(text: str, now: float) -> float:
     elif (at_end := _end_of_day(text)) is not None:
         at = at_end
     else:
-        at = _instant(text, f"{text!r} is not an expiry: write it as 2h, 30d, 2026-12-31 or 2026-12-31T18:00")
+        at = _instant(text, N_("{text} is not an expiry: write it as 2h, 30d, 2026-12-31 or 2026-12-31T18:00"))
     if at <= now:
-        raise TimeError(f"{text!r} is in the past")
+        raise TimeError(N_("{text} is in the past"), text)
     if at > now + LONGEST_SECONDS:
-        raise TimeError(f"{text!r} is more than a hundred years away: omit the expiry")
+        raise TimeError(N_("{text} is more than a hundred years away: omit the expiry"), text)
     return at
 
 
@@ -47,14 +51,14 @@ def instant_of(text: str, now: float) -> float:
     if clock:
         today = _local(now).date()
         return _seconds(datetime.combine(today, time(int(clock[1]), int(clock[2]))))
-    return _instant(text.strip(), f"{text!r} is not a time: write it as 18:00 or 2026-12-31T18:00")
+    return _instant(text.strip(), N_("{text} is not a time: write it as 18:00 or 2026-12-31T18:00"))
 
 
 def since_of(text: str, now: float) -> float:
     """Parse a time as `moment_of` does. Raise TimeError if it is in the future."""
     at = moment_of(text, now)
     if at > now:
-        raise TimeError(f"{text!r} is in the future")
+        raise TimeError(N_("{text} is in the future"), text)
     return at
 
 
@@ -65,7 +69,7 @@ def moment_of(text: str, now: float) -> float:
         return now - int(span[1]) * SECONDS_BY_UNIT[span[2]]
     if _CLOCK.fullmatch(text.strip()):
         return instant_of(text, now)
-    return _instant(text.strip(), f"{text!r} is not a time: write it as 1h, 7d, 18:00, 2026-12-31 or 2026-12-31T18:00")
+    return _instant(text.strip(), N_("{text} is not a time: write it as 1h, 7d, 18:00, 2026-12-31 or 2026-12-31T18:00"))
 
 
 def when(at: float) -> str:
@@ -124,14 +128,14 @@ def _end_of_day(text: str) -> float | None:
     try:
         return _seconds(datetime.combine(date.fromisoformat(text) + timedelta(days=1), time()))
     except (ValueError, OverflowError):
-        raise TimeError(f"{text!r} is not a day of the calendar") from None
+        raise TimeError(N_("{text} is not a day of the calendar"), text) from None
 
 
 def _instant(text: str, otherwise: str) -> float:
     try:
         return _seconds(datetime.fromisoformat(text.upper()))
     except (ValueError, OverflowError, OSError):
-        raise TimeError(otherwise) from None
+        raise TimeError(otherwise, text) from None
 
 
 def _seconds(moment: datetime) -> float:

@@ -115,3 +115,9 @@ def test_a_span_is_said_in_its_largest_unit(seconds: float, words: str) -> None:
 @pytest.mark.parametrize(("at", "words"), [(NOW - 3 * DAY, "3 d ago"), (NOW + 2 * HOUR, "in 2 h"), (NOW, "just now")])
 def test_how_long_ago(at: float, words: str) -> None:
     assert str(ago(at, NOW)) == words
+
+
+def test_an_error_can_be_said_in_another_language() -> None:
+    with pytest.raises(TimeError) as caught:
+        expiry_of("soon", NOW)
+    assert caught.value.words.in_language(lambda _: "<{text}>") == "<'soon'>"
