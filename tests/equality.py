@@ -239,7 +239,7 @@ class MadeUpOffice:
         chance, person = self.chance, self.chance.choice(PEOPLE)
         ring, talk = round(chance.lognormvariate(2.2, 0.9), 2), round(chance.expovariate(1 / 40), 2)
         ends, voicemail = chance.choice(list(EndedBy)), chance.random() < 0.2
-        result = chance.choice(list(ChallengeResult))
+        result = chance.choice([result for result in ChallengeResult if result is not ChallengeResult.ROBOT])
         about: dict[str, Any] = {"linkedid": call.linkedid, "at": self.at, "direction": Direction.INBOUND}
         about |= {"caller": call.caller.key, "caller_kind": call.caller.kind, "did": call.did, "trunk": call.trunk}
         if decision.action is Action.REJECT:

@@ -5,7 +5,7 @@ from reputation.wording import N_, Wording
 
 CAPABILITY = Capability(
     name="person_page",
-    help=(Help("people", Group.NUMBERS, "Let people into their own page, and change the settings of their phones."),),
+    help=(Help("people", Group.NUMBERS, "Manage the pages of people, and the settings of their phones."),),
     commands={
         "people link": "cli.commands:link",
         "people devices": "cli.commands:devices",

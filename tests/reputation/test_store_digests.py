@@ -47,8 +47,8 @@ def flip(path: Path) -> None:
     """One word of one entry, on the disk."""
     run(path, "PRAGMA wal_checkpoint(TRUNCATE)")
     content = path.read_bytes()
-    assert content.count(b"reject") == 1
-    path.write_bytes(content.replace(b"reject", b"screen"))
+    assert content.count(b"rejecta note") == 1  # the action, and the note behind it
+    path.write_bytes(content.replace(b"rejecta note", b"screena note"))
 
 
 @pytest.mark.parametrize(

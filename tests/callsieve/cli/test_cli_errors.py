@@ -499,7 +499,7 @@ def test_what_is_no_file_is_not_replaced_by_one(callsieve: Program, words: list[
     folder.mkdir()
     os.mkfifo(folder / "fifo")
     (folder / "link.html").symlink_to("page.html")
-    assert "no regular file" in callsieve.fails(*words, "--out", folder / "fifo")
+    assert "not a regular file" in callsieve.fails(*words, "--out", folder / "fifo")
     assert "this is a directory" in callsieve.fails(*words, "--out", folder)
     assert "this is a directory" in callsieve.fails(*words, "--out", ".")
     nowhere = folder / "nowhere"

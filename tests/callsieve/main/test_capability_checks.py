@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.capability import Capability
+from callsieve.daemon.background import write_telemetry
 from callsieve.doctor.checks import checks_of
 from callsieve.doctor.finding import HealthCheck, ScheduledCheck
 from callsieve.events.checks import scheduled_checks
@@ -17,6 +18,7 @@ from callsieve.main.capabilities import ALL, CAPABILITIES
 from reputation.store.database import open_store
 from reputation.store.peers import WantedPeer, replace_peers
 from tests.callsieve.browsing import Office
+from tests.callsieve.daemon.test_telemetry import make_telemetry
 from tests.callsieve.monitoring.test_web_probes import samples_in
 from tests.callsieve.program import Program
 from tests.office import ROOT, SETTINGS
@@ -50,6 +52,7 @@ def test_every_metric_that_a_capability_declares_is_shown(capability: Capability
         loaded = office.load()
         with open_store(loaded.store_path) as db:
             replace_peers(db, {"partner": WantedPeer("key", 1.0, 86_400.0)})
+            write_telemetry(loaded.state, make_telemetry(office.clock()))
             families = list(capability.load(capability.metrics)(db, loaded, office.clock()))
         text = console.browser(address="127.0.0.1").text("/metrics")
     assert families
