@@ -22,7 +22,7 @@ expected-statuses = ["2xx", "401", "403", "404", "409", "422", "503"]
 """
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     (tmp_path / "o").mkdir()  # the path of a socket is short
@@ -35,6 +35,6 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             cwd=tmp_path,
-            timeout=280,
+            timeout=400,
         )
     assert result.returncode == 0, result.stdout + result.stderr
