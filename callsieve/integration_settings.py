@@ -224,7 +224,7 @@ class AlertTable(setting_types.SettingsTable, frozen=True):
 
 
 class DigestTable(setting_types.SettingsTable, frozen=True):
-    """The daily mail about the day before. `at`: when, in the server's time zone. `to`: for whom; empty: nobody."""
+    """The daily mail about the day before. `at`: the time, in the server's time zone. `to`: recipients; empty: none."""
 
     at: setting_types.Clock = "07:00"
     to: tuple[setting_types.MailAddress, ...] = ()

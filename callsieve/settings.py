@@ -219,7 +219,7 @@ class Company(setting_types.SettingsTable, frozen=True):
     """Our company, as named in evidence packs and proofs for carriers and others.
 
     `registration`: the number in the register of companies, and which register. `signatory`: who signs, with their
-    role. `traceback`: whom a carrier asks where a call came from, by telephone or mail.
+    role. `traceback`: telephone number or mail address at which a carrier asks where a call came from.
     """
 
     name: str = ""

@@ -22,7 +22,7 @@ ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 
 @dataclass(frozen=True, slots=True)
 class CallSpec:
-    """One call: who calls whom, and what the caller does. Times are in seconds.
+    """One call: its caller, its callee, and what the caller does. Times are in seconds.
 
     Text is sent as it is given, hostile or not, except that `name` is quoted for SIP; `raw_from` replaces the whole
     From header before its tag. `request_user` is the user part of the Request-URI if it is not the DID. `privacy`

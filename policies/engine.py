@@ -94,7 +94,7 @@ def administrator_lists(case: Case) -> Ruling | None:
 
 
 def relationship(case: Case) -> Ruling | None:
-    """Allow a caller whom the callee or the company knows (step 6). Step 5, an expected call, is a fact and a cap."""
+    """Allow a caller that the callee or the company knows (step 6). Step 5, an expected call, is a fact and a cap."""
     facts = case.facts
     # In this order, because the second reads the number plan (60 us).
     if not facts.ties or not may_relate(case.call, facts, case.now):

@@ -46,7 +46,7 @@ PRESETS: Mapping[str, Preset] = {
     "balanced": Preset(Wording("Like cautious. Calls with very strong evidence against them go to voicemail.")),
     "strangers": Preset(
         Wording(
-            "Like balanced. Outside office hours a caller whom nobody here knows presses a digit, once in 90 days."
+            "Like balanced. Outside office hours a caller that nobody here knows presses a digit, once in 90 days."
         ),
         Wording(
             "Asked in a quarter of the hours, 2% of honest people who call once or twice are lost, at all hours 7% "

@@ -212,7 +212,7 @@ def _sources_speak(case: _LevelCase, weights: Weights) -> bool:
 
 
 def _sources_ask(case: _LevelCase, weights: Weights) -> bool:
-    """Return whether outside signs are enough to challenge a caller for whom no local evidence speaks."""
+    """Return whether outside signs are enough to challenge a caller without local evidence in its favour."""
     if signs_of(case.evidence, case.circumstances, weights, case.now) < weights.outside.asks:
         return False
     signature = weights.attestation.failed if case.has_bad_signature else 0.0

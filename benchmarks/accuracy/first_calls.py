@@ -68,7 +68,7 @@ NINE = STORMS[:9]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """The callers of an office. Rates are calls a day to the whole office. All figures are assumptions of ours."""
+    """The callers of an office. A rate is the number of calls a day to the whole office. All figures are assumed."""
 
     users: int = 200
     days: int = 30

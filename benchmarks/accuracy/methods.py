@@ -50,7 +50,7 @@ class Model:
         self._ledger.add_mark(mark)
 
     def level(self, callee: str, now: float) -> Level:
-        """Return the level. It is none for a callee who has called the number and talked (step 6 of the precedence)."""
+        """Return the level, or none if the callee has called the number and talked (step 6 of the precedence)."""
         if self._is_related(callee, now):
             return Level.NONE
         evidence = self._ledger.evidence(NUMBER, AuthClass.UNKNOWN, now)

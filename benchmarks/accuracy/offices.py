@@ -140,7 +140,7 @@ OFFICES: Mapping[str, Parameters] = MappingProxyType(
         BOUGHT: replace(SPAM_ONLY, spam_identity=1),
     }
 )
-# Attacks, by how many, on whom; in each office those whose figures are wanted.
+# Attacks: number of attackers, and victims. Each office has the attacks that are measured in it.
 AttackPlan = Sequence[tuple[str, Sequence[int], Sequence[str]]]
 ON_ALL = (*NEW_KINDS, ESTABLISHED, ESTABLISHED_MACHINE)
 MACHINES = (Kind.NEW_MACHINE, ESTABLISHED_MACHINE)

@@ -1,4 +1,4 @@
-"""Calls as people read them: who called whom by name, and what happened."""
+"""Calls in words: the names of the caller and the callee, and what happened."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Alert rules: which events are sent to whom, at which hours, and how often.
+"""Alert rules: which events each recipient gets, at which hours, and how often.
 
 Each pair of a rule and a receiver has its own deliveries and retries. The store keeps when alerts were sent, so a
 restart does not repeat any.

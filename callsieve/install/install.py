@@ -30,7 +30,7 @@ region = {region} # your country, for numbers without a country code
 """
 # Not in our settings: the service may only request calls, and must not raise a limit.
 CALL_BACK_FILE = """\
-# CallSieve's call-back helper: whom it calls, and how often. Only root may write here. All keys: see Call-back.
+# CallSieve's call-back helper: numbers it calls, and how often. Only root may write here. All keys: see Call-back.
 
 enabled = false
 countries = [{region}] # only landlines and mobiles of these countries

@@ -53,7 +53,7 @@ class NewUser(msgspec.Struct, frozen=True):
     """A user to add.
 
     Attributes:
-        person: The extension of the person for whom they mark numbers; null if they mark for nobody.
+        person: The extension of the person whose marks the user makes; null if the user makes none.
         password: The password. Operations take its hash.
     """
 

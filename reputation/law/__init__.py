@@ -1,1 +1,1 @@
-"""The laws on calls that companies make, when, how often and to whom, as dated data: one file for each country."""
+"""Laws on the calls that companies make, as dated data, one file per country: hours, limits and protected people."""

@@ -78,7 +78,7 @@ class OwnDay(NamedTuple):
         people: How many people were called.
         repeated: How many people were called three times or more.
         most: The most calls to one person.
-        called_back: Calls to the number from people whom it had called within 28 days.
+        called_back: Calls to the number from people that it had called within 28 days.
         talk_seconds: Total talk time.
         blocked: How many calls a network refused.
         machine: How many calls a machine answered.
@@ -292,7 +292,7 @@ class FiguresWindow:
         person_days: How many people were called on each day, added up.
         repeated: How many of these person-days had three calls or more.
         most: The most calls to one person on one day.
-        called_back: Calls to the number from people whom it had called within 28 days.
+        called_back: Calls to the number from people that it had called within 28 days.
         people: How many people were called, each counted once.
         unwanted: How many people complained or do not want to be called again; null for one day.
         talk_seconds: Total talk time.
@@ -338,7 +338,7 @@ class HealthFacts:
         first_day: The first day on which it called.
         counted_since: The first day on which calls were counted at all.
         listed: How many imported lists name it. Like `strangers`, it is shown and does not change the grade.
-        strangers: Complaints of people whom the number has not called, as far as we know.
+        strangers: Complaints of people that the number has not called, as far as is known.
         blocked: Countries whose networks refused calls within 28 days, and how many.
         hang_ups: Talk times after which machines ended calls, and how many calls. `days` count these as a machine's.
         labels: Platforms that show a label for it, and the label.

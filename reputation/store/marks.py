@@ -112,7 +112,7 @@ def numbers_marked_since(db: sqlite3.Connection, reporter: str, since: float, bu
 
 
 def last_caller_of(db: sqlite3.Connection, person: str) -> LastCaller | None:
-    """Return the last caller whom a person talked to, whose call nobody took, or who left a message."""
+    """Return the caller of a person's last call that was answered, missed or went to voicemail."""
     return next((LastCaller(*row) for row in db.execute(LAST_CALLER, (person,))), None)
 
 

@@ -58,6 +58,6 @@ def record_transcript(db: sqlite3.Connection, transcript: Transcript) -> None:
 
 
 def transcript_of(db: sqlite3.Connection, decision_id: str) -> Transcript | None:
-    """Return the words of the caller whom the decision asked; None if nothing was recognised."""
+    """Return what the caller answered when this decision asked for a name; None if nothing was recognised."""
     row = db.execute(OF, (decision_id,)).fetchone()
     return None if row is None else Transcript(*row)._replace(voice=Voice(row[-1]))

@@ -63,7 +63,7 @@ def show(
     settings: SettingsOption = SETTINGS_FILE,
     as_json: JsonOption = False,
 ) -> None:
-    """Show whom the helper may call, how often, and the most that a day may cost. Places no call."""
+    """Show which numbers the helper may call, how often, and the highest cost of a day. Places no call."""
     wanted = load_helper_settings(settings)
     refusal = None if number is None else refusal_of(number, wanted)
     if as_json:

@@ -159,7 +159,7 @@ def _said(entry: Person | Did | None, rings: Sequence[str] = ()) -> str:
         return parts
     if rings:
         return f"rings {', '.join(rings)}, who are not all in a group"
-    return "the dialplan does not determine whom it rings"
+    return "the dialplan does not say which phones it rings"
 
 
 def _parts(entry: Person | Did | None) -> Iterator[str]:

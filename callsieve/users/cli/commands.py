@@ -29,7 +29,7 @@ def add(
         typer.Option(
             "--person",
             metavar="EXT",
-            help="The extension of the person for whom the user marks numbers.",
+            help="The extension of the person whose marks the user makes.",
             show_default=False,
         ),
     ] = None,

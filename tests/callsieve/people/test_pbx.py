@@ -74,5 +74,5 @@ def test_whom_a_number_of_no_group_rings(tmp_path: Path) -> None:
     }
     assert found.rings == {"+12015550100": ("201", "202")}
     rows = [Takeover(ImportKind.DIDS, did.number, TakeoverState.NEW, None, did) for did in found.dids]
-    does_not_say = ["does not determine" in _told(row, found) for row in rows]
+    does_not_say = ["the dialplan does not say" in _told(row, found) for row in rows]
     assert does_not_say == [False, True, False]
