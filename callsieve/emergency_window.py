@@ -1,8 +1,8 @@
 """The emergency window: for some time after an emergency call from here, no call is screened.
 
-The dialplan writes each emergency call into Asterisk's database and sends it with every later call. So the window opens
-even if nobody told the daemon. To close the window, the console stores an instant, and earlier emergency calls have no
-effect from then on: it needs no access to Asterisk's database. A later emergency call opens the window again.
+The dialplan writes each emergency call into Asterisk's database and sends its time with every later call. So the window
+opens even if the daemon missed the emergency call. The console closes the window without access to that database: it
+stores the closing time, and earlier emergency calls are ignored. A later emergency call opens the window again.
 """
 
 import sqlite3
@@ -21,7 +21,7 @@ from reputation.wording import Wording
 
 @dataclass(frozen=True, slots=True)
 class EmergencyWindow:
-    """The window after an emergency call, in which no call is screened.
+    """The time after an emergency call, in which no call is screened.
 
     Attributes:
         since: When it was last opened; null if it was not opened since it was last closed.
@@ -49,12 +49,12 @@ class EmergencyWindow:
     @property
     @encoded
     def until(self) -> Instant | None:
-        """When it ends; null if it is not open."""
+        """When the window ends; null if it is not open."""
         return self.since + self.seconds if self.since is not None and self.is_open else None
 
     @property
-    def said(self) -> Wording:
-        """Return since when the window is open, until when, and how it was opened, in words."""
+    def description(self) -> Wording:
+        """Description of the window: when and how it was opened, and when it ends."""
         if self.since is None or self.until is None:
             return Wording("not open")
         about = {"since": when(self.since), "until": when(self.until), "who": self.opened_by}
@@ -72,7 +72,7 @@ class OpenWindow(NamedTuple):
 def window_of(
     db: sqlite3.Connection, settings: Settings, now: float, asterisk_at: float | None = None
 ) -> EmergencyWindow:
-    """Return the emergency window. `asterisk_at`: when Asterisk's database says the last emergency call was."""
+    """Return the emergency window. `asterisk_at`: time of the last emergency call in Asterisk's database."""
     since, closed_at = site.opened_and_closed_at(db, now)
     if asterisk_at is not None and opens_after_closing(asterisk_at, closed_at):
         since = max(asterisk_at, since or 0.0)
@@ -82,7 +82,7 @@ def window_of(
 
 
 def open_window(db: sqlite3.Connection, context: Context, _request: None = None) -> EmergencyWindow:
-    """Open the window in which no call is screened, as an emergency call from here does."""
+    """Open the emergency window by hand, with the same effect as an emergency call."""
     with change(db, context, "emergency open") as changed:
         changed.after = OpenWindow(context.at)
         site.record_emergency(db, context.at, who="")
@@ -90,7 +90,7 @@ def open_window(db: sqlite3.Connection, context: Context, _request: None = None)
 
 
 def close_window(db: sqlite3.Connection, context: Context, asterisk_at: float | None = None) -> EmergencyWindow:
-    """Close the window, and return how it was. `asterisk_at`: the last emergency call in Asterisk's database."""
+    """Close the window, and return its state before. `asterisk_at`: the last emergency call in Asterisk's database."""
     window = window_of(db, context.settings, context.at, asterisk_at)
     with change(db, context, "emergency close") as changed:
         changed.before = window.since and OpenWindow(window.since) if window.is_open else None

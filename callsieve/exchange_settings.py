@@ -20,10 +20,10 @@ Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it
 
 
 class Publish(SettingsTable, frozen=True):
-    """The settings of what this company publishes for others.
+    """The settings for publishing this company's evidence to others.
 
     `directory`: where to write it; empty: publish nothing. `name`: the publisher; empty: the name in [public]. `never`:
-    numbers and prefixes that are never published. `cleared`: also publish numbers that were found not to be spam.
+    numbers and prefixes to leave out. `cleared`: also publish numbers that were found not to be spam.
     """
 
     directory: str = ""
@@ -50,27 +50,27 @@ class ExchangeTable(SettingsTable, frozen=True):
 
 
 def publish_problems(publish: Publish) -> Problems:
-    """Yield each key of [publish] with an error, and the error."""
+    """Yield each invalid key of [publish] with its error."""
     if len(publish.name) > MOST_LINE or not publish.name.isprintable():
-        yield "publish.name", f"is one line of at most {MOST_LINE} characters"
+        yield "publish.name", f"must be one line of at most {MOST_LINE} characters"
     for text in publish.never:
         if not _NUMBERS.fullmatch(text):
-            yield "publish.never", f"{text[:40]!r} is not a number or prefix: write it as +442071838750 or +4420"
+            yield "publish.never", f"{text[:40]!r} is not a number or prefix: write it like +442071838750 or +4420"
 
 
 def exchange_problems(exchange: tuple[ExchangeTable, ...]) -> Problems:
-    """Yield each key of [[exchange]] with an error, and the error. callsieve.settings reports repeated names."""
+    """Yield each invalid key of [[exchange]] with its error. callsieve.settings reports repeated names."""
     keys: dict[str, str] = {}
     for place, table in enumerate(exchange):
         key = f"exchange[{place}]"
         if bool(table.url) == bool(table.path):
-            yield f"{key}.url", "needs either url or path: where the company publishes"
+            yield f"{key}.url", "needs either url or path, where the company publishes its evidence"
         elif table.url and (wrong := url_problem(table.url, private=table.private)) is not None:
             yield f"{key}.url", wrong
         if table.key and not _is_key(table.key):
-            yield f"{key}.key", "must be the public key: the 44 characters that `callsieve signing key` prints there"
+            yield f"{key}.key", "must be the company's public key: `callsieve signing key` prints it there"
         elif table.key in keys:
-            yield f"{key}.key", f"is already the key of {keys[table.key]!r}: a company can be listed only once"
+            yield f"{key}.key", f"is already the key of {keys[table.key]!r}: list each company only once"
         if table.key:
             keys[table.key] = table.name
 

@@ -1,4 +1,4 @@
-"""Results of health checks, which doctor, status, digest, /metrics and the console show."""
+"""Results of health checks, as shown by doctor, status, digest, /metrics and the console."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The result of one of the doctor's checks.
+    """The result of a health check.
 
     Attributes:
         name: The name of the check.
         status: The result.
         detail: The result in words.
-        remedy: How to correct it; empty if nothing is wrong.
+        remedy: How to solve the problem; empty without a problem.
         at: When it was checked.
         stored: Root ran this check earlier, because it needs more rights.
     """
@@ -43,10 +43,10 @@ class Check:
 
 
 class ScreeningState(StrEnum):
-    """The treatment of a call that comes in now. STATES describes each state.
+    """The treatment of calls that come in now. STATES describes each state.
 
     `waiting`: everything runs, and no call was screened yet. `not_connected`: no trunk sends its calls to CallSieve.
-    `unknown`: among other cases, nobody has checked the trunks since their settings changed.
+    `unknown`: for example, the trunks were not checked since their settings changed.
     """
 
     ON = "on"
@@ -61,7 +61,7 @@ class ScreeningState(StrEnum):
 
 
 class Tone(StrEnum):
-    """The colour and the symbol of a state."""
+    """The colour and symbol with which a screening state is shown."""
 
     GOOD = "good"
     CALM = "calm"
@@ -71,12 +71,12 @@ class Tone(StrEnum):
 
 
 class StateKind(NamedTuple):
-    """The properties of a state and its words in each place. A new state needs a line in STATES and code to detect it.
+    """The properties of a screening state and its texts. A new state needs an entry in STATES and code to detect it.
 
     Attributes:
         label: The text in the console's header.
         headline: The text of `callsieve status`.
-        text: For people who use the phone and know no term of this project.
+        text: The text for phone users, without terms of this project.
         banner: The banner of the console; empty for no banner.
         is_screened: Whether calls are screened, None if that is unknown.
         is_connected: Whether the trunks are known to send their calls to CallSieve.
@@ -100,7 +100,7 @@ STATES: Mapping[ScreeningState, StateKind] = {
     ScreeningState.OBSERVING: StateKind(
         Tone.CALM,
         N_("Observing"),
-        "observing: decides and records, never acts",
+        "observing: decides and records, but changes no call",
         "CallSieve only watches: every call rings.",
         is_screened=True,
         is_connected=True,
@@ -166,15 +166,15 @@ class ScreeningStatus:
 
     Attributes:
         state: The state.
-        at: When this was determined.
-        policy: The name of the active policy, None if it is not known.
-        since: When the state began, as far as that is known.
-        until: When the state ends by itself, None if it does not.
+        at: When the state was determined.
+        policy: The name of the active policy, None if unknown.
+        since: When the state began, None if unknown.
+        until: When the state ends on its own, None if it does not.
         why: Why calls are not screened; empty if they are.
-        remedy: How to correct it; empty for nothing.
+        remedy: How to solve the problem; empty without a problem.
         is_partial: Some trunks send their calls to CallSieve, and some do not.
         by: The user who switched screening off, as in the audit; empty for nobody or unknown.
-        reason: Why they did.
+        reason: The reason that this user gave.
         confirmed_at: When calls were last known to come through: a decision, or a check of the trunks.
         is_daemon_up: The daemon answered, although the state is unknown for another reason.
     """
@@ -199,7 +199,7 @@ class ScreeningStatus:
 
     @property
     def kind(self) -> StateKind:
-        """Return the properties and words of the state."""
+        """Return the properties and texts of the state."""
         return STATES[self.state]
 
 
@@ -216,12 +216,12 @@ def troubles(checks: Iterable[Check]) -> tuple[Check, ...]:
 
 @dataclass(frozen=True, slots=True)
 class HealthCause:
-    """Checks of one status that have the same remedy.
+    """Failed checks with the same status and the same remedy.
 
     Attributes:
         status: The status.
         checks: The checks.
-        remedy: How to correct them; empty if nothing is wrong.
+        remedy: How to solve the problem; empty without a problem.
     """
 
     status: CheckStatus
@@ -231,7 +231,7 @@ class HealthCause:
 
 @dataclass(frozen=True, slots=True)
 class SystemHealth:
-    """The results of all checks at an instant. Empty before the first run. `is_central`: this is a central console."""
+    """All check results at the time `at`. Empty before the first run. `is_central`: this is a central console."""
 
     at: float = 0.0
     checks: tuple[Check, ...] = ()
@@ -244,18 +244,18 @@ class SystemHealth:
 
     @property
     def worst(self) -> CheckStatus:
-        """Return the worst status."""
+        """Return the most severe status of all checks."""
         statuses = {check.status for check in self.checks}
         return next((status for status in WORST_FIRST if status in statuses), CheckStatus.UNKNOWN)
 
     @property
     def worst_first(self) -> tuple[Check, ...]:
-        """Return the checks, the worst first."""
+        """Return all checks, sorted from the most to the least severe."""
         return tuple(sorted(self.checks, key=lambda check: WORST_FIRST.index(check.status)))
 
     @property
     def causes(self) -> tuple[HealthCause, ...]:
-        """Return the checks that need attention, grouped by remedy, the worst first."""
+        """Return the checks that need attention, grouped by remedy, the most severe first."""
         by_remedy: dict[tuple[CheckStatus, str], list[Check]] = {}
         for check in troubles(self.checks):
             by_remedy.setdefault((check.status, str(check.remedy) or check.name), []).append(check)
@@ -267,7 +267,7 @@ class SystemHealth:
         return len(troubles(self.checks))
 
     def of(self, name: str) -> Check | None:
-        """Return the check of this name."""
+        """Return the check with this name."""
         return next((check for check in self.checks if check.name == name), None)
 
     @property

@@ -183,7 +183,7 @@ class Daemon:
     def policy(self) -> str:
         """Return the name of the default policy, and whether it only observes."""
         policy = self.screening.policies.default
-        return f"{policy.name} (observing: decides and records, never acts)" if policy.observe else policy.name
+        return f"{policy.name} (observing: decides and records, but changes no call)" if policy.observe else policy.name
 
     def trouble(self) -> str:
         """Return the current problems in one line, or an empty text."""

@@ -1,4 +1,4 @@
-"""The capability `hearing`: a transcript of what callers say when they are asked for their names."""
+"""The capability `hearing`: it transcribes the names that callers say when a challenge asks for them."""
 
 from callsieve.capability import Capability, Group, Help, Unit
 

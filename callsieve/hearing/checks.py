@@ -1,4 +1,4 @@
-"""The health check of hearing: the hearing process, its model, and whether transcripts come in time."""
+"""The health check of the hearing process: whether it runs with its model and its transcripts are ready in time."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -10,36 +10,36 @@ from callsieve.settings import Loaded
 from callsieve.telemetry import HearingState, is_fresh, read_telemetry
 from reputation.wording import Wording
 
-OFF = Wording("it is off: [speech] in the settings names no model")
+OFF = Wording("off: the settings name no model in [speech]")
 START = Wording("systemctl enable --now callsieve-hearing; journalctl -u callsieve-hearing says why it ended")
 MODEL = Wording("set [speech] model to the directory of a model: callsieve help hear-callers")
 RESTART = Wording("systemctl restart callsieve")
-FASTER = Wording("use a smaller model, or set [speech] wait to 0: calls then do not wait for texts")
+FASTER = Wording("use a smaller model, or set [speech] wait to 0, so that calls do not wait for transcripts")
 
 
 def is_heard(context: CheckContext) -> Finding:
-    """Check that the hearing process has loaded its model, and that transcripts come in time."""
+    """Check that the hearing process has loaded its model and that transcripts are ready in time."""
     model = context.loaded.settings.speech.model
     if not model:
         return ok(OFF)
     if not (Path(model) / "model.bin").is_file():
-        return warn(Wording("{model} has no model.bin: no text of callers is shown", {"model": model}), MODEL)
+        return warn(Wording("{model} has no model.bin: the words of callers are not shown", {"model": model}), MODEL)
     telemetry = read_telemetry(context.loaded.state)
     if telemetry is None or not is_fresh(telemetry):
         return unknown(Wording("the daemon is not running"))
     hearing = telemetry.hearing
     if hearing is None:
-        return warn(Wording("the daemon was started before [speech] named a model"), RESTART)
+        return warn(Wording("the daemon was started before [speech] model was set"), RESTART)
     if not hearing.ready:
-        return warn(Wording("the hearing process is not running: no text of callers is shown"), START)
+        return warn(Wording("the hearing process is not running: the words of callers are not shown"), START)
     if hearing.late:
-        return warn(Wording("texts of callers come too late, so calls do not wait for them"), FASTER)
+        return warn(Wording("transcripts come too late, so calls do not wait for them"), FASTER)
     counts = {"heard": hearing.heard, "nothing": hearing.nothing, "missed": hearing.missed}
-    return ok(Wording("{heard} callers understood, {nothing} not, {missed} without a result", counts))
+    return ok(Wording("callers with a transcript: {heard}, without words: {nothing}, missed: {missed}", counts))
 
 
 def metrics(_db: sqlite3.Connection, loaded: Loaded, now: float) -> Iterator[MetricFamily]:
-    """Return the figures of the hearing process, if the daemon runs and [speech] names a model."""
+    """Return the metrics of the hearing process, if the daemon runs and [speech] names a model."""
     telemetry = read_telemetry(loaded.state)
     if telemetry is None or not is_fresh(telemetry, now) or telemetry.hearing is None:
         return iter(())
@@ -47,14 +47,18 @@ def metrics(_db: sqlite3.Connection, loaded: Loaded, now: float) -> Iterator[Met
 
 
 def hearing_metrics(hearing: HearingState) -> Iterator[MetricFamily]:
-    """Yield the figures of the hearing process."""
+    """Yield the metrics of the hearing process."""
     results = {"understood": hearing.heard, "nothing": hearing.nothing, "missed": hearing.missed}
     yield MetricFamily(
-        "callers_heard", "Callers who were recorded to be heard, by result.", results, "result", is_counter=True
+        "callers_heard", "Callers whose recording was transcribed, by result.", results, "result", is_counter=True
     )
-    yield single("hearing_waiting", "Recordings that wait for the hearing process, or are recognised.", hearing.waiting)
-    yield single("hearing_ready", "1 while the hearing process has loaded its model.", hearing.ready)
-    yield single("hearing_late", "1 while no call waits for its text, because texts come too late.", hearing.late)
+    yield single(
+        "hearing_waiting", "Recordings that wait for the hearing process or are being transcribed.", hearing.waiting
+    )
+    yield single("hearing_ready", "1 if the hearing process runs and has loaded its model.", hearing.ready)
+    yield single(
+        "hearing_late", "1 while calls do not wait for transcripts, because transcripts come too late.", hearing.late
+    )
 
 
 CHECKS = (HealthCheck(place=175, name="hearing", find=is_heard),)

@@ -1,6 +1,6 @@
 """The daemon's connection to the hearing process, which may start and stop at any time.
 
-If the process is absent or killed, the daemon knows it at once. If it does not answer, each question has a timeout.
+The daemon notices at once when the process ends. A process that hangs is limited by a timeout per question.
 """
 
 import asyncio
@@ -33,12 +33,12 @@ MOST_WAITING: Final = 4  # questions: one is answered, the others wait
 
 
 def hearing_socket(loaded: Loaded) -> Path:
-    """Return the path of the hearing process's socket: in systemd's runtime directory, else the state directory."""
+    """Return the path of the hearing process's socket: in systemd's runtime directory, else in the state directory."""
     return Path(os.environ.get("RUNTIME_DIRECTORY") or loaded.state) / SOCKET_NAME
 
 
 class HearingLink:
-    """Listens on `path` for the hearing process, and sends it questions. `model` is the directory of its model."""
+    """A socket at `path` that accepts the hearing process and sends it questions. `model`: directory of its model."""
 
     def __init__(self, path: Path, model: str) -> None:
         self.path = path
@@ -48,7 +48,7 @@ class HearingLink:
         self._waiting: dict[str, asyncio.Future[HearingAnswer | None]] = {}
 
     async def run(self) -> None:
-        """Listen until cancelled. Raise OSError if another process has the socket."""
+        """Listen until cancelled. Raise OSError if another process holds the socket."""
         loop = asyncio.get_running_loop()
         with make_unix_socket(str(self.path), SOCKET_MODE, socket.SOCK_SEQPACKET) as listener:
             listener.listen(4)
@@ -64,11 +64,11 @@ class HearingLink:
 
     @property
     def waiting(self) -> int:
-        """Number of questions without an answer."""
+        """Number of unanswered questions."""
         return len(self._waiting)
 
     def ask(self, question: HearingQuestion, descriptors: Sequence[int]) -> asyncio.Future[HearingAnswer | None]:
-        """Send a question about open recordings. The result of the future is None if no answer comes."""
+        """Send a question with open recordings. The future's result is None if no answer comes."""
         answer: asyncio.Future[HearingAnswer | None] = asyncio.get_running_loop().create_future()
         if self._sock is None or not self.is_ready or len(self._waiting) >= MOST_WAITING:
             answer.set_result(None)
@@ -109,7 +109,7 @@ class HearingLink:
         except BlockingIOError:
             return
         except (OSError, ValueError) as error:  # an empty packet is the end of the connection
-            logger.warning("the hearing process has gone: %s", type(error).__name__)
+            logger.warning("the hearing process disconnected: error=%s", type(error).__name__)
             self._disconnect()
             return
         if isinstance(reply, HearingReady):

@@ -1,8 +1,8 @@
 """The hearing process, `callsieve hearing`: it transcribes what callers said, one recording at a time.
 
 It is separate from the daemon, because a model needs hundreds of megabytes and a second of processor time per caller,
-and reads data from strangers. It has no store, no settings and no network. After it has loaded its model it gives up
-access to all files except those of the programs, and all system calls except those for an open connection. A
+and because recordings come from strangers. It has no store, no settings and no network. After it has loaded its model,
+it gives up access to all files except its programs, and all system calls except those for an open connection. A
 recognition that takes too long ends the process, which systemd starts again.
 """
 
@@ -43,7 +43,7 @@ Load = Callable[[Path], Recogniser]
 
 
 def connect(path: Path) -> socket.socket:
-    """Connect to the daemon and return the socket. Raise OSError."""
+    """Return a socket that is connected to the daemon. Raise OSError."""
     sock = packet_socket()
     try:
         sock.connect(str(path))
@@ -56,11 +56,11 @@ def connect(path: Path) -> socket.socket:
 def serve(sock: socket.socket, load: Load) -> None:
     """Answer the daemon's questions until it disconnects. Raise ValueError for an invalid message.
 
-    `load` loads a recogniser from the directory of a model. After that, access to files and system calls is given up.
+    `load` loads a recogniser from the directory of a model. After that, the process gives up its rights.
     """
     start = parse_request(sock.recv(PACKET_BYTES) or b"null")
     if not isinstance(start, HearingStart):
-        raise ValueError("the first message names no model")
+        raise ValueError("the daemon's first message names no model")
     recogniser = load(Path(start.model))
     recogniser.recognise(bytes(RATE * SAMPLE_BYTES), "en")  # allocates its memory, and makes its code
     _give_up_rights(Path(start.model))
@@ -73,7 +73,7 @@ def serve(sock: socket.socket, load: Load) -> None:
         try:
             question = parse_request(packet)
             if not isinstance(question, HearingQuestion):
-                raise ValueError("the model cannot be changed")
+                raise ValueError("the daemon sent a second start message: the model cannot be changed")
             with _time_limit():
                 answer = answer_to(question, descriptors, recogniser)
         finally:
@@ -84,7 +84,7 @@ def serve(sock: socket.socket, load: Load) -> None:
 
 
 def answer_to(question: HearingQuestion, descriptors: Sequence[int], recogniser: Recogniser) -> HearingAnswer:
-    """Transcribe open recordings and return the answer."""
+    """Transcribe the open recordings of a question and return the answer."""
     began = time.monotonic()
     recordings = [samples_in(descriptor) for descriptor in descriptors]
     prompt = recordings.pop(0) if question.has_prompt and recordings else b""
@@ -95,13 +95,13 @@ def answer_to(question: HearingQuestion, descriptors: Sequence[int], recogniser:
     speech = CallerSpeech(prompt_seconds, recogniser.speech_in(prompt), answer_seconds, recognised.speech)
     voice = voice_of(text, speech)
     seconds = round(time.monotonic() - began, 3)
-    logger.info("heard: call=%s seconds=%.2f understood=%s", question.id, seconds, bool(text))
+    logger.info("transcribed a caller: call=%s seconds=%.2f understood=%s", question.id, seconds, bool(text))
     return HearingAnswer(question.id, text, recognised.language[:3] if text else "", voice, seconds)
 
 
 @contextmanager
 def _time_limit() -> Iterator[None]:
-    """End this process if the block takes longer than MOST_SECONDS. A model cannot be interrupted otherwise."""
+    """End this process if the block takes longer than MOST_SECONDS, because a model cannot be interrupted."""
     timer = threading.Timer(MOST_SECONDS, _end)
     timer.daemon = True
     timer.start()
@@ -112,7 +112,7 @@ def _time_limit() -> Iterator[None]:
 
 
 def _end() -> None:
-    logger.error("hearing: a recording took more than %.0f s: ending", MOST_SECONDS)
+    logger.error("hearing: transcribing a recording took more than %.0f s: ending the process", MOST_SECONDS)
     sys.stderr.flush()
     os._exit(STUCK)
 
@@ -120,5 +120,7 @@ def _end() -> None:
 def _give_up_rights(model: Path) -> None:
     own = (sys.prefix, sys.base_prefix, *filter(None, sys.path))
     if not confine(map(Path, {*own, *SYSTEM, str(model)}), []):
-        logger.warning("hearing: this kernel has no Landlock: only the unit restricts which files it may open")
+        logger.warning(
+            "hearing: this kernel has no Landlock: only systemd's unit restricts which files this process may open"
+        )
     serve_only()

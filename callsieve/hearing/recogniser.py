@@ -1,4 +1,4 @@
-"""The interface of a speech recogniser, and the rule which of its results count. Pure.
+"""The interface of a speech recogniser, and the rule for discarding unreliable results. Pure.
 
 A recogniser invents words for silence, noise and music. `understood` removes them, so that a phone shows only words
 that somebody said.
@@ -50,8 +50,8 @@ class Segment(NamedTuple):
 
     Attributes:
         text: The words.
-        no_speech: How probable it is that nobody speaks, from 0 to 1.
-        log_probability: The mean logarithm of the probability of its words.
+        no_speech: The probability that nobody speaks, from 0 to 1.
+        log_probability: The mean log-probability of the words.
     """
 
     text: str
@@ -64,8 +64,8 @@ class Recognised(NamedTuple):
 
     Attributes:
         segments: The text in pieces.
-        language: The language that was spoken, such as `en`.
-        speech: The spans in which somebody speaks, in seconds from the start.
+        language: The spoken language, such as `en`.
+        speech: The time spans with speech, in seconds from the start.
     """
 
     segments: tuple[Segment, ...]
@@ -74,19 +74,19 @@ class Recognised(NamedTuple):
 
 
 class Recogniser(Protocol):
-    """A speech recogniser. Only one thread uses it."""
+    """A speech recogniser, for use by a single thread."""
 
     def recognise(self, samples: bytes, language: str) -> Recognised:
-        """Recognise speech in samples of 16 bits at RATE. `language`: the expected one, empty to detect it."""
+        """Recognise speech in 16-bit samples at RATE. `language`: the expected language; empty to detect it."""
         ...
 
     def speech_in(self, samples: bytes) -> tuple[Span, ...]:
-        """Return the spans in which somebody speaks, in seconds from the start."""
+        """Return the time spans with speech, in seconds from the start."""
         ...
 
 
 def understood(recognised: Recognised) -> str:
-    """Return the words that somebody said, on one line. Empty if nothing was said or understood."""
+    """Return the reliably recognised words on one line. Empty if nobody spoke or nothing was understood."""
     seconds = seconds_of(recognised.speech)
     if seconds < LEAST_SPEECH_SECONDS:
         return ""
@@ -107,7 +107,7 @@ def seconds_of(spans: Sequence[Span]) -> float:
 
 
 def _repeats(words: list[str]) -> bool:
-    """Return whether a sequence of one to six words is repeated more than MOST_REPEATED times in a row."""
+    """Return whether any one to six words occur more than MOST_REPEATED times in a row."""
     for length in range(1, 7):
         run = 0
         for place in range(length, len(words)):

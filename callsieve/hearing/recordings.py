@@ -1,6 +1,6 @@
-"""Recordings as Asterisk writes them: WAV, 8 kHz, 16 bits, one channel.
+"""Recordings in the format that Asterisk writes: WAV, 8 kHz, 16 bits, mono.
 
-The daemon opens them, and the hearing process reads them.
+The daemon opens the files, and the hearing process reads them.
 """
 
 import os
@@ -33,7 +33,7 @@ def open_recordings(paths: Iterable[Path]) -> list[int]:
 
 
 def samples_in(descriptor: int) -> bytes:
-    """Return the samples of a recording, at most MOST_BYTES. Empty if the file is no such recording."""
+    """Return the samples of a recording, at most MOST_BYTES. Empty if the file has another format."""
     head = os.pread(descriptor, _HEAD_BYTES, 0)
     form, data = head.find(b"fmt "), head.find(b"data")
     if head[:4] != b"RIFF" or form < 0 or data < form or head[form + 8 : form + 16] != _FORM:

@@ -1,9 +1,9 @@
-"""The daemon's part of hearing: have a recording transcribed, wait for the transcript within a limit, and store it.
+"""The daemon's side of hearing: request a transcript, wait for it within a limit, and store it.
 
-    begin(...)     the caller has spoken: returns how long the call may wait for the transcript
+    begin(...)     starts when the caller has spoken; returns how long the call may wait for the transcript
     words_of(...)  waits for a part of that time
 
-After five transcripts in a row that came too late, calls wait no longer, until one is in time again.
+After five late transcripts in a row, calls do not wait until a transcript is in time again.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ MOST_KEPT: Final = 64  # results that calls may still ask for
 
 @dataclass(slots=True)
 class CallHearing:
-    """Has recordings in the state directory transcribed. `wait_seconds`: how long a call waits for the transcript.
+    """Transcripts of the recordings in the state directory. `wait_seconds`: how long a call waits for its transcript.
 
     `record` stores a transcript.
     """
@@ -52,7 +52,7 @@ class CallHearing:
     _hearings: OrderedDict[str, asyncio.Task[str]] = field(default_factory=OrderedDict)
 
     def begin(self, call: SpokenCall) -> float:
-        """Begin to transcribe a caller. Return how many seconds the call may wait for the text; 0 for none."""
+        """Start transcribing a caller. Return the seconds that the call may wait for the text; 0 means do not wait."""
         if not self.link.is_ready or call.decision_id in self._hearings:
             return 0.0
         task = asyncio.create_task(self._hear(call), name="hearing")
@@ -62,7 +62,7 @@ class CallHearing:
         return 0.0 if self.breaker.is_open else self.wait_seconds
 
     async def words_of(self, decision_id: str, seconds: float) -> str | None:
-        """Wait for what the caller said. Empty if nothing was understood; None if it is not known after `seconds`."""
+        """Wait for the caller's words. Empty if nothing was understood; None if there is no result after `seconds`."""
         task = self._hearings.get(decision_id)
         if task is None:
             return ""
@@ -72,12 +72,12 @@ class CallHearing:
         return "" if task.cancelled() else task.result()
 
     def state_now(self) -> HearingState:
-        """Return the state for telemetry."""
+        """Return the current state for telemetry."""
         heard, nothing, missed = (self.counts[name] for name in ("heard", "nothing", "missed"))
         return HearingState(self.link.is_ready, self.breaker.is_open, heard, nothing, missed, self.link.waiting)
 
     async def close(self) -> None:
-        """Cancel the running recognitions."""
+        """Cancel the running transcriptions."""
         tasks = list(self._hearings.values())
         for task in tasks:
             task.cancel()
@@ -89,7 +89,7 @@ class CallHearing:
         try:
             descriptors, has_prompt = await asyncio.to_thread(self._open, call.decision_id)
         except OSError as error:
-            logger.warning("hearing: a recording was not transcribed: %s", error)
+            logger.warning("hearing: cannot open a recording: %s", error)
             return ""
         answer = self.link.ask(HearingQuestion(call.decision_id, call.language, has_prompt), descriptors)
         for descriptor in descriptors:  # the hearing process has its own by now
@@ -112,11 +112,11 @@ class CallHearing:
         try:
             await self.record(row)
         except (StoreError, TimeoutError) as error:
-            logger.warning("hearing: a transcript was not stored: %s", error)
+            logger.warning("hearing: cannot store a transcript: %s", error)
         return text
 
     async def _in_time(self, answer: asyncio.Future[HearingAnswer | None], began: float) -> HearingAnswer | None:
-        """Return the answer, and record whether it came in the time that a call waits."""
+        """Return the answer, and record whether it came while the call waited."""
         await asyncio.wait((answer,), timeout=self.wait_seconds)
         if answer.done() and answer.result() is not None:
             self.breaker.succeeded()
@@ -133,7 +133,10 @@ class CallHearing:
         return None
 
     def _open(self, decision_id: str) -> tuple[list[int], bool]:
-        """Open the recordings of a call. If the prompt was recorded, that comes first, and its file is erased."""
+        """Open the recordings of a call. A recording of the prompt comes first, and its file is deleted.
+
+        Return the descriptors, and whether the prompt is among them.
+        """
         prompt = of_decisions(self.state, [decision_id], (PROMPT_PIECE,))
         first = open_recordings(prompt)
         erase(prompt)

@@ -1,8 +1,8 @@
-"""The decision whether a program or a person spoke: by pauses during the prompt, and by typical phrases. Pure.
+"""The decision whether a robot or a person spoke: by pauses during the prompt, and by typical phrases. Pure.
 
-A recording starts when the call is answered and does not stop for a prompt. A person is quiet while somebody speaks to
-them, or says "hello?" and waits. People who speak slowly, children, relay services and speech synthesizers wait too.
-Everything else is unclear. One wrong `robot` is worse than many missed ones.
+A recording starts when the call is answered and continues during the prompt. A person is quiet while the prompt plays,
+or says "hello?" and waits. People who speak slowly, children, relay services and speech synthesizers wait too.
+Everything else is unclear. A wrong `robot` is worse than many missed robots.
 """
 
 import re
@@ -40,7 +40,7 @@ _MACHINE = re.compile("|".join(_PHRASES), re.IGNORECASE)
 
 
 class CallerSpeech(NamedTuple):
-    """The spans in which a caller spoke, during the prompt and in the answer, and the lengths of both. In seconds."""
+    """The time spans of a caller's speech during the prompt and in the answer, and the lengths of both, in seconds."""
 
     prompt_seconds: float
     prompt: Sequence[Span]
@@ -49,7 +49,7 @@ class CallerSpeech(NamedTuple):
 
 
 def voice_of(text: str, speech: CallerSpeech) -> Voice:
-    """Return whose voice it was. `text`: the words of the answer that were understood."""
+    """Return whether a robot or a person spoke. `text`: the words understood in the answer."""
     if _MACHINE.search(text) is not None:
         return Voice.ROBOT
     if speech.prompt_seconds < LEAST_PROMPT_SECONDS:
@@ -62,7 +62,7 @@ def voice_of(text: str, speech: CallerSpeech) -> Voice:
 
 
 def _stops(speech: CallerSpeech) -> bool:
-    """Return whether the caller paused, or stopped before the end. A played recording does neither after the tone."""
+    """Return whether the caller paused or stopped before the end. A played recording does neither after the tone."""
     if not speech.answer:
         return False
     pauses = [after[0] - before[1] for before, after in pairwise(speech.answer)]

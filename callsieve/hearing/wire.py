@@ -1,12 +1,13 @@
 """The protocol between the daemon and the hearing process: one message per packet, on a SOCK_SEQPACKET Unix socket.
 
-    HearingStart     to the hearing process, once        the model that it loads
-    HearingReady     back, once
-    HearingQuestion  to the hearing process              with open recordings, one after the other
-    HearingAnswer    back
+    HearingStart     daemon to hearing process, once     the model to load
+    HearingReady     hearing process to daemon, once     the model is loaded
+    HearingQuestion  daemon to hearing process           with open recordings, one question at a time
+    HearingAnswer    hearing process to daemon
 
-The daemon listens, so that it knows at once whether there is a hearing process. That process opens no file of a caller:
-it gets open descriptors. Each end asks the kernel for the user of the other. The daemon does not trust answers.
+The daemon listens, so it notices at once whether the hearing process runs. The hearing process never opens a recording
+itself: it gets open descriptors. Each side asks the kernel which user the other runs as. The daemon does not trust
+answers.
 """
 
 import socket
@@ -26,22 +27,22 @@ Language = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{0,3}\Z")]
 
 
 class HearingStart(msgspec.Struct, frozen=True, tag="start"):
-    """The first message. `model`: the directory of the model."""
+    """The daemon's first message. `model`: the directory of the model."""
 
     model: str
 
 
 class HearingReady(msgspec.Struct, frozen=True, tag="ready"):
-    """The model is loaded."""
+    """The message that the model is loaded."""
 
 
 class HearingQuestion(msgspec.Struct, frozen=True, tag="question"):
     """A request to transcribe what a caller said.
 
     Attributes:
-        id: The decision.
-        language: The language to expect, or empty.
-        has_prompt: Whether the first recording is of the time in which the caller heard the prompt.
+        id: The identifier of the decision.
+        language: The expected language, or empty.
+        has_prompt: Whether the first recording was made while the prompt played.
     """
 
     id: Identifier
@@ -65,7 +66,7 @@ _TO_DAEMON: Final = msgspec.json.Decoder(HearingReady | HearingAnswer)
 
 
 def packet_of(message: HearingStart | HearingReady | HearingQuestion | HearingAnswer) -> bytes:
-    """Return the packet of a message."""
+    """Encode a message as a packet."""
     return _ENCODER.encode(message)
 
 

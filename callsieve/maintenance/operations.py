@@ -99,9 +99,9 @@ def is_window_closed(context: finding.CheckContext) -> finding.Finding:
         window = window_of(db, context.loaded.settings, now, asterisk_at)
         if window.is_open:
             return finding.warn(
-                Wording("no call is screened: {window}", {"window": window.said}), "callsieve emergency close"
+                Wording("no call is screened: {window}", {"window": window.description}), "callsieve emergency close"
             )
-        return finding.ok(window.said)
+        return finding.ok(window.description)
 
     result = context.judge_store(judge)
     if error is not None and result.status is CheckStatus.OK:

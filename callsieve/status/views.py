@@ -255,7 +255,7 @@ def _trouble(
         return ScreeningStatus(ScreeningState.DOWN, since=since, why=daemon.detail, remedy=daemon.remedy)
     if journal is not None and journal.window.is_open:
         window = journal.window
-        return ScreeningStatus(ScreeningState.EMERGENCY, since=window.since, until=window.until, why=window.said)
+        return ScreeningStatus(ScreeningState.EMERGENCY, since=window.since, until=window.until, why=window.description)
     if daemon.status is CheckStatus.UNKNOWN:
         return ScreeningStatus(ScreeningState.UNKNOWN, why=daemon.detail, remedy=daemon.remedy)
     if told is not None and is_fresh(told, context.now) and (told.is_blind or told.breaker_open):

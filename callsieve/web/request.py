@@ -260,7 +260,7 @@ class PageRequest:
 def _open_window(window: EmergencyWindow, health: SystemHealth) -> str | Wording:
     """Return the text about an open emergency window, from the store or from a health check that found a later call."""
     if window.is_open:
-        return window.said
+        return window.description
     seen = health.window
     # The stored check may be older than any window if no later check ran.
     if seen is None or not (window.closed_at or 0.0) < seen.at > window.now - window.seconds:

@@ -616,7 +616,7 @@ ERRORS = [
     ("exchange-nowhere", '[[exchange]]\nname = "a"\n', "exchange[0].url: needs either url or path"),
     ("exchange-both", EXCHANGE + 'url = "https://example.com/"\n', "exchange[0].url: needs either url or path"),
     ("exchange-plain", '[[exchange]]\nname = "a"\nurl = "http://example.com/"\n', "exchange[0].url: plain http"),
-    ("exchange-key", EXCHANGE + 'key = "abc"\n', "exchange[0].key: must be the public key"),
+    ("exchange-key", EXCHANGE + 'key = "abc"\n', "exchange[0].key: must be the company's public key"),
     ("exchange-weight", EXCHANGE + "weight = 1.5\n", "exchange[0].weight: "),
     ("exchange-one-key", 2 * (EXCHANGE + f'key = "{KEY}"\n'), "exchange[1].key: is already the key of 'a'"),
     ("exchange-twice", EXCHANGE + EXCHANGE, "[[exchange]]: 'a' appears twice"),

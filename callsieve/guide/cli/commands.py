@@ -1,4 +1,4 @@
-"""`callsieve guide`: a page for everybody who has a phone, to print and pin up."""
+"""`callsieve guide`: a page for all phone users, to print and pin up."""
 
 import re
 import sys
@@ -24,19 +24,19 @@ _PAGE_IN_LINK = re.compile(r"(?:[^:]*/)?([\w.-]+)\.md(?:#.*)?")
 
 
 def documentation() -> Path:
-    """Return the folder with the pages: the installed one, otherwise that of the source tree."""
+    """Return the folder with the documentation pages: the installed folder, otherwise that of the source tree."""
     package = Path(str(files("callsieve")))
     installed = package / "docs"
     return installed if installed.is_dir() else package.parent / "docs"
 
 
 def read_page(path: Path) -> str:
-    """Return a page in Markdown, without its front matter and comments."""
+    """Return a page in Markdown, without front matter and comments."""
     return _NOT_SHOWN.sub("", path.read_text("utf-8"))
 
 
 def page_by_topic() -> dict[str, Path]:
-    """Return the file of each page, by the topic that `callsieve help` takes."""
+    """Return the file of each page by its topic, the argument of `callsieve help`."""
     return dict(_topics(documentation()))
 
 
@@ -47,7 +47,7 @@ def _topics(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def text_for_terminal(path: Path) -> str:
-    """Return a page in Markdown. Each link to another page becomes the command that prints it."""
+    """Return a page in Markdown, with links to other pages replaced by the command that prints them."""
 
     def linked(link: re.Match[str]) -> str:
         page = _PAGE_IN_LINK.fullmatch(link[3])
@@ -70,12 +70,12 @@ _FIRST_TABLE = ("<table>", '<table class="wide">')
 
 
 def guide_text(language: str) -> str:
-    """Return the guide in Markdown."""
+    """Return the guide for phone users in Markdown."""
     return read_page(documentation() / FILE_BY_LANGUAGE[language])
 
 
 def guide_page(language: str) -> str:
-    """Return the guide as an HTML page without external files."""
+    """Return the guide for phone users as an HTML page without external files."""
     text = _OTHER_LANGUAGE.sub("", guide_text(language))
     title = _TITLE.search(text)
     content = MarkdownIt("commonmark").enable("table").render(text).replace(*_FIRST_TABLE, 1)
@@ -90,14 +90,18 @@ FILE_MODE = 0o644
 def guide(
     language: Annotated[
         str | None,
-        typer.Option("--language", metavar="LANGUAGE", help="en or zh. Default: the language of the settings."),
+        typer.Option(
+            "--language",
+            metavar="LANGUAGE",
+            help="Language of the guide: en or zh. Default: the language in the settings.",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write it to this file. Default: standard output.")
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Print the page for everybody with a phone as HTML: one sheet, from any browser."""
+    """Print the guide for phone users as HTML: one sheet, printable from any browser."""
     try:
         page = guide_page(known_language(language or settings_of(config).settings.display.language))
     except PromptError as error:

@@ -18,10 +18,12 @@ SOCKET = Path("/run/callsieve") / SOCKET_NAME
 
 
 def hear(
-    path: Annotated[Path, typer.Option("--socket", metavar="PATH", help="The daemon's socket for it.")] = SOCKET,
+    path: Annotated[
+        Path, typer.Option("--socket", metavar="PATH", help="The daemon's socket for the hearing process.")
+    ] = SOCKET,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Recognise what callers have said, for the daemon. Runs until the daemon stops. Settings: [speech]."""
+    """Transcribe the words of callers for the daemon, until the daemon stops. Settings: [speech]."""
     configure_logs(as_json=log_json)
     try:
         _leave_root(path)
