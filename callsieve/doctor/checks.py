@@ -105,7 +105,7 @@ def examine(checks: Iterable[finding.HealthCheck], context: finding.CheckContext
             result = finding.unknown(finding.POLICY_UNUSABLE)
         except PermissionError as error:
             result = finding.unknown(
-                Wording("{file}: this user may not read it", {"file": str(error.filename)}), Wording("run this as root")
+                Wording("{file}: this user cannot read it", {"file": str(error.filename)}), Wording("run this as root")
             )
         except OSError as error:
             result = finding.unknown(f"{error.filename or 'a file'}: {error.strerror}")

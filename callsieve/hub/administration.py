@@ -105,10 +105,10 @@ class SiteLogin(NamedTuple):
 
 
 class Initialised(NamedTuple):
-    """The result of `initialise`: the migrations it applied, and whether the database is a restored backup.
+    """The result of `initialise`: the applied migrations, and whether the database was restored from a backup.
 
-    `is_closed`: a superuser's rights were used to restrict sites fully. `elsewhere`: other databases of the server that
-    sites can log in to.
+    `is_closed`: a superuser restricted the sites' rights fully. `elsewhere`: other databases of the server that sites
+    can log in to.
     """
 
     migrations: tuple[str, ...]
@@ -118,7 +118,7 @@ class Initialised(NamedTuple):
 
 
 async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
-    """Create or upgrade the roles and the schema. A second run changes nothing."""
+    """Create or upgrade the roles and the schema. Running it again changes nothing."""
     ((version,),) = await hub.rows("SELECT current_setting('server_version_num')::integer")
     if version < LEAST_VERSION:
         raise HubError(f"this is PostgreSQL {version // 10_000}: the hub needs 14 or later")
@@ -139,10 +139,12 @@ async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
                 applied.append(name)
             elif known[number] != digest:
                 raise HubError(
-                    f"migration {name} differs from the one applied to this database: use the version that made it"
+                    f"migration {name} differs from the applied one: use the CallSieve version that applied it"
                 )
         if newer := known.keys() - {number for number, _, _ in _migrations()}:
-            raise HubError(f"the database was made by a newer CallSieve (migration {max(newer)}): update this one")
+            raise HubError(
+                f"the database was set up by a newer CallSieve (migration {max(newer)}): update CallSieve here"
+            )
         await _make_partitions(hub, partitions)
         for kind in KINDS.values():
             await hub.rows(ADD_KIND, (kind.name, kind.days, kind.scope is SharedWith.STANDBY, kind.is_evidence))
@@ -184,7 +186,7 @@ async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool =
 
 
 async def expel_site(hub: Hub, organisation: str, site: str) -> int:
-    """Remove a site and its rows, as administrator or central console. Return the number of rows."""
+    """Remove a site and its rows. Return the number of rows. Needs the login of an administrator or central console."""
     ((removed,),) = await hub.rows("SELECT callsieve.expel(%s, %s, true)", (organisation, site))
     ((is_administrator,),) = await hub.rows(f"SELECT pg_has_role('{OWNER}', 'MEMBER')")
     if is_administrator:
@@ -194,7 +196,7 @@ async def expel_site(hub: Hub, organisation: str, site: str) -> int:
 
 
 async def set_quota(hub: Hub, organisation: str, site: str, rows: int) -> int:
-    """Set how many rows of a site the hub stores, and return how many it has now. Needs an administrator's login."""
+    """Set how many rows of a site the hub may store, and return how many it has now. Needs an administrator's login."""
     async with hub.transaction():
         await hub.rows(f"SET LOCAL ROLE {OWNER}")
         updated = await hub.rows(SET_QUOTA, (rows, organisation, site))
@@ -204,7 +206,7 @@ async def set_quota(hub: Hub, organisation: str, site: str, rows: int) -> int:
 
 
 async def _grant_to_site(hub: Hub, role: str) -> None:
-    """Grant the role access as a site, and let the owner end its sessions and revoke the grant.
+    """Grant a site's access to the role, and let the owner end the role's sessions and revoke the grant.
 
     From PostgreSQL 16 on, only the role that granted can revoke. So the owner grants.
     """
@@ -216,7 +218,7 @@ async def _grant_to_site(hub: Hub, role: str) -> None:
 
 
 async def _close_logins(hub: Hub) -> None:
-    """Close the logins of all sites that were expelled or have left. Call it in a transaction."""
+    """Disable the logins of all sites that were expelled or have left. Call it in a transaction."""
     for (role,) in await hub.rows(OPEN_LOGINS):
         await hub.rows(f'ALTER ROLE "{role}" NOLOGIN')
         await hub.rows(f"SET LOCAL ROLE {OWNER}")
@@ -260,14 +262,14 @@ def address_of_site(loaded: Loaded) -> str:
     try:
         role, separator, password = secret_of(source).partition(" ")
     except OutsideError as error:
-        raise HubError(f"{error.words}; `callsieve hub join` writes it") from None
+        raise HubError(f"{error.words}: run `callsieve hub join`, which writes it") from None
     if not separator:
         raise HubError(f"{source}: not in the format that `callsieve hub join` writes: run it again")
     return with_login(settings.address, role, password)
 
 
 def write_secret(path: Path, login: SiteLogin) -> None:
-    """Write the login to a file that only its owner may read. Replace an existing file."""
+    """Write the login to a file that only its owner can read. Replace an existing file."""
     partial = path.with_name(f"{path.name}.partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)

@@ -1,4 +1,4 @@
-"""API endpoints of the organisation's other sites. Changes that need the hub's database are not offered here."""
+"""API endpoints for the organisation's other sites. They offer no changes that need the hub's database."""
 
 from callsieve.api.endpoint import endpoint
 from callsieve.hub import site_operations

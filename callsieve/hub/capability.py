@@ -1,4 +1,4 @@
-"""The capability `hub`: the sites of an organisation share their evidence."""
+"""The capability `hub`: sites of an organisation share their evidence through a PostgreSQL database."""
 
 from callsieve.capability import Capability, Entry, Group, Help, Section, Undo, Unit
 from reputation.users import Role
@@ -54,7 +54,7 @@ CAPABILITY = Capability(
     },
     sentences={
         "hub people same": N_("{who} declared that {about} works at two sites and counts once"),
-        "hub people apart": N_("{who} declared that {about} counts by itself again"),
+        "hub people apart": N_("{who} declared that {about} is a separate person again"),
         "hub ignore": N_("{who} ignored the evidence of the site {about}"),
         "hub resume": N_("{who} resumed the evidence of the site {about}"),
         "hub erasure": N_("{who} erased {about} at all sites"),

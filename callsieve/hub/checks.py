@@ -1,4 +1,4 @@
-"""The health check of the hub: this site's login is private, and rows are exchanged with the other sites.
+"""The health check of the hub: whether this site's login is private, and rows are exchanged with the other sites.
 
 It reads only the store, where the hub process records its state, so it never waits for PostgreSQL.
 """
@@ -30,9 +30,9 @@ OFF = Wording("off: this PBX shares nothing")
 JOIN = "callsieve hub join"
 LEAVE = "callsieve hub leave"
 ERASURES = "callsieve hub erasures"
-START = Wording("systemctl enable --now callsieve-hub; callsieve hub status asks the hub itself")
+START = Wording("systemctl enable --now callsieve-hub; callsieve hub status queries the hub")
 RESTART = Wording("systemctl restart callsieve-hub; meanwhile calls are decided with this site's own data")
-ASK = Wording("callsieve hub status asks it now; meanwhile calls are decided with this site's own data")
+ASK = Wording("callsieve hub status queries it now; meanwhile calls are decided with this site's own data")
 TWIN = Wording(
     "give one of the two another [hub] site and run callsieve hub join, or set standby = true if it is the standby"
 )
@@ -74,7 +74,7 @@ def _trouble_with_secret(loaded: Loaded) -> Finding | None:
         return None
     path = Path(source.removeprefix(SECRET_IN_FILE))
     if path.exists() and not os.access(path, os.R_OK):
-        return unknown(Wording("{file}: this user may not read it", {"file": str(path)}), Wording("run this as root"))
+        return unknown(Wording("{file}: this user cannot read it", {"file": str(path)}), Wording("run this as root"))
     try:
         secret_of(source)
     except OutsideError as error:
@@ -147,7 +147,7 @@ def hub_metrics(figures: HubFigures) -> Iterator[MetricFamily]:
 
 
 def metrics(db: sqlite3.Connection, loaded: Loaded, now: float) -> Iterator[MetricFamily]:
-    """Return the hub's part of /metrics."""
+    """Return the metrics of the exchange, if this site uses a hub."""
     table = loaded.settings.hub
     return hub_metrics(hub_figures(db, table, now)) if table.address else iter(())
 

@@ -1,4 +1,4 @@
-"""The SQL statements that a site sends to the hub. All functions raise HubError."""
+"""The SQL statements that a site runs in the hub's database. All functions raise HubError."""
 
 import re
 from collections.abc import Sequence
@@ -53,8 +53,8 @@ Place = tuple[int, int]
 class SiteReport(NamedTuple):
     """The state that a site reports to the hub.
 
-    `run`: a random identifier of this process. `history`: the history number that the hub reported last. `has_pulled`:
-    whether it pulled since the last report.
+    `run`: a random identifier of this process. `history`: the database's history identifier in the hub's last answer.
+    `has_pulled`: whether this site pulled since its last report.
     """
 
     outbox: int
@@ -70,9 +70,9 @@ class SiteReport(NamedTuple):
 class Greeting:
     """The hub's answer to a report.
 
-    `version`: the latest version of this site that the hub has. `now_us`, `xid`: its clock and transaction number.
-    `channel`: where it announces news. `lost_xid`, `told_version`: set if the server was replaced since the last
-    report. It may lack transactions from `lost_xid` on, and this site's rows after `told_version`.
+    `version`: the newest row version of this site in the hub. `now_us`, `xid`: the hub's clock and transaction number.
+    `channel`: where the hub announces new rows. `lost_xid`, `told_version`: set if the database was replaced since the
+    last report. The new one may lack transactions from `lost_xid` on, and this site's rows after `told_version`.
     `most_rows`: the quota of this site. `has_twin`: another process takes part under this site's name.
     """
 
@@ -92,7 +92,7 @@ class Greeting:
 
 
 class HubNotice(NamedTuple):
-    """A notice of the hub orders every site to `erase` a number or `expel` a site.
+    """An instruction from the hub to every site, to `erase` a number or `expel` a site.
 
     `at`: UTC seconds by the hub's clock.
     """
@@ -107,7 +107,7 @@ class HubNotice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """The rows and notices of one pull. `all_to`: all rows up to this place were pulled; None if more are waiting."""
+    """The rows and notices of one pull. `all_to`: everything up to this position was pulled; None if more waits."""
 
     notices: list[HubNotice]
     rows: list[SharedRow]
@@ -123,9 +123,9 @@ async def greet(hub: Hub, report: SiteReport) -> Greeting:
 
 
 async def listen(hub: Hub, channel: str) -> None:
-    """Listen on the channel on which other sites announce their pushes."""
+    """Listen on the channel where other sites announce their pushes."""
     if not CHANNEL.fullmatch(channel):
-        raise HubError("the hub gave an invalid channel name: is its CallSieve another version?")
+        raise HubError("the hub sent an invalid channel name: set it up with this version of CallSieve")
     await hub.rows(f"LISTEN {channel}")
 
 
@@ -135,14 +135,14 @@ async def stop_listening(hub: Hub) -> None:
 
 
 class Pushed(NamedTuple):
-    """The result of a push, by `seq`: rows that the hub dated otherwise, and rows `left_out` for lack of room."""
+    """The result of a push. `dates`: corrected versions of rows, by `seq`. `left_out`: rows that exceed the quota."""
 
     dates: dict[int, int]
     left_out: frozenset[int]
 
 
 async def push(hub: Hub, batch: Sequence[Outgoing]) -> Pushed:
-    """Send the rows of a batch."""
+    """Send the rows of a batch to the hub, and return the result."""
     sent = [(entry.seq, entry.row, entry.is_private) for entry in batch if entry.row is not None]
     if not sent:
         return Pushed({}, frozenset())
@@ -180,20 +180,20 @@ async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: 
 
 
 async def collect(hub: Hub) -> None:
-    """Limit how often pushes are announced to other sites. `wake` announces the rows that came in between.
+    """Make the hub announce this connection's pushes at most every 0.75 s. `wake` announces the pushes in between.
 
-    The connection lasts, so the plans of the hub's functions are made once.
+    The connection stays open, so the query plans of the hub's functions are made only once.
     """
     await hub.rows("SET callsieve.collects = 'on'; SET plan_cache_mode = force_generic_plan")
 
 
 async def wake(hub: Hub, seconds: float, *, private: bool) -> None:
-    """Wake all sites, unless they were woken in the last `seconds`."""
+    """Announce new rows to all sites, unless that happened in the last `seconds`."""
     await hub.rows("SELECT callsieve.wake(%s, %s)", (seconds, private))
 
 
 async def notices_after(hub: Hub, place: Place) -> list[HubNotice]:
-    """Return the next notices after a place, at most MOST_NOTICES."""
+    """Return the next notices after a position, at most MOST_NOTICES."""
     records = await hub.rows(NOTICES, (str(place[0]), place[1]))
     return [
         HubNotice(what, subject, asked_by, at, central, (xid, id))
@@ -206,7 +206,7 @@ async def erase(hub: Hub, number: str) -> None:
     ((removed,),) = await hub.rows("SELECT callsieve.erase(%s)", (number,))
     if int(removed) < 0:
         raise HubError(
-            "the hub's daily limit of erasures by this site is reached: the rest follows tomorrow", EXCEEDED
+            "this site has reached the hub's daily limit of erasures: the other numbers follow tomorrow", EXCEEDED
         )  # one before its migration 3
 
 
@@ -228,14 +228,14 @@ async def leave(hub: Hub, organisation: str, site: str, *, keep: bool) -> None:
 
 
 async def expire(hub: Hub, most: int) -> int:
-    """Remove some expired rows, and return how many."""
+    """Remove up to `most` expired rows, and return how many."""
     await hub.rows("SELECT callsieve.forget_fresh()")
     ((removed,),) = await hub.rows("SELECT callsieve.expire(%s)", (most,))
     return int(removed)
 
 
 async def sites(hub: Hub) -> list[SiteState]:
-    """Return the sites of our organisation."""
+    """Return the sites of this organisation."""
     return [SiteState(*row) for row in await hub.rows(SITES)]
 
 

@@ -1,4 +1,4 @@
-"""The exchange with the hub, as this site's store and settings describe it. For the hub's side see `administration`."""
+"""The state of this site's exchange with the hub, from its store and settings. The hub's side: `administration`."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -44,7 +44,7 @@ def health_of(link: Link | None, poll_seconds: float, now: float, first_try: Fir
 
 
 def is_late(link: Link | None, poll_seconds: float, now: float, first_try: FirstTry | None = None) -> bool:
-    """Return whether the last exchange is longer ago than it should be."""
+    """Return whether the last exchange is overdue."""
     since, _ = _last_exchange(link, first_try)
     return since is not None and now - since > max(LATE_AFTER * poll_seconds, LEAST_LATE_SECONDS)
 
@@ -64,8 +64,8 @@ class LinkShown:
     """The state of this site's exchange with the hub.
 
     Attributes:
-        waiting: Rows to send.
-        is_filling: Whether rows from before it joined are still missing.
+        waiting: The number of rows to send.
+        is_filling: Whether rows from before this site joined are still to be sent.
         refused: Rows of other sites that could not be used.
     """
 
@@ -77,7 +77,7 @@ class LinkShown:
 
 
 def link_shown(db: sqlite3.Connection) -> LinkShown:
-    """Return the state of the exchange from the store."""
+    """Return the state of the exchange, as recorded in the store."""
     link = link_of(db)
     waiting, is_filling = outbox_size(db)
     sites = tuple(other_sites(db, link.site)) if link else ()
@@ -86,12 +86,12 @@ def link_shown(db: sqlite3.Connection) -> LinkShown:
 
 @dataclass(frozen=True, slots=True)
 class HubFigures:
-    """The exchange with the hub in figures, for monitoring.
+    """The metrics of the exchange with the hub.
 
     Attributes:
-        waiting: Rows to send.
-        is_late: The last exchange is too long ago.
-        erasures: Erasures that wait for a confirmation.
+        waiting: The number of rows to send.
+        is_late: Whether the last exchange is overdue.
+        erasures: The number of erasures that wait for a confirmation.
         refused: Rows of other sites that could not be used.
     """
 
@@ -104,7 +104,7 @@ class HubFigures:
 
 
 def hub_figures(db: sqlite3.Connection, table: HubTable, now: float) -> HubFigures:
-    """Return the figures for monitoring, from the store."""
+    """Return the metrics of the exchange, from the store."""
     link = link_of(db)
     waiting, _ = outbox_size(db)
     state = (link, table.poll_seconds, now, first_try(db))
@@ -114,19 +114,19 @@ def hub_figures(db: sqlite3.Connection, table: HubTable, now: float) -> HubFigur
 
 # Remedies for unusable rows of other sites.
 UPDATE: Mapping[Unfit, Wording] = {
-    Unfit.NEWER: Wording("update CallSieve here; it uses these rows after that"),
-    Unfit.OLDER: Wording("update CallSieve there; it sends these rows again after that"),
+    Unfit.NEWER: Wording("update CallSieve here, so that it can use these rows"),
+    Unfit.OLDER: Wording("update CallSieve at that site, which then sends these rows again"),
     Unfit.ODD: Wording("callsieve hub sites --json shows the version of each site"),
 }
 
 
 def sites_of(refused: Iterable[RefusedRows]) -> str:
-    """Return the names of the sites whose rows were refused, joined."""
+    """Return the comma-separated names of the sites whose rows were refused."""
     return ", ".join(sorted({figure.site or "?" for figure in refused}))
 
 
 def policy_in_force(loaded: Loaded) -> PolicyInForce | None:
-    """Return the policy in the current files. None if it is invalid."""
+    """Return the active policy in the current files, None if the files are invalid."""
     try:
         policies = policies_of(loaded)
     except PolicyError:
@@ -137,7 +137,7 @@ def policy_in_force(loaded: Loaded) -> PolicyInForce | None:
 
 
 def forget_hub(db: sqlite3.Connection, context: Context, keep: bool) -> None:
-    """Stop sharing. Unless `keep`, delete other sites' rows in steps."""
+    """Stop sharing. Unless `keep`, delete other sites' rows in several transactions."""
     link = link_of(db)
     for origin in () if keep or link is None else other_sites(db, link.site):
         more = True
@@ -157,10 +157,10 @@ SECRET: Final = "hub.secret"
 
 
 def secret_path(loaded: Loaded) -> Path:
-    """Return the file to which `hub join` writes the secret."""
+    """Return the path of the file to which `hub join` writes this site's login."""
     return loaded.state_path(SECRET)
 
 
 def secret_source(loaded: Loaded) -> str:
-    """Return where the secret is: `file:/path` or `env:NAME`."""
+    """Return the location of this site's login: `file:/path` or `env:NAME`."""
     return loaded.settings.hub.secret or f"{SECRET_IN_FILE}{secret_path(loaded)}"

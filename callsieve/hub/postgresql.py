@@ -1,8 +1,8 @@
-"""Connections to the hub's PostgreSQL, with a time limit on every wait. The only module that imports psycopg.
+"""Connections to the hub's PostgreSQL, with a time limit on every wait. Only this module imports psycopg.
 
     async with connection_to(address) as hub:  rows = await hub.rows("SELECT %s", (7,))
 
-Every fault of server, network or address becomes a HubError. Its message contains no password.
+Every error of server, network or address becomes a HubError, whose message contains no password.
 """
 
 import asyncio
@@ -49,7 +49,10 @@ LOCKED: Final = "55P03"
 EXCEEDED: Final = "54000"
 # libpq's messages for a refused connection (it gives no SQLSTATE for these), and what to do.
 REMEDIES: Final = (
-    ("certificate verify failed", "add ?sslrootcert=/etc/callsieve/hub.pem to the address to trust its authority"),
+    (
+        "certificate verify failed",
+        "add ?sslrootcert=/etc/callsieve/hub.pem to the address to trust the hub's certificate authority",
+    ),
     ('failed for user "callsieve:', "run callsieve hub join for a new password"),
     ("is not permitted to log in", "this site was expelled or has left; to take part again: callsieve hub join"),
     ("no pg_hba.conf entry", "add this server to PostgreSQL's pg_hba.conf; an expelled site must join again"),
@@ -65,14 +68,14 @@ class HubError(Exception):
 
 
 class Hub:
-    """An open connection. All methods raise HubError."""
+    """An open connection to the hub's database. All methods raise HubError."""
 
     def __init__(self, connection: psycopg.AsyncConnection[Any], seconds: float = STATEMENT_SECONDS) -> None:
         self._connection = connection
         self._seconds = seconds
 
     async def rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows. Outside of `transaction` it has its own transaction."""
+        """Run one statement and return its rows. Outside `transaction`, the statement is its own transaction."""
         async with _bounded(self._seconds):
             cursor = await self._connection.execute(statement.encode(), values or None)
             return await cursor.fetchall() if cursor.description else []
@@ -90,7 +93,7 @@ class Hub:
             raise
 
     async def notices(self, seconds: float) -> list[str]:
-        """Return the next notifications of the channels listened to; empty after `seconds`."""
+        """Wait for the next notification on the channels listened to. Return an empty list after `seconds`."""
         async with _bounded(seconds + CONNECT_SECONDS):
             return [notice.payload async for notice in self._connection.notifies(timeout=seconds, stop_after=1)]
 
@@ -113,7 +116,7 @@ async def connection_to(address: str, seconds: float = STATEMENT_SECONDS) -> Asy
 
 
 def connection_text(address: str, seconds: float = STATEMENT_SECONDS) -> str:
-    """Return the address with our limits. A server on another computer must prove its identity by a certificate."""
+    """Return the address with our time limits. A server on another computer must have a valid certificate."""
     parts = _parts_of(address)
     host = str(parts.get("hostaddr") or parts.get("host") or "")
     if not _is_here(host) and "sslmode" not in parts:
@@ -136,9 +139,9 @@ def place_of(address: str) -> str:
 
 
 def with_login(address: str, user: str, password: str) -> str:
-    """Return the address with another user and password, and without a client certificate.
+    """Return the address with this user and password, and without a client certificate.
 
-    Otherwise libpq looks for a certificate in root's home directory, which the service's user may not read.
+    Otherwise libpq looks for a certificate in root's home directory, which the service's user cannot read.
     """
     login = {"user": user, "password": password, "sslcertmode": "disable"}
     return make_conninfo("", **(_parts_of(address) | login))
@@ -147,7 +150,7 @@ def with_login(address: str, user: str, password: str) -> str:
 def _parts_of(address: str) -> dict[str, Any]:
     if not IS_INSTALLED:
         command = f"{sys.prefix}/bin/pip install --require-hashes -r requirements/runtime.txt"
-        raise HubError(f"psycopg is not installed: in CallSieve's checkout, {command}")
+        raise HubError(f"psycopg is not installed: run in CallSieve's checkout: {command}")
     try:
         return {**conninfo_to_dict(address)}
     except psycopg.Error:
@@ -177,7 +180,7 @@ async def _bounded(seconds: float) -> AsyncIterator[None]:
 
 
 def _words_of(error: psycopg.Error) -> str:
-    """Return the error in one line. The last line of libpq's text about a failed connection has the reason."""
+    """Return an error on one line. For a failed connection, the last line of libpq's text has the reason."""
     primary = error.diag.message_primary
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     words = (primary or (lines[0] if lines else type(error).__name__))[:MOST_WORDS]

@@ -1,6 +1,6 @@
-"""The process `callsieve hub run`: one per store, until SIGTERM. SIGHUP reads the settings again.
+"""The process `callsieve hub run`: one per store, until SIGTERM. On SIGHUP it reloads the settings.
 
-It retries an unreachable hub with growing pauses. Calls are screened without it meanwhile.
+If the hub is unreachable, it retries with growing pauses. Calls are screened meanwhile.
 """
 
 import asyncio
@@ -27,13 +27,15 @@ from reputation.store.hub.link import note_failure
 logger = logging.getLogger("callsieve.hub.process")
 
 LOCK: Final = "hub.lock"
-SERVED_ALREADY: Final = "process {process} already serves the hub: stop it first (systemctl stop callsieve-hub)"
+SERVED_ALREADY: Final = (
+    "process {process} already exchanges rows with the hub: stop it first (systemctl stop callsieve-hub)"
+)
 FIRST_RETRY_SECONDS: Final = 0.5
 # Or half of [hub] poll_seconds if that is longer: thousands of sites should come back more slowly. With this value, all
 # rows are exchanged within five seconds after the hub is back.
 LONGEST_RETRY_SECONDS: Final = 2.0
 WELL_AFTER_SECONDS: Final = 60.0
-NOT_MADE: Final = "this database is not set up as a hub, or by an older CallSieve: run callsieve hub init"
+NOT_MADE: Final = "this database was not set up as a hub, or by an older CallSieve: run callsieve hub init"
 
 
 def run(load: Callable[[], Loaded]) -> None:
@@ -95,7 +97,7 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
 
 
 def words_of(error: Exception) -> str:
-    """Return what is wrong with the hub, and what to do."""
+    """Return an error message about the hub, with a remedy where one is known."""
     if isinstance(error, HubError) and error.code in UNDEFINED:
         return NOT_MADE
     if isinstance(error, HubError) and error.code == FORBIDDEN:
@@ -121,7 +123,7 @@ async def _share(loaded: Loaded, run: str) -> None:
 
 
 def _clear(loaded: Loaded, numbers: frozenset[str]) -> None:
-    """Remove the traces of erased numbers from files. Call it only while the store is closed."""
+    """Remove erased numbers from the store's freed pages and from backups. Call it only while the store is closed."""
     for number in sorted(numbers):
         is_clear, problems = number_operations.clear_files(loaded, number)
         if not is_clear or problems:

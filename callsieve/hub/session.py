@@ -1,4 +1,4 @@
-"""The state of one connection to the hub, and the store transactions of each step."""
+"""The state of one connection to the hub, and the store's transactions for each step."""
 
 import asyncio
 import logging
@@ -66,7 +66,7 @@ ACTOR: Final = "hub"
 
 
 class PullPace:
-    """When to pull: regularly, and soon after a wake-up. A wake-up without news makes the next wait longer."""
+    """The schedule of pulls: at intervals, and soon after a wake-up. Wake-ups without news delay the next pull."""
 
     def __init__(self, poll_seconds: float) -> None:
         self.is_woken = False
@@ -90,18 +90,18 @@ class HubSession:
     """The state of one connection to the hub. Times are values of time.monotonic().
 
     Attributes:
-        offset_us: Difference between this site's clock and the hub's.
-        hub_version: The latest version of this site's rows in the hub when the connection began.
-        own: Pull this site's own rows too.
-        private: Pull the rows that only a standby or the central console needs.
-        has_pulled: A pull has succeeded since the last heartbeat.
-        is_deaf: The connection does not listen to wake-ups at present.
-        waits_to: The hub is full: rows of the outbox up to this `seq` wait for room. 0: none do.
-        try_at: When to try to push these rows again.
-        erase_at: When to ask the hub again for the erasures that are due.
-        pushed_at: Times of the first and last push for which no wake-up has been sent. The key is whether all rows of
-            the push were private.
-        has_pushed: A push has succeeded since the last pull.
+        offset_us: How far this site's clock is ahead of the hub's, in microseconds.
+        hub_version: The newest row version of this site in the hub when the connection began.
+        own: Whether to pull this site's own rows too.
+        private: Whether to pull rows that only a standby or the central console needs.
+        has_pulled: Whether a pull has succeeded since the last heartbeat.
+        is_deaf: Whether the connection ignores wake-ups at present.
+        waits_to: While the hub is full: rows of the outbox up to this `seq` wait for room. 0: no rows wait.
+        try_at: When to push these rows again.
+        erase_at: When to send the due erasures to the hub again.
+        pushed_at: Times of the first and last push that were not announced yet. The key: whether all rows of the push
+            were private.
+        has_pushed: Whether a push has succeeded since the last pull.
     """
 
     link: Link
@@ -124,15 +124,15 @@ class HubSession:
 
 
 def is_counted_anew(link: Link, greeting: Greeting) -> bool:
-    """Return whether this site's stored places are invalid, because the hub's transaction numbers started again."""
+    """Return whether the stored positions are invalid, because the hub's transaction numbers have restarted."""
     return (
         greeting.lost_xid == 0
         or min(max(link.rows_to[0], link.notices_to[0]), greeting.lost_xid or math.inf) > greeting.xid
     )
 
 
-def heard_to(link: Link, greeting: Greeting) -> float:
-    """Return up to when, by the hub's clock, its notices were certainly carried out here, if they are read again."""
+def handled_to(link: Link, greeting: Greeting) -> float:
+    """Return the time, by the hub's clock, up to which this site certainly carried out all notices; 0 if unknown."""
     if link.organisation != greeting.organisation or link.pulled_at is None:
         return 0.0
     ahead = time.time() - greeting.now_us / MICROSECONDS
@@ -144,7 +144,7 @@ def offset_of(greeting: Greeting, before: float, after: float) -> int:
     offset = (before + after) / 2 - greeting.now_us / MICROSECONDS
     if abs(offset) < CLOCK_SECONDS + (after - before) / 2:
         return 0
-    logger.warning("our clock is %+.0f s off the hub's: rows get the hub's time", offset)
+    logger.warning("this site's clock differs from the hub's by %+.0f s: rows get the hub's time", offset)
     return int(offset * MICROSECONDS)
 
 
@@ -161,7 +161,7 @@ def send_keys_again(db: sqlite3.Connection, site: str, keys: list[outgoing.Key],
 
 
 def prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greeting: Greeting) -> None:
-    """Update capture, ownership of rows and the stored places to match the settings and the hub."""
+    """Update the recording of changes, rows' owners and stored positions to match the settings and the hub."""
     link = link_of(db)
     assert link is not None
     program = program_version()
@@ -185,21 +185,21 @@ def prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greet
 def acknowledge_batch(
     db: sqlite3.Connection, link: Link, batch: list[outgoing.Outgoing], dates: dict[int, int], follow: frozenset[str]
 ) -> None:
-    """Record that the hub has a batch."""
+    """Record that the hub has received a batch."""
     outgoing.acknowledge(db, link, batch, dates, follow, time.time())
 
 
 def apply_some(
     db: sqlite3.Connection, link: Link, placed_rows: list[tuple[SharedRow, client.Place]], follow: frozenset[str]
 ) -> tuple[int, int]:
-    """Apply as many pulled rows as WRITE_SECONDS allow. Return how many were done and how many were unusable."""
+    """Apply pulled rows for at most WRITE_SECONDS. Return the number of applied rows and of unusable rows."""
     done, refused = apply_rows(db, link, [row for row, _ in placed_rows], follow, WRITE_SECONDS)
     note_rows_to(db, placed_rows[done - 1][1])
     return done, refused
 
 
 def note_all_pulled(db: sqlite3.Connection, place: client.Place, clock_us: int) -> None:
-    """Record that everything up to a place was pulled."""
+    """Record that everything up to a position was pulled."""
     note_rows_to(db, place)
     note_notices_to(db, place)
     note_pulled(db, time.time())
@@ -208,29 +208,29 @@ def note_all_pulled(db: sqlite3.Connection, place: client.Place, clock_us: int) 
 
 
 def erase_here(db: sqlite3.Connection, erasure: Erasure, loaded: Loaded) -> bool:
-    """Erase a number on behalf of a site. Return whether everything about it is gone."""
+    """Erase a number at another site's request. Return whether all its data is gone."""
     actor = f"{ACTOR} {erasure.site}" if SITE.fullmatch(erasure.site) else ACTOR
     return site_operations.erase_for_site(db, Context(actor, Role.ADMINISTRATOR, time.time(), loaded), erasure)
 
 
 def emit_policies(db: sqlite3.Connection, waiting: list[PublishedPolicy], loaded: Loaded) -> None:
-    """Emit an event for policies that wait to be accepted."""
+    """Emit an event for policies of other sites that wait for acceptance."""
     central.emit_arrived(db, Context(ACTOR, Role.ADMINISTRATOR, time.time(), loaded), waiting)
 
 
 def accept_policy(db: sqlite3.Connection, name: str, loaded: Loaded) -> None:
-    """Accept a policy of another site, as the settings order."""
+    """Accept a policy of another site automatically, because the settings say so."""
     context = Context(f"{ACTOR} {site_of(name)}", Role.ADMINISTRATOR, time.time(), loaded)
     central.accept(db, context, central.AcceptRequest(name))
 
 
 def is_of_another(link: Link, greeting: Greeting) -> bool:
-    """Return whether the link belongs to another hub, or to another name of this site."""
+    """Return whether the stored link belongs to another hub, or to a former name of this site."""
     return (link.hub, link.site) != (greeting.hub, greeting.site)
 
 
 async def linked(store: Store, link: Link | None, greeting: Greeting, settings: HubTable) -> Link:
-    """Return the link to the hub in the store. Create or update it if necessary."""
+    """Create or update the stored link to the hub, and return it."""
     site, private, follow = greeting.site, settings.private, frozenset(settings.follow)
     is_another = link is not None and is_of_another(link, greeting)
     if link is not None and is_another:
@@ -255,15 +255,15 @@ async def linked(store: Store, link: Link | None, greeting: Greeting, settings: 
     return link
 
 
-async def send_site_again(store: Store, site: str, private: bool, told_to: int) -> None:
-    """Queue the rows of this site again that the hub may have lost."""
+async def send_site_again(store: Store, site: str, private: bool, sent_to: int) -> None:
+    """Queue those rows of this site again that the hub may have lost."""
     rows, after = 0, ("", "", "")
-    while keys := await store.read(outgoing.rows_sent_after, site, told_to, after, FILL):
+    while keys := await store.read(outgoing.rows_sent_after, site, sent_to, after, FILL):
         await store.write(send_keys_again, site, keys, private)
         rows, after = rows + len(keys), keys[-1]
         await asyncio.sleep(REST_SECONDS)
     if rows:
-        logger.warning("the hub may have lost %d of our rows: sending them again", rows)
+        logger.warning("the hub may have lost %d rows of this site: sending them again", rows)
 
 
 async def forget_others(store: Store, link: Link, follow: frozenset[str]) -> None:
@@ -273,7 +273,7 @@ async def forget_others(store: Store, link: Link, follow: frozenset[str]) -> Non
 
 
 async def expel(store: Store, link: Link, origin: str, follow: frozenset[str]) -> None:
-    """Delete the rows of one site in steps."""
+    """Delete the rows of one site in several transactions."""
     more = True
     while more:
         more = await store.write(expel_some, link, origin, follow, FILL)

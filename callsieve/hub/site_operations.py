@@ -1,7 +1,7 @@
-"""Operations on other sites: same people, ignored sites, and numbers that other sites erased.
+"""Operations for other sites: same people, ignored sites, and numbers that other sites erased.
 
-They change only this store, need no hub, and each is undone through its row in the audit. An erasure by another site is
-carried out completely, or in part until an administrator here confirms it with `callsieve privacy erase` or refuses it:
+They change only this store and need no hub. Each can be undone through its row in the audit. Erasures by a site that
+this site does not follow are partial, until an administrator confirms with `callsieve privacy erase` or refuses:
     erase_for_site(db, context, Erasure(...))   for the hub's process
     keep(db, context, number)                   refuse
 """
@@ -37,19 +37,19 @@ SiteText = Annotated[str, Meta(min_length=1, max_length=64, description="Another
 
 
 class Declared(NamedTuple):
-    """The names of a person after the change. `names`: all of them; for a separated name, only that name."""
+    """The result of joining or separating names. `names`: all names of the person."""
 
     change_id: int | None
     names: tuple[str, ...]
 
 
 class SiteVerdict(NamedTuple):
-    """A site that is ignored now, or counts again.
+    """A site that is now ignored, or counts again.
 
     Attributes:
         site: The site.
-        numbers: How many numbers it has shared evidence about.
-        later: The numbers are too many for one transaction, and the daemon recomputes them in steps.
+        numbers: The number of telephone numbers that the site has shared evidence about.
+        later: Whether the daemon recomputes these numbers later, because they are too many for one transaction.
     """
 
     change_id: ChangeId | None
@@ -59,19 +59,19 @@ class SiteVerdict(NamedTuple):
 
 
 class IgnoreRequest(msgspec.Struct, frozen=True):
-    """A site to ignore. `reason`: why."""
+    """A request to ignore a site. `reason`: why."""
 
     site: SiteText
     reason: Annotated[str, Meta(max_length=REASON_CHARACTERS)]
 
 
 def find_sites(db: sqlite3.Connection, _context: Context, request: PageQuery) -> ResultPage[other_sites.SiteFigures]:
-    """Return the other sites that have shared something, with their figures."""
+    """Return the other sites that have shared evidence, with their figures."""
     return page_from(other_sites.figures_of_sites(db), request, lambda row: (row.site,), lambda row: row)
 
 
 def same_person(db: sqlite3.Connection, context: Context, names: tuple[str, str]) -> Declared:
-    """Declare that two names are the same person, who counts once."""
+    """Declare that two names are the same person, who then counts once."""
     first, second = (_person(db, context, name) for name in names)
     if site_of(first) == site_of(second):
         raise Refused("same-site", Wording("{one} and {other} are at the same site", {"one": first, "other": second}))
@@ -92,7 +92,7 @@ def same_person(db: sqlite3.Connection, context: Context, names: tuple[str, str]
 
 
 def other_person(db: sqlite3.Connection, context: Context, name: str) -> Declared:
-    """Declare that a name is a separate person again."""
+    """Declare that a name is a separate person, after `same_person`."""
     with change(db, context, "hub people apart", name=name) as changed:
         before = other_sites.names_of(db, name)
         if len(before) == 1:
@@ -120,7 +120,7 @@ def ignore(db: sqlite3.Connection, context: Context, request: IgnoreRequest) -> 
 
 
 def resume(db: sqlite3.Connection, context: Context, site: SiteText) -> SiteVerdict:
-    """Let a site count again, exactly as before it was ignored."""
+    """Count the evidence of an ignored site again, with the same weight as before."""
     with change(db, context, "hub resume", name=site) as changed:
         ignored = other_sites.resume_site(db, site)
         if ignored is None:
@@ -150,7 +150,7 @@ def _site(db: sqlite3.Connection, site: str) -> None:
     sites = other_sites.sites_of(db)
     if site not in sites:
         hint = nearest(site, sites) if sites else ""
-        raise Refused("unknown-site", f"no site {site[:40]!r} has shared anything{hint}")
+        raise Refused("unknown-site", f"no site {site[:40]!r} has shared evidence{hint}")
 
 
 # How changes are undone.
@@ -187,7 +187,7 @@ ERASED_AT_ONCE: Final = {
 
 
 class Erasure(NamedTuple):
-    """An erasure by a site. `is_whole`: by this site, by one that it follows, or by a central console."""
+    """An erasure by a site. `is_whole`: of all rows, as by this site, one that it follows, or a central console."""
 
     number: str
     site: str
@@ -195,7 +195,7 @@ class Erasure(NamedTuple):
 
 
 def erase_for_site(db: sqlite3.Connection, context: Context, erasure: Erasure) -> bool:
-    """Erase the rows that the site may erase here, and keep the others. Return whether none is left."""
+    """Erase the rows about a number that the site may erase here. Return whether no rows are left."""
     try:
         stored = number_operations.stored_about(db, context, erasure.number)
     except Refused:  # no number

@@ -1,7 +1,7 @@
-"""The exchange between a store and the hub: push what changed here, pull what changed elsewhere.
+"""The exchange between a store and the hub: push changes of this site, and pull changes of other sites.
 
 Store transactions take some hundredths of a second and never wait for the network, so a slow hub never holds a lock of
-the store. Reads for a push and results of a pull are bounded.
+the store. The rows of one push or pull are limited.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from callsieve.hub.session import (
     apply_some,
     erase_here,
     expel,
-    heard_to,
+    handled_to,
     is_counted_anew,
     is_of_another,
     linked,
@@ -73,11 +73,11 @@ POLICY: Final = "published_policy"
 
 
 class StoreReplaced(Exception):
-    """The store's file was replaced since it was opened."""
+    """The store's file was replaced while it was open."""
 
 
 class NumbersErased(Exception):
-    """Numbers were erased at the request of another site. Once the store is closed, files can be cleared of them."""
+    """Numbers were erased at another site's request. They must be removed from files too, while the store is closed."""
 
     def __init__(self, numbers: frozenset[str]) -> None:
         super().__init__()
@@ -85,9 +85,9 @@ class NumbersErased(Exception):
 
 
 class Sync:
-    """One store and one hub. `once` and `run` raise HubError and StoreError. A failed transaction is rolled back.
+    """The exchange of one store with one hub. A failed transaction is rolled back. `run`: a random id of this process.
 
-    `run`: a random identifier of this process.
+    `once` and `run` raise HubError and StoreError.
     """
 
     def __init__(self, store: Store, hub: Hub, loaded: Loaded, run: str) -> None:
@@ -99,10 +99,10 @@ class Sync:
         self._follow = frozenset(self._settings.follow)
         self._files = files_of(loaded.store_path)
         self._policies_due = True  # other sites may have published some that were not checked yet
-        self._heard_to = 0.0  # older notices, by the hub's clock, were carried out already
+        self._handled_to = 0.0  # older notices, by the hub's clock, were carried out already
 
     async def run(self) -> None:
-        """Exchange until cancelled. Raise NumbersErased or StoreReplaced if the store must be closed first."""
+        """Exchange rows until cancelled. Raise NumbersErased or StoreReplaced if the store must be closed first."""
         session = await self._begin()
         await client.listen(self._hub, session.channel)
         await client.collect(self._hub)
@@ -130,7 +130,7 @@ class Sync:
                 await self._wait(session)
 
     async def once(self) -> None:
-        """Exchange everything that is due now, in both directions."""
+        """Exchange all due rows once, in both directions."""
         session = await self._begin()
         await self._note_policy()
         if session.own:
@@ -154,7 +154,7 @@ class Sync:
             )
         offset_us = offset_of(greeting, before, time.time())
         if link is not None and (is_of_another(link, greeting) or is_counted_anew(link, greeting)):
-            self._heard_to = heard_to(link, greeting)
+            self._handled_to = handled_to(link, greeting)
         link = await linked(self._store, link, greeting, self._settings)
         # Pull our own rows, too, after an update: an older CallSieve here may have dropped columns of a newer one.
         is_again = link.rows_to == (0, 0) and link.pulled_at is not None
@@ -199,7 +199,7 @@ class Sync:
             if greeting.has_twin and not link.has_twin:
                 logger.warning("another PBX also takes part as %s: one of the two needs another name", link.site)
             if full_at and not link.full_at:
-                logger.warning("the hub keeps at most %d of our rows: the others wait here", full_at)
+                logger.warning("the hub stores at most %d rows of this site: further rows wait here", full_at)
         if greeting.is_central:  # for its console
             await self._store.write(note_sites, await client.sites(self._hub))
 
@@ -294,7 +294,7 @@ class Sync:
         return session.link != start
 
     async def _apply(self, session: HubSession, rows: list[SharedRow], places: list[client.Place]) -> None:
-        """Apply pulled rows, except rows that no honest hub sends: our own unless wanted, or from the future."""
+        """Apply pulled rows. Skip rows that no honest hub sends: unrequested own rows, and rows from the future."""
         self._policies_due |= any(row.kind == POLICY for row in rows)
         latest_us = int((max(time.time(), time.time() - session.offset_us / MICROSECONDS) + DAY) * MICROSECONDS)
         usable = [
@@ -324,7 +324,7 @@ class Sync:
             session.has_refused = True
 
     async def _follow_notice(self, session: HubSession, notice: HubNotice) -> None:
-        if notice.what == "erase" and notice.at > self._heard_to:
+        if notice.what == "erase" and notice.at > self._handled_to:
             await self._follow_erasure(session, notice)
         elif notice.what == "expel" and notice.subject != session.link.site:
             by = notice.asked_by or "the hub's administrator"
@@ -354,7 +354,7 @@ class Sync:
             await self._store.write(forget_notes, notes)
 
     async def _wait(self, session: HubSession) -> None:
-        """Wait until it is time to pull, or to check for changes here.
+        """Wait until it is time to pull, or to look for changes in the store.
 
         Any site can send wake-ups. After too many, stop listening for a while and only poll.
         """
@@ -374,7 +374,7 @@ class Sync:
             raise StoreReplaced
 
     def _is_news(self, session: HubSession, payload: str) -> bool:
-        """Return whether a wake-up announces news. Its payload is a hint from the sender: `site` or `site/private`."""
+        """Return whether a wake-up announces rows for this site. The payload is `site` or `site/private`."""
         site, _, what = payload.partition("/")
         is_of_us = site == session.link.site and not self._settings.standby
         return not is_of_us and (what != "private" or session.private)

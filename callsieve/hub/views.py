@@ -1,9 +1,8 @@
-"""Descriptions of the hub, its sites and their evidence, for the terminal and as JSON. Pure."""
+"""Views of the hub, its sites and their evidence, for the terminal and as JSON. Pure."""
 
 from dataclasses import dataclass
 from typing import Annotated
 
-from callsieve.cli.output import plural
 from callsieve.hub.operations import LinkShown
 from callsieve.text.times import when
 from reputation.encoding import FLAT, encoded
@@ -28,25 +27,25 @@ def state_of(site: SiteState) -> str:
 
 
 def lag_of(site: SiteState) -> float | None:
-    """Return the seconds since the site last had everything that others shared, None if it never had."""
+    """Return the seconds since the site last had all rows of other sites, None if it never had."""
     return None if site.pulled_at is None else max(0.0, site.now - site.pulled_at)
 
 
 def remarks_on(site: SiteState) -> list[str]:
-    """Return problems that the administrator should solve."""
+    """Return the problems of a site that its administrator should solve."""
     remarks = []
     if site.twin_at is not None and site.now - site.twin_at < TWIN_SECONDS:
         remarks.append("two PBXs take part under this name: rename one, or set standby = true")
     if 0 < site.most_rows <= site.rows_kept:
         remarks.append(f"the hub keeps at most {site.most_rows:,} rows of it: callsieve hub quota {site.name} ROWS")
     if site.offset_seconds:
-        remarks.append(f"its clock is {site.offset_seconds:+,.0f} s off the hub's")
+        remarks.append(f"its clock differs from the hub's by {site.offset_seconds:+,.0f} s")
     return remarks
 
 
 @dataclass(frozen=True, slots=True)
 class HubSite:
-    """A site as the hub knows it, and its evidence here."""
+    """A site as the hub describes it, and its evidence in this store."""
 
     site: Annotated[SiteState, FLAT]
     shared: SiteFigures | None = None
@@ -60,17 +59,17 @@ class HubSite:
     @property
     @encoded
     def lag_seconds(self) -> float | None:
-        """The seconds since the site last had everything that others shared; null if it never had."""
+        """The seconds since the site last had all rows of other sites; null if it never had."""
         return lag_of(self.site)
 
 
 @dataclass(frozen=True, slots=True)
 class HubOverview:
-    """The exchange of this site with the hub, and what the hub reports about all sites.
+    """The exchange of this site with the hub, and the hub's information about all sites.
 
     Attributes:
-        policy: The policy in force here; null where this is no standby.
-        policy_of_first: The policy in force at the first PBX of a standby.
+        policy: The active policy of this PBX; null if this PBX is not a standby.
+        policy_of_first: The active policy of the main PBX, whose standby this is.
         reachable: Whether the hub answered.
         hub_sites: The sites; null if the hub did not answer.
     """
@@ -83,10 +82,10 @@ class HubOverview:
 
 
 def remarks_on_evidence(figures: SiteFigures) -> str:
-    """Return remarks about a site: whether it is ignored, and how its evidence compares with ours."""
+    """Return remarks about a site: whether it is ignored, and how often people here disagree with its marks."""
     remarks = []
     if figures.ignored is not None:
         remarks.append(f"ignored since {when(figures.ignored.at)}: {figures.ignored.reason}")
     if figures.settled.disagree:
-        remarks.append(f"{plural(figures.settled.disagree, 'ruling')} here against its marks: it is trusted less")
+        remarks.append(f"people here disagree with {figures.settled.disagree:,} of its marks: it is trusted less")
     return "; ".join(remarks)

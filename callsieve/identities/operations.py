@@ -1,4 +1,4 @@
-"""The operations on identities (callsieve/changes/operation.py): the owner of a number, and how well that is proven."""
+"""Operations on identities (callsieve/changes/operation.py): the owners of numbers and the proof of ownership."""
 
 import sqlite3
 from typing import Annotated, NamedTuple
@@ -37,11 +37,11 @@ NOT_PROVEN = {
 
 
 class IdentityRequest(msgspec.Struct, frozen=True):
-    """An identity as somebody entered it.
+    """A request to record the owner of a number.
 
     Attributes:
-        level: 1: somebody controls the number, 2: the name is proven, as the note says.
-        expires: `180d`; empty: the maximum of 12 months.
+        level: 1: the owner controls the number; 2: the name is proven too, as the note says.
+        expires: A duration such as `180d`, or a date; empty: the maximum of 12 months.
     """
 
     number: NumberText
@@ -52,7 +52,7 @@ class IdentityRequest(msgspec.Struct, frozen=True):
 
 
 class ProofRequest(msgspec.Struct, frozen=True):
-    """The code that the owner repeated. `name`: the owner's name."""
+    """A request to check the code that an owner repeated. `name`: the owner's name."""
 
     number: NumberText
     code: CodeText
@@ -60,14 +60,14 @@ class ProofRequest(msgspec.Struct, frozen=True):
 
 
 class CodeRequest(msgspec.Struct, frozen=True):
-    """A number to make a code for. `name`: the owner to record when it is entered in a call; empty: the number."""
+    """A request for a proof code. `name`: the owner to record when it is entered in a call; empty: the number."""
 
     number: NumberText
     name: LineText = ""
 
 
 class IdentityChange(NamedTuple):
-    """A change of an identity. `identity`: the one that was recorded or removed; `replaced`: the previous one."""
+    """The result of a change. `identity`: the recorded or removed identity; `replaced`: the previous identity."""
 
     change_id: ChangeId | None
     identity: Identity
@@ -75,7 +75,7 @@ class IdentityChange(NamedTuple):
 
 
 class CodeMade(NamedTuple):
-    """A code for a call to the number, valid for a day.
+    """A code that proves control of a number, valid for a day.
 
     `about`: an appeal's reference, or the number; `code`: its six digits.
 
@@ -89,12 +89,12 @@ class CodeMade(NamedTuple):
 
     @property
     def spoken(self) -> str:
-        """The code as it is read out."""
+        """The code in two groups of digits, for reading it out."""
         return f"{self.code[:3]} {self.code[3:]}"
 
 
 def add(db: sqlite3.Connection, context: Context, request: IdentityRequest) -> IdentityChange:
-    """Record who a number belongs to. From level 2 on, phones show the name and rules at most warn about its calls."""
+    """Record the owner of a number. From level 2 on, phones show the name and rules at most warn about its calls."""
     identity = _identity(context, request)
     with change(db, context, "identity add", identity.number) as changed:
         changed.before = before = identity_of(db, identity.number)
@@ -104,7 +104,7 @@ def add(db: sqlite3.Connection, context: Context, request: IdentityRequest) -> I
 
 
 def remove(db: sqlite3.Connection, context: Context, typed: NumberText) -> IdentityChange:
-    """Remove the identity of a number."""
+    """Remove the recorded owner of a number."""
     number = number_field(context, typed)
     with change(db, context, "identity remove", number) as changed:
         changed.before = removed = remove_identity(db, number)
@@ -126,7 +126,7 @@ def make_code(db: sqlite3.Connection, context: Context, request: CodeRequest) ->
 def prove(db: sqlite3.Connection, context: Context, request: ProofRequest) -> Identity | Refused:
     """Check the code that the owner repeated. If it is right, the number has identity level 1 for 12 months.
 
-    A wrong code is counted and recorded in the audit. So its Refused is returned: raising it would roll that back.
+    A wrong code is returned as Refused, not raised, because the count of wrong codes must be stored.
     """
     number, name = number_field(context, request.number), _name(request.name)
     with change(db, context, "identity prove", number) as changed:
@@ -139,7 +139,7 @@ def prove(db: sqlite3.Connection, context: Context, request: ProofRequest) -> Id
 
 
 def wrong_code(answer: ProofAnswer) -> Refused:
-    """Return the refusal of a wrong code. Raise Refused if there is no code."""
+    """Return the refusal for a wrong code. Raise Refused if no code is valid at present."""
     refused = Refused(f"code-{answer}", NOT_PROVEN[answer])
     if answer is ProofAnswer.WRONG:
         return refused

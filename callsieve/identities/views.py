@@ -1,4 +1,4 @@
-"""Views of identities, and the health check that they are renewed before they end."""
+"""Views of identities, and the health check that no identity expires soon."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from reputation.wording import Wording
 
 @dataclass(frozen=True, slots=True)
 class IdentityShown:
-    """An identity. `is_over`: whether it has expired."""
+    """An identity as pages and the API show it. `is_over`: whether it has expired."""
 
     identity: Annotated[Identity, FLAT]
     is_over: bool
@@ -46,7 +46,7 @@ class IdentitiesShown:
 
 
 def identities_shown(db: sqlite3.Connection, text: str, context: Context) -> IdentitiesShown:
-    """Return the identities that have the text in their number or name."""
+    """Return the identities whose number or name contains the text."""
     everything = all_identities(db)
     matching = [identity for identity in everything if has_text(text, identity.number, identity.name)]
     shown = tuple(identity_shown(db, identity, context.settings, context.at) for identity in matching[:MOST_SHOWN])
@@ -55,7 +55,7 @@ def identities_shown(db: sqlite3.Connection, text: str, context: Context) -> Ide
 
 
 def find_identities(db: sqlite3.Connection, context: Context, request: IdentitiesRequest) -> ResultPage[IdentityShown]:
-    """Return the owners of numbers."""
+    """Return the recorded owners of numbers."""
     number = None if request.number is None else number_field(context, request.number, "number")
     rows = (identity for identity in all_identities(db) if number in (None, identity.number))
     return page_from(
@@ -67,7 +67,7 @@ def find_identities(db: sqlite3.Connection, context: Context, request: Identitie
 
 
 def identity_shown(db: sqlite3.Connection, identity: Identity, settings: Settings, now: float) -> IdentityShown:
-    """Return a stored identity with its origin."""
+    """Return a stored identity with the site that it comes from."""
     return IdentityShown(identity, identity.expires_at <= now, origin_of_identity(db, identity, settings.hub.follow))
 
 

@@ -1,13 +1,13 @@
 """Import of past calls into a new store, from files or a PBX's own database, in batches.
 
-    write_calls(db, items_of(events), clock, ...) -> Written    a call that is in the store already changes nothing
+    write_calls(db, items_of(events), clock, ...) -> Written    skips calls that are already in the store
     with open_tables(tables, sides, zone, done_to, now) as (history, items):  ...  items: OutcomeRecord | DoneTo
 
 callsieve/replay/call_files.py reads the files. Marks in a history are imported as evidence only: they block nothing.
 
-The database is MariaDB with FreePBX's tables `cdr` and, for who hung up, `cel`. The PBX writes to it at the same time,
-and a long SELECT may lock its tables (MyISAM). So each query reads a few hours, by the index on `calldate`. The next
-import reads calls that are not over yet.
+The database is MariaDB with FreePBX's tables `cdr` and, to know which side hung up, `cel`. The PBX writes to it at the
+same time, and a long SELECT may lock its tables (MyISAM). So each query reads a few hours, by the index on `calldate`.
+The next import reads calls that are not over yet.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PAUSE_SECONDS = 0.01  # between two batches, so that the daemon can write
 
 @dataclass(frozen=True, slots=True)
 class DoneTo:
-    """A position in the items of a database: all its calls that began before `at` (UTC seconds) were yielded."""
+    """A position in a database of calls: all calls of `source` that began before `at` (UTC seconds) were yielded."""
 
     source: str
     at: float
@@ -53,7 +53,7 @@ Item = OutcomeRecord | Mark | DoneTo
 
 @dataclass(slots=True)
 class Written:
-    """The result of an import. `known`: calls that were in the store already."""
+    """The result of an import. `known`: calls that were already in the store."""
 
     new: int = 0
     known: int = 0
@@ -67,7 +67,7 @@ def write_calls(
     clock: Callable[[], float],
     hours: CallingHours = AS_INSTALLED,
 ) -> Written:
-    """Write the items, a thousand per transaction. A second run changes nothing."""
+    """Write the items, a thousand per transaction. Repeating an import changes nothing."""
     written = Written()
     items = iter(items)
     while batch := list(islice(items, BATCH)):
@@ -94,7 +94,7 @@ def _write(db: sqlite3.Connection, batch: list[Item], now: float, hours: Calling
 
 
 def items_of(events: Iterable[Event]) -> Iterator[Item]:
-    """Yield outcomes and marks. A mark gets the auth class of its call if that is among the last REMEMBERED_CALLS."""
+    """Yield outcomes and marks. A mark gets the auth class of its call if that is one of the last REMEMBERED_CALLS."""
     classes: OrderedDict[str, AuthClass] = OrderedDict()
     waiting: OrderedDict[str, list[Mark]] = OrderedDict()
     for event in events:
@@ -150,7 +150,7 @@ IS_DATE = "calldate >= %s AND calldate < %s AND MONTH(calldate) > 0 AND DAY(call
 def open_tables(
     tables: CallTables, sides: Sides, zone: tzinfo | None, done_to: float | None, now: float
 ) -> Iterator[tuple[History, Iterator[Item]]]:
-    """Open the tables for the calls that began at `done_to` (UTC seconds) or later; None for all calls."""
+    """Open the tables and read the calls that began at `done_to` (UTC seconds) or later; None for all calls."""
     history = History(kind="cdr-mysql")
     with connected(tables.address) as db:
         columns = db.columns(tables.cdr)
@@ -171,7 +171,7 @@ def _begin(done_to: float | None) -> datetime:
 def _items(
     calls: OpenCalls, cel: _Cel | None, sides: Sides, history: History, source: str, now: float
 ) -> Iterator[Item]:
-    """Yield the outcomes of calls that are over. After each batch yield until when calls are complete."""
+    """Yield the outcomes of finished calls. After each batch, yield the time up to which all calls were yielded."""
     first_open = now - OVER_SECONDS
     while batch := list(islice(calls, CALLS_AT_ONCE)):
         events = cel.events_of(batch) if cel else {}
@@ -239,7 +239,7 @@ class _Cel:
 
     @classmethod
     def of(cls, db: Database, table: str, history: History) -> _Cel | None:
-        """Return the table if it exists and has an index. Otherwise add the reason to the history's remarks."""
+        """Return the table if it exists and has an index. Otherwise add a remark with the reason to the history."""
         if not db.has_table(table):
             history.remarks.append(NO_CEL.format(table=table))
             return None

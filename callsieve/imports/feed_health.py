@@ -1,4 +1,4 @@
-"""The health of feeds: whether they are still updated and as large as before. Health check, metrics and events."""
+"""The health of feeds: whether they are still updated and have not shrunk. Health check, metrics and events."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ NOT_IMPORTED = Wording("not imported yet")
 
 
 class FeedFailure(StrEnum):
-    """Why a feed was not imported. Problems of its file are in `TableProblem`."""
+    """Reasons why a feed was not imported. `TableProblem` has the problems of a feed's file."""
 
     FEED_SHRANK = (
         "{numbers:,} numbers, less than half of the {before:,} in force: the file may be incomplete. "
@@ -58,7 +58,7 @@ class FeedFailure(StrEnum):
 
     @property
     def code(self) -> str:
-        """Return the code in the store, such as `feed-shrank`."""
+        """Return the reason as a code for the store, such as `feed-shrank`."""
         return self._name_.lower().replace("_", "-")
 
 
@@ -80,14 +80,14 @@ def health_of(feed: FeedSource, now: float) -> SourceHealth:
 
 
 def health_of_missing(fetch: FeedFetch | None, now: float) -> SourceHealth:
-    """Return the health of a feed in the settings that was never imported."""
+    """Return the health of a feed that the settings name but that was never imported."""
     if fetch is not None and fetch.failed_at is not None:
         return _failed(fetch.failed_at, fetch.failure, now)
     return SourceHealth(SourceStatus.WAITING, NOT_IMPORTED)
 
 
 class KnownFeed(NamedTuple):
-    """An imported feed, or a feed of the settings that was never imported, with its health."""
+    """An imported feed, or a feed that the settings name but that was never imported, with its health."""
 
     name: str
     feed: FeedSource | None
@@ -96,14 +96,14 @@ class KnownFeed(NamedTuple):
 
     @property
     def remedy(self) -> str:
-        """Return the command that brings new data."""
+        """Return the command that updates the feed."""
         if self.fetch is not None or self.feed is None:
             return f"callsieve feeds fetch {self.name}"
         return f"callsieve import feed FILE --source {self.name}"
 
 
 def list_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> list[KnownFeed]:
-    """Return the imported feeds, then the feeds of the settings that were never imported."""
+    """Return the imported feeds, then the feeds that the settings name but that were never imported."""
     feeds, fetches = feed_sources(db), feed_fetches(db)
     imported = {feed.name for feed in feeds}
     missing = [feed.name for feed in settings.feed if feed.name not in imported]
@@ -124,19 +124,19 @@ def fresh_at(feed: FeedSource) -> float:
 
 
 def nobody_fetches_feeds(settings: Settings, fetches: Mapping[str, FeedFetch], now: float) -> bool:
-    """Return whether feeds of the settings are due but no timer fetches them."""
+    """Return whether feeds of the settings are overdue, because no timer fetches them."""
     return nobody_fetches((fetches[feed.name].next_at if feed.name in fetches else None for feed in settings.feed), now)
 
 
 def late_after_seconds(feed: FeedSource) -> float:
-    """Return the age at which the feed is stale."""
+    """Return the age in seconds from which the feed is stale."""
     if feed.every_seconds is None:
         return LATE_DAYS * DAY
     return LATE_AFTER_GAPS * max(feed.every_seconds, LEAST_GAP_SECONDS)
 
 
 def skills_of(db: sqlite3.Connection, feeds: Iterable[FeedSource], now: float) -> dict[str, Skill]:
-    """Return how accurate each feed was in the last 90 days, by name."""
+    """Return the accuracy of each feed in the last 90 days, by name."""
     compared = compared_with_feeds(db, now - MEASURED_SECONDS)
     return {feed.name: skill_of(compared.get(feed.name, Compared())) for feed in feeds}
 
@@ -148,18 +148,18 @@ class FeedRecord:
     Attributes:
         name: The name of the feed.
         numbers: How many numbers it lists.
-        numbers_before: How many the previous import had; null for a first import.
+        numbers_before: How many numbers the previous import had; null for a first import.
         verdict: Meaning of the list: spam or ok.
         format: The format of its file.
         imported_at: When it was imported; null if never.
         every_seconds: The usual time between imports, in seconds.
         stale_at: When it becomes stale.
-        came_at: When its server last sent the file, or said that it is unchanged.
-        asked_at: When it was last fetched.
+        came_at: When its server last sent the file or reported it unchanged.
+        asked_at: When its server was last queried.
         next_at: When it is fetched next.
-        failed_at: When it last failed.
-        failure: Why it last failed; null if it did not.
-        skill: How good it was in the last 90 days; null if it was never imported.
+        failed_at: When fetching or importing it last failed.
+        failure: The reason of the last failure; null without a failure.
+        skill: Its accuracy in the last 90 days; null if it was never imported.
     """
 
     name: str
@@ -186,7 +186,7 @@ class FeedsRequest(PageQuery, frozen=True, kw_only=True):
 
 
 def find_feeds(db: sqlite3.Connection, context: Context, request: FeedsRequest) -> ResultPage[FeedRecord]:
-    """Return the imported feeds, and the feeds of the settings that were never imported."""
+    """Return the imported feeds, and the feeds that the settings name but that were never imported."""
     feeds = list_feeds(db, context.settings, context.at)
     skills = skills_of(db, (known.feed for known in feeds if known.feed), context.at)
     wanted = (known for known in feeds if request.health in (None, known.health.health))
@@ -196,7 +196,7 @@ def find_feeds(db: sqlite3.Connection, context: Context, request: FeedsRequest) 
 
 
 def feed_record(known_feed: KnownFeed, skill: Skill | None) -> FeedRecord:
-    """Return a feed as the API shows it."""
+    """Return a feed in the format of the API."""
     feed, known = known_feed.feed, known_feed.feed or known_feed.fetch
     failure = known and known.failure
     return FeedRecord(
@@ -222,7 +222,7 @@ FETCH_TIMER = Wording("systemctl enable --now callsieve-feeds.timer, or callsiev
 
 
 def has_fresh_feeds(context: CheckContext) -> Finding:
-    """Check that feeds are still updated and as large as before, and that the timer fetches them."""
+    """Check that feeds are still updated, have not shrunk, and that the timer fetches them."""
     return context.judge_store(lambda db, now: _check_feeds(db, context.loaded.settings, now))
 
 
@@ -241,7 +241,7 @@ def _check_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> Find
 
 
 def _emit_stale(db: sqlite3.Connection, settings: Settings, now: float) -> None:
-    """Emit one event for each feed that became stale or fails. A feed that only shrank has none."""
+    """Emit an event for each feed that became stale or failed. A feed that only shrank gets no event."""
     states: dict[str, tuple[str, FeedStale] | None] = {}
     for name, feed, _, health in list_feeds(db, settings, now):
         status = health.health.value
@@ -252,7 +252,7 @@ def _emit_stale(db: sqlite3.Connection, settings: Settings, now: float) -> None:
 
 
 def feed_metrics(feeds: Sequence[FeedSource], now: float) -> Iterator[MetricFamily]:
-    """Yield the metrics of feeds, by name."""
+    """Yield the metrics of feeds, labelled by feed name."""
     ages = {feed.name: now - feed.imported_at for feed in feeds}
     healthy = {feed.name: health_of(feed, now).health is SourceStatus.OK for feed in feeds}
     yield MetricFamily("feed_age_seconds", "Seconds since a feed was last replaced.", ages, "feed")
@@ -261,7 +261,7 @@ def feed_metrics(feeds: Sequence[FeedSource], now: float) -> Iterator[MetricFami
 
 
 def metrics(db: sqlite3.Connection, _loaded: Loaded, now: float) -> Iterator[MetricFamily]:
-    """Return the metrics for /metrics."""
+    """Return the metrics of all imported feeds."""
     return feed_metrics(feed_sources(db), now)
 
 

@@ -1,12 +1,12 @@
-"""The fetching of a feed into a file, with a check of its checksum and signature.
+"""Fetching a feed into a file, with a check of its checksum and signature.
 
-Signatures are those of minisign 0.8 and later: Ed25519 over the BLAKE2b hash of the file, and a comment that is signed
-too. A signature is four lines of text:
+Signatures have the format of minisign 0.8 and later: Ed25519 over the BLAKE2b hash of the file, and a signed comment.
+A signature is four lines of text:
 
 1. a comment that is not signed
-2. base64 of `ED`, the eight bytes of the key's name and the signature
+2. base64 of `ED`, the key's eight-byte identifier and the signature
 3. `trusted comment: ...`
-4. base64 of the signature over the signature and that comment
+4. base64 of a signature over the signature and that comment
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class SignatureError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class MinisignKey:
-    """The public key of a publisher, and the eight bytes that identify it."""
+    """The public key of a publisher, and its eight-byte identifier."""
 
     name: bytes
     key: Ed25519PublicKey
@@ -97,7 +97,7 @@ FIRST_RETRY_SECONDS = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A download. `unchanged`: the imported file is still current. Otherwise `file` is the hash of the new one."""
+    """The result of a download. `unchanged`: the imported file is current. Otherwise `file` is the new file's hash."""
 
     etag: str | None
     modified: str | None
@@ -107,7 +107,7 @@ class Fetched:
 
 
 class TryLater(Refused):
-    """The server sent no file. `seconds`: how long it asked to wait, if it did."""
+    """The server sent no file. `seconds`: how long it asked to wait; 0 if it did not say."""
 
     def __init__(self, host: str, status: int, seconds: int = 0) -> None:
         words = Wording(FeedFailure.BAD_STATUS, {"host": host, "status": status})
@@ -117,27 +117,27 @@ class TryLater(Refused):
 
 
 def due(wanted: FeedTable, last: FeedFetch | None, now: float) -> bool:
-    """Return whether to fetch a feed now: its time has come, its settings have changed, or the clock was set back."""
+    """Return whether to fetch a feed now: it is due, its settings have changed, or the clock was set back."""
     if last is None or last.of != kind_of(wanted):
         return True
     return now >= last.next_at or now < last.asked_at
 
 
 def kind_of(wanted: FeedTable) -> str:
-    """Return a hash of the settings that decide the content of the feed. If it changes, the file is fetched again."""
+    """Return a hash of the settings that determine the feed's content. If it changes, the file is fetched again."""
     text = "\n".join((wanted.url, wanted.verdict, wanted.region or "", wanted.sha256, wanted.minisign))
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def fetch_succeeded(wanted: FeedTable, download: Fetched, now: float) -> FeedFetch:
-    """Return the state of a feed after a file was imported, or was unchanged."""
+    """Return the fetch state of a feed after an import, or after its file was unchanged."""
     every = every_seconds(wanted.every)
     kept = (download.etag, download.modified, download.file, download.signed_at)
     return FeedFetch(wanted.name, kind_of(wanted), every, now, now + every, now, *kept)
 
 
 def fetch_failed(wanted: FeedTable, last: FeedFetch | None, error: Exception, now: float) -> FeedFetch:
-    """Return the state of a feed after a failure. It keeps the facts about the imported file."""
+    """Return the fetch state of a feed after a failure. It keeps the data about the imported file."""
     every, kind = every_seconds(wanted.every), kind_of(wanted)
     before = last if last is not None and last.of == kind else FeedFetch(wanted.name, kind, every, now, now)
     wait = wait_seconds(before.failures + 1, FIRST_RETRY_SECONDS, every)
@@ -158,7 +158,7 @@ _SUM = re.compile(r"([0-9A-Fa-f]{64})(?:[ \t]+\*?(.*))?")
 
 
 async def fetch(client: OutsideClient, wanted: FeedTable, last: FeedFetch | None, file: BinaryIO) -> Fetched:
-    """Write the feed to the file, unless it is unchanged. `last` describes the imported file, if there is one."""
+    """Download the feed to `file`, unless it is unchanged. `last` describes the imported file, if any."""
     same = last if last is not None and last.of == kind_of(wanted) else None
     headers = {}
     if same and same.etag:
@@ -196,7 +196,7 @@ async def _check_sum(client: OutsideClient, wanted: FeedTable, digest: str) -> N
 
 
 def _sum_in(raw: bytes, name: str) -> str:
-    """Return the checksum of a file name in the output of sha256sum. A single checksum counts for any name."""
+    """Return the checksum of a named file in the output of sha256sum. A checksum without a name matches any file."""
     lines = raw.decode("utf-8", "replace").splitlines()
     sums = [match for line in lines if (match := _SUM.fullmatch(line.strip()))]
     named = [match for match in sums if match[2] and PurePosixPath(match[2].strip()).name == name]
@@ -207,7 +207,7 @@ def _sum_in(raw: bytes, name: str) -> str:
 async def _check_signature(
     client: OutsideClient, wanted: FeedTable, file: BinaryIO, last: FeedFetch | None
 ) -> int | None:
-    """Return when the file was signed. Refuse a file older than the imported one, because it may be a replay."""
+    """Return when the file was signed. Refuse a file older than the imported file, because it may be a replay."""
     if not wanted.minisign:
         return None
     parts = urlsplit(wanted.url)

@@ -1,6 +1,6 @@
 """Operations (callsieve/changes/operation.py): import numbers, contacts, people and past calls, and remove an import.
 
-To import numbers or calls, or remove numbers, takes many transactions, so these must not run within one.
+Importing numbers or calls, and removing numbers, takes many transactions. So do not run these within a transaction.
 """
 
 import sqlite3
@@ -53,7 +53,7 @@ NO_SOURCE = Wording("Enter a name for this import: letters, digits, space, _, . 
 
 
 class ImportKind(StrEnum):
-    """The kind of rows of an import."""
+    """The kind of the imported rows."""
 
     NUMBERS = "numbers"
     CONTACTS = "contacts"
@@ -62,15 +62,15 @@ class ImportKind(StrEnum):
 
 
 class FetchTime(NamedTuple):
-    """The part of a feed's fetch state that the audit keeps."""
+    """The next fetch of a feed, as the audit stores it."""
 
     next_at: Instant
 
 
 class NumberFileRequest(NamedTuple):
-    """The numbers of a list or `feed`, whose `rows` are read while they are stored.
+    """A request to import the numbers of a list or `feed`, whose `rows` are read while they are stored.
 
-    `problems`: filled with the skipped rows. `known`: the present store; a dry run writes to another one.
+    `problems`: filled with the skipped rows. `known`: the present store; a dry run writes to a copy.
     """
 
     source: str
@@ -83,7 +83,7 @@ class NumberFileRequest(NamedTuple):
 
 
 class NumbersImported(NamedTuple):
-    """The result. `before`: how many numbers the source had; `usable`: valid rows; `own`: own numbers among them."""
+    """The result. `before`: the source's former size; `usable`: the valid rows; `own`: own numbers among them."""
 
     live: ImportSource
     before: int | None
@@ -92,7 +92,7 @@ class NumbersImported(NamedTuple):
 
 
 class ContactsRequest(NamedTuple):
-    """All contacts of a source. `known`: the present store; a dry run writes to another one."""
+    """A request to import all contacts of a source. `known`: the present store; a dry run writes to a copy."""
 
     source: str
     contacts: Sequence[Contact]
@@ -100,7 +100,7 @@ class ContactsRequest(NamedTuple):
 
 
 class ContactsImported(NamedTuple):
-    """The result. `before`: how many contacts the source had; `strangers`: owners of contacts who do not exist here."""
+    """The result of an import. `before`: the source's former size; `strangers`: unknown extensions in its rows."""
 
     before: int | None
     rows: int
@@ -108,7 +108,7 @@ class ContactsImported(NamedTuple):
 
 
 class PeopleRequest(NamedTuple):
-    """People or DIDs of a source."""
+    """A request to import people or DIDs from a source."""
 
     source: str
     rows: Sequence[Person] | Sequence[Did]
@@ -116,7 +116,7 @@ class PeopleRequest(NamedTuple):
 
 
 class PeopleImported(NamedTuple):
-    """The result. `rows`: the number of people or DIDs. `kept`: those with other values in the settings, which win."""
+    """The result of an import. `rows`: the number of people or DIDs. `kept`: rows that the settings override."""
 
     change_id: ChangeId | None
     rows: int
@@ -124,14 +124,14 @@ class PeopleImported(NamedTuple):
 
 
 class CallsRequest(NamedTuple):
-    """The calls of a file or database, which are read while they are stored."""
+    """A request to import the calls of a file or database, which are read while they are stored."""
 
     name: str
     items: Iterable[Item]
 
 
 class RemoveImportRequest(NamedTuple):
-    """The import to remove. `kind` can be None if only one import has the name."""
+    """A request to remove an import. `kind`: None if only one import has this name."""
 
     name: str
     kind: ImportKind | None = None
@@ -146,7 +146,7 @@ class Removed(NamedTuple):
 
 
 def import_numbers(db: sqlite3.Connection, context: Context, request: NumberFileRequest) -> NumbersImported:
-    """Import the rows as the numbers of the source: all, or none if the import is refused."""
+    """Replace the numbers of the source by these rows. If the import is refused, change nothing."""
     source, known = source_name(request.source), request.known
     before = next((existing for existing in sources(known) if existing.name == source), None)
     if request.feed and before and before.verdict != request.verdict:
@@ -185,7 +185,7 @@ def import_contacts(db: sqlite3.Connection, context: Context, request: ContactsR
 
 
 def import_people(db: sqlite3.Connection, context: Context, request: PeopleRequest) -> PeopleImported:
-    """Add or update people or DIDs. Those in the settings keep the values of the settings."""
+    """Add or update people or DIDs. Values in the settings override the import."""
     source, kind = source_name(request.source), request.kind
     if source in (SETTINGS, *PBX_SOURCES):
         words = Wording("{name} is a reserved name: use another one", {"name": source})
@@ -204,14 +204,14 @@ def import_people(db: sqlite3.Connection, context: Context, request: PeopleReque
 
 
 def import_calls(db: sqlite3.Connection, context: Context, request: CallsRequest) -> Written:
-    """Learn from past calls. The audit records the start of the import, so an interrupted one is recorded too."""
+    """Learn from past calls. The audit records the start of the import, even if the import is interrupted."""
     with change(db, context, "import calls", name=request.name):
         pass
     return write_calls(db, request.items, time.time, hours=calling_hours_of(context.settings))
 
 
 def remove(db: sqlite3.Connection, context: Context, request: RemoveImportRequest) -> Removed:
-    """Remove an import with all its rows. The audit keeps people and DIDs for undo, but not other rows."""
+    """Remove an import with all its rows. For undo, the audit keeps people and DIDs, but no other rows."""
     kind, count = _import_called(db, request)
 
     def note() -> int | None:
@@ -261,7 +261,7 @@ class _Counted:
         self._problems = problems
 
     def of(self, rows: Iterable[ImportedRow]) -> Iterator[ImportedRow]:
-        """Yield the rows. Raise Refused for an empty file, which must not delete the import."""
+        """Yield the rows and count them. Raise Refused for an empty file, which must not delete the import."""
         for row in rows:
             self.rows += 1
             if row[0] in self._own_numbers:
@@ -274,7 +274,7 @@ class _Counted:
 def note_each(
     db: sqlite3.Connection, context: Context, what: str, rows: Mapping[str, tuple[From | None, From | None]]
 ) -> None:
-    """Write an audit row for each changed person or DID, for undo."""
+    """Write an audit row for each changed person or DID, so that it can be undone."""
     for key, (before, after) in rows.items():
         if before != after:
             number, name = (key, "") if key.startswith("+") else (None, key)
@@ -323,19 +323,19 @@ DID = UndoKind(
 
 
 def undo_of_person(value: dict[str, Any]) -> UndoKind:
-    """Return how to restore a person or a DID. The same command removes both, so `value` decides."""
+    """Return how to restore a removed person or DID. `value` shows which of the two it was."""
     return DID if "screen" in value else PERSON
 
 
 def _did_of(value: dict[str, Any]) -> Did:
-    """Parse a stored DID. Older versions had one group and no `trap`."""
+    """Parse a stored DID. Older versions stored one group and no `trap`."""
     old = value.get("group")
     did: Did = parse_plain({"trap": False, **value, "groups": value.get("groups", [old] if old else [])}, Did)
     return did
 
 
 def fetch_soon(db: sqlite3.Connection, context: Context, name: str) -> None:
-    """Mark a feed of the settings as due. The timer fetches it: daemon and console connect to no network."""
+    """Mark a feed of the settings as due for the timer. Daemon and console have no network access."""
     last = feed_fetches(db).get(name)
     if last is None or name not in {feed.name for feed in context.settings.feed}:
         raise Refused("no-such-feed", Wording("There is no such feed in the settings."))

@@ -1,6 +1,6 @@
-"""Parser of the rows of a table: numbers, contacts, people and DIDs.
+"""Parsers for the rows of a table: numbers, contacts, people and DIDs.
 
-A row that cannot be used is skipped with a reason. These formats of feeds are known:
+An unusable row is skipped with a reason. Feeds can have these formats:
 
 | feed           | recognised by                              | read as                                   |
 |----------------|--------------------------------------------|-------------------------------------------|
@@ -39,14 +39,14 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})?")
 
 
 def numbers_in(table: CsvTable, region: str) -> Iterator[ImportedRow]:
-    """Yield the rows with a valid number, as E.164."""
+    """Yield the rows with a valid number. The number is converted to E.164."""
     for number, category, name, note in table:
         if row := number_row(table, region, number, category, name, note):
             yield row
 
 
 def number_row(table: CsvTable, region: str, number: str, category: str, name: str, note: str) -> ImportedRow | None:
-    """Return the row of a number, None if it is not valid. Policies compare categories in lower case."""
+    """Return the row of a number, None if the number is invalid. Categories become lower case, as policies expect."""
     e164 = number_of(number, region)
     if e164 is None:
         table.refuse(_no_number(number))
@@ -55,7 +55,7 @@ def number_row(table: CsvTable, region: str, number: str, category: str, name: s
 
 
 def contacts_in(table: CsvTable, region: str, whose: str | None = None) -> Iterator[Contact]:
-    """Yield contacts. A row without a person belongs to `whose`, or to everybody if that is None."""
+    """Yield contacts. A row without a person belongs to `whose`; if that is None, to everybody."""
     for number, name, person, company in table:
         e164 = number_of(number, region)
         if e164 is None:
@@ -79,7 +79,7 @@ def contacts_in_vcards(cards: Vcards, region: str, whose: str | None = None) -> 
 def contacts_of_freepbx(
     known: Iterable[KnownContact], region: str, whose: str | None, refuse: Callable[[str], None]
 ) -> Iterator[Contact]:
-    """Yield the contacts of Contact Manager. Those without an owner belong to `whose`. `refuse` gets the problems."""
+    """Yield the contacts of Contact Manager. `whose`: the person for contacts without an owner."""
     for number, name, person, company in known:
         e164 = number_of(number, region)
         if e164 is None or (person is not None and not NAME.fullmatch(person)):
@@ -92,7 +92,7 @@ def contacts_of_freepbx(
 
 
 def people_in(table: CsvTable) -> Iterator[Person]:
-    """Yield people. An empty endpoint is the PJSIP endpoint of the extension, as in the settings."""
+    """Yield people. An empty endpoint becomes `PJSIP/EXTENSION`, as in the settings."""
     for extension, endpoint, group, language, name in table:
         problem = problem_of_person(extension, endpoint, group, language)
         if problem:
@@ -125,7 +125,7 @@ def _no_number(text: str) -> str:
 
 
 def problem_of_person(extension: str, endpoint: str, group: str, language: str) -> str | None:
-    """Return why a row is not a valid person, None if it is valid."""
+    """Return the problem of a person's row, None if the row is valid."""
     if not NAME.fullmatch(extension):
         return f"extension {extension[:40]!r} is not valid: {NAME_RULE}" if extension else "has no extension"
     if endpoint and not _ENDPOINT.fullmatch(endpoint):
@@ -170,7 +170,7 @@ def dids_in(table: CsvTable, region: str) -> Iterator[Did]:
 
 
 def problem_of_did(number: str | None, raw: str, groups: Sequence[str], callee: str) -> str:
-    """Return why a row is not a valid DID, empty if it is valid. `number`: the result of parsing `raw`."""
+    """Return the problem of a DID's row, empty if the row is valid. `number`: `raw` as E.164, None if that failed."""
     if number is None:
         return f"{raw[:40]!r} is not a telephone number" if raw else "has no number"
     for what, name in (*(("group", group) for group in groups), ("callee", callee)):
@@ -225,7 +225,7 @@ class Format(StrEnum):
 
 
 def format_of(table: CsvTable) -> Format:
-    """Return the format of a table whose columns have been read."""
+    """Return the format of a table whose header was read."""
     if table.is_bare:
         return Format.LIST
     return Format.FTC if table.columns[0] == FTC_COLUMNS[0] else Format.CSV
@@ -245,7 +245,7 @@ def _numbers_in(table: CsvTable, region: str, verdict: str) -> Iterator[Imported
 
 
 def complaints_in(table: CsvTable) -> Iterator[ImportedRow]:
-    """Yield a row per complaint, for `merged_complaints`: number, category, "Y" for a robocall, and its day."""
+    """Yield a row per FTC complaint for `merged_complaints`: number, category, "Y" for a robocall, and the day."""
     for raw, created, subject, robocall in table:
         number = us_number(raw)
         if number is None:
@@ -255,14 +255,14 @@ def complaints_in(table: CsvTable) -> Iterator[ImportedRow]:
 
 
 def us_number(raw: str) -> str | None:
-    """Return a US number as E.164, None if nobody can have it: too short, 555-xxxx, or a single repeated digit."""
+    """Return a US number as E.164, None if it cannot be assigned: too short, 555-xxxx, or a single repeated digit."""
     match = _US_NUMBER.fullmatch(raw.translate(_SEPARATORS))
     return None if match is None or len(set(match[1])) == 1 else f"+1{match[1]}"
 
 
 @lru_cache(maxsize=1024)
 def category_of(subject: str) -> str | None:
-    """Return the category of a complaint's subject, None if the subject does not describe the caller."""
+    """Return the category for the subject of an FTC complaint, None if the subject does not describe the caller."""
     return CATEGORY_BY_SUBJECT.get(" ".join(re.split("[,&(]", subject, maxsplit=1)[0].lower().split()))
 
 

@@ -1,4 +1,4 @@
-"""The capability `install`: CallSieve's part of Asterisk's configuration."""
+"""The capability `install`: adds CallSieve to Asterisk's configuration, or removes it."""
 
 from callsieve.capability import Capability, Group, Help
 

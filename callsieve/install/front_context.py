@@ -1,7 +1,7 @@
-"""The front context for trunks: it queries CallSieve, then goes on to the context in which calls arrived before.
+"""The front context for trunks: it queries CallSieve, then continues in the context that calls entered before.
 
-There is one for each context that the administrator names: `callsieve-from-trunk` goes on to `from-trunk`. Only the
-trunk's `context=` changes, and every DID stays as it is.
+Each context that the administrator names gets one: `callsieve-from-trunk` continues in `from-trunk`. Only the trunk's
+`context=` changes, and every DID stays as it is.
 """
 
 import re
@@ -27,13 +27,13 @@ def front_context_of(context: str) -> str:
 
 
 def front_text(contexts: Sequence[str]) -> str:
-    """Return the text of the file with a front context for each of these contexts."""
+    """Return the file's text, with a front context for each of these contexts."""
     head, bracket, block = plan.packaged(plan.FRONT_FILE).partition(f"[{PREFIX}{TEMPLATE}]")
     return head + "\n".join((bracket + block).replace(TEMPLATE, context) for context in contexts)
 
 
 def installed_contexts(place: plan.InstallPaths) -> tuple[str, ...]:
-    """Return the contexts to which the installed front contexts go on, in the order of the file."""
+    """Return the contexts that have an installed front context, in the order of the file."""
     path = place.dialplan / plan.FRONT_FILE
     sections = [line.section for line in lines_of(path, read_text(path) or "") if line.section]
     return tuple(section.removeprefix(PREFIX) for section in sections)
@@ -77,7 +77,7 @@ _GLOBAL = re.compile(r"CALLSIEVE_AGI\s*=>?\s*(\S+)")
 
 
 def asked_in_files(etc: Path) -> str | None:
-    """Return the address that our installed dialplan queries, or the classic script, or None. Raise OSError."""
+    """Return the address or classic script that our installed dialplan queries, None without one. Raise OSError."""
     default = plan.agi_of(read_text(etc / plan.OUR_DIALPLAN / MAIN_FILE) or "")
     if default is None:
         return None

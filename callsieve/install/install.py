@@ -45,7 +45,7 @@ etc = {etc}
 
 
 def plan_settings(place: plan.InstallPaths, loaded: Loaded, tables: list[str], region: str) -> list[plan.FileChange]:
-    """Return the change that adds these tables to the settings file. `region`: for a new file."""
+    """Return the change that adds these tables to the settings file. `region`: the country for a new file."""
     file = loaded.settings_file
     before = read_text(file)
     if before is not None and not tables:
@@ -57,7 +57,7 @@ def plan_settings(place: plan.InstallPaths, loaded: Loaded, tables: list[str], r
 
 
 def plan_call_back_settings(loaded: Loaded, region: str) -> list[plan.FileChange]:
-    """Return the file of the helper's settings, with calls off, unless one exists. `region`: used without settings."""
+    """Return a new settings file for the call-back helper, with calls off. Return nothing if the file exists."""
     file = loaded.settings_file.with_name(plan.CALL_BACK_SETTINGS)
     if read_text(file) is not None:
         return []
@@ -72,7 +72,7 @@ def _own_numbers(settings: Settings, region: str) -> list[str]:
 
 
 def _new_text(place: plan.InstallPaths, loaded: Loaded, region: str) -> str:
-    """Return a new settings file in observe mode, because only the administrator may activate a policy."""
+    """Return a new settings file in observe mode. Only the administrator may activate a policy."""
     text = NEW_FILE.format(region=toml_text(region))
     if place.etc != Path(loaded.settings.asterisk.etc):
         text += ELSEWHERE.format(etc=toml_text(str(place.etc)))
@@ -80,7 +80,7 @@ def _new_text(place: plan.InstallPaths, loaded: Loaded, region: str) -> str:
 
 
 def region_remark(file: Path, region: str) -> str:
-    """Return the remark that tells which region the new settings file has."""
+    """Return the remark that names the country in the new settings file."""
     return f"numbers without a country code are read as those of {region}: [numbers] region in {file}"
 
 
@@ -105,10 +105,10 @@ TRUNK_LINES = (
 
 @dataclass(frozen=True, slots=True)
 class InstallRequest:
-    """An installation. `new_secret` is for the manager user, if there is no secret yet.
+    """A request to install CallSieve. `new_secret`: for the manager user, if there is no secret yet.
 
-    `inbound`: the contexts in which trunks arrive now. Each gets a front context. `region`: the country for a new
-    settings file. Without `asterisk`: only the service, on a server without Asterisk. `tables`: lines for the settings.
+    `inbound`: the contexts that trunks enter now. Each gets a front context. `region`: the country for a new settings
+    file. `asterisk`: False on a server without Asterisk. `tables`: lines for the settings.
     """
 
     loaded: Loaded
@@ -124,7 +124,7 @@ class InstallRequest:
 
 
 def plan_install(place: plan.InstallPaths, wanted: InstallRequest) -> plan.InstallPlan:
-    """Return the changes that install CallSieve, none if it is installed. Raise InstallError if that is impossible."""
+    """Return the changes that install CallSieve; empty if it is installed. Raise InstallError if that is impossible."""
     if not wanted.asterisk:
         return _plan_service(place, wanted)
     hooks = find_hooks(place) if wanted.freepbx else NO_HOOKS
@@ -165,7 +165,7 @@ def _plan_service(place: plan.InstallPaths, wanted: InstallRequest) -> plan.Inst
 
 
 def _new_users(place: plan.InstallPaths, wanted: InstallRequest) -> tuple[plan.SystemUser, ...]:
-    """Return the missing users, one per level of trust. Two of them are in no group of Asterisk or the service."""
+    """Return the missing system users, one per level of trust. Two are in no group of Asterisk or the service."""
     if not wanted.systemd or place.units != plan.SYSTEM_UNITS:
         return ()
     service = plan.SystemUser(SERVICE_USER, service_group(place), SERVICE_STATE)
@@ -220,7 +220,7 @@ def _our_dialplan(
 
 
 def dialplan_text(name: str, agi: str, key: str = "") -> str:
-    """Return a dialplan file that queries `agi`, an address or a script directory, with `key` if not empty."""
+    """Return a dialplan file that queries `agi`, an address or a script directory, with `key` unless it is empty."""
     text = plan.packaged(name)
     if name == MAIN_FILE and PACKAGED_URL not in text:
         raise plan.InstallError(f"the packaged callsieve.conf does not ask {PACKAGED_URL}: reinstall CallSieve")
@@ -228,7 +228,7 @@ def dialplan_text(name: str, agi: str, key: str = "") -> str:
 
 
 def with_key(text: str, key: str) -> str:
-    """Return the dialplan with the key in each request, unchanged for an empty key."""
+    """Return the dialplan with the key in each request; unchanged for an empty key."""
     for path in ("/screen,", "/${ARG1},") if key else ():
         text = text.replace(f")}}{path}", f")}}{path}key={key},")
     return text
@@ -268,7 +268,7 @@ def _our_agi(place: plan.InstallPaths, wanted: InstallRequest) -> list[plan.File
 
 
 def wrapper_text(python: Path, relay: Path, socket: Path) -> str:
-    """Return the script that Asterisk starts for a call. `-I -S`: no environment, no site-packages, no delay."""
+    """Return the shell script that Asterisk starts for a call. Python's options `-I -S` shorten its start."""
     command = shlex.join([str(python), "-I", "-S", str(relay), str(socket)])
     return (
         f"#!/bin/sh\n# CallSieve's classic AGI script, from `callsieve asterisk install --classic`.\nexec {command}\n"
@@ -276,7 +276,7 @@ def wrapper_text(python: Path, relay: Path, socket: Path) -> str:
 
 
 def relay_path() -> Path:
-    """Return the path of agi/relay.py, which is run as a file."""
+    """Return the path of agi/relay.py, which is run as a script."""
     spec = find_spec("agi.relay")
     assert spec is not None
     assert spec.origin is not None
@@ -284,7 +284,7 @@ def relay_path() -> Path:
 
 
 def classic_socket(place: plan.InstallPaths, wanted: InstallRequest) -> Path:
-    """Return the daemon's Unix socket: in the service's state directory if a service exists or is being installed."""
+    """Return the daemon's Unix socket: in the service's state directory if the service is or will be installed."""
     state = SERVICE_STATE if wanted.systemd or place.unit.exists() else wanted.loaded.state
     return state / wanted.loaded.settings.agi.socket
 
@@ -316,7 +316,7 @@ def _units(place: plan.InstallPaths, wanted: InstallRequest) -> list[plan.FileCh
 
 
 def unit_text(name: str, loaded: Loaded, group: str) -> str:
-    """Return a unit that starts this installation of the program. The service runs in Asterisk's group."""
+    """Return a systemd unit that starts this installation of the program. The service runs in Asterisk's group."""
     program = str(Path(sys.executable).parent / "callsieve")
     options = ["--config", str(loaded.file)] if loaded.file is not None and loaded.file != CONFIG_FILE else []
     if name in (plan.PUBLIC_UNIT, plan.HEARING_UNIT):

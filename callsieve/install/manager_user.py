@@ -1,4 +1,4 @@
-"""The manager user: its file, the line that includes it, and [ami] of our settings, all with the same secret."""
+"""The manager user: its file, the line that includes the file, and [ami] of our settings, all with the same secret."""
 
 import re
 import tomllib
@@ -16,7 +16,7 @@ SECRET_LINE = re.compile(r"^secret\s*=\s*(\S+)", re.MULTILINE)
 
 
 class ManagerPlan(NamedTuple):
-    """Changes to Asterisk's files, lines for our settings, and remarks for the administrator."""
+    """The plan for the manager user: changes of Asterisk's files, lines for our settings, and remarks."""
 
     changes: list[FileChange]
     settings: list[str]
@@ -24,7 +24,7 @@ class ManagerPlan(NamedTuple):
 
 
 def plan_manager(place: InstallPaths, loaded: Loaded, new_secret: str, *, freepbx: bool) -> ManagerPlan:
-    """Plan the manager user. It gets `new_secret` if it has no secret yet. Raise InstallError."""
+    """Plan the manager user, with `new_secret` unless it has a secret already. Raise InstallError."""
     ami = loaded.settings.ami
     user = ami.username or "callsieve"
     main = place.etc / "manager.conf"

@@ -1,7 +1,7 @@
 """The parts of `install` and `uninstall`: paths, the change of a file, a plan. Writes nothing.
 
-Our own files are written and removed as a whole. In other files, marked lines are added at the end, and only lines
-with that mark are removed.
+Our own files are written and removed as a whole. Other files get marked lines at the end, and only lines with that
+mark are removed.
 """
 
 import grp
@@ -53,7 +53,7 @@ class InstallError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """A change of a file. `before`: None for a new file; `after`: None for a removed one.
+    """A change of a file. `before`: None for a new file; `after`: None for a removed file.
 
     `mode` None: unchanged, or 0644. `group` (a gid) None: unchanged. `copied`: the original is kept beside it.
     """
@@ -67,13 +67,13 @@ class FileChange:
 
     @property
     def copy_path(self) -> Path:
-        """Return the path of the original's copy."""
+        """Return the path of the copy of the original."""
         return copy_of(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class SystemUser:
-    """A user that units run as. An empty `group`: a group with the user's name."""
+    """A system user for units. `group`: empty for a group with the user's name."""
 
     name: str
     group: str = ""
@@ -82,7 +82,7 @@ class SystemUser:
 
 @dataclass(frozen=True, slots=True)
 class InstallPlan:
-    """The steps: create `new_users`, make `changes`, remove empty `directories`. `remarks`: for the administrator."""
+    """A plan: create `new_users`, make `changes`, remove empty `directories`. `remarks`: for the administrator."""
 
     changes: tuple[FileChange, ...]
     new_users: tuple[SystemUser, ...] = ()
@@ -92,7 +92,7 @@ class InstallPlan:
 
 @dataclass(frozen=True, slots=True)
 class InstallPaths:
-    """The paths of an installation. `agi_bin`: None if unknown. `group`: the gid by which Asterisk reads files."""
+    """The paths of an installation. `agi_bin`: None if unknown. `group`: the gid through which Asterisk reads files."""
 
     etc: Path
     group: int
@@ -111,30 +111,30 @@ class InstallPaths:
 
     @property
     def is_packaged(self) -> bool:
-        """Return whether the units came with Debian's package."""
+        """Return whether the units come from Debian's package."""
         return self.units == SYSTEM_UNITS and (PACKAGE_UNITS / OUR_UNIT).exists()
 
     @property
     def unit(self) -> Path:
-        """Return the unit file of the service."""
+        """Return the path of the service's unit file."""
         return (PACKAGE_UNITS if self.is_packaged else self.units) / OUR_UNIT
 
     @property
     def has_service(self) -> bool:
-        """Return whether the service was set up. Debian's package has the unit, but somebody must enable it."""
+        """Return whether the service was set up. The unit of Debian's package counts only once it is enabled."""
         if self.is_packaged:
             return (SYSTEM_UNITS / "multi-user.target.wants" / OUR_UNIT).exists()
         return self.unit.exists()
 
     @property
     def unit_files(self) -> tuple[Path, ...]:
-        """Return the paths of the units in `asterisk-conf/`. The administrator enables those that are needed."""
+        """Return the installed paths of all units in `asterisk-conf/`. The administrator enables the units in use."""
         names = (path.name for path in asterisk_conf().iterdir() if path.suffix in UNIT_SUFFIXES)
         return tuple(self.units / name for name in sorted(names))
 
     @property
     def group_files(self) -> tuple[Path, ...]:
-        """Return the drop-in files that give units of Debian's package another group than the usual one."""
+        """Return the drop-in files that set another group than the usual one for the units of Debian's package."""
         names = (path.name for path in self.unit_files if f"\nGroup={USUAL_GROUP}\n" in packaged(path.name))
         return tuple(self.units / f"{name}.d" / GROUP_FILE for name in names)
 
@@ -175,38 +175,38 @@ def _usual_group() -> int:
 
 
 def copy_of(path: Path) -> Path:
-    """Return the path of the copy of an original file."""
+    """Return the path of a file's copy before our changes."""
     return path.with_name(path.name + COPY_SUFFIX)
 
 
 def is_copy(path: Path) -> bool:
-    """Return whether this file is the copy of an original."""
+    """Return whether this file is a copy that was made before our changes."""
     return path.name.endswith(COPY_SUFFIX)
 
 
 def packaged(name: str) -> str:
-    """Return the text of one of the files for Asterisk."""
+    """Return the text of a file in `asterisk-conf/`."""
     return (asterisk_conf() / name).read_text("utf-8")
 
 
 def packaged_dialplan() -> str:
-    """Return the dialplan as one text, without the parts for FreePBX."""
+    """Return our dialplan as one text, without the parts for FreePBX."""
     return "".join(packaged(name) for name in DIALPLAN_FILES)
 
 
 def agi_of(dialplan: str) -> str | None:
-    """Return the address that our dialplan queries by default, None if the text is not ours."""
+    """Return the address that our dialplan queries by default, None if the text is not our dialplan."""
     match = _AGI_LINE.search(dialplan)
     return match[1] if match else None
 
 
 def asked_for(template: str) -> list[str]:
-    """Return the names of the AGI scripts that the dialplan runs. With `--classic` a file is installed for each."""
+    """Return the names of the AGI scripts that the dialplan runs. `--classic` installs a file for each."""
     return sorted(set(_ASKED.findall(template)))
 
 
 def changes_something(change: FileChange) -> bool:
-    """Return whether the change does anything: another text, or a mode with too many or too few rights."""
+    """Return whether the change has an effect: another text, or a mode with too many or too few rights."""
     if change.before != change.after:
         return True
     if change.after is None or change.mode is None:
@@ -216,16 +216,16 @@ def changes_something(change: FileChange) -> bool:
 
 
 def own_file(path: Path, text: str, mode: int | None = None, group: int | None = None) -> FileChange:
-    """Return the change that writes one of our files. Another program's file in its place is kept beside it."""
+    """Return the change that writes one of our files. If another program's file has its path, a copy is kept."""
     before = read_text(path)
     return FileChange(path, before, text, mode, group, copied=before is not None and not is_ours(before))
 
 
 def is_ours(text: str) -> bool:
-    """Return whether a file is ours: each names CallSieve in its first two lines."""
+    """Return whether a file is ours: all our files name CallSieve in their first two lines."""
     return "CallSieve" in "".join(text.splitlines(keepends=True)[:2])
 
 
 def is_included(etc: Path, lines: list[Line], path: Path) -> bool:
-    """Return whether one of these lines includes this file."""
+    """Return whether one of these lines includes the file `path`."""
     return any(line.included is not None and covers(etc, line.included, path) for line in lines)

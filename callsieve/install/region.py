@@ -21,8 +21,8 @@ def region_of(
 ) -> str:
     """Return the country of this PBX. Raise InstallError if it is unknown.
 
-    It comes from the settings, an option, or `derived` from the server. `ask` asks somebody at a terminal instead, with
-    `derived` as the default.
+    The settings decide, then the option, then `derived` (from the server). `ask` lets somebody at a terminal confirm or
+    replace `derived`.
     """
     if loaded.file is not None:
         written = loaded.settings.numbers.region
@@ -40,7 +40,7 @@ def region_of(
 
 
 def derived_region(etc: Path, time_zone: str, tables: Sequence[str] = TZPATH) -> str | None:
-    """Return the country of Asterisk's tone zone and the time zone, None if they differ or name none.
+    """Return the country of Asterisk's tone zone and of the time zone, None if they differ or are unknown.
 
     `tables` are the directories of zone.tab.
     """

@@ -1,4 +1,4 @@
-"""The next steps after `asterisk install` and `uninstall`, in order, and the writing of a plan.
+"""The next steps after `asterisk install` and `uninstall`, in order, and the function that carries out a plan.
 
 docs/how-to/install.md prints the same list: tests/callsieve/install/test_install_list.py compares them.
 """
@@ -63,10 +63,10 @@ def steps_after_install(
     asterisk: bool = True,
     outdated: bool = False,
 ) -> list[InstallStep]:
-    """Return the steps in order.
+    """Return the steps for the administrator, in order.
 
-    `new_service`: there was no unit before. `asterisk`: this server has one. `outdated`: an older program started the
-    running daemon. Asterisk must know the manager user before the daemon logs in, and a context before a trunk uses it.
+    `new_service`: there was no unit before. `asterisk`: this server has one. `outdated`: the running daemon has an
+    older version. Asterisk must know the manager user before the daemon logs in, and a context before a trunk uses it.
     """
     if not asterisk:
         units = ("callsieve", "callsieve-api")
@@ -91,7 +91,7 @@ def start_steps(
     outdated: bool,
     units_started: tuple[str, ...] = UNITS_STARTED,
 ) -> list[InstallStep]:
-    """Return the step that starts or restarts the services, if one is needed."""
+    """Return the step that starts or restarts the services; empty if that is not necessary."""
     changed = {change.path for change in plan.changes}
     units = bool(changed & {*place.unit_files, *place.group_files})
     people = tuple(name for name in PEOPLE_STARTED if place.units / name in changed)
@@ -143,7 +143,7 @@ def _connect_freepbx() -> InstallStep:
 
 
 def steps_after_uninstall(settings: Settings, *, reloaded: bool) -> list[InstallStep]:
-    """Return the steps that clear what Asterisk still has in memory."""
+    """Return the steps that remove what Asterisk still has in memory."""
     steps = [] if reloaded else [_reload(settings)]
     forget = asterisk_command(settings, "database deltree callsieve")
     return [
@@ -153,7 +153,7 @@ def steps_after_uninstall(settings: Settings, *, reloaded: bool) -> list[Install
 
 
 def asterisk_command(settings: Settings, command: str) -> str:
-    """Return a command of Asterisk's console as a shell command."""
+    """Return the shell command that runs a command of Asterisk's console."""
     return f'{shlex.join(shlex.split(settings.asterisk.command))} -rx "{command}"'
 
 
@@ -168,12 +168,12 @@ def _links_to(program: Path) -> list[Path]:
 
 
 def prompts_left(sounds: Iterable[Path]) -> list[Path]:
-    """Return the directories of our prompts below these directories of Asterisk's sounds."""
+    """Return the directories with our prompts, below these directories of Asterisk's sounds."""
     return sorted({path for folder in sounds for path in folder.glob(f"*/{FOLDER}") if any(path.glob("*.wav"))})
 
 
 def left_behind(loaded: Loaded, place: InstallPaths, prompts: Iterable[Path], users: Iterable[str]) -> list[str]:
-    """Return what `uninstall` leaves and how to remove it, one line each. `users`: our users on this system."""
+    """Return what `uninstall` leaves and how to remove it, a line each. `users`: our users on this system."""
     store, findings = loaded.store_path.parent, loaded.findings_path.parent
     called_back = loaded.state.with_name(f"{loaded.state.name}-call-back")
     lines = []
@@ -203,7 +203,7 @@ NEW_MODE = 0o644
 
 
 def write(plan: InstallPlan) -> None:
-    """Make the changes in order. Raise InstallError or OSError. The next run continues after the last success."""
+    """Carry out a plan in order. Raise InstallError or OSError. A second run continues after an error."""
     for change in plan.changes:
         if read_text(change.path) != change.before:
             raise InstallError(f"{change.path}: it was changed meanwhile: run the command again")

@@ -44,9 +44,9 @@ def plan_uninstall(place: plan.InstallPaths) -> plan.InstallPlan:
 
 
 def check_trunks(ask: Callable[[str], str]) -> None:
-    """Raise InstallError while the running Asterisk sends a trunk's calls to us, whatever its files say.
+    """Raise InstallError while the running Asterisk sends a trunk's calls to CallSieve, whatever its files say.
 
-    `ask` is Asterisk's console. It raises ConsoleError if Asterisk is not running: it reads the files when it starts.
+    `ask` runs a command in Asterisk's console. It raises ConsoleError if Asterisk is not running.
     """
     names = endpoints_in(ask("pjsip show endpoints"))[:ENDPOINTS_ASKED]
     contexts = {name: endpoint_context_in(ask(f"pjsip show endpoint {name}")) or "" for name in names}
@@ -67,7 +67,7 @@ def _is_ours(context: str) -> bool:
 
 
 def uses_of(place: plan.InstallPaths) -> list[Line]:
-    """Return the lines of other files that refer to our dialplan. Without any, calls are not screened."""
+    """Return the lines of other files that refer to our dialplan. Without such lines, calls are not screened."""
     return [
         line
         for name, use in _USE_BY_FILE.items()
@@ -119,7 +119,7 @@ def _removed(path: Path) -> Iterator[plan.FileChange]:
 
 
 def _made_by_freepbx(path: Path) -> Iterator[plan.FileChange]:
-    """Yield the removal of an empty file: FreePBX made it from a pattern that older versions included."""
+    """Yield the removal of an empty file, which FreePBX made for an `#include` of older versions."""
     if read_text(path) == "":
         yield plan.FileChange(path, "", None)
 

@@ -1,4 +1,4 @@
-"""`callsieve hub`: several PBXs share what they know through one PostgreSQL database."""
+"""`callsieve hub`: several PBXs share their evidence through one PostgreSQL database."""
 
 import asyncio
 import shlex
@@ -39,13 +39,13 @@ from reputation.store.other_sites import SiteFigures, figures_of_sites
 
 T = TypeVar("T")
 START = "systemctl enable --now callsieve-hub"
-NO_STORE = "this PBX has no store yet; start the daemon, which makes it: systemctl enable --now callsieve"
+NO_STORE = "this PBX has no store yet. The daemon creates it: systemctl enable --now callsieve"
 DatabaseOption = Annotated[
     str,
     typer.Option(
         "--database",
         metavar="ADDRESS",
-        help="The database, for its administrator with PGPASSWORD. Default: [hub] address, user PGUSER.",
+        help="The database's address. Password: PGPASSWORD. Default: [hub] address, user PGUSER.",
     ),
 ]
 OrganisationOption = Annotated[
@@ -59,7 +59,8 @@ SiteArgument = Annotated[
 def init(
     database: DatabaseOption = "",
     partitions: Annotated[
-        int, typer.Option(min=1, max=1024, help="Partitions of the large table; used only by the first run.")
+        int,
+        typer.Option(min=1, max=1024, help="Number of partitions of the largest table. Only the first run uses it."),
     ] = 16,
     config: options.ConfigOption = None,
 ) -> None:
@@ -68,9 +69,9 @@ def init(
     with as_root():
         result = _ask(_with(address, lambda hub: administration.initialise(hub, partitions), ADMINISTRATION_SECONDS))
     if result.is_moved:
-        say("The database was restored from a backup: every site exchanges everything again.")
+        say("The database was restored from a backup: every site exchanges all rows again.")
     if result.migrations:
-        say(f"{place_of(address)} is a hub: {plural(len(result.migrations), 'migration')} applied.")
+        say(f"{place_of(address)} is set up as a hub: {plural(len(result.migrations), 'migration')} applied.")
     else:
         say(f"{place_of(address)} is up to date.")
     if not result.is_closed:
@@ -81,14 +82,14 @@ def init(
 
 def join(
     database: DatabaseOption = "",
-    site: Annotated[str, typer.Option(metavar="SITE", help="The site, if not this one.")] = "",
+    site: Annotated[str, typer.Option(metavar="SITE", help="Name of the site. Default: this site.")] = "",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the secret to this file (mode 0600).")] = None,
     central: Annotated[
         bool, typer.Option("--central", help="Make it the central console, which sees the private rows of all sites.")
     ] = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Create a site's role in the hub, and write the secret with which it logs in."""
+    """Create a site's role in the hub's database, and write the role's password to a file."""
     loaded = _administrators_settings(config, is_complete=bool(database and site and out))
     settings = loaded.settings.hub
     name = site or settings.site
@@ -118,11 +119,11 @@ def join(
 
 
 def run(
-    once: Annotated[bool, typer.Option("--once", help="Exchange everything once, then stop.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Exchange all rows once, then stop.")] = False,
     config: options.ConfigOption = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Exchange rows with the hub until stopped. SIGHUP reads the settings again."""
+    """Exchange rows with the hub until stopped. On SIGHUP, reload the settings."""
     loaded = served_settings(config)
     _address(loaded)
     configure_logs(as_json=log_json)
@@ -140,7 +141,7 @@ def run(
 
 
 def status(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show this site's part in the hub: waiting rows, the last exchange, and which sites are up."""
+    """Show this site's exchange with the hub: waiting rows, the last exchange, and which sites are up."""
     loaded, now = options.settings_of(config), time.time()
     with options.existing_store(loaded) as db:
         link_state = operations.link_shown(db)
@@ -202,7 +203,7 @@ def status(as_json: options.JsonOption = False, config: options.ConfigOption = N
 
 
 def show_sites(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show the sites of the hub: which are up, how far behind they are, and what each has shared."""
+    """Show the sites of the hub: whether they are up, how far behind they are, and how much each has shared."""
     loaded = options.settings_of(config)
     sites = _ask(_with(_site_address(loaded), client.sites))
     figures: dict[str, SiteFigures] = {}
@@ -225,7 +226,7 @@ def quota(
     organisation: OrganisationOption = "",
     config: options.ConfigOption = None,
 ) -> None:
-    """Set how many rows of a site the hub keeps. Further rows wait at the site."""
+    """Limit how many rows of a site the hub stores. Further rows wait at the site."""
     loaded = _administrators_settings(config, is_complete=bool(database))
     owner = organisation or loaded.settings.hub.organisation
     address = database or _site_address(loaded)
@@ -242,7 +243,7 @@ def expel(
     yes: options.YesOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Remove a site from the hub, and delete its rows everywhere."""
+    """Remove a site from the hub, and delete its rows at every site."""
     loaded = _administrators_settings(config, is_complete=bool(database))
     owner = organisation or loaded.settings.hub.organisation
     address = database or _site_address(loaded)
@@ -263,7 +264,7 @@ def leave(
     yes: options.YesOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Leave the hub, and delete this site's rows elsewhere and other sites' rows here."""
+    """Leave the hub. Delete this site's rows at other sites, and other sites' rows here."""
     loaded = options.settings_of(config)
     settings = loaded.settings.hub
     if not settings.site:
@@ -275,7 +276,7 @@ def leave(
         leaving = partial(client.leave, organisation=settings.organisation, site=settings.site, keep=keep)
         _ask(_with(_site_address(loaded), leaving))
     except CommandError as error:
-        warn(f"the hub was not told: {error}. Its administrator can run: callsieve hub expel {settings.site}")
+        warn(f"the hub was not informed: {error}. Its administrator can run: callsieve hub expel {settings.site}")
     if options.has_store(loaded):
         options.perform(loaded, operations.forget_hub, keep, existing=True)
     secret_path(loaded).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Commands about other sites' evidence: `callsieve hub evidence`, `ignore`, `resume`, `erasures`, `keep`, `people`."""
+"""Commands for other sites' evidence: `callsieve hub evidence`, `ignore`, `resume`, `erasures`, `keep`, `people`."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -22,14 +22,14 @@ PersonArgument = Annotated[
 
 
 def evidence(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show what each other site has shared, and whether this site's calls and people agree."""
+    """Show how much each other site has shared, and whether this site's calls and people agree."""
     with options.existing_store(options.settings_of(config)) as db:
         rows = figures_of_sites(db)
     if as_json:
         options.print_json(rows)
         return
     if not rows:
-        say("No other site has shared anything.")
+        say("No other site has shared evidence yet.")
         return
     print_figures(rows)
 
@@ -39,25 +39,25 @@ def ignore(
     reason: Annotated[str, typer.Option(help="The reason, for other administrators.", show_default=False)],
     config: options.ConfigOption = None,
 ) -> None:
-    """Ignore the evidence of a site. Its rows stay, so this can be undone."""
+    """Ignore the evidence of a site. Its rows stay, so the command can be undone."""
     verdict = options.perform(
         options.settings_of(config), site_operations.ignore, IgnoreRequest(site, reason), existing=True
     )
     say(f"{site} is ignored; it had shared evidence on {plural(verdict.numbers, 'number')}.")
     if verdict.later:
-        say("The daemon recomputes so many numbers in steps.")
+        say("The daemon recomputes these numbers gradually.")
     say_undo(verdict.change_id, config)
 
 
 def resume(site: SiteArgument, config: options.ConfigOption = None) -> None:
-    """Let an ignored site count again, exactly as before."""
+    """Count the evidence of an ignored site again, with the same weight as before."""
     verdict = options.perform(options.settings_of(config), site_operations.resume, site, existing=True)
     say(f"{site} counts again.")
     say_undo(verdict.change_id, config)
 
 
 def show_erasures(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show numbers that another site erased, and that this site keeps until you decide."""
+    """Show numbers that another site erased and this site keeps until you decide."""
     with options.existing_store(options.settings_of(config)) as db:
         requests = waiting_erasures(db)
     if as_json:
@@ -80,7 +80,7 @@ def keep(number: options.NumberArgument, config: options.ConfigOption = None) ->
 
 
 def show_people(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show people who are known by several names at several sites."""
+    """Show people who have different names at different sites."""
     with options.existing_store(options.settings_of(config)) as db:
         people = all_same(db)
     if as_json:
@@ -89,25 +89,25 @@ def show_people(as_json: options.JsonOption = False, config: options.ConfigOptio
     for names in people:
         say(" = ".join(names))
     if not people:
-        say("No people are declared the same. To declare two: callsieve hub people same 201 berlin:305")
+        say("No person has several names. To declare two names the same: callsieve hub people same 201 berlin:305")
 
 
 def same(person: PersonArgument, other: PersonArgument, config: options.ConfigOption = None) -> None:
-    """Declare that two names at two sites are the same person, who counts once."""
+    """Declare that two names at two sites are the same person, who then counts once."""
     declared = options.perform(options.settings_of(config), site_operations.same_person, (person, other), existing=True)
     say(f"{' = '.join(declared.names)}: one person, who counts once.")
     say_undo(declared.change_id, config)
 
 
 def apart(person: PersonArgument, config: options.ConfigOption = None) -> None:
-    """Declare that a name is a separate person again."""
+    """Declare that a name is a separate person, after `same`."""
     declared = options.perform(options.settings_of(config), site_operations.other_person, person, existing=True)
     say(f"{person} is a separate person again.")
     say_undo(declared.change_id, config)
 
 
 def print_figures(sites: Sequence[SiteFigures]) -> None:
-    """Print a row for each site."""
+    """Print a line for each site."""
     rows = [
         (
             site.site,
@@ -123,4 +123,4 @@ def print_figures(sites: Sequence[SiteFigures]) -> None:
     ]
     headings = ("site", "numbers", "people", "marked", "agreed", "against", "taken back", "wrong")
     print_table(headings, rows, keep=(0,), right=range(1, 8), below=[remarks_on_evidence(site) for site in sites])
-    say("agreed, against: how this site's people and challenges judge the numbers that it marks as spam.")
+    say("agreed, against: numbers that the site marks as spam, as people and challenges here judge them.")

@@ -1,7 +1,7 @@
 """Console pages about the organisation's sites.
 
-On a central console: which are up, how far behind, and what they shared. Everywhere: other sites' evidence,
-whether our own people agree with it, ignored sites, and people who work at two sites.
+On a central console: whether the sites are up, how far behind they are, and how much they have shared. On every site:
+other sites' evidence, whether people here agree with it, ignored sites, and people who work at two sites.
 """
 
 import sqlite3
@@ -28,7 +28,7 @@ STATES = (N_("up"), N_("down"), N_("never seen"), N_("expelled"))
 
 
 async def show(req: PageRequest) -> Response:
-    """Show the sites as the hub process last recorded them."""
+    """Show the sites in the state that the hub process last recorded."""
     sites = [(site, state_of(site), lag_of(site)) for site in await req.read(noted_sites)]
     return req.page("hub/sites.html", sites=sites)
 
@@ -39,7 +39,7 @@ FIELDS = ("site", "reason", "person", "other")
 
 @dataclass(frozen=True, slots=True)
 class EvidencePage:
-    """The content of the page. `erasures`: those that wait for a decision. `people`: people with several names."""
+    """The content of the page. `erasures`: erasures that wait for a decision. `people`: people with several names."""
 
     sites: tuple[SiteFigures, ...]
     erasures: tuple[ErasureRequest, ...]
@@ -48,7 +48,7 @@ class EvidencePage:
 
 
 async def show_evidence(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the evidence of other sites, with the problem of a rejected form."""
+    """Show the evidence of other sites, and the problem of a rejected form."""
     evidence = await req.read(evidence_page)
     typed = {field: req.form.get(field, "") for field in FIELDS}
     about = {"evidence": evidence, "problem": problem, "typed": typed}
@@ -66,7 +66,7 @@ async def ignore(req: PageRequest) -> Response:
 
 
 async def resume(req: PageRequest) -> Response:
-    """Let an ignored site count again."""
+    """Count the evidence of an ignored site again."""
     try:
         await req.perform(site_operations.resume, req.form.get("site", ""))
     except Refused as refused:
@@ -84,7 +84,7 @@ async def keep(req: PageRequest) -> Response:
 
 
 async def same(req: PageRequest) -> Response:
-    """Declare that two names are the same person."""
+    """Declare that two names at two sites are the same person."""
     names = req.form.get("person", "").strip(), req.form.get("other", "").strip()
     try:
         await req.perform(site_operations.same_person, names)
@@ -94,7 +94,7 @@ async def same(req: PageRequest) -> Response:
 
 
 async def apart(req: PageRequest) -> Response:
-    """Declare that a name is a separate person again."""
+    """Declare that a name is a separate person, after `same`."""
     try:
         await req.perform(site_operations.other_person, req.form.get("person", ""))
     except Refused as refused:
@@ -103,7 +103,7 @@ async def apart(req: PageRequest) -> Response:
 
 
 def evidence_page(db: sqlite3.Connection) -> EvidencePage:
-    """Return the content of the page."""
+    """Return the content of the page about other sites' evidence."""
     sites, waiting, people = figures_of_sites(db), waiting_erasures(db), map(tuple, all_same(db))
     return EvidencePage(tuple(sites), tuple(waiting), tuple(people), latest_changes(db, OTHER_SITES))
 

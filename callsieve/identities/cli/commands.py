@@ -1,4 +1,4 @@
-"""`callsieve identity`: the owner of a number, and how well that is proven."""
+"""`callsieve identity`: the owners of numbers, and how well their ownership is proven."""
 
 import shlex
 import time
@@ -33,28 +33,28 @@ def add(
             show_default=False,
         ),
     ],
-    note: Annotated[str, typer.Option(help="How it was proven; level 2 needs it.")] = "",
+    note: Annotated[str, typer.Option(help="How the owner was proven. Required for level 2.")] = "",
     expires: Annotated[
-        str, typer.Option(metavar="TIME", help="180d or 2026-12-31. Default and limit: 12 months.")
+        str, typer.Option(metavar="TIME", help="When it ends: 180d or 2026-12-31. Default and limit: 12 months.")
     ] = "",
     config: options.ConfigOption = None,
 ) -> None:
-    """Record who a number belongs to. From level 2 on, phones show the name and rules at most warn about its calls."""
+    """Record the owner of a number. From level 2 on, phones show the name and rules at most warn about its calls."""
     done = options.perform(
         options.settings_of(config), operations.add, IdentityRequest(number, name, level, note, expires)
     )
     _say_identity(done.identity)
     if (before := done.replaced) is not None:
-        say(f"Before, it was {before.name}, level {before.level}, until {when(before.expires_at)}.")
+        say(f"Previous owner: {before.name}, level {before.level}, until {when(before.expires_at)}.")
     say_undo(done.change_id, config)
 
 
 def code(
     number: options.NumberArgument,
-    name: Annotated[str, typer.Option(help="The owner to record when it is entered. Default: the number.")] = "",
+    name: Annotated[str, typer.Option(help="The owner to record when the code is entered. Default: the number.")] = "",
     config: options.ConfigOption = None,
 ) -> None:
-    """Make a code that proves control: say it in a call to the number, or have it entered in a call from it."""
+    """Make a code that proves control of a number: say it in a call to the number, or let a caller from it enter it."""
     made = options.perform(options.settings_of(config), operations.make_code, CodeRequest(number, name))
     say("The code is ", bold(made.spoken), ". It is valid for a day and replaces earlier codes.")
     say(f"The owner can enter * and the code in a call from {made.number} that is asked to press a key. Give it only")
@@ -83,7 +83,7 @@ def show(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Show who numbers belong to."""
+    """Show the owners of numbers."""
     loaded, now = options.settings_of(config), time.time()
     e164 = None if number is None else options.number_argument(number, loaded)
     with options.existing_store(loaded) as db:
@@ -105,12 +105,12 @@ def show(
 
 def due(
     within: Annotated[
-        int, typer.Option(min=0, max=365, metavar="DAYS", help="Show those that end within this many days.")
+        int, typer.Option(min=0, max=365, metavar="DAYS", help="Show identities that end within this many days.")
     ] = DUE_DAYS,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Show identities that have expired or soon will. Prove them again, or they no longer count."""
+    """Show identities that have expired or expire soon. Unless they are proven again, they do not count."""
     now = time.time()
     with options.existing_store(options.settings_of(config)) as db:
         identities = identities_due(db, now + within * 86_400.0)
@@ -124,7 +124,7 @@ def due(
 
 
 def remove(number: options.NumberArgument, config: options.ConfigOption = None) -> None:
-    """Remove the identity of a number."""
+    """Remove the recorded owner of a number."""
     done = options.perform(options.settings_of(config), operations.remove, number, existing=True)
     say(f"Removed the identity of {done.identity.number} ({done.identity.name}).")
     say_undo(done.change_id, config)

@@ -56,7 +56,7 @@ SHOWN = (
 
 
 def tables_from(origin: str) -> CallTables:
-    """Return FreePBX's own tables of calls, or the tables at an address."""
+    """Return the call tables of FreePBX's own database, or of the database at an address."""
     if origin == FREEPBX:
         return _of_freepbx(call_tables, f"{NO_CONF}, or use --from {EXAMPLE}")
     if not origin.startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
@@ -105,7 +105,7 @@ def import_calls(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Learn from past calls. Calls that are in the store already change nothing, so it can be repeated."""
+    """Learn from past calls. Calls that are already in the store are skipped, so the import can be repeated."""
     if (file is None) == (origin is None):
         raise CommandError("import calls: give either a FILE or --from freepbx (callsieve import calls --help)")
     if file is not None and everything:
@@ -176,7 +176,7 @@ SHOWN_CONTACTS = 20
 
 
 class ContactOrigin(StrEnum):
-    """Where contacts come from if no file is given."""
+    """Sources of contacts other than a file."""
 
     FREEPBX = "freepbx"
 

@@ -37,7 +37,7 @@ from reputation.store.sources import contact_sources, did_sources, people_source
 
 
 class ImportOrigin(StrEnum):
-    """Where numbers come from if no file is given."""
+    """Sources of numbers other than a file."""
 
     ASTDB = "astdb"
     ALLOWLIST = "freepbx-allowlist"
@@ -56,10 +56,10 @@ AsAllowlistOption = Annotated[
 
 
 class PbxList(NamedTuple):
-    """A number list of the PBX, and its meaning here.
+    """A number list of the PBX, and its meaning for CallSieve.
 
     `verdict`: the evidence that its numbers give. `evidence_only`: a remark that the import only adds evidence.
-    `settings`: keys in the PBX's list that are its settings, each with a remark about it.
+    `settings`: keys of the list that are settings and not numbers, each with a remark.
     """
 
     family: NumberFamily
@@ -71,7 +71,7 @@ class PbxList(NamedTuple):
 
     @property
     def option(self) -> str:
-        """The option that puts the numbers on a list here."""
+        """The option that adds the numbers to CallSieve's allowlist or blocklist."""
         return f"--as-{self.list_name}list"
 
 
@@ -105,7 +105,7 @@ LISTS = {
 
 
 def import_pbx_list(loaded: Loaded, summary: Summary, origin: ImportOrigin, verdict: ImportVerdict | None) -> None:
-    """Import the numbers of a list of the PBX as a source."""
+    """Import a number list of the PBX as evidence."""
     known = LISTS[origin]
     lines, summary.remarks = _lines(loaded, known)
     summary.read = len(lines)
@@ -117,7 +117,7 @@ def import_pbx_list(loaded: Loaded, summary: Summary, origin: ImportOrigin, verd
 
 
 def list_pbx_list(config: Path | None, origin: ImportOrigin, *, dry_run: bool, as_json: bool) -> None:
-    """Add the numbers of a list of the PBX to a list here. Existing entries do not change."""
+    """Add a number list of the PBX to CallSieve's allowlist or blocklist. Existing entries do not change."""
     loaded, known = settings_of(config), LISTS[origin]
     now = time.time()
     lines, remarks = _lines(loaded, known)
@@ -147,7 +147,7 @@ def _lines(loaded: Loaded, known: PbxList) -> tuple[Sequence[FamilyLine], list[s
 
 
 class ImportShown(NamedTuple):
-    """An import as `--json` shows it. Only imports of numbers have `verdict` and `imported_at`."""
+    """An import in the format of `--json`. Only imports of numbers have `verdict` and `imported_at`."""
 
     kind: ImportKind
     source: str
@@ -203,7 +203,7 @@ def import_numbers_file(
 
 
 def show_imports(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show all imports, with their size and date."""
+    """Show all imports with their size and date."""
     with existing_store(settings_of(config)) as db:
         numbers = sources(db)
         others = [(ImportKind.CONTACTS, *source) for source in contact_sources(db)]
@@ -228,7 +228,7 @@ def remove_import(
     kind: Annotated[ImportKind | None, typer.Option(help="The kind, if several imports have this name.")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Remove an import with all its rows. Importing the same file restores it."""
+    """Remove an import with all its rows. Import the same file to restore it."""
     done = perform(settings_of(config), operations.remove, RemoveImportRequest(name, kind), existing=True)
     say(f"Removed {plural(done.rows, 'row')} of {done.kind.value}: the import {name}. The same file restores it.")
     say_undo(done.change_id, config)

@@ -1,4 +1,4 @@
-"""`callsieve feeds fetch`, which a timer runs: fetch and import the feeds of the settings that are due."""
+"""`callsieve feeds fetch`, which a timer runs: fetch and import the due feeds of the settings."""
 
 import asyncio
 import os
@@ -54,7 +54,7 @@ NamesArgument = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class FeedResult:
-    """The result for a feed: `imported`, `unchanged` or `failed`."""
+    """The result of fetching a feed: `imported`, `unchanged` or `failed`."""
 
     feed: str
     result: str

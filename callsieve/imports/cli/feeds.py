@@ -1,4 +1,4 @@
-"""`callsieve import feed` and `callsieve feeds`: lists of numbers that are imported again and again."""
+"""`callsieve import feed` and `callsieve feeds`: lists of numbers that are imported repeatedly."""
 
 import csv
 import sqlite3
@@ -107,7 +107,7 @@ def store_feed(
     *,
     accept_smaller: bool = False,
 ) -> None:
-    """Import the table as the new content of a feed: all rows, or none if it is refused. Fill in the summary."""
+    """Replace the content of a feed by the table. If the table is refused, change nothing. Fill in the summary."""
     summary.format, summary.problems = format_of(table), table.problems
     feed = Feed(summary.format, merged_complaints if summary.format is Format.FTC else last_of)
     rows = watch(_bounded(feed_rows(table, region, verdict)))
@@ -199,7 +199,7 @@ def _export(db: sqlite3.Connection, name: str) -> None:
 
 @contextmanager
 def _record_failures(loaded: Loaded, summary: Summary) -> Iterator[None]:
-    """Record errors with the feed, so that `callsieve feeds` and the doctor show them."""
+    """Record errors for the feed, so that `callsieve feeds` and the doctor show them."""
     try:
         yield
     except (CommandError, Refused, StoreError, OSError) as error:

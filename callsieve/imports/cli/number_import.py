@@ -1,4 +1,4 @@
-"""The import of a list of numbers, completely or not at all, and the summary of the result."""
+"""The import of a list of numbers in one step, and the printed summary of an import."""
 
 import time
 from collections.abc import Iterable
@@ -26,8 +26,8 @@ VCARDS = "vCards"  # a format
 class Summary:
     """The result of an import.
 
-    `before`: the rows of the previous import with this name; None for a new one. `continued`: the rows that a run
-    stored before it was interrupted. `format`: the format of a feed's file.
+    `before`: the number of rows of the previous import with this name; None for a new one. `continued`: the number of
+    rows stored by an earlier, interrupted run. `format`: the format of a feed's file.
     """
 
     kind: ImportKind
@@ -48,23 +48,23 @@ class Summary:
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """Return `ignored_columns`, for code that expects a table."""
+        """Return `ignored_columns`, under the name that a table uses."""
         return self.ignored_columns
 
     def refuse(self, problem: str) -> None:
-        """Record that a row of a database was skipped."""
+        """Count a skipped row of a database, and keep the reason."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(RowProblem(0, problem))
 
     def take(self, table: CsvTable | Vcards) -> None:
-        """Copy the counts of a table that was read to its end."""
+        """Copy the counts of a table after reading all its rows."""
         self.read, self.skipped, self.cut = table.read, table.skipped, table.cut
         self.problems, self.ignored_columns = table.problems, table.ignored
 
 
 def print_summary(summary: Summary, *, as_json: bool) -> None:
-    """Print counts to standard output and problems to standard error, or everything as JSON."""
+    """Print counts to standard output and problems to standard error, or both as JSON."""
     if as_json:
         fields = {name: getattr(summary, name) for name in Summary.__slots__}
         fields["problems"] = [{"line": problem.line or None, "problem": problem.text} for problem in summary.problems]
@@ -104,7 +104,7 @@ class ImportVerdict(StrEnum):
 
 
 def source_given(source: str | None) -> str:
-    """Return the name of the source. Raise CommandError if it is missing."""
+    """Return the given name of the list. Raise CommandError if it is missing."""
     if source is None:
         raise CommandError("import numbers: give --source NAME, a name for this list")
     return source_name(source)
@@ -119,7 +119,7 @@ def store_numbers(
     *,
     accept_smaller: bool = False,
 ) -> None:
-    """Import the rows as the numbers of the source: all, or none if the import is refused."""
+    """Replace the numbers of the source by these rows. If the import is refused, change nothing."""
     started = time.monotonic()
     with stores(loaded, dry_run=summary.dry_run) as (known, written):
         request = NumberFileRequest(summary.source, verdict, rows, summary.problems, known, feed, accept_smaller)

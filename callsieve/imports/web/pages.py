@@ -58,9 +58,9 @@ UPLOAD_BYTES = 2 << 20
 
 @dataclass(frozen=True, slots=True)
 class PeopleShown:
-    """The page of people and DIDs.
+    """The content of the page of people and DIDs.
 
-    `of_settings`: extensions and numbers in the settings, which win over imports. `source_of`: imports of the others.
+    `of_settings`: extensions and numbers defined in the settings. `source_of`: the import of each other row.
     """
 
     people: tuple[Person, ...]
@@ -72,7 +72,7 @@ class PeopleShown:
 
 
 def people_shown(db: sqlite3.Connection, settings: Settings) -> PeopleShown:
-    """Return the page of people and DIDs."""
+    """Return the content of the page of people and DIDs."""
     named = {person.extension for person in people_of(settings)} | {did.number for did in dids_of(settings)}
     return PeopleShown(
         tuple(all_people(db)),
@@ -85,19 +85,19 @@ def people_shown(db: sqlite3.Connection, settings: Settings) -> PeopleShown:
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the page of people and DIDs, with the problem of a rejected form."""
+    """Show the page of people and DIDs, and the problem of a rejected form."""
     shown = await req.read(people_shown, req.state.loaded.settings)
     return req.page("imports/people.html", 422 if problem else 200, people=shown, problem=problem)
 
 
 async def export_people(req: PageRequest) -> Response:
-    """Return people as a file."""
+    """Return all people as a CSV file."""
     await req.perform(note, Change("people export"))
     return as_file(people_as_csv(await req.read(all_people)), f"callsieve-people-{day(req.now)}.csv")
 
 
 async def export_dids(req: PageRequest) -> Response:
-    """Return DIDs as a file."""
+    """Return all DIDs as a CSV file."""
     await req.perform(note, Change("did export"))
     return as_file(dids_as_csv(await req.read(all_dids)), f"callsieve-dids-{day(req.now)}.csv")
 
@@ -154,9 +154,9 @@ class FeedShown:
 
 @dataclass(frozen=True, slots=True)
 class FeedsShown:
-    """The page of feeds: imported ones, worst first, then those never imported, lists, contacts and look-ups.
+    """The content of the page of feeds: imported feeds, most severe problem first, and then all other sources.
 
-    `of_settings`: feeds that the timer fetches. `nobody_fetches`: some of them are overdue, because it is not running.
+    `of_settings`: feeds that the timer fetches. `nobody_fetches`: some feeds are overdue, because no timer runs.
     """
 
     feeds: tuple[FeedShown, ...]
@@ -180,7 +180,7 @@ async def fetch_feed(req: PageRequest) -> Response:
 
 
 def feeds_shown(db: sqlite3.Connection, now: float, loaded: Loaded) -> FeedsShown:
-    """Return the page of feeds."""
+    """Return the content of the page of feeds."""
     settings = loaded.settings
     feeds = list_feeds(db, settings, now)
     imported = [(status.feed, status.health) for status in feeds if status.feed is not None]

@@ -1,4 +1,4 @@
-"""`callsieve asterisk install` and `uninstall`: show what would change, ask, write, and list the next steps."""
+"""`callsieve asterisk install` and `uninstall`: show the changes, ask, write them, and list the next steps."""
 
 import secrets
 import shlex
@@ -107,7 +107,7 @@ def install(
 ) -> None:
     """Install the dialplan, the manager user and, on request, the classic script and the systemd units.
 
-    All changes are shown first. Other lines of your files are never touched, and the original of each changed file is
+    All changes are shown first. Other lines of your files do not change, and the original of each changed file is
     kept beside it as NAME.before-callsieve. A new settings file begins in observe mode.
     """
     loaded = settings_for_install(config)
@@ -198,7 +198,7 @@ def uninstall(
 
 
 def _check_policies(loaded: Loaded) -> None:
-    """If this version cannot use an active policy, warn against a restart: the running version continues to screen."""
+    """If this version cannot use an active policy, warn against a restart: the running daemon still screens calls."""
     try:
         policies_of(loaded)
     except PolicyError as error:
@@ -207,7 +207,7 @@ def _check_policies(loaded: Loaded) -> None:
 
 
 def settings_for_install(config: Path | None) -> Loaded:
-    """Load the settings. Raise CommandError if they are broken, because the dialplan would query a wrong address."""
+    """Load the settings. Raise CommandError if they are invalid, because the dialplan would query a wrong address."""
     try:
         return load_settings(config)
     except SettingsError as error:
@@ -216,7 +216,7 @@ def settings_for_install(config: Path | None) -> Loaded:
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Turn an error of Asterisk's console or of the installation into one line that ends the command."""
+    """Convert an error of Asterisk's console or of the installation into a one-line error of the command."""
     try:
         yield
     except (ConsoleError, InstallError) as error:
@@ -224,7 +224,7 @@ def one_line() -> Iterator[None]:
 
 
 def ask_region(derived: str | None) -> str:
-    """Ask the person at the terminal for the country. `derived` is the default."""
+    """Ask the person at the terminal for the country. `derived` is the suggested answer."""
     answer: str = typer.prompt(
         "Your country in two letters, such as GB (used for numbers without a country code)", derived
     )
@@ -277,7 +277,7 @@ def _carried_out(
 
 
 def _stop_services(place: InstallPaths) -> None:
-    """Stop the services. Otherwise they would run without their units until a restart, and timers would start more."""
+    """Stop the services. Otherwise they would run on without units, and timers would start more of them."""
     folder = place.unit.parent
     units = [file.name for file in place.unit_files if (folder / file.name).exists()]
     if place.units == UNITS and units:
@@ -286,7 +286,7 @@ def _stop_services(place: InstallPaths) -> None:
 
 
 def systemctl(*arguments: str) -> None:
-    """Run systemctl. Report a failure on standard error."""
+    """Run systemctl. Print an error message if it fails."""
     if shutil.which("systemctl") is None:
         return
     command = ["systemctl", *arguments]
