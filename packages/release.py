@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from packages.build import OUT as PACKAGES_OUT
-from packages.build import PYTHON_BY_SUITE, ROOT, commit_seconds, run
+from packages.build import PYTHON_BY_SUITE, ROOT, commit_seconds, run, step
 from packages.build import main as build_packages
 
 PYPROJECT, CHANGELOG = ROOT / "pyproject.toml", ROOT / "CHANGELOG.md"
@@ -112,16 +112,19 @@ def build(suites: Sequence[str] = tuple(PYTHON_BY_SUITE)) -> str:
     os.umask(0o022)
     os.environ["SOURCE_DATE_EPOCH"] = str(commit_seconds())
     shutil.rmtree(OUT, ignore_errors=True)
-    run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-t", "wheel", "-d", str(OUT))
-    (wheel,) = OUT.glob("*.whl")
-    run(str(TOOLS / "twine"), "check", "--strict", *map(str, sorted(OUT.iterdir())))
+    with step("source archive and wheel"):
+        run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-t", "wheel", "-d", str(OUT))
+        (wheel,) = OUT.glob("*.whl")
+        run(str(TOOLS / "twine"), "check", "--strict", *map(str, sorted(OUT.iterdir())))
     build_packages(suites, wheel)
     for package in PACKAGES_OUT.glob("*.deb"):
         shutil.copy(package, OUT)
     version = version_in(PYPROJECT.read_text())
-    _freepbx(OUT / f"callsieve-freepbx-{version}.tar.gz", wheel)
-    for name, lock in LOCKS.items():
-        _sbom(OUT / f"{name}-{version}.cdx.json", ROOT / "requirements" / lock)
+    with step("archive for FreePBX"):
+        _freepbx(OUT / f"callsieve-freepbx-{version}.tar.gz", wheel)
+    with step("lists of components"):
+        for name, lock in LOCKS.items():
+            _sbom(OUT / f"{name}-{version}.cdx.json", ROOT / "requirements" / lock)
     return _write_sums(OUT)
 
 
@@ -165,7 +168,8 @@ def release() -> None:
     if run("git", "status", "--porcelain").strip():
         raise ReleaseError("the work tree is not clean: commit first")
     _check_tree()
-    run("make", "check")
+    with step("make check"):
+        run("make", "check")
     before = PYPROJECT.read_text(), CHANGELOG.read_text()
     after = cut(*before, datetime.now(UTC).date().isoformat())
     version = version_in(after[0])
