@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -22,8 +23,11 @@ from packages.build import (
     add_documents,
     add_program,
     commit_seconds,
+    scripts,
     set_modes_and_times,
 )
+from reputation.store.database import open_store
+from reputation.store.migrations import known_migrations, migrate
 from tests.test_requirements import PYTHONS, versions_of
 
 SCRIPTS = sorted((HERE / "scripts").iterdir())
@@ -58,6 +62,42 @@ def test_each_unit_starts_the_program_of_the_package() -> None:
     units = [path for path in (ROOT / "asterisk-conf").glob("*.service") if "ExecStart=" in path.read_text()]
     assert units
     assert [path.name for path in units if "ExecStart=@CALLSIEVE@ " not in path.read_text()] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        pytest.param(None, 0, id="no store"),
+        pytest.param("older", 0, id="older store"),
+        pytest.param("same", 0, id="store of this version"),
+        pytest.param("newer", 1, id="newer store"),
+        pytest.param("damaged", 0, id="damaged store, which the daemon replaces"),
+    ],
+)
+@pytest.mark.usefixtures("migrating_stores")
+def test_a_package_refuses_a_store_that_it_cannot_read(tmp_path: Path, written: str | None, code: int) -> None:
+    store = tmp_path / "var/lib/callsieve/callsieve.db"
+    store.parent.mkdir(parents=True)
+    if written == "damaged":
+        store.write_text("no store")
+    elif written is not None:
+        with open_store(store, migrated=False) as db:
+            migrate(db, known_migrations()[:-1] if written == "older" else None)
+            if written == "newer":
+                db.execute(
+                    "INSERT INTO migration SELECT version + 1, 'later', sha256, at FROM migration LIMIT 1 OFFSET ?",
+                    (len(known_migrations()) - 1,),
+                )
+    script = scripts(tmp_path / "scripts")["preinstall"]
+    done = subprocess.run(
+        ["sh", script, "upgrade", "0.2.0"],
+        env={**os.environ, "DPKG_ROOT": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert ("callsieve db restore" in done.stderr) == (code == 1)
 
 
 @pytest.fixture(scope="module")

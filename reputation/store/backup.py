@@ -221,7 +221,8 @@ def restore(path: Path, backup: Path, now: float) -> Path | None:
     """Replace the store by a backup, in one transaction on the same file, so that the daemon may be running.
 
     Return the backup that was made of the old store, or None if the old store was missing or damaged. A damaged store
-    is quarantined. Raise StoreError.
+    is quarantined. The store keeps the version of the backup, so that an older program can use it. The daemon migrates
+    it at its start. Raise StoreError.
     """
     if problem := problem_of_backup(backup):
         raise StoreError(f"{backup}: this backup is damaged ({problem}); try an older one")
@@ -236,7 +237,7 @@ def restore(path: Path, backup: Path, now: float) -> Path | None:
         return None
     with open_backup(backup) as source, closing(connect(path)) as target, store_errors(path):
         copy_store(source, target)
-    with open_store(path) as db, transaction(db):
+    with open_store(path, migrated=False) as db, transaction(db):
         set_state(db, RESTORED, new_id(), now)
     return before
 

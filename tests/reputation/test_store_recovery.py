@@ -31,6 +31,7 @@ from reputation.store.connection import Store
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError
 from reputation.store.imports import import_numbers
+from reputation.store.migrations import known_migrations, migrate, pending
 from reputation.store.site import latest_emergency, record_emergency
 from tests.reputation.store_builders import CALLER, NOW, facts, make_query, read, write
 from tests.waiting import wait_until
@@ -379,7 +380,17 @@ class TestRestore:
             restore(path, backup, NOW)
         assert read(path, latest_emergency) == NOW
 
-    def test_a_backup_of_an_older_program_is_brought_up_to_date(self, path: Path, tmp_path: Path) -> None:
+    @pytest.mark.usefixtures("migrating_stores")
+    def test_a_backup_of_an_older_program_is_migrated_when_the_store_is_opened(self, tmp_path: Path) -> None:
+        """Until then the older program can use it."""
+        path = tmp_path / "callsieve.db"
+        *older, newest = known_migrations()
+        with open_store(path, migrated=False) as db:
+            migrate(db, older)
         backup = make_backup(path, NOW)
+        with open_store(path):
+            pass
         assert restore(path, backup, NOW) is not None
+        with open_store(path, migrated=False) as db:
+            assert pending(db) == [newest]
         assert facts(path, make_query(CALLER)).imported == ()

@@ -14,6 +14,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,10 @@ ANSWERS = {"country": "GB", "Which ones": "", "observe or label": "label", "Writ
 TERMINAL = {**ENVIRONMENT, "TERM": "dumb", "COLUMNS": "120"}
 SETUP_SECONDS = 300.0
 INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -y -q"
+LATER_MIGRATION = """import sqlite3
+with sqlite3.connect("/var/lib/callsieve/callsieve.db") as db:
+    db.execute("INSERT INTO migration SELECT max(version) + 1, 'later', 'none', 0 FROM migration")
+"""
 STATE = ("/etc/callsieve", "/var/lib/callsieve", "/usr/lib/callsieve", "/etc/asterisk/callsieve.d")
 
 
@@ -89,6 +94,14 @@ class Packaged:
             process.kill()
         return {"questions": asked, "label": label, "shown": shown.replace("\r", "").splitlines()}
 
+    def files(self) -> set[str]:
+        """Every file, and in /etc also its hash, but for what apt, logs and running programs write."""
+        elsewhere = (
+            "-path /tmp -o -path '/var/lib/dpkg' -o -path '/var/lib/apt' -o -path '/var/cache' -o -path '/var/log'"
+        )
+        names = self.machine.run(f"find / -xdev '(' {elsewhere} -o -path /etc ')' -prune -o -print")
+        return {*names.splitlines(), *self.machine.run("find /etc -type f -exec sha256sum {} +").splitlines()}
+
     def state(self) -> dict[str, object]:
         """What is there of ours."""
         run = self.machine.run
@@ -111,6 +124,7 @@ class Packaged:
 def scenario(packaged: Packaged, old: Path, new: Path) -> None:
     """Install, call, upgrade, fail, remove, purge."""
     run, result = packaged.machine.run, packaged.result
+    before = packaged.files()
     packaged.time("install", lambda: run(f"{INSTALL} ./{new.name}").splitlines()[-12:])
     packaged.time("setup", packaged.set_up)
     result["after setup"] = packaged.state()
@@ -126,22 +140,18 @@ def scenario(packaged: Packaged, old: Path, new: Path) -> None:
     result["label after remove"] = packaged.call()
     packaged.time("purge", lambda: run("apt-get purge -y -q callsieve").splitlines()[-8:])
     result["after purge"] = packaged.state()
-    result["left after purge"] = run(
-        "find / -xdev -iname '*callsieve*' -not -path '/tmp/*' -not -path '*/apt/archives/*'",
-        code=None,
-    ).splitlines()
+    owned = set(run("cat /var/lib/dpkg/info/*.list").splitlines())
+    result["left after purge"] = sorted((packaged.files() ^ before) - owned)
     # Again, from the older version, with data.
     run(f"{INSTALL} ./{old.name}")
     run("callsieve setup --yes --region GB --policy cautious")
     result["label of the old version"] = packaged.call()
     run("rm -f $(callsieve prompts list --json | grep -o '/[^\"]*whisper-spam.wav')")
-    before = packaged.state()
+    result["before upgrade"] = packaged.state()
     packaged.time("upgrade", lambda: run(f"{INSTALL} ./{new.name}").splitlines()[-8:])
-    result["before upgrade"], result["after upgrade"] = before, packaged.state()
+    result["after upgrade"] = packaged.state()
     result["label after upgrade"] = packaged.call()
-    packaged.time("downgrade", lambda: run(f"{INSTALL} --allow-downgrades ./{old.name}", code=None).splitlines()[-12:])
-    result["after downgrade"] = packaged.state()
-    result["label after downgrade"] = packaged.call()
+    go_back(packaged, old)
     # A policy that the new version refuses.
     settings = packaged.machine.path("/etc/callsieve/callsieve.toml")
     good = settings.read_text()
@@ -155,6 +165,24 @@ def scenario(packaged: Packaged, old: Path, new: Path) -> None:
     result["label at last"] = packaged.call()
     run("apt-get purge -y -q callsieve")
     result["label after the second purge"] = packaged.call()
+
+
+def go_back(packaged: Packaged, old: Path) -> None:
+    """Downgrade although a newer version wrote the store, do what the refusal says, and downgrade again."""
+    run, result = packaged.machine.run, packaged.result
+    run("callsieve db backup /var/lib/callsieve/backups/before.db")
+    run(f"runuser -u callsieve -- python3 -c {shlex.quote(LATER_MIGRATION)}")
+    pid = run("systemctl show -p MainPID --value callsieve")
+    downgrade = f"{INSTALL} --allow-downgrades ./{old.name}"
+    packaged.time("refused downgrade", lambda: run(downgrade, code=100).splitlines()[-12:])
+    result["same daemon after the refused downgrade"] = pid == run("systemctl show -p MainPID --value callsieve")
+    result["after the refused downgrade"] = packaged.state()
+    result["label after the refused downgrade"] = packaged.call()
+    run("systemctl stop 'callsieve*' && callsieve db restore --yes /var/lib/callsieve/backups/before.db")
+    packaged.time("downgrade", lambda: run(downgrade).splitlines()[-12:])
+    run("systemctl start callsieve callsieve-api callsieve-doctor.timer")
+    result["after downgrade"] = packaged.state()
+    result["label after downgrade"] = packaged.call()
 
 
 def set_up_again(packaged: Packaged) -> None:
