@@ -261,7 +261,7 @@ def _packed(package: Package, suite: str, tree: Path) -> Path:
         "recommends": list(package.recommends),
         "contents": [{"src": f"{tree}/", "dst": "/", "type": "tree", "file_info": {"mtime": _instant()}}],
         "deb": {"compression": "gzip:6"},  # the highest level takes six times as long, and saves 3 %
-        "scripts": scripts(OUT / f"{suite}-scripts") if package is MAIN else {},
+        "scripts": scripts(package, OUT / f"{suite}-{package.name}-scripts"),
     }
     file = OUT / f"{suite}-{package.name}.json"
     file.write_text(json.dumps(config, indent=1))
@@ -270,13 +270,17 @@ def _packed(package: Package, suite: str, tree: Path) -> Path:
     return target
 
 
-def scripts(folder: Path) -> dict[str, str]:
-    """Write the scripts of the package to this folder. Return their paths by nfpm's names."""
+def scripts(package: Package, folder: Path) -> dict[str, str]:
+    """Write the scripts of a package to this folder. Return their paths by nfpm's names."""
     newest = max(int(path.name[:4]) for path in (ROOT / "reputation/store/migrations").glob("*.sql"))
-    for source in (HERE / "scripts").iterdir():
-        _write(folder / source.name, source.read_text().replace("@NEWEST_MIGRATION@", str(newest)).encode())
-    names = {"preinstall": "preinst", "postinstall": "postinst", "preremove": "prerm", "postremove": "postrm"}
-    return {key: str(folder / name) for key, name in names.items()}
+    written = {}
+    for path in sorted((HERE / "scripts" / ("" if package is MAIN else "addition")).glob("p*")):
+        _write(folder / path.name, path.read_text().replace("@NEWEST_MIGRATION@", str(newest)).encode())
+        written[_SCRIPTS[path.name]] = str(folder / path.name)
+    return written
+
+
+_SCRIPTS = {"preinst": "preinstall", "postinst": "postinstall", "prerm": "preremove", "postrm": "postremove"}
 
 
 def _version(suite: str) -> str:

@@ -30,7 +30,7 @@ from reputation.store.database import open_store
 from reputation.store.migrations import known_migrations, migrate
 from tests.test_requirements import PYTHONS, versions_of
 
-SCRIPTS = sorted((HERE / "scripts").iterdir())
+SCRIPTS = sorted(path for path in (HERE / "scripts").rglob("*") if path.is_file())
 
 
 def test_each_suite_has_a_python_that_the_locks_cover() -> None:
@@ -52,7 +52,7 @@ def test_speech_and_pdf_share_only_what_the_main_package_has(python: str) -> Non
     assert set.intersection(*others) <= of_main
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(HERE)))
 def test_a_script_of_root_is_valid_and_writes_no_file_of_a_known_name(script: Path) -> None:
     subprocess.run(["sh", "-n", str(script)], check=True)
     assert "/tmp/" not in script.read_text()
@@ -88,7 +88,7 @@ def test_a_package_refuses_a_store_that_it_cannot_read(tmp_path: Path, written: 
                     "INSERT INTO migration SELECT version + 1, 'later', sha256, at FROM migration LIMIT 1 OFFSET ?",
                     (len(known_migrations()) - 1,),
                 )
-    script = scripts(tmp_path / "scripts")["preinstall"]
+    script = scripts(MAIN, tmp_path / "scripts")["preinstall"]
     done = subprocess.run(
         ["sh", script, "upgrade", "0.2.0"],
         env={**os.environ, "DPKG_ROOT": str(tmp_path)},
@@ -98,6 +98,20 @@ def test_a_package_refuses_a_store_that_it_cannot_read(tmp_path: Path, written: 
     )
     assert done.returncode == code
     assert ("callsieve db restore" in done.stderr) == (code == 1)
+
+
+def test_a_removed_addition_leaves_no_compiled_module(tmp_path: Path) -> None:
+    library = tmp_path / PROGRAM.relative_to("/") / "lib"
+    for name in ("kept/a.py", "kept/__pycache__/a.pyc", "gone/part/__pycache__/b.pyc", "gone/__pycache__/b.pyc"):
+        (library / name).parent.mkdir(parents=True, exist_ok=True)
+        (library / name).touch()
+    script = scripts(SPEECH, tmp_path / "scripts")["postremove"]
+    subprocess.run(["sh", script, "remove"], env={**os.environ, "DPKG_ROOT": str(tmp_path)}, check=True)
+    assert {str(path.relative_to(library)) for path in library.rglob("*") if path.is_file()} == {
+        "kept/a.py",
+        "kept/__pycache__/a.pyc",
+    }
+    assert not (library / "gone").exists()
 
 
 @pytest.fixture(scope="module")
