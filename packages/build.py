@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import PathDistribution
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -106,24 +106,33 @@ def _suite(suite: str, wheel: Path) -> list[Path]:
     for package in PACKAGES:
         tree = OUT / suite / package.name
         site = tree / PROGRAM.relative_to("/") / f"lib/python{python}/site-packages"
-        with step(f"{suite}: wheels of {package.name}"):
-            _install(site, python, "--require-hashes", "-r", str(ROOT / "requirements" / package.lock))
-        with step(f"{suite}: files of {package.name}"):
+        with step(f"{suite}: {package.name}, wheels"):
+            entries = entries_of((ROOT / "requirements" / package.lock).read_text())
+            wanted = package.only or entries.keys() - taken
+            taken |= wanted
+            lock = OUT / f"{suite}-{package.name}.txt"
+            _write(lock, "".join(entries[name] for name in sorted(wanted)).encode())
+            _install(site, python, "--require-hashes", "-r", str(lock))
+        with step(f"{suite}: {package.name}, other files"):
             if package is MAIN:
                 # By name: a path would stand in the package. Without uv's cache, which knows a wheel by its name.
                 _install(site, python, "--no-cache", "--no-index", "--find-links", str(wheel.parent), "callsieve")
                 _check_is_new(site)
                 _remove_time_of_build(site)
                 add_program(tree, python)
+            shutil.rmtree(site / "bin", ignore_errors=True)
+            (site / ".lock").unlink(missing_ok=True)
             add_documents(tree / "usr/share", package, suite)
-            names = {str(distribution.name) for distribution in _distributions(site)}
-            kept = package.only or names - taken
-            _remove(site, names - kept)
-            taken |= kept
             set_modes_and_times(tree)
-        with step(f"{suite}: package {package.name}"):
+        with step(f"{suite}: {package.name}, .deb"):
             made.append(_packed(package, suite, tree))
     return made
+
+
+def entries_of(lock: str) -> dict[str, str]:
+    """Return the entries of a lock by the name of their distribution."""
+    entries = re.split(r"^(?=[a-z0-9])", lock, flags=re.M)[1:]
+    return {entry.partition("==")[0]: entry for entry in entries}
 
 
 def _install(site: Path, python: str, *what: str) -> None:
@@ -156,23 +165,6 @@ def _remove_time_of_build(site: Path) -> None:
     note.unlink()
     record = note.with_name("RECORD")
     record.write_text("".join(line for line in record.open() if note.name not in line))
-
-
-def _distributions(site: Path) -> list[PathDistribution]:
-    return [PathDistribution(folder) for folder in sorted(site.glob("*.dist-info"))]
-
-
-def _remove(site: Path, names: set[str]) -> None:
-    """Remove these distributions, and what no package needs."""
-    for distribution in _distributions(site):
-        if distribution.name in names:
-            for file in distribution.files or ():
-                (site / file).unlink(missing_ok=True)
-    shutil.rmtree(site / "bin", ignore_errors=True)
-    (site / ".lock").unlink(missing_ok=True)
-    for folder in sorted((path for path in site.rglob("*") if path.is_dir()), reverse=True):
-        if not any(folder.iterdir()):
-            folder.rmdir()
 
 
 def add_program(tree: Path, python: str) -> None:
