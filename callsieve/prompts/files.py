@@ -269,6 +269,7 @@ def remove(files: Sequence[PromptFile]) -> list[PromptFile]:
     for directory in {file.path.parent for file in files}:
         with suppress(OSError):  # something else is in it, or it is not there
             directory.rmdir()
+            directory.parent.rmdir()
     return removed
 
 

@@ -95,12 +95,16 @@ class Packaged:
         return {"questions": asked, "label": label, "shown": shown.replace("\r", "").splitlines()}
 
     def files(self) -> set[str]:
-        """Every file, and in /etc also its hash, but for what apt, logs and running programs write."""
-        elsewhere = (
-            "-path /tmp -o -path '/var/lib/dpkg' -o -path '/var/lib/apt' -o -path '/var/cache' -o -path '/var/log'"
-        )
-        names = self.machine.run(f"find / -xdev '(' {elsewhere} -o -path /etc ')' -prune -o -print")
-        return {*names.splitlines(), *self.machine.run("find /etc -type f -exec sha256sum {} +").splitlines()}
+        """Every file, and those of Asterisk and systemd in /etc also with their hashes.
+
+        Left out is what apt and logs write, and what Debian compiles of its own Python.
+        """
+        elsewhere = ("/tmp", "/var/lib/dpkg", "/var/lib/apt", "/var/cache", "/var/log")
+        left_out = " -o ".join(("-name __pycache__", *(f"-path {folder}" for folder in elsewhere)))
+        names = self.machine.run(f"find / -xdev '(' {left_out} ')' -prune -o -print")
+        hashes = self.machine.run("find /etc/asterisk /etc/systemd -type f -exec sha256sum {} +")
+        ours = self.machine.run("find / -xdev -path '*callsieve*' -not -path '/tmp/*' -not -path '/var/cache/*'")
+        return {*names.splitlines(), *hashes.splitlines(), *ours.splitlines()}
 
     def state(self) -> dict[str, object]:
         """What is there of ours."""
