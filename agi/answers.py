@@ -1,6 +1,6 @@
-"""The answers to the dialplan: a decision as CALLSIEVE_* variables.
+"""Builds the answers to the dialplan: each decision as a set of CALLSIEVE_* variables.
 
-All values except those of _LABEL, _DISPLAY, _NAME and _REASON come from fixed alphabets.
+Only _LABEL, _DISPLAY, _NAME and _REASON can hold arbitrary text. The other variables hold values from fixed alphabets.
 """
 
 import re
@@ -64,7 +64,7 @@ _GAPS = re.compile(r"\s*[,.;:!?，。；：！？]+[\s,.;:!?，。；：！？]*
 
 
 def words_shown(words: str, display: Display) -> str:
-    """Return the text that a phone shows for a caller's words, or an empty text."""
+    """Return the line that a phone shows for a caller's recognised words; empty if they have no letter or digit."""
     line = without_prefix(tidied(words), display.texts())
     short = shortened(line) or line
     if not any(character.isalnum() for character in short):
@@ -74,7 +74,7 @@ def words_shown(words: str, display: Display) -> str:
 
 
 def shortened(words: str) -> str:
-    """Return the words without greetings and phrases that have no content."""
+    """Return a caller's words without greetings and filler phrases."""
     for pattern, by in _RULES:
         words = pattern.sub(by, words)
     pieces = [_JOINING.sub("", " ".join(piece.split())) for piece in _GAPS.split(words)]
@@ -87,10 +87,10 @@ def _is_mandarin(text: str) -> bool:
 
 
 class Variable:
-    """The variables that an answer can set.
+    """Names of the channel variables that an answer can set.
 
-    With two underscores a variable is also set on the channels that Dial makes, where the dialplan of the phone reads
-    it. Not an enum: until Python 3.12, looking up a member takes ten times as long.
+    Dial copies a variable with two leading underscores to the channels that it creates, and the phone's dialplan reads
+    it there. This is not an enum: before Python 3.12, looking up an enum member takes ten times as long.
     """
 
     KNOWN: Final = "__CALLSIEVE_KNOWN"
@@ -132,9 +132,9 @@ class Variable:
 
 OWN_NUMBER_RULE = "own-number"
 
-# Contexts of our dialplan. The first runs on each phone's channel before it rings: only b() reaches the phone's own
-# INVITE. The next two run on the phone that answered, before the two talk: they play the whisper, or what the caller
-# said when asked for a name. The last receives a routed call.
+# Contexts of our dialplan. The first runs on each phone's channel before it rings: only b() can change the phone's
+# INVITE. The next two run on the phone that answered, before the call is connected: they play the whisper, or the name
+# that the caller said when asked for it. The last receives a routed call.
 CONTEXTS = PHONE_CONTEXT, WHISPER_CONTEXT, SCREENED_CONTEXT, VOICEMAIL_CONTEXT = (
     "callsieve-phone",
     "callsieve-whisper",
@@ -151,12 +151,12 @@ CALLEES_BLOCKLIST_RULE = "callee-blocklist"
 # In characters, so that the important variables always fit into agi.quoting.COMMAND_LIMIT.
 MAX_ENDPOINTS = 900
 
-# Actions that change what the phone shows. Calls of the others do not reach it, or show nothing.
+# Actions that change the phone's display. With other actions the call does not reach the phone, or shows nothing.
 SHOWN = (TAG, WARN)
 
 
 def whisper_of(decision: Decision) -> str:
-    """Return the word of the whisper, whose prompt is `whisper-` and this word; empty for no whisper."""
+    """Return the name of the warning that the callee hears (prompt `whisper-NAME`); empty for no warning."""
     if decision.action is not WARN:
         return ""
     if decision.rule == OWN_NUMBER_RULE:
@@ -165,7 +165,7 @@ def whisper_of(decision: Decision) -> str:
 
 
 def dial_options_of(decision: Decision, per_phone: PerPhone, ask: str = "") -> str:
-    """Return the options that an administrator's own Dial() needs, without commas."""
+    """Return the options that an administrator's own Dial() must add, without commas."""
     phone = PHONE if per_phone.known or per_phone.blocked or decision.action in SHOWN else ""
     return phone + (WHISPER if decision.action is WARN else SCREENED if ask == "name" else "")
 
@@ -181,26 +181,26 @@ def ask_of(call: IncomingCall, decision: Decision, site: Site) -> str:
 
 
 def appeal_of(decision: Decision, decision_id: str, site: Site) -> str:
-    """Return the sounds that tell a stopped caller how to appeal; empty if the settings forbid that."""
+    """Return the sound files that tell a stopped caller how to appeal; empty if the caller may not appeal."""
     if not site.appeal or not _may_appeal(decision, decision_id):
         return ""
     return sounds_of(appeal_keys(decision_id))
 
 
 def appeal_address_of(decision: Decision, decision_id: str, site: Site) -> str:
-    """Return the address for an appeal, to be sent in the SIP answer; empty if the settings forbid it."""
+    """Return the web address for an appeal, which the SIP rejection carries; empty if the caller may not appeal."""
     if not site.appeal_address or decision.action is not REJECT or not _may_appeal(decision, decision_id):
         return ""
     return f"{site.appeal_address}/r/{decision_id}"
 
 
 def _may_appeal(decision: Decision, decision_id: str) -> bool:
-    """Return whether an appeal is possible. It is not if the callee's own list decided, because that is private."""
+    """Return whether the caller may appeal. The callee's own blocklist is private, so its decisions have no appeal."""
     return bool(decision_id) and decision.action in HEARD_BY_CALLER and decision.rule != CALLEES_BLOCKLIST_RULE
 
 
 def language_for(call: IncomingCall, decision: Decision, site: Site) -> str:
-    """Return the language of prompts for this caller."""
+    """Return the language of the prompts that this call needs; empty if it needs none."""
     if decision.action in HEARD_BY_CALLER or decision.action is WARN:
         return language_of(call.caller.country, site.language)
     return ""
@@ -209,10 +209,10 @@ def language_for(call: IncomingCall, decision: Decision, site: Site) -> str:
 def answer_to_screen(
     call: IncomingCall, decision: Decision, decision_id: str, site: Site, per_phone: PerPhone
 ) -> bytes:
-    """Return the answer to `/screen`. Empty variables are left out. `decision_id` is empty if it was not recorded.
+    """Return the answer to `/screen`, without empty variables. `decision_id` is empty if the decision was not recorded.
 
-    Values with any text or many endpoints come first, the most important ones first among them. The words follow,
-    because they go into one command.
+    Variables with free text or many endpoints come first, in order of importance. The others follow, because a single
+    command sets them all.
     """
     ask = ask_of(call, decision, site)
     shown = shown_of(call, decision, site.display)
@@ -228,11 +228,11 @@ def answer_to_screen(
         (Variable.PHONES_RULE, decision.rule),
         (Variable.ID, decision_id),
         (Variable.CALLER, call.caller.key or ""),
-        (Variable.AUTH, "" if auth == UNKNOWN else auth),  # which nearly all are
+        (Variable.AUTH, "" if auth == UNKNOWN else auth),  # true of nearly all calls
         (Variable.LEVEL, decision.level.word),
         (Variable.POINTS, str(decision.reputation.points)),
     ]
-    if decision.action is not ALLOW:  # of an allowed call, as nearly all are, all of these are empty
+    if decision.action is not ALLOW:  # all of these are empty for an allowed call, as most calls are
         texts += [
             (Variable.ROUTE, _route_of(decision, site)),
             (Variable.RECORDING, f"{site.recordings}/{decision_id}" if ask == "name" and decision_id else ""),
@@ -249,18 +249,18 @@ def answer_to_screen(
             (Variable.LANG, language_for(call, decision, site)),
         ]
     texts += [(Variable.NAME, shown.plain), (Variable.REASON, str(decision.reason))]
-    # Last: until it is set the call is allowed, so an answer that is cut short changes nothing.
+    # The action is last: the call is allowed until it is set, so an incomplete answer changes nothing.
     words.append((Variable.ACTION, decision.action.word))
     return set_variables([pair for pair in (*texts, *words) if pair[1]])
 
 
 def answer_ask_for_headers() -> bytes:
-    """Return the answer to `/screen` that makes the dialplan read the headers of the call and ask again."""
+    """Return the answer to `/screen` that makes the dialplan read the call's SIP headers and send `/screen` again."""
     return set_variables([(Variable.ACTION, "carrier")])
 
 
 def _joined(endpoints: tuple[str, ...]) -> str:
-    """Join the endpoints by `&`, as LISTFILTER reads them. Those beyond MAX_ENDPOINTS characters are left out."""
+    """Return the endpoints joined by `&` for LISTFILTER. Endpoints beyond MAX_ENDPOINTS characters are left out."""
     joined = "&".join(endpoints)
     return joined if len(joined) <= MAX_ENDPOINTS else joined[: MAX_ENDPOINTS + 1].rpartition("&")[0]
 
@@ -272,7 +272,7 @@ def _sip_code_of(decision: Decision, call: IncomingCall, site: Site) -> str:
 
 
 def _route_of(decision: Decision, site: Site) -> str:
-    """Return the dialplan's target for a call that is routed, fails its challenge, or is unwanted in quiet hours."""
+    """Return the dialplan target for a call that is routed, fails its challenge, or is declined by the callee."""
     if decision.action not in (WARN, ROUTE, CHALLENGE):
         return ""
     voicemail = f"{VOICEMAIL_CONTEXT},{decision.callee},1" if decision.callee else ""
@@ -280,12 +280,12 @@ def _route_of(decision: Decision, site: Site) -> str:
 
 
 def answer_to_hear(seconds: float) -> bytes:
-    """Return the answer to `/hear`: for how many milliseconds the call may wait for the text."""
+    """Return the answer to `/hear`, with the time that the call may wait for the caller's recognised words, in ms."""
     return set_variables([(Variable.HEARING, str(round(1000 * seconds)))])
 
 
 def answer_to_heard(words: str | None, site: Site) -> bytes:
-    """Return the answer to `/heard`: the caller's words as a phone shows them, or `wait` if they are not ready."""
+    """Return the answer to `/heard`: the caller's words as a phone shows them. None: they are not ready, ask again."""
     if words is None:
         return set_variables([(Variable.HEARING, "wait")])
     shown = words_shown(words, site.display)
@@ -293,7 +293,7 @@ def answer_to_heard(words: str | None, site: Site) -> bytes:
 
 
 def answer_to_callee(call: IncomingCall, decision: Decision | None, site: Site) -> bytes:
-    """Return the answer to `/callee`: the action for this person's phone, or `same` as before."""
+    """Return the answer to `/callee`: the action for this person's phone, or `same` to keep the earlier action."""
     if decision is None or decision.observed:
         return set_variables([(Variable.CALLEE, "same")])
     pairs = [
@@ -306,7 +306,7 @@ def answer_to_callee(call: IncomingCall, decision: Decision | None, site: Site) 
 
 
 def answer_to_outbound(decision: OutboundDecision, decision_id: str) -> bytes:
-    """Return the answer to `/outbound`, the action last. `_UNTIL` is in whole seconds, rounded up."""
+    """Return the answer to `/outbound`. It sets the action last. `_UNTIL` is in whole seconds, rounded up."""
     pairs = [
         (Variable.OUTBOUND_RULE, decision.rule),
         (Variable.OUTBOUND_ID, decision_id),
@@ -318,12 +318,12 @@ def answer_to_outbound(decision: OutboundDecision, decision_id: str) -> bytes:
 
 
 def answer_outbound_failed_open(reason: str) -> bytes:
-    """Return the answer that allows an outgoing call if there is no decision."""
+    """Return the answer that allows an outgoing call for which there is no decision."""
     return set_variables([(Variable.OUTBOUND_RULE, FAIL_OPEN_RULE), (Variable.OUTBOUND_REASON, reason)])
 
 
 def answer_to_mark(word: str) -> bytes:
-    """Return the answer to `/mark`: the word that the dialplan speaks (an extension of [callsieve-say])."""
+    """Return the answer to `/mark`. `word` is the extension of [callsieve-say] that speaks the result."""
     return set_variables([(Variable.RULE, "recorded"), (Variable.SAY, word)])
 
 
@@ -333,7 +333,7 @@ def answer_to_prove(is_proven: bool) -> bytes:
 
 
 def answer_to_explain(last: LastCall | None) -> bytes:
-    """Return the answer to `/explain`: one sentence as sound files."""
+    """Return the answer to `/explain`: the sound files that explain the last call. None: there was no call."""
     if last is None:
         keys: Keys = (NOBODY,)
     else:
@@ -342,7 +342,7 @@ def answer_to_explain(last: LastCall | None) -> bytes:
 
 
 def answer_to_passcode(passcode: str | None) -> bytes:
-    """Return the answer to `/passcode`: the passcode twice, as sound files. None: the phone belongs to nobody."""
+    """Return the answer to `/passcode`: sound files that speak it twice. None: the phone belongs to nobody."""
     return _spoken(passcode_keys(passcode) if passcode else (Phrase.PASSCODE_NOBODY,))
 
 
@@ -351,15 +351,15 @@ def _spoken(keys: Keys) -> bytes:
 
 
 def answer_fail_open(reason: str) -> bytes:
-    """Return the answer without a decision: no action, and the reason for the log."""
+    """Return the answer for a call without a decision: no action, only the reason for the log."""
     return set_variables([(Variable.RULE, "fail-open"), (Variable.REASON, reason)])
 
 
 def answer_done() -> bytes:
-    """Return the answer to a request that only reports something."""
+    """Return the answer to a request that only reports an event."""
     return set_variables([(Variable.RULE, "recorded")])
 
 
 def answer_status(trouble: str) -> bytes:
-    """Return the answer to `/status`. An empty `trouble` means that all is well."""
+    """Return the answer to `/status`. An empty `trouble` means that screening works."""
     return set_variables([(Variable.RULE, "status"), (Variable.REASON, trouble)])

@@ -1,4 +1,4 @@
-"""One connection from Asterisk: its request, and the one answer. server.py has the shared part of the server."""
+"""One AGI connection from Asterisk: it reads one request and sends one answer. server.py manages all connections."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ logger = logging.getLogger("agi.server")
 OPEN_TO_ALL = frozenset({"status"})
 RECEIVE_BYTES = 16 * 1024
 DRAIN_LIMIT = 64 * 1024
-# Asterisk's usual replies to an answer: 0 to MSet, 1 to SET VARIABLE, and `HANGUP` when it sees the end of it.
+# Asterisk's usual replies to an answer: 0 to MSet, 1 to SET VARIABLE, and `HANGUP` at its end.
 _EXPECTED_REPLIES = frozenset((b"200 result=0", b"200 result=1", b"HANGUP"))
 ACCEPTED = (200, 100)
-NO_APPLICATION = "-2"  # to EXEC; nothing was set then
+NO_APPLICATION = "-2"  # reply to EXEC; no variable was set
 
 
 class _State(Enum):
@@ -37,7 +37,7 @@ _READING, _DECIDING, _SETTLED = _State
 
 
 class AgiConnection:
-    """One connection. It is SETTLED once its request is answered or given up, but it may stay open longer."""
+    """One AGI connection. It is SETTLED when its request is answered or abandoned, but may stay open after that."""
 
     __slots__ = (
         "_accepted_at",
@@ -95,7 +95,7 @@ class AgiConnection:
         return bool(data)
 
     def read_replies(self) -> None:
-        """Read Asterisk's replies to the answer, after it has had time to send them all."""
+        """Read Asterisk's replies to the commands of the answer. The server calls this after a short delay."""
         while self._is_open and self._read():
             pass
         if self._is_open:
@@ -118,7 +118,7 @@ class AgiConnection:
             self._parse(data)
 
     def _end(self) -> None:
-        """Handle the end of input. The peer may have closed only its half, so a decision in progress is still sent."""
+        """Handle the end of the input. The peer may still read, so send the answer of a decision in progress."""
         self._peer_ended = True
         if self._state is _DECIDING:
             self._unwatch()
@@ -149,11 +149,11 @@ class AgiConnection:
             self._decide(request)
 
     def _refuse(self, error: ProtocolError) -> None:
-        """Fail open for data that is not AGI, and for a request that is forged or from another version's dialplan."""
+        """Fail open for input that is not AGI, is forged, or comes from the dialplan of another version."""
         server = self._server
         server.stats.protocol_errors += 1
         if server.may_log(str(error)):
-            logger.info("refused a request: %s", error)
+            logger.info("refused an AGI request: %s", error)
         self._fail_open(FailOpen.PROTOCOL)
 
     def _decide(self, request: Request) -> None:
@@ -202,7 +202,7 @@ class AgiConnection:
 
     @property
     def due(self) -> float:
-        """Return when the present phase ends. All phases are counted from when the connection was accepted."""
+        """Return the monotonic time at which the current phase must end. Every phase is timed from the accept."""
         server = self._server
         if self._state is _READING:
             return self._accepted_at + server.first_seconds
@@ -210,7 +210,7 @@ class AgiConnection:
         return self._accepted_at + (seconds if self._state is _DECIDING else seconds + server.drain_seconds)
 
     def time_is_up(self) -> None:
-        """End the present phase because its time is over."""
+        """End the current phase because its time limit has passed."""
         if self._state is _SETTLED:
             self.close()
         else:
@@ -224,7 +224,7 @@ class AgiConnection:
             self._server.stats.answered += 1
 
     def give_up(self, reason: FailOpen) -> None:
-        """Fail open, and cancel the decision that is still being made."""
+        """Fail open, and cancel the decision in progress."""
         self._fail_open(reason)
         self._drop_decision()
 
@@ -259,11 +259,11 @@ class AgiConnection:
             server.read_replies_later(self)
 
     def _is_taken(self, answer: bytes) -> bool:
-        """Return whether the kernel took the whole answer. Its last command sets the action, so a part is useless."""
+        """Return whether the kernel accepted the whole answer. A part is useless: the last command sets the action."""
         try:
             is_whole = self._socket.send(answer, socket.MSG_DONTWAIT) == len(answer)
             self._socket.shutdown(socket.SHUT_WR)
-        except OSError:  # the peer has gone, which the poller has not reported yet
+        except OSError:  # the peer closed, and the poller has not reported it yet
             return False
         return is_whole
 

@@ -2,9 +2,9 @@
 
     shown_of(call, decision, display) -> Shown(label="SPAM?", plain="", tagged="SPAM? Joe")
 
-Callers choose their names. So a name is cut to the length that phones show. Characters that could steer a display are
-removed, and so are this program's own tags at its beginning. A call that comes here twice (a transfer, a mobile phone)
-is tagged once, and callers cannot claim to be verified.
+Callers choose their names. So a name is cut to the length that phones show, and characters that could steer a display
+are removed. CallSieve's own tags are removed from its start. So a call that arrives twice (a transfer, a mobile phone)
+is tagged once, and a caller cannot pretend to be verified.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from reputation.model import Level
 from reputation.plan.rows import AGAINST_CALLERS, Purpose
 
 VERIFIED, SPAM, UNKNOWN, NEW_NUMBER, SAYS = "verified", "spam", "unknown", "new-number", "says"
-# By language and word. [display] in the settings can replace them. The tags of the presets' rules are here too.
+# By language and key. [display] in the settings can replace them. The tags of the presets' rules are here too.
 TEXTS: Mapping[str, Mapping[str, str]] = {
     ENGLISH: {
         SPAM: "SPAM?",
@@ -75,12 +75,12 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "plan-do-not-originate": "从不外呼？",
     },
 }
-# The categories of imported numbers and of marks that have a word of their own; anything else is `spam`.
+# The categories of imported numbers and of marks that have a tag of their own. Any other category is `spam`.
 WORD_BY_CATEGORY = {"scam": "scam", "fraud": "scam", "robocall": "robocall", "telemarketing": "telemarketing"}
 BLOCKLIST_RULE = "blocklist"
 _WORD_BY_LABEL = {text: word for word, text in TEXTS[ENGLISH].items()}
 
-# The longest prefix that leaves room for a name, and how much of both desk phones show in a line (20 to 40).
+# The longest prefix that leaves room for a name, and the length of a line, in Latin letters. Desk phones show 20 to 40.
 MAX_PREFIX = 15
 CHARACTERS = 32
 MIN_CHARACTERS, MAX_CHARACTERS = 20, 80
@@ -91,7 +91,7 @@ _CUT = "…"
 
 @dataclass(frozen=True, slots=True)
 class Display:
-    """The settings: the language of unknown people, the length of a line, and texts that replace the built-in ones."""
+    """The display settings: the default language, the line length, and texts that replace the built-in tags."""
 
     language: str = ENGLISH
     characters: int = CHARACTERS
@@ -99,13 +99,13 @@ class Display:
     _texts: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def text(self, word: str, language: str | None) -> str:
-        """Return the text for a word; empty if the settings switch it off."""
+        """Return the display text for a key of TEXTS; empty if the settings switch it off."""
         spoken = language if language is not None and language in TEXTS else self.language
         return self.own_texts.get(spoken, {}).get(word, TEXTS[spoken][word])
 
     def texts(self, words: tuple[str, ...] = tuple(TEXTS[ENGLISH])) -> tuple[str, ...]:
-        """Return the texts for these words in every language, built-in and from the settings, the longest first."""
-        if words not in self._texts:  # the settings do not change, and nearly every call asks for one of two
+        """Return the display texts for these keys in all languages, built-in and from the settings, longest first."""
+        if words not in self._texts:  # a cache: the settings do not change, and nearly every call needs one of two sets
             tables = (*TEXTS.values(), *self.own_texts.values())
             texts = {table[word] for table in tables for word in words if table.get(word)}
             self._texts[words] = tuple(sorted(texts, key=len, reverse=True))
@@ -113,9 +113,9 @@ class Display:
 
 
 class Shown(NamedTuple):
-    """The text for the phones. `label` is the tag alone, `tagged` the whole text including the tag.
+    """The texts that phones show for a call. `label` is the tag alone, `tagged` the whole line with the tag.
 
-    `plain` is the text without the tag, for people who know the caller. Empty: show the text as received.
+    `plain` is the line without a tag, for callees who know the caller. Empty: show the name as received.
     """
 
     label: str = ""
@@ -127,7 +127,7 @@ AS_RECEIVED = Shown()
 
 
 def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
-    """Return the texts that the phones show for a call."""
+    """Return the display texts for a call."""
     label = label_of(decision, display)
     if not (label or call.name or decision.name):
         return AS_RECEIVED
@@ -145,7 +145,7 @@ def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
 
 
 def label_of(decision: Decision, display: Display) -> str:
-    """Return the tag of a call: the rule's own tag, or one by category; empty if the call is shown without a tag."""
+    """Return the tag of a call: from the rule, or else by the category of the number; empty if the call has no tag."""
     if decision.action not in (TAG, WARN):
         return ""
     if decision.label is not None and decision.label not in _WORD_BY_LABEL:
@@ -155,7 +155,7 @@ def label_of(decision: Decision, display: Display) -> str:
 
 
 def word_against(decision: Decision) -> str:
-    """Return the word for the tag: by category, by the range of the number, or `spam` or `unknown`."""
+    """Return the key of the tag's text: by category, by the purpose of the number range, or `spam` or `unknown`."""
     purpose = decision.purpose if decision.category is None else None
     if purpose is not None and (purpose in AGAINST_CALLERS or not _is_bad(decision)):
         return f"plan-{purpose.value}"
@@ -163,7 +163,7 @@ def word_against(decision: Decision) -> str:
 
 
 def spoken_word_against(decision: Decision) -> str:
-    """Return the key of the spoken warning. Telemarketing is the only number range with a prompt."""
+    """Return the key of the spoken warning. Telemarketing is the only number range that has a prompt."""
     if decision.category is not None:
         return WORD_BY_CATEGORY.get(decision.category, SPAM)
     if decision.purpose is Purpose.TELEMARKETING:
@@ -183,7 +183,7 @@ def tidied(raw_name: str) -> str:
 
 
 def without_prefix(name: str, prefixes: tuple[str, ...]) -> str:
-    """Return the name without the prefixes at its beginning, in any spelling and repeated a few times."""
+    """Return the name without leading prefixes, which are matched in any spelling and removed up to four times."""
     if not name:  # most calls outside North America
         return name
     folded = _all_folded(prefixes)
@@ -201,7 +201,7 @@ def _all_folded(prefixes: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _after_first(name: str, folded: Mapping[str, str]) -> str | None:
-    """Return the text after the first word of the name if that word is one of the prefixes, otherwise None."""
+    """Return the rest of the name if it starts with one of the prefixes, otherwise None."""
     ends: dict[str, int] = {}
     for end in range(1, min(len(name), 2 * MAX_PREFIX) + 1):
         ends.setdefault(_folded(name[:end]), end)
@@ -221,8 +221,10 @@ def _folded(text: str) -> str:
 
 
 def fitting(prefix: str, name: str, characters: int) -> str:
-    """Return prefix and name as one line: the whole prefix, and as much of the name as fits."""
-    has_room_after_it = _width_of(prefix[-1:]) == 2 and not prefix[-1].isalnum()  # as Mandarin punctuation has
+    """Return prefix and name as a line of at most `characters`. Only the name is shortened."""
+    has_room_after_it = (
+        _width_of(prefix[-1:]) == 2 and not prefix[-1].isalnum()
+    )  # full-width punctuation includes a space
     line = f"{prefix}{'' if has_room_after_it else ' '}{name}".strip()
     if _width_of(line) <= characters:
         return line
@@ -232,5 +234,5 @@ def fitting(prefix: str, name: str, characters: int) -> str:
 
 
 def _width_of(text: str) -> int:
-    """Return the width of a text in letters. A Chinese character is two letters wide."""
+    """Return the display width of a text in Latin letters. A Chinese character counts as two."""
     return len(text) if text.isascii() else sum(2 if east_asian_width(c) in "WF" else 1 for c in text)

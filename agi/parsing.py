@@ -1,7 +1,7 @@
-"""Parses an AGI request into an IncomingCall: text from the network is parsed here, once.
+"""Parses an AGI request into an IncomingCall. Nothing else parses text from the network.
 
-The dialplan makes the arguments that give trust from Asterisk's own facts, and filters those that came by SIP. The
-caller's number comes from the header block only (docs/contributing/asterisk.md).
+Arguments that can make a call trusted are set by the dialplan from Asterisk's own facts. It filters values that come
+from SIP headers. The caller's number comes from the header block only (docs/contributing/asterisk.md).
 """
 
 import re
@@ -23,14 +23,14 @@ NO_CARRIER_CHECK: SignatureCheck = (Attestation.NONE, Verification.NONE)
 _MOST = 200  # the dialplan stops at 160
 _SCHEMES = ("sip:", "sips:", "tel:")
 _VERSTAT = re.compile(r";verstat=([0-9a-z-]{1,40})", re.ASCII)
-# 3GPP TS 24.229 and ATIS-1000074. Carriers usually append the level, which neither defines. A carrier's own header may
-# have the level alone, as P-Attestation-Indicator does.
+# 3GPP TS 24.229 and ATIS-1000074. Carriers usually append the level, which neither standard defines. A carrier's own
+# header may have the level alone, as P-Attestation-Indicator does.
 _WORD = re.compile(r"(?:tn-validation-(?P<outcome>passed|failed)(?:-(?P<level>[abc]))?|(?P<alone>[abc]))", re.ASCII)
 _OUTCOMES = {"passed": Verification.PASSED, "failed": Verification.FAILED}
 
 
 def parse_verstat_uri(uri: str, number: str | None, region: str) -> SignatureCheck:
-    """Return the attestation and verification from a `verstat` in the URI of the caller's number."""
+    """Return the attestation and verification from the `verstat` parameter in the URI of the caller's number."""
     if "verstat" not in uri:  # most calls
         return NO_CARRIER_CHECK
     uri = uri[:_MOST].lower()
@@ -41,7 +41,7 @@ def parse_verstat_uri(uri: str, number: str | None, region: str) -> SignatureChe
 
 
 def carrier_reports(uri: str, header: str) -> bool:
-    """Return whether the carrier reports anything about the call, even that it did not check the caller.
+    """Return whether the carrier reports a check of the caller, even the result "not checked".
 
     `header` is the carrier's own header. If a call has none, the dialplan passes the URI of From instead.
     """
@@ -102,7 +102,7 @@ def incoming_call_of(request: Request, site: Site) -> IncomingCall:
     attestation, verification = _signature_of(caller, arguments, trunk)
     priority_callback = arguments.get("priority", "").lower() == "psap-callback"
     diverted_from = _diverted_from(variables.get("agi_rdnis", ""), arguments.get("diversion", ""), trunk.region)
-    return IncomingCall(  # by place: by keyword it takes three times as long
+    return IncomingCall(  # by position: keywords take three times as long
         linkedid_of(request),
         caller,
         did_of(arguments.get("did", ""), trunk.region),
@@ -119,7 +119,7 @@ def incoming_call_of(request: Request, site: Site) -> IncomingCall:
 
 
 def _signature_of(caller: Number, arguments: Mapping[str, str], trunk: Trunk) -> SignatureCheck:
-    """Return the result of Asterisk's own check of the signature, or else the result of the carrier's check."""
+    """Return the result of Asterisk's own signature check, or else the result of the carrier's check."""
     attestation = ATTESTATION.get(arguments.get("attestation", ""), NOT_ATTESTED)
     verification = VERIFICATION.get(arguments.get("verification", ""), NOT_VERIFIED)
     if verification is NOT_VERIFIED and trunk.carrier_counts and caller.key is not None:
@@ -135,26 +135,26 @@ def _signature_of(caller: Number, arguments: Mapping[str, str], trunk: Trunk) ->
 
 
 def withheld_number(caller: Number, raw_number: str, region: str, site: Site) -> str | None:
-    """Return the withheld number that the trunk delivered, if the settings let blocklists match it."""
+    """Return the withheld number if the trunk delivered it and the settings let blocklists match it."""
     if not site.match_withheld or caller.kind is not CallerKind.WITHHELD:
         return None
     return number_of(raw_number, region)
 
 
 def linkedid_of(request: Request) -> str:
-    """Return the linkedid of the call, or the id of the channel if the dialplan did not pass the linkedid."""
+    """Return the linkedid of the call, or the channel's unique ID if the dialplan did not pass a linkedid."""
     return own_name((request.arguments.get("linkedid") or request.variables.get("agi_uniqueid", ""))[:MAX_ID])
 
 
 def did_of(text: str, region: str) -> str | None:
-    """Return the dialled number as E.164, or as it was dialled if it is no number (an extension, `s`)."""
+    """Return the dialled number as E.164; unchanged if it is not a telephone number (an extension, `s`)."""
     return (did_number_of(text, region) or text[:MAX_ID]) if text else None
 
 
 def known_call_of(request: Request, site: Site) -> IncomingCall:
-    """Return the call of `/callee` or `/challenge`, which repeats an earlier answer (`caller=`, `auth=`)."""
+    """Return the call of `/callee` or `/challenge`, with facts that the dialplan repeats (`caller=`, `auth=`)."""
     arguments = request.arguments
-    auth = AUTH.get(arguments.get("auth") or UNKNOWN)  # an answer leaves UNKNOWN out
+    auth = AUTH.get(arguments.get("auth") or UNKNOWN)  # UNKNOWN is not in an answer
     if auth is None:
         raise ProtocolError("unknown auth class")
     trunk = _trunk_of(request, site)
@@ -167,13 +167,13 @@ def known_call_of(request: Request, site: Site) -> IncomingCall:
         trusted=trunk.trusted,
         attestation=auth[0],
         verification=auth[1],
-        name=None,  # the channel's name is the displayed text by now
+        name=None,  # the channel's caller name is already CallSieve's display text
         withheld=withheld_number(caller, request.variables.get("agi_callerid", ""), trunk.region, site),
     )
 
 
 def _known_caller(request: Request, region: str) -> Number:
-    """Return the caller's number from an earlier answer. If that had no number, the channel's is not used either."""
+    """Return the caller's number from an earlier answer. Without one, ignore the channel's number too."""
     known = caller_of(request.arguments.get("caller", ""), "ZZ")
     if known.key:
         return Number(known.key, known.key, known.kind)
@@ -182,17 +182,17 @@ def _known_caller(request: Request, region: str) -> Number:
 
 
 def _trunk_of(request: Request, site: Site) -> Trunk:
-    """Return the trunk that the dialplan names. After a queue the request comes from a Local channel."""
+    """Return the trunk named by the dialplan, or else by the channel, which is a Local channel after a queue."""
     return site.trunk_of(request.arguments.get("trunk") or request.variables.get("agi_channel", ""))
 
 
 def instant_of(text: str) -> float | None:
-    """Return an instant that the dialplan stores in AstDB, as UTC seconds; None for any other text."""
+    """Parse a time that the dialplan stored in AstDB, in UTC seconds. Return None for any other text."""
     return float(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None
 
 
 def asked_at(text: str) -> float | None:
-    """Parse when the dialplan sent a request, from milliseconds to UTC seconds. None from an older dialplan."""
+    """Parse the time at which the dialplan sent a request, from ms to UTC seconds. Return None if it sent no time."""
     return int(text) / 1000 if text.isascii() and text.isdigit() and len(text) <= 15 else None
 
 
@@ -208,9 +208,9 @@ INTERNATIONAL = ("+", "00", "011")
 
 
 def outgoing_call_of(request: Request, site: Site) -> OutgoingCall:
-    """Return the call of an `/outbound` request. Numbers are parsed as the trunk writes them.
+    """Return the call of an `/outbound` request. Numbers are parsed in the format of the trunk.
 
-    `trunk=` is the name of the trunk. A generated dialplan knows no names and sends a channel of the trunk.
+    `trunk=` is the name of the trunk, or a channel of the trunk if the dialplan was generated without trunk names.
     """
     arguments = request.arguments
     trunk = arguments.get("trunk") or None
@@ -227,7 +227,7 @@ def outgoing_call_of(request: Request, site: Site) -> OutgoingCall:
 
 
 def _called(dialled: str, sent: str, region: str) -> Number | None:
-    """Return the called number: as dialled, or else as sent, with the prefix or carrier code of the trunk."""
+    """Return the called number, from `dialled` if it is one, or from `sent`, which may have a trunk prefix."""
     added = sent.removesuffix(dialled)
     first, second = (sent, dialled) if added.startswith(INTERNATIONAL) else (dialled, sent)
     return whole_number_of(first, region) or whole_number_of(second, region)
@@ -236,7 +236,7 @@ def _called(dialled: str, sent: str, region: str) -> Number | None:
 def outbound_record(
     decision_id: str, call: OutgoingCall, decision: OutboundDecision, site: Site, now: float, elapsed_ms: float
 ) -> OutboundRecord:
-    """Return the record of a decision for the store."""
+    """Return the record that the store keeps about a decision on an outgoing call."""
     return OutboundRecord(
         id=decision_id,
         at=now,
@@ -255,5 +255,5 @@ def outbound_record(
 
 
 def outbound_fail_open(reason: str) -> OutboundDecision:
-    """Return the decision that allows a call because there was no decision in time."""
+    """Return the decision that allows an outgoing call because no decision was made in time."""
     return OutboundDecision(action=Passage.ALLOW, rule=FAIL_OPEN_RULE, reason=why_of_failure(reason))

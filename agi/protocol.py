@@ -1,11 +1,11 @@
-"""AGI without I/O: bytes in, values out. Start here to see what Asterisk sends.
+"""AGI without I/O: bytes in, values out. Start here to see the data that Asterisk sends.
 
     session.receive_data(data)             b"" means that Asterisk hung up
     event = session.next_event()           Request, then Reply or HungUp, then Closed; None: need more data
 
-Asterisk first sends one block of `agi_name: value` lines up to a blank line, and then one reply for each command. Any
-bytes, however they are cut, give the same events or the same ProtocolError. An error names the problem and does not
-quote the input, which contains the caller's text.
+Asterisk first sends a block of `agi_name: value` lines up to a blank line, and then a reply for each command. The same
+bytes give the same events or the same ProtocolError, however they are split into reads. Error messages do not quote
+the input, because it contains text from the caller.
 """
 
 import re
@@ -52,16 +52,16 @@ _SENTENCE_CODES = {"100": 100, "510": 510, "511": 511, "520": 520}
 
 
 class ProtocolError(Exception):
-    """The input is not AGI. The message does not quote the input."""
+    """The input is not valid AGI. The message does not quote the input."""
 
 
-@dataclass(slots=True)  # not frozen: one is made for each call, in a fifth of the time
+@dataclass(slots=True)  # not frozen, which is five times faster: every call creates one
 class Request:
-    """A request of the dialplan. Values of arguments and header lines are untrusted.
+    """A request from the dialplan. The values in it are untrusted.
 
     Attributes:
-        path: The script of `agi://host/screen`, or the file name of a classic script.
-        variables: All header lines of Asterisk by its names, `agi_callerid` for instance.
+        path: The path of `agi://host/screen`, or the file name of a classic script.
+        variables: Asterisk's header lines by name, for instance `agi_callerid`.
         accepted_at: The monotonic time at which the connection was accepted, from which the deadline counts, if any.
     """
 
@@ -75,7 +75,7 @@ class Request:
 class Reply:
     """Asterisk's reply to a command. `result` is empty if `code` is not 200. `endpos` is in samples.
 
-    `data` is the text in brackets, or the sentence of another code. It may come from a caller, so `(hangup)` is
+    `data` is the text in brackets, or the sentence of another code. A caller may have chosen it, so `(hangup)` is
     ignored.
     """
 
@@ -92,7 +92,7 @@ class HungUp:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Asterisk closed the connection between two lines."""
+    """Asterisk closed the connection, not within a line."""
 
 
 Event = Request | Reply | HungUp | Closed
@@ -100,7 +100,7 @@ Event = Request | Reply | HungUp | Closed
 
 @dataclass(slots=True)
 class AgiSession:
-    """One AGI conversation, seen from the server. After a ProtocolError every call raises it again."""
+    """The server's side of an AGI conversation. After a ProtocolError, `next_event` raises the same error again."""
 
     accepted_at: float | None = None
     _buffer: bytearray = field(default_factory=bytearray)
@@ -111,14 +111,14 @@ class AgiSession:
     _error: str = ""
 
     def receive_data(self, data: bytes) -> None:
-        """Add data from the connection. b"" is its end, after which further data is ignored."""
+        """Add data from the connection. b"" marks its end. Data after the end is ignored."""
         if not data:
             self._ended = True
         elif not self._ended:
             self._buffer += data
 
     def next_event(self) -> Event | None:
-        """Return the next event, or None until there is more data. Raise ProtocolError if the data is not AGI."""
+        """Return the next event, or None if more data is needed. Raise ProtocolError if the data is not AGI."""
         if self._error:
             raise ProtocolError(self._error)
         if self._in_header:
@@ -180,11 +180,11 @@ class AgiSession:
         code, _, rest = line.partition(" ")
         if code == "200":
             if (match := _RESULT.match(rest)) is None:
-                self._fail("a reply has no result")
+                self._fail("a 200 reply has no result=")
             result, data, endpos = match.groups("")
             return Reply(200, result, data, int(endpos) if endpos else None)
         if code not in _SENTENCE_CODES:
-            self._fail("a line is not a reply")
+            self._fail("a line is not an AGI reply")
         return Reply(_SENTENCE_CODES[code], data=rest)
 
     def _usage_line(self, line: str) -> Reply | None:
@@ -206,15 +206,15 @@ class AgiSession:
 def parse_request(block: str, accepted_at: float | None = None) -> Request:
     """Parse a header block without its blank line. Raise ProtocolError if it is malformed or forged.
 
-    A line that occurs twice, or an argument out of order, was forged with a newline in a name. A key that occurs twice
-    was forged with a comma in an argument.
+    A repeated line, or an argument out of order, shows that a caller's name contained a newline. A repeated key shows
+    that an argument contained a comma. Both are treated as forged.
     """
     lines = block.split("\n")
     if len(lines) > HEADER_LINES_LIMIT:
         raise ProtocolError(f"the header block has more than {HEADER_LINES_LIMIT} lines")
     try:
         variables = dict([line.split(": ", 1) for line in lines])
-    except ValueError:  # a line without ": ": an empty value that lost its space, or no header line at all
+    except ValueError:  # a line without ": ": an empty value without its space, or not a header line
         variables = dict([_split_header_line(line) for line in lines])
     if len(variables) != len(lines):
         raise ProtocolError("a header line occurs twice")
@@ -228,7 +228,7 @@ def block_of(request: Request) -> bytes:
     longer than HEADER_LIMIT, or has a key that parse_request refuses.
     """
     if not all(map(_KEY.fullmatch, request.arguments)) or not all(map(_NAME.fullmatch, request.variables)):
-        raise ValueError("an argument's key or a header's name has characters that AGI does not allow")
+        raise ValueError("the key of an argument or the name of a header line has characters that AGI does not allow")
     lines = {"agi_network_script": request.path, **request.variables}
     arguments = enumerate(request.arguments.items(), 1)
     lines |= {f"agi_arg_{number}": f"{key}={value}" for number, (key, value) in arguments}
@@ -239,7 +239,7 @@ def block_of(request: Request) -> bytes:
 
 
 def request_of(variables: dict[str, str], accepted_at: float | None = None) -> Request:
-    """Return the request of these header lines, whose arguments are taken out. Raise ProtocolError if malformed."""
+    """Build a request from header lines, and take its arguments out of them. Raise ProtocolError if malformed."""
     arguments: dict[str, str] = {}
     count = 0
     for name in _ARGUMENTS:
@@ -249,19 +249,19 @@ def request_of(variables: dict[str, str], accepted_at: float | None = None) -> R
         count += 1
         key, equals, value = argument.partition("=")
         if not equals:
-            raise ProtocolError("an argument is not key=value")
+            raise ProtocolError("an argument does not have the form key=value")
         arguments[key] = value
     if len(arguments) != count:
         raise ProtocolError("an argument occurs twice")
     if not all(map(_KEY.fullmatch, arguments)):
-        raise ProtocolError("the key of an argument is not written in a-z and _")
+        raise ProtocolError("the key of an argument has characters other than a-z and _")
     if not _USUAL_NAMES.issuperset(variables):
         _check_names(variables)
     path = variables.get("agi_network_script")
     if path is None:
         path = variables.get("agi_request", "").rpartition("/")[2]
         if not path:
-            raise ProtocolError("the header block names no script")
+            raise ProtocolError("the header block has no script name")
     return Request(path, arguments, variables, accepted_at)
 
 
@@ -275,6 +275,6 @@ def _split_header_line(line: str) -> tuple[str, str]:
 def _check_names(variables: Mapping[str, str]) -> None:
     for name in variables:
         if not _NAME.fullmatch(name):
-            raise ProtocolError("a header line has an impossible name")
+            raise ProtocolError("the name of a header line is not agi_ and a-z, 0-9 or _")
         if name.startswith("agi_arg_"):
-            raise ProtocolError("an argument is out of its turn")
+            raise ProtocolError("the arguments are not numbered in order")

@@ -12,18 +12,18 @@ import re
 from collections.abc import Sequence
 from itertools import accumulate
 
-# res_agi.c reads a command into AGI_BUF_LEN bytes; of 8191 bytes or more the tail runs as a second command.
+# res_agi.c reads a command into AGI_BUF_LEN bytes. If it has 8191 bytes or more, its tail runs as a second command.
 # Half of that, and exactly PIPE_BUF: a whole answer is one atomic write on a classic script's stdout.
 COMMAND_LIMIT = 4096
 
 # C0 controls (newline, NUL and TAB among them), DEL, the C1 controls and the two Unicode line ends.
 _CONTROLS = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029]
 _ESCAPES: dict[int, str] = {**dict.fromkeys(_CONTROLS, " "), ord("\\"): "\\\\", ord('"'): '\\"'}
-# Most text has none of them, and this search is faster than `translate`.
+# Most text has none of these characters, and this search is faster than `translate`.
 _SPECIAL = re.compile(f"[{re.escape(''.join(map(chr, _ESCAPES)))}]")
 _NAME_ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_")
-# Without the characters that MSet splits at (comma, equals sign), removes (quote, backslash) or counts (brackets), and
-# without dollar signs; or options of Dial, whose brackets are pairs. Short enough that all words of an answer always
+# Excludes the characters that MSet splits at (comma, equals sign), removes (quote, backslash) or counts (brackets), and
+# dollar signs. Options of Dial may have paired brackets. Short enough that all fixed values of an answer always
 # fit.
 _is_word = re.compile(
     r"[0-9A-Za-z+*#/_.@&?-][0-9A-Za-z+*#/_.@&? -]{0,127}|(?:[A-Za-z]\([a-z][0-9a-z^-]{0,39}\)){1,2}"
@@ -33,17 +33,18 @@ _MOST_CHECKED = 64
 
 
 def quote(text: str) -> str:
-    """Return `text` as one AGI argument with quotes. Control characters become spaces."""
+    """Return `text` as a quoted AGI argument. Control characters become spaces."""
     if _SPECIAL.search(text) is None:
         return f'"{text}"'
     return f'"{text.translate(_ESCAPES)}"'
 
 
 def set_variables(pairs: dict[str, str] | Sequence[tuple[str, str]]) -> bytes:
-    """Return the commands that set each pair in order, to be sent in one write.
+    """Return the AGI commands that set these variables in order, for a single write.
 
-    Consecutive words are set by one `EXEC MSet`, other values by `SET VARIABLE`. The result has at most COMMAND_LIMIT
-    bytes: values other than words are shortened before quoting, so put the important ones first.
+    Consecutive values of a fixed alphabet are set by one `EXEC MSet`, other values by `SET VARIABLE`. The result has at
+    most COMMAND_LIMIT bytes. Free text is shortened before quoting, the last value first, so pass important values
+    first.
 
     Raises:
         ValueError: A name is not [A-Z_]+, or the commands do not fit even with empty values. Both are bugs.
@@ -76,7 +77,7 @@ def _of_words(words: list[tuple[str, str]]) -> list[str]:
 
 
 def _check(name: str) -> None:
-    """Check the name of a variable, unless it was checked before. Every answer has about twenty names."""
+    """Check the name of a variable, unless an earlier call checked it. Every answer has about twenty names."""
     if not name or not _NAME_ALPHABET.issuperset(name):
         raise ValueError("a channel variable has characters other than A-Z and _")
     if len(_checked) < _MOST_CHECKED:
@@ -84,7 +85,7 @@ def _check(name: str) -> None:
 
 
 def _cut(items: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Shorten values other than words, the last ones first, until everything fits."""
+    """Shorten free-text values, the last value first, until everything fits."""
     room = COMMAND_LIMIT - len(_block([item if _is_word(item[1]) else (item[0], "") for item in items]))
     if room < 0:
         raise ValueError(f"{len(items)} variables do not fit in {COMMAND_LIMIT} bytes")

@@ -1,10 +1,10 @@
-"""The classic AGI script: passes one call to the daemon, and the daemon's answer to Asterisk.
+"""The classic AGI script: passes a call to the daemon, and the daemon's answer to Asterisk.
 
     python -I -S /path/to/agi/relay.py [/run/callsieve/agi.sock]
 
-Asterisk starts one process per call, so start-up time matters. The script imports only compiled-in modules of the
-standard library; `socket` and `signal` would double its time. Whatever goes wrong, it ends within 0.4 s with status 0
-and has set no variable, so the call goes on. Only a complete answer is passed on, in one write.
+Asterisk starts a process for each call, so start-up time matters. The script imports only compiled-in modules of the
+standard library; `socket` and `signal` would double its time. After any failure it ends within 0.4 s with status 0 and
+sets no variable, so the call goes on. It passes on only a complete answer, in a single write.
 """
 
 import _signal  # type: ignore[import-not-found]
@@ -25,14 +25,14 @@ _FINAL = (b"200 ", b"510 ", b"511 ", b"520 ")
 
 
 class RelayError(Exception):
-    """The reason why the call goes on unscreened. The message contains no input."""
+    """The reason why the call continues without screening. The message contains no input."""
 
 
 def relay(socket_path: str, stdin: int = 0, stdout: int = 1, seconds: float = DEADLINE_SECONDS) -> None:
-    """Pass one call from Asterisk on `stdin` and `stdout` (descriptors) to the daemon and back.
+    """Pass a call from Asterisk to the daemon, and the answer back. `stdin` and `stdout` are file descriptors.
 
     `stdout` is closed after the answer. Otherwise Asterisk would wait for more after the first command, although it has
-    read all commands (res_agi.c, run_agi). After RelayError or OSError no byte was written.
+    read all commands (res_agi.c, run_agi). RelayError and OSError are raised only before anything is written.
     """
     deadline = time.monotonic() + seconds
     header = _read_header(stdin, deadline)
@@ -42,7 +42,7 @@ def relay(socket_path: str, stdin: int = 0, stdout: int = 1, seconds: float = DE
         if not answer:
             return
         if not select([], [stdout], [], _left(deadline))[1]:
-            raise RelayError("Asterisk does not read")
+            raise RelayError("Asterisk did not read the answer in time")
         os.write(stdout, answer)
         os.close(stdout)
         _pass_replies(daemon, stdin, answer.count(b"\n"), deadline)
@@ -58,7 +58,7 @@ def _read_header(stdin: int, deadline: float) -> bytes:
         chunk = os.read(stdin, HEADER_LIMIT)
         data += chunk
         if not chunk or len(data) > HEADER_LIMIT:
-            raise RelayError("Asterisk sent no request")
+            raise RelayError("Asterisk sent no request, an incomplete one, or one that is too long")
     return data
 
 
@@ -76,7 +76,7 @@ def _answer_of(daemon: _socket.socket, path: str, header: bytes, deadline: float
         if len(answer) > ANSWER_LIMIT:
             raise RelayError("the daemon's answer is too long")
     if answer and not answer.endswith(b"\n"):
-        raise RelayError("the daemon died while it answered")
+        raise RelayError("the daemon closed the connection in the middle of its answer")
     return answer
 
 
@@ -108,7 +108,7 @@ def _left(deadline: float) -> float:
 
 
 def main(arguments: list[str]) -> int:
-    """Relay the call. The exit status is always 0, because an unscreened call is no failure for Asterisk."""
+    """Relay the call. Always return 0, because Asterisk must not treat an unscreened call as a failure."""
     _signal.signal(_signal.SIGHUP, _signal.SIG_IGN)  # sent by Asterisk when the caller hangs up
     _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
     try:
@@ -124,10 +124,10 @@ def main(arguments: list[str]) -> int:
 
 def _complain(reason: str) -> None:
     try:  # noqa: SIM105 (contextlib takes longer to import than the rest)
-        os.write(2, f"callsieve-agi: the call goes on unscreened: {reason}\n".encode())
-    except OSError:  # nobody reads it
+        os.write(2, f"callsieve-agi: the call continues without screening: {reason}\n".encode())
+    except OSError:  # stderr is closed
         pass
 
 
 if __name__ == "__main__":
-    os._exit(main(sys.argv[1:]))  # nothing is buffered, and the normal exit of Python takes time
+    os._exit(main(sys.argv[1:]))  # skip Python's normal exit, which takes time: nothing is buffered

@@ -1,4 +1,4 @@
-"""Screening: from a request of the dialplan to the answer. One read, one decision without I/O, one write.
+"""Screening: from a request of the dialplan to the answer, with one read, one decision without I/O, and one write.
 
     request -> IncomingCall -> Facts (the store's facts query, and the velocity counters) -> decide -> variables
 
@@ -60,19 +60,19 @@ Q = TypeVar("Q")
 
 
 class LookUps(Protocol):
-    """Looks up callers who are unknown here. The results are read from the store."""
+    """Asks external sources about unknown callers. The sources' answers are read from the store."""
 
     async def ask(self, number: str, give_up_at: float) -> bool:
-        """Return whether the store now knows more about the number. Return False at the monotonic time `give_up_at`."""
+        """Look the number up. Return whether the store has new facts about it. Give up at a monotonic time."""
         ...
 
     def ask_again(self, number: str) -> None:
-        """Start a new look-up of the number for its next call, without waiting."""
+        """Start a new look-up of the number for the caller's next call, without waiting."""
         ...
 
 
 class SpokenCall(NamedTuple):
-    """A call whose caller has said a name. `language`: the expected language, empty if it must be detected."""
+    """A call whose caller has said a name. `language` is the expected language, empty if it must be detected."""
 
     decision_id: str
     linkedid: str
@@ -81,14 +81,14 @@ class SpokenCall(NamedTuple):
 
 
 class Hearing(Protocol):
-    """Recognises the words of callers."""
+    """Speech recognition of callers' words."""
 
     def begin(self, call: SpokenCall) -> float:
-        """Begin to recognise a caller's words. Return how many seconds the call may wait for the text, perhaps 0."""
+        """Start to recognise a caller's words. Return the seconds that the call may wait for the text (0 or more)."""
         ...
 
     async def words_of(self, decision_id: str, seconds: float) -> str | None:
-        """Return the caller's words, empty if nothing was understood; None if they are not ready after `seconds`."""
+        """Return the caller's words, empty if no word was recognised; None if they are not ready after `seconds`."""
         ...
 
 
@@ -100,37 +100,37 @@ class Knowledge(Protocol):
         ...
 
     async def record_emergency(self, at: float, who: str = "Asterisk") -> None:
-        """Record an emergency call from here. `who` is for the audit."""
+        """Record an emergency call from this site. `who` is the user for the audit."""
         ...
 
     async def record_challenge(
         self, linkedid: str, number: str | None, auth_class: AuthClass, result: ChallengeResult, at: float
     ) -> None:
-        """Record how a challenge ended."""
+        """Record how the caller answered a challenge."""
         ...
 
     async def apply_feature_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
-        """Apply a feature code, one of CODES, and return the word for its result.
+        """Apply a feature code of CODES. Return the name of the spoken confirmation.
 
-        Raise TimeoutError if it was not written by the monotonic time `give_up_at`. It will not be written later.
+        Raise TimeoutError if the change is not stored by the monotonic time `give_up_at`. The change is then dropped.
         """
         ...
 
     async def prove_by_call(self, keyed: KeyedCode, at: float, give_up_at: float) -> bool:
-        """Return whether the code was made for the number, and if so record that its control is proven.
+        """Return whether the keyed code belongs to the number. If so, record that the caller controls the number.
 
-        Raise TimeoutError if it was not written by the monotonic time `give_up_at`. It will not be written later.
+        Raise TimeoutError if this is not stored by the monotonic time `give_up_at`. The change is then dropped.
         """
         ...
 
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:
-        """Return the last call for the person of an endpoint, and its decision."""
+        """Return the last call to the person of an endpoint, with its decision."""
         ...
 
     async def make_passcode(self, endpoint: str, at: float, give_up_at: float) -> str | None:
-        """Return a new passcode for the own page of an endpoint's person, or None if the endpoint belongs to nobody.
+        """Return a new passcode for the personal page of the endpoint's person; None if the endpoint belongs to nobody.
 
-        Raise TimeoutError if it was not written by the monotonic time `give_up_at`. It will not be written later.
+        Raise TimeoutError if it is not stored by the monotonic time `give_up_at`. It is then dropped.
         """
         ...
 
@@ -161,7 +161,7 @@ PATHS = (
 ASTERISK_WAITS_SECONDS = 0.6
 ANSWERING_SECONDS = 0.05
 
-# Codes that may be keyed in calls from one number within an hour. A code also ends after five wrong tries.
+# How many codes may be keyed per hour in calls from one number. A code also ends after five wrong tries.
 PROOFS_AN_HOUR = 10
 
 # Upper bounds of the histogram of decision times: usual times, and the deadlines.
@@ -170,9 +170,9 @@ BUCKETS_MS = (0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 400.0)
 
 @dataclass(slots=True)
 class Counts:
-    """Figures for the metrics, since the start. `took`: decisions within each of BUCKETS_MS, and slower ones.
+    """Counters for the metrics since the start. `took` counts decisions by duration, in the classes of BUCKETS_MS.
 
-    `by_carrier`: for each trunk whose carrier checks callers, its calls, and how many had a result of the check.
+    `by_carrier` has, for each trunk whose carrier checks callers, the number of calls and of calls with a result.
     """
 
     by_action: dict[str, int] = field(default_factory=dict)
@@ -183,7 +183,7 @@ class Counts:
     by_carrier: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def count_carrier_call(self, trunk: str, has_report: bool) -> None:
-        """Count one call on a trunk whose carrier checks callers."""
+        """Count a call on a trunk whose carrier checks callers."""
         calls, reports = self.by_carrier.get(trunk, (0, 0))
         self.by_carrier[trunk] = calls + 1, reports + has_report
 
@@ -195,7 +195,7 @@ class Counts:
 
 @dataclass(slots=True)
 class Screening:
-    """Answers the requests of the dialplan. A reload replaces `site` and `policies` as a whole."""
+    """Answers the requests of the dialplan. A reload of the settings replaces `site` and `policies`."""
 
     site: Site
     policies: PolicySet
@@ -219,14 +219,14 @@ class Screening:
         self._paths = {path: getattr(self, path) for path in PATHS}
 
     def answer(self, request: Request) -> Coroutine[Any, Any, bytes]:
-        """Return the answer to any request. Raise ProtocolError for an unknown path."""
+        """Return the coroutine that answers a request. Raise ProtocolError for an unknown path."""
         path = self._paths.get(request.path)
         if path is None:
             raise ProtocolError(f"unknown path: use one of {', '.join(f'/{known}' for known in PATHS)}")
         return path(request)
 
     async def screen(self, request: Request) -> bytes:
-        """Decide about a call at the trunk (`/screen`)."""
+        """Decide on a call that arrives on a trunk (`/screen`)."""
         started, now = self.monotonic(), self.wall_clock()
         call, hours = incoming_call_of(request, self.site), self.site.hours
         if _may_ask_for_headers(request.arguments) and (call.carrier_counts or self.policies.asks("diverted")):
@@ -257,10 +257,10 @@ class Screening:
         return answer
 
     async def callee(self, request: Request) -> bytes:
-        """Decide about the phone of one person, when the callee is known (`/callee`)."""
+        """Decide on a call again for one person's phone, when the callee is known (`/callee`)."""
         started, now = self.monotonic(), self.wall_clock()
         call, hours = known_call_of(request, self.site), self.site.hours
-        # The call was counted when it came in, as the latest of its number.
+        # The call was counted on arrival, as the latest call of its number.
         *earlier, came_at = self.velocity.calls(call.caller, now) or (now,)
         endpoint, before = request.arguments.get("endpoint") or None, self._before(call, came_at)
         query = query_of(call, now, hours.quiet, endpoint, None, self.site.plan, before)
@@ -277,13 +277,13 @@ class Screening:
         call = known_call_of(request, self.site)
         result = REPORTED.get(request.arguments.get("result", ""))
         if result is None:
-            raise ProtocolError("unknown result of a challenge")
+            raise ProtocolError(f"unknown result of a challenge: use one of {', '.join(REPORTED)}")
         about = (call.linkedid, call.caller.key, call.auth_class, result)
         await self.knowledge.record_challenge(*about, self.wall_clock())
         return answers.answer_done()
 
     async def hear(self, request: Request) -> bytes:
-        """Begin to recognise the caller's words (`/hear`). Answer at once with the time to wait for the text."""
+        """Start to recognise the caller's words (`/hear`). Answer at once with the time to wait for the text."""
         call, decision_id = known_call_of(request, self.site), parse_id(request.arguments.get("id", ""))
         if self.hearing is None or decision_id is None:
             return answers.answer_to_hear(0.0)
@@ -293,7 +293,7 @@ class Screening:
         )
 
     async def heard(self, request: Request) -> bytes:
-        """Return the caller's words for the phone, or that they are not ready (`/heard`)."""
+        """Return the caller's words for the phone's display, or that they are not ready yet (`/heard`)."""
         decision_id = parse_id(request.arguments.get("id", ""))
         if self.hearing is None or decision_id is None:
             return answers.answer_to_heard("", self.site)
@@ -301,8 +301,10 @@ class Screening:
         return answers.answer_to_heard(await self.hearing.words_of(decision_id, left), self.site)
 
     async def emergency(self, request: Request) -> bytes:
-        """Open the emergency window, because somebody here calls an emergency number (`/emergency`)."""
-        logger.warning("emergency call: nothing is screened for %.0f s", self.site.hours.emergency_window_seconds)
+        """Suspend screening for a while, because a phone of this site calls an emergency number (`/emergency`)."""
+        logger.warning(
+            "emergency call started, screening suspended: seconds=%.0f", self.site.hours.emergency_window_seconds
+        )
         endpoint = endpoint_of(request.variables.get("agi_channel", ""))[:MAX_ENDPOINT]
         await self.knowledge.record_emergency(self.wall_clock(), f"phone {endpoint}")
         return answers.answer_done()
@@ -310,26 +312,26 @@ class Screening:
     async def mark(self, request: Request) -> bytes:
         """Apply a feature code (`/mark`). The reporter is the person of the endpoint that dialled it.
 
-        A code that misses the deadline is dropped: the phone has already said that it failed, and if people dial it
-        again within a minute, that would undo it.
+        A code that misses the deadline is dropped. The phone has then already announced a failure, so people dial
+        again. A second code within a minute would undo the first.
         """
         started, now = self.monotonic(), self.wall_clock()
         endpoint, code = request.arguments.get("endpoint", ""), request.arguments.get("code", "")
         if not endpoint or code not in CODES:
-            raise ProtocolError("a mark needs an endpoint and a code")
+            raise ProtocolError("/mark needs the arguments endpoint and code, and a known feature code")
         give_up_at = started + self._left_of_code(request, now)
         return answers.answer_to_mark(await self.knowledge.apply_feature_code(endpoint, code, now, give_up_at))
 
     def _left_of_code(self, request: Request, now: float) -> float:
-        """Return how many seconds are left for a code. After them the phone says that it did not work."""
+        """Return the seconds left to process a feature code. After that time the phone announces a failure."""
         waited = now - (asked_at(request.arguments.get("asked", "")) or now)
         return min(self.deadline_seconds, ASTERISK_WAITS_SECONDS - waited) - ANSWERING_SECONDS
 
     async def prove(self, request: Request) -> bytes:
         """Check the code that a caller keyed to prove control of the number (`/prove`).
 
-        `ticket` belongs to a call that CallSieve placed to the number. Other calls have a limit per hour, and are
-        refused if the network reports that the number may be forged.
+        Only a call that CallSieve placed to the number has a `ticket`. Calls without a ticket are limited per hour, and
+        are refused if the network reports that the number may be forged.
         """
         started, now = self.monotonic(), self.wall_clock()
         call, code = known_call_of(request, self.site), request.arguments.get("code", "")
@@ -339,7 +341,11 @@ class Screening:
         # The limit is for callers with forged numbers. A call placed by CallSieve reaches the number itself.
         ticket = request.arguments.get("ticket", "")
         if not ticket and len(self.proofs.calls(call.caller, now)) >= PROOFS_AN_HOUR:
-            logger.warning("ignored a keyed code: number=%s codes_this_hour=%d", masked(number), PROOFS_AN_HOUR)
+            logger.warning(
+                "ignored a proof code, too many from one number: number=%s limit_per_hour=%d",
+                masked(number),
+                PROOFS_AN_HOUR,
+            )
             return answers.answer_to_prove(False)
         if not ticket:
             self.proofs.add(call.caller, now)
@@ -349,14 +355,14 @@ class Screening:
         return answers.answer_to_prove(proven)
 
     async def explain(self, request: Request) -> bytes:
-        """Return the spoken reason for the last call of an endpoint's person (`/explain`)."""
+        """Return the spoken explanation of the last call to an endpoint's person (`/explain`)."""
         endpoint = request.arguments.get("endpoint", "")
         if not endpoint:
             raise ProtocolError("missing argument: endpoint")
         return answers.answer_to_explain(await self.knowledge.last_call(endpoint, self.wall_clock()))
 
     async def passcode(self, request: Request) -> bytes:
-        """Return a new passcode for the own page of an endpoint's person, spoken (`/passcode`)."""
+        """Return a new spoken passcode for the personal page of the endpoint's owner (`/passcode`)."""
         started, now, endpoint = self.monotonic(), self.wall_clock(), request.arguments.get("endpoint", "")
         if not endpoint:
             raise ProtocolError("missing argument: endpoint")
@@ -364,13 +370,13 @@ class Screening:
         return answers.answer_to_passcode(made)
 
     async def outbound(self, request: Request) -> bytes:
-        """Decide whether an outgoing call may go out now (`/outbound`)."""
+        """Decide whether an outgoing call is allowed now (`/outbound`)."""
         started, now, site = self.monotonic(), self.wall_clock(), self.site
         call = outgoing_call_of(request, site)
         query = outbound_query(call, site.outbound, now)
         if query is None:
             return self._guarded(call, OutboundFacts(), now, started)
-        async with self._one_by_one:  # each decision sees the one before it
+        async with self._one_by_one:  # so that each decision sees the previous one
             facts = await self._read(self.knowledge.outbound_facts, query, started)
             return self._guarded(call, facts, now, started)
 
@@ -380,15 +386,15 @@ class Screening:
         elapsed_ms = round(1000 * (self.monotonic() - started), 3)
         self.knowledge.record_outbound(outbound_record(decision_id, call, decision, self.site, now, elapsed_ms))
         fields = (decision_id, masked(call.callee and call.callee.key), decision.action.word, decision.rule, elapsed_ms)
-        logger.info("outbound call %s to %s: %s by %s in %.1f ms", *fields)
+        logger.info("outbound call decided: id=%s callee=%s action=%s rule=%s ms=%.1f", *fields)
         return answer
 
     async def status(self, _request: Request) -> bytes:
-        """Return the present trouble, for `callsieve doctor` (`/status`)."""
+        """Return the current problem for `callsieve doctor` (`/status`); empty if screening works."""
         return answers.answer_status(self.trouble())
 
     def failed_open(self, reason: str, request: Request | None = None) -> bytes:
-        """Return the answer of a failure, count it, and record it if a decision was due.
+        """Return the fail-open answer and count it. Record it if the request needed a decision.
 
         A request that cannot be parsed is recorded as a call. A missing request is not recorded.
         """
@@ -412,18 +418,18 @@ class Screening:
         return answers.answer_outbound_failed_open(reason)
 
     def _call_of(self, request: Request | None) -> IncomingCall:
-        """Return the call of a request as far as it can be parsed. The request may be the cause of the failure."""
+        """Return the call of a failed request, with only its linkedid if the rest cannot be parsed."""
         try:
             if request is not None:
                 return (incoming_call_of if request.path == "screen" else known_call_of)(request, self.site)
         except Exception:  # noqa: BLE001 (we are failing open already, perhaps because of this)
-            logger.debug("request cannot be parsed")
+            logger.debug("failed request cannot be parsed, recorded without its caller")
         return IncomingCall(linkedid_of(request) if request else "", Number(None, "", CallerKind.INVALID))
 
     async def _read(self, read: Callable[[Q, float], Awaitable[T]], query: Q, started: float) -> T:
         if not self.breaker.allows(started):
             self.counts.store_refused += 1
-            raise StoreUnavailable("the store did not answer lately")
+            raise StoreUnavailable("the store failed to answer recently")
         try:
             result = await read(query, started + self.deadline_seconds)
         except (Exception, asyncio.CancelledError):
@@ -437,8 +443,8 @@ class Screening:
     ) -> Facts | None:
         """Return new facts if a look-up answered in time, or None to keep the decision.
 
-        The decision has been made already, so no error here may lose it. The time left must not be exceeded either: the
-        server counts it from the moment the connection was accepted.
+        A decision exists already, so no error here may lose it. The look-up must also end before the server's deadline,
+        which counts from the accept of the connection.
         """
         look_ups, call, facts, now = self.look_ups, situation.call, situation.facts, situation.now
         number = call.caller.key
@@ -453,7 +459,7 @@ class Screening:
         try:
             return await self.knowledge.facts(query, give_up_at) if await look_ups.ask(number, give_up_at) else None
         except Exception as error:  # noqa: BLE001 (see above)
-            logger.warning("look-up failed, decided without it: %s", type(error).__name__)
+            logger.warning("look-up failed, call decided without it: error=%s", type(error).__name__)
             return None
 
     def _lately(self, call: IncomingCall, request: Request, now: float) -> Lately:
@@ -473,7 +479,7 @@ class Screening:
         self._journal(decision_id, call, facts, decision, now, elapsed_ms)
         self.counts.count_decision(elapsed_ms)
         logger.info(
-            "call %s from %s: %s by %s in %.1f ms",
+            "call decided: id=%s caller=%s action=%s rule=%s ms=%.1f",
             decision_id or "(not recorded)",
             masked(call.caller.key) if call.caller.key else call.caller.kind.value,
             decision.action.word,
@@ -495,7 +501,7 @@ class Screening:
         if not decision_id:
             self.counts.unrecorded += 1
             return
-        record = DecisionRecord(  # by place: by keyword it takes three times as long
+        record = DecisionRecord(  # by position: keywords take three times as long
             decision_id,
             now,
             call.linkedid,
@@ -528,7 +534,7 @@ def _accepted_at(request: Request, started: float) -> float:
 
 
 def _may_ask_for_headers(arguments: Mapping[str, str]) -> bool:
-    """Return whether the dialplan can read the headers of the call and has not done so. Older dialplans cannot."""
+    """Return whether the dialplan can read the call's SIP headers and has not done so. Older dialplans cannot."""
     return "carrier" in arguments and "uri" not in arguments and "header" not in arguments
 
 
@@ -539,4 +545,4 @@ def _asks_for_decision(reason: str, request: Request | None) -> bool:
 
 
 class StoreUnavailable(Exception):
-    """The breaker is open: calls do not wait for a store that failed to answer lately."""
+    """The store failed to answer recently, so calls do not wait for it (an open circuit breaker)."""

@@ -45,7 +45,7 @@ UNIX_BACKLOG = 64
 # longer delay would collect so many connections that reading them delays calls.
 REPLIES_SECONDS = 0.005
 # Connections without a complete request: half of the 1024 descriptors of a service. Other users get only the few that
-# they need to ask for the status.
+# they need to request the status.
 READERS_LIMIT = 512
 STRANGERS_LIMIT = 16
 
@@ -53,19 +53,19 @@ DRAIN_SECONDS = 1.0
 STOP_SECONDS = 0.25
 LOG_INTERVAL_SECONDS = 10.0
 
-_DEAD_CHANNEL = 511  # the caller gave up while we decided
+_DEAD_CHANNEL = 511  # the caller hung up during the decision
 
 
-_OF_CALLS = frozenset({"screen", "callee", "outbound"})  # any other request is not about whether a call goes on
+_OF_CALLS = frozenset({"screen", "callee", "outbound"})  # other requests do not decide whether a call goes on
 _LOG_LEVELS = dict.fromkeys((FailOpen.TIMED_OUT, FailOpen.OVER_LIMIT), logging.WARNING)
 
 
 @dataclass(slots=True)
 class Stats:
-    """Counters since the start. `in_flight` is the number of complete requests that now wait for a decision.
+    """Counters since the start. `in_flight` is the number of complete requests that wait for a decision now.
 
-    `answered` counts decisions that were sent, `failed_open` all other answers by reason, `abandoned` calls that hung
-    up first. `refused_commands`: calls with a command that Asterisk refused. `strangers`: users who get no decisions.
+    `answered`: decisions sent. `failed_open`: all other answers, by reason. `abandoned`: callers who hung up first.
+    `refused_commands`: calls with a command that Asterisk refused. `strangers`: connections of users without access.
     """
 
     accepted: int = 0
@@ -86,10 +86,9 @@ Handler = Callable[[Request], Awaitable[bytes] | bytes]
 class AgiServer:
     """Answers AGI connections with the result of `handle`, or with `fail_open(reason, request)`.
 
-    `handle` returns the commands to send, which is cheaper, or an awaitable of them. `header_seconds` and
-    `deadline_seconds` count from the moment the connection was accepted. `users`: the user IDs that get decisions,
-    besides everybody who sends `key`. `is_blind`: the kernel cannot tell who connects by TCP, so nobody gets decisions
-    there.
+    `handle` returns the commands to send, which is cheaper, or an awaitable that gives them. `header_seconds` and
+    `deadline_seconds` count from the accept. `users`: the user IDs that get decisions. A request with `key` gets one
+    too. `is_blind`: the kernel cannot name the user of a TCP connection, so nobody gets a decision over TCP.
     """
 
     handle: Handler
@@ -120,21 +119,24 @@ class AgiServer:
             sock = sockets.make_tcp_socket(address, port)
             port = int(sock.getsockname()[1])
             self._accept_from(sock, backlog)
-            self.is_blind = self.is_blind or not self._peers.can_tell(sock)
+            self.is_blind = self.is_blind or not self._peers.can_name_owner(sock)
             if self.is_blind and not self.key:
-                logger.critical("no call is screened: the kernel does not say who connects: address=%s", address)
+                logger.critical(
+                    "no call is screened, because the kernel does not report the user of TCP connections: address=%s",
+                    address,
+                )
         return port
 
     async def listen_unix(self, path: str, backlog: int = UNIX_BACKLOG) -> None:
-        """Serve a Unix socket, mode 0660. Replace the file of a dead server. Raise OSError if another one uses it."""
+        """Serve a Unix socket (mode 0660), and replace a dead server's file. Raise OSError if a live server uses it."""
         sock = sockets.make_unix_socket(path)
         self._accept_from(sock, backlog)
-        # Only now that it listens, so that no client sees a socket that refuses.
+        # Renamed only when it listens, so that no client meets a socket that refuses connections.
         os.rename(sockets.temporary_path_of(path), path)
         self._sockets[path] = os.stat(path).st_ino
 
     async def close(self, grace_seconds: float) -> None:
-        """Stop accepting calls, wait `grace_seconds` for calls in flight, and answer the rest with fail-open."""
+        """Stop accepting calls, wait `grace_seconds` for open requests, then fail open for the remaining ones."""
         for acceptor in self._acceptors:
             acceptor.stop()
         for path, inode in self._sockets.items():
@@ -157,7 +159,7 @@ class AgiServer:
         return len(self._connections)
 
     def give_up(self) -> None:
-        """Answer all calls that wait for a decision with fail-open, now."""
+        """Fail open now for all calls that wait for a decision."""
         for connection in list(self._connections):
             connection.give_up(FailOpen.STOPPING)
 
@@ -169,10 +171,10 @@ class AgiServer:
 
     @property
     def first_seconds(self) -> float:
-        """Return the length of the shortest phase."""
+        """Return the time limit of the shortest phase."""
         return min(self.header_seconds, self.deadline_seconds)
 
-    def _look(self) -> None:
+    def _end_due_phases(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time() + 0.001  # uvloop's clock ticks in milliseconds
         self._timer = None
@@ -182,10 +184,10 @@ class AgiServer:
         finally:
             if self._connections:
                 due = min(now + self.first_seconds, *(connection.due for connection in self._connections))
-                self._timer = loop.call_at(due, self._look)
+                self._timer = loop.call_at(due, self._end_due_phases)
 
     def read_replies_later(self, connection: AgiConnection) -> None:
-        """Read Asterisk's replies to an answer later, together with the replies of other calls."""
+        """Schedule the reading of Asterisk's replies to an answer, in a batch with other calls."""
         if not self._unread:
             asyncio.get_running_loop().call_later(REPLIES_SECONDS, self._read_replies)
         self._unread.append(connection)
@@ -203,7 +205,7 @@ class AgiServer:
         acceptor.start(backlog)
 
     def _admit(self, sock: socket.SocketType, peer: Any, own: Any) -> None:
-        """Make a connection, or close it at once if there are too many already, which must be cheap."""
+        """Accept a connection, or close it at once if too many are open. Closing must be cheap."""
         self.stats.accepted += 1
         user = self._peers.user_of(sock, peer, own)
         is_stranger = user not in self.users
@@ -225,35 +227,37 @@ class AgiServer:
             if len(self.readers) > READERS_LIMIT:
                 next(iter(self.readers)).time_is_up()
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_at(connection.due, self._look)
+            self._timer = asyncio.get_running_loop().call_at(connection.due, self._end_due_phases)
 
     def forget(self, connection: AgiConnection) -> None:
-        """Remove a connection that is closed."""
+        """Stop tracking a closed connection."""
         self._connections.discard(connection)
         self._strangers.discard(connection)
         if not self._connections:
             self._all_gone.set()
 
     def note_stranger(self, user: int | None) -> None:
-        """Count and log a connection of a user who gets no decisions."""
+        """Count and log a connection from a user who is not allowed to get decisions."""
         self.stats.strangers += 1
         if self.may_log(f"user {user}"):
             who = "unknown" if user is None else user
-            logger.warning("ignored a request: user=%s is not in [agi] users", who)
+            logger.warning("refused a connection, the user is not in [agi] users: user=%s", who)
 
     def has_key(self, request: Request) -> bool:
-        """Return whether the request carries the key of the settings."""
+        """Return whether the request carries the key from the settings."""
         key = request.arguments.get("key", "")
         return self.key != "" and hmac.compare_digest(key.encode(errors="replace"), self.key.encode())
 
     def fail_open_answer(self, reason: FailOpen, request: Request | None) -> bytes:
-        """Return the fail-open answer. If even that fails, return an empty answer, which means allow."""
+        """Return the fail-open answer. If building it fails too, return an empty answer, which also allows the call."""
         self.stats.failed_open[reason.value] += 1
         if self.may_log(reason.value):
             if request is not None and request.path not in _OF_CALLS:
-                logger.info("%s: path=%s", reason.value, request.path)
+                logger.info("request failed: reason=%s path=%s", reason.value, request.path)
             else:
-                logger.log(_LOG_LEVELS.get(reason, logging.INFO), "%s: the call goes on unscreened", reason.value)
+                logger.log(
+                    _LOG_LEVELS.get(reason, logging.INFO), "call continues without screening: reason=%s", reason.value
+                )
         try:
             return self.fail_open(reason.value, request)
         except Exception as error:  # noqa: BLE001 (the outermost point: nothing must come after it)
@@ -261,10 +265,12 @@ class AgiServer:
             return b""
 
     def log_failure(self, what: str, error: Exception) -> None:
-        """Log type and stack of an error, without its message, which may contain a caller's text."""
+        """Log the type and stack of an error, but not its message, which may contain text from the caller."""
         if self.may_log(f"{what}: {type(error).__name__}"):
             stack = "".join(traceback.format_tb(error.__traceback__))
-            logger.error("%s failed, the call goes on: %s\n%s", what, type(error).__name__, stack)
+            logger.error(
+                "%s failed, the call continues without screening: error=%s\n%s", what, type(error).__name__, stack
+            )
 
     def log_refused(self, reply: Reply) -> None:
         """Log a command that Asterisk refused."""
@@ -275,7 +281,7 @@ class AgiServer:
             logger.log(level, "Asterisk refused a command: code=%s", code)
 
     def may_log(self, key: str) -> bool:
-        """Return whether to log a message with this key now: once in LOG_INTERVAL_SECONDS for each key."""
+        """Return whether to log a message with this key now. Each key is logged once per LOG_INTERVAL_SECONDS."""
         now = asyncio.get_running_loop().time()
         if now < self._logged_at.get(key, float("-inf")) + LOG_INTERVAL_SECONDS:
             return False

@@ -1,4 +1,4 @@
-"""The part of the settings that is needed to answer a call."""
+"""The settings of the PBX that are needed to answer a call."""
 
 import re
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ SIP_CODE_BY_REJECT = {"603": 603, "607": 607, "608": 608, "busy": 486, "not-in-s
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
-    """A trunk as the settings describe it. `channels` is a glob over channel names (`PJSIP/carrier-*`).
+    """A trunk from the settings. `channels` is a glob over channel names (`PJSIP/carrier-*`).
 
-    `verstat`: whether its carrier's check of callers is evidence. For a trusted trunk it always is.
+    `verstat`: whether the carrier's check of callers counts as evidence. On a trusted trunk it always does.
     """
 
     name: str
@@ -32,20 +32,20 @@ class Trunk:
 
     @property
     def carrier_counts(self) -> bool:
-        """Return whether the carrier's own check of callers is evidence."""
+        """Return whether the carrier's own check of callers counts as evidence."""
         return self.trusted or self.verstat
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The PBX: its region, its trunks, and where stopped calls are sent.
+    """The settings of the PBX: its region, its trunks, and the treatment of stopped calls.
 
     Attributes:
-        route: `context,exten,1`; empty for the callee's voicemail.
-        ask: From [actions], as are `language` and `appeal`: the question of a challenge if the rule has none.
-        appeal_address: The public page's address, if the SIP answer of a rejected call carries it.
-        recordings: The directory for what callers say; empty if Asterisk cannot record there.
-        hears: Whether the words of callers are recognised.
+        route: `context,exten,1` for routed calls; empty for the callee's voicemail.
+        ask: The question of a challenge if the rule has none. `ask`, `language` and `appeal` come from [actions].
+        appeal_address: The address of the public page, which the SIP answer of a rejected call carries; empty for none.
+        recordings: The directory for recordings of callers; empty if Asterisk cannot record there.
+        hears: Whether speech recognition of callers is on.
         match_withheld: Whether blocklists match the withheld number that a trunk delivers.
     """
 
@@ -70,9 +70,9 @@ class Site:
         object.__setattr__(self, "_patterns", patterns)
 
     def trunk_of(self, channel: str) -> Trunk:
-        """Return the trunk of a channel. A trunk that is not described is untrusted and named after its endpoint.
+        """Return the trunk of a channel. A trunk without settings is untrusted and named after its endpoint.
 
-        Another switch passes the name of a trunk instead. Only names of channels contain a slash.
+        Other switches than Asterisk pass the name of a trunk instead. Only channel names contain a slash.
         """
         for pattern, trunk in self._patterns:
             if pattern.match(channel) or trunk.name == channel:
@@ -88,7 +88,7 @@ class Site:
         return next((known.region for known in self.trunks if known.name == trunk), self.region)
 
     def reject_on(self, trunk: str | None) -> str:
-        """Return how calls on a trunk are rejected (SIP_CODE_BY_REJECT), for unknown trunks if all others agree."""
+        """Return the key of SIP_CODE_BY_REJECT for a trunk; for an unknown one, the key that all share, or 603."""
         described = next((known.reject for known in self.trunks if known.name == trunk), None)
         if described is not None:
             return described

@@ -1,6 +1,6 @@
 """The sockets on which AGI is served: loopback and Unix only, because their clients can influence calls.
 
-FastAGI has no password, so the kernel is asked which user connects: SO_PEERCRED for a Unix socket, netlink
+FastAGI has no password, so the kernel is asked for the user of each connection: SO_PEERCRED for a Unix socket, netlink
 (sock_diag(7)) for TCP on loopback. The query takes about 10 us and does not wait.
 """
 
@@ -22,9 +22,9 @@ from typing import Any
 
 
 def is_loopback(address: str) -> bool:
-    """Return whether an address is in 127.0.0.0/8 or is ::1. Raise ValueError if it is not an address.
+    """Return whether an address is ::1 or in 127.0.0.0/8. Raise ValueError if it is not an IP address.
 
-    IPv4 mapped into IPv6 is not accepted: Python 3.13 treats it as loopback, 3.11 does not.
+    An IPv4 address mapped into IPv6 is not accepted: Python 3.13 treats it as loopback, 3.11 does not.
     """
     parsed = ipaddress.ip_address(address.partition("%")[0])
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
@@ -40,12 +40,12 @@ async def loopback_addresses_of(host: str) -> list[str]:
     entries = await loop.getaddrinfo(host or "0.0.0.0", None, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
     if not all(map(is_loopback, addresses)):
-        raise ValueError(f"{host!r} is not a loopback address: AGI is served on loopback only, use 127.0.0.1")
+        raise ValueError(f"[agi] host {host!r} is not a loopback address: use 127.0.0.1 or ::1")
     return addresses
 
 
 def make_tcp_socket(address: str, port: int) -> socket.socket:
-    """Return a socket bound to a loopback address. Raise OSError if another server uses the address."""
+    """Return a TCP socket bound to a loopback address. Raise OSError if another server uses the address."""
     with contextlib.ExitStack() as undo:
         sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
         undo.callback(sock.close)
@@ -59,7 +59,7 @@ def make_tcp_socket(address: str, port: int) -> socket.socket:
 
 
 def make_unix_socket(path: str, mode: int = SOCKET_MODE, kind: int = socket.SOCK_STREAM) -> socket.socket:
-    """Return a socket bound beside `path`, to be moved there. Raise OSError if `path` is in use or not a socket."""
+    """Return a Unix socket at a temporary path beside `path`. Raise OSError if `path` is in use or not a socket."""
     _refuse_if_alive(path)
     temporary = temporary_path_of(path)
     if os.path.lexists(temporary):
@@ -82,12 +82,12 @@ def _bind_unix(sock: socket.socket, path: str) -> None:
 
 
 def temporary_path_of(path: str) -> str:
-    """Return the path at which a socket is made before it listens."""
+    """Return the path at which a socket is created before it listens."""
     return f"{path}.new"
 
 
 def _refuse_if_alive(path: str) -> None:
-    """Raise OSError unless the path is free, or its socket belongs to a dead server and refuses connections."""
+    """Raise OSError if the path is not a socket or a live server uses it. Accept a dead server's socket."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -101,7 +101,7 @@ def _refuse_if_alive(path: str) -> None:
 
 
 def unlink_own(path: str, inode: int) -> None:
-    """Remove a socket's file, unless another server has replaced it."""
+    """Remove a socket file, unless another server has replaced it."""
     with contextlib.suppress(FileNotFoundError):
         if os.lstat(path).st_ino == inode:
             os.unlink(path)
@@ -109,10 +109,10 @@ def unlink_own(path: str, inode: int) -> None:
 
 @dataclass(slots=True)
 class Poller:
-    """Calls back for each watched descriptor that has data to read, in the running event loop.
+    """Calls a function for each watched descriptor that has data to read, in the running event loop.
 
-    The event loop watches one epoll for all connections. Watching a connection costs one system call, and closing it
-    none. A transport of the loop costs as much as half a decision.
+    The event loop watches one epoll for all connections. Watching a connection costs one system call, closing it costs
+    none. An asyncio transport for each connection would cost half as much time as a decision.
     """
 
     _epoll: select.epoll = field(default_factory=select.epoll)
@@ -129,33 +129,34 @@ class Poller:
             self._epoll.close()
 
     def watch(self, descriptor: int, callback: Callable[[], object]) -> None:
-        """Call back for data, the end of input or an error, until the descriptor is forgotten."""
+        """Call `callback` for data, the end of input or an error, until `forget` is called."""
         self._callbacks[descriptor] = callback
         self._epoll.register(descriptor, select.EPOLLIN)
 
     def forget(self, descriptor: int) -> None:
-        """Stop watching a descriptor before it is closed. Do nothing if it is not watched."""
+        """Stop watching a descriptor that is about to be closed. Do nothing if it is not watched."""
         if self._callbacks.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
 
     def _call_back(self) -> None:
         for descriptor, _ in self._epoll.poll(0):
-            callback = self._callbacks.get(descriptor)  # one before it may have closed this one
+            callback = self._callbacks.get(descriptor)  # an earlier callback may have closed this one
             if callback is not None:
                 callback()
 
 
 logger = logging.getLogger(__name__)
 
-RETRY_SECONDS = 0.1  # when no descriptor is left: trying again at once would use the whole processor
+RETRY_SECONDS = 0.1  # if no descriptor is left, an immediate retry would use the whole processor
 
 
 @dataclass(slots=True)
 class Acceptor:
-    """Passes each accepted connection, which blocks, to `admit`, with the peer's address and the local address.
+    """Accepts connections and passes each to `admit`, with the peer's address and the local address.
 
-    It accepts one connection per turn of the event loop, so that earlier calls are served in between. The loop's own
-    server would make a transport for every connection first. The acceptor owns `listener`, which does not block.
+    It accepts one connection per turn of the event loop, so that earlier calls are served in between. asyncio's server
+    would create a transport for every connection first. The accepted sockets block. `listener`, which it owns, does
+    not.
     """
 
     listener: socket.socket
@@ -168,12 +169,12 @@ class Acceptor:
         self._address = self.listener.getsockname()
 
     def start(self, backlog: int) -> None:
-        """Listen and accept, in the running event loop. Raise OSError if the address is in use."""
+        """Start to listen and accept in the running event loop. Raise OSError if the address is in use."""
         self.listener.listen(backlog)
         self._watch()
 
     def stop(self) -> None:
-        """Stop accepting connections. The kernel resets connections that wait in the queue."""
+        """Stop accepting connections. The kernel resets connections that are still in the queue."""
         asyncio.get_running_loop().remove_reader(self.listener)
         self.listener.close()
 
@@ -183,7 +184,7 @@ class Acceptor:
 
     def _accept(self) -> None:
         try:
-            # As `socket.accept` does, without making two enums for each connection, which takes 4 us.
+            # As `socket.accept`, but without creating two enum members for each connection, which takes 4 us.
             descriptor, peer = self.listener._accept()  # type: ignore[attr-defined]
         except (BlockingIOError, ConnectionAbortedError):
             return  # the client has gone
@@ -206,9 +207,9 @@ NO_COOKIE = ALL_STATES = 0xFFFFFFFF
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _QUESTION = struct.Struct(
     "=IHHIIBBBxI"
-)  # that, and the begin of inet_diag_req_v2: family, protocol, extensions, states
+)  # nlmsghdr, and the start of inet_diag_req_v2: family, protocol, extensions, states
 _PORTS = struct.Struct(">HH")
-_UNIX, _TCP = int(socket.AF_UNIX), int(socket.IPPROTO_TCP)  # the bare numbers are compared and packed faster
+_UNIX, _TCP = int(socket.AF_UNIX), int(socket.IPPROTO_TCP)  # plain integers are compared and packed faster
 _INTERFACE = struct.pack("=III", 0, NO_COOKIE, NO_COOKIE)
 _STATE_AT = _HEADER.size + 1  # in inet_diag_msg
 _OWNER = struct.Struct("=II")  # user and inode
@@ -218,15 +219,15 @@ _CREDENTIALS = struct.Struct("=iII")  # ucred: process, user, group
 
 @dataclass(slots=True)
 class Peers:
-    """Finds the users of connections. Its only socket to the kernel is opened at the first use."""
+    """Finds the user behind each connection. Its only netlink socket is opened at first use."""
 
     _netlink: socket.socket | None = None
     _sequence: int = 0
 
     def user_of(self, connection: Any, peer: Any = None, own: Any = None) -> int | None:
-        """Return the user ID of the peer of an accepted socket, or None if unknown. The addresses may be given."""
+        """Return the user ID of an accepted socket's peer, or None if unknown. Pass the addresses if they are known."""
         try:
-            family = int(connection.family)  # once: it is made anew each time, which takes 2 us
+            family = int(connection.family)  # read once: every access creates an enum member, which takes 2 us
             if family == _UNIX:
                 raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
                 return int(_CREDENTIALS.unpack(raw)[1])
@@ -234,8 +235,8 @@ class Peers:
         except (OSError, ValueError, struct.error):
             return None
 
-    def can_tell(self, listening: socket.socket) -> bool:
-        """Return whether the kernel tells the owner of this listening TCP socket."""
+    def can_name_owner(self, listening: socket.socket) -> bool:
+        """Return whether the kernel reports the owner of this listening TCP socket."""
         try:
             answer = self._ask(listening.family, listening.getsockname(), (ANY[listening.family], 0))
         except (OSError, struct.error):
@@ -243,7 +244,7 @@ class Peers:
         return answer is not None
 
     def open(self) -> socket.socket:
-        """Open the socket to the kernel now, before the process is confined. Raise OSError if that fails."""
+        """Open the netlink socket now, before the process is confined. Raise OSError if that fails."""
         if self._netlink is None:
             self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, NETLINK_SOCK_DIAG)
         return self._netlink
@@ -256,12 +257,12 @@ class Peers:
 
     def _user_on_loopback(self, family: int, connection: Any, peer: Any, own: Any) -> int | None:
         user = self._owner(family, peer or connection.getpeername(), own or connection.getsockname())
-        # If the connection has ended, another process may have taken the port of the other end.
+        # After the connection has ended, another process may use the port of the other end.
         state = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
         return user if state == TCP_ESTABLISHED else None
 
     def _owner(self, family: int, local: Any, remote: Any) -> int | None:
-        """Return the owner of the connected socket with these addresses. A closed socket would seem to be root's."""
+        """Return the owner of the connected socket with these addresses. A closed socket would appear to be root's."""
         answer = self._ask(family, local, remote)
         if answer is None or answer[_STATE_AT] != TCP_ESTABLISHED:
             return None
@@ -272,7 +273,7 @@ class Peers:
         netlink = self._netlink or self.open()
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
         netlink.send(self._question(family, local, remote))
-        while True:  # an answer to an earlier question may be left; without any, this raises BlockingIOError
+        while True:  # skip answers to earlier queries; without any answer, this raises BlockingIOError
             answer = netlink.recv(4096)
             _, kind, _, sequence, _ = _HEADER.unpack_from(answer)
             if sequence == self._sequence:

@@ -25,17 +25,17 @@ ENGLISH, MANDARIN = "en", "zh"
 LANGUAGES = (ENGLISH, MANDARIN)
 # Countries in which most people understand Mandarin. Callers from others hear the fallback.
 LANGUAGE_BY_COUNTRY = {"CN": MANDARIN, "TW": MANDARIN, "HK": MANDARIN, "MO": MANDARIN}
-# Countries whose callers nearly all speak English, for the recogniser of speech. Of others the language is detected.
+# Countries whose callers nearly all speak English, for speech recognition. For others the language is detected.
 ENGLISH_COUNTRIES = frozenset({"US", "GB", "IE", "AU", "NZ"})
 
 MAX_DIGITS = 15  # of E.164
 MAX_REFERENCE = 12
-ENDING_DIGITS = 4  # enough to know one's own call by, in 2 s
+ENDING_DIGITS = 4  # enough to recognise the call, and spoken in 2 s
 MAX_REASONS = 3
 
 
 class Phrase(StrEnum):
-    """Prompts without a number or a count."""
+    """Keys of prompts that contain no number."""
 
     APPEAL_HOW = "appeal-how"
     APPEAL_ADDRESS = "appeal-address"
@@ -77,33 +77,33 @@ class Phrase(StrEnum):
 
 
 def sounds_of(keys: Iterable[str]) -> str:
-    """Return sound files as the dialplan plays them: `callsieve/say-spam&callsieve/digit-1`."""
+    """Return the sound files of these prompts in the dialplan's form: `callsieve/say-spam&callsieve/digit-1`."""
     return "&".join(f"{FOLDER}/{key}" for key in keys)
 
 
 def language_of(country: str | None, fallback: str = ENGLISH) -> str:
-    """Return the language of prompts for a caller, by the country of the number."""
+    """Return the language of prompts for callers from a country."""
     return LANGUAGE_BY_COUNTRY.get(country or "", fallback)
 
 
 def spoken_language_of(country: str | None) -> str:
-    """Return the language that a caller speaks, by the country of the number; empty if it must be detected."""
+    """Return the language that callers from a country speak; empty if it must be detected."""
     return ENGLISH if country in ENGLISH_COUNTRIES else language_of(country, "")
 
 
 def number_keys(text: str) -> Keys:
-    """Return the prompts for a telephone number, digit by digit. Other characters are left out."""
+    """Return the prompts that speak a telephone number digit by digit, without other characters."""
     return tuple(f"digit-{c}" for c in text if c in "0123456789")[:MAX_DIGITS]
 
 
 def reference_keys(text: str) -> Keys:
-    """Return the prompts that spell a reference, such as a decision's id."""
+    """Return the prompts that spell a reference, such as the ID of a decision."""
     named = (c.lower() for c in text.upper() if c in ALPHABET)
     return tuple(f"digit-{c}" if c.isdigit() else f"letter-{c}" for c in named)[:MAX_REFERENCE]
 
 
 def appeal_keys(decision_id: str) -> Keys:
-    """Return the prompts that tell a stopped caller the reference and where to appeal."""
+    """Return the prompts that tell a stopped caller the reference of the call and where to appeal."""
     return (Phrase.APPEAL_HOW, *reference_keys(decision_id), Phrase.APPEAL_ADDRESS)
 
 
@@ -131,7 +131,7 @@ REASON_BY_OWN_RULE = {
     "talked": Phrase.TALKED,
     "quiet-hours": Phrase.QUIET_HOURS,
 }
-# Rules of the presets with a reason of their own, and below those that only name a level of evidence.
+# Rules of the presets that have a spoken reason. RULES_OF_EVIDENCE below have none: they only name a level of evidence.
 REASON_BY_RULE = {
     "own-number": Phrase.OWN_NUMBER,
     "failed-signature": Phrase.FALSE_SIGNATURE,
@@ -149,7 +149,7 @@ RULES_OF_EVIDENCE = frozenset(
 
 
 def explanation_keys(record: DecisionRecord) -> Keys:
-    """Return the prompts about a decision (12 s at most): the call, the action, and up to three reasons."""
+    """Return the prompts that explain a decision in at most 12 s: the call, the action, and up to three reasons."""
     action = record.action if record.action in _ACTIONS else Action.ALLOW.word
     reasons = list(dict.fromkeys(_reasons(record)))[:MAX_REASONS]
     return (*_call_keys(record.caller), f"explain-{action}", *chain.from_iterable(reasons))
@@ -163,7 +163,7 @@ NOBODY = "say-nobody"
 
 
 def unscreened_keys(number: str | None) -> Keys:
-    """Return the prompts of the sentence about a call that was not screened."""
+    """Return the prompts for a call that was not screened."""
     return (*_call_keys(number), f"explain-{Action.ALLOW.word}", Phrase.UNASKED)
 
 
@@ -189,7 +189,7 @@ def _reasons(record: DecisionRecord) -> Iterator[Keys]:
 
 
 def _reasons_of_witnesses(record: DecisionRecord) -> Iterator[Keys]:
-    """Yield the witnesses here against the caller, and the number needed, if they are the main evidence."""
+    """Yield the number of local witnesses against the caller and the number needed, if they are the main evidence."""
     witnesses, families = witnesses_in(record.vector), _families_of(record)
     who = next((speaker for speaker, _ in speakers_of(families)), None)
     if witnesses is None or who is not Speaker.OUR_PEOPLE or sum(family.log_odds for family in families) <= 0:
@@ -207,7 +207,7 @@ def _families_of(record: DecisionRecord) -> tuple[Family, ...]:
 
 
 def _reasons_of_evidence(record: DecisionRecord) -> Iterator[Keys]:
-    """Yield the evidence for an allowed call, or against another call, the heaviest first."""
+    """Yield the evidence that explains the decision, heaviest first: for the caller if allowed, otherwise against."""
     speaks_for = record.would_be == Action.ALLOW.word and not is_of_sample(record.reason)
     families = _families_of(record)
     weighed = [(-family.log_odds if speaks_for else family.log_odds, family) for family in families]

@@ -5,8 +5,8 @@ No other module imports pyst2. Parts of pyst2 0.5.1 are overridden (docs/contrib
 - It writes headers and commands, which are personal data, to stderr.
 - Its constructor handles SIGHUP, which only the main thread may do.
 - `_quote` escapes nothing, and a command may contain newlines.
-- It fails at an end of file, at `HANGUP`, at codes 100 and 511, and at bytes that are not UTF-8.
-- It never returns if a 520 is cut off, and takes a caller named `hangup` for a hang-up.
+- It fails at the end of input, at `HANGUP`, at codes 100 and 511, and at bytes that are not UTF-8.
+- It never returns if a 520 reply is incomplete, and treats a caller named `hangup` as a hang-up.
 """
 
 import logging
@@ -28,7 +28,7 @@ from agi.quoting import COMMAND_LIMIT, quote
 
 logger = logging.getLogger(__name__)
 
-# Reply code -> what pyst2 raises for it; 511 (dead channel), which it does not know, is its error of an application.
+# Reply code -> pyst2's exception for it. pyst2 does not know 511 (dead channel), so that is its application error.
 _ERRORS = {510: AGIInvalidCommand, 511: AGIAppError, 520: AGIUsageError}
 
 Decide = Callable[[Request], bytes | Sequence[tuple[str, str]]]
@@ -40,12 +40,12 @@ class _Silent:
 
 
 class StandaloneAgi(AGI):  # type: ignore[misc]  # pyst2 has no types
-    """pyst2's AGI over binary streams. `request` is the dialplan's request. It raises only AGIException."""
+    """pyst2's AGI over binary streams, with Asterisk's request in `request`. It raises only AGIException."""
 
     request: Request
 
     def __init__(self, stdin: BinaryIO, stdout: BinaryIO) -> None:
-        # Not super().__init__, which takes SIGHUP. Left alone, the signal ends this process: the call is over.
+        # Not super().__init__, which handles SIGHUP. The signal should end this process, because the call is over.
         self._session = AgiSession()
         self._got_sighup = False
         self.stdin = stdin
@@ -57,7 +57,7 @@ class StandaloneAgi(AGI):  # type: ignore[misc]  # pyst2 has no types
     def _get_agi_env(self) -> None:
         request = self._next_event()
         if not isinstance(request, Request):
-            raise AGIHangup("Asterisk closed before its request")
+            raise AGIHangup("Asterisk closed the connection before it sent a request")
         self.request = request
         self.env = dict(request.variables)
 
@@ -65,7 +65,7 @@ class StandaloneAgi(AGI):  # type: ignore[misc]  # pyst2 has no types
         return quote(str(string))
 
     def send_command(self, command: str, *args: object) -> None:
-        """Send one line to Asterisk. Raise AGIUsageError if it contains a line end or is too long."""
+        """Send a command line to Asterisk. Raise AGIUsageError if it contains a line end or is too long."""
         line = " ".join([command, *map(str, args)]).strip()
         if any(character in line for character in "\r\n\0"):
             raise AGIUsageError("a command contains a line end")
@@ -76,7 +76,7 @@ class StandaloneAgi(AGI):  # type: ignore[misc]  # pyst2 has no types
         self.stdout.flush()
 
     def get_result(self, stdin: object = None) -> dict[str, tuple[str, str]]:
-        """Return Asterisk's reply in pyst2's form, `{"result": (result, data)}`, with `endpos` if there is one."""
+        """Return Asterisk's reply in pyst2's form, `{"result": (result, data)}`, with `endpos` if the reply has it."""
         reply = self._next_event()
         while isinstance(reply, Reply) and reply.code == 100:
             reply = self._next_event()
@@ -101,7 +101,7 @@ class StandaloneAgi(AGI):  # type: ignore[misc]  # pyst2 has no types
 
 
 def run_standalone(decide: Decide, stdin: BinaryIO, stdout: BinaryIO) -> int:
-    """Set the answer of `decide` through pyst2. Always return 0, so that the call continues after an error."""
+    """Set the variables of `decide`'s answer through pyst2. Always return 0, so the call continues after an error."""
     try:
         agi = StandaloneAgi(stdin, stdout)
         answer = decide(agi.request)
@@ -114,7 +114,9 @@ def run_standalone(decide: Decide, stdin: BinaryIO, stdout: BinaryIO) -> int:
     except AGIHangup:
         logger.info("the caller hung up")
     except (AGIException, OSError) as error:
-        logger.warning("Asterisk refused the answer, the call goes on: %s", type(error).__name__)
+        logger.warning(
+            "Asterisk refused the answer, the call continues without screening: error=%s", type(error).__name__
+        )
     except Exception as error:  # noqa: BLE001 (the outermost point: the call goes on)
-        logger.error("screening failed, the call goes on: %s", type(error).__name__)
+        logger.error("screening failed, the call continues without screening: error=%s", type(error).__name__)
     return 0

@@ -1,1 +1,1 @@
-"""Observes how calls end: Asterisk's events in, outcomes out. Start with tracker.py. connection.py has the socket."""
+"""Observes how calls end: AMI events in, call outcomes out. Start with tracker.py. connection.py has the socket."""

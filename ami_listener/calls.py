@@ -1,6 +1,6 @@
-"""The state of a call in progress: its channels, its bridges, and what has happened so far. No I/O and no clock.
+"""The state of a call in progress: its channels, its bridges, and its history so far. No I/O and no clock.
 
-Asterisk's channels are of three kinds here: trunks, phones, and those without a person (Local and the like).
+A channel is of one of three kinds: a trunk, a phone, or a channel without a person (Local and similar).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ RANG_LIMIT = 64
 # picked up sends none before. Audio that comes with the ringing is the ringing tone.
 DIVERTED_SECONDS, ANNOUNCED_SECONDS = 5.0, 1.5
 
-# Channel technologies with no person at their end: Asterisk's own plumbing.
+# Channel technologies without a person at their far end: Asterisk uses them internally.
 _NOBODY = frozenset({"Local", "CBAnn", "CBRec", "Announcer", "Recorder", "Bridge", "Surrogate", "Snoop", "Message"})
 
-# When several phones were called in vain, the first of these that any of them gave is the call's.
+# If several phones did not answer, the call gets the first of these dispositions that any phone gave.
 _VAIN = (Disposition.NO_ANSWER, Disposition.REJECTED, Disposition.BUSY, Disposition.FAILED)
 
 
 class CallKind(Enum):
-    """The kind of a channel: who or what is at its far end."""
+    """The kind of a channel, by the party at its far end."""
 
     TRUNK = 1
     PHONE = 2
@@ -34,7 +34,7 @@ class CallKind(Enum):
 
 
 def kind_of(channel_name: str, trunk: str | None) -> CallKind:
-    """Return the kind of a channel. `trunk` is the name of the trunk that it belongs to."""
+    """Return the kind of a channel. `trunk` is the name of the trunk that the channel belongs to, if any."""
     if trunk is not None:
         return CallKind.TRUNK
     return CallKind.NOBODY if channel_name.partition("/")[0] in _NOBODY else CallKind.PHONE
@@ -42,9 +42,9 @@ def kind_of(channel_name: str, trunk: str | None) -> CallKind:
 
 @dataclass(slots=True, eq=False)
 class Channel:
-    """One channel. `linkedid` is the latest from Asterisk, `call` is the call to which the channel belongs.
+    """A channel. `linkedid` is the latest from Asterisk, `call` is the call to which the channel belongs.
 
-    `left`: whether its far end hung up while it was not connected to another party.
+    `left`: whether the far end hung up while it was not connected to another party.
     """
 
     uniqueid: str
@@ -62,7 +62,7 @@ class Channel:
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One call. `main` is the calling channel, `outside` the channel of the outside party, whose talk time is counted.
+    """A call in progress. `main` is the calling channel, `outside` the outside party's, whose talk time is counted.
 
     `left_by`: the side that hung up between the answer and the connection of both sides. Further ringing resets it.
     """
@@ -114,7 +114,7 @@ class Call:
     earlier: Outcome | None = None
 
     def begin(self, main: Channel, caller: str, caller_name: str, exten: str) -> None:
-        """Set the channel that called, and with it the direction of the call."""
+        """Set the calling channel, which also sets the direction of the call."""
         self.main = self.outside = main
         self.caller, self.caller_name = caller, caller_name
         if main.kind is CallKind.TRUNK:
@@ -123,7 +123,7 @@ class Call:
             self.direction, self.dialled = Direction.INTERNAL, exten
 
     def dial(self, dest: Channel, number: str, presented: str) -> None:
-        """Record that a channel is being called. A channel on a trunk makes the call an outbound or a forwarded one."""
+        """Record that Asterisk calls a channel. If it is on a trunk, the call becomes outbound or forwarded."""
         if dest.kind is not CallKind.TRUNK:
             return
         if self.direction is Direction.INBOUND:
@@ -134,7 +134,7 @@ class Call:
             self.dialled, self.own_number = number, presented
 
     def ring(self, channel: Channel, at: float) -> None:
-        """Record that the far end of a channel rings (180)."""
+        """Record that the far end of a channel is ringing (180)."""
         if channel.up or channel.kind is CallKind.NOBODY:
             return
         self.first_ring_at = at if self.first_ring_at is None else self.first_ring_at
@@ -159,7 +159,7 @@ class Call:
         self._note_phone(channel)
 
     def stop_ringing(self, channel: Channel, at: float) -> None:
-        """Record that the far end of a channel no longer rings."""
+        """Record that the far end of a channel has stopped ringing."""
         if channel.ringing:
             channel.ringing = False
             self.ringing -= 1
@@ -190,8 +190,8 @@ class Call:
     def request_hangup(self, channel: Channel, cause: int | None, sip_code: int | None) -> None:
         """Record that the far end of a channel hangs up, and decide which side ended the call.
 
-        For an unanswered channel of the caller, Asterisk also sends this when the dialplan hangs up with its own SIP
-        code (PJSIPHangup). When the caller gives up, the code is 487.
+        For an unanswered channel of the caller, Asterisk also sends this event when the dialplan hangs up with its own
+        SIP code (PJSIPHangup). When the caller gives up, the code is 487.
         """
         if channel is self.main and not channel.up:
             gave_up = sip_code == 487 or (sip_code is None and cause in (None, 0, 16, 127))
@@ -209,10 +209,10 @@ class Call:
                 self.left_by = self._side_of(channel)
 
     def set_talking(self, talking: bool, at: float) -> None:
-        """Record whether the outside party is connected to another party from now on."""
+        """Record whether the outside party is now connected to another party."""
         if talking and self.talking_since is None:
             self.talking_since, self.talked = at, True
-            # A busy Asterisk connects the two only after one of them is gone again.
+            # A busy Asterisk may connect the two parties only after one of them has hung up.
             for gone in (channel for channel in self.channels.values() if channel.left and self._is_heard(channel)):
                 self.ended_by = self.ended_by or self._side_of(gone)
         elif not talking and self.talking_since is not None:
@@ -293,7 +293,7 @@ def _disposition_of(call: Call) -> Disposition:
 
 
 def _ended_by(call: Call, disposition: Disposition) -> EndedBy | None:
-    """Return the side that ended the call. It is Asterisk if no side hung up and no phone had declined."""
+    """Return the side that ended the call: Asterisk if no side hung up and no phone declined."""
     if call.ended_by is not None:
         return call.ended_by
     if not call.complete:
@@ -305,12 +305,12 @@ def _ended_by(call: Call, disposition: Disposition) -> EndedBy | None:
 
 
 class Bridges:
-    """The bridges of one Asterisk and their channels. Beyond `limit` the oldest bridge is dropped, then unknown."""
+    """The bridges of one Asterisk and their channels. Beyond `limit`, the oldest bridge is forgotten."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._members: dict[str, dict[str, Channel]] = {}
-        self._unknown: set[str] = set()  # those of them that somebody may have entered unseen
+        self._unknown: set[str] = set()  # bridges that may have members who were not seen
 
     def __len__(self) -> int:
         return len(self._members)
@@ -333,7 +333,7 @@ class Bridges:
         self._unknown.clear()
 
     def enter(self, channel: Channel, bridge: str, at: float) -> bool:
-        """Put a channel into a bridge. Return False if the other members are not known for certain."""
+        """Put a channel into a bridge. Return False if the bridge may have members that are not known."""
         if bridge not in self._members:
             self.create(bridge)
             self._unknown.add(bridge)
@@ -344,14 +344,14 @@ class Bridges:
         return bridge not in self._unknown
 
     def leave(self, channel: Channel, at: float) -> None:
-        """Take a channel out of its bridge."""
+        """Remove a channel from its bridge."""
         members = self._members.get(channel.bridge or "", {})
         members.pop(channel.uniqueid, None)
         channel.bridge = None
         self._refresh([channel, *members.values()], at)
 
     def forget(self, channel: Channel) -> None:
-        """Remove a channel that is no longer followed."""
+        """Remove a channel that the tracker no longer follows."""
         self._members.get(channel.bridge or "", {}).pop(channel.uniqueid, None)
 
     def _refresh(self, channels: Iterable[Channel], at: float) -> None:

@@ -2,16 +2,16 @@
 
     opened -> greeted by Asterisk -> logged in -> packets go to the inbox, responses to senders -> lost, with a reason
 
-From panoramisk 1.4 this uses `Manager`, which carries the protocol and sends, and `Action`, which numbers and writes
-actions. The rest has defects (decisions/fenced-libraries.md), so `AmiProtocol` alone reads the socket:
+From panoramisk 1.4 this uses `Manager`, which holds the protocol and sends, and `Action`, which numbers and writes
+actions. Its other parts have defects (decisions/fenced-libraries.md), so `AmiProtocol` alone reads the socket:
 
 - panoramisk decodes each chunk separately, and stores and splits unlimited data. `framing` keeps bytes, with a limit.
 - `Message` returns a str or a list for the same header, unquotes `Result`, and loses a last header without a value.
-- `dispatch` loses the rest of a chunk when a callback raises, and its tasks can be garbage-collected. No callback is
+- `dispatch` loses the end of a chunk when a callback raises, and its tasks can be garbage-collected. No callback is
   registered; packets go into the inbox.
-- `Manager.connect` and `Manager.connection_lost` connect again every 2 s, even after `close`. The socket is opened here
-  and passed to `Manager`, which is not told that the connection has ended.
-- `Manager` repeats logins and actions on the next connection. So it is not given the user and password, and each
+- `Manager.connect` and `Manager.connection_lost` reconnect every 2 s, even after `close`. So the socket is opened here
+  and passed to `Manager`, which never learns that the connection has ended.
+- `Manager` repeats logins and actions on the next connection. So it never gets the user and password, and each
   connection has a new `Manager`.
 - Its pinger does not wait for answers, so the supervisor pings.
 - It logs actions that it cannot send, with the secret, and values can forge headers. `AmiProtocol.send` replaces it.
@@ -34,7 +34,7 @@ from ami_listener.framing import EventQueue, Packet, PacketReader
 # The classes of events that CallSieve needs: calls, feature codes, queues. Asterisk sends no others.
 EVENTS = "call,user,agent"
 
-# None of them changes anything in Asterisk, so the manager user needs no write permission.
+# These actions change nothing in Asterisk, so the manager user needs no write permission.
 ACTIONS = frozenset({"Login", "Ping", "Logoff"})
 
 # Asterisk's response to every action while it shuts down (process_message in its manager.c).
@@ -46,7 +46,7 @@ LOGOFF_SECONDS = 0.5
 # while a response is awaited.
 PAUSE_SECONDS = 0.02
 LARGE_READ = 32 * 1024
-# Added between two events of one read, so that a phone that rang and was answered within one read did ring.
+# Added between two events of one read, so that a phone that rang and answered within one read has a ringing time.
 MOMENT_SECONDS = 1e-6
 
 GREETING = b"Asterisk Call Manager/"
@@ -55,7 +55,7 @@ GREETING_LIMIT = 100
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The address of Asterisk's manager interface, and the user and secret to log in with."""
+    """The address of Asterisk's manager interface, with the user and secret for the login."""
 
     host: str
     port: int
@@ -70,23 +70,23 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The fields of the response to an action."""
+    """Asterisk's response to an action. `response` has its fields."""
 
     response: Mapping[str, str]
 
     @property
     def succeeded(self) -> bool:
-        """Return whether Asterisk carried out the action."""
+        """Return whether Asterisk executed the action."""
         return self.response.get("Response") == "Success"
 
     @property
     def message(self) -> str:
-        """Return Asterisk's own words, or an empty text."""
+        """Return Asterisk's message, or an empty text."""
         return self.response.get("Message", "")
 
 
 class AmiProtocol(asyncio.Protocol):
-    """The protocol of panoramisk's Manager, which calls `send` and `close`, and sets attributes that are ignored."""
+    """The asyncio protocol for panoramisk's Manager, which calls `send` and `close`. Other attributes are unused."""
 
     def __init__(self, inbox: EventQueue, clock: Callable[[], float]) -> None:
         loop = asyncio.get_running_loop()
@@ -105,11 +105,11 @@ class AmiProtocol(asyncio.Protocol):
     # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Store the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Put events into the inbox, and hand responses to the senders of their actions."""
+        """Put events into the inbox, and pass responses to the senders of their actions."""
         if self.lost.done():
             return
         self.received_bytes += len(data)
@@ -123,23 +123,22 @@ class AmiProtocol(asyncio.Protocol):
         if self._reader.unwanted != unwanted:
             self._inbox.skip(self._reader.unwanted - unwanted, at)
         if self._reader.dropped:
-            self.fail(AmiError(TroubleKind.NOT_AMI, "a packet of more than 1 MiB"))
+            self.fail(AmiError(TroubleKind.NOT_AMI, "it sent a packet of more than 1 MiB"))
         elif self._inbox.received > received and len(data) < LARGE_READ and not self._asked:
             self._pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # `exc` is an OSError or None; a bare end of file says nothing more.
-        """End the connection with the error message of the system."""
+        """Mark the connection as lost, with the system's error message."""
         detail = exc.strerror if isinstance(exc, OSError) and exc.strerror else ""
         self.fail(AmiError(TroubleKind.LOST, detail))
 
     # Called by Manager.
 
     def send(self, action: Mapping[str, str], as_list: bool | None = None) -> asyncio.Future[Response]:
-        """Write an action and return a future of its response, which stays open if the connection is lost first.
+        """Send an action and return a future of its response. The future stays pending if the connection is lost first.
 
         Raises:
-            ValueError: Unknown action, or control characters. The text leaves out values, which may be the secret.
+            ValueError: Unknown action, or control characters. The message leaves out values, which may be the secret.
         """
         name = action["Action"]
         if name not in ACTIONS:
@@ -153,14 +152,14 @@ class AmiProtocol(asyncio.Protocol):
         return cast("asyncio.Future[Response]", numbered.future)
 
     def close(self) -> None:
-        """End the connection at once, without sending waiting data."""
+        """Close the connection at once. Unsent data is lost."""
         if self._pause is not None:
             self._pause.cancel()
         if self._transport is not None:
             self._transport.abort()
 
     def fail(self, error: AmiError) -> None:
-        """End the connection for a reason. Only the first reason is kept."""
+        """End the connection with an error. Only the first error is kept."""
         if not self.lost.done():
             self.lost.set_result(error)
         self.close()
@@ -199,7 +198,7 @@ class AmiProtocol(asyncio.Protocol):
 
 
 class Connection:
-    """An open connection. `connect` makes one, `log_off` and `abort` end it."""
+    """An open connection. `connect` creates it, `log_off` and `abort` end it."""
 
     def __init__(self, manager: Any, protocol: AmiProtocol) -> None:
         self._manager = manager
@@ -207,33 +206,33 @@ class Connection:
 
     @property
     def lost(self) -> asyncio.Future[AmiError]:
-        """Return the future that is done when the connection has ended. Its result is the reason."""
+        """Return a future that is done when the connection has ended. Its result is the reason."""
         return self._protocol.lost
 
     @property
     def received_bytes(self) -> int:
-        """Return how many bytes were received so far. While this grows, the other side is alive."""
+        """Return how many bytes were received so far. While this number grows, the other side is alive."""
         return self._protocol.received_bytes
 
     @property
     def heard_at(self) -> float:
-        """Return when data was last received, or else when the connection was made."""
+        """Return when data was last received. Before the first data, return when the connection was made."""
         return self._protocol.heard_at
 
     def ask(self, action: str, **values: str) -> asyncio.Future[Response]:
-        """Send one of ACTIONS and return a future of its response."""
+        """Send an action of ACTIONS and return a future of its response."""
         return cast("asyncio.Future[Response]", self._manager.send_action({"Action": action, **values}))
 
     async def greeting(self, seconds: float) -> None:
-        """Wait for Asterisk's greeting, so that no other program gets the secret. Raise AmiError without one."""
+        """Wait for Asterisk's greeting, so that no other program gets the secret. Raise AmiError if none arrives."""
         await self.wait_for(self._protocol.greeted, seconds, TroubleKind.SILENT)
 
     async def log_in(self, account: Account, seconds: float) -> None:
-        """Log in. Raise AmiError if that is refused or not answered: in both cases the secret may be wrong."""
+        """Log in. Raise AmiError if Asterisk refuses or does not answer. In both cases the secret may be wrong."""
         try:
             asked = self.ask("Login", Username=account.username, Secret=account.secret, Events=EVENTS)
         except ValueError:
-            raise AmiError(TroubleKind.BAD_LOGIN) from None  # the traceback of the first error would show the secret
+            raise AmiError(TroubleKind.BAD_LOGIN) from None  # the traceback of the original error would show the secret
         answer = await self.wait_for(asked, seconds, TroubleKind.SILENT)
         if answer.message == SHUTTING_DOWN:
             raise AmiError(TroubleKind.STOPPING)
@@ -241,14 +240,14 @@ class Connection:
             raise AmiError(TroubleKind.LOGIN_REFUSED, answer.message)
 
     async def wait_for(self, future: asyncio.Future[Any], seconds: float, kind: TroubleKind) -> Any:
-        """Return a future's result. Raise AmiError if the connection is lost first, or of `kind` after `seconds`."""
+        """Return a future's result. Raise AmiError if the connection ends first, and of `kind` after `seconds`."""
         await self.either(future, seconds)
         if future.done():
             return future.result()
         raise self.lost.result() if self.lost.done() else AmiError(kind)
 
     async def either(self, future: asyncio.Future[Any], seconds: float) -> None:
-        """Wait for the future or the end of the connection, `seconds` at most."""
+        """Wait at most `seconds` until the future is done or the connection has ended."""
         futures: set[asyncio.Future[Any]] = {future, self.lost}
         await asyncio.wait(futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 
@@ -265,7 +264,7 @@ class Connection:
 
 
 async def connect(account: Account, inbox: EventQueue, clock: Callable[[], float]) -> Connection:
-    """Open a connection to the first address of the host that accepts it, without logging in. Raise AmiError."""
+    """Connect to the first address of the host that accepts, without logging in. Raise AmiError if none does."""
     loop = asyncio.get_running_loop()
     manager = Manager(
         loop=loop,
@@ -281,14 +280,14 @@ async def connect(account: Account, inbox: EventQueue, clock: Callable[[], float
 
 
 async def _open(factory: Callable[[], AmiProtocol], account: Account) -> tuple[asyncio.Transport, AmiProtocol]:
-    """Try one address after the other. asyncio's own function would lose the error numbers."""
+    """Try each address in order. Unlike asyncio's own function, this keeps the error numbers."""
     loop = asyncio.get_running_loop()
     error: OSError = OSError("no address")
     try:
         addresses = await loop.getaddrinfo(account.host, account.port, type=socket.SOCK_STREAM)
     except OSError as reason:
         raise error_of(reason) from None
-    except UnicodeError:  # a label that is empty or too long
+    except UnicodeError:  # a part of the host name is empty or too long
         raise AmiError(TroubleKind.NO_HOST) from None
     for *_, address in addresses:
         try:

@@ -1,4 +1,4 @@
-"""Errors of the connection to Asterisk, each with a remedy."""
+"""Errors of the connection to Asterisk. Each has a remedy."""
 
 import errno
 import socket
@@ -7,36 +7,42 @@ from enum import Enum
 
 
 class TroubleKind(Enum):
-    """The reason why there is no connection, or why one ended. The value is a description and a remedy."""
+    """The reason why there is no connection, or why it ended. The value is a description and a remedy."""
 
     NO_HOST = ("no such host", "correct [ami] host")
     REFUSED = (
         "connection refused",
-        "is Asterisk running? enabled = yes and port in manager.conf must match [ami] port",
+        "start Asterisk, and set enabled = yes and the port of [ami] in manager.conf",
     )
     UNREACHABLE = ("cannot be reached", "check the network and [ami] host")
-    TIMED_OUT = ("did not accept the connection in time", "check [ami] host, and firewalls on the way")
+    TIMED_OUT = ("did not accept the connection in time", "check [ami] host and the firewalls between the two servers")
     NOT_AMI = ("is not Asterisk's manager interface", "set [ami] port to the port in manager.conf, usually 5038")
     SILENT = ("accepted the connection but sent no greeting", "check Asterisk: asterisk -rx 'core show uptime'")
     LOGIN_REFUSED = (
         "the manager user, its secret or this server's address was refused",
-        "make the secret in manager.d/callsieve.conf that of [ami], and let its permit include this server's address; "
-        "Asterisk's log says which is wrong; callsieve asterisk install writes both",
+        "set the same secret in [ami] and in manager.d/callsieve.conf, and permit this server's address there. "
+        "callsieve asterisk install writes both. Asterisk's log names the cause",
     )
-    BAD_LOGIN = ("[ami] username or secret contains control characters", "choose another")
-    LOST = ("Asterisk closed the connection", "nothing to do after a restart; otherwise see Asterisk's log")
-    STOPPING = ("Asterisk is shutting down", "nothing to do: CallSieve connects again")
-    DEAF = ("no longer answers", "check that Asterisk runs, and the network to it")
-    FAILED = ("the listener failed", "report the error in the log to the developers")
+    BAD_LOGIN = (
+        "[ami] username or secret contains control characters",
+        "choose a username and a secret of printable characters",
+    )
+    LOST = (
+        "Asterisk closed the connection",
+        "after a restart of Asterisk no action is needed, otherwise read Asterisk's log",
+    )
+    STOPPING = ("Asterisk is shutting down", "no action needed: CallSieve connects again")
+    DEAF = ("Asterisk no longer answers", "check that Asterisk runs, and the network between the two servers")
+    FAILED = ("the event listener failed because of an internal error", "report the error in the log to the developers")
 
     @property
     def words(self) -> str:
-        """Return the description."""
+        """Return the description of the error."""
         return self.value[0]
 
     @property
     def remedy(self) -> str:
-        """Return the remedy for an administrator."""
+        """Return the action that an administrator should take."""
         return self.value[1]
 
 
@@ -46,7 +52,7 @@ _KIND_BY_ERRNO = {errno.ECONNREFUSED: TroubleKind.REFUSED, errno.ETIMEDOUT: Trou
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """An error with its place (host:port) and the system's own message. `at` is when the outage began."""
+    """An error with its address (host:port) and the system's own message. `at` is when the outage began."""
 
     at: float
     kind: TroubleKind
@@ -59,7 +65,7 @@ class Trouble:
 
 
 class AmiError(Exception):
-    """The connection has ended or could not be made. `detail` never contains a secret."""
+    """The connection has ended or could not be opened. `detail` never contains a secret."""
 
     def __init__(self, kind: TroubleKind, detail: str = "") -> None:
         super().__init__(kind.words, detail)
@@ -68,7 +74,7 @@ class AmiError(Exception):
 
 
 def error_of(error: OSError) -> AmiError:
-    """Return the AmiError for an error of the system."""
+    """Return the AmiError for a system error."""
     if isinstance(error, socket.gaierror):
         return AmiError(TroubleKind.NO_HOST)
     if isinstance(error, TimeoutError):

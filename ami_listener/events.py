@@ -1,4 +1,4 @@
-"""The few AMI events that show the course of a call, as values made by `parsing`.
+"""The AMI events that show the course of a call, as values. The `parsing` module creates them.
 
 Text from the caller in them is untrusted. A value that Asterisk did not send is empty.
 """
@@ -9,7 +9,7 @@ from ami_listener.outcome import Presentation
 
 
 class ChannelRef(NamedTuple):
-    """The channel that an event is about. An example of a name is `PJSIP/201-0000002a`."""
+    """The channel of an event. `name` is for example `PJSIP/201-0000002a`."""
 
     uniqueid: str
     linkedid: str
@@ -17,7 +17,7 @@ class ChannelRef(NamedTuple):
 
 
 class NewChannel(NamedTuple):
-    """A new channel. `exten` was dialled on it. `placed`: Asterisk made the channel to call somebody."""
+    """A new channel. `exten` is the number that was dialled on it. `placed`: Asterisk created it to call somebody."""
 
     channel: ChannelRef
     caller: str
@@ -27,7 +27,7 @@ class NewChannel(NamedTuple):
 
 
 class NewState(NamedTuple):
-    """A new state of a channel: 5 is ringing, 6 is up (channelstate.h)."""
+    """A new channel state: 5 is ringing, 6 is up (channelstate.h)."""
 
     channel: ChannelRef
     state: int
@@ -41,7 +41,7 @@ class NewCallerId(NamedTuple):
 
 
 class DialBegin(NamedTuple):
-    """A channel, `dest`, is being called with `number`. `presented` is the caller's number that is shown to it."""
+    """Asterisk calls `number` on the channel `dest`. `presented` is the caller's number that the called party sees."""
 
     channel: ChannelRef | None
     dest: ChannelRef
@@ -50,21 +50,21 @@ class DialBegin(NamedTuple):
 
 
 class DialState(NamedTuple):
-    """Progress of a dial: RINGING, PROGRESS and the like."""
+    """The progress of a dial attempt: RINGING, PROGRESS and similar."""
 
     dest: ChannelRef
     status: str
 
 
 class DialEnd(NamedTuple):
-    """The end of a dial: ANSWER, or the reason why it was not answered."""
+    """The end of a dial attempt: ANSWER, or the reason why nobody answered."""
 
     dest: ChannelRef
     status: str
 
 
 class BridgeCreated(NamedTuple):
-    """A new bridge, so that all its members will be seen."""
+    """A new bridge. All its members will be seen."""
 
     bridge: str
 
@@ -91,7 +91,7 @@ class BridgeLeave(NamedTuple):
 
 
 class HangupRequest(NamedTuple):
-    """The far end of a channel hangs up. Before the answer it may be the dialplan (PJSIPHangup)."""
+    """The far end of a channel hangs up. Before the answer, the dialplan may have hung up instead (PJSIPHangup)."""
 
     channel: ChannelRef
     cause: int | None
@@ -99,7 +99,7 @@ class HangupRequest(NamedTuple):
 
 
 class Hangup(NamedTuple):
-    """The end of a channel, with the presentation of its number at that time."""
+    """The end of a channel, with the presentation of its number at that moment."""
 
     channel: ChannelRef
     cause: int | None
@@ -108,7 +108,7 @@ class Hangup(NamedTuple):
 
 
 class Transfer(NamedTuple):
-    """A blind or attended transfer, with every channel that takes part."""
+    """A blind or attended transfer, with all channels that take part."""
 
     channels: tuple[ChannelRef, ...]
 
@@ -140,7 +140,7 @@ class ConferenceJoined(NamedTuple):
 
 
 class MessageWaiting(NamedTuple):
-    """The number of new messages in a mailbox, and the channel that changed it, if known."""
+    """The number of new messages in a mailbox, and the channel that changed this number, if known."""
 
     channel: ChannelRef | None
     mailbox: str
@@ -148,26 +148,26 @@ class MessageWaiting(NamedTuple):
 
 
 class NetworkBlocked(NamedTuple):
-    """A UserEvent of the dialplan: a network, not a person, refused this channel's call."""
+    """A UserEvent from the dialplan: a network, not a person, refused this channel's call."""
 
     channel: ChannelRef
 
 
 class MachineAnswered(NamedTuple):
-    """A UserEvent of the dialplan: a machine answered this channel's call, according to AMD or the dialplan."""
+    """A UserEvent from the dialplan: a machine answered this channel's call, as AMD or the dialplan detected."""
 
     channel: ChannelRef
 
 
 class CallIdReported(NamedTuple):
-    """A UserEvent of the dialplan: the SIP Call-ID of this channel on a trunk."""
+    """A UserEvent from the dialplan: the SIP Call-ID of this channel on a trunk."""
 
     channel: ChannelRef
     call_id: str
 
 
 class KeyPressed(NamedTuple):
-    """A UserEvent of the dialplan: the callee pressed the key for spam during a call. The tracker does not use it."""
+    """A UserEvent from the dialplan: the callee pressed the spam key during a call. The tracker ignores it."""
 
     channel: ChannelRef
 

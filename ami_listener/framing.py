@@ -1,10 +1,10 @@
-"""AMI without I/O: bytes in, packets out, and the bounded queue in which they wait.
+"""AMI without I/O: bytes in, packets out, and the bounded queue in which packets wait for the consumer.
 
     packets = reader.receive_data(data)
 
 A packet is a block of `Name: value` lines up to an empty line. Bytes are decoded only when a packet is complete, so a
-character may be split between two reads. If a name occurs twice the first value is used, because the second may have
-been injected with a caller's text. A packet has about 20 fields and an event needs 5, so `some` searches for those.
+character may be split between two reads. If a name occurs twice, the first value is used, because the second may have
+been injected with a caller's text. A packet has about 20 fields and an event needs 5, so `some` searches for those 5.
 
 The connection only appends to the queue, so Asterisk's output is always read, however slow the consumer is. Asterisk
 disconnects a client that does not read for a second.
@@ -29,27 +29,27 @@ _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
-# Fields to search for: the name, the beginning of the line, and the length of that.
+# Fields to search for: the name, the start of the line, and the length of this start.
 Names = tuple[tuple[str, str, int], ...]
 
 
 class Packet(NamedTuple):
-    """One event or response. `name` is the name of the event, empty for a response."""
+    """An event or a response. `name` is the name of the event, empty for a response."""
 
     text: str
     name: str
 
     def fields(self) -> dict[str, str]:
-        """Return every field except channel variables, as Asterisk wrote it: names are still escaped."""
+        """Return every field except channel variables. Values are still escaped, as Asterisk wrote them."""
         lines = self.text.split("\r\n")
-        lines.reverse()  # of two fields with one name the first is to stay
+        lines.reverse()  # if two fields have the same name, the first is used
         try:
             return dict([line.split(": ", 1) for line in lines])
-        except ValueError:  # a line without ": ": an empty value that lost its space, or no field at all
+        except ValueError:  # a line without ": ": an empty value without its space, or not a field
             return dict([(name, value.removeprefix(" ")) for name, colon, value in map(_partition, lines) if colon])
 
     def some(self, named: Names) -> dict[str, str]:
-        """Return those fields of `named` (made by `fields_named`) that the packet has."""
+        """Return the fields of `named` that the packet has. `fields_named` creates `named`."""
         text, fields = self.text, {}
         for name, beginning, length in named:
             start = text.find(beginning)
@@ -60,7 +60,7 @@ class Packet(NamedTuple):
         return fields
 
     def variables(self) -> dict[str, str]:
-        """Return the variables of the first channel: `ChanVariable: a=b` or `ChanVariable(PJSIP/x-1): a=b`."""
+        """Return the first channel's variables. Lines: `ChanVariable: a=b` or `ChanVariable(PJSIP/x-1): a=b`."""
         variables: dict[str, str] = {}
         if "\r\nChanVariable" not in self.text:
             return variables
@@ -73,7 +73,7 @@ class Packet(NamedTuple):
 
 
 class PacketReader:
-    """The bytes of one connection. `dropped` counts packets over PACKET_LIMIT, after which reading continues.
+    """Splits the bytes of one connection into packets. `dropped` counts packets longer than PACKET_LIMIT.
 
     `unwanted` counts the events that are not in `wanted`. They are half of the events about a call.
     """
@@ -88,7 +88,7 @@ class PacketReader:
         self._skipping = False
 
     def receive_data(self, data: bytes) -> list[Packet]:
-        """Add bytes from the connection and return the packets that are now complete."""
+        """Add bytes from the connection and return the packets that they complete."""
         buffer = self._buffer
         buffer += data
         blocks: list[bytes] = []
@@ -101,7 +101,7 @@ class PacketReader:
         if len(buffer) > PACKET_LIMIT + 3:
             self.dropped += not self._skipping
             self._skipping = True
-            del buffer[:-3]  # which may be the beginning of an end
+            del buffer[:-3]  # these bytes may be the start of a packet's end
         self._searched = max(len(buffer) - 3, 0)
         return self._decode_wanted(blocks)
 
@@ -122,12 +122,12 @@ class PacketReader:
 
 
 def fields_named(*names: str) -> Names:
-    """Return the argument of `Packet.some` for fields with these names. The name of the first line is not allowed."""
+    """Return the argument of `Packet.some` for these field names. The first line of a packet cannot be found."""
     return tuple((name, f"\r\n{name}:", len(name) + 3) for name in names)
 
 
 def packet_of(text: str) -> Packet:
-    """Return the packet of these lines, without Asterisk's greeting before the first line."""
+    """Return the packet with this text. Remove Asterisk's greeting before the first line."""
     if text.startswith(_BANNER):
         text = text.partition("\r\n")[2]
     kind, _, name = text.partition("\r\n")[0].partition(": ")
@@ -135,7 +135,7 @@ def packet_of(text: str) -> Packet:
 
 
 def unescape(text: str) -> str:
-    """Return a caller's name or a variable as it was before Asterisk escaped it for AMI."""
+    """Undo Asterisk's AMI escaping of a caller's name or a variable."""
     return _ESCAPED.sub(_unescaped, text) if "\\" in text else text
 
 
@@ -155,14 +155,14 @@ SLICE_SECONDS = 0.001
 
 
 class Received(NamedTuple):
-    """A packet that is not a response, with the time at which it was read."""
+    """An event packet, with the time at which it was read."""
 
     at: float
     packet: Packet
 
 
 class Gap(NamedTuple):
-    """Events since `since` may be lost: no call that was in progress at `at` has been seen completely."""
+    """Events since `since` may be lost, so every call that was in progress at `at` is known only in part."""
 
     at: float
     since: float
@@ -189,16 +189,16 @@ class EventQueue:
 
     @property
     def waiting(self) -> int:
-        """Return the number of notices that wait for the consumer."""
+        """Return how many packets and gaps wait for the consumer."""
         return len(self._items)
 
     @property
     def oldest_at(self) -> float | None:
-        """Return when the first waiting notice was received."""
+        """Return when the first waiting packet or gap was received."""
         return self._items[0].at if self._items else None
 
     def put(self, packet: Packet, at: float) -> None:
-        """Append a packet, or count it as lost and append a Gap before the first lost one."""
+        """Append a packet. If the queue is full, count it as lost, and append a Gap before the first loss."""
         self.received += 1
         self.received_at = at
         if self._losing:
@@ -206,13 +206,13 @@ class EventQueue:
         elif self._characters + len(packet.text) > self._limit:
             self._losing = True
             self.dropped += 1
-            self.put_gap(Gap(at, at, "too many events to process"))
+            self.put_gap(Gap(at, at, "more events arrived than could be processed"))
         else:
             self._characters += len(packet.text)
             self._add(Received(at, packet))
 
     def skip(self, count: int, at: float) -> None:
-        """Count packets that are not needed."""
+        """Count packets that are not needed, without storing them."""
         self.received += count
         self.received_at = at
 
@@ -222,12 +222,12 @@ class EventQueue:
         self._add(gap)
 
     def close(self) -> None:
-        """End `notices` when the waiting ones have been consumed."""
+        """End `notices` after the consumer has read the waiting packets."""
         self._closed = True
         self._wake.set()
 
     async def notices(self) -> AsyncIterator[Notice]:
-        """Yield all notices in order, to one consumer, until `close`."""
+        """Yield all packets and gaps in order, to one consumer, until `close`."""
         loop = asyncio.get_running_loop()
         while True:
             give_way_at = loop.time() + SLICE_SECONDS

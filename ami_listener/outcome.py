@@ -1,4 +1,4 @@
-"""The outcome of a call: one value for each call, whatever happened during it.
+"""The outcome of a call: one value for each call, whatever happened during the call.
 
 A carrier that gets 4xx or 5xx tries the same call again. An unanswered inbound call that the caller did not end
 therefore waits for OFFER_SECONDS. If the same caller calls the same DID on the same trunk in that time, the two calls
@@ -47,12 +47,12 @@ _BY_WORD = {
 
 
 def disposition_of(word: str) -> Disposition | None:
-    """Return the disposition for Asterisk's word, which is `NOANSWER` in an event and `NO ANSWER` in a CDR."""
+    """Return the disposition for Asterisk's word. Events write `NOANSWER`, CDRs write `NO ANSWER`."""
     return _BY_WORD.get(word.replace(" ", "").upper())
 
 
 class Presentation(StrEnum):
-    """Whether the caller's number may be shown. Usually UNKNOWN: AMI sends it only if `channelvars` has it."""
+    """Whether the caller's number may be shown. Usually UNKNOWN: AMI sends it only if `channelvars` includes it."""
 
     ALLOWED = "allowed"
     WITHHELD = "withheld"
@@ -61,23 +61,23 @@ class Presentation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One call from its first channel to its last. Only a `complete` one may become evidence. Times are in UTC seconds.
+    """The outcome of a call. Only a `complete` outcome may become evidence. Times are in UTC seconds.
 
     Attributes:
         direction: None if the call's first channel was not seen.
         disposition: FAILED also if the call ended before any phone rang, or only the PBX answered.
-        caller: The raw number of an inbound call, even of a withheld one, or the caller ID of the phone that called.
+        caller: The raw number of an inbound caller, even if withheld, or the caller ID of the phone that called.
         placed_by: The endpoint of the phone that called.
-        answered_by: The endpoint that answered. It is a trunk's if the far end answered, at `forwarded_to` if inbound.
+        answered_by: The endpoint that answered. For a forwarded call it is the trunk's (see `forwarded_to`).
         rang: The endpoints that rang; `forked_to` is how many rang at once.
         ring_seconds: From the first ringing to the first answer or the end of all ringing, over all attempts.
-        talk_seconds: How long the other party (of an internal call, the caller) was connected to another party.
-        cause: The Q.850 cause that Asterisk set last on the caller's channel.
+        talk_seconds: How long the outside party, or the caller of an internal call, was connected to somebody.
+        cause: The last Q.850 cause that Asterisk set on the caller's channel.
         sip_code: The SIP code of a call that was never answered.
         answered_by_pbx: Whether only a menu, a queue, voicemail or a challenge answered.
         blocked: Whether a network, not a person, refused the outbound call.
-        machine: Whether a machine answered, by the dialplan, or because the call was diverted and audio came first.
-        earlier: The linkedids of earlier attempts of the carrier at the same call.
+        machine: Whether a machine answered: the dialplan reported it, or the call was diverted and audio came first.
+        earlier: The linkedids of the carrier's earlier attempts to deliver the call.
     """
 
     linkedid: str
@@ -124,7 +124,7 @@ MAX_TEXT = 64
 
 
 def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
-    """Return the record of a call, or None if its direction is unknown. `region_of` returns a trunk's region."""
+    """Return the stored record of a call, or None if its direction is unknown. `region_of` returns a trunk's region."""
     direction = outcome.direction
     if direction is None:
         return None
@@ -165,7 +165,7 @@ def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
 
 
 def is_emergency_call(outcome: Outcome, region: str) -> bool:
-    """Return whether a phone here called an emergency number, which suspends screening for a while."""
+    """Return whether a phone of this site called an emergency number. Such a call suspends screening for a while."""
     return outcome.direction is Direction.OUTBOUND and is_emergency(outcome.dialled, region)
 
 
@@ -177,7 +177,7 @@ def _caller_of(outcome: Outcome, direction: Direction, region: str) -> tuple[str
 
 
 def _extension(_text: str, _region: str) -> None:
-    """Return None, because text dialled between phones is an extension, even if it looks like a number (411)."""
+    """Return None: text dialled between phones is an extension, even if it looks like a number (411)."""
 
 
 def _number(text: str, region: str, read: Callable[[str, str], str | None]) -> str | None:
@@ -186,7 +186,7 @@ def _number(text: str, region: str, read: Callable[[str, str], str | None]) -> s
 
 OFFER_SECONDS = 30.0
 HELD_LIMIT = 10_000
-# A carrier tries a few routes. More attempts than this come from somebody who calls every half a minute, so they are
+# A carrier tries a few routes. More attempts than this come from a person who calls every 30 s, so they are
 # separate calls.
 MOST_OFFERS = 5
 
@@ -194,12 +194,12 @@ Key = tuple[str, str, str | None]
 
 
 def key_of(outcome: Outcome) -> Key:
-    """Return the values that all attempts of the carrier to deliver one call share."""
+    """Return the values that are equal in all of the carrier's attempts to deliver a call."""
     return outcome.caller, outcome.did, outcome.trunk
 
 
 def may_be_offered_again(outcome: Outcome) -> bool:
-    """Return whether the carrier may try the call again. It will not if the PBX answered, or a part was missed."""
+    """Return whether the carrier may retry the call. It does not if the PBX answered or the call is incomplete."""
     return (
         outcome.complete
         and outcome.direction is Direction.INBOUND
@@ -212,7 +212,7 @@ def may_be_offered_again(outcome: Outcome) -> bool:
 
 
 def merge(earlier: Outcome, later: Outcome) -> Outcome:
-    """Return one outcome for two attempts at the same call. It ends as the later one. Ringing times are added."""
+    """Return one outcome for two attempts at a call. The later attempt gives the ending. Ringing times are added."""
     return replace(
         later,
         at=earlier.at,
@@ -226,9 +226,9 @@ def merge(earlier: Outcome, later: Outcome) -> Outcome:
 
 @dataclass(slots=True)
 class CarrierRetries:
-    """Outcomes that wait until the carrier tries the call again, oldest first.
+    """Outcomes of calls that the carrier may retry, oldest first.
 
-    Beyond HELD_LIMIT the oldest is released.
+    Beyond HELD_LIMIT the oldest outcome is released.
     """
 
     _held: dict[Key, Outcome] = field(default_factory=dict)
@@ -237,7 +237,7 @@ class CarrierRetries:
         return len(self._held)
 
     def hold(self, outcome: Outcome) -> Iterator[Outcome]:
-        """Store an outcome in case the carrier tries the call again. Yield the outcomes that this releases."""
+        """Store an outcome in case the carrier retries the call. Yield the stored outcomes that it displaces."""
         key = key_of(outcome)
         if (other := self._held.pop(key, None)) is not None:
             yield other
@@ -246,9 +246,9 @@ class CarrierRetries:
             yield self._held.pop(next(iter(self._held)))
 
     def take(self, key: Key, at: float) -> Outcome | None:
-        """Remove and return how the carrier's last attempt to deliver this call ended. `at`: when this attempt began.
+        """Remove and return the outcome of the carrier's previous attempt. `at` is the start of the new attempt.
 
-        Return None if there was no such attempt, or if it was too long ago.
+        Return None if there was no previous attempt, or if it was too long ago.
         """
         held = self._held.get(key)
         if held is None or at - held.ended_at > OFFER_SECONDS:
@@ -256,7 +256,7 @@ class CarrierRetries:
         return self._held.pop(key)
 
     def due(self, at: float) -> Iterator[Outcome]:
-        """Yield the outcomes whose call the carrier did not try again in time."""
+        """Yield the outcomes of calls that the carrier did not retry in time."""
         while self._held:
             key = next(iter(self._held))
             if at - self._held[key].ended_at <= OFFER_SECONDS:
@@ -264,6 +264,6 @@ class CarrierRetries:
             yield self._held.pop(key)
 
     def give_up(self) -> Iterator[Outcome]:
-        """Yield all outcomes as incomplete, because further attempts can no longer be seen."""
+        """Yield all stored outcomes as incomplete, because further attempts can no longer be seen."""
         while self._held:
             yield replace(self._held.pop(next(iter(self._held))), complete=False)

@@ -1,4 +1,4 @@
-"""AMI packets to events: the table at the end has Asterisk's name of each event. Only this file uses AMI field names.
+"""Turns AMI packets into events. The table at the end maps Asterisk's event names. Only this file uses AMI field names.
 
 The field names are those of Asterisk 22's manager_channels.c, manager_bridges.c, app_queue.c and res_parking.
 """
@@ -36,12 +36,11 @@ from ami_listener.outcome import Presentation
 
 NUMBER_LIMIT, NAME_LIMIT = 64, 80
 CALL_ID_LIMIT = 200
-# Not among Asterisk's own fields: an administrator may have it sent with `channelvars` in manager.conf.
+# Asterisk sends this only if an administrator adds it to `channelvars` in manager.conf.
 PRESENTATION_VARIABLE = "CALLERID(num-pres)"
 
-_DOWN = (
-    0  # ChannelState: a channel that Asterisk makes to call somebody; one that calls us begins with Ring or Reserved
-)
+# ChannelState of a channel on which Asterisk calls somebody. A channel that calls us begins with Ring or Reserved.
+_DOWN = 0
 
 Fields = Mapping[str, str]
 
@@ -71,13 +70,13 @@ _OURS = fields_named(*_names_of(""), "UserEvent", "Refused", "Answered", "CallId
 
 
 def parse_event(packet: Packet) -> Event | None:
-    """Return the event in a packet; None for a response, an event that is not needed, or one without its channel."""
+    """Return the event of a packet; None for a response, an unneeded event, or an event without its channel."""
     maker = EVENTS.get(packet.name)
     return None if maker is None else maker(packet)
 
 
 def at_of(packet: Packet, now: float) -> float:
-    """Return when an event happened in UTC seconds: from Asterisk with `timestampevents = yes`, otherwise `now`."""
+    """Return the time of an event in UTC seconds: from Asterisk with `timestampevents = yes`, otherwise `now`."""
     fields = packet.some(_TIMESTAMP)
     if not fields:
         return now
@@ -89,7 +88,7 @@ def at_of(packet: Packet, now: float) -> float:
 
 
 def dialled_number(dial_string: str) -> str:
-    """Return the number in the argument of Dial: `+1201@carrier`, `carrier/sip:+1201@host`, `g0/+1201`, `PJSIP/201`."""
+    """Return the number in a dial string: `+1201@carrier`, `carrier/sip:+1201@host`, `g0/+1201`, `PJSIP/201`."""
     last = dial_string.rpartition("/")[2]
     return last.removeprefix("sip:").removeprefix("sips:").partition("@")[0][:NUMBER_LIMIT]
 
@@ -107,7 +106,7 @@ def _number(fields: Fields, name: str) -> str:
 
 
 def _integer(fields: Fields, name: str) -> int | None:
-    """Return a small whole number, or None. TechCause may be `SIP 486` or `486`."""
+    """Parse a small whole number, otherwise return None. TechCause may be `SIP 486` or `486`."""
     last = fields.get(name, "").rpartition(" ")[2]
     return int(last) if last.isdecimal() and last.isascii() and len(last) < 10 else None
 
@@ -245,7 +244,7 @@ def _message_waiting(packet: Packet) -> Event | None:
 
 
 def _outbound_report(packet: Packet) -> Event | None:
-    """Return the dialplan's report about an outbound call. Its texts are fixed except for the Call-ID."""
+    """Parse the dialplan's report about an outbound call. Its texts are fixed except for the Call-ID."""
     fields = packet.some(_OURS)
     channel = _channel(fields)
     if channel is None or fields.get("UserEvent") != "CallSieveOutbound":
@@ -258,7 +257,7 @@ def _outbound_report(packet: Packet) -> Event | None:
 
 
 def parse_key(packet: Packet) -> KeyPressed | None:
-    """Return the key for spam pressed during a call ([callsieve-incall] in the dialplan); None for any other event."""
+    """Return the press of the spam key during a call ([callsieve-incall] in the dialplan); None for any other event."""
     if packet.name != "UserEvent":
         return None
     fields = packet.some(_OURS)

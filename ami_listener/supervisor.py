@@ -1,4 +1,4 @@
-"""Keeps one connection to Asterisk, and marks the times in which events were missed. The clock of this package is here.
+"""Keeps a connection to Asterisk open, and marks periods in which events were missed. Only this file reads a clock.
 
     state       on success      next state    on failure                    next state
     CONNECTING  connected       LOGGING_IN    refused, no such host, ...    WAITING 0.25-10 s, doubling
@@ -8,7 +8,7 @@
     WAITING     time is up      CONNECTING    -                             -
     (any)       close()         CLOSED
 
-A login without a response is treated as refused until one login was accepted: the secret may be wrong.
+Until a login was accepted, a login without a response is treated as refused, because the secret may be wrong.
 """
 
 import asyncio
@@ -31,10 +31,10 @@ _NEEDS_SOMEBODY = frozenset(
     {TroubleKind.NO_HOST, TroubleKind.NOT_AMI, TroubleKind.LOGIN_REFUSED, TroubleKind.BAD_LOGIN}
 )
 
-# Trying again at once does not help, and with a wrong secret it looks like an attack.
+# An immediate retry does not help, and with a wrong secret it looks like an attack.
 _REFUSALS = frozenset({TroubleKind.LOGIN_REFUSED, TroubleKind.BAD_LOGIN})
 
-# Asterisk may ban an address that tries a wrong secret again and again, and its log would fill.
+# Asterisk may ban an address that repeats a wrong secret, and its log would fill.
 REFUSED_LOGIN_SECONDS = 60.0
 
 # After a connection that lasted this long, the next failure is the first in a row.
@@ -42,7 +42,7 @@ STABLE_SECONDS = 10.0
 
 
 def reconnect_seconds(failures: int, chance: float, *, login_refused: bool = False) -> float:
-    """Return how long to wait after the `failures`-th failure in a row, counted from 1.
+    """Return how long to wait after several failures in a row. `failures` counts from 1.
 
     `chance` in 0..1 spreads the wait over its second half. Waits are short, because calls are missed meanwhile. After a
     refused login the wait is at least a minute.
@@ -53,7 +53,7 @@ def reconnect_seconds(failures: int, chance: float, *, login_refused: bool = Fal
 
 
 class AmiListenerState(StrEnum):
-    """The state of the listener; see the table above."""
+    """The state of the listener; see the table at the top of the module."""
 
     CONNECTING = "connecting"
     LOGGING_IN = "logging in"
@@ -67,7 +67,7 @@ class Pace:
     """Time limits. A dead peer is noticed within `ping_seconds + answer_seconds`.
 
     Silence is measured in `slices`, so that a process that was suspended does not blame its peer. While other bytes
-    come, the reply to a ping may take `patience` times as long, because it waits behind them.
+    arrive, the reply to a ping may take `patience` times as long, because it waits behind them.
     """
 
     connect_seconds: float = 5.0
@@ -80,7 +80,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class ListenerStatus:
-    """The state for `callsieve doctor` and metrics. `behind_seconds` is the age of the oldest event that waits."""
+    """The listener's state for `callsieve doctor` and metrics. `behind_seconds`: age of the oldest waiting event."""
 
     state: AmiListenerState
     connected_since: float | None
@@ -91,12 +91,12 @@ class ListenerStatus:
     connects: int
     waiting: int
     behind_seconds: float
-    trouble: Trouble | None  # what is wrong now
+    trouble: Trouble | None  # the current error
     last_trouble: Trouble | None
 
 
 class AmiListener:
-    """The listener: `start` it, read `notices`, `close` it. If the consumer is too slow, lost events become a Gap.
+    """Listens to AMI: `start` it, read `notices`, `close` it. If the consumer is too slow, lost events become a Gap.
 
     `clock` returns UTC seconds, `chance` returns 0..1, and `sleep` waits between connections.
     """
@@ -128,7 +128,7 @@ class AmiListener:
 
     @property
     def status(self) -> ListenerStatus:
-        """Return the present state."""
+        """Return the current state."""
         now, inbox = self._clock(), self._inbox
         oldest_at = inbox.oldest_at
         return ListenerStatus(
@@ -146,11 +146,11 @@ class AmiListener:
         )
 
     def start(self) -> None:
-        """Begin to connect. It does not raise, whatever the account is."""
+        """Start to connect in the background. Never raises, even for a wrong account."""
         self._task = asyncio.create_task(self._run(), name="ami-listener")
 
     async def close(self) -> None:
-        """Log off within a second. `notices` ends when the waiting ones have been consumed."""
+        """Log off within a second. `notices` ends after the consumer has read the waiting events."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -193,7 +193,9 @@ class AmiListener:
                 await connection.log_off()
             raise
         except Exception:  # the outermost point: whatever happened, connect again
-            logger.exception("connection to Asterisk's manager interface failed")
+            logger.exception(
+                "connection to Asterisk's manager interface failed because of an internal error, connecting again"
+            )
             reason = AmiError(TroubleKind.FAILED)
         finally:
             if connection is not None:
@@ -225,8 +227,8 @@ class AmiListener:
         self._connects += 1
         self._connected_since = now
         trouble, self._trouble = self._trouble, None
-        after = f" again after {now - trouble.at:.1f} s" if trouble is not None else ""
-        logger.info("listening to Asterisk at %s%s", self._account.where, after)
+        after = f" outage_seconds={now - trouble.at:.1f}" if trouble is not None else ""
+        logger.info("listening to Asterisk's events: address=%s%s", self._account.where, after)
 
     async def _watch(self, connection: Connection) -> None:
         while True:
@@ -252,7 +254,7 @@ class AmiListener:
         raise AmiError(TroubleKind.DEAF)
 
     def _note(self, kind: TroubleKind, detail: str) -> None:
-        """Store an error. Log one warning for an outage, and one for each kind that needs an administrator."""
+        """Store an error. Log a warning when an outage starts, and for each new error that needs an administrator."""
         before = self._trouble
         since = self._clock() if before is None else before.at
         self._trouble = self._last_trouble = Trouble(since, kind, self._account.where, detail)

@@ -1,4 +1,4 @@
-"""Follows every call from its events to its outcome. Start here to see how events are assigned to calls.
+"""Follows each call from its events to its outcome. Start here to see how events are assigned to calls.
 
     tracker = CallTracker(trunk_of)
     outcomes = tracker.receive(event, at)
@@ -38,7 +38,7 @@ class Held(NamedTuple):
 
 
 class CallTracker:
-    """All calls of one Asterisk. `trunk_of` returns the name of the trunk to which a channel name belongs, or None."""
+    """Tracks all calls of one Asterisk. `trunk_of` maps a channel name to the name of its trunk, or to None."""
 
     def __init__(
         self, trunk_of: TrunkOf, *, calls_limit: int = CALLS_LIMIT, age_limit_seconds: float = AGE_LIMIT_SECONDS
@@ -60,7 +60,7 @@ class CallTracker:
 
     @property
     def held(self) -> Held:
-        """Return how many calls, channels, bridges, mailboxes and calls to be retried are in memory now."""
+        """Return the current numbers of objects in memory."""
         return Held(
             calls=len(self._calls),
             channels=len(self._channels),
@@ -70,20 +70,20 @@ class CallTracker:
         )
 
     def receive(self, event: Event, at: float) -> list[Outcome]:
-        """Process one event that happened at `at`. Return the calls that have ended with it."""
+        """Process one event that happened at `at`. Return the outcomes of calls that it ended."""
         _HANDLERS[type(event)](self, event, at)
         return self._outcomes(at)
 
     def tick(self, at: float) -> list[Outcome]:
-        """Process the passing of time without an event, about once a second. Return the calls that have ended."""
+        """Process the passing of time, about once a second. Return the outcomes of calls that have ended."""
         self._drop_old(at)
         return self._outcomes(at)
 
     def gap(self, at: float) -> list[Outcome]:
         """End every call in progress as incomplete, because the connection is lost or the program stops.
 
-        Asterisk is not asked afterwards which calls continue, because CallSieve does without the permission for that
-        (decisions/manager-rights.md). A call that continues is later seen as a call whose beginning was missed.
+        After reconnecting, CallSieve does not list the calls that continue, because it avoids the permission for that
+        (decisions/manager-rights.md). A call that continues is later seen as a call without its beginning.
         """
         for call in list(self._calls.values()):
             call.set_talking(False, at)
@@ -104,7 +104,7 @@ class CallTracker:
         return channel
 
     def _meet(self, ref: ChannelRef, at: float) -> Channel:
-        """Return the channel, adding it if needed. A channel whose beginning was missed makes its call incomplete."""
+        """Return the channel, adding it if it is new. A channel without a seen beginning makes its call incomplete."""
         channel = self._find(ref)
         if channel is not None:
             return channel
@@ -133,7 +133,7 @@ class CallTracker:
         return channel
 
     def _move(self, channel: Channel, target: Call | None) -> None:
-        """Move a channel to another call. The outside caller of a call is not moved: that call stays separate."""
+        """Move a channel to another call. The calling channel of an external call never moves."""
         old = channel.call
         if target is None or target is old or (channel is old.main and old.direction is not Direction.INTERNAL):
             return
@@ -329,7 +329,7 @@ class CallTracker:
             channel.call.call_id = event.call_id
 
     def _on_message_waiting(self, event: events.MessageWaiting, at: float) -> None:
-        """Record a new message if the mailbox has more than before. It has fewer after people listen to messages."""
+        """Record a new message if the mailbox has more than before. Listening to messages reduces the number."""
         before = self._mailboxes.pop(event.mailbox, 0)
         self._mailboxes[event.mailbox] = event.new
         if len(self._mailboxes) > MAILBOXES_LIMIT:

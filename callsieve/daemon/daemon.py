@@ -201,7 +201,7 @@ class Daemon:
                 f"{len(journal)} decisions wait in memory for the store, {journal.dropped} were lost"
                 if journal.degraded
                 else "",
-                "the store did not answer lately" if self.screening.breaker.is_open else "",
+                "the store failed to answer recently" if self.screening.breaker.is_open else "",
                 self.learning.trouble if self.learning else "",
                 *(
                     f"a part of the daemon failed ({part}) and was restarted: its log says why"

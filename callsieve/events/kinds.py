@@ -291,7 +291,7 @@ KINDS: Final[Mapping[EventKind, EventDescription]] = {
         PolicyChanged(policy="head-office:office", state="waiting", before="", by="hub"), _policy
     ),
     EventKind.DAEMON_TROUBLE: EventDescription(
-        DaemonTrouble(trouble="the store did not answer lately", running=True), _daemon
+        DaemonTrouble(trouble="the store failed to answer recently", running=True), _daemon
     ),
     EventKind.EMERGENCY_OPENED: EventDescription(
         EmergencyOpened(by="Asterisk"), Wording("no call is screened: the emergency window is open")

@@ -77,9 +77,9 @@ def test_an_end_that_was_shut_is_nobodys(peers: Peers, family: int) -> None:
 @pytest.mark.parametrize("family", TCP)
 def test_a_kernel_that_does_not_say(peers: Peers, family: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(socket.create_server((LOOPBACK[family], 0), family=family)) as sock:
-        assert peers.can_tell(sock)
+        assert peers.can_name_owner(sock)
         peers.close()
         monkeypatch.setattr(socket, "AF_NETLINK", 63)  # refused as AF_NETLINK is by a unit without it
-        assert not peers.can_tell(sock)
+        assert not peers.can_name_owner(sock)
     with connected(family) as (accepted, _):
         assert peers.user_of(accepted) is None

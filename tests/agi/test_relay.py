@@ -23,7 +23,7 @@ from agi.server import AgiServer, Handler
 RELAY = str(Path(relay.__file__).resolve())
 HEADER = b"agi_request: /usr/share/asterisk/agi-bin/callsieve-agi/screen\nagi_arg_1: trunk=carrier\n\n"
 ANSWER = b'SET VARIABLE CALLSIEVE_ACTION "warn"\nSET VARIABLE CALLSIEVE_RULE "x"\n'
-SILENT = b"callsieve-agi: the call goes on unscreened: "
+SILENT = b"callsieve-agi: the call continues without screening: "
 
 
 @asynccontextmanager
@@ -154,7 +154,9 @@ def no_end(connection: socket.socket) -> None:
 @pytest.mark.parametrize(
     ("serve", "complaint"),
     [
-        pytest.param(cut_command, b"the daemon died while it answered", id="killed-while-answering"),
+        pytest.param(
+            cut_command, b"the daemon closed the connection in the middle of its answer", id="killed-while-answering"
+        ),
         pytest.param(long_answer, b"the daemon's answer is too long", id="answer-too-long"),
         pytest.param(no_answer, b"timed out", id="frozen"),
         pytest.param(no_end, b"timed out", id="frozen-after-half-its-answer"),
@@ -183,7 +185,11 @@ def test_a_daemon_frozen_with_calls_waiting_refuses_at_once(tmp_path: Path) -> N
     ("header", "complaint"),
     [
         pytest.param(b"agi_network: yes\n", b"Asterisk sent no request in time", id="no-blank-line"),
-        pytest.param(b"agi_a: " + b"x" * relay.HEADER_LIMIT + b"\n\n", b"Asterisk sent no request", id="too-long"),
+        pytest.param(
+            b"agi_a: " + b"x" * relay.HEADER_LIMIT + b"\n\n",
+            b"Asterisk sent no request, an incomplete one, or one that is too long",
+            id="too-long",
+        ),
     ],
 )
 def test_without_a_request_nothing_is_done(tmp_path: Path, header: bytes, complaint: bytes) -> None:

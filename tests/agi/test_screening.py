@@ -194,7 +194,7 @@ async def test_one_line_is_logged_for_a_call_and_no_number_in_it(
     memory.reads_take = 0.001
     await make_screening(memory).answer(make_request("screen", "did=+442071838750", callerid=callerid))
     [line] = [record.getMessage() for record in caplog.records]
-    assert f"D1 from {shown}: reject by blocklist" in line
+    assert f"id=D1 caller={shown} action=reject rule=blocklist" in line
     assert CALLER[2:] not in caplog.text
     assert LONDON[3:] not in caplog.text
 
@@ -708,7 +708,8 @@ async def test_nothing_that_a_caller_writes_changes_what_can_be_set(
         assert alphabet is None or re.fullmatch(alphabet, value)
     if path == "screen":
         assert commands[-1][0] == "__CALLSIEVE_ACTION"
-        assert commands[-1][1] == memory.decisions[-1].action
+        action = memory.decisions[-1].action if memory.decisions else "carrier"  # the dialplan must ask again
+        assert commands[-1][1] == action
 
 
 @given(HOSTILE, HOSTILE)

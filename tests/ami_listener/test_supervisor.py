@@ -99,7 +99,7 @@ async def test_a_lost_connection_is_a_gap(caplog: pytest.LogCaptureFixture) -> N
     ]
     assert [level for level, _ in lines] == ["INFO", "WARNING", "INFO"]
     assert "Asterisk closed the connection" in lines[1][1]
-    assert "again after" in caplog.records[-1].message
+    assert "outage_seconds=" in caplog.records[-1].message
 
 
 async def test_a_peer_that_answers_no_more_is_noticed_in_time() -> None:
