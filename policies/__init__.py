@@ -1,1 +1,1 @@
-"""Decides about a call: policies as data, and one function without I/O. Only policy files are read."""
+"""Decides about a call with policies from files. The decision is one function without I/O."""

@@ -1,6 +1,6 @@
-"""The keys of a case of `callsieve policy test`: the tables `call`, `facts` and `expect`, each value checked.
+"""Reads and checks a test case of `callsieve policy test`: its tables `call`, `facts` and `expect`.
 
-A reader takes a TOML value, or raises PolicyError with a short reason. `read_parts` adds the place, and continues.
+A reader takes a TOML value, or raises PolicyError with a short reason. `read_parts` adds the key and continues.
 docs/reference/policies.md describes every key.
 """
 
@@ -58,45 +58,45 @@ Reader = Callable[[Any], Any]
 
 
 def read_line(value: Any) -> str:
-    """Read one line of text."""
+    """Return a non-empty text of one line."""
     if not isinstance(value, str) or not 0 < len(value) <= MOST_TEXT or not value.isprintable():
-        raise PolicyError(f"takes one line of text, not {shown(value)}")
+        raise PolicyError(f"must be one line of text, not {shown(value)}")
     return value
 
 
 def read_line_or_nothing(value: Any) -> str:
-    """Read one line of text, or an empty text."""
+    """Return a text of one line, which may be empty."""
     return "" if value == "" else read_line(value)
 
 
 def read_line_or_lines(value: Any) -> tuple[str, ...]:
-    """Read one line of text, or a list of them."""
+    """Return one or more texts of one line each."""
     return read_list(read_line, value) if isinstance(value, list) else (read_line(value),)
 
 
 def read_word(allowed: frozenset[str], value: Any) -> str:
-    """Read one word of a closed set."""
+    """Return a value of a closed set."""
     if not isinstance(value, str) or value not in allowed:
         raise PolicyError(f"has the unknown value {shown(value)}{nearest(str(value), allowed)}")
     return value
 
 
 def read_count(lowest: int, highest: int, value: Any) -> int:
-    """Read a whole number within bounds."""
+    """Return a whole number from `lowest` to `highest`."""
     if type(value) is not int or not lowest <= value <= highest:
-        raise PolicyError(f"takes a whole number from {lowest} to {highest}, not {shown(value)}")
+        raise PolicyError(f"must be a whole number from {lowest} to {highest}, not {shown(value)}")
     return value
 
 
 def read_amount(value: Any) -> float:
-    """Read a number of minutes, hours or days."""
+    """Return a number of minutes, hours or days."""
     if type(value) not in (int, float) or not math.isfinite(value) or not 0 <= value <= 1e6:
-        raise PolicyError(f"takes a number from 0 on, not {shown(value)}")
+        raise PolicyError(f"must be a number that is 0 or more, not {shown(value)}")
     return float(value)
 
 
 class Refusal(NamedTuple):
-    """One error within a value. `path` is its place, and `about` the path with which its message begins."""
+    """An error in a value. `path` is the full path of its key, `about` the part of the path that its message names."""
 
     path: KeyPath
     about: KeyPath
@@ -106,12 +106,12 @@ class Refusal(NamedTuple):
         return f"{'.'.join(step for step in self.about if isinstance(step, str))} {self.words}".lstrip()
 
     def below(self, step: str | int) -> Refusal:
-        """Return the same error with the place of the surrounding value before its own."""
+        """Return the same error with `step`, the key or index of the enclosing value, at the start of both paths."""
         return Refusal((step, *self.path), (step, *self.about), self.words)
 
 
 class Refusals(PolicyError):
-    """All errors within a list or a table."""
+    """All errors in a list or a table."""
 
     def __init__(self, refusals: Sequence[Refusal]) -> None:
         super().__init__(str(refusals[0]))
@@ -119,12 +119,12 @@ class Refusals(PolicyError):
 
 
 def refused_by(error: PolicyError) -> Sequence[Refusal]:
-    """Return the errors that a reader raised, several for a list or a table."""
+    """Return the errors that a reader raised. A list or a table can have several."""
     return error.refusals if isinstance(error, Refusals) else [Refusal((), (), str(error))]
 
 
 def read_parts(parts: Iterable[tuple[str | int, Reader, Any]], before: Sequence[Refusal] = ()) -> list[Any]:
-    """Read the values of a list or a table. `before`: errors that are known already."""
+    """Read the values of a list or a table. Raise Refusals with all errors, including those in `before`."""
     values, refusals = [], list(before)
     for step, read, value in parts:
         try:
@@ -137,16 +137,16 @@ def read_parts(parts: Iterable[tuple[str | int, Reader, Any]], before: Sequence[
 
 
 def read_list(read: Reader, value: Any) -> tuple[Any, ...]:
-    """Read a list, each item with the same reader."""
+    """Return a list, reading every item with the same reader."""
     if not isinstance(value, list):
-        raise PolicyError(f"takes a list, not {shown(value)}")
+        raise PolicyError(f"must be a list, not {shown(value)}")
     return tuple(read_parts((place, read, item) for place, item in enumerate(value)))
 
 
 def read_keys(keys: Mapping[str, Reader], required: frozenset[str], value: Any) -> dict[str, Any]:
-    """Read a table with a fixed set of keys."""
+    """Return a table, reading each key with its own reader. Other keys are errors."""
     if not isinstance(value, dict):
-        raise PolicyError(f"takes a table with {', '.join(sorted(keys))}, not {shown(value)}")
+        raise PolicyError(f"must be a table with {', '.join(sorted(keys))}, not {shown(value)}")
     unknown = [Refusal((key,), (), f"has no key {shown(key)}{nearest(key, keys)}") for key in value if key not in keys]
     missing = [Refusal((), (), f"needs the key {key!r}") for key in sorted(required - value.keys())]
     known = [key for key in value if key in keys]
@@ -155,23 +155,23 @@ def read_keys(keys: Mapping[str, Reader], required: frozenset[str], value: Any) 
 
 
 def read_region(value: Any) -> str:
-    """Read the region by whose plan national numbers are parsed."""
+    """Return the region whose numbering plan is used to parse national numbers."""
     if not isinstance(value, str) or not is_possible_region(value):
         raise PolicyError(f"has the unknown region {shown(value)}: write a code such as GB")
     return value
 
 
 def read_instant(value: Any) -> float:
-    """Read a TOML date and time with its zone, as UTC seconds."""
+    """Return a TOML date and time, which must have a time zone, in UTC seconds."""
     if not isinstance(value, datetime) or value.tzinfo is None:
-        raise PolicyError(f"takes a time with its zone as 2026-01-15T03:00:00-05:00, not {shown(value)}")
+        raise PolicyError(f"must be a time with a time zone, such as 2026-01-15T03:00:00-05:00, not {shown(value)}")
     return value.timestamp()
 
 
 def read_entry(value: Any) -> str:
-    """Read a number, or the start of numbers."""
+    """Return a list entry: an E.164 number, or a prefix and `*`."""
     if not isinstance(value, str) or not ENTRY.fullmatch(value):
-        raise PolicyError(f"does not take {shown(value)}: write it as +12017421834 or +1201742*")
+        raise PolicyError(f"has the invalid value {shown(value)}: write it as +12017421834 or +1201742*")
     return value
 
 
@@ -250,7 +250,7 @@ EXPECT: dict[str, tuple[Reader, Callable[[Decision], Any]]] = {
 
 
 def call_of(table: Mapping[str, Any], home: str) -> tuple[IncomingCall, float]:
-    """Return the call of a table, and its time. Numbers are parsed like text from the network, even `anonymous`."""
+    """Return the call in a `call` table, and its time. Numbers are parsed as from Asterisk, including `anonymous`."""
     region = table.get("region", home)
     did, diverted_from = table.get("did"), table.get("diverted_from")
     call = IncomingCall(
@@ -269,7 +269,7 @@ def call_of(table: Mapping[str, Any], home: str) -> tuple[IncomingCall, float]:
 
 
 def facts_of(table: Mapping[str, Any], call: IncomingCall, now: float, levels: Thresholds) -> Facts:
-    """Return the facts of a table. Its times count back from `now`."""
+    """Return the facts in a `facts` table. Ages in the table count back from `now`."""
     number = call.caller.key or ""
 
     def ago(key: str, unit_seconds: float) -> float | None:
@@ -377,6 +377,6 @@ def _minutes_ago(minutes: Sequence[float], now: float) -> tuple[float, ...]:
 
 
 def differences(expected: Mapping[str, Any], decision: Decision) -> tuple[tuple[str, Any, Any], ...]:
-    """Return each difference from the expected result: the key, the expected value, and the decision's value."""
+    """Return the differences from the expected result, each as key, expected value and actual value."""
     values = ((key, value, EXPECT[key][1](decision)) for key, value in expected.items())
     return tuple((key, value, has) for key, value, has in values if value != has)

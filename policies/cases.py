@@ -1,4 +1,4 @@
-"""An operator's own test cases: a call, its facts, and the expected result of a policy. For `callsieve policy test`.
+"""An operator's own test cases: a call, its facts, and the expected decision. For `callsieve policy test`.
 
     [[case]]
     name = "a spammer who called us a minute ago"
@@ -47,9 +47,9 @@ _TABLES: Mapping[str, Mapping[str, Reader]] = {
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A case with its expected result. `line` is its place in the file.
+    """A test case with its expected result. `line` is its line in the file.
 
-    `policy` is a name, `text` a whole policy. If both are None, the running policy is used.
+    `policy` is the name of a policy, `text` a complete policy. If both are None, the running policy is used.
     """
 
     name: str
@@ -61,12 +61,12 @@ class Trial:
 
 
 class Difference(NamedTuple):
-    """A value that is not as expected.
+    """A key whose value in the decision differs from the expected value.
 
     Attributes:
-        key: The key of the value.
+        key: The key in `expect`.
         expected: The expected value.
-        found: The value of the decision.
+        found: The value in the decision.
     """
 
     key: str
@@ -76,7 +76,7 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The result of a case. It passed if there are no differences."""
+    """The result of a test case. It passed if there are no differences."""
 
     name: str
     decision: Decision
@@ -86,7 +86,7 @@ class Tried:
 def read_trials(
     text: str, region: str = "US", levels: Thresholds = DEFAULT.levels
 ) -> tuple[tuple[Trial, ...], list[PolicyProblem]]:
-    """Read the cases of a file, or return all its errors. `region`: of the PBX. `levels`: the thresholds."""
+    """Return the test cases of a file, or all its errors. `region` is the PBX's, `levels` are the level thresholds."""
     trials, problems = read_toml(text, lambda file, problems: _trials_from(file, region, levels, problems))
     if problems or trials is None:
         return (), problems
@@ -100,7 +100,7 @@ def run_trial(
     policy_of: Callable[[str], Policy],
     window_seconds: float = EMERGENCY_WINDOW_SECONDS,
 ) -> Tried:
-    """Decide about the case. `running`: the policy for cases without one. Raise PolicyError for an unusable policy."""
+    """Run a test case. `running` is the policy for cases without their own. Raise PolicyError for an invalid policy."""
     case = trial.case
     facts = case.facts._replace(emergency_window_seconds=window_seconds)
     try:
@@ -116,14 +116,14 @@ def run_trial(
 
 def _trials_from(file: Mapping[str, Any], region: str, levels: Thresholds, problems: Problems) -> list[Trial]:
     if file.keys() & POLICY_KEYS:
-        remedy = "callsieve policy test CASES.toml --policy FILE.toml tries it"
-        problems.add(f"this is a policy, not cases: {remedy}", ())
+        remedy = "to test it, run callsieve policy test CASES.toml --policy FILE.toml"
+        problems.add(f"this is a policy, not a file of cases: {remedy}", ())
         return []
     for key in (key for key in file if key != "case"):
         problems.add(f"unknown key {key}{nearest(key, ['case'])}", (key,))
     tables = file.get("case", [])
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
-        problems.add("holds no case: each is written as a [[case]] table", ("case",))
+        problems.add("the file has no case: write each case as a [[case]] table", ("case",))
         return []
     trials: list[Trial] = []
     for place, table in enumerate(tables):
@@ -157,11 +157,11 @@ def _trial_from(
     for key in (key for key in table if key not in CASE_KEYS):
         problems.add(f"{about}unknown key {key}{nearest(key, CASE_KEYS)}", (*path, key))
     if {"policy", "text"} <= table.keys():
-        problems.add(f"{about}has a policy and a text: one of them says by which policy it is decided", (*path, "text"))
+        problems.add(f"{about}has both a policy and a text: remove one of them", (*path, "text"))
     policy, text = read("policy", read_line), read("text", _text)
     call, facts, expect = (read(key, partial(read_keys, keys, frozenset()), {}) for key, keys in _TABLES.items())
     if expect == {}:
-        problems.add(f"{about}expects nothing: write expect = {{ action = ... }}", (*path, "expect"))
+        problems.add(f"{about}has no expected result: write expect = {{ action = ... }}", (*path, "expect"))
     if len(problems) > before:
         return None
     coming, now = call_of(call, region)
@@ -170,7 +170,7 @@ def _trial_from(
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise PolicyError(f"takes a policy in full, not {shown(value)}")
+        raise PolicyError(f"must be a complete policy, not {shown(value)}")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Turns the `when` table of a rule into conditions: the vocabulary, with `any`, `all` and `not` around it."""
+"""Parses the `when` table of a rule into conditions, including the combinations `any`, `all` and `not`."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -27,7 +27,7 @@ KeyPath = tuple[str | int, ...]
 
 
 def read_when(table: Any) -> tuple[Condition, ...]:
-    """Read the conditions of a table, all of which must hold. Raise PolicyError for the first error."""
+    """Return the conditions of a table, all of which must hold. Raise PolicyError for the first error."""
     problems = Problems()
     conditions = read_conditions(table, (), problems)
     if problems:
@@ -36,18 +36,19 @@ def read_when(table: Any) -> tuple[Condition, ...]:
 
 
 def read_conditions(table: Any, path: KeyPath, problems: Problems, depth: int = 0) -> tuple[Condition, ...]:
-    """Read the conditions of a table, and add its errors to the problems. An empty table is an error."""
+    """Return the conditions of a table. Add errors to `problems`. An empty table is an error."""
     if not isinstance(table, dict):
         problems.add(
             Wording(
-                'conditions are a table such as {{ level_at_least = "warn" }}, not {value}', {"value": shown(table)}
+                'the conditions must be a table such as {{ level_at_least = "warn" }}, not {value}',
+                {"value": shown(table)},
             ),
             path,
         )
     elif not table:
-        problems.add(Wording("has no condition and would always hold: use the policy's default for that"), path)
+        problems.add(Wording("has no condition, so it would always match: use the policy's default instead"), path)
     elif depth > MAX_DEPTH:
-        problems.add(Wording("nests any, all and not more than {most} deep", {"most": MAX_DEPTH}), path)
+        problems.add(Wording("nests any, all and not more than {most} levels deep", {"most": MAX_DEPTH}), path)
     else:
         conditions = [_read_condition(name, value, (*path, name), problems, depth) for name, value in table.items()]
         return tuple(condition for condition in conditions if condition is not None)
@@ -59,7 +60,9 @@ def _read_condition(name: str, value: Any, path: KeyPath, problems: Problems, de
         return _read_combination(name, value, path, problems, depth)
     word = VOCABULARY.get(name)
     if word is None and name in REPLACED:
-        problems.add(Wording("condition {name} is gone: write {new}", {"name": name, "new": REPLACED[name]}), path)
+        problems.add(
+            Wording("condition {name} no longer exists: write {new}", {"name": name, "new": REPLACED[name]}), path
+        )
         return None
     if word is None:
         problems.add(
@@ -83,7 +86,7 @@ def _read_combination(name: str, value: Any, path: KeyPath, problems: Problems, 
         return Condition(name, inner, lambda case, inner: not _all(inner, case), f"not = {toml_of(value)}", reads)
     if not isinstance(value, list) or not value:
         problems.add(
-            Wording("{name} takes a list of at least one table, not {value}", {"name": name, "value": shown(value)}),
+            Wording("{name} must be a list of one or more tables, not {value}", {"name": name, "value": shown(value)}),
             path,
         )
         return None
@@ -108,7 +111,7 @@ def _all(conditions: tuple[Condition, ...], case: Case) -> bool:
 
 
 def why_not(condition: Condition, case: Case) -> str:
-    """Return a condition that does not hold, as it is written, with the fact: `country = "GB": it is US`."""
+    """Return the text of a failed condition with the actual value: `country = "GB": it is US`."""
     if condition.name not in COMBINATIONS:
         return f"{condition.text}: it is {_fact_of(condition, case)}"
     facts = {part.name: _fact_of(part, case) for part in single_conditions((condition,))}
@@ -120,7 +123,7 @@ def _fact_of(condition: Condition, case: Case) -> str:
 
 
 def single_conditions(conditions: Iterable[Condition]) -> Iterator[Condition]:
-    """Yield each condition, including those within any, all and not."""
+    """Yield each condition, including the conditions inside any, all and not."""
     for condition in conditions:
         if condition.name not in COMBINATIONS:
             yield condition
@@ -132,7 +135,7 @@ def single_conditions(conditions: Iterable[Condition]) -> Iterator[Condition]:
 
 
 def implies(narrow: tuple[Condition, ...], wide: tuple[Condition, ...]) -> bool:
-    """Return whether `wide` certainly holds if `narrow` does. False means unknown: combinations must be equal."""
+    """Return whether `wide` always holds when `narrow` holds. False means unknown: combinations must be equal."""
     return all(any(_covers(w, n) for n in narrow) for w in wide)
 
 
@@ -145,7 +148,7 @@ def _covers(wide: Condition, narrow: Condition) -> bool:
 
 
 def only_hints(conditions: tuple[Condition, ...]) -> bool:
-    """Return whether all conditions may hold because of something that may not be a rule's only reason to reject."""
+    """Return whether every condition is too weak to be a rule's only reason to reject."""
     return all(map(_is_hint, conditions))
 
 
@@ -158,7 +161,7 @@ def _is_hint(condition: Condition) -> bool:
 
 
 def toml_of(value: Any) -> str:
-    """Return a value as TOML, for showing a policy. Supports only the types that a policy can hold."""
+    """Return a value as TOML text, to show a policy. Supports only the types that a policy can contain."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

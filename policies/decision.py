@@ -2,8 +2,8 @@
 
     decide(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> Decision      (policies/engine.py)
 
-An IncomingCall has the parsed data from Asterisk, Facts those from the store, and a Decision the action and the reason.
-All are named tuples: one of each is made for every call, and a frozen dataclass takes three to eight times as long.
+An IncomingCall has the parsed data from Asterisk, Facts the data from the store, and a Decision the action and reason.
+All three are named tuples, because every call creates them, and a frozen dataclass takes three to eight times as long.
 """
 
 from enum import IntEnum
@@ -16,7 +16,7 @@ from reputation.plan.rows import Purpose
 
 
 class Action(IntEnum):
-    """The action of a policy, weakest first: a cap depends on this order. `word`: its name in files and the journal."""
+    """The action of a policy, weakest first. Limits depend on this order. `word`: its name in files and the journal."""
 
     word: str
 
@@ -42,12 +42,12 @@ ASKS = ("digit", "name", "number")
 
 
 class IncomingCall(NamedTuple):
-    """One incoming call. Only `trunk`, `trusted` and `carrier_counts` can be trusted.
+    """An incoming call. Only `trunk`, `trusted` and `carrier_counts` can be trusted.
 
     `priority_callback`: the call carries `Priority: psap-callback`. `diverted_from`: the number that diverted the call
     here; `caller` is the original caller. `name` came with the call, from the carrier or the caller; None if it was not
     recorded. `withheld`: the number of a caller who withholds it, only for blocklists that may match it.
-    `carrier_counts`: whether the reports of the trunk's carrier about the caller are evidence.
+    `carrier_counts`: whether reports of the trunk's carrier about the caller count as evidence.
     """
 
     linkedid: str
@@ -65,17 +65,17 @@ class IncomingCall(NamedTuple):
 
     @property
     def auth_class(self) -> AuthClass:
-        """Return the class under which evidence about this call is stored."""
+        """Return the authentication class under which the store keeps evidence about this call."""
         return auth_class_of(self.attestation, self.verification, self.trusted)
 
 
 class Decision(NamedTuple):
-    """A decision that explains itself.
+    """A decision with its explanation.
 
-    `step` is the deciding step of the precedence (policies.md), 0 for fail-open. `would_be` is the action without
-    observe mode, and `observed` says whether that mode changed it. `capped_by` is the reason why a limit weakened the
-    policy's action. `name` is the name of a verified caller. `label` is the tag of the rule, and `ask` its question for
-    a challenge. `category` comes from imported sources. `callee` is the callee's extension, if known, with `language`.
+    `step` is the number of the step that decided (policies.md), 0 for fail-open. `would_be` is the action without
+    observe mode, and `observed` tells whether observe mode changed it. `capped_by` is the reason why a limit weakened
+    the policy's action. `name` is the name of a verified caller. `label` is the rule's tag, and `ask` its question for
+    a challenge. `category` comes from imported lists. `callee` is the callee's extension, if known, with `language`.
     """
 
     action: Action
@@ -110,5 +110,5 @@ OWN_RULES = frozenset(
 
 
 def fail_open(reason: str) -> Decision:
-    """Return the decision for a call for which there was no decision in time."""
+    """Return the decision that allows a call because no decision was made in time."""
     return Decision(Action.ALLOW, FAIL_OPEN_RULE, why_of_failure(reason), step=0)

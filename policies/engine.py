@@ -1,7 +1,7 @@
-"""The precedence (docs/reference/policies.md) as a table of steps, and the one function that decides, without I/O.
+"""Decides about a call: a table of steps in order of precedence (docs/reference/policies.md), without I/O.
 
-A step either decides about a case or passes. The first step that decides wins. Limits weaken only rules and the default
-of a policy. Read this file after policies/decision.py.
+A step either decides about a call or passes. The first step that decides wins. Limits weaken only the actions of rules
+and of a policy's default. Read this file after policies/decision.py.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -32,7 +32,7 @@ FAILURES_AGAINST_REDIALLING = 2  # after two failures, a caller who calls again 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the precedence: its number in docs/reference/policies.md, a title, its rules, and its function."""
+    """A step of the precedence: its number in docs/reference/policies.md, its title, rule names and function."""
 
     number: int
     title: str
@@ -41,7 +41,7 @@ class Step:
 
 
 def never_screened(case: Case) -> Ruling | None:
-    """Allow internal extensions, emergency numbers, and DIDs that are not screened (step 1)."""
+    """Allow calls from internal extensions and emergency numbers, and calls to unscreened DIDs (step 1)."""
     if case.facts.caller_person is not None:
         return Ruling(ALLOW, "internal", Why(Reason.INTERNAL))
     if case.call.caller.kind is EMERGENCY:
@@ -52,7 +52,7 @@ def never_screened(case: Case) -> Ruling | None:
 
 
 def emergency_window(case: Case) -> Ruling | None:
-    """Allow calls after an emergency call, call-backs marked by a trusted trunk, and calls to traps (step 2)."""
+    """Allow calls after an emergency call, emergency call-backs on trusted trunks, and calls to trap DIDs (step 2)."""
     at = case.facts.emergency_at
     # abs: if a clock was ahead, the window is still no longer than this.
     if at is not None and abs(case.now - at) < case.facts.emergency_window_seconds:
@@ -65,7 +65,7 @@ def emergency_window(case: Case) -> Ruling | None:
 
 
 def callee_lists(case: Case) -> Ruling | None:
-    """Apply the callee's own lists, if the callee is known (step 3)."""
+    """Apply the callee's own allowlist and blocklist, if the callee is known (step 3)."""
     ties = ties_of_callee(case.facts)
     if not ties:
         return None
@@ -79,7 +79,7 @@ def callee_lists(case: Case) -> Ruling | None:
 
 
 def administrator_lists(case: Case) -> Ruling | None:
-    """Apply the administrator's allowlist, then the blocklist, with the action of the entry (step 4)."""
+    """Apply the administrator's allowlist, then the blocklist, with the entry's action (step 4)."""
     entry = case.facts.allow
     if entry is not None:
         action = ACTION_BY_WORD.get(entry.action or "allow", ALLOW)
@@ -94,7 +94,7 @@ def administrator_lists(case: Case) -> Ruling | None:
 
 
 def relationship(case: Case) -> Ruling | None:
-    """Allow a caller that the callee or the company knows (step 6). Step 5, an expected call, is a fact and a cap."""
+    """Allow a caller known to the callee or the company (step 6). Step 5, an expected call, is part of other steps."""
     facts = case.facts
     # In this order, because the second reads the number plan (60 us).
     if not facts.ties or not may_relate(case.call, facts, case.now):
@@ -121,10 +121,11 @@ STEPS = (
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """A limit for the action of a rule or of the default. `holds` says whether the limit applies to a case.
+    """A limit on the action of a rule or of the default. `holds` returns whether the limit applies to a call.
 
-    `reference` returns the reference of the appeal that caused the limit. `only_evidence`: limit only rules with a
-    condition on level or points; the others are not meant for strangers. `only_actions`: the limited actions, or all.
+    `reference` returns the reference of the appeal behind the limit. `only_evidence`: the limit applies only to rules
+    about a level or points, because other rules do not depend on the evidence. `only_actions`: the limited actions;
+    empty for all.
     """
 
     highest: Action
@@ -141,7 +142,7 @@ class Cap:
         return self.highest < action and (about_evidence or not self.only_evidence)
 
     def why_in(self, case: Case) -> Why:
-        """Return the reason of the limit in this case."""
+        """Return the limit's reason for this call."""
         reference = self.reference(case)
         return Why(self.reason, {} if reference is None else {"reference": reference})
 
@@ -149,7 +150,7 @@ class Cap:
 def redialled(case: Case) -> bool:
     """Return whether the same caller called the same DID within the last 3 minutes.
 
-    Return False after a failed signature, or after several failed or abandoned challenges: machines call like that.
+    Return False after a failed signature or several failed or abandoned challenges, because machines call like that.
     """
     return (
         is_redialled(case.facts, case.now, case.call.did)
@@ -159,26 +160,26 @@ def redialled(case: Case) -> bool:
 
 
 def challenge_passed(case: Case) -> bool:
-    """Return whether a passed challenge, or a proof of control, is still valid for the caller (families/caller.py)."""
+    """Return whether a passed challenge or a proof of control is still valid for the caller (families/caller.py)."""
     until = case.facts.passed_until
     return until is not None and case.now < until
 
 
 def is_sampled(case: Case) -> bool:
-    """Return whether this call belongs to the control sample, which gets no tag and no warning."""
+    """Return whether this call is in the control sample, a random share of calls without a tag or a warning."""
     return is_drawn(case.facts.sample, case.call.linkedid)
 
 
 def said_not_spam(case: Case) -> bool:
-    """Return whether the callee, if known, marked the number as not spam, which counts like a passed challenge.
+    """Return whether the known callee marked the number as not spam. This counts like a passed challenge.
 
-    So an automated caller that is wanted, but cannot press a digit, gets through.
+    So a wanted automated caller that cannot press a digit gets through.
     """
     return Tie.NOT_SPAM in ties_of_callee(case.facts, case.now) and may_relate(case.call, case.facts, case.now)
 
 
 def appeal_in_force(case: Case) -> str | None:
-    """Return the reference of the number's appeal that is in force."""
+    """Return the reference of the appeal that is in force for the number, or None."""
     return case.facts.reputation.appeal
 
 
@@ -188,17 +189,17 @@ def is_appealed(case: Case) -> bool:
 
 
 def somebody_invites(case: Case) -> bool:
-    """Return whether the callee is unknown and a person whose phone may ring invites the caller."""
+    """Return whether the callee is unknown, and a person whose phone may ring has allowed or expects the caller."""
     return case.facts.callee is None and any(tie.tie in INVITED for tie in ties_in_reach(case.facts))
 
 
 def somebody_knows(case: Case) -> bool:
-    """Return whether the callee is unknown and a person whose phone may ring has the caller as a contact."""
+    """Return whether the callee is unknown, and a person whose phone may ring has the caller as a contact."""
     return _somebody_has(Tie.CONTACT, case)
 
 
 def somebody_talked(case: Case) -> bool:
-    """Return whether a person whose phone may ring has called this number and talked. False if the callee is known."""
+    """Return whether the callee is unknown, and a person whose phone may ring has called this number and talked."""
     return _somebody_has(Tie.TALKED, case)
 
 
@@ -209,7 +210,7 @@ def _somebody_has(tie: Tie, case: Case) -> bool:
 
 
 def law_protects(case: Case) -> bool:
-    """Return whether the law forbids blocking the number's range, unless the signature of the call has failed."""
+    """Return whether the law forbids blocking the number's range. A failed signature ends this protection."""
     has_law = case.facts.plan is not None and case.facts.plan.law is not None
     return has_law and case.call.verification is not Verification.FAILED
 
@@ -254,18 +255,18 @@ ALL_CAPS, CAPS_OF_LISTS, NO_CAPS = _cap_table(CAPS), _cap_table((INVITATION,)), 
 
 
 def policy_rules(case: Case, policy: Policy) -> tuple[int, Ruling]:
-    """Return the ruling of steps 8 and 9, with the number of the step: the rules in file order, else the default."""
+    """Return the step number (8 or 9) and the policy's ruling: of the first rule that matches, or the default."""
     ruling = policy.table.ruling(case)
     return BY_DEFAULT[policy.default] if ruling is None else (8, ruling)
 
 
 def decide(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> Decision:
-    """Decide about a call. `now` is in UTC seconds. The same arguments give the same decision."""
+    """Decide about a call. `now` is in UTC seconds. The same arguments always give the same decision."""
     return decide_by_each(call, facts, (policy,), now)[0]
 
 
 def decide_by_each(call: IncomingCall, facts: Facts, policies: Iterable[Policy], now: float) -> list[Decision]:
-    """Return the decision of each policy about the same call. Steps before the policies are tried only once."""
+    """Return each policy's decision about the same call. Steps that do not depend on the policy run only once."""
     case = Case(call, facts, now)
     for step in STEPS:
         ruling = step.rule_on(case)
@@ -285,7 +286,7 @@ STEPS_OF_CALLEE = (3, 6)
 
 
 def decide_for_callee(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> Decision | None:
-    """Return the decision for one person's phone, if it differs from the decision at the trunk. Otherwise None.
+    """Return the decision for one person's phone, or None if it equals the decision at the trunk.
 
     Only steps 3 and 6 and quiet hours apply, and only if no earlier step decides. In observe mode the decision is
     recorded but changes nothing.
@@ -332,7 +333,7 @@ def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: CapTa
 
 
 def _left_by(cap: Cap, case: Case, step: int) -> Action:
-    """Return the action after a limit. Without evidence against the caller, a warning becomes allow."""
+    """Return the action after a limit. A limit to `warn` becomes `allow` without evidence against the caller."""
     against = (
         case.facts.reputation.level is not Level.NONE
         or step == STEP_OF_LISTS

@@ -1,4 +1,4 @@
-"""A decision step by step: the result of each step, limit and rule, and the conditions that did not hold. No I/O."""
+"""Explains a decision: the result of each step, limit and rule, and the conditions that did not hold. No I/O."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ PASSES = "passes"
 
 @dataclass(frozen=True, slots=True)
 class ExplanationLine:
-    """One line of an explanation: a step or a rule.
+    """A line of an explanation, about a step or a rule.
 
     Attributes:
         step: The number of the step.
-        title: The step, or the rule.
+        title: The name of the step or of the rule.
         outcome: The result.
         failed: The conditions of the rule that did not hold.
     """

@@ -1,11 +1,11 @@
-r"""Opens files by name without the risk of blocking, finds the line of a TOML key, and makes hints for errors.
+r"""Opens files without the risk of blocking, finds the line of a TOML key, and suggests corrections for typos.
 
-tomllib returns values without lines, and an error must name its line.
+tomllib returns values without line numbers, but errors must name the line.
 
     places_of('a = 1\n[[rule]]\nwhen = { x = 2 }') -> a tree: .line_of(("rule", 0, "when", "x")) == 3
 
-It is one pass over the tokens, without recursion. TOML is not checked, since tomllib does that. Only a key with too
-many parts is refused, because tomllib's time grows with the square of their number.
+The search is one pass over the tokens, without recursion. It does not check the TOML, because tomllib does. It refuses
+only a key with too many parts, because tomllib's time grows with the square of their number.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class NotRegular(OSError):
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a file for reading. Raise NotRegular at once for a pipe or device, which may block; otherwise OSError."""
+    """Open a file for reading. Raise NotRegular for a pipe or device, which could block; OSError for other errors."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     try:
         mode = os.fstat(descriptor).st_mode
@@ -52,17 +52,17 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
 
 
 def shown(value: object) -> str:
-    """Return a value for an error: one line of limited length."""
+    """Return a value for an error message, as one line of limited length."""
     return _SHORT.repr(value)
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
-    """Return the result of `hint` in English."""
+    """Return the suggestion of `hint` as English text."""
     return str(hint(word, allowed))
 
 
 def hint(word: str, allowed: Iterable[str], otherwise: Wording = NO_HINT) -> Wording:
-    """Return ` (did you mean x?)`, or the allowed words if they are few, or `otherwise`."""
+    """Return ` (did you mean x?)` for a similar word, else the allowed words if they are few, else `otherwise`."""
     by_folded = {allowed_word.casefold(): allowed_word for allowed_word in sorted(allowed)}
     close = get_close_matches(word.casefold(), by_folded, n=1)
     if close:
@@ -90,17 +90,17 @@ TOKEN = re.compile(
 
 @dataclass(slots=True)
 class Position:
-    """A value: its line, counted from 1, and its parts, by key or by position in a list."""
+    """A value in a TOML text: its line, counted from 1, and its parts by key or list index."""
 
     line: int
     parts: dict[Step, Position] = field(default_factory=dict)
 
     def part(self, step: Step, line: int) -> Position:
-        """Return a part, adding it if it is new."""
+        """Return the part at a key or index, adding it if it is new."""
         return self.parts.setdefault(step, Position(line))
 
     def line_of(self, path: tuple[Step, ...]) -> int:
-        """Return the line of the value at a path, or of the last value on the way."""
+        """Return the line of the value at a path. If it is missing, return the line of its nearest parent."""
         place = self
         for step in path:
             if step not in place.parts:
@@ -122,7 +122,7 @@ class _Open:
 
 
 class _Scanner:
-    """Reads the tokens of a text. `keys`: the parts of the key being read, or None. `open`: surrounding values."""
+    """Reads the tokens of a TOML text. `keys`: parts of the key being read, or None. `open`: the enclosing values."""
 
     def __init__(self) -> None:
         self.root = self.table = Position(1)
@@ -161,7 +161,7 @@ class _Scanner:
             self.keys.append(token[1:-1] if token[:1] in ("'", '"') else token)
             if len(self.keys) > MAX_PARTS:
                 raise PolicyError(
-                    Wording("line {line}: a key of more than {most} parts", {"line": line, "most": MAX_PARTS})
+                    Wording("line {line}: a key has more than {most} parts", {"line": line, "most": MAX_PARTS})
                 )
 
     def _in_value(self, token: str, line: int) -> None:
@@ -183,7 +183,7 @@ class _Scanner:
         self.keys = None
 
     def _table_of(self, keys: list[str], line: int) -> Position:
-        """Return the table that a header begins. For `[[rule]]` it is the next item of the list."""
+        """Return the table that a header opens. For `[[rule]]` it is a new item of the list."""
         place = self.root
         for key in keys[:-1]:
             place = _latest(place.part(key, line))

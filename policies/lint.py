@@ -1,4 +1,4 @@
-"""Remarks on a valid policy: conditions that never hold, and rules that stop callers because of marks alone.
+"""Warns about a valid policy: conditions that never hold, and rules that stop callers only because of marks.
 
 `policies.loader.read_policy` finds the errors.
 """
@@ -17,7 +17,7 @@ NAMES = {"trunk": "[[trunk]]", "did": "[[did]]", "callee_group": "[[person]] or 
 
 
 def unknown_names(policy: Policy, known: Mapping[str, frozenset[str]]) -> list[str]:
-    """Return a remark for each trunk, DID, group or source that is not in `known` (by condition)."""
+    """Return a warning for each trunk, DID, group or source that is not in `known` (condition -> names)."""
     return [
         f"rule '{rule.name}': {condition.name} {name!r} is not a known {NAMES[condition.name]}, so it never holds"
         for rule in policy.rules
@@ -36,8 +36,8 @@ class _Speaks(IntEnum):
 # The level from which the model protects callers against a group of people, and the remark on rules below it.
 GUARDED_FROM = {Action.CHALLENGE: Level.CHALLENGE, Action.ROUTE: Level.ROUTE, Action.REJECT: Level.ROUTE}
 COSTS = {
-    Action.CHALLENGE: "may challenge an honest caller because of a few people here: "
-    "level 'challenge' needs more of them, or a source",
+    Action.CHALLENGE: "may challenge an honest caller only because of a few people here: "
+    "level 'challenge' needs more people, or a source",
     Action.ROUTE: "may send an honest caller to voicemail because of people here alone: "
     "level 'route' needs a source and a failed challenge",
     Action.REJECT: "may reject an honest caller because of people here alone: "
@@ -46,7 +46,7 @@ COSTS = {
 
 
 def trusting_rules(policy: Policy) -> list[str]:
-    """Return a remark for each rule that challenges, routes or rejects callers because of people here alone."""
+    """Return a warning for each rule that can challenge, route or reject a caller because of local people alone."""
     return [
         f"rule '{rule.name}': {COSTS[rule.action]}"
         for rule in policy.rules
@@ -55,7 +55,7 @@ def trusting_rules(policy: Policy) -> list[str]:
 
 
 def _speaking(conditions: Iterable[Condition], action: Action) -> set[_Speaks]:
-    """Return the strongest evidence that is needed, for each way in which all conditions can hold."""
+    """Return, for each way in which all conditions can hold, the strongest evidence that they require."""
     needed = {_Speaks.NOBODY}
     for condition in conditions:
         needed = {max(before, added) for before in needed for added in _speaking_in(condition, action)}

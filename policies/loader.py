@@ -1,4 +1,4 @@
-"""Reads a policy from TOML. Everything is checked here, so that deciding cannot fail because of a policy.
+"""Reads a policy from TOML and checks all of it, so that a policy cannot cause an error during a call.
 
 An error names the file, the line, the rule and the remedy:
     balanced.toml: line 7: rule 'known-bad': unknown condition level_atleast (did you mean level_at_least?)
@@ -34,7 +34,7 @@ from reputation.wording import Wording
 
 
 class Preset(NamedTuple):
-    """The description of a preset, and its drawback, if there is one that users must know first."""
+    """The description of a preset. `price` is a drawback that users must know before they choose it."""
 
     sentence: Wording
     price: Wording | None = None
@@ -42,20 +42,20 @@ class Preset(NamedTuple):
 
 PRESETS: Mapping[str, Preset] = {
     "observe": Preset(Wording("Decides and records only. Every call rings.")),
-    "cautious": Preset(Wording("Labels suspects, warns of them, and asks likely spam to press a digit.")),
+    "cautious": Preset(
+        Wording("Tags suspicious calls, warns the callee about them, and asks likely spam callers to press a digit.")
+    ),
     "balanced": Preset(Wording("Like cautious. Calls with very strong evidence against them go to voicemail.")),
     "strangers": Preset(
+        Wording("Like balanced. Outside office hours an unknown caller must press a digit, once in 90 days."),
         Wording(
-            "Like balanced. Outside office hours a caller that nobody here knows presses a digit, once in 90 days."
-        ),
-        Wording(
-            "Asked in a quarter of the hours, 2% of honest people who call once or twice are lost, at all hours 7% "
-            "(simulated; the design: 2.9 and 8.3%). A new wanted machine loses 11% of its calls, or all, until "
-            "somebody lets it through."
+            "With challenges in a quarter of the hours, 2% of honest people who call once or twice are lost. With "
+            "challenges at all hours it is 7% (simulated; the design assumed 2.9 and 8.3%). A wanted machine that is "
+            "new here loses 11% of its calls, or all of them, until somebody lets it through."
         ),
     ),
     "strict": Preset(
-        Wording("Like balanced. Calls that evidence from several groups of people speaks against are rejected.")
+        Wording("Like balanced. Calls with evidence against them from several groups of people are rejected.")
     ),
 }
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # of a rule, and of a policy of this site
@@ -75,7 +75,7 @@ T = TypeVar("T")
 
 
 def load_policy(name: str, directories: Sequence[Path] = ()) -> Policy:
-    """Load a preset, or `NAME.toml` from the first directory that has it. Raise PolicyError if it is unusable."""
+    """Load a preset, or `NAME.toml` from the first directory that has it. Raise PolicyError if that is impossible."""
     return _load(name, directories, chain=())
 
 
@@ -83,18 +83,21 @@ def _load(name: str, directories: Sequence[Path], chain: tuple[str, ...]) -> Pol
     if name in chain:
         raise PolicyError(
             Wording(
-                "{file}.toml: extends goes round in a circle: {chain}",
+                "{file}.toml: extends is circular: {chain}",
                 {"file": chain[-1], "chain": " -> ".join((*chain, name))},
             )
         )
     if not is_policy_name(name):
         raise PolicyNotFound(
-            name, Wording("{value} is not a policy's name: use small letters, digits, - and _", {"value": shown(name)})
+            name,
+            Wording(
+                "{value} is not a valid policy name: use lower-case letters, digits, - and _", {"value": shown(name)}
+            ),
         )
     if len(chain) == MAX_CHAIN:
         raise PolicyError(
             Wording(
-                "{file}.toml: extends {name}: more than {most} policies, each built on the next",
+                "{file}.toml: extends {name}: the chain of extends has more than {most} policies",
                 {"file": chain[-1], "name": name, "most": MAX_CHAIN},
             )
         )
@@ -103,7 +106,7 @@ def _load(name: str, directories: Sequence[Path], chain: tuple[str, ...]) -> Pol
 
 
 def is_policy_name(name: str) -> bool:
-    """Return whether a name is allowed for a policy. No allowed name is a path."""
+    """Return whether a policy may have this name. A path is never allowed."""
     return bool(NAME.fullmatch(name) or SITE_POLICY.fullmatch(name))
 
 
@@ -111,7 +114,9 @@ def policy_text(name: str, directories: Sequence[Path] = ()) -> str:
     """Return the text of the policy that `load_policy` would load. Raise PolicyError if it does not exist."""
     if not is_policy_name(name):
         raise PolicyError(
-            Wording("{value} is not a policy's name: use small letters, digits, - and _", {"value": shown(name)})
+            Wording(
+                "{value} is not a valid policy name: use lower-case letters, digits, - and _", {"value": shown(name)}
+            )
         )
     return _text_of(name, directories)[0]
 
@@ -138,7 +143,7 @@ def _text_of(name: str, directories: Sequence[Path]) -> tuple[str, str]:
 
 
 def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
-    """Return the text of a file of policies or cases, limited in size. Raise PolicyError if it cannot be read."""
+    """Return the text of a file of policies or cases, of limited size. Raise PolicyError if it cannot be read."""
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
@@ -150,7 +155,7 @@ def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
     if len(raw) > max_bytes:
         raise PolicyError(
             Wording(
-                "{path}: {bytes} bytes, and at most {most} are allowed",
+                "{path}: {bytes} bytes are too many: at most {most} are allowed",
                 {"path": str(path), "bytes": max(size, len(raw)), "most": max_bytes},
             )
         )
@@ -168,11 +173,11 @@ BaseOf = Callable[[str], Policy]
 
 
 def parse_policy(text: str, name: str, source: str, base_of: BaseOf) -> Policy:
-    """Parse a policy. `source`: the file's name, for errors. `base_of` loads the policy that this policy `extends`."""
+    """Parse a policy. `source` is its file name, for errors. `base_of` loads the policy that its `extends` names."""
     policy, problems = read_policy(text, name, base_of)
     if policy is None:
         count = len(problems) - 1
-        more = Wording(" (and {count} more: callsieve policy check)", {"count": count}) if count else ""
+        more = Wording(" (and {count} more: run callsieve policy check)", {"count": count}) if count else ""
         raise PolicyError(
             Wording("{source}: {problem}{more}", {"source": source, "problem": problems[0].words, "more": more})
         )
@@ -180,14 +185,14 @@ def parse_policy(text: str, name: str, source: str, base_of: BaseOf) -> Policy:
 
 
 def read_policy(text: str, name: str, base_of: BaseOf) -> tuple[Policy | None, list[PolicyProblem]]:
-    """Return the policy, or all errors in the order of the text."""
+    """Return the policy, or all its errors in the order of the text."""
     return read_toml(text, lambda table, problems: _policy_from(table, name, base_of, problems))
 
 
 def read_toml(
     text: str, read: Callable[[Mapping[str, Any], Problems], T | None]
 ) -> tuple[T | None, list[PolicyProblem]]:
-    """Return the result of `read` for the tables of the text, or all errors with their lines, in text order."""
+    """Parse a TOML text and return the result of `read` for it, or all errors with their lines, in text order."""
     problems, made = Problems(), None
     try:
         places = places_of(text)
@@ -208,7 +213,7 @@ def read_toml(
 
 
 def line_of_toml_error(error: Exception, text: str) -> int | None:
-    """Return the line of a TOML error. Before Python 3.14 it is only in the error's message."""
+    """Return the line of a TOML error. Before Python 3.14 only the error's message has it."""
     lines = max(1, len(text.splitlines()))
     line: int | None = getattr(error, "lineno", None)
     if line is not None:
@@ -252,7 +257,7 @@ def _base(table: Mapping[str, Any], base_of: BaseOf) -> Policy | None:
     if extends is None:
         return None
     if not isinstance(extends, str):
-        raise PolicyError(Wording("extends takes a text, not {value}", {"value": shown(extends)}))
+        raise PolicyError(Wording("extends must be a text, not {value}", {"value": shown(extends)}))
     try:
         return base_of(extends)
     except PolicyError as error:
@@ -261,20 +266,20 @@ def _base(table: Mapping[str, Any], base_of: BaseOf) -> Policy | None:
 
 def _observe(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise PolicyError(Wording("observe takes true or false, not {value}", {"value": shown(value)}))
+        raise PolicyError(Wording("observe must be true or false, not {value}", {"value": shown(value)}))
     return value
 
 
 def _rules_from(tables: Any, problems: Problems) -> tuple[Rule, ...]:
-    """Read the rules, check each one, and compare it with the rules before it."""
+    """Read the rules. Check each rule, and compare it with the earlier rules."""
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        problems.add(Wording("rules are written as [[rule]] tables"), ("rule",))
+        problems.add(Wording("write the rules as [[rule]] tables"), ("rule",))
         return ()
     if len(tables) > MAX_RULES:
         problems.add(
             Wording(
-                "{count} rules, and at most {most} are allowed: put numbers into lists, or several values into one"
-                " condition",
+                "the policy has {count} rules, but at most {most} are allowed: put numbers into lists, "
+                "or several values into one condition",
                 {"count": len(tables), "most": MAX_RULES},
             ),
             ("rule", MAX_RULES),
@@ -296,8 +301,8 @@ def _fits(rule: Rule, before: Sequence[Rule], place: int, problems: Problems) ->
         if implies(rule.when, earlier.when):
             problems.add(
                 Wording(
-                    "rule '{rule}': can never be reached: rule '{earlier}' before it holds"
-                    " wherever it would: put it first, or remove it",
+                    "rule '{rule}' can never be reached: the earlier rule '{earlier}' matches all of its calls:"
+                    " put '{rule}' first, or remove it",
                     {"rule": rule.name, "earlier": earlier.name},
                 ),
                 ("rule", place, "when"),
@@ -332,7 +337,8 @@ def _rule_from(table: Mapping[str, Any], place: int, problems: Problems) -> Rule
         hints = ", ".join(sorted({condition.name for condition in single_conditions(when)}))
         problems.add(
             Wording(
-                "{about}{condition} alone is no reason to reject: add a condition", {"about": about, "condition": hints}
+                "{about}{condition} must not be the only reason to reject: add another condition",
+                {"about": about, "condition": hints},
             ),
             (*path, "when"),
         )
@@ -344,7 +350,7 @@ def _rule_from(table: Mapping[str, Any], place: int, problems: Problems) -> Rule
 
 
 def _label_of(condition: Condition) -> str | None:
-    """Return the label that a condition has of its own."""
+    """Return the tag that a condition gives to its rule, or None."""
     word = VOCABULARY.get(condition.name)
     return None if word is None or not word.labels else word.labels.get(condition.operand)
 
@@ -361,12 +367,12 @@ def _when(table: Any, path: KeyPath, about: Wording, problems: Problems) -> tupl
 def _name(value: Any, number: int) -> str:
     if not isinstance(value, str) or not NAME.fullmatch(value):
         raise PolicyError(
-            Wording("rule number {number}: needs a name of small letters, digits, - and _", {"number": number})
+            Wording("rule number {number}: needs a name of lower-case letters, digits, - and _", {"number": number})
         )
     if value in OWN_RULES:
         raise PolicyError(
             Wording(
-                "rule '{value}': the name means a decision of CallSieve's own: give the rule another name",
+                "rule '{value}': CallSieve uses this name for its own decisions: give the rule another name",
                 {"value": value},
             )
         )
@@ -387,14 +393,16 @@ def _action(value: Any, key: str) -> Action:
 def _reason(value: Any) -> Why:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_REASON or not value.isprintable():
         raise PolicyError(
-            Wording("reason takes one line of at most {most} characters that explains the action", {"most": MAX_REASON})
+            Wording(
+                "reason must be one line of at most {most} characters that explains the action", {"most": MAX_REASON}
+            )
         )
     return why_of_rule(value)
 
 
 def _label(value: Any) -> str | None:
     if value is not None and (not isinstance(value, str) or not LABEL.fullmatch(value)):
-        raise PolicyError(Wording("label takes at most 15 plain characters, as phones show them before the name"))
+        raise PolicyError(Wording("label must have 1 to 15 ASCII characters, because phones show it before the name"))
     return value
 
 
@@ -410,5 +418,5 @@ def _ask(table: Mapping[str, Any]) -> str | None:
             )
         )
     if table.get("action") != Action.CHALLENGE.word:
-        raise PolicyError(Wording("ask is for the action challenge: only then is a caller asked"))
+        raise PolicyError(Wording("ask is only for the action challenge, which asks the caller"))
     return value

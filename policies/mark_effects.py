@@ -1,10 +1,10 @@
-"""The number of marks that are needed to change a level, computed by the model and the policies themselves. No I/O.
+"""Computes how many marks are needed to change a level, with the real model and policies. No I/O.
 
     effect_of(MarkedNumber(marks=3, hung_up=3, answered=50), weights, people) -> Effect      its level, and how long
     least_people(Kind.MARKS, 50, Level.WARN, weights, people) -> 3                           None: never
     action_under(policy, case, weights, people) -> Action                                    of a call from the number
 
-The rows of a made-up number go through the same code as those of real numbers, so this is not a second model.
+The data of an invented number goes through the same code as that of real numbers, so this is not a second model.
 """
 
 from bisect import bisect_left
@@ -48,7 +48,7 @@ MULTIPLES = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
 class MarkedNumber(NamedTuple):
-    """A made-up number that `answered` people answered. `marks` of these people, in `groups` groups, marked it.
+    """An invented number. `answered` people took its calls, and `marks` of them, in `groups` groups, marked it as spam.
 
     `hung_up` others hung up within seconds. `listed`: a source lists it. `failed`: it was challenged twice and pressed
     nothing. `passed`: it pressed the digit. `at_once`: all marks came within minutes. `appealed`: an appeal is in
@@ -68,19 +68,19 @@ class MarkedNumber(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """The reputation, and after how many days its level falls without new evidence, with the new level."""
+    """A number's reputation. `lower_in`: days until its level falls without new evidence, and the lower level."""
 
     reputation: Reputation
     lower_in: tuple[int, Level] | None
 
     @property
     def level(self) -> Level:
-        """Return the present level."""
+        """Return the current level."""
         return self.reputation.level
 
 
 class MarkKind(StrEnum):
-    """How people here show that they do not want a call."""
+    """The ways in which people show that they do not want a call."""
 
     MARKS = "marks"  # they mark it
     HANG_UPS = "hang-ups"  # they hang up within seconds, and mark nothing
@@ -89,7 +89,7 @@ class MarkKind(StrEnum):
 
 @lru_cache(maxsize=4096)
 def effect_of(case: MarkedNumber, weights: Weights, people: int) -> Effect:
-    """Return the effect in an organisation of `people` people."""
+    """Return the number's reputation in an organisation of `people` people."""
     evidence, circumstances = evidence_of(case, weights), Circumstances(auth_class=CLASS, people=people)
     reputation = reputation_of(evidence, circumstances, weights, NOW)
     is_more = reputation.level is not Level.NONE
@@ -97,7 +97,7 @@ def effect_of(case: MarkedNumber, weights: Weights, people: int) -> Effect:
 
 
 def evidence_of(case: MarkedNumber, weights: Weights) -> Evidence:
-    """Return the evidence that the store would have about the number."""
+    """Return the evidence that the store would hold about the number."""
     apart = 0.0 if case.at_once else 60.0 * weights.counts.burst_minutes + 60.0  # else they are a burst
     marks, signals = [], []
     for i in range(case.marks):
@@ -123,7 +123,7 @@ def evidence_of(case: MarkedNumber, weights: Weights) -> Evidence:
 
 
 def least_people(kind: MarkKind, answered: int, level: Level, weights: Weights, people: int) -> int | None:
-    """Return how many of the people who answered must act in this way for the level, or None if all are not enough."""
+    """Return how many of the `answered` people must act before the number reaches the level. None: all are too few."""
 
     def level_by(count: int) -> Level:
         marks = {MarkKind.MARKS: count, MarkKind.HANG_UPS: 0, MarkKind.BOTH: count // 2}[kind]
@@ -136,7 +136,7 @@ def least_people(kind: MarkKind, answered: int, level: Level, weights: Weights, 
 
 
 def strongest(case: MarkedNumber, weights: Weights, people: int) -> MarkedNumber:
-    """Return the case scaled to the number of people with the strongest effect. Marks and hang-ups keep their ratio."""
+    """Return the number with its marks and hang-ups multiplied by the factor that has the strongest effect."""
     sized = (
         case._replace(marks=case.marks * n, hung_up=case.hung_up * n, answered=(case.marks + case.hung_up) * n)
         for n in MULTIPLES
@@ -146,7 +146,7 @@ def strongest(case: MarkedNumber, weights: Weights, people: int) -> MarkedNumber
 
 
 def action_under(policy: Policy, case: MarkedNumber, weights: Weights, people: int) -> Action:
-    """Return the action of the policy for a call from that number if nobody knows it, ignoring observe mode."""
+    """Return the policy's action for a call from the number, if nobody knows the number. Observe mode is ignored."""
     call = IncomingCall("", Number(NUMBER, NUMBER, CallerKind.NUMBER))
     evidence = evidence_of(case, weights)
     facts = Facts(

@@ -1,4 +1,4 @@
-"""The outbound guard: whether an outgoing call may go out now. No I/O, in the style of policies/engine.py.
+"""The outbound guard: decides whether an outgoing call may be placed now. No I/O, built like policies/engine.py.
 
     guard(call, facts, rules, now) -> OutboundDecision      allow, hold (until when), or refuse, with rule and reason
 
@@ -30,7 +30,7 @@ from reputation.own.register import NumberState
 
 
 class Passage(IntEnum):
-    """The decision about an outgoing call, weakest first."""
+    """The action for an outgoing call, weakest first."""
 
     ALLOW = 0
     HOLD = 1  # not now: there is a better time
@@ -38,7 +38,7 @@ class Passage(IntEnum):
 
     @property
     def word(self) -> str:
-        """Return the word used in the dialplan, the journal and on screens."""
+        """Return the name used in the dialplan, in the journal and on screens."""
         return self.name.lower()
 
 
@@ -55,9 +55,9 @@ def _utc_minute(at: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundRules:
-    """The policy for outgoing calls, from the settings. A limit of 0 means no limit. `day` and `when` write dates.
+    """The policy for outgoing calls, from the settings. A limit of 0 means no limit. `day` and `when` format dates.
 
-    `laws`: the laws of all known countries. `needs_consent`: refuse calls without the consent that a law requires.
+    `laws`: the laws of all known countries. `needs_consent`: refuse calls without a consent that the law requires.
     """
 
     observe: bool = True
@@ -78,7 +78,7 @@ class OutboundRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingCall:
-    """An outgoing call before it goes out. `callee` is None if a text was dialled that is no telephone number."""
+    """An outgoing call that is not placed yet. `callee` is None if the dialled text is not a telephone number."""
 
     linkedid: str
     callee: Number | None
@@ -89,7 +89,7 @@ class OutgoingCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundDecision:
-    """A decision that explains itself. `until`: the earliest good time of a call that is held, or would be."""
+    """A decision about an outgoing call. `until` is the earliest allowed time if the call is held, or would be."""
 
     action: Passage
     rule: str
@@ -139,7 +139,7 @@ class _Ruling:
 
 @dataclass(frozen=True, slots=True)
 class GuardStep:
-    """One step: its title, its function, and the text of an explanation if the step passes."""
+    """A step of the guard: its title, its function, and the explanation if the step passes."""
 
     title: str
     rule_on: Callable[[_Case], _Ruling | None]
@@ -172,7 +172,7 @@ def _do_not_call(case: _Case) -> _Ruling | None:
 
 
 def _refusal_of(case: _Case) -> tuple[LawFile, RefusalRow] | None:
-    """Return the law and its days, if a do-not-call request is still valid by law."""
+    """Return the law and its rule that still require obeying the called person's do-not-call request, or None."""
     law, said_at = case.law, case.facts.unwanted_at
     row = binding(law.refusal, case.key, case.now) if law else None
     if law is None or row is None or said_at is None or case.now >= said_at + row.days * DAY_SECONDS:
@@ -190,7 +190,7 @@ def _register(case: _Case) -> _Ruling | None:
 
 
 def _about_copy(case: _Case, copy: RegisterCopy) -> tuple[dict[str, str | int], bool]:
-    """Return the values for a reason about a register copy, and whether the copy is older than the law allows."""
+    """Return the values for a reason that names a register copy, and whether the law considers the copy too old."""
     about: dict[str, str | int] = {"register": copy.name, "day": case.rules.day(copy.file_at)}
     row = next((row for row in case.law.register if row.name == copy.name), None) if case.law else None
     if case.law is None or row is None:
@@ -199,7 +199,7 @@ def _about_copy(case: _Case, copy: RegisterCopy) -> tuple[dict[str, str | int], 
 
 
 def is_too_old(copy: RegisterCopy, row: RegisterRow, now: float) -> bool:
-    """Return whether the law requires a newer copy of the register."""
+    """Return whether the law requires a newer copy of the do-not-call register."""
     return now - copy.file_at > row.max_days * DAY_SECONDS
 
 
@@ -247,7 +247,7 @@ def _grade(case: _Case) -> str:
     if case.call.own_number is None:
         return "passes"
     if facts.grade is None or facts.graded_at is None:
-        return "passes: not graded (once an hour, from 20 calls on)"
+        return "passes: not graded yet (numbers with 20 calls or more are graded once an hour)"
     return f"passes: {facts.grade.words}, graded at {case.rules.when(facts.graded_at)}"
 
 
@@ -305,24 +305,24 @@ def _number_day(case: _Case) -> _Ruling | None:
 OF_PERSON = {1: OutboundReason.PERSON_ONCE, 2: OutboundReason.PERSON_TWICE}
 STEPS = (
     GuardStep("emergency calls", _emergency),
-    GuardStep("what is no telephone number", _no_number),
+    GuardStep("text that is not a telephone number", _no_number),
     GuardStep("the do-not-call list", _do_not_call),
     GuardStep("national do-not-call registers", _register, _copies),
-    GuardStep("consent, where a law asks for it", _consent),
-    GuardStep("a number that rests", _resting),
-    GuardStep("a number at risk", _at_risk, _grade),
-    GuardStep("permitted hours at the called person", _hours),
-    GuardStep("calls to a person that a law allows", _law_limit),
-    GuardStep("calls to a person on a day", _person_day),
-    GuardStep("calls with a number within an hour", _number_hour),
-    GuardStep("calls with a number on a day", _number_day),
+    GuardStep("consent, where a law requires it", _consent),
+    GuardStep("resting numbers", _resting),
+    GuardStep("numbers at risk of being marked", _at_risk, _grade),
+    GuardStep("calling hours where the called person is", _hours),
+    GuardStep("the law's limit on calls to a person", _law_limit),
+    GuardStep("the daily limit on calls to a person", _person_day),
+    GuardStep("the hourly limit on calls with a number", _number_hour),
+    GuardStep("the daily limit on calls with a number", _number_day),
 )
 DEFAULT_RULE = "default"
 FAIL_OPEN_RULE = "fail-open"
 
 
 def guard(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float) -> OutboundDecision:
-    """Decide about an outgoing call. `now` is in UTC seconds."""
+    """Decide whether an outgoing call may be placed. `now` is in UTC seconds."""
     case = _case(call, facts, rules, now)
     ruling = _first_ruling(case) or _allowed(case)
     decision = OutboundDecision(
@@ -344,7 +344,7 @@ def _first_ruling(case: _Case) -> _Ruling | None:
 
 
 def _allowed(case: _Case) -> _Ruling:
-    """Return the default ruling, with advice that is not binding, or the name of a register copy that is too old."""
+    """Return the ruling that allows the call, with non-binding advice or the name of an outdated register copy."""
     why, place = Why(OutboundReason.NOTHING_AGAINST), case.place
     if place.advised is not None and _is_of_a_person(case.call.callee):
         at_better_hours = replace(place, hours=place.advised)
@@ -361,7 +361,7 @@ def _allowed(case: _Case) -> _Ruling:
 def explain_guard(
     call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float
 ) -> tuple[tuple[str, str], ...]:
-    """Return every step that was tried, up to the step that decides: its title and its result."""
+    """Return the title and the result of every step, up to the step that decides."""
     case = _case(call, facts, rules, now)
     looks: list[tuple[str, str]] = []
     for step in STEPS:
@@ -374,12 +374,12 @@ def explain_guard(
 
 
 def day_of(call: OutgoingCall, rules: OutboundRules, now: float) -> int | None:
-    """Return the called person's day, as days since 1970."""
+    """Return today's date where the called person is, in days since 1970."""
     return None if call.callee is None else local_date_number(rules.hours.place_of(call.callee, now), now)
 
 
 def outbound_query(call: OutgoingCall, rules: OutboundRules, now: float) -> OutboundQuery | None:
-    """Return the store's query about the call, or None if the dialled text is no number."""
+    """Return the store query for the call, or None if the dialled text is not a telephone number."""
     day = day_of(call, rules, now)
     if call.callee is None or day is None:
         return None

@@ -1,4 +1,4 @@
-"""A policy: ordered rules over closed conditions, a default, and optionally observe mode."""
+"""A policy: ordered rules with conditions from a closed set, a default action, and optionally observe mode."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reputation.wording import Wording
 
 
 class PolicyError(ValueError):
-    """A policy is unusable. `words` name the file, the line, the rule and the remedy."""
+    """A policy is unusable. `words` names the file, the line, the rule and the remedy."""
 
     def __init__(self, words: str | Wording) -> None:
         super().__init__(words)
@@ -22,7 +22,7 @@ class PolicyError(ValueError):
 
 
 class PolicyNotFound(PolicyError):
-    """There is no policy of this name. `words` leave out the directories, which `str()` adds."""
+    """There is no policy of this name. `words` does not list the searched directories, but `str()` does."""
 
     def __init__(self, name: str, words: Wording, looked: Wording | None = None) -> None:
         super().__init__(words)
@@ -35,7 +35,7 @@ class PolicyNotFound(PolicyError):
 
 @dataclass(frozen=True, slots=True)
 class PolicyProblem:
-    """One error in a policy's text. `path` is the path of the key, as TOML nests them."""
+    """An error in the text of a policy. `path` is the path of the TOML key."""
 
     text: str | Wording
     path: tuple[str | int, ...] = ()
@@ -46,14 +46,14 @@ class PolicyProblem:
 
     @property
     def words(self) -> str | Wording:
-        """Return the error, with its line before it."""
+        """Return the message, preceded by its line number if known."""
         if self.line is None:
             return self.text
         return Wording("line {line}: {problem}", {"line": self.line, "problem": self.text})
 
 
 class Problems(list[PolicyProblem]):
-    """The errors of a text. Reading continues after each error, up to MOST errors."""
+    """The errors in a text, MOST at most. Reading continues after each error."""
 
     MOST = 50
 
@@ -69,9 +69,9 @@ class TooManyProblems(Exception):
 
 
 class Ruling(NamedTuple):
-    """The result of a step: the action, the rule's name and the reason, with `label` and `ask` of the rule.
+    """The result of a step: the action, the name of the rule and the reason, with the rule's `label` and `ask`.
 
-    `about_evidence`: whether it is based on the evidence against the caller, or is the default.
+    `about_evidence`: whether it depends on the evidence against the caller, or is the default.
     """
 
     action: Action
@@ -84,9 +84,9 @@ class Ruling(NamedTuple):
 
 @dataclass(slots=True)
 class Case:
-    """One call with all facts about it at one instant, on which conditions are tested.
+    """The input of conditions: a call, and all facts about it at one moment.
 
-    It is not frozen, because a frozen class would take longer to make. It is never changed.
+    It is never changed, but it is not frozen, because a frozen class takes longer to create.
     """
 
     call: IncomingCall
@@ -104,9 +104,9 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One named test with its operand. `text` is its form in the file.
+    """A named test with its operand. `text` is its form in the file.
 
-    `reads`: the fields of a case on which it depends (`call.verification`), empty if these are not known.
+    `reads`: the fields of a case on which its result depends (`call.verification`); empty if unknown.
     """
 
     name: str
@@ -117,16 +117,16 @@ class Condition:
     needs: str = field(compare=False, repr=False, default="")
 
     def holds(self, case: Case) -> bool:
-        """Return whether the condition holds in this case."""
+        """Return whether the condition is true for this case."""
         return self.test(case, self.operand)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Conditions, all of which must hold, and one action. `label` is the tag that the phone shows.
+    """Conditions, all of which must hold, and an action. `label` is the tag that the phone shows.
 
-    `ask` is the question of a challenge, one of decision.ASKS, if it differs from the settings. `about_evidence`:
-    whether a condition is about a level or points. Other rules apply whatever the evidence is.
+    `ask` is the question of a challenge, from decision.ASKS, if it differs from the settings. `about_evidence`: whether
+    a condition tests a level or points. Other rules apply regardless of the evidence.
     """
 
     name: str
@@ -143,7 +143,7 @@ class Rule:
 
     @property
     def ruling(self) -> Ruling:
-        """Return the ruling for a case that the rule matches."""
+        """Return the ruling for calls that match the rule."""
         return Ruling(self.action, self.name, self.reason, self.label, self.ask, self.about_evidence)
 
 
@@ -159,10 +159,11 @@ LeftRule = tuple[tuple[Condition, ...], Ruling]
 
 
 class RuleTable:
-    """The rules of a policy, with a cache of the rules that remain for cases with the same values in some fields.
+    """The rules of a policy, with a cache of the rules that can still match, keyed by field values that recur.
 
-    If the fields in a condition's `reads` are the same, its result is the same. This is so in nearly all calls. So it
-    is tested once for each combination of values. A rule with a condition that `needs` an empty field cannot match.
+    A condition gives the same result whenever the fields in its `reads` have the same values. Nearly all calls repeat
+    such values, so it is tested once for each combination. A rule cannot match if a field in a condition's `needs` is
+    empty.
     """
 
     MOST = 4096  # combinations kept: callers choose some of the fields
@@ -191,7 +192,7 @@ class RuleTable:
         return None
 
     def _left_for(self, case: Case) -> Iterator[LeftRule]:
-        """Return the rules that may still match, each with the conditions that must be tested for every case."""
+        """Yield the rules that may still match, each with the conditions that must be tested for every call."""
         for rule in self._rules:
             needed = [attrgetter(condition.needs)(case) for condition in rule.when if condition.needs]
             if all(needed) and all_hold(tuple([condition for condition in rule.when if condition.reads]), case):
@@ -200,9 +201,9 @@ class RuleTable:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Rules in the order in which they are tried, and a default.
+    """Rules in the order in which they are tried, and a default action.
 
-    `chain` names the policies from which it was built, itself first. `conditions` are the names of all conditions.
+    `chain` names the policy and then the policies that it extends. `conditions` are the names of all conditions used.
     `table` finds the rule that matches.
     """
 
@@ -220,7 +221,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class PolicyScope:
-    """The policy for some of the calls: those to a DID or a group, or from a trunk."""
+    """A policy for some calls: calls to a DID or a group, or calls from a trunk."""
 
     policy: Policy
     did: str | None = None
@@ -228,7 +229,7 @@ class PolicyScope:
     group: str | None = None
 
     def covers(self, call: IncomingCall, facts: Facts) -> bool:
-        """Return whether this call is in the scope."""
+        """Return whether the policy applies to this call."""
         return (
             (self.did is None or self.did == call.did)
             and (self.trunk is None or self.trunk == call.trunk)
@@ -238,13 +239,13 @@ class PolicyScope:
 
 @dataclass(frozen=True, slots=True)
 class PolicySet:
-    """The policy of the whole PBX, and its scopes in order. The first scope that covers a call wins."""
+    """The default policy of the PBX, and policies for parts of it. The first scope that covers a call wins."""
 
     default: Policy
     scopes: tuple[PolicyScope, ...] = ()
 
     def asks(self, condition: str) -> bool:
-        """Return whether a rule of any of the policies has this condition."""
+        """Return whether a rule of any policy uses this condition."""
         return condition in self.default.conditions or any(
             condition in scope.policy.conditions for scope in self.scopes
         )
@@ -258,7 +259,7 @@ class PolicySet:
 
 
 def callee_groups(facts: Facts) -> tuple[str, ...]:
-    """Return the groups that the call is for: the group of the callee, or else the groups of the DID."""
+    """Return the groups that the call is for: the callee's group, or else the groups of the DID."""
     if facts.callee is not None and facts.callee.group is not None:
         return (facts.callee.group,)
     return facts.did.groups if facts.did is not None else ()

@@ -1,7 +1,7 @@
-"""Quiet hours of single people: calls of unknown callers do not ring their phones, but go to their voicemail.
+"""Quiet hours of individual people: calls from unknown callers go to voicemail and do not ring their phones.
 
-A caller is unknown here if they have no relation to the person. The steps that outrank people's own lists outrank quiet
-hours too. The phone rings for a caller who calls again within three minutes.
+Here a caller is unknown if they have no relation to the person. Steps that come before people's own lists also override
+quiet hours. The phone rings for a caller who calls again within three minutes.
 """
 
 from policies.decision import ALLOW, ROUTE, Decision, IncomingCall
@@ -18,7 +18,7 @@ STEP_OF_BLOCKLIST = 4
 
 
 def resting(facts: Facts, hours: QuietHours, now: float, came_at: float | None = None) -> Facts:
-    """Return the facts with only those people in `quiet` who rest now. `came_at`: when the call came in."""
+    """Return the facts with `quiet` reduced to people who have quiet hours now. `came_at` is when the call arrived."""
     if is_redialled(facts, now if came_at is None else came_at):
         return facts._replace(quiet=())
     return facts._replace(quiet=tuple(person for person in facts.quiet if hours.is_resting(person.extension, now)))
@@ -34,7 +34,7 @@ def kept_from(case: Case) -> bool:
 
 
 def in_quiet_hours(case: Case, decision: Decision, policy: Policy) -> Decision:
-    """Return the decision, or a stronger `route` if the callee has quiet hours and no higher step decided."""
+    """Return the decision, strengthened to `route` if the callee has quiet hours and no overriding step decided."""
     if not case.facts.quiet:
         return decision
     outranks = decision.step < STEP_OF_BLOCKLIST or decision.rule == "allowlist" or decision.step == 6
@@ -53,7 +53,7 @@ def in_quiet_hours(case: Case, decision: Decision, policy: Policy) -> Decision:
 
 
 def phones_kept_from(call: IncomingCall, facts: Facts, decision: Decision) -> tuple[str, ...]:
-    """Return the endpoints of people in quiet hours who do not know the caller, if the callee is unknown."""
+    """Return the endpoints of people in quiet hours who do not know the caller; empty if the callee is known."""
     if not facts.quiet or facts.callee is not None or decision.rule == "allowlist":
         return ()
     groups = facts.did.groups if facts.did is not None else ()

@@ -1,6 +1,6 @@
 """The reason of a decision: a code with values for its text, or an administrator's own text. No I/O.
 
-The journal stores `Why.kept`, which has the code and not the text. `why_of` makes the text when it is shown.
+The journal stores `Why.kept`, which has the code and not the text. `why_of` restores the reason from it.
 """
 
 import json
@@ -14,14 +14,14 @@ from reputation.wording import Wording
 
 
 class Reason(StrEnum):
-    """The reasons of the engine. `{entry}` is an entry of an administrator's list."""
+    """The engine's reasons. `{entry}` is an entry of an administrator's list."""
 
     INTERNAL = "the call comes from one of our own endpoints"
     EMERGENCY_NUMBER = "an emergency number is calling"
-    UNSCREENED_DID = "the dialled number is set not to be screened"
-    EMERGENCY_WINDOW = "an emergency call was made from here a short while ago"
+    UNSCREENED_DID = "screening is switched off for the dialled number"
+    EMERGENCY_WINDOW = "an emergency call was made from here recently"
     EMERGENCY_CALLBACK = "a trusted trunk marks this as an emergency call-back"
-    TRAP = "the dialled number is given to nobody"
+    TRAP = "the dialled number is a trap number that belongs to nobody"
     CALLEE_ALLOWS = "the callee has allowed this caller"
     CALLEE_BLOCKS = "the callee has blocked this caller"
     CALLEE_EXPECTS = "the callee expects a call"
@@ -30,47 +30,47 @@ class Reason(StrEnum):
     WITHHOLDS_BLOCKED = "the caller withholds a number that is on the blocklist"
     CONTACT_OF_CALLEE = "the callee has this caller as a contact"
     CONTACT_OF_COMPANY = "the caller is a contact of the company"
-    CALLEE_TALKED = "the callee has called this number and talked"
+    CALLEE_TALKED = "the callee has called this number and had a conversation"
     QUIET_HOURS = "the callee has quiet hours and does not know the caller"
-    DEFAULT = "no rule of the policy holds"
+    DEFAULT = "no rule of the policy matches the call"
     # Why it was no more than that.
     SOMEBODY_INVITES = "somebody here has allowed the caller or expects a call"
     SOMEBODY_KNOWS = "somebody here has the caller as a contact"
-    SOMEBODY_TALKED = "somebody here has called this number and talked"
-    SHOWS_OWN_NUMBER = "shows one of our own numbers"
+    SOMEBODY_TALKED = "somebody here has called this number and had a conversation"
+    SHOWS_OWN_NUMBER = "the call shows one of our own numbers"
     VERIFIED = "the caller is verified"
     PASSED_CHALLENGE = "the caller passed a challenge"
-    NOT_SPAM_FOR_CALLEE = "the callee said that this number is no spam"
+    NOT_SPAM_FOR_CALLEE = "the callee marked this number as not spam"
     REDIALLED = "the caller called again within 3 min"
-    LAW_FORBIDS = "the law forbids to block calls from this range of numbers"
+    LAW_FORBIDS = "the law forbids blocking calls from this number range"
     APPEALED = "an appeal is in force"
-    CONTROL_SAMPLE = "left without its warning on purpose, as one of the control sample"
+    CONTROL_SAMPLE = "the call is in the control sample, which gets no tag and no warning"
 
 
 class PresetReason(StrEnum):
-    """The reasons of the presets' rules. If an operator's rule has the same text, it is translated too."""
+    """The reasons in the rules of the presets. They are translated, also in an operator's rule with the same text."""
 
     VERY_STRONG_EVIDENCE = "very strong evidence against this number"
-    STRONG_EVIDENCE = "strong evidence against this number, some of it from how its calls went"
+    STRONG_EVIDENCE = "strong evidence against this number, partly from how its earlier calls went"
     COMPLAINTS = "others have complained about this number"
     SPOOFS_US = "the call shows one of our own numbers but comes from outside"
-    BAD_SIGNATURE = "the number's signature does not check out"
+    BAD_SIGNATURE = "the signature of the caller's number is not valid"
     SOME_EVIDENCE = "there is some evidence against this number"
-    TELEMARKETING_RANGE = "the numbering plan keeps this range for telemarketing"
-    CARRIER_WARNS = "the carrier warns of this call"
-    NOBODYS_RANGE = "nobody calls from numbers of this range"
-    STORM = "new numbers call several DIDs at once"
-    COMPANIES_COMPLAIN = "people of other companies complain of this number"
-    ONE_SOURCE = "one source alone lists this number"
+    TELEMARKETING_RANGE = "the numbering plan reserves this range for telemarketing"
+    CARRIER_WARNS = "the carrier warns about this call"
+    NOBODYS_RANGE = "no genuine call comes from a number in this range"
+    STORM = "several new numbers are calling several DIDs at the same time"
+    COMPANIES_COMPLAIN = "people at other companies complain about this number"
+    ONE_SOURCE = "only one source lists this number"
     ONE_SOURCE_ASKS = "a source that was nearly always right lists this number"
-    NO_TELEPHONE_NUMBER = "the number that the network shows cannot be read"
+    NO_TELEPHONE_NUMBER = "the caller's number cannot be read as a telephone number"
     WITHHOLDS = "the caller withholds the number"
-    KNOWN_TO_NOBODY = "nobody here knows the number, and it has not pressed a digit within 90 days"
+    KNOWN_TO_NOBODY = "nobody here knows the number, and its caller has not passed a challenge within 90 days"
     OVERWHELMING_EVIDENCE = "overwhelming evidence against this number, from several groups of people"
 
 
 class FailOpen(StrEnum):
-    """The reason why a call was answered without a decision: the keys of the server's Stats.failed_open."""
+    """The reasons why a call was answered without a decision. They are the keys of Stats.failed_open."""
 
     TIMED_OUT = "timed out"
     FAILED = "failed"
@@ -82,37 +82,37 @@ class FailOpen(StrEnum):
 
 
 class OutboundReason(StrEnum):
-    """The reasons of the outbound guard."""
+    """The reasons in decisions of the outbound guard."""
 
-    EMERGENCY = "an emergency call is never held up"
-    NOT_A_NUMBER = "what was dialled is no telephone number"
+    EMERGENCY = "an emergency call is always allowed"
+    NOT_A_NUMBER = "the dialled text is not a telephone number"
     DO_NOT_CALL = "the called person asked on {day} not to be called again"
     DO_NOT_CALL_BY = (
-        "the called person asked on {day} not to be called again, which holds for {days} days at least ({law})"
+        "the called person asked on {day} not to be called again, which is valid for at least {days} days ({law})"
     )
-    ON_REGISTER = "the called person is on the register {register}, by its file of {day} ({law})"
+    ON_REGISTER = "the called number is on the register {register}, in its file of {day} ({law})"
     ON_OLD_REGISTER = (
-        "the called person is on the register {register}, by its file of {day}, which is too old: "
+        "the called number is on the register {register}, in its file of {day}, which is too old: "
         "{law} allows {days} days"
     )
-    NO_CONSENT = "no consent of the called person is recorded ({law})"
-    RETIRED = "the number it would go out with was given back"
-    RESTING = "the number it would go out with rests until {day}"
-    AT_RISK = "the number it would go out with is at risk of being marked"
-    AT_RISK_FOR = "the number it would go out with is at risk of being marked: {why}"
-    BAD_HOURS = "it is no time to call where the called person is"
-    BAD_HOURS_BY = "it is no time to call where the called person is ({law})"
+    NO_CONSENT = "no consent from the called person is recorded ({law})"
+    RETIRED = "the number that the call would show was given back"
+    RESTING = "the number that the call would show is resting until {day}"
+    AT_RISK = "the number that the call would show is at risk of being marked"
+    AT_RISK_FOR = "the number that the call would show is at risk of being marked: {why}"
+    BAD_HOURS = "the time is outside calling hours where the called person is"
+    BAD_HOURS_BY = "the time is outside calling hours where the called person is ({law})"
     HOLIDAY = "it is a public holiday where the called person is ({law})"
-    LAW_LIMIT = "the person was called {calls} times within {days} days of 24 hours ({law})"
-    PERSON_ONCE = "the person was called once today already"
-    PERSON_TWICE = "the person was called twice today already"
-    PERSON_DAY = "the person was called {calls} times today already"
-    NUMBER_HOUR = "{calls} calls went out with the number within an hour"
-    NUMBER_DAY = "{calls} calls went out with the number today"
-    YOUNG_NUMBER_DAY = "{calls} calls went out today with a number that has been in use for less than 30 days"
+    LAW_LIMIT = "the person was called {calls} times within {days} periods of 24 hours ({law})"
+    PERSON_ONCE = "the person was already called once today"
+    PERSON_TWICE = "the person was already called twice today"
+    PERSON_DAY = "the person was already called {calls} times today"
+    NUMBER_HOUR = "{calls} calls were made with the number within an hour"
+    NUMBER_DAY = "{calls} calls were made with the number today"
+    YOUNG_NUMBER_DAY = "{calls} calls were made today with a number that has been in use for less than 30 days"
     NOTHING_AGAINST = "nothing speaks against the call"
-    ADVISED_AGAINST = "nothing forbids the call, but it is no good time where the called person is ({law})"
-    OLD_REGISTER = "the copy of the register {register} is of {day} and too old: {law} allows {days} days"
+    ADVISED_AGAINST = "the call is allowed, but this is not a recommended time where the called person is ({law})"
+    OLD_REGISTER = "the copy of the register {register} dates from {day} and is too old: {law} allows {days} days"
 
 
 CAPPED = "{reason} ({cap})"
@@ -136,10 +136,10 @@ _OF_FAILURES: Mapping[str, FailOpen] = {failure.value: failure for failure in Fa
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """A reason with its values, or an administrator's own text; and the reason of the limit, if there is one.
+    """A reason with its values, or an administrator's own text. `cap` is the reason of a limit, if any.
 
-    `about` has `entry`, `day` and so on for the text, and `reference` for an appeal. For a number at risk, its `why` is
-    the code of a GradeReason, with the figures beside it. In rows of older versions it is a text.
+    `about` has the values for the text, such as `entry` and `day`, and an appeal's `reference`. For a number at risk,
+    `why` in it is the code of a GradeReason. Rows of older versions have a text there.
     """
 
     reason: CodedReason | str
@@ -165,7 +165,7 @@ class Why:
     def kept(self) -> str:
         """Return the value for the journal: `{"code": "on-blocklist", "entry": "+1900*"}`, or an administrator's text.
 
-        If there is a limit, the administrator's text is under the key `text`.
+        If a limit applies, an administrator's text is stored under the key `text`.
         """
         if self.cap is None and not self.about:  # nearly every call
             return KEPT[self.reason] if isinstance(self.reason, StrEnum) else self.reason
@@ -189,14 +189,14 @@ class Why:
 
 
 def capped(why: Why, cap: Why | None) -> Why:
-    """Return the reason of a decision, together with the reason of its limit."""
+    """Return the reason of a decision with the reason of its limit added."""
     if cap is None:
         return why
     return Why(why.reason, {**why.about, **cap.about}, Reason(cap.reason))
 
 
 def why_of(kept: str) -> Why:
-    """Return a reason from the journal. An unknown code, from another version, becomes a text."""
+    """Parse a reason from the journal. A code from another version that is unknown here becomes a text."""
     if not kept.startswith(CODED):
         return Why(kept)
     try:
@@ -211,15 +211,15 @@ def why_of(kept: str) -> Why:
 
 
 def is_of_sample(kept: str) -> bool:
-    """Return whether the call with this reason belonged to the control sample."""
+    """Return whether the stored reason belongs to a call of the control sample."""
     return CODES[Reason.CONTROL_SAMPLE] in kept and why_of(kept).cap is Reason.CONTROL_SAMPLE
 
 
 def why_of_rule(text: str) -> Why:
-    """Return the reason of a policy's rule."""
+    """Return the reason in a policy's rule, as a code if a preset has the same text."""
     return Why(_OF_RULES.get(text, text))
 
 
 def why_of_failure(text: str) -> Why:
-    """Return the reason why there was no decision."""
+    """Return the reason of a fail-open decision, as a code if its text is a FailOpen."""
     return Why(_OF_FAILURES.get(text, text))

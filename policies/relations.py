@@ -1,7 +1,7 @@
 """The relations between caller and callee, from the facts: contacts, own lists, identity, spoofing.
 
-At the trunk the callee is often unknown (a ring group, an IVR). Then the relations of all people that the call may
-reach are used: of the DID's groups, or of all people.
+At the trunk the callee is often unknown (a ring group, an IVR). Then the relations of all people whose phones the call
+may reach are used: the people in the DID's groups, or everybody.
 """
 
 from math import inf
@@ -23,7 +23,7 @@ INVITED = frozenset({Tie.ALLOW, Tie.EXPECTED})
 
 
 def ties_in_reach(facts: Facts) -> tuple[PersonalTie, ...]:
-    """Return the relations of the people that this call may reach, and the relations of the company."""
+    """Return the relations of the people that this call may reach, and of the company."""
     if facts.callee is not None:
         who = facts.callee.extension
         return tuple(tie for tie in facts.ties if tie.person in (who, None))
@@ -42,14 +42,14 @@ def ties_of_callee(facts: Facts, now: float | None = None) -> list[Tie]:
 
 
 def lasts(tie: PersonalTie, now: float | None) -> bool:
-    """Return whether the relation is valid at `now`: a conversation for 180 days. Without `now` return True."""
+    """Return whether the relation is still valid. A conversation counts for 180 days. Without `now` return True."""
     return tie.at is None or now is None or now - tie.at < RELATIONSHIP_SECONDS
 
 
 def may_relate(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
-    """Return whether a relation can have an effect for this caller.
+    """Return whether relations count for this caller.
 
-    It cannot for a premium number, a failed signature, or within a day after a call that rang once to be called back.
+    They do not for a premium number, a failed signature, or within a day after a one-ring call (a call-back scam).
     """
     ringing = facts.one_ring_at is not None and (now is None or now - facts.one_ring_at < ONE_RING_GUARD_SECONDS)
     return (
@@ -68,7 +68,7 @@ FRIENDLY = frozenset({Tie.CONTACT, Tie.TALKED})
 
 
 def has_relationship(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
-    """Return whether somebody in reach has the caller as a contact, on their allowlist, or has called and talked."""
+    """Return whether a person in reach has the caller as a contact or on their allowlist, or has called and talked."""
     friendly = any((t.tie in FRIENDLY and lasts(t, now)) or t.tie is Tie.ALLOW for t in ties_in_reach(facts))
     return friendly and may_relate(call, facts, now)
 
@@ -76,9 +76,9 @@ def has_relationship(call: IncomingCall, facts: Facts, now: float | None = None)
 def is_stranger(call: IncomingCall, facts: Facts, now: float) -> bool | None:
     """Return whether nobody here knows the caller; None for a caller without a number.
 
-    A known caller is a contact, shows the name of a contact's company, is on an own allowlist or is verified. A number
-    is also known if it was called from here within 30 days, or with a conversation within 180. A premium number, a
-    failed signature and a call that rang once are always unknown.
+    A known caller is a contact, shows the name of a contact's company, is on somebody's allowlist or is verified. A
+    number is also known if somebody here called it within 30 days, or talked to it within 180. Premium numbers, failed
+    signatures and one-ring calls are always unknown.
     """
     if call.caller.key is None:
         return None
@@ -92,17 +92,17 @@ def is_stranger(call: IncomingCall, facts: Facts, now: float) -> bool | None:
 
 
 def passed_days_ago(facts: Facts, now: float) -> float:
-    """Return how many days ago the caller last pressed the right digit or proved control; infinity if never."""
+    """Return how many days ago the caller last passed a challenge or proved control; infinity if never."""
     return inf if facts.passed_at is None else (now - facts.passed_at) / DAY_SECONDS
 
 
 def is_verified(call: IncomingCall, facts: Facts) -> bool:
-    """Return whether the identity is proven well enough to show its name and to limit the action."""
+    """Return whether the caller's identity is proven well enough to show its name and to limit the action."""
     return effective_level(facts.identity, call.auth_class) >= VERIFIED_LEVEL
 
 
 def is_redialled(facts: Facts, now: float, did: str | None = None) -> bool:
-    """Return whether the same caller called the DID, or any DID if `did` is None, within the last 3 minutes."""
+    """Return whether the caller called the DID, or any DID if `did` is None, within the last 3 minutes."""
     if not facts.recent_calls:
         return False
     since, dids = now - REDIAL_SECONDS, facts.recent_dids
@@ -113,15 +113,15 @@ def is_redialled(facts: Facts, now: float, did: str | None = None) -> bool:
 
 
 def own_number_spoofed(call: IncomingCall, facts: Facts) -> bool:
-    """Return whether an untrusted trunk shows an own number as the caller."""
+    """Return whether a call on an untrusted trunk shows one of our own numbers as the caller."""
     return facts.own_number and not call.trusted
 
 
 class PerPhone(NamedTuple):
-    """The endpoints of phones that are treated differently from the decision.
+    """The endpoints of phones for which the decision is modified.
 
     `known`: their users know the caller and need no warning. `blocked`: their users have blocked the caller.
-    `unwhispered`: their users have switched whispers off.
+    `unwhispered`: their users have switched spoken warnings off.
     """
 
     known: tuple[str, ...] = ()
@@ -136,9 +136,9 @@ STEP_OF_RELATIONSHIP = 6
 
 
 def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision, at_rest: tuple[str, ...] = ()) -> PerPhone:
-    """Return the phones that own lists, relations and phone settings treat differently, if the callee is unknown.
+    """Return the phones to treat differently because of own lists, relations or phone settings, for an unknown callee.
 
-    `at_rest`: phones that the call must not ring (policies.quiet_hours). The facts belong to this call.
+    `at_rest`: phones that the call must not ring (policies.quiet_hours).
     """
     unwhispered = facts.unwhispered if decision.action is WARN else ()
     if facts.callee is not None or decision.observed or decision.step <= LAST_STEP_ABOVE_PEOPLE:

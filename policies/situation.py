@@ -1,10 +1,10 @@
-"""The input of a decision, for every interface: `/screen`, `/callee`, `lookup`, `policy explain`, a replay. No I/O.
+"""Assembles the input of a decision for `/screen`, `/callee`, `lookup`, `policy explain` and replays. No I/O.
 
     query = query_of(call, now, hours.quiet, plan=plan)       the facts query for the store
     situation = situation_of(call, facts, now, hours, lately)
     decision = decide(*situation.under(policies))
 
-An interface passes the call, the facts, and the facts that the store does not have (`Lately`).
+An interface passes the call, the store's facts, and the facts that the store does not have (`Lately`).
 
 This module also decides which callers may be looked up. A look-up takes time, costs money and tells others who calls
 here. So only unknown callers are looked up, and only if the result could change the decision.
@@ -25,17 +25,17 @@ from reputation.plan.rows import NO_PLAN, NumberPlan
 
 @dataclass(frozen=True, slots=True)
 class ScreeningHours:
-    """The quiet hours, and how many seconds after an emergency call no call is screened."""
+    """The quiet hours, and for how many seconds after an emergency call no call is screened."""
 
     quiet: QuietHours = field(default_factory=QuietHours)
     emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS
 
 
 class Lately(NamedTuple):
-    """Facts that the store does not have.
+    """Recent facts that the store does not have.
 
-    `calls`: the number's earlier calls within the hour. `dids`: the DIDs of these calls. `block_calls`: calls of its
-    block. `emergency_at`: the last emergency call in AstDB. `came_at`: when the call came in, if not just now.
+    `calls`: the number's earlier calls within the hour. `dids`: the DIDs of these calls. `block_calls`: calls from the
+    number's block. `emergency_at`: the last emergency call in AstDB. `came_at`: when the call arrived, if not now.
     """
 
     calls: tuple[float, ...] = ()
@@ -57,10 +57,11 @@ def query_of(
     plan: NumberPlan = NO_PLAN,
     first_call: FirstCall | None = None,
 ) -> FactsQuery:
-    """Return the facts query.
+    """Return the facts query for the store.
 
-    `quiet` is None for a query about no particular call, whose hour is not used. `endpoint`: the callee's phone, if
-    known. `channel_endpoint`: where the call comes from. `first_call`: the first-call signals, if known.
+    `quiet` is None if the query is not for a particular call; its hour is then not used. `endpoint`: the callee's
+    phone, if known. `channel_endpoint`: the endpoint from which the call comes. `first_call`: the first-call signals,
+    if known.
     """
     number = None if call.caller.key is None else call.caller
     hour = None if quiet is None else hour_at(now, quiet.usual)
@@ -84,7 +85,7 @@ def query_of(
 def situation_of(
     call: IncomingCall, facts: Facts, now: float, hours: ScreeningHours, lately: Lately = NOTHING_LATELY
 ) -> Case:
-    """Return the case: the facts of the store, completed for this moment."""
+    """Return the case for a decision: the call, and the store's facts with the recent ones added."""
     if lately.calls or lately.block_calls:
         calls, block_calls = lately.calls, lately.block_calls
         facts = facts._replace(recent_calls=calls, recent_block_calls=block_calls, recent_dids=lately.dids)
@@ -98,7 +99,7 @@ def situation_of(
 
 
 def _with_emergency(facts: Facts, at: float, now: float) -> Facts:
-    """Return the facts with an emergency call that the store may lack. Of two calls, the one closer to now is used."""
+    """Return the facts with an emergency call that the store may not have. The call closer to now wins."""
     if not opens_after_closing(at, facts.emergency_closed_at):
         return facts
     if facts.emergency_at is not None and abs(facts.emergency_at - now) <= abs(at - now):
@@ -111,7 +112,7 @@ STEPS_OF_POLICY = (8, 9)
 
 
 def is_stranger(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
-    """Return whether nobody here has a relation to the caller and the policy alone has decided."""
+    """Return whether nobody here has a relation to the caller, and only the policy's rules decided."""
     return (
         decision.step in STEPS_OF_POLICY
         and call.caller.kind is CallerKind.NUMBER
@@ -125,14 +126,14 @@ def is_stranger(call: IncomingCall, facts: Facts, decision: Decision, now: float
 
 
 def may_ask_others(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
-    """Return whether a look-up could change the decision: the caller is unknown and has no evidence against it."""
+    """Return whether a look-up could change the decision: the caller is unknown and there is no evidence against it."""
     return facts.reputation.level is Level.NONE and is_stranger(call, facts, decision, now)
 
 
 def may_ask_again(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
-    """Return whether old look-ups of this number may be repeated.
+    """Return whether this number may be looked up again because earlier results are old.
 
-    They may if look-ups know the number, its level is at most tag, and the caller is a stranger.
+    It may if look-ups know the number, its level is at most tag, and the caller is unknown here.
     """
     looked_up = any(row.looked_up for row in facts.imported)
     return looked_up and facts.reputation.level <= Level.TAG and is_stranger(call, facts, decision, now)

@@ -1,7 +1,7 @@
-"""The closed vocabulary of conditions: one table, checked when a policy is loaded.
+"""The conditions that a policy may use: one table, checked when a policy is loaded.
 
-Each word has a reader (TOML value -> operand, or PolicyError) and a test (case, operand -> bool). Its `covers` says
-whether one operand holds if another does, so that unreachable rules are found.
+Each condition has a reader (TOML value -> operand, or PolicyError) and a test (case, operand -> bool). Its `covers`
+returns whether an operand always holds when another one does, which finds unreachable rules.
 """
 
 import re
@@ -52,12 +52,11 @@ LOCAL = "local"  # in the place of a time zone: the machine's own
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One condition of the vocabulary: `value` describes its operand, and `fact` returns its value in a case as text.
+    """A condition that policies may use. `value` describes its operand, `fact` formats the actual value in a case.
 
     `reads`: the fields of a case on which it depends, if they are cheap to compare; empty: test every case. `needs`: a
-    field without which the condition is false for any operand except false; empty: none. `labels`: by operand, the
-    label of a rule that has this condition and no label of its own. `may_reject`: whether it may be a rule's only
-    reason to reject.
+    field without which the condition is false, unless its operand is false; empty: no such field. `labels`: the tag for
+    each operand, if the rule has no tag of its own. `may_reject`: whether it may be a rule's only reason to reject.
     """
 
     value: str
@@ -72,22 +71,22 @@ class Word:
 
 
 def read_boolean(value: Any) -> bool:
-    """Read true or false."""
+    """Return true or false."""
     if not isinstance(value, bool):
-        raise PolicyError(Wording("takes true or false, not {value}", {"value": shown(value)}))
+        raise PolicyError(Wording("must be true or false, not {value}", {"value": shown(value)}))
     return value
 
 
 def read_texts(value: Any) -> frozenset[str]:
-    """Read one text, or a list of at least one."""
+    """Return a set of texts from one text or a list."""
     values = value if isinstance(value, list) else [value]
     if not values or not all(isinstance(v, str) and v for v in values):
-        raise PolicyError(Wording("takes a text or a list of texts, not {value}", {"value": shown(value)}))
+        raise PolicyError(Wording("must be a text or a list of texts, not {value}", {"value": shown(value)}))
     return frozenset(values)
 
 
 def read_words(allowed: frozenset[str], value: Any) -> frozenset[str]:
-    """Read one word of a closed set, or a list of them. Sets too large to be listed are codes of two letters."""
+    """Return words of a closed set, from one word or a list. A set that is too large to list has two-letter codes."""
     words = read_texts(value)
     for word in sorted(words - allowed):
         raise PolicyError(
@@ -99,18 +98,20 @@ def read_words(allowed: frozenset[str], value: Any) -> frozenset[str]:
 
 
 def read_pattern(pattern: re.Pattern[str], example: str, value: Any) -> frozenset[str]:
-    """Read texts that all match a pattern."""
+    """Return texts that all match a regular expression. `example` is shown in errors."""
     texts = read_texts(value)
     for text in sorted(texts):
         if not pattern.fullmatch(text):
             raise PolicyError(
-                Wording("does not take {value}: write it as {example}", {"value": shown(text), "example": example})
+                Wording(
+                    "has the invalid value {value}: write it as {example}", {"value": shown(text), "example": example}
+                )
             )
     return texts
 
 
 def read_level(value: Any) -> Level:
-    """Read a level."""
+    """Return a level from its name."""
     if not isinstance(value, str) or value not in LEVELS:
         raise PolicyError(
             Wording("has the unknown level {value}{hint}", {"value": shown(value), "hint": hint(str(value), LEVELS)})
@@ -119,19 +120,19 @@ def read_level(value: Any) -> Level:
 
 
 def read_points(value: Any) -> tuple[int, int]:
-    """Read two whole numbers, the smaller first."""
+    """Return a range of points: the lowest and the highest."""
     whole = isinstance(value, list) and len(value) == 2 and all(type(v) is int for v in value)
     if not whole or value[0] > value[1]:
-        raise PolicyError(Wording("takes [lowest, highest] in whole points, not {value}", {"value": shown(value)}))
+        raise PolicyError(Wording("must be [lowest, highest] in whole points, not {value}", {"value": shown(value)}))
     return value[0], value[1]
 
 
 def read_table(value: Any, required: frozenset[str], optional: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Read a table with a fixed set of keys."""
+    """Return a table with only `required` and `optional` keys."""
     if not isinstance(value, dict):
         raise PolicyError(
             Wording(
-                "takes a table with {keys}, not {value}",
+                "must be a table with {keys}, not {value}",
                 {"keys": ", ".join(sorted(required | optional)), "value": shown(value)},
             )
         )
@@ -144,7 +145,7 @@ def read_table(value: Any, required: frozenset[str], optional: frozenset[str] = 
 
 @dataclass(frozen=True, slots=True)
 class CallsWithin:
-    """At least `at_least` earlier calls of the number, or of its block of 1000, within `minutes`."""
+    """The operand: at least `at_least` earlier calls from the number, or from its block of 1000, within `minutes`."""
 
     minutes: int
     at_least: int
@@ -152,55 +153,55 @@ class CallsWithin:
 
 
 def read_calls_within(value: Any) -> CallsWithin:
-    """Read `{ minutes = 10, at_least = 5, of = "number" }`."""
+    """Parse `{ minutes = 10, at_least = 5, of = "number" }`."""
     table = read_table(value, frozenset({"minutes", "at_least"}), frozenset({"of"}))
     for key, highest in (("minutes", MAX_MINUTES), ("at_least", MAX_CALLS)):
         if type(table[key]) is not int or not 1 <= table[key] <= highest:
             raise PolicyError(
                 Wording(
-                    "takes {key} from 1 to {highest}, not {value}",
+                    "needs {key} from 1 to {highest}, not {value}",
                     {"key": key, "highest": highest, "value": shown(table[key])},
                 )
             )
     of = table.get("of", "number")
     if of not in ("number", "block"):
-        raise PolicyError(Wording('counts of = "number" or "block", not {value}', {"value": shown(of)}))
+        raise PolicyError(Wording('needs of = "number" or "block", not {value}', {"value": shown(of)}))
     return CallsWithin(table["minutes"], table["at_least"], of == "block")
 
 
 def holds_calls_within(case: Case, operand: CallsWithin) -> bool:
-    """Return whether there were enough calls."""
+    """Return whether there were at least as many calls as the operand requires."""
     return count_calls_within(case, operand) >= operand.at_least
 
 
 def count_calls_within(case: Case, operand: CallsWithin) -> int:
-    """Count the earlier calls within the operand's minutes."""
+    """Return the number of earlier calls within the operand's minutes."""
     calls = case.facts.recent_block_calls if operand.block else case.facts.recent_calls
     since = case.now - 60 * operand.minutes
     return sum(at > since for at in calls)
 
 
 def covers_calls_within(wide: CallsWithin, narrow: CallsWithin) -> bool:
-    """Return whether `wide` has at least as many minutes and at most as many calls."""
+    """Return whether `wide` holds whenever `narrow` does: not fewer minutes, not more calls."""
     return wide.block == narrow.block and wide.minutes >= narrow.minutes and wide.at_least <= narrow.at_least
 
 
 @dataclass(frozen=True, slots=True)
 class DidsCalled:
-    """At least `at_least` DIDs called within `minutes`."""
+    """The operand: at least `at_least` DIDs called within `minutes`."""
 
     minutes: int
     at_least: int
 
 
 def read_dids_called(value: Any) -> DidsCalled:
-    """Read `{ minutes = 10, at_least = 5 }`."""
+    """Parse `{ minutes = 10, at_least = 5 }`."""
     table = read_table(value, frozenset({"minutes", "at_least"}))
     for key, lowest, highest in (("minutes", 1, MAX_MINUTES), ("at_least", 2, MAX_CALLS)):
         if type(table[key]) is not int or not lowest <= table[key] <= highest:
             raise PolicyError(
                 Wording(
-                    "takes {key} from {lowest} to {highest}, not {value}",
+                    "needs {key} from {lowest} to {highest}, not {value}",
                     {"key": key, "lowest": lowest, "highest": highest, "value": shown(table[key])},
                 )
             )
@@ -208,18 +209,18 @@ def read_dids_called(value: Any) -> DidsCalled:
 
 
 def count_dids_called(case: Case, operand: DidsCalled) -> int:
-    """Count the DIDs that the number has called within the operand's minutes, including the DID of this call."""
+    """Return how many DIDs the number called within the operand's minutes, including the DID of this call."""
     since = case.now - 60 * operand.minutes
     calls = zip(case.facts.recent_calls, case.facts.recent_dids, strict=False)
     return len({did for at, did in (*calls, (case.now, case.call.did)) if did and at > since})
 
 
 def read_at_least(lowest: int, highest: int, value: Any) -> int:
-    """Read a whole number within bounds."""
+    """Return a whole number from `lowest` to `highest`."""
     if type(value) is not int or not lowest <= value <= highest:
         raise PolicyError(
             Wording(
-                "takes a whole number from {lowest} to {highest}, not {value}",
+                "must be a whole number from {lowest} to {highest}, not {value}",
                 {"lowest": lowest, "highest": highest, "value": shown(value)},
             )
         )
@@ -242,40 +243,40 @@ FIRST_CALL = "facts.first_call"
 
 
 def before_first_call(case: Case) -> FirstCall:
-    """Return the first-call signals if this is the first call of its number, otherwise empty signals."""
+    """Return the first-call signals if this is the first call of an unknown number, otherwise empty signals."""
     return case.facts.first_call or NOTHING_BEFORE
 
 
 def carrier_label_of(call: IncomingCall) -> str | None:
-    """Return the carrier's warning, if the carrier's reports are evidence and the name is such a warning."""
+    """Return the carrier's warning in the caller's name, or None. The carrier's reports must count as evidence."""
     return label_of_carrier(call.name) if call.carrier_counts and call.name else None
 
 
 def is_of_nobodys_range(case: Case) -> bool:
-    """Return whether a source says that the caller's range is unallocated, or that its numbers make no calls."""
+    """Return whether a source lists the caller's number range as unallocated, or as one that never calls."""
     plan = case.facts.plan
     return plan is not None and plan.is_evidence and plan.purpose in NEVER_CALL
 
 
 def companies_complaining(case: Case) -> int:
-    """Return the number of companies that complain, by weight. Subtract one if any company has cleared the number."""
+    """Return how many companies complain, by weight. If any company has cleared the number, subtract one."""
     said = case.facts.peers
     listed = sum([min(1.0, word.weight) for word in said if not word.is_cleared])
     return floor(listed + 1e-9) - any(word.is_cleared for word in said) if said else 0
 
 
 def is_first_call(case: Case) -> bool | None:
-    """Return whether the number is unknown here; None for a caller without a number."""
+    """Return whether this is the first call of a number unknown here; None for a caller without a number."""
     return None if case.call.caller.key is None else case.facts.first_call is not None
 
 
 def is_of_listed_block(case: Case) -> bool:
-    """Return whether enough other numbers of the block are bad for evidence against this number."""
+    """Return whether enough other numbers of the caller's block are bad to be evidence against this number."""
     return any(family.name in (block.LISTED, block.OWN) for family in case.facts.reputation.families)
 
 
 def is_of_same_exchange(case: Case) -> bool | None:
-    """Return whether number and DID differ in their last four digits only; None if one of them is unknown."""
+    """Return whether number and DID differ only in the last four digits; None if either is unknown."""
     number, did = case.call.caller.key, case.call.did
     if number is None or not did:
         return None
@@ -283,7 +284,7 @@ def is_of_same_exchange(case: Case) -> bool | None:
 
 
 def is_of_one_source(case: Case) -> bool:
-    """Return whether a single source lists the number, and the level comes from that source alone."""
+    """Return whether a single source lists the number, and the level comes only from that source."""
     listing = {row.source for row in case.facts.imported if row.verdict == "spam"}
     witnesses = case.facts.reputation.witnesses
     return len(listing) == 1 and (witnesses is None or witnesses.seen < witnesses.label)
@@ -291,7 +292,7 @@ def is_of_one_source(case: Case) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A time of day in a zone. If `until` is before `since`, it ends after midnight."""
+    """A period of the day in a time zone. If `until` is before `since`, it ends on the next day."""
 
     since: time
     until: time
@@ -300,14 +301,14 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """Days of the week in a zone."""
+    """Days of the week in a time zone."""
 
     days: frozenset[str]
     zone: tzinfo | None
 
 
 def read_zone(table: dict[str, Any]) -> ZoneInfo | None:
-    """Return the zone of a table, by its IANA name; None for `local`, the zone of the server."""
+    """Return the time zone of a table by its IANA name; None for `local`, the server's zone."""
     name = table["zone"]
     if name == LOCAL:
         return None
@@ -315,33 +316,36 @@ def read_zone(table: dict[str, Any]) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         raise PolicyError(
-            Wording("has the unknown time zone {value}: write it as Europe/London, or local", {"value": shown(name)})
+            Wording(
+                "has the unknown time zone {value}: write a name such as Europe/London, or local",
+                {"value": shown(name)},
+            )
         ) from None
 
 
 def read_time(text: Any) -> time:
-    """Read a time such as `22:00`."""
+    """Parse a time such as `22:00`."""
     if not isinstance(text, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
-        raise PolicyError(Wording("takes a time as 22:00, not {value}", {"value": shown(text)}))
+        raise PolicyError(Wording("must be a time such as 22:00, not {value}", {"value": shown(text)}))
     return time(int(text[:2]), int(text[3:]))
 
 
 def read_hours(value: Any) -> Clock:
-    """Read `{ from = "22:00", to = "08:00", zone = "Europe/London" }`."""
+    """Parse `{ from = "22:00", to = "08:00", zone = "Europe/London" }`."""
     table = read_table(value, frozenset({"from", "to", "zone"}))
     clock = Clock(read_time(table["from"]), read_time(table["to"]), read_zone(table))
     if clock.since == clock.until:
-        raise PolicyError(Wording("takes two different times: with equal ones it would never hold"))
+        raise PolicyError(Wording("must have two different times: with equal times it would never hold"))
     return clock
 
 
 def time_of(case: Case, operand: Clock) -> time:
-    """Return the time of day at `now`, in the operand's zone."""
+    """Return the time of day of the call in the operand's time zone."""
     return datetime.fromtimestamp(case.now, operand.zone).time()
 
 
 def holds_hours(case: Case, operand: Clock) -> bool:
-    """Return whether the time of day is from `since` until before `until`."""
+    """Return whether the time of the call is at or after `since` and before `until`."""
     now = time_of(case, operand)
     if operand.since < operand.until:
         return operand.since <= now < operand.until
@@ -349,7 +353,7 @@ def holds_hours(case: Case, operand: Clock) -> bool:
 
 
 def read_weekdays(value: Any) -> Days:
-    """Read `{ days = ["sat", "sun"], zone = "Europe/London" }`."""
+    """Parse `{ days = ["sat", "sun"], zone = "Europe/London" }`."""
     table = read_table(value, frozenset({"days", "zone"}))
     return Days(read_words(frozenset(WEEKDAYS), table["days"]), read_zone(table))
 
@@ -364,17 +368,17 @@ def holds_weekdays(case: Case, operand: Days) -> bool:
 
 
 def weekday_of(case: Case, operand: Days) -> str:
-    """Return the day of the week at `now`, in the operand's zone."""
+    """Return the day of the week of the call in the operand's time zone."""
     return WEEKDAYS[datetime.fromtimestamp(case.now, operand.zone).weekday()]
 
 
 def covers_weekdays(wide: Days, narrow: Days) -> bool:
-    """Return whether `wide` has the same zone as `narrow`, and all its days."""
+    """Return whether `wide` has the same time zone as `narrow`, and all its days."""
     return wide.zone == narrow.zone and wide.days >= narrow.days
 
 
 def one_of(fact: Callable[[Case], str | None]) -> Callable[[Case, frozenset[str]], bool]:
-    """Return a test: the fact is one of the operand's words."""
+    """Return a test that is true if the fact is among the operand's words."""
     return lambda case, operand: fact(case) in operand
 
 
@@ -382,7 +386,7 @@ NOTHING = "none"
 
 
 def fact_text(fact: Callable[[Case], object]) -> Callable[[Case, Any], str]:
-    """Return a function that returns a fact as text, for an explanation."""
+    """Return a function that formats a fact as text for an explanation."""
 
     def say(case: Case, _operand: Any) -> str:
         value = fact(case)
@@ -392,36 +396,36 @@ def fact_text(fact: Callable[[Case], object]) -> Callable[[Case, Any], str]:
 
 
 def is_so(fact: Callable[[Case], bool | None]) -> Callable[[Case, bool], bool]:
-    """Return a test: the fact equals the operand, true or false. A missing fact equals neither."""
+    """Return a test that is true if the fact equals the operand. A missing fact equals neither true nor false."""
     return lambda case, operand: fact(case) is operand
 
 
 def words(allowed: frozenset[str], fact: Callable[[Case], str | None], *reads: str, needs: str = "") -> Word:
-    """Return a condition that holds if the fact is one of the words given in the policy, from the set `allowed`."""
+    """Return a condition that holds if the fact is one of the policy's words, which must be in `allowed`."""
     value = ", ".join(sorted(allowed)) if len(allowed) < 20 else "codes such as GB"
     value = f"one or several of {value}"
     return Word(value, partial(read_words, allowed), one_of(fact), frozenset.issuperset, fact_text(fact), reads, needs)
 
 
 def texts(value: str, fact: Callable[[Case], str | None], *reads: str) -> Word:
-    """Return a condition that holds if the fact is one of the names given in the policy. Any names may be given."""
+    """Return a condition that holds if the fact is one of the policy's names. Any name is allowed."""
     return Word(value, read_texts, one_of(fact), frozenset.issuperset, fact_text(fact), reads)
 
 
 def boolean(fact: Callable[[Case], bool | None], *reads: str, needs: str = "") -> Word:
-    """Return a condition on a fact that is true, false, or None for neither."""
+    """Return a condition on a fact that is true, false, or None if unknown."""
     return Word(
         "true or false", read_boolean, is_so(fact), lambda wide, narrow: wide is narrow, fact_text(fact), reads, needs
     )
 
 
 def purpose_of(case: Case) -> Purpose | None:
-    """Return the purpose of the caller's number by the numbering plan."""
+    """Return the purpose of the caller's number range in the numbering plan."""
     return None if case.facts.plan is None else case.facts.plan.purpose
 
 
 def is_allocated(case: Case) -> bool | None:
-    """Return whether somebody can have the caller's number: by the plan, or else by libphonenumber's metadata."""
+    """Return whether the caller's number can be in use: by the plan, or else by libphonenumber's metadata."""
     if case.facts.plan is not None:
         return case.facts.plan.purpose not in NOBODYS
     return case.call.caller.is_allocated
@@ -434,32 +438,34 @@ def starts_with(case: Case, prefixes: frozenset[str]) -> bool:
 
 
 def begins_with_one(text: str, prefixes: frozenset[str]) -> bool:
-    """Return whether a text starts with one of the prefixes, by one set look-up for each length."""
+    """Return whether a text starts with one of the prefixes. Does one set look-up for each length."""
     return any(text[:length] in prefixes for length in range(1, len(text) + 1))
 
 
 def covers_prefixes(wide: frozenset[str], narrow: frozenset[str]) -> bool:
-    """Return whether each narrow prefix starts with a wide one."""
+    """Return whether each prefix in `narrow` starts with a prefix in `wide`."""
     return all(begins_with_one(prefix, wide) for prefix in narrow)
 
 
 def read_name_patterns(value: Any) -> frozenset[str]:
-    """Read patterns of names, in which `*` stands for any text."""
+    """Return patterns for names, in which `*` matches any text."""
     texts = read_texts(value)
     if len(texts) > MAX_PATTERNS:
         raise PolicyError(
-            Wording("takes at most {most} names, not {count}", {"most": MAX_PATTERNS, "count": len(texts)})
+            Wording("may have at most {most} names, not {count}", {"most": MAX_PATTERNS, "count": len(texts)})
         )
     for text in sorted(texts):
         if len(text) > MAX_PATTERN or not compared(text).replace(ANY, ""):
             raise PolicyError(
-                Wording("does not take {value}: write a name, or a part of one as *spam*", {"value": shown(text)})
+                Wording(
+                    "has the invalid value {value}: write a name, or a part of a name as *spam*", {"value": shown(text)}
+                )
             )
     return frozenset(map(compared, texts))
 
 
 def has_such_a_name(case: Case, patterns: frozenset[str]) -> bool:
-    """Return whether the name of the call matches one of the patterns."""
+    """Return whether the caller's name matches one of the patterns."""
     name = compared(case.call.name or "")
     return bool(name) and any(name_matches(name, pattern) for pattern in patterns)
 
@@ -470,7 +476,7 @@ def name_missing(case: Case) -> bool | None:
 
 
 def enum_words(members: Any) -> frozenset[str]:
-    """Return the words of a StrEnum."""
+    """Return the values of a StrEnum."""
     return frozenset(str(member) for member in members)
 
 
@@ -479,12 +485,12 @@ COUNTRIES = frozenset({*supported_regions(), "001"})  # 001: numbers of no count
 
 
 def points_here(case: Case) -> int:
-    """Return the points of the caller, as rules compare them."""
+    """Return the caller's points."""
     return case.facts.reputation.points
 
 
 def voice_before(case: Case) -> Voice | None:
-    """Return who spoke in the last call in which the caller was heard. A passed challenge rules out a robot."""
+    """Return who spoke in the last recorded call of the caller; None for a robot that passed a challenge."""
     voice, facts = case.facts.voice, case.facts
     has_passed = facts.passed_at is not None or facts.passed_until is not None
     return None if voice is Voice.ROBOT and has_passed else voice
@@ -533,7 +539,7 @@ VOCABULARY: dict[str, Word] = {
     "purpose": words(enum_words(Purpose), purpose_of, needs="facts.plan"),
     "allocated": boolean(is_allocated),
     "prefix": Word(
-        "starts of E.164 numbers, such as +1900",
+        "E.164 prefixes, such as +1900",
         partial(read_pattern, PREFIX, "+1900"),
         starts_with,
         covers_prefixes,

@@ -296,7 +296,7 @@ def _day(key: str, value: Any) -> date:
 
 def _boolean(key: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise _Wrong(Wording("{key} takes true or false, not {value}", {"key": key, "value": _shown(value)}))
+        raise _Wrong(Wording("{key} must be true or false, not {value}", {"key": key, "value": _shown(value)}))
     return value
 
 

@@ -103,18 +103,20 @@ EXPECTING = NAMED + 'expect = { action = "warn" }\n'
         pytest.param("[[case]]", "case number 1: needs a name", id="no-name"),
         pytest.param(EXPECTING + "[[case]]\nname = 3", "case number 2: needs a name", id="name-is-no-text"),
         pytest.param(EXPECTING + EXPECTING, "case 'one': the name", id="name-twice"),
-        pytest.param(NAMED, "case 'one': expects nothing: write expect = { action = ... }", id="expects-nothing"),
-        pytest.param(NAMED + "expect = 3", "case 'one': expect takes", id="no-table"),
+        pytest.param(
+            NAMED, "case 'one': has no expected result: write expect = { action = ... }", id="expects-nothing"
+        ),
+        pytest.param(NAMED + "expect = 3", "case 'one': expect must be", id="no-table"),
         pytest.param(EXPECTING + "cal = {}", "cal (did you mean call?)", id="case-key"),
         pytest.param(
             EXPECTING + 'policy = "strict"\ntext = ""',
-            "case 'one': has a policy and a text",
+            "case 'one': has both a policy and a text",
             id="two-policies",
         ),
-        pytest.param(EXPECTING + "text = 3", "case 'one': text takes", id="text"),
-        pytest.param(EXPECTING + "policy = ''", "case 'one': policy takes", id="policy"),
+        pytest.param(EXPECTING + "text = 3", "case 'one': text must be", id="text"),
+        pytest.param(EXPECTING + "policy = ''", "case 'one': policy must be", id="policy"),
         pytest.param(EXPECTING + 'call = { calle = "201" }', "'calle' (did you mean caller?)", id="call-key"),
-        pytest.param(EXPECTING + "call = { trusted = 1 }", "call.trusted takes", id="boolean"),
+        pytest.param(EXPECTING + "call = { trusted = 1 }", "call.trusted must be", id="boolean"),
         pytest.param(
             EXPECTING + 'call = { attestation = "D" }',
             "call.attestation has the unknown value 'D'",
@@ -127,7 +129,7 @@ EXPECTING = NAMED + 'expect = { action = "warn" }\n'
         ),
         pytest.param(
             EXPECTING + "call = { at = 2026-01-15T03:00:00 }",
-            "call.at takes",
+            "call.at must be",
             id="time-without-zone",
         ),
         pytest.param(EXPECTING + 'facts = { levels = "tag" }', "'levels' (did you mean level?)", id="facts-key"),
@@ -138,7 +140,7 @@ EXPECTING = NAMED + 'expect = { action = "warn" }\n'
         ),
         pytest.param(
             EXPECTING + "facts = { points = 1e3 }",
-            "facts.points takes",
+            "facts.points must be",
             id="points",
         ),
         pytest.param(
@@ -153,17 +155,17 @@ EXPECTING = NAMED + 'expect = { action = "warn" }\n'
         ),
         pytest.param(
             EXPECTING + 'facts = { blocklisted = { entry = "1201742*" } }',
-            "facts.blocklisted.entry does not take '1201742*'",
+            "facts.blocklisted.entry has the invalid value '1201742*'",
             id="entry",
         ),
         pytest.param(
             EXPECTING + "facts = { called_minutes_ago = 3 }",
-            "facts.called_minutes_ago takes a list",
+            "facts.called_minutes_ago must be a list",
             id="no-list",
         ),
         pytest.param(
             EXPECTING + "facts = { called_minutes_ago = [nan] }",
-            "facts.called_minutes_ago takes a number",
+            "facts.called_minutes_ago must be a number",
             id="no-number",
         ),
         pytest.param(
@@ -172,7 +174,7 @@ EXPECTING = NAMED + 'expect = { action = "warn" }\n'
             id="action",
         ),
         pytest.param(NAMED + 'expect = { act = "tag" }', "'act' (did you mean action?)", id="expect"),
-        pytest.param(NAMED + "expect = { step = 10 }", "expect.step takes", id="step"),
+        pytest.param(NAMED + "expect = { step = 10 }", "expect.step must be", id="step"),
     ],
 )
 def test_a_slip_in_a_case_is_not_passed_over(text: str, says: str) -> None:
@@ -203,11 +205,11 @@ trusted = 1
         (4, "case 'one': expect has no key 'reson'"),
         (4, "case 'one': expect.action has the unknown value 'tga'"),
         (7, "case 'one': facts.ties.tie has the unknown value 'contct'"),
-        (7, "case 'one': facts.ties.person takes one line of text, not 3"),
+        (7, "case 'one': facts.ties.person must be one line of text, not 3"),
         (9, "case 'one': facts.callee needs the key 'extension'"),
         (11, "case number 2: needs a name of one line"),
-        (11, "case number 2: expects nothing: write expect = { action = ... }"),
-        (13, "case number 2: call.trusted takes true or false, not 1"),
+        (11, "case number 2: has no expected result: write expect = { action = ... }"),
+        (13, "case number 2: call.trusted must be true or false, not 1"),
     ]
 
 

@@ -587,7 +587,7 @@ def test_an_explanation_names_every_step_on_the_way() -> None:
         ExplanationLine(
             8,
             "rule level-challenge",
-            "challenge: strong evidence against this number, some of it from how its calls went",
+            "challenge: strong evidence against this number, partly from how its earlier calls went",
         ),
         ExplanationLine(8, "decision", "warn by level-challenge, limited: the caller passed a challenge"),
     )

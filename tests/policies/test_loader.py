@@ -72,7 +72,7 @@ ERRORS = [
     ("a-hexadecimal-number-as-long", "observe = 0x" + "f" * 5000, "not TOML: "),
     ("unknown-key", "rules = []", "unknown key rules (did you mean rule?)"),
     ("unknown-key-far-off", "x = 1", "unknown key x (allowed: default, extends, observe, rule)"),
-    ("observe", 'observe = "yes"', "observe takes true or false, not 'yes'"),
+    ("observe", 'observe = "yes"', "observe must be true or false, not 'yes'"),
     (
         "default",
         'default = "deny"',
@@ -80,13 +80,17 @@ ERRORS = [
     ),
     ("default-near", 'default = "Reject"', "default has the unknown value 'Reject' (did you mean reject?)"),
     ("default-number", "default = 5", "default has the unknown value 5"),
-    ("extends-number", "extends = 5", "extends takes a text, not 5"),
+    ("extends-number", "extends = 5", "extends must be a text, not 5"),
     ("extends-unknown", 'extends = "cautius"', "extends: there is no policy 'cautius' (did you mean cautious?)"),
-    ("extends-path", 'extends = "../x"', "extends: '../x' is not a policy's name: use small letters, digits, - and _"),
-    ("one-rule", "[rule]\nname = 'x'", "rules are written as [[rule]] tables"),
-    ("rules-of-words", "rule = ['x']", "rules are written as [[rule]] tables"),
-    ("no-name", "[[rule]]\naction = 'tag'", "rule number 1: needs a name of small letters, digits, - and _"),
-    ("bad-name", RULE + "[[rule]]\nname = 'Not so'", "rule number 2: needs a name of small letters"),
+    (
+        "extends-path",
+        'extends = "../x"',
+        "extends: '../x' is not a valid policy name: use lower-case letters, digits, - and _",
+    ),
+    ("one-rule", "[rule]\nname = 'x'", "write the rules as [[rule]] tables"),
+    ("rules-of-words", "rule = ['x']", "write the rules as [[rule]] tables"),
+    ("no-name", "[[rule]]\naction = 'tag'", "rule number 1: needs a name of lower-case letters, digits, - and _"),
+    ("bad-name", RULE + "[[rule]]\nname = 'Not so'", "rule number 2: needs a name of lower-case letters"),
     ("no-when", "[[rule]]\nname = 'x'\naction = 'tag'\nreason = 'x'", "rule 'x': needs when"),
     ("no-action", "[[rule]]\nname = 'x'\nwhen = { diverted = true }\nreason = 'x'", "rule 'x': needs action"),
     ("no-reason", "[[rule]]\nname = 'x'\nwhen = { diverted = true }\naction = 'tag'", "rule 'x': needs reason"),
@@ -98,32 +102,40 @@ ERRORS = [
     ),
     ("action-list", RULE.replace('"warn"', '["warn"]'), "rule 'abroad': action has the unknown value ['warn']"),
     ("condition", RULE.replace("country", "contry"), "rule 'abroad': unknown condition contry (did you mean country?)"),
-    ("operand", RULE.replace('"US"', "5"), "rule 'abroad': condition country takes a text or a list of texts, not 5"),
+    ("operand", RULE.replace('"US"', "5"), "rule 'abroad': condition country must be a text or a list of texts, not 5"),
     ("when-empty", RULE.replace('{ not = { country = "US" } }', "{}"), "rule 'abroad': has no condition"),
-    ("when-text", RULE.replace('{ not = { country = "US" } }', "'x'"), "rule 'abroad': conditions are a table such as"),
-    ("reason-empty", RULE.replace("a call from abroad", ""), "rule 'abroad': reason takes one line"),
-    ("reason-lines", RULE.replace("a call from", "a call\\nfrom"), "rule 'abroad': reason takes one line"),
-    ("reason-long", RULE.replace("a call", "x" * 200), "reason takes one line of at most 200 characters"),
-    ("reason-number", RULE.replace('"a call from abroad"', "5"), "rule 'abroad': reason takes one line"),
-    ("label-long", RULE + 'label = "sixteen letters!"', "rule 'abroad': label takes at most 15 plain characters"),
-    ("label-not-plain", RULE + 'label = "Zürich"', "rule 'abroad': label takes at most 15 plain characters"),
-    ("label-lines", RULE + 'label = "a\\nb"', "rule 'abroad': label takes"),
+    (
+        "when-text",
+        RULE.replace('{ not = { country = "US" } }', "'x'"),
+        "rule 'abroad': the conditions must be a table such as",
+    ),
+    ("reason-empty", RULE.replace("a call from abroad", ""), "rule 'abroad': reason must be one line"),
+    ("reason-lines", RULE.replace("a call from", "a call\\nfrom"), "rule 'abroad': reason must be one line"),
+    ("reason-long", RULE.replace("a call", "x" * 200), "reason must be one line of at most 200 characters"),
+    ("reason-number", RULE.replace('"a call from abroad"', "5"), "rule 'abroad': reason must be one line"),
+    ("label-long", RULE + 'label = "sixteen letters!"', "rule 'abroad': label must have 1 to 15 ASCII characters"),
+    ("label-not-plain", RULE + 'label = "Zürich"', "rule 'abroad': label must have 1 to 15 ASCII characters"),
+    ("label-lines", RULE + 'label = "a\\nb"', "rule 'abroad': label must have"),
     (
         "ask-unknown",
         RULE + 'ask = "nmae"',
         "rule 'abroad': ask has the unknown value 'nmae' (did you mean name?): use digit",
     ),
     ("ask-number", RULE + "ask = 5", "rule 'abroad': ask has the unknown value"),
-    ("ask-whom", RULE + 'ask = "name"', "rule 'abroad': ask is for the action challenge"),
-    ("label-number", RULE + "label = 5", "rule 'abroad': label takes"),
+    ("ask-whom", RULE + 'ask = "name"', "rule 'abroad': ask is only for the action challenge"),
+    ("label-number", RULE + "label = 5", "rule 'abroad': label must have"),
     ("twice", RULE + RULE, "rule 'abroad': the name is used twice"),
     (
         "unreachable",
         RULE + RULE.replace("abroad", "again"),
-        "rule 'again': can never be reached: rule 'abroad' before it holds wherever it would: put it first, or rem",
+        "rule 'again' can never be reached: the earlier rule 'abroad' matches all of its calls: put 'again'",
     ),
     *(
-        (f"own-{name}", RULE.replace("abroad", name, 1), f"rule '{name}': the name means a decision of CallSieve's own")
+        (
+            f"own-{name}",
+            RULE.replace("abroad", name, 1),
+            f"rule '{name}': CallSieve uses this name for its own decisions",
+        )
         for name in sorted(OWN_RULES)
     ),
 ]
@@ -168,7 +180,7 @@ def test_a_policy_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "House", "house.toml", "-house", "x" * 65])
 def test_a_name_is_never_a_path(name: str, tmp_path: Path) -> None:
-    assert "not a policy's name" in refused_file(name, tmp_path)
+    assert "not a valid policy name" in refused_file(name, tmp_path)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -298,7 +310,7 @@ def test_extends_in_a_circle(texts: dict[str, str], circle: str, tmp_path: Path)
     own = files(tmp_path, **texts)
     message = refused_file("a", own)
     assert message.startswith(f"{own}/a.toml: line 1: extends: ")
-    assert message.endswith(f"in a circle: {circle}")
+    assert message.endswith(f"extends is circular: {circle}")
 
 
 def test_an_error_of_the_base_names_both_files(tmp_path: Path) -> None:

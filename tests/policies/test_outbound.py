@@ -233,7 +233,7 @@ def test_an_explanation_ends_with_what_decides() -> None:
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        pytest.param(OutboundFacts(), "passes: not graded (once an hour,", id="none-yet"),
+        pytest.param(OutboundFacts(), "passes: not graded yet (numbers with 20 calls", id="none-yet"),
         pytest.param(
             OutboundFacts(grade=Grade.WATCH, graded_at=NOON - 3600),
             "passes: watch, graded at 2026-06-10 10:00",
@@ -242,7 +242,7 @@ def test_an_explanation_ends_with_what_decides() -> None:
     ],
 )
 def test_an_explanation_says_by_which_grade_a_number_passes(facts: OutboundFacts, said: str) -> None:
-    assert dict(explain_guard(make_call(), facts, ACTING, NOON))["a number at risk"].startswith(said)
+    assert dict(explain_guard(make_call(), facts, ACTING, NOON))["numbers at risk of being marked"].startswith(said)
 
 
 # The law.

@@ -111,6 +111,6 @@ def test_a_rule_that_the_loader_refuses_would_never_decide(
     try:
         make_policy(early + late)
     except PolicyError as error:
-        assert re.search("rule 'late': .*rule 'early'", str(error))  # noqa: PT017
+        assert re.search("rule 'late' .*rule 'early'", str(error))  # noqa: PT017
         [first_rule], [second_rule] = make_policy(early).rules, make_policy(late).rules
         assert first_rule.matches(case) or not second_rule.matches(case)

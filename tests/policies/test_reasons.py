@@ -110,7 +110,7 @@ def test_a_reason_is_kept_and_said(why: Why, kept: str, words: str | Wording) ->
     "kept",
     [
         "",
-        "no rule of the policy holds",
+        "no rule of the policy matches the call",
         '{"code"',
         '{"code": 7}',
         '{"code": []}',

@@ -197,7 +197,7 @@ def answer_about(db: sqlite3.Connection, number: str, at: float) -> None:
 
 
 def make_outbound(callee: str, at: float) -> OutboundRecord:
-    about = ("allow", "hold", "hours", "it is no time to call where the called person is")
+    about = ("allow", "hold", "hours", "the time is outside calling hours where the called person is")
     return OutboundRecord(f"o{callee}{at}", at, "1.1", callee, 20_000, DID, "PJSIP/201", *about, at + 60, 0.4)
 
 

@@ -148,7 +148,12 @@ def test_one_in_json_has_its_evidence_as_a_value(callsieve: Program) -> None:
         pytest.param(
             '{"code": "on-blocklist", "entry": "+1900*"}', "on-blocklist", "+1900* is on the blocklist", id="ours"
         ),
-        pytest.param("no rule of the policy holds", "", "no rule of the policy holds", id="of-an-older-version"),
+        pytest.param(
+            "no rule of the policy matches the call",
+            "",
+            "no rule of the policy matches the call",
+            id="of-an-older-version",
+        ),
         pytest.param('{"code": "of-a-newer"}', "", '{"code": "of-a-newer"}', id="of-a-newer-version"),
     ],
 )

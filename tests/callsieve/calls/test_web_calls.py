@@ -447,7 +447,7 @@ def reasons_on(page: str) -> list[str]:
             "they sell <b>lamps</b>; 3 did not answer; failed 2 times",
         ),
         ("withheld", "withheld"),
-        ("no rule of the policy holds", "no rule of the policy holds"),  # of an older version
+        ("no rule of the policy matches the call", "no rule of the policy matches the call"),  # of an older version
     ],
 )
 def test_the_reason_for_a_call_is_in_chinese(console: Console, office: Office, reason: str, said: str | None) -> None:

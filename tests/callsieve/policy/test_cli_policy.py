@@ -171,7 +171,7 @@ def test_rules_that_trust_our_people_are_remarked(callsieve: Program) -> None:
         pytest.param("/nowhere/x.toml", "cannot be read", id="missing-file"),
         pytest.param("{folder}/", "cannot be read", id="directory"),
         pytest.param("../x", "cannot be read", id="missing-path"),
-        pytest.param("A B", "is not a policy's name", id="no-name"),
+        pytest.param("A B", "is not a valid policy name", id="no-name"),
     ],
 )
 @pytest.mark.parametrize("command", ["check", "show"])

@@ -374,7 +374,7 @@ def test_a_trial_over_no_calls_says_so(ada: Browser) -> None:
 def test_a_draft_with_errors_is_not_tried(ada: Browser) -> None:
     answer = ada.post("/policies/draft/try", text="extends = 7", days="7")
     assert answer.status_code == 422
-    assert "extends takes a text" in answer.text
+    assert "extends must be a text" in answer.text
 
 
 @pytest.mark.parametrize("days", ["0", "31", "-1", "x", "", "7e9", "٣"])
@@ -413,7 +413,7 @@ def test_only_the_draft_that_was_seen_is_activated(console: Console, ada: Browse
     for fields in ({"digest": digest}, {"digest": ""}, {}, {"digest": other, "text": DRAFT}):
         assert "The draft has changed" in ada.post("/policies/draft/activate", **fields).text
     keep(ada, "extends = 7")
-    assert "extends takes a text" in ada.post("/policies/draft/activate", digest=digest_of("extends = 7\n")).text
+    assert "extends must be a text" in ada.post("/policies/draft/activate", digest=digest_of("extends = 7\n")).text
     assert running_name(console.office.load()) == "cautious"
     assert audit_of(console.office) == []
 
