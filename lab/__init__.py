@@ -1,7 +1,7 @@
 """A private Asterisk and SIPp on loopback: real calls for the tests, the demo and the benchmarks.
 
-The lab is not in the wheel and imports nothing of CallSieve: it proves what an Asterisk sees. Nothing is installed and
-no root is needed.
+The lab is not in the wheel and imports nothing of CallSieve, so it shows what an Asterisk really sees. It installs
+nothing and needs no root.
 """
 
 from lab.asterisk import Asterisk

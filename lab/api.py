@@ -1,4 +1,4 @@
-"""The API of a running daemon, and a client of it."""
+"""A running `callsieve api`, with a client for it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STOP_SECONDS = 5.0
 
 
 class Api:
-    """`callsieve api` beside a daemon with these `settings`. It serves an address and a socket."""
+    """A `callsieve api` process that serves the store of a daemon, on an address and a Unix socket."""
 
     def __init__(self) -> None:
         self.port = free_port(ADDRESS, socket.SOCK_STREAM)
@@ -32,12 +32,12 @@ class Api:
 
     @property
     def pid(self) -> int:
-        """Return the id of the running process."""
+        """Return the process ID."""
         assert self._process is not None
         return self._process.pid
 
     def start(self, daemon: Daemon) -> None:
-        """Start it and wait until it listens."""
+        """Start the API server and wait until it listens."""
         with (daemon.state / "api.log").open("ab") as log:
             self._process = subprocess.Popen(
                 (*ends_with_us(), sys.executable, "-m", COMMAND_LINE, "api"),
@@ -50,7 +50,7 @@ class Api:
         self._wait()
 
     def stop(self) -> None:
-        """Stop it as systemd does. Kill it if that takes too long."""
+        """Stop the server as systemd does. Kill it if that takes too long."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -69,11 +69,11 @@ class Api:
 
     @property
     def url(self) -> str:
-        """Return the beginning of every address of the API."""
+        """Return the base URL of the API."""
         return f"http://{ADDRESS}:{self.port}/api/v1"
 
     def token(self, daemon: Daemon, name: str, *scopes: str, role: str = "viewer") -> str:
-        """Make a token, and return its secret."""
+        """Create a token and return its secret."""
         words = [word for scope in scopes for word in ("--scope", scope)]
         done = daemon.callsieve("token", "add", name, "--role", role, *words, "--json")
         if done.returncode != 0:
@@ -81,7 +81,7 @@ class Api:
         return str(json.loads(done.stdout)["secret"])
 
     def ask(self, method: str, path: str, token: str, body: object = None) -> tuple[int, Any]:
-        """Send a request, and return its status and JSON."""
+        """Send a request. Return the status and the parsed JSON of the response."""
         connection = HTTPConnection(ADDRESS, self.port, timeout=20)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         with closing(connection):

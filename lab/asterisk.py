@@ -1,4 +1,4 @@
-"""One private Asterisk with its own directories and ports, alive for the `with` block.
+"""A private Asterisk with its own directories and ports, which runs during the `with` block.
 
 with Asterisk(extensions=DIALPLAN) as asterisk:
     asterisk.cli("core show channels")
@@ -43,13 +43,13 @@ OUR_PROMPTS = "callsieve"  # below Asterisk's sounds
 
 
 class Asterisk:
-    r"""A running Asterisk. `directories` and `ports` say where. It is stopped and removed at the end.
+    r"""A running Asterisk with its own `directories` and `ports`, stopped and removed at the end of the `with` block.
 
     `extensions` is dialplan text and must have the contexts from-carrier and from-internal. `includes` are dialplan
     files included after it. `globals` are dialplan variables. `noload` names modules that are not loaded. `config`
     appends text to other files by name: `{"pjsip.conf": "[carrier](+)\nstir_shaken_profile = verify"}`. `verbose` logs
-    each step of the dialplan, which would slow a benchmark. With `log_console` Asterisk writes to our own output. With
-    `keep` the directory is kept for inspection. Raise LabUnavailable if no Asterisk can be found or fetched.
+    each step of the dialplan, which would slow a benchmark. `log_console`: Asterisk writes to our own output. `keep`:
+    the directory is kept for inspection. Raise LabUnavailable if no Asterisk can be found or fetched.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Asterisk:
 
     @property
     def console_command(self) -> tuple[str, ...]:
-        """Return the command that attaches a console to it."""
+        """Return the shell command that opens a console on this Asterisk."""
         return (*self._command(), "-rvvv")
 
     @property
@@ -120,7 +120,7 @@ class Asterisk:
         return self._running().pid
 
     def start(self) -> None:
-        """Start it (again after `terminate` or `kill`) and wait until it is fully booted."""
+        """Start Asterisk and wait until it is fully booted. Can be called again after `terminate` or `kill`."""
         began = time.monotonic()
         with (self.directories.top / "console.log").open("ab") as console:
             output = None if self._log_console else console
@@ -136,7 +136,7 @@ class Asterisk:
         self._boot_lines = len(self.log_lines())
 
     def terminate(self) -> None:
-        """Stop it at once but cleanly. Kill it if that takes more than 5 s. Do nothing if it is not running."""
+        """Stop Asterisk at once but cleanly. Kill it after 5 s. Do nothing if it is not running."""
         process = self._process
         if process is None:
             return
@@ -149,18 +149,18 @@ class Asterisk:
             process.wait()
 
     def kill(self) -> None:
-        """Kill it, as a crash would."""
+        """Kill Asterisk, like a crash."""
         process = self._running()
         process.kill()
         process.wait()
         self._process = None
 
     def cli(self, command: str) -> str:
-        """Return the answer of the Asterisk console to a command."""
+        """Run a command on the Asterisk console and return its output."""
         return self._remote(command, CLI_SECONDS).stdout
 
     def reload_dialplan(self, extensions: str | None = None) -> None:
-        """Reload the dialplan and its included files, with the new text if it is given."""
+        """Reload the dialplan and its included files, with a new text if given."""
         if extensions is not None:
             self.extensions = extensions
         self._write_dialplan()
@@ -171,12 +171,12 @@ class Asterisk:
         return self._log.lines()
 
     def warnings(self, *, with_boot: bool = False) -> list[str]:
-        """Return WARNING and ERROR lines since it was ready. `with_boot` adds those of the start."""
+        """Return the WARNING and ERROR lines since Asterisk was ready. `with_boot` adds the lines of the start."""
         lines = self.log_lines()
         return [line for line in (lines if with_boot else lines[self._boot_lines :]) if COMPLAINT.search(line)]
 
     def wait_for_log(self, text: str, seconds: float = 20.0) -> str:
-        """Wait for a log line with this text, and return the first. Raise TimeoutError."""
+        """Wait for a log line that contains a text, and return it. Raise TimeoutError."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for line in self.log_lines():
@@ -186,7 +186,7 @@ class Asterisk:
         raise TimeoutError(f"the log did not say {text!r} within {seconds} s")
 
     def wait_until_idle(self, seconds: float = 20.0) -> None:
-        """Wait until no channel is left, so that no call reaches into the next test. Raise TimeoutError."""
+        """Wait until all channels are gone, so that no call continues into the next test. Raise TimeoutError."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if "0 active channels" in self.cli("core show channels count"):
@@ -253,9 +253,9 @@ class Asterisk:
 
 
 def _link_data(paths: PbxPaths, directories: Directories) -> None:
-    """Make a data directory for this run, so that prompts can be added. Everything else in it is a link.
+    """Make a data directory for this run, to which prompts can be added. Its other entries are links.
 
-    CallSieve's own prompts in the installed Asterisk are left out, so that calls sound the same everywhere.
+    CallSieve's prompts in the installed Asterisk are left out, so that calls sound the same everywhere.
     """
     for entry in paths.data.iterdir():
         if entry.name not in ("sounds", "moh"):

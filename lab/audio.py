@@ -1,7 +1,7 @@
-"""The audio of one end of a call: u-law over RTP, telephone events (RFC 4733) and keys as tones.
+"""The audio of a call's end: u-law over RTP, telephone events (RFC 4733), and keys as tones.
 
-SIPp can do this only as root (it plays captures through a raw socket), so the lab speaks RTP itself. Nothing here has a
-thread or a clock: the caller must call `tick` every 20 ms.
+SIPp can do this only as root (it plays captures through a raw socket), so the lab speaks RTP itself. This module has no
+thread and no clock: the caller must call `tick` every 20 ms.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ AUDIBLE = 0x30
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The number of audio packets that arrived, and how many of them were not silence. 50 packets are a second."""
+    """The number of received audio packets, and how many of them were not silence. There are 50 packets a second."""
 
     packets: int = 0
     audible: int = 0
@@ -54,7 +54,7 @@ class _Packet:
 
 
 class AudioEnd:
-    """Sends silence (with `voice` a tone) and pressed keys, and counts what it receives."""
+    """Sends silence (or a tone, with `voice`) and pressed keys, and counts the received audio."""
 
     def __init__(self, address: str, *, voice: bool = False) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -75,7 +75,7 @@ class AudioEnd:
         return port
 
     def press(self, digits: str, *, after: float = 0.0, inband: bool = False) -> float:
-        """Queue keys to be pressed after `after` seconds, and return how many seconds that takes in all."""
+        """Queue key presses that begin after `after` seconds. Return the total time that they take, in seconds."""
         packets = [_Packet(ULAW, self._background)] * round(after / TICK_SECONDS)
         for digit in digits:
             packets += _tones(digit) if inband else _events(digit)
@@ -84,7 +84,7 @@ class AudioEnd:
         return sum(packet.lasts for packet in packets) * TICK_SECONDS
 
     def tick(self) -> None:
-        """Read what has arrived, and send the next 20 ms if the address is known."""
+        """Read the received packets, and send the next 20 ms of audio if the far end's address is known."""
         self._hear()
         if self.remote is None:
             return
@@ -126,7 +126,7 @@ class AudioEnd:
 
 
 def _events(digit: str) -> Iterator[_Packet]:
-    """Yield one key as events: growing duration, then the end three times."""
+    """Yield the packets of one key press as telephone events: growing duration, then the end three times."""
     for tick in range(1, PRESS_TICKS + 1):
         payload = struct.pack("!BBH", EVENTS[digit], 10, tick * SAMPLES)
         yield _Packet(TELEPHONE_EVENT, payload, starts=tick == 1)
@@ -141,7 +141,7 @@ def _tones(digit: str) -> Iterator[_Packet]:
 
 
 def ulaw_tone(frequencies: Iterable[int], *, first_sample: int = 0) -> bytes:
-    """Return 20 ms of tones together, 8 kHz, each at -12 dB of full scale."""
+    """Return 20 ms of several tones at once, at 8 kHz, each at -12 dB of full scale."""
     waves = [2 * math.pi * frequency / 8000 for frequency in frequencies]
     samples = range(first_sample, first_sample + SAMPLES)
     return bytes(ulaw(round(sum(8000 * math.sin(wave * n) for wave in waves))) for n in samples)

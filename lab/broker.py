@@ -1,8 +1,8 @@
-"""A private MQTT broker: mosquitto on a loopback port, with a user and a password, for the `with` block.
+"""A private MQTT broker: mosquitto on a loopback port, with a user and a password, during the `with` block.
 
     with Broker() as broker:  broker.port, broker.password        anonymous clients are refused
 
-A `mosquitto` on PATH is used; otherwise Debian's package is unpacked in the cache (1 MB to fetch).
+A `mosquitto` on PATH is used. Otherwise Debian's package is unpacked in the cache (1 MB to fetch).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ USER, WATCHER = "callsieve", "watcher"
 
 @dataclass(frozen=True, slots=True)
 class BrokerPaths:
-    """The paths of the broker, of the program that makes its passwords, and of their libraries."""
+    """The paths of mosquitto, of its password tool, and of their libraries."""
 
     program: Path
     passwords: Path
@@ -33,7 +33,7 @@ class BrokerPaths:
 
 
 def ensure_broker(progress: Progress = lambda line: None) -> BrokerPaths:
-    """Return a usable broker, fetched on the first use. Raise LabUnavailable."""
+    """Return a usable broker. Fetch it at the first use. Raise LabUnavailable."""
     installed, passwords = shutil.which("mosquitto"), shutil.which("mosquitto_passwd")
     if installed and passwords:
         return BrokerPaths(Path(installed), Path(passwords))
@@ -45,9 +45,9 @@ def ensure_broker(progress: Progress = lambda line: None) -> BrokerPaths:
 
 
 class Broker(PrivateServer):
-    """The broker. `tls`: the files of its certificate and key; it then accepts only TLS.
+    """A running broker. With `tls`, the files of its certificate and key, it accepts only TLS.
 
-    `acl`: what USER may do, as in mosquitto's acl_file; empty for everything. WATCHER has the same password and may
+    `acl`: the rights of USER, as in mosquitto's acl_file; empty for all rights. WATCHER has the same password and may
     read all topics.
     """
 
@@ -65,7 +65,7 @@ class Broker(PrivateServer):
         self.start()
 
     def start(self) -> None:
-        """Start it (again after `stop`) and wait until it answers."""
+        """Start the broker and wait until it answers. Can be called again after `stop`."""
         command = (str(self.paths.program), "-c", str(self.folder / "conf"))
         self._run(command, self._environment(), self._is_listening)
 

@@ -1,4 +1,4 @@
-"""A call in progress: SIPp does the signalling, `lab.audio` the caller's audio and keys, and a thread runs both."""
+"""A call in progress. SIPp does the signalling, `lab.audio` the caller's audio and keys. A thread runs both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lab.sipp import SippProcess
 
 
 class Pbx(Protocol):
-    """The parts of an Asterisk that a carrier and a phone need: the path of SIPp, and the port of each endpoint."""
+    """The parts of a PBX that a carrier or a phone needs: the path of SIPp, and the port of each endpoint."""
 
     @property
     def paths(self) -> PbxPaths: ...
@@ -29,7 +29,7 @@ class Pbx(Protocol):
 
 
 class CallInProgress:
-    """A call in the background. `result` waits for its end. Leaving the `with` block ends it.
+    """A call in the background. `result` waits for its end. Leaving the `with` block ends the call.
 
     `dtmf` is pressed `dtmf_after` seconds after the answer. More keys can be pressed at any time.
     """
@@ -46,7 +46,7 @@ class CallInProgress:
         self._thread.start()
 
     def result(self) -> CallResult:
-        """Wait until the call is over, and return its result for the caller."""
+        """Wait until the call is over, and return its result as the caller saw it."""
         try:
             self._process.wait()
             self._stop_audio()
@@ -60,7 +60,7 @@ class CallInProgress:
         return self._audio.heard
 
     def messages(self) -> list[SipMessage]:
-        """Return the SIP messages so far."""
+        """Return the SIP messages sent and received so far."""
         return self._process.messages()
 
     def wait_until_answered(self, seconds: float = 20.0) -> None:
@@ -90,7 +90,7 @@ class CallInProgress:
         self._thread.join()
 
     def _run(self) -> None:
-        """Every 20 ms: find the address for the audio and whether the call is answered, then receive and send."""
+        """Every 20 ms, send and receive audio. First find the audio's address, and whether the call is answered."""
         due = time.monotonic()
         while not self._over.is_set() and self._process.is_running():
             if not self._answered.is_set():

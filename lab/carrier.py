@@ -1,4 +1,4 @@
-"""The carrier: places calls on a trunk, one at a time, and returns all their SIP messages."""
+"""The carrier: places single calls on a trunk and returns all their SIP messages."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 
 @dataclass(frozen=True, slots=True)
 class CallSpec:
-    """One call: its caller, its callee, and what the caller does. Times are in seconds.
+    """A call to place: its caller, its callee, and the caller's actions. Times are in seconds.
 
-    Text is sent as it is given, hostile or not, except that `name` is quoted for SIP; `raw_from` replaces the whole
-    From header before its tag. `request_user` is the user part of the Request-URI if it is not the DID. `privacy`
-    withholds the number as a carrier does that knows it: anonymous From, number in P-Asserted-Identity, `Privacy: id`.
-    `caller` None: the carrier itself does not know the number. `cancel_after`: the caller gives up so long after the
-    last provisional response; `hang_up_after` None waits for the other side. `dtmf` is pressed `dtmf_after` the answer,
-    as RFC 4733 events or, `inband`, as tones; `hang_up_after` then counts from the last key. With `voice` the caller
-    makes a sound all the time, otherwise silence.
+    Text is sent unchanged, hostile or not, except that `name` is quoted for SIP. `raw_from` replaces the whole From
+    header before its tag. `request_user` is the user part of the Request-URI if it is not the DID. `privacy` withholds
+    the number like a carrier that knows it: anonymous From, number in P-Asserted-Identity, `Privacy: id`. `caller`
+    None: the carrier does not know the number. `cancel_after`: how long after the last provisional response the caller
+    gives up. `hang_up_after` None waits for the other side. `dtmf` is pressed `dtmf_after` the answer, as RFC 4733
+    events or, with `inband`, as tones; `hang_up_after` then counts from the last key. With `voice` the caller makes a
+    sound all the time, otherwise silence.
     """
 
     caller: str | None = CALLER
@@ -69,7 +69,7 @@ class CallSpec:
         return [*extra, *self.headers.items()]
 
     def keys(self) -> dict[str, str]:
-        """Return the texts of the call, for SIPp's keywords."""
+        """Return the texts of the call for SIPp's keywords."""
         return {
             "request_user": self.did if self.request_user is None else self.request_user,
             "did": self.did,
@@ -80,26 +80,26 @@ class CallSpec:
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """The far end of a trunk, which calls us. `trunk`: the endpoint that Asterisk takes it for."""
+    """The far end of a trunk, which places calls to us. `trunk`: the endpoint as which Asterisk identifies it."""
 
     asterisk: Pbx
     trunk: str = "carrier"
 
     def call(self, spec: CallSpec | None = None) -> CallResult:
-        """Make one call and wait for its end."""
+        """Place a call and wait for its end."""
         return self.start(spec).result()
 
     def start(self, spec: CallSpec | None = None) -> CallInProgress:
-        """Make one call in the background."""
+        """Place a call in the background."""
         return place_call(self.asterisk, TRUNK_ADDRESSES[self.trunk], spec or CallSpec())
 
     def load(self, load: Load) -> LoadResult:
-        """Make many calls at a rate and count how they went."""
+        """Place many calls at a given rate and return their statistics."""
         return run_load(self.asterisk.paths, TRUNK_ADDRESSES[self.trunk], self.asterisk.sip_address, load)
 
 
 def place_call(asterisk: Pbx, address: str, spec: CallSpec, user: str = "carrier") -> CallInProgress:
-    """Place a call from a loopback address, by which Asterisk tells trunks from phones."""
+    """Place a call from a loopback address. Asterisk tells trunks from phones by this address."""
     audio = AudioEnd(address, voice=spec.voice)
     pressing = spec.dtmf_after + 0.2 * len(spec.dtmf) if spec.dtmf else 0.0
     job = SippJob(

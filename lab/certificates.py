@@ -1,4 +1,4 @@
-"""X.509 certificates of the lab's own authority (RFC 5280), with the extension that STIR/SHAKEN needs (RFC 8226)."""
+"""X.509 certificates from a test authority (RFC 5280), with the extension that STIR/SHAKEN needs (RFC 8226)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Extension = tuple[x509.ExtensionType, bool]  # and whether it is critical
 
 
 def make_key() -> ec.EllipticCurvePrivateKey:
-    """Make a key on the only curve that STIR/SHAKEN allows (RFC 8225, section 8)."""
+    """Return a new key on the only curve that STIR/SHAKEN allows (RFC 8225, section 8)."""
     return ec.generate_private_key(ec.SECP256R1())
 
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A signer of certificates: its name, its key, and its own certificate in PEM."""
+    """A certificate authority: its name, its key, and its own certificate in PEM."""
 
     name: str
     key: ec.EllipticCurvePrivateKey
@@ -34,19 +34,19 @@ class Authority:
         return cls(name, make_key())
 
     def root(self) -> str:
-        """Return the certificate that others must trust."""
+        """Return the root certificate, which relying parties must trust."""
         may_sign = x509.BasicConstraints(ca=True, path_length=None)
         identifier = x509.SubjectKeyIdentifier.from_public_key(self.key.public_key())
         extensions: list[Extension] = [(may_sign, True), (_usage(certificates=True), True), (identifier, False)]
         return self._certificate(self.name, self.key.public_key(), extensions)
 
     def issue(self, name: str, key: ec.EllipticCurvePublicKey, provider_code: str) -> str:
-        """Issue a certificate for a carrier that signs calls. `provider_code`: says whose numbers it may sign for."""
+        """Issue a certificate for a carrier that signs calls. `provider_code` limits the numbers that it may sign."""
         codes = x509.UnrecognizedExtension(TN_AUTH_LIST, _provider_codes(provider_code))
         return self._certificate(name, key, [(_usage(certificates=False), True), (codes, False)])
 
     def issue_server(self, name: str, key: ec.EllipticCurvePublicKey, *, days_ago: int = 0) -> str:
-        """Issue a certificate for a web server of that name. It began `days_ago` days ago and is valid for 30 days."""
+        """Issue a certificate for a web server. It starts `days_ago` days ago and is valid for 30 days."""
         by = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         extensions: list[Extension] = [
             (x509.SubjectAlternativeName([x509.DNSName(name)]), False),
@@ -83,7 +83,7 @@ def _name(common: str) -> x509.Name:
 
 
 def _usage(*, certificates: bool) -> x509.KeyUsage:
-    """Return the usage of a key: an authority's signs certificates, a carrier's signs calls."""
+    """Return the key usage: an authority's key signs certificates, a carrier's key signs calls."""
     return x509.KeyUsage(
         digital_signature=not certificates,
         key_cert_sign=certificates,
@@ -98,7 +98,7 @@ def _usage(*, certificates: bool) -> x509.KeyUsage:
 
 
 def _provider_codes(code: str) -> bytes:
-    """Return a TNAuthorizationList with one service provider code, in DER. Each of its layers is below 128 bytes."""
+    """Return a TNAuthorizationList with one service provider code, in DER. Each layer is shorter than 128 bytes."""
     content = code.encode("ascii")
     for tag in (0x16, 0xA0, 0x30):
         content = bytes([tag, len(content)]) + content

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def ends_with_us() -> tuple[str, ...]:
-    """Return a command prefix that has the kernel stop the child if this process is killed, for example in a test run.
+    """Return a command prefix that makes the kernel stop the child when this process is killed.
 
     The kernel watches the thread that started the child, so use this in the main thread only.
     """
@@ -23,7 +23,7 @@ def ends_with_us() -> tuple[str, ...]:
 def start_server(
     command: Sequence[str], log: Path, environment: Mapping[str, str], is_listening: Callable[[], bool], seconds: float
 ) -> subprocess.Popen[bytes]:
-    """Start a server and return its process once it listens, or raise RuntimeError with the end of its log."""
+    """Start a server and return its process once it listens. Raise RuntimeError with the end of its log otherwise."""
     with log.open("ab") as file:
         process = subprocess.Popen(
             (*ends_with_us(), *command), stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment
@@ -38,7 +38,7 @@ def start_server(
 
 
 def stop_server(process: subprocess.Popen[bytes] | None, seconds: float) -> None:
-    """Stop a process cleanly, and kill it if that takes longer than `seconds`. Do nothing for None."""
+    """Stop a process cleanly. Kill it if that takes longer than `seconds`. Do nothing for None."""
     if process is None:
         return
     process.terminate()

@@ -1,7 +1,7 @@
-"""Every configuration file of the lab's Asterisk as text, so that nothing depends on Asterisk's defaults on disk.
+"""All configuration files of the lab's Asterisk as text, so that no default file on disk has an effect.
 
-Three kinds of endpoint, all on loopback and without passwords: the trunks `carrier` (known by the source address
-127.0.0.1) and `carrier2` (127.0.0.2), and the phones 201-203 (known by their user name, at 127.0.0.3).
+There are three kinds of endpoints, all on loopback and without passwords: the trunks `carrier` (identified by the
+source address 127.0.0.1) and `carrier2` (127.0.0.2), and the phones 201-203 (identified by user name, at 127.0.0.3).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ exten => *98,1,VoiceMailMain(${CALLERID(num)}@default,s)
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The ports of one run. Each phone listens on 127.0.0.3, each trunk's far end on the trunk's address."""
+    """The ports of a run. Each phone listens on 127.0.0.3, each trunk's far end on the trunk's address."""
 
     sip: int
     ami: int
@@ -85,7 +85,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Directories:
-    """The directories of one run: Asterisk writes nowhere else."""
+    """The directories of a run. Asterisk writes to no others."""
 
     top: Path
 
@@ -99,7 +99,7 @@ class Directories:
 
     @property
     def sounds(self) -> Path:
-        """Return the directory of English prompts. CallSieve's own would be in its folder `callsieve`."""
+        """Return the directory of English prompts. CallSieve's own prompts belong in its subdirectory `callsieve`."""
         return self.data / "sounds" / "en"
 
     @property
@@ -157,7 +157,7 @@ def pjsip_conf(ports: Ports) -> str:
 
 
 def static_files(ports: Ports, noload: Sequence[str], data: Path, *, verbose: bool) -> dict[str, str]:
-    """Return the files that do not depend on the dialplan, by name."""
+    """Return, by name, the files that do not depend on the dialplan."""
     mailboxes = "\n".join(f"{phone} => {phone},Phone {phone}" for phone in PHONES)
     members = "\n".join(f"member => PJSIP/{phone}" for phone in PHONES[:3])
     modules = "\n".join(f"noload = {name.removesuffix('.so')}.so" for name in (*NOLOAD, *noload))

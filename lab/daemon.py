@@ -1,4 +1,4 @@
-"""CallSieve's daemon as a process of the lab, so that tests can kill, freeze and inspect it."""
+"""CallSieve's daemon as a process that tests can kill, freeze and inspect."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ STOP_SECONDS = 5.0
 
 
 class Daemon:
-    """`callsieve serve` with its own state directory and settings, running for the `with` block.
+    """`callsieve serve` with its own state directory and settings, which runs during the `with` block.
 
-    `settings` is added to the settings file; `agi.listen` is chosen here, and `agi.deadline_ms` if it is given.
-    `python` may be another interpreter.
+    `settings` is added to the settings file, which has `agi.listen`, and `agi.deadline_ms` if given. `python` may be
+    another interpreter.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class Daemon:
 
     @property
     def url(self) -> str:
-        """Return the address to which the dialplan adds `/screen`."""
+        """Return the AGI address, to which the dialplan adds `/screen`."""
         return f"agi://127.0.0.1:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the environment in which `callsieve` commands find this daemon's settings and store."""
+        """Return the environment in which `callsieve` commands use this daemon's settings and store."""
         return {**os.environ, "CALLSIEVE_CONFIG": str(self.config), "CALLSIEVE_STATE": str(self.state)}
 
     @property
@@ -67,7 +67,7 @@ class Daemon:
         return self._running().pid
 
     def write_settings(self, settings: str) -> None:
-        """Replace the settings file. A `reload` or a new start applies it."""
+        """Replace the settings file. The daemon reads it at `reload` or at its next start."""
         table = f'listen = "127.0.0.1:{self.port}"\n'
         if self._deadline_ms is not None:
             table += f"deadline_ms = {self._deadline_ms}\n"
@@ -75,7 +75,7 @@ class Daemon:
         self.config.write_text(f"{head}[agi]\n{table}{rest}" if found else f"[agi]\n{table}{settings}")
 
     def start(self) -> None:
-        """Start it and wait until it accepts connections."""
+        """Start the daemon and wait until it accepts connections."""
         began = time.monotonic()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -93,7 +93,7 @@ class Daemon:
         self.start_seconds = time.monotonic() - began
 
     def stop(self) -> float:
-        """Send SIGTERM, and SIGKILL if that takes too long. Return the seconds it took."""
+        """Send SIGTERM, and SIGKILL if the daemon takes too long. Return the seconds it took."""
         process, self._process = self._process, None
         if process is None:
             return 0.0
@@ -108,25 +108,25 @@ class Daemon:
         return time.monotonic() - began
 
     def kill(self) -> None:
-        """Kill it, as a crash would."""
+        """Kill the daemon, like a crash."""
         process, self._process = self._running(), None
         process.kill()
         process.wait()
 
     def freeze(self) -> None:
-        """Stop its execution. Its sockets stay open."""
+        """Suspend the daemon (SIGSTOP). Its sockets stay open."""
         self._running().send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it run again after `freeze`."""
+        """Resume the daemon after `freeze`."""
         self._running().send_signal(signal.SIGCONT)
 
     def reload(self) -> None:
-        """Send SIGHUP."""
+        """Make the daemon read its settings again (SIGHUP)."""
         self._running().send_signal(signal.SIGHUP)
 
     def callsieve(self, *arguments: str, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
-        """Run a `callsieve` command on this daemon's settings and store."""
+        """Run a `callsieve` command with this daemon's settings and store."""
         return subprocess.run(
             (self._python, "-m", COMMAND_LINE, *arguments),
             stdin=subprocess.DEVNULL,
@@ -139,7 +139,7 @@ class Daemon:
         )
 
     def wait_for_log(self, text: str, seconds: float = 20.0) -> str:
-        """Wait for a log line with this text, and return the first. Raise TimeoutError."""
+        """Wait for a log line that contains a text, and return it. Raise TimeoutError."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for line in self.log.read_text(errors="replace").splitlines():

@@ -1,6 +1,6 @@
-"""Debian packages, downloaded with apt's private directories and unpacked under `.cache/pbx`: nothing is installed.
+"""Downloads Debian packages with private apt directories and unpacks them under `.cache/pbx`. Nothing is installed.
 
-No root is needed. Mirror and architecture are those of the server's apt. A file beside the packages records their
+No root is needed. Mirror and architecture come from the installed apt. A file beside the packages records their
 versions.
 """
 
@@ -32,15 +32,15 @@ Progress = Callable[[str], None]
 
 
 class LabUnavailable(Exception):
-    """Raised if a program is not installed and cannot be fetched. The text says why."""
+    """A program is not installed and cannot be fetched. The text gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Packages to unpack together in a folder of the cache.
+    """Packages that are unpacked together in a folder of the cache.
 
-    With a `suite` they come with everything they need, independent of the installed release. Without one they are of
-    the installed release, with those packages they need that are not installed.
+    With a `suite`, all their dependencies are fetched too, independent of the installed release. Without a suite, they
+    come from the installed release, and only missing dependencies are fetched.
     """
 
     folder: str
@@ -52,7 +52,7 @@ class Bundle:
         return " ".join((self.suite, *self.packages)).strip()
 
     def is_in(self, root: Path) -> bool:
-        """Return whether these packages are unpacked there, perhaps with others."""
+        """Return whether these packages are unpacked in a folder, perhaps together with others."""
         stamp = root / "fetched"
         return stamp.is_file() and set(self.stamp.split()) <= set(stamp.read_text(encoding="ascii").split())
 
@@ -64,9 +64,9 @@ def cache_directory() -> Path:
 
 
 def unpacked(bundle: Bundle, progress: Progress) -> Path:
-    """Return the folder with the packages, fetched on the first use. Raise LabUnavailable.
+    """Return the folder of the unpacked packages. Fetch them at the first use. Raise LabUnavailable.
 
-    It is safe if several processes ask at once: one fetches, and the others wait.
+    Several processes may call this at once: one fetches, and the others wait.
     """
     cache = cache_directory()
     root = cache / bundle.folder
@@ -89,7 +89,7 @@ def _locked(cache: Path) -> Iterator[None]:
 
 
 def _fetch(bundle: Bundle, cache: Path, root: Path, progress: Progress) -> None:
-    """Download and unpack beside the final place, then move everything there in one step."""
+    """Download and unpack to a temporary folder, then move everything to its place in one step."""
     missing = [tool for tool in ("apt-get", "dpkg") if shutil.which(tool) is None]
     if missing:
         raise LabUnavailable(f"there is no {' or '.join(missing)} to fetch {', '.join(bundle.packages)} with")
@@ -130,7 +130,7 @@ def _download(bundle: Bundle, work: Path, progress: Progress) -> Sequence[Path]:
 
 
 def _expired_indexes(lists: Path) -> Iterator[str]:
-    """Yield a message for each package list that its mirror has not renewed in time."""
+    """Yield a message for each package list whose validity date has passed."""
     for release in sorted(lists.glob("*Release")):
         for line in release.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith(VALID_UNTIL):
@@ -140,7 +140,7 @@ def _expired_indexes(lists: Path) -> Iterator[str]:
 
 
 def _apt_command(suite: str, work: Path) -> tuple[str, ...]:
-    """Return apt-get with its own directories for everything it writes, so that it changes no installed package."""
+    """Return an apt-get command that writes only to private directories and changes no installed package."""
     for directory in ("lists/partial", "cache/archives/partial"):
         (work / directory).mkdir(parents=True)
     settings: dict[str, object] = {
@@ -162,7 +162,7 @@ def _apt_command(suite: str, work: Path) -> tuple[str, ...]:
 
 
 def _another_release(suite: str, work: Path) -> dict[str, object]:
-    """Return settings with which apt knows only this suite, and no installed package."""
+    """Return apt settings that use only this suite and ignore installed packages."""
     (work / "status").touch()
     sources = work / "sources.list"
     sources.write_text(f"deb {_mirror()} {suite} main\n", encoding="utf-8")
@@ -177,7 +177,7 @@ def _another_release(suite: str, work: Path) -> dict[str, object]:
 
 
 def _mirror() -> str:
-    """Return the Debian mirror in the settings of the installed apt."""
+    """Return the Debian mirror that the installed apt uses."""
     listing = subprocess.run(
         ("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"),
         capture_output=True,
@@ -192,7 +192,7 @@ def _mirror() -> str:
 
 
 def _run(command: Sequence[str], progress: Progress) -> None:
-    """Run a command to its end, passing each line on. Raise LabUnavailable with the last error line."""
+    """Run a command and pass each output line to `progress`. Raise LabUnavailable with the last error line."""
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:

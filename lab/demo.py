@@ -1,7 +1,7 @@
-"""`make demo`: a small office and a dozen calls, each shown live with its end.
+"""`make demo`: a small office that gets a dozen calls, each shown live with its outcome.
 
 Everything is real: Asterisk, SIP calls by SIPp, `callsieve serve`, its store, and the commands that an administrator
-types. The numbers are invented. It exits with 0 only if each call ended as it should.
+types. The numbers are invented. The exit status is 0 only if each call ended as expected.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ LISTED = {
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One call: who calls, how it is placed, and how it must end."""
+    """A call of the demo: its caller, how it is placed, and how it must end."""
 
     story: str
     caller: str
@@ -86,18 +86,18 @@ class Scene:
 
 @dataclass(slots=True)
 class Office:
-    """The PBX and the phone that scenes use."""
+    """The PBX and the phone of the demo."""
 
     pbx: ScreenedPbx
     alice: Phone
 
     def call(self, caller: str, **details: Any) -> CallResult:
-        """Make one call to Alice."""
+        """Place a call to Alice."""
         return self.pbx.carrier.call(CallSpec(caller=caller, did=ALICE, **{"hang_up_after": 0.3, **details}))
 
 
 def frozen(office: Office) -> CallResult:
-    """Make a call while the daemon is frozen."""
+    """Place a call while the daemon is frozen."""
     office.pbx.daemon.freeze()
     try:
         return office.call(BLOCKED, name="Joe")
@@ -106,7 +106,7 @@ def frozen(office: Office) -> CallResult:
 
 
 def killed(office: Office) -> CallResult:
-    """Kill the daemon while it decides about a call, and start it again afterwards."""
+    """Kill the daemon during a decision, and start it again afterwards."""
     office.pbx.daemon.freeze()
     with office.pbx.carrier.start(CallSpec(caller=BLOCKED, name="Joe", did=ALICE, hang_up_after=0.3)) as call:
         time.sleep(0.2)  # within the 0.6 s that the dialplan waits
@@ -117,14 +117,14 @@ def killed(office: Office) -> CallResult:
 
 
 def in_emergency_window(office: Office) -> CallResult:
-    """Make a call after somebody has called 112."""
+    """Place a call after a phone has called 112."""
     with office.alice.dial("112") as call:
         call.result()
     return office.call(BLOCKED, name="Dispatch")
 
 
 def pressing_the_digit(office: Office) -> CallResult:
-    """Make a call whose caller listens and presses the digit that is asked for."""
+    """Place a call whose caller listens and presses the requested digit."""
     asterisk = office.pbx.asterisk
     with office.pbx.carrier.start(CallSpec(caller=SCAM, name="Ann", did=ALICE, hang_up_after=5.0)) as call:
         line = asterisk.wait_for_log("Playing 'digits/", 10.0)
@@ -133,7 +133,7 @@ def pressing_the_digit(office: Office) -> CallResult:
 
 
 def switched_off(office: Office) -> CallResult:
-    """Make a call while screening is off, and switch it on again."""
+    """Place a call while screening is switched off, then switch it on again."""
     office.pbx.daemon.callsieve("off", "--for", "1h")
     try:
         return office.call(BLOCKED, name="Joe")
@@ -218,7 +218,7 @@ def main() -> int:
 
 
 def open_office(stack: ExitStack) -> Office:
-    """Start Asterisk and the daemon, fill the store, and start Alice's phone."""
+    """Start Asterisk and the daemon, fill the store, and switch on Alice's phone."""
     pbx = stack.enter_context(ScreenedPbx(extensions=EXTENSIONS, settings=SETTINGS))
     (pbx.state / "policies").mkdir()
     (pbx.state / "policies" / "demo.toml").write_text(POLICY)
@@ -255,7 +255,7 @@ COLUMNS = {"call, caller": 4, "the store knew": 5, "decision: rule, reason": 5, 
 
 
 def play(console: Console, office: Office) -> int:
-    """Place the calls one after the other and show each as it ends."""
+    """Place the calls one after another. Show each when it ends. Return the exit status."""
     console.print(Text("CallSieve: a dozen calls to a real Asterisk", "italic", justify="center"))
     console.print(lines_of(*(Text(title, "bold") for title in (*COLUMNS, "ms", ""))))
     wrong = 0
@@ -276,7 +276,7 @@ def play(console: Console, office: Office) -> int:
 
 
 def lines_of(*cells: str | Text) -> Table:
-    """Return one row of the table as a table. A table that grows beyond the screen would be printed again and again."""
+    """Return a table row as a table of its own, because a live table that outgrows the screen is printed repeatedly."""
     table = Table.grid(padding=(0, 2), expand=True)
     for share in COLUMNS.values():
         table.add_column(ratio=share)
@@ -291,7 +291,7 @@ STYLES = {"allow": "green", "tag": "yellow", "warn": "yellow", "challenge": "mag
 
 
 def run(office: Office, scene: Scene) -> tuple[tuple[str | Text, ...], bool]:
-    """Play one scene. Return its row for the table, and whether it ended as it should."""
+    """Place the call of a scene. Return its table row, and whether it ended as expected."""
     knew = sentence(office, scene.caller)
     rung_before, began = len(office.alice.invites()), time.time()
     result = scene.place(office)
@@ -315,7 +315,7 @@ def run(office: Office, scene: Scene) -> tuple[tuple[str | Text, ...], bool]:
 
 
 def sentence(office: Office, caller: str) -> str:
-    """Return the sentence of `callsieve lookup` about a number."""
+    """Return the sentence that `callsieve lookup` prints about a number."""
     if not caller.startswith("+"):
         return ""
     done = office.pbx.daemon.callsieve("lookup", caller, "--json")
@@ -330,7 +330,7 @@ def latest(office: Office) -> dict[str, Any]:
 
 
 def decision_since(office: Office, began: float, seconds: float = 10.0) -> dict[str, Any]:
-    """Return the decision made since `began`, or an empty dict if none is made in time."""
+    """Return the decision made after `began`, or an empty dict if none is made in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         record = latest(office)

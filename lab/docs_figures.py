@@ -1,7 +1,7 @@
-"""Figures of the documentation: `python -m lab.docs_figures` prints one row for the user site and one for the rest.
+"""Prints figures about the documentation: `python -m lab.docs_figures`, for the user site and for the other pages.
 
-The user site is docs/ without docs/contributing/. Words are those of a whole file, code included. Sentences are those
-of running text: no code, no tables, no headings, no Chinese.
+The user site is docs/ without docs/contributing/. Words are counted in whole files, with code. Sentences are counted in
+running text: without code, tables, headings and Chinese.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ REFERENCE = {"reference"}  # its tables may be longer than a page that somebody 
 
 
 class Figures(NamedTuple):
-    """Figures of a set of pages; shares are percentages of the sentences."""
+    """Figures about a set of pages. Shares are percentages of all sentences."""
 
     pages: int
     words: int
@@ -47,12 +47,12 @@ def list_pages(folder: Path = DOCS) -> list[Path]:
 
 
 def is_on_user_site(path: Path) -> bool:
-    """Return whether a page is for those who use CallSieve."""
+    """Return whether a page is for users of CallSieve."""
     return path.relative_to(DOCS).parts[0] not in OUTSIDE_SITE
 
 
 def count_words(text: str) -> int:
-    """Return the number of words. Lines of tables and signs do not count."""
+    """Return the number of words. Table rules and bare punctuation do not count."""
     return len(re.findall(r"\S*\w\S*", text))
 
 

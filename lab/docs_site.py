@@ -1,4 +1,4 @@
-"""Hooks of MkDocs: the version and the day of the last check below each page, and links that leave docs/."""
+"""MkDocs hooks: add version and date of the last check to each page, and replace links to files outside docs/."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FOOTER = {"en": "CallSieve {version} · last checked {checked}", "zh": "CallSiev
 
 
 def without_links_out(markdown: str, folder: PurePosixPath) -> str:
-    """Replace links to files outside docs/ with the file's path in the repository: the site does not have them."""
+    """Replace links to files outside docs/, which the site does not have, by the file's path in the repository."""
 
     def replaced(link: re.Match[str]) -> str:
         target = os.path.normpath(folder / link[2].partition("#")[0])

@@ -1,4 +1,4 @@
-"""The audio and keys of a phone, run by a thread: `lab.audio` with a clock, for one call after the other."""
+"""The audio and keys of a phone: `lab.audio` with a clock and a thread, for successive calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOOK_TICKS = 5
 
 
 class Ears:
-    """Receives audio from `start` to `close`. `remote`: where the far end of the latest call wants audio."""
+    """Receives audio from `start` to `close`. `remote`: the address to which audio of the latest call is sent."""
 
     def __init__(self, address: str) -> None:
         self._audio = AudioEnd(address)
@@ -32,7 +32,7 @@ class Ears:
         self._thread.start()
 
     def press(self, digits: str) -> None:
-        """Press keys, and return after the last one."""
+        """Press keys, and return after the last key."""
         time.sleep(self._audio.press(digits))
 
     def close(self) -> None:

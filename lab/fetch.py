@@ -1,7 +1,7 @@
-"""Find Asterisk and SIPp, or fetch both once without installing anything.
+"""Finds Asterisk and SIPp, or fetches both once without installing anything.
 
-An `asterisk` or `sipp` on PATH is used. Otherwise those of a later Debian are unpacked in the cache and run with the
-loader and the libraries of that Debian, independent of the installed release.
+An `asterisk` or `sipp` on PATH is used. Otherwise packages of a later Debian are unpacked in the cache. They run with
+the loader and the libraries of that Debian, independent of the installed release.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class PbxPaths:
 
 
 def ensure_pbx(progress: Progress = lambda line: None) -> PbxPaths:
-    """Return a usable Asterisk and SIPp, fetched on the first use. Raise LabUnavailable."""
+    """Return a usable Asterisk and SIPp. Fetch them at the first use. Raise LabUnavailable."""
     asterisk, sipp = shutil.which("asterisk"), shutil.which("sipp")
     if asterisk and sipp:
         return _paths_in(Path("/"), (asterisk,), (sipp,))
@@ -55,14 +55,14 @@ def ensure_pbx(progress: Progress = lambda line: None) -> PbxPaths:
 
 
 def packaged_pbx(progress: Progress = lambda line: None) -> tuple[Path, PbxPaths]:
-    """Return Debian's packages, even if others are installed: their directory, and the paths in it."""
+    """Return the folder of Debian's Asterisk and SIPp, and their paths, even if other versions are installed."""
     root = unpacked(PBX, progress)
     asterisk, sipp = ((*_loader(root), str(root / program)) for program in ("usr/sbin/asterisk", "usr/bin/sipp"))
     return root, _paths_in(root, asterisk, sipp)
 
 
 def _loader(root: Path) -> tuple[str, ...]:
-    """Return the loader of the fetched C library, because the programs may need a newer one than the installed one."""
+    """Return the dynamic loader of the fetched C library. The programs may need a newer one than the installed one."""
     libraries = _modules_in(root, INSTALLED_MODULES[:1]).parent.parent
     loaders = sorted((*libraries.glob("ld-linux*.so.*"), *libraries.glob("ld64.so.*")))
     if not loaders:

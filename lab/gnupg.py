@@ -1,4 +1,4 @@
-"""GnuPG for the test of a signed FreePBX module: one on PATH, or Debian's, unpacked in its own folder."""
+"""GnuPG for the test of a signed FreePBX module: from PATH, or Debian's, unpacked in its own folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GNUPG = Bundle("gnupg", ("gpg", "gpg-agent"))
 
 
 def ensure_gnupg(progress: Progress = lambda line: None) -> Path | None:
-    """Return the folder with GnuPG, or None if it is installed. Raise LabUnavailable."""
+    """Return the folder of a fetched GnuPG, or None if GnuPG is installed. Raise LabUnavailable."""
     if shutil.which("gpg") and shutil.which("gpg-agent"):
         return None
     root = unpacked(GNUPG, progress)
@@ -23,7 +23,7 @@ def ensure_gnupg(progress: Progress = lambda line: None) -> Path | None:
 
 
 def gnupg_environment(home: Path) -> dict[str, str]:
-    """Return the environment for programs that use GnuPG with this new home. Its agent ends if the home is removed."""
+    """Create a GnuPG home and return the environment that uses it. GnuPG's agent ends when the home is removed."""
     home.mkdir(mode=0o700)
     environment = {**os.environ, "GNUPGHOME": str(home)}
     if root := ensure_gnupg():

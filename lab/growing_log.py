@@ -1,4 +1,4 @@
-"""The lines of a log that another process writes. Each time only the new lines are read."""
+"""Reads a log that another process writes. Each call reads only the new lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class GrowingLog:
-    """The log in one file. The file may not exist yet. If it became shorter, it is read from its beginning."""
+    """A log file. The file may not exist yet. If it has become shorter, it is read again from its start."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -17,7 +17,7 @@ class GrowingLog:
         self._lock = threading.Lock()
 
     def lines(self) -> list[str]:
-        """Return all lines so far, also a last one that is still being written."""
+        """Return all lines so far, including an incomplete last line."""
         with self._lock:
             try:
                 self._go_on()

@@ -1,9 +1,9 @@
-"""Kamailio between a carrier and a phone, with our example, its own directory and port, for the `with` block.
+"""Kamailio between a carrier and a phone, with our example configuration, during the `with` block.
 
     with Kamailio(url, token) as switch, Phone(switch, "201"):
         Carrier(switch).call()
 
-A `kamailio` on PATH is used; otherwise Debian's packages are unpacked in the cache (8 MB to fetch).
+A `kamailio` on PATH is used. Otherwise Debian's packages are unpacked in the cache (8 MB to fetch).
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ LINES = {
 
 @dataclass(frozen=True, slots=True)
 class KamailioPaths:
-    """The paths of the program, its modules, and its libraries."""
+    """The paths of Kamailio, its modules, and its libraries."""
 
     program: Path
     modules: Path
@@ -109,7 +109,7 @@ class KamailioPaths:
 
 
 def ensure_kamailio(progress: Progress = lambda line: None) -> KamailioPaths:
-    """Return a usable Kamailio, fetched on the first use. Raise LabUnavailable."""
+    """Return a usable Kamailio. Fetch it at the first use. Raise LabUnavailable."""
     installed = shutil.which("kamailio")
     root = Path("/") if installed else unpacked(PACKAGES, progress).resolve()
     modules = next(iter(sorted(root.glob("usr/lib/*/kamailio/modules"))), None)
@@ -120,10 +120,10 @@ def ensure_kamailio(progress: Progress = lambda line: None) -> KamailioPaths:
 
 
 class Kamailio:
-    """A proxy that asks CallSieve at `url` and sends calls to the phone 201, running for the `with` block.
+    """A proxy that asks CallSieve at `url` for decisions and sends calls to the phone 201.
 
-    `has_away`: send calls that are not for the phones to the phone 202. `outcomes_url`: where it reports how calls
-    ended. `examples`: our two files for it, by the beginning of their paths.
+    `has_away`: calls that are not for the phones go to the phone 202. `outcomes_url`: the address to which the ends of
+    calls are reported. `examples`: our two configuration files, by the beginning of their paths.
     """
 
     def __init__(
@@ -176,11 +176,11 @@ class Kamailio:
 
     @property
     def sip_address(self) -> tuple[str, int]:
-        """Return the address to which the carrier sends its calls."""
+        """Return the address to which the carrier sends calls."""
         return ASTERISK_ADDRESS, self.ports.sip
 
     def log(self) -> str:
-        """Return its output so far."""
+        """Return Kamailio's output so far."""
         return (self._folder / "log").read_text(errors="replace")
 
     def _start(self) -> None:
@@ -220,7 +220,7 @@ class Kamailio:
         self._wait_until_it_answers()
 
     def _wait_until_it_answers(self) -> None:
-        """Wait until it answers OPTIONS, with any response."""
+        """Wait until Kamailio answers OPTIONS, with any response."""
         deadline = time.monotonic() + START_SECONDS
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
             asking.bind((ASTERISK_ADDRESS, 0))

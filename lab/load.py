@@ -1,4 +1,4 @@
-"""Many calls at a rate, for the benchmarks, and SIPp's figures: set-ups per second, failures, retransmissions."""
+"""Many calls at a given rate for benchmarks, with SIPp's statistics: set-ups per second, failures, retransmissions."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ EACH = ("-trace_rtt", "-rtt_freq", "1")
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """`calls` calls to a DID, `rate` a second and at most `concurrent` at once, from the numbers `callers` in turn.
+    """A load of `calls` calls to a DID, `rate` a second, at most `concurrent` at once, from `callers` in rotation.
 
-    `expected` is the final answer that counts as success, 200 or a refusal; an answered call lasts `talk_seconds`.
+    `expected` is the final response that counts as success, 200 or a refusal. An answered call lasts `talk_seconds`.
     `key` is pressed `key_after` seconds after the answer, by SIP INFO: the trunk's dtmf_mode must be info.
     """
 
@@ -43,10 +43,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """SIPp's counts. `seconds`: from its start to the end of the last call.
+    """The statistics of a load. `seconds`: from SIPp's start to the end of the last call.
 
-    Set-up times are in seconds, from INVITE to the final answer, by SIPp's clock of about a millisecond. `setups` has
-    each of them if the load's `options` have EACH. `failures` gives the reasons in SIPp's words.
+    Set-up times are in seconds, from INVITE to the final response, by SIPp's clock of about a millisecond. `setups` has
+    each of them if the load's `options` include EACH. `failures` gives the reasons in SIPp's words.
     """
 
     calls: int
@@ -62,12 +62,12 @@ class LoadResult:
 
     @property
     def rate(self) -> float:
-        """Return the number of successful calls per second over the whole time."""
+        """Return the average number of successful calls per second."""
         return self.succeeded / self.seconds if self.seconds else 0.0
 
 
 def run_load(paths: PbxPaths, address: str, target: tuple[str, int], load: Load) -> LoadResult:
-    """Make the calls from a loopback address. Raise SippError if SIPp cannot."""
+    """Place the calls of a load from a loopback address. Raise SippError if SIPp fails."""
     # Audio goes to a socket that nobody reads: the kernel drops it, and Asterisk sees no unreachable port.
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
         sink.bind((address, 0))
@@ -106,7 +106,7 @@ def _options(load: Load) -> list[str]:
 
 
 def load_statistics(path: Path) -> LoadResult:
-    """Parse SIPp's statistics file: one row a second, (C) columns cumulative, the last row is the end."""
+    """Parse SIPp's statistics file: one row a second, with cumulative (C) columns. The last row has the totals."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter=";"))
     if not rows:
@@ -131,13 +131,13 @@ def load_statistics(path: Path) -> LoadResult:
 
 
 def setup_times(path: Path) -> list[float]:
-    """Parse SIPp's file of response times: one row each, in milliseconds. Return seconds."""
+    """Parse SIPp's file of response times, which has a row for each in milliseconds. Return seconds."""
     with path.open(encoding="utf-8", newline="") as file:
         return [float(row["response_time_ms"]) / 1000 for row in csv.DictReader(file, delimiter=";")]
 
 
 def _epoch(stamp: str) -> float:
-    """Parse SIPp's `date TAB time TAB epoch seconds`."""
+    """Return the epoch seconds from SIPp's `date TAB time TAB epoch seconds`."""
     return float(stamp.split("\t")[-1])
 
 

@@ -1,4 +1,4 @@
-"""Lua for the test of the FreeSWITCH example: one on PATH, or Debian's, unpacked in its own folder."""
+"""Lua for the test of the FreeSWITCH example: from PATH, or Debian's, unpacked in its own folder."""
 
 from __future__ import annotations
 

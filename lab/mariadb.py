@@ -1,8 +1,8 @@
-"""A private MariaDB with FreePBX's tables of calls, on a Unix socket and a loopback port, for the `with` block.
+"""A private MariaDB with FreePBX's call tables, on a Unix socket and a loopback port, during the `with` block.
 
     with MariaDb() as server:  server.run("INSERT ...")      as root, in asteriskcdrdb
 
-A `mariadbd` on PATH is used; otherwise Debian's package is unpacked in the cache (8 MB to fetch, 46 MB unpacked).
+A `mariadbd` on PATH is used. Otherwise Debian's package is unpacked in the cache (8 MB to fetch, 46 MB unpacked).
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ CREATE TABLE cel (
 
 @dataclass(frozen=True, slots=True)
 class ServerPaths:
-    """The paths of the server's program, its data, and its libraries."""
+    """The paths of MariaDB's program, its data, and its libraries."""
 
     program: Path
     data: Path
@@ -72,7 +72,7 @@ class ServerPaths:
 
 
 def ensure_mariadb(progress: Progress = lambda line: None) -> ServerPaths:
-    """Return a usable server, fetched on the first use. Raise LabUnavailable."""
+    """Return a usable MariaDB. Fetch it at the first use. Raise LabUnavailable."""
     installed = shutil.which("mariadbd")
     if installed and (data := Path(installed).resolve().parent.parent / "share/mariadb").is_dir():
         return ServerPaths(Path(installed), data)
@@ -84,7 +84,7 @@ def ensure_mariadb(progress: Progress = lambda line: None) -> ServerPaths:
 
 
 class MariaDb(PrivateServer):
-    """The server with empty tables `cdr` and `cel`, and FreePBX's user with a password full of quotes."""
+    """A running MariaDB with empty tables `cdr` and `cel`, and FreePBX's user, whose password is full of quotes."""
 
     name = "mariadb"
 
@@ -107,13 +107,13 @@ class MariaDb(PrivateServer):
         return self.folder / "s"
 
     def make_tables(self) -> None:
-        """Create FreePBX's two tables, empty."""
+        """Create FreePBX's tables `cdr` and `cel`, empty."""
         for name, table in (("cdr", CDR_TABLE), ("cel", CEL_TABLE)):
             self.run(f"DROP TABLE IF EXISTS {name}")
             self.run(table)
 
     def run(self, statement: str, rows: Sequence[Sequence[object]] = (), *, database: str = DATABASE) -> None:
-        """Run a statement, or repeat it for many rows. The server has no strict mode."""
+        """Run an SQL statement, once or for each of many rows. The server does not use strict mode."""
         with self._connection(database) as connection, connection.cursor() as cursor:
             if rows:
                 cursor.executemany(statement, rows)
@@ -121,7 +121,7 @@ class MariaDb(PrivateServer):
                 cursor.execute(statement)
 
     def start(self) -> None:
-        """Start it (again after `stop`) and wait until it answers."""
+        """Start the server and wait until it answers. Can be called again after `stop`."""
         command = (
             *self._command(),
             f"--socket={self.socket_path}",
@@ -148,7 +148,7 @@ class MariaDb(PrivateServer):
             raise RuntimeError(f"MariaDB's own tables cannot be made:\n{done.stderr.decode(errors='replace')[-2000:]}")
 
     def _is_listening(self) -> bool:
-        """Return whether it listens on its socket, which it opens after the port."""
+        """Return whether the server listens on its Unix socket, which it opens after the port."""
         with closing(socket.socket(socket.AF_UNIX)) as probe:
             try:
                 probe.connect(str(self.socket_path))

@@ -1,4 +1,4 @@
-"""SIP messages in SIPp's trace: what a phone received and what a carrier was answered.
+"""SIP messages in SIPp's trace: those that a phone received, and the responses to a carrier.
 
 The text is untrusted and kept byte for byte, except that SIPp's trace drops carriage returns.
 """
@@ -22,7 +22,7 @@ _URI_USER = re.compile(r"sips?:(?P<user>[^@]*)@|tel:(?P<tel>[^;>]*)")
 
 @dataclass(frozen=True, slots=True)
 class SipMessage:
-    """One message. Text is decoded as UTF-8 with surrogate escapes, so that hostile bytes survive comparison."""
+    """A SIP message. Text is decoded as UTF-8 with surrogate escapes, so that hostile bytes can be compared."""
 
     start_line: str
     headers: tuple[tuple[str, str], ...]
@@ -33,7 +33,7 @@ class SipMessage:
 
     @property
     def code(self) -> int | None:
-        """Return the status code of a response, else None."""
+        """Return the status code of a response; None for a request."""
         return int(self.start_line.split(" ", 2)[1]) if self.start_line.startswith("SIP/2.0 ") else None
 
     @property
@@ -47,7 +47,7 @@ class SipMessage:
         return self.header("CSeq").rpartition(" ")[2] if self.code else self.start_line.partition(" ")[0]
 
     def header(self, name: str) -> str:
-        """Return the first header of that name, or an empty text. Case does not matter."""
+        """Return the first header of that name, or an empty text. Case is ignored."""
         return next(iter(self.all(name)), "")
 
     def all(self, name: str) -> list[str]:
@@ -56,7 +56,7 @@ class SipMessage:
 
     @property
     def from_name(self) -> str:
-        """Return the display name in From, which a phone shows."""
+        """Return the display name in From, as a phone shows it."""
         return display_name(self.header("From"))
 
     @property
@@ -66,7 +66,7 @@ class SipMessage:
 
     @property
     def audio_address(self) -> tuple[str, int] | None:
-        """Return the address at which its SDP wants audio, or None."""
+        """Return the address from the SDP to which audio must be sent, or None."""
         found = _SDP_AUDIO.search(self.body)
         return (found["address"], int(found["port"])) if found else None
 
@@ -82,14 +82,14 @@ def display_name(name_addr: str) -> str:
 
 
 def uri_user(name_addr: str) -> str:
-    """Return the user part (or telephone number) of the URI in a From-like header."""
+    """Return the user part of the URI in a From-like header, or its telephone number."""
     match = _NAME_ADDR.match(name_addr)
     user = _URI_USER.search(match["uri"] if match else name_addr)
     return (user["user"] or user["tel"] or "") if user else ""
 
 
 def load_trace(path: Path) -> list[SipMessage]:
-    """Return the messages of a SIPp trace in order, with retransmissions. A missing file has no messages."""
+    """Return the messages of a SIPp trace in order, with retransmissions. A missing file gives an empty list."""
     try:
         trace = path.read_bytes()
     except FileNotFoundError:
@@ -106,7 +106,7 @@ def _parse_trace(trace: bytes) -> Iterator[SipMessage]:
 
 
 def parse_message(raw: bytes, *, at: float, sent: bool) -> SipMessage:
-    """Parse one message, with CRLF or LF line ends. Folded lines stay part of their header."""
+    """Parse a SIP message with CRLF or LF line ends. Folded lines stay part of their header."""
     head, _, body = raw.replace(b"\r\n", b"\n").decode("utf-8", "surrogateescape").partition("\n\n")
     start_line, *lines = head.split("\n")
     headers: list[tuple[str, str]] = []

@@ -1,4 +1,4 @@
-"""Pango for WeasyPrint, which prints PDF: installed, or unpacked from a package of the installed Debian release."""
+"""Pango for WeasyPrint, which writes PDF files: installed, or from a package of the installed Debian release."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LIBRARIES = ("pango-1.0", "pangoft2-1.0")
 
 
 def ensure_pango(progress: Progress = lambda line: None) -> None:
-    """Fetch Pango if it is not installed. `use_fetched_pango` makes it available. Raise LabUnavailable."""
+    """Fetch Pango if it is not installed. Raise LabUnavailable. Then call `use_fetched_pango`."""
     if not all(map(find_library, LIBRARIES)):
         root = unpacked(PACKAGES, progress)
         (root / FONTS_FILE).write_text(FONTS.format(root=root, includes=""), encoding="utf-8")
 
 
 def use_fetched_pango() -> None:
-    """Make the fetched Pango available to this process and its children, if it was fetched."""
+    """Make a fetched Pango available to this process and its children."""
     root = cache_directory() / PACKAGES.folder
     if not PACKAGES.is_in(root) or all(map(find_library, LIBRARIES)):
         return
@@ -34,7 +34,7 @@ def use_fetched_pango() -> None:
 
 
 def _load(files: set[Path]) -> None:
-    """Load these libraries, each after those that it needs, because LD_LIBRARY_PATH has no effect any more."""
+    """Load these libraries in the order of their dependencies. A change of LD_LIBRARY_PATH would be too late."""
     while files:
         loaded = {path for path in files if _is_loadable(path)}
         if not loaded:

@@ -1,4 +1,4 @@
-"""A phone, or the far end of a trunk: answers the calls that Asterisk sends it, and remembers each INVITE."""
+"""A phone, or the far end of a trunk: answers calls from Asterisk, and records each INVITE."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from lab.sipp import SippJob, SippProcess
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """How a phone treats its calls, in seconds. `status` None: ring until the caller gives up.
+    """How a phone treats its calls. Times are in seconds. `status` None: ring until the caller gives up.
 
-    `before`: responses before `ringing`, each for so long. `183 Session Progress` opens its audio.
+    `before`: responses before `ringing`, each with its duration. `183 Session Progress` starts the audio.
     """
 
     status: str | None = "200 OK"
@@ -45,11 +45,11 @@ class Answering:
 
 
 class Phone:
-    """The phone 201, 202 or 203, or a trunk's far end for outgoing calls, switched on for the `with` block.
+    """The phone 201, 202 or 203, or a trunk's far end for outgoing calls, switched on during the `with` block.
 
-    It takes any number of calls at once for `seconds`, echoes their audio, and remembers what it received, unless
-    `trace` is off (for loads). Without `echo` it sends only pressed keys: other audio in between makes Asterisk take a
-    key for several. With `ears` it counts the audio of the last call.
+    It accepts any number of calls at once for `seconds`, echoes their audio, and records the messages, unless `trace`
+    is off (for loads). Without `echo` it sends only pressed keys: with other audio in between, Asterisk would see one
+    key as several. With `ears` it counts the audio of the last call.
     """
 
     def __init__(
@@ -118,11 +118,11 @@ class Phone:
 
     @property
     def heard(self) -> Heard:
-        """Return the audio that a phone with ears has received so far."""
+        """Return the audio received so far by a phone with ears."""
         return self._ears.heard if self._ears is not None else Heard()
 
     def messages(self) -> list[SipMessage]:
-        """Return everything sent and received so far."""
+        """Return all messages sent and received so far."""
         return self._process.messages()
 
     def invites(self) -> list[SipMessage]:
@@ -134,7 +134,7 @@ class Phone:
         return list(first.values())
 
     def wait_for_invite(self, count: int = 1, seconds: float = 20.0) -> SipMessage:
-        """Wait for the count-th INVITE, and return it. Raise TimeoutError."""
+        """Wait until `count` calls have arrived, and return the last INVITE. Raise TimeoutError."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             invites = self.invites()
@@ -144,7 +144,7 @@ class Phone:
         raise TimeoutError(f"phone {self.name} got {len(self.invites())} of {count} calls within {seconds} s")
 
     def press(self, digits: str) -> None:
-        """Press keys in the latest call, as RFC 4733 events, and return after the last one."""
+        """Press keys in the latest call, as RFC 4733 events, and return after the last key."""
         if self._ears is not None:
             self._ears.press(digits)
             return
@@ -158,6 +158,6 @@ class Phone:
             audio.close()
 
     def dial(self, number: str, spec: CallSpec | None = None) -> CallInProgress:
-        """Call a number from this phone, in the background. The phone need not be on."""
+        """Call a number from this phone, in the background. The phone may be switched off."""
         spec = replace(spec or CallSpec(), caller=self.name, did=number)
         return place_call(self._asterisk, self.address, spec, self.name)

@@ -1,4 +1,4 @@
-"""PHP and PHPUnit for the tests of the FreePBX module: those on PATH, or Debian's, unpacked in their own folder.
+"""PHP and PHPUnit for the tests of the FreePBX module: from PATH, or Debian's, unpacked in their own folder.
 
 An unpacked PHP gets the path of its extensions. Debian's PHPUnit looks for its classes in /usr, which is corrected.
 """
@@ -24,12 +24,12 @@ WITH_SQLITE = Bundle("php-sqlite", ("php-cli", "php-sqlite3"))
 
 
 def ensure_php(progress: Progress = lambda line: None) -> str:
-    """Return the program that runs PHP. Raise LabUnavailable."""
+    """Return the path of PHP. Raise LabUnavailable."""
     return shutil.which("php") or str(_fetched(progress) / "php")
 
 
 def ensure_php_with_sqlite(progress: Progress = lambda line: None) -> str:
-    """Return the program that runs PHP with its class SQLite3. Raise LabUnavailable."""
+    """Return the path of a PHP that has the class SQLite3. Raise LabUnavailable."""
     installed = shutil.which("php")
     if installed is not None:
         modules = subprocess.run((installed, "-m"), capture_output=True, text=True, check=False, timeout=60).stdout
@@ -58,7 +58,7 @@ def _fetched(progress: Progress) -> Path:
 
 
 def _find_classes_in(root: Path) -> None:
-    """Correct the paths in Debian's classes. They load each other from the directory of an installed package."""
+    """Correct the paths in Debian's PHPUnit, which expects its classes in the directory of an installed package."""
     for path in (root / "usr/bin/phpunit", *(root / CLASSES).rglob("*.php")):
         text = path.read_bytes()
         moved = text.replace(f"'/{CLASSES}/".encode(), f"'{root / CLASSES}/".encode())

@@ -1,8 +1,8 @@
 """The check for plain English: `python -m lab.plain_english [PATH ...]` prints `file:line: rule: text`.
 
 It reads docstrings, comments and longer strings of Python, Markdown, HTML templates, and the comments of configuration
-files. Without a PATH it reads the files, folders and patterns in `[tool.plain-english]` of pyproject.toml.
-Exit status 1: something was found.
+files. Without a PATH it reads the paths in `[tool.plain-english]` of pyproject.toml. The exit status is 1 if it reports
+anything.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ RULES = {
 
 
 class Text(NamedTuple):
-    """A paragraph, docstring, comment or message, with the line on which it begins."""
+    """A paragraph, docstring, comment or message, with its first line number."""
 
     line: int
     text: str
 
 
 def load_replaced_terms(glossary: str) -> dict[str, re.Pattern[str]]:
-    """Return the bold terms of the glossary's column "not", each as a rule that finds it."""
+    """Return, for each bold term in the glossary's column "not", a pattern that matches it."""
     rules = {}
     for row in glossary.splitlines():
         cells = [cell.strip() for cell in row.strip("| ").split(" |")] if row.startswith("|") else []
@@ -66,7 +66,7 @@ def load_replaced_terms(glossary: str) -> dict[str, re.Pattern[str]]:
 
 
 def find_faults(text: str, rules: dict[str, re.Pattern[str]]) -> Iterator[tuple[str, str]]:
-    """Yield rule and sentence for each fault of a paragraph."""
+    """Yield the rule and the sentence for each fault in a paragraph."""
     for sentence in SENTENCE_END.split(" ".join(text.split())):
         words = re.findall(r"[^\W\d_][\w'-]*", sentence)
         if len(words) < FEWEST_WORDS:
@@ -79,7 +79,7 @@ def find_faults(text: str, rules: dict[str, re.Pattern[str]]) -> Iterator[tuple[
 
 
 def paragraphs(text: str, line: int = 1) -> Iterator[Text]:
-    """Yield the paragraphs of a docstring or a Markdown text. Code becomes the word X."""
+    """Yield the paragraphs of a docstring or a Markdown text, with code replaced by the word X."""
     text = re.sub(r"^( *)(```|~~~).*?^ *\2", lambda block: "\n" * block[0].count("\n"), text, flags=re.M | re.S)
     text = re.sub(r"(`+)(?!`).+?\1", lambda code: "X" + "\n" * code[0].count("\n"), text, flags=re.S)
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
@@ -104,7 +104,7 @@ def comments(source: str, sign: str) -> Iterator[Text]:
 
 
 def python_comments(source: str) -> Iterator[Text]:
-    """Yield the comments of a module; lines below each other are one."""
+    """Yield the comments of a module. Consecutive comment lines are joined."""
     rows: dict[int, str] = {}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT and not COMMENT_TO_SKIP.match(token.string[1:]):
@@ -119,7 +119,7 @@ def python_comments(source: str) -> Iterator[Text]:
 
 
 def python_texts(source: str) -> Iterator[Text]:
-    """Yield docstrings, comments, and the strings that read like messages."""
+    """Yield docstrings, comments, and strings that look like messages."""
     yield from python_comments(source)
     tree = ast.parse(source)
     parts: set[ast.AST] = set()
@@ -143,7 +143,7 @@ def messages(text: str, line: int) -> Iterator[Text]:
 
 
 def html_texts(source: str) -> Iterator[Text]:
-    """Yield the texts of a Jinja template, and the strings in its expressions. An expression is the word X."""
+    """Yield the texts of a Jinja template, with expressions replaced by X, and the strings in its expressions."""
     hidden = r"\{#.*?#\}|<(script|style|svg)\b.*?</\1>|\{% block style %\}.*?\{% endblock %\}"
     source = re.sub(hidden, lambda part: "\n" * part[0].count("\n"), source, flags=re.S | re.I)
     for part in re.finditer(r"\{[{%].*?[%}]\}", source, re.S):
@@ -174,13 +174,13 @@ def read_texts(path: Path) -> Iterator[Text]:
 
 
 def list_files(paths: list[Path]) -> list[Path]:
-    """Return the files to read, those of folders included."""
+    """Return the files to read, including files in folders."""
     files = (file for path in paths for file in ([path] if path.is_file() else path.rglob("*")))
     return sorted({file for file in files if file.suffix in SUFFIXES and ".venv" not in file.parts})
 
 
 def main(arguments: list[str]) -> int:
-    """Print each fault; return the exit status."""
+    """Print each fault, and return the exit status."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["plain-english"]
     covered = (list(ROOT.glob(pattern)) or [ROOT / pattern] for pattern in settings["covered"])
     paths = [Path(argument) for argument in arguments] or [path for matches in covered for path in matches]

@@ -1,8 +1,8 @@
-"""A private PostgreSQL on a loopback port, for the `with` block. PostgreSQL refuses to run as root.
+"""A private PostgreSQL on a loopback port, during the `with` block. PostgreSQL refuses to run as root.
 
     with PostgreSql() as server:  server.run("SELECT 1"); server.address(database="hub")
 
-A `postgres` of version 17 or later on PATH is used; otherwise Debian's package is unpacked in the cache (19 MB to
+A `postgres` of version 17 or later on PATH is used. Otherwise Debian's package is unpacked in the cache (19 MB to
 fetch).
 """
 
@@ -59,14 +59,14 @@ REPLICATED = {"wal_level": "replica", "max_wal_senders": "4"}
 
 @dataclass(frozen=True, slots=True)
 class ServerPaths:
-    """The folder of the server's programs, and their libraries."""
+    """The folder of PostgreSQL's programs, and their libraries."""
 
     programs: Path
     libraries: str = ""
 
 
 def ensure_postgresql(progress: Progress = lambda line: None) -> ServerPaths:
-    """Return a usable server, fetched on the first use. Raise LabUnavailable."""
+    """Return a usable PostgreSQL. Fetch it at the first use. Raise LabUnavailable."""
     server, initdb = shutil.which("postgres"), shutil.which("initdb")
     if server and initdb and _version_of(server) >= LEAST_VERSION:
         return ServerPaths(Path(server).parent)
@@ -78,9 +78,9 @@ def ensure_postgresql(progress: Progress = lambda line: None) -> ServerPaths:
 
 
 class PostgreSql(PrivateServer):
-    """The server, empty. `tls`: it has a certificate for TLS_NAME, signed by the authority of `authority_file`.
+    """A running PostgreSQL, empty. `tls`: it has a certificate for TLS_NAME, signed by `authority_file`.
 
-    `also_at`: another address of the server, for clients in network namespaces, who need TLS.
+    `also_at`: a second address of the server, for clients in network namespaces. They need TLS.
     """
 
     name = "postgresql"
@@ -99,32 +99,32 @@ class PostgreSql(PrivateServer):
 
     @property
     def authority_file(self) -> Path:
-        """Return the certificate of the authority that signed the server's, with `tls`."""
+        """Return the certificate of the authority that signed the server's certificate (with `tls`)."""
         return self.folder / "authority.pem"
 
     def address(
         self, *, user: str = ADMINISTRATOR, password: str = "", database: str = DATABASE, port: int = 0, query: str = ""
     ) -> str:
-        """Return a connection address. `port`: that of a proxy before the server."""
+        """Return a connection URL. `port` is the port of a proxy in front of the server."""
         word = quote(password or self.password, safe="")
         place = f"{ADDRESS}:{port or self.port}/{database}"
         return f"postgresql://{quote(user, safe='')}:{word}@{place}{'?' if query else ''}{query}"
 
     def run(self, statement: str, values: Sequence[object] = (), *, database: str = DATABASE) -> list[tuple[Any, ...]]:
-        """Run one statement as the administrator, and return its rows."""
+        """Run an SQL statement as the administrator, and return its rows."""
         with psycopg.connect(self.address(database=database), autocommit=True) as connection:
             cursor = connection.execute(statement.encode(), values or None)
             return cursor.fetchall() if cursor.description else []
 
     def start(self) -> None:
-        """Start it (again after `stop` or `kill`) and wait until it answers."""
+        """Start the server and wait until it answers. Can be called again after `stop` or `kill`."""
         with suppress(FileNotFoundError):
             (self.folder / "data/postmaster.pid").unlink()  # of one that was killed: its children end with it
         command = (*_nobody(), str(self.paths.programs / "postgres"), "-D", str(self.folder / "data"))
         self._run(command, self._environment(), self._is_ready)
 
     def stop(self) -> None:
-        """Stop it and end all connections. Do nothing if it is not running."""
+        """Stop the server and end all connections. Do nothing if it is not running."""
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(signal.SIGINT)
@@ -134,7 +134,7 @@ class PostgreSql(PrivateServer):
         stop_server(process, 1.0)
 
     def kill(self) -> None:
-        """End all its processes, as a power cut does."""
+        """Kill all server processes, like a power cut."""
         process, self._process = self._process, None
         assert process is not None
         pids = _with_children(process.pid)
@@ -146,19 +146,19 @@ class PostgreSql(PrivateServer):
             time.sleep(0.01)
 
     def send_signal(self, number: int) -> None:
-        """Send a signal to all its processes. SIGSTOP freezes the server."""
+        """Send a signal to all server processes. SIGSTOP freezes the server."""
         assert self._process is not None
         for pid in _with_children(self._process.pid):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
     def pids(self) -> list[int]:
-        """Return the ids of all its processes."""
+        """Return the IDs of all server processes."""
         assert self._process is not None
         return _with_children(self._process.pid)
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time of all its processes, also of those that have ended."""
+        """Return the CPU time of all server processes, including ended ones."""
         assert self._process is not None
         ticks = 0
         for pid in _with_children(self._process.pid):
@@ -169,7 +169,7 @@ class PostgreSql(PrivateServer):
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def log(self) -> str:
-        """Return its output so far."""
+        """Return the server's output so far."""
         return (self.folder / "log").read_text(errors="replace")
 
     def _make(self) -> None:
@@ -239,7 +239,7 @@ class PostgreSql(PrivateServer):
 
 
 class Replica(PostgreSql):
-    """A streaming replica of a server that has the options REPLICATED."""
+    """A streaming replica of a server that was started with the options REPLICATED."""
 
     def __init__(self, primary: PostgreSql) -> None:
         super().__init__()
@@ -247,13 +247,13 @@ class Replica(PostgreSql):
         self._primary = primary
 
     def has_all(self) -> bool:
-        """Return whether it has replayed everything that the primary has written so far."""
+        """Return whether the replica has replayed everything that the primary has written so far."""
         ((written,),) = self._primary.run("SELECT pg_current_wal_lsn()::text")
         ((has_it,),) = self.run("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", (written,))
         return bool(has_it)
 
     def promote(self) -> None:
-        """Make it the primary, with the data that it has."""
+        """Make the replica the primary, with the data that it has."""
         self.run("SELECT pg_promote()")
 
     def _make(self) -> None:

@@ -1,4 +1,4 @@
-"""The common part of private servers that tests start: a loopback port and a folder."""
+"""The base class of private servers for tests, which have a loopback port and a folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STOP_SECONDS = 20.0
 
 
 class PrivateServer(ABC):
-    """A server for the `with` block. Its folder is removed at the end. `name`: part of the folder's name."""
+    """A server that runs during the `with` block. Its folder, whose name contains `name`, is removed at the end."""
 
     name: ClassVar[str]
 
@@ -46,18 +46,18 @@ class PrivateServer(ABC):
 
     @abstractmethod
     def _set_up(self) -> None:
-        """Write its files, and start it."""
+        """Write the server's files, and start it."""
 
     def stop(self) -> None:
-        """Stop it cleanly. Do nothing if it is not running."""
+        """Stop the server cleanly. Do nothing if it is not running."""
         process, self._process = self._process, None
         stop_server(process, STOP_SECONDS)
 
     def send_signal(self, number: int) -> None:
-        """Send a signal to its process. SIGSTOP freezes it."""
+        """Send a signal to the server. SIGSTOP freezes it."""
         assert self._process is not None
         self._process.send_signal(number)
 
     def _run(self, command: Sequence[str], environment: Mapping[str, str], is_ready: Callable[[], bool]) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server, and wait until it answers."""
         self._process = start_server(command, self.folder / "log", environment, is_ready, START_SECONDS)

@@ -1,4 +1,4 @@
-"""The modules that tests and benchmarks start as programs with `python -m`."""
+"""Names of the modules that tests and benchmarks run with `python -m`."""
 
 COMMAND_LINE = "callsieve.main.entry"  # the command line, and `serve`
 CONSOLE = "callsieve.main.console_server"  # as the daemon starts it

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that fails in the ways a network does.
+"""A TCP proxy on loopback that can imitate network failures.
 
 with Proxy(asterisk.ami_address) as proxy:
     connect_to(proxy.address)
@@ -21,9 +21,9 @@ CONNECT_SECONDS = 5.0
 
 
 class Proxy:
-    """Passes bytes between the clients of `address` and `target`, until told otherwise.
+    """Passes bytes between the clients of `address` and `target`, until a method changes that.
 
-    `connections` counts accepted ones. A connection is reset if the target refuses it.
+    `connections` counts accepted connections. A connection is reset if the target refuses it.
     """
 
     def __init__(self, target: tuple[str, int]) -> None:
@@ -53,7 +53,7 @@ class Proxy:
             thread.join(CONNECT_SECONDS)
 
     def accept(self) -> None:
-        """Accept connections, after `refuse` at the same port again."""
+        """Accept connections. After `refuse`, the port is the same as before."""
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(self.address)
@@ -63,7 +63,7 @@ class Proxy:
         self._run(self._accept, listener)
 
     def refuse(self) -> None:
-        """Refuse new connections. Existing ones stay."""
+        """Refuse new connections. Existing connections stay open."""
         listener, self._listener = self._listener, None
         if listener is not None:
             with contextlib.suppress(OSError):
@@ -71,18 +71,18 @@ class Proxy:
             listener.close()
 
     def forward(self, *, delay_seconds: float = 0.0, chunk: int = CHUNK) -> None:
-        """Pass bytes again: chunks of at most `chunk` bytes, each delayed. Swallowed bytes are lost."""
+        """Forward bytes again, in chunks of at most `chunk` bytes, each delayed. Swallowed bytes are lost."""
         self._swallow_to_client = self._swallow_to_server = False
         self._delay_seconds = delay_seconds
         self._chunk = chunk
 
     def swallow(self, *, to_client: bool = True, to_server: bool = True) -> None:
-        """Accept bytes but pass none on, and close nothing: half-open, as if a firewall forgot the connection."""
+        """Accept bytes but forward none, and close nothing, like a firewall that has lost the connection."""
         self._swallow_to_client = to_client
         self._swallow_to_server = to_server
 
     def cut(self, *, reset: bool = False) -> None:
-        """Close all connections. `reset`: with a TCP reset."""
+        """Close all connections. `reset` closes them with a TCP reset."""
         with self._lock:
             pairs, self._pairs = self._pairs, []
         for pair in pairs:

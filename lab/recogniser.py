@@ -1,7 +1,7 @@
-"""Recognise English prompts: Debian's pocketsphinx chooses which of our texts a sound file says.
+"""Recognises English prompts: Debian's pocketsphinx chooses which of our texts a sound file contains.
 
-Its model knows only 16 kHz, so it gets all the texts and must tell them apart. A little noise is added, as on any
-line, because otherwise the band above a telephone's would be empty, as it never was in training.
+Its model needs 16 kHz, which our prompts do not have, so it may only choose among the given texts. A little noise is
+added, as on any line, because otherwise the band above a telephone's would be empty, as it never was in training.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _HEARD = re.compile(r"(?P<words>.*?) ?\((?P<key>\S+) -?\d+\)")
 
 
 def can_recognise() -> bool:
-    """Return whether the recogniser is installed."""
+    """Return whether pocketsphinx and its model are installed."""
     return shutil.which(PROGRAM) is not None and _model().is_dir()
 
 
@@ -43,7 +43,7 @@ def words_of(text: str) -> list[str]:
 
 
 def heard_in(sounds: Mapping[str, Path], texts: list[str]) -> dict[str, list[str]]:
-    """Return the words recognised in each file, by its key: those of one of the texts, or none."""
+    """Return the recognised words for each file, by its key. They are the words of one of the texts, or empty."""
     with TemporaryDirectory(prefix="callsieve-ear-") as name:
         folder = Path(name)
         for key, path in sounds.items():
@@ -62,7 +62,7 @@ def heard_in(sounds: Mapping[str, Path], texts: list[str]) -> dict[str, list[str
 
 
 def word_errors(said: list[str], heard: list[str]) -> int:
-    """Return how many words were inserted, left out or confused."""
+    """Return the word error count: words inserted, left out or replaced."""
     row = list(range(len(heard) + 1))
     for count, word in enumerate(said, 1):
         above, row = row, [count]
@@ -72,12 +72,12 @@ def word_errors(said: list[str], heard: list[str]) -> int:
 
 
 def _model() -> Path:
-    """Return the path of the English model. It lies beside the program, whether that was installed or fetched."""
+    """Return the path of the English model, which lies beside the program, whether installed or fetched."""
     return Path(shutil.which(PROGRAM) or "/usr/bin/none").resolve().parent.parent / "share/pocketsphinx/model/en-us"
 
 
 def _on_a_line(path: Path) -> bytes:
-    """Return the samples at 16 kHz with some noise. The noise of a file is the same in every run."""
+    """Return the samples at 16 kHz with added noise. A file gets the same noise in every run."""
     command = ["sox", "-V1", "-D", str(path), *_LINE, "-", "pad", "0.3", "0.3"]
     done = subprocess.run(command, check=True, capture_output=True, timeout=20)
     noise = islice(cycle(_noise()), random.Random(path.stem).randrange(NOISE_SAMPLES), None)
@@ -87,7 +87,7 @@ def _on_a_line(path: Path) -> bytes:
 
 @cache
 def _noise() -> list[float]:
-    """Return three seconds of noise, to be repeated: new noise for each file takes longer than all else here."""
+    """Return three seconds of noise to repeat. New noise for each file would take longer than everything else here."""
     chance = random.Random(NOISE)
     return [chance.gauss(0, NOISE) for _ in range(NOISE_SAMPLES)]
 

@@ -1,10 +1,10 @@
-"""Record what the manager interface sends during calls: fixtures for everything that listens to it.
+"""Records what the manager interface sends during calls, as fixtures for tests.
 
     python -m lab.recorder NAME... | all        writes tests/recordings/NAME.ami
 
 A recording is the byte stream as it was read, chunk by chunk: a line `@ AT data LENGTH` before each chunk, and `@ AT
 connected` or `@ AT lost` for the connection itself. AT is UTC seconds. The recorder logs in with the rights of our
-listener and, like it, asks which channels are up after each connection.
+listener. After each connection it asks which channels are up.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Kind = Literal["connected", "lost", "data"]
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """An event of the connection at one instant: bytes were read, or it was opened or lost."""
+    """An event of the connection, with its time: bytes were read, or it was opened or lost."""
 
     at: float
     kind: Kind
@@ -50,7 +50,7 @@ class Chunk:
 
 
 class AmiRecorder:
-    """Listens to one Asterisk for the `with` block, and reconnects whenever it can."""
+    """Records from an Asterisk during the `with` block. Reconnects when the connection is lost."""
 
     def __init__(self, asterisk: Asterisk) -> None:
         self._address = asterisk.ami_address
@@ -72,12 +72,12 @@ class AmiRecorder:
         self._thread.join()
 
     def wait_until_connected(self, seconds: float = 20.0) -> None:
-        """Wait until it is logged in and knows which channels are up. Raise TimeoutError."""
+        """Wait until the recorder is logged in and knows which channels are up. Raise TimeoutError."""
         if not self._connected.wait(seconds):
             raise TimeoutError(f"the recorder did not get in within {seconds} s")
 
     def wait_until_lost(self, seconds: float = 20.0) -> None:
-        """Wait until the connection is gone. Raise TimeoutError."""
+        """Wait until the connection is lost. Raise TimeoutError."""
         deadline = time.monotonic() + seconds
         while self._connected.is_set():
             if time.monotonic() > deadline:
@@ -85,7 +85,7 @@ class AmiRecorder:
             time.sleep(0.01)
 
     def chunks(self) -> list[Chunk]:
-        """Return everything, after the last call has ended and nothing more arrives."""
+        """Wait until the last call has ended and data has stopped arriving. Return the whole recording."""
         self._asterisk.wait_until_idle(IDLE_SECONDS)
         size = -1
         while size != len(self._chunks):
@@ -145,7 +145,7 @@ def save_recording(path: Path, chunks: Sequence[Chunk]) -> None:
 
 
 def load_recording(path: Path) -> list[Chunk]:
-    """Read a recording. Raise ValueError for any other file."""
+    """Read a recording. Raise ValueError if the file is not a recording."""
     return list(_chunks_of(path.read_bytes()))
 
 

@@ -1,6 +1,6 @@
-"""The calls of the recordings: each scene is a small office and what people do in it.
+"""The calls of the recordings: each scene is a small office and the calls of its people.
 
-Every number is invented. `tests/recordings/NAME.toml` says what a listener must conclude from each.
+Every number is invented. `tests/recordings/NAME.toml` has the outcomes that a listener must derive from each scene.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ CONFIG = {
 
 @dataclass(slots=True)
 class Stage:
-    """An office with a listener. `listen` starts the listener of a scene that begins without one."""
+    """A running office with a recorder. A scene that begins without the recorder starts it with `listen`."""
 
     asterisk: Asterisk
     carrier: Carrier
@@ -92,11 +92,11 @@ class Stage:
             }
 
     def call(self, did: str = ALICE, caller: str = CALLER, *, hang_up_after: float | None = 2.0) -> None:
-        """Make one call from outside, and wait for its end."""
+        """Place a call from outside, and wait for its end."""
         self.carrier.call(CallSpec(caller=caller, name=NAME, did=did, hang_up_after=hang_up_after))
 
     def gives_up(self, seconds: float, did: str = ALICE) -> None:
-        """Make one call from outside whose caller gives up `seconds` after it began to ring."""
+        """Place a call from outside. Its caller gives up `seconds` after ringing starts."""
         self.carrier.call(CallSpec(caller=CALLER, name=NAME, did=did, cancel_after=seconds))
 
 
@@ -105,14 +105,14 @@ Act = Callable[[Stage], None]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """An act and its office. `late`: the scene itself starts the listener."""
+    """A function that places calls, and its office. `late`: the function itself starts the recorder."""
 
     act: Act
     late: bool = False
     office: Callable[[], AbstractContextManager[Asterisk]] = lambda: Asterisk(extensions=OFFICE, config=CONFIG)
 
     def play(self) -> list[Chunk]:
-        """Make the calls, and return what the manager interface sent meanwhile."""
+        """Place the calls, and return the data from the manager interface."""
         with self.office() as asterisk, ExitStack() as stack:
             stage = Stage(asterisk, Carrier(asterisk), stack)
             if not self.late:
@@ -212,7 +212,7 @@ def blind_transfer(stage: Stage) -> None:
 
 
 def attended_transfer(stage: Stage) -> None:
-    """201 answers the call, calls 202, and hangs up to connect both."""
+    """Transfer a call: 201 answers it, calls 202, and hangs up to connect both."""
     with stage.phones(p201=Answering(ring_seconds=1.0, hang_up_after=8.0), p202=ANSWERS) as phones:
         call = stage.carrier.start(CallSpec(caller=CALLER, name=NAME, did=ALICE, hang_up_after=12.0))
         call.wait_until_answered()
@@ -253,7 +253,7 @@ def outbound_no_such_number(stage: Stage) -> None:
 
 
 def called_back(stage: Stage) -> None:
-    """Nobody answers a call, and the callee calls the number back."""
+    """Leave a call unanswered. Later the callee calls the number back."""
     with stage.phones(p201=RINGS):
         stage.gives_up(2.0)
     with stage.phones(carrier=Answering(ring_seconds=1.0, hang_up_after=2.0)):
@@ -288,7 +288,7 @@ def conference(stage: Stage) -> None:
 
 
 def offered_again(stage: Stage) -> None:
-    """Call a busy phone. The carrier tries again by itself."""
+    """Call a busy phone. Then the carrier retries the call."""
     with stage.phones(p201=Answering.busy()):
         stage.call()
     with stage.phones(p201=ANSWERS):
@@ -296,7 +296,7 @@ def offered_again(stage: Stage) -> None:
 
 
 def redialled(stage: Stage) -> None:
-    """Give up, and call again: two calls."""
+    """Give up and call again, which makes two calls."""
     with stage.phones(p201=RINGS):
         stage.gives_up(1.5)
         stage.gives_up(2.0)
@@ -311,7 +311,7 @@ def two_at_once(stage: Stage) -> None:
 
 
 def restarted(stage: Stage) -> None:
-    """Asterisk is killed during a call and restarted, and another call follows."""
+    """Kill Asterisk during a call, restart it, and place another call."""
     spec = CallSpec(caller=CALLER, name=NAME, did=ALICE, hang_up_after=3.0)
     with stage.phones(p201=ANSWERS), stage.carrier.start(spec) as call:
         call.wait_until_answered()
@@ -325,7 +325,7 @@ def restarted(stage: Stage) -> None:
 
 
 def started_in_the_middle(stage: Stage) -> None:
-    """Start the listener during a call. Another call follows while the first one lasts."""
+    """Start the recorder during a call. Another call follows while the first call lasts."""
     with stage.phones(p201=ANSWERS):
         call = stage.carrier.start(CallSpec(caller=CALLER, name=NAME, did=ALICE, hang_up_after=4.0))
         call.wait_until_answered()
@@ -348,7 +348,7 @@ def withheld_office() -> Asterisk:
 
 @contextmanager
 def screened_office() -> Iterator[Asterisk]:
-    """Yield the office with our daemon, which has one number on its blocklist."""
+    """Yield an office with our daemon and a blocklist of one number."""
     with ScreenedPbx(settings=SETTINGS, config={"manager.conf": MANAGER_USER}) as pbx:
         pbx.daemon.callsieve("list", "add", "block", SPAMMER).check_returncode()
         yield pbx.asterisk

@@ -1,4 +1,4 @@
-"""The result of a call for its caller, read from the trace of the call."""
+"""The result of a call as its caller saw it, read from the trace of the call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab.messages import SipMessage
 
 @dataclass(frozen=True, slots=True)
 class Provisional:
-    """A 1xx answer, and how many seconds after the INVITE it arrived."""
+    """A 1xx response. `seconds` is the time since the INVITE."""
 
     code: int
     reason: str
@@ -21,7 +21,7 @@ class Provisional:
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """The result of a call for its caller. Seconds count from the first INVITE. `code`: None if unanswered."""
+    """The result of a call for its caller. Seconds count from the first INVITE. `code` is None without a response."""
 
     code: int | None
     reason: str
@@ -39,7 +39,7 @@ class CallResult:
         return self.code == 200
 
     def final(self) -> SipMessage:
-        """Return the final response with its headers. Raise LookupError if the call has no final response."""
+        """Return the final response with its headers. Raise LookupError if it is missing."""
         final = answer_in(self.messages)
         if final is None:
             raise LookupError("the call was never settled")
@@ -47,7 +47,7 @@ class CallResult:
 
 
 def result_of(messages: Sequence[SipMessage], heard: Heard) -> CallResult:
-    """Return the result of a call from its caller's trace."""
+    """Return the result of a call from the caller's messages and audio."""
     began = next((m.at for m in messages if m.sent and m.method == "INVITE"), 0.0)
     provisionals = tuple(
         Provisional(m.code, m.reason, m.at - began)

@@ -1,7 +1,7 @@
-"""SIPp scenarios, built from what a call should do.
+"""Builds SIPp scenarios from the wanted course of a call.
 
-Only numbers and fixed words are written into them. Any other text that a test sends is a `[keyword]` here, filled in by
-`-key` (see `lab.sipp`).
+Only numbers and fixed words are written into a scenario. Any other text from a test is a `[keyword]` there, which
+`-key` fills in (see `lab.sipp`).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def document(name: str, steps: Iterable[str]) -> str:
 
 
 def sdp(*, port: str = "[media_port]", telephone_event: bool = True) -> str:
-    """Return an offer or answer of u-law audio, with its Content headers. SIPp's own audio is at its [media_port]."""
+    """Return an SDP offer or answer for u-law audio, with its Content headers. SIPp's own audio is at [media_port]."""
     payloads, event = ("0 101", _TELEPHONE_EVENT) if telephone_event else ("0", "")
     body = _SDP.format(port=port, payloads=payloads, telephone_event=event)
     return f"Content-Type: application/sdp\nContent-Length: [len]\n\n{body}"
@@ -98,7 +98,7 @@ def request(
 def answer(
     status: str, *, cseq: str = "[last_CSeq:]", body: str = _NO_BODY, first: bool = True, attributes: str = ""
 ) -> str:
-    """Return a response. A `first` one carries our tag; later ones find it in the request."""
+    """Return a response. The `first` response of a call adds our tag, and later ones copy it from the request."""
     tag = _TAG if first else ""
     return _ANSWER.format(status=status, cseq=cseq, body=body, tag=tag, attributes=attributes)
 
@@ -113,7 +113,7 @@ def outgoing_call(
     cancel_after: float | None,
     telephone_event: bool = True,
 ) -> str:
-    """Return the calling side: INVITE, the response, and who hangs up when.
+    """Return the scenario of the calling side: INVITE, the response, and the end of the call.
 
     `cancel_after` counts from the last provisional response, `hang_up_after` from the answer, in seconds.
     """
@@ -157,7 +157,7 @@ _KEY = "Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal={k
 
 
 def load_call(*, expected: int, hang_up_after: float, key: str = "", key_after: float = 1.0) -> str:
-    """Return one of many calls, which fails unless it gets the expected answer. The caller is the next in a list.
+    """Return the scenario for a load. A call fails unless it gets `expected`. The callers come from a list.
 
     `key` is pressed `key_after` seconds after the answer, by SIP INFO.
     """
@@ -201,10 +201,10 @@ def incoming_call(
     before: Sequence[tuple[str, float]] = (),
     audio_port: str = "[media_port]",
 ) -> str:
-    """Return the called side: it rings, answers with `status` (None: never), then hangs up or waits for the other side.
+    """Return the scenario of the called side: ring, answer with `status` (None: never), then hang up or wait.
 
-    A CANCEL is accepted while it rings. `before`: responses before it rings, each with its seconds; a 183 has an SDP,
-    as for early media. `audio_port` is a number or a keyword.
+    A CANCEL is accepted while it rings. `before`: responses before ringing, each with its duration in seconds; a 183
+    has an SDP, for early media. `audio_port` is a number or a keyword.
     """
     return document(
         "incoming call",
@@ -230,7 +230,7 @@ def _pause(seconds: float) -> str:
 
 
 def _ring(seconds: float | None) -> list[str]:
-    """Return steps that ring until the call is cancelled, at most for these seconds. None: without limit."""
+    """Return the steps that ring until the call is cancelled or the seconds have passed. None: no time limit."""
     if seconds is not None and seconds <= 0:
         return []
     return [

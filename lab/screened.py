@@ -1,8 +1,7 @@
-"""A whole screened PBX: Asterisk with our dialplan, the daemon, and the numbers and people of a small office.
+"""A complete screened PBX: Asterisk with our dialplan, the daemon, and the numbers and people of a small office.
 
-+44 20 7183 8750   sales: phones 201 and 202 ring together
-+44 20 7183 8751   Alice, phone 201, has voicemail
-+44 20 7183 8752   the fax, phone 203, never screened
++44 20 7183 8750   sales: phones 201 and 202 ring together +44 20 7183 8751   Alice, phone 201, has voicemail +44 20
+7183 8752   the fax, phone 203, never screened
 """
 
 from __future__ import annotations
@@ -122,13 +121,13 @@ BOUNDS = re.compile(r"(TIMEOUT\(absolute\)=)0\.\d")
 
 
 class ScreenedPbx:
-    """The office. `daemon` is started unless `start_daemon` is False.
+    """A running office. `daemon` is started unless `start_daemon` is False.
 
-    `settings` replaces SETTINGS, `extensions` EXTENSIONS, `noload` names Asterisk modules that are not loaded. `asking`
-    is how the dialplan asks: over FastAGI, through the classic script that relays to the daemon, or through the
-    standalone script. `conf` changes the text of asterisk-conf/callsieve.conf. `config` is added to Asterisk's other
-    files. `digit` is the digit that every challenge asks for, instead of a random one. A `patient` office waits longer
-    for answers, to test what happens and not how fast, on a busy server.
+    `settings` replaces SETTINGS, `extensions` EXTENSIONS. `noload` names Asterisk modules that are not loaded. `asking`
+    is the way in which the dialplan asks: FastAGI, the classic script that relays to the daemon, or the standalone
+    script. `conf` changes the text of asterisk-conf/callsieve.conf. `config` is added to Asterisk's other files.
+    `digit` is the digit of every challenge, instead of a random one. A `patient` office waits longer for answers, for
+    tests of behaviour, not of speed, on a busy machine.
     """
 
     def __init__(
@@ -199,7 +198,7 @@ class ScreenedPbx:
         return self.daemon.url if self._asking == "fastagi" else "callsieve-agi"
 
     def _write_scripts(self) -> None:
-        """Write the wrappers that `callsieve asterisk install --classic` writes into Asterisk's AGI directory."""
+        """Write the AGI scripts that `callsieve asterisk install --classic` writes into Asterisk's AGI directory."""
         if self._asking == "classic":
             command = [sys.executable, "-I", "-S", str(ROOT / "agi" / "relay.py"), str(self.state / "agi.sock")]
         else:
@@ -215,5 +214,5 @@ class ScreenedPbx:
 
 
 def without_bounds(conf: str) -> str:
-    """Return a file of our dialplan that waits for an answer as long as a busy server may need."""
+    """Return our dialplan with its time limits raised to what a busy machine may need."""
     return BOUNDS.sub(rf"\g<1>{PATIENT_SECONDS}", conf)

@@ -1,7 +1,7 @@
-"""A carrier that signs its calls (STIR/SHAKEN), with its own authority, which an Asterisk of the lab trusts.
+"""A carrier that signs its calls (STIR/SHAKEN), with an authority of its own, which an Asterisk of the lab trusts.
 
 PASSporT: RFC 8225 and 8588; the Identity header: RFC 8224. The certificate is served over HTTP on loopback, which
-Asterisk refuses unless its settings say that this is a test.
+Asterisk allows only if its settings mark this as a test.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ INTEGER_BYTES = 32  # of the two that make up a signature (RFC 7518, section 3.4
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A carrier's key, and the address of its certificate."""
+    """A carrier's signing key, and the URL of its certificate."""
 
     key: ec.EllipticCurvePrivateKey
     url: str
 
     def headers(self, caller: str, did: str, level: str, **claims: object) -> dict[str, str]:
-        """Return the headers of a signed INVITE: Identity and Date. `claims` replace what is signed, by key."""
+        """Return the Identity and Date headers of a signed INVITE. `claims` override signed claims by key."""
         now = int(time.time())
         payload: dict[str, object] = {
             "attest": level,
@@ -54,9 +54,9 @@ class Signer:
 
 @contextmanager
 def signing_carrier(directory: Path) -> Iterator[tuple[Signer, dict[str, str]]]:
-    """Yield a carrier whose certificate is served, and files that make Asterisk check calls of the trunk `carrier`.
+    """Yield a signing carrier, and files that make Asterisk check calls on the trunk `carrier`.
 
-    The files are for `Asterisk(config=...)`. `directory` keeps the authority's certificate.
+    The files are for `Asterisk(config=...)`. `directory` holds the authority's certificate.
     """
     authority, key = Authority.make("Lab Root"), make_key()
     root = directory / "root.pem"
@@ -85,7 +85,7 @@ def _configuration(root: Path, directory: Path) -> dict[str, str]:
 
 @contextmanager
 def _served(certificate: bytes) -> Iterator[str]:
-    """Yield the address of a web server on loopback that has one file."""
+    """Serve one file over HTTP on loopback. Yield its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -113,7 +113,7 @@ def _canonical(number: str) -> str:
 
 
 def _part(claims: Mapping[str, object]) -> str:
-    """Encode claims with sorted keys and without blanks (RFC 8225, section 9)."""
+    """Encode claims with sorted keys and without spaces (RFC 8225, section 9)."""
     return _base64(json.dumps(claims, sort_keys=True, separators=(",", ":")).encode())
 
 

@@ -1,4 +1,4 @@
-"""Shells for tests of completion, and the program that checks the manual page: those on PATH, or Debian's."""
+"""Shells for tests of completion, and the checker of the manual page: from PATH, or Debian's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SHELLS = Bundle("shells", ("zsh", "fish", "mandoc"))
 
 
 def shell_command(name: str) -> tuple[str, ...]:
-    """Return the command that runs zsh, fish or mandoc, fetched on the first use. Raise LabUnavailable."""
+    """Return the command that runs zsh, fish or mandoc. Fetch the program at the first use. Raise LabUnavailable."""
     installed = shutil.which(name)
     if installed:
         return (installed,)

@@ -1,8 +1,8 @@
-r"""Run SIPp as a process with time limits and its own directory, which traces every message.
+r"""Runs SIPp as a process with time limits and its own directory. Every message is traced.
 
-In a scenario `[...]` is a keyword and `\x41` an escape, so text from a test never goes into one. It is given with
-`-key NAME VALUE` and named `[NAME]` in the scenario: SIPp 3.8 inserts it byte for byte (measured with every byte from 1
-to 255, `[call_id]`, `${X}`, quotes and backslashes). Only a NUL cannot be sent.
+In a scenario `[...]` is a keyword and `\x41` an escape, so text from a test never goes into a scenario. It is passed
+with `-key NAME VALUE` and named `[NAME]` in the scenario: SIPp 3.8 inserts it byte for byte (measured with every byte
+from 1 to 255, `[call_id]`, `${X}`, quotes and backslashes). Only a NUL cannot be sent.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ BREAK_OFF_SECONDS = 0.2
 
 
 class SippError(Exception):
-    """Raised if SIPp could not run the scenario. The text is SIPp's message."""
+    """SIPp could not run the scenario. The text is SIPp's message."""
 
 
 @dataclass(frozen=True, slots=True)
 class SippJob:
-    """A scenario to run, from one loopback address and port to another."""
+    """A scenario to run, with the loopback address and port at each end."""
 
     scenario: str
     address: str
@@ -49,7 +49,7 @@ class SippJob:
 
 
 class SippProcess:
-    """SIPp running a job, until it has made its calls, its time is up, or `stop` is called."""
+    """A SIPp process that runs a job until its calls are done, its time limit is reached, or `stop` is called."""
 
     def __init__(self, paths: PbxPaths, job: SippJob) -> None:
         self.job = job
@@ -71,11 +71,11 @@ class SippProcess:
         return self._process.pid
 
     def messages(self) -> list[SipMessage]:
-        """Return what was sent and received so far."""
+        """Return the SIP messages sent and received so far."""
         return load_trace(self.directory / "messages.log")
 
     def wait(self) -> int:
-        """Wait until it has ended by itself. Return 0 if every call went as its scenario says, otherwise 1."""
+        """Wait until SIPp has ended. Return 0 if every call followed its scenario, otherwise 1."""
         try:
             code = self._process.wait(self.job.seconds + STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -89,7 +89,7 @@ class SippProcess:
         return self._process.poll() is None
 
     def wait_until_listening(self, seconds: float = 20.0) -> None:
-        """Wait until its SIP port is bound."""
+        """Wait until SIPp has bound its SIP port."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if not self.is_running():
@@ -108,9 +108,9 @@ class SippProcess:
         return "it said nothing"
 
     def stop(self) -> None:
-        """End it now. Its calls are hung up or cancelled.
+        """End SIPp now. Its calls are hung up or cancelled.
 
-        SIPp reads a first SIGUSR1 as "no new calls" and a second one as "break off", with BYE or CANCEL.
+        SIPp reads a first SIGUSR1 as "no new calls" and a second one as "abort", with BYE or CANCEL.
         """
         for number in (signal.SIGUSR1, signal.SIGUSR1, signal.SIGTERM, signal.SIGKILL):
             if not self.is_running():
@@ -120,7 +120,7 @@ class SippProcess:
                 self._process.wait(BREAK_OFF_SECONDS if number == signal.SIGUSR1 else STOP_SECONDS)
 
     def remove(self) -> None:
-        """Stop it and delete its directory."""
+        """Stop SIPp and delete its directory."""
         self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -141,6 +141,6 @@ def _arguments(job: SippJob) -> list[bytes | str]:
 
 
 def _is_bound(address: str, port: int) -> bool:
-    """Return whether a UDP socket of the server is bound there, from the kernel's own table (nothing is sent)."""
+    """Return whether a program has bound a UDP port, according to the kernel's table. Nothing is sent."""
     wanted = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{port:04X}"
     return any(line.split()[1] == wanted for line in Path("/proc/net/udp").read_text().splitlines()[1:])

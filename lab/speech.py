@@ -1,7 +1,7 @@
-"""An environment with a small model of Whisper and a voice, for tests and benchmarks of `callsieve[speech]`.
+"""An environment with a small Whisper model and a synthetic voice, for tests and benchmarks of `callsieve[speech]`.
 
-It contains exactly requirements/speech-tests.txt, with hashes, and takes 0.6 GB. CallSieve is not in it: add its
-packages after CallSieve's own (sys.path).
+It contains exactly requirements/speech-tests.txt, with hashes, and takes 0.6 GB. CallSieve is not part of it: add its
+packages to sys.path after CallSieve's own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ VOICE = "en_US-joe-medium"
 
 @dataclass(frozen=True, slots=True)
 class SpeechPaths:
-    """The paths of the environment's packages, the small English model, and the voice."""
+    """The paths of the environment's packages, of the small English model, and of the voice."""
 
     python: Path
     packages: Path
@@ -34,7 +34,7 @@ class SpeechPaths:
     voice: Path
 
     def say(self, text: str, path: Path, pace: float = 1.0) -> None:
-        """Write a text spoken by the voice, at 8 kHz. A `pace` above 1 is slower."""
+        """Write a sound file at 8 kHz in which the voice speaks a text. A `pace` above 1 is slower."""
         high = path.with_suffix(".22k.wav")
         options = ("--data-dir", str(self.voice), "-m", VOICE, "--length-scale", str(pace), "-f", str(high))
         _run(str(self.python), "-m", "piper", *options, "--", text)
@@ -43,7 +43,7 @@ class SpeechPaths:
 
 
 def ensure_speech(progress: Progress = lambda line: None) -> SpeechPaths:
-    """Return the environment, made on the first use or after a change of the lock file. Raise LabUnavailable."""
+    """Return the environment. Create it at the first use or after a change of the lock file. Raise LabUnavailable."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     folder = cache_directory() / f"speech-{version}-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:8]}"
     packages = folder / "lib" / f"python{version}" / "site-packages"

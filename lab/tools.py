@@ -1,4 +1,4 @@
-"""The list of programs beside Asterisk and SIPp that tests run, and how they are found or fetched.
+"""The programs besides Asterisk and SIPp that tests run. Finds or fetches them.
 
 A program on PATH is used. The others are unpacked from packages of the installed Debian release. Each is started by a
 script that sets the paths of its libraries and data.
@@ -56,7 +56,7 @@ FONTS = """\
 
 
 def ensure_tools(progress: Progress = lambda line: None) -> None:
-    """Find every program of TOOLS on PATH or fetch it. Raise LabUnavailable, which says what to do."""
+    """Find every program of TOOLS on PATH or fetch it. Raise LabUnavailable with the remedy."""
     missing = missing_tools(os.environ.get("PATH", os.defpath))
     if not missing:
         return
@@ -72,34 +72,34 @@ def ensure_tools(progress: Progress = lambda line: None) -> None:
 
 
 def tools_root() -> Path:
-    """Return the folder that the packages are unpacked in."""
+    """Return the folder of the unpacked packages."""
     return cache_directory() / FOLDER
 
 
 def use_fetched_tools() -> None:
-    """Add the fetched programs to the PATH of this process and its children, after all others."""
+    """Add the fetched programs to the end of the PATH of this process and its children."""
     folder, path = str(tools_root() / SCRIPTS), os.environ.get("PATH", os.defpath)
     if folder not in path.split(os.pathsep):
         os.environ["PATH"] = f"{path}{os.pathsep}{folder}"
 
 
 def library_path(root: Path) -> str:
-    """Return the LD_LIBRARY_PATH of the libraries that were unpacked there."""
+    """Return an LD_LIBRARY_PATH for the libraries that are unpacked below a folder."""
     return ":".join(str(_libraries(root) / folder) for folder in LIBRARY_FOLDERS)
 
 
 def missing_tools(path: str) -> tuple[str, ...]:
-    """Return the programs of TOOLS that are in none of these directories."""
+    """Return the programs of TOOLS that are not on the given PATH."""
     return tuple(tool for tool in TOOLS if shutil.which(tool, path=path) is None)
 
 
 def packages_of(tools: Iterable[str]) -> tuple[str, ...]:
-    """Return their packages, without duplicates."""
+    """Return the packages of these programs, without duplicates."""
     return tuple(dict.fromkeys(package for tool in tools for package in TOOLS[tool]))
 
 
 def write_scripts(root: Path) -> None:
-    """Write a script for each unpacked program."""
+    """Write a start script for each unpacked program."""
     fonts = root / SCRIPTS / "fonts.conf"
     fonts.parent.mkdir(exist_ok=True)
     rules = (FONT_RULE.format(root=place, name=name) for name in FONT_RULES for place in (root, ""))

@@ -1,4 +1,4 @@
-"""Valgrind, which counts the instructions of a process: one on PATH, or Debian's, unpacked in its own folder."""
+"""Valgrind, which counts the instructions of a process: from PATH, or Debian's, unpacked in its own folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VALGRIND = Bundle("valgrind", ("valgrind",))
 
 
 def ensure_valgrind(progress: Progress = lambda line: None) -> str:
-    """Return its path, fetched on the first use. Raise LabUnavailable."""
+    """Return the path of Valgrind. Fetch it at the first use. Raise LabUnavailable."""
     return shutil.which("valgrind") or str(_fetched(progress))
 
 
@@ -26,7 +26,7 @@ def _fetched(progress: Progress) -> Path:
 
 
 def _write_script(root: Path, script: Path) -> None:
-    """Write a script that sets the path of its parts. Without that it would look for them in /usr."""
+    """Write a script that sets the path of Valgrind's tools, which it would otherwise expect in /usr."""
     library, program = (shlex.quote(str(root / place)) for place in ("usr/libexec/valgrind", "usr/bin/valgrind.bin"))
     written = script.with_suffix(".new")
     written.write_text(f'#!/bin/sh\nexport VALGRIND_LIB={library}\nexec {program} "$@"\n')

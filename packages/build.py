@@ -1,7 +1,7 @@
-"""Build the Debian packages: `make packages`, or `python -m packages.build SUITE...`.
+"""Builds the Debian packages: `make packages`, or `python -m packages.build SUITE...`.
 
-For each suite the locked wheels of its Python are unpacked into a virtual environment below /usr/lib/callsieve. Neither
-that Python nor a chroot is needed. nfpm writes the packages. The same inputs give the same bytes.
+For each suite the locked wheels of its Python are unpacked into a virtual environment below /usr/lib/callsieve. This
+needs neither that Python nor a chroot. nfpm writes the packages. The same inputs give the same bytes.
 """
 
 import gzip
@@ -35,9 +35,9 @@ DEBIAN_BY_SUITE = {"bookworm": "deb12", "trixie": "deb13", "forky": "deb14"}
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package: its description, its lock, and what it needs of the system.
+    """A Debian package: its description, its lock file, and its dependencies on system packages.
 
-    `only`: the distributions of the lock that it has; empty for all that no other package has.
+    `only`: the Python distributions that it contains; empty for all that no other package contains.
     """
 
     name: str
@@ -83,7 +83,7 @@ PACKAGES = (MAIN, HUB, PDF, SPEECH)
 
 
 def main(suites: Sequence[str] = tuple(PYTHON_BY_SUITE), wheel: Path | None = None) -> None:
-    """Build the packages of these suites, and write their SHA-256 hashes beside them."""
+    """Build the packages for these suites, and write their SHA-256 hashes to a file beside them."""
     os.umask(0o022)
     os.environ["SOURCE_DATE_EPOCH"] = str(commit_seconds())
     shutil.rmtree(OUT, ignore_errors=True)
@@ -153,14 +153,14 @@ def _install(site: Path, python: str, *what: str) -> None:
 
 
 def _check_is_new(site: Path) -> None:
-    """End the program if the installed code is not that of the checkout."""
+    """End the program if the installed code differs from the checkout."""
     for source in (ROOT / "callsieve").rglob("*.py"):
         if (site / source.relative_to(ROOT)).read_bytes() != source.read_bytes():
             sys.exit(f"{source} is not what was packed: another wheel was installed")
 
 
 def _remove_time_of_build(site: Path) -> None:
-    """Remove the file in which uv notes when the wheel was built, and its line in the list of files."""
+    """Remove uv's file with the build time of the wheel, and its line in RECORD."""
     (note,) = site.glob("callsieve-*.dist-info/uv_cache.json")
     note.unlink()
     record = note.with_name("RECORD")
@@ -168,7 +168,7 @@ def _remove_time_of_build(site: Path) -> None:
 
 
 def add_program(tree: Path, python: str) -> None:
-    """Add the virtual environment, the command, units, the manual page and completions."""
+    """Add the virtual environment, the command, the units, the manual page and the completions."""
     program = tree / PROGRAM.relative_to("/")
     (program / "bin").mkdir()
     (program / "bin/python3").symlink_to("../../../bin/python3")
@@ -197,7 +197,7 @@ def _printed_by(*command: str) -> bytes:
 
 
 def add_documents(share: Path, package: Package, suite: str) -> None:
-    """Add what Debian's policy asks of a package: its licence, both changelogs, and notes for lintian."""
+    """Add the files that Debian's policy requires: licence, both changelogs, and overrides for lintian."""
     date = datetime.fromtimestamp(commit_seconds(), UTC).strftime("%a, %d %b %Y %H:%M:%S +0000")
     entry = f"callsieve ({_version(suite)}) {suite}; urgency=medium\n\n  * See changelog.gz.\n\n -- {AUTHORS}  {date}\n"
     folder = share / "doc" / package.name
@@ -208,9 +208,9 @@ def add_documents(share: Path, package: Package, suite: str) -> None:
 
 
 def set_modes_and_times(tree: Path) -> None:
-    """Give all files the time of the commit. Make only the commands executable.
+    """Set the time of all files to that of the commit. Make only the commands executable.
 
-    Libraries of some wheels are marked as executable.
+    Some wheels mark their libraries as executable.
     """
     seconds = commit_seconds()
     for path in sorted(tree.rglob("*"), reverse=True):
@@ -276,7 +276,7 @@ _SCRIPTS = {"preinst": "preinstall", "postinst": "postinstall", "prerm": "prerem
 
 
 def _version(suite: str) -> str:
-    """Return the version of a package. Those between releases have the time of their commit."""
+    """Return the Debian version. A version between releases contains the time of its commit."""
     version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     return f"{version.replace('.dev0', f'~dev{commit_seconds()}')}-1~{DEBIAN_BY_SUITE[suite]}"
 
@@ -286,7 +286,7 @@ def _instant() -> str:
 
 
 def commit_seconds() -> int:
-    """Return the Unix time of the commit, which every file of a package has."""
+    """Return the Unix time of the commit, which all files of a package get."""
     return int(run("git", "log", "-1", "--format=%ct"))
 
 
@@ -300,7 +300,7 @@ def step(name: str) -> Iterator[None]:
 
 
 def run(*command: str) -> str:
-    """Run a command in the root of the checkout, and return what it printed. End the program if it fails."""
+    """Run a command in the root of the checkout, and return its output. End the program if it fails."""
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{done.stdout}{done.stderr}{' '.join(command)} failed")

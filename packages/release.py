@@ -1,8 +1,8 @@
-"""Make a release: `make release`, or `python -m packages.release [check | twice] [SUITE ...]`.
+"""Makes a release: `make release`, or `python -m packages.release [check | twice] [SUITE ...]`.
 
-`make release` needs a clean work tree. It runs the checks, cuts the section of CHANGELOG.md, commits that, and builds
-everything in build/release with its SHA-256 hashes. `check` builds the work tree as it is. `twice` builds the commit in
-two clones that differ in path, time zone, umask and language, and compares every hash.
+`make release` needs a clean work tree. It runs the checks, turns the open section of CHANGELOG.md into the section of
+the release, commits it, and builds everything in build/release with SHA-256 hashes. `check` builds the work tree as it
+is. `twice` builds the commit in two clones that differ in path, time zone, umask and language, and compares every hash.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ _DEVELOPMENT = ".dev0"
 
 
 class ReleaseError(Exception):
-    """The tree cannot be released; the text says why."""
+    """The work tree cannot be released. The text gives the reason."""
 
 
 def version_in(pyproject: str) -> str:
@@ -46,9 +46,9 @@ def version_in(pyproject: str) -> str:
 
 
 def check_version(pyproject: str, changelog: str, tags: Sequence[str]) -> None:
-    """Compare the version with the newest heading of the changelog and with the tags.
+    """Check that the version agrees with the newest heading of the changelog and with the tags.
 
-    A version that is being worked on ends with `.dev0`, and its heading has no date.
+    A version in development ends with `.dev0`, and its heading has no date.
 
     Args:
         pyproject: The text of pyproject.toml.
@@ -56,7 +56,7 @@ def check_version(pyproject: str, changelog: str, tags: Sequence[str]) -> None:
         tags: All tags, such as `v0.2.0`.
 
     Raises:
-        ReleaseError: They differ.
+        ReleaseError: They do not agree.
     """
     version = version_in(pyproject)
     number = version.removesuffix(_DEVELOPMENT)
@@ -72,7 +72,7 @@ def check_version(pyproject: str, changelog: str, tags: Sequence[str]) -> None:
 
 
 def cut(pyproject: str, changelog: str, date: str) -> tuple[str, str]:
-    """Return both texts, in which the development version is released on this date. A released version stays.
+    """Return both texts with the development version released on this date. A released version is not changed.
 
     Raises:
         ReleaseError: The section is empty.
@@ -129,7 +129,7 @@ def build(suites: Sequence[str] = tuple(PYTHON_BY_SUITE)) -> str:
 
 
 def _freepbx(target: Path, wheel: Path) -> None:
-    """Write the tarball for FreePBX: module, program, all that it needs, and a script that installs them."""
+    """Write the tarball for FreePBX: the module, the program, its dependencies, and an installation script."""
     with tempfile.TemporaryDirectory() as scratch:
         tree = Path(scratch) / target.name.removesuffix(".tar.gz")
         lock = ROOT / "requirements" / "runtime.txt"
@@ -164,7 +164,7 @@ def _write_sums(folder: Path) -> str:
 
 
 def release() -> None:
-    """Check the tree, cut the changelog, commit that, build, and say what to publish."""
+    """Check the work tree, close the changelog section, commit, build, and print the publishing steps."""
     if run("git", "status", "--porcelain").strip():
         raise ReleaseError("the work tree is not clean: commit first")
     _check_tree()
@@ -220,7 +220,7 @@ def _build_in_a_clone(commit: str, surroundings: Mapping[str, str], suites: Sequ
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command that the arguments name."""
+    """Run the command given in the arguments."""
     command, suites = (arguments[0], arguments[1:] or tuple(PYTHON_BY_SUITE)) if arguments else ("", ())
     try:
         if command == "":

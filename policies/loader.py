@@ -302,7 +302,7 @@ def _fits(rule: Rule, before: Sequence[Rule], place: int, problems: Problems) ->
             problems.add(
                 Wording(
                     "rule '{rule}' can never be reached: the earlier rule '{earlier}' matches all of its calls:"
-                    " put '{rule}' first, or remove it",
+                    " put this rule first, or remove it",
                     {"rule": rule.name, "earlier": earlier.name},
                 ),
                 ("rule", place, "when"),

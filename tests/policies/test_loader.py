@@ -128,7 +128,7 @@ ERRORS = [
     (
         "unreachable",
         RULE + RULE.replace("abroad", "again"),
-        "rule 'again' can never be reached: the earlier rule 'abroad' matches all of its calls: put 'again'",
+        "rule 'again' can never be reached: the earlier rule 'abroad' matches all of its calls: put this rule",
     ),
     *(
         (
