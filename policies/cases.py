@@ -36,7 +36,7 @@ from policies.policy import Case, Policy, PolicyError, PolicyProblem, PolicySet,
 from reputation.facts import EMERGENCY_WINDOW_SECONDS
 from reputation.weights import DEFAULT, Thresholds
 
-MAX_BYTES = 1 << 20  # no daemon reads them
+MAX_BYTES = 1 << 20  # read only by commands, not by the daemon
 CASE_KEYS = frozenset({"name", "policy", "text", "call", "facts", "expect"})
 _TABLES: Mapping[str, Mapping[str, Reader]] = {
     "call": CALL,

@@ -28,10 +28,10 @@ class Action(IntEnum):
     REJECT = 5
 
 
-for _action in Action:  # once: a property would make the text anew for every call
+for _action in Action:  # computed once: a property would build the text for every call
     _action.word = _action._name_.lower()
 
-# For code that every call runs: until Python 3.12 a member costs ten times as much as a global name.
+# For code that every call runs: before Python 3.12 an enum member costs ten times as much as a global name.
 ALLOW, TAG, WARN, CHALLENGE, ROUTE, REJECT = Action
 
 ACTION_BY_WORD = {action.word: action for action in Action}

@@ -26,7 +26,7 @@ from reputation.control_sample import is_drawn
 from reputation.facts import Facts
 from reputation.model import CallerKind, Imported, Level, Tie, Verification
 
-EMERGENCY = CallerKind.EMERGENCY  # a member costs ten times as much as a global name until Python 3.12
+EMERGENCY = CallerKind.EMERGENCY  # before Python 3.12 an enum member costs ten times as much as a global name
 FAILURES_AGAINST_REDIALLING = 2  # after two failures, a caller who calls again is a machine
 
 
@@ -54,7 +54,7 @@ def never_screened(case: Case) -> Ruling | None:
 def emergency_window(case: Case) -> Ruling | None:
     """Allow calls after an emergency call, emergency call-backs on trusted trunks, and calls to trap DIDs (step 2)."""
     at = case.facts.emergency_at
-    # abs: if a clock was ahead, the window is still no longer than this.
+    # abs: the window is not longer if a clock was ahead.
     if at is not None and abs(case.now - at) < case.facts.emergency_window_seconds:
         return Ruling(ALLOW, "emergency-window", Why(Reason.EMERGENCY_WINDOW))
     if case.call.priority_callback and case.call.trusted:
@@ -87,7 +87,7 @@ def administrator_lists(case: Case) -> Ruling | None:
     entry = case.facts.block
     if entry is not None:
         action = ACTION_BY_WORD.get(entry.action or "reject", REJECT)
-        if case.call.caller.key is None:  # the entry would tell what the caller hides
+        if case.call.caller.key is None:  # the entry would reveal the withheld number
             return Ruling(action, "blocklist", Why(Reason.WITHHOLDS_BLOCKED))
         return Ruling(action, "blocklist", Why(Reason.ON_BLOCKLIST, {"entry": entry.text}))
     return None
@@ -215,7 +215,7 @@ def law_protects(case: Case) -> bool:
     return has_law and case.call.verification is not Verification.FAILED
 
 
-# The only cap that also limits the administrator's lists (step 4), because the callee's own (step 3) outrank them.
+# The only limit on the administrator's lists (step 4) too, because the callee's own lists (step 3) outrank them.
 INVITATION = Cap(WARN, Reason.SOMEBODY_INVITES, somebody_invites)
 
 # Steps 5 and 7. The first that holds counts, so the control sample takes only calls that no other cap weakens. Quiet
@@ -228,7 +228,7 @@ CAPS = (
     Cap(WARN, Reason.VERIFIED, lambda c: is_verified(c.call, c.facts)),
     Cap(WARN, Reason.PASSED_CHALLENGE, challenge_passed),
     Cap(WARN, Reason.NOT_SPAM_FOR_CALLEE, said_not_spam),
-    # A rule for strangers asks everybody, so calling again must not avoid its challenge.
+    # A rule for strangers challenges everybody, so calling again must not avoid its challenge.
     Cap(WARN, Reason.REDIALLED, redialled, only_evidence=True),
     # Rules for a range and entries of the blocklist are the administrator's responsibility.
     Cap(WARN, Reason.LAW_FORBIDS, law_protects, only_evidence=True),

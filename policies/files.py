@@ -72,12 +72,12 @@ def hint(word: str, allowed: Iterable[str], otherwise: Wording = NO_HINT) -> Wor
     return Wording(" (allowed: {words})", {"words": ", ".join(by_folded.values())})
 
 
-MAX_PARTS = 16  # of a dotted key: more is no policy
+MAX_PARTS = 16  # parts of a dotted key: no policy has more
 Step = str | int
 
 TOKEN = re.compile(
-    # A string without an end goes to the end of the text or line: looked for at each quote it would take the square.
-    r'"""(?:\\.|(?!""").)*(?:"{3,5}|\Z)'  # strings of several lines may end in quotes of their own
+    # A string without an end extends to the end of the text or line. A search at each quote would take quadratic time.
+    r'"""(?:\\.|(?!""").)*(?:"{3,5}|\Z)'  # multi-line strings may end with quotes that belong to them
     r"|'''(?:(?!''').)*(?:'{3,5}|\Z)"
     r'|"(?:\\.|[^"\\\n])*"?'
     r"|'[^'\n]*'?"

@@ -30,10 +30,10 @@ def unknown_names(policy: Policy, known: Mapping[str, frozenset[str]]) -> list[s
 class _Speaks(IntEnum):
     NOBODY = 0
     PEOPLE = 1  # marks and hang-ups of people here are enough
-    MORE = 2  # it takes a source, or as many people as the model requires for this action
+    MORE = 2  # needs a source, or as many people as the model requires for this action
 
 
-# The level from which the model protects callers against a group of people, and the remark on rules below it.
+# From this level on, the model protects callers against a group of people. Rules below the level get the warning.
 GUARDED_FROM = {Action.CHALLENGE: Level.CHALLENGE, Action.ROUTE: Level.ROUTE, Action.REJECT: Level.ROUTE}
 COSTS = {
     Action.CHALLENGE: "may challenge an honest caller only because of a few people here: "

@@ -65,9 +65,11 @@ SITE_POLICY = re.compile(rf"(?P<policy>(?P<site>{SITE.pattern}):{NAME.pattern})(
 LABEL = re.compile(r"[ -~]{1,15}")  # printable ASCII, and no longer than phones show beside a name
 POLICY_KEYS = frozenset({"extends", "observe", "default", "rule"})
 RULE_KEYS = frozenset({"name", "when", "action", "reason", "label", "ask"})
-MAX_BYTES = 1 << 18  # twice what as many rules take as are allowed; the daemon reads it while it answers calls
+MAX_BYTES = (
+    1 << 18
+)  # twice the size of the largest allowed number of rules; the daemon reads the file while it answers calls
 MAX_REASON = 200
-MAX_RULES = 500  # each is compared with those before it, and all are tried at a call
+MAX_RULES = 500  # each rule is compared with all earlier rules, and a call may try all rules
 MAX_CHAIN = 8
 _TOML_LINE = re.compile(r" \(at line ([0-9]+), column [0-9]+\)")
 

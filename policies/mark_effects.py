@@ -41,7 +41,7 @@ from reputation.scoring import reputation_of
 from reputation.standing import Rows
 from reputation.weights import DAY_SECONDS, Weights
 
-NOW = 1_800_000_000.0  # any: nothing depends on it
+NOW = 1_800_000_000.0  # arbitrary: nothing depends on it
 NUMBER = "+12015550100"
 CLASS = AuthClass.UNKNOWN
 MULTIPLES = (1, 2, 3, 5, 10, 20, 50, 100)
@@ -84,7 +84,7 @@ class MarkKind(StrEnum):
 
     MARKS = "marks"  # they mark it
     HANG_UPS = "hang-ups"  # they hang up within seconds, and mark nothing
-    BOTH = "both"  # as many mark it as hang up
+    BOTH = "both"  # half of them mark it, half hang up
 
 
 @lru_cache(maxsize=4096)
@@ -98,7 +98,7 @@ def effect_of(case: MarkedNumber, weights: Weights, people: int) -> Effect:
 
 def evidence_of(case: MarkedNumber, weights: Weights) -> Evidence:
     """Return the evidence that the store would hold about the number."""
-    apart = 0.0 if case.at_once else 60.0 * weights.counts.burst_minutes + 60.0  # else they are a burst
+    apart = 0.0 if case.at_once else 60.0 * weights.counts.burst_minutes + 60.0  # closer marks would count as a burst
     marks, signals = [], []
     for i in range(case.marks):
         group, at = f"group {i % max(case.groups, 1)}", NOW - i * apart
@@ -130,7 +130,7 @@ def least_people(kind: MarkKind, answered: int, level: Level, weights: Weights, 
         case = MarkedNumber(marks, count - marks, answered)
         return reputation_of(evidence_of(case, weights), Circumstances(CLASS, people=people), weights, NOW).level
 
-    counts = range(1, answered + 1)  # more people never lead to less
+    counts = range(1, answered + 1)  # more people never lower the level
     index = bisect_left(counts, level, key=level_by)
     return counts[index] if index < len(counts) else None
 

@@ -33,7 +33,7 @@ class Passage(IntEnum):
     """The action for an outgoing call, weakest first."""
 
     ALLOW = 0
-    HOLD = 1  # not now: there is a better time
+    HOLD = 1  # not now, but at a later time
     REFUSE = 2
 
     @property

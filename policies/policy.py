@@ -149,7 +149,7 @@ class Rule:
 
 def all_hold(conditions: tuple[Condition, ...], case: Case) -> bool:
     """Return whether every condition holds."""
-    for condition in conditions:  # noqa: SIM110 (a quarter of `decide` was the generator for `all`)
+    for condition in conditions:  # noqa: SIM110 (a generator for `all` took a quarter of `decide`)
         if not condition.test(case, condition.operand):
             return False
     return True
@@ -166,14 +166,14 @@ class RuleTable:
     empty.
     """
 
-    MOST = 4096  # combinations kept: callers choose some of the fields
+    MOST = 4096  # kept combinations, limited because callers choose some of the fields
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self._rules = rules
         reads = dict.fromkeys(path for rule in rules for condition in rule.when for path in condition.reads)
         needs = [*dict.fromkeys(condition.needs for rule in rules for condition in rule.when if condition.needs)]
         self._fields_of: Callable[[Case], Hashable] = attrgetter(*reads) if reads else lambda _case: None
-        # Two at least, so that what it returns is always a tuple.
+        # Two at least, so that attrgetter always returns a tuple.
         needs += ["now"] * (2 - len(needs))
         self._needed_of: Callable[[Case], tuple[object, ...]] = attrgetter(*needs)
         self._left: dict[Hashable, tuple[LeftRule, ...]] = {}

@@ -13,7 +13,7 @@ from reputation.model import Person, Tie
 from reputation.own.hours import QuietHours
 
 RULE = "quiet-hours"
-STEP = 7  # with the caps: a lower limit for the blocklist of step 4 and for steps 8 and 9
+STEP = 7  # as the limits: quiet hours are a lower limit for the blocklist of step 4 and for steps 8 and 9
 STEP_OF_BLOCKLIST = 4
 
 

@@ -33,7 +33,7 @@ class Reason(StrEnum):
     CALLEE_TALKED = "the callee has called this number and had a conversation"
     QUIET_HOURS = "the callee has quiet hours and does not know the caller"
     DEFAULT = "no rule of the policy matches the call"
-    # Why it was no more than that.
+    # Reasons of limits, which weaken an action.
     SOMEBODY_INVITES = "somebody here has allowed the caller or expects a call"
     SOMEBODY_KNOWS = "somebody here has the caller as a contact"
     SOMEBODY_TALKED = "somebody here has called this number and had a conversation"
@@ -129,7 +129,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
     reason: tuple(name for _, name, *_ in Formatter().parse(reason) if name) for reason in CODES
 }
 KEPT: Mapping[str, str] = {reason: json.dumps({"code": code}) for reason, code in CODES.items()}
-CODED = '{"code"'  # the beginning of a reason with a code in the journal
+CODED = '{"code"'  # the start of a coded reason in the journal
 _OF_RULES: Mapping[str, PresetReason] = {reason.value: reason for reason in PresetReason}
 _OF_FAILURES: Mapping[str, FailOpen] = {failure.value: failure for failure in FailOpen}
 
@@ -204,7 +204,7 @@ def why_of(kept: str) -> Why:
         code, cap = fields.pop("code"), fields.pop("cap", None)
         reason = BY_CODE[code] if code else fields.pop("text")
         why = Why(reason, fields, None if cap is None else Reason(BY_CODE[cap]))
-        str(why)  # raises if a value of the text is missing
+        str(why)  # raises KeyError if a value for the text is missing
         return why
     except (ValueError, KeyError, TypeError):
         return Why(kept)

@@ -63,7 +63,7 @@ def may_relate(call: IncomingCall, facts: Facts, now: float | None = None) -> bo
 # Ties by which a caller is not a stranger.
 KNOWING = frozenset({Tie.ALLOW, Tie.CONTACT, Tie.TALKED, Tie.NOT_SPAM})
 
-# Ties that make a relationship in step 6. For the condition the own allowlist counts too.
+# Ties that make a relationship in step 6. The condition `relationship` also counts people's own allowlists.
 FRIENDLY = frozenset({Tie.CONTACT, Tie.TALKED})
 
 

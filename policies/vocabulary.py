@@ -33,21 +33,21 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # The daemon's velocity counters keep the calls of the last hour, at most 64 a number.
 MAX_MINUTES = 60
 MAX_CALLS = 64
-# The calls of a block that they keep, and the length of a row of DIDs.
+# How many calls of a block the counters keep, and how many DIDs in a row a rule may ask for.
 MAX_NEIGHBOURS = KEPT_OF_BLOCK
 LEAST_IN_A_ROW, MAX_IN_A_ROW = 2, 9
 
-MAX_COMPANIES = 100  # that publish what they know of numbers
+MAX_COMPANIES = 100  # companies that publish facts about numbers
 
 EXCHANGE_DIGITS = 4  # of a number, those behind its exchange
 
-# So many patterns of names a condition may have, each of so many characters.
+# The largest number of name patterns in a condition, and their largest length.
 MAX_PATTERNS, MAX_PATTERN = 64, MAX_NAME
 
-MAX_PASSED_DAYS = 90  # so long challenges are kept
+MAX_PASSED_DAYS = 90  # for how many days challenges are kept
 ROBOT_LABEL = "Robot voice?"  # agi/display.py has it in other languages
 
-LOCAL = "local"  # in the place of a time zone: the machine's own
+LOCAL = "local"  # instead of a time zone: the server's own
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,15 @@
--- CallSieve for FreeSWITCH 1.10: a call is asked about in the dialplan, and goes on when no answer comes.
+-- CallSieve for FreeSWITCH 1.10: sends a request for each call from the dialplan. Without an answer the call goes on.
 -- How to use it: docs/how-to/other-switches.md. Written from FreeSWITCH's source and documentation; not run on one.
 --
 --   <action application="lua" data="callsieve.lua freeswitch/carrier"/>
 --
--- as the first action of the extension that calls from outside come to. Needs mod_lua and mod_curl. Afterwards the
--- channel has callsieve_action, callsieve_rule and callsieve_id; a call that is turned away has ended.
+-- as the first action of the extension for calls from outside. Needs mod_lua and mod_curl. Afterwards the
+-- channel has callsieve_action, callsieve_rule and callsieve_id. A rejected call has already ended.
 
 local URL = freeswitch.getGlobalVariable("callsieve_url") or "http://127.0.0.1:8480/api/v1/decide"
 local TOKEN = freeswitch.getGlobalVariable("callsieve_token") or ""
 local TRUNK = argv[1] or "freeswitch"
--- Where a call goes that is not for the phones: "7000 XML default". Empty: it goes on.
+-- The destination of routed calls, for instance "7000 XML default". Empty: the call goes on.
 local AWAY = freeswitch.getGlobalVariable("callsieve_away") or ""
 -- mod_curl counts in whole seconds. CallSieve itself answers within 0.55 s.
 local SECONDS = 1
@@ -22,12 +22,12 @@ local function urlencoded(text)
     return (text:gsub("[^A-Za-z0-9_.~-]", function(c) return string.format("%%%02X", c:byte()) end))
 end
 
--- What was received. Every value is quoted by the JSON encoder, and the whole is URL-encoded, which mod_curl undoes:
--- nothing that a caller wrote becomes an argument.
+-- The facts of the call. The JSON encoder quotes every value, and the text is URL-encoded, which mod_curl decodes:
+-- so no text from a caller becomes an argument.
 local function facts()
     local asserted = value("sip_P-Asserted-Identity")
     local verstat = value("sip_verstat_detailed")
-    -- Only what stands in the last brackets: a display name before them is the caller's.
+    -- Only the text in the last brackets: a display name before them comes from the caller.
     local uri = asserted:match("<([^<>]*)>[^<>]*$") or asserted
     local told = {
         caller = uri:match("^%a+:([^@;]+)") or uri:match("^[^@;]+"),
@@ -90,7 +90,7 @@ elseif (action == "route" or action == "challenge") and AWAY ~= "" then
 elseif action == "tag" or action == "warn" then
     session:setVariable("alert_info", "<http://localhost>;info=callsieve-" .. action)
     if type(answer.name) == "string" and answer.name ~= "" then
-        -- The caller's own text is in it: nothing of FreeSWITCH's own syntax, and no quotes.
+        -- It contains text from the caller: remove FreeSWITCH's own syntax, and quotes.
         local shown = answer.name:gsub("[%c\"\\${}'<>]", " ")
         session:setVariable("effective_caller_id_name", shown)
     end
