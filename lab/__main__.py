@@ -40,8 +40,8 @@ def main() -> int:
     )
     commands.add_parser("python", help="fetch the Python of Debian testing, and print its path")
     run = commands.add_parser("run", help="run a private Asterisk on loopback in the foreground")
-    run.add_argument("--include", type=Path, action="append", default=[], help="a dialplan file to include")
-    run.add_argument("--extensions", type=Path, help="a dialplan file instead of the lab's own")
+    run.add_argument("--include", type=Path, action="append", default=[], help="additional dialplan file")
+    run.add_argument("--extensions", type=Path, help="dialplan file that replaces the lab's own")
     arguments = parser.parse_args()
     try:
         if arguments.command == "python":

@@ -183,7 +183,7 @@ class Asterisk:
                 if text in line:
                     return line
             time.sleep(0.02)
-        raise TimeoutError(f"the log did not say {text!r} within {seconds} s")
+        raise TimeoutError(f"the log had no line with {text!r} within {seconds} s")
 
     def wait_until_idle(self, seconds: float = 20.0) -> None:
         """Wait until all channels are gone, so that no call continues into the next test. Raise TimeoutError."""
@@ -192,7 +192,7 @@ class Asterisk:
             if "0 active channels" in self.cli("core show channels count"):
                 return
             time.sleep(0.02)
-        raise TimeoutError(f"calls are still going on after {seconds} s:\n{self.cli('core show channels')}")
+        raise TimeoutError(f"calls are still active after {seconds} s:\n{self.cli('core show channels')}")
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:

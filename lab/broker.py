@@ -40,7 +40,7 @@ def ensure_broker(progress: Progress = lambda line: None) -> BrokerPaths:
     root = unpacked(SERVER, progress)
     program = root / "usr/sbin/mosquitto"
     if not program.exists():
-        raise LabUnavailable(f"{' '.join(SERVER.packages)} brought no mosquitto; install it yourself")
+        raise LabUnavailable(f"{' '.join(SERVER.packages)} contain no mosquitto: install mosquitto yourself")
     return BrokerPaths(program, root / "usr/bin/mosquitto_passwd", library_path(root))
 
 

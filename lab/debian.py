@@ -92,7 +92,7 @@ def _fetch(bundle: Bundle, cache: Path, root: Path, progress: Progress) -> None:
     """Download and unpack to a temporary folder, then move everything to its place in one step."""
     missing = [tool for tool in ("apt-get", "dpkg") if shutil.which(tool) is None]
     if missing:
-        raise LabUnavailable(f"there is no {' or '.join(missing)} to fetch {', '.join(bundle.packages)} with")
+        raise LabUnavailable(f"{' and '.join(missing)} not found: cannot fetch {', '.join(bundle.packages)}")
     for aborted in cache.glob("fetch-*"):
         shutil.rmtree(aborted, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="fetch-", dir=cache) as work_name:
@@ -118,7 +118,7 @@ def _download(bundle: Bundle, work: Path, progress: Progress) -> Sequence[Path]:
             _run((*apt, "update"), progress)
             for warning in _expired_indexes(work / "lists"):
                 progress(f"warning: {warning}")
-            progress(f"downloading {', '.join(bundle.packages)} and what they need")
+            progress(f"downloading {', '.join(bundle.packages)} and their dependencies")
             _run((*apt, "--yes", "--download-only", "install", *bundle.packages), progress)
             break
         except LabUnavailable as failure:
@@ -136,7 +136,7 @@ def _expired_indexes(lists: Path) -> Iterator[str]:
             if line.startswith(VALID_UNTIL):
                 until = parsedate_to_datetime(line.removeprefix(VALID_UNTIL))
                 if until < datetime.now(UTC):
-                    yield f"{release.name} was valid until {until:%Y-%m-%d %H:%M} UTC, and is used all the same"
+                    yield f"{release.name} was valid until {until:%Y-%m-%d %H:%M} UTC, but is used anyway"
 
 
 def _apt_command(suite: str, work: Path) -> tuple[str, ...]:
@@ -151,7 +151,7 @@ def _apt_command(suite: str, work: Path) -> tuple[str, ...]:
         "APT::Sandbox::User": "root",
         "Acquire::Retries": "3",
         "Acquire::http::Timeout": "20",
-        # A list that is older than it should be is still signed, and so are the packages in it.
+        # An expired package list is still signed, and so are its packages.
         "Acquire::Check-Valid-Until": "false",
         "Debug::NoLocking": "1",
     }
@@ -198,11 +198,11 @@ def _run(command: Sequence[str], progress: Progress) -> None:
     ) as process:
         watchdog = threading.Timer(APT_SECONDS, process.kill)
         watchdog.start()
-        said = ""
+        last_error = ""
         assert process.stdout is not None
         for line in process.stdout:
             progress(f"  {line.rstrip()}")
-            said = line.strip() if line.startswith(("E:", "Err", "dpkg")) or not said else said
+            last_error = line.strip() if line.startswith(("E:", "Err", "dpkg")) or not last_error else last_error
         watchdog.cancel()
     if process.returncode != 0:
-        raise LabUnavailable(f"{Path(command[0]).name} {command[-1]} failed: {said}")
+        raise LabUnavailable(f"{Path(command[0]).name} {command[-1]} failed: {last_error}")

@@ -31,7 +31,7 @@ from lab.screened import ALICE, EXTENSIONS, SALES, SETTINGS, ScreenedPbx
 CONTACT = "+12015550101"
 STRANGER = "+12015550102"
 BUSINESS = "+12015550103"
-# Of a block of 1000 each: three listed numbers in one would speak against every caller from it.
+# Each from another block of 1000: three listed numbers in a block would be evidence against every caller from it.
 SALES_CALL = "+12025550104"
 TWICE_LISTED = "+12035550105"
 SCAM = "+12065550106"
@@ -39,7 +39,7 @@ ROBOT = "+12075550107"
 BLOCKED = "+12015559123"
 HOSTILE = '${SHELL(id)},verification=passed" \\'
 
-# Five rules of an administrator's own on top of the preset, so that every action is seen.
+# An administrator's own rules in addition to the preset, so that the demo shows every action.
 POLICY = """\
 extends = "cautious"
 
@@ -62,7 +62,7 @@ action = "warn"
 reason = "more than one source lists this number"
 """
 
-# Otherwise one call in four that evidence warns of goes on without its warning: each must end as it says.
+# No control sample: with it, one call in four with evidence against it would get no warning.
 UNSAMPLED = "\n[reputation.sample]\nevery = 0\n"
 
 LISTED = {
@@ -250,7 +250,7 @@ def commands(folder: Path) -> Iterator[tuple[str, ...]]:
     yield "list", "add", "block", "+12015559*", "--note", "nothing but robots"
 
 
-# The columns and their shares of the width: as many as can be read on 80 characters.
+# The columns and their shares of the width, for at least 80 characters.
 COLUMNS = {"call, caller": 4, "the store knew": 5, "decision: rule, reason": 5, "SIP, and what the phone shows": 4}
 
 
@@ -267,11 +267,9 @@ def play(console: Console, office: Office) -> int:
         console.print(lines_of(*row, Text("✓", "green") if good else Text("✗", "bold red")))
     console.print(Rule(style="dim"))
     if wrong:
-        console.print(f"[bold red]{wrong} of {len(SCENES)} calls did not end as they should[/]")
+        console.print(f"[bold red]{wrong} of {len(SCENES)} calls did not end as expected[/]")
         return 1
-    console.print(
-        f"All {len(SCENES)} calls ended as they should. ms: from the INVITE to ringing, or to the final answer."
-    )
+    console.print(f"All {len(SCENES)} calls ended as expected. ms: from the INVITE to ringing, or to the final answer.")
     return 0
 
 
@@ -286,7 +284,7 @@ def lines_of(*cells: str | Text) -> Table:
     return table
 
 
-NOBODY = "nobody was asked, or nobody answered"
+NO_DECISION = "no decision in the journal"
 STYLES = {"allow": "green", "tag": "yellow", "warn": "yellow", "challenge": "magenta", "route": "red", "reject": "red"}
 
 
@@ -308,7 +306,7 @@ def run(office: Office, scene: Scene) -> tuple[tuple[str | Text, ...], bool]:
     return (
         Text.assemble((scene.story, "bold"), "\n", (scene.caller, "cyan")),
         Text(knew, "dim"),
-        Text.assemble((action, STYLES.get(action, "dim")), *rule, "\n", record.get("reason", NOBODY)),
+        Text.assemble((action, STYLES.get(action, "dim")), *rule, "\n", record.get("reason", NO_DECISION)),
         answer,
         f"{1000 * (seconds or 0):.0f}",
     ), good

@@ -19,7 +19,7 @@ LONGEST_PAGE = 1500
 NOT_TEXT = re.compile(r"\A---\n.*?\n---\n|<!--.*?-->", re.S)
 CODE_BLOCK = re.compile(r"^( *)```.*?^\1```", re.M | re.S)
 OUTSIDE_SITE = {"contributing"}
-REFERENCE = {"reference"}  # its tables may be longer than a page that somebody reads from top to bottom
+REFERENCE = {"reference"}  # reference tables may be longer than pages that are read from top to bottom
 
 
 class Figures(NamedTuple):

@@ -72,8 +72,8 @@ def _loader(root: Path) -> tuple[str, ...]:
 
 def _modules_in(root: Path, places: Sequence[str]) -> Path:
     for place in places:
-        for found in root.glob(place):
-            return found
+        for folder in root.glob(place):
+            return folder
     raise LabUnavailable(f"no Asterisk modules under {root}")
 
 

@@ -18,7 +18,7 @@ def ensure_gnupg(progress: Progress = lambda line: None) -> Path | None:
         return None
     root = unpacked(GNUPG, progress)
     if not (root / "usr/bin/gpg-agent").exists():
-        raise LabUnavailable(f"{' '.join(GNUPG.packages)} brought no gpg-agent; install it yourself")
+        raise LabUnavailable(f"{' '.join(GNUPG.packages)} contain no gpg-agent: install it yourself")
     return root
 
 

@@ -33,7 +33,7 @@ START_SECONDS = 20.0
 STOP_SECONDS = 5.0
 AWAY = "202"  # the phone that stands for voicemail
 
-# A proxy for one phone, as small as it can be: what comes later in a call goes to that phone, too.
+# A minimal proxy for one phone: later requests in a call go to that phone too.
 CONFIGURATION = """\
 #!KAMAILIO
 #!define CALLSIEVE_URL "{url}"
@@ -115,7 +115,7 @@ def ensure_kamailio(progress: Progress = lambda line: None) -> KamailioPaths:
     modules = next(iter(sorted(root.glob("usr/lib/*/kamailio/modules"))), None)
     program = Path(installed) if installed else root / "usr/sbin/kamailio"
     if modules is None or not program.exists():
-        raise LabUnavailable(f"{' '.join(PACKAGES.packages)} brought no kamailio; install them yourself")
+        raise LabUnavailable(f"{' '.join(PACKAGES.packages)} contain no kamailio: install kamailio yourself")
     return KamailioPaths(program, modules, "" if installed else f"{library_path(root)}:{modules.parent}")
 
 

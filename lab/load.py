@@ -13,11 +13,11 @@ from lab.fetch import PbxPaths
 from lab.ports import free_port
 from lab.sipp import SippError, SippJob, SippProcess
 
-# How long calls may take to end after the last one was started: SIP gives a request up after 32 s.
+# How long calls may take to end after the start of the last call: SIP abandons a request after 32 s.
 SETTLE_SECONDS = 35.0
 
 
-# Options of SIPp with which it keeps every set-up time.
+# Options with which SIPp records every set-up time.
 EACH = ("-trace_rtt", "-rtt_freq", "1")
 
 
@@ -110,7 +110,7 @@ def load_statistics(path: Path) -> LoadResult:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter=";"))
     if not rows:
-        raise SippError("SIPp left no statistics")
+        raise SippError("SIPp wrote no statistics")
     last = rows[-1]
     failures = {
         name.removeprefix("Failed").removesuffix("(C)"): int(count)

@@ -16,5 +16,5 @@ def ensure_lua(progress: Progress = lambda line: None) -> str:
         return installed
     program = unpacked(LUA, progress) / "usr/bin" / PROGRAM
     if not program.exists():
-        raise LabUnavailable(f"{' '.join(LUA.packages)} brought no {PROGRAM}; install it yourself")
+        raise LabUnavailable(f"{' '.join(LUA.packages)} contain no {PROGRAM}: install it yourself")
     return str(program)

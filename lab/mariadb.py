@@ -79,7 +79,7 @@ def ensure_mariadb(progress: Progress = lambda line: None) -> ServerPaths:
     root = unpacked(SERVER, progress)
     program = root / "usr/sbin/mariadbd"
     if not program.exists():
-        raise LabUnavailable(f"{' '.join(SERVER.packages)} brought no mariadbd; install mariadb-server yourself")
+        raise LabUnavailable(f"{' '.join(SERVER.packages)} contain no mariadbd: install mariadb-server yourself")
     return ServerPaths(program, root / "usr/share/mariadb", library_path(root))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-# SIPp's -trace_msg: a rule with the time, a line that says which way, an empty line, the message.
+# SIPp's -trace_msg: a rule with the time, a line with the direction, an empty line, the message.
 _TRACE_HEADING = re.compile(
     rb"^-{40,} (?P<at>\d{4}-\d\d-\d\dT[\d:.]+Z)\n\w+ message (?P<way>sent|received) [^\n]*\n\n", re.MULTILINE
 )
@@ -67,8 +67,8 @@ class SipMessage:
     @property
     def audio_address(self) -> tuple[str, int] | None:
         """Return the address from the SDP to which audio must be sent, or None."""
-        found = _SDP_AUDIO.search(self.body)
-        return (found["address"], int(found["port"])) if found else None
+        address = _SDP_AUDIO.search(self.body)
+        return (address["address"], int(address["port"])) if address else None
 
 
 def display_name(name_addr: str) -> str:

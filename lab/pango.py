@@ -11,7 +11,7 @@ from lab.debian import Bundle, Progress, cache_directory, unpacked
 from lab.tools import FONTS, library_path
 
 PACKAGES = Bundle("pango", ("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0"))
-FONTS_FILE = "fonts.conf"  # names the fonts that came with it
+FONTS_FILE = "fonts.conf"  # lists the fetched fonts
 LIBRARIES = ("pango-1.0", "pangoft2-1.0")
 
 

@@ -16,10 +16,10 @@ from lab.debian import Bundle, LabUnavailable, Progress, unpacked
 from lab.tools import library_path
 
 PHP = Bundle("php", ("php-cli", "phpunit"))
-# The extensions that PHPUnit needs, each after those it depends on. An installed PHP loads them by itself.
+# The extensions that PHPUnit needs, in the order of their dependencies. An installed PHP loads them automatically.
 EXTENSIONS = ("ctype", "dom", "mbstring", "phar", "posix", "tokenizer", "xml", "xmlwriter", "simplexml")
 CLASSES = "usr/share/php"
-# For the benchmark of scripts that ask a database of their own.
+# For the benchmark of scripts that use their own database.
 WITH_SQLITE = Bundle("php-sqlite", ("php-cli", "php-sqlite3"))
 
 
@@ -70,7 +70,7 @@ def _write_script(root: Path, extensions: Sequence[str] = EXTENSIONS) -> None:
     program = next(iter(sorted(root.glob("usr/bin/php[0-9]*.[0-9]"))), None)
     folder = next(iter(sorted(root.glob("usr/lib/php/2*"))), None)
     if program is None or folder is None:
-        raise LabUnavailable(f"the packages {', '.join(PHP.packages)} brought no PHP")
+        raise LabUnavailable(f"the packages {', '.join(PHP.packages)} contain no PHP")
     settings = [f"extension_dir={folder}", f"include_path=.:{root / CLASSES}", "date.timezone=UTC"]
     settings += [f"extension={name}" for name in extensions if (folder / f"{name}.so").exists()]
     command = shlex.join([str(program), "-n", *(part for setting in settings for part in ("-d", setting))])

@@ -14,7 +14,7 @@ from itertools import cycle
 
 PORTS = range(61_000, 65_536)
 MEDIA_PORTS = range(30_000, 32_764, 4)
-SHARES = 12  # processes of `make test`, and some
+SHARES = 12  # more than the processes of `make test`
 
 
 def free_port(address: str, kind: socket.SocketKind) -> int:

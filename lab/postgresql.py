@@ -34,12 +34,12 @@ from lab.tools import library_path
 
 # Not `postgresql`: the package that it depends on may be installed already, and then nothing would be fetched.
 SERVER = Bundle("postgresql", ("postgresql-17",))
-TLS_NAME = "hub.example.com"  # what its certificate says
+TLS_NAME = "hub.example.com"  # the host name in its certificate
 ADMINISTRATOR = "postgres"
 DATABASE = "postgres"
 LEAST_VERSION = 17
 NOBODY = 65534
-# Quick to start, and small: tests lose nothing by a power cut.
+# Starts fast and stays small. It may lose data at a power cut, which does not matter in tests.
 OPTIONS = {
     "fsync": "off",
     "shared_buffers": "32MB",
@@ -74,7 +74,7 @@ def ensure_postgresql(progress: Progress = lambda line: None) -> ServerPaths:
     found = sorted(root.glob("usr/lib/postgresql/*/bin/postgres"), key=lambda path: int(path.parent.parent.name))
     if found:
         return ServerPaths(found[-1].parent, library_path(root))
-    raise LabUnavailable(f"{' '.join(SERVER.packages)} brought no postgres; install postgresql yourself")
+    raise LabUnavailable(f"{' '.join(SERVER.packages)} contain no postgres: install postgresql yourself")
 
 
 class PostgreSql(PrivateServer):
@@ -119,7 +119,7 @@ class PostgreSql(PrivateServer):
     def start(self) -> None:
         """Start the server and wait until it answers. Can be called again after `stop` or `kill`."""
         with suppress(FileNotFoundError):
-            (self.folder / "data/postmaster.pid").unlink()  # of one that was killed: its children end with it
+            (self.folder / "data/postmaster.pid").unlink()  # left by a killed server, whose child processes ended too
         command = (*_nobody(), str(self.paths.programs / "postgres"), "-D", str(self.folder / "data"))
         self._run(command, self._environment(), self._is_ready)
 
@@ -142,7 +142,7 @@ class PostgreSql(PrivateServer):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
-        while any(Path(f"/proc/{pid}").exists() for pid in pids):  # what is left of them holds its memory
+        while any(Path(f"/proc/{pid}").exists() for pid in pids):  # remaining child processes hold the shared memory
             time.sleep(0.01)
 
     def send_signal(self, number: int) -> None:

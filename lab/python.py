@@ -18,7 +18,7 @@ def ensure_python(progress: Progress = lambda line: None) -> Path:
     """Return the path of this Python. Fetch it at the first use. Raise LabUnavailable."""
     program = unpacked(PYTHON, progress).resolve() / "usr/bin" / PYTHON.packages[0]
     if not program.exists():
-        raise LabUnavailable(f"{' '.join(PYTHON.packages)} brought no {program.name}")
+        raise LabUnavailable(f"{' '.join(PYTHON.packages)} contain no {program.name}")
     done = subprocess.run((program, "-c", PARTS), capture_output=True, text=True, check=False, timeout=60)
     if done.returncode != 0:
         raise LabUnavailable(f"{program.name} of Debian {PYTHON.suite} cannot be run here: {done.stderr.strip()}")

@@ -23,9 +23,9 @@ NOISE_SAMPLES = 48_000
 SECONDS_ALLOWED = 300.0
 
 _NUMBERS = dict(zip("123456789", ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"], strict=True))
-# Words that its dictionary has not, as it writes sounds.
+# Words that are not in its dictionary, in its own phonetic alphabet.
 _UNKNOWN = {"passcode": "P AE S K OW D", "robocall": "R OW B OW K AO L", "vouches": "V AW CH AH Z"}
-# Wide beams: of so few texts it may look at each to its end. Nothing of a prompt is noise or silence to be left out.
+# Wide beams: there are so few texts that it can compare each one completely. No part of a prompt is noise or silence.
 _BEAMS = ("-beam", "1e-80", "-wbeam", "1e-60", "-pbeam", "1e-80")
 _OPTIONS = ("-adcin", "yes", *_BEAMS, "-remove_noise", "no", "-remove_silence", "no")
 _LINE = ("-t", "raw", "-r", "16000", "-e", "signed", "-b", "16", "-c", "1")

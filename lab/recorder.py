@@ -24,7 +24,7 @@ from lab.asterisk import Asterisk
 
 FOLDER = Path(__file__).resolve().parent.parent / "tests" / "recordings"
 USER, SECRET = "recorder", "lab-only"
-# What an administrator gives the listener: see asterisk-conf/callsieve-manager.conf.
+# The rights of the listener: see asterisk-conf/callsieve-manager.conf.
 MANAGER_USER = f"""\
 [{USER}]
 secret = {SECRET}
@@ -74,7 +74,7 @@ class AmiRecorder:
     def wait_until_connected(self, seconds: float = 20.0) -> None:
         """Wait until the recorder is logged in and knows which channels are up. Raise TimeoutError."""
         if not self._connected.wait(seconds):
-            raise TimeoutError(f"the recorder did not get in within {seconds} s")
+            raise TimeoutError(f"the recorder did not log in within {seconds} s")
 
     def wait_until_lost(self, seconds: float = 20.0) -> None:
         """Wait until the connection is lost. Raise TimeoutError."""

@@ -42,7 +42,7 @@ class CallResult:
         """Return the final response with its headers. Raise LookupError if it is missing."""
         final = answer_in(self.messages)
         if final is None:
-            raise LookupError("the call was never settled")
+            raise LookupError("the call has no final response")
         return final
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-# Final answers a trunk may get: RFC 3261 section 21, and 607 (RFC 8197) and 608 (RFC 8688).
+# Final responses that a trunk may get: RFC 3261 section 21, and 607 (RFC 8197) and 608 (RFC 8688).
 REFUSALS = (
     *(300, 301, 302, 305, 380),
     *(400, 401, 403, 404, 405, 406, 407, 408, 410, 413, 414, 415, 416, 420, 421, 423, 480, 481, 482, 483, 484, 485),
@@ -152,7 +152,7 @@ def outgoing_call(
     )
 
 
-# RFC 6086, with the body that everybody understands though no RFC has it: a key without audio.
+# RFC 6086, with a body that all devices understand, although no RFC defines it: a key without audio.
 _KEY = "Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal={key}\nDuration=100\n"
 
 

@@ -50,7 +50,7 @@ exten => _+X.,1,Dial(PJSIP/${EXTEN}@carrier,60)
  same => n,Hangup()
 """
 
-# All invented callers are of one block, and call several numbers within the hour: first calls say nothing of them.
+# All invented callers are in one block and call several numbers within an hour, so first-call signals are off.
 SETTINGS = """\
 [numbers]
 region = "US"
@@ -116,7 +116,7 @@ CONF_FILES = ("callsieve-caller.conf", "callsieve.conf", "callsieve-outbound.con
 
 PATIENT_DEADLINE_MS = 550  # the most that the settings allow
 PATIENT_SECONDS = 6
-# The seconds that the dialplan gives us: for a new call, and for anything else.
+# The time limits in the dialplan, in seconds: for a new call, and for any other request.
 BOUNDS = re.compile(r"(TIMEOUT\(absolute\)=)0\.\d")
 
 

@@ -64,4 +64,4 @@ def ensure_speech(progress: Progress = lambda line: None) -> SpeechPaths:
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
     if done.returncode != 0:
-        raise LabUnavailable(f"no model of speech: {done.stderr.strip()[-300:]}")
+        raise LabUnavailable(f"cannot create the environment for speech tests: {done.stderr.strip()[-300:]}")

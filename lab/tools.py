@@ -32,9 +32,9 @@ FOLDER = "tools"
 SCRIPTS = "usr/scripts"
 # Debian's chromium is a script that looks for its parts in /usr.
 PROGRAM_PATHS = {"chromium": "usr/lib/chromium/chromium"}
-# Where Debian keeps libraries that an installed package would make known in other ways.
+# Debian's library folders that an installed package would register in other ways.
 LIBRARY_FOLDERS = ("", "blas", "lapack", "pulseaudio", "systemd")
-NOT_RUNNABLE = (126, 127)  # of a shell that cannot start a program, and of the loader without a library
+NOT_RUNNABLE = (126, 127)  # exit statuses: of a shell that cannot start a program, and of the loader without a library
 
 SCRIPT = """\
 #!/bin/sh
@@ -125,7 +125,7 @@ def _libraries(root: Path) -> Path:
 def _try(script: Path) -> None:
     """Raise LabUnavailable if the program cannot be started, for example because a library is missing."""
     if not script.exists():
-        raise LabUnavailable(f"its package brought no {script.name}")
+        raise LabUnavailable(f"its package contains no {script.name}")
     done = subprocess.run((script, "--version"), capture_output=True, text=True, check=False, timeout=60)
     if done.returncode in NOT_RUNNABLE:
         raise LabUnavailable(f"{script.name} cannot be run unpacked: {done.stderr.strip()}")

@@ -28,7 +28,7 @@ PROGRAM = Path("/usr/lib/callsieve")
 UNITS = Path("/usr/lib/systemd/system")
 PLATFORM, LIBC = "x86_64-manylinux_2_28", "libc6 (>= 2.28)"
 AUTHORS = "The CallSieve authors <callsieve@localhost>"
-# The Python of each suite. arm64 and .rpm come from the same file, and were never run.
+# The Python of each suite. arm64 and .rpm packages come from the same file, and are not tested.
 PYTHON_BY_SUITE = {"bookworm": "3.11", "trixie": "3.13", "forky": "3.14"}
 DEBIAN_BY_SUITE = {"bookworm": "deb12", "trixie": "deb13", "forky": "deb14"}
 
@@ -115,7 +115,7 @@ def _suite(suite: str, wheel: Path) -> list[Path]:
             _install(site, python, "--require-hashes", "-r", str(lock))
         with step(f"{suite}: {package.name}, other files"):
             if package is MAIN:
-                # By name: a path would stand in the package. Without uv's cache, which knows a wheel by its name.
+                # By name, because a path would be stored in the package. Without uv's cache, which keys by name.
                 _install(site, python, "--no-cache", "--no-index", "--find-links", str(wheel.parent), "callsieve")
                 _check_is_new(site)
                 _remove_time_of_build(site)
@@ -156,7 +156,7 @@ def _check_is_new(site: Path) -> None:
     """End the program if the installed code differs from the checkout."""
     for source in (ROOT / "callsieve").rglob("*.py"):
         if (site / source.relative_to(ROOT)).read_bytes() != source.read_bytes():
-            sys.exit(f"{source} is not what was packed: another wheel was installed")
+            sys.exit(f"{source} differs from the packaged file: another wheel was installed")
 
 
 def _remove_time_of_build(site: Path) -> None:

@@ -62,13 +62,13 @@ def check_version(pyproject: str, changelog: str, tags: Sequence[str]) -> None:
     number = version.removesuffix(_DEVELOPMENT)
     heading = _newest_heading(changelog)
     if heading["number"] not in (None, number):
-        raise ReleaseError(f"CHANGELOG.md begins with {heading['number']}, and pyproject.toml has {version}")
+        raise ReleaseError(f"CHANGELOG.md begins with version {heading['number']}, but pyproject.toml has {version}")
     if _is_open(heading) != version.endswith(_DEVELOPMENT):
-        raise ReleaseError(f"the heading {heading[0]!r} does not fit version {version}")
+        raise ReleaseError(f"the heading {heading[0]!r} does not match version {version}")
     released = [_order(tag) for tag in tags if re.fullmatch(r"v\d+\.\d+\.\d+", tag)]
     newest = max(released, default=())
     if newest > _order(number) or (newest == _order(number) and version != number):
-        raise ReleaseError(f"there is a tag of {'.'.join(map(str, newest))}, and pyproject.toml has {version}")
+        raise ReleaseError(f"the newest tag is {'.'.join(map(str, newest))}, but pyproject.toml has {version}")
 
 
 def cut(pyproject: str, changelog: str, date: str) -> tuple[str, str]:
@@ -84,7 +84,7 @@ def cut(pyproject: str, changelog: str, date: str) -> tuple[str, str]:
     number = version.removesuffix(_DEVELOPMENT)
     section = changelog[heading.end() :].split("\n## ", 1)[0]
     if not re.search(r"^- ", section, re.M):
-        raise ReleaseError(f"the section {heading[0]!r} of CHANGELOG.md names no change")
+        raise ReleaseError(f"the section {heading[0]!r} of CHANGELOG.md has no entry")
     released = f"{changelog[: heading.start()]}## {number} ({date}){changelog[heading.end() :]}"
     return _VERSION.sub(f'version = "{number}"', pyproject, count=1), released
 
@@ -203,8 +203,8 @@ def build_twice(suites: Sequence[str]) -> None:
     first, second = (_build_in_a_clone(commit, each, suites) for each in surroundings)
     print(first, end="")
     if different := sorted(set(first.splitlines()) ^ set(second.splitlines())):
-        raise ReleaseError("not the same twice:\n" + "\n".join(different))
-    print(f"{len(first.splitlines())} files, the same twice")
+        raise ReleaseError("files that differ between the two builds:\n" + "\n".join(different))
+    print(f"{len(first.splitlines())} files, identical in both builds")
 
 
 def _build_in_a_clone(commit: str, surroundings: Mapping[str, str], suites: Sequence[str]) -> str:

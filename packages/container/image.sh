@@ -32,7 +32,7 @@ asterisk) # Debian 13 has no Asterisk
     done
     ;;
 *)
-    echo "there is no image $name: callsieve or asterisk" >&2
+    echo "unknown image $name: use callsieve or asterisk" >&2
     exit 2
     ;;
 esac

@@ -101,7 +101,7 @@ def test_a_program_on_path_comes_before_a_fetched_one(tmp_path: Path, monkeypatc
     ("sox", "why"),
     [
         pytest.param("#!/bin/sh\nexit 127\n", "sox cannot be run unpacked", id="a-library-is-missing"),
-        pytest.param(None, "brought no sox", id="another-package"),
+        pytest.param(None, "contains no sox", id="another-package"),
     ],
 )
 def test_a_program_that_cannot_run_is_said_with_its_packages(
@@ -123,5 +123,5 @@ def test_a_program_that_cannot_run_is_said_with_its_packages(
 def test_without_apt_the_packages_to_install_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALLSIEVE_LAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(LabUnavailable, match=r"no apt-get or dpkg.*apt-get install chromium fonts-noto-cjk"):
+    with pytest.raises(LabUnavailable, match=r"apt-get and dpkg not found.*apt-get install chromium fonts-noto-cjk"):
         ensure_tools()
