@@ -285,7 +285,7 @@ def answer_to_hear(seconds: float) -> bytes:
 
 
 def answer_to_heard(words: str | None, site: Site) -> bytes:
-    """Return the answer to `/heard`: the caller's words as a phone shows them. None: they are not ready, ask again."""
+    """Return the answer to `/heard`: the caller's words for the display. None makes the dialplan ask again."""
     if words is None:
         return set_variables([(Variable.HEARING, "wait")])
     shown = words_shown(words, site.display)

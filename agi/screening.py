@@ -170,7 +170,7 @@ BUCKETS_MS = (0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 400.0)
 
 @dataclass(slots=True)
 class Counts:
-    """Counters for the metrics since the start. `took` counts decisions by duration, in the classes of BUCKETS_MS.
+    """Counters for the metrics since the start. `took` counts decisions by duration, in the buckets of BUCKETS_MS.
 
     `by_carrier` has, for each trunk whose carrier checks callers, the number of calls and of calls with a result.
     """

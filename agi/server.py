@@ -122,7 +122,8 @@ class AgiServer:
             self.is_blind = self.is_blind or not self._peers.can_name_owner(sock)
             if self.is_blind and not self.key:
                 logger.critical(
-                    "no call is screened, because the kernel does not report the user of TCP connections: address=%s",
+                    "no call is screened, because the kernel does not report the user of TCP connections: address=%s. "
+                    "The service's unit must allow AF_NETLINK: run callsieve asterisk install --systemd",
                     address,
                 )
         return port

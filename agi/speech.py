@@ -163,7 +163,7 @@ NOBODY = "say-nobody"
 
 
 def unscreened_keys(number: str | None) -> Keys:
-    """Return the prompts for a call that was not screened."""
+    """Return the prompts that say that a call was not screened."""
     return (*_call_keys(number), f"explain-{Action.ALLOW.word}", Phrase.UNASKED)
 
 

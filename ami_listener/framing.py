@@ -122,7 +122,7 @@ class PacketReader:
 
 
 def fields_named(*names: str) -> Names:
-    """Return the argument of `Packet.some` for these field names. The first line of a packet cannot be found."""
+    """Prepare a search for these fields with `Packet.some`. The first line of a packet cannot be searched."""
     return tuple((name, f"\r\n{name}:", len(name) + 3) for name in names)
 
 

@@ -1,7 +1,7 @@
 """`python -m lab fetch`: fetch Asterisk and SIPp; with `--tools` also the other programs that the tests need.
 
-`python -m lab python`: fetch a later Python, and print its path. `python -m lab run`: run an Asterisk for experiments,
-until Ctrl-C.
+`python -m lab python`: fetch a later Python, and print its path.
+`python -m lab run`: run an Asterisk for experiments, until Ctrl-C.
 """
 
 from __future__ import annotations

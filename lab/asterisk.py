@@ -176,7 +176,7 @@ class Asterisk:
         return [line for line in (lines if with_boot else lines[self._boot_lines :]) if COMPLAINT.search(line)]
 
     def wait_for_log(self, text: str, seconds: float = 20.0) -> str:
-        """Wait for a log line that contains a text, and return it. Raise TimeoutError."""
+        """Wait for a log line that contains a text, and return it. Raise TimeoutError after `seconds`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for line in self.log_lines():

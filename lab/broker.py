@@ -33,7 +33,7 @@ class BrokerPaths:
 
 
 def ensure_broker(progress: Progress = lambda line: None) -> BrokerPaths:
-    """Return a usable broker. Fetch it at the first use. Raise LabUnavailable."""
+    """Return a usable broker. Fetch it at the first use. Raise LabUnavailable if that fails."""
     installed, passwords = shutil.which("mosquitto"), shutil.which("mosquitto_passwd")
     if installed and passwords:
         return BrokerPaths(Path(installed), Path(passwords))

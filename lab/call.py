@@ -16,7 +16,7 @@ from lab.sipp import SippProcess
 
 
 class Pbx(Protocol):
-    """The parts of a PBX that a carrier or a phone needs: the path of SIPp, and the port of each endpoint."""
+    """The parts of a PBX that a carrier or a phone needs: the path of SIPp, the ports and the SIP address."""
 
     @property
     def paths(self) -> PbxPaths: ...
@@ -64,7 +64,7 @@ class CallInProgress:
         return self._process.messages()
 
     def wait_until_answered(self, seconds: float = 20.0) -> None:
-        """Wait until the call is answered. Raise TimeoutError."""
+        """Wait until the call is answered. Raise TimeoutError after `seconds`."""
         if not self._answered.wait(seconds):
             raise TimeoutError(f"the call was not answered within {seconds} s")
 

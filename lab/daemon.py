@@ -139,7 +139,7 @@ class Daemon:
         )
 
     def wait_for_log(self, text: str, seconds: float = 20.0) -> str:
-        """Wait for a log line that contains a text, and return it. Raise TimeoutError."""
+        """Wait for a log line that contains a text, and return it. Raise TimeoutError after `seconds`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for line in self.log.read_text(errors="replace").splitlines():

@@ -44,7 +44,7 @@ class PbxPaths:
 
 
 def ensure_pbx(progress: Progress = lambda line: None) -> PbxPaths:
-    """Return a usable Asterisk and SIPp. Fetch them at the first use. Raise LabUnavailable."""
+    """Return a usable Asterisk and SIPp. Fetch them at the first use. Raise LabUnavailable if that fails."""
     asterisk, sipp = shutil.which("asterisk"), shutil.which("sipp")
     if asterisk and sipp:
         return _paths_in(Path("/"), (asterisk,), (sipp,))

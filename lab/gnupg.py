@@ -13,7 +13,7 @@ GNUPG = Bundle("gnupg", ("gpg", "gpg-agent"))
 
 
 def ensure_gnupg(progress: Progress = lambda line: None) -> Path | None:
-    """Return the folder of a fetched GnuPG, or None if GnuPG is installed. Raise LabUnavailable."""
+    """Return the folder of a fetched GnuPG, or None if GnuPG is installed. Raise LabUnavailable if that fails."""
     if shutil.which("gpg") and shutil.which("gpg-agent"):
         return None
     root = unpacked(GNUPG, progress)

@@ -109,7 +109,7 @@ class KamailioPaths:
 
 
 def ensure_kamailio(progress: Progress = lambda line: None) -> KamailioPaths:
-    """Return a usable Kamailio. Fetch it at the first use. Raise LabUnavailable."""
+    """Return a usable Kamailio. Fetch it at the first use. Raise LabUnavailable if that fails."""
     installed = shutil.which("kamailio")
     root = Path("/") if installed else unpacked(PACKAGES, progress).resolve()
     modules = next(iter(sorted(root.glob("usr/lib/*/kamailio/modules"))), None)

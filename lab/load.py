@@ -131,7 +131,7 @@ def load_statistics(path: Path) -> LoadResult:
 
 
 def setup_times(path: Path) -> list[float]:
-    """Parse SIPp's file of response times, which has a row for each in milliseconds. Return seconds."""
+    """Return the response times in SIPp's file, in seconds. The file has a row for each, in milliseconds."""
     with path.open(encoding="utf-8", newline="") as file:
         return [float(row["response_time_ms"]) / 1000 for row in csv.DictReader(file, delimiter=";")]
 

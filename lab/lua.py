@@ -11,7 +11,7 @@ PROGRAM = "lua5.4"
 
 
 def ensure_lua(progress: Progress = lambda line: None) -> str:
-    """Return the path of Lua. Raise LabUnavailable."""
+    """Return the path of Lua. Raise LabUnavailable if that fails."""
     if installed := shutil.which(PROGRAM):
         return installed
     program = unpacked(LUA, progress) / "usr/bin" / PROGRAM

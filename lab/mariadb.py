@@ -72,7 +72,7 @@ class ServerPaths:
 
 
 def ensure_mariadb(progress: Progress = lambda line: None) -> ServerPaths:
-    """Return a usable MariaDB. Fetch it at the first use. Raise LabUnavailable."""
+    """Return a usable MariaDB. Fetch it at the first use. Raise LabUnavailable if that fails."""
     installed = shutil.which("mariadbd")
     if installed and (data := Path(installed).resolve().parent.parent / "share/mariadb").is_dir():
         return ServerPaths(Path(installed), data)

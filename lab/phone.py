@@ -134,7 +134,7 @@ class Phone:
         return list(first.values())
 
     def wait_for_invite(self, count: int = 1, seconds: float = 20.0) -> SipMessage:
-        """Wait until `count` calls have arrived, and return the last INVITE. Raise TimeoutError."""
+        """Wait until `count` calls have arrived, and return the last INVITE. Raise TimeoutError after `seconds`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             invites = self.invites()

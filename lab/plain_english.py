@@ -187,14 +187,14 @@ def main(arguments: list[str]) -> int:
     if missing := [str(path) for path in paths if not path.exists()]:
         sys.exit(f"no such file or folder: {', '.join(missing)}")
     rules = RULES | load_replaced_terms(GLOSSARY.read_text())
-    found = 0
+    faults = 0
     for file in list_files(paths):
         shown = file.resolve().relative_to(ROOT) if file.resolve().is_relative_to(ROOT) else file
         for text in read_texts(file):
             for rule, sentence in find_faults(text.text, rules):
-                found += 1
+                faults += 1
                 print(f"{shown}:{text.line}: {rule}: {sentence}")
-    return 1 if found else 0
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

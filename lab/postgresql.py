@@ -66,14 +66,14 @@ class ServerPaths:
 
 
 def ensure_postgresql(progress: Progress = lambda line: None) -> ServerPaths:
-    """Return a usable PostgreSQL. Fetch it at the first use. Raise LabUnavailable."""
+    """Return a usable PostgreSQL. Fetch it at the first use. Raise LabUnavailable if that fails."""
     server, initdb = shutil.which("postgres"), shutil.which("initdb")
     if server and initdb and _version_of(server) >= LEAST_VERSION:
         return ServerPaths(Path(server).parent)
     root = unpacked(SERVER, progress)
-    found = sorted(root.glob("usr/lib/postgresql/*/bin/postgres"), key=lambda path: int(path.parent.parent.name))
-    if found:
-        return ServerPaths(found[-1].parent, library_path(root))
+    servers = sorted(root.glob("usr/lib/postgresql/*/bin/postgres"), key=lambda path: int(path.parent.parent.name))
+    if servers:
+        return ServerPaths(servers[-1].parent, library_path(root))
     raise LabUnavailable(f"{' '.join(SERVER.packages)} contain no postgres: install postgresql yourself")
 
 

@@ -15,7 +15,7 @@ PARTS = "import ctypes, ensurepip, sqlite3, ssl, venv"
 
 
 def ensure_python(progress: Progress = lambda line: None) -> Path:
-    """Return the path of this Python. Fetch it at the first use. Raise LabUnavailable."""
+    """Return the path of this Python. Fetch it at the first use. Raise LabUnavailable if that fails."""
     program = unpacked(PYTHON, progress).resolve() / "usr/bin" / PYTHON.packages[0]
     if not program.exists():
         raise LabUnavailable(f"{' '.join(PYTHON.packages)} contain no {program.name}")

@@ -72,12 +72,12 @@ class AmiRecorder:
         self._thread.join()
 
     def wait_until_connected(self, seconds: float = 20.0) -> None:
-        """Wait until the recorder is logged in and knows which channels are up. Raise TimeoutError."""
+        """Wait until the recorder is logged in and knows which channels are up. Raise TimeoutError after `seconds`."""
         if not self._connected.wait(seconds):
             raise TimeoutError(f"the recorder did not log in within {seconds} s")
 
     def wait_until_lost(self, seconds: float = 20.0) -> None:
-        """Wait until the connection is lost. Raise TimeoutError."""
+        """Wait until the connection is lost. Raise TimeoutError after `seconds`."""
         deadline = time.monotonic() + seconds
         while self._connected.is_set():
             if time.monotonic() > deadline:

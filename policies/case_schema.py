@@ -58,38 +58,38 @@ Reader = Callable[[Any], Any]
 
 
 def read_line(value: Any) -> str:
-    """Return a non-empty text of one line."""
+    """Check that a value is a non-empty text of one line, and return it."""
     if not isinstance(value, str) or not 0 < len(value) <= MOST_TEXT or not value.isprintable():
         raise PolicyError(f"must be one line of text, not {shown(value)}")
     return value
 
 
 def read_line_or_nothing(value: Any) -> str:
-    """Return a text of one line, which may be empty."""
+    """Check that a value is a text of one line, which may be empty, and return it."""
     return "" if value == "" else read_line(value)
 
 
 def read_line_or_lines(value: Any) -> tuple[str, ...]:
-    """Return one or more texts of one line each."""
+    """Check that a value is a text of one line or a list of such texts. Return all texts."""
     return read_list(read_line, value) if isinstance(value, list) else (read_line(value),)
 
 
 def read_word(allowed: frozenset[str], value: Any) -> str:
-    """Return a value of a closed set."""
+    """Check that a value is in a closed set of words, and return it."""
     if not isinstance(value, str) or value not in allowed:
         raise PolicyError(f"has the unknown value {shown(value)}{nearest(str(value), allowed)}")
     return value
 
 
 def read_count(lowest: int, highest: int, value: Any) -> int:
-    """Return a whole number from `lowest` to `highest`."""
+    """Check that a value is a whole number from `lowest` to `highest`, and return it."""
     if type(value) is not int or not lowest <= value <= highest:
         raise PolicyError(f"must be a whole number from {lowest} to {highest}, not {shown(value)}")
     return value
 
 
 def read_amount(value: Any) -> float:
-    """Return a number of minutes, hours or days."""
+    """Check that a value is a number of minutes, hours or days, and return it."""
     if type(value) not in (int, float) or not math.isfinite(value) or not 0 <= value <= 1e6:
         raise PolicyError(f"must be a number that is 0 or more, not {shown(value)}")
     return float(value)
@@ -137,14 +137,14 @@ def read_parts(parts: Iterable[tuple[str | int, Reader, Any]], before: Sequence[
 
 
 def read_list(read: Reader, value: Any) -> tuple[Any, ...]:
-    """Return a list, reading every item with the same reader."""
+    """Check that a value is a list, and read every item with the same reader."""
     if not isinstance(value, list):
         raise PolicyError(f"must be a list, not {shown(value)}")
     return tuple(read_parts((place, read, item) for place, item in enumerate(value)))
 
 
 def read_keys(keys: Mapping[str, Reader], required: frozenset[str], value: Any) -> dict[str, Any]:
-    """Return a table, reading each key with its own reader. Other keys are errors."""
+    """Check that a value is a table with these keys only, and read each key with its reader."""
     if not isinstance(value, dict):
         raise PolicyError(f"must be a table with {', '.join(sorted(keys))}, not {shown(value)}")
     unknown = [Refusal((key,), (), f"has no key {shown(key)}{nearest(key, keys)}") for key in value if key not in keys]
@@ -155,21 +155,21 @@ def read_keys(keys: Mapping[str, Reader], required: frozenset[str], value: Any) 
 
 
 def read_region(value: Any) -> str:
-    """Return the region whose numbering plan is used to parse national numbers."""
+    """Check that a value is a region such as `GB`, whose numbering plan parses national numbers. Return it."""
     if not isinstance(value, str) or not is_possible_region(value):
         raise PolicyError(f"has the unknown region {shown(value)}: write a code such as GB")
     return value
 
 
 def read_instant(value: Any) -> float:
-    """Return a TOML date and time, which must have a time zone, in UTC seconds."""
+    """Check that a value is a TOML date and time with a time zone. Return it in UTC seconds."""
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise PolicyError(f"must be a time with a time zone, such as 2026-01-15T03:00:00-05:00, not {shown(value)}")
     return value.timestamp()
 
 
 def read_entry(value: Any) -> str:
-    """Return a list entry: an E.164 number, or a prefix and `*`."""
+    """Check that a value is a list entry: an E.164 number, or a prefix and `*`. Return it."""
     if not isinstance(value, str) or not ENTRY.fullmatch(value):
         raise PolicyError(f"has the invalid value {shown(value)}: write it as +12017421834 or +1201742*")
     return value

@@ -61,13 +61,7 @@ class Trial:
 
 
 class Difference(NamedTuple):
-    """A key whose value in the decision differs from the expected value.
-
-    Attributes:
-        key: The key in `expect`.
-        expected: The expected value.
-        found: The value in the decision.
-    """
+    """A key of `expect` with its expected value, and the different value in the decision (`found`)."""
 
     key: str
     expected: Any

@@ -77,7 +77,7 @@ T = TypeVar("T")
 
 
 def load_policy(name: str, directories: Sequence[Path] = ()) -> Policy:
-    """Load a preset, or `NAME.toml` from the first directory that has it. Raise PolicyError if that is impossible."""
+    """Load a preset, or `NAME.toml` from the first directory that has it. Raise PolicyError if it is unusable."""
     return _load(name, directories, chain=())
 
 
@@ -166,7 +166,8 @@ def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
     except UnicodeDecodeError as error:
         raise PolicyError(
             Wording(
-                "{path}: not UTF-8 (byte {place}): save the file as UTF-8", {"path": str(path), "place": error.start}
+                "{path}: not UTF-8 at byte {place}: save it as UTF-8",
+                {"path": str(path), "place": error.start},
             )
         ) from None
 

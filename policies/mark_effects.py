@@ -1,8 +1,8 @@
 """Computes how many marks are needed to change a level, with the real model and policies. No I/O.
 
-    effect_of(MarkedNumber(marks=3, hung_up=3, answered=50), weights, people) -> Effect      its level, and how long
-    least_people(Kind.MARKS, 50, Level.WARN, weights, people) -> 3                           None: never
-    action_under(policy, case, weights, people) -> Action                                    of a call from the number
+    effect_of(MarkedNumber(marks=3, hung_up=3, answered=50), weights, people) -> Effect      the level and its duration
+    least_people(Kind.MARKS, 50, Level.WARN, weights, people) -> 3                           people needed; None: never
+    action_under(policy, case, weights, people) -> Action                                    for a call from the number
 
 The data of an invented number goes through the same code as that of real numbers, so this is not a second model.
 """

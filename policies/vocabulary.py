@@ -71,14 +71,14 @@ class Word:
 
 
 def read_boolean(value: Any) -> bool:
-    """Return true or false."""
+    """Check that a value is true or false, and return it."""
     if not isinstance(value, bool):
         raise PolicyError(Wording("must be true or false, not {value}", {"value": shown(value)}))
     return value
 
 
 def read_texts(value: Any) -> frozenset[str]:
-    """Return a set of texts from one text or a list."""
+    """Check that a value is a text or a non-empty list of texts. Return the set of texts."""
     values = value if isinstance(value, list) else [value]
     if not values or not all(isinstance(v, str) and v for v in values):
         raise PolicyError(Wording("must be a text or a list of texts, not {value}", {"value": shown(value)}))
@@ -86,7 +86,7 @@ def read_texts(value: Any) -> frozenset[str]:
 
 
 def read_words(allowed: frozenset[str], value: Any) -> frozenset[str]:
-    """Return words of a closed set, from one word or a list. A set that is too large to list has two-letter codes."""
+    """Check that a value is a word from `allowed` or a list of such words. Return the set of words."""
     words = read_texts(value)
     for word in sorted(words - allowed):
         raise PolicyError(
@@ -98,7 +98,7 @@ def read_words(allowed: frozenset[str], value: Any) -> frozenset[str]:
 
 
 def read_pattern(pattern: re.Pattern[str], example: str, value: Any) -> frozenset[str]:
-    """Return texts that all match a regular expression. `example` is shown in errors."""
+    """Check that all texts of a value match a regular expression, and return them. `example` is shown in errors."""
     texts = read_texts(value)
     for text in sorted(texts):
         if not pattern.fullmatch(text):
@@ -111,7 +111,7 @@ def read_pattern(pattern: re.Pattern[str], example: str, value: Any) -> frozense
 
 
 def read_level(value: Any) -> Level:
-    """Return a level from its name."""
+    """Check that a value is the name of a level, and return the level."""
     if not isinstance(value, str) or value not in LEVELS:
         raise PolicyError(
             Wording("has the unknown level {value}{hint}", {"value": shown(value), "hint": hint(str(value), LEVELS)})
@@ -120,7 +120,7 @@ def read_level(value: Any) -> Level:
 
 
 def read_points(value: Any) -> tuple[int, int]:
-    """Return a range of points: the lowest and the highest."""
+    """Check that a value is a range of points. Return the lowest and the highest."""
     whole = isinstance(value, list) and len(value) == 2 and all(type(v) is int for v in value)
     if not whole or value[0] > value[1]:
         raise PolicyError(Wording("must be [lowest, highest] in whole points, not {value}", {"value": shown(value)}))
@@ -128,7 +128,7 @@ def read_points(value: Any) -> tuple[int, int]:
 
 
 def read_table(value: Any, required: frozenset[str], optional: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Return a table with only `required` and `optional` keys."""
+    """Check that a value is a table with only `required` and `optional` keys, and return it."""
     if not isinstance(value, dict):
         raise PolicyError(
             Wording(
@@ -216,7 +216,7 @@ def count_dids_called(case: Case, operand: DidsCalled) -> int:
 
 
 def read_at_least(lowest: int, highest: int, value: Any) -> int:
-    """Return a whole number from `lowest` to `highest`."""
+    """Check that a value is a whole number from `lowest` to `highest`, and return it."""
     if type(value) is not int or not lowest <= value <= highest:
         raise PolicyError(
             Wording(
@@ -308,7 +308,7 @@ class Days:
 
 
 def read_zone(table: dict[str, Any]) -> ZoneInfo | None:
-    """Return the time zone of a table by its IANA name; None for `local`, the server's zone."""
+    """Return the time zone that a table names (IANA); None for `local`, the server's zone."""
     name = table["zone"]
     if name == LOCAL:
         return None
@@ -401,14 +401,14 @@ def is_so(fact: Callable[[Case], bool | None]) -> Callable[[Case, bool], bool]:
 
 
 def words(allowed: frozenset[str], fact: Callable[[Case], str | None], *reads: str, needs: str = "") -> Word:
-    """Return a condition that holds if the fact is one of the policy's words, which must be in `allowed`."""
+    """Return a condition that holds if the fact is one of the words that a rule lists. They must be in `allowed`."""
     value = ", ".join(sorted(allowed)) if len(allowed) < 20 else "codes such as GB"
     value = f"one or several of {value}"
     return Word(value, partial(read_words, allowed), one_of(fact), frozenset.issuperset, fact_text(fact), reads, needs)
 
 
 def texts(value: str, fact: Callable[[Case], str | None], *reads: str) -> Word:
-    """Return a condition that holds if the fact is one of the policy's names. Any name is allowed."""
+    """Return a condition that holds if the fact is one of the names that a rule lists. Any name is allowed."""
     return Word(value, read_texts, one_of(fact), frozenset.issuperset, fact_text(fact), reads)
 
 
@@ -448,7 +448,7 @@ def covers_prefixes(wide: frozenset[str], narrow: frozenset[str]) -> bool:
 
 
 def read_name_patterns(value: Any) -> frozenset[str]:
-    """Return patterns for names, in which `*` matches any text."""
+    """Check that a value has patterns for names, in which `*` matches any text. Return the patterns."""
     texts = read_texts(value)
     if len(texts) > MAX_PATTERNS:
         raise PolicyError(

@@ -193,7 +193,7 @@ def test_a_file_does_not_hide_a_preset(preset: str, tmp_path: Path) -> None:
 def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
     path = tmp_path / "house.toml"
     path.write_bytes(b'default = "tag" # Z\xfcrich')
-    assert refused_file("house", tmp_path) == f"{path}: not UTF-8 (byte 19): save the file as UTF-8"
+    assert refused_file("house", tmp_path) == f"{path}: not UTF-8 at byte 19: save it as UTF-8"
 
 
 def test_a_file_that_is_too_large(tmp_path: Path) -> None:
