@@ -103,7 +103,7 @@ class CallTracker:
             self._move(channel, self._calls.get(ref.linkedid))
         return channel
 
-    def _meet(self, ref: ChannelRef, at: float) -> Channel:
+    def _find_or_add(self, ref: ChannelRef, at: float) -> Channel:
         """Return the channel, adding it if it is new. A channel without a seen beginning makes its call incomplete."""
         channel = self._find(ref)
         if channel is not None:
@@ -190,10 +190,10 @@ class CallTracker:
             return
         if ref.uniqueid != ref.linkedid:
             call = self._calls.get(ref.linkedid)
-            self._add(ref, call) if call else self._meet(ref, at)
+            self._add(ref, call) if call else self._find_or_add(ref, at)
             return
         if ref.linkedid in self._calls:  # an event of its other channels came first: the start was missed
-            self._meet(ref, at)
+            self._find_or_add(ref, at)
             return
         call = self._open(ref.linkedid, at)
         channel = self._add(ref, call)
@@ -204,7 +204,7 @@ class CallTracker:
             call.earlier = self._offers.take((call.caller, call.did, call.trunk), at)
 
     def _on_new_state(self, event: events.NewState, at: float) -> None:
-        channel = self._meet(event.channel, at)
+        channel = self._find_or_add(event.channel, at)
         if event.state == RINGING and channel is not channel.call.main:
             channel.call.ring(channel, at)
         elif event.state == UP:
@@ -224,8 +224,8 @@ class CallTracker:
 
     def _on_dial_begin(self, event: events.DialBegin, at: float) -> None:
         if event.channel is not None:
-            self._meet(event.channel, at)
-        dest = self._meet(event.dest, at)
+            self._find_or_add(event.channel, at)
+        dest = self._find_or_add(event.dest, at)
         dest.call.dial(dest, event.number, event.presented)
 
     def _on_dial_state(self, event: events.DialState, at: float) -> None:
@@ -253,7 +253,7 @@ class CallTracker:
         self._bridges.destroy(event.bridge)
 
     def _on_bridge_enter(self, event: events.BridgeEnter, at: float) -> None:
-        channel = self._meet(event.channel, at)
+        channel = self._find_or_add(event.channel, at)
         call = channel.call
         if event.holding:
             return

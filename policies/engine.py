@@ -170,7 +170,7 @@ def is_sampled(case: Case) -> bool:
     return is_drawn(case.facts.sample, case.call.linkedid)
 
 
-def said_not_spam(case: Case) -> bool:
+def marked_not_spam(case: Case) -> bool:
     """Return whether the known callee marked the number as not spam. This counts like a passed challenge.
 
     So a wanted automated caller that cannot press a digit gets through.
@@ -227,7 +227,7 @@ CAPS = (
     Cap(WARN, Reason.SHOWS_OWN_NUMBER, lambda c: own_number_spoofed(c.call, c.facts)),
     Cap(WARN, Reason.VERIFIED, lambda c: is_verified(c.call, c.facts)),
     Cap(WARN, Reason.PASSED_CHALLENGE, challenge_passed),
-    Cap(WARN, Reason.NOT_SPAM_FOR_CALLEE, said_not_spam),
+    Cap(WARN, Reason.NOT_SPAM_FOR_CALLEE, marked_not_spam),
     # A rule for strangers challenges everybody, so calling again must not avoid its challenge.
     Cap(WARN, Reason.REDIALLED, redialled, only_evidence=True),
     # Rules for a range and entries of the blocklist are the administrator's responsibility.

@@ -159,23 +159,23 @@ def _no_number(case: _Case) -> _Ruling | None:
 
 
 def _do_not_call(case: _Case) -> _Ruling | None:
-    said_at = case.facts.unwanted_at
-    if not case.rules.do_not_call or said_at is None or case.agrees:
+    requested_at = case.facts.unwanted_at
+    if not case.rules.do_not_call or requested_at is None or case.agrees:
         return None
-    asked: dict[str, str | int] = {"day": case.rules.day(said_at)}
+    asked: dict[str, str | int] = {"day": case.rules.day(requested_at)}
     reason = OutboundReason.DO_NOT_CALL
-    found = _refusal_of(case)
-    if found is not None:
-        law, row = found
+    refusal = _refusal_of(case)
+    if refusal is not None:
+        law, row = refusal
         reason, asked = OutboundReason.DO_NOT_CALL_BY, {**asked, "days": row.days, "law": law.cite(row)}
     return _Ruling(Passage.REFUSE, "do-not-call", Why(reason, asked))
 
 
 def _refusal_of(case: _Case) -> tuple[LawFile, RefusalRow] | None:
     """Return the law and its rule that still require obeying the called person's do-not-call request, or None."""
-    law, said_at = case.law, case.facts.unwanted_at
+    law, requested_at = case.law, case.facts.unwanted_at
     row = binding(law.refusal, case.key, case.now) if law else None
-    if law is None or row is None or said_at is None or case.now >= said_at + row.days * DAY_SECONDS:
+    if law is None or row is None or requested_at is None or case.now >= requested_at + row.days * DAY_SECONDS:
         return None
     return law, row
 
@@ -363,14 +363,14 @@ def explain_guard(
 ) -> tuple[tuple[str, str], ...]:
     """Return the title and the result of every step, up to the step that decides."""
     case = _case(call, facts, rules, now)
-    looks: list[tuple[str, str]] = []
+    lines: list[tuple[str, str]] = []
     for step in STEPS:
         ruling = step.rule_on(case)
-        looks.append((step.title, step.passing(case) if ruling is None else f"{ruling.action.word}: {ruling.reason}"))
+        lines.append((step.title, step.passing(case) if ruling is None else f"{ruling.action.word}: {ruling.reason}"))
         if ruling is not None:
-            return tuple(looks)
+            return tuple(lines)
     allowed = _allowed(case)
-    return (*looks, (DEFAULT_RULE, f"{allowed.action.word}: {allowed.reason}"))
+    return (*lines, (DEFAULT_RULE, f"{allowed.action.word}: {allowed.reason}"))
 
 
 def day_of(call: OutgoingCall, rules: OutboundRules, now: float) -> int | None:

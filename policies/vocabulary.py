@@ -260,9 +260,9 @@ def is_of_nobodys_range(case: Case) -> bool:
 
 def companies_complaining(case: Case) -> int:
     """Return how many companies complain, by weight. If any company has cleared the number, subtract one."""
-    said = case.facts.peers
-    listed = sum([min(1.0, word.weight) for word in said if not word.is_cleared])
-    return floor(listed + 1e-9) - any(word.is_cleared for word in said) if said else 0
+    reports = case.facts.peers
+    listed = sum([min(1.0, report.weight) for report in reports if not report.is_cleared])
+    return floor(listed + 1e-9) - any(report.is_cleared for report in reports) if reports else 0
 
 
 def is_first_call(case: Case) -> bool | None:
@@ -395,7 +395,7 @@ def fact_text(fact: Callable[[Case], object]) -> Callable[[Case, Any], str]:
     return say
 
 
-def is_so(fact: Callable[[Case], bool | None]) -> Callable[[Case, bool], bool]:
+def equals_operand(fact: Callable[[Case], bool | None]) -> Callable[[Case, bool], bool]:
     """Return a test that is true if the fact equals the operand. A missing fact equals neither true nor false."""
     return lambda case, operand: fact(case) is operand
 
@@ -415,7 +415,13 @@ def texts(value: str, fact: Callable[[Case], str | None], *reads: str) -> Word:
 def boolean(fact: Callable[[Case], bool | None], *reads: str, needs: str = "") -> Word:
     """Return a condition on a fact that is true, false, or None if unknown."""
     return Word(
-        "true or false", read_boolean, is_so(fact), lambda wide, narrow: wide is narrow, fact_text(fact), reads, needs
+        "true or false",
+        read_boolean,
+        equals_operand(fact),
+        lambda wide, narrow: wide is narrow,
+        fact_text(fact),
+        reads,
+        needs,
     )
 
 
@@ -484,7 +490,7 @@ PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
 COUNTRIES = frozenset({*supported_regions(), "001"})  # 001: numbers of no country, such as satellite telephones
 
 
-def points_here(case: Case) -> int:
+def points_of_caller(case: Case) -> int:
     """Return the caller's points."""
     return case.facts.reputation.points
 
@@ -512,9 +518,9 @@ VOCABULARY: dict[str, Word] = {
     "points_between": Word(
         "[lowest, highest], both included",
         read_points,
-        lambda case, span: span[0] <= points_here(case) <= span[1],
+        lambda case, span: span[0] <= points_of_caller(case) <= span[1],
         lambda wide, narrow: wide[0] <= narrow[0] and narrow[1] <= wide[1],
-        lambda case, _span: str(points_here(case)),
+        lambda case, _span: str(points_of_caller(case)),
     ),
     "listed": Word(
         "names of imported sources",
