@@ -68,7 +68,7 @@ def exchange_problems(exchange: tuple[ExchangeTable, ...]) -> Problems:
         elif table.url and (wrong := url_problem(table.url, private=table.private)) is not None:
             yield f"{key}.url", wrong
         if table.key and not _is_key(table.key):
-            yield f"{key}.key", "must be the company's public key: `callsieve signing key` prints it there"
+            yield f"{key}.key", "must be the company's public key: 44 characters, from their `callsieve signing key`"
         elif table.key in keys:
             yield f"{key}.key", f"is already the key of {keys[table.key]!r}: list each company only once"
         if table.key:

@@ -1,4 +1,4 @@
-"""Settings of connections to other systems: API, events, feeds, reporting and hub. Checks what types cannot express."""
+"""The settings of connections to other systems: API, events, feeds, reporting and hub. With checks beyond types."""
 
 import re
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ from reputation.events import DATA, EventKind
 class Api(setting_types.SettingsTable, frozen=True):
     """The API for programs with a token, on the console's address. `listen`: a further address, of the API process.
 
-    `socket`: the Unix socket of the API process, served even without `enabled`. `per_minute`: requests of a token
-    without a limit of its own. `recorded_per_second`: how many screening requests of one token are recorded. Decisions
-    about further ones are made but not recorded.
+    `socket`: the Unix socket of the API process, served even without `enabled`. `per_minute`: the default limit of a
+    token's requests. `recorded_per_second`: how many screening requests of a token are recorded. Further requests are
+    answered but not recorded.
     """
 
     enabled: bool = False
@@ -29,7 +29,7 @@ class Api(setting_types.SettingsTable, frozen=True):
 
 
 class WebhookTable(setting_types.SettingsTable, frozen=True):
-    """A server to which events are posted, signed with `secret`. `events`: which kinds; empty: all.
+    """A server to which events are posted, signed with `secret`. `events`: the kinds to post; empty: all.
 
     `mask`: mask numbers. `private`: the server is in our own network, and plain http is allowed.
     """
@@ -48,7 +48,7 @@ MINISIGN_KEY = re.compile(r"RW[A-Za-z0-9+/]{54}")
 
 
 class FeedTable(setting_types.SettingsTable, frozen=True):
-    """A list of numbers that is fetched regularly and read as by `import feed`.
+    """A list of numbers that is fetched regularly, in a format of `import feed`.
 
     `sha256`: the hash of the file, or the address of a file with the hash. `minisign`: the public key of its signature.
     `megabytes`: refuse larger files. `private`: its server is in our own network.
@@ -69,7 +69,7 @@ DelayMinutes = Annotated[int, msgspec.Meta(ge=5, le=10_080)]
 
 
 class PhoneBlockReporting(setting_types.SettingsTable, frozen=True):
-    """Whether marks are reported to PhoneBlock. Only the number and the kind of call are sent.
+    """The settings for reporting marks to PhoneBlock. A report has only the number and the kind of call.
 
     `delay_minutes`: a mark that is removed within this time is never reported. `private`: `url` is in our own network.
     """
@@ -82,13 +82,13 @@ class PhoneBlockReporting(setting_types.SettingsTable, frozen=True):
 
 
 class Reporting(setting_types.SettingsTable, frozen=True):
-    """The services that marks are reported to: none by default."""
+    """The services that get reports of marks; none by default."""
 
     phoneblock: PhoneBlockReporting = PhoneBlockReporting()
 
 
 def reporting_problems(reporting: Reporting, feeds: tuple[FeedTable, ...]) -> Iterator[tuple[str, str]]:
-    """Yield each key with an error, and the error. A feed must not return our own reports as evidence of others."""
+    """Yield each invalid key with its error. A feed must not return our own reports as other people's evidence."""
     phoneblock, key = reporting.phoneblock, "reporting.phoneblock"
     if (wrong := url_problem(phoneblock.url, private=phoneblock.private)) is not None:
         yield f"{key}.url", wrong
@@ -98,12 +98,12 @@ def reporting_problems(reporting: Reporting, feeds: tuple[FeedTable, ...]) -> It
         if phoneblock.enabled and urlsplit(feed.url).hostname == urlsplit(phoneblock.url).hostname:
             yield (
                 f"feed[{place}].url",
-                "receives our own reports, and would return them as evidence of others",
+                "receives our own reports, and would return them as other people's evidence",
             )
 
 
 def feed_problems(feeds: tuple[FeedTable, ...]) -> Iterator[tuple[str, str]]:
-    """Yield each key of [[feed]] with an error, and the error. callsieve.settings checks regions and repeated names."""
+    """Yield each invalid key of [[feed]] with its error. callsieve.settings checks regions and repeated names."""
     for place, feed in enumerate(feeds):
         key = f"feed[{place}]"
         if (wrong := url_problem(feed.url, private=feed.private)) is not None:
@@ -118,7 +118,7 @@ def feed_problems(feeds: tuple[FeedTable, ...]) -> Iterator[tuple[str, str]]:
 
 
 def webhook_problems(webhooks: tuple[WebhookTable, ...]) -> Iterator[tuple[str, str]]:
-    """Yield each key of [[webhook]] with an error, and the error."""
+    """Yield each invalid key of [[webhook]] with its error."""
     for place, webhook in enumerate(webhooks):
         if (wrong := url_problem(webhook.url, private=webhook.private)) is not None:
             yield f"webhook[{place}].url", wrong
@@ -127,7 +127,7 @@ def webhook_problems(webhooks: tuple[WebhookTable, ...]) -> Iterator[tuple[str, 
 
 
 def url_problem(url: str, *, private: bool) -> str | None:
-    """Return why personal data must not be sent to this URL, or None if it may be. The text does not repeat the URL."""
+    """Return why personal data must not be sent to this URL, None if it may be. The text does not repeat the URL."""
     try:
         parts = urlsplit(url)
         host = parts.hostname
@@ -135,18 +135,18 @@ def url_problem(url: str, *, private: bool) -> str | None:
     except ValueError:
         host = None
     if not host or parts.scheme not in ("http", "https") or not url.isascii() or not url.isprintable() or " " in url:
-        return "is not an address: write it as https://example.com/path"
+        return "is not a URL: write it like https://example.com/path"
     if parts.username is not None or parts.password is not None:
         return "the address must not contain a user name or password"
     if parts.scheme == "http" and not private:
-        return "plain http can be read and changed on the way: use https, or private = true inside your network"
+        return "plain http can be read and changed in transit: use https, or private = true inside your network"
     return None
 
 
 class MqttTable(setting_types.SettingsTable, frozen=True):
     """The MQTT broker that receives events and the screening state. `host`: empty for none. `prefix`: of all topics.
 
-    `discovery`: let Home Assistant find CallSieve by itself. `events`: which kinds are published; empty: all.
+    `discovery`: publish the device for Home Assistant. `events`: the kinds to publish; empty: all.
     """
 
     host: str = ""
@@ -161,7 +161,7 @@ class MqttTable(setting_types.SettingsTable, frozen=True):
 
 
 class MailTable(setting_types.SettingsTable, frozen=True):
-    """The mail server, and who gets events by mail. `host`: empty for none. `events`: kinds; empty: those of alerts.
+    """The mail server, and the recipients of events. `host`: empty for none. `events`: kinds; empty: those of alerts.
 
     `mask`: mask numbers, also in the digest.
     """
@@ -179,7 +179,7 @@ class MailTable(setting_types.SettingsTable, frozen=True):
 
 
 class NotifyTable(setting_types.SettingsTable, frozen=True):
-    """A service that apprise can notify, by its secret address. `events`: which kinds; empty: only those of alerts."""
+    """A service that apprise can notify, by its secret URL. `events`: the kinds to send; empty: those of alerts."""
 
     name: setting_types.Name
     url: setting_types.Secret
@@ -192,7 +192,7 @@ OneOrMore = str | tuple[str, ...]  # "reject", or ["reject", "route"]
 
 
 class WhenTable(setting_types.SettingsTable, frozen=True):
-    """Conditions on an event, which must all hold. A condition with several values holds if one matches.
+    """Conditions on an event, all of which must hold. A condition with several values holds if one of them matches.
 
     `prefix`: the first digits of the number.
     """
@@ -210,7 +210,7 @@ class WhenTable(setting_types.SettingsTable, frozen=True):
 
 
 class AlertTable(setting_types.SettingsTable, frozen=True):
-    """An alert: which receivers get which events. `to`: names of receivers, also `mail` and `mqtt`.
+    """An alert rule: the events, and the receivers `to` that get them, by name; also `mail` and `mqtt`.
 
     `quiet_hours` and `at_most` suppress events. The next alert says how many were suppressed.
     """
@@ -224,7 +224,7 @@ class AlertTable(setting_types.SettingsTable, frozen=True):
 
 
 class DigestTable(setting_types.SettingsTable, frozen=True):
-    """The daily mail about the day before. `at`: the time, in the server's time zone. `to`: recipients; empty: none."""
+    """The daily mail about the previous day. `at`: the time of day on this server. `to`: recipients; empty: none."""
 
     at: setting_types.Clock = "07:00"
     to: tuple[setting_types.MailAddress, ...] = ()
@@ -240,7 +240,7 @@ RESERVED = ("mail", "mqtt")
 def receiver_problems(
     webhooks: tuple[WebhookTable, ...], mqtt: MqttTable, mail: MailTable, notify: tuple[NotifyTable, ...]
 ) -> Iterator[tuple[str, str]]:
-    """Yield each key of webhooks, brokers, mail servers and services with an error, and the error."""
+    """Yield each invalid key of webhooks, MQTT, mail and apprise services with its error."""
     if mail.host:
         if not mail.sender:
             yield "mail.from", "required: the sender's address"
@@ -270,7 +270,7 @@ def receiver_problems(
 def alert_problems(
     alerts: tuple[AlertTable, ...], receivers: tuple[str, ...], digest: DigestTable, mail: MailTable
 ) -> Iterator[tuple[str, str]]:
-    """Yield each key of [[alert]] and [digest] with an error, and the error. `receivers`: the names of all."""
+    """Yield each invalid key of [[alert]] and [digest] with its error. `receivers`: the names of all receivers."""
     if digest.to and not mail.host:
         yield "digest.to", "needs a mail server: [mail] host"
     for place, alert in enumerate(alerts):
@@ -280,7 +280,7 @@ def alert_problems(
             if name not in receivers:
                 yield f"alert[{place}].to", f"there is no receiver {name!r}{nearest(name, receivers)}"
         if "mail" in alert.to and not mail.to:
-            yield "mail.to", f"required: alert {alert.name!r} is sent there"
+            yield "mail.to", f"required, because alert {alert.name!r} is sent there"
         known = {field.name for field in msgspec.structs.fields(DATA[alert.event])}
         for condition in conditions_of(alert.when):
             fields = NUMBER_FIELDS if condition == "prefix" else (FIELD_BY_CONDITION.get(condition, condition),)
@@ -292,17 +292,17 @@ def alert_problems(
 
 
 def alert_receiver(alert: str, to: str) -> str:
-    """Return the receiver name under which an alert is delivered to `to`."""
+    """Return the receiver name of an alert's deliveries to `to`."""
     return f"alert/{alert}/{to}"
 
 
 def conditions_of(when: WhenTable) -> list[str]:
-    """Return the names of the conditions that a table sets."""
+    """Return the names of the conditions that are set."""
     return [field.name for field in msgspec.structs.fields(WhenTable) if getattr(when, field.name)]
 
 
 def values_of(when: WhenTable, condition: str) -> tuple[str, ...]:
-    """Return the values of a condition, one of which must match."""
+    """Return the values of a condition. One of them must match."""
     values: OneOrMore = getattr(when, condition)
     return (values,) if isinstance(values, str) and values else tuple(values)
 
@@ -326,11 +326,11 @@ MOST_FOLLOWED = 100
 
 
 class HubTable(setting_types.SettingsTable, frozen=True):
-    """The hub through which sites share evidence. It is off if `address` is empty.
+    """The hub through which sites share evidence. Empty `address`: none.
 
     `follow`: sites whose lists and identities apply here too. `accept_policies`: accept new versions of their policies
-    without `callsieve policy accept`. `private`: also share what only a standby or central console needs. `standby`:
-    this is the second PBX of the site. `secret`: the file that `hub join` wrote, by default in the state directory.
+    without `callsieve policy accept`. `private`: also share data that only a standby or central console needs.
+    `standby`: this is the second PBX of the site. `secret`: the file from `hub join`, by default in the state folder.
     """
 
     address: str = ""
@@ -345,7 +345,7 @@ class HubTable(setting_types.SettingsTable, frozen=True):
 
 
 def hub_problems(table: HubTable) -> Iterator[tuple[str, str]]:
-    """Yield each key of [hub] with an error, and the error."""
+    """Yield each invalid key of [hub] with its error."""
     if len(table.follow) > MOST_FOLLOWED or table.site in table.follow or "" in table.follow:
         yield "hub.follow", f"takes at most {MOST_FOLLOWED} names of other sites"
     if not table.address:
@@ -356,4 +356,4 @@ def hub_problems(table: HubTable) -> Iterator[tuple[str, str]]:
     elif match["login"]:
         yield "hub.address", "must not contain a user or password: `callsieve hub join` writes those to a file"
     if not table.site:
-        yield "hub.site", 'required with an address: the name of this PBX among the others, such as "berlin"'
+        yield "hub.site", 'required with an address: the name of this PBX, such as "berlin"'

@@ -23,9 +23,9 @@ GATHER_SECONDS = 0.05
 
 
 class LogWriter(logging.Handler):
-    """Writes to standard error in a thread, by file descriptor, so that a blocked write holds no interpreter lock.
+    """A log handler that writes in a thread, by file descriptor, so that a blocked write holds no interpreter lock.
 
-    More than MOST_WAITING unwritten lines are dropped, and a later line says how many.
+    If more than MOST_WAITING lines wait, new lines are dropped, and a later line says how many.
     """
 
     def __init__(self) -> None:
@@ -36,13 +36,13 @@ class LogWriter(logging.Handler):
         threading.Thread(target=self._write, name="log", daemon=True).start()
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Emit a record without the lock of the base class, because the queue has its own."""
+        """Emit a record without the base class's lock, because the queue has its own."""
         if is_wanted := not self.filters or bool(self.filter(record)):
             self.emit(record)
         return is_wanted
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queue the line without waiting."""
+        """Queue a line without waiting."""
         if self._waiting.qsize() >= MOST_WAITING:
             self.dropped += 1
             return
@@ -70,7 +70,7 @@ class LogWriter(logging.Handler):
                     logging.WARNING,
                     "",
                     0,
-                    "%s log lines were dropped: nobody read standard error",
+                    "%s log lines were dropped: standard error was read too slowly",
                     (count,),
                 )
                 _write_text(f"{self.format(logging.LogRecord(*lost, None))}\n")
@@ -99,13 +99,13 @@ def configure_logs(*, as_json: bool = False, level: int = logging.INFO) -> None:
 
 
 def flush_logs() -> None:
-    """Wait until all queued lines are written, so that what is printed next comes after them."""
+    """Wait until all queued log lines are written, so that later output comes after them."""
     for handler in logging.getLogger().handlers:
         handler.flush()
 
 
 def lost_lines() -> int:
-    """Return how many lines were dropped because the reader was too slow."""
+    """Return how many log lines were dropped because the reader was too slow."""
     return sum(handler.dropped for handler in logging.getLogger().handlers if isinstance(handler, LogWriter))
 
 
@@ -121,7 +121,7 @@ def _write_text(text: str) -> None:
 
 
 class TextFormatter(logging.Formatter):
-    """Formats a line as `2026-01-31T09:05:07.123Z [WARNING ] message`."""
+    """A formatter for lines like `2026-01-31T09:05:07.123Z [WARNING ] message`."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s [%(levelname)-8s] %(message)s")
@@ -129,13 +129,13 @@ class TextFormatter(logging.Formatter):
         self._text = ""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the formatted line. It is faster than the base class, which only formats lines with a traceback."""
+        """Return the formatted line. This is faster than the base class, which only formats lines with a traceback."""
         if record.exc_info or record.exc_text or record.stack_info:
             return super().format(record)
         return f"{self.formatTime(record)} [{record.levelname:<8}] {record.getMessage()}"
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        """Return the time in UTC. The text of each second is cached: making it takes half the time of a line."""
+        """Return the time in UTC. The text of each second is cached, because making it takes half of the time."""
         second, millis = divmod(int(record.created * 1000), 1000)
         if second != self._second:
             self._second, self._text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))

@@ -1,8 +1,8 @@
-"""The settings `[[lookup]]`: services that look up callers nobody knows. Also conditions on their JSON answers.
+"""The settings `[[lookup]]` of services that look up unknown callers, and conditions on their JSON answers.
 
 A condition is `data.score >= 75` or `results[0].spam == true`: a path, one of six operators and one JSON value. A path
 consists of names joined by dots, each optionally with `[n]` for an element of a list. There are no functions, wildcards
-or patterns, so the cost of a test is the length of its path. A missing value or one of another type never matches.
+or patterns, so the cost of a test is the length of its path. A missing value, or one of another type, never matches.
 """
 
 import json
@@ -39,11 +39,11 @@ Path = tuple[str | int, ...]
 
 
 class ConditionError(ValueError):
-    """Raised for a text that is no path or condition. The message shows how to write one."""
+    """The text is not a path or condition. The message shows how to write one."""
 
 
 class JsonCondition(NamedTuple):
-    """A condition: `how` compares the value at the path with `value`, a text, number, true, false or null."""
+    """A condition on a JSON document: the operator `how` compares the value at the path with `value`."""
 
     path: Path
     how: str
@@ -63,7 +63,7 @@ def parse_path(text: str) -> Path:
     for part in text.split("."):
         match = _STEP.fullmatch(part)
         if match is None or len(text) > MAX_CHARACTERS:
-            raise ConditionError(f"{text[:40]!r} is not a path: write it as data.results[0].score")
+            raise ConditionError(f"{text[:40]!r} is not a path: write it like data.results[0].score")
         steps += (match[1], *(int(index) for index in re.findall(r"[0-9]+", match[2])))
     if len(steps) > MAX_STEPS:
         raise ConditionError(f"{text[:40]!r} has more than {MAX_STEPS} steps")
@@ -74,7 +74,7 @@ def parse_condition(text: str) -> JsonCondition:
     """Parse a condition such as `data.score >= 75`. Raise ConditionError."""
     match = _CONDITION.fullmatch(text.strip())
     if match is None or len(text) > MAX_CHARACTERS:
-        raise ConditionError(f"{text[:40]!r} is not a condition: write it as data.score >= 75")
+        raise ConditionError(f"{text[:40]!r} is not a condition: write it like data.score >= 75")
     try:
         value = json.loads(match["value"])
     except (ValueError, RecursionError):
@@ -132,12 +132,11 @@ Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it
 
 
 class LookupTable(SettingsTable, frozen=True):
-    """A service that looks up callers nobody knows.
+    """A service that looks up unknown callers.
 
-    `cost`: of one request; `daily_spend`: the most per day. `budget_ms`: how long a call waits for it. `fresh_hours`:
-    how long an answer is used before asking again. `max_age_days`: how long an answer counts. `watch_limit`: daily
-    requests about our own numbers, besides `daily_limit`; 0: none. `private`: it is in our own network, and plain http
-    is allowed.
+    `cost`: of a request; `daily_spend`: the most per day. `budget_ms`: how long a call waits for it. `fresh_hours`: the
+    age at which an answer is renewed. `max_age_days`: how long an answer counts. `watch_limit`: daily requests about
+    our own numbers, besides `daily_limit`; 0: none. `private`: it is in our own network, and plain http is allowed.
     """
 
     name: Name
@@ -165,7 +164,7 @@ class LookupTable(SettingsTable, frozen=True):
 
 
 def lookup_problems(tables: tuple[LookupTable, ...], deadline_ms: int) -> Problems:
-    """Yield each key of [[lookup]] with an error, and the error."""
+    """Yield each invalid key of [[lookup]] with its error."""
     for table in tables:
         for key, problem in _lookup_problems(table, deadline_ms):
             yield f"lookup '{table.name}'.{key}", problem
@@ -176,10 +175,10 @@ def _lookup_problems(table: LookupTable, deadline_ms: int) -> Problems:
     if table.budget_ms > most:
         yield (
             "budget_ms",
-            f"must be at most {most}: {LEFT_OF_DEADLINE_MS} ms of agi.deadline_ms are kept for everything else",
+            f"must be at most {most}: the decision itself needs {LEFT_OF_DEADLINE_MS} ms of agi.deadline_ms",
         )
     if (table.auth == "header") != bool(table.header):
-        yield "header", 'must be the name of the header with the token if auth = "header", and only then'
+        yield "header", 'set it only with auth = "header", to the name of the header for the token'
     yield from _sending_problems(table)
     yield from _asking_problems(table)
     for region in table.regions:
@@ -193,7 +192,7 @@ def _lookup_problems(table: LookupTable, deadline_ms: int) -> Problems:
 
 def _sending_problems(table: LookupTable) -> Problems:
     if table.kind == "phoneblock" and table.send == "number":
-        yield "send", 'must be "hash-prefix" for PhoneBlock, which need not know the number'
+        yield "send", 'must be "hash-prefix" for PhoneBlock, which does not need the whole number'
     if table.kind == "http" and table.send == "hash-prefix":
         yield "send", 'must be "number" for kind "http", which sends the whole number; also write consent = true'
     if table.send == "number" and not table.consent:
@@ -208,7 +207,7 @@ def _asking_problems(table: LookupTable) -> Problems:
         yield "url", "must contain {number} or {digits} in the place of the number"
     yield from _url_problems(table)
     if not (table.spam_when or table.ok_when):
-        yield "spam_when", "required: which answers mean spam, such as data.score >= 75"
+        yield "spam_when", "required: a condition for answers that mean spam, such as data.score >= 75"
     for key, texts in (("spam_when", table.spam_when), ("ok_when", table.ok_when)):
         for text in texts:
             try:
@@ -233,6 +232,6 @@ def _phoneblock_problems(table: LookupTable) -> Problems:
 
 def _url_problems(table: LookupTable) -> Problems:
     if "{" in table.url.partition("://")[2].partition("/")[0]:
-        yield "url", "the number must not be part of the server name"
+        yield "url", "{number} and {digits} must not be part of the server name"
     elif (wrong := url_problem(table.url.replace("{", "").replace("}", ""), private=table.private)) is not None:
         yield "url", wrong

@@ -27,6 +27,7 @@ from reputation.number_patterns import (
     calling_code_in,
 )
 from reputation.numbers import is_valid, service_number_of
+from reputation.wording import Places, Wording
 
 
 class AreaKind(StrEnum):
@@ -199,7 +200,11 @@ def _begins_numbers(digits: str) -> bool:
 
 
 class PrefixError(ValueError):
-    """National digits that may begin several kinds of numbers. The text names the kinds, or is empty."""
+    """The national digits may begin several kinds of numbers. `words` name the kinds, None if they are not known."""
+
+    def __init__(self, words: Wording | None = None) -> None:
+        super().__init__(str(words or ""))
+        self.words = words
 
 
 @lru_cache(maxsize=128)
@@ -222,7 +227,8 @@ def prefix_of(digits: str, region: str) -> str:
     if not services:
         raise PrefixError
     if len(ordinary) >= len(services):
-        raise PrefixError(f"service numbers of {region} and other numbers ({start}{ordinary[0]}...) begin with it")
+        places: Places = {"region": region, "start": f"{start}{ordinary[0]}"}
+        raise PrefixError(Wording("service numbers of {region} and other numbers ({start}...) begin with it", places))
     return start
 
 

@@ -16,7 +16,7 @@ from callsieve.changes.describe import ChangeId, LineText, NumberText, TimeText,
 from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import Latest, latest_changes
-from callsieve.text.csv_table import NOTHING_USABLE, CsvTable, nothing_usable, usable
+from callsieve.text.csv_table import NOTHING_USABLE, CsvTable, nothing_usable, problem_of_number, usable
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import TimeError, expiry_of, since_of
 from reputation.encoding import FLAT
@@ -157,15 +157,15 @@ def consents_in(table: CsvTable, region: str, actor: str, now: float) -> dict[st
     for number, proof, at, until, note in rows():
         e164 = number_of(number, region)
         if e164 is None:
-            table.refuse(f"{number[:40]!r} is not a telephone number" if number else "has no number")
+            table.refuse(problem_of_number(number))
         elif not proof:
-            table.refuse("has no proof")
+            table.refuse(Wording("the proof is missing"))
         else:
             try:
                 since = since_of(at, now) if at else now
                 ends = expiry_of(until, now) if until else None
             except TimeError as error:
-                table.refuse(str(error))
+                table.refuse(error.words)
                 continue
             consents[e164] = Consent(e164, since, ends, proof[:TEXT_CHARACTERS], actor, note[:TEXT_CHARACTERS])
     if not consents:

@@ -163,7 +163,7 @@ def number_field(context: Context, text: str, field: str = "") -> str:
     try:
         return number_from(text, context.settings.numbers.region)
     except EntryError as error:
-        raise Refused("bad-number", str(error), field) from None
+        raise Refused("bad-number", error.words, field) from None
 
 
 def about_field(context: Context, text: str) -> str | None:

@@ -1,7 +1,7 @@
-"""Alert rules: which events each recipient gets, at which hours, and how often.
+"""Alert rules: which receivers get which events, at which hours, and how often.
 
 Each pair of a rule and a receiver has its own deliveries and retries. The store keeps when alerts were sent, so a
-restart does not repeat any.
+restart repeats none of them.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ LINE_CHARACTERS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A rule that fired. `suppressed`: how many of its alerts were suppressed since `since`."""
+    """A rule that applied to an event. `suppressed`: how many of its alerts were suppressed since `since`."""
 
     name: str
     suppressed: int = 0
@@ -54,7 +54,7 @@ NAMED = frozenset({*PEOPLE, *NUMBERS})
 
 
 def with_alert(event: Event, alert: Alert) -> Event:
-    """Return the event with the alert's data, for the receivers of the alert. Each attempt has the same id and data."""
+    """Return the event with the alert's data, for the alert's receivers. All attempts have the same id and data."""
     about = {"name": alert.name, "event": event.id, "suppressed": alert.suppressed, "since": alert.since}
     # An id of its own: the receiver may also get the event itself, and drop repeated ids.
     rule = sha256(alert.name.encode()).hexdigest()[:8].upper()
@@ -64,13 +64,13 @@ def with_alert(event: Event, alert: Alert) -> Event:
 
 
 def alert_of(event: Event) -> Alert | None:
-    """Return the alert in the event's data, or None if the event is not sent because of an alert."""
+    """Return the alert in the event's data, None if no alert caused the event to be sent."""
     about = event.data.get(ALERT)
     return Alert(about["name"], about["suppressed"], about["since"]) if about else None
 
 
 def event_in_words(event: Event, language: str, *, mask: bool) -> str:
-    """Return the event in one line. Text from outside has no control characters and a limited length."""
+    """Return the event as one line of text. Data from outside is shortened and loses control characters."""
     data = {
         name: in_words(value, event.names, mask=mask) if name in NAMED and isinstance(value, str) else value
         for name, value in (without_words(event.kind, event.data) if mask else event.data).items()
@@ -84,12 +84,12 @@ def event_in_words(event: Event, language: str, *, mask: bool) -> str:
 
 
 def translate(words: Wording, language: str) -> str:
-    """Return a text in a language."""
+    """Return the text in this language."""
     return words.in_language(partial(translated, catalogue=translations_of(language)))
 
 
 def one_line(text: str, *, mask: bool) -> str:
-    """Return the text as a single line for a header or a list."""
+    """Return a text as a single line, for a header or a list. `mask`: mask numbers in it."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:LINE_CHARACTERS]
     return mask_numbers(line) if mask else line
 
@@ -109,7 +109,7 @@ ANYBODY: Final = "whoever"
 
 
 class StateStore(Protocol):
-    """The store of alerts' states."""
+    """Storage for the states of alerts."""
 
     async def read(self, key: str) -> str | None:
         """Return the last stored value. Raise StoreError."""
@@ -121,10 +121,10 @@ class StateStore(Protocol):
 
 
 class NoStates:
-    """Stores no state: for a test alert."""
+    """Storage for test alerts that keeps nothing."""
 
     async def read(self, _key: str) -> str | None:
-        """Return None, because nothing is stored."""
+        """Return None."""
         return None
 
     async def write(self, _key: str, _value: str, _at: float) -> None:
@@ -132,7 +132,7 @@ class NoStates:
 
 
 class AlertState(msgspec.Struct, frozen=True):
-    """When an alert was sent lately, and how many were suppressed since `since`."""
+    """The recent history of an alert: when it was sent, and how many were suppressed since `since`."""
 
     told: tuple[float, ...] = ()
     suppressed: int = 0
@@ -140,7 +140,7 @@ class AlertState(msgspec.Struct, frozen=True):
 
 
 class AlertReceiver:
-    """A rule and one of its receivers, named `to`. `usual`: the site's quiet hours, for their time zone."""
+    """One receiver of a rule, named `to`. `usual`: the site's quiet hours, whose time zone the rule uses."""
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class AlertReceiver:
         self.deliver_seconds = getattr(target, "deliver_seconds", DELIVER_SECONDS)
 
     async def deliver(self, event: Event) -> bool:
-        """Send the event if the rule wants it, and return whether it was sent. Raise DeliveryError."""
+        """Send the event if the rule applies to it, and return whether it was sent. Raise DeliveryError."""
         if not is_met(self._rule.when, event):
             return False
         now = self._clock()
@@ -198,7 +198,7 @@ class AlertReceiver:
             return Alert(rule.name, unreported, state.since if unreported else 0.0)
 
     async def _note_sent(self, now: float, alert: Alert) -> None:
-        """Record a sent alert. A crash just before this repeats the alert instead of losing it."""
+        """Record a sent alert. If the process crashes before this, the alert is repeated and not lost."""
         async with self._state_lock:
             state = state_from(await self._store.read(self.name))
             sent_at = (*_lately(self._rule.at_most, state.told, now), now)
@@ -211,7 +211,7 @@ class AlertReceiver:
 
 
 def is_met(when: WhenTable, event: Event) -> bool:
-    """Return whether all conditions hold. A condition on a field holds only if the event has that field."""
+    """Return whether all conditions hold. A condition on a field that the event lacks does not hold."""
     return all(_holds(condition, when, event) for condition in conditions_of(when))
 
 
@@ -227,25 +227,25 @@ def _holds(condition: str, when: WhenTable, event: Event) -> bool:
 
 
 def is_quiet_now(rule: AlertTable, usual: QuietWeights, now: float) -> bool:
-    """Return whether it is now in the rule's quiet hours."""
+    """Return whether `now` is in the rule's quiet hours."""
     if rule.quiet_hours is None:
         return False
     return QuietHours.of(usual, {ANYBODY: rule.quiet_hours}).is_resting(ANYBODY, now)
 
 
 def is_too_often(at_most: str, sent_at: tuple[float, ...], now: float) -> bool:
-    """Return whether another alert would exceed the limit. `at_most`: such as `3/h`."""
+    """Return whether another alert would exceed the limit `at_most`, such as `3/h`."""
     return len(_lately(at_most, sent_at, now)) >= int(at_most.partition("/")[0])
 
 
 def _lately(at_most: str, sent_at: tuple[float, ...], now: float) -> tuple[float, ...]:
-    """Return the alerts in the period of the limit. Future ones, after the clock was set back, do not count."""
+    """Return the alerts in the limit's period. Future times, from before the clock was set back, do not count."""
     seconds = SECONDS_BY_UNIT[at_most.partition("/")[2]]
     return tuple(at for at in sent_at if now - seconds < at <= now)
 
 
 def state_from(text: str | None) -> AlertState:
-    """Return the stored state, or a new one if its format is unknown."""
+    """Parse a stored state. Return a new state if the format is unknown."""
     try:
         return msgspec.json.decode(text or "{}", type=AlertState)
     except msgspec.ValidationError:

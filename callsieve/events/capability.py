@@ -1,4 +1,4 @@
-"""The capability `events`: events and alerts for other programs and for people."""
+"""The capability `events`: sends events and alerts to other programs and to people."""
 
 from callsieve.capability import Capability, Entry, Group, Help, Section, Unit
 from reputation.users import Role
@@ -25,7 +25,7 @@ CAPABILITY = Capability(
     navigation=(Entry(14, Section.SETTINGS, "/events", N_("Events"), Role.ADMINISTRATOR),),
     changes={
         "events replay": Wording("An event that was delivered again cannot be recalled."),
-        "events test": Wording("The receiver stays on until it answers that it wants no events."),
+        "events test": Wording("The receiver stays on until it unsubscribes (HTTP status 410)."),
     },
     sentences={
         "events replay": N_("{who} sent undelivered events again"),

@@ -1,4 +1,4 @@
-"""The health check of events: a sender runs, receivers accept events, and there are no dead letters."""
+"""The health check of events: whether a sender runs, receivers accept events, and no dead letters exist."""
 
 import re
 import sqlite3
@@ -64,7 +64,7 @@ EVENT_COUNTERS = (
     ("events_delivered", "delivered", "Events that a receiver accepted."),
     ("events_attempts_failed", "failed", "Failed attempts to deliver to a receiver."),
     ("events_given_up", "dead", "Events that became dead letters of a receiver."),
-    ("events_lost", "lost", "Events dropped for their age or number before a receiver got them."),
+    ("events_lost", "lost", "Events deleted before their delivery, because they were too old or too many."),
 )
 EVENT_GAUGES = (
     ("events_waiting", "waiting", "Events that wait for a receiver."),
@@ -73,10 +73,10 @@ EVENT_GAUGES = (
 
 
 def event_metrics(shown: EventsShown) -> Iterator[MetricFamily]:
-    """Yield the metrics of each receiver, by its name in the settings."""
+    """Yield the metrics of each receiver, labelled by its name in the settings."""
     if not shown.receivers:
         return
-    yield single("events_sender_up", "1 while a sender of events runs.", shown.is_sent)
+    yield single("events_sender_up", "1 if a sender of events runs.", shown.is_sent)
     for name, field, text in EVENT_COUNTERS:
         counts = {receiver.name: float(getattr(receiver.state, field, 0)) for receiver in shown.receivers}
         yield MetricFamily(name, text, counts, "receiver", is_counter=True)
@@ -90,7 +90,7 @@ def event_metrics(shown: EventsShown) -> Iterator[MetricFamily]:
 
 
 def metrics(db: sqlite3.Connection, loaded: Loaded, now: float) -> Iterator[MetricFamily]:
-    """Return the events' part of /metrics."""
+    """Return the metrics of the receivers in the settings."""
     return event_metrics(events_shown(db, loaded.settings, now))
 
 
@@ -114,7 +114,7 @@ def run_scheduled(
     now: float,
     scheduled: Iterable[ScheduledCheck],
 ) -> None:
-    """Emit events for what has changed since the last run. Call it in a transaction."""
+    """Emit events for changes since the last run. Call it in a transaction."""
     for check in scheduled:
         if is_wanted(db, *check.kinds):
             check.run(db, settings, now)
@@ -123,7 +123,7 @@ def run_scheduled(
 
 
 def _check_daemon(db: sqlite3.Connection, telemetry: Telemetry, now: float) -> None:
-    """Emit one event for each new trouble of the daemon, even if its figures change, and one when it is over."""
+    """Emit one event when the daemon gets into trouble, even if its figures change, and one when it is over."""
     running = is_fresh(telemetry, now)
     trouble = telemetry.trouble if running else NOT_RUNNING
     if not trouble and state_of(db, DAEMON) is None:

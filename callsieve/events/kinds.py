@@ -1,4 +1,4 @@
-"""The description of each kind of event: example data, and its line for people. Pure.
+"""The description of each kind of event: example data, and its text for people. Pure.
 
 The data types are in reputation/events.py. `callsieve events test` sends the examples, and the documentation shows
 them.
@@ -51,7 +51,7 @@ DELIVER_SECONDS: Final = 30.0
 
 
 class DeliveryError(Exception):
-    """The event was not accepted. `words` say why in one line, without a secret or a number.
+    """A receiver did not accept an event. `words`: the reason on one line, without a secret or a number.
 
     `permanent`: a retry is useless, so the event becomes a dead letter at once. `retry_after`: the pause in seconds
     that the receiver requests. `gone`: the receiver has unsubscribed, so it is switched off.
@@ -68,15 +68,15 @@ class DeliveryError(Exception):
 
 
 class Receiver(Protocol):
-    """A recipient of events. `deliver` may run for several subjects at once, and may be cancelled."""
+    """A receiver of events. `deliver` may run for several subjects at once, and may be cancelled."""
 
     @property
     def name(self) -> str:
-        """Return its name in the settings. It is stored with waiting deliveries."""
+        """Return its name in the settings, which is stored with waiting deliveries."""
         ...
 
     async def deliver(self, event: Event) -> bool | None:
-        """Deliver an event. Return False if it was not needed and so not sent. Raise DeliveryError."""
+        """Deliver an event. Return False if the receiver did not need it, so it was not sent. Raise DeliveryError."""
         ...
 
 
@@ -86,9 +86,9 @@ Data = Mapping[str, Any]
 
 
 class EventDescription(NamedTuple):
-    """A kind of event. `line`: its text with places for the data, or a function that makes it from the data.
+    """The description of a kind of event. `line`: its text with places for the data, or a function that returns it.
 
-    `worded`: places for our own words, which are translated.
+    `worded`: places for texts of this program, which are translated.
     """
 
     sample: EventData
@@ -97,7 +97,7 @@ class EventDescription(NamedTuple):
 
 
 def event_words(kind: EventKind, data: Data) -> Wording:
-    """Return the line for people. The caller has masked people and numbers in `data` if necessary."""
+    """Return the event's text for people. The caller masks people and numbers in `data` if necessary."""
     description = KINDS[kind]
     if not isinstance(description.line, Wording):
         return description.line(data)
@@ -127,7 +127,7 @@ def _call(data: Data) -> Wording:
 def _heard(data: Data) -> Wording:
     number = data["caller"] or Wording("a caller without a number")
     if not data["text"]:
-        return Wording("{number} said something that was not understood", {"number": number})
+        return Wording("{number} spoke, but nothing was understood", {"number": number})
     return Wording("{number} said: {text}", {"number": number, "text": data["text"]})
 
 
@@ -170,7 +170,11 @@ def _policy(data: Data) -> Wording:
 
 
 def _daemon(data: Data) -> Wording:
-    return Wording("the daemon: {trouble}", _places(data)) if data["trouble"] else Wording("the daemon is well again")
+    return (
+        Wording("the daemon: {trouble}", _places(data))
+        if data["trouble"]
+        else Wording("the daemon has no problems any more")
+    )
 
 
 KINDS: Final[Mapping[EventKind, EventDescription]] = {
@@ -314,7 +318,7 @@ _NUMBER = re.compile(r"\+[0-9]{4,17}")
 
 
 def as_sent(event: Event, *, mask: bool = False) -> Event:
-    """Return the event in the form that receivers get."""
+    """Return the event in the format that receivers get."""
     data: Any = event.data
     if event.kind is EventKind.DECISION_TAKEN:
         why = why_of(str(data["reason"]))
@@ -325,12 +329,12 @@ def as_sent(event: Event, *, mask: bool = False) -> Event:
 
 
 def without_words(kind: EventKind, data: Data) -> Data:
-    """Return the data without the transcript of a caller, who may have said a name."""
+    """Return the data without the transcript of a caller, which may contain a name."""
     return {**data, "text": ""} if kind is EventKind.CALLER_HEARD else data
 
 
 def body_of(event: Event, *, with_id: bool = False) -> bytes:
-    """Return the event as JSON in the form of Standard Webhooks. `with_id`: include the id, if no header has it."""
+    """Return the event as JSON in the format of Standard Webhooks. `with_id`: include the id, if no header has it."""
     at = datetime.fromtimestamp(event.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     head = {"id": event.id} if with_id else {}
     return msgspec.json.encode({**head, "type": event.kind.value, "timestamp": at, "data": event.data})
@@ -345,5 +349,5 @@ def _masked(value: Any) -> Any:
 
 
 def _masked_id(text: str) -> str:
-    """Mask whole numbers in an id. Keep other digits, because receivers recognise a call by them."""
+    """Mask whole numbers in an id. Keep other digits, by which receivers recognise a call."""
     return _NUMBER.sub(lambda match: masked(match[0]), text)

@@ -1,11 +1,11 @@
-"""The deliveries to one receiver: which comes next, when to retry, and when to give up. Pure.
+"""The deliveries to one receiver: the next delivery, retries, and giving up. Pure.
 
-    lane.load(deliveries, now)      the next deliveries from the store
-    lane.next(now)                  a delivery to make now, or None
-    lane.delivered(delivery, now)   or lane.failed(delivery, error, now), which returns what to record
+    lane.load(deliveries, now)      adds deliveries from the store
+    lane.next(now)                  returns a delivery to make now, or None
+    lane.delivered(delivery, now)   or lane.failed(delivery, error, now), which returns what to store
 
-Events of one subject are delivered one by one, which keeps their order. After a failure the subject's events stay in
-the store until the retry, so the lane holds a bounded number of events. A receiver that always fails is paused, and
+Events of one subject are delivered one after another, to keep their order. After a failure, the subject's events stay
+in the store until the retry, so a lane holds a limited number of events. A receiver that always fails is paused, and
 then tried with one event at a time until it accepts one.
 """
 
@@ -31,17 +31,17 @@ FAILURES_UNTIL_PAUSE: Final = 5  # in a row, of any subjects
 
 @dataclass(slots=True)
 class _Stored:
-    """A subject whose deliveries after `seq` are only in the store. They are read again at `next_at`."""
+    """A subject whose deliveries after `seq` are only in the store, until `next_at`."""
 
     seq: int
     next_at: float
 
 
 class Lane:
-    """The lane of one receiver.
+    """The deliveries to one receiver.
 
-    `chance()` returns 0 to 1. `cursor`: everything before it was loaded, or left in the store on purpose. `resets`
-    counts resets: deliveries that were read before a reset must not be loaded after it.
+    `chance()` returns a random number from 0 to 1. `cursor`: earlier deliveries were loaded or deliberately left in the
+    store. `resets`: the number of resets. Deliveries read before a reset must not be loaded after it.
     """
 
     def __init__(self, name: str, chance: Callable[[], float]) -> None:
@@ -60,11 +60,11 @@ class Lane:
 
     @property
     def room(self) -> int:
-        """Return how many more deliveries may be loaded."""
+        """Return how many more deliveries can be loaded."""
         return max(0, WINDOW - self._held - len(self._running))
 
     def load(self, deliveries: Sequence[Delivery], now: float, had: Collection[int] = ()) -> None:
-        """Add the store's next deliveries after `cursor`. `had`: those already delivered, but not recorded yet."""
+        """Add the store's next deliveries after `cursor`. `had`: events already delivered, but not recorded yet."""
         for delivery in deliveries:
             self.cursor = max(self.cursor, delivery.event.seq)
             subject = delivery.event.subject
@@ -76,7 +76,7 @@ class Lane:
                 self._add(delivery)
 
     def due(self, now: float) -> list[tuple[str, int]]:
-        """Return subjects to `refill`, each with the place to read from, up to `cursor`. Slow: call it every second."""
+        """Return subjects to `refill`, each with the position to read from (up to `cursor`). Call it once a second."""
         if not _is_over(self.paused_until, now):
             return []
         room = self.room // OF_SUBJECT
@@ -88,7 +88,7 @@ class Lane:
         return [place for place, _ in zip(waiting, range(room), strict=False)]
 
     def refill(self, subject: str, deliveries: Sequence[Delivery], had: Collection[int] = ()) -> None:
-        """Add the deliveries of a subject that `due` returned. Fewer than OF_SUBJECT mean that there are no others."""
+        """Add the deliveries of a subject that `due` returned. Fewer than OF_SUBJECT means that no others exist."""
         if len(deliveries) < OF_SUBJECT:
             self._stored.pop(subject, None)
         else:
@@ -140,7 +140,7 @@ class Lane:
         return FailedDelivery(event.seq, error.words, since, next_at)
 
     def reset(self) -> None:
-        """Forget all deliveries except running ones, so that they are loaded again."""
+        """Forget all deliveries except running ones, so that they are loaded from the store again."""
         self.cursor = 0
         self.resets += 1
         self.paused_until = 0.0
@@ -182,12 +182,12 @@ class Lane:
             self.paused_until = now + self._wait(self._failures - FAILURES_UNTIL_PAUSE + 1, None)
 
     def _wait(self, attempts: int, asked: float | None) -> float:
-        """Return the pause before a retry, in seconds. It grows, and is random so that retries do not coincide."""
+        """Return the seconds before a retry: as `asked`, or growing and random so that retries do not coincide."""
         if asked is not None:
             return min(max(asked, LEAST_WAIT_SECONDS), LONGEST_ASKED_SECONDS)
         return wait_seconds(attempts, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS) * (0.8 + 0.4 * self._chance())
 
 
 def _is_over(until: float, now: float) -> bool:
-    """Return whether a wait is over. A wait beyond the longest comes from a clock that was ahead, so it is over too."""
+    """Return whether a wait is over. A wait beyond the maximum comes from a wrong clock, so it is over too."""
     return not now < until <= now + LONGEST_ASKED_SECONDS

@@ -1,4 +1,4 @@
-"""Operations on events (callsieve/changes/operation.py): replay dead letters, and switch a receiver on."""
+"""Operations on events (callsieve/changes/operation.py): deliver dead letters again, and switch a receiver on."""
 
 import sqlite3
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ ReceiverName = Annotated[str, Meta(min_length=1, max_length=200, examples=["webh
 
 
 class ReplayRequest(msgspec.Struct, frozen=True):
-    """The dead letters to replay: those of one event, of one receiver, or all.
+    """A request to deliver dead letters again: of one event, of one receiver, or all.
 
     Attributes:
         event: The id of the event; null for all.
@@ -37,7 +37,7 @@ class ReplayRequest(msgspec.Struct, frozen=True):
 
 
 class Replayed(NamedTuple):
-    """The dead letters that will be delivered again. `replayed`: how many."""
+    """The result of a replay. `replayed`: how many dead letters will be delivered again."""
 
     change_id: ChangeId | None
     replayed: int
@@ -66,7 +66,7 @@ def switch_on(db: sqlite3.Connection, context: Context, receiver: str) -> bool:
 
 
 def named(context: Context, text: str) -> str:
-    """Return the full name of a receiver, `webhook/crm`, for `webhook/crm` or `crm`. Raise Refused for another name."""
+    """Return the full name of a receiver: `webhook/crm` for `webhook/crm` or `crm`. Raise Refused for other names."""
     names = list(wanted_events_of(context.settings))
     matches = [name for name in names if text in (name, name.partition("/")[2])]
     if len(matches) == 1:
@@ -83,7 +83,7 @@ def named(context: Context, text: str) -> str:
 def _no_dead_letter(db: sqlite3.Connection, event_id: str) -> Refused:
     about = {"id": event_id[:40]}
     if event_of(db, event_id) is None:
-        return Refused("no-such-event", Wording("unknown event {id}: it expired, or was never written", about))
+        return Refused("no-such-event", Wording("unknown event {id}: it has expired, or the id is wrong", about))
     return Refused("no-dead-letter", Wording("event {id} is not a dead letter", about))
 
 
@@ -140,7 +140,7 @@ class ReceiverShown:
     @property
     @encoded
     def off(self) -> str:
-        """Why it is switched off; empty while it is on."""
+        """Reason for switching the receiver off; empty while it is on."""
         return self.state.off if self.state else ""
 
     @property
@@ -163,7 +163,7 @@ class ReceiverShown:
 
 @dataclass(frozen=True, slots=True)
 class EventsShown:
-    """The receivers of events.
+    """The receivers of events, and whether events are sent to them.
 
     Attributes:
         receivers: The receivers in the settings.
@@ -199,7 +199,7 @@ def events_shown(db: sqlite3.Connection, settings: Settings, now: float) -> Even
 
 
 def find_receivers(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[ReceiverShown]:
-    """Return the receivers in the settings, by name."""
+    """Return the receivers in the settings, sorted by name."""
     shown = events_shown(db, context.settings, context.at).receivers
     return page_from(shown, request, lambda receiver: (receiver.name,), lambda receiver: receiver)
 

@@ -1,4 +1,4 @@
-"""The process `callsieve events send`: one per store, until SIGTERM. SIGHUP reads the settings again."""
+"""The process `callsieve events send`: one per store, until SIGTERM. On SIGHUP it reloads the settings."""
 
 import asyncio
 import logging

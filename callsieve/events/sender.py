@@ -1,10 +1,10 @@
 """The sender: a process that reads events from the store and delivers them.
 
-    store -> Lane of each receiver -> Receiver.deliver -> results, back into the store in batches
+    store -> Lane of each receiver -> Receiver.deliver -> results, written to the store in batches
 
-Twice a second it checks whether the store has changed. Each receiver has its own lane, client and tasks, so a slow one
-does not delay the others. An event is removed from the store after its delivery. If the process crashes in between, it
-delivers the event again, with the same id.
+Twice a second it checks whether the store has changed. Each receiver has its own lane, client and tasks, so a slow
+receiver does not delay the others. An event is removed from the store after its delivery. If the process crashes in
+between, it delivers the event again, with the same id.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ class StoreChanged(Exception):
 
 
 class Sender:
-    """Delivers the waiting events of one store, until it is closed. `receivers` are those in the settings."""
+    """The delivery of waiting events from one store, until closed. `receivers`: the receivers in the settings."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Sender:
         self._files: tuple[object, ...] = ()
 
     async def run(self) -> None:
-        """Deliver until cancelled. After StoreError or StoreChanged the caller opens the store again."""
+        """Deliver events until cancelled. After StoreError or StoreChanged, the caller opens the store again."""
         self._files = await asyncio.to_thread(files_of, self._loaded.store_path)
         wanted = wanted_events_of(self._loaded.settings)
         await self._store.write(use_receivers, wanted, self._loaded.settings.reputation)
@@ -104,7 +104,7 @@ class Sender:
                 await self._store.write(forget_state, HEARTBEAT)
 
     async def _watch(self) -> None:
-        """Wake the lanes whenever any process has written to the store."""
+        """Wake the lanes when any process has written to the store."""
         path = self._loaded.store_path
         version = 0
         while True:
@@ -136,7 +136,7 @@ class Sender:
                 failures = 0
 
     async def _write_progress(self) -> None:
-        """Record the results of all lanes in one transaction. After a StoreError keep them for the next time."""
+        """Record the results of all lanes in one transaction. After a StoreError, keep them for the next attempt."""
         taken = {lane.name: lane.take_progress() for lane in self._lanes}
         if not any(taken.values()):
             return
@@ -164,7 +164,7 @@ class Sender:
 
 
 class _LaneTasks:
-    """A lane and its work: read the store, deliver, and collect results."""
+    """The tasks of one lane: read the store, deliver, and collect results."""
 
     def __init__(self, store: Store, receiver: Receiver) -> None:
         self.name = receiver.name
@@ -240,7 +240,7 @@ class _LaneTasks:
         """If the receiver has accepted nothing for a day, turn events that are a day old into dead letters."""
         since = self._lane.failing_since
         if since is not None and now - since >= GIVE_UP_SECONDS:
-            why = "it has accepted nothing for a day"
+            why = "the receiver has accepted no event for a day"
             if buried := await self._store.write(bury_old, self.name, now - GIVE_UP_SECONDS, why, now):
                 logger.warning("%s: %d events became dead letters: %s", self.name, buried, why)
                 self._lane.reset()
@@ -272,7 +272,7 @@ class _LaneTasks:
         except TimeoutError:
             await self._note_failure(delivery, DeliveryError(f"it took longer than {self._seconds:.0f} s"))
         except Exception:
-            logger.exception("%s: an event could not be delivered", self.name)
+            logger.exception("%s: unexpected error while delivering an event", self.name)
             await self._note_failure(delivery, DeliveryError("delivery failed: see the log"))
         else:
             self._lane.delivered(delivery, time.time())
@@ -284,7 +284,7 @@ class _LaneTasks:
         self._awake.set()
 
     async def _named(self, event: Event) -> Event:
-        """Return the event, with names if people read it and the store can be read."""
+        """Return the event. If the receiver is read by people, add names where the store has them."""
         if getattr(self._receiver, "reads_names", False):
             with suppress(StoreError):
                 return replace(event, names=await self._store.read(names_of_event, event))
@@ -303,7 +303,7 @@ class _LaneTasks:
             await self._switch_off(error.words, now)
 
     def _log_dead(self, delivery: Delivery, error: DeliveryError, now: float) -> None:
-        """Log dead letters, but only once a minute, because a receiver may refuse all events."""
+        """Log a dead letter, but only once a minute, because a receiver may refuse all events."""
         self._unlogged += 1
         if not 0 <= now - self._logged_at < REPORT_SECONDS:
             others = f", after {self._unlogged - 1} others" if self._unlogged > 1 else ""
@@ -328,5 +328,5 @@ def _record(db: sqlite3.Connection, progress: Mapping[str, Progress], now: float
 
 
 def _data_version(db: sqlite3.Connection) -> int:
-    """Return a number that changes whenever another connection has written."""
+    """Return a number that changes whenever another connection has written to the store."""
     return int(db.execute("PRAGMA data_version").fetchone()[0])

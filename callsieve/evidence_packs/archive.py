@@ -1,4 +1,4 @@
-"""The pack as a zip: a document, tables, and a signed list of its files. Same data and time give the same bytes.
+"""An evidence pack as a zip: a document, tables, and a signed list of its files. Equal data and time give equal bytes.
 
 Called numbers are masked in every file, except in the calls of a pack for a named carrier. Calls are written one by
 one, so memory does not depend on their number.
@@ -42,11 +42,11 @@ FACE = "@font-face {{ font-family: {name}; src: url('{address}') }}"
 
 
 class NoPrinter(Exception):
-    """Raised if no PDF can be made here. The text says what to install."""
+    """No PDF can be made on this server. The text says what to install."""
 
 
 def printer_trouble() -> str | None:
-    """Return why no PDF can be made here and what to install, or None if it can."""
+    """Return why no PDF can be made on this server, and what to install. None if PDFs can be made."""
     try:
         with warnings.catch_warnings():  # it would prefer HarfBuzz-Subset, but works without
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -174,12 +174,12 @@ def _lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[by
 
 
 def screenshot_name(shot: Screenshot, place: int) -> str:
-    """Return the path of a screenshot in the zip. It is new, because the name that a person chose may be anything."""
+    """Return the path of a screenshot in the zip. The file name that a person chose is not used."""
     return f"screenshots/{place:02d}-{date_of(int(shot.at // DAY_SECONDS))}.{shot.kind}"
 
 
 def _add_document(zipped: _Zip, page: str) -> None:
-    """Add the PDF, or the HTML page if no PDF can be made. The command's log then says what to install."""
+    """Add the document as PDF, or as HTML if no PDF can be made. The command then prints what to install."""
     try:
         zipped.add("evidence.pdf", printed(page))
     except NoPrinter:

@@ -1,4 +1,4 @@
-"""The capability `evidence_packs`: evidence packs for platforms."""
+"""The capability `evidence_packs`: evidence about an own number, for platforms that label numbers."""
 
 from callsieve.capability import DATA_OUT, Capability
 from reputation.wording import N_

@@ -1,7 +1,7 @@
 """Evidence packs: the request, the platforms, and the contents except the calls.
 
-`announce` is an operation (callsieve/changes/operation.py). It records a pack in the audit before anything leaves the
-store. archive.py then writes the pack outside any transaction, because reading takes long.
+`announce` is an operation (callsieve/changes/operation.py). It records a pack in the audit before any data is read.
+archive.py then writes the pack outside any transaction, because reading the calls takes long.
 """
 
 import sqlite3
@@ -47,7 +47,7 @@ MOST_SCREENSHOTS = 10  # the latest, of at most 2 MB each
 class Document:
     """A document that proves the owner of the number. `digest`: SHA-256 in hex, empty without a file.
 
-    `role`: authorisation or assignment, if it proves the right to use the number.
+    `role`: authorisation or assignment, if the document proves the right to use the number.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class HandledComplaint:
-    """A complaint, and when its sender was put on the do-not-call list; None if not, or if the sender is unknown."""
+    """A complaint. `unlisted_at`: when its sender was added to the do-not-call list; None if not, or if unknown."""
 
     complaint: Complaint
     unlisted_at: float | None
@@ -77,9 +77,9 @@ class Week:
 class PackContents:
     """The contents of a pack, without the calls.
 
-    `days` and `weeks`: those with calls from `since` on. `calls_since`: how far calls go back. `wishes`: how many
-    people asked not to be called after a call from this number; `do_not_call`: how many are on the list. `screenshots`:
-    what platforms showed, in order. `recipient`: the only one that gets whole numbers; empty for nobody.
+    `days` and `weeks`: those with calls since `since`. `calls_since`: the time of the earliest calls. `wishes`: how
+    many people asked not to be called after a call from this number; `do_not_call`: how many are on the list.
+    `screenshots`: pictures of what platforms showed. `recipient`: the carrier that gets unmasked numbers, or empty.
     """
 
     own: OwnNumber
@@ -161,13 +161,13 @@ Part = Literal["", "facts", "calls", "figures", "complaints", "practice", "docum
 
 
 class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One requirement of a platform."""
+    """A requirement of a platform."""
 
     en: Annotated[str, Meta(description="The requirement.")]
     zh: Annotated[str, Meta(description="The same in Chinese.")]
-    part: Annotated[Part, Meta(description="The part of the pack that has it; empty where its reader adds it.")]
+    part: Annotated[Part, Meta(description="The part of the pack that fulfils it; empty if you must add it.")]
     proof: Annotated[Literal["platform", "others", "unverified"], Meta(description="The party that can verify it.")]
-    source: Annotated[str, Meta(description="The page that says so.")]
+    source: Annotated[str, Meta(description="The web page with this requirement.")]
 
     def words(self, language: str) -> str:
         """Return the requirement in a language."""
@@ -175,7 +175,7 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Platform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A platform that a pack can be made for."""
+    """A platform that accepts evidence packs."""
 
     name: Annotated[str, Meta(description="The name of the platform.")]
     title: Annotated[str, Meta(description="The title of the platform.")]
@@ -191,7 +191,7 @@ class Platform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def find_platforms(_db: sqlite3.Connection, _context: Context, request: PageQuery) -> ResultPage[Platform]:
-    """Return the platforms that an evidence pack can be made for, and what each asks for."""
+    """Return the platforms that accept evidence packs, with the requirements of each."""
     return page_from(platforms().values(), request, _place, lambda platform: platform)
 
 
@@ -201,7 +201,7 @@ def _place(platform: Platform) -> tuple[bool, bool, str]:
 
 @lru_cache(maxsize=1)
 def platforms() -> dict[str, Platform]:
-    """Return all platforms by name, the carrier first. A wrong file is a bug of the program and raises an error."""
+    """Return all platforms by name, the carrier first. An invalid file is a bug of the program and raises an error."""
     by_title = [
         msgspec.toml.decode(entry.read_bytes(), type=Platform)
         for entry in (files("callsieve.evidence_packs") / "platforms").iterdir()
@@ -229,7 +229,7 @@ KIND_BY_ENDING = {"pdf": "pdf", "png": "png", "jpg": "jpg", "jpeg": "jpg"}
 
 
 class AttachedFile(msgspec.Struct, frozen=True):
-    """A document that goes into the pack as it is.
+    """A document that is added to the pack unchanged.
 
     Attributes:
         name: The name of the file, unique in the pack.
@@ -243,14 +243,14 @@ class AttachedFile(msgspec.Struct, frozen=True):
 
 
 class PackRequest(msgspec.Struct, frozen=True):
-    """A request for a pack.
+    """A request for an evidence pack.
 
     Attributes:
-        platform: The platform, as `GET /evidence-packs/platforms` names it.
-        language: Its language.
+        platform: The name of the platform, from `GET /evidence-packs/platforms`.
+        language: Language of the document.
         days: How many days back.
-        files: Documents that go into the pack.
-        unmasked_for: A carrier that gets the called numbers whole, with Call-IDs; empty for nobody.
+        files: Documents to add to the pack.
+        unmasked_for: A carrier that gets whole called numbers, with Call-IDs; empty for nobody.
     """
 
     number: NumberText
@@ -262,7 +262,7 @@ class PackRequest(msgspec.Struct, frozen=True):
 
 
 class Pack(NamedTuple):
-    """An accepted request with the signing key. `file_name`: the name of the zip."""
+    """An accepted request, with the signing key. `file_name`: the name of the zip."""
 
     request: PackRequest
     number: str
@@ -271,7 +271,7 @@ class Pack(NamedTuple):
 
 
 def announce(db: sqlite3.Connection, context: Context, request: PackRequest) -> Pack:
-    """Check the request and record it in the audit. Each pack requires this first. Raise Refused or OSError."""
+    """Check a request and record it in the audit, before the pack is written. Raise Refused or OSError."""
     number = number_field(context, request.number)
     _check(request)
     own = registered(db, number)
@@ -302,7 +302,7 @@ def _check(request: PackRequest) -> None:
         raise Refused("bad-days", Wording("must be 1 to {most}", {"most": MOST_DAYS}), "days")
     recipient = request.unmasked_for
     if recipient and platforms()[request.platform].kind != "carrier":
-        words = Wording("whole numbers are only for the carrier that carried the calls")
+        words = Wording("only the carrier of the calls may get unmasked numbers")
         raise Refused("not-a-carrier", words, "unmasked-for")
     if recipient != recipient.strip() or not recipient.isprintable() or len(recipient) > RECIPIENT_CHARACTERS:
         words = Wording("enter the recipient on one line of at most {most} characters", {"most": RECIPIENT_CHARACTERS})
@@ -327,5 +327,5 @@ def _check(request: PackRequest) -> None:
 
 
 def _is_plain(name: str) -> bool:
-    """Return whether every system unpacks the zip to a file of this name in the expected place."""
+    """Return whether a file with this name is unpacked safely, and to the expected place, on every system."""
     return name.isprintable() and not set(name) & set("/\\:") and name.strip(". ") != ""

@@ -31,14 +31,14 @@ MOST_CLEARED = 100_000
 
 
 class Candidate(NamedTuple):
-    """A row that may be published now. `may_begin`: also if the number is not listed yet."""
+    """A row that may be published now. `may_begin`: whether a number that is not yet listed may be added."""
 
     row: PeerNumber
     may_begin: bool
 
 
 def listed_numbers(db: sqlite3.Connection, context: Context) -> Iterator[Candidate]:
-    """Yield the candidates in the order of their keys."""
+    """Yield the rows that may be published, in the order of their keys."""
     weights, now = context.settings.reputation, context.at
     never = tuple(text.rstrip("*") for text in context.settings.publish.never)
     ours, people = known_own_numbers(db, context.loaded), people_here(db)
@@ -78,7 +78,7 @@ def _candidate(db: sqlite3.Connection, accused: Accused, weights: Weights, peopl
 def cleared_lines(
     db: sqlite3.Connection, context: Context, key: SigningKey, issuer: str, after: str = ""
 ) -> Iterator[str]:
-    """Yield the statement of each upheld appeal that still stands, one line each, for numbers after `after`."""
+    """Yield the statement of each upheld appeal that is still valid, a line each, for numbers after `after`."""
     settings, now = context.settings, context.at
     if not settings.publish.cleared:
         return

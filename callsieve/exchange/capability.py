@@ -1,4 +1,4 @@
-"""The capability `exchange`: signed evidence that companies publish for each other."""
+"""The capability `exchange`: companies publish signed evidence for each other."""
 
 from callsieve.capability import NOT_KEPT, Capability, Group, Help, Undo, Unit
 from reputation.users import Role
@@ -36,7 +36,7 @@ CAPABILITY = Capability(
         "exchange fetch": NOT_KEPT,
         "exchange key": Wording("To accept another key: callsieve exchange add NAME URL --key KEY."),
         "exchange publish": Wording(
-            "Others may have read what was published. To keep a number out from now on: [publish] never."
+            "Others may have read the publication. To exclude a number in future: [publish] never."
         ),
     },
     sentences={
@@ -52,7 +52,7 @@ CAPABILITY = Capability(
         "company-added": N_("The company's evidence counts from the next fetch on."),
         "company-removed": N_("The company's evidence no longer counts."),
         "company-paused": N_("The company is paused: its evidence does not count."),
-        "company-resumed": N_("The company counts again. How often it is right is measured from now on."),
+        "company-resumed": N_("The company counts again. Its accuracy is measured from now on."),
     },
     has_templates=True,
     checks="checks:CHECKS",

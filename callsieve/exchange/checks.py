@@ -25,7 +25,7 @@ def has_fresh_exchange(context: CheckContext) -> Finding:
 
 def _judge(shown: ExchangeShown, now: float) -> Finding:
     if shown.nobody_fetches:
-        return warn(Wording("the companies are not fetched: the timer is not running"), EXCHANGE_TIMER)
+        return warn(Wording("the companies' data is not fetched: the timer is not running"), EXCHANGE_TIMER)
     if shown.published is not None and shown.published.is_late:
         return warn(Wording("nothing was published for two days"), EXCHANGE_TIMER)
     if ill := first_ill(((peer.name, peer.health) for peer in shown.companies), EXCHANGE):
@@ -55,25 +55,25 @@ def _emit_stale(db: sqlite3.Connection, _settings: Settings, now: float) -> None
 PEER_GAUGES: tuple[tuple[str, str, Callable[[PeerState, float], float | None]], ...] = (
     (
         "peer_age_seconds",
-        "Seconds since a company's data was fetched, changed or unchanged.",
+        "Seconds since a company's data was last fetched, even if unchanged.",
         lambda peer, now: None if peer.came_at is None else now - peer.came_at,
     ),
     ("peer_numbers", "Numbers that a company lists.", lambda peer, _: peer.numbers),
     ("peer_cleared", "Numbers that a company has cleared.", lambda peer, _: peer.cleared),
-    ("peer_failures", "Attempts in a row that failed or were refused.", lambda peer, _: peer.failures),
-    ("peer_paused", "1 while a company is paused.", lambda peer, _: peer.off_at is not None),
+    ("peer_failures", "Number of failed fetches since the last success.", lambda peer, _: peer.failures),
+    ("peer_paused", "1 if a company is paused.", lambda peer, _: peer.off_at is not None),
     (
         "peer_healthy",
-        "1 while a company's data arrives and counts.",
+        "1 if a company's data arrives and counts.",
         lambda peer, now: health_of(peer, now).is_ok,
     ),
-    ("peer_right", "Judged callers that a company was right about.", lambda p, _: p.was_right),
-    ("peer_judged", "Callers that a company is judged by.", lambda peer, _: peer.was_told),
+    ("peer_right", "Callers with a known result that a company was right about.", lambda p, _: p.was_right),
+    ("peer_judged", "Callers with a known result that a company lists or has cleared.", lambda peer, _: peer.was_told),
 )
 
 
 def peer_metrics(peers: Iterable[PeerState], now: float) -> Iterator[MetricFamily]:
-    """Yield the metrics of each company, by its name here."""
+    """Yield the metrics of each company, labelled by its name in the settings."""
     for name, text, value_of in PEER_GAUGES:
         values = {peer.name: value_of(peer, now) for peer in peers}
         known = {peer: float(value) for peer, value in values.items() if value is not None}
@@ -81,7 +81,7 @@ def peer_metrics(peers: Iterable[PeerState], now: float) -> Iterator[MetricFamil
 
 
 def metrics(db: sqlite3.Connection, _loaded: Loaded, now: float) -> Iterator[MetricFamily]:
-    """Return the exchange's part of /metrics."""
+    """Return the metrics of all subscribed companies."""
     peers = [peer for peer in peer_states(db) if peer.in_settings]
     return peer_metrics(peers, now) if peers else iter(())
 

@@ -1,4 +1,4 @@
-"""The state of each subscribed company: whether its data arrives, and why the last bundle was refused."""
+"""The health of each subscribed company: whether its data arrives, and why its last data was refused."""
 
 import re
 import sqlite3
@@ -21,26 +21,26 @@ _SHORTENED = re.compile(r"([a-z]+-[0-9a-f]{8})[0-9a-f]{56}\.rows")  # a full dig
 
 
 class ExchangeProblem(StrEnum):
-    """Why a company's data was refused although its server answered."""
+    """Reasons for refusing a company's data, although its server answered."""
 
     NO_KEY = (
         "its key is not in the settings. It offers key {id}: ask over another channel whether `callsieve signing key` "
         'shows the same, then write key = "{key}"'
     )
     OUR_OWN = "it is signed by your own key: your own publication cannot count as another company's evidence"
-    OTHER_KEY = "it is not signed by key {id} of the settings: ask them over another channel which key is theirs"
-    BAD_SIGNATURE = "the signature does not fit the index: do not trust it"
+    OTHER_KEY = "it is not signed by key {id} of the settings: ask the company over another channel which key it uses"
+    BAD_SIGNATURE = "the signature of the index is wrong: do not trust it"
     NO_INDEX = "its index is not usable: {why}"
-    RAN_OUT = "its index expired on {day}: they have stopped publishing, or this is an old copy"
+    RAN_OUT = "its index expired on {day}: the company has stopped publishing, or this is an old copy"
     TOO_NEW = "its index is dated in the future: check the clocks"
     ROLLED_BACK = "its index ({sequence}) is older than the last one ({before}): somebody serves an old copy"
-    FORKED = "its data contradicts its history: ask them, then run `callsieve exchange fetch NAME --accept-fork`"
+    FORKED = "its data contradicts its history: ask the company, then run `callsieve exchange fetch NAME --accept-fork`"
     BAD_STATUS = "{file}: the server answered {status} instead of the file"
     BAD_CHECKSUM = "{file}: its checksum differs from the one in the index"
     TOO_LARGE = "{file}: larger than the {most:,} bytes of `megabytes` in the settings"
     DAMAGED = "{file}: it cannot be unpacked, or its size differs from the one in the index"
     BAD_ROW = "{file}: line {line} is not a valid row"
-    BAD_STATEMENT = "{file}: line {line} is not a statement signed by them that clears a number"
+    BAD_STATEMENT = "{file}: line {line} is not a statement signed by the company that clears a number"
 
     @property
     def code(self) -> str:
@@ -52,7 +52,7 @@ PROBLEMS = templates_of(ExchangeProblem)
 
 
 class UnusableBundle(Refused):
-    """A bundle was refused. `problem` says why."""
+    """A company's data was refused. `problem` is the reason."""
 
     def __init__(self, problem: ExchangeProblem, **about: str | int) -> None:
         if "file" in about:
@@ -62,7 +62,7 @@ class UnusableBundle(Refused):
 
 
 def health_of(peer: PeerState, now: float) -> SourceHealth:
-    """Return the state of a company at a time."""
+    """Return the health of a company at the time `now`."""
     if peer.off_at is not None:
         return SourceHealth(SourceStatus.OFF)
     failure = None
@@ -83,12 +83,12 @@ def health_of(peer: PeerState, now: float) -> SourceHealth:
 
 
 def skill_of_peer(db: sqlite3.Connection, state: PeerState, now: float) -> Skill:
-    """Return how often a company was right, over the last 90 days or since it was resumed."""
+    """Return the accuracy of a company's evidence over the last 90 days, or since it was resumed."""
     return skill_of(compared_with_peer(db, state.id, max(state.since, now - MEASURED_SECONDS)))
 
 
 def companies_of(db: sqlite3.Connection, settings: Settings) -> tuple[ExchangeTable, ...]:
-    """Return all subscribed companies. The settings override a subscription of the same name or key."""
+    """Return all subscribed companies. The settings override a subscription with the same name or key."""
     names, keys = ({getattr(entry, field) for entry in settings.exchange} for field in ("name", "key"))
     added = [entry for entry in subscriptions(db) if entry.name not in names and entry.key not in keys]
     tables = [
@@ -99,7 +99,7 @@ def companies_of(db: sqlite3.Connection, settings: Settings) -> tuple[ExchangeTa
 
 
 def register_peers(db: sqlite3.Connection, settings: Settings) -> None:
-    """Replace the companies in the store by those of settings and subscriptions. Call it in a transaction."""
+    """Replace the companies in the store by those in settings and subscriptions. Call it in a transaction."""
     companies = companies_of(db, settings)
     replace_peers(
         db, {table.name: WantedPeer(peer_id_of(table), table.weight, every_seconds(table.every)) for table in companies}
@@ -107,5 +107,5 @@ def register_peers(db: sqlite3.Connection, settings: Settings) -> None:
 
 
 def peer_id_of(table: ExchangeTable) -> str:
-    """Return the identifier of a company, which is the digest of its key."""
+    """Return the identifier of a company: the digest of its key."""
     return key_digest(table.key)

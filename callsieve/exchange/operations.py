@@ -1,6 +1,6 @@
 """Operations on companies: fetch their data, subscribe, unsubscribe, pause and resume them.
 
-All are operations as in callsieve/changes/operation.py, except `fetch_peer`, which writes in many transactions.
+All follow callsieve/changes/operation.py, except `fetch_peer`, which writes in many transactions.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """The result of fetching a company's bundle. `failure`: why it was refused."""
+    """The result of fetching a company's data. `failure`: why it was refused."""
 
     name: str
     taken: Annotated[Taken | None, HIDDEN]
@@ -89,7 +89,7 @@ class FetchResult:
 
 
 def known_peers(db: sqlite3.Connection, context: Context) -> dict[str, PeerState]:
-    """Return the subscribed companies in the store, after deleting the rows of all others."""
+    """Return the subscribed companies in the store, after deleting the rows of all other companies."""
     with whole(db):
         register_peers(db, context.settings)
     drop_unnamed(db)
@@ -97,12 +97,12 @@ def known_peers(db: sqlite3.Connection, context: Context) -> dict[str, PeerState
 
 
 def due(state: PeerState, now: float) -> bool:
-    """Return whether to fetch a company: never done, time reached, or the clock was set back."""
+    """Return whether to fetch a company now: it was never fetched, it is due, or the clock was set back."""
     return state.off_at is None and (now >= state.next_at or state.asked_at is None or now < state.asked_at)
 
 
 def fetch_peer(db: sqlite3.Connection, context: Context, state: PeerState, *, accept_fork: bool = False) -> FetchResult:
-    """Fetch a company's bundle, and record the result."""
+    """Fetch a company's data, and record the result."""
     table = next(table for table in companies_of(db, context.settings) if table.name == state.name)
     every = every_seconds(table.every)
     try:
@@ -143,7 +143,7 @@ async def _take(
 
 
 async def within(seconds: float, host: str, taking: Awaitable[T]) -> T:
-    """Return the awaited result. Raise OutsideError if it takes longer than `seconds` for all files together."""
+    """Await `taking` and return its result. Raise OutsideError after `seconds`."""
     try:
         async with asyncio.timeout(seconds):
             return await taking
@@ -152,17 +152,17 @@ async def within(seconds: float, host: str, taking: Awaitable[T]) -> T:
 
 
 def own_key(context: Context) -> PublicKey | None:
-    """Return our own public key, None if there is no readable one."""
+    """Return our own public key, None if it is missing or unreadable."""
     with suppress(KeyFileError, OSError):
         return signing_key(context.loaded.state).public_key
     return None
 
 
 class SubscribeRequest(msgspec.Struct, frozen=True):
-    """A company to subscribe to. `private`: its server may be in our own network; not offered to programs.
+    """A request to subscribe to a company. `private`: its server may be in our own network; not offered to programs.
 
     Attributes:
-        name: The name that it gets here.
+        name: The name for the company here.
         url: The https address at which it publishes.
         key: Its public key, received over another channel.
         weight: Weight of its evidence, from 0 to 1: the share of a tag.
@@ -176,14 +176,14 @@ class SubscribeRequest(msgspec.Struct, frozen=True):
 
 
 class CompanyChange(NamedTuple):
-    """A changed company. `company`: as it is now; null after it was removed. Compare `key_id` with theirs once more."""
+    """The result of a change. `company`: null after removal. Compare `key_id` once more with the company."""
 
     change_id: ChangeId | None
     company: PeerShown | None
 
 
 def table_of(context: Context, request: SubscribeRequest) -> ExchangeTable:
-    """Return the request as a table of the settings. Raise Refused if it would not be valid there."""
+    """Return the request in the form of a settings table. Raise Refused if it would not be valid in the settings."""
     fields = {"name": request.name.strip(), "url": request.url.strip(), "key": request.key.strip()}
     values = {**fields, "weight": request.weight, "private": request.private}
     if (misfit := find_misfit(values, ExchangeTable)) is not None:
@@ -193,7 +193,9 @@ def table_of(context: Context, request: SubscribeRequest) -> ExchangeTable:
     for key, wrong in exchange_problems((table,)):
         raise Refused("bad-company", wrong, key.rpartition(".")[2])
     if not table.key:
-        words = Wording("is missing: get it over another channel; they see it with `callsieve signing key`")
+        words = Wording(
+            "is missing: ask the company for it over another channel; `callsieve signing key` prints it there"
+        )
         raise Refused("no-key", words, "key")
     ours = own_key(context)
     if ours is not None and ours.text == table.key:
@@ -213,19 +215,23 @@ def subscribe(db: sqlite3.Connection, context: Context, request: SubscribeReques
             words = Wording("the settings already name a company {name!r}", {"name": subscription.name})
             raise Refused("name-taken", words)
         if (same := next((other.name for other in others if other.key == subscription.key), None)) is not None:
-            raise Refused("key-taken", Wording("is the key of {name!r}: a company counts once", {"name": same}), "key")
+            raise Refused(
+                "key-taken",
+                Wording("is already the key of {name!r}: list each company only once", {"name": same}),
+                "key",
+            )
         put_subscription(db, subscription)
         changed.before, changed.after = before, subscription
     return _change(db, context, changed.id, subscription.name)
 
 
 def unsubscribe(db: sqlite3.Connection, context: Context, name: NameText) -> CompanyChange:
-    """Unsubscribe from a company. A company that the settings name must be removed there."""
+    """Unsubscribe from a company. Raise Refused for a company in the settings, which must be removed there."""
     with change(db, context, "exchange remove", name=name) as changed:
         subscription = subscription_of(db, name)
         if subscription is None:
             _state(db, name)
-            words = Wording("{name} is named in the settings: remove it there", {"name": name})
+            words = Wording("{name} is defined in the settings: remove it there", {"name": name})
             raise Refused("in-the-settings", words)
         remove_subscription(db, name)
         register_peers(db, context.settings)
@@ -258,7 +264,7 @@ def pause(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> C
 
 
 def resume(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> CompanyChange:
-    """Let a paused company count again. How often it is right is measured from now on."""
+    """Resume using a paused company's evidence. Its accuracy is measured from now on."""
     with change(db, context, "exchange resume", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not switch_peer_on(db, request.name, context.at):

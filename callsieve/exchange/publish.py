@@ -2,8 +2,8 @@
 
     publish(db, context, request) -> Published        operation (callsieve/changes/operation.py)
 
-Somebody could compare two snapshots to learn what happened in between. So numbers are added at most once a day, and
-their rows change once a week, by whole weeks. A number that fewer than three people stand behind is withdrawn at once.
+Comparing two snapshots could reveal what happened in between. So numbers are added at most once a day, and their rows
+change once a week, by whole weeks. If fewer than three people stand behind a number, it is withdrawn at once.
 """
 
 from __future__ import annotations
@@ -74,14 +74,14 @@ _OUR_FILE = re.compile(FILE_NAME)
 
 
 class PublishBundleRequest(NamedTuple):
-    """The directory to publish to. `purge`: publish no deltas and remove all former files at once, after an erasure."""
+    """A request to publish to a directory. `purge`: after an erasure, publish no deltas and remove all former files."""
 
     directory: Path
     purge: bool = False
 
 
 class PublishedBundle(NamedTuple):
-    """The result of a publication. `is_full`: numbers may have been added. Otherwise some were only withdrawn.
+    """The result of a publication. `is_full`: numbers may have been added. Otherwise numbers were only withdrawn.
 
     `delta`: None for the first publication, and after a purge.
     """
@@ -113,7 +113,7 @@ def publish(db: sqlite3.Connection, context: Context, request: PublishBundleRequ
 
 
 def signer_of(context: Context) -> tuple[str, SigningKey]:
-    """Return the name and key with which we sign. Raise Refused or OSError."""
+    """Return the name and key that sign our publication. Raise Refused or OSError."""
     settings = context.settings
     issuer = settings.publish.name.strip() or settings.public.name.strip()
     if not issuer:
@@ -181,7 +181,7 @@ def _publish(
 
 
 class _Merge:
-    """Merges the last publication and the current candidates into the next snapshot and its delta."""
+    """The merging of the last publication and the current candidates into the next snapshot and its delta."""
 
     def __init__(self, snapshot: _Writer, delta: _Writer, *, may_add: bool, may_change: bool, week: int) -> None:
         self._snapshot, self._delta = snapshot.lines, delta.lines
@@ -225,7 +225,7 @@ class _Merge:
 
 
 class _Writer:
-    """A file that is named after its digest when it is complete."""
+    """A file that gets its digest as its name once it is complete."""
 
     def __init__(self, folder: Path, kind: str, head: str) -> None:
         self._folder, self._kind = folder, kind
@@ -268,7 +268,7 @@ def _index_in(path: Path, keys: Sequence[PublicKey]) -> SignedIndex:
 
 @contextmanager
 def _published_before(folder: Path, copy: Path | None, keys: Sequence[PublicKey]) -> Iterator[_Before]:
-    """Yield the last publication in a directory. It has no rows if it is damaged, outdated or not ours."""
+    """Yield the last publication in a directory, without rows if it is damaged, outdated or not ours."""
     last = None
     with suppress(OSError, StatementError):
         last = None if copy is None else _index_in(copy, keys)
@@ -309,7 +309,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def _chain(
     last: IndexContents | None, new: PublishedDelta | None, snapshot: PublishedFile, now: float, *, purge: bool
 ) -> tuple[PublishedDelta, ...]:
-    """Return the latest deltas, including the new one, whose total size is below that of the snapshot."""
+    """Return the latest deltas with the new one, as many as are together smaller than the snapshot."""
     if purge or last is None or new is None:
         return ()
     chain: list[PublishedDelta] = []
@@ -336,7 +336,7 @@ def _write(path: Path, raw: bytes) -> None:
 
 
 def _clean(folder: Path, contents: IndexContents, last: IndexContents | None, now: float, *, purge: bool) -> None:
-    """Remove files that no index has named for KEPT_SECONDS, by the time of their last change."""
+    """Remove files that no index has named for KEPT_SECONDS, judged by the time of their last change."""
     named = {file.file for file in contents.files}
     dropped = {file.file for file in last.files} - named if last else set()
     for path in folder.iterdir():

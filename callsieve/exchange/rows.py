@@ -4,7 +4,7 @@
     +12017421834,u,warn,5,10,2948,2960,scam
     +12017421899,u                              in a delta: removed
 
-exchange-format.md describes the format. All input may be hostile: every line must match exactly, and a file must
+exchange-format.md describes the format. Any input may be hostile: every line must match exactly, and a file must
 unpack to the size in its index.
 """
 
@@ -85,18 +85,18 @@ def step_of(count: int, steps: tuple[int, ...]) -> int:
 
 
 def row_line(row: PeerNumber) -> str:
-    """Return the line of a row."""
+    """Return the text line of a row."""
     counts = f"{row.witnesses},{row.answered},{row.first_week},{row.last_week}"
     return f"{row.number},{_LETTERS[row.auth_class]},{_WORDS[row.level]},{counts},{row.category}"
 
 
 def removal_line(key: tuple[str, str]) -> str:
-    """Return the line of a delta that removes the row with this key."""
+    """Return the line in a delta that removes the row with this key."""
     return f"{key[0]},{_LETTERS[key[1]]}"
 
 
 class PackedLines:
-    """Writes gzipped lines into a file. The same zlib gives the same bytes for the same lines. `head` may be empty."""
+    """A gzipped file of lines. The same zlib gives the same bytes for the same lines. `head` may be empty."""
 
     def __init__(self, file: BinaryIO, head: str) -> None:
         self._file, self._packer = file, zlib.compressobj(9, zlib.DEFLATED, GZIP)
@@ -150,7 +150,10 @@ def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
 
 
 def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
-    """Yield the rows of a snapshot or delta in strict order. None removes a row. Raise BadRow or DamagedFile."""
+    """Yield the changes in a snapshot or delta, in strict order: key, and row or None for a removal.
+
+    Raise BadRow or DamagedFile.
+    """
     before = ("", "")
     for number, line in enumerate(lines, 1):
         if number == 1:
@@ -203,7 +206,7 @@ class PublishedFile(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> str:
-        """Return the SHA-256 in its name."""
+        """Return the SHA-256 that the file's name contains."""
         return self.file.partition("-")[2].partition(".")[0]
 
 
@@ -215,7 +218,7 @@ class PublishedDelta(PublishedFile, frozen=True, kw_only=True):
 
 
 class PreviousIndex(msgspec.Struct, frozen=True, kw_only=True):
-    """A former index. If the last index that a reader took is not among them, the publisher has two histories."""
+    """A former index. If the index that a reader fetched last is missing here, the publisher has two histories."""
 
     sequence: Count
     digest: Digest
@@ -224,7 +227,7 @@ class PreviousIndex(msgspec.Struct, frozen=True, kw_only=True):
 class IndexContents(msgspec.Struct, frozen=True, kw_only=True):
     """The contents of the index. `listed_at`: when numbers were last added, UTC seconds; withdrawals may be later.
 
-    `deltas`: oldest first, each starts where the one before ends. `previous`: latest first.
+    `deltas`: oldest first; each begins where the previous ends. `previous`: latest first.
     """
 
     format: Literal[1] = 1
@@ -257,7 +260,7 @@ def sign_index(key: SigningKey, issuer: str, contents: IndexContents, issued_at:
 
 
 def read_index(text: bytes, key: PublicKey) -> SignedIndex:
-    """Return the index if this key signed it, or raise StatementError. The caller checks that it has not expired."""
+    """Return the index if this key signed it, or raise StatementError. The caller checks the expiry."""
     statement = verify(text, key)
     if statement.kind != KIND or len(statement.issuer) > ISSUER_CHARACTERS or not statement.issuer.isprintable():
         raise StatementError("not-a-statement", f"this is not a statement of kind {KIND}")
@@ -269,7 +272,7 @@ def read_index(text: bytes, key: PublicKey) -> SignedIndex:
         ) from None
     follows = contents.deltas[1:]
     if any(delta.sequence != after.before for delta, after in zip(contents.deltas, follows, strict=False)):
-        raise StatementError("not-a-statement", "its deltas do not follow each other")
+        raise StatementError("not-a-statement", "its deltas are not consecutive")
     return SignedIndex(contents, statement, index_digest(text))
 
 
@@ -303,7 +306,7 @@ def last_published(folder: Path, state: Path) -> SignedIndex | None:
 
 
 def published_keys(state: Path, key: PublicKey, now: float) -> tuple[tuple[PublicKey, ...], bytes | None]:
-    """Return our key, the key before it while its handover is valid, and the text of that handover."""
+    """Return our key, our former key while its handover is valid, and the handover's text."""
     text = handover_text(state)
     if text is None or handover_of(state, key, now) is None:
         return (key,), None

@@ -1,4 +1,4 @@
-"""Views of the exchange: each company, its health and how often it was right, and our own publication."""
+"""Views of the exchange: each company with its health and accuracy, and our own publication."""
 
 import json
 import sqlite3
@@ -36,13 +36,13 @@ JUDGED = {
 
 @dataclass(frozen=True, slots=True)
 class PeerShown:
-    """A company whose evidence counts here.
+    """A company that we have subscribed to.
 
     Attributes:
         skill: How often it was right.
         where: Its address or directory.
-        key_id: The id of its key; empty until there is one.
-        of_settings: The settings name it, so it is removed there.
+        key_id: The id of its key; empty without a key.
+        of_settings: Whether the settings name it, so it must be removed there.
     """
 
     state: Annotated[PeerState, FLAT]
@@ -67,13 +67,13 @@ class PeerShown:
     @property
     @encoded
     def off_why(self) -> OffReason | None:
-        """Why it was paused; null while it counts."""
+        """Reason for pausing it; null while it counts."""
         return None if self.state.off_why is None else read_reason(self.state.off_why)
 
     @property
     @encoded
     def counts_until(self) -> Instant | None:
-        """Until when its data counts; null before the first fetch."""
+        """When its data stops counting, unless it is fetched again; null before the first fetch."""
         return self.state.counts_until or None
 
     @property
@@ -85,18 +85,18 @@ class PeerShown:
     @property
     @encoded
     def measured_since(self) -> Instant | None:
-        """The beginning of the time in which it is measured; null for always."""
+        """The start of the period in which its accuracy is measured; null for all time."""
         return self.state.since or None
 
     @property
     @encoded
     def failure(self) -> KeptFailure | None:
-        """Why the last fetch failed; null if it succeeded."""
+        """Reason for the last failed fetch; null if it succeeded."""
         return None if self.state.failure is None else read_kept_failure(self.state.failure, PROBLEMS)
 
     @property
     def came(self) -> Wording:
-        """How long ago its data came."""
+        """How long ago its data was last received."""
         return Wording("never") if self.state.came_at is None else ago(self.state.came_at, self.now)
 
     @property
@@ -106,7 +106,7 @@ class PeerShown:
 
     @property
     def remarks(self) -> tuple[Wording, ...]:
-        """Remarks in words: why it is off, and what else the figures do not show."""
+        """Remarks in words: why it is paused, and other facts that the figures do not show."""
         remarks = []
         if self.state.off_at is not None:
             why = read_reason(self.state.off_why or "").words
@@ -120,16 +120,16 @@ class PeerShown:
 
 @dataclass(frozen=True, slots=True)
 class PublishedShown:
-    """The publication of this company for others.
+    """The evidence that this company publishes for others.
 
     Attributes:
         directory: The published directory.
         issuer: The name in the signature; empty before the first publication.
         key_id: The id of the signing key; empty before the first publication.
-        numbers: The number of numbers listed.
-        cleared: The number of numbers cleared.
-        issued_at: When it was issued; null before the first publication.
-        valid_until: Until when it is valid.
+        numbers: The number of listed numbers.
+        cleared: The number of cleared numbers.
+        issued_at: When it was published; null before the first publication.
+        valid_until: When it expires.
         is_late: Whether the last publication is more than two days ago, or cannot be read.
     """
 
@@ -145,7 +145,7 @@ class PublishedShown:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeShown:
-    """The companies, and our own publication if there is one. `nobody_fetches`: the timer is not running."""
+    """The subscribed companies, and our own publication if any. `nobody_fetches`: the timer is not running."""
 
     companies: tuple[PeerShown, ...]
     published: PublishedShown | None
@@ -175,19 +175,19 @@ def exchange_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> Exchan
 
 
 class CompaniesRequest(PageQuery, frozen=True, kw_only=True):
-    """Filters for companies. `on`: true for those whose evidence counts, false for those that are paused."""
+    """Filters for companies. `on`: true for companies whose evidence counts, false for paused companies."""
 
     on: bool | None = None
 
 
 class ClearedStatement(NamedTuple):
-    """A number that was cleared here.
+    """A signed statement that a number was cleared by this company.
 
     Attributes:
         number: The number, E.164.
         appeal: The reference of the appeal.
         issued_at: When the statement was issued.
-        valid_until: Until when it is valid.
+        valid_until: When the statement expires.
         statement: The signed text, as published.
     """
 
@@ -199,19 +199,19 @@ class ClearedStatement(NamedTuple):
 
 
 def find_companies(db: sqlite3.Connection, context: Context, request: CompaniesRequest) -> ResultPage[PeerShown]:
-    """Return the companies whose evidence counts here."""
+    """Return the companies that we have subscribed to."""
     companies = exchange_shown(db, context.loaded, context.at).companies
     matching = (company for company in companies if request.on in (None, company.on))
     return page_from(matching, request, lambda company: (company.name,), lambda company: company)
 
 
 def find_company(db: sqlite3.Connection, context: Context, name: NameText) -> PeerShown:
-    """Return a company whose evidence counts here."""
+    """Return a company that we have subscribed to."""
     return company_shown(db, context.loaded, name, context.at)
 
 
 def find_published(_db: sqlite3.Connection, context: Context) -> PublishedShown:
-    """Return what is published here for other companies."""
+    """Return the evidence that this company publishes for others."""
     shown = published_shown(context.loaded, context.at)
     if shown is None:
         raise Refused("not-published", Wording("The settings publish nothing."))
@@ -219,7 +219,7 @@ def find_published(_db: sqlite3.Connection, context: Context) -> PublishedShown:
 
 
 def find_cleared(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[ClearedStatement]:
-    """Return the signed statements of numbers that were cleared here; empty if nothing is published."""
+    """Return the signed statements of numbers that this company cleared; empty if nothing is published."""
     after = place_of(request.cursor, tuple[str])
     if not context.settings.publish.directory:
         return ResultPage([], None)

@@ -71,8 +71,8 @@ class Greeting:
     """The hub's answer to a report.
 
     `version`: the newest row version of this site in the hub. `now_us`, `xid`: the hub's clock and transaction number.
-    `channel`: where the hub announces new rows. `lost_xid`, `told_version`: set if the database was replaced since the
-    last report. The new one may lack transactions from `lost_xid` on, and this site's rows after `told_version`.
+    `channel`: where the hub announces rows. `lost_xid`, `reported_version`: set if the database was replaced since the
+    last report. The new one may lack transactions from `lost_xid` on, and this site's rows after `reported_version`.
     `most_rows`: the quota of this site. `has_twin`: another process takes part under this site's name.
     """
 
@@ -86,7 +86,7 @@ class Greeting:
     channel: str
     history: str
     lost_xid: int | None
-    told_version: int | None
+    reported_version: int | None
     most_rows: int
     has_twin: bool
 
@@ -97,7 +97,7 @@ class HubNotice(NamedTuple):
     `at`: UTC seconds by the hub's clock.
     """
 
-    what: str
+    order: str
     subject: str
     asked_by: str
     at: float

@@ -123,7 +123,7 @@ class HubSession:
     has_pushed: bool = False
 
 
-def is_counted_anew(link: Link, greeting: Greeting) -> bool:
+def has_transactions_restarted(link: Link, greeting: Greeting) -> bool:
     """Return whether the stored positions are invalid, because the hub's transaction numbers have restarted."""
     return (
         greeting.lost_xid == 0
@@ -174,7 +174,7 @@ def prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greet
         note_rows_to(db, min(link.rows_to, place))
         note_notices_to(db, min(link.notices_to, place))
     note_history(db, greeting.history)
-    if is_counted_anew(link, greeting):
+    if has_transactions_restarted(link, greeting):
         note_notices_to(db, (0, 0))
         pull_again(db)
     elif link.program != program:
@@ -240,8 +240,8 @@ async def linked(store: Store, link: Link | None, greeting: Greeting, settings: 
     if link is None or is_another:
         await send_site_again(store, site, private, -1)
         await store.write(join, greeting, private)
-    elif greeting.told_version is not None:
-        await send_site_again(store, site, private, min(greeting.version, greeting.told_version) - LOSS_US)
+    elif greeting.reported_version is not None:
+        await send_site_again(store, site, private, min(greeting.version, greeting.reported_version) - LOSS_US)
     elif greeting.version < link.clock_us:
         await send_site_again(store, site, private, greeting.version - LOSS_US)
     await store.write(prepare, private, follow, greeting)

@@ -24,7 +24,7 @@ from callsieve.hub.session import (
     erase_here,
     expel,
     handled_to,
-    is_counted_anew,
+    has_transactions_restarted,
     is_of_another,
     linked,
     note_all_pulled,
@@ -153,7 +153,7 @@ class Sync:
                 f"the hub identifies this PBX as {who}: the secret belongs to that site (callsieve hub join)"
             )
         offset_us = offset_of(greeting, before, time.time())
-        if link is not None and (is_of_another(link, greeting) or is_counted_anew(link, greeting)):
+        if link is not None and (is_of_another(link, greeting) or has_transactions_restarted(link, greeting)):
             self._handled_to = handled_to(link, greeting)
         link = await linked(self._store, link, greeting, self._settings)
         # Pull our own rows, too, after an update: an older CallSieve here may have dropped columns of a newer one.
@@ -324,9 +324,9 @@ class Sync:
             session.has_refused = True
 
     async def _follow_notice(self, session: HubSession, notice: HubNotice) -> None:
-        if notice.what == "erase" and notice.at > self._handled_to:
+        if notice.order == "erase" and notice.at > self._handled_to:
             await self._follow_erasure(session, notice)
-        elif notice.what == "expel" and notice.subject != session.link.site:
+        elif notice.order == "expel" and notice.subject != session.link.site:
             by = notice.asked_by or "the hub's administrator"
             logger.warning("site %s was expelled by %s: its rows are deleted", notice.subject, by)
             await expel(self._store, session.link, notice.subject, self._follow)

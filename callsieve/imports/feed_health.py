@@ -43,7 +43,7 @@ class FeedFailure(StrEnum):
         "To accept it: --accept-smaller"
     )
     OTHER_VERDICT = (
-        "{source} has the verdict {before}, but this import {verdict}: "
+        "{source} has the verdict {before}, but this import has {verdict}: "
         "use --verdict {before}, or first remove the import"
     )
     NOTHING_USABLE = "no row can be used"
@@ -53,7 +53,7 @@ class FeedFailure(StrEnum):
     BAD_CHECKSUM = "{host}: the file does not match its sha256: it may be in the middle of an update"
     NO_SIGNATURE = "{host}: no signature file {file} ({status})"
     BAD_SIGNATURE = "{host}: the file is not signed by the key in the settings"
-    OLD_SIGNATURE = "{host}: the file was signed earlier than the one in force: the server has an old copy"
+    OLD_SIGNATURE = "{host}: the file was signed earlier than the file in force: the server has an old copy"
     UNPACKS_LARGE = "more than {most:,} bytes after decompression: raise `megabytes` in the settings to accept it"
 
     @property
@@ -257,7 +257,7 @@ def feed_metrics(feeds: Sequence[FeedSource], now: float) -> Iterator[MetricFami
     healthy = {feed.name: health_of(feed, now).health is SourceStatus.OK for feed in feeds}
     yield MetricFamily("feed_age_seconds", "Seconds since a feed was last replaced.", ages, "feed")
     yield MetricFamily("feed_numbers", "Numbers in a feed.", {feed.name: feed.numbers for feed in feeds}, "feed")
-    yield MetricFamily("feed_healthy", "1 while a feed is updated as usual.", healthy, "feed")
+    yield MetricFamily("feed_healthy", "1 if a feed is updated as usual.", healthy, "feed")
 
 
 def metrics(db: sqlite3.Connection, _loaded: Loaded, now: float) -> Iterator[MetricFamily]:

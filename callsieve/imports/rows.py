@@ -19,13 +19,14 @@ from enum import StrEnum
 from functools import lru_cache
 
 from callsieve.pbx.freepbx_database import KnownContact
-from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable, as_text, csv_of
+from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable, as_text, csv_of, problem_of_number
 from callsieve.text.vcard import Vcards
 from reputation.caller_names import company_key
 from reputation.model import Did, Person
 from reputation.numbers import did_number_of, number_of
 from reputation.store.imports import ImportedRow
 from reputation.store.lists import Contact
+from reputation.wording import N_, Wording
 
 NUMBER_COLUMNS = ("number", "category", "name", "note")
 CONTACT_COLUMNS = ("number", "name", "person", "company")
@@ -33,7 +34,6 @@ PEOPLE_COLUMNS = ("extension", "endpoint", "group", "language", "name")
 
 # As in the settings: callsieve.settings.Name.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}")
-NAME_RULE = "use letters, digits, space, _, . and -"
 _ENDPOINT = re.compile(r"[A-Za-z0-9_]{1,20}/[A-Za-z0-9_.@+-]{1,80}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})?")
 
@@ -49,7 +49,7 @@ def number_row(table: CsvTable, region: str, number: str, category: str, name: s
     """Return the row of a number, None if the number is invalid. Categories become lower case, as policies expect."""
     e164 = number_of(number, region)
     if e164 is None:
-        table.refuse(_no_number(number))
+        table.refuse(problem_of_number(number))
         return None
     return e164, category.lower() or None, name or None, note or None
 
@@ -59,9 +59,9 @@ def contacts_in(table: CsvTable, region: str, whose: str | None = None) -> Itera
     for number, name, person, company in table:
         e164 = number_of(number, region)
         if e164 is None:
-            table.refuse(_no_number(number))
+            table.refuse(problem_of_number(number))
         elif person and not NAME.fullmatch(person):
-            table.refuse(f"person {person[:40]!r} is not an extension")
+            table.refuse(_no_extension(person))
         else:
             yield Contact(e164, name or None, person or whose, company_key(company))
 
@@ -73,19 +73,17 @@ def contacts_in_vcards(cards: Vcards, region: str, whose: str | None = None) -> 
             if e164 := number_of(number, region):
                 yield Contact(e164, card.name or None, whose, company_key(card.company))
             else:
-                cards.refuse(_no_number(number))
+                cards.refuse(problem_of_number(number))
 
 
 def contacts_of_freepbx(
-    known: Iterable[KnownContact], region: str, whose: str | None, refuse: Callable[[str], None]
+    known: Iterable[KnownContact], region: str, whose: str | None, refuse: Callable[[Wording], None]
 ) -> Iterator[Contact]:
     """Yield the contacts of Contact Manager. `whose`: the person for contacts without an owner."""
     for number, name, person, company in known:
         e164 = number_of(number, region)
         if e164 is None or (person is not None and not NAME.fullmatch(person)):
-            refuse(
-                _no_number(number) if e164 is None else f"person {_printable(person or '')[:40]!r} is not an extension"
-            )
+            refuse(problem_of_number(number) if e164 is None else _no_extension(person or ""))
         else:
             shown = " ".join(_printable(name).split())[:FIELD_CHARACTERS]
             yield Contact(e164, shown or None, person or whose, company_key(company))
@@ -107,34 +105,37 @@ def person_of_row(extension: str, endpoint: str, group: str, language: str, name
 
 
 def numbers_of_family(
-    lines: Iterable[tuple[str, str]], region: str, refuse: Callable[[str], None]
+    lines: Iterable[tuple[str, str]], region: str, refuse: Callable[[Wording], None]
 ) -> Iterator[ImportedRow]:
     """Yield the numbers of a list in AstDB. Call `refuse` with a reason for each key that is not a number."""
     for key, note in lines:
         e164 = number_of(key, region)
         if e164 is None:
-            refuse(_no_number(key))
+            refuse(problem_of_number(key))
         else:
             yield e164, None, None, _printable(note)[:FIELD_CHARACTERS] or None
 
 
-def _no_number(text: str) -> str:
-    if not text:
-        return "has no number"
-    return f"{_printable(text)[:40]!r} is not a telephone number"
+def _no_extension(person: str) -> Wording:
+    return Wording("person {text!r} is not an extension", {"text": _printable(person)[:40]})
 
 
-def problem_of_person(extension: str, endpoint: str, group: str, language: str) -> str | None:
+def problem_of_person(extension: str, endpoint: str, group: str, language: str) -> Wording | None:
     """Return the problem of a person's row, None if the row is valid."""
     if not NAME.fullmatch(extension):
-        return f"extension {extension[:40]!r} is not valid: {NAME_RULE}" if extension else "has no extension"
+        return _bad_name("extension", extension) if extension else Wording("the extension is missing")
     if endpoint and not _ENDPOINT.fullmatch(endpoint):
-        return f"endpoint {endpoint[:40]!r} is not valid: write it as PJSIP/201"
+        return Wording("endpoint {text!r} is not valid: write it as PJSIP/201", {"text": endpoint[:40]})
     if group and not NAME.fullmatch(group):
-        return f"group {group[:40]!r} is not valid: {NAME_RULE}"
+        return _bad_name("group", group)
     if language and not _LANGUAGE.fullmatch(language):
-        return f"language {language[:40]!r} is not valid: write it as en or pt_BR"
+        return Wording("language {text!r} is not valid: write it as en or pt_BR", {"text": language[:40]})
     return None
+
+
+def _bad_name(column: str, text: str) -> Wording:
+    template = N_("{column} {text!r} is not valid: use letters, digits, space, _, . and -")
+    return Wording(template, {"column": column, "text": text[:40]})
 
 
 def _printable(text: str) -> str:
@@ -163,24 +164,26 @@ def dids_in(table: CsvTable, region: str) -> Iterator[Did]:
         number = did_number_of(raw, region)
         groups = tuple(dict.fromkeys(name for part in group.split(";") if (name := part.strip())))
         problem = problem_of_did(number, raw, groups, callee) or _problem_of_word(word)
-        if number is None or problem:
+        if problem is not None:
             table.refuse(problem)
-        else:
+        elif number is not None:
             yield Did(number, groups, callee or None, SCREENED[word.lower()])
 
 
-def problem_of_did(number: str | None, raw: str, groups: Sequence[str], callee: str) -> str:
-    """Return the problem of a DID's row, empty if the row is valid. `number`: `raw` as E.164, None if that failed."""
+def problem_of_did(number: str | None, raw: str, groups: Sequence[str], callee: str) -> Wording | None:
+    """Return the problem of a DID's row, None if the row is valid. `number`: `raw` as E.164, None if that failed."""
     if number is None:
-        return f"{raw[:40]!r} is not a telephone number" if raw else "has no number"
-    for what, name in (*(("group", group) for group in groups), ("callee", callee)):
+        return problem_of_number(raw)
+    for column, name in (*(("group", group) for group in groups), ("callee", callee)):
         if name and not NAME.fullmatch(name):
-            return f"{what} {name[:40]!r} is not valid: {NAME_RULE}"
-    return ""
+            return _bad_name(column, name)
+    return None
 
 
-def _problem_of_word(word: str) -> str:
-    return "" if word.lower() in SCREENED else f"screen {word[:20]!r}: write yes or no"
+def _problem_of_word(word: str) -> Wording | None:
+    if word.lower() in SCREENED:
+        return None
+    return Wording("screen is {text!r}: write yes or no", {"text": word[:20]})
 
 
 def _as_csv(columns: Sequence[str], rows: Iterable[tuple[str | None, ...]]) -> str:
@@ -239,7 +242,8 @@ def feed_rows(table: CsvTable, region: str, verdict: str) -> Iterator[ImportedRo
 def _numbers_in(table: CsvTable, region: str, verdict: str) -> Iterator[ImportedRow]:
     for number, category, name, note, row_verdict in table:
         if row_verdict and row_verdict.lower() != verdict:
-            table.refuse(f"has the verdict {row_verdict[:20]!r}, but the import has --verdict {verdict}")
+            places = {"text": row_verdict[:20], "verdict": verdict}
+            table.refuse(Wording("has the verdict {text!r}, but the import has --verdict {verdict}", places))
         elif row := number_row(table, region, number, category, name, note):
             yield row
 
@@ -249,7 +253,8 @@ def complaints_in(table: CsvTable) -> Iterator[ImportedRow]:
     for raw, created, subject, robocall in table:
         number = us_number(raw)
         if number is None:
-            table.refuse(f"{raw[:40]!r} is not a US telephone number" if raw else "has no number")
+            wrong = Wording("{text!r} is not a US telephone number", {"text": raw[:40]})
+            table.refuse(wrong if raw else problem_of_number(raw))
         else:
             yield number, category_of(subject), "Y" if robocall[:1] in ("Y", "y") else None, _day_of(created)
 

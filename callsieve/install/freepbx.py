@@ -54,7 +54,7 @@ PHONE_HOOKS = (
         "macro-dial-hunt-predial-hook",
         "callsieve-freepbx-hunt",
         "callsieve-freepbx-hunt-hook.conf",
-        "tags after name lookups and personal lists, in ring groups that hunt,",
+        "tags after name lookups and personal lists, in ring groups with hunting,",
     ),
 )
 HOOKS = (OUTBOUND_HOOK, *PHONE_HOOKS)

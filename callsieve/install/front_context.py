@@ -43,7 +43,7 @@ def check_context(place: plan.InstallPaths, context: str) -> None:
     """Raise InstallError unless this context exists and can get a front context."""
     if not _NAME.fullmatch(context) or context.startswith("callsieve"):
         raise plan.InstallError(
-            f"--inbound {context!r}: name the context that your trunks arrive in now, such as from-trunk"
+            f"--inbound {context!r}: name the context that calls from your trunks enter now, such as from-trunk"
         )
     if front_context_of(context) in _our_contexts():
         raise plan.InstallError(

@@ -81,7 +81,7 @@ def _new_text(place: plan.InstallPaths, loaded: Loaded, region: str) -> str:
 
 def region_remark(file: Path, region: str) -> str:
     """Return the remark that names the country in the new settings file."""
-    return f"numbers without a country code are read as those of {region}: [numbers] region in {file}"
+    return f"numbers without a country code are read as numbers of {region}: [numbers] region in {file}"
 
 
 def _private(file: Path, group: int) -> tuple[int, int | None]:
@@ -152,7 +152,9 @@ def plan_install(place: plan.InstallPaths, wanted: InstallRequest) -> plan.Insta
 
 def _plan_service(place: plan.InstallPaths, wanted: InstallRequest) -> plan.InstallPlan:
     if wanted.inbound or wanted.freepbx or wanted.classic or not wanted.systemd:
-        raise plan.InstallError("--no-asterisk needs --systemd, and excludes --inbound, --freepbx and --classic")
+        raise plan.InstallError(
+            "--no-asterisk needs --systemd, and cannot be used with --inbound, --freepbx or --classic"
+        )
     if place.group == 0:
         raise plan.InstallError(f"the service needs the group {USUAL_GROUP}: first run groupadd --system {USUAL_GROUP}")
     settings = plan_settings(place, wanted.loaded, [], wanted.region)
@@ -185,7 +187,9 @@ def _settings_remarks(settings: list[plan.FileChange], wanted: InstallRequest) -
 def _front_contexts(place: plan.InstallPaths, wanted: InstallRequest) -> tuple[str, ...]:
     """Return the contexts that get a front context. Installed ones stay, because a trunk may use them."""
     if wanted.freepbx and wanted.inbound:
-        raise plan.InstallError("--inbound is for your own dialplan: on FreePBX trunks arrive in from-trunk-callsieve")
+        raise plan.InstallError(
+            "--inbound is for your own dialplan: on FreePBX, use the context from-trunk-callsieve for trunks"
+        )
     for context in wanted.inbound:
         check_context(place, context)
     return tuple(dict.fromkeys((*installed_contexts(place), *wanted.inbound)))
@@ -223,7 +227,7 @@ def dialplan_text(name: str, agi: str, key: str = "") -> str:
     """Return a dialplan file that queries `agi`, an address or a script directory, with `key` unless it is empty."""
     text = plan.packaged(name)
     if name == MAIN_FILE and PACKAGED_URL not in text:
-        raise plan.InstallError(f"the packaged callsieve.conf does not ask {PACKAGED_URL}: reinstall CallSieve")
+        raise plan.InstallError(f"the packaged callsieve.conf does not query {PACKAGED_URL}: reinstall CallSieve")
     return with_key(text.replace(PACKAGED_URL, agi), key)
 
 
@@ -261,7 +265,7 @@ def _our_agi(place: plan.InstallPaths, wanted: InstallRequest) -> list[plan.File
     if not wanted.classic:
         return []
     if place.agi_bin is None:
-        raise plan.InstallError("Asterisk does not say where its AGI scripts are: name the directory with --agi-bin")
+        raise plan.InstallError("Asterisk did not return the directory of its AGI scripts: name it with --agi-bin")
     text = wrapper_text(Path(sys.executable), relay_path(), classic_socket(place, wanted))
     names = plan.asked_for(plan.packaged_dialplan())
     return [plan.own_file(place.agi_bin / plan.OUR_AGI / name, text, mode=0o755) for name in names]

@@ -33,7 +33,7 @@ def region_of(
         return written
     region = option or (ask(derived) if ask else derived)
     if region is None:
-        raise InstallError("the country of this server is not known: name it, for example --region GB")
+        raise InstallError("the country of this server is unknown: name it, for example --region GB")
     if not is_possible_region(region):
         raise InstallError(f"{shown(region)} is not a known country: use two letters such as US, GB or CN")
     return region.upper()

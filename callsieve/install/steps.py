@@ -124,7 +124,7 @@ def _reload(settings: Settings) -> InstallStep:
 def _connect(place: InstallPaths, settings: Settings) -> list[InstallStep]:
     used, fronts = uses_of(place), [front_context_of(name) for name in installed_contexts(place)]
     if not fronts and not used:
-        name = "Name the context that your trunks arrive in now, such as from-trunk"
+        name = "Name the context that calls from your trunks enter now, such as from-trunk"
         return [InstallStep(name, (f"{INBOUND} from-trunk",))]
     lines = [f"context = {front}" for front in fronts if not any(_arrives_in(front, line) for line in used)]
     if not lines:
@@ -195,7 +195,7 @@ def left_behind(loaded: Loaded, place: InstallPaths, prompts: Iterable[Path], us
         lines += [f"{path}: your additions to a unit; rm -r {path} deletes it" for path in added]
     remove = "apt purge callsieve" if place.is_packaged else f"rm -r {sys.prefix}"
     lines.append(f"{sys.prefix}: the program itself; {remove} deletes it")
-    lines += [f"{link}: a link to it; rm {link} deletes it" for link in _links_to(Path(sys.prefix))]
+    lines += [f"{link}: a link to the program; rm {link} deletes it" for link in _links_to(Path(sys.prefix))]
     return lines + [f"the user {user}; userdel {user} removes it" for user in users]
 
 
@@ -206,7 +206,7 @@ def write(plan: InstallPlan) -> None:
     """Carry out a plan in order. Raise InstallError or OSError. A second run continues after an error."""
     for change in plan.changes:
         if read_text(change.path) != change.before:
-            raise InstallError(f"{change.path}: it was changed meanwhile: run the command again")
+            raise InstallError(f"{change.path}: the file was changed meanwhile: run the command again")
     for user in plan.new_users:
         make_user(user)
     for change in plan.changes:
@@ -225,10 +225,10 @@ def make_user(user: SystemUser) -> None:
     except FileNotFoundError:
         group = user.group or user.name
         raise InstallError(
-            f"useradd is not installed: make the user {user.name} in the group {group}, then run the command again"
+            f"useradd is not installed: create the user {user.name} in the group {group}, then run the command again"
         ) from None
     if done.returncode != 0:
-        raise InstallError(f"useradd could not make the user {user.name}: {done.stderr.strip() or done.returncode}")
+        raise InstallError(f"useradd could not create the user {user.name}: {done.stderr.strip() or done.returncode}")
 
 
 def _write_one(change: FileChange) -> None:

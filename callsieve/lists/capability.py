@@ -37,7 +37,7 @@ CAPABILITY = Capability(
         "list add/allow": N_("{who} allowed {about}"),
         "list add/block for": N_("{who} blocked {about} for {person}"),
         "list add/allow for": N_("{who} allowed {about} for {person}"),
-        "list add": N_("{who} put {about} on a list"),
+        "list add": N_("{who} added {about} to a list"),
         "list remove/block": N_("{who} unblocked {about}"),
         "list remove/allow": N_("{who} removed {about} from the allowlist"),
         "list remove": N_("{who} removed {about} from a list"),

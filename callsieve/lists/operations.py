@@ -37,7 +37,7 @@ from reputation.store.people import all_people
 from reputation.store.tables.table import OUTCOME_DAYS
 from reputation.users import Role
 from reputation.whole_areas import AreaKind
-from reputation.wording import Wording
+from reputation.wording import Wording, listed
 
 NOTE_CHARACTERS = 200
 # A person reads these lists, and a page shows all of them.
@@ -69,13 +69,13 @@ TOO_MANY = Wording("More than 5000 rows: use `callsieve import numbers` for list
 
 
 class EntryRequest(msgspec.Struct, frozen=True):
-    """An entry as somebody entered it.
+    """A request to add an entry to a list.
 
     Attributes:
         note: A note, one line.
         list_name: The list.
         expires: When it stops counting: `30d`, `2026-12-31`. Null: never.
-        action: The action for a call that it matches. Null: the list's own.
+        action: The action for matching calls. Null: the list's own.
         force: Add it in spite of objections.
     """
 
@@ -88,14 +88,14 @@ class EntryRequest(msgspec.Struct, frozen=True):
 
 
 class EntryKey(msgspec.Struct, frozen=True):
-    """An entry of a list. `list_name`: the list. `entry`: a number, a prefix (`+1900*`) or a range."""
+    """The list and the text of an entry: a number, a prefix (`+1900*`) or a range."""
 
     list_name: ListName
     entry: EntryText
 
 
 class PersonalRequest(msgspec.Struct, frozen=True):
-    """An entry for the list of the person with this extension. `force`: add it in spite of objections.
+    """A request to add a number to a person's own list. `force`: add it in spite of objections.
 
     Attributes:
         list_name: The list: `allow` or `block`.
@@ -108,7 +108,7 @@ class PersonalRequest(msgspec.Struct, frozen=True):
 
 
 class PersonalKey(msgspec.Struct, frozen=True):
-    """A number on a list of the person with this extension. `list_name`: the list, null for either."""
+    """A number on a person's own list. `list_name`: the list, null for either."""
 
     number: NumberText
     person: ExtensionText
@@ -116,7 +116,7 @@ class PersonalKey(msgspec.Struct, frozen=True):
 
 
 class PersonalChange(NamedTuple):
-    """A change of a person's own list. `person`: extension and name: `201 (Alice)`.
+    """The result of a change to a person's own list. `person`: extension and name, such as `201 (Alice)`.
 
     Attributes:
         number: A telephone number: E.164, or the key of a service number.
@@ -128,7 +128,7 @@ class PersonalChange(NamedTuple):
 
 
 class Added(NamedTuple):
-    """An entry that was added or removed. `replaced`: the former entry; `other`: the same numbers on the other list.
+    """The result of a change. `replaced`: the former entry; `other`: an entry for these numbers on the other list.
 
     Attributes:
         entry: A number, a prefix (`+1900*`) or a range.
@@ -146,9 +146,9 @@ class Preview:
 
     Attributes:
         entry: A number, a prefix (`+1900*`) or a range.
-        action: The action for a call that it matches.
+        action: The action for matching calls.
         coverage: The numbers that it matches, in words.
-        objections: Objections to be confirmed; an administrator who forces the entry can ignore them.
+        objections: Objections to confirm; only an administrator who forces the entry can ignore them.
         replaced: The present entry.
         other: The entry on the other list that matches the same numbers.
         calls: How many calls of the last 30 days it matches.
@@ -169,14 +169,14 @@ class Preview:
     @property
     @encoded
     def is_for_administrators(self) -> bool:
-        """Whether only an administrator may add it."""
+        """Whether only an administrator may add the entry."""
         return _is_for_administrators(self.entry, self.objections)
 
 
 class ListImportPlan(NamedTuple):
-    """The changes that a file makes: `entries` to write, `replaced` of which replace others.
+    """The changes for an import: `entries` to write, of which `replaced` replace existing entries.
 
-    `unchanged`: number of entries that are on a list already.
+    `unchanged`: the number of entries that are already on a list.
     """
 
     entries: tuple[ListEntry, ...]
@@ -185,11 +185,11 @@ class ListImportPlan(NamedTuple):
 
 
 class ListImport(NamedTuple):
-    """The result of an import. `change_id` None: nothing had to be changed."""
+    """The result of an import. `change_id`: None if nothing changed. `refused`: the objections to skipped entries."""
 
     change_id: int | None
     plan: ListImportPlan
-    refused: tuple[str, ...]
+    refused: tuple[str | Wording, ...]
 
 
 # Operations.
@@ -224,7 +224,7 @@ def add(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Adde
     if _is_for_administrators(entry, against) and context.role < Role.ADMINISTRATOR:
         raise Refused("administrators-only", Wording("Only an administrator can add this."))
     if against and not request.force:
-        raise Refused("objections", "; ".join(map(str, against)))
+        raise Refused("objections", listed(against, "{some}; {more}"))
     with change(db, context, "list add", *subject_of(entry)) as changed:
         replaced, other = _present_entries(db, entry)
         changed.before, changed.after = replaced, entry
@@ -282,9 +282,9 @@ def remove_personal(db: sqlite3.Connection, context: Context, request: PersonalK
 def import_entries(
     db: sqlite3.Connection, context: Context, entries: Sequence[ListEntry], *, keep: bool = False
 ) -> ListImport:
-    """Add the entries of a file to their lists. Undoing the last audit row undoes the rows of all entries.
+    """Add the entries of a file to their lists. Undoing the last audit row undoes all of them.
 
-    Entries with objections are left out and returned. `keep`: existing entries stay, even if note or end differ.
+    Entries with objections are skipped. `keep`: existing entries stay, even if note or expiry differ.
     """
     if len(entries) > MOST_ENTRIES:
         raise Refused("too-many-rows", TOO_MANY)
@@ -293,7 +293,7 @@ def import_entries(
         (entry, [*objection_to_part(entry), *_objection_to_new_area(db, entry), *objections_to(entry, own)])
         for entry in entries
     ]
-    refused = tuple(str(text) for _, against in judged for text in against)
+    refused = tuple(text for _, against in judged for text in against)
     usable = [entry for entry, against in judged if not against]
     if refused and not usable:
         raise Refused("nothing-usable", Wording("no row can be used: {why}", {"why": refused[0]}))
@@ -330,12 +330,12 @@ def entry_of(settings: Settings, request: EntryRequest, at: float) -> ListEntry:
 
 
 def action_of(entry: ListEntry) -> str:
-    """Return the action for a call that the entry matches."""
+    """Return the action for calls that the entry matches."""
     return entry.action or ("allow" if entry.list_name is ListName.ALLOW else "reject")
 
 
-def objections(db: sqlite3.Connection, context: Context, entry: ListEntry) -> list[str]:
-    """Return the objections to an entry, unless it is forced."""
+def objections(db: sqlite3.Connection, context: Context, entry: ListEntry) -> list[Wording]:
+    """Return the objections to an entry, which forcing it overrides."""
     return objections_to(entry, known_own_numbers(db, context.loaded))
 
 
@@ -345,12 +345,12 @@ def names_of_people(db: sqlite3.Connection, settings: Settings) -> dict[str, str
 
 
 def person_text(extension: str, names: Mapping[str, str]) -> str:
-    """Return extension and name: `201 (Alice)`, or the extension alone if it has no name."""
+    """Return extension and name, such as `201 (Alice)`, or only the extension if there is no name."""
     return f"{extension} ({names[extension]})" if names.get(extension) else extension
 
 
 def subject_of(entry: ListEntry) -> tuple[str | None, str]:
-    """Return the subject for the audit: the number of the entry, or its text if it matches several numbers."""
+    """Return the audit's subject: the number of an entry, or its text if it matches several numbers."""
     return (entry.first, "") if entry.kind is EntryKind.EXACT else (None, entry.text)
 
 
@@ -363,7 +363,7 @@ def _plan(db: sqlite3.Connection, entries: Iterable[ListEntry], *, keep: bool) -
 
 
 def _is_same(before: ListEntry, entry: ListEntry) -> bool:
-    """Return whether an import of the entry changes nothing. Expiry times in files are in whole seconds."""
+    """Return whether importing the entry would change nothing. Expiry times in files are whole seconds."""
     if int(before.expires_at or 0) != int(entry.expires_at or 0):
         return False
     return replace(before, added_at=entry.added_at, expires_at=entry.expires_at) == entry
@@ -373,7 +373,7 @@ def _parsed(settings: Settings, request: EntryRequest | EntryKey) -> ListEntry:
     try:
         return parse_entry(request.entry[:ENTRY_CHARACTERS], request.list_name, settings.numbers.region)
     except EntryError as error:
-        raise Refused("bad-entry", str(error)) from None
+        raise Refused("bad-entry", error.words) from None
 
 
 def _action(entry: ListEntry, word: str | None) -> str | None:
@@ -390,7 +390,7 @@ def _action(entry: ListEntry, word: str | None) -> str | None:
     return word
 
 
-def _objections_to_typed(db: sqlite3.Connection, context: Context, entry: ListEntry) -> list[str | Wording]:
+def _objections_to_typed(db: sqlite3.Connection, context: Context, entry: ListEntry) -> list[Wording]:
     return [*objection_to_part(entry), *objections(db, context, entry), *_objection_to_area(db, entry)]
 
 

@@ -1,4 +1,4 @@
-"""Views of the lists, and their CSV form: entry,list,action,note,expires."""
+"""Views of the lists, and their CSV format: entry,list,action,note,expires."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -19,13 +19,14 @@ from reputation.encoding import FLAT
 from reputation.model import ActionWord, ListEntry, ListName
 from reputation.store.hub.sites import OURS, Origin, origin_of_entry
 from reputation.store.lists import PersonalEntry, list_entries, personal_entries
+from reputation.wording import Wording
 
 MOST_SHOWN = 500
 
 
 @dataclass(frozen=True, slots=True)
 class EntryShown:
-    """An entry of a list. `action`: the action for a call that it matches. `is_over`: whether it has expired."""
+    """A list entry as pages and the API show it. `action`: for matching calls. `is_over`: whether it has expired."""
 
     entry: Annotated[ListEntry, FLAT]
     action: ActionWord
@@ -35,7 +36,7 @@ class EntryShown:
 
 @dataclass(frozen=True, slots=True)
 class ListsShown:
-    """The page of the lists. `matching`: how many entries match the search; `all`: how many exist."""
+    """The content of the page of lists. `matching`: how many entries match the search; `all`: how many exist."""
 
     entries: tuple[EntryShown, ...]
     matching: int
@@ -52,7 +53,7 @@ class EntriesRequest(PageQuery, frozen=True, kw_only=True):
 
 
 class PersonalEntriesRequest(PageQuery, frozen=True, kw_only=True):
-    """The person whose entries to return."""
+    """A request for the entries of a person's own lists."""
 
     person: ExtensionText
 
@@ -72,7 +73,7 @@ def find_personal(
 
 
 def entry_shown(db: sqlite3.Connection, entry: ListEntry, settings: Settings, now: float) -> EntryShown:
-    """Return a stored entry with its action and origin."""
+    """Return a stored entry with its action and the site that it comes from."""
     return EntryShown(entry, action_of(entry), is_over(entry, now), origin_of_entry(db, entry, settings.hub.follow))
 
 
@@ -81,7 +82,7 @@ def _place(entry: ListEntry) -> tuple[str, str, str]:
 
 
 def lists_shown(db: sqlite3.Connection, list_name: ListName | None, text: str, context: Context) -> ListsShown:
-    """Return the entries of a list, or of both, that contain the text."""
+    """Return the entries of a list, or of both lists, whose number or note contains the text."""
     everything = list_entries(db)
     matching = [
         entry for entry in everything if list_name in (None, entry.list_name) and has_text(text, entry.text, entry.note)
@@ -97,12 +98,12 @@ def is_over(entry: ListEntry, now: float) -> bool:
 
 
 def origin_words(origin: Origin) -> str:
-    """Return the site that the entry comes from, and the sites whose entries it overrules."""
+    """Return the site that the entry comes from, or the sites whose entries it overrules."""
     return origin.site or (f"here, not {', '.join(origin.overrules)}" if origin.overrules else "here")
 
 
 def has_text(text: str, *fields: str) -> bool:
-    """Return whether one of the fields contains the text. An empty text is in all."""
+    """Return whether one of the fields contains the text, ignoring case. Always true for an empty text."""
     return not text or any(text.casefold() in field.casefold() for field in fields)
 
 
@@ -120,21 +121,21 @@ def _row_of(entry: ListEntry) -> tuple[str, ...]:
 
 
 def entries_in(table: CsvTable, list_name: ListName | None, settings: Settings, now: float) -> Iterator[ListEntry]:
-    """Yield the entries of a file. `list_name`: for rows that name no list. Unusable rows are refused with a reason."""
+    """Yield the entries of a file. `list_name`: for rows that name no list. Skip unusable rows with a reason."""
     for text, word, action, note, expires in table:
         try:
             name = ListName(word) if word else list_name
         except ValueError:
             name = None
         if name is None:
-            table.refuse(f"unknown list {word[:20]!r}: write allow or block")
+            table.refuse(Wording("unknown list {text!r}: write allow or block", {"text": word[:20]}))
             continue
         try:
             yield entry_of(
                 settings, EntryRequest(name, from_text(text), from_text(note), expires or None, action or None), now
             )
         except Refused as error:
-            table.refuse(str(error))
+            table.refuse(error.words)
 
 
 def from_text(field: str) -> str:

@@ -1,4 +1,4 @@
-"""The capability `lookups`: queries to other services about callers."""
+"""The capability `lookups`: queries other services about unknown callers."""
 
 from callsieve.capability import Capability, Group, Help, Undo, Unit
 from reputation.users import Role
@@ -6,7 +6,7 @@ from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="lookups",
-    help=(Help("lookups", Group.NUMBERS, "Query other services about unknown callers; measure them."),),
+    help=(Help("lookups", Group.NUMBERS, "Query other services about unknown callers, and show their accuracy."),),
     commands={
         "lookups serve": "cli.commands:serve",
         "lookups show": "cli.commands:show",

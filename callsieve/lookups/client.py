@@ -1,7 +1,7 @@
-"""The daemon's side of look-ups: it queries the look-up process, within the time limit.
+"""The daemon's side of look-ups: it queries the look-up process within a time limit.
 
-Any fault of the process or its socket is counted, and the call is decided without an answer. After five in a row the
-process is not queried for two seconds (reputation.backoff).
+Failures of the process or its socket are counted, and the call is decided without an answer. After five failures in a
+row, the process is not queried for two seconds (reputation.backoff).
 """
 
 import asyncio
@@ -28,14 +28,14 @@ WaitMs = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 
 
 class LookupQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A question about a number. `wait_ms`: how long the caller waits for the answer."""
+    """A question about a number. `wait_ms`: how long the call waits for the answer."""
 
     number: E164
     wait_ms: WaitMs
 
 
 class LookupReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The reply. `more`: the store has new information about the number, so read it again."""
+    """The reply. `more`: whether the store has new information about the number and must be read again."""
 
     more: bool
 
@@ -46,7 +46,7 @@ _REPLIES = msgspec.json.Decoder(LookupReply)
 
 
 def line_of(message: LookupQuestion | LookupReply) -> bytes:
-    """Encode a message as a line."""
+    """Encode a message as a line of JSON."""
     return _ENCODER.encode(message) + b"\n"
 
 
@@ -69,7 +69,7 @@ AGAIN_SECONDS = 1.0
 
 @dataclass(slots=True)
 class LookUpClient:
-    """A client of the look-up process at `path`. `budget_seconds`: the longest wait of a call; 0: ask nothing."""
+    """A client of the look-up process at `path`. `budget_seconds`: the longest wait of a call; 0: query nothing."""
 
     path: Path
     budget_seconds: float = 0.0
@@ -80,7 +80,7 @@ class LookUpClient:
     _again: set[asyncio.Task[bool]] = field(default_factory=set)
 
     async def ask(self, number: str, give_up_at: float) -> bool:
-        """Return whether the store now has new information on the number. Never raises, and returns by `give_up_at`."""
+        """Query the sources. Return by `give_up_at` whether the store has new information on it. Never raise."""
         now = self.monotonic()
         return await self._ask(number, min(self.budget_seconds, give_up_at - now), now)
 
@@ -92,7 +92,7 @@ class LookUpClient:
             task.add_done_callback(self._again.discard)
 
     async def close(self) -> None:
-        """Cancel the look-ups in the background."""
+        """Cancel the background look-ups."""
         for task in self._again:
             task.cancel()
         await asyncio.gather(*self._again, return_exceptions=True)
@@ -134,7 +134,7 @@ class LookUpClient:
             try:
                 line = await reader.readuntil(b"\n")
             except asyncio.LimitOverrunError:
-                raise ValueError("a line without line end") from None
+                raise ValueError("the answer is not a complete line") from None
             return reply_in(line).more
         finally:
             writer.transport.abort()

@@ -25,14 +25,14 @@ from reputation.wording import Wording
 
 
 class SwitchRequest(msgspec.Struct, frozen=True):
-    """A source by its name in the settings, and why it is switched off."""
+    """A request to switch a source on or off. `why`: the reason for switching it off."""
 
     name: NameText
     why: Annotated[OffReason, HIDDEN] = SWITCHED_BY_HAND
 
 
 class SwitchState(NamedTuple):
-    """The switch of a source in the audit: since when it is on, or when and why it was switched off."""
+    """Whether a source is on or off, as the audit stores it: since when, and why it was switched off."""
 
     name: str
     off_at: Instant | None
@@ -41,7 +41,7 @@ class SwitchState(NamedTuple):
 
 
 def disable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> int:
-    """Switch a source off, and return the id of the change. Its answers no longer count."""
+    """Switch a source off, and return the id of the change. Its answers stop counting."""
     with change(db, context, "lookups disable", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not lookups.switch_off(db, request.name, context.at, encode(request.why).decode()):
@@ -51,7 +51,7 @@ def disable(db: sqlite3.Connection, context: Context, request: SwitchRequest) ->
 
 
 def enable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> int:
-    """Switch a source on, and return the id of the change. How often it is right is measured from now on."""
+    """Switch a source on, and return the id of the change. Its accuracy is measured from now on."""
     with change(db, context, "lookups enable", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not lookups.switch_on(db, request.name, context.at):
@@ -61,7 +61,7 @@ def enable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> 
 
 
 def disable_the_bad(db: sqlite3.Connection, context: Context) -> list[str]:
-    """Switch off each source that is worse than chance, and return their names."""
+    """Switch off all sources that are worse than chance, and return their names."""
     switched_off = []
     for state in lookups.source_states(db):
         if state.off_at is not None or not state.in_settings:
@@ -86,7 +86,7 @@ def _switch_back(db: sqlite3.Connection, table: str, state: SwitchState) -> None
 
 
 def undo_of_switch(table: str, switched: Callable[[sqlite3.Connection, str], SwitchState]) -> UndoKind:
-    """Return how to undo a switch in this table."""
+    """Return how to undo switching a source in this table on or off."""
     return UndoKind(
         lambda _db, _row, value: parse_plain(value, SwitchState),
         lambda db, _, state: switched(db, state.name),
@@ -99,7 +99,7 @@ SWITCH = undo_of_switch("lookup_source", _switched)
 
 
 def compared_of(db: sqlite3.Connection, state: lookups.SourceState) -> lookups.Compared:
-    """Return how a source's answers since it was switched on compare with what is known here."""
+    """Return a comparison of a source's answers, since it was switched on, with the evidence here."""
     return compared(db, state.name, state.since)
 
 
@@ -119,7 +119,7 @@ def _id(change_id: int | None) -> int:
 
 
 def register_sources(db: sqlite3.Connection, settings: Settings) -> None:
-    """Replace the sources in the store by those of the settings. Call it in a transaction."""
+    """Replace the sources in the store by those in the settings. Call it in a transaction."""
     phoneblock = settings.reporting.phoneblock
     is_reported = phoneblock.enabled or bool(reports_to(db, reporting.PHONEBLOCK))
     lookups.replace_sources(
@@ -128,11 +128,11 @@ def register_sources(db: sqlite3.Connection, settings: Settings) -> None:
 
 
 def _gets_reports(table: LookupTable, report_url: str) -> bool:
-    """Return whether the source may repeat our own reports, so that it is no outside evidence (rule 1)."""
+    """Return whether the source may repeat our own reports, so that it is not outside evidence (rule 1)."""
     asked = urlsplit(table.url or PHONEBLOCK).hostname
     return table.kind == "phoneblock" or asked == urlsplit(report_url).hostname
 
 
 def longest_budget_seconds(settings: Settings) -> float:
-    """Return the longest time that a call may wait for all sources together; 0 without sources."""
+    """Return the longest time in seconds that a call may wait for all sources together; 0 without sources."""
     return max((table.budget_ms for table in settings.lookup), default=0) / 1000

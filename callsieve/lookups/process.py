@@ -44,7 +44,7 @@ LookUp = Callable[[str, float], Awaitable[bool]]
 
 @asynccontextmanager
 async def serving(path: Path, look_up: LookUp) -> AsyncIterator[None]:
-    """Serve on the socket during the block. Raise OSError if another process already serves."""
+    """Serve on the socket during the block. Raise OSError if another process already serves there."""
     server_side = _Connections(look_up)
     sock = make_unix_socket(str(path), SOCKET_MODE)
     server = await asyncio.start_unix_server(server_side.answer, sock=sock, limit=LINE_BYTES, backlog=BACKLOG)
@@ -75,7 +75,7 @@ class _Connections:
         except asyncio.CancelledError:  # on stopping: else asyncio logs the cancelled task
             writer.transport.abort()
         except Exception:
-            logger.exception("a question could not be answered")
+            logger.exception("unexpected error while answering a look-up")
         finally:
             self._tasks.discard(task)
             writer.close()
@@ -106,7 +106,7 @@ MOST_THREADS: Final = 256
 
 
 def run(load: Callable[[], Loaded], *, log_json: bool) -> None:
-    """Serve until SIGTERM or SIGINT. SIGHUP reads the settings again. Raise SettingsError."""
+    """Serve until SIGTERM or SIGINT. On SIGHUP, reload the settings. Raise SettingsError."""
     loaded = load()
     configure_logs(as_json=log_json)
     try:
@@ -116,7 +116,7 @@ def run(load: Callable[[], Loaded], *, log_json: bool) -> None:
 
 
 def asked_sources(loaded: Loaded) -> list[AskedSource]:
-    """Return the usable sources in the settings. A source whose secret cannot be read is logged and left out."""
+    """Return the usable sources in the settings. Sources without a readable secret are logged and skipped."""
     usable = []
     for source in sources_of(loaded.settings):
         table = source.table
@@ -165,7 +165,7 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
 
 
 class _Asking:
-    """Holds the current service, which is replaced when the settings are read again."""
+    """The current look-up service, which is replaced when the settings are reloaded."""
 
     def __init__(self, loaded: Loaded, fetch: Fetch) -> None:
         self._fetch = fetch
@@ -186,11 +186,11 @@ class _Asking:
         self.loaded = loaded
         self._service = LookUpService(loaded.store_path, asked_sources(loaded), self._fetch)
         names = ", ".join(asked.name for asked in self._service.sources)
-        logger.info("asking %s, for the daemon on %s", names or "nobody", socket_of(loaded))
+        logger.info("ready to query look-up sources: sources=%s socket=%s", names or "none", socket_of(loaded))
 
 
 def socket_of(loaded: Loaded) -> Path:
-    """Return the path of the socket on which the daemon sends its questions."""
+    """Return the path of the look-up process's socket."""
     return loaded.state_path(SOCKET_NAME)
 
 

@@ -1,11 +1,11 @@
 """The look-up service: it queries sources about a number, and stores their answers.
 
-    fresh answer in the store    it counts, and nothing is asked
+    fresh answer in the store    it counts, and no source is queried
     old answer in the store      it counts, and is refreshed in the background
-    expired answer, or none      the sources are asked, and the call waits a while
+    expired answer, or none      the sources are queried, and the call waits for a limited time
 
-There is at most one request at a time per number and source. A failing source is paused (Rest). Each source has limits:
-of requests at the same time, and of requests per day, counted in the store before each request.
+There is at most one request at a time per number and source. A failing source is paused (Rest). Each source limits its
+simultaneous requests and its requests per day, which are counted in the store before each request.
 """
 
 import asyncio
@@ -37,11 +37,11 @@ class Rest:
     _is_trying: bool = False
 
     def is_resting(self, now: float) -> bool:
-        """Return whether the source is paused at a monotonic instant."""
+        """Return whether the source is paused at `now`, a value of time.monotonic()."""
         return self._failures >= FAILURES and now < self._until
 
     def allows(self, now: float) -> bool:
-        """Return whether a request may be made now. After a pause it allows one request, as a test."""
+        """Return whether a request may be made now. After a pause, one test request is allowed."""
         if self._failures < FAILURES:
             return True
         if self.is_resting(now) or self._is_trying:
@@ -50,11 +50,11 @@ class Rest:
         return True
 
     def succeeded(self) -> None:
-        """Record an answer."""
+        """Record that the source answered."""
         self._failures = 0
 
     def ended(self) -> None:
-        """Record that the request is over, whether or not it was sent."""
+        """Record that the test request is over, even if it was not sent."""
         self._is_trying = False
 
     def failed(self, now: float) -> None:
@@ -77,7 +77,7 @@ MOST_READS: Final = 3  # of the store, before a source is asked
 
 
 class Reached(Protocol):
-    """The answer of a server."""
+    """The HTTP answer of a server."""
 
     @property
     def status(self) -> int:
@@ -89,7 +89,7 @@ class Reached(Protocol):
 
 
 class Unreachable(Exception):
-    """There is no answer. `code`: the reason, as in callsieve.outside.errors."""
+    """The server did not answer. `code`: the reason, as in callsieve.outside.errors."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -102,7 +102,7 @@ Fetch = Callable[[OutsideRequest, bool], Awaitable[Reached]]
 
 @dataclass(slots=True)
 class AskedSource:
-    """A source, its secret, and its recent successes and failures."""
+    """A source with its secret and its pause after failures."""
 
     source: LookupSource
     token: str = field(default="", repr=False)
@@ -118,7 +118,7 @@ class AskedSource:
 
 @dataclass(slots=True)
 class LookUpService:
-    """Looks numbers up. `store`: the store's file, which is opened for each read and write (1 ms)."""
+    """A service that looks up numbers. `store`: the store's file, opened for each read and write (1 ms)."""
 
     store: Path
     sources: list[AskedSource]
@@ -129,7 +129,7 @@ class LookUpService:
     _ended: int = 0
 
     async def look_up(self, number: str, wait_seconds: float) -> bool:
-        """Return within `wait_seconds` whether the store has new information about the number."""
+        """Query the sources if needed. Return within `wait_seconds` whether the store has new information."""
         began = self.monotonic()
         try:
             states, known = await self._known_by_now(number)
@@ -150,7 +150,7 @@ class LookUpService:
         return await self._first_answers(waited, began, end) if waited else False
 
     async def _known_by_now(self, number: str) -> tuple[set[str], dict[str, lookups.StoredAnswer]]:
-        """Return the stored answers. Read again if a request ended meanwhile, because its answer may be missing."""
+        """Return the stored answers. If a request ended meanwhile, read again, because its answer may be missing."""
         for _ in range(MOST_READS):
             ended, known = self._ended, await asyncio.to_thread(self._known, number)
             if ended == self._ended:
@@ -165,7 +165,7 @@ class LookUpService:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _first_answers(self, waited: list[tuple[asyncio.Task[bool], float]], began: float, end: float) -> bool:
-        """Wait for the first answer of a source, which is enough for a call. Return whether it came in time."""
+        """Wait for the first answer of any source, which is enough for a call. Return whether it came in time."""
         tasks = {task for task, _ in waited}
         until = min(end, began + max(budget for _, budget in waited) - TELLING_SECONDS)
         while tasks and (left := until - self.monotonic()) > 0:
@@ -221,7 +221,7 @@ class LookUpService:
             asked.name, verdict.verdict, verdict.category, at, at + days * lookups.DAY_SECONDS
         )
         await asyncio.to_thread(self._record, number, answer)
-        logger.info("look-up answer: %s about %s: %s", asked.name, masked(number), verdict.verdict)
+        logger.info("look-up answered: source=%s number=%s verdict=%s", asked.name, masked(number), verdict.verdict)
         return verdict.verdict != lookups.NOTHING
 
     async def _answer_of(self, asked: AskedSource, number: str) -> SourceVerdict:

@@ -1,8 +1,8 @@
-"""The services that can be queried: requests about a number, and the meaning of answers. Pure.
+"""The services that can be queried: how to ask about a number, and how to read the answer. Pure.
 
-PhoneBlock (API 1.9) gets the first four hex digits of a hash of the number. It answers with all numbers whose hashes
-begin so, and does not learn which one is meant. Other sources get the number itself. Conditions in the settings
-judge the JSON of their answers.
+PhoneBlock (API 1.9) gets only the first four hex digits of the number's hash. It answers with all numbers whose hashes
+begin with these digits, so it does not learn the number. Other sources get the number itself. Conditions in the
+settings judge their JSON answers.
 """
 
 import hashlib
@@ -38,11 +38,11 @@ CATEGORY_BY_RATING: Final[Mapping[str, str]] = {
 
 
 class BadAnswer(ValueError):
-    """The answer of a source does not have the expected form."""
+    """A look-up source sent an answer in an unexpected format."""
 
 
 class SourceVerdict(NamedTuple):
-    """A verdict on a number: `spam`, `ok` or `nothing`."""
+    """A source's verdict on a number: `spam`, `ok` or `nothing`."""
 
     verdict: str
     category: str | None = None
@@ -50,14 +50,14 @@ class SourceVerdict(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OutsideRequest:
-    """A GET request. Only its headers contain the token, which is never logged."""
+    """A GET request to a source. Only its headers contain the token, which is never logged."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class LookupSource(Protocol):
-    """A `[[lookup]]` in the settings."""
+    """A service of the settings (`[[lookup]]`) that can be queried."""
 
     @property
     def table(self) -> LookupTable:
@@ -69,7 +69,7 @@ class LookupSource(Protocol):
         ...
 
     def parse_answer(self, number: str, status: int, body: bytes) -> SourceVerdict:
-        """Return the verdict in an answer. Raise BadAnswer if it has another form."""
+        """Return the verdict in an answer. Raise BadAnswer for an unexpected format."""
         ...
 
 
@@ -84,7 +84,7 @@ def covers(table: LookupTable, number: str) -> bool:
 
 
 def limits_of(table: LookupTable) -> DailyLimits:
-    """Return the limits of requests and cost per day."""
+    """Return the daily limits of requests and cost."""
     return DailyLimits(table.daily_limit, round(MICROS * table.cost), round(MICROS * table.daily_spend))
 
 
@@ -104,28 +104,28 @@ _BUCKETS = msgspec.json.Decoder(_Bucket)
 
 
 def hash_prefix(number: str) -> str:
-    """Return the part of the number's hash that PhoneBlock gets."""
+    """Return the first digits of the number's hash, for PhoneBlock."""
     return hashlib.sha1(number.encode(), usedforsecurity=False).hexdigest()[:PREFIX_CHARACTERS]
 
 
 @dataclass(frozen=True, slots=True)
 class PhoneBlock:
-    """PhoneBlock's `check-prefix`.
+    """The source PhoneBlock, with its endpoint `check-prefix`.
 
-    It also accepts hashes of the number without the last digit, and without the last two, for ranges. All three
+    The endpoint also accepts hashes of the number without its last digit or last two digits, for ranges. All three
     together would reveal the number, so only the first is sent.
     """
 
     table: LookupTable
 
     def request_about(self, number: str, token: str) -> OutsideRequest:
-        """Return a request with only the prefix and the token."""
+        """Return a request with only the hash prefix and the token."""
         base = (self.table.url or PHONEBLOCK).rstrip("/")
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         return OutsideRequest(f"{base}/check-prefix?sha1={hash_prefix(number)}", headers)
 
     def parse_answer(self, number: str, status: int, body: bytes) -> SourceVerdict:
-        """Return the verdict on our number, out of all with the same prefix."""
+        """Return the verdict on our number, out of all numbers with the same hash prefix."""
         if status != 200:
             raise BadAnswer(f"status {status}")
         try:
@@ -143,7 +143,7 @@ class PhoneBlock:
 
 @dataclass(frozen=True, slots=True)
 class HttpSource:
-    """A server that answers a GET with JSON."""
+    """A source that answers a GET request with JSON."""
 
     table: LookupTable
     _spam: tuple[JsonCondition, ...] = field(init=False, repr=False)
@@ -157,7 +157,7 @@ class HttpSource:
         object.__setattr__(self, "_category", parse_path(table.category) if table.category else None)
 
     def request_about(self, number: str, token: str) -> OutsideRequest:
-        """Return a request with the number in the address and the token in a header."""
+        """Return a request with the number in the URL and the token in a header."""
         digits = number.removeprefix("+")
         url = self.table.url.replace("{number}", quote(number, safe="")).replace("{digits}", digits)
         return OutsideRequest(url, {"Accept": "application/json", **self._authorized(token)})
@@ -174,7 +174,7 @@ class HttpSource:
                 return {"Authorization": f"Bearer {token}"}
 
     def parse_answer(self, _number: str, status: int, body: bytes) -> SourceVerdict:
-        """Return the verdict: spam if a condition of `spam_when` holds, ok if one of `ok_when` does."""
+        """Return the verdict: spam if a condition of `spam_when` holds, ok if a condition of `ok_when` holds."""
         if status == 404:
             return SourceVerdict(NOTHING)
         if status != 200:

@@ -26,18 +26,18 @@ JUDGED = {
 
 @dataclass(frozen=True, slots=True)
 class LookupShown:
-    """A source of look-ups.
+    """A look-up source with its figures.
 
     Attributes:
         kind: The kind of service.
-        daily_limit: The most requests a day; 0: no limit.
-        daily_spend: The most that a day may cost, in the currency of the settings; 0: no limit.
+        daily_limit: The most requests per day; 0: no limit.
+        daily_spend: The highest cost per day, in the currency of the settings; 0: no limit.
         today: Its requests today.
         lately: Its requests within 30 days.
-        compared: Its answers about numbers on which better evidence exists by now, and that evidence.
-        skill: How good the source is.
+        compared: Its answers about numbers on which better evidence exists now, and that evidence.
+        skill: Its accuracy.
         calls: Number of calls from numbers that it calls spam.
-        treated: How many of these calls were not simply put through.
+        treated: How many of these calls were more than put through.
         failure: Its last failure, in words; null if it never failed.
     """
 
@@ -67,13 +67,13 @@ class LookupShown:
     @property
     @encoded
     def off_why(self) -> OffReason | None:
-        """Why it was switched off; null while it is on."""
+        """Reason for switching the source off; null while it is on."""
         return None if self.state.off_why is None else read_reason(self.state.off_why)
 
     @property
     @encoded
     def measured_since(self) -> Instant | None:
-        """The beginning of the time in which it is measured; null for always."""
+        """The start of the period in which its accuracy is measured; null for all time."""
         return self.state.since or None
 
     @property
@@ -84,12 +84,12 @@ class LookupShown:
     @property
     @encoded
     def would_change(self) -> int:
-        """The number of calls that it calls spam and that were simply put through."""
+        """The number of calls that it calls spam but that were put through without a tag."""
         return self.calls - self.treated
 
     @property
     def asked_text(self) -> str:
-        """Its requests of the last 30 days, and of today with the daily limit."""
+        """The number of requests in the last 30 days, and of today with the daily limit."""
         return f"{self.lately.asked:,} ({self.today.asked:,}/{self.daily_limit:,} today)"
 
     @property
@@ -99,7 +99,7 @@ class LookupShown:
 
     @property
     def accuracy(self) -> Wording:
-        """How often it was right: `12 of 14 (60-96 %)`."""
+        """How often it was right, such as `12 of 14 (60-96 %)`."""
         return accuracy_of(self.skill)
 
     @property
@@ -114,7 +114,7 @@ class LookupShown:
 
     @property
     def remarks(self) -> tuple[Wording, ...]:
-        """Remarks in words: why it is off, and what else the figures do not show."""
+        """Remarks in words: why it is off, and other facts that the figures do not show."""
         remarks = []
         if self.state.off_at is not None:
             why = read_reason(self.state.off_why or "").words
@@ -125,12 +125,12 @@ class LookupShown:
             places: Places = {"failed": self.lately.failed, "days": SHOWN_DAYS, "failure": Wording(self.failure)}
             remarks.append(Wording("{failed} requests failed within {days} days, the last: {failure}", places))
         if not self.state.is_outside:
-            remarks.append(Wording("your marks are reported there, so it is not independent"))
+            remarks.append(Wording("not independent, because your marks are reported there"))
         return tuple(remarks)
 
 
 def lookups_shown(db: sqlite3.Connection, settings: Settings, now: float) -> tuple[LookupShown, ...]:
-    """Return the look-up sources that the settings name and the store knows, in the order of the settings."""
+    """Return the look-up sources that are in the settings and in the store, in the order of the settings."""
     states = {state.name: state for state in lookups.source_states(db)}
     return tuple(
         _shown(db, states[table.name], table.kind, table.daily_limit, table.daily_spend, now)
@@ -186,9 +186,9 @@ def _trouble_at(path: str) -> Finding | None:
             with suppress(ConnectionResetError):
                 connection.recv(1)
         except (FileNotFoundError, ConnectionRefusedError):
-            return warn(Wording("no look-ups: the look-up process is not running"), START_LOOKUPS)
+            return warn(Wording("callers are not looked up: the look-up process is not running"), START_LOOKUPS)
         except (TimeoutError, BlockingIOError):
-            return warn(Wording("no look-ups: the look-up process does not answer"), RESTART_LOOKUPS)
+            return warn(Wording("callers are not looked up: the look-up process does not answer"), RESTART_LOOKUPS)
     return None
 
 
@@ -209,7 +209,7 @@ def _sources_found(db: sqlite3.Connection, now: float, settings: Settings) -> Fi
         words = Wording("{source}: {failed} of {asked} requests failed today, the last: {failure}", about)
         return warn(and_more(words, len(failing) - 1), SHOW)
     asked = sum(usage.asked for _, usage in usages)
-    return ok(Wording("{count} sources, {asked} requests today", {"count": len(settings.lookup), "asked": asked}))
+    return ok(Wording("sources: {count}, requests today: {asked}", {"count": len(settings.lookup), "asked": asked}))
 
 
 CHECKS = (HealthCheck(place=370, name="look-ups", find=are_made),)

@@ -13,7 +13,7 @@ from agi import relay
 
 
 def main() -> None:
-    """Run the AGI script."""
+    """Answer one call, as its AGI script."""
     parser = ArgumentParser(prog="callsieve-agi", description="Answer one call for Asterisk's AGI().")
     parser.add_argument("socket", nargs="?", help="the daemon's Unix socket; default: as in the settings")
     parser.add_argument("--standalone", action="store_true", help="decide without a daemon")
@@ -32,7 +32,7 @@ def _socket_of(config: Path | None) -> str:
 
 
 def _standalone(config: Path | None) -> None:
-    """Answer one call from the settings and the store, without the daemon and its counters of recent calls."""
+    """Answer one call from the settings and the store, without the daemon and its counts of recent calls."""
     import logging
     from dataclasses import replace
 

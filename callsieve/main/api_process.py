@@ -1,6 +1,6 @@
 """The API process: `/decide` and `/outcomes` for other switches, and the whole API, independent of the console.
 
-It listens before it imports other modules, so that early calls wait instead of failing. It answers calls before all
+It listens before it imports other modules, so that early calls wait and do not fail. It answers calls before all
 endpoints are loaded.
 """
 
@@ -61,7 +61,7 @@ def _serve(load: Callable[[], Loaded]) -> None:
 
 
 def make_api_app(load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> tuple[ASGIApp, AppState]:
-    """Return the application and its state. The application tells systemd when it is ready and that it is alive."""
+    """Return the application and its state. The application reports to systemd that it is ready and alive."""
     state = AppState(load, clock)
     state.provide(DaemonClient.of(state.loaded), RateLimits(window_seconds=1.0))
 

@@ -20,7 +20,7 @@ _OF_MAIN = Capability(
         Help("help", Group.SETTING_UP, "Show all commands, or a page: callsieve help console."),
         Help("serve", Group.RUNNING, "Run the daemon that answers Asterisk."),
         Help("api", Group.RUNNING, "Run the API for programs and other switches."),
-        Help("web", Group.RUNNING, "Run the console without the daemon."),
+        Help("web", Group.RUNNING, "Run only the console, without the daemon."),
         Help("public", Group.RUNNING, "Run the public page for appeals, and its backend."),
         Help("man", Group.RUNNING, "Print the manual page."),
         Help("completion", Group.RUNNING, "Print the script that completes commands in a shell."),

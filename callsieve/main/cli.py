@@ -1,4 +1,4 @@
-"""The command line: imports the module of the named command, and prints typer's errors in the form of our own."""
+"""The command line: it imports only the module of the given command, and prints typer's errors in our own format."""
 
 import os
 import re
@@ -21,7 +21,7 @@ HELP_OPTIONS = ["-h", "--help"]
 
 
 class LazyGroup(TyperGroup):
-    """The group of all commands, by name and help text. A command's module is imported when the command is named.
+    """The group of all commands, by name and help text. A command's module is imported only when the command is used.
 
     `off`: the capabilities that the settings switch off.
     """
@@ -34,7 +34,7 @@ class LazyGroup(TyperGroup):
                 self.add_command(TyperCommand(name, short_help=text, rich_help_panel=group))
 
     def load(self, name: str) -> None:
-        """Import the command of this name, if there is one, or all commands of the group."""
+        """Import the command with this name, if it exists, or all commands of the group."""
         if name in capabilities.HELP:
             command = _command_of(name, self.off)
             command.rich_help_panel = next(group for group, helps in capabilities.GROUPS.items() if name in helps)
@@ -98,7 +98,7 @@ app = typer.Typer(
 def callsieve(
     version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
 ) -> None:
-    """Print the version or the help, if no command is named."""
+    """Print the version, or the help if there is no command."""
     if version:
         from callsieve.version import program_version  # brings importlib.metadata: 10 ms
 
@@ -178,7 +178,7 @@ def _refuse_off(arguments: list[str], off: frozenset[str]) -> None:
 
 
 def _hide_types_of_flags(arguments: list[str]) -> None:
-    """Remove `<bool>`, which newer typers print beside every flag, from the help of the named command."""
+    """Remove `<bool>`, which newer versions of typer print beside every flag, from the help of the given command."""
     command = COMMAND
     COMMAND.load(arguments[0] if arguments else "")
     for word in (*arguments, ""):
@@ -192,8 +192,8 @@ def _hide_types_of_flags(arguments: list[str]) -> None:
 
 # Typer's messages about option values, and plainer ones.
 _PLAINLY = (
-    (re.compile(r"(?<=': )'.*' is not a valid int(eger)?( range)?$", re.DOTALL), "this is not a whole number"),
-    (re.compile(r"(?<=': )'.*' is not a valid float( range)?$", re.DOTALL), "this is not a number"),
+    (re.compile(r"(?<=': )'.*' is not a valid int(eger)?( range)?$", re.DOTALL), "this must be a whole number"),
+    (re.compile(r"(?<=': )'.*' is not a valid float( range)?$", re.DOTALL), "this must be a number"),
     (re.compile(r"\S+ is not in the range (\S+?)<=x<=(\S+)$"), r"this must be at least \1 and at most \2"),
     (re.compile(r"\S+ is not in the range x>=(\S+)$"), r"this must be at least \1"),
     (re.compile(r"\S+ is not in the range x<=(\S+)$"), r"this must be at most \1"),
@@ -213,7 +213,7 @@ def _usage_text(error: Any) -> str:
 
 
 def _option_for(error: Any, text: str) -> str:
-    """Return a hint that names the command's first text option, for an argument that the command does not accept."""
+    """Return a hint for a superfluous argument: the command's first text option, which may be meant."""
     extra = _EXTRA_ARGUMENT.search(text)
     if extra is None:
         return ""

@@ -61,7 +61,7 @@ SCREENING_SECONDS = 5.0
 
 
 def pages_of(capabilities: Capabilities) -> list[Page]:
-    """Return the pages of the given capabilities, in the order in which a request's address is matched."""
+    """Return the pages of the given capabilities, in the order in which addresses are matched."""
     modules = (
         import_module(f"callsieve.{capability.name}.{module}")
         for capability in capabilities.all
@@ -73,7 +73,7 @@ def pages_of(capabilities: Capabilities) -> list[Page]:
 
 
 def menu_of(capabilities: Capabilities) -> Menu:
-    """Return the navigation of the given capabilities. It has the messages of all capabilities."""
+    """Return the navigation of the given capabilities, with the messages of all capabilities."""
     on = capabilities.all
     messages = {word: text for capability in CAPABILITIES for word, text in capability.messages.items()}
     return Menu(tuple(sorted(entry for item in on for entry in item.navigation)), messages, {item.name for item in on})
@@ -113,7 +113,7 @@ def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time
 
 
 def make_app(state: AppState) -> ASGIApp:
-    """Return the application of this state. It closes the state when it shuts down."""
+    """Return the application for this state. It closes the state when it shuts down."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -157,7 +157,7 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
 
 
 def main() -> None:
-    """Serve the console. The only argument, if there is one, names the settings file."""
+    """Serve the console. The only argument, if given, is the path of the settings file."""
     config = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     with errors_in_one_line():
         configure_logs()

@@ -1,7 +1,7 @@
 """`callsieve`: the entry point of the program.
 
-`serve` and `api`, as systemd and people usually write them, start without typer and the modules of other commands,
-which take 0.1 s to import. `cli.py` handles everything else, also `serve --help`.
+`serve` and `api` in their usual forms start without typer and the modules of other commands, which take 0.1 s to
+import. `cli.py` handles everything else, also `serve --help`.
 """
 
 import gc

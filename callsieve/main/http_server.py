@@ -1,4 +1,4 @@
-"""Serve the console, the public page or the API with uvicorn. Besides it, only web/connections.py imports uvicorn."""
+"""Serve the console, the public page or the API with uvicorn, which only this module and web/connections.py import."""
 
 import asyncio
 import logging
@@ -69,7 +69,7 @@ def make_server(
 def run_server(
     server: HttpServer, sockets: Sequence[socket.socket], *, until_stdin_ends: bool = False, nice: int = NICE
 ) -> None:
-    """Serve until SIGTERM or SIGINT or, with `until_stdin_ends`, until the parent process is gone."""
+    """Serve until SIGTERM or SIGINT or, with `until_stdin_ends`, until the parent process ends."""
     if nice:
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, nice)
@@ -82,7 +82,7 @@ def run_server(
 
 
 def listening(listen: str, key: str, what: str) -> socket.socket:
-    """Return a socket that listens at an address of the settings. Raise SettingsError if it cannot listen."""
+    """Return a socket that listens at this address. Raise SettingsError if that fails. `key`: the settings key."""
     host, port = address_of(listen)
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:

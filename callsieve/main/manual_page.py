@@ -1,6 +1,6 @@
 """`callsieve man`: the manual page callsieve(1), made from the commands, in man(7) for groff and mandoc.
 
-`callsieve help all`: every command in its group. `callsieve --help` shows only the most needed ones.
+`callsieve help all`: every command by group. `callsieve --help` shows only the most important commands.
 `callsieve help TOPIC`: a page of the documentation.
 """
 
@@ -32,17 +32,17 @@ CallSieve screens the calls that reach an Asterisk PBX. It looks the caller up. 
 the callee, challenges the caller, routes the call elsewhere or rejects it. These commands show and control that.
 """
 EXIT_STATUS = (
-    ("0", "Success. For status and doctor: nothing must be fixed."),
+    ("0", "Success. For status and doctor: no problem was found."),
     ("1", "For commands that check something: there is a problem."),
     ("2", "The command failed, and nothing was changed: one line on standard error says why."),
-    ("78", "For commands that a systemd unit runs: the settings switch the command off."),
+    ("78", "For commands that a systemd unit runs: the settings switch this feature off."),
     ("130", "Interrupted by Ctrl-C."),
 )
 ENVIRONMENT = (
     ("CALLSIEVE_CONFIG", f"The settings file. Default: {CONFIG_FILE}."),
-    ("CALLSIEVE_STATE", f"The state directory. Default: {SERVICE_STATE} if it exists, else one of the user."),
-    ("CALLSIEVE_AMI_SECRET", "The secret of the manager user, instead of the one in the settings."),
-    ("NO_COLOR", "Set to anything: no colours."),
+    ("CALLSIEVE_STATE", f"The state directory. Default: {SERVICE_STATE} if it exists, else a directory of the user."),
+    ("CALLSIEVE_AMI_SECRET", "The secret of the manager user. It overrides the settings."),
+    ("NO_COLOR", "If set, output has no colours."),
 )
 
 
@@ -59,7 +59,7 @@ def _page() -> Iterator[str]:
     yield _text(DESCRIPTION)
     yield ".SH COMMON OPTIONS"
     yield from _described("--config \\fIFILE\\fR", f"Settings file. Default: CALLSIEVE_CONFIG, else {CONFIG_FILE}.")
-    yield from _described("--json", "Print JSON, for scripts. For commands that show something.")
+    yield from _described("--json", "Print JSON, for scripts. Only some commands have this option.")
     yield from _described("-h, --help", "Show the help of a command.")
     commands = dict(_commands(whole_command_line()))
     for group, helps in GROUPS.items():
@@ -119,12 +119,12 @@ def _described(term: str, text: str) -> Iterator[str]:
 
 
 def _paragraphs(help_text: str) -> list[str]:
-    """Return the paragraphs of a help text, as typer shows them: form feeds and single line breaks do not separate."""
+    """Return the paragraphs of a help text, as typer shows them: single line breaks and form feeds do not separate."""
     return [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n|\f", help_text) if paragraph.strip()]
 
 
 def _text(text: str) -> str:
-    """Return a paragraph in wrapped lines. A leading full stop is escaped: roff would read the line as a request."""
+    """Return a paragraph in wrapped lines. A leading full stop is escaped, because roff would read a request."""
     lines = textwrap.wrap(_escaped(text.strip()), LINE, break_long_words=False, break_on_hyphens=False)
     return "\n".join(f"\\&{line}" if line.startswith(".") else line for line in lines)
 
@@ -162,15 +162,17 @@ def show_help(
 
 
 class Shell(StrEnum):
-    """The shells with completion."""
+    """The shells that have completion."""
 
     BASH = "bash"
     ZSH = "zsh"
     FISH = "fish"
 
 
-def completion(shell: Annotated[Shell, typer.Argument(help="The shell that reads it.", show_default=False)]) -> None:
-    """Print the script with which a shell completes commands and options.
+def completion(
+    shell: Annotated[Shell, typer.Argument(help="Shell to make the script for.", show_default=False)],
+) -> None:
+    """Print the script that makes a shell complete commands and options.
 
     bash: source <(callsieve completion bash), in ~/.bashrc; zsh: the same with zsh, in ~/.zshrc, after compinit;
     fish: callsieve completion fish > ~/.config/fish/completions/callsieve.fish

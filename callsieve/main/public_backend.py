@@ -48,7 +48,7 @@ def backend(
 
 @contextmanager
 def _listening(path: Path) -> Iterator[socket.socket]:
-    """Yield the socket, which only our user and the page's user may open. Raise OSError if another process uses it."""
+    """Yield a socket that only our user and the page's user can open. Raise OSError if another process uses it."""
     temporary = temporary_path_of(str(path))
     with make_unix_socket(str(path)) as sock:
         page = ids_of(PUBLIC_USER)
@@ -86,10 +86,10 @@ async def _serve(answering: Backend, listener: socket.socket) -> None:
 async def _answer_page(answering: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     user = Peers().user_of(writer.get_extra_info("socket"))
     if not is_ours_or(PUBLIC_USER, user):
-        logger.warning("public page: ignored a connection of user %s: not the page's user", user)
+        logger.warning("public page: ignored a connection: user=%s is not the page's user", user)
         writer.close()
         return
     try:
         await serve_backend(answering, reader, writer)  # until the page ends
     except ValueError as error:
-        logger.critical("public page: closed its connection: %s", error)
+        logger.critical("public page: closed the connection: %s", error)

@@ -28,11 +28,11 @@ logger = logging.getLogger("callsieve.public")
 # Files of the system: shared libraries and the time zone.
 SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime")
 
-SocketOption = Annotated[Path, typer.Option("--socket", metavar="PATH", help="The socket of the page's backend.")]
+SocketOption = Annotated[Path, typer.Option("--socket", metavar="PATH", help="Socket of the public page's backend.")]
 
 
 class OpenListener(socket.socket):
-    """A socket that already listens. It ignores the event loop's call of listen(), which seccomp forbids by then."""
+    """A socket that already listens. It ignores the event loop's call of listen(), which seccomp then forbids."""
 
     def listen(self, backlog: int = 0, /) -> None:
         """Do nothing."""
@@ -64,7 +64,9 @@ def page(
     backend.on_gone = stop
     own = (sys.prefix, sys.base_prefix, *filter(None, sys.path))
     if not confine(map(Path, {*own, *SYSTEM}), [Path(tempfile.gettempdir())]):
-        logger.warning("public page: this kernel has no Landlock: only the unit restricts which files it may open")
+        logger.warning(
+            "public page: this kernel has no Landlock: only systemd's unit restricts which files it may open"
+        )
     serve_only()
     logger.info("public page: %s, served at http://%s", public.address, public.listen)
     run_server(server, [listener])

@@ -1,4 +1,4 @@
-"""`callsieve serve`, `callsieve api` and `callsieve web`. Each imports only what it serves.
+"""`callsieve serve`, `callsieve api` and `callsieve web`. Each imports only the modules that it needs.
 
 entry.py handles the usual forms of `serve` and `api` without typer. This module accepts options in any order.
 """
@@ -24,7 +24,7 @@ def api(config: ConfigOption = None, log_json: LogJsonOption = False) -> None:
 
 
 def serve(config: ConfigOption = None, log_json: LogJsonOption = False) -> None:
-    """Run the daemon, which answers Asterisk (FastAGI). Runs until stopped; SIGHUP reloads settings and policies."""
+    """Run the daemon, which answers Asterisk (FastAGI), until stopped. On SIGHUP, reload settings and policies."""
     entry.serve_calls(config, log_json=log_json)
 
 

@@ -1,4 +1,4 @@
-"""The capability `maintenance`: the store and the emergency window."""
+"""The capability `maintenance`: care for the store, housekeeping and the emergency window."""
 
 from callsieve.capability import DATA_OUT, Capability, Group, Help, Undo
 from reputation.wording import N_, Wording
@@ -29,7 +29,7 @@ CAPABILITY = Capability(
         "emergency close": Undo(by="callsieve.maintenance.operations:WINDOW"),
         "emergency call": Wording("End the window: callsieve emergency close."),
         "db backup": DATA_OUT,
-        "db check accept": Wording("A backup has the previous lists: callsieve db restore."),
+        "db check accept": Wording("To restore the previous lists from a backup: callsieve db restore."),
         "housekeeping run": Wording("Removed data is gone; a backup may have it."),
     },
     sentences={
@@ -37,7 +37,7 @@ CAPABILITY = Capability(
         "emergency close": N_("{who} closed the emergency window"),
         "emergency call": N_("{who} made an emergency call"),
         "db backup": N_("{who} made the backup {about}"),
-        "db check accept": N_("{who} accepted the lists as they are"),
+        "db check accept": N_("{who} accepted the present lists"),
         "housekeeping run": N_("{who} removed old data"),
     },
 )

@@ -1,4 +1,4 @@
-"""Operations and health checks of the store and the emergency window."""
+"""Operations and health checks of the store, housekeeping and the emergency window."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ class HousekeepingRequest(NamedTuple):
     """A request to run housekeeping.
 
     Attributes:
-        clock_is_right: Somebody has confirmed that the server's clock is right.
+        clock_is_right: Whether somebody has confirmed the server's clock.
         tell: Called after each job.
     """
 
@@ -45,10 +45,12 @@ class HousekeepingRequest(NamedTuple):
 def run_housekeeping(
     db: sqlite3.Connection, context: Context, request: HousekeepingRequest
 ) -> list[HousekeepingReport]:
-    """Run all jobs, each in its own short transactions. Make the day's backup first."""
+    """Make the day's backup, then run all jobs, each in short transactions of its own."""
     if not request.dry_run:
         if leap_of(db, context.at) and not request.clock_is_right:
-            raise Refused("clock-leapt", "the clock is days from the last run: set the clock; nothing was changed")
+            raise Refused(
+                "clock-leapt", "the clock differs by days from the last run: set the clock; nothing was changed"
+            )
         if not has_backup_of_today(context.loaded.store_path, context.at):
             make_backup(context.loaded.store_path, context.at)
         believe(db, context.at)
@@ -63,7 +65,7 @@ def run_housekeeping(
 
 
 def accept_lists(db: sqlite3.Connection, context: Context, changed: Sequence[str]) -> None:
-    """Accept the lists as they are now. `changed`: the names of lists that another program has changed."""
+    """Accept the present lists. `changed`: the names of lists that another program has changed."""
     with change(db, context, "db check accept") as accepted:
         accepted.after = {"lists": changed}
         database.accept_lists(db)
@@ -110,7 +112,7 @@ def is_window_closed(context: finding.CheckContext) -> finding.Finding:
 
 
 def store_opens(context: finding.CheckContext) -> finding.Finding:
-    """Check that the store opens, is of this version, and has room to grow."""
+    """Check that the store can be opened, has this program's version, and has room to grow."""
     path = context.loaded.store_path
     if not path.exists():
         if is_lost(path):
@@ -120,8 +122,8 @@ def store_opens(context: finding.CheckContext) -> finding.Finding:
         return finding.warn(Wording("{file} does not exist yet", {"file": str(path)}), start_remedy())
     if not os.access(path, os.R_OK):
         return finding.unknown(
-            Wording("this user may not read {file}", {"file": str(path)}),
-            Wording("run this as root or the daemon's user"),
+            Wording("this user cannot read {file}", {"file": str(path)}),
+            Wording("run this command as root or as the daemon's user"),
         )
     if os.statvfs(path).f_flag & os.ST_RDONLY:
         return finding.fail(
@@ -161,18 +163,20 @@ def _with_room(path: Path, size: int, free: int) -> finding.Finding:
 
 
 def has_backup(context: finding.CheckContext) -> finding.Finding:
-    """Check that there is a backup of yesterday or today."""
+    """Check that a backup from yesterday or today exists."""
     path = context.loaded.store_path
     backups = backups_of(path)
     if not backups:
-        return finding.warn(Wording("none yet: the daemon makes one a day"), "callsieve db backup")
+        return finding.warn(Wording("no backup yet: the daemon makes one a day"), "callsieve db backup")
     days = (context.now - backups[0].stat().st_mtime) / 86400
     if days > BACKUP_DAYS:
         return finding.warn(
-            Wording("the last one is {days:.0f} days old", {"days": days}),
+            Wording("the last backup is {days:.0f} days old", {"days": days}),
             Wording("callsieve db backup; check that the daemon runs"),
         )
-    return finding.ok(Wording("{count}, the last one {hours:.0f} h old", {"count": len(backups), "hours": 24 * days}))
+    return finding.ok(
+        Wording("backups: {count}, the last {hours:.0f} h old", {"count": len(backups), "hours": 24 * days})
+    )
 
 
 @finding.check_of_store
@@ -183,19 +187,20 @@ def keeps_house(db: sqlite3.Connection, now: float) -> finding.Finding:
         job.name for job in JOBS if job.name in by_job and now - by_job[job.name].at > job.every_seconds + LATE_SECONDS
     ]
     if not by_job:
-        return finding.ok(Wording("not yet: the daemon begins a minute after its start"))
+        return finding.ok(Wording("no job has run yet: the daemon begins a minute after its start"))
     if is_held(db):
         remedy = Wording("set the clock; if it is right already: callsieve housekeeping run")
-        return finding.warn(Wording("nothing is removed: the clock has leapt since the last run"), remedy)
+        return finding.warn(Wording("no old data is removed: the clock has jumped since the last run"), remedy)
     if unsound := next((report for report in by_job.values() if report.job == "integrity" and report.did), None):
         when = ago(unsound.at, now)
         return finding.fail(
-            Wording("the store was found damaged, or a list changed, {when}", {"when": when}), "callsieve db check"
+            Wording("a check found the store damaged, or a list changed by another program, {when}", {"when": when}),
+            "callsieve db check",
         )
     if late:
         about: Places = {"jobs": ", ".join(late), "when": ago(by_job[late[0]].at, now)}
         remedy = Wording("callsieve housekeeping run; check that the daemon runs")
-        return finding.warn(Wording("late: {jobs}, last {when}", about), remedy)
+        return finding.warn(Wording("overdue jobs: {jobs}, the last run {when}", about), remedy)
     latest = max(by_job.values(), key=lambda report: report.at)
     removed = sum(by_job[JOBS[0].name].did.values()) if JOBS[0].name in by_job else 0
     return finding.ok(
@@ -210,7 +215,7 @@ def _tell_window_closed(db: sqlite3.Connection, settings: Settings, now: float) 
 
 
 def store_metrics(size: int, backup_age: float | None) -> Iterator[MetricFamily]:
-    """Yield the size of the store, and the age of its latest backup if there is one."""
+    """Yield the size of the store, and the age of its latest backup if one exists."""
     yield single("store_bytes", "Size of the store's file.", size)
     if backup_age is not None:
         yield single("backup_age_seconds", "Age of the latest backup.", backup_age)

@@ -1,4 +1,4 @@
-"""The capability `mark_watch`: which labels platforms such as Hiya show for our own numbers."""
+"""The capability `mark_watch`: records which labels platforms such as Hiya show for our own numbers."""
 
 from callsieve.capability import Capability, Unit
 from reputation.wording import N_, Wording

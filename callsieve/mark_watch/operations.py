@@ -1,4 +1,4 @@
-"""Operations that record label checks of own numbers, made by people or by look-ups and imported lists."""
+"""Operations that record label checks of own numbers, made by people, look-ups or imported lists."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -24,17 +24,17 @@ NAME_CHARACTERS = 100
 
 
 class ScreenshotFile(msgspec.Struct, frozen=True):
-    """A PNG, JPEG or WebP file. `content`: in Base64. `name`: the name of the file."""
+    """An uploaded PNG, JPEG or WebP file. `content`: in Base64. `name`: the name of the file."""
 
     name: Annotated[str, Meta(max_length=NAME_CHARACTERS)]
     content: bytes
 
 
 class LookRequest(msgspec.Struct, frozen=True):
-    """A label check as a person entered it.
+    """A request to record a label check that a person made.
 
-    `label`: what the platform shows, empty for nothing. `marks`: how many marks it reports. `next_look`: when to check
-    again: `30d`, `2026-12-31` or `never`.
+    `label`: the label that the platform shows, empty for none. `marks`: how many marks it reports. `next_look`: when to
+    check again: `30d`, `2026-12-31` or `never`.
 
     Attributes:
         platform: The platform that shows labels.
@@ -50,7 +50,7 @@ class LookRequest(msgspec.Struct, frozen=True):
 
 
 class RecordedLook(NamedTuple):
-    """A stored label check. `changed`: the label before, if it differs. `look`: the label check."""
+    """The result of recording a label check. `changed`: the previous label, if it differs. `look`: the label check."""
 
     change_id: ChangeId | None
     look: own_labels.LabelCheck
@@ -58,7 +58,7 @@ class RecordedLook(NamedTuple):
 
 
 class Noted(NamedTuple):
-    """Label checks by look-ups and lists. Those with a new label are also in `changed`."""
+    """The recorded label checks by look-ups and lists. `changed`: the checks with a new label."""
 
     change_id: int | None
     looks: tuple[own_labels.LabelCheck, ...]
@@ -66,7 +66,7 @@ class Noted(NamedTuple):
 
 
 def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> RecordedLook:
-    """Record what a platform shows of an own number."""
+    """Record the label that a platform shows for an own number."""
     number = number_field(context, request.number)
     platform = one_line("platform", request.platform)
     if not platform or len(platform) > PLATFORM_CHARACTERS:
@@ -96,7 +96,7 @@ def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> Re
 
 
 def note_all(db: sqlite3.Connection, context: Context, checks: Sequence[own_labels.LabelCheck]) -> Noted:
-    """Record the label checks of look-ups and of imported lists, together."""
+    """Record the label checks of look-ups and of imported lists in one change."""
     listed = [
         own_labels.LabelCheck(
             number, name, context.at, (category or "spam") if is_listed else "", kind=own_labels.LabelCheckKind.LISTED
@@ -117,11 +117,13 @@ def _screenshot(db: sqlite3.Connection, sent: ScreenshotFile) -> own_labels.NewS
         raise Refused("bad-type", Wording("must be a picture: PNG, JPEG or WebP"), "screenshot")
     if len(content) > MOST_SCREENSHOT_BYTES:
         words = Wording(
-            "is larger than {most} MB: cut out the part that matters", {"most": MOST_SCREENSHOT_BYTES >> 20}
+            "is larger than {most} MB: crop it to the important part", {"most": MOST_SCREENSHOT_BYTES >> 20}
         )
         raise Refused("file-too-large", words, "screenshot")
     if own_labels.size_of_screenshots(db) + len(content) > MOST_BYTES_OF_ALL:
-        words = Wording("does not fit: all screenshots together may have {most} MB", {"most": MOST_BYTES_OF_ALL >> 20})
+        words = Wording(
+            "exceeds the limit: all screenshots together may have {most} MB", {"most": MOST_BYTES_OF_ALL >> 20}
+        )
         raise Refused("no-room", words, "screenshot")
     plain = "".join(filter(str.isprintable, name)).strip()[-NAME_CHARACTERS:] or f"screenshot.{kind}"
     return own_labels.NewScreenshot(plain, kind, content)

@@ -1,4 +1,4 @@
-"""Views of label checks, screenshots and suspicions, and the health check that own numbers are checked."""
+"""Views of label checks, screenshots and suspicions, and the health check that label checks are made."""
 
 import sqlite3
 from typing import Annotated, NamedTuple
@@ -22,26 +22,26 @@ MOST_LOOKS = 1000
 
 
 class LooksRequest(PageQuery, frozen=True, kw_only=True):
-    """A query for label checks. `due`: only those that somebody should repeat within a day."""
+    """Filters for label checks. `due`: only checks that somebody should repeat within a day."""
 
     due: bool = False
 
 
 class OfOwnNumber(PageQuery, frozen=True, kw_only=True):
-    """A query about one own number."""
+    """A request for information about one own number."""
 
     number: NumberText
 
 
 class ScreenshotKey(msgspec.Struct, frozen=True):
-    """The key of a screenshot of a number's label. `digest`: its SHA-256, in hex."""
+    """The key of a screenshot: the own number, and `digest`, the picture's SHA-256 in hex."""
 
     number: NumberText
     digest: Annotated[str, Meta(max_length=64)]
 
 
 class ScreenshotContent(NamedTuple):
-    """A picture. `kind`: png, jpg or webp; `content`: in Base64."""
+    """The picture of a screenshot. `kind`: png, jpg or webp; `content`: in Base64."""
 
     kind: str
     content: bytes

@@ -1,4 +1,4 @@
-"""The capability `monitoring`: metrics and probes."""
+"""The capability `monitoring`: metrics for Prometheus, and probes."""
 
 from callsieve.capability import Capability
 

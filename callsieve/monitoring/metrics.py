@@ -1,6 +1,7 @@
 """The metrics for Prometheus, as text. docs/reference/metrics.md describes each name.
 
-Label values come only from closed sets such as actions and reasons: never from a number, a person or a caller's text.
+Label values come only from closed sets such as actions and reasons, and never from a number, a person or a caller's
+text.
 """
 
 import sqlite3
@@ -22,7 +23,7 @@ from policies.reasons import FailOpen
 
 
 class MetricFamily(NamedTuple):
-    """A metric. `samples`: its values by label value. A metric without a label has one value, under the empty text."""
+    """A metric. `samples`: its values by label value. A metric without a label has one value, with an empty key."""
 
     name: str
     text: str
@@ -43,24 +44,28 @@ PREFIX = "callsieve_"
 
 # Counters without labels: name, attribute of Telemetry, description. All since the daemon's start.
 COUNTERS = (
-    ("requests", "server.accepted", "Connections of Asterisk that were accepted."),
+    ("requests", "server.accepted", "Accepted connections from Asterisk."),
     ("calls_abandoned", "server.abandoned", "Calls that hung up before they were answered."),
-    ("calls_over_limit", "server.over_limit", "Calls answered at once because too many were in flight."),
+    ("calls_over_limit", "server.over_limit", "Calls let through at once, because too many others were being decided."),
     ("protocol_errors", "server.protocol_errors", "Malformed requests, or requests with a repeated key."),
     ("commands_refused", "server.refused_commands", "Calls in which Asterisk refused a command."),
-    ("strangers", "server.strangers", "Connections of local users who are neither Asterisk's, root nor our own."),
-    ("store_refused", "store_refused", "Calls decided without the store, because it had not answered lately."),
-    ("calls_unrecorded", "unrecorded", "Calls of other switches that were decided but not recorded: too many."),
-    ("log_lines_lost", "log_lost", "Log lines that were lost because nobody read them."),
+    ("strangers", "server.strangers", "Refused connections of local users other than Asterisk's, root and our own."),
+    ("store_refused", "store_refused", "Calls decided without the store, because it had not answered recently."),
+    (
+        "calls_unrecorded",
+        "unrecorded",
+        "Calls of other switches that were decided but not recorded, because there were too many.",
+    ),
+    ("log_lines_lost", "log_lost", "Log lines that were lost because standard error was read too slowly."),
     ("journal_dropped", "journal_dropped", "Decisions that were lost because the store did not accept them."),
 )
 GAUGES = (
     ("daemon_start_time_seconds", "started_at", "When the daemon started, UTC seconds."),
-    ("observing", "observing", "1 while the default policy records and never acts."),
-    ("calls_in_flight", "server.in_flight", "Calls that are being decided about."),
-    ("store_breaker_open", "breaker_open", "1 while the store is not asked because it does not answer."),
+    ("observing", "observing", "1 if the default policy is in observe mode, which only records."),
+    ("calls_in_flight", "server.in_flight", "Calls whose decision is in progress."),
+    ("store_breaker_open", "breaker_open", "1 if the store is not queried, because it does not answer."),
     ("journal_waiting", "journal_waiting", "Decisions that wait to be written."),
-    ("journal_degraded", "journal_degraded", "1 while the store accepts no decisions."),
+    ("journal_degraded", "journal_degraded", "1 if the store accepts no decisions."),
 )
 LISTENING_COUNTERS = (
     ("ami_events", "events", "AMI events that were read."),
@@ -71,7 +76,7 @@ LISTENING_COUNTERS = (
     ("outcomes_dropped", "outcomes_dropped", "Calls whose end was lost because the store did not accept it."),
 )
 LISTENING_GAUGES = (
-    ("ami_connected", "connected", "1 while the daemon is connected to Asterisk's manager interface."),
+    ("ami_connected", "connected", "1 if the daemon is connected to Asterisk's manager interface."),
     ("ami_behind_seconds", "behind_seconds", "Age of the oldest event that is not processed yet."),
     ("outcomes_waiting", "outcomes_waiting", "Ends of calls that wait to be written."),
 )
@@ -86,9 +91,9 @@ class _Families(Collector):
 
 
 def exposition(telemetry: Telemetry | None, others: Iterable[MetricFamily], now: float) -> bytes:
-    """Return the text for Prometheus, with `others`. A daemon with an old report counts as down, without its counts."""
+    """Return all metrics as text for Prometheus. A daemon whose report is old counts as down."""
     current = telemetry if is_fresh(telemetry, now) else None
-    families = [single("daemon_up", "1 while the daemon reports regularly.", current is not None)]
+    families = [single("daemon_up", "1 if the daemon reports regularly.", current is not None)]
     families += _of_daemon(current) if current is not None else []
     registry = CollectorRegistry()
     times = [] if current is None else [_decision_times(current)]
@@ -134,7 +139,9 @@ def _plain(
 
 
 def _decision_times(telemetry: Telemetry) -> Metric:
-    family = HistogramMetricFamily(f"{PREFIX}decision_seconds", "How long a decision took, the store's read included.")
+    family = HistogramMetricFamily(
+        f"{PREFIX}decision_seconds", "Time that a decision took, including reading the store."
+    )
     bounds = [*(f"{milliseconds / 1000:g}" for milliseconds in BUCKETS_MS), "+Inf"]
     total = 0
     buckets = [(bound, float(total := total + count)) for bound, count in zip(bounds, telemetry.took, strict=True)]
@@ -143,7 +150,7 @@ def _decision_times(telemetry: Telemetry) -> Metric:
 
 
 def doctor_metrics(findings: Findings, now: float) -> Iterator[MetricFamily]:
-    """Yield how many of root's findings have each status, and how old they are."""
+    """Yield the number of root's stored findings by status, and their age."""
     by_status = {status.value: sum(check.status is status for check in findings.checks) for status in CheckStatus}
-    yield MetricFamily("doctor_checks", "Checks of the doctor, by what root found.", by_status, "status")
+    yield MetricFamily("doctor_checks", "Stored checks of the doctor that ran as root, by status.", by_status, "status")
     yield single("doctor_age_seconds", "Seconds since the doctor ran as root.", now - findings.at)

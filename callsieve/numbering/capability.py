@@ -1,4 +1,4 @@
-"""The capability `numbering`: numbering plans, which say what each range of numbers is for."""
+"""The capability `numbering`: numbering plans, which describe the purpose of number ranges."""
 
 from callsieve.capability import Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role
@@ -9,7 +9,7 @@ PLANS = dict.fromkeys(
 )
 CAPABILITY = Capability(
     name="numbering",
-    help=(Help("plan", Group.NUMBERS, "Show what number ranges are for, by numbering plan."),),
+    help=(Help("plan", Group.NUMBERS, "Show the purpose of number ranges, and change numbering plans."),),
     commands={
         "plan show": "cli.commands:show",
         "plan check": "cli.commands:check",

@@ -26,14 +26,14 @@ class UpdateRequest(NamedTuple):
 
 
 class RemoveRequest(NamedTuple):
-    """A request to remove a plan. `country`: its code; `own`: remove the added rows instead of the replacement."""
+    """A request to remove a plan file. `country`: its code; `own`: the file with added rows, not the replacement."""
 
     country: str
     own: bool = False
 
 
 class PlanUpdate(NamedTuple):
-    """The plan that is active now. `replaced`: it replaced an earlier file in the state directory."""
+    """The result of an update. `plan`: the new plan. `replaced`: whether it replaced an earlier file."""
 
     change_id: int | None
     plan: PlanFile
@@ -41,7 +41,7 @@ class PlanUpdate(NamedTuple):
 
 
 class PlanRemoval(NamedTuple):
-    """The removed file. `shipped`: the plan that comes with CallSieve is active again."""
+    """The result of a removal. `shipped`: whether the plan that comes with CallSieve applies again."""
 
     change_id: int | None
     file: str
@@ -49,7 +49,7 @@ class PlanRemoval(NamedTuple):
 
 
 def update(db: sqlite3.Connection, context: Context, request: UpdateRequest) -> PlanUpdate:
-    """Activate the plan in a file. The daemon notices within a second."""
+    """Activate the plan in a file. The daemon loads it within a second."""
     try:
         plan = parse_plan(request.raw, request.name)
     except PlanError as error:

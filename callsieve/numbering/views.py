@@ -1,4 +1,4 @@
-"""Numbering plans for display and JSON."""
+"""Views of numbering plans, for display and JSON."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -42,27 +42,27 @@ EVIDENCE, LABEL = N_("evidence, for a tag"), N_("a label only")
 
 
 class Ranges(NamedTuple):
-    """Rows of a plan that differ only by their prefix. `row` is the first."""
+    """Rows of a plan that differ only in their prefix. `row`: the first of them."""
 
     prefixes: tuple[str, ...]
     row: PlanRow
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """Return the first prefixes in the notation of lists: `+33162*`."""
+        """Return the first prefixes in the notation of lists, such as `+33162*`."""
         return tuple(f"{prefix}*" for prefix in self.prefixes[:MOST_PREFIXES])
 
 
 @dataclass(frozen=True, slots=True)
 class ListedPlan:
-    """A plan without its ranges. `is_shipped`: it comes with CallSieve."""
+    """A plan without its ranges. `is_shipped`: whether it comes with CallSieve."""
 
     plan: Annotated[PlanFile, FLAT]
     is_shipped: bool = False
 
 
 class PlanShown(NamedTuple):
-    """A plan as a row of the table. `origin`: where it comes from. `over`: how many of its ranges have ended.
+    """A row of the table of plans. `origin`: where the plan comes from. `over`: how many of its ranges have ended.
 
     `is_old`: nobody has checked it against its source for a year.
     """
@@ -76,7 +76,7 @@ class PlanShown(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlansShown:
-    """The content of the page: all plans, the `ranges` of the chosen country, and `problems` of plan files."""
+    """The content of the page of plans: all plans, the `ranges` of the chosen country, and `problems` of plan files."""
 
     plans: tuple[PlanShown, ...]
     problems: tuple[Wording, ...]
@@ -86,7 +86,7 @@ class PlansShown:
     unverified: tuple[str, ...] = ()
 
     def weight_of(self, row: PlanRow) -> str:
-        """Return whether the row is evidence against callers, or is only shown."""
+        """Return a word for whether the row is evidence against callers, or only shown."""
         return EVIDENCE if speaks_against(row) else LABEL
 
 
@@ -125,7 +125,7 @@ def speaks_against(row: PlanRow) -> bool:
 
 
 def country_with_plan(plan: NumberPlan, country: str) -> str:
-    """Return the country whose plan contains a country. Canada, for example, is in the plan of the United States."""
+    """Return the country whose plan includes this one. Canada, for example, is in the plan of the United States."""
     if any(file.country == country for file in plan.files):
         return country
     code = calling_code_of(country)
@@ -133,7 +133,7 @@ def country_with_plan(plan: NumberPlan, country: str) -> str:
 
 
 def rows_of(plan: NumberPlan, country: str) -> list[PlanRow]:
-    """Return the ranges of a country. Those that the administrator added come last."""
+    """Return the ranges of a country. Rows that the administrator added come last."""
     return [row for file in plan.files if file.country == country for row in file.rows]
 
 
@@ -149,17 +149,17 @@ def ranges_of(rows: Iterable[PlanRow]) -> list[Ranges]:
 
 
 def range_of(row: PlanRow) -> str:
-    """Return a range as text: `+33162* (9 digits)`."""
+    """Return a range as text, such as `+33162* (9 digits)`."""
     return f"{row.prefix}*{f' ({digits_of(row)})' if row.digits else ''}"
 
 
 def digits_of(row: PlanRow) -> str:
-    """Return how many digits follow the calling code: `9 digits`, or an empty text."""
+    """Return how many digits follow the calling code, such as `9 digits`; empty if unknown."""
     return f"{' or '.join(map(str, sorted(row.digits)))} digits" if row.digits else ""
 
 
 def days_of(row: PlanRow) -> str:
-    """Return when a range is valid as text, such as `from 2024-01-01`; empty if it always is."""
+    """Return the period in which a range is valid, such as `from 2024-01-01`; empty if it is always valid."""
     since = "" if row.valid_from is None else f"from {row.valid_from}"
     until = "" if row.valid_until is None else f"until {row.valid_until}"
     return " ".join(filter(None, (since, until)))

@@ -1,7 +1,7 @@
-"""The decision that calls of a number get now, and what would still stop them after its owner's appeal was upheld.
+"""The decision that a number's calls get now, and what would still stop them after its owner's appeal was upheld.
 
 DIDs and trunks may have their own policies. So calls_now() decides about a call of each kind and returns the strictest
-decision. It only counts personal lists, because each concerns only one person.
+decision. Personal lists are only counted, because each of them affects only one person.
 """
 
 import sqlite3
@@ -44,7 +44,7 @@ HAPPENS = {
 
 
 class StopKind(StrEnum):
-    """The kind of thing that stops calls of a number and can be removed."""
+    """Kinds of removable reasons for stopping a number's calls."""
 
     LIST = "list"  # the organisation's lists
     POLICY = "policy"
@@ -52,15 +52,15 @@ class StopKind(StrEnum):
 
 
 DECIDES = {
-    StopKind.LIST: Wording("an administrator's list decides this, and an appeal does not change it"),
-    StopKind.POLICY: Wording("a rule for all calls decides this"),
-    StopKind.PEOPLE: Wording("the called person decided this"),
+    StopKind.LIST: Wording("an administrator's list causes this, and an appeal does not change it"),
+    StopKind.POLICY: Wording("a rule for all calls causes this"),
+    StopKind.PEOPLE: Wording("the called person has chosen this"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class CallsNow:
-    """The strictest decision about an ordinary, unsigned call. `varies`: some calls get a milder one.
+    """The strictest decision about an ordinary, unsigned call. `varies`: other calls get a milder decision.
 
     `people`: how many people have the number on their own blocklist.
     """
@@ -71,7 +71,7 @@ class CallsNow:
 
     @property
     def action(self) -> Action:
-        """The action."""
+        """The action for these calls."""
         return self.decision.action
 
     @property
@@ -81,7 +81,7 @@ class CallsNow:
 
     @property
     def by(self) -> StopKind | None:
-        """The kind of thing that stops the calls; None if they ring."""
+        """The kind of reason that stops the calls; None if they ring."""
         if self.rings:
             return None
         kinds = {STEP_OF_LISTS: StopKind.LIST, STEP_OF_CALLEE: StopKind.PEOPLE}
@@ -99,7 +99,7 @@ class CallsNow:
 
     @property
     def people_words(self) -> Wording | None:
-        """How many people have blocked the number, in words; None if nobody has."""
+        """A sentence about how many people have blocked the number; None if nobody has."""
         if not self.people:
             return None
         if self.people == 1:
@@ -110,11 +110,11 @@ class CallsNow:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Something that would stop calls even after an upheld appeal.
+    """A reason that would stop calls even after an upheld appeal.
 
     Attributes:
-        kind: The kind.
-        words: A description in words.
+        kind: The kind of reason.
+        words: The reason in words.
         remedy: How to remove it.
         entries: The list entries that stop calls.
         people: The people who have blocked the number.
@@ -145,7 +145,7 @@ def calls_now(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
 
 
 def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> tuple[Stop, ...]:
-    """Return everything that would still stop calls if an appeal were upheld now. Raise PolicyError."""
+    """Return all reasons that would still stop calls if an appeal were upheld now. Raise PolicyError."""
     stops = []
     policies = policies_of(loaded)
     if all(policy.observe for policy in (policies.default, *(scope.policy for scope in policies.scopes))):
@@ -183,7 +183,7 @@ def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
 
 
 def reputation_if_upheld(db: sqlite3.Connection, query: FactsQuery, weights: Weights) -> Reputation:
-    """Return the reputation that the number would have if its spam marks did not count."""
+    """Return the number's reputation without its spam marks."""
     number = (query.number and query.number.key) or ""
     evidence, circumstances = evidence_of(db, query, weights)
     rows, epochs = rows_of(db, number), epochs_of(db, number)
@@ -232,7 +232,7 @@ def _policy_decisions(db: sqlite3.Connection, loaded: Loaded, number: str, now: 
 
 
 def _stopping_entries(entries: Sequence[ListEntry], now: float) -> tuple[tuple[ListEntry, ...], bool]:
-    """Return the entries that would stop calls one after another, and whether calls ring once these are removed."""
+    """Return the list entries that would stop calls, and whether calls ring after their removal."""
     left = [entry for entry in entries if entry.expires_at is None or entry.expires_at > now]
     stopping: list[ListEntry] = []
     while (entry := most_specific(left, ListName.ALLOW) or most_specific(left, ListName.BLOCK)) is not None:

@@ -1,4 +1,4 @@
-"""The capability `numbers`: what is known about a number."""
+"""The capability `numbers`: evidence and decisions about a number, marks, and the number's data."""
 
 from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role
@@ -7,12 +7,12 @@ from reputation.wording import N_, Wording
 CAPABILITY = Capability(
     name="numbers",
     help=(
-        Help("lookup", Group.EVERY_DAY, "Show what is known about a number."),
+        Help("lookup", Group.EVERY_DAY, "Show all information about a number."),
         Help("mark", Group.EVERY_DAY, "Mark a number as spam, or as not spam."),
         Help("unmark", Group.EVERY_DAY, "Remove a mark."),
         Help("reassigned", Group.NUMBERS, "Record numbers that have a new owner."),
         Help("review", Group.NUMBERS, "Review bursts of marks, and correct wrong ones."),
-        Help("explain", Group.NUMBERS, "Explain a reputation, for us or for the number's owner."),
+        Help("explain", Group.NUMBERS, "Explain a reputation, for you or for the number's owner."),
         Help("privacy", Group.NUMBERS, "Export or erase the data about a number."),
     ),
     commands={
@@ -51,7 +51,7 @@ CAPABILITY = Capability(
         "unmark": N_("{who} removed a mark from {about}"),
         "review done": N_("{who} reviewed the marks on {about}, so that all count"),
         "review undo": N_("{who} undid the review of the marks on {about}"),
-        "review wrong": N_("{who} said that {about} was judged wrongly"),
+        "review wrong": N_("{who} corrected wrong marks on {about}"),
         "reassigned add": N_("{who} recorded a new owner of {about}"),
         "reassigned remove": N_("{who} removed the new owner of {about}"),
         "privacy erase": N_("{who} erased the data about {about}"),

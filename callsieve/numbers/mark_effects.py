@@ -1,6 +1,6 @@
-"""Tables that explain marks: how many of them it takes until something happens, with the present weights.
+"""Tables that explain the effect of marks: how many it takes for each action, with the present weights.
 
-The only data of this site in them are the number of people and the actions of the active policy.
+The tables contain no data of this site but the number of people and the actions of the active policy.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ COMBINED: tuple[tuple[Wording, MarkedNumber], ...] = (
         MarkedNumber(1, 1, listed=True, failed=True, passed=True),
     ),
 )
-NEVER = Wording("never by these alone")
+NEVER = Wording("never by this evidence alone")
 IMPOSSIBLE = "-"
 
 
 class Least(NamedTuple):
-    """The smallest number of people that causes a tag and a challenge.
+    """The smallest number of people that leads to a tag and to a challenge.
 
     Attributes:
         answered: How many people answered.
@@ -68,11 +68,11 @@ class Least(NamedTuple):
 
 
 class Combination(NamedTuple):
-    """The strongest effect of some combined evidence.
+    """The strongest effect of a combination of evidence.
 
     Attributes:
-        what: The evidence.
-        level: The level.
+        what: The combined evidence.
+        level: The highest level that it reaches.
         actions: The action of each policy.
     """
 
@@ -82,14 +82,14 @@ class Combination(NamedTuple):
 
 
 class Example(NamedTuple):
-    """An invented number and its level.
+    """An invented number with its evidence and level.
 
     Attributes:
         marks: How many people marked it.
         hang_ups: How many others hung up within seconds.
         answered: How many people answered.
         level: The level.
-        log_odds: The evidence.
+        log_odds: The evidence, as log-odds.
         lower_in: When the level falls if nothing new happens; null for never.
     """
 
@@ -102,19 +102,19 @@ class Example(NamedTuple):
 
     @classmethod
     def of(cls, case: MarkedNumber, effect: Effect) -> Example:
-        """Return the example of a made-up number and its computed effect."""
+        """Return the example for an invented number and its computed effect."""
         falls = LowerIn(*effect.lower_in) if effect.lower_in else None
         return cls(case.marks, case.hung_up, case.answered, effect.level, round(effect.reputation.log_odds, 3), falls)
 
 
 @dataclass(frozen=True, slots=True)
 class MarkEffects:
-    """The tables that explain marks.
+    """The tables that explain the effect of marks.
 
     Attributes:
         people: How many people work here.
         policy: The active policy; empty if it is not valid.
-        least: The smallest number of people that it takes.
+        least: The smallest number of people for a tag and a challenge.
         examples: Levels for some numbers of marks.
         most: The strongest action of each policy.
     """
@@ -136,7 +136,7 @@ class TextTable(NamedTuple):
 
 
 def mark_effects(weights: Weights, people: int, policy: Policy | None = None) -> MarkEffects:
-    """Return the tables, computed with the real scorer and policies. The slow part is cached."""
+    """Return the tables, computed by the real reputation model and policies. The slow part is cached."""
     policies = dict(_presets())
     if policy is not None:
         policies[policy.name] = policy
@@ -164,7 +164,7 @@ def _in_force(loaded: Loaded) -> Policy | None:
 
 @lru_cache(maxsize=1)
 def _presets() -> tuple[tuple[str, Policy], ...]:
-    """Return the presets by name, without `strangers`: marks have the same effect there as in `balanced`."""
+    """Return the presets by name. `strangers` is left out, because its marks have the same effect as in `balanced`."""
     return tuple((name, load_policy(name)) for name in PRESETS if name != "strangers")
 
 
@@ -196,9 +196,9 @@ KIND_WORDS = {
 
 
 def introduction(shown: MarkEffects) -> Iterator[Wording]:
-    """Yield the sentences above the tables, each without a full stop."""
+    """Yield the sentences above the tables, without full stops."""
     yield Wording(
-        "these tables come from the same calculation that decides about calls, with the current weights, "
+        "these tables use the same calculation as decisions about calls, with the current weights, "
         "for {people} people who work here",
         {"people": shown.people},
     )
@@ -284,14 +284,14 @@ NOTHING = Wording("nothing")
 
 
 class Part(NamedTuple):
-    """A heading with lines below it."""
+    """A section of a page: a heading and lines."""
 
     title: Wording
     lines: tuple[Wording, ...]
 
 
 def parts_of_view(view: OwnerView) -> tuple[Part, ...]:
-    """Return the non-empty sections of what the number's owner may see, in order."""
+    """Return the non-empty sections of the information for a number's owner, in order."""
     fades = tuple(
         Wording("from {time} on: {level}", {"time": when(at), "level": Wording(level.word)}) for at, level in view.fades
     )
@@ -311,12 +311,12 @@ def _changed(change: LevelChange) -> Wording:
 
 
 def effects_page(shown: MarkEffects, language: str) -> str:
-    """Return the tables as an HTML page."""
+    """Return the tables about marks as an HTML page."""
     return _page(language, TITLE, tuple(introduction(shown)), (), tables_of(shown), "")
 
 
 def owner_page(view: OwnerView, language: str) -> str:
-    """Return what the owner of a number may see, as an HTML page."""
+    """Return the information for a number's owner as an HTML page."""
     title = Wording("Information about {number}", {"number": view.number})
     lead = (view.level_words, view.action_words)
     return _page(language, title, lead, parts_of_view(view), (), view.expects, day(view.at))

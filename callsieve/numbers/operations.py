@@ -1,4 +1,4 @@
-"""Operations on marks of people and on changes of a number's owner (callsieve/changes/operation.py)."""
+"""Operations on people's marks and on changes of a number's owner (callsieve/changes/operation.py)."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -66,7 +66,7 @@ WHY_NOT_MARKED = {
 
 
 class MarkRequest(NamedTuple):
-    """A request to mark a number; the verdict RETRACTED removes the mark.
+    """A request to mark a number. The verdict RETRACTED removes the mark.
 
     `person`: an extension; None if the user of the console has no extension.
     """
@@ -80,12 +80,12 @@ class MarkRequest(NamedTuple):
 
 
 class PersonMark(msgspec.Struct, frozen=True):
-    """A mark of a person.
+    """A request to mark a number on behalf of a person.
 
     Attributes:
         verdict: Spam or not.
         category: The kind of spam.
-        reason: Why. Required for a verified business.
+        reason: Reason. Required for a verified business.
     """
 
     number: NumberText
@@ -96,21 +96,21 @@ class PersonMark(msgspec.Struct, frozen=True):
 
 
 class PersonMarkKey(msgspec.Struct, frozen=True):
-    """The number and the person that identify a mark."""
+    """The number and the person of a mark."""
 
     number: NumberText
     person: ExtensionText
 
 
 class SavedMark(NamedTuple):
-    """The result of a mark."""
+    """The result of marking a number."""
 
     change_id: ChangeId | None
     result: Annotated[MarkResult, FLAT]
 
 
 class CorrectionRequest(NamedTuple):
-    """A request to correct wrong spam marks of a number, with the reason."""
+    """A request to correct wrong spam marks of a number. `reporters`: the people who made them."""
 
     number: str
     reporters: tuple[str, ...]
@@ -134,7 +134,7 @@ class Reviewed(NamedTuple):
 
 
 class OwnerChange(NamedTuple):
-    """A change of a number's owner. `ended`: the previous owner's identity, which no longer holds."""
+    """The result of recording or removing a new owner. `ended`: the previous owner's identity, which ended."""
 
     change_id: int | None
     epoch: Epoch
@@ -142,13 +142,13 @@ class OwnerChange(NamedTuple):
 
 
 def mark_for(db: sqlite3.Connection, context: Context, request: PersonMark) -> SavedMark:
-    """Mark a number as spam or as not spam, on behalf of a person. The mark counts as one from the console."""
+    """Mark a number as spam or as not spam, on behalf of a person. The mark has the weight of a console mark."""
     details = (Verdict(request.verdict), MarkChannel.WEB, request.category, request.reason)
     return mark(db, context, MarkRequest(request.number, request.person, *details))
 
 
 def unmark_for(db: sqlite3.Connection, context: Context, request: PersonMarkKey) -> SavedMark:
-    """Remove a mark on behalf of a person."""
+    """Remove a person's mark of a number."""
     return mark(db, context, MarkRequest(request.number, request.person, Verdict.RETRACTED, MarkChannel.WEB))
 
 
@@ -203,7 +203,7 @@ def _reporter(db: sqlite3.Connection, context: Context, person: str | None) -> s
 
 
 def review(db: sqlite3.Connection, context: Context, number: str) -> Reviewed:
-    """Record that somebody reviewed a burst of marks and found it right, so that it counts."""
+    """Confirm a burst of marks after a review, so that the marks count."""
     e164 = number_field(context, number)
     with change(db, context, "review done", e164) as changed:
         if not numbers_to_review(db, e164):
@@ -217,7 +217,7 @@ def review(db: sqlite3.Connection, context: Context, number: str) -> Reviewed:
 
 
 def forget_review(db: sqlite3.Connection, context: Context, number: str) -> Reviewed:
-    """Undo a review, so that later bursts of marks wait for a review again."""
+    """Undo a review, so that bursts of marks wait for a review again."""
     e164 = number_field(context, number)
     with change(db, context, "review undo", e164) as changed:
         changed.before = marks.forget_review(db, e164)
@@ -242,7 +242,7 @@ def correct(db: sqlite3.Connection, context: Context, request: CorrectionRequest
 
 
 def new_owner(db: sqlite3.Connection, context: Context, request: OwnerRequest) -> OwnerChange:
-    """Record that a number has a new owner. Older evidence weighs less, and an identity ends."""
+    """Record that a number has a new owner. Older evidence then weighs less, and an identity ends."""
     e164, reason = number_field(context, request.number), reason_field(request.reason)
     at = since_field(context, request.since)
     with change(db, context, "reassigned add", e164) as changed:
@@ -301,7 +301,7 @@ OWNER = UndoKind(
 
 @dataclass(frozen=True, slots=True)
 class NumberData:
-    """All rows about a number by table, and the recordings in which its callers said their names."""
+    """All data about a number: its rows by table, and recordings in which its callers said their names."""
 
     number: str
     tables: Mapping[str, list[dict[str, object]]]
@@ -309,23 +309,23 @@ class NumberData:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of rows, by table."""
+        """Number of rows by table."""
         return {table: len(rows) for table, rows in self.tables.items()}
 
     @property
     def erasable(self) -> dict[str, int]:
-        """Number of rows that can be erased."""
+        """Number of rows by table that can be erased."""
         return {table: count for table, count in self.counts.items() if table in ERASED}
 
     @property
     def kept(self) -> dict[str, int]:
-        """Number of rows that stay, because they describe an own number and not a caller."""
+        """Number of rows by table that stay, because they describe an own number and not a caller."""
         return {table: count for table, count in self.counts.items() if table not in ERASED}
 
 
 @dataclass(frozen=True, slots=True)
 class ErasedNumber:
-    """How many rows were erased from each table, and how many recordings."""
+    """The result of an erasure: the number of erased rows by table, and of erased recordings."""
 
     number: str
     counts: Mapping[str, int]
@@ -333,7 +333,7 @@ class ErasedNumber:
 
 
 def stored_about(db: sqlite3.Connection, context: Context, number: str) -> NumberData:
-    """Return all data about a number. Writes nothing to the audit."""
+    """Return all data about a number, without an audit row."""
     e164 = number_field(context, number)
     tables = export_number(db, e164)
     ids = [row["id"] for row in tables["decision"]]
@@ -342,14 +342,14 @@ def stored_about(db: sqlite3.Connection, context: Context, number: str) -> Numbe
 
 
 def export(db: sqlite3.Connection, context: Context, number: str) -> NumberData:
-    """Return all data about a number for its owner, and record that in the audit."""
+    """Return all data about a number for its owner, and record the export in the audit."""
     stored = stored_about(db, context, number)
     with change(db, context, "privacy export", stored.number):
         return stored
 
 
 def erase(db: sqlite3.Connection, context: Context, number: str) -> ErasedNumber:
-    """Erase all data about the number. The audit records that it happened, but not the number."""
+    """Erase all data about the number. The audit records the erasure, but not the number."""
     stored = stored_about(db, context, number)
     mentions = find_mentions(db, stored.number)
     spoken = spoken_names.erase(stored.recordings)  # first, because the decisions say whose they are
@@ -361,7 +361,7 @@ def erase(db: sqlite3.Connection, context: Context, number: str) -> ErasedNumber
 
 
 def clear_files(loaded: Loaded, number: str) -> tuple[bool, dict[Path, str]]:
-    """Overwrite freed pages of the store and rewrite backups. Return whether that worked, and backups that failed."""
+    """Overwrite freed pages of the store and rewrite backups. Return whether the first worked, and failed backups."""
     is_clear = clear_freed(loaded.store_path, number)
     return is_clear, {backup: problem for backup, problem in erase_from_backups(loaded.store_path, number) if problem}
 

@@ -1,6 +1,6 @@
-"""The information that the owner of a number may get: evidence for and against it, what would change it, when it fades.
+"""The information for the owner of a number: evidence for and against it, what would change it, and when it fades.
 
-It consists of counts and dates, without names of people or sources, text written by people, or calls.
+It consists of counts and dates. It has no names of people or sources, no texts written by people, and no calls.
 """
 
 import sqlite3
@@ -29,7 +29,7 @@ class MarksToLevel(NamedTuple):
 
     Attributes:
         people: How many more people must mark the number.
-        level: The level then.
+        level: The level that it then reaches.
     """
 
     people: int
@@ -37,7 +37,7 @@ class MarksToLevel(NamedTuple):
 
 
 class FadesTo(NamedTuple):
-    """A lower level that the number reaches if nothing new happens. `at`: when. `level`: the level then."""
+    """A lower level that the number reaches at the time `at` if nothing new happens."""
 
     at: Instant
     level: Level
@@ -45,26 +45,26 @@ class FadesTo(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OwnerView:
-    """The information for the owner of a number at an instant.
+    """The information for the owner of a number.
 
     Attributes:
         number: The number.
-        at: The instant.
+        at: The time of this information.
         level: The action that the evidence alone would justify.
         points: The reputation, in points.
         action: The action for a call now; null if the policy is not valid.
-        observed: The action is only recorded.
-        listed: The organisation's lists decide.
+        observed: Whether the action is only recorded.
+        listed: Whether the organisation's lists decide.
         against: Evidence against the number, with the points of each.
-        in_favour: Evidence for the number, with the points of each.
+        in_favour: Evidence in the number's favour, with the points of each.
         neutral: Evidence that does not count yet.
         witnesses: How many witnesses speak against it, or null.
-        better_if: Events that would make the level lower.
-        worse_if: Events that would make the level higher.
+        better_if: Events that would lower the level.
+        worse_if: Events that would raise the level.
         marks: How many more people must mark it to reach a higher level; null if marks alone cannot.
-        fades: When the level becomes lower by itself.
-        appeal: An appeal is in force.
-        expects: A sentence about what marks can do.
+        fades: When the level falls if nothing new happens.
+        appeal: Whether an appeal is in force.
+        expects: A sentence about the effect of marks.
     """
 
     number: str
@@ -89,7 +89,7 @@ class OwnerView:
     def action_words(self) -> Wording:
         """The action for the number's calls now, in words."""
         if self.action is None:
-            return Wording("what happens to its calls cannot be determined now")
+            return Wording("the action for its calls cannot be determined now")
         next_call = Wording("its next call: {action}", {"action": Wording(self.action.word)})
         if self.observed:
             return Wording("{call}; this is only recorded, and the call is put through", {"call": next_call})

@@ -1,4 +1,4 @@
-"""Everything that is known about one number, as one value for `lookup`, the API and the number's page."""
+"""All information about one number, as a record for `lookup`, the API and the number's page."""
 
 import math
 import sqlite3
@@ -79,7 +79,7 @@ def sentence_of(facts: Facts) -> str:
 
 
 def facts_in_words(facts: Facts) -> str | Wording:
-    """Return the facts as translatable words, without a capital and a full stop."""
+    """Return the most important facts as translatable words, without a capital and a full stop."""
     return listed(list(_parts(facts)) or [NOTHING], "{some}; {more}")
 
 
@@ -165,14 +165,14 @@ TIES = {
 
 @dataclass(frozen=True, slots=True)
 class PersonalFact:
-    """A tie between a person, or the company, and a number.
+    """A tie between a number and a person or the company.
 
     Attributes:
         what: On the personal list (allow, block), in the contacts, or called and talked.
         person: The extension; null for the company.
         person_name: The name of the person.
         name: The name in the contacts.
-        at: When it was put on the list, or when they last talked.
+        at: When the number was added to the list, or when they last talked.
     """
 
     what: Literal["allow", "block", "contact", "talked"]
@@ -195,7 +195,7 @@ class PersonalFact:
 
 
 class ChallengePassed(NamedTuple):
-    """A number's last passed challenge in one auth class.
+    """The last challenge that a number passed in one auth class.
 
     Attributes:
         auth_class: The auth class of the calls.
@@ -207,7 +207,7 @@ class ChallengePassed(NamedTuple):
 
 
 class ChallengesOfClass(NamedTuple):
-    """The reactions of the number to challenges. `auth_class`: the auth class of the calls."""
+    """A number's results of challenges in one auth class."""
 
     auth_class: AuthClass
     history: Annotated[ChallengeHistory, FLAT]
@@ -215,24 +215,24 @@ class ChallengesOfClass(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Everything that is known about a number at an instant.
+    """All information about a number.
 
     Attributes:
         number: The number, or the key of a service number.
         at: The time of this information.
-        lists: The entries of lists that match it.
+        lists: The list entries that match it.
         personal: Ties of people to it.
-        identity: Its owner; null if nobody has proven that.
+        identity: Its proven owner, or null.
         challenge_passed: When it last passed a challenge, by auth class.
-        challenges: Its reactions to challenges, by auth class.
+        challenges: Its results of challenges, by auth class.
         decisions: The latest decisions about its calls.
-        marks: Marks by people. A mark that a tombstone covers does not count.
+        marks: Marks by people. A mark with a tombstone does not count.
         signals: Signals from its calls.
         outcomes: How its latest calls ended.
         history: The evidence day by day.
         lower_in: When its level falls if nothing new happens; null for never.
-        trouble: Why `now` is null; empty if it is not.
-        to_owner: For an own number, what marks can do to it; otherwise empty.
+        trouble: The reason if `now` is null, otherwise empty.
+        to_owner: The effect of marks on an own number; otherwise empty.
     """
 
     number: str
@@ -257,7 +257,7 @@ class Profile:
     @property
     @encoded
     def country(self) -> str | None:
-        """The country, as two letters; null if it has none."""
+        """The country of the number, as two letters; null if it has none."""
         return country_of(self.number)
 
     @property
@@ -275,37 +275,37 @@ class Profile:
     @property
     @encoded
     def plan(self) -> PlanRow | None:
-        """The row of the numbering plan for its range, or null."""
+        """The row of the numbering plan for the number's range, or null."""
         return self.facts.plan
 
     @property
     @encoded
     def reputation(self) -> ReputationShown:
-        """Its reputation."""
+        """The reputation of the number."""
         return reputation_shown(self.facts.reputation)
 
     @property
     @encoded
     def imported(self) -> tuple[Imported, ...]:
-        """The sources that list it."""
+        """The sources that list the number."""
         return self.facts.imported
 
     @property
     @encoded
     def peers(self) -> tuple[PeerWord, ...]:
-        """The companies that list or clear it."""
+        """The companies that list or clear the number."""
         return self.facts.peers
 
     @property
     @encoded
     def own_number(self) -> bool:
-        """Whether it is an own number."""
+        """Whether the number is an own number."""
         return self.facts.own_number
 
     @property
     @encoded
     def calls_within_the_hour(self) -> int:
-        """How often it called within the last hour."""
+        """How often the number called within the last hour."""
         return len(self.facts.recent_calls)
 
     @property
@@ -336,12 +336,12 @@ class Profile:
 
     @property
     def range_words(self) -> Wording | None:
-        """The purpose of its range, if a numbering plan has it."""
+        """The purpose of the number's range; null without a numbering plan."""
         return None if self.facts.plan is None else PURPOSE_WORDS[self.facts.plan.purpose]
 
     @property
     def account(self) -> tuple[Wording, ...]:
-        """Return why it has its level, and how many witnesses there are and would be needed."""
+        """Return the explanation of the level: the evidence, and how many witnesses there are and how many it takes."""
         reputation = self.facts.reputation
         return account_of(reputation.level, reputation.families, reputation.witnesses)
 
@@ -352,13 +352,13 @@ class Profile:
         return sentence_of(self.facts)
 
     @property
-    def said(self) -> str | Wording:
+    def words(self) -> str | Wording:
         """Return the sentence as translatable words."""
         return facts_in_words(self.facts)
 
 
 def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Profile:
-    """Return everything about the number. If the policy is not valid, `opinion` is None and `trouble` says why."""
+    """Return all information about a number. If the policy is invalid, `opinion` is None and `trouble` says why."""
     call = call_of(Question(number), site_of(loaded.settings))
     ours = SettingsFacts.of(loaded)
     situation = situation_about(db, call, now, ours, at_its_hour=False)
@@ -405,7 +405,7 @@ def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) 
 
 
 def _challenges(db: sqlite3.Connection, number: str) -> Iterator[ChallengesOfClass]:
-    """Yield the reactions to challenges of each auth class in which the number was itself challenged."""
+    """Yield the results of challenges for each auth class in which the number was challenged."""
     for auth_class in AuthClass:
         known = standing(db, number, auth_class)
         if known is not None and replace(known.challenges, of_number=()) != NEVER_CHALLENGED:
@@ -438,19 +438,19 @@ NumberPart = Annotated[
 
 
 class NumberKey(msgspec.Struct, frozen=True):
-    """The number."""
+    """A request for one number."""
 
     number: NumberPart
 
 
 class NumbersRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The numbers. `numbers`: the numbers, E.164 or as you dial them."""
+    """A request for several numbers. `numbers`: E.164, or as you dial them."""
 
     numbers: Annotated[list[NumberText], Meta(min_length=1, max_length=MOST_NUMBERS)]
 
 
 class Profiles(msgspec.Struct, frozen=True):
-    """Everything that is known about several numbers.
+    """All information about several numbers.
 
     Attributes:
         items: A profile of each number, in the order of the request.
@@ -460,12 +460,12 @@ class Profiles(msgspec.Struct, frozen=True):
 
 
 def look_up(db: sqlite3.Connection, context: Context, request: NumberKey) -> Profile:
-    """Return everything that is known about a number."""
+    """Return all information about a number."""
     number = number_field(context, request.number, "number")
     return profile_of(db, context.loaded, number, context.at)
 
 
 def look_up_many(db: sqlite3.Connection, context: Context, request: NumbersRequest) -> Profiles:
-    """Return everything that is known about several numbers."""
+    """Return all information about several numbers."""
     numbers = [number_field(context, text, "numbers") for text in request.numbers]
     return Profiles([profile_of(db, context.loaded, number, context.at) for number in numbers])

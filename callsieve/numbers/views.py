@@ -1,4 +1,4 @@
-"""Everything that is known about one number, for its page."""
+"""All information about one number, for its page."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ FRIENDLY = frozenset({"allow", "contact", "talked"})  # ties of our people
 
 
 class Witness(NamedTuple):
-    """A witness and the evidence they gave: when, and in which family and auth class it counts."""
+    """A witness with the time, family and auth class of their evidence."""
 
     at: float
     person: str
@@ -54,7 +54,7 @@ class ClassShown:
 
 
 class NextStep(StrEnum):
-    """The action that the page of a number recommends."""
+    """Actions that the page of a number can recommend."""
 
     REVIEW = "review"
     ALLOW = "allow"
@@ -87,20 +87,20 @@ class NumberShown:
 
     @property
     def block(self) -> str | None:
-        """Its block of 1000 in the notation of lists; None for a service number, which is in no block."""
+        """The number's block of 1000 in the notation of lists; None for a service number, which is in no block."""
         block = block_of(self.number)
         return None if block is None else f"{block}*"
 
     @property
     def is_known_well(self) -> bool:
-        """Whether somebody here knows the caller, or its owner is verified."""
+        """Whether somebody here knows the caller, or the owner of the number is verified."""
         known = self.known
         is_friend = any(fact.what in FRIENDLY for fact in known.personal)
         return is_friend or (known.identity is not None and known.identity.level >= VERIFIED_LEVEL)
 
     @property
     def is_stopped(self) -> bool:
-        """Whether its next call would be more than tagged: warned about, challenged, routed or rejected."""
+        """Whether the next call would be more than tagged: warned about, challenged, routed or rejected."""
         opinion = self.known.opinion
         return opinion is not None and opinion.decision.would_be > TAG
 
@@ -118,12 +118,12 @@ class NumberShown:
         return NextStep.ALLOW if self.is_stopped else NextStep.NOTHING
 
     def who(self, person: str) -> str:
-        """Return a person with their name, such as `201 (Alice)`. Other texts stay as they are."""
+        """Return a person with their name, such as `201 (Alice)`. Return other texts unchanged."""
         return person_text(person, self.people)
 
     @property
     def has_history(self) -> bool:
-        """Whether the chart of its history has anything to show."""
+        """Whether the chart of the history has anything to show."""
         return any(point.log_odds for point in self.known.history)
 
     def is_on(self, list_name: str) -> bool:
@@ -181,7 +181,7 @@ def _witnesses(db: sqlite3.Connection, known: Profile) -> Iterator[Witness]:
 
 @check_of_store
 def has_no_marks_to_review(db: sqlite3.Connection, now: float) -> Finding:
-    """Check that no bursts of marks wait for a review, because they do not count until then."""
+    """Check that no bursts of marks wait for a review, because such marks do not count yet."""
     bursts = numbers_to_review(db)
     if bursts:
         return warn(

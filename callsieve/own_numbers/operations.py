@@ -28,7 +28,7 @@ from callsieve.own_numbers.fields import (
     parsed,
 )
 from callsieve.settings import Settings
-from callsieve.text.csv_table import NOTHING_USABLE, CsvTable, csv_of, nothing_usable
+from callsieve.text.csv_table import NOTHING_USABLE, CsvTable, csv_of, nothing_usable, problem_of_number
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import TimeError, instant_of, iso_with_zone, since_of
 from policies.files import nearest
@@ -38,7 +38,7 @@ from reputation.own.register import NumberState, OwnNumber, RegisterError, check
 from reputation.store.audit import Change, StoredRow, add_audit
 from reputation.store.own_labels import LabelCheck, remove_screenshot
 from reputation.store.own_register import own_of, put_own, remove_own
-from reputation.wording import Wording
+from reputation.wording import Places, Wording
 
 # Outcomes are kept for 30 days, so numbers of outgoing calls are known for this time.
 SEEN_SECONDS = 30 * 86_400.0
@@ -235,6 +235,14 @@ STATES = {state.value: state for state in NumberState}
 LONGEST_FIELD = MOST_TEXTS * (TEXT_CHARACTERS + 1)
 
 
+class BadField(ValueError):
+    """A field of a row is not valid. `words`: the column and the reason."""
+
+    def __init__(self, words: Wording) -> None:
+        super().__init__(str(words))
+        self.words = words
+
+
 def own_numbers_in(table: CsvTable, region: str, now: float) -> dict[str, Given]:
     """Return the own numbers in a file, each with the values of its row. Raise TableError if no row can be used.
 
@@ -246,16 +254,17 @@ def own_numbers_in(table: CsvTable, region: str, now: float) -> dict[str, Given]
     for number, *texts in table:
         e164 = number_of(number, region)
         if e164 is None:
-            table.refuse(f"{number[:40]!r} is not a telephone number" if number else "has no number")
+            table.refuse(problem_of_number(number))
             continue
         if e164 in rows:
-            table.refuse(f"{e164} is given twice: line {lines[e164]} counts")
+            places: Places = {"number": e164, "line": str(lines[e164])}
+            table.refuse(Wording("{number} occurs twice: only line {line} counts", places))
             continue
         try:
             rows[e164] = _given(dict(zip(COLUMNS[1:], texts, strict=True)), table.given, now)
             lines[e164] = table.line
-        except ValueError as error:
-            table.refuse(str(error))
+        except BadField as error:
+            table.refuse(error.words)
     if not rows:
         raise TableError(nothing_usable(table.problems), NOTHING_USABLE)
     return rows
@@ -267,13 +276,14 @@ def register_as_csv(register: Iterable[OwnNumber]) -> str:
 
 
 def _given(texts: Mapping[str, str], columns: Container[str], now: float) -> Given:
-    """Return the values in a row by the fields of OwnNumber. Raise ValueError, also if `state` or `since` is empty."""
+    """Return the values in a row by the fields of OwnNumber. Raise BadField, also if `state` or `since` is empty."""
     given = {field.attribute: _value(field, texts[field.name], now) for field in FIELDS if field.name in columns}
     if "checked" in columns:
         given["checked_at"] = _since("checked", texts, now)
     if state := texts["state"].lower():
         if state not in STATES:
-            raise ValueError(f"unknown state {state[:40]!r}{nearest(state, STATES)}")
+            places: Places = {"state": state[:40], "hint": nearest(state, STATES)}
+            raise BadField(Wording("unknown state {state!r}{hint}", places))
         given["state"] = STATES[state]
     if since := _since("since", texts, now):
         given["since"] = since
@@ -291,14 +301,14 @@ def _value(field: FormField, text: str, now: float) -> object:
     try:
         return parsed(field, text.split("|") if field.is_list else text, now)
     except Refused as refused:
-        raise ValueError(f"{field.name} {refused.words}") from None
+        raise BadField(Wording("{column} {problem}", {"column": field.name, "problem": refused.words})) from None
 
 
 def _since(name: str, texts: Mapping[str, str], now: float) -> float | None:
     try:
         return since_of(texts[name], now) if texts[name] else None
     except TimeError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise BadField(Wording("{column}: {problem}", {"column": name, "problem": error.words})) from None
 
 
 def _row_of(own: OwnNumber) -> tuple[str, ...]:

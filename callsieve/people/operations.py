@@ -27,7 +27,7 @@ from callsieve.imports.operations import (
     note_each,
 )
 from callsieve.imports.rows import person_of_row, problem_of_did, problem_of_person
-from callsieve.text.csv_table import FIELD_CHARACTERS
+from callsieve.text.csv_table import FIELD_CHARACTERS, problem_of_number
 from callsieve.wiring import dids_of, people_of
 from reputation.encoding import FLAT
 from reputation.model import Did, Person
@@ -42,6 +42,7 @@ from reputation.store.people import (
     upsert_people,
 )
 from reputation.store.sources import From, dids_from, people_from
+from reputation.wording import Wording
 
 NOBODY_THERE = "the PBX has no people now, so nobody is removed: check that its modules are loaded (module show)"
 
@@ -271,8 +272,10 @@ def _source(entry: From | None) -> str | None:
 
 def _person(place: int, row: PersonRow) -> Person:
     fields = (row.extension, row.endpoint, row.group, row.language)
-    problem = problem_of_person(*fields) or ("" if row.name.isprintable() else "the name must be one line")
-    if problem:
+    problem = problem_of_person(*fields)
+    if problem is None and not row.name.isprintable():
+        problem = Wording("the name must be one line")
+    if problem is not None:
         raise Refused("bad-person", problem, f"people[{place}]")
     return person_of_row(*fields, row.name)
 
@@ -280,6 +283,6 @@ def _person(place: int, row: PersonRow) -> Person:
 def _did(place: int, row: DidRow, region: str) -> Did:
     number = did_number_of(row.number, region)
     problem = problem_of_did(number, row.number, row.groups, row.callee)
-    if number is None or problem:
-        raise Refused("bad-did", problem, f"dids[{place}]")
+    if number is None or problem is not None:
+        raise Refused("bad-did", problem or problem_of_number(row.number), f"dids[{place}]")
     return Did(number, tuple(dict.fromkeys(row.groups)), row.callee or None, row.screen)

@@ -25,7 +25,7 @@ from operator import itemgetter
 from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
 from callsieve.text.table_errors import TableError, TableProblem, table_error
-from reputation.wording import Wording
+from reputation.wording import Places, Wording
 
 T = TypeVar("T")
 
@@ -60,17 +60,34 @@ _OTHER_FORMATS = (
 
 
 class RowProblem(NamedTuple):
-    """A row that was skipped, and why. `line`: its line in the file, from 1; 0 without a file.
+    """A row that was skipped, and the reason. `line`: its line in the file, from 1; 0 without a file.
 
-    `unit`: what is counted, `row` if the file has no lines.
+    `unit`: `row` if the rows of a database are counted in place of lines.
     """
 
     line: int
-    text: str
+    text: str | Wording
     unit: str = "line"
 
+    @property
+    def words(self) -> str | Wording:
+        """The reason, after the line of the row."""
+        if not self.line:
+            return self.text
+        places: Places = {"line": str(self.line), "problem": self.text}
+        if self.unit == "row":
+            return Wording("row {line}: {problem}", places)
+        return Wording("line {line}: {problem}", places)
+
     def __str__(self) -> str:
-        return f"{self.unit} {self.line}: {self.text}" if self.line else self.text
+        return str(self.words)
+
+
+def problem_of_number(text: str) -> Wording:
+    """Return the reason to skip a row with this field, which is not a telephone number."""
+    if not text:
+        return Wording("the number is missing")
+    return Wording("{text!r} is not a telephone number", {"text": "".join(filter(str.isprintable, text))[:40]})
 
 
 class CsvTable:
@@ -181,7 +198,7 @@ class CsvTable:
         """Return the index of a column in `record`."""
         return self._places[self.columns.index(column)]
 
-    def refuse(self, problem: str) -> None:
+    def refuse(self, problem: str | Wording) -> None:
         """Count the last row as skipped, for this reason."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
@@ -199,14 +216,17 @@ class CsvTable:
             self._count_empty()
             return None
         self.read += 1
-        problem = ""
+        problem = None
         fields = text.split(self.delimiter) if '"' not in text else self._split(text)
         if "\0" in text:
-            problem = "contains a NUL character"
+            problem = Wording("contains a NUL character")
         elif fields is None:
-            problem = "has a quote in the wrong place, or an unclosed quote"
+            problem = Wording("a quotation mark is misplaced or not closed")
         elif len(fields) > self._width and any(map(str.strip, fields[self._width :])):
-            problem = f"has {len(fields)} fields where the header has {self._width}: put the text in quotes"
+            problem = Wording(
+                "has {fields} fields, but the header has {columns}: put texts with a separator in quotes",
+                {"fields": len(fields), "columns": self._width},
+            )
         if problem:
             self.refuse(problem)
             return None
@@ -256,7 +276,7 @@ class CsvTable:
             self._pass_over_the_rest(raw)
             self._line = self._lines_read
             self.read += 1
-            self.refuse(f"is longer than {LINE_BYTES} bytes")
+            self.refuse(Wording("is longer than {most:,} bytes", {"most": LINE_BYTES}))
         return None
 
     def _pass_over_the_rest(self, raw: bytes) -> None:
@@ -329,7 +349,7 @@ def usable(table: Refusing, rows: Iterable[T], most: int, too_many: str | Wordin
 
 def nothing_usable(problems: Sequence[RowProblem]) -> Wording:
     """Return the message that no row is usable, with the first problem."""
-    why = str(problems[0]) if problems else Wording("there is no row")
+    why = problems[0].words if problems else Wording("there is no row")
     return Wording("no row can be used: {why}", {"why": why})
 
 

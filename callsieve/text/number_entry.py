@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from reputation import numbers, whole_areas
 from reputation.model import CallerKind, EntryKind, ListEntry, ListName
 from reputation.numbers import country_of
-from reputation.wording import Wording
+from reputation.wording import N_, Wording
 
 ALLOWED = "write a number (+12015550123), a prefix (+1900*) or a range (+12015550100-+12015550199)"
 LONGEST_PREFIX = 14  # with all 15 digits it would be a number
@@ -24,18 +24,23 @@ _PREFIX = re.compile(r"\+[1-9][0-9]{0,13}")
 _END = re.compile(r"\+[1-9][0-9]{3,14}")
 _BETWEEN_ENDS = re.compile(r"(?<=[0-9)]) ?(?:-|\u2013|\.\.) ?(?=\+)")
 
-# The messages for text that is clearly something else than a number.
-INSTEAD_OF_A_NUMBER = {
-    CallerKind.WITHHELD: "not a number: it stands for a caller who withholds the number (in a policy, use caller_kind)",
-    CallerKind.EMERGENCY: "an emergency number: its calls are never screened",
-    CallerKind.INTERNAL: (
-        "too short for a telephone number, and not a service number of {region} (write another country's as +8695588)"
+# The messages for texts that are clearly not a telephone number.
+NOT_A_NUMBER = {
+    CallerKind.WITHHELD: N_("{text!r} stands for callers who withhold their number: in a policy, use caller_kind"),
+    CallerKind.EMERGENCY: N_("{text!r} is an emergency number: its calls are never screened"),
+    CallerKind.INTERNAL: N_(
+        "{text!r} is too short for a telephone number, and not a service number of {region} "
+        "(write another country's like +8695588)"
     ),
 }
 
 
 class EntryError(ValueError):
-    """Raised if a text is not an entry. The message says what is allowed."""
+    """The text is not an entry. `words` say what is allowed. In the template, `{text!r}` is the text."""
+
+    def __init__(self, template: str, text: str, **places: str | int | Wording) -> None:
+        self.words = Wording(template, {"text": text, **places})
+        super().__init__(str(self.words))
 
 
 # Characters of dialplan patterns that no number has: without its brackets, [0-9] would be two digits.
@@ -46,9 +51,9 @@ def parse_entry(text: str, list_name: ListName, region: str) -> ListEntry:
     """Parse an entry of this list, without note, action and expiry. National numbers are read by the region's plan."""
     text = text.strip()
     if numbers.is_emergency(text.rstrip("*"), region):
-        raise EntryError(f"{text!r} is an emergency number: those are never screened, and cannot be listed")
+        raise EntryError(N_("{text!r} is an emergency number, which is never screened and cannot be listed"), text)
     if not _OF_PATTERNS.isdisjoint(text):
-        raise EntryError(f"{text!r}: dialplan patterns are not supported here: write a prefix (+1900*) or a range")
+        raise EntryError(N_("{text!r} is a dialplan pattern: write a prefix (+1900*) or a range instead"), text)
     ends = _BETWEEN_ENDS.split(text)
     if len(ends) > 1:
         return ListEntry(list_name, EntryKind.RANGE, *_range(text, ends))
@@ -64,10 +69,8 @@ def number_from(text: str, region: str) -> str:
         return number
     shown = "".join(filter(str.isprintable, text))[:40]
     kind = numbers.caller_of(text, region).kind if text.strip() else CallerKind.INVALID
-    instead = INSTEAD_OF_A_NUMBER.get(kind)
-    if instead:
-        raise EntryError(f"{shown!r} is {instead.format(region=region)}")
-    raise EntryError(f"{shown!r} is not a telephone number: write it as +12015550123, or as dialled in {region}")
+    otherwise = N_("{text!r} is not a telephone number: write it like +12015550123, or as dialled in {region}")
+    raise EntryError(NOT_A_NUMBER.get(kind, otherwise), shown, region=region)
 
 
 def _prefix(text: str, region: str) -> str:
@@ -76,27 +79,29 @@ def _prefix(text: str, region: str) -> str:
         try:
             start = whole_areas.prefix_of(start, region)
         except whole_areas.PrefixError as error:
-            if str(error):
+            if error.words is not None:
                 raise EntryError(
-                    f"{text!r}: {error}: write the prefix with + and the country's code if all are meant, "
-                    "or a range of service numbers (+8695000-+8695999)"
+                    N_(
+                        "{text!r}: {problem}: for all of them, write the prefix with + and the country's code; "
+                        "for service numbers only, write a range (+8695000-+8695999)"
+                    ),
+                    text,
+                    problem=error.words,
                 ) from None
     if not _PREFIX.fullmatch(start):
-        raise EntryError(
-            f"{text!r} is not a prefix: write + and 1 to {LONGEST_PREFIX} digits with the country's code first, "
-            "and one * at the end (+1900*)"
-        )
+        words = N_("{text!r} is not a prefix: write +, 1 to {most} digits from the country's code on, and * (+1900*)")
+        raise EntryError(words, text, most=LONGEST_PREFIX)
     return start
 
 
 def _range(text: str, ends: list[str]) -> tuple[str, str]:
     first, last = (_SEPARATORS.sub("", end) for end in (ends[0], ends[-1]))
     if len(ends) != 2 or not (_END.fullmatch(first) and _END.fullmatch(last)):
-        raise EntryError(f"{text!r} is not a range: write two whole numbers (+12015550100-+12015550199)")
+        raise EntryError(N_("{text!r} is not a range: write two whole numbers (+12015550100-+12015550199)"), text)
     if len(first) != len(last):
-        raise EntryError(f"{text!r} is not a range: its two numbers must have the same number of digits")
+        raise EntryError(N_("{text!r} is not a range: its two numbers must have the same number of digits"), text)
     if first > last:
-        raise EntryError(f"{text!r} is not a range: its first number comes after its last; swap them")
+        raise EntryError(N_("{text!r} is not a range: its first number comes after its last; swap them"), text)
     return first, last
 
 
@@ -147,19 +152,20 @@ def _in(country: str | None) -> str:
     return f" ({country})" if country and country != "001" else ""
 
 
-def objections_to(entry: ListEntry, own_numbers: Iterable[str]) -> list[str]:
+def objections_to(entry: ListEntry, own_numbers: Iterable[str]) -> list[Wording]:
     """Return the reasons against adding the entry, which `--force` overrides. Allowlist entries have none."""
     if entry.list_name is ListName.ALLOW:
         return []
     objections = []
     fixed = len(_shared_start(entry))
     if fixed < SHORTEST_START:
-        objections.append(f"{entry.text} would block whole countries: write at least {SHORTEST_START} digits")
+        template = N_("{entry} would block whole countries: write at least {digits} digits")
+        objections.append(Wording(template, {"entry": entry.text, "digits": SHORTEST_START}))
     own = sorted(number for number in own_numbers if covers(entry, number))
     if own:
-        shown = ", ".join(own[:3]) + (f" and {len(own) - 3} more" if len(own) > 3 else "")
-        what = "one of our own numbers" if len(own) == 1 else f"{len(own)} of our own numbers"
-        objections.append(f"{entry.text} would block {what} ({shown}), and our people who call in")
+        template = N_("{entry} would block calls from our own numbers, also by our people who call in: {numbers}")
+        shown = ", ".join(own[:3]) + (f", ... ({len(own)})" if len(own) > 3 else "")
+        objections.append(Wording(template, {"entry": entry.text, "numbers": shown}))
     return objections
 
 
@@ -168,15 +174,16 @@ def area_covered(entry: ListEntry) -> whole_areas.WholeArea | None:
     return None if entry.kind is EntryKind.EXACT else whole_areas.whole_area(_shared_start(entry))
 
 
-def objection_to_part(entry: ListEntry) -> list[str]:
+def objection_to_part(entry: ListEntry) -> list[Wording]:
     """Return the reason against a single number that is only the beginning of longer ones."""
     start = whole_areas.start_of_longer(entry.first) if entry.kind is EntryKind.EXACT else None
     if start is None:
         return []
-    return [
-        f"{entry.first} is not a complete number, so nobody calls from it: write all its digits, "
-        f"or {start}* for every number that begins so"
-    ]
+    template = N_(
+        "{number} is not a complete number, so nobody calls from it: write all its digits, "
+        "or {start}* for all numbers that begin with it"
+    )
+    return [Wording(template, {"number": entry.first, "start": start})]
 
 
 def _shared_start(entry: ListEntry) -> str:

@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple
 
 from callsieve.text.csv_table import FIELD_CHARACTERS, KEPT_PROBLEMS, LINE_BYTES, RowProblem
 from callsieve.text.table_errors import TableProblem, table_error
-from reputation.wording import one_line
+from reputation.wording import Wording, one_line
 
 BEGIN = b"BEGIN:VCARD"
 PEEKED = 256
@@ -78,7 +78,7 @@ class Vcards:
         self._lines_read = 0
         self._line = 0
 
-    def refuse(self, problem: str) -> None:
+    def refuse(self, problem: str | Wording) -> None:
         """Count a value of the last card as skipped, for this reason."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:

@@ -594,7 +594,7 @@ ERRORS = [
     (
         "webhook-url",
         HOOK.replace("https", "ftp"),
-        "webhook[0].url: is not an address: write it as https://example.com/path",
+        "webhook[0].url: is not a URL: write it like https://example.com/path",
     ),
     ("feed-plain", FEED.replace("https", "http"), "feed[0].url: plain http can be read and changed on the way"),
     ("feed-path", FEED.replace("https://example.com", "/srv"), "feed[0].url: is not an address: write it as https://"),

@@ -67,7 +67,7 @@ async def import_file(req: PageRequest) -> Response:
         return await show(req, error.words)
     await req.perform(operations.import_consents, consents)
     if table.problems:
-        counts: Places = {"count": table.skipped, "first": str(table.problems[0])}
+        counts: Places = {"count": table.skipped, "first": table.problems[0].words}
         return await show(req, Wording("rows skipped: {count}, the first: {first}", counts))
     return req.go(PATH, "consent-noted")
 

@@ -1,4 +1,4 @@
-"""API endpoints of events: the stream of events, and the receivers."""
+"""API endpoints for the stream of events and for the receivers."""
 
 import asyncio
 import sqlite3
@@ -48,7 +48,7 @@ class Reads(Protocol):
 
 
 class EventStreams:
-    """Counts the open streams."""
+    """The number of open streams, in total and per token."""
 
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
@@ -68,13 +68,13 @@ class EventStreams:
 
 
 def keep_stream(db: sqlite3.Connection, weights: Weights, now: float) -> None:
-    """Record all events from now on, until nobody has read the stream for a week."""
+    """Keep all new events for streams, until no program has read the stream for a week."""
     use_stream(db, tuple(EventKind), weights)
     set_state(db, STREAM_READ, day(now), now)
 
 
 class StreamPosition:
-    """Where a stream continues: after `seq`. `has_gap`: some events after that were deleted already."""
+    """The position where a stream continues: after `seq`. `has_gap`: some later events were already deleted."""
 
     __slots__ = ("has_gap", "seq")
 
@@ -84,7 +84,7 @@ class StreamPosition:
 
 
 def place_after(db: sqlite3.Connection, event_id: str) -> StreamPosition:
-    """Return the position after the event with this id. Without an id, return the position after the latest event."""
+    """Return the position after the event with this id; for an empty id, the position after the latest event."""
     first, last = places(db)
     if not event_id:
         return StreamPosition(last, has_gap=False)
@@ -106,7 +106,7 @@ async def stream(
     ending: asyncio.Event,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[bytes]:
-    """Yield events of some kinds after a position, until a time, the end of the process, or a failure of the store."""
+    """Yield events of these kinds after a position, until `until`, the end of the process, or a store failure."""
     with streams.open(who):
         sent_at = clock()
         yield b"retry: 1000\n\n" + (GAP if place.has_gap else b"")
@@ -133,7 +133,7 @@ async def stream(
 
 
 def _as_message(event: Event) -> bytes:
-    """Return the event in the format of server-sent events, with JSON that has no line break."""
+    """Return the event as a server-sent event, whose JSON has no line break."""
     body = body_of(as_sent(event))
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (event.id.encode(), event.kind.value.encode(), body)
 
@@ -142,9 +142,9 @@ FULL = "too many open streams, in total or of this token: close one"
 
 
 class EventsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which events to stream, and where to start."""
+    """The kinds of events to stream, and the starting point."""
 
-    kinds: Annotated[str, Meta(max_length=500, description="Kinds with commas between them; all if not given.")] = ""
+    kinds: Annotated[str, Meta(max_length=500, description="Kinds of events, separated by commas. Default: all.")] = ""
     after: Annotated[
         str, Meta(max_length=64, description="Id of the event after which the stream starts. Default: Last-Event-ID.")
     ] = ""
@@ -155,12 +155,12 @@ class StreamedEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A message of the stream. Only `data` is always present."""
 
     data: Annotated[str, Meta(description="The event, as JSON.")]
-    event: Annotated[str, Meta(description="Its kind, or `gap`: events before it are missing.")] = ""
+    event: Annotated[str, Meta(description="The kind of the event, or `gap` if earlier events are missing.")] = ""
     id: Annotated[str, Meta(description="Its id.")] = ""
 
 
 async def read_along(req: ApiRequest, request: EventsRequest) -> Stream[StreamedEvent]:
-    """Read events as they happen (server-sent events). Last-Event-ID continues an earlier stream."""
+    """Stream events as they happen (server-sent events). Last-Event-ID continues an earlier stream."""
     kinds = kinds_named(request.kinds)
     streams = req.state.service(EventStreams)
     if streams.is_full(req.context.actor):

@@ -49,7 +49,7 @@ START = "systemctl enable --now callsieve-events"
 EventArgument = Annotated[
     str | None, typer.Argument(metavar="ID", help="Id of the event, from `events dead`.", show_default=False)
 ]
-ReceiverOption = Annotated[str | None, typer.Option(metavar="NAME", help="Only of this receiver.")]
+ReceiverOption = Annotated[str | None, typer.Option(metavar="NAME", help="Only dead letters of this receiver.")]
 
 
 def send(
@@ -57,7 +57,7 @@ def send(
     config: ConfigOption = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Deliver events to the receivers in the settings until stopped. SIGHUP reads the settings again."""
+    """Deliver events to the receivers in the settings until stopped. On SIGHUP, reload the settings."""
     configure_logs(as_json=log_json)
     try:
         process.run(partial(served_settings, config), ctx.obj)
@@ -68,7 +68,7 @@ def send(
 
 
 def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show each receiver with its waiting and delivered events and its last failure."""
+    """Show each receiver with its waiting events, its delivered events and its last failure."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         shown = events_shown(db, loaded.settings, time.time())
@@ -90,11 +90,13 @@ def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def show_dead(
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Show at most this many, latest first.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Show at most this many dead letters, latest first.")
+    ] = 50,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show dead letters: events that could not be delivered, and why."""
+    """Show dead letters: events that could not be delivered, with the reasons."""
     with existing_store(settings_of(config)) as db:
         letters, count = dead_letters(db, limit), count_dead_letters(db)
     if as_json:
@@ -108,7 +110,7 @@ def show_dead(
     print_table(("event", "kind", "receiver", "given up"), rows, keep=(0, 1, 2, 3), below=below)
     if count > len(letters):
         say(f"{count - len(letters):,} more: --limit {count}")
-    say("To have them delivered again:")
+    say("To deliver them again:")
     say_command("callsieve events replay --all")
 
 
@@ -131,7 +133,7 @@ def try_receiver(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Send a made-up event to a receiver now, show the answer, and switch the receiver on if it was off."""
+    """Send an invented event to a receiver now and show the answer. Switch the receiver on if it was off."""
     loaded = settings_of(config)
     name = operations.named(context_of(loaded), receiver)
     event = sample_of(next(iter(wanted_events_of(loaded.settings)[name]), EventKind.NUMBER_MARKED), time.time())
@@ -150,7 +152,7 @@ def try_receiver(
         return
     say(f"{name} accepted {event.kind.value} {event.id} within {1000 * seconds:.0f} ms.")
     if is_on:
-        say("It was switched off and is on again. The events it missed are dead letters: callsieve events replay")
+        say("It was switched off, and is on again. To deliver the events that it missed: callsieve events replay")
 
 
 async def _deliver(loaded: Loaded, capabilities: Capabilities, name: str, event: Event) -> None:
@@ -180,13 +182,13 @@ def _failure(receiver: ReceiverShown, now: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterShown:
-    """A dead letter: the event, and why it could not be delivered.
+    """An event that could not be delivered, with the reason.
 
     Attributes:
         id: The id of the event.
         kind: The kind of the event.
-        at: When it happened.
-        data: Its data.
+        at: When the event happened.
+        data: The data of the event.
     """
 
     letter: Annotated[DeadLetter, FLAT]
@@ -197,13 +199,13 @@ class DeadLetterShown:
 
     @classmethod
     def of(cls, letter: DeadLetter) -> DeadLetterShown:
-        """Return a dead letter for display."""
+        """Return the record for a dead letter of the store."""
         event = letter.event
         return cls(letter, event.id, event.kind, event.at, event.data)
 
 
 def list_alerts(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show each alert rule: its events, conditions, receivers, and held alerts."""
+    """Show each alert rule: its events, conditions, receivers, and suppressed alerts."""
     loaded = settings_of(config)
     rules = loaded.settings.alert
     states = _states(loaded)
@@ -225,7 +227,7 @@ def try_rule(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Send a made-up event to all receivers of a rule now, whatever its conditions. It is not counted."""
+    """Send an invented event to all receivers of a rule now, even if its conditions do not hold. It does not count."""
     loaded = settings_of(config)
     rules = {rule.name: rule for rule in loaded.settings.alert}
     rule = rules.get(name)
@@ -241,7 +243,7 @@ def try_rule(
             say(f"{to}: {error or 'sent'}")
     if any(errors.values()):
         raise CommandError(
-            "" if as_json else f"{sum(map(bool, errors.values()))} of {len(errors)} receivers did not get it"
+            "" if as_json else f"{sum(map(bool, errors.values()))} of {len(errors)} receivers did not get the event"
         )
 
 
@@ -298,10 +300,10 @@ def _conditions(rule: AlertTable) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AlertReceiverShown:
-    """How often one of the receivers of a rule was alerted.
+    """The recent alerts to one receiver of a rule.
 
     Attributes:
-        told: When it was alerted lately.
+        told: When alerts were sent recently.
         suppressed: How many alerts were suppressed since `since`.
         since: When that count began, null if it is 0.
     """
@@ -319,8 +321,8 @@ class AlertShown:
         name: Its name.
         event: The kind of event.
         when: Its conditions.
-        to: Its receivers, and how often each was alerted.
-        quiet_hours: When no alert is sent.
+        to: Its receivers, and the recent alerts to each.
+        quiet_hours: The hours without alerts.
         at_most: The most alerts for each receiver in a period.
     """
 

@@ -1,4 +1,4 @@
-"""Webhooks, and the function that opens all receivers that the settings name."""
+"""The receivers for webhooks and apprise, and the function that opens all receivers in the settings."""
 
 import asyncio
 import base64
@@ -42,12 +42,12 @@ from reputation.users import Role
 
 TOTAL_SECONDS: Final = 30.0
 MISSING: Final = (
-    "apprise is not installed: in CallSieve's checkout, pip install --require-hashes -r requirements/runtime.txt"
+    "apprise is not installed: run in CallSieve's checkout: pip install --require-hashes -r requirements/runtime.txt"
 )
 
 
 class NotifyReceiver:
-    """A service of apprise. The library is imported with the first event."""
+    """A receiver for a service of apprise. The library is imported with the first event."""
 
     reads_names = True
 
@@ -56,7 +56,7 @@ class NotifyReceiver:
         self.name = f"notify/{table.name}"
 
     async def deliver(self, event: Event) -> None:
-        """Deliver an event. Return when the service has accepted it, as far as apprise knows. Raise DeliveryError."""
+        """Deliver an event. Return once the service has accepted it, as far as apprise knows. Raise DeliveryError."""
         table = self._table
         try:
             url = secret_of(table.url)
@@ -102,7 +102,7 @@ AHEAD_SECONDS = 60.0
 
 
 def screening_state(loaded: Loaded, checks: Iterable[HealthCheck], *, mask: bool) -> dict[str, Any]:
-    """Return the state of screening for a broker, by key; None is unknown. It may wait 3 s for the daemon."""
+    """Return the screening state for an MQTT broker, by key; None means unknown. Wait at most 3 s for the daemon."""
     now = time.time()
     status = status_of(CheckContext(loaded, not_asked, now), loaded, checks)
     counted = read_store(loaded.store_path, lambda db: _calls_today(db, now), None)
@@ -121,7 +121,7 @@ def screening_state(loaded: Loaded, checks: Iterable[HealthCheck], *, mask: bool
 
 
 def _calls_today(db: sqlite3.Connection, now: float) -> Counter[str]:
-    """Return the number of today's calls by action, or in observe mode by would-be action."""
+    """Return today's number of calls by action; in observe mode by would-be action."""
     midnight = datetime.fromtimestamp(now).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     counted: Counter[str] = Counter()
     for row in counts_over(db, midnight.timestamp(), now + AHEAD_SECONDS, timedelta(days=2).total_seconds()):
@@ -157,7 +157,7 @@ PASSING: Final = frozenset({408, 409, 421, 423, 425, 429})
 
 
 class Webhook:
-    """A `[[webhook]]` in the settings. Its secret is read for each event, so that a change takes effect at once."""
+    """A receiver for a `[[webhook]]` of the settings. Its secret is read for each event, so changes apply at once."""
 
     def __init__(self, table: WebhookTable, client: OutsideClient, limits: RequestLimits = LIMITS) -> None:
         self.name = f"webhook/{table.name}"
@@ -205,7 +205,7 @@ def keys_of(setting: str) -> list[bytes]:
 
 
 def signed(event_id: str, body: bytes, keys: list[bytes], now: float) -> dict[str, str]:
-    """Return the three headers of the signature. They have the time of the attempt: receivers refuse old ones."""
+    """Return the three headers of the signature, with the time of this attempt: receivers refuse old ones."""
     at = str(int(now))
     content = f"{event_id}.{at}.".encode() + body
     digests = (base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode() for key in keys)
@@ -234,7 +234,7 @@ def _asked(text: str | None, now: float) -> float | None:
 
 
 class StatesInStore:
-    """The states of alerts in the store."""
+    """Storage for the states of alerts in the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -251,7 +251,7 @@ class StatesInStore:
 async def open_receivers(
     loaded: Loaded, states: StateStore, stack: AsyncExitStack, capabilities: Capabilities
 ) -> list[Receiver]:
-    """Open all receivers, each with its own connection. `stack` closes them."""
+    """Open all receivers in the settings, each with its own connection. `stack` closes them."""
     settings = loaded.settings
     by_name: dict[str, Receiver] = {
         table.name: Webhook(table, await stack.enter_async_context(OutsideClient())) for table in settings.webhook

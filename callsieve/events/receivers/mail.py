@@ -1,7 +1,7 @@
-"""Events by mail: those within a minute share one mail, and the digest of a day has its own.
+"""Events by mail: events within a minute share a mail, and each daily digest is a mail of its own.
 
-Mails are made with email.message, which allows no line break in a header. The server's time and the size of its replies
-are limited. A mail that is repeated after a crash has the same Message-ID.
+Mails are made with email.message, which allows no line break in a header. The mail server's time and the size of its
+replies are limited. A mail that is repeated after a crash has the same Message-ID.
 """
 
 import asyncio
@@ -43,9 +43,9 @@ Waiting = tuple[Event, "asyncio.Future[None]"]
 
 
 class MailReceiver:
-    """A mail server. `read_digest`: returns the digest of a day, in a thread. `digest_to`: its recipients.
+    """A receiver that sends mails. `read_digest`: returns the digest of a day, in a thread. `digest_to`: its readers.
 
-    `between`: least seconds between two mails of events.
+    `between`: the least seconds between two mails of events.
     """
 
     name = "mail"
@@ -71,7 +71,7 @@ class MailReceiver:
         self._next_at = 0.0
 
     async def deliver(self, event: Event) -> None:
-        """Deliver an event. Return when the server has accepted its mail. Raise DeliveryError."""
+        """Deliver an event. Return once the server has accepted its mail. Raise DeliveryError."""
         if event.kind is EventKind.DIGEST_READY and self._digest_to and alert_of(event) is None:
             await self._send(await self._digest_mail(event), self._digest_to)
             return
@@ -113,7 +113,7 @@ class MailReceiver:
         return mail
 
     async def _send(self, mail: EmailMessage, to: Sequence[str]) -> None:
-        """Send a mail. Cut the connection when the time limit is reached. Raise DeliveryError."""
+        """Send a mail. Close the connection when the time limit is reached. Raise DeliveryError."""
         if not to:
             raise DeliveryError("[mail] to is empty", permanent=True)
         mail["To"] = ", ".join(to)
@@ -135,7 +135,7 @@ class MailReceiver:
 
 
 def events_mail(table: MailTable, events: Sequence[Event]) -> EmailMessage:
-    """Return a mail with one line per event. The subject is the event if it is the only one, otherwise their number."""
+    """Return a mail with one line per event. The subject is the only event, or the number of events."""
     lines = [(event, event_in_words(event, table.language, mask=table.mask)) for event in events]
     if len(lines) == 1:
         subject = lines[0][1]
@@ -195,7 +195,7 @@ class _Server:
             logger.warning("recipients refused by the mail server: %d", len(refused))
 
     def cut(self) -> None:
-        """Abort the conversation from another thread."""
+        """Abort the SMTP session from another thread."""
         smtp = self._smtp
         if smtp is not None and smtp.sock is not None:
             with suppress(OSError):
@@ -219,7 +219,7 @@ class _Server:
 
 
 class _Bounded:
-    """Reads a server's replies, up to REPLY_BYTES in total, because smtplib has no limit."""
+    """A reader of a server's replies, up to REPLY_BYTES in total, because smtplib has no limit."""
 
     def __init__(self, file: BufferedReader) -> None:
         self._file = file
@@ -229,7 +229,7 @@ class _Bounded:
         line = self._file.readline(size)
         self._left -= len(line)
         if self._left < 0:
-            raise OSError("its replies are too long")
+            raise OSError("the mail server's replies are too long")
         return line
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
-"""The receiver MQTT: a broker gets events, and the state of screening. The only module that imports aiomqtt.
+"""The MQTT receiver, which publishes events and the screening state to a broker. Only this module imports aiomqtt.
 
     PREFIX/availability      online, or offline as last will; retained by the broker
-    PREFIX/state             state of screening as JSON; retained by the broker
+    PREFIX/state             screening state as JSON; retained by the broker
     PREFIX/event/KIND        each event as JSON, at least once
     PREFIX/alert/NAME        each alert
 
@@ -33,7 +33,7 @@ ONLINE, OFFLINE = "online", "offline"
 
 
 def node_of(prefix: str) -> str:
-    """Return the name of the device, made from the prefix of its topics. Two installations need two prefixes."""
+    """Return the device's name, made from the prefix of its topics. Two installations need two prefixes."""
     return prefix.replace("/", "_")
 
 
@@ -43,17 +43,17 @@ def discovery_topic(prefix: str) -> str:
 
 
 def availability_topic(prefix: str) -> str:
-    """Return the topic that says whether CallSieve is `online`, or `offline` as last will."""
+    """Return the topic that has `online`, or `offline` as last will."""
     return f"{prefix}/availability"
 
 
 def state_topic(prefix: str) -> str:
-    """Return the topic of the state: one JSON object for all entities."""
+    """Return the topic of the screening state: one JSON object for all entities."""
     return f"{prefix}/state"
 
 
 def discovery_message(prefix: str, console: str = "") -> dict[str, Any]:
-    """Return the description of the device for Home Assistant. `console`: the address of its page, or empty."""
+    """Return the device's description for Home Assistant. `console`: the URL of its page, or empty."""
     node = node_of(prefix)
     entities = {
         name: {"unique_id": f"{node}_{name}", "value_template": f"{{{{ value_json.{name} }}}}", **entity}
@@ -129,7 +129,7 @@ QUIET.setLevel(logging.CRITICAL)  # its messages come as exceptions, too
 
 
 class MqttReceiver:
-    """An MQTT broker. `read_state`: returns the state of screening. `console`: the address of its page, or empty.
+    """A receiver that publishes to an MQTT broker. `read_state`: returns the screening state. `console`: URL or empty.
 
     `async with` starts to connect, and does not wait for the connection.
     """
@@ -156,7 +156,7 @@ class MqttReceiver:
             await asyncio.wait({self._task}, timeout=LEAVE_SECONDS)
 
     async def deliver(self, event: Event) -> None:
-        """Deliver an event. Return when the broker has it. Raise DeliveryError."""
+        """Deliver an event. Return once the broker has confirmed it. Raise DeliveryError."""
         with suppress(TimeoutError):  # connecting has only begun
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._tried.wait()
@@ -193,7 +193,7 @@ class MqttReceiver:
                 self._trouble = trouble
                 self._tried.set()
             except Exception:
-                logger.exception("mqtt: %s: connecting again after a failure", self._table.host)
+                logger.exception("mqtt: %s: reconnecting after a failure", self._table.host)
                 self._trouble = "internal error: see the log"
                 self._tried.set()
             failures += 1
@@ -214,14 +214,14 @@ class MqttReceiver:
         )
 
     async def _announce(self, client: aiomqtt.Client) -> None:
-        """Publish `online`, and Home Assistant's discovery message, which is empty if discovery is off."""
+        """Publish `online` and Home Assistant's discovery message. The message is empty if discovery is off."""
         prefix = self._table.prefix
         message = msgspec.json.encode(discovery_message(prefix, self._console)) if self._table.discovery else b""
         await client.publish(discovery_topic(prefix), message, qos=1, retain=True)
         await client.publish(availability_topic(prefix), ONLINE, qos=1, retain=True)
 
     async def _publish_state(self, client: aiomqtt.Client) -> None:
-        """Publish a changed state every STATE_SECONDS and soon after an event, until the connection is lost."""
+        """Publish a changed state, every STATE_SECONDS and soon after an event, until the connection is lost."""
         lost = asyncio.create_task(_until_lost(client))
         published = b""
         try:

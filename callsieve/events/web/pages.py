@@ -1,4 +1,4 @@
-"""The page of the console with receivers and dead letters, for administrators."""
+"""The console page of receivers and dead letters, for administrators."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ MOST_DEAD = 100
 
 @dataclass(frozen=True, slots=True)
 class EventsPage:
-    """The content of the page. `letters`: the latest of `count` dead letters."""
+    """The content of the events page. `letters`: the latest of `count` dead letters."""
 
     shown: EventsShown
     letters: tuple[DeadLetter, ...]
@@ -32,7 +32,7 @@ async def show(req: PageRequest) -> Response:
 
 
 async def replay(req: PageRequest) -> Response:
-    """Deliver one dead letter, or all of them, again."""
+    """Deliver one dead letter again, or all of them."""
     try:
         result = await req.perform(operations.replay, ReplayRequest(req.form.get("event") or None))
         count = result.replayed
@@ -44,7 +44,7 @@ async def replay(req: PageRequest) -> Response:
 
 
 def events_page(db: sqlite3.Connection, settings: Settings, now: float) -> EventsPage:
-    """Return the content of the page."""
+    """Return the content of the events page."""
     return EventsPage(events_shown(db, settings, now), tuple(dead_letters(db, MOST_DEAD)), count_dead_letters(db))
 
 

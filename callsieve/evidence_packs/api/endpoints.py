@@ -14,7 +14,7 @@ HIYA = PackRequest("+442071838750", "hiya", days=28)
 
 
 class MadePack(NamedTuple):
-    """An evidence pack. `file_name`: the name for the file. `content`: the zip, in Base64."""
+    """An evidence pack. `file_name`: the suggested name of the file. `content`: the zip, in Base64."""
 
     file_name: str
     content: bytes

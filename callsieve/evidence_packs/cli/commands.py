@@ -22,13 +22,22 @@ def pack(
     number: NumberArgument,
     platform: Annotated[
         str,
-        typer.Option("--for", metavar="PLATFORM", help="carrier, hiya, tencent ...; an unknown one lists them all."),
+        typer.Option(
+            "--for",
+            metavar="PLATFORM",
+            help="Platform, such as carrier, hiya or tencent. An unknown name prints all names.",
+        ),
     ],
-    language: Annotated[str, typer.Option(metavar="en|zh", help="The language of the document.")] = "en",
-    days: Annotated[int, typer.Option(metavar="DAYS", help="How many days back, at most 180.")] = DEFAULT_DAYS,
+    language: Annotated[str, typer.Option(metavar="en|zh", help="Language of the document.")] = "en",
+    days: Annotated[int, typer.Option(metavar="DAYS", help="Days of calls to include, at most 180.")] = DEFAULT_DAYS,
     documents: Annotated[
         list[Path] | None,
-        typer.Option("--document", metavar="FILE", help="A file to include; may be repeated.", show_default=False),
+        typer.Option(
+            "--document",
+            metavar="FILE",
+            help="File to include. Repeat the option for several files.",
+            show_default=False,
+        ),
     ] = None,
     authorisation: Annotated[
         Path | None,
@@ -40,17 +49,19 @@ def pack(
     ] = None,
     unmasked_for: Annotated[
         str,
-        typer.Option("--unmasked-for", metavar="WHO", help="A carrier that gets whole called numbers and Call-IDs."),
+        typer.Option(
+            "--unmasked-for", metavar="WHO", help="The carrier that gets unmasked called numbers and Call-IDs."
+        ),
     ] = "",
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR|FILE.zip", help="Where to write it. Default: the current directory.", show_default=False
+            metavar="DIR|FILE.zip", help="Where to write the zip. Default: the current directory.", show_default=False
         ),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write a zip that shows how a number calls: a document, tables, and a signed list of files."""
+    """Write a zip about the calls of an own number: a document, tables, and a signed list of files."""
     loaded = settings_of(config)
     proofs = (("authorisation", authorisation), ("assignment", assignment))
     files = [AttachedFile(path.name, _read(path), role) for role, path in proofs if path is not None]

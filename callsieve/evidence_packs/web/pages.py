@@ -36,7 +36,7 @@ async def show(req: PageRequest, problem: str | Wording = "") -> Response:
 
 
 async def make(req: PageRequest) -> Response:
-    """Return the pack as a file."""
+    """Return an evidence pack as a file."""
     platform, language, days, recipient = (req.form.get(field, "").strip() for field in FIELDS)
     count = int(days) if days.isascii() and days.isdecimal() and len(days) < 5 else 0
     context = req.context

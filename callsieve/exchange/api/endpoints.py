@@ -1,4 +1,4 @@
-"""API endpoints of the exchange: other companies' evidence, and what is published for them."""
+"""API endpoints of the exchange: other companies' evidence, and this company's publication."""
 
 from callsieve.api.endpoint import endpoint
 from callsieve.exchange import operations, views

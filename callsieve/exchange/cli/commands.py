@@ -1,4 +1,4 @@
-"""`callsieve exchange`: signed evidence against numbers, for and from other companies."""
+"""`callsieve exchange`: publish signed evidence for other companies, and subscribe to theirs."""
 
 import shlex
 import sqlite3
@@ -74,9 +74,9 @@ NamesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="NAME", help="Companies to fetch now. Default: all that are due.")
 ]
 ForkOption = Annotated[
-    bool, typer.Option("--accept-fork", help="Accept data of one company that does not continue its history.")
+    bool, typer.Option("--accept-fork", help="Accept data of a company that contradicts its history.")
 ]
-NameArgument = Annotated[str, typer.Argument(help="The company's name here.", show_default=False)]
+NameArgument = Annotated[str, typer.Argument(help="Your name for the company.", show_default=False)]
 UrlArgument = Annotated[str, typer.Argument(help="The https address at which it publishes.", show_default=False)]
 KeyOption = Annotated[str, typer.Option("--key", help="Its public key, received over another channel.")]
 PrivateOption = Annotated[bool, typer.Option("--private", help="Allow a server in your own network.")]
@@ -90,14 +90,14 @@ def publish_files(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Publish numbers that at least three people here speak against. Never people, contacts or own numbers."""
+    """Publish numbers that at least three people here speak against. Never publish people, contacts or own numbers."""
     loaded = settings_of(config)
     if dry_run:
         _say_rows(loaded, as_json=as_json)
         return
     folder = directory or _directory(loaded)
     if folder is None:
-        raise CommandError("exchange publish: no directory: name one, or set `directory` in [publish]")
+        raise CommandError("exchange publish: the directory is missing: name one, or set `directory` in [publish]")
     with existing_store(loaded) as db:
         published = publish(db, context_of(loaded), PublishBundleRequest(folder, purge))
     if as_json:
@@ -112,7 +112,7 @@ def fetch(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Fetch the data of the subscribed companies that are due. If one is refused, its earlier data stays."""
+    """Fetch the data of subscribed companies that are due. If new data is refused, the earlier data stays."""
     loaded = settings_of(config)
     if accept_fork and len(names or []) != 1:
         raise CommandError("exchange fetch: --accept-fork takes exactly one company: name it")
@@ -125,7 +125,7 @@ def fetch(
 
 
 def run(config: ConfigOption = None) -> None:
-    """Run by the timer: publish if due, fetch what is due, and pause companies that are worse than chance."""
+    """Publish if due, fetch due companies, and pause companies that are worse than chance. The timer runs this."""
     loaded, failed = settings_of(config), False
     folder = _directory(loaded)
     with any_store(loaded) as db:
@@ -152,7 +152,7 @@ def _try_to_publish(loaded: Loaded, db: sqlite3.Connection, folder: Path) -> boo
 
 
 def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show what is published here and the subscribed companies: how old their data is, and how often it was right."""
+    """Show this company's publication, and for each subscribed company the age and accuracy of its data."""
     loaded, now = settings_of(config), time.time()
     with existing_store(loaded) as db:
         shown = exchange_shown(db, loaded, now)
@@ -163,7 +163,7 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def show(name: NameArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show one company: its address, its key, and what it has published."""
+    """Show a company: its address, its key, and its published evidence."""
     loaded, now = settings_of(config), time.time()
     with existing_store(loaded) as db:
         company = company_shown(db, loaded, name, now)
@@ -181,7 +181,7 @@ def add(
     private: PrivateOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Subscribe to a company's evidence. Without --key, only show the key that it offers."""
+    """Subscribe to a company's evidence. Without --key, only show the key that its server offers."""
     loaded = settings_of(config)
     if not key:
         _say_offered(name, url, private=private)
@@ -199,7 +199,7 @@ def remove(name: NameArgument, config: ConfigOption = None) -> None:
 
 
 def _say_offered(name: str, url: str, *, private: bool) -> NoReturn:
-    """Show the key that the server offers, and stop. A person must compare it before it is trusted."""
+    """Show the key that the server offers, and stop. A person must compare the key before it is trusted."""
     try:
         key_id, key = operations.offered_key(url, private=private)
     except (OutsideError, Refused) as error:
@@ -213,7 +213,7 @@ def _say_offered(name: str, url: str, *, private: bool) -> NoReturn:
 
 
 def resume(name: NameArgument, config: ConfigOption = None) -> None:
-    """Let a paused company count again. How often it is right is measured from now on."""
+    """Resume using a paused company's evidence. Its accuracy is measured from now on."""
     change = perform(settings_of(config), operations.resume, SwitchRequest(name), existing=True)
     say(f"{name} is fetched again, and counts from the next call on.")
     say_undo(change.change_id, config)
@@ -235,7 +235,7 @@ def _say_rows(loaded: Loaded, *, as_json: bool) -> None:
     for row in rows:
         print(row_line(row))
     if not rows:
-        say("No number would be listed: it takes three people here and enough evidence against a number.")
+        say("No number would be listed. A number needs three people here and enough evidence against it.")
 
 
 def _directory(loaded: Loaded) -> Path | None:
@@ -256,7 +256,7 @@ def _fetch(
 def _fetch_alone(
     db: sqlite3.Connection, context: Context, names: list[str], *, accept_fork: bool, quiet: bool
 ) -> list[FetchResult]:
-    """Fetch companies while no other process does. Two at once could replace a newer index by an older one."""
+    """Fetch companies while no other process does. Otherwise an older index could replace a newer one."""
     known = known_peers(db, context)
     if not known:
         raise CommandError(NONE_WANTED)
@@ -282,7 +282,7 @@ def _say_published(published: PublishedBundle, folder: Path) -> None:
     say(f"{folder}: {plural(published.numbers, 'number')} published ({changes}){cleared}.")
     if not published.is_full:
         hours = round(LEAST_GAP_SECONDS / 3600)
-        say(f"Less than {hours} hours passed since the last publication: numbers were withdrawn, but not added.")
+        say(f"Less than {hours} hours since the last publication: numbers were only withdrawn, not added.")
 
 
 def _say_result(result: FetchResult) -> None:
@@ -316,7 +316,7 @@ def _say_status(shown: ExchangeShown, now: float) -> None:
     elif not shown.nobody_fetches:
         say("You have not subscribed to any company: see callsieve help exchange.")
     if shown.nobody_fetches:
-        say(f"The companies are not fetched: {TIMER}")
+        say(f"The companies' data is not fetched: {TIMER}")
 
 
 def _row(company: PeerShown) -> tuple[str | Text, ...]:

@@ -1,4 +1,4 @@
-"""The page of the exchange: the companies, their health and how often they were right, and our own publication."""
+"""The page of the exchange: the companies with their health and accuracy, and our own publication."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ FIELD_NAMES = {"name": N_("The name"), "url": N_("The address"), "key": N_("The 
 
 @dataclass(frozen=True, slots=True)
 class ExchangePage:
-    """The state of the exchange, and recent changes."""
+    """The content of the page: the state of the exchange, and recent changes."""
 
     shown: ExchangeShown
     latest: tuple[Latest, ...]
 
 
 async def show(req: PageRequest, problem: Refused | None = None, key_id: str = "") -> Response:
-    """Show the exchange, with the problem of a rejected form, or with a key to compare before it is trusted."""
+    """Show the exchange, and the problem of a rejected form or a key to compare before it is trusted."""
     exchange = await req.read(exchange_page, req.state.loaded, req.now)
     typed = {field: req.form.get(field, "") for field in FIELDS}
     problem_words = None if problem is None else (FIELD_NAMES.get(problem.field, ""), problem.words)
@@ -75,7 +75,7 @@ async def pause(req: PageRequest) -> Response:
 
 
 async def resume(req: PageRequest) -> Response:
-    """Let a paused company count again."""
+    """Resume using a paused company's evidence."""
     try:
         await req.perform(operations.resume, SwitchRequest(req.form.get("name", "")))
     except Refused as refused:
@@ -84,7 +84,7 @@ async def resume(req: PageRequest) -> Response:
 
 
 def exchange_page(db: sqlite3.Connection, loaded: Loaded, now: float) -> ExchangePage:
-    """Return the content of the page."""
+    """Return the content of the page of the exchange."""
     return ExchangePage(exchange_shown(db, loaded, now), latest_changes(db, COMPANIES))
 
 

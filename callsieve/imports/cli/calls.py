@@ -48,7 +48,7 @@ T = TypeVar("T")
 FREEPBX = "freepbx"
 # The variable that MariaDB's own client reads.
 PASSWORD_VARIABLE = "MYSQL_PWD"
-NO_CONF = f"file not found: set {CONF_VARIABLE} to the path of FreePBX's settings"
+NO_CONF = f"file not found: set {CONF_VARIABLE} to the path of freepbx.conf"
 SHOWN = (
     f"other users of this server can see the password in the list of processes: leave it out and type it when asked, "
     f"or set {PASSWORD_VARIABLE}"
@@ -92,7 +92,9 @@ def import_calls(
     origin: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="SOURCE", help="Instead of a file: `freepbx`, or mysql://USER@HOST/asteriskcdrdb."
+            "--from",
+            metavar="SOURCE",
+            help="Read from a database and not a file: `freepbx`, or mysql://USER@HOST/asteriskcdrdb.",
         ),
     ] = None,
     everything: Annotated[
@@ -109,7 +111,7 @@ def import_calls(
     if (file is None) == (origin is None):
         raise CommandError("import calls: give either a FILE or --from freepbx (callsieve import calls --help)")
     if file is not None and everything:
-        raise CommandError("import calls: --all is only for --from: a file is always read completely")
+        raise CommandError("import calls: --all needs --from: a file is always read completely")
     loaded = settings_of(config)
     place = _zone(zone)
     started = time.monotonic()
@@ -145,7 +147,7 @@ def _show(history: History, result: Written, seconds: float, *, dry_run: bool, a
     if as_json:
         about = {"kind": history.kind, "read": history.read, "skipped": history.skipped, "dry_run": dry_run}
         about |= {"going_on": history.going_on, "remarks": history.remarks}
-        problems = [{problem.unit: problem.line, "problem": problem.text} for problem in history.problems]
+        problems = [{problem.unit: problem.line, "problem": str(problem.text)} for problem in history.problems]
         print_json(about | asdict(result) | {"seconds": seconds, "problems": problems})
         return
     warn_of_skipped(history.problems, history.skipped)
@@ -189,11 +191,13 @@ def import_contacts(
         str | None, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)
     ] = None,
     origin: Annotated[
-        ContactOrigin | None, typer.Option("--from", help="Instead of a file: FreePBX's Contact Manager.")
+        ContactOrigin | None, typer.Option("--from", help="Read FreePBX's Contact Manager and not a file.")
     ] = None,
     whose: Annotated[
         str | None,
-        typer.Option("--for", metavar="EXT", help="The person of rows without a person. Default: everybody."),
+        typer.Option(
+            "--for", metavar="EXT", help="Extension for contacts that name no person. Default: for everybody."
+        ),
     ] = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -216,7 +220,7 @@ def import_contacts(
         done = operations.import_contacts(written, context_of(loaded), request)
     summary.before, summary.imported, summary.duplicates = done.before, done.rows, len(contacts) - done.rows
     if done.strangers:
-        summary.remarks.append(f"contacts name extensions that nobody here has: {some(done.strangers)}")
+        summary.remarks.append(f"contacts belong to unknown extensions: {some(done.strangers)}")
     if dry_run and not as_json:
         _show_contacts(contacts)
     print_summary(summary, as_json=as_json)

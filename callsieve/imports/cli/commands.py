@@ -45,12 +45,15 @@ class ImportOrigin(StrEnum):
 
 AsBlocklistOption = Annotated[
     bool,
-    typer.Option("--as-blocklist", help="With --from astdb: put them on the blocklist, which rejects them."),
+    typer.Option(
+        "--as-blocklist", help="With --from astdb: add the numbers to the blocklist, which rejects their calls."
+    ),
 ]
 AsAllowlistOption = Annotated[
     bool,
     typer.Option(
-        "--as-allowlist", help="With --from freepbx-allowlist: put them on the allowlist, so they ring through."
+        "--as-allowlist",
+        help="With --from freepbx-allowlist: add the numbers to the allowlist, so their calls ring through.",
     ),
 ]
 
@@ -163,7 +166,7 @@ def import_numbers_file(
     ] = None,
     origin: Annotated[
         ImportOrigin | None,
-        typer.Option("--from", help="Instead of a file: Asterisk's own blacklist, or FreePBX's module Allowlist."),
+        typer.Option("--from", help="Read Asterisk's own blacklist or FreePBX's module Allowlist, and not a file."),
     ] = None,
     verdict: Annotated[
         ImportVerdict | None,
@@ -224,8 +227,10 @@ def show_imports(as_json: JsonOption = False, config: ConfigOption = None) -> No
 
 
 def remove_import(
-    name: Annotated[str, typer.Argument(help="The name of the source.", show_default=False)],
-    kind: Annotated[ImportKind | None, typer.Option(help="The kind, if several imports have this name.")] = None,
+    name: Annotated[str, typer.Argument(help="Name of the import.", show_default=False)],
+    kind: Annotated[
+        ImportKind | None, typer.Option(help="Kind of the import, if several imports have this name.")
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Remove an import with all its rows. Import the same file to restore it."""

@@ -64,7 +64,7 @@ FeedArgument = Annotated[
     Path, typer.Argument(help="The feed's file, plain or compressed with gzip; - for standard input.")
 ]
 SmallerOption = Annotated[
-    bool, typer.Option("--accept-smaller", help="Accept a file that has less than half of the numbers in force.")
+    bool, typer.Option("--accept-smaller", help="Accept a file with less than half of the numbers in force.")
 ]
 ExportOption = Annotated[
     str | None, typer.Option("--export", metavar="NAME", help="Write the feed as CSV, for `import feed`.")
@@ -141,7 +141,7 @@ def show_feeds(
     _show(imported, now, are_named=len(imported) < len(feeds))
     for name, skill in skills.items():
         if skill.told:
-            say(f"{name} was right about {accuracy_of(skill)} of the callers that it lists")
+            say(f"{name} was right about {accuracy_of(skill)} of its callers")
         if skill.judgement is Judgement.WORSE:
             warn(f"{name} is worse than chance: `callsieve import remove {name}` removes it")
     for known in feeds:

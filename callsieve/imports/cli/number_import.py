@@ -18,6 +18,7 @@ from callsieve.settings import Loaded
 from callsieve.text.csv_table import KEPT_PROBLEMS, CsvTable, RowProblem
 from callsieve.text.vcard import Vcards
 from reputation.store.imports import Feed, ImportedRow, sources
+from reputation.wording import Wording
 
 VCARDS = "vCards"  # a format
 
@@ -51,7 +52,7 @@ class Summary:
         """Return `ignored_columns`, under the name that a table uses."""
         return self.ignored_columns
 
-    def refuse(self, problem: str) -> None:
+    def refuse(self, problem: str | Wording) -> None:
         """Count a skipped row of a database, and keep the reason."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
@@ -67,7 +68,9 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
     """Print counts to standard output and problems to standard error, or both as JSON."""
     if as_json:
         fields = {name: getattr(summary, name) for name in Summary.__slots__}
-        fields["problems"] = [{"line": problem.line or None, "problem": problem.text} for problem in summary.problems]
+        fields["problems"] = [
+            {"line": problem.line or None, "problem": str(problem.text)} for problem in summary.problems
+        ]
         print_json(fields)
         return
     warn_of_rows(summary)
@@ -85,14 +88,14 @@ def _print_counts(summary: Summary) -> None:
     counts += [f"{summary.seconds:.1f} s"] if summary.seconds else []
     say(f"{head} as {summary.source}{origin}: {', '.join(counts)}.")
     if summary.continued:
-        say(f"{summary.continued:,} of them were stored already by a run that was interrupted.")
+        say(f"{summary.continued:,} of them were stored by an earlier, interrupted run.")
     if summary.before is not None and summary.kind is not ImportKind.PEOPLE:
         say(f"The previous import ({summary.before:,}) {'would be' if summary.dry_run else 'is'} replaced.")
     if summary.dry_run:
         say("Nothing was changed.")
 
 
-SOURCE_HELP = "A name for this list. Policies use it. The next import with this name replaces the list."
+SOURCE_HELP = "Name for this list, which policies use. The next import with this name replaces the list."
 SourceOption = Annotated[str, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)]
 
 

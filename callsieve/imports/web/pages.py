@@ -138,7 +138,7 @@ async def _import(
         done = await req.perform(operations.import_people, PeopleRequest(source, rows, kind))
     except (TableError, Refused) as error:
         return await show(req, error.words)
-    problems = list(map(str, table.problems))
+    problems = [problem.words for problem in table.problems]
     return req.page("imports/people_imported.html", done=done, skipped=table.skipped, problems=problems)
 
 

@@ -43,17 +43,19 @@ EtcOption = Annotated[
     typer.Option(
         "--etc",
         metavar="DIR",
-        help="Directory of Asterisk's configuration. Default: as in the settings, else /etc/asterisk.",
+        help="Directory of Asterisk's configuration. Default: the directory in the settings, else /etc/asterisk.",
     ),
 ]
 AgiBinOption = Annotated[
     Path | None,
     typer.Option(
-        "--agi-bin", metavar="DIR", help="The directory of Asterisk's AGI scripts; default: Asterisk is asked."
+        "--agi-bin",
+        metavar="DIR",
+        help="Directory of Asterisk's AGI scripts. Default: the answer of the running Asterisk.",
     ),
 ]
-UnitsOption = Annotated[Path, typer.Option("--systemd-dir", metavar="DIR", help="The directory of systemd's units.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
+UnitsOption = Annotated[Path, typer.Option("--systemd-dir", metavar="DIR", help="Directory of systemd's units.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the changes, but make none.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that changes, as a diff.")]
 ReloadOption = Annotated[
     bool, typer.Option("--reload", help="Reload Asterisk's dialplan and manager users afterwards.")
@@ -63,7 +65,7 @@ InboundOption = Annotated[
     typer.Option(
         "--inbound",
         metavar="CONTEXT",
-        help="The context that your trunks arrive in now. It gets a front context that screens: callsieve-CONTEXT.",
+        help="Context that calls from your trunks enter now. It gets a front context for screening: callsieve-CONTEXT.",
     ),
 ]
 
@@ -83,7 +85,7 @@ def install(
         typer.Option(
             "--region",
             metavar="COUNTRY",
-            help="Your country, such as GB. Default: derived from the server's time zone. On a terminal you are asked.",
+            help="Your country, such as GB. Default: derived from the server's time zone. Asked on a terminal.",
         ),
     ] = None,
     freepbx: Annotated[bool, typer.Option("--freepbx", help="Use FreePBX's custom files.")] = False,
@@ -92,7 +94,8 @@ def install(
     ] = False,
     systemd: Annotated[bool, typer.Option("--systemd", help="Also install the systemd units and their users.")] = False,
     no_ami: Annotated[
-        bool, typer.Option("--no-ami", help="Make no manager user: then nothing is learnt from how calls end.")
+        bool,
+        typer.Option("--no-ami", help="Create no manager user. CallSieve then learns nothing from the ends of calls."),
     ] = False,
     no_asterisk: Annotated[
         bool,
@@ -192,7 +195,7 @@ def uninstall(
     for line in left_behind(loaded, place, prompts, users):
         say("stays  ", line)
     for process, command in servers_that_run():
-        say("stays  ", f"callsieve {command}, started by hand, still runs; kill {process} ends it")
+        say("stays  ", f"callsieve {command} still runs, started by hand; kill {process} ends it")
     if has_asterisk:
         show_steps(steps_after_uninstall(loaded.settings, reloaded=reload))
 
@@ -203,7 +206,7 @@ def _check_policies(loaded: Loaded) -> None:
         policies_of(loaded)
     except PolicyError as error:
         warn("do not restart the daemon before this is corrected: until then the running version continues to screen")
-        raise CommandError(f"{error} (callsieve policy check names everything)") from None
+        raise CommandError(f"{error} (callsieve policy check shows all errors)") from None
 
 
 def settings_for_install(config: Path | None) -> Loaded:
@@ -307,5 +310,5 @@ def _reload(settings: Settings, loads: str) -> None:
             ask(settings, command)
         is_loaded = "callsieve" in dialplan_in(ask(settings, "dialplan show callsieve")).contexts
     if is_loaded != bool(loads):
-        raise CommandError("Asterisk did not accept the new dialplan: see its log (logger.conf says where it is)")
+        raise CommandError("Asterisk did not accept the new dialplan: see its log (logger.conf has the path)")
     say("Asterisk has reloaded its dialplan and manager users")

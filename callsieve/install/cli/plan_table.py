@@ -68,7 +68,7 @@ def _show_diff(change: FileChange) -> None:
     for line in lines:
         _print(_styled(line, _style_of(line)))
     if not lines:
-        _print(_styled(f"{change.path}: the mode or the secret changes", "bold"))
+        _print(_styled(f"{change.path}: the file mode or the secret changes", "bold"))
 
 
 def _diff(change: FileChange, context: int) -> Iterator[str]:

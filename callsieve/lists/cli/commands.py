@@ -37,13 +37,13 @@ EntryArgument = Annotated[
     ),
 ]
 PersonOption = Annotated[
-    str | None, typer.Option("--person", metavar="EXT", help="The list of the person with this extension.")
+    str | None, typer.Option("--person", metavar="EXT", help="Use the list of the person with this extension.")
 ]
 NoteOption = Annotated[str, typer.Option(help="The reason, for other administrators.")]
 ExpiresOption = Annotated[
     str | None, typer.Option(metavar="TIME", help="2h, 30d, 2026-12-31 (its end) or 2026-12-31T18:00.")
 ]
-ForceOption = Annotated[bool, typer.Option("--force", help="Add it in spite of objections.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Add the entry in spite of objections.")]
 
 
 def add(
@@ -52,19 +52,23 @@ def add(
     note: NoteOption = "",
     expires: ExpiresOption = None,
     action: Annotated[
-        str | None, typer.Option(metavar="ACTION", help="Instead of allow or reject: tag, warn, challenge, route.")
+        str | None,
+        typer.Option(
+            metavar="ACTION",
+            help="Action for its calls: tag, warn, challenge or route. Default: allow or reject, as the list says.",
+        ),
     ] = None,
     person: PersonOption = None,
     force: ForceOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Add an entry to a list, or replace it. It counts from the next call on."""
+    """Add an entry to a list, or replace it. It applies from the next call on."""
     loaded = options.settings_of(config)
     if person is not None:
         if note or expires or action:
             raise CommandError("--note, --expires and --action cannot be used with --person")
         change = options.perform(loaded, lists.add_personal, lists.PersonalRequest(list_name, entry, person, force))
-        say(f"On the {list_name.value}list of {change.person}: {change.number}. It counts for that person alone.")
+        say(f"On the {list_name.value}list of {change.person}: {change.number}. It only affects that person's calls.")
         say_undo(change.change_id, config)
         return
     request = lists.EntryRequest(list_name, entry, note, expires, action, force)
@@ -84,7 +88,7 @@ def block(
     force: ForceOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Block a number, a prefix or a range. It is short for `callsieve list add block`."""
+    """Block a number, a prefix or a range: a short form of `callsieve list add block`."""
     add(ListName.BLOCK, entry, note, expires, None, person, force, config)
 
 
@@ -96,7 +100,7 @@ def allow(
     force: ForceOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Let a number, a prefix or a range through. It is short for `callsieve list add allow`."""
+    """Let a number, a prefix or a range through: a short form of `callsieve list add allow`."""
     add(ListName.ALLOW, entry, note, expires, None, person, force, config)
 
 
@@ -127,7 +131,7 @@ def show(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Show the lists, or one person's own with --person."""
+    """Show both lists, or the lists of one person with --person."""
     loaded = options.settings_of(config)
     number = None if entry is None else options.number_argument(entry, loaded)
     if person is not None:
@@ -209,7 +213,7 @@ def _show_personal(
 
 @dataclass(slots=True)
 class FileImport:
-    """The result of reading entries. `problems`: the first entries that cannot be used, and why."""
+    """The result of an import. `problems`: the first skipped entries, with the reasons."""
 
     read: int
     skipped: int
@@ -224,7 +228,7 @@ class FileImport:
 def import_file(
     file: FileArgument,
     list_name: Annotated[
-        ListName | None, typer.Option("--list", help="The list of rows without one.", show_default=False)
+        ListName | None, typer.Option("--list", help="List for rows that name no list.", show_default=False)
     ] = None,
     dry_run: DryRunOption = False,
     as_json: options.JsonOption = False,
@@ -244,7 +248,7 @@ def import_file(
 
 
 def put_on_lists(loaded: Loaded, entries: Sequence[ListEntry], imported: FileImport, *, keep: bool = False) -> None:
-    """Add all entries without objections, or none of them. `keep`: existing entries stay as they are."""
+    """Add all entries without objections in one step. `keep`: existing entries do not change."""
     with options.stores(loaded, dry_run=imported.dry_run, copied=True) as (_, written):
         imported.result = operations.import_entries(written, options.context_of(loaded), entries, keep=keep)
     imported.skipped += len(imported.result.refused)
@@ -252,7 +256,7 @@ def put_on_lists(loaded: Loaded, entries: Sequence[ListEntry], imported: FileImp
 
 
 def print_import(imported: FileImport, config: Path | None, *, as_json: bool) -> None:
-    """Print how many entries were added, which were skipped and why, and how to undo it."""
+    """Print how many entries were added or skipped, the reasons, and how to undo the import."""
     assert imported.result is not None
     plan, change_id = imported.result.plan, imported.result.change_id
     counts = {"read": imported.read, "added": len(plan.entries) - plan.replaced, "replaced": plan.replaced}

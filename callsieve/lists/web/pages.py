@@ -22,7 +22,7 @@ FIELDS = ("list", "entry", "note", "expires", "expires_on", "action")
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the lists, with the problem of a rejected form."""
+    """Show the lists, and the problem of a rejected form."""
     # A viewer, who sees no number, cannot look for one either.
     text = req.query.get("q", "").strip()[:80] if req.sees_numbers else ""
     word = req.query.get("list", "")
@@ -71,7 +71,7 @@ async def export(req: PageRequest) -> Response:
 
 
 async def import_file(req: PageRequest) -> Response:
-    """Import the usable entries of a file, and show the others with their lines."""
+    """Import the usable entries of a file, and show the skipped entries with their lines."""
     settings = req.state.loaded.settings
     default = ListName(req.form["list"]) if req.form.get("list") in tuple(ListName) else None
     try:
@@ -81,9 +81,9 @@ async def import_file(req: PageRequest) -> Response:
     except TableError as error:
         return await show(req, error.words)
     done = await req.perform(operations.import_entries, entries)
-    problems = [*table.problems, *done.refused[:KEPT_PROBLEMS]]
+    problems = [*(problem.words for problem in table.problems), *done.refused[:KEPT_PROBLEMS]]
     skipped = table.skipped + len(done.refused)
-    return req.page("lists/list_imported.html", plan=done.plan, skipped=skipped, problems=list(map(str, problems)))
+    return req.page("lists/list_imported.html", plan=done.plan, skipped=skipped, problems=problems)
 
 
 def _list_named(word: str) -> ListName:

@@ -1,4 +1,4 @@
-"""`callsieve lookups`: the process that queries other services about callers, and how accurate they are."""
+"""`callsieve lookups`: the process that queries other services about callers, and the accuracy of these services."""
 
 import errno
 import time
@@ -17,7 +17,7 @@ from callsieve.system.privileges import served_settings
 
 
 def print_lookups(sources: tuple[LookupShown, ...]) -> None:
-    """Print the table of look-up sources, then remarks about some of them."""
+    """Print the table of look-up sources, then remarks about them."""
     rows = [
         (source.name, source.state_word, source.asked_text, source.cost_text, source.right_text, source.changed_text)
         for source in sources
@@ -35,10 +35,10 @@ def serve(
     config: ConfigOption = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Query other services about unknown callers, for the daemon, until stopped. SIGHUP reads the settings again."""
+    """Query other services about unknown callers for the daemon, until stopped. On SIGHUP, reload the settings."""
     loaded = served_settings(config)
     if not loaded.settings.lookup:
-        raise CommandError(f"{loaded.settings_file}: no [[lookup]] is set: there is no service to ask")
+        raise CommandError(f"{loaded.settings_file}: no [[lookup]] is set: add a service to query")
     try:
         process.run(partial(served_settings, config), log_json=log_json)
     except OSError as error:
@@ -49,7 +49,7 @@ def serve(
 
 
 def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show the services that are queried: how often they were right, what they cost, and what they would change."""
+    """Show each queried service: its accuracy, its cost, and how many calls its answers would change."""
     loaded, now = settings_of(config), time.time()
     with existing_store(loaded) as db:
         sources = lookups_shown(db, loaded.settings, now)
@@ -57,24 +57,24 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         print_json(sources)
         return
     if not sources and loaded.settings.lookup:
-        say("The daemon has not read [[lookup]] of the settings yet:")
+        say("The daemon has not loaded [[lookup]] of the settings yet:")
         say_command("systemctl reload callsieve")
         return
     if not sources:
-        say("No service is asked. See callsieve help look-ups.")
+        say("No service is queried. See callsieve help look-ups.")
         return
     print_lookups(sources)
 
 
 def enable(name: NameArgument, config: ConfigOption = None) -> None:
-    """Switch a source on again. How often it is right is measured from now on."""
+    """Switch a source on. Its accuracy is measured from now on."""
     change_id = perform(settings_of(config), operations.enable, SwitchRequest(name), existing=True)
-    say(f"{name} is asked again, and counts from the next call on.")
+    say(f"{name} is queried again, and its answers count from the next call on.")
     say_undo(change_id, config)
 
 
 def disable(name: NameArgument, config: ConfigOption = None) -> None:
     """Switch a source off. Its answers do not count from the next call on."""
     change_id = perform(settings_of(config), operations.disable, SwitchRequest(name), existing=True)
-    say(f"{name} is not asked any more, and its answers do not count.")
+    say(f"{name} is not queried any more, and its answers do not count.")
     say_undo(change_id, config)

@@ -1,6 +1,6 @@
 """`callsieve db`: migrate, check, back up and restore the store's file.
 
-`callsieve housekeeping`: the hourly and daily jobs, and what they did last.
+`callsieve housekeeping`: run the hourly and daily jobs, and show their last runs.
 """
 
 import os
@@ -46,11 +46,11 @@ CONNECT_SECONDS = 1.0
 
 
 def migrate_store(config: options.ConfigOption = None) -> None:
-    """Migrate the store to the version of this program, or create it. `callsieve serve` does that by itself."""
+    """Migrate the store to this program's version, or create it. `callsieve serve` also does that."""
     loaded = options.settings_of(config)
     if not options.has_store(loaded):
         with options.any_store(loaded):
-            say(f"{loaded.store_path}: made, with {plural(len(known_migrations()), 'migration')}.")
+            say(f"{loaded.store_path}: created, with {plural(len(known_migrations()), 'migration')}.")
         return
     with open_store(loaded.store_path, migrated=False) as db:
         if not pending(db):
@@ -61,7 +61,7 @@ def migrate_store(config: options.ConfigOption = None) -> None:
 
 
 def check(
-    accept: Annotated[bool, typer.Option("--accept", help="Accept the lists as they are now.")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="Accept the present lists.")] = False,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
@@ -106,7 +106,7 @@ def check(
 def backup(
     file: Annotated[
         Path | None,
-        typer.Argument(help="The file to write; default: in backups/ beside the store.", show_default=False),
+        typer.Argument(help="File to write. Default: a new file in backups/ beside the store.", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
     config: options.ConfigOption = None,
@@ -128,7 +128,7 @@ def backup(
 
 def restore_backup(
     file: Annotated[
-        Path | None, typer.Argument(help="The backup; default: the last good one.", show_default=False)
+        Path | None, typer.Argument(help="Backup to restore. Default: the last good backup.", show_default=False)
     ] = None,
     yes: options.YesOption = False,
     config: options.ConfigOption = None,
@@ -206,7 +206,9 @@ def _copy_to(path: Path, file: Path, *, force: bool) -> None:
                     copy_store(source, copy)
                 problem = problem_of_backup(partial)
                 if problem:
-                    raise CommandError(f"{path}: the store, or the disk of its copy, is damaged ({problem})")
+                    raise CommandError(
+                        f"{path}: the copy failed its check, so the store or the disk is damaged ({problem})"
+                    )
                 partial.rename(file)
             finally:
                 partial.unlink(missing_ok=True)
@@ -219,7 +221,7 @@ def _is_same(file: Path, store: Path) -> bool:
 
 @contextmanager
 def _readable(backup: Path, state: Path) -> Iterator[Path]:
-    """Yield the backup itself, or a copy if only root may read it."""
+    """Yield the backup, or a readable copy if only root can read it."""
     if os.access(backup, os.R_OK, effective_ids=True):
         yield backup
         return
@@ -233,7 +235,7 @@ def _readable(backup: Path, state: Path) -> Iterator[Path]:
 def _backup_to_restore(path: Path, file: Path | None) -> Path:
     chosen = file or last_good_backup(path)
     if chosen is None:
-        raise CommandError(f"there is no good backup in {backup_directory(path)}: name one (callsieve db restore FILE)")
+        raise CommandError(f"no good backup in {backup_directory(path)}: name another one (callsieve db restore FILE)")
     if file is not None:
         with open_named(file):
             pass  # raises if it is missing, a directory or unreadable
@@ -251,7 +253,7 @@ def _verify(backup: Path) -> None:
         problem = "it is not a store"
     if problem:
         raise CommandError(
-            f"{backup}: this backup cannot be used ({problem}); `callsieve db restore` finds the last good one"
+            f"{backup}: this backup cannot be used ({problem}); `callsieve db restore` uses the last good backup"
         )
     with open_backup(backup) as db:
         pending(db)
@@ -273,12 +275,14 @@ WORDS = {
 
 
 def run(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: the clock is right.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what the jobs would do, but change nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether the clock is right.")] = False,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Run all housekeeping jobs now and show what each did. They remove old data and count what waits for a person."""
+    """Run all housekeeping jobs now and show their results. They remove old data and count tasks for people."""
     loaded = options.settings_of(config)
     with options.existing_store(loaded) as db:
         context = options.context_of(loaded)
@@ -301,7 +305,7 @@ def _is_clock_right(db: sqlite3.Connection, now: float, *, yes: bool) -> bool:
 
 
 def show(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show when each job last ran and what it did. The daemon runs the jobs by itself."""
+    """Show the last run and result of each housekeeping job. The daemon runs the jobs."""
     with options.existing_store(options.settings_of(config)) as db:
         runs = reports(db)
     if as_json:
@@ -309,7 +313,7 @@ def show(as_json: options.JsonOption = False, config: options.ConfigOption = Non
     elif runs:
         _show(runs)
     else:
-        say("No job has run yet: the daemon begins a minute after its start, or `callsieve housekeeping run`.")
+        say("No job has run yet. The daemon begins a minute after its start, or now with: callsieve housekeeping run.")
 
 
 def _show(runs: Sequence[HousekeepingReport]) -> None:

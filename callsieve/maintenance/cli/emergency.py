@@ -1,4 +1,4 @@
-"""`callsieve emergency`: the time after an emergency call from here in which no call is screened."""
+"""`callsieve emergency`: the window after an emergency call from here, in which no call is screened."""
 
 import time
 from contextlib import suppress
@@ -17,18 +17,18 @@ from reputation.facts import opens_after_closing
 
 
 def open_window(config: ConfigOption = None) -> None:
-    """Open the window now, as an emergency call does: no call is screened until it ends."""
+    """Open the emergency window now, as an emergency call does. No call is screened until it ends."""
     loaded, is_broken = settings_even_broken(config)
     window = perform(loaded, emergency_window.open_window, None, existing=is_broken)
     renew_stored(loaded, EMERGENCY_WINDOW)
     if window.is_open and window.until is not None:
         say(f"Open until {when(window.until)}: no call is screened. To close it: callsieve emergency close")
     else:
-        say("Recorded; but [emergency] window_minutes is 0, so nothing is open.")
+        say("Recorded. But [emergency] window_minutes is 0, so calls are still screened.")
 
 
 def close(config: ConfigOption = None) -> None:
-    """Close the window: calls are screened again, until the next emergency call from here."""
+    """Close the emergency window. Calls are screened again, until the next emergency call from here."""
     loaded, is_broken = settings_even_broken(config)
     asterisk_at = _known_to_asterisk(loaded.settings)
     window = perform(loaded, emergency_window.close_window, asterisk_at, existing=is_broken)
@@ -39,7 +39,7 @@ def close(config: ConfigOption = None) -> None:
 
 
 def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show whether the window is open, according to the store and to Asterisk's database if Asterisk answers."""
+    """Show whether the emergency window is open, by the store and, if Asterisk answers, by its database."""
     loaded, _ = settings_even_broken(config)
     now = time.time()
     with existing_store(loaded) as db:
@@ -51,7 +51,7 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     elif window.since is not None:
         say(f"Closed; it was opened at {when(window.since)}.")
     elif window.closed_at is not None:
-        say(f"Closed at {when(window.closed_at)}; nothing has opened it since.")
+        say(f"Closed at {when(window.closed_at)}, and not opened since.")
     else:
         say("Closed. No emergency call is recorded.")
 

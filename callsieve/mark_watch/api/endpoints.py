@@ -1,4 +1,4 @@
-"""Label checks of own numbers in the API."""
+"""API endpoints for label checks of own numbers."""
 
 from callsieve.api.endpoint import endpoint
 from callsieve.mark_watch import operations, views

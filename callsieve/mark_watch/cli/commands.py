@@ -1,10 +1,9 @@
-"""`callsieve own watch`: which labels platforms show for our own numbers.
+"""`callsieve own watch`: the labels that platforms show for our own numbers.
 
-Queries every `[[lookup]]` of the settings about our own numbers, with the same requests and conditions as for callers.
-
-All sources are queried at once, each with a few requests at a time, for at most SECONDS in all. The watch has its own
-daily limit (`watch_limit`), so that it uses up no look-ups of calls. If a source fails or reaches its limit, the
-numbers that it did not answer for keep their labels.
+It queries every `[[lookup]]` of the settings about our own numbers, with the same requests and conditions as for
+callers. All sources are queried at once, each with a few requests at a time, for at most SECONDS in total. The watch
+has its own daily limit (`watch_limit`), so it uses up no look-ups of calls. If a source fails or reaches its limit,
+numbers without an answer keep their labels.
 """
 
 import asyncio
@@ -51,7 +50,7 @@ AT_ONCE: Final = 4  # requests to one source: half of what calls may make at a t
 
 
 class LabelAnswers(NamedTuple):
-    """The labels, and each source that did not answer for all numbers, with the reason."""
+    """The labels from look-up sources. `failures`: sources that did not answer for all numbers, with the reason."""
 
     looks: tuple[LabelCheck, ...]
     failures: tuple[tuple[str, str], ...]
@@ -84,7 +83,7 @@ async def _ask(loaded: Loaded, numbers: Sequence[str], now: float, seconds: floa
         except TimeoutError:
             for work in rounds:
                 if len(work.looks) < work.count and not work.failure:
-                    work.failure = f"no time was left for {work.count - len(work.looks)} numbers"
+                    work.failure = f"the time limit was reached before {work.count - len(work.looks)} numbers"
     failures = tuple((work.source.name, work.failure) for work in rounds if work.failure)
     return LabelAnswers(tuple(check for work in rounds for check in work.looks), failures)
 
@@ -110,7 +109,7 @@ async def _work(loaded: Loaded, turn: _Round, fetch: Fetch, now: float) -> None:
             may_ask = await asyncio.to_thread(_reserve, loaded, turn.source, now)
         try:
             if not may_ask:
-                raise BadAnswer("the daily limit of the watch is reached (watch_limit)")
+                raise BadAnswer("the daily limit of label checks is reached (watch_limit)")
             turn.looks.append(await _look(turn.source, fetch, number, now))
         except (Unreachable, BadAnswer) as error:
             turn.failure = turn.failure or str(error)
@@ -125,7 +124,7 @@ async def _look(source: AskedSource, fetch: Fetch, number: str, now: float) -> L
 
 
 def _reserve(loaded: Loaded, source: AskedSource, now: float) -> bool:
-    """Return whether the watch may query the source once more today. Look-ups for calls are counted separately."""
+    """Return whether the watch may send another request to the source today. Look-ups of calls count separately."""
     table = source.source.table
     limits = limits_of(table)._replace(requests=table.watch_limit)
     with open_store(loaded.store_path) as db:
@@ -138,8 +137,12 @@ NO_LABEL = "no label"
 
 def add(
     number: Annotated[str, typer.Argument(help="One of our own numbers.")],
-    platform: Annotated[str, typer.Argument(metavar="PLATFORM", help="A carrier, an app, a list: Hiya, Tencent.")],
-    label: Annotated[str, typer.Option("--label", metavar="TEXT", help="The label that it shows; default: none.")] = "",
+    platform: Annotated[
+        str, typer.Argument(metavar="PLATFORM", help="Carrier, app or list that shows labels, such as Hiya or Tencent.")
+    ],
+    label: Annotated[
+        str, typer.Option("--label", metavar="TEXT", help="Label that the platform shows. Default: none.")
+    ] = "",
     count: Annotated[int | None, typer.Option("--count", min=0, help="How many marks the platform reports.")] = None,
     screenshot: Annotated[
         Path | None,
@@ -148,7 +151,7 @@ def add(
     next_look: Annotated[str, typer.Option("--next", metavar="TIME", help="When to check again.")] = NEXT,
     config: options.ConfigOption = None,
 ) -> None:
-    """Record what a platform shows of one of our numbers, as you saw it on a phone or in an app."""
+    """Record the label that a platform shows for an own number, as you saw it on a phone or in an app."""
     picture = None if screenshot is None else operations.ScreenshotFile(screenshot.name, _read(screenshot))
     request = LookRequest(number, platform, label, count, picture, next_look)
     done = options.perform(options.settings_of(config), operations.record, request)
@@ -163,7 +166,9 @@ def add(
 
 
 def show(
-    number: Annotated[str | None, typer.Argument(help="All checks of this number; default: the latest.")] = None,
+    number: Annotated[
+        str | None, typer.Argument(help="Show all checks of this number. Default: the latest checks of all numbers.")
+    ] = None,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
@@ -176,14 +181,14 @@ def show(
 
 
 def due(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show which platforms somebody should check again today, or should have checked before."""
+    """Show which label checks are due today or overdue."""
     with options.existing_store(options.settings_of(config)) as db:
         checks = label_checks_due(latest_label_checks(db), time.time() + DAY_SECONDS)
     _show(checks, "Nothing is due.", as_json=as_json)
 
 
 def ask(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Query every [[lookup]] about our registered numbers, and show what imported lists say about them."""
+    """Query every [[lookup]] about our registered numbers, and check whether imported lists contain them."""
     loaded = options.settings_of(config)
     with options.existing_store(loaded) as db:
         numbers = [own.number for own in register_of(db) if own.state is not NumberState.RETIRED]
@@ -200,11 +205,11 @@ def ask(as_json: options.JsonOption = False, config: options.ConfigOption = None
 
 
 def suspect(
-    number: Annotated[str | None, typer.Argument(help="Only this number. Default: all registered ones.")] = None,
+    number: Annotated[str | None, typer.Argument(help="Only this number. Default: all registered numbers.")] = None,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Show networks into which calls of a number do worse than before. The number may be labelled there."""
+    """Show networks in which calls of an own number do worse than before, so that it may be labelled there."""
     loaded = options.settings_of(config)
     now = time.time()
     networks = _networks(loaded.settings.outbound.networks)
@@ -231,10 +236,10 @@ def suspect(
         ]
         heads = ("number", "network", "share", "before", "last 7 days", "confidence", "labels there")
         print_table(heads, rows, keep=(0, 1, 2))
-        say("This is only a suspicion: other people or another script have the same effect. Check a phone there.")
-        say(dim("The network is the one that a range was allocated to. A number may have been ported to another."))
+        say("This is only a suspicion: other callees or another script have the same effect. Check with a phone there.")
+        say(dim("The network is the holder of the number range. A number may have been ported to another network."))
     else:
-        say("The calls of the last 28 days give no reason to suspect a mark.")
+        say("The calls of the last 28 days give no reason to suspect a label.")
 
 
 def _networks(path: str) -> Networks:

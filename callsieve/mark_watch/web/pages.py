@@ -1,4 +1,4 @@
-"""Pages of the mark watch: record how a platform labels an own number, and show screenshots."""
+"""Console pages for label checks: record how a platform labels an own number, and show screenshots."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ UPLOAD_BYTES = MOST_SCREENSHOT_BYTES + (64 << 10)  # with the fields of the form
 
 
 async def record(req: PageRequest) -> Response:
-    """Record a check of an own number, and return to its page, which shows problems."""
+    """Record a label check of an own number, and return to the number's page, which shows problems."""
     number = number_in(req)
     try:
         await req.perform(operations.record, request_of(number, req.form, req.files.get("screenshot", b"")))
@@ -37,7 +37,7 @@ async def picture(req: PageRequest) -> Response:
 
 
 def request_of(number: str, form: Mapping[str, str], screenshot: bytes) -> LookRequest:
-    """Return the check from a form. A malformed count becomes -1, which the operation refuses."""
+    """Return the label check from a form. A malformed count becomes -1, which the operation refuses."""
     count = form.get("count", "").strip()
     counted = (int(count) if count.isascii() and count.isdecimal() and len(count) < 12 else -1) if count else None
     shown = ScreenshotFile("", screenshot) if screenshot else None

@@ -18,17 +18,17 @@ from callsieve.web.request import NotFound, Page, PageRequest
 from reputation.store.errors import StoreError
 from reputation.store.sources import feed_sources
 
-STORE_UP = "1 while the console can read the store."
+STORE_UP = "1 if the console can read the store."
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 async def is_alive(_req: PageRequest) -> Response:
-    """Answer that the process is alive."""
+    """Answer 200, because the process is alive."""
     return PlainTextResponse("alive\n")
 
 
 async def is_ready(req: PageRequest) -> Response:
-    """Answer 200 if the store can be read, so that pages work, else 503. Calls do not depend on it."""
+    """Answer 200 if the console can read the store, else 503. Calls do not depend on the console."""
     try:
         await req.read(feed_sources)
     except StoreError:

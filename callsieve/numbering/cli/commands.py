@@ -1,4 +1,4 @@
-"""`callsieve plan`: show what number ranges are for and by which source, and change numbering plans."""
+"""`callsieve plan`: show the purpose and source of number ranges, and change numbering plans."""
 
 import time
 from pathlib import Path
@@ -45,7 +45,7 @@ def show(
 
 
 def check(file: FileArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Check a plan file. Every error names the row, the key and the remedy. Exit code 2 if it is unusable."""
+    """Check a plan file. Each error names the row, the key and the remedy. Exit code 2 if the file is unusable."""
     plans = plans_of(settings_of(config))
     try:
         plan = parse_plan(_text_of(file), str(file))
@@ -62,7 +62,7 @@ def check(file: FileArgument, as_json: JsonOption = False, config: ConfigOption 
 
 
 def update(file: FileArgument, config: ConfigOption = None) -> None:
-    """Replace the plan of a country that comes with CallSieve, or add your own rows to it."""
+    """Replace a country's plan that comes with CallSieve, or add your own rows to it."""
     loaded = settings_of(config)
     update = perform(loaded, operations.update, UpdateRequest(_text_of(file), str(file)))
     replaced = " It replaces an earlier one." if update.replaced else ""
@@ -71,11 +71,13 @@ def update(file: FileArgument, config: ConfigOption = None) -> None:
 
 
 def remove(
-    country: Annotated[str, typer.Argument(metavar="COUNTRY", help="Its code, such as FR.", show_default=False)],
-    own: Annotated[bool, typer.Option("--own", help="Remove your own rows instead of the plan.")] = False,
+    country: Annotated[
+        str, typer.Argument(metavar="COUNTRY", help="Country code of the plan, such as FR.", show_default=False)
+    ],
+    own: Annotated[bool, typer.Option("--own", help="Remove your own rows, not the replaced plan.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Remove a plan file that was added. The plans that come with CallSieve stay."""
+    """Remove a plan file that you added. The plans that come with CallSieve stay."""
     removal = perform(settings_of(config), operations.remove, RemoveRequest(country, own))
     say(f"{removal.file} was removed.{' The plan that comes with CallSieve applies.' if removal.shipped else ''}")
     say_undo(removal.change_id, config)
@@ -163,7 +165,7 @@ def _about(row: PlanRow) -> list[tuple[str, Cell]]:
     if row.note:
         pairs.append(("note", row.note))
     if not row.is_evidence:
-        pairs.append(("weight", Text("none: shown only, not evidence")))
+        pairs.append(("weight", Text("no source: shown only, not evidence")))
     if row.source is None:
         pairs.append(("source", Text("none")))
     return pairs

@@ -1,4 +1,4 @@
-"""Console page of the numbering plans: what number ranges are for, by which source, and what was changed here."""
+"""Console page of the numbering plans: the purpose and source of number ranges, and changes made here."""
 
 from starlette.responses import Response
 

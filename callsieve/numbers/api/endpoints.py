@@ -1,4 +1,4 @@
-"""API endpoints: evidence about numbers, and marks."""
+"""API endpoints for evidence about numbers, and for marks."""
 
 from callsieve.api.endpoint import endpoint
 from callsieve.numbers import operations, profile

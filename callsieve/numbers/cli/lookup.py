@@ -1,4 +1,4 @@
-"""`callsieve lookup` and `callsieve explain`: everything that is known about a number, with reasons."""
+"""`callsieve lookup` and `callsieve explain`: all information about a number, with reasons."""
 
 import time
 from collections import Counter
@@ -50,7 +50,7 @@ TOP = 7.5  # log-odds of a full bar: marks and behaviour at their limits
 
 
 def line_chart(points: Sequence[Point]) -> Text:
-    """Return a chart with a bar for each point, coloured by level. Evidence for the number is shown as a dot."""
+    """Return a chart with a bar for each point, coloured by level. Evidence in the number's favour is a dot."""
     return Text("").join(_bar(point) for point in points)
 
 
@@ -72,7 +72,7 @@ def lookup(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show everything that is known about a number, and the decision that a call from it would get now."""
+    """Show all information about a number, and the decision that a call from it would get now."""
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db:
@@ -181,7 +181,7 @@ def _learnt(known: Profile) -> Iterator[Line]:
     for label, mark in _labelled("marks", known.marks):
         about = f" ({mark.category})" if mark.category else ""
         case = known.cases.case_against(mark)
-        wrong = f"; found wrong by {case}" if case else ""
+        wrong = f"; corrected as wrong by {case}" if case else ""
         yield label, f"{mark.verdict.value}{about} by {mark.reporter}, {ago(mark.at, known.at)}{wrong}"
     counts = Counter(signal.category.value for signal in known.signals)
     for label, (category, count) in _labelled("signals", sorted(counts.items())):
@@ -215,7 +215,7 @@ def _caller(known: Profile) -> Iterator[Line]:
         note = f": {identity.note}" if identity.note else ""
         yield "identity", f"{identity.name}, level {identity.level}, until {when(identity.expires_at)}{note}"
     if known.facts.own_number:
-        yield "own number", "yes: a call that shows it is made by our own people, or is forged"
+        yield "own number", "yes: a call that shows it comes from your own people, or is forged"
         yield "", str(known.to_owner)
     for label, (auth_class, at) in _labelled("challenge", known.challenge_passed):
         yield label, f"passed {ago(at, known.at)} ({auth_class.value})"
@@ -264,7 +264,8 @@ FILE_MODE = 0o644
 MOST_PEOPLE = 1_000_000
 
 OutOption = Annotated[
-    Path | None, typer.Option("--out", metavar="FILE", help="Write an HTML page to this file, to print or to pass on.")
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Write an HTML page to this file, for printing or passing on."),
 ]
 LanguageOption = Annotated[str, typer.Option("--language", metavar="en|zh", help="Language of the page.")]
 
@@ -272,14 +273,16 @@ LanguageOption = Annotated[str, typer.Option("--language", metavar="en|zh", help
 def marks(
     people: Annotated[
         int | None,
-        typer.Option("--people", min=0, max=MOST_PEOPLE, help="Number of people in the office. Default: as known."),
+        typer.Option(
+            "--people", min=0, max=MOST_PEOPLE, help="Number of people in the office. Default: the known people."
+        ),
     ] = None,
     out: OutOption = None,
     language: LanguageOption = "en",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show how many marks, by how many people, each action takes, and what marks alone never cause."""
+    """Show how many marks, by how many people, lead to each action, and what marks alone never cause."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         shown = mark_effects_here(db, loaded, people)

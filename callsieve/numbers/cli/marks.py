@@ -1,4 +1,4 @@
-"""`callsieve mark`, `unmark`, `reassigned`, `review` and `privacy`."""
+"""The commands `callsieve mark`, `unmark`, `reassigned`, `review` and `privacy`."""
 
 import os
 import shlex
@@ -68,7 +68,7 @@ def mark_number(
     verdict: Annotated[str, typer.Argument(metavar="spam|ok", help="Spam or not.", show_default=False)],
     person: PersonOption,
     category: Annotated[str | None, typer.Option(help="Kind of spam: scam, telemarketing, survey.")] = None,
-    reason: Annotated[str, typer.Option(help="Why. Required for a verified business.")] = "",
+    reason: Annotated[str, typer.Option(help="Reason. Required for a verified business.")] = "",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -85,7 +85,7 @@ def mark_number(
 def unmark_number(
     number: NumberArgument, person: PersonOption, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
-    """Remove the mark of a person on a number, as if it had never been made."""
+    """Remove a person's mark of a number, as if it had never been made."""
     request = MarkRequest(number, person, Verdict.RETRACTED, MarkChannel.CLI)
     _show(perform(settings_of(config), mark, request), config, as_json=as_json)
 
@@ -109,7 +109,7 @@ def add(
     since: Annotated[str | None, typer.Option(metavar="TIME", help="7d or 2026-11-01. Default: now.")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Record that a number has a new owner. Older evidence weighs a quarter, and the previous owner's identity ends."""
+    """Record that a number has a new owner. Older evidence then weighs a quarter, and the previous identity ends."""
     changed = perform(settings_of(config), new_owner, OwnerRequest(number, reason, since))
     epoch, ended = changed.epoch, changed.ended
     say(f"{epoch.number} has a new owner since {when(epoch.at)}. Evidence from before weighs a quarter.")
@@ -123,7 +123,7 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show numbers whose owner changed, since when, and who recorded it."""
+    """Show numbers with a new owner, since when, and who recorded it."""
     loaded = settings_of(config)
     e164 = None if number is None else number_argument(number, loaded)
     with existing_store(loaded) as db:
@@ -161,7 +161,7 @@ def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def done(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Record that you reviewed the marks of a number and that they are right. They count from then on."""
+    """Confirm the marks of a number after a review. They count from now on."""
     reviewed = perform(settings_of(config), review, number, existing=True)
     say(f"The marks of {reviewed.number} count from now on.")
     say_undo(reviewed.change_id, config)
@@ -195,7 +195,7 @@ def export(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Print all data about a number as JSON, which its owner may ask for."""
+    """Print all data about a number as JSON, which the number's owner may request."""
     stored = perform(settings_of(config), number_operations.export, number, existing=True)
     recordings = [str(path) for path in stored.recordings]
     document = {"number": stored.number, "tables": stored.tables, "recordings": recordings}
@@ -246,17 +246,17 @@ def _clear_files(loaded: Loaded, e164: str) -> None:
     if not is_clear:
         warn("another process reads the store, so its -wal file could not be emptied: run this again")
     for backup, problem in problems.items():
-        warn(f"{backup}: could not be rewritten, so it still has the number: {problem}")
+        warn(f"{backup}: could not be rewritten, so it still contains the number: {problem}")
 
 
 def _left_in(file: Path, store: Path) -> str:
     if not os.access(file, os.R_OK, effective_ids=True):
-        return "could not be searched, because this user may not read it"
+        return "could not be searched, because this user cannot read it"
     if file == store:
-        return "still has its digits, in an attachment of another appeal or as part of a longer number"
+        return "still contains its digits, in an attachment of another appeal or as part of a longer number"
     if file.name.startswith(f"{store.name}.damaged-"):
-        return "still has its digits. It is a damaged store that was set aside: delete it when you no longer need it"
-    return "still has its digits: check it, or delete it"
+        return "still contains its digits. It is a damaged store that was kept: delete it when you no longer need it"
+    return "still contains its digits: check the file, or delete it"
 
 
 def _say_kept(kept: Mapping[str, int], e164: str, config: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Pages of a number: everything that is known about it, and what an operator can do."""
+"""Pages of a number: all information about it, and actions for operators."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from callsieve.text.number_entry import EntryError, number_from
 from callsieve.web.request import NotFound, Page, PageRequest, document_response, expiry_in, local_path
 from reputation.model import ListName, MarkChannel, Verdict
 from reputation.users import Role
+from reputation.wording import Wording
 
 if TYPE_CHECKING:
     from callsieve.web.request import Handler
@@ -27,12 +28,12 @@ LONGEST = 80
 async def find(req: PageRequest) -> Response:
     """Redirect to the page of the number that was entered, or show the search."""
     typed = req.query.get("number", "").strip()[:LONGEST]
-    problem = ""
+    problem: Wording | None = None
     if typed:
         try:
             return req.go(f"/numbers/{number_from(typed, req.state.loaded.settings.numbers.region)}")
         except EntryError as error:
-            problem = str(error)
+            problem = error.words
     return req.page("numbers/numbers.html", 422 if problem else 200, typed=typed, problem=problem)
 
 
@@ -44,19 +45,19 @@ async def show(req: PageRequest) -> Response:
 
 
 async def explain_marks(req: PageRequest) -> Response:
-    """Show how many marks it takes until something happens, as a page to print or pass on."""
+    """Show how many marks it takes for each action, as a page to print or pass on."""
     shown = await req.read(mark_effects_here, req.state.loaded)
     return document_response(req, effects_page(shown, req.language), "marks")
 
 
 async def explain(req: PageRequest) -> Response:
-    """Show what the owner of a number may see, as a page to print or send."""
+    """Show the information for a number's owner, as a page to print or send."""
     view = await req.read(owner_view_of, req.state.loaded, number_in(req), req.now)
     return document_response(req, owner_page(view, req.language), "number")
 
 
 def number_in(req: PageRequest) -> str:
-    """Return the number in the address. Raise NotFound unless it is E.164."""
+    """Return the number in the page's address. Raise NotFound unless it is E.164."""
     text = req.path("number")
     try:
         if len(text) <= LONGEST and text.startswith("+") and number_from(text, "ZZ") == text:
@@ -67,7 +68,7 @@ def number_in(req: PageRequest) -> str:
 
 
 def listing(list_name: ListName) -> Handler:
-    """Return a handler of a form that adds the number to a list."""
+    """Return the handler of a form that adds the number to a list."""
 
     async def handle(req: PageRequest) -> Response:
         form = req.form
@@ -88,20 +89,20 @@ async def unlist(req: PageRequest) -> Response:
     return _back(req, "off-list")
 
 
-def marking(verdict: Verdict, said: str) -> Handler:
-    """Return a handler of a form that marks the number on behalf of the visitor."""
+def marking(verdict: Verdict, message: str) -> Handler:
+    """Return the handler of a form that marks the number on behalf of the visitor."""
 
     async def handle(req: PageRequest) -> Response:
         category, reason = req.form.get("category", "").strip() or None, req.form.get("reason", "")
         request = MarkRequest(number_in(req), req.me.extension, verdict, MarkChannel.WEB, category, reason)
         await req.perform(operations.mark, request)
-        return _back(req, said)
+        return _back(req, message)
 
     return handle
 
 
 async def review(req: PageRequest) -> Response:
-    """Record that the burst of marks was reviewed, so that it counts."""
+    """Confirm the burst of marks after a review, so that the marks count."""
     await req.perform(operations.review, number_in(req))
     return _back(req, "reviewed")
 
@@ -124,9 +125,9 @@ async def keep_owner(req: PageRequest) -> Response:
     return _back(req, "same-owner")
 
 
-def _back(req: PageRequest, said: str) -> Response:
+def _back(req: PageRequest, message: str) -> Response:
     back = local_path(req.form.get("back"), f"/numbers/{req.path('number')}")
-    return req.go(back.partition("?")[0], said)
+    return req.go(back.partition("?")[0], message)
 
 
 _ACTIONS: tuple[tuple[str, Handler, Role], ...] = (

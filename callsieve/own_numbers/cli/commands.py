@@ -325,7 +325,7 @@ def import_register(
     if as_json:
         counts = {"read": table.read, "added": done.added, "changed": done.changed, "skipped": table.skipped}
         about = {"cut": table.cut, "dry_run": dry_run, "unknown_trunks": done.unknown_trunks}
-        problems = [{"line": problem.line, "problem": problem.text} for problem in table.problems]
+        problems = [{"line": problem.line, "problem": str(problem.text)} for problem in table.problems]
         print_json(counts | about | {"problems": problems})
         return
     warn_of_rows(table, LONGEST_FIELD)

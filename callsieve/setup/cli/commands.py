@@ -63,7 +63,7 @@ def setup(
         typer.Option(
             "--region",
             metavar="COUNTRY",
-            help="Your country, such as GB. Default: derived from the server's time zone. On a terminal you are asked.",
+            help="Your country, such as GB. Default: derived from the server's time zone. Asked on a terminal.",
         ),
     ] = None,
     trunk: Annotated[

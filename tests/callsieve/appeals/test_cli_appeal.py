@@ -72,7 +72,7 @@ def test_from_the_call_back_to_the_decision_and_back(callsieve: Program) -> None
 
     out = callsieve.ok("appeal", "decide", reference, "uphold", "--reason", "a customer's own bank")
     assert "(201)" in out
-    assert f"found wrong by {reference}" in callsieve.ok("lookup", CALLER)
+    assert f"corrected as wrong by {reference}" in callsieve.ok("lookup", CALLER)
     assert f"{reference} by Acme Ltd: upheld" in callsieve.ok("calls", "show", "7KQ2M4XA")
     assert callsieve("lookup", CALLER, "--json").json["reputation"]["points"] == -18  # who proved control has passed
     assert "corrected" in callsieve.ok("appeal", "show", CALLER)

@@ -22,6 +22,7 @@ from callsieve.text.csv_table import CsvTable
 from callsieve.text.vcard import Vcards
 from reputation.model import Person
 from reputation.store.lists import Contact
+from reputation.wording import Wording
 
 
 def table_of(columns: tuple[str, ...], content: str) -> CsvTable:
@@ -38,12 +39,12 @@ def test_numbers_are_possible_and_categories_lower_case() -> None:
 
 @pytest.mark.parametrize(
     ("number", "says"),
-    [("", "has no number"), ("911", "'911'"), ("1&PJSIP/x", "is not a telephone number")],
+    [("", "the number is missing"), ("911", "'911'"), ("1&PJSIP/x", "is not a telephone number")],
 )
 def test_what_is_no_number_is_refused(number: str, says: str) -> None:
     table = table_of(NUMBER_COLUMNS, f"number,name\n{number},Joe\n")
     assert list(numbers_in(table, "US")) == []
-    assert says in table.problems[0].text
+    assert says in str(table.problems[0].text)
 
 
 def test_a_vcards_number_may_be_an_address() -> None:
@@ -75,7 +76,7 @@ def test_the_company_of_a_contact_is_kept_as_networks_cut_it() -> None:
 def test_a_contacts_person_is_an_extension() -> None:
     table = table_of(CONTACT_COLUMNS, "number,person\n+12017421834,&rm\n")
     assert list(contacts_in(table, "US")) == []
-    assert "'&rm' is not an extension" in table.problems[0].text
+    assert "'&rm' is not an extension" in str(table.problems[0].text)
 
 
 def test_people_have_pjsips_endpoint_unless_they_say_another() -> None:
@@ -91,7 +92,7 @@ def test_people_have_pjsips_endpoint_unless_they_say_another() -> None:
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        (",PJSIP/201,,,", "has no extension"),
+        (",PJSIP/201,,,", "the extension is missing"),
         ("2&1,,,,", "extension '2&1' is not valid"),
         ("201,201,,,", "PJSIP/201"),
         ("201,,a/b,,", "group 'a/b' is not valid"),
@@ -101,7 +102,7 @@ def test_people_have_pjsips_endpoint_unless_they_say_another() -> None:
 def test_a_person_that_asterisk_could_not_have_is_refused(row: str, says: str) -> None:
     table = table_of(PEOPLE_COLUMNS, f"extension,endpoint,group,language,name\n{row}\n")
     assert list(people_in(table)) == []
-    assert says in table.problems[0].text
+    assert says in str(table.problems[0].text)
 
 
 # As Asterisk 22 and FreePBX 16 print it.
@@ -133,7 +134,7 @@ def test_what_is_no_blacklist_has_no_lines(text: str) -> None:
 
 
 def test_the_blacklists_numbers_are_read_as_callers_were_shown() -> None:
-    refused: list[str] = []
+    refused: list[Wording] = []
     rows = numbers_of_family(parse_family(BLACKLIST, cli_output.BLACKLIST), "US", refused.append)
     assert list(rows) == [
         ("+12017421834", None, None, None),

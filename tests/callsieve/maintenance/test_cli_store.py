@@ -48,7 +48,7 @@ def damage(path: Path) -> None:
 
 
 def test_migrate_makes_a_store_and_then_finds_it_up_to_date(callsieve: Program) -> None:
-    assert f"{callsieve.store}: made, with {len(known_migrations())} migration" in callsieve.ok("db", "migrate")
+    assert f"{callsieve.store}: created, with {len(known_migrations())} migration" in callsieve.ok("db", "migrate")
     assert callsieve.ok("db", "migrate") == f"{callsieve.store}: up to date.\n"
     assert stat.S_IMODE(callsieve.store.stat().st_mode) == 0o640
 
@@ -257,7 +257,7 @@ def test_erasing_deletes_every_row_and_says_what_is_left(filled: Program) -> Non
     damaged = filled.store.with_name("callsieve.db.damaged-20261125T101500")
     damaged.write_text(CALLER)
     out = filled.ok("privacy", "erase", CALLER, "--yes")
-    assert f"{damaged} still has its digits" in out
+    assert f"{damaged} still contains its digits" in out
     assert f"{CALLER}: 1 list entry, 2 decisions, 1 change" in out
     assert "within an hour" in out
     damaged.unlink()

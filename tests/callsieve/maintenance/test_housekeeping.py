@@ -54,12 +54,12 @@ def test_the_doctor_says_when_nobody_keeps_house(callsieve: Program) -> None:
         return finding.status, str(finding.detail)
 
     status, detail = said(0)
-    assert (status, detail.partition(":")[0]) == (CheckStatus.OK, "not yet")
+    assert (status, detail.partition(":")[0]) == (CheckStatus.OK, "no job has run yet")
     callsieve.add_decisions(make_record("OLDER111", at=time.time() - 91 * DAY))
     callsieve.ok("housekeeping", "run")
     assert said(3600) == (CheckStatus.OK, "1 h ago; old rows removed: 1")
-    assert said(2.5 * DAY) == (CheckStatus.WARN, "late: retention, sources, last 2 d ago")
-    assert said(4 * DAY)[1].startswith("late: retention, invalid numbers, ")
+    assert said(2.5 * DAY) == (CheckStatus.WARN, "overdue jobs: retention, sources, the last run 2 d ago")
+    assert said(4 * DAY)[1].startswith("overdue jobs: retention, invalid numbers, ")
 
 
 @pytest.fixture

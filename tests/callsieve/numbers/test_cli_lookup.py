@@ -177,7 +177,7 @@ def test_names_of_strangers_cannot_steer_the_terminal(callsieve: Program) -> Non
     [
         pytest.param("911", "emergency number", id="emergency"),
         pytest.param("201", "too short", id="extension"),
-        pytest.param("anonymous", "withholds the number", id="withheld"),
+        pytest.param("anonymous", "withhold their number", id="withheld"),
         pytest.param("", "not a telephone number", id="nothing"),
         pytest.param("\x1b[31m", "not a telephone number", id="escape-sequence"),
         pytest.param("hello world", "+12015550123", id="words"),

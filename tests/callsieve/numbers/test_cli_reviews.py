@@ -75,7 +75,7 @@ def test_a_wrong_mark_is_corrected_and_back(callsieve: Program) -> None:
     before = log_odds(callsieve)
     out = callsieve.ok("review", "wrong", CALLER, "201", "202", "--reason", "a competitor")
     assert log_odds(callsieve) == 0.0
-    assert "found wrong by" in callsieve.ok("lookup", CALLER)
+    assert "corrected as wrong by" in callsieve.ok("lookup", CALLER)
     assert "since then" in callsieve.ok("calls", "show", "7KQ2M4XA")
     assert "201 has no spam mark" in callsieve.fails("review", "wrong", CALLER, "201", "--reason", "again")
     callsieve.ok(*undo_of(out))

@@ -305,7 +305,7 @@ def test_a_number_that_stands_twice_is_what_its_first_row_says(callsieve: Progra
     file = tmp_path / "own.csv"
     file.write_text(f"number,state,trunks\n{OWN},soon,\n{OWN},Resting,lost\n{OWN},,\n")
     result = callsieve("own", "import", file)
-    assert f"line 4: {OWN} is given twice" in result.err
+    assert f"line 4: {OWN} occurs twice" in result.err
     assert "lost" in result.err
     assert shown(callsieve)["state"] == "resting"
 

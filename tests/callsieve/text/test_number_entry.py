@@ -49,8 +49,8 @@ def test_an_entry_is_read_and_written_the_same(text: str, kind: EntryKind, shown
         pytest.param("", "not a telephone number", id="nothing"),
         pytest.param("abc", "not a telephone number", id="word"),
         pytest.param("*", "not a prefix", id="star"),
-        pytest.param("+1876[0-9]*", "patterns", id="pattern"),
-        pytest.param("+1876555012?", "patterns", id="wildcard"),
+        pytest.param("+1876[0-9]*", "pattern", id="pattern"),
+        pytest.param("+1876555012?", "pattern", id="wildcard"),
         pytest.param("+*", "not a prefix", id="plus-star"),
         pytest.param("1900*", "country's code", id="national-prefix"),
         pytest.param("+1*900", "not a prefix", id="star-in-the-middle"),
@@ -128,13 +128,13 @@ def test_an_entry_says_what_it_covers(text: str, words: str) -> None:
     [
         pytest.param("+1*", "whole countries", id="one-digit"),
         pytest.param("+10000000000-+19999999999", "whole countries", id="the-same-as-a-range"),
-        pytest.param("+12025550100", "one of our own numbers (+12025550100)", id="own-number"),
-        pytest.param("+4420*", "(+442071838750)", id="own-number-under-a-prefix"),
-        pytest.param("+12025550000-+12025559999", "one of our own numbers", id="own-number-in-a-range"),
+        pytest.param("+12025550100", "our own numbers, also by our people who call in: +12025550100", id="own-number"),
+        pytest.param("+4420*", "+442071838750", id="own-number-under-a-prefix"),
+        pytest.param("+12025550000-+12025559999", "our own numbers", id="own-number-in-a-range"),
     ],
 )
 def test_blocking_what_hurts_us_is_objected_to(text: str, says: str) -> None:
-    assert any(says in objection for objection in objections_to(parse_entry(text, ListName.BLOCK, "US"), OWN))
+    assert any(says in str(objection) for objection in objections_to(parse_entry(text, ListName.BLOCK, "US"), OWN))
 
 
 @pytest.mark.parametrize("text", ["+19*", "+12015550123", "+12015550100-+12015550199"])
@@ -164,15 +164,14 @@ def test_allowing_is_never_objected_to() -> None:
 def test_the_start_of_a_number_is_refused_with_its_prefix(text: str, prefix: str | None) -> None:
     for list_name in ListName:
         objections = objection_to_part(parse_entry(text, list_name, "GB"))
-        assert [prefix in objection for objection in objections if prefix] == [True] * len(objections)
+        assert [prefix in str(objection) for objection in objections if prefix] == [True] * len(objections)
         assert len(objections) == (prefix is not None)
 
 
 def test_many_own_numbers_are_counted() -> None:
     own = [f"+1202555010{digit}" for digit in range(6)]
     [objection] = objections_to(parse_entry("+1202555*", ListName.BLOCK, "US"), own)
-    assert "6 of our own numbers" in objection
-    assert "and 3 more" in objection
+    assert "(6)" in str(objection)
 
 
 def test_a_number_of_a_german_with_a_slash_is_one() -> None:
