@@ -1,12 +1,12 @@
-"""Numbers imported from a file or feed, in generations: a new generation is staged, then replaces the one before.
+"""Import numbers from a file or feed in generations: a new generation is staged, then replaces the previous generation.
 
 An import of millions of numbers must not block other writers or be visible half done. So it is written in small
 transactions under a source that is not live. One transaction makes it live, and the old generation is deleted in small
 transactions.
 
-An interrupted import (Ctrl-C, power cut) is simply run again: if the same rows were staged under the name, it goes on
-after the last number stored. A digest recognises the rows, whatever file, pipe or format they come from. The next
-import deletes a staged generation that was left for a day.
+To resume an interrupted import (Ctrl-C, power cut), run it again. If the same rows were staged under the name, it
+continues after the last stored number. The rows are compared by a digest, so they may come from another file, pipe or
+format. The next import deletes a staged generation that is older than a day.
 
 These functions make their own transactions: call them on a connection of `open_store`, not through `Store.write`.
 """
@@ -82,7 +82,7 @@ HOW_MANY = "SELECT coalesce(max(rowid), 0) FROM scratch.sorted"
 
 
 class TooFewNumbers(StoreError):
-    """Raised if an import has too few numbers. The old generation stays, and the staged one is kept for a day."""
+    """The import has too few numbers. The old generation stays live, and the staged generation is kept for a day."""
 
     def __init__(self, numbers: int) -> None:
         super().__init__(f"the import has {numbers:,} numbers: too few to replace those in force")
@@ -90,15 +90,15 @@ class TooFewNumbers(StoreError):
 
 
 def last_of(rows: Iterable[ImportedRow]) -> ImportedRow:
-    """Return the last row of a number, which replaces the earlier rows."""
+    """Return the last of several rows about the same number. It replaces the earlier rows."""
     return deque(rows, maxlen=1)[0]
 
 
 class Feed(NamedTuple):
-    """How rows become a generation.
+    """How rows are combined and checked before they go live.
 
-    `format`: the format of a feed's file, None for a list. `merge`: makes one row of all rows of a number. `least`: the
-    fewest numbers with which the generation goes live.
+    `format`: the format of a feed's file, None for a list. `merge`: combines all rows of a number into one row.
+    `least`: the fewest numbers with which the generation goes live.
     """
 
     format: str | None = None
@@ -110,9 +110,9 @@ LIST = Feed()
 
 
 class ImportSource(NamedTuple):
-    """A source in force: its verdict (spam or ok), when it was imported, and how many numbers it lists.
+    """A live source: its verdict (spam or ok), when it was imported, and how many numbers it lists.
 
-    `continued`: how many of these numbers an interrupted run had stored before.
+    `continued`: how many of these numbers an interrupted run had already stored.
     """
 
     name: str
@@ -158,10 +158,10 @@ def import_numbers(
     """Replace the numbers of the source.
 
     Rows may come in any order. They are sorted on disk first, because sorted rows take half the space in the store.
-    `also` is run in the transaction that puts the source in force.
+    `also` is called in the transaction that makes the source live.
 
     Raises:
-        StoreError: The import failed; TooFewNumbers: the list has shrunk too much. The old generation stays in force.
+        StoreError: The import failed; TooFewNumbers: the list has shrunk too much. The old generation stays live.
     """
     with _scratch(db):
         digest = _read(db, rows)
@@ -184,7 +184,7 @@ def import_numbers(
 
 
 def sources(db: sqlite3.Connection) -> list[ImportSource]:
-    """Return the sources in force, ordered by name."""
+    """Return the live sources, ordered by name."""
     return [ImportSource(*row) for row in db.execute(SOURCES)]
 
 
@@ -194,7 +194,7 @@ def remove_source(
     clock: Callable[[], float] = time.time,
     also: Callable[[], object] = lambda: None,
 ) -> bool:
-    """Put the source out of force in one transaction with `also`, and delete its numbers. False if it is unknown."""
+    """Make the source inactive, calling `also` in the transaction, and delete its numbers. Return False if unknown."""
     with transaction(db):
         was_live = db.execute(RETIRE, (name,)).rowcount > 0
         also()
@@ -203,7 +203,7 @@ def remove_source(
 
 
 def drop_left_over(db: sqlite3.Connection, clock: Callable[[], float] = time.time) -> None:
-    """Delete generations that are out of force, and those of interrupted imports that nobody ran again."""
+    """Delete inactive generations, and staged generations that are older than a day."""
     before, turns = clock() - ABANDONED_SECONDS, _Turns()
     for (source,) in db.execute(LEFT_OVER, (before,)).fetchall():
         with transaction(db):
@@ -230,7 +230,7 @@ def _staged(db: sqlite3.Connection, rows: tuple[str, str, str | None, str], now:
 
 
 def _touch(db: sqlite3.Connection, source: int, at: float, numbers: int, reached: str, to: str) -> str:
-    """Record more numbers after `to` and return the new end. Raise StoreError if another import has taken over."""
+    """Record how far the import has got, and return `reached`. Raise StoreError if another import has taken over."""
     if db.execute(TOUCH, (at, numbers, reached, source, to)).rowcount != 1:
         raise StoreError(
             "another import of the same list has taken over, or this one was inactive for a day and was deleted; "
@@ -249,7 +249,10 @@ def _go_live(db: sqlite3.Connection, name: str, source: int, least: int, now: fl
 
 
 def usual_gap(every: float | None, gap: float) -> float | None:
-    """Return a feed's usual interval (seconds) after an interval of `gap`. A shorter one at most halves it."""
+    """Return a feed's usual interval between imports (seconds), given the latest interval `gap`.
+
+    An interval below an hour is ignored, and a shorter interval at most halves the usual interval.
+    """
     if gap < AGAIN_SECONDS:
         return every
     return gap if every is None else max(gap, every / 2)
@@ -257,7 +260,7 @@ def usual_gap(every: float | None, gap: float) -> float | None:
 
 @contextmanager
 def _scratch(db: sqlite3.Connection) -> Iterator[None]:
-    """Attach a temporary database, so that rows are copied from one database to the other by SQL and not by Python."""
+    """Attach a temporary database, so that SQL instead of Python copies rows between the databases."""
     db.execute("ATTACH '' AS scratch")
     try:
         db.execute("PRAGMA scratch.journal_mode = MEMORY")
@@ -269,7 +272,7 @@ def _scratch(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def _read(db: sqlite3.Connection, rows: Iterable[ImportedRow]) -> str:
-    """Store any number of rows in SQLite's temporary file (150 bytes each, in TMPDIR), and return their digest."""
+    """Store all rows in SQLite's temporary file (150 bytes each, in TMPDIR), and return their digest."""
     digest = blake2b(digest_size=16)
     with store_errors(Path(tempfile.gettempdir())):
         for batch in _batches(iter(rows)):
@@ -280,7 +283,7 @@ def _read(db: sqlite3.Connection, rows: Iterable[ImportedRow]) -> str:
 
 
 def _insert(db: sqlite3.Connection, rows: list[ImportedRow]) -> None:
-    """Insert rows to be sorted, several per statement and without empty columns, which is much faster."""
+    """Insert unsorted rows, several per statement and without empty columns, which is much faster."""
     columns = zip(("number", "category", "name", "note"), zip(*rows, strict=True), strict=True)
     given = {name: values for name, values in columns if values.count(None) < len(rows)}
     values = list(chain.from_iterable(zip(*given.values(), strict=True)))
@@ -294,9 +297,9 @@ def _insert(db: sqlite3.Connection, rows: list[ImportedRow]) -> None:
 def _sorted(
     db: sqlite3.Connection, after: str, merge: Callable[[Iterable[ImportedRow]], ImportedRow]
 ) -> Iterator[tuple[int, int]]:
-    """Sort the rows after this number, one per number, and yield the first and last rowid of each batch.
+    """Sort the rows after the number `after`, one per number, and yield the first and last rowid of each batch.
 
-    A batch begins with the last row of the batch before.
+    A batch begins with the last row of the previous batch.
     """
     with store_errors(Path(tempfile.gettempdir())), transaction(db, begin_reading):
         if merge is last_of:

@@ -1,4 +1,4 @@
-"""The journal of decisions: its rows, and the bounded queue that writes them outside the path of a call."""
+"""The journal: the stored decisions, and a bounded queue that writes them without delaying calls."""
 
 import asyncio
 import logging
@@ -52,7 +52,7 @@ LATEST_FOR = "SELECT * FROM decision WHERE callee = ? AND at >= ? ORDER BY at DE
 
 
 def record_decisions(db: sqlite3.Connection, records: Iterable[DecisionRecord]) -> None:
-    """Add decisions. A decision whose id is stored already is not changed."""
+    """Add decisions. A decision whose id is already stored is not changed."""
     (last,) = db.execute(LAST_ROW).fetchone()
     db.executemany(RECORD, records)
     add_decisions(db, last)
@@ -72,7 +72,7 @@ def decisions(
     until: float = math.inf,
     limit: int = 100,
 ) -> list[DecisionRecord]:
-    """Return decisions of one caller, of one call, or all, from `since` until before `until`, the latest first."""
+    """Return decisions about one caller, one call, or all, between `since` and `until` (exclusive), newest first."""
     if caller is not None:
         rows = db.execute(BY_CALLER, (caller, since, until, limit))
     elif linkedid is not None:
@@ -83,12 +83,12 @@ def decisions(
 
 
 def latest_for(db: sqlite3.Connection, callee: str, since: float) -> DecisionRecord | None:
-    """Return the latest decision since `since` about a call for this phone."""
+    """Return the latest decision about a call for this phone, unless it is older than `since`."""
     return next(map(_record, db.execute(LATEST_FOR, (callee, since))), None)
 
 
 def first_decisions(db: sqlite3.Connection, since: float, until: float) -> Iterator[DecisionRecord]:
-    """Yield the first decision of each call in a period, in time order. Later decisions are about single phones."""
+    """Yield the first decision of each call in a period, in time order. Later decisions concern single phones."""
     seen: set[str] = set()
     for row in db.execute(OF_SPAN, (since, until)):
         record = _record(row)
@@ -98,12 +98,12 @@ def first_decisions(db: sqlite3.Connection, since: float, until: float) -> Itera
 
 
 def calls_capped_by(db: sqlite3.Connection, code: str, until: float) -> set[str]:
-    """Return the calls before `until` whose action was weaker than the rule's, for the reason with this code."""
+    """Return calls before `until` whose action the cap `code` made weaker than the rule's action, by linkedid."""
     return {linkedid for (linkedid,) in db.execute(CAPPED_BY, (until, code)) if linkedid}
 
 
 class CallTime(NamedTuple):
-    """One call: caller, time, DID (None if unknown), and whether the number was unknown until then."""
+    """The caller, time and DID of a call (None if unknown), and whether it was the caller's first call here."""
 
     caller: str
     at: float
@@ -114,7 +114,7 @@ class CallTime(NamedTuple):
 def call_times(
     db: sqlite3.Connection, since: float, before: float = math.inf, seen: set[tuple[str, str]] | None = None
 ) -> Iterator[CallTime]:
-    """Yield the calls since `since` in time order, to rebuild velocity and first calls at start.
+    """Yield the calls since `since` in time order, to rebuild call rates and first calls when the daemon starts.
 
     A call with several decisions (at the trunk, and again for a callee) is yielded once. To read in several parts, pass
     the same `seen` each time.
@@ -127,7 +127,7 @@ def call_times(
 
 
 class CallerCalls(NamedTuple):
-    """The calls of one number, how many of them were answered, and whether anybody here has the number as a contact."""
+    """How often a number called, how often it was answered, and whether it is a contact of anybody here."""
 
     caller: str
     calls: int
@@ -136,7 +136,7 @@ class CallerCalls(NamedTuple):
 
 
 def calls_between(db: sqlite3.Connection, first: str, last: str, since: float) -> Iterator[CallerCalls]:
-    """Count the calls since `since` of each number from `first` to `last`, compared as texts."""
+    """Yield the number of calls since `since` for each caller from `first` to `last`, in text order."""
     for caller, calls, answered, is_contact in db.execute(CALLS_BETWEEN, (first, last, since)):
         yield CallerCalls(caller, calls, answered, bool(is_contact))
 
@@ -154,7 +154,7 @@ Kept = DecisionRecord | OutboundRecord
 
 
 def record_all(db: sqlite3.Connection, records: Iterable[Kept]) -> None:
-    """Add decisions about inbound and outbound calls."""
+    """Store decisions about inbound and outbound calls."""
     inbound: list[DecisionRecord] = []
     outbound: list[OutboundRecord] = []
     for record in records:
@@ -164,7 +164,7 @@ def record_all(db: sqlite3.Connection, records: Iterable[Kept]) -> None:
 
 
 class Writer(Protocol):
-    """An object with the `write` of `connection.Store`: the store, or its substitute while the store is unavailable."""
+    """An object with the `write` method of `connection.Store`: the store, or its substitute during an outage."""
 
     async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
         """Run a function in one transaction (see `Store.write`)."""
@@ -172,7 +172,7 @@ class Writer(Protocol):
 
 
 class Journal:
-    """A bounded queue of decisions to be written to the store. Begin with `start`, end with `close`.
+    """A bounded queue of decisions that a background task writes to the store. Call `start` first and `close` last.
 
     While the store cannot be written (locked, disk full), the decisions stay in the queue and `degraded` is set. When
     the queue is full, the oldest decisions are dropped and counted in `dropped`.
@@ -192,7 +192,7 @@ class Journal:
         return len(self._ring)
 
     def start(self) -> None:
-        """Begin to write. A loop must be running."""
+        """Start the task that writes decisions. An event loop must be running."""
         self._task = asyncio.create_task(self._run(), name="journal")
 
     def add(self, record: Kept) -> None:
@@ -204,11 +204,11 @@ class Journal:
         self._filled.set()
 
     def outbound_waiting(self) -> list[OutboundRecord]:
-        """Return decisions about outbound calls that the store may not have yet."""
+        """Return queued decisions about outbound calls, which may not be stored yet."""
         return [record for record in chain(self._batch, self._ring) if isinstance(record, OutboundRecord)]
 
     async def close(self, seconds: float = 1.0) -> None:
-        """Write what is possible within `seconds`. Log the number of decisions that are lost."""
+        """Write as many decisions as possible within `seconds`. Log how many are lost."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -252,7 +252,7 @@ class Journal:
         return True
 
     async def _write_batch(self) -> None:
-        """Write a batch at once. If one decision is faulty, write each decision alone and drop only the faulty one."""
+        """Write the batch in one transaction. If that fails, write each decision separately and drop faulty ones."""
         try:
             await self._store.write(record_all, self._batch)
         except StoreError:

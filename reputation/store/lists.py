@@ -1,4 +1,4 @@
-"""The lists of the organisation and of people, expected calls, contacts, and phone settings.
+"""The allowlists and blocklists of the organisation and of people, expected calls, contacts, and phone settings.
 
 Entries are parsed elsewhere. The functions take and return them as ListEntry.
 """
@@ -34,7 +34,7 @@ KNOWN = "SELECT count(*) FROM ({each} LIMIT :most)".format(
 
 
 def add_entry(db: sqlite3.Connection, entry: ListEntry) -> None:
-    """Add the entry, or replace the one that matches the same numbers on the same list. Call it in a transaction."""
+    """Add the entry, replacing an entry for the same numbers on the same list. Call it in a transaction."""
     remove_entry(db, entry)
     row = (*_key(entry), entry.action, entry.note, entry.expires_at, entry.added_at)
     entry_id = db.execute(ADD, row).lastrowid
@@ -43,17 +43,17 @@ def add_entry(db: sqlite3.Connection, entry: ListEntry) -> None:
 
 
 def remove_entry(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
-    """Remove the entry that matches the same numbers on the same list and return it."""
+    """Remove and return the entry for the same numbers on the same list."""
     return next(map(entry_of_row, db.execute(REMOVE, _key(entry)).fetchall()), None)
 
 
 def find_entry(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
-    """Return the entry that matches the same numbers on the same list."""
+    """Return the stored entry for the same numbers on the same list."""
     return next(map(entry_of_row, db.execute(OF, _key(entry))), None)
 
 
 def known_numbers(db: sqlite3.Connection, entry: ListEntry, most: int) -> int:
-    """Return how many stored numbers an entry matches, if it is a prefix or a range, counted up to `most`."""
+    """Return how many stored numbers a prefix or range matches. Stop counting at `most`."""
     last = entry.last or f"{entry.first}:"  # the character after 9
     length = None if entry.last is None else len(entry.first)
     about = {"first": entry.first, "last": last, "length": length, "most": most}
@@ -72,7 +72,7 @@ def has_entries(db: sqlite3.Connection) -> bool:
 
 
 def has_entry_with(db: sqlite3.Connection, actions: Collection[str], now: float) -> bool:
-    """Return whether there is an entry with one of these actions that has not expired."""
+    """Return whether an unexpired entry has one of these actions."""
     rows = db.execute(ACTIONS, (now,))
     return any(action in actions for (action,) in rows)
 
@@ -84,7 +84,7 @@ def entry_of_row(row: tuple[Any, ...]) -> ListEntry:
 
 
 def covering_prefixes(first: str, last: str) -> Iterator[str]:
-    """Yield the fewest prefixes, at most 18 per digit, that cover exactly the numbers from first to last."""
+    """Yield the smallest set of prefixes that covers exactly the numbers from first to last (at most 18 per digit)."""
     if len(first) != len(last):
         raise ValueError(f"{first} and {last} do not have the same length")
     return _cover(first[:1], first[1:], last[1:])
@@ -106,7 +106,7 @@ def _key(entry: ListEntry) -> tuple[str, str, str, str]:
 
 
 class ExpectedCall(NamedTuple):
-    """A person expects a call until `until`: all calls ring that phone, without challenge or warning."""
+    """A person expects a call until `until`: every call rings their phone without challenge or warning."""
 
     person: Annotated[str, Key()]
     until: Instant
@@ -199,7 +199,7 @@ LIMIT 1
 
 
 def set_personal_entry(db: sqlite3.Connection, entry: PersonalEntry) -> None:
-    """Put the number on that list of the person, unless a later entry exists. A mark's entry becomes the person's."""
+    """Put the number on the person's allowlist or blocklist, unless a later entry exists. Replace a mark's entry."""
     db.execute(SET_ENTRY, entry)
 
 
@@ -210,22 +210,22 @@ def remove_personal_entry(db: sqlite3.Connection, person: str, number: str) -> P
 
 
 def is_by_hand(db: sqlite3.Connection, entry: PersonalEntry) -> bool:
-    """Return whether the person has put the number on that list already. An entry made by a mark does not count."""
+    """Return whether the person put the number on this list themselves. An entry created by a mark does not count."""
     return bool(db.execute(IS_BY_HAND, (entry.person, entry.number, entry.verdict)).fetchone()[0])
 
 
 def personal_entries(db: sqlite3.Connection, person: str) -> list[PersonalEntry]:
-    """Return the person's own lists, ordered by number."""
+    """Return the entries of the person's own lists, ordered by number."""
     return [_entry(row) for row in db.execute(ENTRIES, (person,))]
 
 
 def expect_call(db: sqlite3.Connection, person: str, until: float) -> None:
-    """Record that the person expects a call until `until`, or until the time recorded before if that is later."""
+    """Record that the person expects a call until `until`. A later end that was recorded before stays."""
     db.execute(EXPECT, (person, until))
 
 
 def expected_call_of(db: sqlite3.Connection, person: str) -> ExpectedCall | None:
-    """Return the person's last expected call, even if its time is over; None if none was ever expected."""
+    """Return the person's last expected call, even if it has ended; None without any."""
     row = db.execute("SELECT person, until FROM expected_call WHERE person = ?", (person,)).fetchone()
     return ExpectedCall(*row) if row else None
 
@@ -236,13 +236,13 @@ def stop_expecting(db: sqlite3.Connection, person: str) -> bool:
 
 
 def set_phone_setting(db: sqlite3.Connection, person: str, setting: PhoneSetting, at: float) -> PersonSetting | None:
-    """Choose a setting for a person's phone, and return it. None if it was chosen before."""
+    """Choose a setting for a person's phone and return it. Return None if it was already chosen."""
     is_new = db.execute(SET_PHONE_SETTING, (person, setting.value, at)).rowcount > 0
     return PersonSetting(person, setting, at) if is_new else None
 
 
 def clear_phone_setting(db: sqlite3.Connection, person: str, setting: PhoneSetting) -> PersonSetting | None:
-    """Remove a setting of a person's phone, and return it. None if it was not chosen."""
+    """Remove and return a setting of a person's phone. Return None if it was not chosen."""
     return next(map(_setting, db.execute(CLEAR_PHONE_SETTING, (person, setting.value)).fetchall()), None)
 
 
@@ -258,12 +258,12 @@ def replace_contacts(db: sqlite3.Connection, source: str, contacts: Iterable[Con
 
 
 def add_contacts(db: sqlite3.Connection, source: str, contacts: Iterable[Contact]) -> None:
-    """Add contacts of a source, or update their names."""
+    """Add contacts of a source, or update the names of known contacts."""
     db.executemany(ADD_CONTACT, ((c.number, c.person or "", source, c.name, c.company) for c in contacts))
 
 
 def contacts_named(db: sqlite3.Connection, text: str, limit: int) -> list[Contact]:
-    """Return contacts and owners of numbers whose names contain a text."""
+    """Return contacts and identified owners of numbers whose names contain the text."""
     return [Contact(*row) for row in db.execute(CONTACTS_NAMED, {"text": text, "limit": limit})]
 
 
@@ -273,13 +273,13 @@ def contacts_of(db: sqlite3.Connection, person: str | None) -> list[Contact]:
 
 
 def friendly_tie_of(db: sqlite3.Connection, person: str, number: str, at: float) -> Tie | None:
-    """Return why calls from the number ring that phone without warning (allowed or a contact), or None."""
+    """Return why calls from the number ring this person's phone without warning (allowed or a contact), or None."""
     row = db.execute(FRIENDLY_TIE, {"number": number, "person": person, "at": at}).fetchone()
     return None if row is None else Tie(row[0])
 
 
 def is_contact(db: sqlite3.Connection, number: str) -> bool:
-    """Return whether the number is a contact of the company or of anybody here."""
+    """Return whether the number is a contact of the company or of any person."""
     (is_known,) = db.execute(IS_CONTACT, (number,)).fetchone()
     return bool(is_known)
 

@@ -1,8 +1,8 @@
-"""Look-ups at services: the services, their answers about numbers, their cost, and how well they agree with our calls.
+"""Look-up services: their state, their answers about numbers, their cost, and how well they agree with our own calls.
 
-An answer is evidence until it expires, and the latest answer replaces the one before. It is kept for 90 days, to be
-compared with what people and callers did here. Functions that make their own transaction say so: the look-up process
-writes beside the daemon, one or two statements at a time.
+An answer is evidence until it expires, and a new answer replaces the previous one. It is kept for 90 days, to be
+compared with how people and callers behaved here. Functions that make their own transaction say so: the look-up process
+writes at the same time as the daemon, one or two statements at a time.
 """
 
 import sqlite3
@@ -76,11 +76,11 @@ SELECT count(*), coalesce(sum(action <> 'allow'), 0)
 
 
 class SourceState(NamedTuple):
-    """A source as it is stored. `off_why`: the reason why it was switched off, in JSON; None while it is on.
+    """The stored state of a look-up source. `off_why`: the reason for switching it off, in JSON; None while it is on.
 
     Attributes:
         name: The name that the settings give it.
-        is_outside: Whether it knows more than what we report to it.
+        is_outside: Whether its answers are outside evidence, independent of what we report to it.
         off_at: When it was switched off; null while it is on.
     """
 
@@ -93,7 +93,7 @@ class SourceState(NamedTuple):
 
 
 class StoredAnswer(NamedTuple):
-    """The answer of a source about a number: `spam`, `ok` or `nothing`. It is evidence until `expires_at`."""
+    """A source's answer about a number: `spam`, `ok` or `nothing`. It is evidence until `expires_at`."""
 
     source: str
     verdict: str
@@ -103,7 +103,7 @@ class StoredAnswer(NamedTuple):
 
 
 class DailyLimits(NamedTuple):
-    """The limits of a source: `requests` a day, and the cost of a request and of a day in millionths. 0: no limit."""
+    """The limits of a source: requests a day, cost per request, cost a day (both in millionths). 0 is no limit."""
 
     requests: int
     micros: int = 0
@@ -111,7 +111,7 @@ class DailyLimits(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """The look-ups of a source in a span of days. `micros`: their cost, in millionths of the currency.
+    """The look-ups of a source over several days. `micros`: their cost, in millionths of the currency.
 
     Attributes:
         asked: Number of requests.
@@ -132,7 +132,7 @@ class Usage(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """How many numbers that were looked up are known here by now, by the source's answer and by what we know."""
+    """Counts of looked-up numbers, by the source's answer and by our own evidence (spam, fine or unknown)."""
 
     spam_of_spam: int = 0
     spam_of_fine: int = 0
@@ -144,12 +144,12 @@ class Compared(NamedTuple):
 
 
 def day_of(at: float) -> int:
-    """Return the day of an instant in UTC, as `lookup_day` stores it."""
+    """Return the UTC day number of an instant, as stored in `lookup_day`."""
     return int(at // DAY_SECONDS)
 
 
 def replace_sources(db: sqlite3.Connection, outside: dict[str, bool]) -> None:
-    """Set the sources of the settings. `outside`: whether each source is outside evidence. Call it in a transaction."""
+    """Set the sources that the settings name. `outside`: whether each is outside evidence. Call it in a transaction."""
     for name, is_outside in outside.items():
         db.execute(PUT_SOURCE, (name, is_outside))
     for state in source_states(db):
@@ -158,7 +158,7 @@ def replace_sources(db: sqlite3.Connection, outside: dict[str, bool]) -> None:
 
 
 def source_states(db: sqlite3.Connection) -> list[SourceState]:
-    """Return all sources that were ever in the settings, ordered by name."""
+    """Return all sources that the settings name or have named, ordered by name."""
     return [
         SourceState(name, bool(outside), bool(in_settings), *rest)
         for name, outside, in_settings, *rest in db.execute(STATES)
@@ -171,34 +171,34 @@ def source_state(db: sqlite3.Connection, name: str) -> SourceState | None:
 
 
 def switch_off(db: sqlite3.Connection, name: str, at: float, why: str) -> bool:
-    """Stop using a source and its old answers. Return False if it is off already. Call it in a transaction."""
+    """Stop using a source and its stored answers. Return False if it was already off. Call it in a transaction."""
     return db.execute(SWITCH_OFF, (at, why, name)).rowcount > 0
 
 
 def switch_on(db: sqlite3.Connection, name: str, at: float) -> bool:
-    """Use a source again and measure it anew. Return False if it is on. Call it in a transaction."""
+    """Resume using a source and reset its measurements. Return False if it was already on. Call it in a transaction."""
     return db.execute(SWITCH_ON, (at, name)).rowcount > 0
 
 
 def put_switch(db: sqlite3.Connection, table: str, state: tuple[float | None, str | None, float, str]) -> None:
-    """Write the state (`off_at`, `off_why`, `since`, name) of a source or company. Call it in a transaction."""
+    """Write the on/off state (`off_at`, `off_why`, `since`, name) of a source or company. Call it in a transaction."""
     db.execute(f"UPDATE {table} SET off_at = ?, off_why = ?, since = ? WHERE name = ?", state)
 
 
 def answers_about(db: sqlite3.Connection, number: str) -> dict[str, StoredAnswer]:
-    """Return the last answer of each source about the number, expired or not."""
+    """Return the last answer of each source about the number, even if expired."""
     return {row[0]: StoredAnswer(*row) for row in db.execute(ANSWERS, (number,))}
 
 
 def record_answer(db: sqlite3.Connection, number: str, answer: StoredAnswer) -> None:
-    """Store an answer, replacing the source's old one. It makes its own transaction."""
+    """Store an answer, replacing the source's previous answer about the number. It makes its own transaction."""
     with transaction(db):
         db.execute(PUT_ANSWER, (number, *answer))
         db.execute(COUNT, (1, 0, None, answer.source, day_of(answer.at)))
 
 
 def reserve(db: sqlite3.Connection, source: str, at: float, limits: DailyLimits) -> bool:
-    """Count one more request, if the day's limits allow it. Return whether they do. It makes its own transaction."""
+    """Count one more request if the day's limits allow it, or return False. It makes its own transaction."""
     about = {"source": source, "day": day_of(at), "micros": limits.micros}
     most = {"most": limits.requests, "most_micros": limits.most_micros}
     with transaction(db):
@@ -206,29 +206,29 @@ def reserve(db: sqlite3.Connection, source: str, at: float, limits: DailyLimits)
 
 
 def record_failure(db: sqlite3.Connection, source: str, at: float, code: str) -> None:
-    """Record a request without an answer, with the code of the reason. It makes its own transaction."""
+    """Record a request that got no answer, with a code for the reason. It makes its own transaction."""
     with transaction(db):
         db.execute(COUNT, (0, 1, code, source, day_of(at)))
 
 
 def usage_since(db: sqlite3.Connection, source: str, at: float) -> Usage:
-    """Return the usage from the day of `at` on."""
+    """Return the usage since the beginning of the UTC day of `at`."""
     return Usage(*db.execute(USAGE, (source, day_of(at))).fetchone())
 
 
 def last_failure(db: sqlite3.Connection, source: str) -> str | None:
-    """Return the code of the last request without an answer."""
+    """Return the failure code of the last request that got no answer."""
     row = db.execute(LAST_FAILURE, (source,)).fetchone()
     return None if row is None else str(row[0])
 
 
 def compared(db: sqlite3.Connection, source: str, since: float) -> Compared:
-    """Compare the source's answers since `since` with what is known here. Contradictory evidence means unknown."""
+    """Compare the source's answers since `since` with our own evidence. Contradictory evidence counts as unknown."""
     return counted((*row, 1) for row in db.execute(COMPARED, (source, since)))
 
 
 def counted(rows: Iterable[tuple[str, int, int, int]]) -> Compared:
-    """Count numbers by kind. A row: the source's verdict, whether they are spam, whether they are fine, their count."""
+    """Count numbers by kind. A row: the source's verdict, whether they are spam, whether they are fine, how many."""
     counts = dict.fromkeys(Compared._fields, 0)
     words = {SPAM: "spam", FINE: "fine", NOTHING: "other"}
     for verdict, is_spam, is_fine, count in rows:
@@ -240,6 +240,6 @@ def counted(rows: Iterable[tuple[str, int, int, int]]) -> Compared:
 
 
 def calls_of_listed(db: sqlite3.Connection, source: str, since: float) -> tuple[int, int]:
-    """Return how many calls came from numbers that the source lists as spam, and how many were not allowed."""
+    """Return how many calls came from numbers that the source lists as spam, and how many of them were not allowed."""
     every, treated = db.execute(CALLS, (source, since)).fetchone()
     return int(every), int(treated)

@@ -3,11 +3,11 @@
 The latest mark per reporter, number, class and epoch is stored. A retraction is a mark too, so that it still applies
 when another system sends the old mark again. Marks are checked in reputation/marking.py and written here.
 
-    numbers_to_review(db)                       bursts that weigh nothing until they are reviewed
+    numbers_to_review(db)                       bursts that do not count until they are reviewed
     review(db, number, at, who)                 record a review: the marks count from now on
     correct(db, Correction(...), at)            the marks of these reporters are wrong, and never count
 
-A tombstone keeps wrong spam marks from counting, whichever system sends them again. It is a row of its own, and the
+A tombstone keeps wrong spam marks from counting, whichever system sends them again. It is a separate row, and the
 marks stay: the sums ignore them (evidence_rows.py). So rows may come in any order, a late mark is covered according to
 its date, and removing the tombstone restores everything.
 """
@@ -73,7 +73,7 @@ UPDATE personal_entry SET verdict = 'allow', source = 'person', at = ?
 
 
 class LastCaller(NamedTuple):
-    """The last call that reached a person. `number` is None when the caller had none."""
+    """The last call that reached a person. `number` is None if the caller withheld it."""
 
     number: str | None
     at: float
@@ -81,7 +81,7 @@ class LastCaller(NamedTuple):
 
 
 def add_mark(db: sqlite3.Connection, mark: Mark) -> None:
-    """Write a mark without checks, unless a later one exists."""
+    """Store a mark without checks, unless a later one exists."""
     if db.execute(ADD, _row(mark)).rowcount:
         add_event(db, EventKind.NUMBER_MARKED, mark.number, mark.at, _event_data(mark))
     refresh(db, mark.number)
@@ -101,12 +101,12 @@ def _event_data(mark: Mark) -> NumberMarked:
 
 
 def marks_between(db: sqlite3.Connection, since: float, until: float) -> list[Mark]:
-    """Return the reporters' latest marks from `since` until before `until`, in time order."""
+    """Return each reporter's latest marks between `since` and `until` (exclusive), in time order."""
     return [mark_from(row) for row in db.execute(OF_SPAN, (since, until))]
 
 
 def numbers_marked_since(db: sqlite3.Connection, reporter: str, since: float, but: str) -> int:
-    """Return how many numbers other than `but` the person has marked since `since`."""
+    """Return how many numbers the person has marked since `since`, not counting the number `but`."""
     (count,) = db.execute(OTHERS_SINCE, (reporter, since, but)).fetchone()
     return int(count)
 
@@ -117,7 +117,7 @@ def last_caller_of(db: sqlite3.Connection, person: str) -> LastCaller | None:
 
 
 def auth_class_of_mark(db: sqlite3.Connection, number: str, reporter: str, linkedid: str | None) -> AuthClass:
-    """Return the class of the marked call, or else of the last call to the reporter, or else of the last call."""
+    """Return the auth class of the marked call, else of the last call to the reporter, else of the last call."""
     about = {"number": number, "person": reporter, "linkedid": linkedid}
     for sql in (CLASS_OF_CALL, CLASS_TO_PERSON, CLASS_OF_LAST):
         row = db.execute(sql, about).fetchone()
@@ -127,7 +127,7 @@ def auth_class_of_mark(db: sqlite3.Connection, number: str, reporter: str, linke
 
 
 def block_for(db: sqlite3.Connection, person: str, number: str, at: float) -> None:
-    """Block the number for the person who marked it. An entry that the person made is not changed."""
+    """Block the number for the person who marked it. An entry that the person made themselves stays unchanged."""
     db.execute(BLOCK, {"number": number, "person": person, "at": at})
 
 
@@ -144,12 +144,12 @@ def _row(mark: Mark) -> tuple[object, ...]:
 
 
 class Tombstone(NamedTuple):
-    """Spam marks of a number that were found wrong, and do not count.
+    """A record that spam marks of a number were wrong and do not count.
 
     Attributes:
         number: The number.
         reporter: The person who made the marks; empty for everybody's marks.
-        case_id: The reference of the appeal or correction that found them wrong.
+        case_id: The reference of the appeal or correction that ruled them wrong.
         until: Marks made at this time or before do not count.
     """
 
@@ -159,7 +159,7 @@ class Tombstone(NamedTuple):
     until: Instant
 
     def covers(self, reporter: str, at: float) -> bool:
-        """Return whether the tombstone covers a spam mark of the number by this reporter with this date."""
+        """Return whether the tombstone covers a spam mark of this reporter and date."""
         site = reporter[: reporter.find(":") + 1]  # one of another site: `berlin:`
         return self.reporter in ("", reporter, site) and at <= self.until
 
@@ -184,7 +184,7 @@ def remove_tombstones(db: sqlite3.Connection, case_id: str) -> None:
 
 
 def tombstones_of(db: sqlite3.Connection, number: str) -> list[Tombstone]:
-    """Return the tombstones of the number, the latest first."""
+    """Return the tombstones of the number, newest first."""
     return [Tombstone(*row) for row in db.execute(TOMBSTONE_OF, (number,))]
 
 
@@ -212,7 +212,7 @@ class Review(NamedTuple):
 
 
 class Correction(NamedTuple):
-    """A finding that the spam marks of these reporters are wrong. `case_id`: a new id (site_names.py)."""
+    """A ruling that the spam marks of these reporters are wrong. `case_id`: a new id (site_names.py)."""
 
     case_id: str
     number: str
@@ -220,7 +220,7 @@ class Correction(NamedTuple):
 
 
 def review(db: sqlite3.Connection, number: str, at: float, who: str) -> None:
-    """Record a review of the number: bursts of marks before `at` count from now on."""
+    """Record a review of the number, so that its bursts of marks before `at` count."""
     db.execute(REVIEW, (number, at, who))
 
 
@@ -230,7 +230,7 @@ def review_of(db: sqlite3.Connection, number: str) -> Review | None:
 
 
 def forget_review(db: sqlite3.Connection, number: str) -> Review | None:
-    """Delete the review of the number, so that its bursts wait again, and return it."""
+    """Delete and return the review of the number. Its bursts of marks wait for a review again."""
     return next((Review(*row) for row in db.execute(FORGET, (number,)).fetchall()), None)
 
 
@@ -240,7 +240,7 @@ def reporters_of(db: sqlite3.Connection, number: str) -> list[str]:
 
 
 def correct(db: sqlite3.Connection, correction: Correction, at: float) -> None:
-    """Cancel the present spam marks of these reporters for good, and lower the trust in the reporters a little."""
+    """Cancel these reporters' present spam marks of the number for good, and lower their trust a little."""
     for reporter in correction.reporters:
         add_tombstone(db, Tombstone(correction.number, reporter, correction.case_id, at))
     settle_case(db, correction.reporters, correction.case_id, False, at)

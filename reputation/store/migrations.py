@@ -1,7 +1,7 @@
 """Numbered migrations: `migrations/0053_store.sql` and so on, applied in order, each in one transaction.
 
-A released migration is never edited: its checksum is kept in the store and compared. The first migration makes a whole
-store and replaces all earlier migrations.
+A released migration is never edited: its checksum is kept in the store and compared. The first migration creates a
+complete store and replaces all earlier migrations.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS migration (
 
 
 class Migration(NamedTuple):
-    """One step of the schema. `version` is the number at the beginning of the file's name."""
+    """A change of the schema. `version` is the number at the beginning of the file's name."""
 
     version: int
     name: str
@@ -42,14 +42,14 @@ class Migration(NamedTuple):
 
 @cache
 def known_migrations() -> tuple[Migration, ...]:
-    """Return all migrations of this program, the oldest first."""
+    """Return all migrations of this version of the program, oldest first."""
     folder = files("reputation.store") / "migrations"
     texts = {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".sql")}
     return tuple(Migration(int(name[:4]), name.removesuffix(".sql"), texts[name]) for name in sorted(texts))
 
 
 def pending(db: sqlite3.Connection, known: Sequence[Migration] | None = None) -> list[Migration]:
-    """Return the migrations to apply. Raise StoreError for a store too new, too old or with an edited migration."""
+    """Return the migrations to apply. Raise StoreError if the store is too new or too old or a migration was edited."""
     known = known_migrations() if known is None else known
     applied = _applied(db)
     by_version = {migration.version: migration for migration in known}
@@ -77,7 +77,7 @@ def pending(db: sqlite3.Connection, known: Sequence[Migration] | None = None) ->
 
 
 def migrate(db: sqlite3.Connection, known: Sequence[Migration] | None = None) -> list[Migration]:
-    """Apply the pending migrations and return them. Several programs may call it at the same time."""
+    """Apply and return the pending migrations. Several programs may call it at the same time."""
     known = known_migrations() if known is None else known
     return [migration for migration in pending(db, known) if _apply(db, migration)]
 
@@ -104,7 +104,7 @@ def _applied(db: sqlite3.Connection) -> dict[int, tuple[str, str]]:
 
 
 def _statements(sql: str) -> Iterator[str]:
-    """Yield the statements one by one: `executescript` would commit the open transaction."""
+    """Yield the statements one at a time, because `executescript` would commit the open transaction."""
     statement = ""
     for line in sql.splitlines(keepends=True):
         statement += line

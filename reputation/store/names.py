@@ -1,4 +1,4 @@
-"""Names of numbers for lists of calls: the name of a contact, a verified business, or an own number."""
+"""Names to show beside numbers in lists of calls: of a contact, a verified business, or an own number."""
 
 import json
 import sqlite3
@@ -29,7 +29,7 @@ class NameSource(StrEnum):
 
 
 class NumberName(NamedTuple):
-    """The name of a number. `person`: the person who has it as a contact; empty if everybody has it."""
+    """The name of a number. `person`: the person whose contact it is; empty if the name is shown to everybody."""
 
     name: str
     source: NameSource
@@ -39,7 +39,7 @@ class NumberName(NamedTuple):
 def names_of_numbers(
     db: sqlite3.Connection, numbers: Collection[str], now: float, person: str | None = None
 ) -> dict[str, NumberName]:
-    """Return the known names by number. If `person` is given, contacts of other people are left out."""
+    """Return the known names by number. With `person`, contacts of other people are left out."""
     names: dict[str, NumberName] = {}
     asked = {"numbers": json.dumps(list(numbers)), "now": now, "person": person}
     for number, name, source, whose in db.execute(NAMES, asked):

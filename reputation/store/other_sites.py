@@ -1,8 +1,8 @@
-"""Other sites: people with names at several sites, and ignored sites, whose evidence leaves every sum and can return.
+"""Other sites: people who have names at several sites, and sites whose evidence is ignored.
 
-    ignore_site(db, ignored)                  ignore a site; its rows stay, so `resume_site` is exact
-    declare_same(db, "201", "berlin:305")      both names are one human, who counts once
-    figures_of_sites(db)                       the contribution of each site, and what is known here about it
+    ignore_site(db, ignored)                  ignore a site; its rows stay, so `resume_site` restores everything
+    declare_same(db, "201", "berlin:305")      both names belong to the same human, who counts once
+    figures_of_sites(db)                       how much each site contributes, and how often it was right
 
 Call the functions that write in a transaction.
 """
@@ -73,7 +73,7 @@ SELECT total(against AND NOT fine), total(fine AND NOT against), count(*)
 
 
 class Ignored(NamedTuple):
-    """A site whose evidence has been ignored since `at`.
+    """A site whose evidence is ignored.
 
     Attributes:
         site: The ignored site.
@@ -89,7 +89,7 @@ class Ignored(NamedTuple):
 
 
 class SiteFigures(NamedTuple):
-    """The contribution of another site, and what is known about it here.
+    """How much evidence another site contributes, and how well it agrees with our own evidence.
 
     Attributes:
         site: The site.
@@ -98,8 +98,8 @@ class SiteFigures(NamedTuple):
         answered: How many of its answered calls count.
         people: How many people made these marks, signals and answers.
         numbers: How many numbers these marks, signals and answers are about.
-        retracted: How many marks it took back.
-        wrong: How many of its marks a case here has found wrong.
+        retracted: How many marks it has retracted.
+        wrong: How many of its marks a case here has ruled wrong.
         last_at: When it last marked a number.
         marked: How many numbers it marks as spam.
         agreed: How many of the marked numbers our own people or challenges speak against too.
@@ -128,7 +128,7 @@ class SiteFigures(NamedTuple):
 
 
 def sites_of(db: sqlite3.Connection) -> list[str]:
-    """Return the other sites that have rows in this store, and the ignored sites."""
+    """Return the other sites with rows in this store, and the ignored sites."""
     sites = {ignored.site for ignored in ignored_of(db)}
     for sql in NEXT_NAME.values():
         after = ""
@@ -168,18 +168,18 @@ def figures_of(db: sqlite3.Connection, site: str) -> SiteFigures:
 
 
 def figures_of_sites(db: sqlite3.Connection) -> list[SiteFigures]:
-    """Return the figures of every site, ordered by name."""
+    """Return the figures of every other site, ordered by name."""
     return [figures_of(db, site) for site in sites_of(db)]
 
 
 def ignore_site(db: sqlite3.Connection, ignored: Ignored) -> int:
-    """Ignore the site's evidence. Return how many numbers were folded again."""
+    """Stop counting the site's evidence. Return how many numbers' standings were recomputed."""
     db.execute(IGNORE, ignored)
     return refresh_site(db, ignored.site)
 
 
 def resume_site(db: sqlite3.Connection, site: str) -> Ignored | None:
-    """Use the site's evidence again as if it had never been ignored. Return None if it is not ignored."""
+    """Count the site's evidence again, as if it had never been ignored. Return None if it was not ignored."""
     resumed = next((Ignored(*row) for row in db.execute(RESUME, (site,)).fetchall()), None)
     if resumed is not None:
         refresh_site(db, site)
@@ -192,7 +192,7 @@ def ignored_of(db: sqlite3.Connection) -> list[Ignored]:
 
 
 def refresh_site(db: sqlite3.Connection, site: str) -> int:
-    """Fold again every number about which the site has evidence. Return how many."""
+    """Recompute the standing of every number about which the site has evidence. Return how many."""
     numbers = numbers_of_site(db, site)
     refresh_many(db, numbers)
     return len(numbers)
@@ -202,13 +202,13 @@ def refresh_site(db: sqlite3.Connection, site: str) -> int:
 
 
 def names_of(db: sqlite3.Connection, person: str) -> list[str]:
-    """Return all names of the human who has this name, the name itself included."""
+    """Return all names of the human with this name, including the name itself."""
     row = db.execute(HUMAN_OF, (person,)).fetchone()
     return [person] if row is None else [name for (name,) in db.execute(NAMES_OF, row)]
 
 
 def all_same(db: sqlite3.Connection) -> list[tuple[str, ...]]:
-    """Return the names of each human who has several names."""
+    """Return the names of each human who has more than one name."""
     humans: dict[str, list[str]] = {}
     for human, name in db.execute(ALL_NAMES):
         humans.setdefault(human, []).append(name)
@@ -216,14 +216,14 @@ def all_same(db: sqlite3.Connection) -> list[tuple[str, ...]]:
 
 
 def declare_same(db: sqlite3.Connection, name: str, other: str) -> tuple[str, ...]:
-    """Declare that both names, and all names joined with them, belong to one human. Return all these names."""
+    """Declare that both names belong to the same human. Return all names of this human."""
     names = sorted({*names_of(db, name), *names_of(db, other)})
     set_names(db, tuple(names))
     return tuple(names)
 
 
 def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
-    """Set the names of one human. A single name is removed from its group."""
+    """Store that these names belong to the same human. A single name is removed from its group."""
     human = min(names, key=lambda name: (site_of(name), name))
     if len(names) == 1:
         db.execute(FORGET, names)
@@ -233,7 +233,10 @@ def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
 
 
 def refresh_people(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
-    """Fold these people's numbers again. A local person's rows only matter if another name has rows too."""
+    """Recompute the standings of numbers about which people of other sites, given by their names, have evidence.
+
+    A local person's rows only matter if another name has rows too.
+    """
     numbers: set[str] = set()
     for name in names:
         if site_of(name):

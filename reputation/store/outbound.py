@@ -1,9 +1,9 @@
-"""Facts about an outgoing call, read at once for the outbound guard, and the guard's stored decisions.
+"""Facts about an outgoing call for the outbound guard, and the guard's stored decisions.
 
-A call counts from the moment that it is allowed, not only from its outcome. Otherwise ten simultaneous calls would each
-be the first. So calls are counted among the guard's decisions, stored or waiting in memory, and among the outcomes, and
-the larger count is right. A PBX may ask again for each trunk that it tries. All these requests have one linkedid, so
-they are one call, which does not count against itself.
+A call counts from the moment that it is allowed, not only from its outcome. Otherwise each of ten simultaneous calls
+would count as the first. So calls are counted twice, by the guard's decisions (stored or waiting in memory) and by the
+outcomes, and the larger count is used. A PBX may ask again for each trunk that it tries. All these requests have the
+same linkedid, so they are one call, which does not count against itself.
 
 The module also reads past calls to a number, for call lists, and the guard's decisions of a day.
 """
@@ -39,7 +39,7 @@ RECORD = insert_sql("outbound_decision", OutboundRecord) + " ON CONFLICT (id) DO
 
 
 def _let_out(which: str) -> str:
-    """Return SQL for the calls allowed so far, stored or waiting, except the call in question."""
+    """Return SQL for calls that the guard allowed, stored or waiting, without the call being decided."""
     return f"""
 (SELECT linkedid, at FROM outbound_decision
   WHERE {which} AND at <= :now AND action = 'allow' AND linkedid <> :same
@@ -138,7 +138,7 @@ def outbound_facts(
 def _calls_by_law(
     db: sqlite3.Connection, query: OutboundQuery, about: Mapping[str, object]
 ) -> tuple[int, float | None]:
-    """Return the calls to the callee in the law's period, and when the next one is allowed at the limit."""
+    """Return how many calls to the callee the law counts, and if the limit is reached, when the next one is allowed."""
     if not query.law_calls:
         return 0, None
     let_out = _count(db, LET_OUT_BY_LAW, about)
@@ -149,7 +149,7 @@ def _calls_by_law(
 
 
 def record_outbound(db: sqlite3.Connection, records: Iterable[OutboundRecord]) -> None:
-    """Add decisions, with the person instead of the phone. A decision whose id is stored already is not changed."""
+    """Store decisions, with the person in place of the phone. A decision whose id is already stored is not changed."""
     db.executemany(RECORD, (record._replace(person=_person(db, record.person)) for record in records))
 
 
@@ -161,7 +161,7 @@ def outbound_decisions(
     held: bool = False,
     limit: int = 100,
 ) -> list[OutboundRecord]:
-    """Return decisions by callee or own number, the latest first. `held`: return only held or refused calls."""
+    """Return decisions by callee or own number, newest first. `held`: only calls that were held or refused."""
     wanted = {"callee": callee, "own_number": own_number, "held": held, "limit": limit}
     return [OutboundRecord(*row) for row in db.execute(SHOWN, wanted)]
 
@@ -204,7 +204,7 @@ SELECT linkedid, at, dialled, own_number, trunk FROM outcome
 
 
 class CallAttempt(NamedTuple):
-    """A call that we made to a number.
+    """A call from here to a number.
 
     `to_nobody`: the number does not exist (Q.850 cause 1). `arrived`: the call reached the phone. A call that a network
     refused says nothing about the callee.
@@ -217,7 +217,7 @@ class CallAttempt(NamedTuple):
 
 
 class UnguardedCall(NamedTuple):
-    """A call that went out without asking the guard.
+    """An outgoing call that the PBX made without asking the guard.
 
     Attributes:
         linkedid: The id of the call: Asterisk's linkedid.
@@ -235,17 +235,17 @@ class UnguardedCall(NamedTuple):
 
 
 def past_calls(db: sqlite3.Connection, number: str) -> list[CallAttempt]:
-    """Return our calls to the number, the latest first, at most a hundred."""
+    """Return our last hundred calls to the number, newest first."""
     return [CallAttempt(at, *map(bool, rest)) for at, *rest in db.execute(CALLS, (number,))]
 
 
 def outbound_of_day(db: sqlite3.Connection, first: float, last: float) -> Iterator[OutboundRecord]:
-    """Yield the guard's decisions from `first` until before `last`."""
+    """Yield the guard's decisions between `first` and `last` (exclusive)."""
     return (OutboundRecord(*row) for row in db.execute(OF_DAY, (first, last)))
 
 
 def unguarded_of_day(db: sqlite3.Connection, first: float, last: float) -> Iterator[UnguardedCall]:
-    """Yield calls from `first` until before `last` that went out without asking the guard."""
+    """Yield calls between `first` and `last` (exclusive) that went out without asking the guard."""
     return (UnguardedCall(*row) for row in db.execute(UNGUARDED, {"first": first, "last": last}))
 
 
@@ -263,7 +263,7 @@ ADD = "INSERT INTO seen (number) VALUES (?) ON CONFLICT DO NOTHING"
 
 
 class NumberSet:
-    """A set of numbers on disk: `with NumberSet() as seen: seen.add("+12015550123")`."""
+    """A set of numbers in a temporary file: `with NumberSet() as seen: seen.add("+12015550123")`."""
 
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None)  # "": a file that has no name
@@ -280,5 +280,5 @@ class NumberSet:
             self._db.execute("ROLLBACK")
 
     def add(self, e164: str) -> bool:
-        """Add a number. Return whether the number is new."""
+        """Add a number. Return False if it was already in the set."""
         return self._db.execute(ADD, (int(e164[1:]),)).rowcount == 1

@@ -4,8 +4,8 @@
     emit_change(db, "feed/x", "stale", EventKind.FEED_STALE, ...)            once per change of a state
 
 Only kinds that a receiver wants are written (`use_receivers`, from the settings), so unused kinds cost nothing.
-event_deliveries.py records which receiver has which event. Events are kept for 7 days, at most 100,000. The oldest
-events are deleted first, beginning with those that all receivers have.
+event_deliveries.py records which events each receiver has got. Events are kept for 7 days, at most 100,000. The oldest
+events are deleted first, beginning with those that all receivers have got.
 """
 
 import logging
@@ -91,9 +91,9 @@ STREAM_UNREAD = "SELECT 1 FROM event_state WHERE key = ? AND at < ?"
 
 @contextmanager
 def emitting(db: sqlite3.Connection) -> Iterator[None]:
-    """Log and leave out events that cannot be written, so that their cause (a call, a mark) is still stored.
+    """Log errors of the block that writes events, and continue, so that the cause (a call, a mark) is still stored.
 
-    If the store is full, locked or damaged, nothing is stored, and the caller gets the error.
+    If the store is full, locked or damaged, nothing can be stored, so the error is raised.
     """
     db.execute("SAVEPOINT emitting")
     try:
@@ -112,12 +112,12 @@ def emitting(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def is_wanted(db: sqlite3.Connection, *kinds: EventKind) -> bool:
-    """Return whether a receiver wants one of these kinds. If not, their data need not be computed."""
+    """Return whether a receiver wants one of these kinds. If not, the caller need not compute their data."""
     return any(db.execute(WANTED_BY, (kind.value,)).fetchone() for kind in kinds)
 
 
 def wanted_of(db: sqlite3.Connection, *kinds: EventKind) -> frozenset[EventKind]:
-    """Return those of these kinds that a receiver wants, for many events at once. Empty if that cannot be read."""
+    """Return which of these kinds a receiver wants. Return an empty set if that cannot be read."""
     wanted: frozenset[EventKind] = frozenset()
     with emitting(db):
         wanted = frozenset(kind for kind in kinds if is_wanted(db, kind))
@@ -125,7 +125,7 @@ def wanted_of(db: sqlite3.Connection, *kinds: EventKind) -> frozenset[EventKind]
 
 
 def add_event(db: sqlite3.Connection, kind: EventKind, subject: str, at: float, data: EventData) -> Event | None:
-    """Write an event. Return None if nobody wants it or it cannot be written. Call it in a transaction."""
+    """Write an event. Return None if no receiver wants it or it cannot be written. Call it in a transaction."""
     with emitting(db):
         if is_wanted(db, kind):
             event_id, text = new_event_id(at), msgspec.json.encode(data).decode()
@@ -136,7 +136,7 @@ def add_event(db: sqlite3.Connection, kind: EventKind, subject: str, at: float, 
 
 
 def add_decisions(db: sqlite3.Connection, after: int) -> None:
-    """Emit the decisions in the journal after this row. Call it in the transaction that has written the decisions."""
+    """Emit events for journal rows after the row `after`. Call it in the transaction that wrote these rows."""
     with emitting(db):
         if is_wanted(db, EventKind.DECISION_TAKEN):
             (last,) = db.execute(LAST).fetchone()
@@ -154,14 +154,14 @@ def _deliver_after(db: sqlite3.Connection, seq: int) -> None:
 def emit_change(
     db: sqlite3.Connection, key: str, value: str, kind: EventKind, subject: str, at: float, data: EventData
 ) -> Event | None:
-    """Emit an event if the state has a new value. Call it in a transaction."""
+    """Emit an event if the stored state `key` gets a new value. Call it in a transaction."""
     return add_event(db, kind, subject, at, data) if set_state(db, key, value, at) else None
 
 
 def emit_bad(
     db: sqlite3.Connection, prefix: str, kind: EventKind, found: Mapping[str, tuple[str, EventData] | None], at: float
 ) -> None:
-    """Emit an event for each name in `found` that went bad, once. None means well. Call it in a transaction."""
+    """Emit an event for each name whose state in `found` has become bad (None: good). Call it in a transaction."""
     for name, bad in found.items():
         if bad is None:
             set_state(db, prefix + name, "ok", at)
@@ -173,7 +173,7 @@ def emit_bad(
 
 
 def set_state(db: sqlite3.Connection, key: str, value: str, at: float) -> bool:
-    """Store the value of a state. Return False if the value was the same before."""
+    """Store the value of a state. Return False if it is unchanged."""
     if state_of(db, key) == value:
         return False
     db.execute(SET_STATE, (key, value, at))
@@ -181,12 +181,12 @@ def set_state(db: sqlite3.Connection, key: str, value: str, at: float) -> bool:
 
 
 def note_state(db: sqlite3.Connection, key: str, value: str, at: float) -> None:
-    """Store the value of a state with the time. Call it in a transaction."""
+    """Store the value and the time of a state. Call it in a transaction."""
     db.execute(SET_STATE, (key, value, at))
 
 
 def noted_at(db: sqlite3.Connection, key: str) -> float | None:
-    """Return when the state was last noted."""
+    """Return when the state was last stored."""
     return next((at for (at,) in db.execute("SELECT at FROM event_state WHERE key = ?", (key,))), None)
 
 
@@ -208,7 +208,7 @@ def forget_state(db: sqlite3.Connection, key: str) -> None:
 def use_receivers(
     db: sqlite3.Connection, wanted: Mapping[str, Collection[EventKind]], weights: Weights = DEFAULT
 ) -> None:
-    """Set the receivers, by name, and the kinds that each gets. Only the sender calls it, with the settings in force.
+    """Set the receivers by name, with the kinds that each gets. Only the sender calls it, with the current settings.
 
     Undelivered events of other receivers are deleted. A receiver that was switched off stays off. Call it in a
     transaction.
@@ -224,7 +224,7 @@ def use_receivers(
 
 
 def use_stream(db: sqlite3.Connection, kinds: Collection[EventKind], weights: Weights = DEFAULT) -> None:
-    """Have events of these kinds written for readers of the stream (`events_after`). Call it in a transaction."""
+    """Write events of these kinds for readers of the event stream (`events_after`). Call it in a transaction."""
     _want(db, {(kind.value, STREAM) for kind in kinds}, {row for row in db.execute(WANTED) if row[1] == STREAM})
     _use_weights(db, weights)
 
@@ -241,35 +241,35 @@ def _use_weights(db: sqlite3.Connection, weights: Weights) -> None:
 
 
 def event_weights(db: sqlite3.Connection) -> Weights:
-    """Return the weights with which `emit_level_changes` compares levels."""
+    """Return the weights by which `emit_level_changes` computes levels."""
     row = db.execute(WEIGHTS).fetchone()
     return DEFAULT if row is None else weights_from(row[0])
 
 
 def event_of(db: sqlite3.Connection, event_id: str) -> Event | None:
-    """Return the event with this id, if it is still kept."""
+    """Return the event with this id, unless it was deleted."""
     return next((event_from(row) for row in db.execute(BY_ID, (event_id,))), None)
 
 
 def events_after(db: sqlite3.Connection, seq: int, limit: int) -> list[Event]:
-    """Return the next events after the place `seq`, in order."""
+    """Return the next events after the sequence number `seq`, in order."""
     return [event_from(row) for row in db.execute(AFTER, (seq, limit))]
 
 
 def places(db: sqlite3.Connection) -> tuple[int, int]:
-    """Return the `seq` of the first and of the last event, or 0 and 0 if there are no events."""
+    """Return the `seq` of the first and of the last event; 0 and 0 if there are no events."""
     first, last = db.execute(ENDS).fetchone()
     return first, last
 
 
 def event_from(row: tuple[Any, ...]) -> Event:
-    """Return an event from its COLUMNS."""
+    """Return an event from a row of the columns COLUMNS."""
     event_id, kind, subject, at, data, seq = row
     return Event(event_id, EventKind(kind), subject, at, msgspec.json.decode(data), seq)
 
 
 def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
-    """Delete events above the limit. Return how many undelivered events receivers lost. Call it in a transaction."""
+    """Delete the oldest events above the limit. Return how many deliveries were lost. Call it in a transaction."""
     (count,) = db.execute("SELECT count(*) FROM event").fetchone()
     if count <= most:
         return 0
@@ -281,7 +281,7 @@ def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
 
 
 def expire_events(db: sqlite3.Connection, now: float) -> dict[str, int]:
-    """Delete expired events, and stop an unread stream. Return how many events, and how many deliveries were lost."""
+    """Delete expired events, and stop writing for an unread stream. Return the counts of events and lost deliveries."""
     if db.execute(STREAM_UNREAD, (STREAM_READ, now - KEPT_SECONDS)).fetchone():
         _want(db, set(), {row for row in db.execute(WANTED) if row[1] == STREAM})
     (first,) = db.execute(FIRST_AFTER, (now - KEPT_SECONDS,)).fetchone()
@@ -300,7 +300,7 @@ def _drop_before(db: sqlite3.Connection, seq: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=8)
 def weights_from(text: str) -> Weights:
-    """Return stored weights, or the defaults if another version of CallSieve with other keys stored them."""
+    """Return stored weights, or the defaults if they were stored by a version of CallSieve with other keys."""
     try:
         return msgspec.json.decode(text, type=Weights)
     except msgspec.ValidationError:

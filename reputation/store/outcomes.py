@@ -1,9 +1,9 @@
 """Outcomes: how calls ended, joined with the journal by linkedid, and the evidence that follows from them.
 
 When an outcome arrives, the decision about its call may not be in the journal yet: a rejected call is over before the
-journal's next write. So an outcome without a decision waits (`waits_since`) until `settle_outcomes` tries again. A call
-that was never screened leaves its evidence a minute late. Without waiting, a rejected call could count as a call that
-nobody answered, and a withheld number could be stored.
+journal's next write. So an outcome without a decision waits (`waits_since`) until `settle_outcomes` tries again. The
+evidence of a call that was never screened is therefore stored a minute late. Without waiting, a rejected call could
+count as a call that nobody answered, and a withheld number could be stored.
 """
 
 import json
@@ -119,7 +119,7 @@ class Recorded(NamedTuple):
 def record_outcome(
     db: sqlite3.Connection, outcome: OutcomeRecord, now: float, hours: CallingHours = AS_INSTALLED
 ) -> Recorded:
-    """Record how a call ended, and its evidence. A known linkedid changes nothing. Call it in a transaction.
+    """Record how a call ended, and its evidence, unless its linkedid is already stored. Call it in a transaction.
 
     If the call is older than outcomes are kept, only the evidence is stored. `hours`: when people may be called.
     """
@@ -130,14 +130,14 @@ def record_outcome(
 def record_outcomes(
     db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], now: float, hours: CallingHours = AS_INSTALLED
 ) -> list[Recorded]:
-    """Record several outcomes in one transaction, and settle waiting outcomes."""
+    """Record several outcomes, and settle waiting outcomes. Call it in a transaction."""
     recorded = _recorded(db, outcomes, now, hours)
     settle_outcomes(db, now)
     return recorded
 
 
 def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> list[Signal]:
-    """Join waiting outcomes with their decisions, if these exist, and record the evidence. Call it every minute."""
+    """Join waiting outcomes with their decisions, if there are any, and record the evidence. Call it every minute."""
     rows = db.execute(WAITING, (now - SETTLE_SECONDS, limit)).fetchall()
     if not rows:
         return []
@@ -160,7 +160,7 @@ def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> li
 
 
 def record_late_voice(db: sqlite3.Connection, linkedid: str, voice: Voice) -> None:
-    """Record who was heard in a call that is over and joined already. Other calls get it from `settle_outcomes`."""
+    """Record whether a person or a recording was heard in a call whose outcome is already settled."""
     if not db.execute(LATE_VOICE, (voice.value, linkedid)).rowcount:
         return
     outcome = outcome_of(db, linkedid)
@@ -170,7 +170,7 @@ def record_late_voice(db: sqlite3.Connection, linkedid: str, voice: Voice) -> No
 
 
 def outcome_of(db: sqlite3.Connection, linkedid: str) -> OutcomeRecord | None:
-    """Return how the call with this linkedid ended."""
+    """Return the outcome of the call with this linkedid."""
     return next((_outcome(row) for row in db.execute(BY_LINKEDID, (linkedid,))), None)
 
 
@@ -182,23 +182,23 @@ def outcomes(
     until: float = math.inf,
     limit: int = 100,
 ) -> list[OutcomeRecord]:
-    """Return outcomes of calls from and to one number, or all, from `since` until before `until`, the latest first."""
+    """Return outcomes between `since` and `until` (exclusive), newest first: all, or calls from and to one number."""
     about = {"number": number, "since": since, "until": until, "limit": limit}
     return [_outcome(row) for row in db.execute(BY_TIME if number is None else BY_NUMBER, about)]
 
 
 def outcomes_between(db: sqlite3.Connection, since: float, until: float) -> Iterator[OutcomeRecord]:
-    """Yield outcomes of calls that began from `since` until before `until`, in time order."""
+    """Yield outcomes of calls that began between `since` and `until` (exclusive), in time order."""
     return map(_outcome, db.execute(OF_SPAN, (since, until)))
 
 
 def outcomes_of_own(db: sqlite3.Connection, number: str, since: float, limit: int) -> list[OutcomeRecord]:
-    """Return outgoing calls with this own number and calls to it since `since`, the latest first."""
+    """Return outgoing calls that showed this own number and calls to it since `since`, newest first."""
     return [_outcome(row) for row in db.execute(BY_OWN, {"number": number, "since": since, "limit": limit})]
 
 
 def calls_out_with(db: sqlite3.Connection, number: str, since: float, until: float) -> Iterator[OutcomeRecord]:
-    """Yield outgoing calls with this own number from `since` until before `until`, in time order."""
+    """Yield outgoing calls that showed this own number between `since` and `until` (exclusive), in time order."""
     return map(_outcome, db.execute(OUT_WITH, (number, since, until)))
 
 
@@ -240,7 +240,7 @@ def _record(
 
 
 def _with_people(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
-    """Return the outcome with people instead of their phones, and with their group if no group is known."""
+    """Return the outcome with people in place of their phones, and with the person's group if no group is known."""
     people: dict[str, tuple[str, str | None]] = {}
     for endpoint in {outcome.answered_by, outcome.caller, *outcome.rung}:
         if endpoint is not None and "/" in endpoint:
@@ -261,7 +261,7 @@ def _with_people(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecor
 
 
 def _joined(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
-    """Return the outcome with the journal's data about the call: class, first decision, and strongest action."""
+    """Return the outcome with data from the journal: auth class, first decision, and strongest action."""
     decided = db.execute(DECISIONS, (outcome.linkedid,)).fetchall()
     if not decided or outcome.direction is not Direction.INBOUND:
         return outcome
@@ -302,13 +302,13 @@ def _tied(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
 
 
 def _may_be_screened(outcome: OutcomeRecord, now: float) -> bool:
-    """Return whether a decision may still arrive. It has arrived for a call from a CDR that ended long ago."""
+    """Return whether the journal may still get a decision about the call. For an old call from a CDR it cannot."""
     is_new = outcome.source == LIVE or outcome.ended_at > now - SETTLE_SECONDS
     return is_new and outcome.direction is Direction.INBOUND and outcome.number is not None
 
 
 def _reached(outcome: OutcomeRecord) -> list[tuple[object, ...]]:
-    """Return a row for each extension that the call reached. If somebody answered, only that extension was reached."""
+    """Return a row for each extension that an inbound call reached: the one that answered, or else all that rang."""
     if outcome.direction is not Direction.INBOUND:
         return []
     people = [outcome.answered_by] if outcome.answered_by else outcome.rung
@@ -325,7 +325,7 @@ def _is_wanted(db: sqlite3.Connection) -> bool:
 
 
 def _emit_event(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
-    """Emit the event of a live call after its decision: only then it is certain whether the number is withheld."""
+    """Emit the event of a live call after its decision, which tells whether the number is withheld."""
     if outcome.source != LIVE or outcome.direction is Direction.INTERNAL:
         return
     data = CallEnded(

@@ -1,7 +1,7 @@
-"""Daily counts of the own numbers: each call adds to one row, in the transaction of its outcome.
+"""Daily counts of calls by own number. Each call is added in the transaction that stores its outcome.
 
-`count_call` is called once per new outcome (by linkedid), so a repeated call adds nothing. Calls older than the time
-for which outcomes are kept are not counted, because it is unknown whether they were counted before.
+`count_call` is called once per new outcome (by linkedid), so a repeated outcome adds nothing. Calls older than the
+retention of outcomes are not counted, because they may have been counted before.
 """
 
 import sqlite3
@@ -73,7 +73,7 @@ CALLING = "SELECT number FROM own_day WHERE day > ? GROUP BY number ORDER BY sum
 
 
 class WeeklyRepeats(NamedTuple):
-    """People who were called three times or more within seven days, and all people called within 28 days."""
+    """How many people were called three times or more within seven days, and how many were called within 28 days."""
 
     often: int
     people: int
@@ -83,13 +83,13 @@ NO_REPEATS = WeeklyRepeats(0, 0)
 
 
 def weekly_repeats(db: sqlite3.Connection, day: int) -> WeeklyRepeats:
-    """Count repeated calls from all own numbers up to and including `day`, by the called people's local dates."""
+    """Count repeated calls from all own numbers up to and including `day`, by the local dates of the called people."""
     often, people = db.execute(WEEKLY, {"since": day - PEOPLE_DAYS, "many": MANY_CALLS}).fetchone()
     return WeeklyRepeats(int(often), int(people))
 
 
 def count_call(db: sqlite3.Connection, outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> None:
-    """Count a call that was not counted before. Call it in the transaction that records the call.
+    """Add a new call to the daily counts. Call it in the transaction that records the call.
 
     `hours`: the calling hours in force now. Earlier counts do not change.
     """
@@ -107,29 +107,29 @@ def count_call(db: sqlite3.Connection, outcome: OutcomeRecord, hours: CallingHou
 
 
 def days_of(db: sqlite3.Connection, number: str, since_day: int) -> list[OwnDay]:
-    """Return the number's days with calls, from `since_day` on."""
+    """Return the daily counts of the number, from `since_day` on."""
     return [OwnDay(*row) for row in db.execute(DAYS, (number, since_day))]
 
 
 def people_of(db: sqlite3.Connection, number: str, days: int, today: int) -> int:
-    """Return how many people the number called in the last `days` days (at most 28), `today` included."""
+    """Return how many people the number called in the last `days` days (at most 28), including `today`."""
     (count,) = db.execute(PEOPLE, (number, today - days)).fetchone()
     return int(count)
 
 
 def blocked_of(db: sqlite3.Connection, number: str, after_day: int) -> tuple[tuple[str, int], ...]:
-    """Return the five countries whose networks refused most of the number's calls after that day, with counts."""
+    """Return the five countries whose networks refused most calls of the number after that day, with the counts."""
     return tuple(db.execute(BLOCKED, (number, after_day)))
 
 
 def first_days(db: sqlite3.Connection, number: str) -> tuple[int | None, int | None]:
-    """Return the day of the number's first call, and the day since which calls are counted at all."""
+    """Return the day of the number's first call, and the first day of all counts."""
     (first,), (of_all,) = db.execute(FIRST_DAY, (number,)).fetchone(), db.execute(FIRST_DAY_OF_ALL).fetchone()
     return first, of_all
 
 
 def last_day_before(db: sqlite3.Connection, number: str, day: int) -> int | None:
-    """Return the number's last day with calls before that day."""
+    """Return the last day before `day` on which the number made calls."""
     (last,) = db.execute(LAST_BEFORE, (number, day)).fetchone()
     return None if last is None else int(last)
 
@@ -137,7 +137,7 @@ def last_day_before(db: sqlite3.Connection, number: str, day: int) -> int | None
 def network_calls(
     db: sqlite3.Connection, number: str, since: float, until: float, networks: Networks = NO_NETWORKS
 ) -> list[NetworkCalls]:
-    """Return the number's calls of the last 30 days by network, named by `networks` or else by libphonenumber."""
+    """Return the number's calls from `since` to `until` by network, named by `networks` or else by libphonenumber."""
     counts: dict[Network, list[int]] = {}
     for dialled, calls, blocked, answered in db.execute(NETWORK_CALLS, (MACHINE_SECONDS, number, since, until)):
         country = country_of(dialled)
@@ -151,7 +151,7 @@ def network_calls(
 
 
 def calling_numbers(db: sqlite3.Connection, after_day: int, limit: int = 1000) -> list[str]:
-    """Return the numbers with calls after that day, the busiest first."""
+    """Return the own numbers that made calls after that day, the busiest first."""
     return [number for (number,) in db.execute(CALLING, (after_day, limit))]
 
 

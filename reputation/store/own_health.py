@@ -1,7 +1,7 @@
-"""The health of own numbers, from their days and calls: the grade for the outbound guard, and suspicions.
+"""The health of own numbers, computed from daily counts and calls: a grade for the outbound guard, and suspicions.
 
-A suspicion says that calls of an own number fare worse somewhere than before. Suspicions are computed once a day, and
-kept for the console and the digest.
+A suspicion says that a network treats the calls of an own number worse than before. Suspicions are computed once a day,
+and stored for the console and the digest.
 """
 
 import json
@@ -42,12 +42,12 @@ SELECT {COLUMNS} FROM own_suspicion WHERE since >= ? AND since < ? ORDER BY sinc
 
 
 class Suspected(NamedTuple):
-    """A suspicion about a number: first found `since`, and last `at`.
+    """A suspicion about a number, with the times when it was first and last confirmed.
 
     Attributes:
         number: The own number, E.164.
-        since: When the suspicion was first found.
-        at: When the suspicion was last found.
+        since: When the suspicion first arose.
+        at: When the suspicion was last confirmed.
     """
 
     number: str
@@ -59,7 +59,7 @@ class Suspected(NamedTuple):
 def find_suspicions(
     db: sqlite3.Connection, number: str, now: float, networks: daily_counts.Networks = daily_counts.NO_NETWORKS
 ) -> list[Suspicion]:
-    """Return the suspicions from the number's calls of the last 28 days. For 100,000 calls it takes about 3 s."""
+    """Compute suspicions from the number's calls of the last 28 days. 100,000 calls take about 3 s."""
     lately_since = now - LATELY_DAYS * DAY_SECONDS
     before_since = lately_since - BEFORE_DAYS * DAY_SECONDS
     return suspicions_of(
@@ -69,7 +69,7 @@ def find_suspicions(
 
 
 def record_suspicions(db: sqlite3.Connection, number: str, found: Sequence[Suspicion], now: float) -> None:
-    """Replace the suspicions about a number, and emit events for the new suspicions. Call it in a transaction."""
+    """Replace the suspicions about a number, and emit events for new ones. Call it in a transaction."""
     known = {
         (suspicion.suspicion.network, suspicion.suspicion.by): suspicion.since
         for suspicion in suspicions_about(db, number)
@@ -99,17 +99,17 @@ def record_suspicions(db: sqlite3.Connection, number: str, found: Sequence[Suspi
 
 
 def suspicions_about(db: sqlite3.Connection, number: str) -> list[Suspected]:
-    """Return the last suspicions about the number, the most certain first."""
+    """Return the stored suspicions about the number, the most certain first."""
     return [_suspected(row) for row in db.execute(OF_NUMBER, (number,))]
 
 
 def begun_suspicions(db: sqlite3.Connection, since: float, until: float) -> list[Suspected]:
-    """Return suspicions that began from `since` until before `until` and still exist, the earliest first."""
+    """Return suspicions that began between `since` and `until` (exclusive) and still exist, oldest first."""
     return [_suspected(row) for row in db.execute(BEGUN, (since, until))]
 
 
 def checks_for_suspicions(db: sqlite3.Connection) -> list[Due]:
-    """Return for each suspicion a task: check the number on a phone."""
+    """Return a task for each suspicion: check on a phone what the number shows."""
     checks = []
     for row in map(_suspected, db.execute(ALL)):
         about: Places = {"where": place_of(row.suspicion.network)}
@@ -147,7 +147,7 @@ FORGET = "DELETE FROM own_grade WHERE number = ?"
 
 
 class GradeChange(NamedTuple):
-    """A number whose grade changed at `at`. `reasons`: the reasons of the new grade."""
+    """A change of a number's grade at `at`. `reasons`: the reasons for the new grade."""
 
     number: str
     at: Instant
@@ -157,7 +157,7 @@ class GradeChange(NamedTuple):
 
 
 def record_grade(db: sqlite3.Connection, number: str, graded: Graded) -> None:
-    """Store the grade for the outbound guard. If the number has no grade now, delete the stored grade."""
+    """Store the grade for the outbound guard, or delete the stored grade if the number has none now."""
     row = db.execute(GRADE, (number,)).fetchone()
     before, grade = row and row[1], graded.grade and graded.grade.value
     if before != grade:
@@ -173,13 +173,13 @@ def record_grade(db: sqlite3.Connection, number: str, graded: Graded) -> None:
 
 
 def grade_of(db: sqlite3.Connection, number: str) -> Graded | None:
-    """Return the last grade of the number, with those of its reasons that this version knows."""
+    """Return the stored grade of the number. Reasons that this version does not know are left out."""
     row = db.execute(GRADE, (number,)).fetchone()
     return None if row is None else Graded(row[0], Grade(row[1]), _reasons(row[2]))
 
 
 def changed_grades(db: sqlite3.Connection, since: float, until: float) -> list[GradeChange]:
-    """Return the numbers whose grade last changed from `since` until before `until`, the earliest first."""
+    """Return the last grade changes between `since` and `until` (exclusive), oldest first."""
     return [
         GradeChange(number, at, Grade(before), Grade(grade), _reasons(reasons))
         for number, at, before, grade, reasons in db.execute(CHANGED, (since, until))
@@ -187,7 +187,7 @@ def changed_grades(db: sqlite3.Connection, since: float, until: float) -> list[G
 
 
 def unwell_numbers(db: sqlite3.Connection) -> list[str]:
-    """Return the numbers whose last grade is not healthy."""
+    """Return the numbers whose stored grade is not healthy."""
     return [number for (number,) in db.execute(UNWELL)]
 
 
@@ -207,7 +207,7 @@ SELECT count(*) FROM imported JOIN import_source ON id = source WHERE number = ?
 
 
 def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights = DEFAULT) -> NumberHealth:
-    """Return the health of the number."""
+    """Compute the health of an own number."""
     yesterday = int(now // DAY_SECONDS) - 1
     since_day = yesterday - HISTORY_DAYS
     days = tuple(own_days.days_of(db, number, since_day))
@@ -257,7 +257,7 @@ def grade_all(
     weights: Weights = DEFAULT,
     networks: daily_counts.Networks = daily_counts.NO_NETWORKS,
 ) -> int:
-    """Grade every number with recent calls, a bad grade or a label. Return how many. Look for suspicions once a day."""
+    """Grade every number with recent calls, a bad grade or a label, and return how many. Update suspicions daily."""
     calling = own_days.calling_numbers(db, int(now // DAY_SECONDS) - daily_counts.MONTH)
     labelled = (check.number for check in latest_label_checks(db) if check.label)
     numbers = dict.fromkeys((*calling, *unwell_numbers(db), *labelled))
@@ -273,7 +273,7 @@ def grade_all(
 
 
 def recent_grade(db: sqlite3.Connection, number: str, now: float, weights: Weights = DEFAULT) -> Graded:
-    """Return the grade of the last two hours, or compute it now."""
+    """Return the stored grade if it is at most two hours old, or compute it now."""
     graded = grade_of(db, number)
     if graded is not None and graded.graded_at > now - RECENT_SECONDS:
         return graded
@@ -285,9 +285,9 @@ def _graded(health: NumberHealth, now: float) -> Graded:
 
 
 def main(arguments: list[str]) -> int:
-    """Grade all numbers: `python -m reputation.store.own_health FILE WEIGHTS [NETWORKS]`, in its own process.
+    """Grade all numbers in a separate process: `python -m reputation.store.own_health FILE WEIGHTS [NETWORKS]`.
 
-    It prints how many numbers were graded, and on a second line why the file of networks is not used. No call waits.
+    It prints how many numbers were graded, and on a second line why the networks file cannot be used.
     """
     try:
         networks, problem = _networks(arguments[2:])

@@ -1,4 +1,4 @@
-"""Label checks: what platforms (carriers, apps, lists) show of own numbers, and when to check again."""
+"""Label checks: the labels that platforms (carriers, apps, lists) show for own numbers, and when to check again."""
 
 import hashlib
 import sqlite3
@@ -22,9 +22,9 @@ class LabelCheckKind(StrEnum):
 
 
 class LabelCheck(NamedTuple):
-    """A check of what a platform shows of a number.
+    """A check of the label that a platform shows for a number.
 
-    `label`: the label shown, "" for nothing. `marks`: how many marks it reports, null if it does not say.
+    `label`: the label shown, "" if no label is shown. `marks`: how many marks the platform reports, null if unknown.
     `person`: who checked. `proof`: a file with its SHA-256, or a text. `next_at`: when to check again.
 
     Attributes:
@@ -46,13 +46,13 @@ class LabelCheck(NamedTuple):
 
 
 class LabelChange(NamedTuple):
-    """A platform that shows something else than at the check before. `before` is None at the first check.
+    """A platform shows another label than at the previous check. `before` is None at the first check.
 
     Attributes:
         number: The own number, E.164.
         platform: The platform that shows labels.
-        at: When the new label was found.
-        before: The label at the check before; null at the first check.
+        at: When the new label was first seen.
+        before: The label at the previous check; null at the first check.
         label: The label that is shown.
         marks: How many marks the platform reports; null if it does not say.
     """
@@ -83,7 +83,7 @@ SELECT import_source.name, own_number.number, imported.number IS NOT NULL, coale
 
 
 def record_label_check(db: sqlite3.Connection, check: LabelCheck) -> LabelChange | None:
-    """Store a check and emit an event if the platform shows something new. Call it in a transaction."""
+    """Store a check, and emit an event if the platform's label has changed. Call it in a transaction."""
     before = label_check_before(db, check)
     put_label_check(db, check)
     change = _change(before, check)
@@ -96,40 +96,40 @@ def record_label_check(db: sqlite3.Connection, check: LabelCheck) -> LabelChange
 
 
 def put_label_check(db: sqlite3.Connection, check: LabelCheck) -> None:
-    """Store a check without an event."""
+    """Store a check without emitting an event."""
     db.execute(PUT, check)
 
 
 def label_check_before(db: sqlite3.Connection, check: LabelCheck) -> LabelCheck | None:
-    """Return the previous check at the same platform."""
+    """Return the previous check of the same number and platform."""
     return next((_check(row) for row in db.execute(BEFORE, (check.number, check.platform, check.at))), None)
 
 
 def label_checks_of(db: sqlite3.Connection, number: str, limit: int = 100) -> list[LabelCheck]:
-    """Return the checks of a number, the latest first."""
+    """Return the checks of a number, newest first."""
     return [_check(row) for row in db.execute(OF_NUMBER, (number, limit))]
 
 
 def latest_label_checks(db: sqlite3.Connection) -> list[LabelCheck]:
-    """Return the latest check of each number and platform, in that order."""
+    """Return the latest check of each number and platform, ordered by number and platform."""
     return [_check(row) for row in db.execute(LATEST)]
 
 
 def labels_of(db: sqlite3.Connection, number: str) -> tuple[tuple[str, str], ...]:
-    """Return the platforms that showed a label of the number at their last check, with these labels."""
+    """Return the platforms whose latest check showed a label for the number, with these labels."""
     return tuple(
         (check.platform, check.label) for check in latest_label_checks(db) if check.number == number and check.label
     )
 
 
 def label_checks_due(checks: Iterable[LabelCheck], until: float) -> list[LabelCheck]:
-    """Return those of the latest checks that must be repeated by `until`, the earliest first."""
+    """Return the checks that must be repeated by `until`, the earliest first."""
     due = [(check.next_at, check) for check in checks if check.next_at is not None and check.next_at <= until]
     return [check for _, check in sorted(due)]
 
 
 def label_checks_to_make(db: sqlite3.Connection, until: float) -> list[Due]:
-    """Return the checks that are due, as tasks about own numbers."""
+    """Return a task for each label check that is due by `until`."""
     return [
         Due(
             check.number,
@@ -141,13 +141,13 @@ def label_checks_to_make(db: sqlite3.Connection, until: float) -> list[Due]:
 
 
 def changed_labels(db: sqlite3.Connection, since: float, until: float) -> list[LabelChange]:
-    """Return the labels that platforms began or stopped showing from `since` until before `until`, in order."""
+    """Return changes of labels that were seen between `since` and `until` (exclusive), in order."""
     checks = [_check(row) for row in db.execute(SINCE, (since, until))]
     return [change for check in checks if (change := _change(label_check_before(db, check), check)) is not None]
 
 
 def lists_about_ours(db: sqlite3.Connection) -> list[tuple[str, str, bool, str]]:
-    """Return list, own number, whether the list has the number, and its category, for all imported spam lists."""
+    """Return a tuple (list, own number, whether it is listed, category) for every imported spam list and own number."""
     return [(name, number, bool(listed), category) for name, number, listed, category in db.execute(LISTS)]
 
 
@@ -176,7 +176,7 @@ SIZE = "SELECT coalesce(sum(length(content)), 0) FROM own_screenshot"
 
 
 class NewScreenshot(NamedTuple):
-    """A picture to be stored. `kind`: png, jpg or webp, recognised by its content."""
+    """A screenshot to store. `kind`: png, jpg or webp, recognised by its content."""
 
     name: str
     kind: str
@@ -189,7 +189,7 @@ class NewScreenshot(NamedTuple):
 
 
 class Screenshot(NamedTuple):
-    """A picture without its content. `platform` and `at` are those of its label check.
+    """A stored screenshot of a label check, without its content.
 
     Attributes:
         platform: The platform that shows labels.
@@ -209,26 +209,26 @@ class Screenshot(NamedTuple):
 
 
 def put_screenshot(db: sqlite3.Connection, check: LabelCheck, new: NewScreenshot) -> None:
-    """Store the picture of a check. Call it in a transaction."""
+    """Store the screenshot of a check. Call it in a transaction."""
     db.execute(PUT_SCREENSHOT, (check.number, check.platform, check.at, new.name, new.kind, new.digest, new.content))
 
 
 def remove_screenshot(db: sqlite3.Connection, check: LabelCheck) -> None:
-    """Delete the picture of a check."""
+    """Delete the screenshot of a check."""
     db.execute(REMOVE, (check.number, check.platform, check.at))
 
 
 def screenshots_of(db: sqlite3.Connection, number: str, since: float = 0.0, limit: int = 100) -> list[Screenshot]:
-    """Return the pictures of the number since `since`, the latest first."""
+    """Return the screenshots of the number since `since`, newest first."""
     return [Screenshot(*row) for row in db.execute(SCREENSHOTS_OF_NUMBER, (number, since, limit))]
 
 
 def screenshot_content(db: sqlite3.Connection, number: str, digest: str) -> tuple[str, bytes] | None:
-    """Return the kind and the content of a picture, or None if no such picture is stored."""
+    """Return the kind and the content of a screenshot, or None if it is not stored."""
     row = db.execute(CONTENT, (number, digest)).fetchone()
     return None if row is None else (str(row[0]), bytes(row[1]))
 
 
 def size_of_screenshots(db: sqlite3.Connection) -> int:
-    """Return the total size of all pictures in bytes."""
+    """Return the total size of all screenshots in bytes."""
     return int(db.execute(SIZE).fetchone()[0])

@@ -1,7 +1,7 @@
-"""The register of the organisation's own numbers, and the numbers that outgoing calls show but the register lacks.
+"""The register of the organisation's own numbers, and unregistered numbers that outgoing calls have shown.
 
 A registered number that is not retired is an own number everywhere: it cannot be marked, and an incoming call that
-shows it is taken as spoofed.
+shows it counts as spoofed.
 """
 
 import json
@@ -38,7 +38,7 @@ SELECT own_number, count(*), min(at), max(at) FROM outcome
 
 
 class Seen(NamedTuple):
-    """A number that outgoing calls have shown.
+    """A number that outgoing calls have shown as their caller.
 
     Attributes:
         number: The number, E.164.
@@ -54,7 +54,7 @@ class Seen(NamedTuple):
 
 
 def put_own(db: sqlite3.Connection, own: OwnNumber) -> None:
-    """Add the number to the register or replace it. Call it in a transaction."""
+    """Add the number to the register, or replace its entry. Call it in a transaction."""
     values = ((name, getattr(own, name)) for name in _FIELDS)
     db.execute(PUT, [(json.dumps(value, ensure_ascii=False) if name in _LISTS else value) for name, value in values])
     db.execute(UNNAME_OURS if own.state is NumberState.RETIRED else NAME_OURS, (own.number,))
@@ -69,7 +69,7 @@ def remove_own(db: sqlite3.Connection, number: str) -> OwnNumber | None:
 
 
 def name_registered(db: sqlite3.Connection) -> None:
-    """Make every registered number an own number again after another source has removed numbers."""
+    """Make every registered number an own number again, after another source has removed own numbers."""
     db.execute(NAME_ALL_OURS)
 
 

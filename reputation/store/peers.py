@@ -1,10 +1,11 @@
-"""Other companies in the store: the state of fetching, their rows about numbers, and how often these are right.
+"""Other companies that share evidence: their fetch state, their rows about numbers, and how often they are right.
 
-Rows of a company are used while the settings name it, it is not switched off, and its index has not expired. Functions
-that make their own transactions say so: millions of rows are written in small transactions beside the daemon.
+A company's rows are used while the settings name the company, it is switched on, and its index has not expired.
+Functions that make their own transactions say so: they write millions of rows in small transactions while the daemon
+runs.
 
-Subscriptions are companies that the settings do not name. A company of the settings comes before a subscription with
-the same name or key (callsieve/exchange/health.py).
+Subscriptions are companies that the settings do not name. If the settings name a company with the same name or key, the
+settings take precedence (callsieve/exchange/health.py).
 """
 
 import sqlite3
@@ -95,12 +96,11 @@ SELECT 'spam', is_spam, is_fine, count(*) FROM known
 
 
 class PeerState(NamedTuple):
-    """A company as it is stored.
+    """The stored state of a company.
 
-    `digest`: of the last index. `counts_until`: when that index expires. They are '' and 0.0 without an index.
-    `was_told`: how many callers known here the company listed at the last comparison. `was_right`: about how many of
-    them it was right. `failure`: the last of `failures` failed attempts in a row, in JSON. `off_why`: the reason for
-    switching it off.
+    `digest` and `counts_until`: the digest and expiry of the last index ('' and 0.0 without an index). `was_told`: how
+    many callers known here the company listed at the last comparison. `was_right`: for how many of them it was right.
+    `failure`: the last of `failures` failed attempts in a row, in JSON. `off_why`: the reason for switching it off.
 
     Attributes:
         name: The name that it has here.
@@ -143,7 +143,7 @@ class PeerState(NamedTuple):
 
 
 class WantedPeer(NamedTuple):
-    """A company whose evidence is to be used. `of`: a digest of its key. `weight`: up to 1."""
+    """A company whose evidence the settings or a subscription want. `of`: a digest of its key. `weight`: 0 to 1."""
 
     of: str
     weight: float
@@ -151,7 +151,7 @@ class WantedPeer(NamedTuple):
 
 
 class PeerNumber(NamedTuple):
-    """A row of `peer_number` without its company. If `auth_class` is empty, the company has cleared the number."""
+    """A number that a company lists or, if `auth_class` is empty, has cleared."""
 
     number: str
     auth_class: str
@@ -164,7 +164,7 @@ class PeerNumber(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """The key by which rows are ordered."""
+        """The sort key of rows."""
         return self.number, self.auth_class
 
 
@@ -173,7 +173,7 @@ Change = tuple[tuple[str, str], PeerNumber | None]
 
 
 class TakenIndex(NamedTuple):
-    """The index whose rows are all in the store now, and how many numbers it lists and has cleared."""
+    """A company's index whose rows are all stored, with the counts of numbers that it lists and has cleared."""
 
     of: str
     issuer: str
@@ -186,7 +186,7 @@ class TakenIndex(NamedTuple):
 
 
 def replace_peers(db: sqlite3.Connection, wanted: Mapping[str, WantedPeer]) -> None:
-    """Set the companies of the settings, by name. Call it in a transaction."""
+    """Set the companies that the settings name. Call it in a transaction."""
     known = {name: rest for name, *rest in db.execute("SELECT name, of, in_settings, weight, every_seconds FROM peer")}
     for name, peer in wanted.items():
         if known.get(name) != [peer.of, 1, peer.weight, peer.every_seconds]:
@@ -196,7 +196,7 @@ def replace_peers(db: sqlite3.Connection, wanted: Mapping[str, WantedPeer]) -> N
 
 
 def want_peer(db: sqlite3.Connection, name: str, wanted: WantedPeer) -> None:
-    """Use the evidence of one more company. Call it in a transaction."""
+    """Begin to use the evidence of a company, or change its weight or interval. Call it in a transaction."""
     about = {"name": name, "of": wanted.of, "weight": wanted.weight, "every": wanted.every_seconds}
     db.execute(PUT, about)
     db.execute(RENEW, about)
@@ -208,23 +208,23 @@ def forget_peer(db: sqlite3.Connection, name: str) -> None:
 
 
 def key_digest(key: str) -> str:
-    """Return the identifier of a company: a digest of its first key (base64), which does not depend on its address."""
+    """Return a digest of a company's first key (base64). It identifies the company, whatever its address is."""
     return sha256(key.encode()).hexdigest()[:32]
 
 
 def key_now(db: sqlite3.Connection, key: str) -> str:
-    """Return the key (base64) that a company signs with now. `key`: its first key, which we were given."""
+    """Return the key (base64) that a company signs with now. `key`: the first key that it gave us."""
     row = db.execute("SELECT key FROM peer_key WHERE of = ?", (key_digest(key),)).fetchone()
     return str(row[0]) if row else key
 
 
 def follow_key(db: sqlite3.Connection, key: str, new: str, at: float) -> None:
-    """Check with the key `new` from now on what the company of the key `key` publishes. Call it in a transaction."""
+    """Check the company's indexes with the key `new` from now on. `key`: its first key. Call it in a transaction."""
     db.execute("INSERT OR REPLACE INTO peer_key (of, key, at) VALUES (?, ?, ?)", (key_digest(key), new, at))
 
 
 def peer_states(db: sqlite3.Connection) -> list[PeerState]:
-    """Return all companies that were ever in the settings, ordered by name."""
+    """Return all companies that the settings name or have named, ordered by name."""
     return [PeerState(name, bool(in_settings), *rest) for name, in_settings, *rest in db.execute(STATES)]
 
 
@@ -234,7 +234,7 @@ def peer_state(db: sqlite3.Connection, name: str) -> PeerState | None:
 
 
 def record_taken(db: sqlite3.Connection, name: str, index: TakenIndex, at: float, next_at: float) -> None:
-    """Record that the company's index was stored, or is unchanged. Call it in a transaction."""
+    """Record that the company's index was stored or is unchanged. Call it in a transaction."""
     db.execute(TAKEN, {"name": name, "at": at, "next_at": next_at, **index._asdict()})
 
 
@@ -244,17 +244,17 @@ def record_skill(db: sqlite3.Connection, name: str, right: int, known: int) -> N
 
 
 def record_peer_failure(db: sqlite3.Connection, name: str, at: float, next_at: float, failure: str) -> None:
-    """Record that fetching failed or the index was refused. The old index stays. Call it in a transaction."""
+    """Record that the index could not be fetched or was refused. The old index stays. Call it in a transaction."""
     db.execute(FAILED, {"name": name, "at": at, "next_at": next_at, "failure": failure[:FAILURE_CHARACTERS]})
 
 
 def switch_peer_off(db: sqlite3.Connection, name: str, at: float, why: str) -> bool:
-    """Stop using the company's evidence. Return False if it is off already. Call it in a transaction."""
+    """Stop using the company's evidence. Return False if it was already off. Call it in a transaction."""
     return db.execute(SWITCH_OFF, (at, why, name)).rowcount > 0
 
 
 def switch_peer_on(db: sqlite3.Connection, name: str, at: float) -> bool:
-    """Use the company's evidence again and measure it anew. Return False if it is on. Call it in a transaction."""
+    """Resume using the company's evidence and reset its measurements. Return False if on. Call it in a transaction."""
     return db.execute(SWITCH_ON, (at, name)).rowcount > 0
 
 
@@ -263,24 +263,25 @@ def replace_numbers(
 ) -> int:
     """Replace the rows that the company lists, or has cleared, by `rows`, ordered by key. Return how many changed.
 
-    Only rows that differ are written, new ones dated `at`. It makes its own transactions. If interrupted, repeat it.
+    Only rows that differ are written; new rows are dated `at`. It makes its own transactions. If interrupted, repeat
+    it.
     """
     changes = _differences(_rows(db, peer, cleared=cleared), iter(rows))
     return _write(db, peer, changes, at)
 
 
 def change_numbers(db: sqlite3.Connection, peer: int, changes: Iterable[Change], at: float) -> int:
-    """Set the row of each key, or delete it. It makes its own transactions. Repeating it is harmless."""
+    """Set or delete the row of each key in `changes`. It makes its own transactions. Repeating it is harmless."""
     return _write(db, peer, changes, at)
 
 
 def count_numbers(db: sqlite3.Connection, peer: int) -> int:
-    """Return how many rows of the company are stored, to be compared with the count in its index."""
+    """Return how many rows of the company are stored, to compare with the count in its index."""
     return int(db.execute(COUNT, (peer,)).fetchone()[0])
 
 
 def drop_unnamed(db: sqlite3.Connection) -> int:
-    """Delete rows of companies that the settings no longer name. Return how many. It makes its own transactions."""
+    """Delete and count the rows of companies that the settings no longer name. It makes its own transactions."""
     dropped = 0
     for (peer,) in db.execute(UNNAMED).fetchall():
         for cleared in (False, True):
@@ -291,7 +292,7 @@ def drop_unnamed(db: sqlite3.Connection) -> int:
 
 
 def compared_with_peer(db: sqlite3.Connection, peer: int, since: float) -> Compared:
-    """Compare the company's rows with later evidence here. A company with no known numbers is left out."""
+    """Compare the company's rows with later evidence here. All counts are 0 if it lists no number known here."""
     every: list[tuple[int, int, int]] = []
     listed: list[tuple[int, int, int]] = []
     for verdict, *kind in db.execute(COMPARED, {"since": since, "peer": peer}):
@@ -357,7 +358,7 @@ REMOVE = "DELETE FROM subscription WHERE name = ?"
 
 
 class Subscription(NamedTuple):
-    """A company that is fetched by address. `key`: its public key, as base64. `weight`: of its rows, up to 1 (a tag).
+    """A company whose evidence is fetched from a URL. `key`: its public key, base64. `weight`: up to 1 (a tag).
 
     `private`: 1 if its server may be in a private network.
     """
@@ -381,12 +382,12 @@ def subscription_of(db: sqlite3.Connection, name: str) -> Subscription | None:
 
 
 def put_subscription(db: sqlite3.Connection, subscription: Subscription) -> None:
-    """Use the company's evidence from now on. The next fetch reads it. Call it in a transaction."""
+    """Add or replace a subscription. The next fetch gets the company's evidence. Call it in a transaction."""
     db.execute(PUT_SUBSCRIPTION, subscription)
     want_peer(db, subscription.name, WantedPeer(key_digest(subscription.key), subscription.weight, EVERY_SECONDS))
 
 
 def remove_subscription(db: sqlite3.Connection, name: str) -> None:
-    """Stop using the company's evidence. The next fetch deletes it. Call it in a transaction."""
+    """Remove a subscription and stop using its evidence, which the next fetch deletes. Call it in a transaction."""
     db.execute(REMOVE, (name,))
     forget_peer(db, name)

@@ -1,6 +1,6 @@
-"""People, DIDs and own numbers, from the settings file and from imports. The settings win over imports.
+"""People, DIDs and own numbers, from the settings file and from imports. The settings take precedence over imports.
 
-A phone without a person is known by its endpoint, such as `PJSIP/201`. The column `grp` has the groups of a DID,
+A phone without a person is identified by its endpoint, such as `PJSIP/201`. The column `grp` has the groups of a DID,
 separated by commas, because no group has a comma in its name.
 """
 
@@ -58,7 +58,7 @@ OWN_NUMBERS = "SELECT number FROM own_number UNION SELECT number FROM did ORDER 
 def replace_settings_people(db: sqlite3.Connection, people: Iterable[Person]) -> None:
     """Replace the people of the settings file. Call it in a transaction.
 
-    People who stay are not deleted and added again: a deletion would sign out the devices of their pages.
+    People who stay are updated, not deleted and added again: a deletion would sign out the devices of their pages.
     """
     people = list(people)
     db.execute(REMOVE_OTHERS, (json.dumps([person.extension for person in people]),))
@@ -68,7 +68,7 @@ def replace_settings_people(db: sqlite3.Connection, people: Iterable[Person]) ->
 def replace_settings_dids(db: sqlite3.Connection, dids: Iterable[Did]) -> None:
     """Replace the DIDs of the settings file. Call it in a transaction.
 
-    If a DID is no longer a trap, earlier calls to it remain evidence until the daemon has folded all numbers again.
+    If a DID is no longer a trap, earlier calls to it remain evidence until the daemon has recomputed all standings.
     """
     before = set(trap_dids(db))
     db.execute("DELETE FROM did WHERE source = 'settings'")
@@ -83,21 +83,21 @@ def trap_dids(db: sqlite3.Connection) -> list[str]:
 
 
 def replace_settings_own_numbers(db: sqlite3.Connection, numbers: Iterable[str]) -> None:
-    """Replace the own numbers in the store that came from the settings file. Call it in a transaction."""
+    """Replace the own numbers that the settings file names. Call it in a transaction."""
     db.execute("DELETE FROM own_number WHERE source = 'settings'")
     db.executemany(ADD_OWN_NUMBER, ((number, SETTINGS) for number in numbers))
     name_registered(db)
 
 
 def upsert_people(db: sqlite3.Connection, people: Iterable[Person], source: str) -> None:
-    """Add or update people, except people from a better source. `source`: "settings" or the name of the import."""
+    """Add or update people, but keep those of a source with precedence. `source`: "settings" or an import's name."""
     rows = ((p.extension, p.endpoint, p.group, p.language, p.name, source) for p in people)
     db.executemany(UPSERT_PERSON, rows)
     count_people(db)
 
 
 def upsert_dids(db: sqlite3.Connection, dids: Iterable[Did], source: str) -> None:
-    """Add or update DIDs. DIDs of the settings are not changed. `source`: the name of the import."""
+    """Add or update DIDs, except DIDs of the settings. `source`: the name of the import."""
     rows = ((did.number, ",".join(did.groups) or None, did.callee, did.screen, did.trap, source) for did in dids)
     db.executemany(UPSERT_DID, rows)
 
@@ -113,7 +113,7 @@ def person_of(db: sqlite3.Connection, extension: str) -> Person | None:
 
 
 def person_of_endpoint(db: sqlite3.Connection, endpoint: str) -> Person | None:
-    """Return the person with this endpoint (`PJSIP/201`); of several people, the person with the lowest extension."""
+    """Return the person with this endpoint (`PJSIP/201`). If several share it, return the lowest extension."""
     return next((Person(*row) for row in db.execute(PERSON_OF_ENDPOINT, (endpoint,))), None)
 
 

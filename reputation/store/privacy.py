@@ -1,14 +1,14 @@
-"""Export and erasure of all that the store knows about one number (data protection law).
+"""Export and erase all data about a phone number (data protection law).
 
 Erasing deletes rows: a decision without its caller would still name the call (linkedid, time, DID), and the CDRs of the
 PBX would reveal the caller. In other texts the number is masked in every spelling. Own numbers are not personal data:
-their settings, register entries and sums of calls stay. The table definitions (reputation/store/tables/) say which rows
-and columns are erased. Importing a list with the number brings the number back.
+their settings, register entries and daily counts stay. The table definitions (reputation/store/tables/) say which rows
+and columns are erased. If a list with the number is imported later, the number is stored again.
 
 In notes people write a number with or without its country code. Between its digits there may be spaces, brackets, dots,
-hyphens, slashes, commas, underscores or stars. Digits may be full-width (Chinese keyboards), Arabic or Persian.
-`+44 20 7183 8750`, `+44 (0)20-7183.8750`, `020 7183 8750` and `442071838750` are one number. `+49 201 5550143` is
-another number than the American 201 555 0143, and so is 312-201-555-0143.
+hyphens, slashes, commas, underscores or stars. Digits may be full-width (Chinese keyboards), Arabic or Persian. `+44 20
+7183 8750`, `+44 (0)20-7183.8750`, `020 7183 8750` and `442071838750` are the same number. `+49 201 5550143` is not the
+same number as the American 201 555 0143, and neither is 312-201-555-0143.
 """
 
 import json
@@ -45,7 +45,7 @@ _WIDE_GAP_IN_FILE = rb"(?:\\[nrt]|(?!" + _OTHER_DIGITS + rb")[^0-9A-Za-z\x00]){0
 
 
 def masker(number: str, mask: str) -> Callable[[str], str]:
-    """Return a function that replaces the number in a text. Longer numbers that contain its digits are kept."""
+    """Return a function that masks the number in a text. Longer numbers that contain its digits are not changed."""
     pattern = _spelling(number)
 
     def masked(text: str) -> str:
@@ -60,7 +60,7 @@ def masker(number: str, mask: str) -> Callable[[str], str]:
 
 
 def digits_in_text(number: str) -> re.Pattern[str]:
-    """Return a pattern for the digits that all spellings share. It also matches inside longer numbers."""
+    """Return a pattern for the digits of the number in any spelling. It also matches inside longer numbers."""
     return re.compile(_WIDE_GAP.join(f"[{''.join(_written(digit))}]" for digit in national_digits(number)))
 
 
@@ -75,10 +75,10 @@ def _written(digit: str) -> list[str]:
 
 
 def _spelling(number: str) -> re.Pattern[str]:
-    """Return a pattern that matches the number as `ours`, or as a whole a longer number with its digits.
+    """Return a pattern that matches the number as group `ours`, or a longer number with its digits as a whole.
 
-    Hyphens, dots and brackets join digits to one number. Spaces may also separate two numbers, or follow a time of day,
-    so they only join what begins like an international number. No number has more than MAX_DIGITS.
+    Hyphens, dots and brackets join digits to a number. Spaces may also separate two numbers or follow a time of day, so
+    they only join digits that begin like an international number. No number has more than MAX_DIGITS.
     """
     digits = national_digits(number)
     code = number.lstrip("+").removesuffix(digits)
@@ -114,7 +114,7 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 class Mentions(NamedTuple):
-    """Rows of one table, by primary key, whose texts contain the digits of a number."""
+    """Rows of a table, by primary key, whose texts contain the digits of a number."""
 
     table: str
     key: tuple[str, ...]
@@ -125,23 +125,23 @@ class Mentions(NamedTuple):
 def export_number(
     db: sqlite3.Connection, number: str, tables: Collection[str] = EXPORTED
 ) -> dict[str, list[dict[str, object]]]:
-    """Return every row about the number, by table, ready for JSON; attachments as Base64."""
+    """Return every row about the number, by table, as JSON-compatible values. Attachments are encoded as Base64."""
     _can_find(db, number)
     return {name: _rows(db, TABLE_BY_NAME[name].export_sql, number) for name in tables}
 
 
 def find_mentions(db: sqlite3.Connection, number: str) -> list[Mentions]:
-    """Return rows about others that mention the number. It reads the whole store: run it before a transaction."""
+    """Return rows about others that mention the number. It scans the whole store: run it before a transaction."""
     _can_find(db, number)
     mentioned = (_mentions_in(db, table) for table in TABLES)
     return [mentions for mentions in mentioned if mentions is not None]
 
 
 def erase_number(db: sqlite3.Connection, number: str, mentions: Sequence[Mentions] | None = None) -> dict[str, int]:
-    """Delete every row about the number and return how many, by table. Call it in a transaction.
+    """Delete every row about the number and return the number of rows by table. Call it in a transaction.
 
-    The audit keeps who did what and when, without the number and the contents about it. `mentions`: the result of
-    `find_mentions` from just before; None: find them here.
+    The audit keeps who changed something and when, without the number and the content about it. `mentions`: the result
+    of a `find_mentions` call just before; None: call it here.
     """
     mentions = find_mentions(db, number) if mentions is None else mentions
     _can_find(db, number)
@@ -160,7 +160,7 @@ def erase_number(db: sqlite3.Connection, number: str, mentions: Sequence[Mention
 
 
 def text_columns(db: sqlite3.Connection, table: Table) -> tuple[str, ...]:
-    """Return the columns of a table that are searched for a number: texts except names of our people and lines."""
+    """Return the columns of a table that may mention a number: all texts except names of our people and lines."""
     left = OURS.union(table.numbers, table.own_numbers, table.verbatim)
     return tuple(
         name
@@ -224,7 +224,7 @@ def _ready_for_json(value: object) -> object:
 
 
 def clear_freed(path: Path, number: str) -> bool:
-    """Overwrite deleted data, or else rewrite the whole file. Return False if a reader keeps the store open."""
+    """Overwrite the number in deleted pages, by VACUUM if necessary. Return False if a reader keeps the store open."""
     with open_store(path) as db:
         if not truncate_wal(db):
             return False
@@ -236,7 +236,7 @@ def clear_freed(path: Path, number: str) -> bool:
 
 
 def erase_from_backups(path: Path, number: str) -> Iterator[tuple[Path, str]]:
-    """Rewrite each backup that names the number. Yield the path of each one, and the error if it failed."""
+    """Rewrite each backup that contains the number. Yield its path, and an error message if it failed."""
     for backup in backups_of(path):
         if _may_name(backup, number):
             try:
@@ -268,7 +268,7 @@ def _erase_from_backup(backup: Path, number: str) -> None:
 
 
 def files_naming(folders: Iterable[Path], number: str) -> list[Path]:
-    """Return the files in these directories that name the number or are unreadable. Links are not followed."""
+    """Return the files in these directories that contain the number or cannot be read. Links are not followed."""
     files = {Path(root, name) for folder in folders for root, _, names in os.walk(folder) for name in names}
     return sorted(file for file in files if _may_name(file, number))
 
@@ -283,10 +283,10 @@ def _may_name(file: Path, number: str) -> bool:
 
 
 def names_number(file: Path, number: str) -> bool:
-    """Return whether a regular file contains the digits that all spellings of the number share.
+    """Return whether a regular file contains the digits of the number in any spelling.
 
     Never call it for a store that this process has open: closing the file ends SQLite's locks on it (fcntl(2)). A
-    daemon that starts then would open the store as unused, and damage it.
+    daemon that starts then would take the store for unused, and damage it.
     """
     if file.is_symlink() or not file.is_file() or not file.stat().st_size:
         return False

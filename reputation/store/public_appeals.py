@@ -1,4 +1,4 @@
-"""Appeals from the public page, the codes that prove control of a number, and attachments.
+"""Appeals from the public page, codes that prove control of a number, and attachments.
 
 Attachments (call records, statements) are files of bounded size in the store.
 """
@@ -24,32 +24,32 @@ SINCE = "SELECT count(*) FROM public_appeal WHERE filed_at > ?"
 
 
 def shown_code(reference: str) -> str:
-    """Return the key of the code that the status page shows. An operator reads out another code."""
+    """Return the store key of the code on the status page. The code that an operator reads out has another key."""
     return f"shown {reference}"
 
 
 def called_code(reference: str) -> str:
-    """Return the key under which the code in a call that we place is stored, with that call's ticket."""
+    """Return the store key of the code that our verification call to the number speaks."""
     return f"called {reference}"
 
 
 def record_called_in(db: sqlite3.Connection, reference: str, at: float) -> None:
-    """Record that the code was keyed in a call that showed the number."""
+    """Record that somebody called from the number and keyed in the code."""
     db.execute(CALLED, (at, reference))
 
 
 def called_in_at(db: sqlite3.Connection, reference: str) -> float | None:
-    """Return when the code was last keyed in a call that showed the number; None if never."""
+    """Return when somebody last called from the number and keyed in the code; None if never."""
     return next((at for (at,) in db.execute(CALLED_AT, (reference,))), None)
 
 
 def add_public_appeal(db: sqlite3.Connection, reference: str, link: str, at: float) -> None:
-    """Record that the appeal was filed on the public page. `link`: the SHA-256 of its secret, as hex."""
+    """Record that the appeal was filed on the public page. `link`: the SHA-256 of its secret link, in hex."""
     db.execute(ADD, (reference, link, at))
 
 
 def reference_of_link(db: sqlite3.Connection, link: str) -> str | None:
-    """Return the appeal whose status page has this secret link."""
+    """Return the reference of the appeal whose secret link has this SHA-256 (hex)."""
     return next((reference for (reference,) in db.execute(OF_LINK, (link,))), None)
 
 
@@ -69,17 +69,17 @@ def keep_cleared(db: sqlite3.Connection, reference: str, text: str, key: str) ->
 
 
 def cleared_of(db: sqlite3.Connection, reference: str) -> tuple[str, str] | None:
-    """Return the statement that the number was cleared, and the public key; None if no statement was made."""
+    """Return the statement that the number was cleared, and the public key; None if there is no statement."""
     return next(((str(text), str(key)) for text, key in db.execute(CLEARED, (reference,))), None)
 
 
 def count_open_public(db: sqlite3.Connection) -> int:
-    """Return how many public appeals are open, and so have no effect yet."""
+    """Return how many public appeals are open. Open appeals have no effect yet."""
     return int(db.execute(OPEN).fetchone()[0])
 
 
 def count_filed_since(db: sqlite3.Connection, at: float) -> int:
-    """Return how many public appeals were filed after the instant."""
+    """Return how many public appeals were filed after `at`."""
     return int(db.execute(SINCE, (at,)).fetchone()[0])
 
 
@@ -94,12 +94,12 @@ SPENT = "DELETE FROM call_back_code WHERE about = ?"
 
 
 def keep_code(db: sqlite3.Connection, about: str, number: str, code: str, at: float, name: str = "") -> None:
-    """Store a code, valid for a day and five tries, replacing an earlier one."""
+    """Store a code, valid for a day and five tries. It replaces an earlier code under the same key."""
     db.execute(MAKE, (about, number, appeals.digest_of(code, about), at, name))
 
 
 def name_for(db: sqlite3.Connection, about: str) -> str:
-    """Return the name given when the code was requested, which the right code proves. Empty if no name was given."""
+    """Return the name that was given when the code was requested, or "". Whoever enters the code proves this name."""
     return next((name for (name,) in db.execute(NAME, (about,))), "")
 
 
@@ -109,7 +109,7 @@ def code_of(db: sqlite3.Connection, about: str) -> appeals.Code | None:
 
 
 def try_code(db: sqlite3.Connection, about: str, text: str, at: float) -> appeals.ProofAnswer:
-    """Check the text against the code. A right code is used up, a wrong try is counted: commit the transaction."""
+    """Check the text against the code. A right code is used up and a wrong try is counted, so commit afterwards."""
     answer = appeals.answer_of(code_of(db, about), text, about, at)
     if answer is appeals.ProofAnswer.RIGHT:
         db.execute(SPENT, (about,))
@@ -130,7 +130,7 @@ REMOVE = f"DELETE FROM attachment WHERE appeal = ? AND place = ? RETURNING {ATTA
 
 
 class Attachment(NamedTuple):
-    """One attachment without its content. `place`: 1, 2, ... within the appeal; `digest`: SHA-256.
+    """An attachment of an appeal, without its content. `place`: its position, from 1. `digest`: SHA-256.
 
     Attributes:
         name: The name.
@@ -148,7 +148,7 @@ class Attachment(NamedTuple):
 
 
 class NewAttachment(NamedTuple):
-    """An attachment to be added. `name`: the file's name or a description; `added_by`: the user."""
+    """An attachment to add. `name`: the file's name or a description; `added_by`: the user."""
 
     name: str
     content: bytes
@@ -156,7 +156,7 @@ class NewAttachment(NamedTuple):
 
 
 def attach(db: sqlite3.Connection, reference: str, new: NewAttachment, at: float) -> Attachment:
-    """Add an attachment, or return an equal one. Raise AppealError if it is empty, too large, or exceeds the number."""
+    """Add an attachment, or return an equal stored one. Raise AppealError if it is empty, too large or one too many."""
     name = "".join(filter(str.isprintable, new.name)).strip()[: appeals.LINE_CHARACTERS] or "unnamed"
     if not new.content:
         raise appeals.AppealError("empty-file", Wording("{file} is empty: there is nothing to attach", {"file": name}))
@@ -182,7 +182,7 @@ def attachments_of(db: sqlite3.Connection, reference: str) -> list[Attachment]:
 
 
 def size_of_all(db: sqlite3.Connection, added_by: str) -> int:
-    """Return the total size in bytes of the attachments that this user has added."""
+    """Return the total size in bytes of all attachments that this user has added."""
     return int(db.execute(SIZE, (added_by,)).fetchone()[0])
 
 
@@ -193,5 +193,5 @@ def content_of(db: sqlite3.Connection, reference: str, place: int) -> bytes | No
 
 
 def detach(db: sqlite3.Connection, reference: str, place: int) -> Attachment | None:
-    """Delete an attachment for good and return its description."""
+    """Delete an attachment permanently and return its description."""
     return next((Attachment(*row) for row in db.execute(REMOVE, (reference, place)).fetchall()), None)

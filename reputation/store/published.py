@@ -1,7 +1,7 @@
 """Numbers that people here have marked, for publication to other companies. No field identifies a person.
 
-Left out: own numbers, contacts, and numbers that people here call or talk with. Also numbers on any allowlist or the
-do-not-call list, those with an identity or consent, and those with an appeal that is open or was upheld lately.
+Own numbers, contacts, and numbers that people here call or talk with are not published. Neither are numbers on an
+allowlist or the do-not-call list, with an identity or consent, or with an appeal that is open or was recently upheld.
 Evidence from other companies, feeds and look-ups is not used.
 """
 
@@ -83,9 +83,9 @@ class Accused(NamedTuple):
 
 
 class AccusedBy(NamedTuple):
-    """How many people have evidence against a number, and when the first and the latest evidence came.
+    """How many people have evidence against a number, and when the first and the latest evidence was recorded.
 
-    `category` is only given if it was chosen by enough people to identify none of them.
+    `category` is only given if enough people chose it, so that it identifies nobody.
     """
 
     people: int
@@ -95,7 +95,7 @@ class AccusedBy(NamedTuple):
 
 
 def accused_numbers(db: sqlite3.Connection, now: float, cleared_since: float) -> Iterator[Accused]:
-    """Yield the accused numbers by number and class. No read transaction is open while the caller handles a batch."""
+    """Yield the accused numbers by number and class. No read transaction stays open between two items."""
     number = auth_class = ""
     about = {"now": now, "cleared_since": cleared_since}
     while rows := db.execute(AGAINST, about | {"number": number, "auth_class": auth_class}).fetchall():
@@ -104,13 +104,13 @@ def accused_numbers(db: sqlite3.Connection, now: float, cleared_since: float) ->
 
 
 def accused_by(db: sqlite3.Connection, number: str, auth_class: AuthClass, since: float, least: int) -> AccusedBy:
-    """Return how many people have had evidence against the number since `since`. The category needs `least` people."""
+    """Return how many people have evidence against the number after `since`. The category needs `least` people."""
     about = {"number": number, "auth_class": auth_class.value, "since": since, "least": least}
     people, first_at, last_at, category = db.execute(PEOPLE, about).fetchone()
     return AccusedBy(people, first_at or 0.0, last_at or 0.0, category)
 
 
 def people_here(db: sqlite3.Connection) -> int:
-    """Return how many people work here, or 0 if that is unknown."""
+    """Return how many people work here, or 0 if unknown."""
     row = db.execute(PEOPLE_HERE).fetchone()
     return int(row[0]) if row else 0

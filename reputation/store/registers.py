@@ -1,7 +1,7 @@
-"""Copies of national do-not-call registers (millions of numbers, looked up by one indexed read), and consents.
+"""Copies of national do-not-call registers (millions of numbers, found by an indexed read), and consents.
 
-A new copy is written in batches beside the copy in force and replaces it in one step at the end. If the import stops
-half-way, the next import deletes the numbers that were left.
+A new copy is written in batches beside the active copy, and replaces it in a single step at the end. If an import is
+interrupted, the next import deletes its numbers.
 """
 
 import sqlite3
@@ -16,7 +16,7 @@ BATCH = 20_000
 
 
 class StoredCopy(NamedTuple):
-    """A copy in force. `file_at`: the day of the file. `sha256`: of the file as it was read.
+    """The active copy of a register. `file_at`: the day of the file. `sha256`: the digest of the file as it was read.
 
     Attributes:
         name: The name of the register.
@@ -54,34 +54,34 @@ RETURNING number
 
 
 def list_copies(db: sqlite3.Connection) -> list[StoredCopy]:
-    """Return all copies in force."""
+    """Return all active copies."""
     return [StoredCopy(*row) for row in db.execute(COPIES)]
 
 
 def registers_with(db: sqlite3.Connection, number: str) -> tuple[RegisterCopy, ...]:
-    """Return the copies that contain the number, the newest first."""
+    """Return the active copies that contain the number, newest first."""
     return tuple(RegisterCopy(*row) for row in db.execute(LISTED, (_key(number),)))
 
 
 def copies_in_force(db: sqlite3.Connection) -> tuple[RegisterCopy, ...]:
-    """Return the copies of do-not-call registers in force, as a reason lists those that were consulted."""
+    """Return the active copies of all do-not-call registers, for a reason that lists the consulted registers."""
     return tuple(RegisterCopy(*row) for row in db.execute(IN_FORCE))
 
 
 def begin_copy(db: sqlite3.Connection, name: str, country: str, file: str, file_at: float, now: float) -> int:
-    """Add a copy that is not in force yet and return its id. Call it in a transaction."""
+    """Add an inactive copy and return its id. Call it in a transaction."""
     cursor = db.execute(BEGIN, (name, country, file, "", file_at, now))
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
 
 def add_numbers(db: sqlite3.Connection, copy: int, numbers: Iterable[str]) -> int:
-    """Add numbers to a copy and return how many were new. Call it in a transaction per batch."""
+    """Add a batch of numbers to a copy and return how many were new. Call it in a transaction."""
     return db.executemany(ADD, ((_key(number), copy) for number in numbers)).rowcount
 
 
 def put_in_force(db: sqlite3.Connection, copy: int, sha256: str, numbers: int) -> list[int]:
-    """Replace the register's copy in force by this copy. Return the ids of the old copies, for `delete_numbers`."""
+    """Make this copy the register's active copy. Return the ids of the old copies, for `delete_numbers`."""
     (name,) = db.execute("SELECT name FROM register_copy WHERE id = ?", (copy,)).fetchone()
     others = [copy_id for (copy_id,) in db.execute(OTHERS, (name, copy))]
     db.execute("UPDATE register_copy SET complete = 0 WHERE name = ?", (name,))
@@ -90,19 +90,19 @@ def put_in_force(db: sqlite3.Connection, copy: int, sha256: str, numbers: int) -
 
 
 def withdraw(db: sqlite3.Connection, name: str) -> StoredCopy | None:
-    """Put the register's copy out of force and return its description."""
+    """Make the register's copy inactive and return its description."""
     withdrawn = next((stored for stored in list_copies(db) if stored.name == name), None)
     db.execute("UPDATE register_copy SET complete = 0 WHERE name = ?", (name,))
     return withdrawn
 
 
 def unused_copies(db: sqlite3.Connection, name: str) -> list[int]:
-    """Return the ids of copies out of force: incomplete, replaced or withdrawn."""
+    """Return the ids of the register's inactive copies: incomplete, replaced or withdrawn."""
     return [copy_id for (copy_id,) in db.execute(SHELVED, (name,))]
 
 
 def delete_numbers(db: sqlite3.Connection, copy: int, after: int = 0) -> int | None:
-    """Delete a batch of a copy's numbers after `after`. Return where to continue, or None if all are deleted."""
+    """Delete a batch of a copy's numbers above `after`. Return the last deleted number, or None if all are deleted."""
     deleted = db.execute(TAKE_AWAY, {"copy": copy, "after": after, "batch": BATCH}).fetchall()
     if deleted:
         return max(int(number) for (number,) in deleted)
@@ -133,7 +133,7 @@ class Consent(NamedTuple):
     note: str = ""
 
     def is_over(self, now: float) -> bool:
-        """Whether it has ended."""
+        """Return whether the consent has ended."""
         return self.until is not None and self.until <= now
 
 
@@ -149,12 +149,12 @@ COUNT_FOUND = f"SELECT count(*) FROM consent {HAS_TEXT}"
 
 
 def put_consent(db: sqlite3.Connection, consent: Consent) -> None:
-    """Record the number's consent, replacing an earlier one."""
+    """Record the number's consent. It replaces an earlier consent."""
     db.execute(PUT, consent)
 
 
 def consent_of(db: sqlite3.Connection, number: str) -> Consent | None:
-    """Return the number's consent, including one that has ended."""
+    """Return the number's consent, even if it has ended."""
     return next((Consent(*row) for row in db.execute(ONE, (number,))), None)
 
 
@@ -166,7 +166,7 @@ def remove_consent(db: sqlite3.Connection, number: str) -> Consent | None:
 def find_consents(
     db: sqlite3.Connection, text: str = "", number: str | None = None, limit: int = 1000
 ) -> tuple[list[Consent], int]:
-    """Return consents of this number or with the text in any field, the latest first, and the total count."""
+    """Return consents of this number or with the text in any field, newest first, and their total count."""
     wanted = {"text": text, "number": number, "limit": limit}
     rows = [Consent(*row) for row in db.execute(FIND, wanted)]
     return rows, int(db.execute(COUNT_FOUND, wanted).fetchone()[0])

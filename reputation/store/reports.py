@@ -1,4 +1,4 @@
-"""Reports to outside services: the number, the service and the category, without the person who marked it."""
+"""Reports of marked numbers to services such as PhoneBlock. They do not name the person who marked the number."""
 
 import sqlite3
 from typing import NamedTuple
@@ -24,7 +24,7 @@ FAILURE_CHARACTERS = 300
 
 
 class Report(NamedTuple):
-    """A report to a service about a number. `refused`: the service did not accept it."""
+    """A report about a number to a service. `refused`: the service did not accept it."""
 
     number: str
     rating: str
@@ -35,7 +35,7 @@ class Report(NamedTuple):
 class ReportService(NamedTuple):
     """The state of reporting to a service.
 
-    Marks from before `since` are not reported. `failed_at` and `failure` describe the last run, if it failed.
+    Marks from before `since` are not reported. `failed_at` and `failure` describe the last run if it failed.
     """
 
     service: str
@@ -46,7 +46,7 @@ class ReportService(NamedTuple):
 
 
 def reports_to(db: sqlite3.Connection, service: str) -> list[Report]:
-    """Return all reports to the service, the latest first."""
+    """Return all reports to the service, newest first."""
     return [_report(row) for row in db.execute(ALL, (service,))]
 
 
@@ -56,27 +56,27 @@ def report_of(db: sqlite3.Connection, service: str, number: str) -> Report | Non
 
 
 def set_report(db: sqlite3.Connection, service: str, report: Report) -> None:
-    """Record what was reported to the service about a number."""
+    """Store a report to the service about a number, replacing the previous one."""
     db.execute(SET, (service, *report))
 
 
 def forget_report(db: sqlite3.Connection, service: str, number: str) -> None:
-    """Remove the record of a report that was withdrawn, or that the service may no longer have."""
+    """Delete a stored report that was withdrawn, or that the service may no longer have."""
     db.execute(FORGET, (service, number))
 
 
 def numbers_in_question(db: sqlite3.Connection, service: str, since: float) -> list[str]:
-    """Return the numbers marked as spam since `since`, and the numbers that were reported to the service before."""
+    """Return the numbers marked as spam since `since`, and all numbers already reported to the service."""
     return [number for (number,) in db.execute(IN_QUESTION, {"service": service, "since": since})]
 
 
 def service_state(db: sqlite3.Connection, service: str) -> ReportService | None:
-    """Return the state of reporting to the service, None if it was never started."""
+    """Return the state of reporting to the service; None if it was never started."""
     return next((ReportService(*row) for row in db.execute(SERVICE, (service,))), None)
 
 
 def begin_reporting(db: sqlite3.Connection, service: str, now: float) -> None:
-    """Allow reporting to the service of marks made from now on. If it is allowed already, nothing changes."""
+    """Start reporting marks that are made from now on to the service. Nothing changes if reporting is already on."""
     db.execute(BEGIN, (service, now))
 
 
@@ -86,7 +86,7 @@ def end_reporting(db: sqlite3.Connection, service: str) -> None:
 
 
 def record_reporting_run(db: sqlite3.Connection, service: str, now: float, failure: str | None) -> None:
-    """Record that the marks were checked for what to report, with the error message if the check failed."""
+    """Record that marks were checked for new reports, with the error message if the check failed."""
     failed_at = None if failure is None else now
     db.execute(LOOKED, (now, failed_at, failure and failure[:FAILURE_CHARACTERS], service))
 

@@ -1,7 +1,7 @@
-"""Data of this site: the number of its people, emergency calls, and published policies.
+"""Data of this site: how many people it has, emergency calls, and published policies.
 
-After an emergency call from this PBX, calls are not screened for a while (docs/reference/policies.md). Policies that
-sites publish through the hub have their plain name at their own site, and `site:name` at other sites.
+After an emergency call from this PBX, calls are not screened for a while (docs/reference/policies.md). A policy that a
+site publishes through the hub has its plain name at that site, and `site:name` at other sites.
 """
 
 import sqlite3
@@ -27,18 +27,18 @@ SALT = "SELECT salt FROM site"
 
 
 def count_people(db: sqlite3.Connection) -> int:
-    """Count the people of this site, for the number of witnesses that a tag takes. Call it in a transaction."""
+    """Count and return the people of this site. A tag takes a share of them as witnesses. Call it in a transaction."""
     db.execute(COUNT_PEOPLE)
     return people_here(db)
 
 
 def people_here(db: sqlite3.Connection) -> int:
-    """Return how many people work here, as last counted by `count_people`."""
+    """Return how many people work at this site, as last counted by `count_people`."""
     return int(db.execute(PEOPLE).fetchone()[0])
 
 
 def sample_salt(db: sqlite3.Connection) -> bytes:
-    """Return the salt with which the control sample is drawn."""
+    """Return the salt of the hash that draws the control sample."""
     return bytes(db.execute(SALT).fetchone()[0])
 
 
@@ -54,7 +54,7 @@ BY_HAND, BY_TIME = "hand", "time"
 
 
 def record_emergency(db: sqlite3.Connection, at: float, who: str = "Asterisk") -> None:
-    """Record an emergency call that opens the window. If `who` is empty, no audit row is written."""
+    """Record an emergency call, which suspends screening for a while. If `who` is empty, no audit row is written."""
     opened = db.execute("INSERT INTO emergency_call (at) VALUES (?) ON CONFLICT DO NOTHING", (at,)).rowcount
     if opened and who:
         add_audit(db, Change("emergency call"), who, at)
@@ -65,33 +65,33 @@ def record_emergency(db: sqlite3.Connection, at: float, who: str = "Asterisk") -
 
 
 def close_window(db: sqlite3.Connection, at: float) -> None:
-    """Close the window that was opened by emergency calls until `at`. Delete calls with a later date."""
+    """Resume screening after emergency calls up to `at`. Delete calls with a later date."""
     db.execute("DELETE FROM emergency_call WHERE at > ?", (at,))
     db.execute("INSERT OR REPLACE INTO emergency_close (only_row, at) VALUES (1, ?)", (at,))
     emit_window_closed(db, at, BY_HAND)
 
 
 def emit_window_closed(db: sqlite3.Connection, at: float, by: str) -> None:
-    """Emit the event that the window is closed, if the event that it opened was emitted. Call it in a transaction."""
+    """Emit the event that screening has resumed, if its suspension was an event too. Call it in a transaction."""
     with emitting(db):
         if state_of(db, WINDOW) == OPEN:
             emit_change(db, WINDOW, CLOSED, EventKind.EMERGENCY_CLOSED, WINDOW, at, EmergencyClosed(by=by))
 
 
 def reopen_window(db: sqlite3.Connection, at: float) -> None:
-    """Undo a closing: the emergency call opens the window again until the window's time is over."""
+    """Undo `close_window`: the emergency call at `at` suspends screening again until its time is over."""
     db.execute("DELETE FROM emergency_close")
     record_emergency(db, at, who="")
 
 
 def latest_emergency(db: sqlite3.Connection) -> float | None:
-    """Return when the latest emergency call was made."""
+    """Return the time of the latest emergency call."""
     (at,) = db.execute("SELECT max(at) FROM emergency_call").fetchone()
     return None if at is None else float(at)
 
 
 def opened_and_closed_at(db: sqlite3.Connection, now: float) -> tuple[float | None, float | None]:
-    """Return when the latest emergency call opened the window, and when the window was last closed."""
+    """Return when the latest emergency call suspended screening, and when screening was last resumed by hand."""
     row: tuple[float | None, float | None] = db.execute(f"SELECT {OPENED_AT}, {CLOSED_AT}", {"now": now}).fetchone()
     return row
 
@@ -112,7 +112,7 @@ ALL = f"SELECT {COLUMNS} FROM published_policy ORDER BY name"
 
 
 def put_published(db: sqlite3.Connection, policy: PublishedPolicy) -> None:
-    """Store a published policy, replacing the one of the same name."""
+    """Store a published policy, replacing an earlier policy of the same name."""
     db.execute(PUT, policy)
 
 

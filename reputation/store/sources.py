@@ -1,4 +1,4 @@
-"""Sources: feeds with their fetches, and the imports of contacts, people and DIDs. imports.py imports numbers."""
+"""Sources: fetched feeds, and imports of contacts, people and DIDs. imports.py imports numbers."""
 
 import sqlite3
 from collections import Counter, defaultdict
@@ -24,7 +24,7 @@ REMOVE_PEOPLE = "DELETE FROM person WHERE source = ? AND source <> ?"
 
 
 class NamedSource(NamedTuple):
-    """An import of contacts or people, and how many of its rows are stored."""
+    """An import of contacts, people or DIDs, and how many of its rows are stored."""
 
     name: str
     rows: int
@@ -32,7 +32,7 @@ class NamedSource(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class From:
-    """A person or a DID, and the import that it came from."""
+    """A person or a DID, and the import or settings that it came from."""
 
     one: Person | Did
     source: str
@@ -44,7 +44,7 @@ def people_from(db: sqlite3.Connection) -> dict[str, From]:
 
 
 def person_from(db: sqlite3.Connection, extension: str) -> From | None:
-    """Return the person with this extension, with the source."""
+    """Return the person with this extension, and its source."""
     return next((_person_from(*row) for row in db.execute(f"{PEOPLE_FROM} WHERE extension = ?", (extension,))), None)
 
 
@@ -104,13 +104,13 @@ ON CONFLICT (source) DO UPDATE SET done_to = excluded.done_to
 
 
 def calls_done_to(db: sqlite3.Connection, source: str) -> float | None:
-    """Return the time (UTC seconds) before which all calls of this database are imported; None: no import yet."""
+    """Return the time (UTC seconds) up to which this CDR database is imported; None before the first import."""
     row = db.execute(DONE_TO, (source,)).fetchone()
     return float(row[0]) if row else None
 
 
 def set_calls_done_to(db: sqlite3.Connection, source: str, at: float) -> None:
-    """Record where the next import of this database begins. Call it in the transaction that writes the calls."""
+    """Record where the next import of this CDR database begins. Call it in the transaction that writes the calls."""
     db.execute(SET_DONE_TO, (source, at))
 
 
@@ -125,11 +125,11 @@ FORGET = "DELETE FROM feed_fetch WHERE name = ?"
 
 
 class FeedFetch(NamedTuple):
-    """The state of fetching one feed. All instants are UTC seconds.
+    """The state of fetching a feed. All instants are UTC seconds.
 
     `of`: a digest of its address. `file`: a digest of the last file. `signed_at`: the time of its signature. `came_at`:
-    when the server last gave the file or answered that it is unchanged, None for never. `failure`: the code and
-    figures, in JSON, of the last of `failures` failed attempts in a row.
+    when the server last sent the file or answered that it is unchanged, None for never. `failure`: the code and figures
+    of the last of `failures` failed attempts in a row, in JSON.
     """
 
     name: str
@@ -148,17 +148,17 @@ class FeedFetch(NamedTuple):
 
 
 def feed_fetches(db: sqlite3.Connection) -> dict[str, FeedFetch]:
-    """Return the state of all feeds, by name."""
+    """Return the fetch states of all feeds, by name."""
     return {row[0]: FeedFetch(*row) for row in db.execute(FETCHES)}
 
 
 def set_feed_fetch(db: sqlite3.Connection, fetch: FeedFetch) -> None:
-    """Store the state of a feed."""
+    """Store the fetch state of a feed."""
     db.execute(SET, fetch._replace(failure=fetch.failure and fetch.failure[:FAILURE_CHARACTERS]))
 
 
 def forget_feed_fetches(db: sqlite3.Connection, but: Collection[str]) -> None:
-    """Delete the state of all feeds that are not in `but`, which has the feeds of the settings."""
+    """Delete the fetch states of all feeds except `but`, the feeds of the settings."""
     for name in feed_fetches(db).keys() - set(but):
         db.execute(FORGET, (name,))
 
@@ -214,12 +214,11 @@ SELECT import_source.name, verdict, is_spam, is_fine, count(*)
 
 
 class FeedSource(NamedTuple):
-    """A feed in force. None: unknown, or it does not apply.
+    """A live feed. None: unknown, or not applicable.
 
-    `every_seconds`: its usual interval. `numbers_before`: how many numbers the import before had. `failed_at` and
-    `failure`: the last import if it was refused, with code and figures in JSON. Only for a feed that is fetched:
-    `came_at`, when its server gave the file or answered that it is unchanged; `asked_at` and `next_at`, the last and
-    the next request.
+    `every_seconds`: its usual interval. `numbers_before`: how many numbers the previous import had. `failed_at` and
+    `failure`: the last import if it was refused, with code and figures in JSON. For fetched feeds only: `came_at`, when
+    its server sent the file or answered that it is unchanged; `asked_at` and `next_at`, the last and the next request.
     """
 
     name: str
@@ -237,17 +236,17 @@ class FeedSource(NamedTuple):
 
 
 def feed_sources(db: sqlite3.Connection) -> list[FeedSource]:
-    """Return the feeds in force, ordered by name."""
+    """Return the live feeds, ordered by name."""
     return [FeedSource(*row) for row in db.execute(FEEDS)]
 
 
 def record_failure(db: sqlite3.Connection, name: str, at: float, why: str) -> bool:
-    """Record that an import of the source in force was refused. Return False if there is no such source."""
+    """Record that a new import of the live source was refused. Return False if there is no such source."""
     return db.execute(RECORD_FAILURE, (at, why[:FAILURE_CHARACTERS], name)).rowcount > 0
 
 
 def compared_with_feeds(db: sqlite3.Connection, since: float) -> dict[str, Compared]:
-    """Compare each active feed, by name, with what was learnt here about callers. Only listed callers are compared."""
+    """Compare each live feed with our own evidence, by feed. Feeds that list no known caller are left out."""
     every, listed = Counter[tuple[int, int]](), defaultdict[str, list[tuple[str, int, int, int]]](list)
     for name, verdict, is_spam, is_fine, count in db.execute(COMPARED, {"since": since}):
         if name is None:
@@ -260,7 +259,7 @@ def compared_with_feeds(db: sqlite3.Connection, since: float) -> dict[str, Compa
 def with_unlisted(
     listed: Iterable[tuple[str, int, int, int]], every: Mapping[tuple[int, int], int]
 ) -> Iterator[tuple[str, int, int, int]]:
-    """Yield the rows of `listed`, and then those callers of `every` that the source does not list."""
+    """Yield the rows of `listed`, and then the rest of the counts in `every`: callers that the source does not list."""
     rest = Counter(every)
     for verdict, is_spam, is_fine, count in listed:
         rest[is_spam, is_fine] -= count
@@ -269,5 +268,5 @@ def with_unlisted(
 
 
 def rows_of(db: sqlite3.Connection, name: str) -> Iterator[ImportedRow]:
-    """Yield the rows of the source in force, ordered by number, as they were when the reading began."""
+    """Yield the rows of the live source, ordered by number, as they were at the first read."""
     yield from db.execute(ROWS, (name,))

@@ -1,9 +1,9 @@
-"""Standings: the sums of a number's evidence rows, stored beside the rows so that a call reads one row.
+"""Standings: sums over a number's evidence rows, stored beside the rows so that deciding a call reads a single row.
 
     refresh(db, number)          in the transaction of every write to mark, tombstone, signal, answered, one_ring, epoch
 
 The store keeps the weights of its sums, so that all programs that write compute the same sums. Only the daemon changes
-the weights (`use_weights`), and then folds all standings again, some at a time (`fold_next`).
+the weights (`use_weights`). Then it recomputes all standings, in batches (`fold_next`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from reputation.weights import TrustWeights, Weights
 
 
 class Settled(NamedTuple):
-    """The decided cases about a reporter's marks.
+    """How decided cases ruled on a reporter's marks.
 
     Attributes:
         agree: How many marks a decided case has confirmed.
@@ -45,7 +45,7 @@ class Settled(NamedTuple):
 
 
 def trust_of(settled: Settled, weights: TrustWeights) -> float:
-    """Return the reporter's expected reliability divided by that of an unknown one, from `least` to 1."""
+    """Return the reporter's expected reliability relative to an unknown reporter, from `weights.least` to 1."""
     prior = weights.agree / (weights.agree + weights.disagree)
     expected = (weights.agree + settled.agree) / (weights.agree + weights.disagree + sum(settled))
     return max(weights.least, min(1.0, expected / prior))
@@ -86,12 +86,12 @@ UNION SELECT number FROM trap_call WHERE number > :after
 
 
 def refresh(db: sqlite3.Connection, number: str, *, emit: bool = True) -> None:
-    """Fold the number's rows again in the present transaction. A new level emits an event unless `emit` is False."""
+    """Recompute the number's standing in the present transaction. A new level emits an event unless `emit` is False."""
     refresh_all(db, (number,), emit=emit)
 
 
 def refresh_all(db: sqlite3.Connection, numbers: Iterable[str], *, emit: bool = True) -> None:
-    """Fold the rows of each of the numbers again, as `refresh` does."""
+    """Recompute the standings of these numbers, as `refresh` does."""
     in_order = sorted(set(numbers))
     if in_order:
         weights, is_told = weights_of(db), emit and bool(wanted_of(db, EventKind.LEVEL_CHANGED))
@@ -123,24 +123,24 @@ def _standings(db: sqlite3.Connection, number: str) -> Standings:
 
 
 def settle_case(db: sqlite3.Connection, reporters: Iterable[str], case_id: str, agrees: bool, at: float) -> None:
-    """Record that a decided case confirmed or refuted the reporters, in place of an earlier decision of the case."""
+    """Record that a case confirmed or refuted the reporters' marks, replacing an earlier decision of the case."""
     reporters = sorted(set(reporters))
     db.executemany(SETTLE, ((reporter, case_id, agrees, at) for reporter in reporters))
     refresh_reporters(db, reporters)
 
 
 def unsettle_case(db: sqlite3.Connection, case_id: str) -> None:
-    """Remove the effects of a case on its reporters, because it was decided in error."""
+    """Remove the effects of a wrongly decided case on the trust in its reporters."""
     refresh_reporters(db, [reporter for (reporter,) in db.execute(UNSETTLE, (case_id,)).fetchall()])
 
 
 def weights_of(db: sqlite3.Connection) -> Weights:
-    """Return the weights of the store's sums."""
+    """Return the weights with which the store computes its sums."""
     return weights_from(db.execute(FOLDING).fetchone()[0])
 
 
 def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
-    """Change the weights of the sums. Return False if they are the same. Call `fold_next` until it returns 0."""
+    """Change the weights of the sums. Return False if they are unchanged. Call `fold_next` until it returns 0."""
     text = msgspec.json.encode(_summed_by(weights)).decode()
     if db.execute(FOLDING).fetchone()[0] == text:
         return False
@@ -149,7 +149,7 @@ def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
 
 
 def fold_next(db: sqlite3.Connection, limit: int) -> int:
-    """Fold the next numbers again after a change of weights, without events. Return how many, or 0 if all are done."""
+    """Recompute the next standings after a change of weights, without events. Return how many; 0 if all are done."""
     (after,) = db.execute("SELECT after FROM folding").fetchone()
     if after is None:
         return 0
@@ -160,7 +160,7 @@ def fold_next(db: sqlite3.Connection, limit: int) -> int:
 
 
 def _summed_by(weights: Weights) -> Weights:
-    """Return the weights with defaults for all weights that the stored sums do not depend on."""
+    """Return the weights with the stored sums' weights unchanged and all others set to defaults."""
     return Weights(
         counts=weights.counts,
         block=weights.block,
@@ -171,7 +171,7 @@ def _summed_by(weights: Weights) -> Weights:
 
 
 def refresh_many(db: sqlite3.Connection, numbers: Collection[str]) -> None:
-    """Fold these numbers again: at once, or later by the daemon if they are too many for one transaction."""
+    """Recompute the standings of these numbers now, or let the daemon do it if they are too many for a transaction."""
     if len(numbers) <= FOLDED_AT_ONCE:
         refresh_all(db, numbers)
     else:
@@ -179,7 +179,7 @@ def refresh_many(db: sqlite3.Connection, numbers: Collection[str]) -> None:
 
 
 def refresh_reporters(db: sqlite3.Connection, reporters: Iterable[str]) -> None:
-    """Fold every number that one of the reporters has marked, because the trust in the reporters has changed."""
+    """Recompute the standings of all numbers that these reporters have marked, because their trust has changed."""
     numbers: set[str] = set()
     of_site = {site_of(reporter) or reporter: bool(site_of(reporter)) for reporter in reporters}
     for name, is_site in of_site.items():
@@ -189,14 +189,14 @@ def refresh_reporters(db: sqlite3.Connection, reporters: Iterable[str]) -> None:
 
 
 def settled_of(db: sqlite3.Connection, reporter: str) -> Settled:
-    """Return the decided cases about the reporter, or about the reporter's site if it is another site."""
+    """Return the rulings on the reporter's marks. Reporters of another site share the rulings on the site."""
     site = site_of(reporter)
     row = db.execute(SETTLED_OF_SITE, {"site": site}) if site else db.execute(SETTLED, (reporter,))
     return Settled(*[int(count) for count in row.fetchone()])
 
 
 def _trust_in(reporters: Iterable[str], db: sqlite3.Connection, weights: Weights) -> dict[str, float]:
-    """Return the trust in each reporter. People of another site share the trust in it, since it may invent people."""
+    """Return the trust in each reporter. People of another site share its trust, because a site may invent people."""
     of_site: dict[str, float] = {}
     trust = {}
     for reporter in reporters:
@@ -213,7 +213,7 @@ Standings: TypeAlias = Mapping[AuthClass, Standing | None]
 
 
 def emit_level_changes(db: sqlite3.Connection, number: str, before: Standings, after: Standings, now: float) -> None:
-    """Emit an event for each auth class whose level the new standings change, with all other facts as they are now."""
+    """Emit an event for each auth class in which the new standing changes the level. All other facts are current."""
     weights = event_weights(db)
     for auth_class in AuthClass:
         if before[auth_class] == after[auth_class]:
@@ -244,7 +244,7 @@ SELECT number, auth_class, {COLUMNS} FROM standing
 
 
 class Burst(NamedTuple):
-    """Many marks at once of a number that behaves well. They weigh nothing until they are reviewed.
+    """Many marks in a short time of a number that otherwise behaves well. They do not count until a review.
 
     Attributes:
         number: The number.
@@ -260,7 +260,7 @@ class Burst(NamedTuple):
 
 
 def numbers_to_review(db: sqlite3.Connection, number: str | None = None) -> list[Burst]:
-    """Return bursts of marks without a review, the latest first. If `number` is given, only bursts of this number."""
+    """Return bursts of marks that wait for a review, newest first. With `number`, return only bursts of this number."""
     weights = weights_of(db)
     standings = [(row, standing_from(row[2:])) for row in db.execute(TO_REVIEW, {"number": number})]
     return [
@@ -286,7 +286,7 @@ _OF_SOURCES = (("import_source", "id"), ("lookup_source", "name"))
 
 
 def was_right(standing: Standing, weights: Weights, now: float) -> bool | None:
-    """Return whether sources that list the number as spam are right; None if our own evidence does not show it."""
+    """Return whether sources that list the number as spam are right; None if our own evidence cannot tell."""
     challenges = standing.challenges
     if standing.wanted or standing.talks or challenges.passes:
         return False
@@ -298,7 +298,7 @@ def was_right(standing: Standing, weights: Weights, now: float) -> bool | None:
 def count_proofs(db: sqlite3.Connection, now: float) -> int:
     """Store for each source how many of its numbers are proven good or bad here, and how often it was right.
 
-    Return the number of sources with such numbers. Call it in a transaction.
+    Return the number of sources with proven numbers. Call it in a transaction.
     """
     weights, rights_by_source = weights_of(db), dict[object, dict[str, bool]]()
     for source, number, *row in db.execute(LISTED_AND_KNOWN):

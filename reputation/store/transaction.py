@@ -1,4 +1,4 @@
-"""Transactions of the store: the write lock is taken first, and the block is committed or rolled back as a whole."""
+"""Transactions of the store. The write lock is taken first, and the block is committed or rolled back as a whole."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 def begin_immediate(db: sqlite3.Connection) -> None:
-    """Begin a transaction and wait for the write lock now, so that no later statement fails for lack of the lock."""
+    """Begin a transaction and wait for the write lock now, so that no later statement fails because of the lock."""
     db.execute("BEGIN IMMEDIATE")
 
 
@@ -19,7 +19,7 @@ def begin_reading(db: sqlite3.Connection) -> None:
 def transaction(
     db: sqlite3.Connection, begin: Callable[[sqlite3.Connection], None] = begin_immediate
 ) -> Iterator[None]:
-    """Run the block in one transaction: commit at its end, roll back if it raises."""
+    """Run the block in a transaction. Commit at its end, or roll back if it raises."""
     begin(db)
     try:
         yield
@@ -32,7 +32,7 @@ def transaction(
 
 @contextmanager
 def rehearsal(db: sqlite3.Connection) -> Iterator[None]:
-    """Run the block in a transaction and roll it back. A dry run does the same work as the real run."""
+    """Run the block in a transaction and roll it back, so that a dry run does the same work as the real run."""
     begin_immediate(db)
     try:
         yield

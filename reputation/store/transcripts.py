@@ -26,7 +26,7 @@ class Transcript(NamedTuple):
         number: The number of the caller, or null.
         text: The words. Empty: nothing was understood.
         language: The language that was spoken, such as `en`, or empty.
-        voice: Who spoke.
+        voice: Whether a person or a recording spoke.
     """
 
     decision_id: str
@@ -39,9 +39,9 @@ class Transcript(NamedTuple):
 
 
 def record_transcript(db: sqlite3.Connection, transcript: Transcript) -> None:
-    """Store the words of a caller, with their event. Call it in a transaction.
+    """Store the recognised words of a caller, and emit their event. Call it in a transaction.
 
-    The voice becomes evidence when the call is over, so it cannot change how this call goes on.
+    The voice becomes evidence only after the call, so it does not affect the rest of this call.
     """
     if not db.execute(PUT, transcript).rowcount:
         return

@@ -1,4 +1,4 @@
-"""Users of the console with their sessions, tokens of the API, and API answers that are kept for a day.
+"""Console users and their sessions, API tokens, and API answers that are kept for a day.
 
 Passwords are stored as argon2id hashes, tokens as SHA-256 (reputation/users.py gives the reasons). Only
 `second_factor_of`, for the login, reads the secret of a second factor.
@@ -37,21 +37,21 @@ EXPIRE = "DELETE FROM console_session WHERE seen_at <= ? OR began_at <= ?"
 
 
 class Lifetime(NamedTuple):
-    """How long a session lasts: seconds since it was last used, and since it began."""
+    """The limits of a session: seconds since it was last used, and seconds since it began."""
 
     idle_seconds: float
     most_seconds: float
 
 
 class SecondFactor(NamedTuple):
-    """The secret shared with the user's app, and the time step of the last accepted code."""
+    """The TOTP secret shared with the user's app, and the time step of the last accepted code."""
 
     secret: str
     step: int
 
 
 def add_user(db: sqlite3.Connection, user: ConsoleUser, password: str) -> None:
-    """Add a user. `password`: its hash. Raise sqlite3.IntegrityError if the name is taken."""
+    """Add a user. `password`: the password's hash. Raise sqlite3.IntegrityError if the name is taken."""
     db.execute(ADD, (user.name, user.role.word, password, user.extension, user.added_at, user.password_at))
 
 
@@ -66,36 +66,36 @@ def user_of(db: sqlite3.Connection, name: str) -> ConsoleUser | None:
 
 
 def password_of(db: sqlite3.Connection, name: str) -> str | None:
-    """Return the hash of the user's password, None for an unknown name."""
+    """Return the hash of the user's password; None for an unknown name."""
     row = db.execute("SELECT password FROM console_user WHERE name = ?", (name,)).fetchone()
     return str(row[0]) if row else None
 
 
 def set_password(db: sqlite3.Connection, name: str, password: str, at: float, *, but: str = "") -> None:
-    """Change the password and end the user's sessions. The session with the token `but` stays."""
+    """Change the password hash and end the user's sessions, except the session with the token `but`."""
     db.execute(SET_PASSWORD, (password, at, name))
     db.execute(END_OTHERS, (name, but))
 
 
 def second_factor_of(db: sqlite3.Connection, name: str) -> SecondFactor | None:
-    """Return the user's second factor, or None."""
+    """Return the second factor of the user, if it is set up."""
     row = db.execute("SELECT totp_secret, totp_step FROM console_user WHERE name = ?", (name,)).fetchone()
     return SecondFactor(*row) if row and row[0] is not None else None
 
 
 def set_second_factor(db: sqlite3.Connection, name: str, factor: SecondFactor | None, *, but: str = "") -> None:
-    """Change or remove the second factor and end the user's sessions. The session with the token `but` stays."""
+    """Change or remove the second factor and end the user's sessions, except the session with the token `but`."""
     db.execute(SET_SECOND_FACTOR, (*(factor or (None, None)), name))
     db.execute(END_OTHERS, (name, but))
 
 
 def accept_step(db: sqlite3.Connection, name: str, password: str, step: int) -> bool:
-    """Accept the code of a time step once. Return False if it was used before, or password or factor have changed."""
+    """Accept a time step's code once. Return False if it was used, or the password or second factor has changed."""
     return db.execute(ACCEPT, {"name": name, "password": password, "step": step}).rowcount == 1
 
 
 def rehash(db: sqlite3.Connection, name: str, old: str, new: str) -> None:
-    """Replace the hash of an unchanged password by a hash with today's parameters."""
+    """Replace the hash of an unchanged password by a hash with the current parameters."""
     db.execute(REHASH, (new, name, old))
 
 
@@ -112,7 +112,7 @@ def remove_user(db: sqlite3.Connection, name: str) -> None:
 
 
 def start_session(db: sqlite3.Connection, session: Session, lifetime: Lifetime) -> None:
-    """Add a session and delete the sessions that are over."""
+    """Add a session and delete all expired sessions."""
     db.execute(EXPIRE, (session.began_at - lifetime.idle_seconds, session.began_at - lifetime.most_seconds))
     row = (session.token, session.user, session.began_at, session.seen_at, session.address)
     db.execute(START, (*row, session.agent[:AGENT_CHARACTERS]))
@@ -121,7 +121,7 @@ def start_session(db: sqlite3.Connection, session: Session, lifetime: Lifetime) 
 def session_of(
     db: sqlite3.Connection, token: str, now: float, lifetime: Lifetime
 ) -> tuple[ConsoleUser, Session] | None:
-    """Return the user and the session of a session token, or None if the session is over."""
+    """Return the user and the session of a session token; None if the session has expired."""
     since = {"idle_since": now - lifetime.idle_seconds, "began_since": now - lifetime.most_seconds}
     row = db.execute(CURRENT, {"token": token, **since}).fetchone()
     return (_user(*row[:6]), Session(*row[6:])) if row else None
@@ -143,7 +143,7 @@ def end_session(db: sqlite3.Connection, token: str) -> None:
 
 
 def end_other_sessions(db: sqlite3.Connection, user: str, token: str) -> int:
-    """End the user's other sessions and return how many."""
+    """End all other sessions of the user and return how many."""
     return db.execute(END_OTHERS, (user, token)).rowcount
 
 
@@ -171,7 +171,7 @@ KEEP_ANSWER = "INSERT INTO api_answer (token, key, digest, at, status, body) VAL
 
 
 class KeptToken(NamedTuple):
-    """A token as it is stored. `used_at`: the last use, to the minute; None for never."""
+    """A stored API token. `used_at`: its last use, to the minute; None for never."""
 
     id: int
     digest: str
@@ -180,7 +180,7 @@ class KeptToken(NamedTuple):
 
 
 class KeptAnswer(NamedTuple):
-    """The stored answer to a write. `digest`: the digest of the request. `body`: JSON."""
+    """The stored answer to an API write request. `digest`: the digest of the request. `body`: JSON."""
 
     digest: str
     status: int
@@ -219,17 +219,17 @@ def remove_token(db: sqlite3.Connection, name: str) -> None:
 
 
 def answer_of(db: sqlite3.Connection, token_id: int, key: str, now: float) -> KeptAnswer | None:
-    """Return the stored answer to the write with this idempotency key."""
+    """Return the stored answer to the write request with this idempotency key."""
     return next((KeptAnswer(*row) for row in db.execute(ANSWER_OF, (token_id, key, now - ANSWER_SECONDS))), None)
 
 
 def has_room(db: sqlite3.Connection, token_id: int, now: float) -> bool:
-    """Return whether one more answer may be stored for this token."""
+    """Return whether this token may store another answer."""
     return bool(db.execute(COUNT_ANSWERS, (token_id, now - ANSWER_SECONDS)).fetchone()[0] < MOST_ANSWERS)
 
 
 def keep_answer(db: sqlite3.Connection, token_id: int, key: str, answer: KeptAnswer, at: float) -> None:
-    """Store an answer for a day. Call it in the transaction of the write."""
+    """Store an answer for a day. Call it in the transaction of the write request."""
     db.execute(FORGET_ANSWERS, (at - ANSWER_SECONDS,))
     db.execute(KEEP_ANSWER, (token_id, key, answer.digest, at, answer.status, answer.body))
 

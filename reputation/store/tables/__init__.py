@@ -1,1 +1,1 @@
-"""The tables of the store, one value each: export, erasure, retention and sharing follow from it (`every.TABLES`)."""
+"""The tables of the store. Export, erasure, retention and sharing follow from their definitions (`every.TABLES`)."""

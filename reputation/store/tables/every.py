@@ -1,4 +1,4 @@
-"""All tables, in the order in which an erasure goes through them.
+"""All tables, in the order of erasure.
 
 Tables of the hub, events, the audit and the store itself are erased last, because the erasure is recorded there.
 """

@@ -1,4 +1,4 @@
-"""Tables of calls and of evidence: decisions and outcomes, marks and signals with their sums, and sources."""
+"""Tables of calls and evidence: decisions and outcomes, marks and signals with their sums, and sources."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Tables of people, lines, their lists, users and appeals. Rows of an appeal are erased before the appeal."""
+"""Tables of people, lines, lists, users and appeals. Rows that belong to an appeal are erased before the appeal."""
 
 from reputation.appeals import Appeal
 from reputation.columns import column_list

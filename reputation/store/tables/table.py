@@ -1,6 +1,6 @@
-"""The description of a table, from which export, erasure, retention and the hub follow.
+"""The definition of a table, from which export, erasure, retention and sharing through the hub are derived.
 
-An erasure removes the rows about a number (`numbers`, or the condition `about`). In every other text column of every
+An erasure deletes the rows about a number (`numbers`, or the condition `about`). In every other text column of every
 table it masks the number, except in `OURS` and `own_numbers`: names of our people and lines do not name callers.
 """
 
@@ -31,7 +31,7 @@ OF_A_DAY: Final = "day < CAST(? / 86400 AS INTEGER)"
 
 
 class SharedWith(Enum):
-    """Which sites get a row through the hub."""
+    """The sites that receive a row through the hub."""
 
     SHARED = "shared"  # every site of the organisation
     STATEMENT = "statement"  # an administrator's entry: in force at the sites that follow this one ([hub] follow)
@@ -42,8 +42,9 @@ class SharedWith(Enum):
 class Kept(NamedTuple):
     """How long rows are kept.
 
-    `past`: SQL for rows that have expired, given the instant `days` ago. `table`: the table from which they are
-    deleted, if it is another table. `at_most`: the most days for rows whose `past` depends on a date in the row.
+    `past`: SQL for expired rows; its parameter is the instant `days` ago. `table`: the table from which they are
+    deleted, if it is another table. `at_most`: the longest retention in days for rows whose `past` depends on a date in
+    the row.
     """
 
     days: float
@@ -54,23 +55,23 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Kind:
-    """How rows of a table travel through the hub.
+    """How rows of a table are sent through the hub.
 
-    The marks of a record type come first, then what is declared here (`Table.kind`). `name`, `days`, `number` and
-    `is_folded` are those of the table.
+    The annotations of the record type come first, then the declarations here (`Table.kind`). `name`, `days`, `number`
+    and `is_folded` are copied from the table.
 
     Attributes:
-        number: The column with the row's subject, or empty.
-        key: The other columns of its key. A date in a key travels in microseconds.
-        at: Its date, a REAL. Without one it is dated when it is sent.
-        named: Columns that get the site's name as a prefix elsewhere. The first is in every row and shows its site.
+        number: The column with the number or name that the row is about, or empty.
+        key: The other columns of the primary key. A date in a key is sent in microseconds.
+        at: The column with the row's date, a REAL. Rows without this column are dated when they are sent.
+        named: Columns that get the site's name as a prefix elsewhere. The first, never empty, shows the row's site.
         shared: Other columns.
-        own: Columns that stay with the site and its standby, and their values elsewhere; `{site}` is the site.
-        allowed: Columns with a closed vocabulary.
-        defaults: Values of columns that a row lacks because an older CallSieve wrote it.
+        own: Columns that only a standby receives, and the values that other sites get; `{site}` is the site's name.
+        allowed: Columns with a fixed set of values.
+        defaults: Values of columns that are missing in rows from an older CallSieve.
         numeric: Whether a column holds a number or text. Only columns of the record type are named.
-        counts: SQL for rows that are worth sending. Other rows of a kind for standbys are not replaced there either.
-        long_text: A column of several lines. A row with one has at most MOST_POLICY characters, others MOST_PAYLOAD.
+        counts: SQL condition for rows that are sent. Other rows at a standby are not replaced either.
+        long_text: A column of several lines. Rows with it have at most MOST_POLICY characters, others MOST_PAYLOAD.
     """
 
     scope: SharedWith
@@ -91,28 +92,28 @@ class Kind:
 
     @property
     def most_characters(self) -> int:
-        """The most characters in its key, content and own columns together."""
+        """The maximum number of characters in its key, content and own columns together."""
         return MOST_POLICY if self.long_text else MOST_PAYLOAD
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All columns, each once."""
+        """All columns, without duplicates."""
         all_of_them = (self.number, *self.key, *self.shared, *self.own, self.at)
         return tuple(dict.fromkeys(column for column in all_of_them if column))
 
     @property
     def is_dated(self) -> bool:
-        """Whether a date given by the hub is written into the row. It is not written if the date is part of the key."""
+        """Whether the hub's date is written into the row. It is not written if the date is part of the key."""
         return bool(self.at) and self.at not in self.key
 
     @property
     def is_evidence(self) -> bool:
-        """Whether all sites share it as evidence about a number, which each site may erase everywhere."""
+        """Whether all sites share the rows as evidence about a number. Each site may erase such rows at all sites."""
         return self.scope is SharedWith.SHARED and bool(self.number)
 
     @property
     def is_private(self) -> bool:
-        """Whether its rows go to no other site, except a central console."""
+        """Whether no other site receives the rows, except a central console."""
         return self.scope in (SharedWith.PRIVATE, SharedWith.STANDBY)
 
 
@@ -121,18 +122,18 @@ class Table:
     """A table of the store.
 
     Attributes:
-        label: The word for one row, and for several.
-        numbers: Columns with the phone number that a row is about. Export and erasure follow.
-        own_numbers: Columns with an own number. Such rows are exported, and an erasure leaves them.
-        verbatim: Text columns that an erasure leaves as they are; the reason stands beside them.
-        about: SQL for the rows about `:number`, if columns do not suffice.
-        shown: The query of an export, if it is not the whole row.
-        order: How an export is sorted.
-        erase: The statement of an erasure, if it does not delete the rows.
+        label: The singular and plural word for its rows.
+        numbers: Columns with the phone number that a row is about. Export and erasure use them.
+        own_numbers: Columns with an own number. Export includes these rows, and an erasure keeps them.
+        verbatim: Text columns that an erasure does not mask; a comment gives the reason.
+        about: SQL condition for the rows about `:number`, if the columns do not suffice.
+        shown: The query of an export, if it does not return all columns.
+        order: The sort order of an export.
+        erase: The SQL statement of an erasure, if it is not a plain DELETE.
         kept: How long rows are kept; None: until somebody removes them.
-        row: The record type: its fields are the columns, and their marks say how they travel (reputation/columns.py).
-        shared: How rows travel, or which sites get them; None: they stay here.
-        is_folded: Whether the reputation of a number is a fold over these rows.
+        row: The record type. Its fields are the columns. Annotations say how they are sent (reputation/columns.py).
+        shared: How rows are sent to other sites, or to which sites; None: they stay here.
+        is_folded: Whether the standing of a number is computed from these rows.
     """
 
     name: str
@@ -151,7 +152,7 @@ class Table:
 
     @property
     def kind(self) -> Kind | None:
-        """Return how the hub handles the rows: as declared, completed from the record type."""
+        """How the hub handles the rows, as declared and completed from the record type; None if they are not shared."""
         if self.shared is None:
             return None
         declared = Kind(scope=self.shared) if isinstance(self.shared, SharedWith) else self.shared
@@ -190,31 +191,31 @@ class Table:
 
     @property
     def where(self) -> str:
-        """SQL for the rows about `:number`; empty if no row is about a number."""
+        """SQL condition for the rows about `:number`; empty if no row is about a number."""
         columns = (*self.numbers, *self.own_numbers)
         return self.about or " OR ".join(f"{self.name}.{column} = :number" for column in columns)
 
     @property
     def export_sql(self) -> str:
-        """The query of all rows about `:number`."""
+        """The query for all rows about `:number`."""
         shown = self.shown or f"SELECT {self.name}.* FROM {self.name}"
         return f"{shown} WHERE {self.where}" + (f" ORDER BY {self.order}" if self.order else "")
 
     @property
     def erase_sql(self) -> str:
-        """The statement that deletes all rows about `:number`."""
+        """The SQL statement that deletes all rows about `:number`."""
         return self.erase or f"DELETE FROM {self.name} WHERE {self.where}"
 
     @property
     def expire_sql(self) -> str:
-        """The statement that deletes expired rows. It returns their numbers if reputations follow from them."""
+        """The SQL statement that deletes expired rows. It returns their numbers if standings depend on them."""
         assert self.kept is not None
         table = self.kept.table or self.name
         return f"DELETE FROM {table} WHERE {self.kept.past}" + (" RETURNING number" if self.is_folded else "")
 
     @property
     def days(self) -> float:
-        """The most days for which a row is kept."""
+        """The longest time in days for which a row is kept."""
         if self.kept is None or self.kept.table:
             return FOR_EVER
         return self.kept.days or self.kept.at_most
