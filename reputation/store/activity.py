@@ -1,6 +1,6 @@
-"""Recent activity in figures: decisions over time, and the numbers and blocks that call more than before.
+"""Figures about recent activity: decisions over time, and numbers and blocks that call more than before.
 
-Large tables are read through indices only (migration `calls_index`), so an overview costs milliseconds.
+Large tables are only read through indices (migration `calls_index`), so an overview costs milliseconds.
 """
 
 import json
@@ -70,7 +70,7 @@ LEAST_NUMBERS = 3
 
 
 class ActionCount(NamedTuple):
-    """The number of calls with this action in one step of time. Steps are counted from the first."""
+    """How many calls had this action in a time step. Steps are numbered from 0."""
 
     step: int
     action: str
@@ -78,7 +78,7 @@ class ActionCount(NamedTuple):
 
 
 class Rising(NamedTuple):
-    """A number that calls more than before. `before`: its calls in an average earlier span of the same length."""
+    """A number that calls more than before. `before`: its average calls in earlier periods of the same length."""
 
     number: str
     calls: int
@@ -96,7 +96,7 @@ class CallerBlock(NamedTuple):
 
 
 def counts_over(db: sqlite3.Connection, since: float, until: float, step: float, site: str = "") -> list[ActionCount]:
-    """Count calls by their first action, real or observed, in steps of `step` seconds. `site`: only its calls."""
+    """Count calls by first action, real or observed, in time steps of `step` seconds. `site`: only its calls."""
     about = {"since": since, "until": until, "step": step, "site": site}
     counts, again_of = (
         sql.replace(" WHERE ", f" WHERE {OF_SITE.format(row=row)}", 1) if site else sql
@@ -111,13 +111,13 @@ def counts_over(db: sqlite3.Connection, since: float, until: float, step: float,
 
 
 def decided_by(db: sqlite3.Connection, rule: str, since: float, until: float) -> int:
-    """Return how many decisions a rule made from `since` until `until`."""
+    """Return how many decisions a rule made between `since` and `until`."""
     (count,) = db.execute(BY_RULE, (since, until, rule)).fetchone()
     return int(count)
 
 
 def rising_numbers(db: sqlite3.Connection, since: float, until: float, limit: int) -> list[Rising]:
-    """Return the numbers whose calls increased most. Only the numbers with the most calls are compared."""
+    """Return the numbers whose calls increased most. Only the busiest numbers are compared."""
     span = until - since
     spans_before = 7
     about = {"since": since, "until": until, "least": LEAST_CALLS, "limit": 10 * limit}
@@ -138,11 +138,11 @@ def busy_blocks(db: sqlite3.Connection, since: float, until: float, limit: int) 
 
 
 def stopped_but_known(db: sqlite3.Connection, since: float, limit: int) -> list[str]:
-    """Return callers that were stopped or warned about since `since`, although some evidence speaks for them."""
+    """Return callers since `since` that were to be stopped or warned about, although some evidence speaks for them."""
     return [number for (number,) in db.execute(STOPPED_AND_KNOWN, {"since": since, "limit": limit})]
 
 
 def sampled_calls(db: sqlite3.Connection, since: float, until: float, rules: Sequence[str] = ()) -> SampledCalls:
-    """Return the results of the control sample's calls, or only of the calls that these rules decided."""
+    """Return the results of the control sample, or only of its calls that these rules decided."""
     about = {"since": since, "until": until, "rules": json.dumps(list(rules))}
     return SampledCalls(*db.execute(SAMPLED + (OF_RULES if rules else ""), about).fetchone())

@@ -1,4 +1,4 @@
-"""Appeals in the store: filed, proven or accepted, decided, and restored after an error.
+"""Appeals in the store: file, prove, accept and decide an appeal, and restore it after an error.
 
     open_appeal(db, appeal)
     take_step(db, reference, AppealStep.ACCEPT, at)   also PROVE and WITHDRAW
@@ -6,10 +6,10 @@
     put_back(db, appeal)                              restores the appeal as it was before
 
 reputation/appeals.py has the states. An appeal in force affects the next call. Call these functions in a transaction
-(`Store.write` is one). They raise AppealError if a step is not possible.
+(`Store.write` makes one). They raise AppealError if a step is not possible.
 
-A code proves control of a number: somebody keys the code in a call from the number or to it. The caller ID alone can be
-forged and proves nothing. A code from the public page is worth less, because a forger could file an appeal and then
+A code proves control of a number: somebody keys in the code in a call from the number or to it. The caller ID alone can
+be forged and proves nothing. A code from the public page is worth less, because a forger could file an appeal and then
 call with the number. It proves control in a signed call, or in a call that we placed. Otherwise it is only recorded,
 and an operator decides.
 """
@@ -48,7 +48,7 @@ ALL_LIVE = f"SELECT {COLUMNS} FROM appeal WHERE state IN ('open', 'in_force') OR
 
 
 class AppealRuling(NamedTuple):
-    """A decision about an appeal. `category_only`: the marks were right except for their category."""
+    """The decision on an appeal. `category_only`: only the category of the marks was wrong."""
 
     upheld: bool
     reason: str
@@ -56,14 +56,14 @@ class AppealRuling(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """A decided appeal, and the reporters whose trust changes with the decision."""
+    """A decided appeal, and the reporters whose trust the decision changes."""
 
     appeal: appeals.Appeal
     reporters: tuple[str, ...]
 
 
 def open_appeal(db: sqlite3.Connection, appeal: appeals.Appeal) -> appeals.Appeal:
-    """File an appeal. Raise AppealError if the number has an appeal or may not appeal again yet."""
+    """File an appeal. Raise AppealError if the number has a pending appeal or may not appeal again yet."""
     appeal = appeals.checked(appeal)
     if (error := appeals.refusal(appeals_of(db, appeal.number), appeal.opened_at)) is not None:
         raise error
@@ -79,22 +79,22 @@ def appeal_of(db: sqlite3.Connection, reference: str) -> appeals.Appeal | None:
 
 
 def appeals_of(db: sqlite3.Connection, number: str) -> list[appeals.Appeal]:
-    """Return all appeals of the number, the latest first."""
+    """Return all appeals of the number, newest first."""
     return [_appeal(row) for row in db.execute(OF_NUMBER, (number,))]
 
 
 def all_appeals(db: sqlite3.Connection) -> list[appeals.Appeal]:
-    """Return all appeals, the latest first."""
+    """Return all appeals, newest first."""
     return [_appeal(row) for row in db.execute(ALL)]
 
 
 def count_live(db: sqlite3.Connection) -> int:
-    """Count the appeals that are open or in force."""
+    """Return how many appeals are open or in force."""
     return int(db.execute(COUNT_LIVE).fetchone()[0])
 
 
 def appeals_to_decide(db: sqlite3.Connection) -> list[appeals.Appeal]:
-    """Return the undecided appeals: those in force by their deadline, then those that are only filed."""
+    """Return the undecided appeals: first appeals in force by deadline, then those that are only filed."""
     live = [_appeal(row) for row in db.execute(ALL_LIVE)]
     return sorted(live, key=lambda appeal: (appeals.due_at(appeal) is None, appeals.due_at(appeal) or appeal.opened_at))
 
@@ -102,16 +102,16 @@ def appeals_to_decide(db: sqlite3.Connection) -> list[appeals.Appeal]:
 def take_step(
     db: sqlite3.Connection, reference: str, step: appeals.AppealStep, at: float, reason: str = ""
 ) -> appeals.Appeal:
-    """Accept an appeal, record that control of its number is proven, or withdraw it. Raise AppealError."""
+    """Accept or withdraw an appeal, or record that control of its number is proven. Raise AppealError if refused."""
     appeal = appeals.stepped(_known(db, reference), step, at, reason.strip() and appeals.checked_reason(reason))
     set_appeal(db, appeal)
     return appeal
 
 
 def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> appeals.ProofAnswer:
-    """Check the code that was repeated in a call-back. The right code also gives an identity of level 1.
+    """Check the code that the owner repeated in a call-back. The right code also gives an identity of level 1.
 
-    A wrong code is counted, so commit the transaction. Raise AppealError if there is nothing to prove.
+    A wrong code is counted, so commit the transaction. Raise AppealError if the appeal is not waiting for a proof.
     """
     appeal = appeals.stepped(_known(db, reference), appeals.AppealStep.PROVE, at)
     answer = try_code(db, reference, text, at)
@@ -124,8 +124,8 @@ def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> appea
 def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: float) -> Decided:
     """Decide an appeal. Raise AppealError if that is not possible.
 
-    If it is upheld, no earlier spam mark of the number has any effect, even if a site sends the mark again, and the
-    trust in the reporters falls. If it is denied, the trust rises.
+    If it is upheld, no earlier spam mark of the number counts, even if a site sends the mark again, and the trust in
+    the reporters falls. If it is denied, the trust rises.
     """
     reason = appeals.checked_reason(ruling.reason)
     before = _known(db, reference)
@@ -145,7 +145,7 @@ def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: flo
 
 
 def put_back(db: sqlite3.Connection, before: appeals.Appeal) -> None:
-    """Restore an appeal to before its last step, and undo a decision. Raise AppealError if another is open."""
+    """Restore an appeal to `before` and undo its decision. Raise AppealError if the number has another open appeal."""
     others = [
         appeal
         for appeal in appeals_of(db, before.number)
@@ -162,9 +162,9 @@ def put_back(db: sqlite3.Connection, before: appeals.Appeal) -> None:
 
 
 def _judged(db: sqlite3.Connection, number: str) -> tuple[str, ...]:
-    """Return the reporters whose spam marks the case is about.
+    """Return the reporters whose spam marks the appeal is about.
 
-    Marks about an earlier owner are left out, and marks of calls that may not be the owner's. Otherwise somebody could
+    Marks about an earlier owner, and marks of calls that may not be the owner's, are left out. Otherwise somebody could
     spoof a number to lower the trust in people who complain.
     """
     epoch = epoch_of(db, number)
@@ -205,7 +205,7 @@ WHO, WHO_CALLED = "a call from the number", "a call to the number"
 
 
 def prove_keyed(db: sqlite3.Connection, keyed: appeals.KeyedCode, at: float) -> appeals.ProofAnswer:
-    """Check a code that was keyed in a call, and return the answer. Call it in a transaction."""
+    """Check a code that was keyed in during a call, and return the result. Call it in a transaction."""
     if keyed.ticket:
         return _prove_by_call_back(db, keyed, at)
     return prove_by_call(db, keyed.number, keyed.code, at, keyed.auth_class)
@@ -230,9 +230,9 @@ def _prove_by_call_back(db: sqlite3.Connection, keyed: appeals.KeyedCode, at: fl
 def prove_by_call(
     db: sqlite3.Connection, number: str, code: str, at: float, auth_class: AuthClass = AuthClass.UNKNOWN
 ) -> appeals.ProofAnswer:
-    """Check a code that was keyed in a call from the number. The right code gives identity level 1. Use a transaction.
+    """Check a code keyed in during a call from the number. The right code gives identity level 1. Use a transaction.
 
-    Anybody may key digits, so a call is only recorded if some code exists for the number.
+    Anybody may key in digits, so a call is only recorded if a code exists for the number.
     """
     appeal = next((filed for filed in appeals_of(db, number) if filed.state in appeals.LIVE), None)
     if appeal is not None and try_code(db, shown_code(appeal.reference), code, at) is appeals.ProofAnswer.RIGHT:
@@ -251,7 +251,7 @@ def prove_by_call(
 
 
 def _appeal_proven(db: sqlite3.Connection, appeal: appeals.Appeal, at: float, auth_class: AuthClass) -> None:
-    """Record that the code of the public page was keyed: the appeal comes into force, or the call is only recorded."""
+    """Record that the code of the public page was keyed in. A signed call brings the appeal into force."""
     record_called_in(db, appeal.reference, at)
     after: object = {"note": UNSIGNED_NOTE}
     if auth_class is AuthClass.AUTHENTICATED:

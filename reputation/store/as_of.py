@@ -1,10 +1,10 @@
-"""Facts about a number at an earlier time, besides its calls and marks, for a replay.
+"""Facts about a number at an earlier time, without its calls and marks, for a replay.
 
     background_of(db, number) -> Background        read once per number
     background.then(at) -> Then                    pure
 
 Contacts have no date and always apply. Identities, imports and entries apply from the time they were written. The rows
-of another company apply while that company listed the number without a gap. Rows that it withdrew are not kept.
+of another company apply while that company listed the number without interruption. Withdrawn rows are not kept.
 """
 
 import sqlite3
@@ -45,7 +45,7 @@ SELECT auth_class, peer_number.came_at, counts_until, {SAID}
 
 
 class OwnEntry(NamedTuple):
-    """A number on a person's own list since `at`. `by_mark`: a spam mark added the entry."""
+    """An entry on a person's own list, added at `at`. `by_mark`: a spam mark added it."""
 
     person: str
     verdict: ListName
@@ -54,7 +54,7 @@ class OwnEntry(NamedTuple):
 
 
 class PeerRow(NamedTuple):
-    """The row of another company about a number, and its time. An empty `auth_class` means all calls of the number."""
+    """A dated row of another company about a number. An empty `auth_class` means all calls of the number."""
 
     auth_class: str
     came_at: float
@@ -63,7 +63,7 @@ class PeerRow(NamedTuple):
 
 
 class Then(NamedTuple):
-    """Facts known about a number at an instant. `listed`: spam feeds that list others of its block, with dates."""
+    """The facts known about a number at an instant. `listed`: spam feeds that list others of its block, with dates."""
 
     allow: ListEntry | None = None
     block: ListEntry | None = None
@@ -75,12 +75,12 @@ class Then(NamedTuple):
     peers: tuple[PeerRow, ...] = ()
 
     def words_of_peers(self, auth_class: AuthClass) -> tuple[PeerWord, ...]:
-        """Return what other companies say about calls of this class from the number."""
+        """Return what other companies publish about calls of this class from the number."""
         return tuple(row.word for row in self.peers if row.auth_class in ("", auth_class.value))
 
 
 class Background(NamedTuple):
-    """All dated facts about a number. `contacts`: the people who have it as a contact; None is the company."""
+    """All dated facts about a number. `contacts`: the people who have it as a contact; None stands for the company."""
 
     entries: tuple[ListEntry, ...] = ()
     personal: tuple[OwnEntry, ...] = ()
@@ -116,7 +116,7 @@ NOTHING_THEN = Then()
 
 
 def background_of(db: sqlite3.Connection, number: str) -> Background:
-    """Read the background of a number, with seven look-ups in indices."""
+    """Read all dated facts about a number, with seven index look-ups."""
     about = {"number": number, "block": block_of(number)}
     entries = tuple(entry_of_row(row) for row in db.execute(ENTRIES, about))
     personal = tuple(

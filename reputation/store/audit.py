@@ -1,9 +1,9 @@
-"""The audit: one row for every change that a person makes, written in the transaction of the change.
+"""The audit: a row for every change that a person makes, written in the transaction of the change.
 
     add_audit(db, Change("list add", number="+12015550123", after=entry), who="joe", at=now)
 
-`StoredRow` reads, restores and removes a row of any table as the audit keeps it. It is for tables whose unique key is
-among the kept columns and without dependent sums or rows. Other tables have functions of their own.
+`StoredRow` reads, restores and removes the table row that an audit record describes. It works for tables whose unique
+key is among the recorded columns and on which no sums or other rows depend. Other tables have their own functions.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ SELECT at, who, what, number, name, before, after FROM audit
 
 @dataclass(slots=True)
 class Change:
-    """A change that a person makes. `what`: the command. `number` or `name`: what was changed.
+    """A change that a person makes. `what`: the command. `number` or `name`: the changed thing.
 
     `before` and `after`: the records as `--json` and the API show them, or None. `id` is set when the change is
-    written. `is_nothing`: the command found nothing to change.
+    written. `is_nothing`: the command had nothing to change.
     """
 
     what: str
@@ -45,14 +45,14 @@ class Change:
 
 
 class AuditRow(NamedTuple):
-    """A change as the audit stores it. `before` and `after` are JSON text.
+    """A change as stored in the audit. `before` and `after` are JSON text.
 
     Attributes:
         at: When it was made.
         who: The user or program that made it: `joe`, `token:crm`, `phone 201`.
         what: The command.
         number: The number that was changed; null if the change is about no number.
-        name: The name of the changed thing, if it is no number; otherwise empty.
+        name: The name of the changed thing, if it is not a number; otherwise empty.
     """
 
     at: Instant
@@ -65,18 +65,18 @@ class AuditRow(NamedTuple):
 
 
 def add_audit(db: sqlite3.Connection, change: Change, who: str, at: float) -> None:
-    """Write a change. `who`: a login name, or `phone 201` for a feature code dialled there."""
+    """Store a change and set its id. `who`: a login name, or `phone 201` for a feature code dialled at that phone."""
     row = (at, who, change.what, change.number, change.name, *map(_json, (change.before, change.after)))
     change.id = db.execute(ADD, row).lastrowid
 
 
 def audit_rows(db: sqlite3.Connection, number: str | None = None, limit: int = 100) -> list[AuditRow]:
-    """Return the changes of one number or all, the latest first."""
+    """Return the changes of one number or of all, newest first."""
     return [AuditRow(*row) for row in db.execute(ROWS, {"number": number, "limit": limit})]
 
 
 def last_change(db: sqlite3.Connection, what: str) -> float | None:
-    """Return when this command last changed something; None if that was not within two years."""
+    """Return when this command last changed something; None if it did not within two years."""
     (at,) = db.execute(LAST, (what,)).fetchone()
     return None if at is None else float(at)
 
@@ -86,7 +86,7 @@ def _json(value: object) -> str | None:
 
 
 def value_of(text: str) -> Any:
-    """Return the value of stored JSON text, or the text itself if it is damaged."""
+    """Decode stored JSON text, or return the text itself if it is damaged."""
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
@@ -112,7 +112,7 @@ WORDS = "SELECT DISTINCT {} FROM audit ORDER BY 1 LIMIT 200"
 
 
 class AuditFilter(NamedTuple):
-    """A search in the audit; None: any. `about`: a number or name. `before`: only changes older than this id."""
+    """A search in the audit; None matches all. `about`: a number or name. `before`: only changes older than this id."""
 
     who: str | None = None
     what: str | None = None
@@ -122,14 +122,14 @@ class AuditFilter(NamedTuple):
 
 
 class KeptChange(NamedTuple):
-    """A change with its id."""
+    """A stored change with its id."""
 
     id: int
     row: AuditRow
 
 
 def search_audit(db: sqlite3.Connection, wanted: AuditFilter) -> list[KeptChange]:
-    """Return matching changes, the latest first."""
+    """Return matching changes, newest first."""
     return [_kept(row) for row in db.execute(SEARCH, wanted._asdict())]
 
 
@@ -141,30 +141,30 @@ def change_of_id(db: sqlite3.Connection, change_id: int) -> KeptChange | None:
 def latest_of(
     db: sqlite3.Connection, whats: tuple[str, ...], limit: int, number: str | None = None
 ) -> list[KeptChange]:
-    """Return the latest changes of these kinds, of all numbers or one."""
+    """Return the latest changes by these commands, of one number or of all."""
     sql = LATEST_OF.format(", ".join("?" * len(whats)))
     return [_kept(row) for row in db.execute(sql, (*whats, number, number, limit))]
 
 
 def changed_at_once(db: sqlite3.Connection, row: AuditRow) -> list[KeptChange]:
-    """Return this change and all others by the same person, command and time, the last first."""
+    """Return all changes with the same person, command and time as this change, newest first."""
     return [_kept(changed) for changed in db.execute(AT_ONCE, (row.at, row.who, row.what))]
 
 
 def undone_at(db: sqlite3.Connection, change: KeptChange) -> float | None:
-    """Return when the change was undone; None if it was not undone, or if the record of that has expired."""
+    """Return when the change was undone; None if it was not, or if the record of the undo has expired."""
     about = {"what": f"undo {change.row.what}", "id": change.id}
     at: float | None = db.execute(UNDONE_AT, about).fetchone()[0]
     return at
 
 
 def who_changed(db: sqlite3.Connection) -> list[str]:
-    """Return the name of every user, token and phone that has changed anything."""
+    """Return the name of every user, token and phone in the audit."""
     return [str(who) for (who,) in db.execute(WORDS.format("who"))]
 
 
 def what_was_changed(db: sqlite3.Connection) -> list[str]:
-    """Return every kind of change."""
+    """Return every command in the audit."""
     return [str(what) for (what,) in db.execute(WORDS.format("what"))]
 
 
@@ -179,7 +179,7 @@ SELECT json_group_array(part.name) FROM pragma_index_list(?) AS key, pragma_inde
 
 
 class StoredRow(NamedTuple):
-    """A row of a table, as the record that the audit keeps, and its key columns."""
+    """A table row as an audit record: its table, its values, and the names of its key columns."""
 
     table: str
     record: Any
@@ -194,14 +194,14 @@ class StoredRow(NamedTuple):
         return " AND ".join(f"{column} = :{column}" for column in self.key)
 
     def read(self, db: sqlite3.Connection) -> StoredRow | None:
-        """Return the row as it is now, or None if it no longer exists."""
+        """Return the row with its current values, or None if it no longer exists."""
         values, kind = self._values, type(self.record)
         sql = f"SELECT {', '.join(values)} FROM {self.table} WHERE {self._where}"
         row = db.execute(sql, values).fetchone()
         return row and self._replace(record=msgspec.convert(row, kind, strict=False))
 
     def put(self, db: sqlite3.Connection) -> None:
-        """Insert or update the row with these values. Other columns stay."""
+        """Insert or update the row with these values. Other columns are not changed."""
         values = self._values
         changed = ", ".join(f"{column} = :{column}" for column in values)
         if db.execute(f"UPDATE {self.table} SET {changed} WHERE {self._where}", values).rowcount == 0:
@@ -214,7 +214,7 @@ class StoredRow(NamedTuple):
 
 
 def stored_row(db: sqlite3.Connection, table: str, kind: type, kept: Mapping[str, Any]) -> StoredRow:
-    """Return the row of a table for a record that the audit keeps. Raise KeyError or msgspec.ValidationError."""
+    """Return the table row that an audit record describes. Raise KeyError or msgspec.ValidationError if invalid."""
     columns = {field.column for field in fields_of(kind)}
     keys = (tuple(json.loads(key)) for (key,) in db.execute(KEYS, (table,)))
     return StoredRow(table, parse_plain(kept, kind), next(key for key in keys if columns >= set(key)))

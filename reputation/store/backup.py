@@ -1,8 +1,8 @@
-"""Backups: whole, checked copies of the store in `backups/` next to it, the last 7 of them; and recovery.
+"""Backups of the store (the last 7 full, checked copies in `backups/` next to it), and recovery from them.
 
-A damaged or missing store (`StoreError.damaged`) is replaced by the last good backup, and reported loudly. Close all
-connections first. The new file is made and checked beside the old one before the old one is moved. So a full disk
-changes nothing, and after a crash at any step the next start continues.
+A damaged or missing store (`StoreError.damaged`) is replaced by the last good backup, and this is reported loudly.
+Close all connections first. The new file is made and checked before the old file is moved. So a full disk changes
+nothing, and after a crash at any step the next start continues.
 """
 
 import logging
@@ -36,7 +36,7 @@ def make_backup(path: Path, now: float, keep: int = KEPT, opened: sqlite3.Connec
     """Copy the store, check the copy, and delete all but the last `keep` backups. Writers need not wait.
 
     It blocks while it copies, so the daemon runs it in another process. `opened`: the connection to copy, if its file
-    may no longer be the one at `path`. Raises StoreError.
+    may no longer be the file at `path`. Raises StoreError.
     """
     if opened is None and not path.exists():
         raise StoreError(f"{path}: there is no store to back up; check the path in callsieve.toml")
@@ -63,14 +63,14 @@ def make_backup(path: Path, now: float, keep: int = KEPT, opened: sqlite3.Connec
 
 
 def _drop_unfinished(directory: Path, now: float) -> None:
-    """Delete partial files of interrupted backups and erasures, unless they are so new that the job may still run."""
+    """Delete partial files, older than an hour, of interrupted backups and erasures. Newer jobs may still run."""
     for partial in directory.glob(f"{BACKUP_PREFIX}*.partial*"):
         if now - partial.stat().st_mtime > 3600:
             partial.unlink(missing_ok=True)
 
 
 def backups_of(path: Path) -> list[Path]:
-    """Return the backups of the store, the latest first. Backups dated in the future come last."""
+    """Return the backups of the store, newest first. Backups dated in the future come last."""
     soon = BACKUP_PREFIX + stamp_of(time.time() + 60)
     backups = backup_directory(path).glob(f"{BACKUP_PREFIX}*.db")
     return sorted(backups, key=lambda file: (file.name < soon, file.name), reverse=True)
@@ -110,14 +110,14 @@ def problem_of_backup(backup: Path) -> str | None:
 
 @contextmanager
 def open_backup(backup: Path) -> Iterator[sqlite3.Connection]:
-    """Open a backup to read from, as immutable, so that SQLite leaves no -wal next to it."""
+    """Open a backup for reading, as immutable, so that SQLite creates no -wal file next to it."""
     uri = f"{backup.absolute().as_uri()}?mode=ro&immutable=1"
     with store_errors(backup), closing(sqlite3.connect(uri, uri=True)) as db:
         yield db
 
 
 def problem_of(db: sqlite3.Connection) -> str | None:
-    """Read the whole store and return what is wrong with its content, or None."""
+    """Read the whole store and return what is wrong with its content; None if it is intact."""
     try:
         (result,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
@@ -128,12 +128,12 @@ def problem_of(db: sqlite3.Connection) -> str | None:
 
 
 def stamp_of(now: float) -> str:
-    """Return an instant (UTC) in the form used in file names."""
+    """Format an instant (UTC) for file names."""
     return datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S")
 
 
 def copy_store(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    """Copy all pages in one step. A copy in several steps would begin again whenever another program writes."""
+    """Copy all pages in a single step. A copy in several steps would restart whenever another program writes."""
     source.backup(target, pages=-1)
 
 
@@ -150,7 +150,7 @@ def _free_name(directory: Path, now: float) -> Path:
 
 
 def main(arguments: list[str]) -> int:
-    """Make a backup in its own process: `python -m reputation.store.backup FILE`. The daemon can end that process."""
+    """Make a backup in a separate process, which the daemon can end: `python -m reputation.store.backup FILE`."""
     try:
         backup = make_backup(Path(arguments[0]), time.time())
         with open_backup(backup) as copy:
@@ -190,13 +190,13 @@ class Recovery:
 
 
 def recover(path: Path, now: float) -> Recovery:
-    """Replace a damaged or missing store by the last good backup or an empty store. Raise StoreError."""
+    """Replace a damaged or missing store by the last good backup or, without one, an empty store. Raise StoreError."""
     backup = last_good_backup(path)
     return Recovery(path, _replace(path, backup, now), backup)
 
 
 def quarantine(path: Path, now: float) -> Path | None:
-    """Rename the file, its -wal and -shm to `<name>.damaged-<time>`. Return None if there is no such file."""
+    """Rename the file, its -wal and -shm to `<name>.damaged-<time>`. Return None if the file does not exist."""
     target = path.with_name(f"{path.name}.damaged-{stamp_of(now)}")
     if any(companion.exists() for companion in companions_of(target)):
         return quarantine(path, now + 1)
@@ -213,7 +213,7 @@ def quarantine(path: Path, now: float) -> Path | None:
 
 
 def quarantined_of(path: Path) -> list[Path]:
-    """Return the quarantined files without SQLite's companions, the latest last."""
+    """Return the quarantined store files, oldest first. Their -wal and -shm files are left out."""
     return sorted(path.parent.glob(f"{path.name}.damaged-*[0-9]"))
 
 
@@ -243,7 +243,7 @@ def restore(path: Path, backup: Path, now: float) -> Path | None:
 
 
 def _replace(path: Path, backup: Path | None, now: float) -> Path | None:
-    """Copy and check, then quarantine, then rename. Return the path of the quarantined file, if any."""
+    """Copy and check the backup, quarantine the store, and rename the copy. Return the quarantined path, if any."""
     ready = path.with_name(path.name + ".partial")
     try:
         _drop(ready)

@@ -1,11 +1,11 @@
-"""Calls as people search for them: decisions with how the calls ended, a page at a time, the latest first.
+"""Search for calls: decisions joined with how the calls ended, a page at a time, newest first.
 
-    find_calls(db, CallFilter(action="warn"), after, 50) -> list[CallRow]    `after`: the place of the last call shown
+    find_calls(db, CallFilter(action="warn"), after, 50) -> list[CallRow]    `after`: the cursor of the last call shown
 
-A page is found by the place of its first call, without counting the rows before it, so page 1000 costs what page 1
-does. The SQL is built only from the clauses below, and all search terms are parameters.
+A page is found by the cursor of the last call before it, without counting rows, so page 1000 costs as much as page 1.
+The SQL is built only from the clauses below, and all search terms are parameters.
 
-The second half compares outcomes with the journal, to show which inbound calls were screened, by dialled number.
+The second half compares outcomes with the journal, to show by dialled number which inbound calls were screened.
 """
 
 import json
@@ -27,11 +27,11 @@ ENDINGS = (*(disposition.value for disposition in Disposition), VOICEMAIL)
 
 
 class CallFilter(NamedTuple):
-    """A search for calls; None: any. Instants are UTC seconds. `ending` is one of ENDINGS.
+    """A search for calls; None matches all. Instants are UTC seconds. `ending` is one of ENDINGS.
 
-    `callee`: an extension. It finds calls for this person, calls that rang there, and calls to the person's group that
-    rang nobody. `action`: the action taken, or the action that observe mode did not take. `site`: another site.
-    `linkedids`, `actions`, `numbers`: JSON arrays, of which one value must match.
+    `callee`: an extension. It matches calls for this person, calls that rang there, and calls to the person's group
+    that rang nobody. `action`: the action taken or, in observe mode, the action that would have been taken. `site`:
+    another site. `linkedids`, `actions`, `numbers`: JSON arrays, of which any value may match.
     """
 
     number: str | None = None
@@ -49,21 +49,21 @@ class CallFilter(NamedTuple):
 
 
 class CallCursor(NamedTuple):
-    """The place of a call in the order of pages. The next page begins after it."""
+    """The position of a call in a list of calls. The next page begins after it."""
 
     at: float
     id: str
 
 
 class Ending(NamedTuple):
-    """How a call ended, and how its caller answered a challenge; None: unknown, or not challenged."""
+    """The outcome of a call, and the result of its challenge; None: unknown, or not challenged."""
 
     outcome: OutcomeRecord | None = None
     challenge: ChallengeResult | None = None
 
 
 def ending_of(db: sqlite3.Connection, linkedid: str) -> Ending:
-    """Return the ending of the call with this linkedid. A challenge is known before its call is over."""
+    """Return how the call with this linkedid ended. The result of a challenge is known before the call is over."""
     if not linkedid:
         return Ending()
     outcome = outcome_of(db, linkedid)
@@ -107,12 +107,12 @@ class CallRow(NamedTuple):
 
     @property
     def site(self) -> str:
-        """The other site that the call came to, empty for this one."""
+        """The other site that received the call; empty for this site."""
         return site_of(self.linkedid)
 
     @property
     def place(self) -> CallCursor:
-        """The place in the order of pages."""
+        """The position of the call in a list of calls."""
         return CallCursor(self.at, self.id)
 
 
@@ -174,19 +174,19 @@ _AFTER = "(d.at, d.id) < (:after_at, :after_id)"
 
 
 def find_calls(db: sqlite3.Connection, wanted: CallFilter, after: CallCursor | None, limit: int) -> list[CallRow]:
-    """Return the next calls that match, the latest first."""
+    """Return the next matching calls after the cursor `after`, newest first."""
     sql, parameters = statement(wanted, after, limit)
     return [CallRow(*row) for row in db.execute(sql, parameters)]
 
 
 def calls_of_ids(db: sqlite3.Connection, ids: Sequence[str]) -> list[CallRow]:
-    """Return the calls of these decisions, the latest first."""
+    """Return the calls of these decisions, newest first."""
     sql = f"{_SELECT} WHERE d.id IN (SELECT value FROM json_each(:ids)) {_ORDER}"
     return [CallRow(*row) for row in db.execute(sql, {"ids": json.dumps(list(ids)), "limit": len(ids)})]
 
 
 def count_calls(db: sqlite3.Connection, actions: Sequence[str], since: float, numbers: Sequence[str] | None) -> int:
-    """Count calls with one of these actions since `since`, but never `allow`. `numbers` None: any caller."""
+    """Count calls with one of these actions, except `allow`, since `since`. If `numbers` is None, count all callers."""
     about = {"actions": json.dumps(actions), "since": since, "numbers": json.dumps(numbers)}
     (count,) = db.execute(_COUNT if numbers is None else _COUNT + _OF_NUMBERS, about).fetchone()
     return int(count)
@@ -232,7 +232,7 @@ MOST_SITES = 1000
 
 
 def rules_seen(db: sqlite3.Connection) -> list[str]:
-    """Return the rules that have decided any call, by stepping through the index instead of reading all rows."""
+    """Return the rules that have decided any call. It reads the index, not all rows."""
     rules: list[str] = []
     last = ""
     while len(rules) < MOST_RULES:
@@ -245,7 +245,7 @@ def rules_seen(db: sqlite3.Connection) -> list[str]:
 
 
 def sites_seen(db: sqlite3.Connection) -> list[str]:
-    """Return the other sites whose calls are stored here (on a central console), by stepping through the index."""
+    """Return the other sites whose calls are stored here (on a central console). It reads the index, not all rows."""
     sites: list[str] = []
     last = ""
     while len(sites) < MOST_SITES and (row := db.execute(SITES, (last,)).fetchone()) is not None:
@@ -297,7 +297,7 @@ FIRST = "SELECT min(at), count(*) FROM (SELECT at FROM decision ORDER BY at LIMI
 
 
 class Screened(NamedTuple):
-    """The calls to one number. `missed`: calls without a decision. `missed_at`: start of the latest of these."""
+    """The number of calls to a DID. `missed`: calls without a decision. `missed_at`: when the latest of them began."""
 
     did: str | None
     calls: int
@@ -312,7 +312,7 @@ class Screened(NamedTuple):
 
 
 class Rang(NamedTuple):
-    """How many calls to a number rang this phone, and how many rang any phone. `who`: an extension or endpoint."""
+    """How many calls to a DID rang this phone, and how many rang any phone. `who`: an extension or endpoint."""
 
     did: str
     who: str
@@ -321,28 +321,28 @@ class Rang(NamedTuple):
 
 
 def rang_by_number(db: sqlite3.Connection, since: float, until: float) -> list[Rang]:
-    """Return which phones the latest MOST_CALLS inbound calls of that time rang, by number, the most frequent first."""
+    """Return how often the latest MOST_CALLS inbound calls in the period rang each phone, the most frequent first."""
     return [Rang(*row) for row in db.execute(RANG, _span(since, until))]
 
 
 def screened_by_number(db: sqlite3.Connection, since: float, until: float) -> list[Screened]:
-    """Return the latest MOST_CALLS inbound calls of that time, counted by number, the most missed first."""
+    """Count the latest MOST_CALLS inbound calls in the period by DID, the DID with most unscreened calls first."""
     return [Screened(*row) for row in db.execute(BY_NUMBER, _span(since, until))]
 
 
 def dialled_numbers(db: sqlite3.Connection, since: float, until: float) -> list[str]:
-    """Return the DIDs that were called from outside in that time, screened or not."""
+    """Return the DIDs that were called from outside in the period, whether screened or not."""
     return [did for (did,) in db.execute(DIALLED, _span(since, until))]
 
 
 def unreadable_callers(db: sqlite3.Connection, since: float, most: int) -> tuple[int, int]:
-    """Return how many of the latest `most` callers showed any text, and how many of the texts are no number."""
+    """Return how many of the latest `most` callers showed a caller ID, and how many of these are not a number."""
     shown, unreadable = db.execute(READ, {"since": since, "limit": most}).fetchone()
     return shown, unreadable
 
 
 def first_decision(db: sqlite3.Connection, most: int) -> tuple[float | None, int]:
-    """Return when the first decision was, and how many there are, counted up to `most`."""
+    """Return the time of the first decision, and how many decisions exist, counting at most `most`."""
     first, count = db.execute(FIRST, {"limit": most}).fetchone()
     return first, count
 
@@ -360,5 +360,5 @@ SELECT EXISTS (
 
 
 def is_call_for(db: sqlite3.Connection, decision_id: str, person: str) -> bool:
-    """Return whether a call was for this person or their group, or rang there, as `CallFilter.callee` finds it."""
+    """Return whether `CallFilter.callee` matches the call: it was for this person or their group, or rang there."""
     return bool(db.execute(IS_CALL_FOR, {"id": decision_id, "person": person}).fetchone()[0])

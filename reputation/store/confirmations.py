@@ -1,4 +1,4 @@
-"""Confirmations: somebody here said that the calls of a number were warned about or stopped correctly."""
+"""Confirmations: a user confirmed that calls from a number were correctly warned about or stopped."""
 
 import sqlite3
 from typing import NamedTuple
@@ -13,7 +13,7 @@ OF = "SELECT number, at, who FROM confirmation WHERE number = ?"
 
 
 class Confirmation(NamedTuple):
-    """A confirmation that the calls of a number were treated correctly."""
+    """A user's confirmation that calls from a number were treated correctly."""
 
     number: str
     at: Instant

@@ -1,7 +1,7 @@
-"""The daemon's store: one connection that reads and one, aiosqlite's, that writes, each with a thread.
+"""The daemon's store: a reading and a writing (aiosqlite) connection, each with its own thread.
 
-A read and a write each take *one* change to another thread. A read is stopped when no task waits for it any longer. A
-write that has begun is finished, even if the task that asked for it is cancelled.
+Each read or write changes threads only *once*. A read is stopped when no task waits for it any longer. A write that has
+begun is finished, even if the task that requested it is cancelled.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ STEPS_BETWEEN_CHECKS = 10_000
 
 
 class _Turn:
-    """One read or write. The connection's thread checks `waited_for`, which is cleared when the waiting task leaves."""
+    """A queued read or write. `waited_for` becomes false when no task awaits it; the thread then skips it."""
 
     __slots__ = ("give_up_at", "waited_for")
 
@@ -81,7 +81,7 @@ class _Turn:
 
 
 class Store:
-    """The store of the daemon, made by `Store.open`. Close it, or the process cannot end."""
+    """The daemon's store, opened by `Store.open`. Close it, or the process cannot end."""
 
     def __init__(self, path: Path, *, is_read_only: bool = False) -> None:
         self._path = path
@@ -137,7 +137,7 @@ class Store:
         return await asyncio.shield(self._hop(self._save, now))
 
     async def is_emptied(self) -> bool:
-        """Return whether a program emptied the file in place, or its unwritten -wal. If so, nothing is written."""
+        """Return whether a program emptied the store file in place, or its unwritten -wal. If so, write nothing."""
         return await asyncio.shield(self._hop(self._is_emptied))
 
     async def close(self) -> None:
@@ -226,7 +226,7 @@ class Store:
             return False
 
     def _has_lost_log(self) -> bool:
-        """Return whether another program emptied the -wal, so that SQLite cannot read what it must copy."""
+        """Return whether another program emptied the -wal, so that SQLite cannot copy it into the store file."""
         try:
             self._write_db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:
@@ -257,7 +257,7 @@ def _prepare(path: Path) -> bool:
 
 
 class ConnectionThread:
-    """A thread that works for the running event loop. Unless it is stopped, the process cannot end."""
+    """A thread that runs functions for the current event loop. Unless it is stopped, the process cannot end."""
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.get_running_loop()
@@ -274,7 +274,7 @@ class ConnectionThread:
         return future
 
     def stop(self) -> None:
-        """End the thread after the work that is queued now."""
+        """End the thread after the work queued so far."""
         self._waiting.put(None)
 
     def _work(self) -> None:

@@ -1,11 +1,11 @@
-"""The store's file: how it is made and opened, without asyncio; and checksums of its lists.
+"""Create and open the store's file, without asyncio, and keep checksums of the lists in it.
 
 The command line, the standalone AGI script and the backups use this module. The daemon's two connections
 (`connection.Store`) are opened by the same `connect`.
 
 A changed list entry lets a blocked caller in, and SQLite would not notice the change. So each list has a checksum, the
-sum of the checksums of its rows. Triggers of the connection, not of the file, update it: they see all writes of
-CallSieve and no others.
+sum of the checksums of its rows. Triggers of the connection, not of the file, update it: only writes by CallSieve run
+them.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ TRIGGERS = {"INSERT": ("", "NEW"), "DELETE": ("OLD", ""), "UPDATE": ("OLD", "NEW
 
 
 def keep_digests(db: sqlite3.Connection) -> None:
-    """Make writes by this connection update the checksums. Compute missing checksums first."""
+    """Make writes by this connection update the lists' checksums. Compute missing checksums first."""
     _can_digest(db)
     for table, of in LISTS.items():
         columns = _columns(db, table)
@@ -58,7 +58,7 @@ def keep_digests(db: sqlite3.Connection) -> None:
 
 
 def changed_lists(db: sqlite3.Connection) -> list[str]:
-    """Return the lists that another program has changed, by their checksums. Without checksums, return all."""
+    """Return the lists whose checksums show a change by another program; all lists if the checksums are missing."""
     with transaction(db, begin_reading):  # else a list that the daemon writes meanwhile looks changed
         if not _has_table(db, "list_entry") or _has_table(db, UNMADE):
             return []
@@ -69,7 +69,7 @@ def changed_lists(db: sqlite3.Connection) -> list[str]:
 
 
 def accept_lists(db: sqlite3.Connection) -> None:
-    """Accept the lists as they are. Call it in a transaction."""
+    """Store the checksums of the lists as they are now. Call it in a transaction."""
     db.executemany("INSERT OR REPLACE INTO list_digest (list, digest) VALUES (?, ?)", _digests(db).items())
 
 
@@ -134,12 +134,12 @@ PRAGMAS = (
 
 
 def companions_of(path: Path) -> list[Path]:
-    """Return the paths of the file, its -wal and its -shm."""
+    """Return the paths of the store file, its -wal and its -shm."""
     return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
 
 
 def files_of(path: Path) -> tuple[tuple[int, int] | None, ...]:
-    """Return device and inode of the file, its -wal and its -shm; None for a missing file."""
+    """Return device and inode of the store file, its -wal and its -shm; None for a missing file."""
     return tuple(map(_identity, companions_of(path)))
 
 
@@ -152,7 +152,7 @@ def _identity(file: Path) -> tuple[int, int] | None:
 
 
 def is_emptied(path: Path) -> bool:
-    """Return whether the file was emptied in place, or its -wal was emptied and then written to.
+    """Return whether the store file was emptied in place, or its -wal was emptied and then written to.
 
     `Store.is_emptied` recognises an empty -wal. Only the -wal is opened here, because a process that closes the store's
     file loses SQLite's locks on it.
@@ -165,7 +165,7 @@ def is_emptied(path: Path) -> bool:
 
 
 def log_of(path: Path) -> Path:
-    """Return the path of the -wal."""
+    """Return the path of the store's -wal file."""
     return path.with_name(f"{path.name}-wal")
 
 
@@ -175,7 +175,7 @@ def backup_directory(path: Path) -> Path:
 
 
 def is_lost(path: Path) -> bool:
-    """Return whether the store is missing or empty, but backups, quarantined files or a -wal exist."""
+    """Return whether the store is missing or empty although backups, quarantined files or a -wal exist."""
     if path.exists() and path.stat().st_size:
         return False
     backups = backup_directory(path).glob(f"{BACKUP_PREFIX}*.db")
@@ -208,7 +208,7 @@ def is_read_only(path: Path) -> bool:
 def connect_read_only(path: Path) -> sqlite3.Connection:
     """Return a connection that can only read a store of this version. Raise StoreError.
 
-    SQLite cannot create the -wal and -shm here. It works without them if `immutable` tells it that nobody writes.
+    SQLite cannot create the -wal and -shm here. It works without them if `immutable` says that nobody writes.
     """
     alone = "" if log_of(path).exists() else "&immutable=1"
     with store_errors(path):
@@ -224,7 +224,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 def truncate_wal(db: sqlite3.Connection) -> bool:
-    """Empty the -wal after a deletion, without blocking writers. Return False if readers prevent it all the time."""
+    """Empty the -wal after a deletion, without blocking writers. Return False if readers kept it in use."""
     db.execute(f"PRAGMA busy_timeout = {int(1000 * CHECKPOINT_STEP_SECONDS)}")
     try:
         for _ in range(CHECKPOINT_TRIES):
@@ -239,7 +239,7 @@ def truncate_wal(db: sqlite3.Connection) -> bool:
 
 @contextmanager
 def open_store(path: Path, *, migrated: bool = True) -> Iterator[sqlite3.Connection]:
-    """Open the store, migrated by default, and close it at the end. Raise StoreError for all errors of SQLite."""
+    """Open the store, migrate it by default, and close it after the block. Raise StoreError for SQLite errors."""
     with closing(connect(path)) as db, store_errors(path):
         if migrated:
             migrate(db)

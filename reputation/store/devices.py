@@ -1,6 +1,6 @@
-"""How people sign in to their own page: links and passcodes that work once, and the devices that are signed in.
+"""Sign-in of people to their own page: links and passcodes that work only once, and signed-in devices.
 
-Only hashes are stored. A link is 256 random bits, so a plain SHA-256 is enough. A passcode has eight digits, so its
+Only hashes are stored. A link has 256 random bits, so a plain SHA-256 is enough. A passcode has eight digits, so its
 hash is salted, and it is valid for five minutes and five tries. Somebody who can read the store needs no passcode.
 """
 
@@ -24,7 +24,7 @@ AGENT_CHARACTERS = 200
 
 
 class SignInKind(StrEnum):
-    """The credential of a sign-in."""
+    """The kind of credential with which a person signs in."""
 
     LINK = "link"
     PASSCODE = "passcode"
@@ -36,7 +36,7 @@ class SignIn(NamedTuple):
     Attributes:
         person: The extension of the person.
         kind: A link or a passcode.
-        expires_at: When it ends.
+        expires_at: When it expires.
     """
 
     digest: Annotated[str, Key(), LOCAL]
@@ -48,7 +48,7 @@ class SignIn(NamedTuple):
 
 
 class OpenLink(NamedTuple):
-    """An unused link. The store has no copy of its address. `made_at`: when it was made. `expires_at`: when it ends."""
+    """An unused link, without its secret (never stored). `made_at` and `expires_at`: when it was made and ends."""
 
     made_at: Instant
     expires_at: Instant
@@ -99,39 +99,39 @@ def new_secret() -> str:
 
 
 def add_link(db: sqlite3.Connection, person: str, secret: str, at: float) -> float:
-    """Add a link, and return when it ends."""
+    """Add a link and return when it expires."""
     db.execute(ADD_SIGN_IN, (_hash_of(secret), person, SignInKind.LINK, at, at + LINK_SECONDS))
     return at + LINK_SECONDS
 
 
 def person_of_link(db: sqlite3.Connection, secret: str, now: float) -> str | None:
-    """Return the person of a link without using it up. None if it was used or has expired."""
+    """Return the person of a link without using it up; None if it was used or has expired."""
     return next((str(person) for (person,) in db.execute(f"SELECT person {LINK}", (_hash_of(secret), now))), None)
 
 
 def use_link(db: sqlite3.Connection, secret: str, now: float) -> str | None:
-    """Use up a link and return its person. None if it was used or has expired."""
+    """Use up a link and return its person; None if it was used or has expired."""
     rows = db.execute(f"DELETE {LINK} RETURNING person", (_hash_of(secret), now)).fetchall()
     return next((str(person) for (person,) in rows), None)
 
 
 def links_of(db: sqlite3.Connection, person: str, now: float) -> list[OpenLink]:
-    """Return the unused links of a person."""
+    """Return the valid unused links of a person."""
     return [OpenLink(*row) for row in db.execute(OPEN_LINKS, (person, now))]
 
 
 def end_links(db: sqlite3.Connection, person: str) -> int:
-    """End the unused links of a person, and return how many."""
+    """Delete the unused links of a person and return how many."""
     return db.execute("DELETE FROM sign_in WHERE person = ? AND kind = 'link'", (person,)).rowcount
 
 
 def new_passcode() -> str:
-    """Return eight random digits."""
+    """Return a new passcode: eight random digits."""
     return f"{secrets.randbelow(10**PASSCODE_DIGITS):0{PASSCODE_DIGITS}}"
 
 
 def add_passcode(db: sqlite3.Connection, person: str, passcode: str, at: float) -> None:
-    """Add a passcode, replacing an earlier passcode of the person."""
+    """Add a passcode. It replaces an earlier passcode of the person."""
     remove_passcode(db, person)
     digest = _digest_of(db, person, passcode)
     db.execute(ADD_SIGN_IN, (digest, person, SignInKind.PASSCODE, at, at + PASSCODE_SECONDS))
@@ -143,7 +143,7 @@ def remove_passcode(db: sqlite3.Connection, person: str) -> None:
 
 
 def use_passcode(db: sqlite3.Connection, person: str, passcode: str, now: float) -> bool:
-    """Return whether this is the person's passcode, and use it up. A wrong passcode is counted: the fifth ends it."""
+    """Return whether this is the person's passcode, and use it up. The fifth wrong passcode ends it."""
     kept = db.execute(PASSCODE, (person, now)).fetchone()
     if kept is None:
         return False
@@ -162,7 +162,7 @@ def start_device(db: sqlite3.Connection, digest: str, device: Device) -> None:
 
 
 def device_of(db: sqlite3.Connection, digest: str, now: float) -> Device | None:
-    """Return the device with this cookie, None if it is signed out."""
+    """Return the device whose cookie has this hash; None if it is signed out."""
     return next((Device(*row) for row in db.execute(CURRENT, (digest, now))), None)
 
 
@@ -177,7 +177,7 @@ def count_devices(db: sqlite3.Connection, now: float) -> dict[str, int]:
 
 
 def end_devices(db: sqlite3.Connection, person: str, device: int | None = None, but: int = 0) -> list[Device]:
-    """Sign out one device of a person, or all except `but`, and return them."""
+    """Sign out and return one device of a person, or all except `but`."""
     about = {"person": person, "id": device, "but": but}
     return [Device(*row) for row in db.execute(END, about).fetchall()]
 

@@ -1,4 +1,4 @@
-"""The do-not-call list, and complaints against own numbers."""
+"""The do-not-call list, and complaints about own numbers."""
 
 import sqlite3
 from typing import Annotated, Any, NamedTuple
@@ -11,7 +11,7 @@ from reputation.store.own_days import PEOPLE_DAYS
 
 
 class DoNotCallRequest(NamedTuple):
-    """A number that must not be called.
+    """A request not to call a number.
 
     Attributes:
         number: The number, E.164.
@@ -33,7 +33,7 @@ class DoNotCallRequest(NamedTuple):
 class Complaint(NamedTuple):
     """A complaint about an own number. `number`: the caller who complains, empty if unknown.
 
-    `is_of_called`: the own number had called that number within 28 days, so the complaint counts. This is decided once,
+    `is_of_called`: the own number had called that number within 28 days, so the complaint counts. This is determined
     when the complaint is recorded.
     """
 
@@ -45,7 +45,7 @@ class Complaint(NamedTuple):
 
 
 class Talk(NamedTuple):
-    """The other party of a conversation, and the own number used; empty if unknown."""
+    """A conversation: the other party's number, and the own number used; empty if unknown."""
 
     number: str
     own_number: str
@@ -91,7 +91,7 @@ WAS_CALLED = "SELECT EXISTS (SELECT 1 FROM own_called WHERE number = ? AND calle
 
 
 def was_called(db: sqlite3.Connection, own_number: str, number: str, at: float) -> bool:
-    """Return whether the own number called the number on the day of `at` or in the 28 days before."""
+    """Return whether the own number called the number on the day of `at` or in the 28 days before it."""
     if not own_number or not number:
         return False
     day = local_date_number(AS_INSTALLED.place_of(stored_number(number), at), at)
@@ -99,17 +99,17 @@ def was_called(db: sqlite3.Connection, own_number: str, number: str, at: float) 
 
 
 def add_do_not_call(db: sqlite3.Connection, request: DoNotCallRequest) -> bool:
-    """Add a request. Return False if the number is on the list already, whose first request stays."""
+    """Add a request. Return False if the number is already on the list; its first request stays."""
     return db.execute(ADD, request).rowcount > 0
 
 
 def do_not_call_of(db: sqlite3.Connection, number: str) -> DoNotCallRequest | None:
-    """Return the do-not-call request of the number, or None if the number may be called."""
+    """Return the do-not-call request of the number; None if it is not on the list."""
     return next((_wish(row) for row in db.execute(ONE, (number,))), None)
 
 
 def all_do_not_call(db: sqlite3.Connection, limit: int = 1000) -> list[DoNotCallRequest]:
-    """Return the do-not-call list, the latest first."""
+    """Return the do-not-call list, newest first."""
     return [_wish(row) for row in db.execute(ALL, (limit,))]
 
 
@@ -126,14 +126,14 @@ def count_requests_since(db: sqlite3.Connection, person: str, since: float) -> i
 def find_do_not_call(
     db: sqlite3.Connection, text: str, number: str | None, limit: int
 ) -> tuple[list[DoNotCallRequest], int]:
-    """Return requests of this number or with the text in any field, the latest first, and the total count."""
+    """Return requests of this number or with the text in any field, newest first, and their total count."""
     wanted = {"text": text, "number": number, "limit": limit}
     rows = db.execute(FIND, wanted)
     return [_wish(row) for row in rows], int(db.execute(COUNT_FOUND, wanted).fetchone()[0])
 
 
 def requests_after(db: sqlite3.Connection, own_number: str, since: float) -> list[DoNotCallRequest]:
-    """Return the requests since `since` that followed a call from this own number."""
+    """Return the requests since `since` from people that this own number had called."""
     return [_wish(row) for row in db.execute(OF_OWN, (own_number, since))]
 
 
@@ -145,31 +145,31 @@ def remove_do_not_call(db: sqlite3.Connection, number: str) -> DoNotCallRequest 
 
 
 def last_talk_of(db: sqlite3.Connection, person: str, since: float) -> Talk | None:
-    """Return the person's last conversation that ended since `since`, in either direction, if its number is known."""
+    """Return the person's last conversation, in either direction, that ended since `since`, if its number is known."""
     rows = db.execute(LAST_TALK, {"person": person, "since": since}).fetchall()
     return next((Talk(number, own or "") for number, own in rows), None)
 
 
 def add_complaint(db: sqlite3.Connection, complaint: Complaint) -> bool:
-    """Add a complaint against an own number. Return False if the same complaint is stored already."""
+    """Add a complaint about an own number. Return False if the same complaint is already stored."""
     return db.execute(ADD_COMPLAINT, complaint).rowcount > 0
 
 
 def remove_complaint(
     db: sqlite3.Connection, own_number: str, number: str | None, at: float | None = None
 ) -> Complaint | None:
-    """Remove and return a complaint (by `number`, if given) about the own number: that of `at`, or the latest."""
+    """Remove and return the complaint (by `number`, if given) about the own number made at `at`, or the latest one."""
     rows = db.execute(REMOVE_COMPLAINT, {"own": own_number, "number": number, "at": at}).fetchall()
     return next((_complaint(row) for row in rows), None)
 
 
 def complaint_of(db: sqlite3.Connection, own_number: str, number: str, at: float) -> Complaint | None:
-    """Return the complaint of this number against this own number at this time."""
+    """Return the complaint that this number made about the own number at this time."""
     return next((_complaint(row) for row in db.execute(ONE_COMPLAINT, (own_number, number, at))), None)
 
 
 def complaints_about(db: sqlite3.Connection, own_number: str, since: float) -> list[Complaint]:
-    """Return complaints against the own number, the earliest first."""
+    """Return complaints about the own number since `since`, oldest first."""
     return [_complaint(row) for row in db.execute(COMPLAINTS, (own_number, since))]
 
 

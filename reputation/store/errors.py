@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class StoreError(Exception):
-    """An operation on the store failed. `damaged`: the content of the file is broken (see backup.py)."""
+    """A failed operation on the store. `damaged`: the content of the file is damaged (see backup.py)."""
 
     def __init__(self, message: str, *, damaged: bool = False) -> None:
         super().__init__(message)
@@ -35,7 +35,7 @@ TROUBLE = {
 
 
 def store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
-    """Return a StoreError with a message for an error of SQLite or of the operating system."""
+    """Convert an error of SQLite or of the operating system to a StoreError with a message."""
     if isinstance(error, OSError):
         trouble = _NO_PERMISSION if isinstance(error, PermissionError) else "the file cannot be used"
         return StoreError(f"{path}: {trouble} ({error.strerror or error})")
@@ -50,7 +50,7 @@ def primary_code(error: sqlite3.Error) -> int:
 
 @contextmanager
 def store_errors(path: Path) -> Iterator[None]:
-    """Convert SQLite's errors to StoreError, except broken constraints and misuse, which are bugs."""
+    """Convert SQLite errors in the block to StoreError, except constraint violations and misuse, which are bugs."""
     try:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):

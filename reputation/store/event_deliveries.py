@@ -1,9 +1,9 @@
 """Deliveries: the events that each receiver has not got yet, the state of receivers, and dead letters.
 
-    deliveries_after(db, "crm", seq, 500)        what must be delivered next
-    record_deliveries(db, "crm", Progress(...))  the results, several in one transaction
+    deliveries_after(db, "crm", seq, 500)        the next deliveries to make
+    record_deliveries(db, "crm", Progress(...))  the results of several deliveries in one transaction
 
-There is one row per event and receiver until the event is delivered.
+Each event has a row per receiver until it is delivered.
 """
 
 import sqlite3
@@ -88,7 +88,7 @@ class Delivery(NamedTuple):
 
 
 class FailedDelivery(NamedTuple):
-    """One attempt that failed. If `next_at` is None, the event becomes a dead letter."""
+    """A failed attempt to deliver an event. If `next_at` is None, the event becomes a dead letter."""
 
     seq: int
     error: str
@@ -97,7 +97,7 @@ class FailedDelivery(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """The results of deliveries to one receiver. `delivered` and `skipped` (need no delivery) list values of `seq`."""
+    """The results of deliveries to a receiver. `delivered` and `skipped` (not needed) list values of `seq`."""
 
     delivered: Sequence[int]
     failed: Sequence[FailedDelivery]
@@ -111,7 +111,7 @@ class ReceiverState(NamedTuple):
     """The state of a receiver. Its counts began when it was first named; `waiting` and `dead_letters` are current.
 
     `failed` counts attempts, `dead` and `lost` count events. Lost events were deleted because they were too old or too
-    many. `off`: why nothing is sent to it. `failing_since`: the first failure since its last successful delivery.
+    many. `off`: why no events are sent to it. `failing_since`: the first failure since its last successful delivery.
     """
 
     name: str
@@ -148,20 +148,20 @@ class DeadLetter(NamedTuple):
 
 
 def deliveries_after(db: sqlite3.Connection, receiver: str, seq: int, limit: int) -> list[Delivery]:
-    """Return the next deliveries to the receiver after the place `seq`, in order."""
+    """Return the next deliveries to the receiver after the sequence number `seq`, in order."""
     return [_delivery(row) for row in db.execute(AFTER, {"receiver": receiver, "seq": seq, "limit": limit})]
 
 
 def deliveries_of_subject(
     db: sqlite3.Connection, receiver: str, subject: str, seq: int, until: int, limit: int
 ) -> list[Delivery]:
-    """Return the next deliveries about one subject after the place `seq`, up to the place `until`."""
+    """Return the next deliveries about a subject after the sequence number `seq`, up to `until`."""
     about = {"receiver": receiver, "seq": seq, "until": until, "subject": subject, "limit": limit}
     return [_delivery(row) for row in db.execute(OF_SUBJECT, about)]
 
 
 def record_deliveries(db: sqlite3.Connection, receiver: str, progress: Progress, at: float) -> None:
-    """Record the results of deliveries, in a transaction. If one is recorded twice, only its count is wrong."""
+    """Record the results of deliveries, in a transaction. Recording a result twice only makes its count wrong."""
     db.executemany(DELIVERED, ((receiver, seq) for seq in (*progress.delivered, *progress.skipped)))
     for failure in progress.failed:
         dead_at = at if failure.next_at is None else None
@@ -179,7 +179,7 @@ def record_deliveries(db: sqlite3.Connection, receiver: str, progress: Progress,
 
 
 def bury_old(db: sqlite3.Connection, receiver: str, before: float, why: str, at: float) -> int:
-    """Make dead letters of events that have waited since before `before`. Return how many. Call it in a transaction."""
+    """Make dead letters of events that wait since before `before`. Return how many. Call it in a transaction."""
     buried = db.execute(BURY_OLD, (at, why, receiver, before)).rowcount
     if buried:
         db.execute(COUNT, {**NO_COUNT, "name": receiver, "dead": buried})
@@ -195,7 +195,7 @@ def receiver_states(db: sqlite3.Connection) -> list[ReceiverState]:
 
 
 def dead_letters(db: sqlite3.Connection, limit: int) -> list[DeadLetter]:
-    """Return dead letters, the latest first."""
+    """Return dead letters, newest first."""
     return [
         DeadLetter(receiver, attempts, error, dead_at, event_from(tuple(event)))
         for receiver, attempts, error, dead_at, *event in db.execute(DEAD, (limit,))
@@ -208,7 +208,7 @@ def count_dead_letters(db: sqlite3.Connection) -> int:
 
 
 def replay(db: sqlite3.Connection, event_id: str | None, receiver: str | None, at: float) -> int:
-    """Deliver dead letters again: of one event, of one receiver, or all. Return how many. Call it in a transaction."""
+    """Deliver dead letters again (of an event, of a receiver, or all). Return how many. Call it in a transaction."""
     replayed = len(db.execute(REPLAY, {"id": event_id, "receiver": receiver}).fetchall())
     if replayed:
         read_again(db, at)
@@ -216,7 +216,7 @@ def replay(db: sqlite3.Connection, event_id: str | None, receiver: str | None, a
 
 
 def read_again(db: sqlite3.Connection, at: float) -> None:
-    """Make the sender read its deliveries again, because they have changed. Call it in a transaction."""
+    """Make the sender reload its deliveries, because they have changed. Call it in a transaction."""
     set_state(db, REREAD, new_id(), at)
 
 
@@ -228,7 +228,7 @@ def switch_off(db: sqlite3.Connection, receiver: str, why: str, at: float) -> No
 
 
 def switch_on(db: sqlite3.Connection, receiver: str, kinds: Sequence[EventKind], at: float) -> bool:
-    """Write events of these kinds for the receiver again. Return False if it was not switched off."""
+    """Resume writing events of these kinds for the receiver. Return False if it was not switched off."""
     if not db.execute(SWITCH_ON, (receiver,)).rowcount:
         return False
     wanted = ((kind.value, receiver) for kind in kinds)
@@ -261,7 +261,7 @@ def names_of_event(db: sqlite3.Connection, event: Event) -> dict[str, str]:
 
 
 def name_of_number(db: sqlite3.Connection, number: str, at: float) -> str:
-    """Return the name of a number's owner, from the own numbers or its identity; empty if unknown."""
+    """Return the name of a number's owner, from the register of own numbers or its identity; empty if unknown."""
     own = own_of(db, number)
     if own is not None:
         return own.name

@@ -32,7 +32,7 @@ LATEST_PASS = "SELECT max(at) FROM challenge WHERE number = ? AND auth_class = ?
 def record_challenge(
     db: sqlite3.Connection, linkedid: str, number: str | None, auth_class: AuthClass, result: ChallengeResult, at: float
 ) -> None:
-    """Record how a challenge ended while the call lasts, for the later outcome and as evidence about the number."""
+    """Store the result of a challenge during the call, for the later outcome and as evidence about the number."""
     if linkedid:
         db.execute(RESULT, (linkedid, result.value, at))
     if number is not None:
@@ -41,22 +41,22 @@ def record_challenge(
 
 
 def settle_challenge(db: sqlite3.Connection, challenged: Challenged) -> None:
-    """Record how a challenge ended after the call. Call `refresh` for its number in the same transaction."""
+    """Store the final result of a challenge after the call. Call `refresh` for its number in the same transaction."""
     db.execute(SETTLE, _challenge_parameters(challenged))
 
 
 def challenge_result_of(db: sqlite3.Connection, linkedid: str) -> ChallengeResult | None:
-    """Return how the caller of a call answered its challenge, or None if that is not known."""
+    """Return how the caller answered the challenge of this call; None if unknown."""
     return next((ChallengeResult(result) for (result,) in db.execute(OF_CALL, (linkedid,))), None)
 
 
 def challenge_results(db: sqlite3.Connection, since: float, until: float) -> dict[ChallengeResult, int]:
-    """Count the results of challenges from `since` until before `until`, the most frequent first."""
+    """Count challenges by result between `since` and `until` (exclusive), the most frequent result first."""
     return {ChallengeResult(result): calls for result, calls in db.execute(RESULTS, (since, until))}
 
 
 def latest_challenge_pass(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> float | None:
-    """Return when the number last passed a challenge."""
+    """Return when a caller with this number last passed a challenge."""
     (at,) = db.execute(LATEST_PASS, (number, auth_class)).fetchone()
     return None if at is None else float(at)
 
@@ -111,7 +111,7 @@ DELETE FROM signal WHERE number = :number AND auth_class = :auth_class AND epoch
 
 
 def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
-    """Record all evidence of a joined outcome and return its signal. The caller must refresh the number's standing."""
+    """Store all evidence of a joined outcome and return its signal. The caller must refresh the number's standing."""
     lessons = lessons_of(outcome)
     signal = lessons.signal
     if lessons.answered is not None:
@@ -132,7 +132,7 @@ def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
 
 
 def _second_talk(db: sqlite3.Connection, talk: Signal) -> Signal | None:
-    """Record the talk and return its signal if the two people also talked on another day."""
+    """Record the conversation, and return its signal if the two parties also talked on another day."""
     about = _parameters(talk)
     (row,) = db.execute(ADD_INBOUND_TALK, about | {"another_day": ANOTHER_DAY_SECONDS}).fetchall()
     is_second, at, linkedid = row

@@ -1,4 +1,4 @@
-"""The evidence rows of one number that are used (marks, signals, answers, challenges), and the numbers of its block."""
+"""The evidence rows of a number that count (marks, signals, answers, challenges), and the numbers of its block."""
 
 import json
 import sqlite3
@@ -68,7 +68,7 @@ ANSWERED = f"SELECT {column_list(Answered)} FROM answered WHERE number = ? ORDER
 
 
 def rows_of(db: sqlite3.Connection, number: str) -> Rows:
-    """Return all evidence rows of the number that are used, of every class and epoch."""
+    """Return all evidence rows of the number that count, of every class and epoch."""
     marks = [mark_from(row) for row in db.execute(MARKS_THAT_COUNT, (number,))]
     challenges = challenges_of(db, number)
     rows = Rows(marks, _signals(db, number, marks), answered_of(db, number), challenges, _trap_calls(db, number))
@@ -80,29 +80,29 @@ def rows_of(db: sqlite3.Connection, number: str) -> Rows:
 
 
 def marks_of(db: sqlite3.Connection, number: str) -> list[model.Mark]:
-    """Return the marks of a number, the latest first, including retractions and marks that were found wrong."""
+    """Return all marks of a number, newest first, including retractions and marks that were ruled wrong."""
     return [mark_from(row) for row in db.execute(MARKS, (number,))]
 
 
 def live_marks_of(db: sqlite3.Connection, number: str, reporter: str | None = None) -> list[model.Mark]:
-    """Return the marks of a number without retractions, by all people or one."""
+    """Return the marks of a number without retractions, by all people or by `reporter`."""
     marks = (row for row in marks_of(db, number) if reporter in (None, row.reporter))
     return [row for row in marks if row.verdict is not model.Verdict.RETRACTED]
 
 
 def signals_of(db: sqlite3.Connection, number: str) -> list[Signal]:
-    """Return the signals of a number that are used, with those from "not spam" marks, the latest first."""
+    """Return the signals of a number that count, newest first, including those from "not spam" marks."""
     signals = _signals(db, number, marks_of(db, number))
     return sorted(signals, key=lambda signal: (-signal.at, signal.callee, signal.category))
 
 
 def answered_of(db: sqlite3.Connection, number: str) -> list[Answered]:
-    """Return the people who answered calls from the number, the latest first."""
+    """Return a row for each person who answered calls from the number, newest first."""
     return [Answered(row[0], model.AuthClass(row[1]), *row[2:]) for row in db.execute(ANSWERED, (number,))]
 
 
 def challenges_of(db: sqlite3.Connection, number: str) -> list[Challenged]:
-    """Return the challenges of the number. A proof of control is returned as a passed challenge."""
+    """Return the challenges of the number. A proof of control of the number is returned as a passed challenge."""
     challenges = [
         Challenged(number, model.AuthClass(auth_class), did, model.ChallengeResult(result), at, linkedid, epoch)
         for number, auth_class, did, result, at, linkedid, epoch in db.execute(CHALLENGES, (number,))
@@ -112,7 +112,7 @@ def challenges_of(db: sqlite3.Connection, number: str) -> list[Challenged]:
 
 
 def one_ring_before(db: sqlite3.Connection, number: str, at: float) -> float | None:
-    """Return when the number last rang once and hung up, within the day before `at`."""
+    """Return when the number last rang once and hung up within the day before `at`."""
     (at_once,) = db.execute(ONE_RING, (number, at - ONE_RING_GUARD_SECONDS, at)).fetchone()
     return None if at_once is None else float(at_once)
 
@@ -125,7 +125,7 @@ def _trap_calls(db: sqlite3.Connection, number: str) -> list[TrapCall]:
 
 
 def mark_from(row: tuple[Any, ...]) -> model.Mark:
-    """Return a mark from its MARK_COLUMNS."""
+    """Return a mark from a row of the columns MARK_COLUMNS."""
     number, auth_class, reporter, verdict, at, channel, group, category, reason, linkedid, epoch = row
     return model.Mark(
         number=number,
@@ -157,7 +157,7 @@ def _signal(row: tuple[Any, ...]) -> Signal:
 
 
 def names_in(rows: Rows) -> set[str]:
-    """Return every person, DID, queue and challenged call that the rows name."""
+    """Return every person, DID, queue and challenged call named in the rows."""
     return {
         *[mark.reporter for mark in rows.marks],
         *[signal.callee for signal in rows.signals],
@@ -168,12 +168,12 @@ def names_in(rows: Rows) -> set[str]:
 
 
 def without_sites(rows: Rows, sites: Collection[str]) -> Rows:
-    """Return the rows that do not come from these sites."""
+    """Return the rows without those that come from these sites."""
     return _of_names(rows, lambda name: site_of(name) not in sites)
 
 
 def without_twins(rows: Rows, human_of: Mapping[str, str]) -> Rows:
-    """Return the rows with only one entry for each human who is known under several names.
+    """Return the rows with only one entry for each human who has several names.
 
     A row of this site is preferred, then the order of site names decides. A person who only answered keeps all rows.
     `human_of`: the human behind each name.
@@ -217,7 +217,7 @@ def ignored_sites(db: sqlite3.Connection) -> frozenset[str]:
 
 
 def humans_of(db: sqlite3.Connection, names: Iterable[str]) -> dict[str, str]:
-    """Return the human that each name stands for, if that human has several names."""
+    """Return a map from each name to its human, for humans with several names."""
     return dict(db.execute(HUMANS, (json.dumps(sorted(names)),)).fetchall())
 
 
@@ -245,12 +245,12 @@ class Neighbour(NamedTuple):
 
 
 def bad_numbers_near(db: sqlite3.Connection, number: str, limit: int = 20) -> list[str]:
-    """Return numbers of the block that may be bad by their evidence."""
+    """Return other numbers of the same block whose evidence may be bad."""
     about = {"number": number, "block": block_of(number), "limit": limit}
     return [near for (near,) in db.execute(STANDINGS, about)]
 
 
 def callers_near(db: sqlite3.Connection, number: str, since: float, limit: int = 20) -> list[Neighbour]:
-    """Return numbers of the block that called since `since`, the latest first."""
+    """Return other numbers of the same block that called since `since`, the most recent caller first."""
     about = {"number": number, "block": block_of(number), "since": since, "limit": limit}
     return [Neighbour(*row) for row in db.execute(CALLERS, about)]

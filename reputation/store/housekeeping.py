@@ -1,15 +1,15 @@
-"""Housekeeping: jobs that keep the store in order, and the result of the last run of each.
+"""Housekeeping: jobs that keep the store in order, and the last result of each job.
 
     run_jobs(db, now)                               run the jobs that are due; `callsieve housekeeping run` runs all
-    python -m reputation.store.housekeeping FILE    the same in its own process, as the daemon does every hour
+    python -m reputation.store.housekeeping FILE    the same in a separate process, as the daemon does every hour
 
-Jobs write in short transactions, so that nobody waits. They may be interrupted at any time: the next run continues.
-Their results are counts, without telephone numbers. Each table declares how long its rows are kept.
+Jobs write in short transactions, so that other writers need not wait. They may be interrupted at any time: the next run
+continues. Their results are counts, without telephone numbers. Each table declares how long its rows are kept.
 
 Nothing runs while the clock is implausible (`check_clock`): two years ahead, all evidence would look too old to keep.
-The clock is compared with the last run of the housekeeping, and not with the newest row, because a daemon with a wrong
-clock writes new rows at once. A clock that differs by a week or more is believed after another week, because the PBX
-may simply have been switched off.
+The clock is compared with the last housekeeping run, and not with the newest row, because a daemon with a wrong clock
+writes new rows at once. A clock that differs by a week or more is accepted after another week, because the PBX may
+simply have been switched off.
 """
 
 import json
@@ -60,7 +60,7 @@ CLAMP = (
 
 
 def leap_of(db: sqlite3.Connection, now: float) -> float:
-    """Return the seconds by which the clock is implausibly ahead of the last run (negative: behind), else 0."""
+    """Return the seconds by which the clock is implausibly ahead of the last run (negative: behind); 0 if plausible."""
     leap = now - float(db.execute(LAST_RUN).fetchone()[0])
     return leap if abs(leap) > LEAP_SECONDS else 0.0
 
@@ -71,7 +71,7 @@ def is_held(db: sqlite3.Connection) -> bool:
 
 
 def check_clock(db: sqlite3.Connection, now: float) -> bool:
-    """Return whether the clock is believed. If not, record since when it shows this time. Use a transaction."""
+    """Return whether the clock is plausible. If not, record since when it shows this time. Use a transaction."""
     since = _since(db, now)
     if leap_of(db, now) and now - since < HOLD_SECONDS:
         db.execute(SET_CLOCK_CHECK, (now, json.dumps({"since": since})))
@@ -81,12 +81,12 @@ def check_clock(db: sqlite3.Connection, now: float) -> bool:
 
 
 def believe(db: sqlite3.Connection, now: float) -> None:
-    """Accept the clock: delete the records of runs that are later than `now`. It is one statement."""
+    """Accept the clock: delete records of runs later than `now`. It is a single statement."""
     db.execute(BELIEVE, (now + AHEAD_SECONDS,))
 
 
 def clamp(db: sqlite3.Connection, now: float) -> int:
-    """Shorten the life of rows that a fast clock has dated too late. Return how many. Call it in a transaction."""
+    """Shorten the expiry of rows that a fast clock has dated too late. Return how many. Call it in a transaction."""
     about = {"now": now, "expect": EXPECT_SECONDS, "ahead": AHEAD_SECONDS}
     return sum(db.execute(sql, about).rowcount for sql in CLAMP)
 
@@ -107,7 +107,7 @@ def expire(db: sqlite3.Connection, now: float) -> dict[str, int]:
 
 
 def expire_table(db: sqlite3.Connection, table: Table, now: float) -> int:
-    """Delete expired rows of one table and return how many. Call it in a transaction."""
+    """Delete expired rows of this table and return how many. Call it in a transaction."""
     assert table.kept is not None
     cursor = db.execute(table.expire_sql, (now - table.kept.days * DAY,))
     refresh_all(db, {number for (number,) in cursor})
@@ -149,7 +149,7 @@ Counts = dict[str, int]
 
 
 class HousekeepingReport(NamedTuple):
-    """The result of the last run of a job: its counts, without zeros."""
+    """The result of a job's last run: its nonzero counts."""
 
     job: str
     at: float
@@ -158,7 +158,7 @@ class HousekeepingReport(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A job. `run(db, now, begin)` writes in blocks of `with begin(db):`. A dry run rolls these blocks back."""
+    """A housekeeping job. `run(db, now, begin)` writes in `with begin(db):` blocks. A dry run rolls them back."""
 
     name: str
     every_seconds: float
@@ -180,7 +180,7 @@ def _invalid_numbers(db: sqlite3.Connection, _now: float, begin: Begin) -> Count
     """Delete evidence from calls of numbers that no country allocates any longer.
 
     Nobody has such a number, so a caller who shows it is spoofing. Marks stay. A number also stays if somebody here has
-    talked with it in a call that they made: then our numbering plan of the country is wrong.
+    called it and talked: then our numbering plan of the country is wrong.
     """
     counts = dict.fromkeys(("number", *FORGET), 0)
     for number in _learnt_about(db):
@@ -238,7 +238,7 @@ JOBS = (
 
 
 def reports(db: sqlite3.Connection) -> list[HousekeepingReport]:
-    """Return the result of the last run of each job, in the order of jobs."""
+    """Return the last result of each job, in the order of JOBS."""
     by_job = {
         job: HousekeepingReport(job, at, seconds, json.loads(did)) for job, at, seconds, did in db.execute(REPORTS)
     }
@@ -246,7 +246,7 @@ def reports(db: sqlite3.Connection) -> list[HousekeepingReport]:
 
 
 def jobs_due(db: sqlite3.Connection, now: float) -> list[Job]:
-    """Return the jobs that are due or never ran."""
+    """Return the jobs that are due or have never run."""
     ran_at = {report.job: report.at for report in reports(db)}
     return [job for job in JOBS if not 0 <= now - ran_at.get(job.name, -DAY) < job.every_seconds - EARLY_SECONDS]
 
@@ -254,7 +254,7 @@ def jobs_due(db: sqlite3.Connection, now: float) -> list[Job]:
 def run_jobs(
     db: sqlite3.Connection, jobs: Iterable[Job], now: float, *, dry_run: bool = False
 ) -> Iterator[HousekeepingReport]:
-    """Run each job in transactions of its own, and yield its result. A dry run is rolled back."""
+    """Run each job in its own transactions, and yield its result. A dry run is rolled back."""
     for job in jobs:
         began = time.monotonic()
         counts = job.run(db, now, rehearsal if dry_run else transaction)
@@ -269,7 +269,7 @@ def run_jobs(
 
 
 def in_words(report: HousekeepingReport) -> str:
-    """Return a result as a line for the log, such as `retention: 12 decision, 3 outcome`."""
+    """Format a result as a line for the log, such as `retention: 12 decision, 3 outcome`."""
     return f"{report.job}: {', '.join(f'{count} {what}' for what, count in report.did.items()) or 'nothing'}"
 
 
@@ -282,7 +282,7 @@ def _learnt_about(db: sqlite3.Connection) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the jobs that are due for the store in this file, if it exists. Return 1 if the clock is not believed."""
+    """Run the due jobs for the store in the file `arguments[0]`, if it exists. Return 1 if the clock is implausible."""
     path = Path(arguments[0])
     try:
         if path.exists():

@@ -29,7 +29,7 @@ DUE = f"{SELECT} WHERE ends_at < ? ORDER BY ends_at, number"
 
 
 def set_identity(db: sqlite3.Connection, identity: Identity, added_at: float) -> None:
-    """Record the owner of a number, unless a later record exists."""
+    """Store the identity of a number, unless a later record exists."""
     row = (identity.number, identity.name, identity.level, identity.expires_at, identity.note, added_at)
     db.execute(SET, row)
     refresh(db, identity.number)  # a proof counts as a challenge that was passed
@@ -51,7 +51,7 @@ def note_control(db: sqlite3.Connection, number: str, name: str, at: float, note
 
 
 def remove_identity(db: sqlite3.Connection, number: str) -> Identity | None:
-    """Remove the identity of the number and return it as it was."""
+    """Remove and return the identity of the number."""
     identity = identity_of(db, number)
     db.execute("DELETE FROM identity WHERE number = ?", (number,))
     refresh(db, number)
@@ -59,7 +59,7 @@ def remove_identity(db: sqlite3.Connection, number: str) -> Identity | None:
 
 
 def identity_of(db: sqlite3.Connection, number: str) -> Identity | None:
-    """Return the identity of the number, including one that has expired or belongs to an earlier owner."""
+    """Return the identity of the number, even if it has expired or belongs to an earlier owner."""
     return next((Identity(*row) for row in db.execute(OF, (number,))), None)
 
 
@@ -69,7 +69,7 @@ def all_identities(db: sqlite3.Connection) -> list[Identity]:
 
 
 def identities_due(db: sqlite3.Connection, until: float) -> list[Identity]:
-    """Return identities that have ended or end before `until`, the earliest first."""
+    """Return identities that have expired or expire before `until`, the earliest first."""
     return [Identity(*row) for row in db.execute(DUE, (until,))]
 
 
@@ -99,17 +99,17 @@ LOWER = "DELETE FROM epoch WHERE number = ? AND epoch = ?"
 
 
 def epochs_of(db: sqlite3.Connection, number: str) -> list[Epoch]:
-    """Return the changes of the owner of a number, the latest first."""
+    """Return the changes of owner of a number, newest first."""
     return [Epoch(*row) for row in db.execute(EPOCH_OF, (number,))]
 
 
 def epoch_of(db: sqlite3.Connection, number: str) -> Epoch | None:
-    """Return the present epoch, None if no change of owner is known."""
+    """Return the present epoch; None if no change of owner is known."""
     return next(iter(epochs_of(db, number)), None)
 
 
 def all_epochs(db: sqlite3.Connection) -> list[Epoch]:
-    """Return all changes of owners, the latest first."""
+    """Return all changes of owner, newest first."""
     return [Epoch(*row) for row in db.execute(ALL_EPOCHS)]
 
 
@@ -125,7 +125,7 @@ def raise_epoch(db: sqlite3.Connection, number: str, at: float, reason: str, who
 
 
 def lower_epoch(db: sqlite3.Connection, number: str) -> Epoch | None:
-    """Remove the latest change of the owner and return it, or None if no change is known."""
+    """Remove and return the latest change of owner; None if no change is known."""
     latest = epoch_of(db, number)
     if latest is not None:
         db.execute(LOWER, (number, latest.epoch))

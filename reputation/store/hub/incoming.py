@@ -1,9 +1,9 @@
-"""Rows that other sites have sent through the hub, written to this store in any order and any number of times.
+"""Write rows that other sites have sent through the hub to this store, in any order and any number of times.
 
     apply_rows(db, link, rows, ...)     writes as many rows as fit in a short transaction
-    expel_some(db, link, origin, ...)   removes all rows that came from a site, some at a time
+    expel_some(db, link, origin, ...)   removes all rows that came from a site, in batches
 
-When another site erases a number, shared evidence is removed at once. The rest waits until an administrator confirms.
+When another site erases a number, shared evidence is removed at once. Other rows stay until an administrator confirms.
 
     forget_evidence(db, link, number, site, ...)
     request_erasure(db, request)
@@ -70,9 +70,9 @@ SITES = "SELECT DISTINCT origin FROM hub_row WHERE origin <> ?"
 def apply_rows(
     db: sqlite3.Connection, link: Link, rows: Sequence[SharedRow], follow: frozenset[str], seconds: float
 ) -> tuple[int, int]:
-    """Write rows for about `seconds`. Return how many are done, and how many of these were unusable.
+    """Write rows for about `seconds`. Return how many were handled, and how many of these were unusable.
 
-    No correct site sends an unusable row. Call it in a transaction. Other writers wait for it.
+    A correct site never sends an unusable row. Call it in a transaction. Other writers wait for it.
     """
     give_up_at, done, refused = time.monotonic() + seconds, 0, Counter[tuple[str, Unfit]]()
     changed: dict[str, list[SharedRow]] = {}
@@ -110,7 +110,7 @@ def _refresh_after(db: sqlite3.Connection, changed: Mapping[str, Sequence[Shared
 
 
 def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozenset[str]) -> bool:
-    """Write a row unless this store has one that wins. Raise ValueError or sqlite3.IntegrityError if it is unusable."""
+    """Write a row unless a stored row takes precedence. Raise ValueError or sqlite3.IntegrityError if unusable."""
     kind = KINDS.get(row.kind)
     if kind is None:
         raise Unusable("kind", Unfit.NEWER)
@@ -150,7 +150,7 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
 
 
 def expel_some(db: sqlite3.Connection, link: Link, origin: str, follow: frozenset[str], limit: int) -> bool:
-    """Remove rows of some numbers of the site `origin`. Return False if nothing is left. Call it in a transaction."""
+    """Remove a batch of rows of the site `origin`. Return False if no rows are left. Call it in a transaction."""
     known = db.execute(OF_SITE, (origin, "", limit)).fetchall()
     with writing_for_hub(db):
         numbers = set()
@@ -173,7 +173,7 @@ def other_sites(db: sqlite3.Connection, site: str) -> list[str]:
 
 
 def notes_past_their_time(db: sqlite3.Connection, now: float, limit: int) -> list[tuple[str, str, str, str]]:
-    """Return notes of rows that are too old to be kept, and of deletions that every site has received by now."""
+    """Return keys of `hub_row` records about expired rows, and about deletions that every site has received by now."""
     ages = " ".join(f"WHEN '{kind.name}' THEN {kind.days + MARGIN_DAYS}" for kind in KINDS.values())
     sql = f"""
     SELECT number, kind, origin, key FROM hub_row
@@ -184,7 +184,7 @@ def notes_past_their_time(db: sqlite3.Connection, now: float, limit: int) -> lis
 
 
 def forget_notes(db: sqlite3.Connection, notes: Sequence[tuple[str, str, str, str]]) -> None:
-    """Delete notes. Call it in a transaction."""
+    """Delete records of `hub_row` by their keys. Call it in a transaction."""
     db.executemany("DELETE FROM hub_row WHERE number = ? AND kind = ? AND origin = ? AND key = ?", notes)
 
 
@@ -206,7 +206,7 @@ def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checke
 
 
 def _complete(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checked: Checked) -> bool:
-    """Write the columns that an older CallSieve could not read here. Return whether any were missing."""
+    """Write columns of a stored row that an older CallSieve could not read. Return whether any were missing."""
     if db.execute(WAITS, (row.number, row.kind, row.key)).fetchone():
         return False
     values = values_of(kind, row, checked, site, tombstones_cover_all=False)
@@ -218,7 +218,7 @@ def _complete(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, che
 
 
 def _try_to_write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checked: Checked) -> None:
-    """Raise ValueError or sqlite3.IntegrityError if the row cannot be written when its site is followed."""
+    """Raise ValueError or sqlite3.IntegrityError if the row could not be written when its site is followed."""
     db.execute("SAVEPOINT hub_try")
     try:
         write_row(db, kind, values_of(kind, row, checked, site, tombstones_cover_all=True))
@@ -228,7 +228,7 @@ def _try_to_write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow,
 
 
 def _is_later(db: sqlite3.Connection, kind: Kind, row: SharedRow) -> bool:
-    """Return whether our row in the hub is later than our change that waits here to be sent."""
+    """Return whether the hub's version of our row is later than our unsent change."""
     stored = stored_row(db, kind, row.number, row.key)
     if stored is not None:
         return (row.at_us, row.deleted) > (stored.at_us, False)
@@ -237,7 +237,7 @@ def _is_later(db: sqlite3.Connection, kind: Kind, row: SharedRow) -> bool:
 
 
 def take_out(db: sqlite3.Connection, kind: Kind, site: str, origin: str, number: str, key: str) -> None:
-    """Remove a row of that site from its table. Call it in a transaction, inside `writing_for_hub`."""
+    """Remove a row of the site `origin` from its table. Call it in a transaction, inside `writing_for_hub`."""
     columns = dict(zip(kind.key, json.loads(key), strict=True))
     if kind.scope is SharedWith.STATEMENT and origin != site:
         deletion = SharedRow(kind.name, origin, number, key, "", "", 0, 0, True)
@@ -259,7 +259,7 @@ EVIDENCE: Final = tuple(kind for kind in KINDS.values() if kind.is_evidence)
 
 
 class ErasureRequest(NamedTuple):
-    """The site `site` has erased the number at `at`, UTC seconds."""
+    """A notice that the site `site` has erased the number at `at` (UTC seconds)."""
 
     number: str
     site: str
@@ -267,7 +267,7 @@ class ErasureRequest(NamedTuple):
 
 
 def forget_evidence(db: sqlite3.Connection, link: Link, number: str, site: str, follow: frozenset[str]) -> None:
-    """Remove the shared evidence about a number, and all such rows of the site that erased it. Use a transaction."""
+    """Remove shared evidence about a number, and all rows about it from the site that erased it. Use a transaction."""
     with writing_for_hub(db):
         sent = db.execute("SELECT kind, key FROM hub_row WHERE number = ? AND origin = ?", (number, site)).fetchall()
         for name, key in sent:
@@ -286,18 +286,18 @@ def forget_evidence(db: sqlite3.Connection, link: Link, number: str, site: str, 
 
 
 def request_erasure(db: sqlite3.Connection, request: ErasureRequest) -> None:
-    """Record an erasure to be confirmed, unless it waits already or was refused lately. Call it in a transaction."""
+    """Record an erasure that needs confirmation, unless it already waits or was recently refused. Use a transaction."""
     db.execute("DELETE FROM erasure_request WHERE kept_at < ?", (request.at - KEPT_DAYS * DAY_SECONDS,))
     db.execute(ADD, request)
 
 
 def waiting_erasures(db: sqlite3.Connection) -> list[ErasureRequest]:
-    """Return the erasures to be confirmed, the oldest first."""
+    """Return the erasures that wait for confirmation, oldest first."""
     return [ErasureRequest(*row) for row in db.execute(WAITING)]
 
 
 def waits_for_yes(db: sqlite3.Connection, number: str) -> bool:
-    """Return whether an erasure of the number waits for an administrator to confirm it."""
+    """Return whether an erasure of the number waits for an administrator's confirmation."""
     sql = "SELECT 1 FROM erasure_request WHERE number = ? AND kept_at IS NULL"
     return db.execute(sql, (number,)).fetchone() is not None
 

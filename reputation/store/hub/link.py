@@ -1,4 +1,4 @@
-"""The link of this site to a hub: one row, or none if the site takes part in no hub."""
+"""The state of this site's connection to a hub: a row, or none if the site shares nothing."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -28,12 +28,12 @@ NOTICES_TO = "UPDATE hub_link SET notice_xid = ?, notice_id = ?"
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The state of the link. Instants are UTC seconds.
+    """The state of the connection to the hub. Instants are UTC seconds.
 
     Rows and notices of the hub are stored here up to `rows_to` and `notices_to`. `clock_us`: the latest version of our
-    rows that the hub has. `program`: the version of CallSieve that pulled last. `history`: the history of the hub's
-    server. `full_at`: the hub's limit for our rows, if it is reached. `has_twin`: another PBX uses our name.
-    `is_central`: this is the central console of all sites.
+    rows that the hub has. `program`: the version of CallSieve that pulled last. `history`: an id that changes when the
+    hub moves to another database server. `full_at`: the hub's limit for our rows, if it is reached. `has_twin`: another
+    PBX uses our name. `is_central`: this is the central console of all sites.
     """
 
     site: str
@@ -54,7 +54,7 @@ class Link:
 
 
 def link_of(db: sqlite3.Connection) -> Link | None:
-    """Return the link, or None if this site shares nothing."""
+    """Return the state of the connection; None if this site shares nothing."""
     row = db.execute(READ).fetchone()
     if row is None:
         return None
@@ -63,21 +63,21 @@ def link_of(db: sqlite3.Connection) -> Link | None:
 
 
 def set_link(db: sqlite3.Connection, site: str, organisation: str, hub: str) -> None:
-    """Record the name of this site and its hub. All rows are pulled from the beginning."""
+    """Store the name of this site and its hub. All rows are pulled from the beginning."""
     db.execute(JOIN, (site, organisation, hub))
     db.execute("DELETE FROM hub_refused")
     db.execute("DELETE FROM hub_first_try")
 
 
 def remove_link(db: sqlite3.Connection) -> None:
-    """Delete the link: the site shares nothing any longer."""
+    """Delete the state of the connection, so that this site no longer shares anything."""
     db.execute("DELETE FROM hub_link")
     db.execute("DELETE FROM hub_refused")
     db.execute("DELETE FROM hub_first_try")
 
 
 def pull_again(db: sqlite3.Connection) -> None:
-    """Pull all rows again. Rows and notices that are stored already change nothing. Unusable rows are counted anew."""
+    """Pull all rows again. Rows and notices that are already stored change nothing. Counts of unusable rows restart."""
     db.execute(AGAIN)
     db.execute("DELETE FROM hub_refused")
 
@@ -88,7 +88,7 @@ def note_program(db: sqlite3.Connection, program: str) -> None:
 
 
 def note_pushed(db: sqlite3.Connection, at: float, clock_us: int) -> None:
-    """Record that the hub has all our versions up to `clock_us`."""
+    """Record that the hub has all our row versions up to `clock_us`."""
     db.execute(PUSHED, (at, clock_us))
 
 
@@ -108,21 +108,21 @@ def note_pulled(db: sqlite3.Connection, at: float) -> None:
 
 
 def note_failure(db: sqlite3.Connection, at: float, words: str) -> None:
-    """Record why the hub cannot be reached, and since when."""
+    """Record why the hub cannot be reached, and the time of the first failure."""
     db.execute("UPDATE hub_link SET failed_at = coalesce(failed_at, ?), failure = ?", (at, words))
     note_first_try(db, at)
     db.execute("UPDATE hub_first_try SET failure = ?", (words,))
 
 
 class FirstTry(NamedTuple):
-    """Time of the first failed attempt to reach the hub, UTC seconds, and why it failed."""
+    """The first failed attempt to reach the hub (UTC seconds), and its error."""
 
     at: float
     failure: str
 
 
 def first_try(db: sqlite3.Connection) -> FirstTry | None:
-    """Return the first failed attempt, or None if the hub was reached or nobody has tried."""
+    """Return the first failed attempt; None if the hub was reached or no attempt was made."""
     row = db.execute("SELECT at, failure FROM hub_first_try").fetchone()
     return row and FirstTry(*row)
 
@@ -134,22 +134,22 @@ def note_first_try(db: sqlite3.Connection, at: float) -> None:
 
 
 def forget_first_try(db: sqlite3.Connection) -> None:
-    """Delete the first attempt, because no hub is configured."""
+    """Delete the record of the first attempt, because no hub is configured."""
     db.execute("DELETE FROM hub_first_try")
 
 
 def note_history(db: sqlite3.Connection, history: str) -> None:
-    """Record the history of the hub's server. After a change, lost rows are sent and pulled again."""
+    """Record the `history` of the hub's server. After a change, lost rows are sent and pulled again."""
     db.execute("UPDATE hub_link SET history = ?", (history,))
 
 
 def note_standing(db: sqlite3.Connection, full_at: int, has_twin: bool, is_central: bool) -> None:
-    """Record what the hub reports about this site."""
+    """Record what the hub reports about this site: row limit reached, name used twice, central console."""
     db.execute("UPDATE hub_link SET full_at = ?, has_twin = ?, is_central = ?", (full_at, has_twin, is_central))
 
 
 class RefusedRows(NamedTuple):
-    """Rows of a site that were unusable here, and why. `site` is empty if its name cannot be read."""
+    """How many rows of a site were unusable here, and why. `site` is empty if its name is invalid."""
 
     site: str
     unfit: Unfit
@@ -163,7 +163,7 @@ def note_refused(db: sqlite3.Connection, refused: Mapping[tuple[str, Unfit], int
 
 
 def refused_rows(db: sqlite3.Connection) -> list[RefusedRows]:
-    """Return the unusable rows since all rows were last pulled from the beginning."""
+    """Return the counts of unusable rows since the last full pull."""
     rows_found = db.execute("SELECT site, unfit, rows FROM hub_refused ORDER BY site, unfit").fetchall()
     return [RefusedRows(site, Unfit(unfit), rows) for site, unfit, rows in rows_found]
 
@@ -189,7 +189,7 @@ class Checksum(NamedTuple):
 
 
 def noted_checksums(db: sqlite3.Connection, origin: str = "") -> dict[str, Checksum]:
-    """Return the recorded checksums by kind of row, of all sites or of the site `origin`."""
+    """Return the recorded checksums by kind of row, for all sites or for the site `origin`."""
     return {kind: Checksum(rows, digest) for kind, rows, digest in db.execute(NOTED, {"origin": origin})}
 
 

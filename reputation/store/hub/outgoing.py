@@ -1,12 +1,12 @@
-"""The outbox of the hub: rows of this site that the hub lacks, and what the hub has acknowledged.
+"""The hub's outbox: rows of this site that the hub lacks, and the rows that it has acknowledged.
 
     next_batch(db, link, clock_us, ...)    reads rows; nothing is locked while they are sent
-    acknowledge(db, link, batch, ...)      writes in one short transaction once the hub has the rows
+    acknowledge(db, link, batch, ...)      writes in a short transaction when the hub has the rows
 
 Triggers store the keys of changed rows in the transaction that writes the rows. They are part of the file, so they see
 what every program writes, and they ignore rows of other sites.
 
-    start_capture(db)          in a transaction; then call `fill_next` until it is False, for rows from before
+    start_capture(db)          in a transaction; then call `fill_next` until it is False, for older rows
     outbox_size(db)            how many rows wait; a row that changes several times waits once
 """
 
@@ -53,7 +53,7 @@ ERASED = "SELECT number FROM hub_erasure ORDER BY number LIMIT 100"
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A row named in the outbox. If `row` is None, it need not be sent. `stored_at_us`: its date in this store."""
+    """A row in the outbox. If `row` is None, it need not be sent. `stored_at_us`: its date in this store."""
 
     seq: int
     kind: str
@@ -67,7 +67,7 @@ class Outgoing:
 def next_batch(
     db: sqlite3.Connection, link: Link, clock_us: int, offset_us: int, limit: int, after: int = 0
 ) -> list[Outgoing]:
-    """Return the next rows to send, as they are now, with versions from `clock_us` + 1 on.
+    """Return the next rows to send, with their current content and versions from `clock_us` + 1.
 
     `offset_us`: how far our clock is ahead of the hub's. Later dates are converted to the hub's clock. `after`: rows up
     to this `seq` are left out, because the hub has no space for them yet.
@@ -87,7 +87,7 @@ def acknowledge(
     follow: frozenset[str],
     at: float,
 ) -> None:
-    """Record that the hub has these rows. `dates`: by `seq`, those that the hub changed. Call it in a transaction."""
+    """Record that the hub has these rows. `dates`: dates that the hub changed, by `seq`. Call it in a transaction."""
     clock_us, moved = link.clock_us, set()
     with writing_for_hub(db):
         for sent in batch:
@@ -108,7 +108,7 @@ def acknowledge(
 
 
 def numbers_to_erase(db: sqlite3.Connection) -> list[str]:
-    """Return numbers that were erased here, but not in the hub yet."""
+    """Return numbers that were erased here but not yet in the hub."""
     return [number for (number,) in db.execute(ERASED)]
 
 
@@ -158,7 +158,7 @@ def _know(db: sqlite3.Connection, row: SharedRow, at_us: int) -> None:
 
 
 def _is_waiting(db: sqlite3.Connection, seq: int) -> bool:
-    """Return whether the row is unchanged since it was read. Otherwise the outbox would have a new entry for it."""
+    """Return whether the row is unchanged since it was read. A change would have given it a new outbox entry."""
     return db.execute("SELECT 1 FROM hub_outbox WHERE seq = ?", (seq,)).fetchone() is not None
 
 
@@ -202,12 +202,12 @@ ON CONFLICT DO NOTHING
 
 
 def captured_kinds(*, private: bool) -> list[Kind]:
-    """Return the kinds of row to send. `private`: also the kinds that only a standby and a central console need."""
+    """Return the kinds of row to send. `private`: include kinds for a standby or a central console only."""
     return [kind for kind in KINDS.values() if private or not kind.is_private]
 
 
 def start_capture(db: sqlite3.Connection, *, private: bool = False) -> bool:
-    """Create the triggers and queue rows whose triggers are new, in a transaction. Return False if nothing changed."""
+    """Create the triggers, and queue rows whose trigger is new. Return False if nothing changed. Use a transaction."""
     wanted = {name: sql for kind in captured_kinds(private=private) for name, sql in _triggers(kind)}
     present: dict[str, str] = dict(db.execute(TRIGGERS))
     changed = {name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name)}
@@ -240,7 +240,7 @@ def send_all_again(db: sqlite3.Connection, *, private: bool = False) -> None:
 
 
 def rows_sent_after(db: sqlite3.Connection, site: str, version: int, after: Sequence[str], limit: int) -> list[Key]:
-    """Return the next of our rows that were sent with a later version, ordered by key."""
+    """Return the keys of the next of our rows that were sent with a version above `version`, ordered by key."""
     return db.execute(TOLD, (site, version, *after, limit)).fetchall()
 
 
@@ -256,7 +256,7 @@ def send_rows_again(db: sqlite3.Connection, site: str, keys: Sequence[Key], *, p
 
 
 def fill_next(db: sqlite3.Connection, limit: int) -> bool:
-    """Queue the rows of some more numbers. Return False if none are left. Call it in a transaction."""
+    """Queue the rows of the next `limit` numbers. Return False if none are left. Call it in a transaction."""
     fill = db.execute(NEXT_FILL).fetchone()
     if fill is None:
         return False
@@ -280,18 +280,18 @@ def fill_next(db: sqlite3.Connection, limit: int) -> bool:
 
 
 def outbox_size(db: sqlite3.Connection) -> tuple[int, bool]:
-    """Return how many rows wait to be sent, and whether there are older rows that are not counted yet."""
+    """Return how many rows wait to be sent, and whether older rows are still uncounted."""
     waiting, kinds = db.execute(SIZE).fetchone()
     return int(waiting), bool(kinds)
 
 
 def is_filling(db: sqlite3.Connection) -> bool:
-    """Return whether rows from before the sharing began still have to be queued."""
+    """Return whether rows from before sharing began still have to be queued."""
     return bool(db.execute("SELECT EXISTS (SELECT 1 FROM hub_fill)").fetchone()[0])
 
 
 def has_outgoing(db: sqlite3.Connection) -> bool:
-    """Return whether anything waits to be sent."""
+    """Return whether any row or erasure waits to be sent."""
     return bool(db.execute(HAS).fetchone()[0])
 
 
@@ -301,12 +301,12 @@ def key_of(kind: Kind, row: str) -> str:
 
 
 def number_to_fill(kind: Kind) -> str:
-    """Return SQL for the indexed number column. Rows without a number are only sent if they change from now on."""
+    """Return SQL for the indexed number column. Rows without a number are only sent when they change."""
     return kind.number or number_column(kind, "")
 
 
 def is_ours(kind: Kind, row: str) -> str:
-    """Return an SQL expression for whether the row is from this site, according to the names in it."""
+    """Return SQL for whether the row is from this site, according to the names in it."""
     return site_names.is_ours(f"{row}{kind.named[0]}") if kind.named else "1"
 
 

@@ -1,8 +1,8 @@
-"""Rows as they travel through the hub, and how they are read from and written to their tables.
+"""The format of rows in the hub, and how they are read from and written to their tables.
 
 The kinds of row are derived from the tables (reputation/store/tables/). Capture, push, apply, checksum and erasure are
-derived from the kinds. A table without a kind stays local. A row of another site stands in the same SQLite table as our
-rows. Its people, calls and cases are written as `site:name` (reputation/site_names.py), so keys never collide.
+derived from the kinds. A table without a kind stays local. Rows of other sites are in the same SQLite tables as our
+rows. Their people, calls and cases are written as `site:name` (reputation/site_names.py), so keys never collide.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ Checked = tuple[dict[str, Any], dict[str, Any]]
 
 
 class SharedRow(NamedTuple):
-    """A row as its site writes it.
+    """A row as its site sends it.
 
     `key`: a JSON array of its key columns except the number. `payload` and `own`: JSON objects, or empty. `version`:
     the clock of its site. The greater version wins. At equal versions a deletion wins.
@@ -57,7 +57,7 @@ class SharedRow(NamedTuple):
 
 
 class Unfit(StrEnum):
-    """The reason why a row of another site cannot be used: a newer or older CallSieve wrote it, or it is invalid."""
+    """The reason why a row of another site is unusable: a newer or older CallSieve wrote it, or it is invalid."""
 
     NEWER = "newer"
     OLDER = "older"
@@ -65,7 +65,7 @@ class Unfit(StrEnum):
 
 
 class Unusable(ValueError):
-    """Raised if a row of another site cannot be used."""
+    """A row of another site that cannot be used."""
 
     def __init__(self, what: str, unfit: Unfit = Unfit.ODD) -> None:
         super().__init__(what)
@@ -87,13 +87,13 @@ def digest_of(kind: str, origin: str, number: str, key: str, payload: str, at_us
 
 
 def stored_row(db: sqlite3.Connection, kind: Kind, number: str, key: str) -> Stored | None:
-    """Return the row with this key in its table, or None if it does not exist or is not worth sending."""
+    """Return the row with this key in its table; None if it does not exist or is not to be sent."""
     row = db.execute(_read_one(kind), (number, *json.loads(key))).fetchone()
     return row and Stored(*row)
 
 
 def rows_in_table(db: sqlite3.Connection, kind: Kind, site: str) -> Iterator[tuple[str, str, str, Stored]]:
-    """Yield origin, number, key and content of every row, as its site writes it."""
+    """Yield origin, number, key and content of every row, in the form in which its site sends it."""
     names = _names_of_key(kind)
     for *columns, payload, own, at_us in db.execute(_read_all(kind)):
         values = dict(zip(names, columns, strict=True))
@@ -110,7 +110,7 @@ def rows_in_table(db: sqlite3.Connection, kind: Kind, site: str) -> Iterator[tup
 
 
 def delete_row(db: sqlite3.Connection, kind: Kind, number: str, key: Sequence[object]) -> None:
-    """Delete a row and the rows that belong to it."""
+    """Delete a row and its dependent rows."""
     if kind.name == "list_entry":
         remove_entry(db, _entry(dict(zip(kind.key, key, strict=True)) | {"first": number}))
         return
@@ -118,7 +118,7 @@ def delete_row(db: sqlite3.Connection, kind: Kind, number: str, key: Sequence[ob
 
 
 def write_row(db: sqlite3.Connection, kind: Kind, values: Mapping[str, Any]) -> None:
-    """Write a row, replacing the row with its key."""
+    """Write a row. It replaces a row with the same key."""
     if kind.name == "list_entry":
         add_entry(db, _entry(values))
         return
@@ -139,7 +139,7 @@ def write_row(db: sqlite3.Connection, kind: Kind, values: Mapping[str, Any]) -> 
 
 
 def set_date(db: sqlite3.Connection, kind: Kind, number: str, key: str, at_us: int) -> None:
-    """Store the date that the hub has given, because our clock was wrong."""
+    """Store the date that the hub gave the row, because our clock was wrong."""
     sql = f"UPDATE {kind.name} SET {kind.at} = ? WHERE {_where(kind)}"
     db.execute(sql, (at_us / MICROSECONDS, number, *json.loads(key)))
 
@@ -171,7 +171,7 @@ def values_of(kind: Kind, row: SharedRow, checked: Checked, site: str, *, tombst
 
 
 def key_at(kind: Kind, values: Mapping[str, Any]) -> list[Any]:
-    """Return the key of a row with these columns, without the number, as queries use it."""
+    """Return the key of a row with these columns, without the number, as query parameters."""
     return [_in_key(kind, column, values[column]) for column in kind.key]
 
 
@@ -184,7 +184,7 @@ def number_column(kind: Kind, row: str) -> str:
 
 
 def key_columns(kind: Kind, row: str) -> list[str]:
-    """Return SQL for each key column except the number. The values are exact in JSON as well."""
+    """Return SQL for each key column except the number. Dates are exact integers, so JSON does not round them."""
     return [
         f"CAST(round({row}{column} * {MICROSECONDS}) AS INTEGER)" if column == kind.at else f"{row}{column}"
         for column in kind.key
@@ -192,7 +192,7 @@ def key_columns(kind: Kind, row: str) -> list[str]:
 
 
 def check_row(kind: Kind, row: SharedRow) -> Checked:
-    """Return the key columns and the content of a row. Raise Unusable."""
+    """Return the key columns and the content of a row. Raise Unusable if they are invalid."""
     if not SITE.fullmatch(row.origin) or not 0 <= row.at_us <= LATEST_US or row.version < 0:
         raise Unusable("origin or date")
     if not _is_text(row.number, MOST_NUMBER) or len(row.key) + len(row.payload) + len(row.own) > kind.most_characters:
@@ -233,12 +233,12 @@ def unsaid_columns(kind: Kind, row: SharedRow) -> list[str]:
 
 
 def has_unknown_columns(kind: Kind, row: SharedRow) -> bool:
-    """Return whether the row has columns that this program does not know, because a newer CallSieve wrote it."""
+    """Return whether the row has columns that this version does not know, because a newer CallSieve wrote it."""
     return bool(row.payload) and not json.loads(row.payload).keys() <= set(kind.shared)
 
 
 def lacks_new_columns(kind: Kind, stored: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
-    """Return whether the stored row differs from the sent one only in columns that an older CallSieve lacks."""
+    """Return whether the stored row only differs from the sent row in columns that an older CallSieve lacks."""
     different = [column for column in kind.shared if stored.get(column) != sent.get(column)]
     is_default = [column in kind.defaults and stored.get(column) == kind.defaults[column] for column in different]
     return bool(different) and all(is_default)
@@ -281,7 +281,7 @@ def _filled(text: str | None, site: str) -> str | None:
 
 
 def to_json(value: object) -> str:
-    """Return JSON as SQLite writes it."""
+    """Return JSON text as SQLite writes it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -335,7 +335,7 @@ def _where(kind: Kind) -> str:
 
 
 def is_of_another(db: sqlite3.Connection, kind: Kind, row: SharedRow, site: str) -> bool:
-    """Return whether the row with this key belongs to another site. Only for kinds without a site's name in the key."""
+    """Return whether the row with this key belongs to another site. Only for kinds whose key has no site name."""
     if not kind.named or not set(kind.named).isdisjoint(kind.key):
         return False
     keys = " AND ".join(f"{column} = ?" for column in kind.key)

@@ -1,6 +1,7 @@
-"""The sites of the organisation, as the hub reports them to a central console; and the sites that entries come from.
+"""The sites of the organisation, as the hub reports them to a central console, and the sites that entries come from.
 
-origin_of_entry(db, entry, follow)       Origin("head"), or Origin("", ("head",)) if our entry overrules that site's
+`origin_of_entry(db, entry, follow)` returns Origin("head"), or Origin("", ("head",)) if our entry overrules that of
+head.
 """
 
 import sqlite3
@@ -16,9 +17,9 @@ from reputation.store.hub.statements import equals_statement, statements_about
 
 @dataclass(frozen=True, slots=True)
 class SiteState:
-    """A site as the hub reports it. Instants are by the hub's clock, whose time is `now`.
+    """A site as the hub reports it. Instants use the hub's clock; `now` is its time of the report.
 
-    `most_rows`: the most rows of the site that the hub keeps. `twin_at`: when two processes used its name.
+    `most_rows`: the hub's limit for rows of the site. `twin_at`: when two processes used its name.
     """
 
     name: str
@@ -44,18 +45,18 @@ NOTED = f"SELECT {COLUMNS} FROM hub_site ORDER BY name"
 
 
 def note_sites(db: sqlite3.Connection, sites: Iterable[SiteState]) -> None:
-    """Replace the list of sites. Call it in a transaction."""
+    """Replace the stored list of sites. Call it in a transaction."""
     db.execute("DELETE FROM hub_site")
     db.executemany(NOTE, map(astuple, sites))
 
 
 def noted_sites(db: sqlite3.Connection) -> list[SiteState]:
-    """Return the sites, ordered by name. Only a central console has this list."""
+    """Return the stored sites, ordered by name. Only a central console has this list."""
     return [SiteState(*row) for row in db.execute(NOTED)]
 
 
 class PolicyInForce(NamedTuple):
-    """The name of the policy of the whole PBX, and a digest of its rules and of the scopes."""
+    """The name of the policy that applies to the whole PBX, and a digest of its rules and of the scopes."""
 
     name: str
     digest: str
@@ -67,15 +68,15 @@ def note_policy(db: sqlite3.Connection, policy: PolicyInForce, at: float) -> Non
 
 
 def recorded_policy(db: sqlite3.Connection) -> PolicyInForce | None:
-    """Return the policy that the first PBX has recorded, or None if it has recorded none yet."""
+    """Return the policy that the first PBX of this site has recorded; None if there is no record."""
     row = db.execute("SELECT name, digest FROM policy_in_force").fetchone()
     return row and PolicyInForce(*row)
 
 
 class Origin(NamedTuple):
-    """`site`: the other site that the entry comes from, empty for this one.
+    """The site that an entry comes from.
 
-    `overrules`: followed sites with another entry.
+    `site`: the other site, empty for this site. `overrules`: followed sites whose different entry it overrules.
     """
 
     site: str = ""

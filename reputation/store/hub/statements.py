@@ -1,7 +1,7 @@
-"""Statements of administrators at other sites. They are in force here if the site is followed and we have no other one.
+"""Entries that administrators of other sites made. They apply here if we follow the site and have no entry of our own.
 
-`hub_row` keeps the statement of each site. The row in the store's own table is ours, or the statement in force. Ours
-wins, even if we deleted the row of another site: the row stays deleted until its site sends a new version.
+`hub_row` keeps the statement of each site. The row in the store's own table is ours, or the statement that applies.
+Ours wins, even if we deleted the row of another site: the row stays deleted until its site sends a new version.
 """
 
 import json
@@ -35,12 +35,12 @@ class SiteStatement(NamedTuple):
 
     @property
     def is_in_force(self) -> bool:
-        """Whether it was in force when last recorded. Somebody here may have changed the row since."""
+        """Whether it applied when it was last recorded. Somebody here may have changed the row since."""
         return self.state == IN_FORCE
 
 
 def is_in_force_from(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, stored: rows.Stored) -> bool:
-    """Return whether the row in the table is a statement of another site that nobody here has changed."""
+    """Return whether the row in the table is a statement of another site, unchanged by anybody here."""
     return any(
         statement.state == IN_FORCE and equals_statement(kind, statement, stored)
         for statement in _statements(db, kind, number, key, "")
@@ -64,7 +64,7 @@ def note_ours(
 
 
 def settle(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, site: str, follow: frozenset[str]) -> bool:
-    """Put the winning statement about a row in force. Return whether the table has changed."""
+    """Apply the winning statement about a row to its table. Return whether the table has changed."""
     statements, stored = _statements(db, kind, number, key, site), rows.stored_row(db, kind, number, key)
     before = next((statement for statement in statements if statement.state == IN_FORCE), None)
     if stored is not None and (before is None or not equals_statement(kind, before, stored)):
@@ -91,7 +91,7 @@ def settle(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, site:
 
 
 def replaces(db: sqlite3.Connection, kind: rows.Kind, row: rows.SharedRow, site: str) -> None:
-    """Take the old version of a site's statement out of force, before a new version is written.
+    """Stop applying the old version of a site's statement, before a new version is written.
 
     The row is only deleted from its table if nobody here has changed it.
     """
@@ -104,7 +104,7 @@ def replaces(db: sqlite3.Connection, kind: rows.Kind, row: rows.SharedRow, site:
 
 
 def complete_all(db: sqlite3.Connection) -> set[str]:
-    """Write columns of statements that an older CallSieve could not read. Return the numbers to fold again."""
+    """Write columns of statements that an older CallSieve could not read. Return numbers for `refresh_all`."""
     changed = set()
     for origin, number, name, key in db.execute(ALL_IN_FORCE, (IN_FORCE,)).fetchall():
         kind = rows.KINDS.get(name)
@@ -128,7 +128,7 @@ def complete_all(db: sqlite3.Connection) -> set[str]:
 
 
 def settle_all(db: sqlite3.Connection, site: str, follow: frozenset[str]) -> set[str]:
-    """Apply a change of the followed sites. Return the numbers to fold again."""
+    """Apply a change of the followed sites. Return numbers for `refresh_all`."""
     changed = set()
     for number, name, key in db.execute(ALL, (site,)).fetchall():
         kind = rows.KINDS.get(name)
