@@ -1,10 +1,10 @@
-"""Appeals: the case of a number's owner against a marking, as a state machine. Pure.
+"""Appeals: a number's owner asks for a review of its marks. A state machine of pure functions.
 
     open -> in force -> upheld | denied          from open and in force also: withdrawn
 
-Anyone may file an appeal, so an open one has no effect and cannot be denied. A stranger's appeal must neither help a
-number nor exclude its owner for a month. It comes into force when control of the number is proven or an operator
-accepts the appeal.
+Anyone may file an appeal, so an open appeal has no effect and cannot be denied. A stranger's appeal must neither help a
+number nor prevent its owner from appealing for a month. It comes into force when control of the number is proven or an
+operator accepts the appeal.
 """
 
 import hashlib
@@ -49,12 +49,12 @@ class AppealState(StrEnum):
 
     @property
     def words(self) -> str:
-        """The state in words."""
+        """The state as shown to people."""
         return self.value.replace("_", " ")
 
 
 class AppealStep(StrEnum):
-    """The steps of an appeal."""
+    """A step that changes the state of an appeal."""
 
     ACCEPT = "accept"  # an operator takes it as it is
     PROVE = "prove"  # the code of a call-back was answered
@@ -78,7 +78,7 @@ NEXT = {
 
 
 class AppealError(ValueError):
-    """Raised if a step is not possible. `code` is for scripts and tests. `words` give the reason in one line."""
+    """A step of an appeal was refused. `code` is for scripts and tests. `words` give the reason in one line."""
 
     def __init__(self, code: str, words: str | Wording) -> None:
         super().__init__(str(words))
@@ -88,7 +88,7 @@ class AppealError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appeal:
-    """One appeal. `reference` is a short id (reputation/site_names.py).
+    """An appeal. `reference` is a short id (reputation/site_names.py).
 
     Attributes:
         reference: The reference of the appeal.
@@ -123,7 +123,7 @@ class Appeal:
     @property
     @encoded
     def due_at(self) -> Instant | None:
-        """The deadline of the decision; null if it is not in force."""
+        """The deadline of the decision; null if the appeal is not in force."""
         return due_at(self)
 
 
@@ -175,7 +175,7 @@ def _why_not(appeal: Appeal) -> AppealError:
 
 
 def refusal(earlier: Iterable[Appeal], now: float) -> AppealError | None:
-    """Return why no new appeal of the number can be opened, or None."""
+    """Return the reason why the number cannot appeal now, or None if it can. `earlier`: its earlier appeals."""
     for appeal in earlier:
         about = {"reference": appeal.reference, "number": appeal.number}
         if appeal.state in LIVE:
@@ -192,17 +192,17 @@ def refusal(earlier: Iterable[Appeal], now: float) -> AppealError | None:
 
 
 def free_again_at(appeal: Appeal) -> float | None:
-    """Return when the number may appeal again after a denial, or None for an appeal that was not denied."""
+    """Return when the number may appeal again after a denial; None if the appeal was not denied."""
     if appeal.state is not AppealState.DENIED or appeal.closed_at is None:
         return None
     return appeal.closed_at + COOLING_OFF_DAYS * DAY_SECONDS
 
 
 def due_at(appeal: Appeal, zone: tzinfo | None = None) -> float | None:
-    """Return when the decision is due, or None if the appeal is not in force.
+    """Return when the decision is due; None if the appeal is not in force.
 
-    It is due at the end of the third working day (Monday to Friday) after the day on which it came in force. `zone`:
-    the time zone of these days; None: that of the server.
+    It is due at the end of the third working day (Monday to Friday) after the day on which it came into force. `zone`:
+    the time zone of these days; None: the server's time zone.
     """
     if appeal.state is not AppealState.IN_FORCE or appeal.in_force_at is None:
         return None
@@ -234,7 +234,7 @@ class ProofAnswer(StrEnum):
 
 
 class KeyedCode(NamedTuple):
-    """A code keyed in a call from the number or, with a `ticket`, in a call that was placed to it."""
+    """A code keyed in during a call from the number or, with a `ticket`, in a call that we placed to it."""
 
     number: str
     code: str
@@ -244,7 +244,7 @@ class KeyedCode(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code as it is stored: a digest that a keyed code is compared with."""
+    """A stored code: its digest, when it was made, and how often a wrong code was tried."""
 
     digest: bytes
     made_at: float
@@ -252,12 +252,12 @@ class Code:
 
 
 def new_code() -> str:
-    """Return a code of six digits, which can be read out and keyed on any telephone."""
+    """Return a random code of six digits, which can be read out and keyed in on any telephone."""
     return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
 
 
 def new_ticket() -> str:
-    """Return an id for a call that we place to a number, so that its code is valid in that call only."""
+    """Return an id for a call that we place to a number. The call's code is only valid together with this id."""
     return f"{secrets.randbelow(10**TICKET_DIGITS):0{TICKET_DIGITS}}"
 
 
@@ -273,7 +273,7 @@ def digest_of(code: str, reference: str) -> bytes:
 
 
 def answer_of(code: Code | None, text: str, reference: str, now: float) -> ProofAnswer:
-    """Return whether the text is the right code, within a day and five tries."""
+    """Check the text against the code, which is valid for a day and five tries."""
     if code is None:
         return ProofAnswer.NONE
     if now - code.made_at >= CODE_SECONDS:

@@ -1,4 +1,4 @@
-"""Waiting times before a retry, which double after each failure, and a circuit breaker for the store. No I/O."""
+"""Waiting times before a retry, doubled after each failure, and a circuit breaker for the store. No I/O."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ LONGEST_SECONDS = 10.0
 
 
 def wait_seconds(failures: int, first: float = FIRST_SECONDS, longest: float = LONGEST_SECONDS) -> float:
-    """Return the wait after the `failures`-th failure in a row (1 or more)."""
+    """Return the waiting time after `failures` consecutive failures (1 or more)."""
     return min(first * (1 << min(failures - 1, 16)), longest)
 
 
@@ -17,18 +17,18 @@ REST_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Breaker:
-    """A circuit breaker: after five failures in a row calls do without the store, and one call every 2 s tries it."""
+    """A circuit breaker: after five consecutive failures, calls bypass the store, and one call every 2 s tries it."""
 
     _failures: int = 0
     _try_at: float = 0.0
 
     @property
     def is_open(self) -> bool:
-        """Whether calls do without the store."""
+        """Whether calls bypass the store."""
         return self._failures >= FAILURES_TO_OPEN
 
     def allows(self, now: float) -> bool:
-        """Return whether this call may use the store, perhaps as the call that tries it. `now` is monotonic."""
+        """Return whether this call may use the store, perhaps to try it again. `now` is monotonic."""
         if not self.is_open:
             return True
         if now < self._try_at:
@@ -41,7 +41,7 @@ class Breaker:
         self._failures = 0
 
     def failed(self, now: float) -> None:
-        """Record that the store did not answer in time, or with an error."""
+        """Record that the store answered too late or with an error."""
         self._failures += 1
         if self._failures == FAILURES_TO_OPEN:
             self._try_at = now + REST_SECONDS

@@ -1,9 +1,9 @@
-"""The name that comes with a call: how conditions compare it, and the warnings that carriers write there. Pure.
+"""The name that comes with a call: match it with patterns, and recognise carriers' warnings in it. Pure functions.
 
     name_matches("SPAM RISK", "*spam*") -> True
     label_of_carrier("Scam Likely") -> "scam likely"
 
-The caller may choose the name, so at most MAX_NAME characters are read, and a pattern is matched in one pass.
+The caller may choose the name, so at most MAX_NAME characters are read, and a pattern is matched in a single pass.
 """
 
 from functools import lru_cache
@@ -30,13 +30,13 @@ SPAM_LABELS = frozenset(
 
 @lru_cache(maxsize=4096)
 def compared(text: str) -> str:
-    """Return the text in the form that is compared: one letter form and case, single spaces, visible characters."""
+    """Normalise a text for comparison: casefold, NFKC, single spaces, no invisible characters, at most MAX_NAME."""
     seen = _seen(text[:MAX_NAME])
     return " ".join((seen.casefold() if seen.isascii() else _folded(seen))[:MAX_NAME].split())
 
 
 def _folded(text: str) -> str:
-    """Apply NFKC_Casefold twice, because one pass may change its own result. One character may become eighteen."""
+    """Apply NFKC_Casefold twice, because a single pass may not be stable. A character may become eighteen."""
     for _ in range(2):
         text = normalize("NFKC", normalize("NFD", text).casefold())
     return _seen(text)
@@ -47,7 +47,7 @@ def _seen(text: str) -> str:
 
 
 def name_matches(name: str, pattern: str) -> bool:
-    """Return whether the whole name matches the pattern. `*` stands for any text. Pass both through `compared`."""
+    """Return whether the whole name matches the pattern. `*` matches any text. Normalise both with `compared` first."""
     first, *others = pattern.split(ANY)
     if not others:
         return name == first
@@ -64,7 +64,7 @@ def name_matches(name: str, pattern: str) -> bool:
 
 
 def company_key(name: str) -> str | None:
-    """Return the part that all spellings of a company's name share, also names that networks cut, or None.
+    """Return a key that all spellings of a company's name share, even if a network truncated it, or None.
 
     North American networks show 15 characters. A name of fewer than four characters does not identify a company.
     """

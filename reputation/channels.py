@@ -1,4 +1,4 @@
-"""Facts that are read from the names of Asterisk's channels. Pure."""
+"""Facts that follow from the names of Asterisk channels. Pure functions."""
 
 import re
 from collections.abc import Container
@@ -8,7 +8,7 @@ _PHONE = re.compile(r"[A-Za-z0-9]+/\d{2,6}\Z", re.ASCII)
 
 
 def is_phone_name(endpoint: str) -> bool:
-    """Return whether an endpoint is named like a phone. A trunk without an entry in the settings is named otherwise."""
+    """Return whether an endpoint is named like a phone. A trunk that the settings do not name is named differently."""
     return _PHONE.match(endpoint) is not None
 
 
@@ -18,6 +18,6 @@ def endpoint_of(channel: str) -> str:
 
 
 def undescribed_trunk(channel: str, phones: Container[str]) -> str | None:
-    """Return the endpoint of a channel that no `[[trunk]]` describes, if it is not in `phones` or named like one."""
+    """Return a channel's endpoint if it is a trunk without a `[[trunk]]`: not in `phones`, nor named like a phone."""
     endpoint = endpoint_of(channel)
     return None if endpoint in phones or is_phone_name(endpoint) else endpoint

@@ -1,9 +1,10 @@
-"""Marks in the annotations of a record type that describe the columns of its table.
+"""Annotations in a record type that describe the columns of its table.
 
     reporter: Annotated[str, Key(3), ORIGIN]
     group: Annotated[str | None, Column("grp"), Own("{site}")]
 
-A field without such a mark is a column of the same name, and travels through the hub if its table does.
+A field without these annotations is a column of the same name. If the table is shared through the hub, so is the
+column.
 """
 
 from dataclasses import MISSING, fields, is_dataclass
@@ -19,25 +20,25 @@ LOCAL: Final = "local"  # stays in this store
 
 
 class Key(NamedTuple):
-    """A mark: the field is part of the key besides the number. `place`: its position in the key, which hubs rely on."""
+    """The field is part of the key, besides the number. `place`: its position in the key, on which hubs rely."""
 
     place: int = 1
 
 
 class Own(NamedTuple):
-    """A mark: the value stays with its site and the standby; other sites get `elsewhere`. `{site}` is the site."""
+    """The value is only sent to a standby; other sites get `elsewhere`, in which `{site}` is the site's name."""
 
     elsewhere: str = ""
 
 
 class Column(NamedTuple):
-    """A mark: the name of the column, if it differs from the field's."""
+    """The name of the column, if it differs from the field's name."""
 
     name: str
 
 
 class RowField(NamedTuple):
-    """One field of a record type. `kinds`: its types, with None if it may be None."""
+    """A field of a record type. `kinds`: its types, with None if it may be None."""
 
     name: str
     column: str
@@ -46,22 +47,22 @@ class RowField(NamedTuple):
 
     @property
     def enum(self) -> type[Enum] | None:
-        """The enum of its values, if any."""
+        """The field's enum type, if it has one."""
         return next((kind for kind in self.kinds if isinstance(kind, type) and issubclass(kind, Enum)), None)
 
     @property
     def words(self) -> frozenset[Any]:
-        """All allowed values, if the field is an enum."""
+        """All allowed values, if the field has an enum type."""
         return frozenset([*(self.enum or ()), *([None] if self.enum and type(None) in self.kinds else [])])
 
     @property
     def is_number(self) -> bool:
-        """Whether the table stores its values as numbers."""
+        """Whether the table stores the values as numbers."""
         plain = [get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in self.kinds]
         return any(kind in (int, float, bool) for kind in plain)
 
     def mark(self, kind: type) -> Any:
-        """Return the field's mark of that type, or None."""
+        """Return the field's annotation of this type, or None."""
         return next((mark for mark in self.marks if isinstance(mark, kind)), None)
 
 
@@ -76,7 +77,7 @@ def fields_of(row: type) -> list[RowField]:
 
 
 def defaults_of(row: type) -> dict[str, str | int | float | None]:
-    """Return the default of each column whose field has a plain default, for records that lack the column."""
+    """Return the default of each column whose field has a simple default, for records that lack the column."""
     defaults: dict[str, Any] = {}
     for row_field in fields_of(row):
         if is_dataclass(row):
@@ -98,6 +99,6 @@ def column_list(row: type) -> str:
 
 
 def insert_sql(table: str, row: type, verb: str = "INSERT") -> str:
-    """Return the statement that inserts a record into a table. Its parameters are the values of the fields."""
+    """Return an SQL statement that inserts a record into a table. Its parameters are the values of the fields."""
     columns = column_list(row)
     return f"{verb} INTO {table} ({columns}) VALUES ({', '.join('?' * len(columns.split(', ')))})"

@@ -1,6 +1,6 @@
-"""The control sample: warned calls that get no warning on purpose, to learn how people treat their callers.
+"""The control sample: calls that get no warning on purpose, to measure how people treat them without it.
 
-The draw is a keyed hash of the linkedid. A replay draws the same calls, and no caller can influence the draw.
+A keyed hash of the linkedid selects the calls. A replay selects the same calls, and no caller can influence it.
 """
 
 from hashlib import blake2b
@@ -11,7 +11,7 @@ from reputation.wording import Wording
 
 
 def is_drawn(sample: ControlSample, linkedid: str) -> bool:
-    """Return whether this call is in the sample."""
+    """Return whether this call is in the control sample."""
     if not sample.every or not linkedid:
         return False
     digest = blake2b(linkedid.encode(errors="replace"), digest_size=8, key=sample.salt).digest()
@@ -19,7 +19,7 @@ def is_drawn(sample: ControlSample, linkedid: str) -> bool:
 
 
 class SampledCalls(NamedTuple):
-    """Results of the calls without their warning: answered, hung up on at once, and marked as spam by the callee."""
+    """Counts of calls in the control sample: all, answered, hung up on at once, and marked as spam by the callee."""
 
     calls: int = 0
     answered: int = 0
@@ -27,7 +27,7 @@ class SampledCalls(NamedTuple):
     marked: int = 0
 
     def words(self, warned: int) -> Wording:
-        """Return the results of the sample in words. `warned`: how many calls kept their warning."""
+        """Return the results as a text. `warned`: how many calls did get a warning."""
         return Wording(
             "{calls} of {all} warned calls left without the warning on purpose, to learn from them: "
             "{answered} answered, {hung_up_on} hung up on at once, {marked} marked as spam",

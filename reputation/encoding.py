@@ -1,13 +1,13 @@
-"""JSON for the API, `--json` and files, made from the records that operations and views return.
+"""Convert records that operations and views return to JSON for the API, `--json` and files, and back.
 
 A record is a dataclass, a NamedTuple or a msgspec.Struct. Its JSON is an object of its fields and of its properties
-marked `@encoded`. An instant is written as RFC 3339 in UTC, a level by its word, and a
-Wording in English or the language that `encode` is given.
+marked `@encoded`. An instant is written as RFC 3339 in UTC, a level by its word, and a Wording in English or the
+language that `encode` is given.
 
     encode(Identity(...))  ->  {"number": "+12015550123", "expires_at": "2026-12-31T17:00:07.25Z", ...}
     wire(Identity)         ->  the msgspec.Struct that reads its JSON and from which JSON Schema is made
 
-`find_misfit` returns the place and the kind of a type error. msgspec only has a sentence, whose words change.
+`find_misfit` returns the place and kind of a type error. msgspec itself only has a sentence, whose wording may change.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _ATTRIBUTE = re.compile(r"^    (\w+): ((?:.|\n(?!    \w+: |\S))*)", re.M)
 
 
 def encoded(fn: F) -> F:
-    """Mark a property, so that the JSON of its record contains its value."""
+    """Mark a property, so that its value is part of the record's JSON."""
     fn.__dict__["is_encoded"] = True
     return fn
 
@@ -72,7 +72,7 @@ class Field(NamedTuple):
 
 
 def encode(value: object, translate: Callable[[str], str] = str) -> bytes:
-    """Return a value as JSON. `translate` returns the template of a Wording in the reader's language."""
+    """Encode a value as JSON. `translate` returns the template of a Wording in the reader's language."""
     reset = _TRANSLATE.set(translate)
     try:
         return msgspec.json.encode(plain(value))
@@ -86,7 +86,7 @@ def decode(raw: bytes | str, kind: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as the dicts, lists, texts and numbers of its JSON."""
+    """Convert a value to the dicts, lists, texts and numbers of its JSON."""
     kind: Any = type(value)
     if kind in (str, int, float, bool, type(None)):
         return value
@@ -105,7 +105,7 @@ def plain(value: Any) -> Any:
 
 
 def parse_plain(value: Any, kind: Any) -> Any:
-    """Return the value from which `plain` made this one. Raise KeyError or msgspec.ValidationError."""
+    """Convert the result of `plain` back to a value of type `kind`. Raise KeyError or msgspec.ValidationError."""
     origin, more = get_origin(kind), get_args(kind)
     if origin is Annotated:
         is_instant = _INSTANT in kind.__metadata__
@@ -124,7 +124,7 @@ def parse_plain(value: Any, kind: Any) -> Any:
 
 
 def instant_text(at: Any) -> Any:
-    """Return UTC seconds as RFC 3339, None as None, and a list as a list."""
+    """Convert UTC seconds to RFC 3339. None stays None, and a list becomes a list of texts."""
     if at is None:
         return None
     if isinstance(at, list | tuple):
@@ -151,7 +151,7 @@ def _has_instant(kind: Any) -> bool:
 
 
 def is_record(kind: Any) -> bool:
-    """Return whether the JSON of a type is an object with its fields."""
+    """Return whether values of this type become JSON objects."""
     if not isinstance(kind, type):
         return False
     is_tuple = issubclass(kind, tuple) and hasattr(kind, "_fields")
@@ -160,7 +160,7 @@ def is_record(kind: Any) -> bool:
 
 @cache
 def fields_of(kind: Any) -> tuple[Field, ...]:
-    """Return the fields of a record's JSON: its own, its properties with `@encoded`, and those of its FLAT records."""
+    """Return the fields of a record's JSON: its own fields, `@encoded` properties, and fields of its FLAT records."""
     hints, words = get_type_hints(kind, include_extras=True), words_of(kind)
     own, flat = dict[str, Field](), dict[str, Field]()
     for name, defaults in _defaults_of(kind).items():
@@ -191,9 +191,9 @@ def _defaults_of(kind: Any) -> dict[str, tuple[Any, ...]]:
 
 
 def wire(kind: Any, *, is_sent: bool = False, places: Mapping[Any, Any] | None = None) -> Any:
-    """Return the type with which a value is read from JSON and written to it.
+    """Return the type that msgspec uses to read and write a value's JSON.
 
-    For a strict Struct without descriptions this is the Struct. `is_sent`: fields with a default may be left out.
+    A strict Struct without descriptions is returned as it is. `is_sent`: fields with a default may be left out.
     `places`: the types of type variables.
     """
     if isinstance(kind, TypeVar):
@@ -246,7 +246,7 @@ def _struct(kind: Any, name: str, is_sent: bool, places: tuple[tuple[Any, Any], 
 def struct_of(
     name: str, kind: Any, fields: Iterable[Field], *, is_sent: bool, places: Mapping[Any, Any] | None = None
 ) -> Any:
-    """Return a strict Struct of these fields of a record, with their descriptions."""
+    """Return a strict Struct with these fields of a record and their descriptions."""
     made: list[Any] = []
     for field in fields:
         wired = wire(field.kind, is_sent=is_sent, places=places)
@@ -268,13 +268,13 @@ def _words_in(kind: Any) -> str:
 
 
 def summary_of(kind: Any) -> str:
-    """Return a record's docstring up to the description of its attributes."""
+    """Return a record's docstring without the section `Attributes:`."""
     return cleandoc(kind.__doc__ or "").partition("\n\nAttributes:")[0].strip()
 
 
 @cache
 def words_of(kind: Any) -> dict[str, str]:
-    """Return the descriptions of fields in a record's docstring: of its section `Attributes:`, or "`field`: text"."""
+    """Return the descriptions of fields in a record's docstring: from its section `Attributes:`, or "`field`: text"."""
     text = cleandoc(kind.__doc__ or "")
     before, _, attributes = text.partition("\nAttributes:\n")
     descriptions = {name: _line(words) for name, words in _ATTRIBUTE.findall(attributes)}
@@ -302,7 +302,7 @@ SEQUENCES = (list, tuple, set, frozenset)
 
 
 class Fault(Enum):
-    """Why a value does not fit."""
+    """The reason why a value does not fit its type."""
 
     UNKNOWN_KEY = "unknown-key"
     MISSING_KEY = "missing-key"
@@ -310,7 +310,7 @@ class Fault(Enum):
 
 
 class Misfit(NamedTuple):
-    """A value that does not fit its type. `kind` is the type at the place, or the table's if a key is unknown."""
+    """A value that does not fit its type. `kind`: the expected type, or the table's type if a key is unknown."""
 
     place: str  # as agi.in_flight or trunk[0].name
     fault: Fault
@@ -319,13 +319,13 @@ class Misfit(NamedTuple):
     words: str  # for a wrong value msgspec's message, or the type itself
 
     def inside(self, place: str) -> Misfit:
-        """Return the same misfit with `place` before its own place."""
+        """Return the same misfit with `place` put before its own place."""
         dot = "." if self.place and not self.place.startswith("[") else ""
         return self._replace(place=f"{place}{dot}{self.place}")
 
 
 def find_misfit(value: object, kind: Any, *, strict: bool = True) -> Misfit | None:
-    """Return the first misfit in tables, lists and plain values, or None."""
+    """Return the first part of a value (in tables, lists or plain values) that does not fit the type, or None."""
     try:
         msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
@@ -335,7 +335,7 @@ def find_misfit(value: object, kind: Any, *, strict: bool = True) -> Misfit | No
 
 
 def keys_of(table: type[msgspec.Struct]) -> tuple[str, ...]:
-    """Return the keys of a table, as they are written in JSON and TOML."""
+    """Return the keys of a table as written in JSON and TOML."""
     return tuple(field.encode_name for field in msgspec.structs.fields(table))
 
 

@@ -59,7 +59,7 @@ def new_event_id(at: float) -> str:
 
 
 class EventData(msgspec.Struct, frozen=True, kw_only=True):
-    """The data of an event: JSON by the names of the fields. Instants are UTC seconds, numbers E.164."""
+    """The data of an event, encoded in JSON by the names of the fields. Instants are UTC seconds, numbers E.164."""
 
 
 class DecisionTaken(EventData, frozen=True, kw_only=True):
@@ -137,7 +137,7 @@ class NumberMarked(EventData, frozen=True, kw_only=True):
 
 
 class LevelChanged(EventData, frozen=True, kw_only=True):
-    """The evidence of this site against a number justifies another level than before, in calls of this class."""
+    """The evidence of this site against a number now justifies another level, in calls of this class."""
 
     number: str
     auth_class: str
@@ -182,7 +182,7 @@ class GradeChanged(EventData, frozen=True, kw_only=True):
 
 
 class LabelChanged(EventData, frozen=True, kw_only=True):
-    """A platform shows another label of an own number than before. `before` None: this was the first check.
+    """A platform shows another label for an own number. `before` None: this was the first check.
 
     `label` is empty if it shows no label. `marks`: how many marks the platform reports, None if it does not say.
     """
@@ -195,7 +195,7 @@ class LabelChanged(EventData, frozen=True, kw_only=True):
 
 
 class NumberSuspected(EventData, frozen=True, kw_only=True):
-    """Calls of an own number fare worse in a country or network than before: the number may be labelled there.
+    """A country or network treats calls of an own number worse than before: it may be labelled there.
 
     `by`: `answered` (a smaller share is answered) or `blocked` (a larger share is refused). The shares: `before`,
     `lately`.
@@ -220,7 +220,7 @@ class FeedStale(EventData, frozen=True, kw_only=True):
 
 
 class ExchangeStale(EventData, frozen=True, kw_only=True):
-    """The file of another company has stopped arriving, was refused, or is no longer used (`status`).
+    """Another company's file no longer arrives, was refused, or is no longer used (`status`).
 
     `off`: it was switched off. `came_at` None: it never arrived.
     """
@@ -232,7 +232,7 @@ class ExchangeStale(EventData, frozen=True, kw_only=True):
 
 
 class HubStale(EventData, frozen=True, kw_only=True):
-    """No data was exchanged with the hub for too long, because nobody tried or it failed (`status`).
+    """No data was exchanged with the hub for too long, because no attempt was made or attempts failed (`status`).
 
     `waiting`: how many of our rows wait to be sent. `exchanged_at` None: never.
     """
@@ -244,7 +244,7 @@ class HubStale(EventData, frozen=True, kw_only=True):
 
 
 class PolicyChanged(EventData, frozen=True, kw_only=True):
-    """A policy, or a version of it, has come into force, waits or cannot be used (`state`).
+    """A policy has come into force, waits to be accepted, or cannot be used (`state`).
 
     `in-force`: the policy in force has changed. `before` is the name of the old policy, which may be the same.
     `waiting`: another site's policy arrived and must be accepted. `unusable`: it arrived and cannot be used. `by`: as
@@ -258,20 +258,20 @@ class PolicyChanged(EventData, frozen=True, kw_only=True):
 
 
 class DaemonTrouble(EventData, frozen=True, kw_only=True):
-    """The trouble of the daemon has changed, or ended (empty). `running`: the daemon itself reports it."""
+    """The daemon has another problem, or no problem any longer (empty). `running`: the daemon itself reports it."""
 
     trouble: str
     running: bool
 
 
 class EmergencyOpened(EventData, frozen=True, kw_only=True):
-    """No call is screened now, because of an emergency call from here, or because somebody opened the window (`by`)."""
+    """Screening is suspended, because of an emergency call from here or because somebody suspended it (`by`)."""
 
     by: str
 
 
 class EmergencyClosed(EventData, frozen=True, kw_only=True):
-    """Calls are screened again: the time is over (`by` is `time`), or somebody closed the window (`by` is `hand`)."""
+    """Calls are screened again: the time is over (`by` is `time`), or somebody resumed screening (`by` is `hand`)."""
 
     by: str
 
@@ -306,5 +306,5 @@ DATA: Final[Mapping[EventKind, type[EventData]]] = {
 
 
 def subject_of_call(number: str | None, linkedid: str) -> str:
-    """Return the subject of a call's events: the other number, so that they stay in order, or else the call itself."""
+    """Return the subject of a call's events: the other party's number, or the call itself if the number is unknown."""
     return number or f"call/{linkedid}"

@@ -1,4 +1,4 @@
-"""The evidence about a number and one of its calls, from which the families of evidence are computed."""
+"""The evidence about a number and a call from it, from which the families of evidence are computed."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from reputation.weights import Weights
 
 
 class Evidence(NamedTuple):
-    """The evidence about a number in one auth class, as of one instant.
+    """The evidence about a number in an auth class at a single instant.
 
     `listed_neighbours`: other numbers of its block on feeds that do not list the number itself. `bad_neighbours`: other
     numbers of its block that are bad by marks and signals here. `reviewed_at`: the last review of a burst of marks.
@@ -34,14 +34,14 @@ class Evidence(NamedTuple):
 
     @property
     def challenges(self) -> ChallengeHistory:
-        """The challenges of the number."""
+        """The challenge history of the number."""
         return NEVER_CHALLENGED if self.standing is None else self.standing.challenges
 
 
 class Circumstances(NamedTuple):
     """Facts about the call and the office. `hour`: of the callee's day. `people`: how many work here, if known.
 
-    `is_stranger`: the number is unknown here.
+    `is_stranger`: the caller is unknown here.
     """
 
     auth_class: AuthClass = AuthClass.UNKNOWN

@@ -1,11 +1,11 @@
-"""Why a number has its reputation, and what would change that. Every screen and log uses these words. Pure.
+"""Explain a number's reputation, and what would change it. Every screen and log uses these texts. Pure functions.
 
 sentence_of_families(families)             "2 of 3 colleagues who answered marked it; 3 hung up within 6 s; ..."
 would_change(evidence, circumstances, ...) events that would make the level lower, and the level after each
-would_raise(evidence, circumstances, ...)  events that would make the level higher
-more_marks(evidence, circumstances, ...)   how many more marks would make the level higher
-fades_of(evidence, circumstances, ...)     when the level falls without new evidence
-with_changes(evidence, circumstances, ...) the reputation with its changes, as a decision records it
+would_raise(evidence, circumstances, ...)  events that would make the level higher more_marks(evidence, circumstances,
+...)   how many more marks would make the level higher fades_of(evidence, circumstances, ...)     when the level falls
+without new evidence with_changes(evidence, circumstances, ...) the reputation with its changes, as a decision records
+it
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -57,7 +57,7 @@ def _with_changes(evidence: Evidence, circumstances: Circumstances, weights: Wei
 
 
 def _without_names(evidence: Evidence) -> Evidence:
-    """Return evidence without a standing in a form that many thousands of numbers share, for the cache."""
+    """Return evidence without a standing in a normalised form that many numbers share, as a cache key."""
     imported, identity = evidence.imported, evidence.identity
     if not imported and identity is None:
         return evidence
@@ -71,7 +71,7 @@ def _without_names(evidence: Evidence) -> Evidence:
 
 
 def _as_listed(row: Imported, place: int) -> Imported:
-    """Return the row without its texts. A number becomes the source's name, because only their count matters."""
+    """Return the row without its texts. A position replaces the source's name: only the number of sources matters."""
     return _LISTED[row.verdict, row.is_feed, row.looked_up, row.is_proven, min(place, _SOURCES - 1)]
 
 
@@ -91,17 +91,14 @@ _verdict = attrgetter("verdict")
 
 @lru_cache(maxsize=1024)
 def _of_sources(evidence: Evidence, circumstances: Circumstances, weights: Weights) -> Reputation:
-    """Return the reputation of a number without evidence that fades.
-
-    It is cached, because nearly all numbers are such.
-    """
+    """Return the reputation of a number without fading evidence. It is cached, because most numbers have none."""
     return _with_changes(evidence, circumstances, weights, 0.0)
 
 
 def would_change(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[LevelChange, ...]:
-    """Return the events that would make the level of the number lower, the smallest event first."""
+    """Return the events that would lower the number's level, the smallest event first."""
     level = reputation_of(evidence, circumstances, weights, now).level
     return _changes_from(level, evidence, circumstances, weights, now)
 
@@ -124,7 +121,7 @@ def _changes_from(
 def would_raise(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[LevelChange, ...]:
-    """Return events that would raise the level of the number: more people, one more source, a failed challenge."""
+    """Return events that would raise the number's level: more people, one more source, a failed challenge."""
     level = reputation_of(evidence, circumstances, weights, now).level
 
     def raised(what: Happening, changed: Evidence, people: int = 0) -> Iterator[LevelChange]:
@@ -145,7 +142,7 @@ def would_raise(
 def days_until_lower(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[int, Level] | None:
-    """Return after how many days the level falls without new evidence, and to which level; None: not in a year."""
+    """Return after how many days the level falls without new evidence, and the new level; None if not within a year."""
     level = reputation_of(evidence, circumstances, weights, now).level
     for days in range(1, HORIZON_DAYS + 1):
         after = reputation_of(evidence, circumstances, weights, now + days * DAY_SECONDS).level
@@ -157,7 +154,7 @@ def days_until_lower(
 def fades_of(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[tuple[float, Level], ...]:
-    """Return when the level falls without new evidence within a year, exact to a minute, and each new level."""
+    """Return when the level falls within a year without new evidence, to the minute, with each new level."""
 
     def level_at_time(at: float) -> Level:
         return reputation_of(evidence, circumstances, weights, at).level
@@ -182,7 +179,7 @@ def fades_of(
 def more_marks(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[int, Level] | None:
-    """Return how many more marks, not in a burst, raise the level, and the new level. None if marks cannot raise it."""
+    """Return how many marks, outside a burst, raise the level, and the new level; None if marks cannot raise it."""
     standing = _at(evidence.standing, weights, now)
     level = reputation_of(evidence, circumstances, weights, now).level
     for n in range(1, MOST_MARKS + 1):
@@ -240,7 +237,7 @@ def _upheld(evidence: Evidence, _circumstances: Circumstances, weights: Weights,
 
 
 def _passed(evidence: Evidence, _circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
-    """Return the evidence after a passed challenge. The pass limits the action, whatever the new level is."""
+    """Return the evidence after a passed challenge; None if no failed challenge preceded it."""
     history = evidence.challenges
     if not (history.failures or history.abandoned_at):
         return None
@@ -254,7 +251,7 @@ def _unlisted(evidence: Evidence, _circumstances: Circumstances, _weights: Weigh
 
 
 def _witnessed(evidence: Evidence, people: int, weights: Weights, now: float) -> Evidence:
-    """Return the evidence after more people answer: half of them mark it, the others hang up at once."""
+    """Return the evidence after `people` more people answered: half of them mark it, the others hang up at once."""
     standing, marked = _at(evidence.standing, weights, now), people // 2
     hung_up, counts = people - marked, dict(standing.signals)
     counts[SignalCategory.HUNG_UP_ON] = counts.get(SignalCategory.HUNG_UP_ON, 0) + hung_up
@@ -295,7 +292,7 @@ _WORDS = {happening.code: happening.value for happening in Happening}
 
 
 def words_of_happening(code: str) -> str:
-    """Return the words for an event code in the journal. Older versions stored the words themselves."""
+    """Return the text for an event code in the journal. Older versions stored the text itself."""
     return _WORDS.get(code, code)
 
 
@@ -307,12 +304,12 @@ def _at(standing: Standing | None, weights: Weights, now: float) -> Standing:
 
 
 def sentence_of_families(families: Sequence[Family]) -> str:
-    """Return the evidence in one English sentence without a full stop, empty without evidence."""
+    """Return the evidence as an English sentence without a full stop; empty without evidence."""
     return str(words_of_families(families))
 
 
 def words_of_families(families: Sequence[Family]) -> str | Wording:
-    """Return the evidence as one translatable sentence without a full stop. Empty if there is no evidence."""
+    """Return the evidence as a translatable sentence without a full stop; empty without evidence."""
     parts = [part for family in families for part in parts_of(family)]
     names = {family.name for family in families}
     if not SHOWN.isdisjoint(names) and WANTED_BY_US not in names:
@@ -321,6 +318,6 @@ def words_of_families(families: Sequence[Family]) -> str | Wording:
 
 
 def parts_of(family: Family) -> Iterator[Wording]:
-    """Yield the counts of a family as texts. A family of another version gives none."""
+    """Yield the counts of a family as texts. Families unknown to this version are skipped."""
     kind = KIND_BY_NAME.get(family.name)
     return iter(()) if kind is None else kind.words(dict(family.counts))

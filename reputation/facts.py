@@ -1,4 +1,4 @@
-"""The facts of one call: everything that a decision may use, in one value, for the daemon and for a replay.
+"""All facts about a call that a decision may use, as a single value, for the daemon and for a replay.
 
     query = FactsQuery(number, auth_class, did, now)         the input of the store's query
     facts = facts_from(context, evidence, reputation, weights)
@@ -40,7 +40,7 @@ EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays op
 
 
 class FactsQuery(NamedTuple):
-    """The input of the facts query. It is a tuple, which is made in a third of the time, because each call needs one.
+    """The input of the facts query. It is a tuple for speed, because every call needs one.
 
     `number`: None for a caller without a number. `channel_endpoint`: the endpoint that the call comes from. `endpoint`:
     the phone that the call is for, if known; otherwise the callee of the DID is used. `hour`: of the callee's day, if
@@ -67,9 +67,9 @@ class FactsQuery(NamedTuple):
 class CallContext(NamedTuple):
     """Facts about a call besides the evidence: the callee, relations to the caller, and recent events.
 
-    `caller_person`: the person here whose phone the channel is. `one_ring_at`: when the number last rang for 6 s or
-    less and hung up, within a day. `emergency_at`: the latest emergency call that opens the window.
-    `emergency_closed_at`: when somebody closed the window. `unwhispered`: phones without spoken warnings. `quiet`:
+    `caller_person`: the person here whose phone makes the call. `one_ring_at`: when the number last rang for 6 s or
+    less and hung up, within a day. `emergency_at`: the latest emergency call that suspends screening.
+    `emergency_closed_at`: when somebody resumed screening. `unwhispered`: phones without spoken warnings. `quiet`:
     people with quiet hours, at any time of day (policies.quiet_hours). `sample`: how the control sample is drawn.
     `plan`: the number's row in the numbering plan. `first_call`: calls of unknown callers shortly before; None if the
     caller has no number or is known. `dialled_at`: the last call from here to the number. `is_company_known`: the call
@@ -97,14 +97,14 @@ class CallContext(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """All facts about one call, read at one instant. The first fields are those of CallContext, in its order.
+    """All facts about a call, read at the same instant. The first fields are those of CallContext, in the same order.
 
     `peers`: rows of other companies about the number in this class. `passed_until`: until when the last passed
-    challenge or proof of control is valid. `passed_at`: the time of that challenge. `failures`: failed challenges since
-    then, each DID and day once, and hang-ups instead of an answer. `is_storm`: this call is part of a storm of
-    single-use numbers. `recent_calls`: earlier calls of the number within the hour. `recent_block_calls`: those of its
-    block. `recent_dids`: the DIDs of the number's calls. `emergency_window_seconds`: how long after `emergency_at` no
-    call is screened.
+    challenge or proof of control is valid. `passed_at`: the time of that challenge. `failures`: challenges failed since
+    then (at most one per DID and day counts), and hang-ups instead of an answer. `is_storm`: this call is part of a
+    storm of single-use numbers. `recent_calls`: earlier calls of the number within the hour. `recent_block_calls`:
+    earlier calls of its block. `recent_dids`: the DIDs of the number's calls. `emergency_window_seconds`: how long
+    after `emergency_at` no call is screened.
     """
 
     did: Did | None = None
@@ -147,7 +147,7 @@ def facts_from(
     earlier: Earlier = NOTHING_EARLIER,
     peers: tuple[PeerWord, ...] = (),
 ) -> Facts:
-    """Return the facts of a call. `earlier`: recent calls of the number and its block, if they are counted."""
+    """Return the facts of a call. `earlier`: recent calls of the number and its block, if calls are counted."""
     challenges, before = evidence.challenges, context.first_call
     return Facts(
         *context,
@@ -164,5 +164,5 @@ def facts_from(
 
 
 def opens_after_closing(asterisk_at: float, closed_at: float | None) -> bool:
-    """Return whether an emergency call opens the window again. A call in the second of the closing does, too."""
+    """Return whether an emergency call suspends screening again. A call in the same second as `closed_at` does, too."""
     return closed_at is None or asterisk_at >= floor(closed_at)

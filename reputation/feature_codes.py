@@ -1,9 +1,9 @@
 """Feature codes that people dial, and keys that they press during a call. The answer is a word of [callsieve-say].
 
-A code dialled again within a minute undoes what it did. The codes of phone settings switch at any time.
+If a code is dialled again within a minute, its effect is undone. The codes of phone settings switch at any time.
 
-The module also finds a person's last call, to explain how it was treated: the last one that rang their phone, or that
-was stopped before. A rejected call leaves only a decision. A call that rang a group had one decision for all. The
+The module also finds a person's last call, to explain how it was treated: the last call that rang their phone or was
+stopped before. A rejected call leaves only a decision. A call that rang a group had a single decision for all. The
 person's own list or contacts are applied to it here, as for the phone (docs/contributing/decisions/per-phone.md).
 """
 
@@ -29,7 +29,7 @@ LISTS = {"allow": ListName.ALLOW, "block": ListName.BLOCK}
 
 
 class Spoken(StrEnum):
-    """The answers to a code. Each is an extension of [callsieve-say]."""
+    """The spoken answers to a code. Each is an extension of [callsieve-say]."""
 
     SPAM = "spam"
     OK = "ok"
@@ -52,7 +52,7 @@ SPOKEN_OF_LIST = {ListName.ALLOW: Spoken.ALLOWED, ListName.BLOCK: Spoken.BLOCKED
 
 
 class Switch(NamedTuple):
-    """A phone setting, and the words for on and off."""
+    """A phone setting, and the spoken answers for on and off."""
 
     setting: PhoneSetting
     on: Spoken
@@ -74,7 +74,7 @@ RECENT_CHANGES = 50
 
 
 def apply_feature_code(db: sqlite3.Connection, endpoint: str, code: str, at: float) -> str:
-    """Apply one of CODES, dialled on an endpoint, and return the word to say. Call it in a transaction."""
+    """Apply a feature code dialled on an endpoint, and return the spoken answer. Call it in a transaction."""
     reporter = reporter_of(db, endpoint)
     if code == "expect":
         return _expect(db, reporter, at)
@@ -88,7 +88,7 @@ def apply_feature_code(db: sqlite3.Connection, endpoint: str, code: str, at: flo
 
 
 def mark_call(db: sqlite3.Connection, endpoint: str, linkedid: str, at: float) -> MarkResult | None:
-    """Mark a call's caller as spam, after a key press during the call. None if the call is not in the journal."""
+    """Mark a call's caller as spam, after a key press during the call; None if the call is not in the journal."""
     caller = next((record.caller for record in decisions(db, linkedid=linkedid, limit=1)), None)
     if caller is None:
         return None
@@ -105,13 +105,13 @@ def mark_call(db: sqlite3.Connection, endpoint: str, linkedid: str, at: float) -
 
 
 def reporter_of(db: sqlite3.Connection, endpoint: str) -> str:
-    """Return the person of an endpoint, or the endpoint itself if it has no person."""
+    """Return the person of an endpoint, or the endpoint itself if it belongs to no person."""
     person = person_of_endpoint(db, endpoint)
     return person.extension if person is not None else endpoint
 
 
 def word_of(result: MarkResult) -> str:
-    """Return the word to say for a result."""
+    """Return the spoken answer for the result of a mark."""
     if result.status is MarkStatus.MARKED and result.mark is not None:
         return Spoken.SPAM if result.mark.verdict is Verdict.SPAM else Spoken.OK
     if result.status is MarkStatus.REFUSED and result.number is not None:
@@ -140,7 +140,7 @@ def _expect(db: sqlite3.Connection, reporter: str, at: float) -> str:
 
 
 def _do_not_call(db: sqlite3.Connection, reporter: str, at: float) -> str:
-    """Put the number of the person's last conversation on the do-not-call list. Within a minute: undo it."""
+    """Put the number of the person's last conversation on the do-not-call list, or undo it within a minute."""
     last = do_not_call.last_talk_of(db, reporter, at - LATELY_SECONDS)
     if last is None:
         return Spoken.NOBODY
@@ -167,7 +167,7 @@ def _switch(db: sqlite3.Connection, reporter: str, switch: Switch, at: float) ->
 
 
 def _list_last_caller(db: sqlite3.Connection, reporter: str, list_name: ListName, at: float) -> str:
-    """Put the person's last caller on the person's own list. If repeated within a minute, undo it."""
+    """Put the person's last caller on their own list, or undo it within a minute."""
     last = last_caller_of(db, reporter)
     if last is None or last.number is None:
         return Spoken.NOBODY
@@ -211,7 +211,7 @@ def _who(reporter: str) -> str:
 
 
 def make_passcode(db: sqlite3.Connection, endpoint: str, passcode: str, at: float) -> bool:
-    """Add a passcode for the own page of an endpoint's person. Return False if the endpoint belongs to nobody."""
+    """Add a passcode for the own page of the endpoint's person. Return False if the endpoint belongs to nobody."""
     person = person_of_endpoint(db, endpoint)
     if person is None:
         return False
@@ -228,14 +228,14 @@ _RULE_OF_TIE = {Tie.ALLOW: "callee-allowlist", Tie.CONTACT: "contact"}
 
 @dataclass(frozen=True, slots=True)
 class LastCall:
-    """The last call. `decision` is None if the call was not screened, `number` if the caller had no number."""
+    """A person's last call. `decision` is None if it was not screened, `number` if the caller showed none."""
 
     number: str | None
     decision: DecisionRecord | None
 
 
 def last_call_of(db: sqlite3.Connection, endpoint: str, now: float) -> LastCall | None:
-    """Return the last call for the person of an endpoint, or None."""
+    """Return the last call for the endpoint's person, or None."""
     person = reporter_of(db, endpoint)
     meant = latest_for(db, person, now - LAST_CALL_SECONDS)
     reached = last_caller_of(db, person)
@@ -248,7 +248,7 @@ def last_call_of(db: sqlite3.Connection, endpoint: str, now: float) -> LastCall 
 
 
 def _as_it_was_here(db: sqlite3.Connection, decision: DecisionRecord, person: str) -> DecisionRecord:
-    """Return the decision as the person's phone treated the call, by the person's own list or contacts."""
+    """Return the decision with the action that the person's own list or contacts gave on their phone."""
     if decision.action not in _SHOWN or decision.caller is None:
         return decision
     tie = lists.friendly_tie_of(db, person, decision.caller, decision.at)

@@ -1,4 +1,4 @@
-"""First calls of unknown numbers, to recognise a caller who uses each number only once.
+"""First calls from unknown numbers, to recognise callers who use each number only once.
 
     seen = first_calls.before(number, did, now) -> FirstCall     the calls of unknown numbers shortly before
     first_calls.add(number, did, now)                            record that this number is unknown, too
@@ -30,7 +30,7 @@ _Call = tuple[float, str | None, str, str | None]  # at, the number's key, DID, 
 
 
 class FirstCalls:
-    """First calls of the last hour, at most `max_calls`. The oldest are dropped first."""
+    """The first calls of the last hour, at most `max_calls`. The oldest are dropped first."""
 
     def __init__(self, max_calls: int = MAX_CALLS) -> None:
         self._max_calls = max_calls
@@ -42,7 +42,7 @@ class FirstCalls:
         return len(self._calls)
 
     def add(self, number: Number, did: str | None, at: float) -> None:
-        """Record a first call. A call to an unknown DID is left out."""
+        """Record a first call. A call to an unknown DID is ignored."""
         if not did:
             return
         block = number.block
@@ -61,7 +61,7 @@ class FirstCalls:
             self._drop(self._calls.popleft())
 
     def before(self, number: Number, did: str | None, now: float) -> FirstCall:
-        """Return the pattern of first calls before `now`, as seen from a call of this number to this DID."""
+        """Return the pattern of first calls before `now` that a call from this number to this DID continues."""
         if not did:
             return NOTHING_BEFORE
         block = number.block
@@ -78,7 +78,7 @@ class FirstCalls:
         return FirstCall(neighbours, in_a_row, is_burst)
 
     def _in_a_row(self, number: str | None, did: str, now: float) -> int:
-        """Return how many neighbouring DIDs, except busy ones, the latest unknown numbers called within ten minutes."""
+        """Return how many neighbouring DIDs, except busy ones, unknown numbers called in the last ten minutes."""
         place = _place_of(did)
         # Nearly always no stranger called a DID near this one, or all call the same.
         if place is None or self._by_place.keys().isdisjoint(_around(place)):
@@ -99,7 +99,7 @@ class FirstCalls:
         return [at for at, who, *_ in calls if who != number and now - KNOWN_SECONDS <= at <= now]
 
     def _drop(self, call: _Call) -> None:
-        """Remove the oldest call from the two indexes. If an index still has it, it is the first entry there."""
+        """Remove the oldest call from both indexes. If an index still has it, it is the first entry there."""
         _, _, did, block = call
         if block is not None and (near := self._by_block.get(block)) and near[0] == call:
             if len(near) == 1:

@@ -1,11 +1,11 @@
-"""The sums of all rows of a number: people of this site one by one, and each other site as one witness. Pure.
+"""Sum the evidence rows of a number: people of this site separately, each other site as a single witness. Pure.
 
     standing_of(rows, auth_class, weights, ...) -> Standing
 
-A site may lie as a whole, and invent any number of people, DIDs and calls. So its rows are folded separately, and the
-result weighs at most as much as one witness: one mark, or one call hung up on, or one call-back. Its answers only
-reduce its own marks, and its bursts are its own. Its challenges are ignored: a site that invents them could cause a
-rejection, or prevent one.
+A site may lie as a whole, and invent any number of people, DIDs and calls. So its rows are summed separately, and the
+result weighs at most as much as a single witness: one mark, or one call hung up on, or one call-back. Its answers only
+reduce its own marks, and its bursts only affect its own marks. Its challenges are ignored: a site that invents them
+could cause a rejection, or prevent it.
 """
 
 from collections import defaultdict
@@ -33,7 +33,7 @@ def standing_of(
     epoch_at: float | None = None,
     trust: Callable[[str], float] = lambda _reporter: 1.0,
 ) -> Standing | None:
-    """Return the standing in a class, or None if no row has an effect.
+    """Return the standing in an auth class; None if no row has an effect.
 
     `epoch_at`: since when the number has its present owner. `trust`: returns the trust in a reporter, or in the site of
     a reporter from another site.
@@ -55,7 +55,7 @@ def standing_of(
 def with_other_sites(
     here: Standing | None, elsewhere: Iterable[tuple[Standing, float]], weights: Weights
 ) -> Standing | None:
-    """Return the standing of this site plus the share of each other site that the trust in it allows."""
+    """Return this site's standing plus a share of each other site's standing, limited by the trust in the site."""
     shares = [
         share
         for their_standing, trusted in elsewhere
@@ -105,10 +105,10 @@ def _split(rows: Sequence[R], name_of: Callable[[R], str]) -> dict[str, Sequence
 
 
 class _Share(NamedTuple):
-    """The part of a site's standing that is used, as of `at`.
+    """The part of another site's standing that counts, at the time `at`.
 
-    `marks`: in marks of one person, before trust. `counts`: the six counts of a standing that calls show, one-ring
-    calls last.
+    `marks`: how many people's marks it is worth, before trust. `counts`: the six counts of a standing that come from
+    calls, with one-ring calls last.
     """
 
     at: float
@@ -122,7 +122,7 @@ class _Share(NamedTuple):
 
 
 def _share_of(standing: Standing, trusted: float, weights: Weights) -> _Share | None:
-    """Limit a site's standing to what a few people can show, each in one way. Return None if nothing is left."""
+    """Limit a site's standing to what a few people can show, each in one way. Return None if no evidence is left."""
     few = weights.witnesses.of_a_site
     marks = _marks_of(standing, weights, few)
     left = few - marks
@@ -159,7 +159,7 @@ def _marks_of(standing: Standing, weights: Weights, few: int) -> float:
 
 
 def _together(here: Standing | None, shares: list[_Share], weights: Weights) -> Standing:
-    """Add the shares of other sites to this site's standing. Each site with marks is one reporter in its own group."""
+    """Add the shares of other sites to this site's standing. Each site with marks is a reporter in its own group."""
     base = here if here is not None else Standing(at=max([share.at for share in shares]))
     at = max([base.at, *[share.at for share in shares]])
     of_marks = weights.counts.marks_half_life_days * DAY_SECONDS

@@ -1,4 +1,4 @@
-"""Formulas of the model and its figures: exponential decay, confidence intervals of shares, weeks. Pure.
+"""Formulas of the model and its figures: exponential decay, confidence intervals of shares, weeks. Pure functions.
 
 Wilson's interval is for a share of few cases, Newcombe's for a difference of two shares.
 """
@@ -33,7 +33,7 @@ def wilson(hits: int, of: int, z: float) -> Interval:
 
 
 def difference(first: Interval, other: Interval) -> Interval:
-    """Return how much larger the first share is than the other, with the interval."""
+    """Return the difference `first - other` of two shares, with its confidence interval."""
     gap = first.value - other.value
     low = gap - sqrt((first.value - first.low) ** 2 + (other.high - other.value) ** 2)
     high = gap + sqrt((first.high - first.value) ** 2 + (other.value - other.low) ** 2)
@@ -46,7 +46,7 @@ _MONDAY = 3 * DAY_SECONDS  # 1970-01-01 was a Thursday
 
 
 def week_of(at: float) -> int:
-    """Return the number of the week of an instant."""
+    """Return the number of the week that contains an instant."""
     return int((at + _MONDAY) // WEEK_SECONDS)
 
 
@@ -61,5 +61,5 @@ def monday_text(week: int) -> str:
 
 
 def decayed(value: float, at: float, now: float, half_life_seconds: float) -> float:
-    """Return what is left at `now` of a value from the time `at`. A value from the future does not grow."""
+    """Return the value that a value of the time `at` has decayed to at `now`. A future value stays the same."""
     return value if now <= at else value * 2.0 ** ((at - now) / half_life_seconds)

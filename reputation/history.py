@@ -1,7 +1,7 @@
-"""A number's reputation over the last weeks, computed from the rows as they are now. Pure.
+"""Compute a number's reputation over the last weeks from its present rows. Pure functions.
 
-Only the latest row of a witness is stored, so a renewed mark counts from its latest time on, and every reporter is
-trusted alike. The history shows when today's evidence came and how it fades. The journal has the past decisions.
+Only the latest row of a witness is stored, so a renewed mark counts from its latest time on, and all reporters are
+trusted equally. The history shows when today's evidence arrived and how it fades. The journal has the past decisions.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ DAYS = 60
 
 
 class Point(NamedTuple):
-    """The reputation as of one instant.
+    """The reputation at an instant.
 
     Attributes:
         at: The instant.
@@ -39,7 +39,7 @@ def history_of(
     now: float,
     epoch_at: float | None = None,
 ) -> list[Point]:
-    """Return one point a day. The last point is `now`.
+    """Return one point a day, ending with `now`.
 
     `evidence`: the evidence at `now`; its feeds and identity are taken as constant. `epoch_at`: since when the number
     has its present owner.

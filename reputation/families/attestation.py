@@ -1,4 +1,4 @@
-"""Evidence from the signature of this call (STIR/SHAKEN)."""
+"""Evidence from the STIR/SHAKEN signature of the call."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ A, B, C = Attestation.A, Attestation.B, Attestation.C
 
 
 def attestation_of(attestation: Attestation, verification: Verification, weights: AttestationWeights) -> Family | None:
-    """Return the family, or None for a call without attestation or with an unchecked A."""
+    """Return the family; None for a call without attestation or with an unverified A."""
     if verification is FAILED:
         return Family(NAME, weights.failed, (("failed", 1),))
     if attestation is A and verification is PASSED:

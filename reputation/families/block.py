@@ -1,4 +1,4 @@
-"""Evidence from the block of 1000 numbers, the only evidence about a number that was never seen before.
+"""Evidence from the number's block of 1000 numbers, the only evidence about a number that never called before.
 
 Numbers listed by feeds and numbers marked by people here are two families. Only the first is outside evidence.
 """
@@ -19,7 +19,7 @@ OWN = "own block"
 
 
 def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | None:
-    """Return the family for `bad_numbers` other bad numbers in the block. `name` is LISTED or OWN."""
+    """Return the family for `bad_numbers` other bad numbers in the block, or None. `name` is LISTED or OWN."""
     if bad_numbers < weights.some:
         return None
     log_odds = weights.many_weight if bad_numbers >= weights.many else weights.some_weight
@@ -27,14 +27,14 @@ def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | Non
 
 
 def is_bad(standing: Standing | None, weights: Weights, now: float) -> bool:
-    """Return whether a number of the block is bad by recent evidence of people here."""
+    """Return whether recent evidence of people here makes a number of the block bad."""
     if standing is None or standing.at < now - weights.block.days * DAY_SECONDS:
         return False
     return people_of(standing, weights, now) >= weights.block.bad_from
 
 
 def may_be_bad(standing: Standing, weights: Weights) -> bool:
-    """Return whether `is_bad` may become true later, as evidence fades."""
+    """Return whether `is_bad` may become true later, because evidence fades."""
     return may_weigh(standing, weights) >= weights.block.bad_from
 
 

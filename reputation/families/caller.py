@@ -15,7 +15,7 @@ NAME_OF_ROBOT = "robot"
 
 
 def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, proven: float = 0.0) -> Family | None:
-    """Return the family, or None without a challenge. `proven`: the weight of a proof of control."""
+    """Return the family; None if the caller was never challenged. `proven`: the weight of a proof of control."""
     counts = _counts(history, proven != 0.0)
     if not counts:
         return None
@@ -24,7 +24,7 @@ def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, pro
 
 
 def passed_until(history: ChallengeHistory, weights: CallerWeights) -> float | None:
-    """Return until when the number's last passed challenge, in calls of any class, limits the action.
+    """Return until when the number's last passed challenge (in any auth class) limits the action; None if it does not.
 
     A pass ends early if people answer and still mark the number. Each earlier pass doubles the number of people needed.
     """
@@ -37,7 +37,7 @@ def passed_until(history: ChallengeHistory, weights: CallerWeights) -> float | N
 
 
 def has_failed(history: ChallengeHistory, weights: CallerWeights, now: float) -> bool:
-    """Return whether the number failed a challenge, and passed none for as long as a pass is valid."""
+    """Return whether the number failed a challenge and passed none within the validity of a pass."""
     lasts = weights.pass_days * DAY_SECONDS
     passed_lately = history.passed_at is not None and now - history.passed_at < lasts
     return history.failed_at is not None and now - history.failed_at < lasts and not passed_lately

@@ -1,7 +1,7 @@
-"""Seven counts of what people here saw of a number, each a family of its own (docs/contributing/model.md).
+"""Seven counts of what people here noticed about a number, each a separate family (docs/contributing/model.md).
 
 A count weighs `weight * ln(1 + count)`, so the tenth witness weighs less than the first. Counts are of distinct people
-and fade. One-ring calls are a separate family: they come from the caller alone, so each weighs the same.
+and fade. One-ring calls are another family: they come from the caller alone, so each weighs the same.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,8 +9,7 @@ from math import log1p
 from typing import NamedTuple
 
 from reputation.evidence import Subject
-from reputation.families.kind import Counts as Told
-from reputation.families.kind import FamilyKind, Prompts, Speaker, count_key, counted_keys
+from reputation.families.kind import Counts, FamilyKind, Prompts, Speaker, count_key, counted_keys
 from reputation.formulas import decayed
 from reputation.model import Family, SignalCategory
 from reputation.standing import COUNT_OF, WANTED, Standing
@@ -39,7 +38,7 @@ class EvidenceCounts(NamedTuple):
 
 
 def counts_of(standing: Standing, weights: Weights, now: float) -> EvidenceCounts:
-    """Return the counts at `now`."""
+    """Return the faded counts at `now`."""
     counts = weights.counts
     age = standing.at - now
     of_marks = 1.0 if age >= 0 else 2.0 ** (age / (counts.marks_half_life_days * DAY_SECONDS))
@@ -61,7 +60,7 @@ def counts_of(standing: Standing, weights: Weights, now: float) -> EvidenceCount
 
 
 def log_odds_of(counts: EvidenceCounts, weights: CountWeights) -> tuple[float, ...]:
-    """Return the weight of each count, in the order of the counts."""
+    """Return the weighted counts, in the same order."""
     marked, unmarked, hung_up, missed, messages, talks, wanted = counts
     return (
         weights.marked * log1p(marked),
@@ -82,7 +81,7 @@ def one_ring_of(standing: Standing, weights: CountWeights, now: float) -> float:
 
 
 def people_of(standing: Standing, weights: Weights, now: float) -> float:
-    """Return the weight of all counts together.
+    """Return the sum of the seven weighted counts.
 
     One-ring calls are left out, because they come in bursts from any number.
     """
@@ -90,13 +89,13 @@ def people_of(standing: Standing, weights: Weights, now: float) -> float:
 
 
 def may_weigh(standing: Standing, weights: Weights) -> float:
-    """Return the most that `people_of` can become later: evidence for the caller may fade first."""
+    """Return the highest value that `people_of` may reach later, when evidence for the caller has faded first."""
     weighed = log_odds_of(counts_of(standing, weights, standing.at), weights.counts)
     return sum([weight for weight in weighed if weight > 0])
 
 
 def is_alarmed(standing: Standing, weights: Weights, reviewed_at: float | None) -> bool:
-    """Return whether a number that otherwise behaves well got many marks at once that nobody has reviewed yet."""
+    """Return whether an otherwise well-behaved number got many marks at once that nobody has reviewed yet."""
     burst_at = standing.burst_at
     if burst_at is None or (reviewed_at is not None and reviewed_at > burst_at):
         return False
@@ -160,8 +159,8 @@ NOBODY_CALLED_BACK = Wording("nobody called back")
 _SILENT = Counted("one answered and did not mark it", "{n} answered and did not mark it")
 
 
-def words_of_marks(counts: Told) -> Iterator[Wording]:
-    """Yield the text that says how many of the people who answered have marked the number."""
+def words_of_marks(counts: Counts) -> Iterator[Wording]:
+    """Yield a text such as "2 of 3 colleagues who answered marked it"."""
     marked, answered = counts.get("marked", 0), counts.get("answered", 0)
     both = {"marked": marked, "answered": answered}
     if marked and answered - counts.get("silent", 0) == marked:
@@ -176,8 +175,8 @@ def words_of_marks(counts: Told) -> Iterator[Wording]:
         yield Wording("so many marks within an hour, of a number that behaves well, count only after a review")
 
 
-def spoken_of_marks(counts: Told, _speaks_for: bool) -> Iterator[Prompts]:
-    """Yield the prompts for how many of those who answered marked it, or only how many if others marked it, too."""
+def spoken_of_marks(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:
+    """Yield the prompts for the number of marks, with the number of people who answered if only they marked."""
     marked, answered = counts.get("marked", 0), counts.get("answered", 0)
     if marked == 0:
         yield counted_keys(answered, "unmarked")
@@ -189,8 +188,8 @@ def spoken_of_marks(counts: Told, _speaks_for: bool) -> Iterator[Prompts]:
         yield ("explain-of", count_key(answered), "explain-answered", count_key(marked), "explain-marked")
 
 
-def words_of_signals(counts: Told) -> Iterator[Wording]:
-    """Yield the texts of the signals."""
+def words_of_signals(counts: Counts) -> Iterator[Wording]:
+    """Yield a text for each signal, such as "3 hung up within 6 s"."""
     for category, count in counts.items():
         words = SIGNAL_WORDS.get(category)
         unknown = Wording("{n} x {category}", {"n": count, "category": category})  # a category of another version
@@ -211,28 +210,28 @@ _SPOKEN = {
 }
 
 
-def spoken_of_signals(counts: Told, speaks_for: bool) -> Iterator[Prompts]:
-    """Yield the prompts of the signals."""
+def spoken_of_signals(counts: Counts, speaks_for: bool) -> Iterator[Prompts]:
+    """Yield the prompts for each signal."""
     for category, name in _SPOKEN[speaks_for]:
         count = counts.get(category, 0)
         if count:
             yield counted_keys(count, name) if name else (f"explain-{category}",)
 
 
-def _words_of_silent(counts: Told) -> Iterator[Wording]:
+def _words_of_silent(counts: Counts) -> Iterator[Wording]:
     if not counts.get("marked"):  # else the marks are told with them
         yield _SILENT.of(counts.get("silent", 0))
 
 
-def _spoken_of_silent(counts: Told, _speaks_for: bool) -> Iterator[Prompts]:
+def _spoken_of_silent(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:
     if not counts.get("marked"):
         yield counted_keys(counts.get("silent", 0), "unmarked")
 
 
 def _kind(
     name: str,
-    words: Callable[[Told], Iterator[Wording]] = words_of_signals,
-    spoken: Callable[[Told, bool], Iterator[Prompts]] = spoken_of_signals,
+    words: Callable[[Counts], Iterator[Wording]] = words_of_signals,
+    spoken: Callable[[Counts, bool], Iterator[Prompts]] = spoken_of_signals,
 ) -> FamilyKind:
     return FamilyKind(name, Speaker.OUR_PEOPLE, None, words, spoken)
 

@@ -1,4 +1,4 @@
-"""The families of decisions by older versions, so that these decisions can still be explained. They are not computed.
+"""Families of evidence in decisions by older versions. They can still be explained, but are no longer computed.
 
 The seven counts replaced marks and behaviour. The other families could only tag, as conditions of policies do now.
 """

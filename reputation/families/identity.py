@@ -1,4 +1,4 @@
-"""Evidence from the proven owner of a number. A known owner speaks for the caller, and makes marks weigh less."""
+"""Evidence from the proven owner of a number. A known owner speaks for the caller and makes marks weigh less."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ NAME = "identity"
 
 
 def effective_level(identity: Identity | None, auth_class: AuthClass) -> int:
-    """Return the level of an identity in a call of this class; 0 means no identity.
+    """Return the identity level that applies in a call of this auth class; 0 means no identity.
 
     In an authenticated call a stored level 2 becomes level 3. An unknown class does not change the level. In an
     unauthenticated call it is 0.
@@ -23,7 +23,7 @@ def effective_level(identity: Identity | None, auth_class: AuthClass) -> int:
 
 
 def identity_of(level: int, weights: IdentityWeights) -> Family | None:
-    """Return the family of an effective level. None for level 0, and for level 1: it counts as a passed challenge."""
+    """Return the family of an effective level; None for levels 0 and 1 (level 1 counts as a passed challenge)."""
     if level < 2:
         return None
     log_odds = (weights.level_2, weights.level_3)[level - 2]

@@ -1,4 +1,4 @@
-"""A family of evidence as one value: its function, its origin, the level that it allows, and its texts."""
+"""The definition of a family of evidence: its function, its origin, the level that it allows, and its texts."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,12 +29,12 @@ class Speaker(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FamilyKind:
-    """One family of evidence.
+    """The definition of a family of evidence.
 
     Attributes:
-        compute: Returns the family of a subject, or None without evidence. None: the family is made elsewhere
-            (families/counts.py), or only by older versions (families/former.py).
-        speaker: Its origin. A source and the call itself may tag.
+        compute: Returns the family of a subject, or None without evidence. None: families/counts.py computes it, or
+            only older versions did (families/former.py).
+        speaker: Its origin. Outside sources, other companies and the call itself may tag.
         words: Returns the counts as texts, one for each part.
         spoken: Returns the counts as prompts. The flag says whether the family speaks for the caller.
         speaker_by_count: The speaker to use instead if one of these counts is present.
@@ -49,7 +49,7 @@ class FamilyKind:
 
     @property
     def may_tag(self) -> bool:
-        """Return whether the family may lead to a tag. Evidence of people here and of the caller may not."""
+        """Whether the family may lead to a tag. Evidence of people here and of the caller may not."""
         return self.speaker not in (Speaker.OUR_PEOPLE, Speaker.CALLER)
 
 
@@ -58,15 +58,15 @@ _ROUNDED = ((100, "count-over-100"), (50, "count-over-50"), (20, "count-over-20"
 
 
 def count_key(count: int) -> str:
-    """Return the prompt for a number of colleagues, phones or lists: exact up to twenty."""
+    """Return the name of the prompt for a number of colleagues, phones or lists, rounded down above twenty."""
     return next((key for limit, key in _ROUNDED if count > limit), f"count-{max(count, 1)}")
 
 
 def counted_keys(count: int, name: str) -> Prompts:
-    """Return `explain-NAME-one` for a count of one, or else the count and `explain-NAME-many`."""
+    """Return the prompt `explain-NAME-one` for a count of one, or the count and `explain-NAME-many`."""
     return (f"explain-{name}-one",) if count <= 1 else (count_key(count), f"explain-{name}-many")
 
 
 def always(*keys: str) -> Callable[[Counts, bool], Iterator[Prompts]]:
-    """Return a `spoken` that returns the same prompts for all counts."""
+    """Return a `FamilyKind.spoken` function that returns these prompts for all counts."""
     return lambda _counts, _speaks_for: iter((keys,))

@@ -1,4 +1,4 @@
-"""The tuple of all families of evidence, from which sums, texts, prompts and speakers are derived."""
+"""All families of evidence. Sums, texts, prompts and speakers are derived from this tuple."""
 
 from reputation.families.attestation import ATTESTATION
 from reputation.families.block import LISTED_BLOCK, OWN_BLOCK

@@ -1,4 +1,4 @@
-"""Evidence from calls to traps, which are DIDs that nobody has: such callers dial numbers in sequence."""
+"""Evidence from calls to traps: DIDs that nobody uses. Only callers who dial numbers in sequence reach them."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ VERIFIED, UNVERIFIED = "verified", "not verified"
 
 
 def trap_calls_of(standing: Standing | None, weights: Weights, now: float) -> tuple[int, int]:
-    """Return how many recent trap calls had a passed signature, and how many did not."""
+    """Return how many recent trap calls had a passed verification, and how many did not."""
     if standing is None or not (standing.traps or standing.verified_traps):
         return 0, 0
     oldest = now - weights.witnesses.days * DAY_SECONDS

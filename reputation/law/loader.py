@@ -33,8 +33,8 @@ class LawSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LawRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The common fields of all rows. A row is in force from its first to its last day, both included, in UTC.
 
-    `area` is the country or a state (US-FL). `prefixes` are the beginnings of its numbers, empty for the whole country.
-    A row without a `source` or with `advice` is good practice: it is shown, but does not hold calls.
+    `area` is the country or a state (US-FL). `prefixes` are the first digits of its numbers, empty for the whole
+    country. A row without a `source` or with `advice` is good practice: it is shown, but does not hold calls.
     """
 
     area: str
@@ -47,26 +47,29 @@ class LawRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     @property
     def is_binding(self) -> bool:
-        """Return whether the guard enforces the row by default."""
+        """Whether the outbound guard enforces the row by default."""
         return bool(self.source) and not self.advice
 
     @property
     def begins_at(self) -> float:
-        """Return the instant at which it comes into force, in UTC seconds."""
+        """The instant at which the row comes into force, in UTC seconds."""
         return -float("inf") if self.valid_from is None else _midnight(self.valid_from)
 
     @property
     def ends_at(self) -> float:
-        """Return the instant at which it is no longer in force, in UTC seconds."""
+        """The instant at which the row is no longer in force, in UTC seconds."""
         return float("inf") if self.valid_until is None else _midnight(self.valid_until + timedelta(days=1))
 
     def holds(self, at: float) -> bool:
-        """Return whether it is in force at that instant."""
+        """Return whether the row is in force at that instant."""
         return self.begins_at <= at < self.ends_at
 
 
 class HoursRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Spans of the day, `10:00-13:00 14:00-20:00`; empty: never. `holidays`: None means like any other day."""
+    """The hours in which people may be called, such as `10:00-13:00 14:00-20:00`; empty: never.
+
+    `holidays`: None means like any other day.
+    """
 
     weekdays: str
     saturday: str
@@ -75,14 +78,14 @@ class HoursRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class LimitRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The highest number of calls to one person within `days` times 24 hours."""
+    """The highest number of calls to a person within `days` times 24 hours."""
 
     calls: int
     days: int
 
 
 class RefusalRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The least number of days for which a do-not-call request is valid."""
+    """The minimum number of days for which a do-not-call request is valid."""
 
     days: int
 
@@ -92,7 +95,7 @@ class ConsentRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class RegisterRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A public register of people who do not want calls. `max_days` is the highest age of a copy."""
+    """A public register of people who do not want calls. `max_days` is the maximum age of a copy."""
 
     name: str
     title: str
@@ -114,11 +117,11 @@ class LawFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     @property
     def rows(self) -> tuple[LawRow, ...]:
-        """Return all rows, of every kind."""
+        """All rows of every kind."""
         return (*self.hours, *self.limit, *self.refusal, *self.consent, *self.register)
 
     def cite(self, row: LawRow) -> str:
-        """Return the name of the row's source, as reasons show it, with `(advice)` if the row is not binding."""
+        """Return the name of the row's source as shown in reasons, with `(advice)` if the row is not binding."""
         named = next((source.cite for source in self.source if source.name == row.source), f"{row.area}: good practice")
         return named if row.is_binding else f"{named} (advice)"
 
@@ -131,7 +134,7 @@ R = TypeVar("R", bound=LawRow)
 
 
 class LawError(ValueError):
-    """Raised if a file is unusable. The text has the name of the file and the error."""
+    """A law file is unusable. The text has the name of the file and the error."""
 
 
 def parse_law(raw: bytes, name: str) -> LawFile:
@@ -155,13 +158,13 @@ def parse_law(raw: bytes, name: str) -> LawFile:
 
 @lru_cache(maxsize=1)
 def shipped_laws() -> tuple[LawFile, ...]:
-    """Return the laws of all countries, by their codes."""
+    """Return the laws of all countries, ordered by country code."""
     laws = (entry for entry in files("reputation.law").iterdir() if entry.name.endswith(".toml"))
     return tuple(parse_law(entry.read_bytes(), entry.name) for entry in sorted(laws, key=lambda entry: entry.name))
 
 
 def law_of(country: str) -> LawFile | None:
-    """Return the law of a country, by its code of two letters, or None."""
+    """Return the law of a country by its two-letter code, or None."""
     return next((law for law in shipped_laws() if law.country == country), None)
 
 
@@ -171,30 +174,30 @@ def law_of_number(number: str) -> LawFile | None:
 
 
 def row_for(rows: Iterable[R], number: str, at: float) -> R | None:
-    """Return the row for this number at that instant: a binding row before advice, prefixes before none."""
+    """Return the row for this number at that instant: binding rows before advice, rows with prefixes before others."""
     matching = [row for row in rows if row.holds(at) and (not row.prefixes or number.startswith(row.prefixes))]
     return max(matching, key=lambda row: (row.is_binding, bool(row.prefixes)), default=None)
 
 
 def binding(rows: Sequence[R], number: str, at: float) -> R | None:
-    """Return the binding row for this number at that instant, by the rule of `row_for`."""
+    """Return the binding row for this number at that instant, chosen as in `row_for`."""
     return row_for([row for row in rows if row.is_binding], number, at)
 
 
 def source_cited(cite: str) -> LawSource | None:
-    """Return the law that a reason cites by this short name. None if it is unknown."""
+    """Return the law source with this short name, as a reason cites it; None if it is unknown."""
     named = cite.removesuffix(" (advice)")
     return next((source for law in shipped_laws() for source in law.source if source.cite == named), None)
 
 
 def register_named(name: str) -> tuple[LawFile, RegisterRow] | None:
-    """Return a national do-not-call register, by its name."""
+    """Return the national do-not-call register with this name, and its law; None if it is unknown."""
     registers = ((law, row) for law in shipped_laws() for row in law.register)
     return next(((law, row) for law, row in registers if row.name == name), None)
 
 
 def register_names() -> tuple[str, ...]:
-    """Return the names of the known registers."""
+    """Return the names of all known do-not-call registers."""
     return tuple(row.name for law in shipped_laws() for row in law.register)
 
 
@@ -205,7 +208,7 @@ def register_names() -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def hours_by_law() -> tuple[HoursTable, HoursTable]:
-    """Return the binding hours, and the hours of good practice."""
+    """Return the binding calling hours, and the calling hours of good practice."""
     local: dict[str, tuple[Hours, ...]] = {}
     advised: dict[str, tuple[Hours, ...]] = {}
     for law in shipped_laws():
@@ -217,7 +220,7 @@ def hours_by_law() -> tuple[HoursTable, HoursTable]:
 
 
 def read_holidays(at: float) -> None:
-    """Read the holidays of this year and its neighbours for all places, so that no call waits for them."""
+    """Read the holidays of this year and its neighbours for all places in advance, so that no call waits for them."""
     year = datetime.fromtimestamp(at, UTC).year
     areas = {row.area for law in shipped_laws() for row in law.hours if row.holidays is not None}
     read_apart(areas, (year, year + 1, year - 1))
