@@ -1,8 +1,8 @@
-"""Marks made by people: one function for a dialled *37, a click and a command.
+"""Marks made by people: the same functions for a dialled *37, a click and a command.
 
-    mark(db, Statement(...)) -> MarkResult     written, or refused with a code; a refusal never raises
+    mark(db, Statement(...)) -> MarkResult     stored, or refused with a code; a refusal never raises
 
-docs/contributing/model.md describes the limits. Call these functions in a transaction (`Store.write` is one).
+docs/contributing/model.md describes the limits. Call these functions in a transaction (`Store.write` makes one).
 """
 
 import sqlite3
@@ -36,7 +36,7 @@ CATEGORY_CHARACTERS = 40
 
 
 class MarkRefusal(StrEnum):
-    """Why a mark is refused. The words are in callsieve/numbers/operations.py."""
+    """The reason why a mark is refused. The texts are in callsieve/numbers/operations.py."""
 
     WITHHELD = "withheld"
     EMERGENCY_NUMBER = "emergency-number"
@@ -58,11 +58,11 @@ REFUSAL_BY_KIND = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """A person says that a number is spam or not spam.
+    """A person's statement that a number is spam or not spam.
 
     `number`: as it was typed or shown; a national number is read by `region`. `reporter`: the extension of the person
-    of the channel's endpoint, never taken from the caller ID. `linkedid`: the call that the mark is about, if
-    known. A category is stored in lower case, as policies compare it.
+    of the channel's endpoint, never taken from the caller ID. `linkedid`: the call that the mark is about, if known. A
+    category is stored in lower case, as policies compare it.
     """
 
     number: str
@@ -77,7 +77,7 @@ class Statement:
 
 
 class MarkStatus(StrEnum):
-    """The result of marking a number, repeating a mark, or taking it back."""
+    """The result of marking a number, repeating a mark, or retracting it."""
 
     MARKED = "marked"
     UNCHANGED = "unchanged"  # the same mark was made within the day: a program that repeats its request
@@ -88,7 +88,7 @@ class MarkStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MarkResult:
-    """The result of a request to mark a number or to take a mark back.
+    """The result of a request to mark a number or to retract a mark.
 
     `mark`: the last mark that was written. `before`: the mark that was valid until then.
 
@@ -105,9 +105,9 @@ class MarkResult:
 
 
 def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
-    """Write a mark unless it is refused. A spam mark also blocks the number for that person.
+    """Store a mark unless it is refused. A spam mark also blocks the number for that person.
 
-    "Not spam" retracts the person's spam marks and removes the block. The verdict RETRACTED does what `unmark` does.
+    "Not spam" retracts the person's spam marks and removes the block. The verdict RETRACTED does the same as `unmark`.
     """
     if statement.verdict is Verdict.RETRACTED:
         return unmark(db, statement)
@@ -128,7 +128,7 @@ def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
 
 
 def mark_once(db: sqlite3.Connection, statement: Statement) -> MarkResult:
-    """Mark as `mark` does, unless the person made the same mark within the day, because programs repeat requests."""
+    """Call `mark`, unless the person made the same mark within the day, because programs repeat requests."""
     number = _number_of(statement)
     before = live_marks_of(db, number, statement.reporter) if number else []
     if number is None or len(before) != 1 or not 0 <= statement.at - before[0].at < DAY_SECONDS:
@@ -141,7 +141,7 @@ def mark_once(db: sqlite3.Connection, statement: Statement) -> MarkResult:
 
 
 def unmark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
-    """Retract all marks of the person about the number, and remove their block. It is never refused."""
+    """Retract all marks of the number by this person, and remove their block. It is never refused."""
     number = _number_of(statement)
     before = live_marks_of(db, number, statement.reporter) if number else []
     if number is None or not before:
@@ -173,7 +173,7 @@ def mark_last_caller(db: sqlite3.Connection, person: str, verdict: Verdict, at: 
 
 
 def undo_mark(db: sqlite3.Connection, mark: Mark) -> None:
-    """Undo the person's last mark. If it is a retraction, nothing changes until the mark is made again."""
+    """Undo the person's last mark. An undone retraction changes nothing until the mark is made again."""
     add_mark(db, replace(mark, verdict=Verdict.RETRACTED))
     unblock_for(db, mark.reporter, mark.number, mark.at)
 
@@ -207,7 +207,7 @@ def _mark_of(db: sqlite3.Connection, number: str, statement: Statement) -> Mark:
 
 
 def _retract(db: sqlite3.Connection, marks: list[Mark], statement: Statement) -> list[Mark]:
-    """Retract marks. A retraction is never dated before its mark, because at equal times it wins."""
+    """Store retractions of these marks. None is dated before its mark: at equal times a retraction wins."""
     retracted = [
         replace(given, verdict=Verdict.RETRACTED, at=max(statement.at, given.at), channel=statement.channel)
         for given in marks

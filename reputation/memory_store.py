@@ -1,10 +1,10 @@
-"""Evidence rows in memory, for a replay, with the same keys and rules as the store's (reputation/store).
+"""Evidence rows in memory, for a replay, with the same keys and rules as in the store (reputation/store).
 
     ledger.learn(outcome); ledger.add_mark(mark)                 in any order, more than once
-    ledger.evidence(number, auth_class, now) -> Evidence         the evidence about a number in a class of calls
+    ledger.evidence(number, auth_class, now) -> Evidence         the evidence about a number in an auth class
 
-A call changes the rows of one witness. The change is applied to the cached standing. Only if that is not possible, the
-standing is folded from all rows of the number (reputation.standing.with_witness).
+A call changes the rows of a single witness. The change is applied to the cached standing if possible. Otherwise the
+standing is computed from all rows of the number (reputation.standing.with_witness).
 """
 
 from bisect import bisect_right, insort
@@ -50,14 +50,14 @@ from reputation.weights import DEFAULT, Weights
 
 @dataclass(slots=True)
 class _Watched:
-    """A block in one class after its first query. The numbers in `moved` must be checked again."""
+    """A queried block in an auth class. `suspects`: numbers that may be bad. `moved`: numbers to check again."""
 
     moved: set[str]
     suspects: set[str] = field(default_factory=set)
 
 
 class Neighbours:
-    """The known numbers of each block."""
+    """The known numbers of each block of 1000, and those that may be bad."""
 
     def __init__(self, may_be_bad: Callable[[str, AuthClass], bool]) -> None:
         self._may_be_bad = may_be_bad
@@ -100,10 +100,10 @@ Witness = tuple[AuthClass, str]  # a callee, in one class of calls
 
 @dataclass(slots=True)
 class _Known:
-    """All rows of one number. The `signals` of one witness differ in category. `standings` are valid results of folds.
+    """All rows of a number. A witness has one of the `signals` per category. `standings` are cached.
 
     `one_rings` are in time order. `owned_one_rings` leave out calls that may be spoofed. `challenges` are by linkedid.
-    `busy`: how many signals of the limited kinds each hour has.
+    `busy`: how many signals of the limited categories each hour has.
     """
 
     marks: dict[Witness, Mark] = field(default_factory=dict)
@@ -122,7 +122,7 @@ class _Known:
 
 
 class MemoryStore:
-    """The evidence of calls and marks so far, in one epoch. `trust` returns the trust in a reporter."""
+    """The evidence from all calls and marks so far, in a single epoch. `trust` returns the trust in a reporter."""
 
     def __init__(self, weights: Weights = DEFAULT, trust: Callable[[str], float] = lambda _reporter: 1.0) -> None:
         self.weights = weights
@@ -135,7 +135,7 @@ class MemoryStore:
         return len(self._known)
 
     def learn(self, outcome: OutcomeRecord) -> Signal | None:
-        """Add the evidence of a call, and return the signal that follows from it."""
+        """Add the evidence of a call, and return its signal."""
         lessons = lessons_of(outcome)
         if outcome.voice is not None and outcome.caller is not None:
             heard = (outcome.at, outcome.linkedid, outcome.voice)
@@ -182,12 +182,12 @@ class MemoryStore:
             known.marks[key] = mark
 
     def evidence(self, number: str, auth_class: AuthClass, now: float) -> Evidence:
-        """Return the evidence about the number in this class of calls."""
+        """Return the evidence about the number in this auth class."""
         standing, bad_neighbours = self.standing(number, auth_class), self._bad_neighbours(number, auth_class, now)
         return Evidence(standing, (), None, 0, bad_neighbours)
 
     def standing(self, number: str, auth_class: AuthClass) -> Standing | None:
-        """Return the sums of the number's rows in this class."""
+        """Return the sums of the number's rows in this auth class."""
         known = self._known.get(number)
         if known is None:
             return None
@@ -209,7 +209,7 @@ class MemoryStore:
         return known is not None and bool(known.talks or known.marks)
 
     def talks(self, number: str, now: float, person: str | None = None) -> list[tuple[str, float]]:
-        """Return who called the number and talked within 180 days, and when last. `person`: return only this person."""
+        """Return who called the number and talked within 180 days, and when last. `person`: only for this person."""
         known = self._known.get(number)
         if known is None or not known.talks:
             return []
@@ -245,7 +245,7 @@ class MemoryStore:
         return latest if latest > now - ONE_RING_GUARD_SECONDS else None
 
     def voice(self, number: str, auth_class: AuthClass, now: float) -> Voice | None:
-        """Return who spoke in the last call in which the caller was heard, within 30 days."""
+        """Return who spoke in the number's last call with a recognised voice, within 30 days."""
         if not self._voices or number not in self._voices:
             return None
         at, _, voice = self._voices[number].get(auth_class, (-inf, "", None))
@@ -261,7 +261,7 @@ class MemoryStore:
         return self._known[number]
 
     def _move(self, known: _Known, witness: str, auth_class: AuthClass, before: WitnessAccount | None) -> None:
-        """Update the cached standing of a class by the change of one witness's rows, or drop it to be folded again."""
+        """Update the cached standing of a class after a change of one witness's rows, or drop it if not possible."""
         total, after = known.standings.pop(auth_class, None), _account_in(known, witness, auth_class)
         if total is None or before is None or after is None:
             if known.challenges:
@@ -290,7 +290,7 @@ class MemoryStore:
         return bad
 
     def _is_crowded(self, known: _Known, signal: Signal) -> bool:
-        """Return whether an hourly limit or a pass after one-ring calls may apply, so that all rows must be folded."""
+        """Return whether all rows must be summed again, because an hourly limit or a challenge pass may apply."""
         limits = self.weights.counts
         if signal.category is ONE_RING:
             return bool(known.challenges) or known.busy.get(_hour_of(signal), 0) >= limits.one_ring_an_hour
@@ -298,7 +298,7 @@ class MemoryStore:
 
 
 def _account_in(known: _Known, witness: str, auth_class: AuthClass) -> WitnessAccount | None:
-    """Return the witness's rows in this class, or None if they cannot be separated from the rows of others."""
+    """Return the witness's rows in this class; None if they cannot be separated from the rows of others."""
     if ":" in witness or (known.marks and any((known_class, witness) in known.marks for known_class in AuthClass)):
         return None
     signals = known.signals.get((auth_class, witness), ())
@@ -347,7 +347,7 @@ def _second_talk(known: _Known, talk: Signal) -> Signal | None:
 
 
 def _add_signal(known: _Known, signal: Signal) -> None:
-    """Keep the latest signal per callee and category. A second report of a call in another category is ignored."""
+    """Keep the latest signal per callee and category. A second signal of a call in another category is ignored."""
     if known.category_of_call.get(signal.linkedid, signal.category) is not signal.category:
         return
     key = (signal.auth_class, signal.callee)
@@ -421,6 +421,6 @@ def _at(answered: Answered) -> float:
 
 
 def _precedence(mark: Mark) -> tuple[object, ...]:
-    """Return the sort key of a mark: the later wins, then a retraction, then the later text (as in the store)."""
+    """Return the sort key of a mark: the latest wins, then a retraction, then text order (as in the store)."""
     words = (mark.group or "", mark.category or "", mark.reason, mark.linkedid or "")
     return (mark.at, mark.verdict is Verdict.RETRACTED, mark.verdict.value, mark.channel.value, *words)

@@ -1,4 +1,4 @@
-"""The types of the data model: callers, people, lists, evidence, and the facts of one call.
+"""The types of the data model: callers, people, lists, evidence, and the facts of a call.
 
 Instants are UTC seconds (`at`), numbers are E.164 text with a leading `+`. All values are immutable: the store makes
 them, and `policies` only reads them. Values made for every call are tuples, which cost a fifth of a frozen dataclass.
@@ -23,7 +23,7 @@ ActionWord = Annotated[
 
 
 class CallerKind(StrEnum):
-    """The kind of the network's caller text. Only NUMBER and SERVICE have a key and a reputation.
+    """The kind of caller text that the network sent. Only NUMBER and SERVICE have a key and a reputation.
 
     SERVICE: a national service number without an E.164 form; its key is `+`, calling code and digits (`+8695588`).
     """
@@ -37,7 +37,7 @@ class CallerKind(StrEnum):
 
 
 class Attestation(StrEnum):
-    """SHAKEN attestation (RFC 8588): what the signing carrier claims about the caller, checked or not."""
+    """SHAKEN attestation (RFC 8588): what the signing carrier claims about the caller, whether verified or not."""
 
     A = "A"
     B = "B"
@@ -46,7 +46,7 @@ class Attestation(StrEnum):
 
 
 class Verification(StrEnum):
-    """Result of checking the signature (RFC 8224)."""
+    """The result of checking the signature (RFC 8224)."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -62,7 +62,7 @@ class AuthClass(StrEnum):
 
 
 def auth_class_of(attestation: Attestation, verification: Verification, trusted: bool) -> AuthClass:
-    """Return the class of a call. A failed verification outweighs a trusted trunk. A matters only if it is verified."""
+    """Return the auth class of a call. A failed verification outweighs a trusted trunk. Only a verified A counts."""
     return _AUTH_CLASS_OF[attestation, verification, trusted]
 
 
@@ -80,7 +80,7 @@ _AUTH_CLASS_OF = {of: _auth_class_of(*of) for of in product(Attestation, Verific
 
 
 class Level(IntEnum):
-    """The action that the log-odds alone would justify, weakest first. `word`: its name in policies and screens."""
+    """The strongest action that the evidence alone would justify, weakest first. `word`: its name for people."""
 
     word: str
 
@@ -97,7 +97,7 @@ for _level in Level:  # once, because a property would make the text again for e
 
 
 class Family(NamedTuple):
-    """One family of evidence: its bounded log-odds and the counts behind it."""
+    """A family of evidence: its bounded log-odds and the counts behind it."""
 
     name: str
     log_odds: float
@@ -105,7 +105,7 @@ class Family(NamedTuple):
 
 
 class Happening(StrEnum):
-    """Events that would make the level of a number lower or higher. The journal keeps the codes."""
+    """An event that would make the level of a number lower or higher. The journal stores its code."""
 
     ANSWERED = "10 more people answer and do not mark it"
     CALLED_BACK = "one of our people calls it back and talks for 30 s"
@@ -126,7 +126,7 @@ class Happening(StrEnum):
 
 
 class Witnesses(NamedTuple):
-    """How many witnesses have evidence against a number. Another site counts as one witness.
+    """How many witnesses have evidence against a number. Another site counts as a single witness.
 
     Attributes:
         seen: How many there are, not counted beyond the most that any office needs.
@@ -140,7 +140,7 @@ class Witnesses(NamedTuple):
 
 
 class LevelChange(NamedTuple):
-    """An event that would change the level, and the reputation after it.
+    """An event that would change the level, and the reputation after the event.
 
     Attributes:
         level: The level after the event.
@@ -162,19 +162,19 @@ class LevelChange(NamedTuple):
     @property
     @encoded
     def words(self) -> Wording:
-        """The event that would change the level, in words."""
+        """The event that would change the level, as text."""
         return Wording(self.what.value, {"n": self.people} if self.people else {})
 
 
 class LowerIn(NamedTuple):
-    """When a level falls without new evidence. `days`: in how many days. `level`: the level after that time."""
+    """The next fall of the level without new evidence. `days`: after how many days. `level`: the new level."""
 
     days: int
     level: Level
 
 
 class Reputation(NamedTuple):
-    """Natural log-odds, relative to an average caller, that a call is unwanted. They are not a probability.
+    """How much likelier than an average caller's a call is to be unwanted, as natural log-odds. Not a probability.
 
     `would_change` is given if the level is above none and a reason is wanted (reputation/explaining.py). `would_raise`
     is given on request. `appeal`: the reference of the number's appeal that is in force. `witnesses`: the witnesses
@@ -191,7 +191,7 @@ class Reputation(NamedTuple):
 
     @property
     def points(self) -> int:
-        """The log-odds as people see them: ten points more mean ten times the odds (4.34 = 10 / ln 10)."""
+        """The log-odds as shown to people: ten points more mean ten times the odds (4.34 = 10 / ln 10)."""
         return round(4.34 * self.log_odds)
 
 
@@ -203,7 +203,7 @@ class ListName(StrEnum):
 
 
 class EntryKind(StrEnum):
-    """How an entry matches: one number, a prefix, or a range."""
+    """How an entry matches: a single number, a prefix, or a range."""
 
     EXACT = "exact"
     PREFIX = "prefix"
@@ -212,7 +212,7 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ListEntry:
-    """One entry of a list of the organisation.
+    """An entry of a list of the organisation.
 
     Attributes:
         list_name: Which list: `allow` or `block`.
@@ -237,7 +237,7 @@ class ListEntry:
     @property
     @encoded
     def text(self) -> str:
-        """The entry as it is typed: `+12015550123`, `+1900*` or `+12015550100-+12015550199`."""
+        """The entry as people type it: `+12015550123`, `+1900*` or `+12015550100-+12015550199`."""
         if self.kind is EntryKind.PREFIX:
             return f"{self.first}*"
         return f"{self.first}-{self.last}" if self.kind is EntryKind.RANGE else self.first
@@ -282,7 +282,7 @@ class Did:
 
 
 class PhoneSetting(StrEnum):
-    """A setting that a person has chosen for their phone."""
+    """A setting that a person can choose for their phone."""
 
     NO_WHISPER = "no-whisper"  # no spoken warning before a warned call
     QUIET = "quiet-hours"  # at these hours strangers do not ring the phone
@@ -300,7 +300,7 @@ class Tie(StrEnum):
 
 
 class PersonalTie(NamedTuple):
-    """One relation between a caller and a person. `person` is an extension, or None for a contact of the company.
+    """A relation between a caller and a person. `person` is an extension, or None for a contact of the company.
 
     `at`: for TALKED when the latest conversation ended, for NOT_SPAM when the mark was made.
     """
@@ -313,7 +313,7 @@ class PersonalTie(NamedTuple):
 
 
 class Imported(NamedTuple):
-    """A number as one imported source lists it.
+    """A number as an imported source lists it.
 
     Attributes:
         source: The name of the source.
@@ -322,9 +322,9 @@ class Imported(NamedTuple):
         name: The owner of the number, according to the source.
         note: Other information of the source.
         imported_at: When it was imported.
-        is_feed: Whether somebody outside updates it; false for an import by hand and for services with our reports.
-        looked_up: Whether the source was queried about this one number.
-        is_proven: Whether it was right about nearly all callers that are known here.
+        is_feed: Whether others update the source; false for an import by hand and for services that get our reports.
+        looked_up: Whether the source was queried about this number alone.
+        is_proven: Whether the source was right about nearly all callers that are known here.
     """
 
     source: str
@@ -339,12 +339,12 @@ class Imported(NamedTuple):
 
 
 class PeerWord(NamedTuple):
-    """The row of another company about a number. Weeks begin on Monday; 0 is the first of 1970.
+    """A row of another company about a number. Week numbers: weeks begin on Monday; 0 is the first week of 1970.
 
     Attributes:
         peer: The name of the company.
         weight: The weight of the row, up to 1.
-        is_cleared: Whether an appeal was upheld there. If so, only `last_week` is given besides.
+        is_cleared: Whether an appeal was upheld there. If so, the row gives only `last_week` besides.
         level: The level there, by the evidence of its own people.
         witnesses: The least number of its people who have evidence against the number.
         answered: The least number of its people who answered the number.
@@ -388,14 +388,14 @@ class ChallengeHistory:
     """The challenges of a number in one auth class, and its passes in any class, which spare it new challenges.
 
     Attributes:
-        passes: When it passed within 90 days of the latest, the latest first, eight at most. A proof of control is one.
-        failures: How often it failed since the latest pass, each DID and day once.
+        passes: When it passed within 90 days of the latest pass, newest first, eight at most. Proofs of control count.
+        failures: How often it failed since the latest pass, counted once per DID and day.
         failed_at: When it last failed since the latest pass.
         abandoned: How often the caller hung up without an answer, since the latest pass.
         abandoned_at: When the caller last hung up without an answer.
         of_number: When it passed in calls of any class.
         marked: How many people answered its calls and marked it, since the latest pass of any class.
-        unpassed: When it failed or hung up since the latest pass, the latest first, as many as any office needs.
+        unpassed: When it failed or hung up since the latest pass, newest first, as many as any office needs.
         robot_at: When a robot's voice last gave a name. All such calls together are one of the failures.
     """
 
@@ -419,7 +419,7 @@ NEVER_CHALLENGED = ChallengeHistory()
 
 
 class ControlSample(NamedTuple):
-    """The share of warned calls that get no tag: one of `every`, drawn with the site's `salt`. `every` 0: none."""
+    """The control sample: one of `every` warned calls gets no tag, drawn with the site's `salt`. `every` 0: none."""
 
     salt: bytes = b""
     every: int = 0
@@ -429,7 +429,7 @@ NO_SAMPLE = ControlSample()
 
 
 class FirstCall(NamedTuple):
-    """Calls of unknown numbers shortly before the first call of a number (reputation.first_calls).
+    """Calls from other unknown numbers shortly before the first call of a number (reputation.first_calls).
 
     `neighbours`: other numbers of its block that first called other DIDs within the hour. `in_a_row`: neighbouring DIDs
     that unknown numbers called within minutes, including this call's. `is_burst`: unknown numbers call much more often
@@ -441,7 +441,7 @@ class FirstCall(NamedTuple):
     is_burst: bool = False
 
     def is_storm(self, least: int) -> bool:
-        """Return whether there are at least `least` such calls, too many for chance. Always False if `least` is 0.
+        """Return whether these are at least `least` calls, too many for chance. Always False if `least` is 0.
 
         New lines of a company also call a few people on their first day.
         """
@@ -455,7 +455,7 @@ NO_REPUTATION = Reputation()
 
 
 class DecisionRecord(NamedTuple):
-    """One decision as the journal stores it.
+    """A decision as the journal stores it.
 
     Attributes:
         id: The short id of the decision.
@@ -476,8 +476,8 @@ class DecisionRecord(NamedTuple):
         vector: The evidence by family, as JSON text.
         policy: The policy that decided.
         elapsed_ms: From the request's last byte to the answer.
-        caller_text: The network's caller text if it is no number. At most 64 printable characters, untrusted.
-        first_call: Whether the number was unknown until then.
+        caller_text: The network's caller text if it is not a number. At most 64 printable characters, untrusted.
+        first_call: Whether it was the number's first call.
     """
 
     id: Annotated[str, Key()]
@@ -519,7 +519,7 @@ class Direction(StrEnum):
 
 
 class Disposition(StrEnum):
-    """How a call ended. ANSWERED: by a person or a program here. Voicemail and menus alone are not ANSWERED."""
+    """How a call ended. ANSWERED: by a person or a program here, not by voicemail or a menu alone."""
 
     ANSWERED = "answered"
     NO_ANSWER = "no-answer"
@@ -548,7 +548,7 @@ class ChallengeResult(StrEnum):
 
 
 class Voice(StrEnum):
-    """The kind of speaker when the caller was asked for a name, as far as the hearing process can tell."""
+    """The kind of speaker when the caller was asked for a name, as the hearing process judged it."""
 
     ROBOT = "robot"
     PERSON = "person"
@@ -556,7 +556,7 @@ class Voice(StrEnum):
 
 
 class SignalCategory(StrEnum):
-    """The signal of one call (docs/contributing/model.md)."""
+    """The kind of signal that a call gave (docs/contributing/model.md)."""
 
     HUNG_UP_ON = "hung-up-on"  # the callee hung up within 6 s of answering
     ONE_RING = "one-ring"  # the caller gave up within 6 s of ringing
@@ -569,7 +569,7 @@ class SignalCategory(StrEnum):
 
 
 class Answered(NamedTuple):
-    """A callee who answered calls from the number, and when last, whether or not they marked the number."""
+    """A callee who answered calls from the number, and when last, whether or not they marked it."""
 
     number: str
     auth_class: Annotated[AuthClass, Key(1)]
@@ -579,7 +579,7 @@ class Answered(NamedTuple):
 
 
 class TrapCall(NamedTuple):
-    """A call from the number to a DID that is given to nobody. `verified`: its attestation A was verified."""
+    """A call from the number to a trap, a DID that belongs to nobody. `verified`: its attestation A was verified."""
 
     number: str
     auth_class: Annotated[AuthClass, Key(1)]
@@ -592,7 +592,7 @@ class TrapCall(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Challenged:
-    """A challenge of the number in one call, and its result. `did`: the number dialled, "" if unknown."""
+    """A challenge of the number in a call, and its result. `did`: the DID that was dialled, "" if unknown."""
 
     number: str
     auth_class: Annotated[AuthClass, Key(1)]
@@ -604,7 +604,7 @@ class Challenged:
 
 
 class Verdict(StrEnum):
-    """The judgement of a person about a number. RETRACTED: the person took it back."""
+    """A person's judgement of a number. RETRACTED: the person retracted it."""
 
     SPAM = "spam"
     OK = "ok"
@@ -612,7 +612,7 @@ class Verdict(StrEnum):
 
 
 class MarkChannel(StrEnum):
-    """How a person made a mark. Its weight depends on it."""
+    """The way in which a person made a mark. Its weight depends on it."""
 
     EXTENSION = "extension"
     WEB = "web"
@@ -621,7 +621,7 @@ class MarkChannel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The latest mark of a person on a number, in the auth class of the call that the mark is about.
+    """A person's latest mark of a number, in the auth class of the call that the mark is about.
 
     Attributes:
         number: The number that it is about.

@@ -1,10 +1,10 @@
-"""The rules by which text becomes a number: E.164, service numbers, and text around them.
+"""The rules for parsing a number from text: E.164, service numbers, and the text around them.
 
 libphonenumber's patterns (number_patterns.py) recognise most numbers and their kinds. phonenumbers parses the others.
 Other modules call reputation/numbers.py, which uses these rules.
 
 Measured (phonenumbers 9.0.43, Python 3.11, uncached): `+12017421834` 0.7 us; a national number 3 to 4 us in a list, 8
-as a caller's, 20 to 50 if phonenumbers must parse it; anything in the cache 0.3 us.
+as a caller's, 20 to 50 if phonenumbers must parse it; any text in the cache 0.3 us.
 """
 
 import re
@@ -45,7 +45,7 @@ phonenumbers.enable_pattern_cache()  # otherwise finding the plan's patterns by 
 
 
 def _folding() -> dict[int, str | None]:
-    """Return a map from full-width forms to ASCII, every space and dash to one, and invisible characters to nothing."""
+    """Return a map from full-width forms to ASCII, all spaces and dashes to ASCII, and invisible characters to None."""
     table: dict[int, str | None] = {0xFF01 + index: chr(0x21 + index) for index in range(94)}
     groups: Iterable[tuple[str | None, Iterable[int]]] = (
         (" ", (0x09, 0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)),
@@ -88,12 +88,12 @@ class ServiceNumber(NamedTuple):
 
 
 def printable(raw: str) -> str:
-    """Return the text, cut to RAW_CHARACTERS, without controls, bidi controls, surrogates and unusual spaces."""
+    """Return the text without control, bidi and surrogate characters and unusual spaces, cut to RAW_CHARACTERS."""
     return "".join(filter(str.isprintable, raw[: 4 * RAW_CHARACTERS]))[:RAW_CHARACTERS]
 
 
 def fold(text: str) -> str:
-    """Return the text with digits, spaces and dashes in ASCII, without invisible characters and outer quotes."""
+    """Return the text with ASCII digits, spaces and dashes, without invisible characters and outer quotes."""
     if not text.isascii():
         text = text.translate(_FOLDING)
         text = "".join(char if (digit := decimal(char, -1)) < 0 else str(int(digit)) for char in text)
@@ -103,7 +103,7 @@ def fold(text: str) -> str:
 def user_and_context(text: str) -> tuple[str, str]:
     """Return the caller part of a number, a tel: or sip: URI or `"name" <number>`, and its phone-context.
 
-    Parameters after `;` are cut. A host is cut in a URI only: a bare `1@trunk` is an attack on a dial string.
+    Parameters after `;` are cut. A host is only cut in a URI: a bare `1@trunk` is an attack on a dial string.
     """
     if match := _NAME_ADDR.fullmatch(text):
         text = match[1].strip()
@@ -121,7 +121,7 @@ def user_and_context(text: str) -> tuple[str, str]:
 
 
 def plain_digits(user: str, context: str) -> str:
-    """Return the digits, with a `+` if the text has one. Empty if the text is more than one number."""
+    """Return the digits, with a `+` if the text has one. Empty if the text is more than a single number."""
     if not _NUMBER_TEXT.fullmatch(user):
         return ""
     plain = user.translate(_SEPARATORS)
@@ -133,11 +133,11 @@ def plain_digits(user: str, context: str) -> str:
 
 
 def kind_and_number(digits: str, region: str) -> tuple[CallerKind, str | None]:
-    """Return the kind of digits with or without a `+`, and the number if they are one.
+    """Return the kind of digits (with or without `+`), and the number that they are, or None.
 
     Two to six digits without `+` are a service number or an extension. From five digits on they may also be a whole
     number of a country without trunk prefix (Greenland, the Faroes, Luxembourg). Some service numbers have seven digits
-    or more (India, Hong Kong, China); a valid number of that length is preferred to them.
+    or more (India, Hong Kong, China); a valid number of that length takes precedence.
     """
     if digits.startswith("+"):
         return international_number(digits, region)
@@ -190,7 +190,7 @@ def _kind_of_service_key(key: str) -> CallerKind | None:
 
 
 def service_number_in(key: str) -> ServiceNumber | None:
-    """Return the service number, from the first region of the calling code that has it. Callers come first."""
+    """Return the service number from the first region of the calling code that has it; numbers that call come first."""
     regions, digits = regions_and_digits(key)
     for texts in (False, True):
         for region in regions:
@@ -200,7 +200,10 @@ def service_number_in(key: str) -> ServiceNumber | None:
 
 
 def regions_and_digits(key: str) -> tuple[tuple[str, ...], str]:
-    """Return the regions of the calling code (+1 has 25), the main one first, and the digits after it; else nothing."""
+    """Return the regions of a key's calling code (+1 has 25), the main region first, and the digits after the code.
+
+    Both are empty if the key has no calling code or an impossible length.
+    """
     code = calling_code_in(key)
     digits = key[1 + len(code) :]
     if not code or len(digits) < 2 or len(key) > LONGEST_SERVICE_KEY:
@@ -212,7 +215,7 @@ def _service_key(digits: str, region: str) -> str | None:
     """Return `+8695588` for 95588, 8695588 and 008695588 in CN, and for 0118695588 in US.
 
     Without an international prefix the calling code must be the region's own. A code that only sends text messages is
-    not recognised with a `+`. In the US these are most numbers of four to six digits, so every extension would be one.
+    not recognised with a `+`. In the US these are most numbers of four to six digits, so every extension would match.
     """
     metadata = PhoneMetadata.metadata_for_region(region)
     if metadata is None:
@@ -243,7 +246,7 @@ def is_emergency_code(digits: str, region: str) -> bool:
 
 
 def is_short_code(digits: str, region: str, texts: bool = False) -> bool:
-    """Return whether the plan gives the code its own meaning. `texts`: a code for SMS services is enough.
+    """Return whether the region's numbering plan gives this short code a meaning. `texts`: include SMS services.
 
     Blocks left to carriers and SMS services are ignored. In the US these are nine in ten of all four to six digit
     numbers. In Switzerland and New Zealand they are all three-digit numbers. So every extension would be a short code.
@@ -276,7 +279,7 @@ def _national(digits: str, region: str) -> tuple[str | None, bool]:
 
     Carriers do send E.164 without its plus, and `00` even if it is not the region's prefix. A valid reading wins, the
     national one first (`442071838750` is a German number in DE, the London one in US). The next choice is a national
-    reading that is only possible. `+digits` that is not valid would be a guess, and is no number.
+    reading that is only possible. An international reading that is not valid would be a guess, so it is not used.
     """
     home = _parse(digits, region)
     if home and is_allocated(*home[1:]):
@@ -293,7 +296,8 @@ def _national(digits: str, region: str) -> tuple[str | None, bool]:
 def _parse(text: str, region: str | None) -> tuple[str, str, str] | None:
     """Return the E.164 form, its calling code and national number; None if it is impossible, or local (`555 0123`).
 
-    A second pass follows if the first result is parsed as another number (`+44 00 20 ...`): a caller needs one key.
+    A second pass follows if the first result is parsed as another number (`+44 00 20 ...`): a caller needs a single
+    key.
     """
     if parts := settled(text) if text.startswith("+") else national_of(text, region or ""):
         return f"+{parts[0]}{parts[1]}", *parts
@@ -314,7 +318,7 @@ def _parse(text: str, region: str | None) -> tuple[str, str, str] | None:
 
 @lru_cache(maxsize=CACHED_CALLERS)
 def phone_number_of(e164: str) -> phonenumbers.PhoneNumber | None:
-    """Return libphonenumber's value of an E.164 number, or None if it has none."""
+    """Return the phonenumbers object of an E.164 number; None if it cannot be parsed."""
     plain = settled(e164)
     if plain and not plain[1].startswith("0"):  # leading zeros count, and PhoneNumber has them in another field
         return phonenumbers.PhoneNumber(country_code=int(plain[0]), national_number=int(plain[1]))

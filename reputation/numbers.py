@@ -1,10 +1,10 @@
-"""Parses the network's caller text, and returns all facts that the digits of a number contain.
+"""Parse the network's caller text, and derive facts from the digits of a number.
 
-Any text gives an answer, and none raises. Text that is not plainly one number is INVALID: no number is guessed. An
+Any text gives an answer, and none raises. Text that is not plainly a single number is INVALID: no number is guessed. An
 E.164 number here is `+` and at most 15 digits, *possible* by the length that its country allows. Parsing it again gives
 the same number. Only reputation/number*.py and whole_areas.py import phonenumbers, without its geocoder. Its time zones
 cost 0.7 MB and are read at the first use (3 ms; a look-up 5 us, cached 0.3 us). Its networks of ranges cost 11 MB:
-commands and processes that end may use them, the daemon and the console do not.
+commands and short-lived processes may use them, the daemon and the console do not.
 
 Service numbers are parsed too: national numbers that cannot be dialled from abroad and so have no E.164 form, such as a
 bank's 95588 in China, 3949 in France or 116117 in Germany. Their key is `+`, the country's calling code and the digits
@@ -46,7 +46,7 @@ PAY_PER_CALL = re.compile(r"\+1[2-9][0-9]{2}(976[0-9]{4}|5551212)")
 
 
 class NumberType(StrEnum):
-    """The use of a number in its country's plan. UNALLOCATED: a possible length, but in no plan.
+    """The type of a number in its country's plan. UNALLOCATED: a possible length, but in no plan.
 
     SERVICE: a national service number, which has no E.164 form (95588 in China).
     """
@@ -67,7 +67,7 @@ class NumberType(StrEnum):
 
     @property
     def words(self) -> str:
-        """Return the type as people read it: `fixed or mobile`. The value is for policies and programs."""
+        """The type as text for people: `fixed or mobile`. The value is for policies and programs."""
         return self.value.replace("-or-", " or ")
 
 
@@ -100,33 +100,33 @@ class Number(NamedTuple):
 
     @property
     def block(self) -> str | None:
-        """The first digits of all numbers of its block of 1000; None for a service number, which is in no block."""
+        """The common prefix of its block of 1000 numbers; None for a service number, which has no block."""
         return None if self.key is None or self.kind is SERVICE else self.key[:-3]
 
     @property
     def service(self) -> number_parsing.ServiceNumber | None:
-        """The service number with this key."""
+        """The service number with this key; None for other numbers."""
         return service_number_of(self.key) if self.key is not None and self.kind is SERVICE else None
 
     @property
     def dialled(self) -> str:
-        """The number as a display shows it: a service number by its digits alone, `95588`."""
+        """The number as shown on a phone; a service number only by its digits, `95588`."""
         service = self.service
         return (self.key or "") if service is None else service.digits
 
     @property
     def country(self) -> str | None:
-        """The country (see `country_of`)."""
+        """The country of the number (see `country_of`)."""
         return None if self.key is None else country_of(self.key)
 
     @property
     def number_type(self) -> NumberType | None:
-        """The type (see `number_type_of`); None without a number."""
+        """The type of the number (see `number_type_of`); None without a number."""
         return None if self.key is None else number_type_of(self.key)
 
     @property
     def time_zones(self) -> tuple[str, ...]:
-        """The time zones that it may be in (see `time_zones_of`)."""
+        """The time zones in which the number may be (see `time_zones_of`)."""
         return () if self.key is None else time_zones_of(self.key)
 
     @property
@@ -139,13 +139,13 @@ SERVICE = CallerKind.SERVICE  # a member costs ten times as much as a global nam
 
 
 def stored_number(key: str) -> Number:
-    """Return the Number for a key that was parsed before."""
+    """Return the Number for a key that was already parsed."""
     is_service = len(key) <= number_parsing.LONGEST_SERVICE_KEY and service_number_of(key) is not None
     return Number(key, key, SERVICE if is_service else CallerKind.NUMBER)
 
 
 def caller_of(raw: str, region: str, presentation: str = "", name: str = "") -> Number:
-    """Return the caller according to the network: from the caller text and Asterisk's CALLERID(num-pres) word.
+    """Parse the caller from the network's caller text and Asterisk's CALLERID(num-pres) word.
 
     `region` (ISO alpha-2) decides how a number without `+` is parsed. A caller who asked not to be shown (`prohib*`) is
     withheld and leaves no text, even if the trunk passed the number on. The caller chooses the name, so the name can
@@ -164,7 +164,7 @@ def caller_of(raw: str, region: str, presentation: str = "", name: str = "") -> 
 
 
 def whole_number_of(text: str, region: str) -> Number | None:
-    """Return the number that `number_of` finds, as a Number."""
+    """Parse a text as `number_of` does, but return a Number."""
     if is_settled(text):
         return Number(text, text, CallerKind.NUMBER)
     number = caller_of(_AREA_AND_SLASH.sub(r"\1 ", text) if "/" in text else text, region)
@@ -172,7 +172,7 @@ def whole_number_of(text: str, region: str) -> Number | None:
 
 
 def number_of(text: str, region: str) -> str | None:
-    """Return E.164 or the key of a service number for a text in an import, a list or on the command line, else None.
+    """Parse a number in an import, a list or on the command line. Return E.164, the key of a service number, or None.
 
     It is parsed like caller text, except that a slash after the area code (`030/1234567`, as in Germany) is a space.
     """
@@ -186,7 +186,7 @@ def number_of(text: str, region: str) -> str | None:
 
 
 def did_number_of(text: str, region: str) -> str | None:
-    """Return the number of a DID as the trunk delivers it. Its last digits alone are no service number."""
+    """Parse a DID as the trunk delivers it. A DID's last digits alone are not taken for a service number."""
     number = number_of(text, region)
     if number is None or len(number) > number_parsing.LONGEST_SERVICE_KEY or number_parsing.fold(text).startswith("+"):
         return number
@@ -195,7 +195,7 @@ def did_number_of(text: str, region: str) -> str | None:
 
 
 def is_emergency(text: str, region: str) -> bool:
-    """Return whether the text is an emergency number of the region, also after its calling code (`+86110`)."""
+    """Return whether the text is an emergency number of the region, with or without its calling code (`+86110`)."""
     user, context = number_parsing.user_and_context(number_parsing.fold(text))
     plain = number_parsing.plain_digits(user, context)
     if plain.startswith("+"):
@@ -205,7 +205,7 @@ def is_emergency(text: str, region: str) -> bool:
 
 @lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def service_number_of(e164: str) -> number_parsing.ServiceNumber | None:
-    """Return the service number with this key (`+8695588`), or None for every other number."""
+    """Return the service number with this key (`+8695588`); None for all other numbers."""
     return (
         number_parsing.service_number_in(e164)
         if not settled(e164) and number_parsing.international_number(e164)[0] is CallerKind.SERVICE
@@ -214,13 +214,13 @@ def service_number_of(e164: str) -> number_parsing.ServiceNumber | None:
 
 
 def block_of(e164: str) -> str | None:
-    """Return all but the last three digits of a number, which are its block of 1000; None for a service number."""
+    """Return the prefix of a number's block of 1000 (all but the last three digits); None for a service number."""
     return stored_number(e164).block
 
 
 @lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def country_of(e164: str) -> str | None:
-    """Return ISO alpha-2 of the number; `001` for a number of no country (+800, +870); None if it is no number.
+    """Return ISO alpha-2 of the number; `001` for international services (+800, +870); None if it is not a number.
 
     An unallocated number belongs to the main country of its calling code (US for +1).
     """
@@ -235,7 +235,7 @@ def country_of(e164: str) -> str | None:
 
 @lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def number_type_of(e164: str) -> NumberType:
-    """Return the use of the number by its country's plan. Few callers need it together with the country."""
+    """Return the type of the number in its country's plan."""
     number = number_parsing.phone_number_of(e164)
     number_type = None if number is None else _NUMBER_TYPES.get(phonenumbers.number_type(number))
     if number_type is None:
@@ -245,7 +245,7 @@ def number_type_of(e164: str) -> NumberType:
 
 @lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def time_zones_of(e164: str) -> tuple[str, ...]:
-    """Return the IANA names of the time zones that the number may be in, in order; empty if unknown (`+800`).
+    """Return the IANA names of the time zones in which the number may be, in order; empty if unknown (`+800`).
 
     A landline is in one zone, a mobile number in all zones of its country, a North American toll-free number in forty.
     """
@@ -262,7 +262,7 @@ def time_zones_of(e164: str) -> tuple[str, ...]:
 
 
 def network_name_of(e164: str) -> str:
-    """Return the network that got the number's range originally, or an empty text. The first use reads 11 MB."""
+    """Return the network to which the number's range was assigned originally, or "". The first use reads 11 MB."""
     from phonenumbers.carrier import name_for_number  # only where asked for
 
     number = number_parsing.phone_number_of(e164)
@@ -283,7 +283,7 @@ def ways_to_dial(e164: str) -> tuple[str, ...]:
 
 
 def national_digits(e164: str) -> str:
-    """Return the digits in which all notations of a number end: 2071838750 for +442071838750.
+    """Return the final digits that all notations of a number share: 2071838750 for +442071838750.
 
     Return all digits if these are too few to recognise the number, or if it cannot be parsed.
     """
@@ -311,9 +311,10 @@ def spaced(number: str) -> str:
 
 
 def masked(text: str | None) -> str:
-    """Return the text as a log may show it: the start of a number and its last two digits, at least four hidden.
+    """Return the text with digits hidden, for logs: only the start of a number and its last two digits are shown.
 
-    `+442071838750` is `+4420******50`. Words such as `anonymous` are kept. Other text becomes stars, an empty text `-`.
+    At least four digits are hidden: `+442071838750` is `+4420******50`. Words such as `anonymous` are kept. Other text
+    becomes stars, an empty text `-`.
     """
     if not text:
         return "-"
@@ -338,12 +339,12 @@ def supported_regions() -> tuple[str, ...]:
 
 
 def calling_code_of(region: str) -> int:
-    """Return the calling code of an ISO alpha-2 region, 0 if it has none."""
+    """Return the calling code of an ISO alpha-2 region; 0 if it has none."""
     return phonenumbers.country_code_for_region(region)
 
 
 def read_plans(regions: Iterable[str]) -> None:
-    """Import the plans of these regions now, which are modules of phonenumbers, so that no call waits for the disk."""
+    """Import phonenumbers' modules with the plans of these regions now, so that no call waits for the disk."""
     for region in regions:
         PhoneMetadata.metadata_for_region(region)
         PhoneMetadata.short_metadata_for_region(region)

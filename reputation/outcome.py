@@ -1,4 +1,4 @@
-"""The outcome of a call, and the one signal that may follow from it. Made for every call that is followed or replayed.
+"""The outcome of a call, and the signal that may follow from it. Both are made for every tracked or replayed call.
 
 They are Structs: a Struct is made in a twentieth of the time of a named tuple, and its JSON has the fields by name.
 """
@@ -28,14 +28,14 @@ INBOUND, INTERNAL = Direction.INBOUND, Direction.INTERNAL
 
 
 class Record(Struct, frozen=True):
-    """The base of both types. Fields are changed in a copy, as in a named tuple."""
+    """The base of both types. `_replace` returns a changed copy, as in a named tuple."""
 
     def _replace(self, **changes: Any) -> Self:
         return replace(self, **changes)
 
 
 class OutcomeRecord(Record, frozen=True, kw_only=True):
-    """The outcome of one call, normalised, as it is stored.
+    """The normalised outcome of a call, as it is stored.
 
     People are named by extension. A phone without a known person is named by its endpoint (`PJSIP/201`) until the store
     knows the person. Only AMI gives `answered_by_pbx` and `waited_seconds`.
@@ -45,11 +45,11 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
         at: When it began.
         direction: Where it came from and went to, seen from this PBX.
         disposition: How it ended.
-        caller: Of an incoming call the number, or null (see `caller_kind`); of an outgoing one the person here.
+        caller: Incoming call: the number, or null (see `caller_kind`). Outgoing call: the person here.
         caller_kind: The kind of the caller's text.
-        did: Of an incoming call the DID that was dialled.
-        dialled: Of an outgoing call the dialled text, E.164 if it is a number.
-        own_number: Of an outgoing call the own number that it showed.
+        did: Incoming call: the DID that was dialled.
+        dialled: Outgoing call: the dialled text, E.164 if it is a number.
+        own_number: Outgoing call: the own number that it showed.
         trunk: The trunk that it came in on or went out on.
         answered_by: The person who answered.
         group: The ring group that was dialled.
@@ -66,18 +66,18 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
         parked: Whether it was parked.
         conference: Whether it was in a conference.
         challenge: The result of its challenge.
-        complete: Whether it was seen whole. An incomplete call leaves no evidence.
+        complete: Whether the whole call was tracked. An incomplete call leaves no evidence.
         source: Where its data come from: `ami`, or the name of an import.
         auth_class: How well the caller's number is authenticated.
         decision_id: The decision about it.
         action: The action that was taken.
-        rang_by: The relation to the number because of which the phone rang, whatever else was known of the caller.
-        answered_by_pbx: Whether nobody took it, but a menu, a queue or voicemail had answered.
+        rang_by: The person's relation to the number that let the call ring, whatever else was known about the caller.
+        answered_by_pbx: Whether no person took it, but a menu, a queue or voicemail answered.
         blocked: Whether a network, and no person, refused the outgoing call.
         machine: Whether a machine answered the outgoing call.
-        waited_seconds: For how long it neither rang nor was talked: in menus, queues, voicemail.
+        waited_seconds: How long it was in menus, queues and voicemail, without ringing or talk.
         call_id: The SIP Call-ID on the trunk, if the dialplan of an outgoing call gives it.
-        trap: Whether it went to a DID that is given to nobody.
+        trap: Whether it went to a DID that belongs to nobody.
         verified: Whether the caller of a call to a trap was verified by a signature.
         voice: The kind of speaker when the caller was asked for a name; null if nobody was heard.
     """
@@ -124,7 +124,7 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
 
     @property
     def is_to_nobody(self) -> bool:
-        """Whether the number does not exist here (Q.850 cause 1): such a call is refused before it is screened."""
+        """Whether the dialled number does not exist here (Q.850 cause 1): such a call is refused before screening."""
         return self.disposition is Disposition.FAILED and self.cause == 1
 
     @property
@@ -134,7 +134,7 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
 
     @property
     def number(self) -> str | None:
-        """The number of the other party, if any. The call is evidence about this number."""
+        """The number of the other party, if it has one. The call is evidence about this number."""
         direction = self.direction
         if direction is INTERNAL:
             return None
@@ -148,7 +148,7 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
 
     @property
     def witness(self) -> str | None:
-        """The name under which its signal is stored: a person, or the DID or group dialled.
+        """The name under which the signal is stored: a person, or the DID or group that was dialled.
 
         The person is the one who answered, or the only one whose phone rang, because only they decide whether the call
         is missed. If a missed call were a signal of the DID, people who mark a number could let its calls ring, and so

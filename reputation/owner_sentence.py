@@ -1,4 +1,4 @@
-"""Sentences for the owner of a number: what marks can cause, computed from the weights in use. Pure.
+"""Tell the owner of a number what marks can cause, in sentences computed from the current weights. Pure functions.
 
 owner_sentence(weights, people) -> Wording       "No number of marks alone can stop your calls. ..."
 """
@@ -13,9 +13,9 @@ from reputation.wording import N_, Places, Wording, listed
 
 
 class OwnerFigures(NamedTuple):
-    """The figures of the sentence, without outside evidence.
+    """The figures of the owner's sentence, without outside evidence.
 
-    `label` and `challenge`: how many witnesses are needed for them. `marks`: the least number of marks that label by
+    `label` and `challenge`: how many witnesses each needs. `marks`: the least number of marks that label a number by
     themselves. Their required share of the people who answered falls as more people mark: from one in `answered_few`
     (for `marks` people) to one in `answered_many` (for very many). `events`: how many events must also have happened
     within `days`.

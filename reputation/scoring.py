@@ -1,8 +1,8 @@
-"""From evidence to a reputation: the sum of the families, and the level that it justifies. Pure.
+"""Compute a reputation from evidence: the sum of the families, and the level that it justifies. Pure functions.
 
     reputation_of(evidence, circumstances, weights, now) -> Reputation
 
-O(1): the rows are folded into a `Standing` when they are written (reputation/standing.py).
+O(1): the rows are summed into a `Standing` when they are written (reputation/standing.py).
 """
 
 import json
@@ -29,7 +29,7 @@ from reputation.weights import DAY_SECONDS, Thresholds, Weights, WitnessWeights
 
 
 def witnesses_of(standing: Standing | None, people: int, weights: WitnessWeights, now: float) -> Witnesses:
-    """Count the witnesses of the last `weights.days`. `people`: how many work here."""
+    """Return the witnesses of the last `weights.days`, and how many are needed. `people`: how many work here."""
     oldest = now - weights.days * DAY_SECONDS
     seen = 0 if standing is None else len([at for at in standing.witnessed if at > oldest])
     return Witnesses(seen, *_needed_of(people, weights))
@@ -45,7 +45,7 @@ def _needed_of(people: int, weights: WitnessWeights) -> tuple[int, int]:
 
 @lru_cache(maxsize=64)
 def events_needed(people: int, weights: WitnessWeights) -> int:
-    """Return how many events against a number within some days are needed for a challenge."""
+    """Return how many recent events against a number a challenge needs."""
     return _needed(people, weights.event_share, weights.event_least, weights.events)
 
 
@@ -61,7 +61,7 @@ _TAG, _WARN, _CHALLENGE, _REJECT = Level.TAG, Level.WARN, Level.CHALLENGE, Level
 
 
 def reputation_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
-    """Return the reputation of one number in one call."""
+    """Return the reputation of a number in a call."""
     if evidence is NO_EVIDENCE or evidence == NO_EVIDENCE:
         hour = circumstances.hour if circumstances.is_stranger else None
         return _of_call(circumstances.attestation, circumstances.verification, hour, weights)
@@ -80,7 +80,7 @@ def _reputation_of(evidence: Evidence, circumstances: Circumstances, weights: We
 
 @lru_cache(maxsize=256)
 def _of_call(attestation: Attestation, verification: Verification, hour: int | None, weights: Weights) -> Reputation:
-    """Return the reputation of a caller without evidence, as nearly all are. `hour`: None for a known caller."""
+    """Return the reputation of a caller without evidence, as most callers are. `hour`: None for a known caller."""
     circumstances = Circumstances(attestation=attestation, verification=verification, hour=hour, is_stranger=True)
     return _reputation_of(NO_EVIDENCE, circumstances, weights, 0.0)
 
@@ -118,7 +118,7 @@ class _LevelCase(NamedTuple):
 
     @property
     def seen(self) -> float:
-        """The weight of the calls and of the caller's own behaviour, without marks and one-ring calls."""
+        """The log-odds from calls and the caller's own behaviour, without marks and one-ring calls."""
         return self.of(_SEEN)
 
 
@@ -152,7 +152,7 @@ def _level(level: Level, case: _LevelCase, weights: Weights) -> Level:
 
 
 def _tag(case: _LevelCase, weights: Weights) -> Level:
-    """Return a tag if sources and the call itself justify it. Evidence of people for the caller may prevent it."""
+    """Return a tag if sources and the call itself justify it. Evidence for the caller from people may prevent it."""
     own = case.of(MAY_TAG)
     if own < weights.levels.tag:
         return Level.NONE
@@ -175,7 +175,7 @@ def _rings_once(case: _LevelCase, weights: Weights) -> bool:
 
 
 def _is_share(case: _LevelCase, weights: Weights) -> bool:
-    """Return whether enough of the people who answered marked the number or hung up, with at least one recent case."""
+    """Return whether enough of the people who answered marked the number or hung up, at least one of them recently."""
     standing = case.evidence.standing
     if standing is None:
         return False
@@ -188,7 +188,7 @@ _LEAST_SPOKEN = 0.1  # a mark that has nearly faded, or whose reporter is hardly
 
 
 def _may_ask(case: _LevelCase, weights: Weights) -> bool:
-    """Return whether enough witnesses agree lately to challenge the caller. One family alone is never enough."""
+    """Return whether enough recent witnesses agree to challenge the caller. A single family is never enough."""
     if case.log_odds < weights.levels.challenge or case.seen < weights.levels.challenge_seen:
         return False
     if _sources_speak(case, weights):
@@ -278,7 +278,7 @@ def _are_several(standing: Standing, levels: Thresholds) -> bool:
 
 @lru_cache(maxsize=4096)
 def vector_of(reputation: Reputation, carrier_label: str | None = None) -> str:
-    """Return the evidence for the journal as JSON. `carrier_label`: the carrier's warning, for a replay."""
+    """Return the evidence as JSON for the journal. `carrier_label`: the carrier's warning, for a replay."""
     vector: dict[str, object] = {
         "families": [
             {"family": family.name, "log_odds": round(family.log_odds, 6) + 0.0, "counts": dict(family.counts)}
@@ -296,7 +296,7 @@ def vector_of(reputation: Reputation, carrier_label: str | None = None) -> str:
 
 
 def carrier_label_in(vector: str) -> str | None:
-    """Return the carrier's label of a vector in the journal. Older versions had it as a family."""
+    """Return the carrier's label from a vector in the journal. Older versions stored it as a family."""
     if '"carrier' not in vector:
         return None
     try:
@@ -308,7 +308,7 @@ def carrier_label_in(vector: str) -> str | None:
 
 
 def families_of(vector: str) -> tuple[Family, ...]:
-    """Return the families of a vector in the journal. Raise ValueError if the text is damaged."""
+    """Return the families from a vector in the journal. Raise ValueError if the text is damaged."""
     try:
         families = json.loads(vector)["families"]
         return tuple(
@@ -319,7 +319,7 @@ def families_of(vector: str) -> tuple[Family, ...]:
 
 
 def witnesses_in(vector: str) -> Witnesses | None:
-    """Return the witnesses of a vector in the journal, or None for no witnesses or an older version."""
+    """Return the witnesses from a vector in the journal; None without witnesses or from an older version."""
     try:
         return Witnesses(**{name: int(count) for name, count in json.loads(vector)["witnesses"].items()})
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -1,7 +1,7 @@
-"""The evidence that follows from how a call ended: at most one signal per call. Pure. SIGNALS is the table.
+"""The evidence that follows from how a call ended: at most one signal per call (the table SIGNALS). Pure functions.
 
-The module is here and not in ami_listener because the store needs it too. The tag that a call had and its auth class
-are only known when the outcome is joined with the journal, in the same write as the signal.
+The module is here and not in ami_listener because the store needs it too. The call's tag and auth class are only known
+when the outcome is joined with the journal, in the same write as the signal.
 """
 
 from collections.abc import Callable, Iterable
@@ -55,12 +55,12 @@ OF_TAGGED = frozenset({SignalCategory.ONE_RING, SignalCategory.HUNG_UP_ON})
 
 
 def is_call_back(outcome: OutcomeRecord) -> bool:
-    """Return whether a person here called the number and talked. Premium numbers, which want calls, are left out."""
+    """Return whether a person here called the number and talked. Premium numbers, which want calls, do not count."""
     return is_talk(outcome) and number_type_of(outcome.number or "") is not NumberType.PREMIUM
 
 
 def was_hung_up_on(outcome: OutcomeRecord) -> bool:
-    """Return whether the person who answered hung up at once, and the call did not go on to somebody else."""
+    """Return whether the person who answered hung up at once, and the call did not continue with somebody else."""
     return (
         outcome.ended_by is BY_CALLEE
         and outcome.talk_seconds < HUNG_UP_SECONDS
@@ -89,7 +89,7 @@ def is_one_ring(outcome: OutcomeRecord) -> bool:
 
 
 def is_unanswered(outcome: OutcomeRecord) -> bool:
-    """Return whether phones rang and nobody answered, or somebody rejected the call. Busy and failed calls are not."""
+    """Return whether phones rang and nobody answered, or somebody rejected the call (busy or failed calls: False)."""
     return outcome.disposition is REJECTED or (outcome.disposition is NO_ANSWER and outcome.ring_seconds > 0)
 
 
@@ -127,12 +127,12 @@ def _signal_of(outcome: OutcomeRecord, number: str) -> Signal | None:
 
 
 class Lessons(NamedTuple):
-    """All evidence of one call, about its number.
+    """All evidence of a call about its number.
 
-    `signal`: the one signal of the call. `answered`: the person who answered. `talk_to`: a person here called and
-    talked. `talk_from`: the number talked with a person here. A second conversation on another day is a signal that
-    replaces `signal`. `one_ring_at`: when the number rang once and hung up. `challenged`: its challenge. `trap`: its
-    call to a DID that nobody has.
+    `signal`: the signal of the call. `answered`: the person who answered. `talk_to`: a person here called and talked.
+    `talk_from`: the number talked with a person here. A second conversation on another day is a signal that replaces
+    `signal`. `one_ring_at`: when the number rang once and hung up. `challenged`: its challenge. `trap`: its call to a
+    DID that belongs to nobody.
     """
 
     signal: Signal | None = None
@@ -173,7 +173,7 @@ def lessons_of(outcome: OutcomeRecord) -> Lessons:
 def _challenged(outcome: OutcomeRecord) -> Challenged | None:
     """Return the challenge, dated by the beginning of the call. A later message does not change it.
 
-    A robot's voice counts where the caller answered no other challenge.
+    A robot's voice only counts if the caller answered no other challenge.
     """
     result = outcome.challenge
     if outcome.voice is Voice.ROBOT and result in (None, ChallengeResult.ABANDONED):
@@ -190,7 +190,7 @@ def proofs_of_control(number: str, at: float) -> list[Challenged]:
 
 
 def _number_with_reputation(outcome: OutcomeRecord) -> str | None:
-    """Return the number, if the call was seen whole and the number is allocated. Other calls have no effect."""
+    """Return the number if it is allocated and the whole call was tracked. Other calls have no effect."""
     number = outcome.number if outcome.complete else None
     return number if number is not None and is_valid(number) else None
 
@@ -206,7 +206,7 @@ def is_talk(outcome: OutcomeRecord) -> bool:
 
 
 def signal_of_mark(mark: Mark) -> Signal | None:
-    """Return the signal of a mark "not spam", which counts like a call-back of the reporter."""
+    """Return the signal of a "not spam" mark, which counts like a call-back by the reporter."""
     if mark.verdict is not Verdict.OK or mark.auth_class is AuthClass.UNAUTHENTICATED:
         return None
     category = SignalCategory.NOT_SPAM
@@ -214,12 +214,12 @@ def signal_of_mark(mark: Mark) -> Signal | None:
 
 
 def kind_of(category: SignalCategory) -> SignalCategory:
-    """Return the category that a callee can cause once: a call-back and a mark "not spam" are one category."""
+    """Return the category under which a callee has at most one signal: call-backs and "not spam" marks share one."""
     return SignalCategory.CALLED_BACK if category is SignalCategory.NOT_SPAM else category
 
 
 def counts_for(signal: Signal, auth_class: AuthClass) -> bool:
-    """Return whether the signal is evidence in this class.
+    """Return whether the signal is evidence in this auth class.
 
     It is evidence in its own class. A call-back reached the owner, so it is evidence in `authenticated`, too.
     """
@@ -229,7 +229,7 @@ def counts_for(signal: Signal, auth_class: AuthClass) -> bool:
 
 
 def latest_by_key(signals: Iterable[Signal]) -> list[Signal]:
-    """Keep the latest signal per number, class, epoch, callee and category, at equal times as the store does."""
+    """Keep the latest signal per number, class, epoch, callee and category. At equal times choose as the store does."""
     latest: dict[tuple[object, ...], Signal] = {}
     for signal in signals:
         key = (signal.number, signal.auth_class, signal.epoch, signal.callee, kind_of(signal.category))

@@ -1,11 +1,11 @@
-"""Keys of calls, people and cases that may name a site: this module makes and reads all of them.
+"""Names of people, calls and cases that may include a site. Only this module builds and parses them.
 
     of_site("berlin", "201") == "berlin:201"           in rows of another site, its name is before the first colon
     own_name("sip:a@b") == ":sip:a@b"                   a local name that would look like another site's
     site_of("berlin:201") == "berlin"; site_of("201") == site_of("PJSIP/201") == site_of(":sip:a@b") == ""
 
-So every local name has one key, whatever text a caller or another switch has chosen, and no two names share a key. A
-name from Asterisk, a file or another switch must be changed by `own_name` before it is stored.
+So every local name has a single key, whatever text a caller or another switch has chosen, and no two names share a key.
+A name from Asterisk, a file or another switch must be changed by `own_name` before it is stored.
 
 The short ids of decisions and appeals, which people read to each other, are made here too.
 """
@@ -20,7 +20,7 @@ SITE = re.compile(r"[a-z0-9-]{1,32}")
 
 
 def site_of(name: str) -> str:
-    """Return the site of a person, DID, queue, call or case. OURS is this site."""
+    """Return the site of a person, DID, queue, call or case; OURS for this site."""
     if MARK not in name:
         return OURS
     site = name.partition(MARK)[0]
@@ -28,14 +28,14 @@ def site_of(name: str) -> str:
 
 
 def of_site(site: str, name: str) -> str:
-    """Return the name as rows of another site have it; empty for an empty name. Raise ValueError for a bad site."""
+    """Return the name with the site as prefix; empty for an empty name. Raise ValueError for an invalid site."""
     if not SITE.fullmatch(site):
         raise ValueError(f"invalid site name {site[:40]!r}: use at most 32 lower-case letters, digits and -")
     return f"{site}{MARK}{name}" if name else name
 
 
 def all_of(site: str) -> str:
-    """Return the reporter of a tombstone that covers all marks of a site."""
+    """Return the `reporter` of a tombstone that covers all marks of a site."""
     return f"{site}{MARK}"
 
 
@@ -45,7 +45,7 @@ def after_site(site: str) -> str:
 
 
 def name_at_site(name: str) -> str:
-    """Return the key at its own site: `201` for `berlin:201`."""
+    """Return the name as its own site writes it: `201` for `berlin:201`."""
     return name.partition(MARK)[2] if site_of(name) else name
 
 
@@ -64,12 +64,12 @@ def is_ours(column: str) -> str:
 
 
 def has_mark(column: str) -> str:
-    """Return the SQL condition of the partial indices for names of other sites."""
+    """Return an SQL condition: the column names another site. The partial indices use the same condition."""
     return f"instr({column}, '{MARK}') > 0"
 
 
 def site_and_mark(column: str) -> str:
-    """Return SQL for the text of a column up to the first colon, which is included."""
+    """Return SQL for the text of a column up to and including the first colon."""
     return f"substr({column}, 1, instr({column}, '{MARK}'))"
 
 
@@ -86,12 +86,12 @@ _MISREAD = str.maketrans("OIL", "011")  # how the alphabet is read when people w
 
 
 def new_id() -> str:
-    """Return a new id of eight characters, from 40 random bits."""
+    """Return a new random id of eight characters (40 bits)."""
     bits = int.from_bytes(os.urandom(5))
     return _PAIRS[bits >> 30] + _PAIRS[bits >> 20 & 1023] + _PAIRS[bits >> 10 & 1023] + _PAIRS[bits & 1023]
 
 
 def parse_id(text: str) -> str | None:
-    """Return the id in its original form from typed text, or None if it is invalid."""
+    """Return the canonical form of an id that somebody typed; None if it is invalid."""
     wanted = text.strip().upper().translate(_MISREAD)
     return wanted if _ID.fullmatch(wanted) else None

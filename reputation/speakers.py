@@ -1,8 +1,8 @@
-"""The origins of a level, and how many of the needed witnesses there are. Pure.
+"""The origins of a level, and how many of the needed witnesses there are. Pure functions.
 
     account_of(level, families, witnesses) -> Wordings       used by every screen and log
 
-It only uses data of the journal, so it works for past calls as well as for present ones.
+The module only uses data of the journal, so it works for past and present calls.
 """
 
 from collections.abc import Iterable, Iterator

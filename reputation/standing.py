@@ -1,10 +1,10 @@
-"""Folds the evidence rows of one number and auth class into a few decaying sums, which can be read at any time in O(1).
+"""Sum the evidence rows of a number and auth class into a few decaying sums, which can be read at any time in O(1).
 
     standing_of_people(rows, auth_class, weights, ...) -> Standing   exact, whatever the order of the rows
     decayed(standing.marks, standing.at, now, half_life)             the sum as a decision reads it
 
 In each epoch (a period with one owner) a reporter has one mark, a callee one signal per category and one answer. If
-there are rows of several epochs, only the latest row is used. The rows are those of one site. reputation/fold.py
+there are rows of several epochs, only the latest row is used. All rows are from the same site. reputation/fold.py
 combines several sites.
 """
 
@@ -42,7 +42,7 @@ PASSES_SECONDS = 90 * DAY_SECONDS
 
 
 class Rows(NamedTuple):
-    """All evidence rows of one number, of every class and epoch."""
+    """All evidence rows of a number, of every class and epoch."""
 
     marks: Sequence[Mark] = ()
     signals: Sequence[Signal] = ()
@@ -52,17 +52,16 @@ class Rows(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """The sums of a number's rows in one class, exact at `at`, the time of the latest row.
+    """The sums of a number's rows in an auth class, exact at `at`, the time of the latest row.
 
     Another site counts as one person, who answered if the site has marks (reputation/fold.py). `marks` is M, the sum of
     the reporters' weights, and `answers` D, the people who answered. Both decay with the half-life of marks. `hung_up`
     to `wanted` count callees by what their calls showed, and decay with their own half-life, one-ring calls faster.
-
     `reporters` and `groups` count the people and groups of the live spam marks. `answered` counts the people who
     answered, `silent` those of them who did not mark, `signals` the callees per category. `burst_at`: when the latest
     burst of marks ended, None without one. `witnessed`: when each person last had evidence against the number.
-    `adverse`: when each mark and signal against it was made, the latest first, as many as any office needs. `traps`:
-    the latest two calls to DIDs that are given to nobody. `verified_traps`: those of them with a passed signature.
+    `adverse`: when each mark and signal against it was made, newest first, as many as any office needs. `traps`: the
+    latest two calls to DIDs that belong to nobody. `verified_traps`: those of them with a passed verification.
     `challenges`: the challenges of the number.
     """
 
@@ -124,7 +123,7 @@ def standing_of_people(
     epoch_at: float | None = None,
     trust: Callable[[str], float] = lambda _reporter: 1.0,
 ) -> Standing | None:
-    """Fold the rows of one site in a class. Return None if no row has an effect.
+    """Sum the rows of one site in an auth class. Return None if no row has an effect.
 
     `epoch_at`: since when the number has its present owner. `trust`: returns the trust in a reporter.
     """
@@ -193,7 +192,7 @@ FRIENDLY = frozenset({SignalCategory.CALLED_BACK, SignalCategory.NOT_SPAM, Signa
 
 
 def without_friends(signals: list[Signal]) -> list[Signal]:
-    """Return the signals, but leave out missed calls of callees who also gave a signal for the caller."""
+    """Return the signals without missed calls of callees who also gave a signal for the caller."""
     friends = {signal.callee for signal in signals if signal.category in FRIENDLY}
     if not friends:
         return signals
@@ -213,7 +212,7 @@ def _counted(signals: list[Signal]) -> tuple[tuple[SignalCategory, int], ...]:
 def _challenges_in(
     rows: Rows, auth_class: AuthClass, live: list[Mark], answered: list[Answered], epoch_at: float | None
 ) -> ChallengeHistory:
-    """Return the challenges in this auth class, with passes in any class: one pass is enough for all classes."""
+    """Return the challenges in this auth class, and passes in any class: a single pass is enough for all classes."""
     asked = [c for c in rows.challenges if epoch_at is None or c.at >= epoch_at]
     if any(c.result is ChallengeResult.PASSED for c in asked):  # a robot's voice never counts against who passed
         asked = [c for c in asked if c.result is not ChallengeResult.ROBOT]
@@ -239,7 +238,7 @@ def _challenges_in(
 
 
 def with_challenges(total: Standing, rows: Rows, auth_class: AuthClass, weights: Weights) -> Standing | None:
-    """Return the standing after one more challenge. None if all rows must be folded again."""
+    """Return the standing after one more challenge; None if it must be computed from all rows."""
     spam = [mark for mark in rows.marks if mark.auth_class is auth_class and mark.verdict is Verdict.SPAM]
     answered = [row for row in rows.answered if row.auth_class is auth_class]
     challenges = _challenges_in(rows, auth_class, spam, answered, None)
@@ -250,7 +249,7 @@ def with_challenges(total: Standing, rows: Rows, auth_class: AuthClass, weights:
 
 
 def standing_at(standing: Standing, weights: Weights, now: float) -> Standing:
-    """Return the standing with its sums as of `now`. A standing later than `now` is returned unchanged."""
+    """Return the standing with its sums decayed to `now`. A standing later than `now` is returned unchanged."""
     if standing.at >= now:
         return standing
     counts = weights.counts
@@ -265,9 +264,9 @@ def standing_at(standing: Standing, weights: Weights, now: float) -> Standing:
 
 
 def challenge_history_of(challenges: Iterable[Challenged]) -> ChallengeHistory:
-    """Return the history of a number's challenges in one class.
+    """Return the history of a number's challenges in an auth class.
 
-    Of all calls with a robot's voice only the latest counts, because who sounds like a robot once always does.
+    Of all calls with a robot's voice only the latest counts, because a caller that sounds like a robot always does.
     """
     in_order = sorted(challenges, key=lambda challenge: (challenge.at, challenge.linkedid), reverse=True)
     if not in_order:
@@ -351,14 +350,14 @@ def _adverse(
 
 
 class WitnessAccount(NamedTuple):
-    """The evidence of one witness without marks, in one class."""
+    """The evidence of a single witness, without marks, in an auth class."""
 
     signals: tuple[Signal, ...] = ()
     answered: Answered | None = None
 
     @property
     def at(self) -> float:
-        """The time of the latest evidence; -inf for none."""
+        """The time of the latest evidence; -inf without any."""
         at = -inf if self.answered is None else self.answered.at
         for signal in self.signals:
             at = max(at, signal.at)
@@ -366,7 +365,7 @@ class WitnessAccount(NamedTuple):
 
     @property
     def witnessed_at(self) -> float:
-        """When the witness last had evidence against the number; -inf for never."""
+        """The time of the latest evidence against the number; -inf without any."""
         at = -inf
         for signal in self.signals:
             if signal.category in SPAMWARD:
@@ -384,11 +383,11 @@ def account_of(signals: tuple[Signal, ...], answered: Answered | None) -> Witnes
 
 
 def with_witness(total: Standing, before: WitnessAccount, after: WitnessAccount, weights: Weights) -> Standing | None:
-    """Return the standing after a change of one witness's evidence, in O(1); None if the rows must be folded.
+    """Return the standing after a change of one witness's evidence, in O(1); None if all rows are needed.
 
     A standing is a sum over rows, so it changes by the rows that are added or removed. Marks change more than sums
-    (groups, bursts), so they are not among these rows. If the latest row is removed, the rows must be folded, which is
-    rare.
+    (groups, bursts), so they are not among these rows. If the latest row is removed, the standing must be computed from
+    all rows, which is rare.
     """
     come_at = after.at
     if come_at < before.at == total.at:
@@ -459,7 +458,7 @@ def _with_signals(
 def _with_events(
     times: tuple[float, ...], removed: list[Signal], added: list[Signal], most: int
 ) -> tuple[float, ...] | None:
-    """Return the times of evidence against the number, or None if an older time must replace a removed one."""
+    """Return the changed times of evidence against the number; None if a time that is not stored is needed."""
     left = [signal.at for signal in removed if signal.category in SPAMWARD]
     new = [signal.at for signal in added if signal.category in SPAMWARD]
     kept: tuple[float, ...] | None = times
@@ -472,7 +471,7 @@ def _with_events(
 
 
 def _with_time(times: tuple[float, ...], removed: float, added: float, most: int) -> tuple[float, ...] | None:
-    """Return the latest times, or None if a time that is not stored must replace a removed one."""
+    """Return the times with one removed and one added; None if a time that is not stored is needed."""
     if removed == added:
         return times
     left = list(times)

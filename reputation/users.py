@@ -21,10 +21,10 @@ NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.@-]{{0,{LONGEST_NAME - 1}}}")
 
 
 class Role(IntEnum):
-    """A role of a user. Each role has all rights of the roles before it.
+    """The role of a user. Each role has all rights of the roles before it.
 
     VIEWER sees screens with masked numbers. OPERATOR sees whole numbers, marks, corrects and decides. ADMINISTRATOR
-    also changes what is in force for everybody: policies, feeds, people.
+    also changes settings that affect everybody: policies, feeds, people.
     """
 
     VIEWER = 1
@@ -33,7 +33,7 @@ class Role(IntEnum):
 
     @property
     def word(self) -> str:
-        """The name in the store, on screens and on the command line."""
+        """The name of the role in the store, on screens and on the command line."""
         return self.name.lower()
 
 
@@ -67,7 +67,7 @@ class ConsoleUser:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A login. `token` is the SHA-256 of the cookie's token, in hexadecimal."""
+    """A console session. `token` is the SHA-256 of the cookie's token, in hexadecimal."""
 
     token: str
     user: str
@@ -91,7 +91,7 @@ class Scope(StrEnum):
     """A right of a token. No scope contains another: a token has exactly the scopes that it was given.
 
     READ reads data. DECIDE requests the decision about a call. MARKS marks numbers. EVENTS reads events. WRITE changes
-    lists, identities, appeals and own numbers, and undoes changes. ADMIN changes what is in force for everybody:
+    lists, identities, appeals and own numbers, and undoes changes. ADMIN changes settings that affect everybody:
     policies, feeds, people, screening off and on.
     """
 
@@ -116,14 +116,14 @@ LEAST_ROLE = {
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """A token, without its secret.
+    """An API token, without its secret.
 
     Attributes:
         name: The name.
         role: The role.
         scopes: Its rights.
         added_at: When it was added.
-        expires_at: When it ends, null for never.
+        expires_at: When it expires, null for never.
         per_minute: How many requests it may make in a minute; null: as many as the settings allow.
     """
 
@@ -136,10 +136,10 @@ class ApiToken:
 
 
 def new_secret() -> str:
-    """Return a new secret, which its owner sees only once."""
+    """Return a new secret for a token. Only its owner sees it, and only once."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
 def digest_of(text: str) -> str | None:
-    """Return the stored digest of a secret, or None if the text cannot be a secret."""
+    """Return the digest of a secret as it is stored; None if the text cannot be a secret."""
     return sha256(text.encode()).hexdigest() if _SECRET.fullmatch(text) else None

@@ -1,4 +1,4 @@
-"""Velocity: recent calls per number and per block of 1000 numbers, and the DIDs that were called.
+"""Call rates: recent calls per number and per block of 1000 numbers, and the DIDs that were called.
 
 A counter in memory with fixed limits. The daemon rebuilds it from the journal at start. Instants are arguments.
 """
@@ -24,7 +24,7 @@ T = TypeVar("T", _Call, float)
 
 
 class Earlier(NamedTuple):
-    """The calls of a number within the hour, their DIDs, and the calls of its block, in time order."""
+    """The calls of a number in the last hour, the DIDs that it called, and the calls of its block, in time order."""
 
     calls: tuple[float, ...] = ()
     dids: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ NOTHING_EARLIER = Earlier()
 
 
 class Velocity:
-    """Recent calls of at most `max_numbers` numbers and as many blocks. The longest silent are dropped first."""
+    """Recent calls of at most `max_numbers` numbers and as many blocks. The least recent callers are dropped first."""
 
     def __init__(self, max_numbers: int = MAX_NUMBERS) -> None:
         self._by_number = _Recent[_Call](max_numbers)
@@ -45,12 +45,12 @@ class Velocity:
         return len(self._by_number)
 
     def add(self, number: Number, at: float, did: str | None = None) -> None:
-        """Count one call. `did`: the DID that was called."""
+        """Count a call. `did`: the DID that was called."""
         self._by_number.add(number.key or "", (at, intern(did or "")), (at - KEPT_SECONDS, ""))
         self._by_block.add(number.block or number.key or "", at, at - KEPT_SECONDS)
 
     def count(self, number: Number, now: float, did: str | None = None) -> Earlier:
-        """Count one call, and return the calls before it."""
+        """Count a call, and return the calls before it."""
         since, oldest = now - WINDOW_SECONDS, now - KEPT_SECONDS
         key = number.key or ""
         block_calls = self._by_block.count(number.block or key, since, now, now, oldest)
@@ -60,19 +60,19 @@ class Velocity:
         return Earlier(tuple([at for at, _ in calls]), tuple([did for _, did in calls]), block_calls)
 
     def calls(self, number: Number, now: float) -> tuple[float, ...]:
-        """Return when the number called in the hour until `now`, in time order, at most the latest 64."""
+        """Return the times of the number's calls in the last hour, in time order, at most the latest 64."""
         return tuple([at for at, _ in self._calls(number, now)])
 
     def block_calls(self, number: Number, now: float) -> tuple[float, ...]:
-        """Return when numbers of the same block of 1000 called in that hour. A service number is a block of its own."""
+        """Return the times of the block's calls in the last hour. A service number is a block of its own."""
         return self._by_block.between(number.block or number.key or "", now - WINDOW_SECONDS, now)
 
     def dids(self, number: Number, now: float) -> tuple[str, ...]:
-        """Return the DIDs that the number called in the hour until `now`, each once."""
+        """Return the distinct DIDs that the number called in the last hour."""
         return tuple([did for _, did in self._calls(number, now)])
 
     def forget(self, key: str) -> None:
-        """Delete the calls of a number, for an erasure. The count of the block names nobody and stays."""
+        """Delete the calls of a number, for an erasure. The count of the block identifies nobody and stays."""
         self._by_number.forget(key)
 
     def _calls(self, number: Number, now: float) -> tuple[_Call, ...]:
@@ -83,7 +83,7 @@ class _Recent(Generic[T]):
     """Keys in the order of their last call, with the calls of each in time order.
 
     Tuples, because most numbers call once and a deque takes 600 bytes. A plain dict, because it takes 50 bytes a key
-    less than an ordered one. In return, one key in sixteen is dropped when there are too many.
+    less than an OrderedDict. In return, one key in sixteen is dropped when there are too many.
     """
 
     def __init__(self, max_keys: int) -> None:

@@ -32,7 +32,7 @@ class WeightsTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class ChannelWeights(WeightsTable, frozen=True):
-    """The weight of a mark by how it was made. A person who dials from a handset took the call."""
+    """The weight of a mark by the way in which it was made. A person who dials from a handset took the call."""
 
     extension: Annotated[float, Meta(ge=0, le=1)] = 1.0
     web: Annotated[float, Meta(ge=0, le=1)] = 0.7  # a login may be shared or guessed
@@ -40,17 +40,17 @@ class ChannelWeights(WeightsTable, frozen=True):
     site: Annotated[float, Meta(ge=0, le=1)] = 0.7  # all marks of another site: it may lie, and alone warns nobody
 
     def of(self, channel: MarkChannel) -> float:
-        """Return the weight of a mark made by this channel."""
+        """Return the weight of a mark made through this channel."""
         return float(getattr(self, channel.value))
 
 
 class CountWeights(WeightsTable, frozen=True):
-    """The weights of the seven counts of what people saw, each `weight * ln(1 + count)`, and of one-ring calls.
+    """The weights of the seven counts of what people noticed, each `weight * ln(1 + count)`, and of one-ring calls.
 
     Counts are of distinct people, and fade by half in their half-life (docs/contributing/model.md).
 
     Source: the design's fit on four seeds of its base office; messages are lowered. On 2026-11-30 `python -m
-    benchmarks.accuracy fit` found none that do better in the loop (benchmarks/accuracy/RESULTS.md). The intercept,
+    benchmarks.accuracy fit` found no better weights in the closed loop (benchmarks/accuracy/RESULTS.md). The intercept,
     -2.24, is part of the thresholds of the levels.
     """
 
@@ -74,7 +74,7 @@ class CountWeights(WeightsTable, frozen=True):
 
 
 class CallerWeights(WeightsTable, frozen=True):
-    """The weights of how the caller answered challenges.
+    """The weights of the caller's answers to challenges.
 
     P(fail) is 0.785 for spam and 0.264 for honest callers in the simulated office, so ln ratios are -1.23 for a pass,
     +1.09 for one failure and +1.25 for two.
@@ -93,7 +93,7 @@ class CallerWeights(WeightsTable, frozen=True):
 
 
 class WitnessWeights(WeightsTable, frozen=True):
-    """How many witnesses against a number it takes before other people see or hear of it.
+    """How many witnesses against a number are needed before other people see or hear of it.
 
     Shares of all people here, within bounds: of 200 people 5 for a label and 14 for a challenge. Shares of 1 to 2.5 %
     for a label made no difference in the simulated office. With 6 % for a challenge a new machine lost 29 % of its
@@ -119,7 +119,7 @@ class WitnessWeights(WeightsTable, frozen=True):
 
 
 class OutsideWeights(WeightsTable, frozen=True):
-    """Limits for outside evidence. Thresholds are log-odds over all its families; the rest are counts and a share."""
+    """Limits for outside evidence. Thresholds are log-odds over all its families; the others are counts and a share."""
 
     convicts: Threshold = 1.5  # one good feed: people here cannot get a number routed or rejected by themselves
     trap: ForSpam = 1.5  # a call to a DID that nobody has
@@ -132,13 +132,13 @@ class OutsideWeights(WeightsTable, frozen=True):
 
 
 class SampleWeights(WeightsTable, frozen=True):
-    """The control sample: one warned call of `every` gets no tag, because a tagged call gives no evidence. 0: none."""
+    """The control sample: one of `every` warned calls gets no tag, because a tagged call gives no evidence. 0: none."""
 
     every: Annotated[int, Meta(ge=0, le=1000)] = 4
 
 
 class BlockWeights(WeightsTable, frozen=True):
-    """Weights for other bad numbers in the same block of 1000: enough for a tag, never more.
+    """The weights of other bad numbers in the same block of 1000: enough for a tag, never more.
 
     Numbers listed by feeds and numbers marked here count separately.
     """
@@ -152,7 +152,7 @@ class BlockWeights(WeightsTable, frozen=True):
 
 
 class FeedWeights(WeightsTable, frozen=True):
-    """Weights of imported sources. A list of numbers alone is weak evidence: it has 2-5 % of later complaints."""
+    """The weights of imported sources. A list of numbers is weak evidence: it has 2-5 % of later complaints."""
 
     spam: ForSpam = 1.5
     all_spam: ForSpam = 2.5
@@ -160,7 +160,7 @@ class FeedWeights(WeightsTable, frozen=True):
 
 
 class AttestationWeights(WeightsTable, frozen=True):
-    """Weights of the network's statement about this one call (TransNexus SHAKEN statistics)."""
+    """The weights of the call's signature and its verification (TransNexus SHAKEN statistics)."""
 
     verified_a: Weight = -0.5
     b: Weight = 0.7
@@ -169,9 +169,9 @@ class AttestationWeights(WeightsTable, frozen=True):
 
 
 class QuietWeights(WeightsTable, frozen=True):
-    """The weight of an unknown caller in the callee's quiet hours, from `first_hour` until before `last_hour`.
+    """The weight of an unknown caller in the callee's quiet hours, from `first_hour` to before `last_hour`.
 
-    `time_zone` as in `Europe/London`; empty: that of the server.
+    `time_zone` as in `Europe/London`; empty: the server's time zone.
     """
 
     weight: ForSpam = 0.5
@@ -181,7 +181,7 @@ class QuietWeights(WeightsTable, frozen=True):
 
 
 class IdentityWeights(WeightsTable, frozen=True):
-    """The weight of a proven owner, by level."""
+    """The weights of a proven owner, by identity level."""
 
     level_1: ForFine = -0.5
     level_2: ForFine = -1.5
@@ -196,7 +196,7 @@ class AppealWeights(WeightsTable, frozen=True):
 
 
 class TrustWeights(WeightsTable, frozen=True):
-    """Trust in a reporter, from settled cases only: Beta(agree, disagree), compared with an unknown reporter."""
+    """Trust in a reporter, from settled cases only: Beta(agree, disagree), relative to an unknown reporter."""
 
     agree: Annotated[float, Meta(gt=0, le=1000)] = 8.0
     disagree: Annotated[float, Meta(gt=0, le=1000)] = 2.0
@@ -231,7 +231,7 @@ class Thresholds(WeightsTable, frozen=True, dict=True):
 
 
 class Weights(WeightsTable, frozen=True, eq=False):
-    """All weights, compared by identity: one value is made per reading of the settings, and results are cached."""
+    """All weights, compared by identity: each reading of the settings makes a new value, and results are cached."""
 
     counts: CountWeights = CountWeights()
     caller: CallerWeights = CallerWeights()
@@ -255,7 +255,7 @@ DEFAULT = Weights()
 
 
 def zone_of(name: str) -> ZoneInfo | None:
-    """Return the time zone of this name, or None (the server's) for an empty name. Raise ValueError or OSError."""
+    """Return the time zone of this name; None (the server's) for an empty name. Raise ValueError or OSError."""
     try:
         return ZoneInfo(name) if name else None
     except ZoneInfoNotFoundError:
@@ -263,7 +263,7 @@ def zone_of(name: str) -> ZoneInfo | None:
 
 
 def problems_of(weights: Weights) -> list[tuple[str, str]]:
-    """Return conflicts between values that are allowed one by one: the key, and what to do."""
+    """Return conflicts between values that are each allowed on their own: the key, and what to do."""
     levels, block = weights.levels, weights.block
     problems = []
     names = ("tag", "warn", "challenge", "route", "reject")
@@ -315,7 +315,7 @@ SUCCESSORS: Mapping[str, str] = {
 
 
 class RemovedSetting(NamedTuple):
-    """A key of [reputation] without effect. `successor`: the key that replaced it; empty: none."""
+    """A key of [reputation] that has no effect any longer. `successor`: the key that replaced it; empty: none."""
 
     key: str
     successor: str
@@ -328,7 +328,7 @@ class RemovedSetting(NamedTuple):
 
 
 def without_removed(table: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[RemovedSetting, ...]]:
-    """Return a table [reputation] without the keys of older versions, and these keys. Unknown keys are kept."""
+    """Return a [reputation] table without the keys of older versions, and these keys. Unknown keys are kept."""
     kept: dict[str, Any] = {}
     removed = []
     for name, value in table.items():

@@ -1,11 +1,11 @@
-r"""Recognition of prefixes that cover all numbers of a country, a territory or a toll-free service.
+r"""Recognise prefixes that cover all numbers of a country, a territory or a toll-free service.
 
     whole_area("5999")    CW, territory: all of Curaçao
     whole_area("441481")  GG, territory: all landlines of Guernsey
     whole_area("1800")    US, toll-free
     whole_area("4420")    None
 
-It reads libphonenumber's patterns, which are alternatives of digits: `8(?:00|33)[2-9]\\d{6}` begins with 800 or 833.
+It reads libphonenumber's patterns, which are alternatives of digits: `8(?:00|33)[2-9]\d{6}` begins with 800 or 833.
 """
 
 import re
@@ -31,7 +31,7 @@ from reputation.wording import Places, Wording
 
 
 class AreaKind(StrEnum):
-    """The kind of area that is covered."""
+    """The kind of area that a prefix covers."""
 
     COUNTRY = "country"
     TERRITORY = "territory"
@@ -39,7 +39,7 @@ class AreaKind(StrEnum):
 
 
 class WholeArea(NamedTuple):
-    """`region`: ISO alpha-2; empty if several countries are covered, or a country without a name here."""
+    """An area that a prefix covers. `region`: ISO alpha-2; empty for several countries or an unknown country."""
 
     kind: AreaKind
     region: str
@@ -56,7 +56,7 @@ _TOKEN = re.compile(r"\\d|\[[^\]]*\]|\d|\(\?:|[|)]|\{\d+(?:,\d*)?\}|\?")
 
 
 def whole_area(start: str) -> WholeArea | None:
-    """Return the whole area that a prefix (digits after the +) covers, or None if it covers only a part."""
+    """Return the area whose numbers a prefix (digits after the +) covers completely; None if it covers only a part."""
     if is_country_start(start):
         code = calling_code_in(f"+{start}")
         return WholeArea(
@@ -86,7 +86,7 @@ def _covers_territory(region: str, national: str) -> bool:
 def _covers_one(national: str, starts: Iterable[str]) -> bool:
     """Return whether a prefix is `national`, or `national` with one more digit.
 
-    Shorter digits cover other numbers too.
+    Shorter prefixes also cover other numbers.
     """
     return any(begin.startswith(national) and len(begin) <= len(national) + 1 for begin in starts)
 
@@ -106,9 +106,9 @@ _NO: frozenset[str] = frozenset()
 
 @lru_cache(maxsize=512)
 def _starts(pattern: str) -> frozenset[str]:
-    """Return the prefixes of a pattern's numbers, up to where any digit may follow.
+    """Return the prefixes of a pattern's numbers, up to the first position at which any digit may follow.
 
-    Whole numbers are left out, except in a pattern of digits only: leading digits.
+    Complete numbers are left out, except in a pattern that has only digits.
     """
     starts = _read(iter(_TOKEN.findall(pattern)))
     begun = frozenset(start.removesuffix("*") for start in starts if start.endswith("*"))
@@ -159,7 +159,7 @@ _FILLERS = ("00000000", "11111111", "23456789", "55555555", "78901234")
 def is_country_start(digits: str) -> bool:
     """Return whether all numbers of one or more countries begin with these digits: a calling code, or part of one.
 
-    Under +1 this includes an area code that belongs to one country: 876 to Jamaica, 809 to the Dominican Republic.
+    Under +1 this includes an area code that belongs to a single country: 876 to Jamaica, 809 to the Dominican Republic.
     """
     return any(code.startswith(digits) for code in (*CALLING_CODES, *_countries_under_1()))
 
@@ -174,9 +174,10 @@ def _countries_under_1() -> tuple[str, ...]:
 
 
 def start_of_longer(e164: str) -> str | None:
-    """Return the prefix that was taken for a number (`+4420794617`), or None for a real number.
+    """Return the text if it is a prefix mistaken for a number (`+4420794617`); None for a real number.
 
-    Phone numbers of 7 digits are possible in the United Kingdom, so `0207-946` is accepted as one, including its 0.
+    Phone numbers of 7 digits are possible in the United Kingdom, so `0207-946` is accepted as a number, including its
+    0.
     """
     service = service_number_of(e164)
     if service is not None:
@@ -200,7 +201,7 @@ def _begins_numbers(digits: str) -> bool:
 
 
 class PrefixError(ValueError):
-    """The national digits may begin several kinds of numbers. `words` name the kinds, None if they are not known."""
+    """National digits may begin several kinds of numbers. `words`: the kinds, or None if they are not known."""
 
     def __init__(self, words: Wording | None = None) -> None:
         super().__init__(str(words or ""))

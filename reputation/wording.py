@@ -1,4 +1,4 @@
-"""Texts with figures in them, as values that can be translated. Pure.
+"""Texts with placeholders for values, which can be translated. Pure functions.
 
     Wording("{calls:,} calls on one day", {"calls": 1200})
 
@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 
 def N_(template: str) -> str:
-    """Return the template itself, and mark it for the catalogue."""
+    """Return the template unchanged, and mark it for the translation catalogue."""
     return template
 
 
@@ -21,9 +21,9 @@ Places: TypeAlias = "Mapping[str, str | int | float | Wording]"
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """`template` is the English text, the key in a catalogue. `places` are the values for its braces.
+    """A translatable text. `template` is the English text, the key in a catalogue. `places`: values for its braces.
 
-    A place that is a Wording is translated too. A place that is a plain text is not translated.
+    A place that is a Wording is translated too. A place that is plain text is not.
     """
 
     template: str
@@ -46,12 +46,12 @@ class Wording:
 
 
 def listed(parts: Sequence[str | Wording], two: str) -> str | Wording:
-    """Join several texts by repeating `two`, a template for two texts: `{some}; {more}`."""
+    """Join several texts by repeating `two`, a template for two texts such as `{some}; {more}`."""
     return reduce(lambda some, more: Wording(two, {"some": some, "more": more}), parts) if parts else ""
 
 
 class Counted(NamedTuple):
-    """Two texts: one for a count of one, and one with `{n}` for other counts."""
+    """Two texts: for a count of one, and with `{n}` for other counts."""
 
     one: str
     many: str
@@ -62,5 +62,5 @@ class Counted(NamedTuple):
 
 
 def one_line(text: str, most: int | None = None) -> str:
-    """Return a text from outside on one printable line, cut to `most` characters."""
+    """Return an untrusted text on a single printable line, cut to `most` characters."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:most]

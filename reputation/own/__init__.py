@@ -1,1 +1,1 @@
-"""Our own numbers: the register, how they are called from, and whether they would be marked."""
+"""Our own numbers: the register, the figures of their calls, and whether they would be marked."""

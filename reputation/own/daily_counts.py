@@ -1,7 +1,7 @@
-"""Daily figures of our own numbers. Pure.
+"""Daily figures of our own numbers. Pure functions.
 
-- The counts that one outbound call adds to the day of its number. The day is the called person's, because "three calls
-  to one person on one day" means that person's day.
+- The counts that an outbound call adds to the day of its number. The day is the called person's local day, because
+  "three calls to one person on one day" means that person's day.
 - The sums of days, in windows of 1, 7 and 28 days.
 - The network to which a range of numbers was assigned, from a CSV file with `prefix,network` per line. libphonenumber
   has no networks for North America. Assignments of central office codes and thousands-blocks are public:
@@ -39,7 +39,7 @@ NOT_TAKEN = frozenset({Disposition.NO_ANSWER, Disposition.BUSY, Disposition.REJE
 
 
 class DailyCounts(NamedTuple):
-    """The counts of one call, each 0 or 1.
+    """The counts that a call adds to its day, each 0 or 1.
 
     Attributes:
         abandoned: We gave up too early, before or after the answer.
@@ -63,7 +63,7 @@ class DailyCounts(NamedTuple):
 
 
 class OwnDay(NamedTuple):
-    """One day of a number.
+    """The figures of an own number on a day.
 
     Attributes:
         number: The number, E.164.
@@ -103,7 +103,7 @@ class OwnDay(NamedTuple):
 
 
 def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> DailyCounts | None:
-    """Return the counts that a call adds to the day of its number. None if it is not an outbound call seen whole."""
+    """Return the counts that a call adds to its number's day; None unless it is a completely tracked outbound call."""
     own, key = outcome.own_number, outcome.number
     if outcome.direction is not Direction.OUTBOUND or not outcome.complete or key is None:
         return None
@@ -133,7 +133,7 @@ def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> Dail
 
 
 def is_machine(outcome: OutcomeRecord) -> bool:
-    """Return whether a machine answered our call: the dialplan says so, or the answer was too fast for people."""
+    """Return whether a machine answered our call: the dialplan says so, or the answer came too fast for a person."""
     if outcome.disposition is not Disposition.ANSWERED or outcome.direction is not Direction.OUTBOUND:
         return False
     return outcome.machine or 0.0 < outcome.ring_seconds <= MACHINE_SECONDS
@@ -157,14 +157,14 @@ LONGEST_SECONDS = 60.0
 
 
 class HangUps(NamedTuple):
-    """Calls with the same talk time in seconds, and their linkedids."""
+    """A cluster of calls with the same talk time in seconds, and their linkedids."""
 
     seconds: float
     linkedids: frozenset[str]
 
 
 def machine_hang_ups(outcomes: Iterable[OutcomeRecord]) -> tuple[HangUps, ...]:
-    """Return the clusters of equal talk times of one number, the shortest first. Whole seconds (CDRs) are ignored."""
+    """Return the clusters of equal talk times of a number, the shortest first. Whole seconds (CDRs) are ignored."""
     calls = sorted((outcome.talk_seconds, outcome.linkedid) for outcome in outcomes if _is_ended_there(outcome))
     times = [seconds for seconds, _ in calls]
     clusters: list[HangUps] = []
@@ -225,11 +225,11 @@ _PREFIX = re.compile(r"\+?([1-9][0-9]{2,13})", re.ASCII)
 
 
 class NetworkFileError(ValueError):
-    """Raised if the file cannot be used. The text names the line and the reason."""
+    """A networks file cannot be used. The text names the line and the reason."""
 
 
 class Networks:
-    """Names of networks by prefixes, which are digits without `+`."""
+    """Names of networks by prefix (digits without `+`)."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
@@ -239,7 +239,7 @@ class Networks:
         return len(self._names)
 
     def name_of(self, e164: str) -> str | None:
-        """Return the network of the longest prefix."""
+        """Return the network of the longest prefix that matches; None if none matches."""
         digits = e164[1:]
         return next((name for size in self._lengths if (name := self._names.get(digits[:size])) is not None), None)
 
@@ -248,7 +248,7 @@ NO_NETWORKS = Networks({})
 
 
 def networks_in(path: Path) -> Networks:
-    """Read a file of networks. Raise NetworkFileError if it is missing or a line is wrong, or OSError."""
+    """Read a networks file. Raise NetworkFileError if it is missing or a line is invalid, or OSError."""
     if not path.is_file():
         raise NetworkFileError(f"{path}: there is no such file")
     names: dict[str, str] = {}
@@ -278,7 +278,7 @@ def percent(share: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiguresWindow:
-    """The sums of a number's last days.
+    """The figures of an own number over its last days.
 
     Attributes:
         days: How many days.
@@ -293,7 +293,7 @@ class FiguresWindow:
         repeated: How many of these person-days had three calls or more.
         most: The most calls to one person on one day.
         called_back: Calls to the number from people that it had called within 28 days.
-        people: How many people were called, each counted once.
+        people: How many distinct people were called.
         unwanted: How many people complained or do not want to be called again; null for one day.
         talk_seconds: Total talk time.
         blocked: How many calls a network refused.
@@ -326,7 +326,7 @@ class FiguresWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthFacts:
-    """Everything from which the health of a number is computed.
+    """All data from which the health of an own number is computed.
 
     Attributes:
         today: The last day of the windows.
@@ -336,7 +336,7 @@ class HealthFacts:
         view: The reputation of the number among the called people; None if it made too few calls.
         last_before: The last day with calls before `days`.
         first_day: The first day on which it called.
-        counted_since: The first day on which calls were counted at all.
+        counted_since: The first day on which any calls were counted.
         listed: How many imported lists name it. Like `strangers`, it is shown and does not change the grade.
         strangers: Complaints of people that the number has not called, as far as is known.
         blocked: Countries whose networks refused calls within 28 days, and how many.
@@ -361,18 +361,18 @@ class HealthFacts:
 
 
 def window_of(facts: HealthFacts, days: int) -> FiguresWindow:
-    """Return the sums of the last `days` days."""
+    """Return the figures of the last `days` days."""
     within = sums_of([day for day in facts.days if day.day > facts.today - days])
     return replace(within, days=days, people=facts.people.get(days, 0), unwanted=facts.unwanted.get(days))
 
 
 def window_of_day(day: OwnDay) -> FiguresWindow:
-    """Return one day as a window."""
+    """Return the figures of a single day as a window."""
     return replace(sums_of([day]), days=1, people=day.people)
 
 
 def sums_of(days: Sequence[OwnDay]) -> FiguresWindow:
-    """Return the sums of the days. Figures that count distinct people over all days are left out."""
+    """Return the sums over these days. Figures that count distinct people over all days are left out."""
 
     def total(name: str) -> int:
         return int(sum(getattr(day, name) for day in days))

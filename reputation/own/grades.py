@@ -1,6 +1,6 @@
-"""How an own number is graded: our own model computes what the called people would think of the number. Pure.
+"""Grade an own number: our own model computes what the called people would think of it. Pure functions.
 
-Each call is reversed: it comes in from our number to a callee, who is the called person. After that,
+Each call is reversed: it comes in from our number, and the called person is the callee. After that,
 reputation.memory_store and reputation.scoring treat the number like any caller.
 """
 
@@ -50,12 +50,12 @@ class Grade(StrEnum):
 
     @property
     def words(self) -> str:
-        """Return the grade in words."""
+        """The grade as text for people."""
         return self.value.replace("_", " ")
 
 
 class GradeReason(NamedTuple):
-    """Why a number is not healthy. `code`: the reason as a code. `figures`: the figures that go into the words."""
+    """A reason why a number is not healthy: its code, and the figures for its text."""
 
     code: str
     figures: Mapping[str, str | int | float]
@@ -63,7 +63,7 @@ class GradeReason(NamedTuple):
     @property
     @encoded
     def words(self) -> Wording:
-        """The reason in words."""
+        """The reason as text."""
         places: dict[str, str | int | float | Wording] = {**self.figures}
         if "whole" in places:
             places["share"] = percent(float(self.figures["part"]) / float(self.figures["whole"]))
@@ -140,7 +140,7 @@ def _to_check(own: OwnNumber) -> Wording:
 def turned_round(outcome: OutcomeRecord, number: str) -> OutcomeRecord | None:
     """Return the call as the other side saw it: from `number` to a person who is identified by a number.
 
-    Return None if the call is no evidence: a caller without a number, a menu or a machine that answered, a network that
+    Return None if the call is not evidence: the caller has no number, a menu or a machine answered, or a network
     refused it.
     """
     other = outcome.number
@@ -171,9 +171,9 @@ def view_of(
 ) -> Reputation:
     """Return the reputation of the number among the people it called.
 
-    People who answered and did not complain outweigh some complaints, as everywhere in the model. But silence alone is
-    no evidence for us here, because these people report to others. `outcomes` are calls from and to the number, in any
-    order. `unhappy`: people who complained or do not want to be called again, and when. Each counts as a mark.
+    People who answered and did not complain outweigh some complaints, as everywhere in the model. But silence alone
+    does not speak for us here, because these people report to others. `outcomes` are calls from and to the number, in
+    any order. `unhappy`: people who complained or do not want to be called again, and when. Each counts as a mark.
     """
     ledger = MemoryStore(weights)
     for outcome in outcomes:

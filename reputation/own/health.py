@@ -1,4 +1,4 @@
-"""The health of an own number: the figures of its days, a grade, and the reasons for the grade. Pure.
+"""The health of an own number: the figures of its days, a grade, and the reasons for the grade. Pure functions.
 
     health_of(facts) -> NumberHealth        facts: days, distinct people, complaints, and the called people's view
 
@@ -25,7 +25,7 @@ SHARES = frozenset({"short", "unanswered", "abandoned", "repeated", "outside", "
 
 
 class HealthReason(NamedTuple):
-    """Why a number is not healthy.
+    """A reason why a number is not healthy.
 
     Attributes:
         measure: The measure that is above its limit.
@@ -38,7 +38,7 @@ class HealthReason(NamedTuple):
 
     @property
     def words(self) -> Wording:
-        """The reason in words, for translation."""
+        """The reason as a translatable text."""
         return self.reason.words
 
 
@@ -75,7 +75,7 @@ class _Case(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """One row of the table: the values from which on a measure means `watch` and `at risk`, and the source."""
+    """The thresholds of a measure: the lowest values that mean `watch` and `at risk`, and their source."""
 
     measure: str
     watch: float
@@ -85,7 +85,7 @@ class Limit(NamedTuple):
 
 
 def health_of(facts: HealthFacts) -> NumberHealth:
-    """Return the health of a number: the grade of its worst reason. Few calls are graded only by labels."""
+    """Return the health of a number, graded by its worst reason. With few calls only labels are graded."""
     windows = tuple(window_of(facts, days) for days in WINDOWS)
     _, week, month = windows
     judged = week if week.attempts >= RISK_SAMPLE else month

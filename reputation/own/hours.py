@@ -1,4 +1,4 @@
-"""Local hours when people may be called, quiet hours, and public holidays. Pure.
+"""Local hours when people may be called, quiet hours, and public holidays. Pure functions.
 
     hours.place_of(number, now)          where the called person may be, and the calling hours there
     next_good_time(place, now)           the earliest instant that is a good time everywhere the number may be
@@ -8,7 +8,7 @@ Legal hours are data (reputation/law). In quiet hours, unknown callers do not ri
 (policies/quiet_hours.py), and are a little suspect (reputation/families/quiet.py).
 
 Only this module imports the package `holidays`. The import takes 90 ms and 11 MB, so it is made on demand, and for the
-daemon in another process that ends (`read_apart`). Then a country takes 2 ms, and each of its years 0.2 ms, once.
+daemon in a short-lived process (`read_apart`). Then a country takes 2 ms, and each of its years 0.2 ms, once.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _READ: dict[tuple[str, int], frozenset[int]] = {}
 
 
 def holidays_of(area: str, year: int) -> frozenset[int]:
-    """Return the holidays of an area such as FR or US-LA, or an empty set if the package does not know the area."""
+    """Return the holidays of an area such as FR or US-LA; an empty set if the package does not know the area."""
     days = _READ.get((area, year))
     return _read(area, year) if days is None else days
 
 
 def read_apart(areas: Iterable[str], years: Iterable[int]) -> None:
-    """Read the holidays in another process. If that fails, `holidays_of` imports the package itself."""
+    """Read the holidays in another process. If that fails, `holidays_of` imports the package in this process."""
     keys = [f"{area}:{year}" for year in years for area in sorted(areas)]
     command = (sys.executable, "-P", "-c", _APART, *keys)
     try:
@@ -60,7 +60,7 @@ def read_apart(areas: Iterable[str], years: Iterable[int]) -> None:
 
 
 def print_holidays(keys: Iterable[str]) -> None:
-    """Print each area and year with its holidays, one per line. This runs in the other process."""
+    """Print each area and year with its holidays, one per line. The other process runs this."""
     for key in keys:
         area, _, year = key.rpartition(":")
         print(key, *sorted(holidays_of(area, int(year))))
@@ -80,7 +80,7 @@ def _read(area: str, year: int) -> frozenset[int]:
 
 
 def _import_no_country() -> None:
-    """Replace the index of 250 countries by an empty module, because importing it takes 90 ms and 8 MB."""
+    """Replace the package's index of 250 countries by an empty module, because importing it takes 90 ms and 8 MB."""
     spec = find_spec(_COUNTRIES) if _COUNTRIES not in sys.modules else None
     if spec is not None:
         sys.modules[_COUNTRIES] = module_from_spec(spec)
@@ -92,7 +92,7 @@ SATURDAY, SUNDAY = 5, 6
 
 
 class HourSpan(NamedTuple):
-    """A span of a day in minutes: 480 to 1260 is from 8:00 until before 21:00."""
+    """A span of a day in minutes: 480 to 1260 is from 8:00 to before 21:00."""
 
     first: int
     last: int
@@ -100,7 +100,7 @@ class HourSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """When people may be called. A rule is in force from `begins_at` until before `ends_at`, UTC seconds.
+    """The hours when people may be called. A rule is in force from `begins_at` to before `ends_at`, UTC seconds.
 
     Attributes:
         source: The law or document that contains the rule.
@@ -124,7 +124,7 @@ class Hours:
         return {SATURDAY: self.saturday, SUNDAY: self.sunday}.get(day.weekday(), self.weekdays)
 
     def is_holiday(self, day: date) -> bool:
-        """Return whether the day is a public holiday with hours of its own."""
+        """Return whether the day is a public holiday with different hours."""
         return self.holidays is not None and day.toordinal() in holidays_of(self.area, day.year)
 
 
@@ -138,7 +138,7 @@ _SPAN = re.compile(r"([01]\d|2[0-4]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)", re.AS
 
 
 def parse_spans(text: str) -> tuple[HourSpan, ...]:
-    """Parse spans such as `10:00-13:00 14:00-20:00`. An empty text means never. Raise ValueError."""
+    """Parse spans such as `10:00-13:00 14:00-20:00`. An empty text means never. Raise ValueError if invalid."""
     spans = []
     for word in text.split():
         match = _SPAN.fullmatch(word)
@@ -172,7 +172,7 @@ class CalledPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallingHours:
-    """When people may be called in each country. The guard and the figures use the same hours (callsieve/wiring.py).
+    """The hours when people may be called in each country, for both the guard and the figures (callsieve/wiring.py).
 
     Attributes:
         local: Places whose hours differ from the `usual` ones.
@@ -186,7 +186,7 @@ class CallingHours:
     home_zones: tuple[str, ...] = ()
 
     def place_of(self, number: Number, at: float) -> CalledPlace:
-        """Return where the called person may be, and the hours that are valid there at that instant."""
+        """Return where the called person may be, and the hours in force there at that instant."""
         zones = number.time_zones or self.home_zones
         hours = _of_number(self.local, number, at) or self.usual
         return CalledPlace(zones, hours, _of_number(self.advised, number, at) if self.advised else None)
@@ -203,7 +203,7 @@ AS_INSTALLED = CallingHours()  # where only the zones count
 
 
 def local_date_number(place: CalledPlace, at: float) -> int:
-    """Return the called person's day as days since 1970-01-01; the day in UTC if the zone is unknown."""
+    """Return the called person's local day as days since 1970-01-01; the UTC day if the zone is unknown."""
     zone = _zone(place.zones[0]) if place.zones else None
     return datetime.fromtimestamp(at, zone or UTC).date().toordinal() - _EPOCH
 
@@ -212,12 +212,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).date().toordinal()
 
 
 def is_surely_outside(place: CalledPlace, at: float) -> bool:
-    """Return whether the time is outside the hours in every zone of the number. False if no zone is known."""
+    """Return whether the time is outside the hours in all zones of the number. Return False if no zone is known."""
     return bool(place.zones) and not any(is_open(place.hours, zone, at) for zone in place.zones)
 
 
 def is_good_time(place: CalledPlace, at: float) -> bool:
-    """Return whether the time is good in all zones of the number. If the zones never agree, one zone is enough."""
+    """Return whether the time is good in all zones of the number. If the zones have no common hours, one is enough."""
     if not place.zones:
         return True
     opened = [is_open(place.hours, zone, at) for zone in place.zones]
@@ -240,7 +240,7 @@ def next_morning(place: CalledPlace, at: float) -> float | None:
 
 
 def is_open(hours: Hours, zone: str, at: float) -> bool:
-    """Return whether people in this zone may be called at `at`. True for a zone that this server does not know."""
+    """Return whether people in this zone may be called at `at`. Return True if this server does not know the zone."""
     info = _zone(zone)
     if info is None:
         return True
@@ -250,7 +250,7 @@ def is_open(hours: Hours, zone: str, at: float) -> bool:
 
 
 def is_holiday(place: CalledPlace, at: float) -> bool:
-    """Return whether a zone's day is a public holiday with hours of its own."""
+    """Return whether the day in a zone of the place is a public holiday with different hours."""
     zones = [zone for zone in map(_zone, place.zones) if zone is not None]
     return any(place.hours.is_holiday(datetime.fromtimestamp(at, zone).date()) for zone in zones)
 
@@ -295,14 +295,14 @@ WRITTEN = r"^([01]?[0-9]|2[0-3])-([01]?[0-9]|2[0-4])\Z"  # as in `22-7`
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """The usual quiet hours, and those of people who have their own, by extension."""
+    """The usual quiet hours, and the quiet hours that people have set themselves, by extension."""
 
     usual: QuietWeights = DEFAULT.quiet
     own: Mapping[str, QuietWeights] = field(default_factory=dict)
 
     @classmethod
     def of(cls, usual: QuietWeights, written: Mapping[str, str]) -> QuietHours:
-        """Return the quiet hours from the usual ones and from people's own hours as text (WRITTEN), by extension."""
+        """Return quiet hours from the usual hours and people's own hours as stored text (WRITTEN), by extension."""
         return cls(usual, {extension: _parse(text, usual) for extension, text in written.items()})
 
     def is_resting(self, extension: str, now: float) -> bool:
@@ -318,7 +318,7 @@ def is_quiet(hour: int, weights: QuietWeights) -> bool:
 
 
 def hour_at(at: float, weights: QuietWeights) -> int:
-    """Return the hour of the day in the callee's time zone."""
+    """Return the hour of the day in the time zone of the quiet hours."""
     return _hour_of_quarter(int(at // QUARTER_SECONDS), weights.time_zone)
 
 

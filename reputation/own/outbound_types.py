@@ -1,4 +1,4 @@
-"""The types of the outbound guard: its query, its facts and its record. Decisions are in policies/outbound.py."""
+"""The types of the outbound guard: query, facts and decision record. policies/outbound.py makes the decisions."""
 
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
@@ -11,7 +11,7 @@ from reputation.own.register import NumberState
 
 @dataclass(frozen=True, slots=True)
 class OutboundQuery:
-    """The facts query for one outbound call.
+    """The parameters of the facts query for an outbound call.
 
     Attributes:
         day: The called person's day (reputation/own/hours.py).
@@ -31,7 +31,7 @@ class OutboundQuery:
 
 
 class RegisterCopy(NamedTuple):
-    """Our copy of a national do-not-call register: its name, its country, and the day of the file, UTC seconds."""
+    """A copy of a national do-not-call register: its name, its country, and the date of the file (UTC seconds)."""
 
     name: str
     country: str
@@ -40,7 +40,7 @@ class RegisterCopy(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundFacts:
-    """Everything that is known about an outbound call.
+    """All facts about an outbound call.
 
     Attributes:
         unwanted_at: Since when the callee has not wanted calls.
@@ -50,12 +50,12 @@ class OutboundFacts:
         calls_of_person: Our calls to the callee on the callee's day, including those in progress.
         calls_of_day: Calls from the own number on that day.
         calls_of_hour: Calls from the own number within the last hour.
-        hour_frees_at: When the next call is allowed by the limit of an hour, if the limit is reached.
+        hour_frees_at: When the hourly limit allows the next call, if it is reached.
         consent_at: Since when the callee has agreed to our calls; None if the consent has ended.
         listed: The registers that list the callee.
         copies: All registers that we have.
         calls_by_law: Calls within `law_days` of the query.
-        law_frees_at: When the next call is allowed by the law, if its limit is reached.
+        law_frees_at: When the law allows the next call, if its limit is reached.
     """
 
     unwanted_at: float | None = None
@@ -77,7 +77,7 @@ class OutboundFacts:
 
 
 class OutboundRecord(NamedTuple):
-    """One stored decision about an outbound call. `until`: the earliest good time of a call that is held.
+    """A stored decision about an outbound call. `until`: the earliest good time of a call that is held.
 
     Attributes:
         id: The identifier.

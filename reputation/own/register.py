@@ -1,4 +1,4 @@
-"""The register of our own numbers: what each is for, and whether it is in use, resting or retired. Pure."""
+"""The register of our own numbers: the purpose of each, and whether it is in use, resting or retired. Pure."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -35,7 +35,7 @@ class RegisterError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnNumber:
-    """An own number as it is registered.
+    """An own number in the register.
 
     Attributes:
         number: The number, E.164.
@@ -68,12 +68,12 @@ class OwnNumber:
     @property
     @encoded
     def rests_until(self) -> Instant | None:
-        """When a resting number may be used again; null if the number does not rest."""
+        """When a resting number may be used again; null if the number is not resting."""
         return self.since + REST_SECONDS if self.state is NumberState.RESTING else None
 
 
 def rested(own: OwnNumber, at: float) -> OwnNumber:
-    """Return the number as resting from `at` on. Raise RegisterError if it is not active."""
+    """Return the number in the state resting, from `at` on. Raise RegisterError if it is not active."""
     if own.state is not NumberState.ACTIVE:
         places: Places = {"number": own.number, "state": Wording(own.state.value)}
         raise RegisterError("not-active", Wording("{number} is {state}: only an active number can rest", places))
@@ -81,7 +81,7 @@ def rested(own: OwnNumber, at: float) -> OwnNumber:
 
 
 def used_again(own: OwnNumber, at: float, *, early: bool = False) -> OwnNumber:
-    """Return the number as active. Raise RegisterError if it is active, or still rests, unless `early`."""
+    """Return the number in the state active. Raise RegisterError if it is active, or still resting unless `early`."""
     if own.state is NumberState.ACTIVE:
         raise RegisterError("active-already", Wording("{number} is already active", {"number": own.number}))
     until = own.rests_until
@@ -92,12 +92,12 @@ def used_again(own: OwnNumber, at: float, *, early: bool = False) -> OwnNumber:
 
 
 def retired(own: OwnNumber, at: float) -> OwnNumber:
-    """Return the number as retired. Raise RegisterError if it is retired already."""
+    """Return the number in the state retired. Raise RegisterError if it is already retired."""
     if own.state is NumberState.RETIRED:
         raise RegisterError("retired-already", Wording("{number} is already retired", {"number": own.number}))
     return replace(own, state=NumberState.RETIRED, since=at)
 
 
 def checked(own: OwnNumber, at: float, next_check_at: float | None) -> OwnNumber:
-    """Return the number with the date of a check that found everything in order."""
+    """Return the number with the dates of a check that found no fault and of the next check."""
     return replace(own, checked_at=at, next_check_at=next_check_at)

@@ -1,15 +1,15 @@
-"""Find networks in which calls from an own number suddenly do worse: the number may be labelled there. Pure.
+"""Find networks in which calls from an own number suddenly do worse: the number may be labelled there. Pure functions.
 
-    suspicions_of(before, lately) -> the networks with a drop that is no coincidence, each with a confidence
+    suspicions_of(before, lately) -> the networks with a significant drop, each with a confidence
 
 The change in a network's share of answered calls is compared with the change in the number's other networks. A holiday
-or another list of people changes all networks. More calls into a network that answers less are no drop: the expected
+or another list of people changes all networks. More calls into a network that answers less are not a drop: the expected
 answers of the other networks use their earlier shares. Both are ratios whose logarithms are about normal (Katz and
 others, 1978). The share of calls refused by the network is compared with the earlier share by Newcombe's interval
 (1998). A result is a suspicion, not a fact: other callees or another script have the same effect.
 
-Countries are compared, and within them the networks that ranges of numbers were assigned to. A number that was ported
-still counts for its first network, so a drop in one network looks smaller than it is and partly shows in others.
+Countries are compared, and within them the networks to which ranges of numbers were assigned. A number that was ported
+still counts for its first network, so a drop in a network looks smaller than it is and partly shows in others.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NORMAL = NormalDist()
 
 
 class Network(NamedTuple):
-    """A country and the network of a number range.
+    """A country, and a network to which a range of numbers was assigned.
 
     Attributes:
         country: ISO 3166-1 code of the country.
@@ -50,7 +50,7 @@ class Network(NamedTuple):
 
 
 class NetworkCalls(NamedTuple):
-    """Calls from one number into one network: how many, how many people answered, and how many the network refused."""
+    """Calls from a number into a network: how many, how many people answered, and how many the network refused."""
 
     network: Network
     calls: int
@@ -64,7 +64,7 @@ class Suspicion(NamedTuple):
     Attributes:
         network: The network that the suspicion is about.
         by: `answered`: fewer calls are answered. `blocked`: more calls are refused.
-        before: The share before the change; null where there was nothing.
+        before: The share before the change, from 0 to 1.
         lately: The share since the change.
         calls_before: Number of calls in the weeks before.
         calls_lately: Number of calls since the change.
@@ -90,7 +90,7 @@ def suspicions_of(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]
     """Return the networks in which the number may be labelled, the most certain first.
 
     If calls do worse in a country than elsewhere, name its networks that do worse than its others, or else the country.
-    Also name any network that does worse than all others. A suspected network is a bad comparison for others, so
+    Also name any network that does worse than all others. A suspected network distorts the comparison of others, so
     compare again without it: a number may be labelled in several networks.
     """
     units = _comparable(before, lately)
@@ -131,7 +131,7 @@ def _suspicions(units: Sequence[_Unit], suspected: Collection[Network]) -> list[
 
 
 def _control(units: Sequence[_Unit], suspected: Collection[Network]) -> Sequence[_Unit]:
-    """Return the units that are not suspected, to compare with; all units if too few are not suspected."""
+    """Return the unsuspected units as a control group; all units if too few are unsuspected."""
     rest = [unit for unit in units if not {unit.network, Network(unit.network.country)} & set(suspected)]
     return rest if sum(unit.now.calls for unit in rest) >= LEAST_LATELY else units
 
@@ -150,7 +150,7 @@ class _Unit(NamedTuple):
 
 
 def _comparable(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]) -> list[_Unit]:
-    """Return the networks with enough calls before, and the others of a country as one if they have enough together."""
+    """Return the networks that had enough calls, and each country's others combined if these had enough together."""
     enough = {network_calls.network for network_calls in before if network_calls.calls >= LEAST_BEFORE}
     was, now = _merged(before, enough), _merged(lately, enough)
     return [
@@ -175,7 +175,7 @@ def _countries(units: Iterable[_Unit]) -> list[str]:
 
 
 def _found(network: Network, units: Sequence[_Unit], rest: Sequence[_Unit], comparisons: int) -> list[Suspicion]:
-    """Return the differences from the rest that are no coincidence, given the number of comparisons."""
+    """Return the significant differences from the control group, corrected for the number of comparisons."""
     was, now = _sum(network, (unit.was for unit in units)), _sum(network, (unit.now for unit in units))
     blocked = [(-1, now.blocked, now.calls), (1, was.blocked, was.calls)]
     suspicions = []
@@ -201,7 +201,7 @@ def _sum(network: Network, calls: Iterable[NetworkCalls]) -> NetworkCalls:
 
 
 def _chance_of_answers(units: Sequence[_Unit], rest: Sequence[_Unit]) -> float:
-    """Return the probability that so few answer by chance. Too few other calls cannot be a control group."""
+    """Return the probability that so few answer by chance. A control group with too few calls is not used."""
     ratio, variance = _change(units)
     if sum(unit.now.calls for unit in rest) >= LEAST_LATELY:
         of_rest, variance_of_rest = _change(rest)
@@ -210,7 +210,7 @@ def _chance_of_answers(units: Sequence[_Unit], rest: Sequence[_Unit]) -> float:
 
 
 def _change(units: Sequence[_Unit]) -> tuple[float, float]:
-    """Return the logarithm of the ratio of answers to those expected from the earlier shares, and its variance."""
+    """Return the logarithm of the ratio of actual to expected answers (by the earlier shares), and its variance."""
     answered, calls = sum(unit.now.answered for unit in units), sum(unit.now.calls for unit in units)
     expected, before = (
         sum(_share(unit.was) * unit.now.calls for unit in units),
@@ -230,7 +230,7 @@ def _variance(answered: int, share: float) -> float:
 
 
 def _chance(terms: Sequence[tuple[int, int, int]]) -> float:
-    """Return an upper bound of the chance that the signed shares add up to zero or more; 1 if they do."""
+    """Return an upper bound of the probability that the signed shares add up to zero or more; 1 if they do."""
     if sum(sign * hits / of for sign, hits, of in terms) >= 0:
         return 1.0
     low, high = 0.0, 10.0
@@ -253,14 +253,14 @@ def _upper(terms: Sequence[tuple[int, int, int]], z: float) -> float:
 
 
 def place_of(network: Network) -> str | Wording:
-    """Return the place as text: a country such as `GB`, or a network such as `EE (GB)`."""
+    """Return the network as text: a country such as `GB`, or a network such as `EE (GB)`."""
     if not network.name:
         return network.country
     return Wording("{network} ({country})", {"network": network.name, "country": network.country})
 
 
 def suspicion_words(suspicion: Suspicion) -> Wording:
-    """Return a sentence with the place, the share now, the share before, and the confidence."""
+    """Return a sentence with the network, the share now, the share before, and the confidence."""
     about: Places = {
         "where": place_of(suspicion.network),
         "days": LATELY_DAYS,
@@ -283,12 +283,12 @@ def suspicion_words(suspicion: Suspicion) -> Wording:
 
 
 def confidence_text(confidence: float) -> str:
-    """Format a confidence: `99.6%`, never 100."""
+    """Format a confidence such as `99.6%`, at most 99.99%."""
     return f"{min(confidence, 0.9999):.2%}"
 
 
 def labeller_words(labeller: Labeller) -> Wording:
-    """Return the place where the platform shows its labels, in words."""
+    """Return a text that says where the platform shows its labels."""
     if labeller.on == "network":
         return Wording(
             "{platform}: on the network {network}", {"platform": labeller.platform, "network": labeller.networks[0]}
@@ -342,7 +342,7 @@ def labellers() -> LabellerFile:
 
 
 def labellers_of(network: Network) -> tuple[Labeller, ...]:
-    """Return the platforms that may label calls in this network or country, those on networks first."""
+    """Return the platforms that may label calls in this network or country; platforms of networks come first."""
     in_country = [labeller for labeller in labellers().labeller if labeller.country == network.country]
     name = network.name.casefold()
     of_network = [

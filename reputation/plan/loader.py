@@ -1,6 +1,7 @@
-"""Reads a file into the rows of a country. Everything is checked here, so that a look-up cannot fail.
+"""Read a country's file into the rows of its numbering plan. All checks are here, so that a look-up cannot fail.
 
 An error names the file, the row, the key and the remedy:
+
     fr.toml: range 3 (+33162): purpose has the unknown value 'sales': use one of bank, call-centre, ...
 """
 
@@ -35,7 +36,7 @@ T = TypeVar("T")
 
 
 class PlanError(ValueError):
-    """Raised if a file is unusable. The text lists all errors, one per line, with the name of the file."""
+    """A plan file is unusable. The text lists all errors, one per line, with the name of the file."""
 
     def __init__(self, problems: Sequence[Wording]) -> None:
         count = len(problems) - 1
@@ -52,7 +53,7 @@ class _Wrong(ValueError):
 
 
 def parse_plan(raw: bytes, name: str) -> PlanFile:
-    """Parse a plan. `name`: the name of the file, for errors. Raise PlanError if it is unusable."""
+    """Parse a plan file. `name`: the file's name, for errors. Raise PlanError if it is unusable."""
     if len(raw) > MAX_BYTES:
         raise PlanError(
             [
@@ -81,7 +82,7 @@ def parse_plan(raw: bytes, name: str) -> PlanFile:
 
 @lru_cache(maxsize=1)
 def shipped_plans() -> tuple[PlanFile, ...]:
-    """Return the plans that come with CallSieve, by country. The tests check them."""
+    """Return the plans that come with CallSieve, ordered by country. The tests check them."""
     plans = (entry for entry in files("reputation.plan").iterdir() if entry.name.endswith(".toml"))
     return tuple(parse_plan(entry.read_bytes(), entry.name) for entry in sorted(plans, key=lambda entry: entry.name))
 

@@ -51,7 +51,7 @@ class PlanSource:
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """A range of numbers. It is in force from the first day to the last, both included, in UTC.
+    """A range of numbers with its purpose. It is in force from the first day to the last, both included, in UTC.
 
     Attributes:
         country: The country, as two letters.
@@ -81,24 +81,24 @@ class PlanRow:
 
     @property
     def begins_at(self) -> float:
-        """Return the instant at which it comes into force, in UTC seconds."""
+        """The instant at which the row comes into force, in UTC seconds."""
         return -float("inf") if self.valid_from is None else _midnight(self.valid_from)
 
     @property
     def ends_at(self) -> float:
-        """Return the instant at which it is no longer in force, in UTC seconds."""
+        """The instant at which the row is no longer in force, in UTC seconds."""
         return float("inf") if self.valid_until is None else _midnight(self.valid_until + timedelta(days=1))
 
 
 @dataclass(frozen=True, slots=True)
 class PlanFile:
-    """The plan of a country, or an administrator's rows beside it.
+    """The numbering plan of a country, or an administrator's additional rows.
 
     Attributes:
         country: The country, as two letters.
         calling_code: Its calling code.
         read: The day of its last review.
-        adds: Whether these are an administrator's rows beside the plan.
+        adds: Whether these are an administrator's additional rows.
         unverified: Questions without a source.
     """
 
@@ -113,13 +113,13 @@ class PlanFile:
     @property
     @encoded
     def ranges(self) -> int:
-        """Return how many ranges it has."""
+        """How many ranges the plan has."""
         return len(self.rows)
 
     @property
     @encoded
     def evidence(self) -> int:
-        """Return how many of its ranges are used as evidence, because they have a source."""
+        """How many of its ranges are used as evidence, because they have a source."""
         return sum(row.is_evidence for row in self.rows)
 
 
@@ -141,7 +141,7 @@ _Entry = tuple[float, float, frozenset[int], PlanRow]
 
 
 class NumberPlan:
-    """The rows of all countries. It is immutable: for another file, make another plan."""
+    """The rows of all countries. It is immutable: to load another file, make a new one."""
 
     def __init__(self, files: Iterable[PlanFile] = ()) -> None:
         self.files: tuple[PlanFile, ...] = tuple(files)
@@ -165,7 +165,7 @@ class NumberPlan:
         return sum(map(len, self._entries.values()))
 
     def row_of(self, number: str, at: float) -> PlanRow | None:
-        """Return the row of the number at that instant (UTC seconds), or None."""
+        """Return the row that covers the number at that instant (UTC seconds), or None."""
         entries = self._entries
         for length in self._lengths.get(number[:_FIRST], ()):
             for begins_at, ends_at, lengths, row in entries.get(number[:length], ()):
