@@ -55,7 +55,7 @@ class Grade(StrEnum):
 
 
 class GradeReason(NamedTuple):
-    """A reason why a number is not healthy: its code, and the figures for its text."""
+    """A reason why a number is not healthy. `code`: the reason as a code. `figures`: the figures in its text."""
 
     code: str
     figures: Mapping[str, str | int | float]

@@ -48,7 +48,7 @@ class SignIn(NamedTuple):
 
 
 class OpenLink(NamedTuple):
-    """An unused link, without its secret (never stored). `made_at` and `expires_at`: when it was made and ends."""
+    """An unused link, without its secret (never stored). `made_at`: when it was made. `expires_at`: when it expires."""
 
     made_at: Instant
     expires_at: Instant

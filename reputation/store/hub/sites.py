@@ -74,9 +74,9 @@ def recorded_policy(db: sqlite3.Connection) -> PolicyInForce | None:
 
 
 class Origin(NamedTuple):
-    """The site that an entry comes from.
+    """The origin of an entry. `site`: the other site that the entry comes from, empty for this site.
 
-    `site`: the other site, empty for this site. `overrules`: followed sites whose different entry it overrules.
+    `overrules`: followed sites whose different entry is not used because of this entry.
     """
 
     site: str = ""
