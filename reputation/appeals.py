@@ -167,11 +167,13 @@ def checked_reason(reason: str) -> str:
 def _why_not(appeal: Appeal) -> AppealError:
     about = {"reference": appeal.reference}
     if appeal.state not in LIVE:
-        return AppealError("closed", Wording("appeal {reference} is closed already", about))
+        return AppealError("closed", Wording("appeal {reference} is already closed", about))
     if appeal.state is AppealState.OPEN:
-        words = Wording("appeal {reference} is not in force yet: accept it or have control of the number proven", about)
+        words = Wording(
+            "appeal {reference} is not in force yet: accept it, or let the owner prove control of the number", about
+        )
         return AppealError("not-in-force", words)
-    return AppealError("in-force", Wording("appeal {reference} is in force already", about))
+    return AppealError("in-force", Wording("appeal {reference} is already in force", about))
 
 
 def refusal(earlier: Iterable[Appeal], now: float) -> AppealError | None:
@@ -179,12 +181,12 @@ def refusal(earlier: Iterable[Appeal], now: float) -> AppealError | None:
     for appeal in earlier:
         about = {"reference": appeal.reference, "number": appeal.number}
         if appeal.state in LIVE:
-            return AppealError("appealed", Wording("appeal {reference} of {number} is not decided yet", about))
+            return AppealError("appealed", Wording("appeal {reference} of {number} has not been decided yet", about))
         again_at = free_again_at(appeal)
         if again_at is not None and now < again_at:
             days = -int(-(again_at - now) // DAY_SECONDS)
             words = Wording(
-                "appeal {reference} of {number} was denied: the next one can be filed in {days} days",
+                "appeal {reference} of {number} was denied: a new appeal can be filed in {days} days",
                 {**about, "days": days},
             )
             return AppealError("denied-lately", words)

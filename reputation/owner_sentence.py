@@ -80,11 +80,14 @@ def _of_labels(figures: OwnerFigures) -> Iterator[str]:
         yield N_("This is for a company of {people} people.")
     if figures.answered_few < figures.answered_many:
         yield N_(
-            "By marks alone it takes {marks} people, and about 1 in {answered_few} to 1 in {answered_many} of those "
-            "who answered."
+            "Marks alone label your calls only if {marks} people mark you, and about 1 in {answered_few} to 1 in "
+            "{answered_many} of those who answered."
         )
     else:
-        yield N_("By marks alone it takes {marks} people, and about 1 in {answered_many} of those who answered.")
+        yield N_(
+            "Marks alone label your calls only if {marks} people mark you, and about 1 in {answered_many} of those "
+            "who answered."
+        )
 
 
 def _of_challenges(figures: OwnerFigures, caller: CallerWeights) -> Iterator[str]:
@@ -103,7 +106,7 @@ def _of_challenges(figures: OwnerFigures, caller: CallerWeights) -> Iterator[str
             "mark you."
         )
     if caller.pass_hours:
-        yield N_("Having pressed, you are never asked again within {pass_hours} hours.")
+        yield N_("After you have pressed it, you are never asked again within {pass_hours} hours.")
 
 
 _REST = (

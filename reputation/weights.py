@@ -281,7 +281,7 @@ def problems_of(weights: Weights) -> list[tuple[str, str]]:
     try:
         zone_of(weights.quiet.time_zone)
     except (ValueError, OSError):
-        problems.append(("quiet.time_zone", "is no time zone: write it as Europe/London"))
+        problems.append(("quiet.time_zone", "is not a time zone: write it as Europe/London"))
     if weights.feeds.all_spam < weights.feeds.spam:
         problems.append(("feeds.all_spam", "must not be below feeds.spam"))
     return problems

@@ -206,7 +206,7 @@ def introduction(shown: MarkEffects) -> Iterator[Wording]:
         "everybody counts once: more marks by the same person add nothing, and a person who hung up and "
         "marked counts as one"
     )
-    yield Wording("if an outside source lists the number or its signature is false, fewer people are enough")
+    yield Wording("if an outside source lists the number or its signature failed verification, fewer people are enough")
     if shown.policy:
         yield Wording("the policy in force is {policy}", {"policy": shown.policy})
 

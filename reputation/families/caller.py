@@ -71,11 +71,11 @@ def _counts(history: ChallengeHistory, is_proven: bool) -> tuple[tuple[str, int]
 
 
 _WORDS = {
-    NAME_OF_PROOF: Counted("somebody has proven to control it", "somebody has proven to control it"),
+    NAME_OF_PROOF: Counted("somebody has proven control of the number", "somebody has proven control of the number"),
     NAME_OF_PASS: Counted("it passed a challenge", "it passed {n} challenges"),
     NAME_OF_FAILURE: Counted("it failed a challenge", "it failed {n} challenges"),
-    NAME_OF_ROBOT: Counted("it gave a name with a robot's voice", "it gave a name with a robot's voice"),
-    NAME_OF_ABANDONED: Counted("it hung up when it was challenged", "it hung up when it was challenged"),
+    NAME_OF_ROBOT: Counted("the caller gave a name in a robot's voice", "the caller gave a name in a robot's voice"),
+    NAME_OF_ABANDONED: Counted("the caller hung up when challenged", "the caller hung up when challenged"),
 }
 
 

@@ -172,7 +172,9 @@ def words_of_marks(counts: Counts) -> Iterator[Wording]:
     else:
         yield _SILENT.of(answered)
     if counts.get("burst"):
-        yield Wording("so many marks within an hour, of a number that behaves well, count only after a review")
+        yield Wording(
+            "so many marks within an hour only count after a review, because the number otherwise behaves well"
+        )
 
 
 def spoken_of_marks(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:

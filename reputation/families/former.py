@@ -15,20 +15,20 @@ from reputation.families.counts import (
 from reputation.families.kind import Counts, FamilyKind, Prompts, Speaker, always
 from reputation.wording import Counted, Wording
 
-_WALK = "new numbers call {n} of our numbers one after the other"
+_WALK = "new numbers called {n} of our numbers in a row"
 COMPANIES_COMPLAIN = Counted(
-    "the people of another company complain of it", "the people of {n} other companies complain of it"
+    "people of another company complain about it", "people of {n} other companies complain about it"
 )
 COMPANIES_CLEARED = Counted("another company has cleared it", "{n} other companies have cleared it")
 _WORDS: Mapping[str, Wording | Counted] = {
     "telemarketing": Wording("its range is for telemarketing"),
-    "do-not-originate": Wording("numbers of its range never call"),
+    "do-not-originate": Wording("numbers in its range never make calls"),
     "unallocated": Wording("its number range is not allocated to anybody"),
     "listed": COMPANIES_COMPLAIN,
     "cleared": COMPANIES_CLEARED,
     "neighbours": Counted(
         "a new number of its block of 1000 called another of our numbers within the hour",
-        "{n} new numbers of its block of 1000 called other numbers of ours within the hour",
+        "{n} new numbers of its block of 1000 called our other numbers within the hour",
     ),
     "in a row": Counted(_WALK, _WALK),
 }
@@ -58,7 +58,7 @@ def _spoken_of_behaviour(counts: Counts, speaks_for: bool) -> Iterator[Prompts]:
 
 def _label_words(counts: Counts) -> Iterator[Wording]:
     (label,) = counts
-    yield Wording("the carrier calls it {label} in the place of a name", {"label": label})
+    yield Wording("the carrier shows {label} instead of a name", {"label": label})
 
 
 def _spoken_of_plan(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:

@@ -34,7 +34,7 @@ def _compute(subject: Subject) -> Family | None:
 
 _WORDS = {
     VERIFIED: Counted(
-        "it called a trap, a number that nobody has", "it called traps, numbers that nobody has, {n} times"
+        "it called a trap (a number that nobody uses)", "it called traps (numbers that nobody uses) {n} times"
     ),
     UNVERIFIED: Counted(
         "a call to a trap showed it",

@@ -260,7 +260,9 @@ def networks_in(path: Path) -> Networks:
             if match is None or not name:
                 if not row or line == 1:  # a header, or an empty line
                     continue
-                raise NetworkFileError(f"{path}: line {line}: takes prefix,network, as +1201555,Example Wireless")
+                raise NetworkFileError(
+                    f"{path}: line {line}: expected prefix,network, such as +1201555,Example Wireless"
+                )
             names[match[1]] = intern(name)
             if len(names) > MOST_ROWS:
                 raise NetworkFileError(f"{path}: has more than {MOST_ROWS:,} lines")

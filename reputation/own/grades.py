@@ -126,7 +126,7 @@ def due_of(register: Collection[OwnNumber], strangers: Iterable[_Seen], until: f
 
 def _stranger(calls: int, *, is_retired: bool) -> Wording:
     if is_retired:
-        return Wording("makes calls but was given back (calls: {calls:,})", {"calls": calls})
+        return Wording("makes calls but is retired (calls: {calls:,})", {"calls": calls})
     return Wording("makes calls but is not registered (calls: {calls:,})", {"calls": calls})
 
 

@@ -195,7 +195,7 @@ LIMITS = (
         Level.TAG,
         Level.WARN,
         _seen,
-        "the reputation model itself: from `tag` on some, from `warn` on most people would be told",
+        "the reputation model: from `tag` on some people would see a label, from `warn` on most",
     ),
     Limit(
         "short",
@@ -223,32 +223,38 @@ LIMITS = (
         0.01,
         0.05,
         _share("repeated", "person_days"),
-        "three calls a day to one person are what complaints are about; the shares are ours",
+        "people complain about three calls a day; the shares are our choice",
     ),
     Limit(
         "outside",
         0.01,
         0.05,
         _share("outside", "attempts"),
-        "47 CFR 64.1200(c)(1): 8 to 21 h where the called person is, and local rules, or as set; the shares are ours",
+        "47 CFR 64.1200(c)(1): 8 to 21 h local time, local rules, or the settings; the shares are our choice",
     ),
     Limit(
         "blocked",
         0.01,
         0.10,
         _share("blocked", "attempts"),
-        "ours: a network that refuses a call has marked the number already",
+        "our choice: a network that refuses a call has marked the number already",
     ),
     Limit(
         "unwanted",
         0.005,
         0.02,
         _share("unwanted", "people"),
-        "ours: one in two hundred",
+        "our choice: one in two hundred",
     ),
-    Limit("young", 101, 301, _young, "more than 100 calls a day from a number that nobody knows; the second is ours"),
+    Limit(
+        "young",
+        101,
+        301,
+        _young,
+        "more than 100 calls a day from a number that nobody knows; the second limit is our choice",
+    ),
     Limit("burst", 101, 301, _burst, "more than 100 calls a day after two weeks without calls"),
-    Limit("spike", 3, 10, _spike, "ours: a day with three times the calls of a usual one, and a hundred at least"),
+    Limit("spike", 3, 10, _spike, "our choice: three times the calls of a usual day, and at least 100"),
 )
 LIMIT_BY_MEASURE = {limit.measure: limit for limit in LIMITS}
 
@@ -260,7 +266,7 @@ def _notes(facts: HealthFacts, month: FiguresWindow) -> list[Wording]:
         notes.append(Wording("too few calls for a grade: {calls} in 28 days, and {least} are needed", few))
     if facts.blocked:
         where = ", ".join(f"{country or '?'} {calls:,}" for country, calls in facts.blocked)
-        words = "networks in {where} refused its calls: ask your carrier which ones, and ask them to correct it"
+        words = "networks in {where} refused its calls: ask your carrier which networks, and ask these to correct it"
         notes.append(Wording(words, {"where": where}))
     for seconds, calls in facts.hang_ups:
         ended = {"calls": calls, "seconds": seconds}

@@ -144,7 +144,7 @@ def parse_spans(text: str) -> tuple[HourSpan, ...]:
         match = _SPAN.fullmatch(word)
         first, last = (60 * int(match[1]) + int(match[2]), 60 * int(match[3]) + int(match[4])) if match else (0, 0)
         if not first < last <= 24 * 60:
-            raise ValueError(f"{word[:40]!r} is no span of a day: write it as 09:00-20:00")
+            raise ValueError(f"{word[:40]!r} is not a span of hours: write it as 09:00-20:00")
         spans.append(HourSpan(first, last))
     return tuple(spans)
 

@@ -295,7 +295,7 @@ def labeller_words(labeller: Labeller) -> Wording:
         )
     if labeller.phones:
         return Wording("{platform}: on phones of {maker}", {"platform": labeller.platform, "maker": labeller.phones})
-    return Wording("{platform}: on phones, of every network", {"platform": labeller.platform})
+    return Wording("{platform}: on phones in every network", {"platform": labeller.platform})
 
 
 # Who shows labels of calls where: labellers.toml, each row with the page that says so.

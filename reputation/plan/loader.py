@@ -58,7 +58,7 @@ def parse_plan(raw: bytes, name: str) -> PlanFile:
         raise PlanError(
             [
                 Wording(
-                    "{name}: is larger than {most:,} bytes: split it, a file a country",
+                    "{name}: is larger than {most:,} bytes: split it into a file per country",
                     {"name": name, "most": MAX_BYTES},
                 )
             ]
@@ -114,7 +114,7 @@ class _Reader:
         if len(rows) > MAX_PREFIXES:
             self._problems.append(
                 Wording(
-                    "has {count:,} prefixes, and at most {most:,} are read: use shorter ones",
+                    "has {count:,} prefixes, and at most {most:,} are read: use shorter prefixes",
                     {"count": len(rows), "most": MAX_PREFIXES},
                 )
             )
@@ -128,7 +128,7 @@ class _Reader:
     def _tables(self, key: str, read: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
         tables = self._table.get(key, [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            self._problems.append(Wording("{key} is written as [[{key}]] tables", {"key": key}))
+            self._problems.append(Wording("{key} must be written as [[{key}]] tables", {"key": key}))
             return
         for place, one in enumerate(tables, 1):
             about = f"{key} {place}{_named(one, 'name' if key == 'source' else 'prefix')}: "
@@ -157,12 +157,10 @@ class _Reader:
         name, title, url = (_text(key, table.get(key)) for key in ("name", "title", "url"))
         if not _URL.fullmatch(url):
             raise _Wrong(
-                Wording("url takes an address such as https://example.org/page, not {value}", {"value": _shown(url)})
+                Wording("url must be an address such as https://example.org/page, not {value}", {"value": _shown(url)})
             )
         if name in self._sources:
-            raise _Wrong(
-                Wording("name: {value} is there twice: give each source a name of its own", {"value": _shown(name)})
-            )
+            raise _Wrong(Wording("name: {value} is used twice: give each source its own name", {"value": _shown(name)}))
         return PlanSource(name, title, url, _day("read", table.get("read")))
 
     def _rows(self, table: Mapping[str, Any], country: str, calling_code: int | None, is_own: bool) -> list[PlanRow]:
@@ -177,7 +175,7 @@ class _Reader:
         source, law = (self._source_named(key, table.get(key)) for key in ("source", "law"))
         is_evidence = _boolean("evidence", table.get("evidence", source is not None))
         if source is None and is_evidence:
-            raise _Wrong(Wording("evidence = true needs the source that says so: add source, or take evidence out"))
+            raise _Wrong(Wording("evidence = true needs a source: add source, or remove evidence"))
         begins, ends = (_day(key, table[key]) if key in table else None for key in ("valid_from", "valid_until"))
         if begins and ends and ends < begins:
             raise _Wrong(Wording("valid_until is before valid_from: both days are included"))
@@ -206,7 +204,7 @@ class _Reader:
             known = ", ".join(sorted(self._sources)) or "none"
             raise _Wrong(
                 Wording(
-                    "{key}: there is no [[source]] named {value} (there is {known}): add it above",
+                    "{key}: there is no [[source]] named {value} (known: {known}): add it above",
                     {"key": key, "value": _shown(name), "known": known},
                 )
             )
@@ -220,14 +218,14 @@ def _overlaps(rows: Sequence[PlanRow]) -> Iterator[Wording]:
         others = by_prefix.setdefault(row.prefix, [])
         if len(others) == MAX_SAME:
             yield Wording(
-                "prefix {prefix} is there more than {most} times: take rows out that are over",
+                "prefix {prefix} has more than {most} rows: remove rows that have ended",
                 {"prefix": row.prefix, "most": MAX_SAME},
             )
         for other in others[:MAX_SAME]:
             at_once = row.begins_at < other.ends_at and other.begins_at < row.ends_at
             if at_once and (row.digits & other.digits or row.digits == other.digits):
                 yield Wording(
-                    "prefix {prefix} is there twice for the same days and digits: take one out", {"prefix": row.prefix}
+                    "prefix {prefix} has two rows for the same days and digits: remove one", {"prefix": row.prefix}
                 )
         by_prefix[row.prefix].append(row)
 
@@ -235,16 +233,16 @@ def _overlaps(rows: Sequence[PlanRow]) -> Iterator[Wording]:
 def _prefixes(value: Any, calling_code: int | None) -> list[str]:
     texts = value if isinstance(value, list) else [value]
     if not texts:
-        raise _Wrong(Wording("prefix takes the start of numbers such as +33162, or a list of them"))
+        raise _Wrong(Wording("prefix must be the start of numbers such as +33162, or a list of such starts"))
     for text in texts:
         if not isinstance(text, str) or not _PREFIX.fullmatch(text):
             raise _Wrong(
-                Wording("prefix takes the start of numbers such as +33162, not {value}", {"value": _shown(text)})
+                Wording("prefix must be the start of numbers such as +33162, not {value}", {"value": _shown(text)})
             )
         if calling_code is not None and (not text.startswith(f"+{calling_code}") or text == f"+{calling_code}"):
             raise _Wrong(
                 Wording(
-                    "prefix {text} is not of calling code {calling_code}: begin it with +{calling_code} and a digit",
+                    "prefix {text} lacks calling code {calling_code}: begin it with +{calling_code} and a digit",
                     {"text": text, "calling_code": calling_code},
                 )
             )
@@ -258,7 +256,7 @@ def _digits(value: Any) -> frozenset[int]:
     if not numbers or not all(type(number) is int and 1 <= number <= 14 for number in numbers):
         raise _Wrong(
             Wording(
-                "digits takes how many digits follow the calling code, such as 9 or [5, 6], not {value}",
+                "digits must be how many digits follow the calling code, such as 9 or [5, 6], not {value}",
                 {"value": _shown(value)},
             )
         )
@@ -267,17 +265,17 @@ def _digits(value: Any) -> frozenset[int]:
 
 def _country(value: Any) -> str:
     if not isinstance(value, str) or not _COUNTRY.fullmatch(value):
-        raise _Wrong(Wording("country takes a code of two letters such as FR, not {value}", {"value": _shown(value)}))
+        raise _Wrong(Wording("country must be a code of two letters such as FR, not {value}", {"value": _shown(value)}))
     return value
 
 
 def _calling_code(value: Any, country: str) -> int:
     if type(value) is not int or not 1 <= value <= 999:
-        raise _Wrong(Wording("calling_code takes a number such as 33, not {value}", {"value": _shown(value)}))
+        raise _Wrong(Wording("calling_code must be a number such as 33, not {value}", {"value": _shown(value)}))
     if (known := calling_code_of(country)) not in (0, value):
         raise _Wrong(
             Wording(
-                "calling_code of {country} is {known}, not {value}: put one of the two right",
+                "calling_code of {country} is {known}, not {value}: correct country or calling_code",
                 {"country": country, "known": known, "value": value},
             )
         )
@@ -288,7 +286,7 @@ def _day(key: str, value: Any) -> date:
     if not isinstance(value, date) or isinstance(value, datetime) or not 1900 <= value.year <= 2999:
         raise _Wrong(
             Wording(
-                "{key} takes a day such as 2026-01-31, without quotes, not {value}",
+                "{key} must be a day such as 2026-01-31, without quotes, not {value}",
                 {"key": key, "value": _shown(value)},
             )
         )
@@ -305,7 +303,7 @@ def _text(key: str, value: Any) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT or not value.isprintable():
         raise _Wrong(
             Wording(
-                "{key} takes one line of at most {most} characters, not {value}",
+                "{key} must be one line of at most {most} characters, not {value}",
                 {"key": key, "most": MAX_TEXT, "value": _shown(value)},
             )
         )
@@ -314,7 +312,7 @@ def _text(key: str, value: Any) -> str:
 
 def _texts(key: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise _Wrong(Wording("{key} takes a list of texts, not {value}", {"key": key, "value": _shown(value)}))
+        raise _Wrong(Wording("{key} must be a list of texts, not {value}", {"key": key, "value": _shown(value)}))
     return tuple(_text(key, text) for text in value)
 
 

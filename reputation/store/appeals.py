@@ -153,7 +153,8 @@ def put_back(db: sqlite3.Connection, before: appeals.Appeal) -> None:
     ]
     if others:
         words = Wording(
-            "appeal {reference} of the number is not decided yet: withdraw it first", {"reference": others[0].reference}
+            "appeal {reference} of the number has not been decided yet: withdraw it first",
+            {"reference": others[0].reference},
         )
         raise appeals.AppealError("appealed", words)
     set_appeal(db, before)
@@ -198,9 +199,9 @@ def _appeal(row: tuple[Any, ...]) -> appeals.Appeal:
     return msgspec.convert(dict(zip(FIELDS, row, strict=True)), appeals.Appeal, strict=False)  # SQLite has no booleans
 
 
-NOTE = "keyed the code in a call from the number"
-UNSIGNED_NOTE = "keyed the code in a call that showed the number, unsigned"
-CALLED_NOTE = "keyed the code in a call to the number"
+NOTE = "keyed in the code in a call from the number"
+UNSIGNED_NOTE = "keyed in the code in an unsigned call that showed the number"
+CALLED_NOTE = "keyed in the code in a call to the number"
 WHO, WHO_CALLED = "a call from the number", "a call to the number"
 
 

@@ -104,7 +104,7 @@ def problem_of_backup(backup: Path) -> str | None:
     with open_backup(backup) as db:
         problem = problem_of(db)
         if problem is None and not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'migration'").fetchone():
-            return "it holds no store"
+            return "it does not contain a store"
         return problem
 
 
@@ -159,7 +159,9 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(str(error))
         return 2
     if changed:
-        sys.stderr.write(f"{backup}: made, but {NOT_AS_WRITTEN.format(', '.join(changed))}. Older backups are kept")
+        sys.stderr.write(
+            f"{backup}: the backup was made, but {NOT_AS_WRITTEN.format(', '.join(changed))}. Older backups are kept"
+        )
         return 1
     sys.stdout.write(str(backup))
     return 0
@@ -266,7 +268,7 @@ def _make(ready: Path, backup: Path | None) -> None:
     with store_errors(ready), closing(sqlite3.connect(ready, isolation_level=None)) as db:
         migrate(db)
     if problem := problem_of_backup(ready):
-        raise StoreError(f"{ready}: the copy of {backup or 'nothing'} is damaged ({problem})")
+        raise StoreError(f"{ready}: the new store is damaged ({problem}); check the disk")
     _sync(ready)
 
 

@@ -116,7 +116,7 @@ CHECKPOINT_TRIES = 20
 LEAST_PAGE = 512  # bytes; no store is smaller
 LOG_HEADER = 32  # bytes
 LOG_BEGINS = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
-LOST = "the store is missing or empty, but there was one: start the daemon or run `callsieve db restore`"
+LOST = "the store is missing or empty, but existed before: start the daemon or run `callsieve db restore`"
 READ_ONLY = "the store is read-only (its disk or directory cannot be written): nothing is recorded"
 BACKUP_PREFIX = "callsieve-"
 

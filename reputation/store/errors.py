@@ -18,12 +18,12 @@ class StoreError(Exception):
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 _NO_PERMISSION = "no permission to open or write it; run this as the user who owns it, or check the directory"
-_LOCKED = "another program has kept it locked for 5 s; let it finish, or end it, and try again"
+_LOCKED = "another program has locked it for 5 s; let it finish, or end it, and try again"
 _FULL = "the disk is full, or the file may not grow; free some space and try again"
 
 TROUBLE = {
     sqlite3.SQLITE_CORRUPT: "the store is damaged; `callsieve db restore` puts the last good backup in place",
-    sqlite3.SQLITE_NOTADB: "this is no CallSieve store, or it is damaged; `callsieve db restore` replaces it",
+    sqlite3.SQLITE_NOTADB: "this is not a CallSieve store, or it is damaged; `callsieve db restore` replaces it",
     sqlite3.SQLITE_PERM: _NO_PERMISSION,
     sqlite3.SQLITE_CANTOPEN: _NO_PERMISSION,
     sqlite3.SQLITE_READONLY: _NO_PERMISSION,

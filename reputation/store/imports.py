@@ -85,7 +85,7 @@ class TooFewNumbers(StoreError):
     """The import has too few numbers. The old generation stays live, and the staged generation is kept for a day."""
 
     def __init__(self, numbers: int) -> None:
-        super().__init__(f"the import has {numbers:,} numbers: too few to replace those in force")
+        super().__init__(f"the import has {numbers:,} numbers: too few to replace the present list, which stays")
         self.numbers = numbers
 
 

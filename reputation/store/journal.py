@@ -258,7 +258,7 @@ class Journal:
         except StoreError:
             raise
         except Exception:
-            logger.exception("journal: batch failed, writing each decision alone, count=%d", len(self._batch))
+            logger.exception("journal: batch failed, writing each decision separately, count=%d", len(self._batch))
             for record in self._batch:
                 await self._write_alone(record)
 
@@ -280,4 +280,4 @@ class Journal:
     def _note_trouble(self, trouble: str) -> None:
         if not self.degraded:
             self.degraded = True
-            logger.warning("journal: decisions stay in memory until they can be written: %s", trouble)
+            logger.warning("journal: decisions stay in memory until the store is writable, error=%s", trouble)

@@ -70,7 +70,7 @@ def pending(db: sqlite3.Connection, known: Sequence[Migration] | None = None) ->
             )
         if sha256 not in (migration.sha256, STEP_BY_STEP.get(version)):
             raise StoreError(
-                f"{_path_of(db)}: migration {name} is not the one that was applied here; "
+                f"{_path_of(db)}: migration {name} differs from the one that was applied here; "
                 "reinstall CallSieve, or restore a backup (`callsieve db restore`)"
             )
     return [migration for migration in known if migration.version not in applied]

@@ -41,17 +41,17 @@ def test_the_sentence_of_the_model() -> None:
         (("behaviour", -2.0, (("not-spam", 1),)), "a colleague marked it as not spam"),
         (("behaviour", -2.0, (("not-spam", 2),)), "2 colleagues marked it as not spam"),
         (("behaviour", 1.0, (("to come", 2),)), "2 x to come; nobody called back"),
-        (("block", 1.0, (("bad numbers", 3),)), "3 other numbers of its block of 1000 are on lists of spam"),
+        (("block", 1.0, (("bad numbers", 3),)), "3 other numbers of its block of 1000 are on spam lists"),
         (("feeds", 1.5, (("spam", 2), ("ok", 0))), "2 imported sources list it as spam"),
         (("feeds", -1.5, (("spam", 0), ("ok", 1))), "one imported source lists it as fine"),
-        (("attestation", 1.5, (("failed", 1),)), "its signature is false"),
-        (("attestation", -0.5, (("A", 1),)), "the network vouches for it with A"),
+        (("attestation", 1.5, (("failed", 1),)), "its signature failed verification"),
+        (("attestation", -0.5, (("A", 1),)), "its carrier signed the call with attestation A"),
         (("quiet hours", 0.5, ()), "it called in the quiet hours"),
         (("identity", -1.5, (("level 2", 1),)), "its owner is verified"),
         (("caller", -1.2, (("passed", 2),)), "it passed 2 challenges"),
-        (("caller", 1.0, (("failed", 1), ("hung up", 1))), "it failed a challenge; it hung up when it was challenged"),
-        (("caller", -0.5, (("proven", 1),)), "somebody has proven to control it"),
-        (("own block", 1.0, (("bad numbers", 3),)), "3 other numbers of its block of 1000 are bad"),
+        (("caller", 1.0, (("failed", 1), ("hung up", 1))), "it failed a challenge; the caller hung up when challenged"),
+        (("caller", -0.5, (("proven", 1),)), "somebody has proven control of the number"),
+        (("own block", 1.0, (("bad numbers", 3),)), "3 other numbers of its block of 1000 have a bad reputation"),
         (("a family to come", 1.0, (("this", 1),)), ""),
     ],
 )  # fmt: skip
@@ -61,7 +61,7 @@ def test_what_each_family_says(family: tuple[str, float, tuple[tuple[str, int], 
 
 def test_a_burst_is_said() -> None:
     burst = SPAMMER._replace(burst_at=NOW, hung_up=0.0, signals=())
-    assert "count only after a review" in sentence_of_families(families(Evidence(standing=burst)))
+    assert "only count after a review" in sentence_of_families(families(Evidence(standing=burst)))
 
 
 def test_what_would_change_it() -> None:

@@ -162,7 +162,7 @@ class TestQueue:
         journal.add(make_record("1"))
         await until(lambda: faltering.attempts == 2)
         await until(lambda: journal.degraded)
-        warning = "decisions stay in memory until they can be written: callsieve.db: the disk is full"
+        warning = "decisions stay in memory until the store is writable, error=callsieve.db: the disk is full"
         assert [record.levelno for record in caplog.records if warning in record.getMessage()] == [logging.WARNING]
         journal.add(make_record("2"))
         faltering.trouble = None

@@ -68,7 +68,7 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(db: sqlite3.Connection)
 
 def test_an_edited_migration_is_refused(db: sqlite3.Connection) -> None:
     migrate(db, [FIRST])
-    with pytest.raises(StoreError, match="0001_first is not"):
+    with pytest.raises(StoreError, match="0001_first differs"):
         migrate(db, [FIRST._replace(sql="CREATE TABLE a (x);\n"), SECOND])
 
 

@@ -20,7 +20,7 @@ EVENT = Table(
 # The hub knows rows by these keys. They are needed to send a change of such a row.
 HUB_OUTBOX = Table(
     name="hub_outbox",
-    label=("row on its way to the hub", "rows on their way to the hub"),
+    label=("row to be sent to the hub", "rows to be sent to the hub"),
     numbers=("number",),
     verbatim=("key",),
 )
@@ -33,14 +33,14 @@ HUB_ROW = Table(
 # Erased numbers, for the hub. It gets only the number, and has it erased everywhere.
 HUB_ERASURE = Table(
     name="hub_erasure",
-    label=("erasure that the hub is told of", "erasures that the hub is told of"),
+    label=("erasure to be sent to the hub", "erasures to be sent to the hub"),
     numbers=("number",),
     erase="""INSERT INTO hub_erasure (number, at) SELECT :number, unixepoch() WHERE EXISTS (SELECT 1 FROM hub_link)
       ON CONFLICT DO NOTHING""",
 )
 ERASURE_REQUEST = Table(
     name="erasure_request",
-    label=("erasure by another site that waits", "erasures by other sites that wait"),
+    label=("erasure by another site, to be confirmed", "erasures by other sites, to be confirmed"),
     numbers=("number",),
 )
 # The policy of the first PBX of a site, for `hub status` at its standby.
@@ -64,7 +64,7 @@ _OF_AUDIT = """number = :number OR what IN ('own complaint', 'undo own complaint
     CASE WHEN json_valid(after) THEN json_extract(after, '$.number') END)"""
 AUDIT = Table(
     name="audit",
-    label=("change by one of us", "changes by us"),
+    label=("change by a user here", "changes by users here"),
     numbers=("number",),
     about=_OF_AUDIT,
     order="at",

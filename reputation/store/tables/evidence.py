@@ -100,7 +100,7 @@ STANDING = Table(name="standing", label=("sum of calls and marks", "sums of call
 # (`berlin:`), and those of all sites if its site is followed.
 TOMBSTONE = Table(
     name="tombstone",
-    label=("mark that was found wrong", "marks that were found wrong"),
+    label=("mark that was ruled wrong", "marks that were ruled wrong"),
     numbers=("number",),
     order="until",
     kept=Kept(AUDIT_DAYS, "until < ?"),

@@ -186,7 +186,7 @@ def test_another_programs_database_is_no_backup(filled: Program) -> None:
     db = sqlite3.connect(file)
     db.execute("CREATE TABLE t (x)")
     db.close()
-    assert "it holds no store" in filled.fails("db", "restore", file, "--yes")
+    assert "it does not contain a store" in filled.fails("db", "restore", file, "--yes")
 
 
 def test_a_backup_of_a_newer_version_is_refused_first(filled: Program) -> None:

@@ -56,7 +56,7 @@ def test_not_spam_is_said_as_what_it_is_and_not_as_a_call_back(callsieve: Progra
 def test_all_that_is_known_is_shown(known: Program) -> None:
     out = known.ok("lookup", CALLER)
     for part in (
-        "+1201* is on the blocklist; it belongs to Acme Ltd (level 1); somebody has proven to control it",
+        "+1201* is on the blocklist; it belongs to Acme Ltd (level 1); somebody has proven control of the number",
         "one imported source lists it as spam (scam)",
         "-18 points, level none  log-odds -4.26",
         "wanted      -4.56  2 passed a challenge",

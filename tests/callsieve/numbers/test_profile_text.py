@@ -45,7 +45,7 @@ def of_imports(*imported: Imported) -> Facts:
         ),
         pytest.param(
             Facts(peers=(PeerWord("Berlin Ltd"), PeerWord("Bern Ltd"), PeerWord("Bonn Ltd", is_cleared=True))),
-            "The people of 2 other companies complain of it; another company has cleared it.",
+            "People of 2 other companies complain about it; another company has cleared it.",
             id="companies",
         ),
         pytest.param(
