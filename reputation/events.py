@@ -12,7 +12,7 @@ ID_PREFIX: Final = "evt_"
 
 
 class EventKind(StrEnum):
-    """The kinds of events."""
+    """The kind of an event."""
 
     DECISION_TAKEN = "decision.taken"
     CALL_ENDED = "call.ended"

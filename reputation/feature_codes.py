@@ -237,12 +237,12 @@ class LastCall:
 def last_call_of(db: sqlite3.Connection, endpoint: str, now: float) -> LastCall | None:
     """Return the last call for the endpoint's person, or None."""
     person = reporter_of(db, endpoint)
-    meant = latest_for(db, person, now - LAST_CALL_SECONDS)
+    for_person = latest_for(db, person, now - LAST_CALL_SECONDS)
     reached = last_caller_of(db, person)
     if reached is None:
-        return None if meant is None else LastCall(meant.caller, meant)
-    if meant is not None and meant.at > reached.at and meant.linkedid != reached.linkedid:
-        return LastCall(meant.caller, meant)
+        return None if for_person is None else LastCall(for_person.caller, for_person)
+    if for_person is not None and for_person.at > reached.at and for_person.linkedid != reached.linkedid:
+        return LastCall(for_person.caller, for_person)
     decision = next(iter(decisions(db, linkedid=reached.linkedid, limit=1)), None)
     return LastCall(reached.number, decision and _as_it_was_here(db, decision, person))
 

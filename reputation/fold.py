@@ -122,7 +122,7 @@ class _Share(NamedTuple):
 
 
 def _share_of(standing: Standing, trusted: float, weights: Weights) -> _Share | None:
-    """Limit a site's standing to what a few people can show, each in one way. Return None if no evidence is left."""
+    """Limit a site's standing to the evidence that a few people could give. Return None if no evidence is left."""
     few = weights.witnesses.of_a_site
     marks = _marks_of(standing, weights, few)
     left = few - marks
@@ -177,8 +177,8 @@ def _together(here: Standing | None, shares: list[_Share], weights: Weights) -> 
             signals[category] = signals.get(category, 0) + count
     limits = weights.witnesses
 
-    def latest(ours_of: tuple[float, ...], theirs: list[tuple[float, ...]], most: int) -> tuple[float, ...]:
-        return tuple(sorted([*ours_of, *chain.from_iterable(theirs)], reverse=True)[:most])
+    def latest(here_times: tuple[float, ...], other_times: list[tuple[float, ...]], most: int) -> tuple[float, ...]:
+        return tuple(sorted([*here_times, *chain.from_iterable(other_times)], reverse=True)[:most])
 
     total = base._replace(
         at=at,

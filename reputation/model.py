@@ -264,7 +264,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """A DID.
+    """A DID (a number that callers dial), and how its calls are treated.
 
     Attributes:
         number: A telephone number: E.164, or the key of a service number.

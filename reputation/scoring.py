@@ -240,8 +240,8 @@ def signs_of(evidence: Evidence, circumstances: Circumstances, weights: Weights,
 def _may_convict(case: _LevelCase, weights: Weights) -> bool:
     """Return whether a level above challenge is allowed.
 
-    A source must list the number itself, its signature must be false, or signed calls must have gone to traps. The
-    caller must also have failed a challenge, and not have passed one lately.
+    A source must list the number itself, its signature must have failed verification, or signed calls must have gone to
+    traps. The caller must also have failed a challenge, and not have passed one lately.
     """
     evidence = case.evidence
     listing = feeds.feeds_of([row for row in evidence.imported if row.is_feed], weights.feeds)

@@ -148,7 +148,7 @@ NO_LESSONS = Lessons()
 
 
 def lessons_of(outcome: OutcomeRecord) -> Lessons:
-    """Return the evidence of a call whose outcome is joined with the journal."""
+    """Return the evidence of a call. Its outcome must include the data of the journal."""
     number, person = _number_with_reputation(outcome), outcome.person
     if number is None:
         return NO_LESSONS

@@ -227,8 +227,8 @@ def _challenges_in(
         return history
     since = max(times)
     if len({mark.auth_class for mark in rows.marks} | {row.auth_class for row in rows.answered}) > 1:
-        said = _latest(list(rows.marks), lambda mark: mark.reporter)
-        live, answered = [mark for mark in said if mark.verdict is Verdict.SPAM], list(rows.answered)
+        marks = _latest(list(rows.marks), lambda mark: mark.reporter)
+        live, answered = [mark for mark in marks if mark.verdict is Verdict.SPAM], list(rows.answered)
     took = {answer.callee for answer in answered if answer.at > since}
     return replace(
         history,
@@ -378,7 +378,7 @@ class WitnessAccount(NamedTuple):
 
 
 def account_of(signals: tuple[Signal, ...], answered: Answered | None) -> WitnessAccount:
-    """Return the account of a witness."""
+    """Combine a witness's signals and answer into a WitnessAccount."""
     return WitnessAccount(signals if len(signals) < 2 else tuple(without_friends(list(signals))), answered)
 
 

@@ -222,7 +222,7 @@ def keep(db: sqlite3.Connection, context: Context, number: str) -> str:
     """Keep the data of a number that another site erased. Return the number as E.164."""
     e164 = number_field(context, number)
     with change(db, context, "hub keep", e164):
-        if not incoming.waits_for_yes(db, e164):
+        if not incoming.awaits_confirmation(db, e164):
             raise Refused("no-erasure", Wording("no erasure of {number} is waiting", {"number": e164}), "number")
         incoming.keep_number(db, e164, context.at)
     return e164

@@ -199,7 +199,7 @@ def import_people(db: sqlite3.Connection, context: Context, request: PeopleReque
         note_each(db, context, changed.what, {key: (before.get(key), after[key]) for key in rows})
         changed.after = _rows(len(rows))
     of_settings = {table.key(row) for row in table.of_settings(context.settings)}
-    kept = [key for key, row in rows.items() if key in of_settings or after[key].one != row]
+    kept = [key for key, row in rows.items() if key in of_settings or after[key].entry != row]
     return PeopleImported(changed.id, len(rows), sorted(kept))
 
 
@@ -282,7 +282,7 @@ def note_each(
 
 
 def _kept(row: From | None) -> dict[str, object] | None:
-    return {**plain(row.one), "source": row.source} if row else None
+    return {**plain(row.entry), "source": row.source} if row else None
 
 
 def _rows(count: int | None) -> dict[str, int] | None:
@@ -310,15 +310,15 @@ def _import_called(db: sqlite3.Connection, request: RemoveImportRequest) -> tupl
 
 PERSON = UndoKind(
     lambda _db, _row, value: From(parse_plain(value, Person), value["source"]),
-    lambda db, _, person: person_from(db, person.one.extension),
-    lambda db, _, person: remove_person(db, person.one.extension),
-    lambda db, _, person: upsert_people(db, [person.one], person.source),
+    lambda db, _, person: person_from(db, person.entry.extension),
+    lambda db, _, person: remove_person(db, person.entry.extension),
+    lambda db, _, person: upsert_people(db, [person.entry], person.source),
 )
 DID = UndoKind(
     lambda _db, _row, value: From(_did_of(value), value["source"]),
-    lambda db, _, did: did_from(db, did.one.number),
-    lambda db, _, did: remove_did(db, did.one.number),
-    lambda db, _, did: upsert_dids(db, [did.one], did.source),
+    lambda db, _, did: did_from(db, did.entry.number),
+    lambda db, _, did: remove_did(db, did.entry.number),
+    lambda db, _, did: upsert_dids(db, [did.entry], did.source),
 )
 
 

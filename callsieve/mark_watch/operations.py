@@ -101,7 +101,7 @@ def note_all(db: sqlite3.Connection, context: Context, checks: Sequence[own_labe
         own_labels.LabelCheck(
             number, name, context.at, (category or "spam") if is_listed else "", kind=own_labels.LabelCheckKind.LISTED
         )
-        for name, number, is_listed, category in own_labels.lists_about_ours(db)
+        for name, number, is_listed, category in own_labels.spam_lists_and_own_numbers(db)
     ]
     asked = {(check.number, check.platform): check for check in (*listed, *checks)}
     with change(db, context, "own watch ask") as changed:

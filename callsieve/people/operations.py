@@ -125,7 +125,7 @@ def _compared(
 ) -> Iterable[Takeover]:
     for key in sorted(known.keys() | of_pbx.keys(), key=lambda key: (len(key), key)):
         known_entry, after = known.get(key), of_pbx.get(key)
-        before = known_entry.one if known_entry else None
+        before = known_entry.entry if known_entry else None
         is_from_pbx = known_entry is None or known_entry.source in PBX_SOURCES
         if after is None and not is_from_pbx:
             continue  # entered by the administrator, and unknown to the PBX

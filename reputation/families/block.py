@@ -19,7 +19,7 @@ OWN = "own block"
 
 
 def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | None:
-    """Return the family for `bad_numbers` other bad numbers in the block, or None. `name` is LISTED or OWN."""
+    """Return the evidence from `bad_numbers` other bad numbers of the block as a family. `name` is LISTED or OWN."""
     if bad_numbers < weights.some:
         return None
     log_odds = weights.many_weight if bad_numbers >= weights.many else weights.some_weight

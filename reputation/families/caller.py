@@ -15,7 +15,7 @@ NAME_OF_ROBOT = "robot"
 
 
 def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, proven: float = 0.0) -> Family | None:
-    """Return the family; None if the caller was never challenged. `proven`: the weight of a proof of control."""
+    """Return the evidence from challenges as a family; None without challenges. `proven`: weight of proven control."""
     counts = _counts(history, proven != 0.0)
     if not counts:
         return None

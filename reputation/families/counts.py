@@ -26,7 +26,7 @@ PASSED = "passed a challenge"
 
 
 class EvidenceCounts(NamedTuple):
-    """The counts at an instant, in the order of NAMES."""
+    """The seven counts of evidence at an instant, in the order of NAMES."""
 
     marked: float
     unmarked: float
@@ -74,7 +74,7 @@ def log_odds_of(counts: EvidenceCounts, weights: CountWeights) -> tuple[float, .
 
 
 def one_ring_of(standing: Standing, weights: CountWeights, now: float) -> float:
-    """Return the weight of one-ring calls."""
+    """Return the log-odds of one-ring calls."""
     if not standing.one_ring:
         return 0.0
     return weights.one_ring * decayed(standing.one_ring, standing.at, now, weights.one_ring_half_life_hours * 3600.0)
@@ -89,7 +89,7 @@ def people_of(standing: Standing, weights: Weights, now: float) -> float:
 
 
 def may_weigh(standing: Standing, weights: Weights) -> float:
-    """Return the highest value that `people_of` may reach later, when evidence for the caller has faded first."""
+    """Return the highest sum that `people_of` may return later, when evidence in favour of the caller has faded."""
     weighed = log_odds_of(counts_of(standing, weights, standing.at), weights.counts)
     return sum([weight for weight in weighed if weight > 0])
 
@@ -115,20 +115,20 @@ def families_of_people(subject: Subject) -> list[Family]:
         counts = counts._replace(marked=0.0)
     elif evidence.upheld_at is not None and now - evidence.upheld_at < weights.appeal.days * DAY_SECONDS:
         counts = counts._replace(marked=counts.marked * weights.appeal.marks)
-    found, weighed = [], log_odds_of(counts, weights.counts)
+    families, weighed = [], log_odds_of(counts, weights.counts)
     if standing.reporters:
-        told = (("marked", standing.reporters), ("answered", standing.answered), ("silent", standing.silent))
-        groups = (*told, ("groups", standing.groups))
-        found.append(Family(MARKED, weighed[0], (*groups, ("burst", 1)) if alarm else groups))
+        witness_counts = (("marked", standing.reporters), ("answered", standing.answered), ("silent", standing.silent))
+        groups = (*witness_counts, ("groups", standing.groups))
+        families.append(Family(MARKED, weighed[0], (*groups, ("burst", 1)) if alarm else groups))
     if standing.silent:
         silent = (("silent", standing.silent), ("marked", standing.reporters))
-        found.append(Family(UNMARKED, weighed[1], silent if standing.reporters else silent[:1]))
+        families.append(Family(UNMARKED, weighed[1], silent if standing.reporters else silent[:1]))
     if standing.signals or standing.challenges.passes:
-        found += _shown(standing, weighed)
+        families += _shown(standing, weighed)
         if standing.one_ring:
             rings = one_ring_of(standing, weights.counts, now)
-            found.append(Family(ONE_RING, rings, ((_ONE_RING, dict(standing.signals).get(_ONE_RING_CATEGORY, 1)),)))
-    return found
+            families.append(Family(ONE_RING, rings, ((_ONE_RING, dict(standing.signals).get(_ONE_RING_CATEGORY, 1)),)))
+    return families
 
 
 _ONE_RING_CATEGORY = SignalCategory.ONE_RING
@@ -136,13 +136,16 @@ _ONE_RING = _ONE_RING_CATEGORY.value
 
 
 def _shown(standing: Standing, weighed: tuple[float, ...]) -> list[Family]:
-    told: dict[int, list[tuple[str, int]]] = {}
+    counts_by_family: dict[int, list[tuple[str, int]]] = {}
     for category, count in standing.signals:
         if category is not _ONE_RING_CATEGORY:
-            told.setdefault(COUNT_OF[category], []).append((category._value_, count))
+            counts_by_family.setdefault(COUNT_OF[category], []).append((category._value_, count))
     if passes := len(standing.challenges.passes):
-        told.setdefault(WANTED, []).append((PASSED, passes))
-    return [Family(NAMES[place + 2], weighed[place + 2], tuple(told[place])) for place in sorted(told)]
+        counts_by_family.setdefault(WANTED, []).append((PASSED, passes))
+    return [
+        Family(NAMES[place + 2], weighed[place + 2], tuple(counts_by_family[place]))
+        for place in sorted(counts_by_family)
+    ]
 
 
 SIGNAL_WORDS = {
@@ -221,7 +224,7 @@ def spoken_of_signals(counts: Counts, speaks_for: bool) -> Iterator[Prompts]:
 
 
 def _words_of_silent(counts: Counts) -> Iterator[Wording]:
-    if not counts.get("marked"):  # else the marks are told with them
+    if not counts.get("marked"):  # otherwise the text of the marks has them
         yield _SILENT.of(counts.get("silent", 0))
 
 

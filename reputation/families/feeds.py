@@ -15,7 +15,7 @@ NAME = "feeds"
 
 
 def feeds_of(imported: Iterable[Imported], weights: FeedWeights) -> Family | None:
-    """Return the family, or None if no source lists the number."""
+    """Return the evidence from imported sources as a family; None if no source lists the number."""
     verdicts = [(row.verdict, row.looked_up) for row in imported]
     if not verdicts:
         return None

@@ -23,7 +23,7 @@ def effective_level(identity: Identity | None, auth_class: AuthClass) -> int:
 
 
 def identity_of(level: int, weights: IdentityWeights) -> Family | None:
-    """Return the family of an effective level; None for levels 0 and 1 (level 1 counts as a passed challenge)."""
+    """Return the evidence from an identity level as a family; None for levels 0 and 1 (1 is a passed challenge)."""
     if level < 2:
         return None
     log_odds = (weights.level_2, weights.level_3)[level - 2]

@@ -13,7 +13,7 @@ NAME = "quiet hours"
 
 
 def quiet_of(hour: int | None, is_stranger: bool, weights: QuietWeights) -> Family | None:
-    """Return the family for an unknown caller at a quiet hour of the callee's day (0 to 23; None: unknown), or None."""
+    """Return the evidence from an unknown caller at a quiet hour of the callee's day (0 to 23) as a family, or None."""
     if hour is None or not is_stranger or not is_quiet(hour, weights):
         return None
     return Family(NAME, weights.weight)

@@ -118,7 +118,7 @@ class Hours:
     ends_at: float = float("inf")
 
     def on(self, day: date) -> tuple[HourSpan, ...]:
-        """Return the spans of a day."""
+        """Return the calling hours of a day."""
         if self.is_holiday(day):
             return self.holidays or ()
         return {SATURDAY: self.saturday, SUNDAY: self.sunday}.get(day.weekday(), self.weekdays)

@@ -12,7 +12,7 @@ REST_SECONDS = 45 * 86_400.0
 
 
 class NumberState(StrEnum):
-    """Whether calls may go out from a number."""
+    """The state of an own number: in use, resting, or no longer ours."""
 
     ACTIVE = "active"
     RESTING = "resting"

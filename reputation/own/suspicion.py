@@ -108,21 +108,21 @@ def _suspicions(units: Sequence[_Unit], suspected: Collection[Network]) -> list[
     named = [unit for unit in units if unit.network.name and unit.is_enough]
     tested = [
         country
-        for country, units_there in countries.items()
-        if sum(unit.now.calls for unit in units_there) >= LEAST_LATELY
+        for country, in_country in countries.items()
+        if sum(unit.now.calls for unit in in_country) >= LEAST_LATELY
     ]
     comparisons = 2 * (len(tested) + len(named))
     suspicions: list[Suspicion] = []
     for country in tested:
-        units_there = countries[country]
+        in_country = countries[country]
         elsewhere = [unit for unit in units if unit.network.country != country]
-        whole = _found(Network(country), units_there, _control(elsewhere, suspected), comparisons)
-        around = units_there if whole else units
+        whole = _significant(Network(country), in_country, _control(elsewhere, suspected), comparisons)
+        around = in_country if whole else units
         networks = [
             suspicion
             for unit in named
             if unit.network.country == country
-            for suspicion in _found(
+            for suspicion in _significant(
                 unit.network, [unit], _control([other for other in around if other is not unit], suspected), comparisons
             )
         ]
@@ -174,7 +174,7 @@ def _countries(units: Iterable[_Unit]) -> list[str]:
     return list(dict.fromkeys(unit.network.country for unit in units))
 
 
-def _found(network: Network, units: Sequence[_Unit], rest: Sequence[_Unit], comparisons: int) -> list[Suspicion]:
+def _significant(network: Network, units: Sequence[_Unit], rest: Sequence[_Unit], comparisons: int) -> list[Suspicion]:
     """Return the significant differences from the control group, corrected for the number of comparisons."""
     was, now = _sum(network, (unit.was for unit in units)), _sum(network, (unit.now for unit in units))
     blocked = [(-1, now.blocked, now.calls), (1, was.blocked, was.calls)]

@@ -130,12 +130,12 @@ class _Reader:
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             self._problems.append(Wording("{key} must be written as [[{key}]] tables", {"key": key}))
             return
-        for place, one in enumerate(tables, 1):
-            about = f"{key} {place}{_named(one, 'name' if key == 'source' else 'prefix')}: "
-            self._check_keys(one, SOURCE_KEYS if key == "source" else RANGE_KEYS, about)
-            found = self._read(about, lambda: read(one))  # noqa: B023 (called at once)
-            if found is not None:
-                yield found
+        for place, table in enumerate(tables, 1):
+            about = f"{key} {place}{_named(table, 'name' if key == 'source' else 'prefix')}: "
+            self._check_keys(table, SOURCE_KEYS if key == "source" else RANGE_KEYS, about)
+            entry = self._read(about, lambda: read(table))  # noqa: B023 (called at once)
+            if entry is not None:
+                yield entry
 
     def _read(self, about: str, read: Callable[[], T]) -> T | None:
         try:

@@ -153,8 +153,8 @@ class NumberPlan:
                 entries.setdefault(row.prefix, []).append((row.begins_at, row.ends_at, lengths, row))
         self._entries: Mapping[str, tuple[_Entry, ...]] = {
             # Own rows first; then those that name a length before those that take any.
-            prefix: tuple(sorted(found, key=lambda row: (not row[3].is_own, not row[2])))
-            for prefix, found in entries.items()
+            prefix: tuple(sorted(rows, key=lambda row: (not row[3].is_own, not row[2])))
+            for prefix, rows in entries.items()
         }
         self._lengths: Mapping[str, tuple[int, ...]] = {
             first: tuple(sorted({len(prefix) for prefix in entries if prefix.startswith(first)}, reverse=True))

@@ -15,7 +15,7 @@ from reputation.numbers import block_of
 from reputation.store.evidence_rows import EXPIRES_AT
 from reputation.store.facts import LOOKED_UP, OF_LOOK_UPS, PROVEN, imported_from, most_specific, peer_word_from
 from reputation.store.lists import entry_of_row
-from reputation.store.peers import SAID
+from reputation.store.peers import PUBLISHED
 
 PREFIXES = ", ".join(f"substr(:number, 1, {length})" for length in range(2, 16))
 ENTRIES = f"""
@@ -38,7 +38,7 @@ SELECT number, imported_at FROM imported JOIN import_source ON id = source
    AND source NOT IN (SELECT source FROM imported WHERE number = :number)
 """
 PEERS = f"""
-SELECT auth_class, peer_number.came_at, counts_until, {SAID}
+SELECT auth_class, peer_number.came_at, counts_until, {PUBLISHED}
   FROM peer_number JOIN peer ON peer.id = peer_number.peer
  WHERE number = :number AND in_settings = 1 AND off_at IS NULL AND sequence > 0
 """

@@ -55,7 +55,7 @@ class OpenLink(NamedTuple):
 
 
 class Device(NamedTuple):
-    """A browser in which a person is signed in.
+    """A browser in which a person is signed in to their own page.
 
     Attributes:
         id: Identifies the device.

@@ -64,17 +64,17 @@ SELECT number, own FROM (
  WHERE number LIKE '+%' AND ended_at > :since ORDER BY ended_at DESC LIMIT 1
 """
 ADD = insert_sql("do_not_call", DoNotCallRequest) + " ON CONFLICT (number) DO NOTHING"
-WISH = f"SELECT {column_list(DoNotCallRequest)} FROM do_not_call"
-ONE = f"{WISH} WHERE number = ?"
-ALL = f"{WISH} ORDER BY at DESC, number LIMIT ?"
-SAID_SINCE = "SELECT count(*) FROM do_not_call WHERE person = ? AND at > ?"
+SELECT = f"SELECT {column_list(DoNotCallRequest)} FROM do_not_call"
+ONE = f"{SELECT} WHERE number = ?"
+ALL = f"{SELECT} ORDER BY at DESC, number LIMIT ?"
+REQUESTED_SINCE = "SELECT count(*) FROM do_not_call WHERE person = ? AND at > ?"
 COUNT = "SELECT count(*) FROM do_not_call"
 HAS_TEXT = """
 WHERE number = :number OR instr(lower(number || ' ' || own_number || ' ' || person || ' ' || note), lower(:text))
 """
-FIND = f"{WISH} {HAS_TEXT} ORDER BY at DESC, number LIMIT :limit"
+FIND = f"{SELECT} {HAS_TEXT} ORDER BY at DESC, number LIMIT :limit"
 COUNT_FOUND = f"SELECT count(*) FROM do_not_call {HAS_TEXT}"
-OF_OWN = f"{WISH} WHERE own_number = ? AND at > ? ORDER BY at"
+OF_OWN = f"{SELECT} WHERE own_number = ? AND at > ? ORDER BY at"
 REMOVE = "DELETE FROM do_not_call WHERE number = ?"
 ADD_COMPLAINT = insert_sql("own_complaint", Complaint) + " ON CONFLICT DO NOTHING"
 REMOVE_COMPLAINT = f"""
@@ -105,12 +105,12 @@ def add_do_not_call(db: sqlite3.Connection, request: DoNotCallRequest) -> bool:
 
 def do_not_call_of(db: sqlite3.Connection, number: str) -> DoNotCallRequest | None:
     """Return the do-not-call request of the number; None if it is not on the list."""
-    return next((_wish(row) for row in db.execute(ONE, (number,))), None)
+    return next((_request(row) for row in db.execute(ONE, (number,))), None)
 
 
 def all_do_not_call(db: sqlite3.Connection, limit: int = 1000) -> list[DoNotCallRequest]:
     """Return the do-not-call list, newest first."""
-    return [_wish(row) for row in db.execute(ALL, (limit,))]
+    return [_request(row) for row in db.execute(ALL, (limit,))]
 
 
 def count_do_not_call(db: sqlite3.Connection) -> int:
@@ -120,7 +120,7 @@ def count_do_not_call(db: sqlite3.Connection) -> int:
 
 def count_requests_since(db: sqlite3.Connection, person: str, since: float) -> int:
     """Return how many requests a person has recorded since `since`."""
-    return int(db.execute(SAID_SINCE, (person, since)).fetchone()[0])
+    return int(db.execute(REQUESTED_SINCE, (person, since)).fetchone()[0])
 
 
 def find_do_not_call(
@@ -129,12 +129,12 @@ def find_do_not_call(
     """Return requests of this number or with the text in any field, newest first, and their total count."""
     wanted = {"text": text, "number": number, "limit": limit}
     rows = db.execute(FIND, wanted)
-    return [_wish(row) for row in rows], int(db.execute(COUNT_FOUND, wanted).fetchone()[0])
+    return [_request(row) for row in rows], int(db.execute(COUNT_FOUND, wanted).fetchone()[0])
 
 
 def requests_after(db: sqlite3.Connection, own_number: str, since: float) -> list[DoNotCallRequest]:
     """Return the requests since `since` from people that this own number had called."""
-    return [_wish(row) for row in db.execute(OF_OWN, (own_number, since))]
+    return [_request(row) for row in db.execute(OF_OWN, (own_number, since))]
 
 
 def remove_do_not_call(db: sqlite3.Connection, number: str) -> DoNotCallRequest | None:
@@ -173,7 +173,7 @@ def complaints_about(db: sqlite3.Connection, own_number: str, since: float) -> l
     return [_complaint(row) for row in db.execute(COMPLAINTS, (own_number, since))]
 
 
-def _wish(row: tuple[Any, ...]) -> DoNotCallRequest:
+def _request(row: tuple[Any, ...]) -> DoNotCallRequest:
     return DoNotCallRequest(*row)._replace(is_of_called=bool(row[-1]))
 
 

@@ -11,7 +11,7 @@ from reputation.signals import ANOTHER_DAY_SECONDS, lessons_of
 from reputation.store.standing import refresh
 
 # The result known after the call is better than the one reported during it, whichever is written first.
-TELL = """
+ADD_RESULT = """
 INSERT INTO challenge (number, auth_class, epoch, linkedid, did, result, at)
 VALUES (:number, :auth_class, :epoch, :linkedid, :did, :result, :at) ON CONFLICT DO NOTHING
 """
@@ -36,7 +36,7 @@ def record_challenge(
     if linkedid:
         db.execute(RESULT, (linkedid, result.value, at))
     if number is not None:
-        db.execute(TELL, _challenge_parameters(Challenged(number, auth_class, "", result, at, linkedid)))
+        db.execute(ADD_RESULT, _challenge_parameters(Challenged(number, auth_class, "", result, at, linkedid)))
         refresh(db, number)
 
 
@@ -111,7 +111,7 @@ DELETE FROM signal WHERE number = :number AND auth_class = :auth_class AND epoch
 
 
 def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
-    """Store all evidence of a joined outcome and return its signal. The caller must refresh the number's standing."""
+    """Store all evidence of an outcome and return its signal. The caller must refresh the number's standing."""
     lessons = lessons_of(outcome)
     signal = lessons.signal
     if lessons.answered is not None:

@@ -76,7 +76,7 @@ def rows_of(db: sqlite3.Connection, number: str) -> Rows:
     if all(site_of(name) == OURS for name in names):
         return rows
     rows = without_sites(rows, ignored_sites(db))
-    return without_twins(rows, humans_of(db, names))
+    return without_duplicates(rows, humans_of(db, names))
 
 
 def marks_of(db: sqlite3.Connection, number: str) -> list[model.Mark]:
@@ -112,7 +112,7 @@ def challenges_of(db: sqlite3.Connection, number: str) -> list[Challenged]:
 
 
 def one_ring_before(db: sqlite3.Connection, number: str, at: float) -> float | None:
-    """Return when the number last rang once and hung up within the day before `at`."""
+    """Return when the number last made a one-ring call within the day before `at`."""
     (at_once,) = db.execute(ONE_RING, (number, at - ONE_RING_GUARD_SECONDS, at)).fetchone()
     return None if at_once is None else float(at_once)
 
@@ -172,7 +172,7 @@ def without_sites(rows: Rows, sites: Collection[str]) -> Rows:
     return _of_names(rows, lambda name: site_of(name) not in sites)
 
 
-def without_twins(rows: Rows, human_of: Mapping[str, str]) -> Rows:
+def without_duplicates(rows: Rows, human_of: Mapping[str, str]) -> Rows:
     """Return the rows with only one entry for each human who has several names.
 
     A row of this site is preferred, then the order of site names decides. A person who only answered keeps all rows.

@@ -45,7 +45,7 @@ from reputation.site_names import site_of
 from reputation.standing import Standing
 from reputation.store.evidence_rows import EXPIRES_AT
 from reputation.store.lists import entry_of_row
-from reputation.store.peers import OF_PEERS, SAID
+from reputation.store.peers import OF_PEERS, PUBLISHED
 from reputation.store.site import CLOSED_AT, OPENED_AT, did_from_row
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
 
@@ -214,7 +214,7 @@ UNION ALL
 SELECT 'imported', {LOOKED_UP}, NULL, NULL, NULL, NULL, NULL
   {OF_LOOK_UPS} AND expires_at > :now
 UNION ALL
-SELECT 'peer', {SAID}, NULL, NULL, NULL, NULL, NULL
+SELECT 'peer', {PUBLISHED}, NULL, NULL, NULL, NULL, NULL
   {OF_PEERS}
 UNION ALL
 SELECT 'standing', number, {COLUMNS}
@@ -371,7 +371,7 @@ def imported_from(row: Row) -> Imported:
 
 
 def peer_word_from(row: Row) -> PeerWord:
-    """Return what a company publishes about a number, from a row of the query SAID."""
+    """Return what a company publishes about a number, from a row of the query PUBLISHED."""
     peer, weight, is_cleared, level, *counts = row
     return PeerWord(peer, weight, bool(is_cleared), Level(level), *counts)
 

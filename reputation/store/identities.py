@@ -74,7 +74,7 @@ def identities_due(db: sqlite3.Connection, until: float) -> list[Identity]:
 
 
 class Epoch(NamedTuple):
-    """A change of the owner of a number. The first epoch, 0, has no row.
+    """A change of a number's owner. The first owner has epoch 0, without a row.
 
     Attributes:
         number: The number.

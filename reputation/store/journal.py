@@ -83,7 +83,7 @@ def decisions(
 
 
 def latest_for(db: sqlite3.Connection, callee: str, since: float) -> DecisionRecord | None:
-    """Return the latest decision about a call for this phone, unless it is older than `since`."""
+    """Return the latest decision since `since` about a call for this phone."""
     return next(map(_record, db.execute(LATEST_FOR, (callee, since))), None)
 
 

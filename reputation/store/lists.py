@@ -143,7 +143,7 @@ class PersonalEntry(NamedTuple):
 
 
 class Contact(NamedTuple):
-    """A number that somebody knows.
+    """A number in the contacts of a person or of the company.
 
     Attributes:
         person: An extension; None for a contact of the whole company.

@@ -29,7 +29,7 @@ class NameSource(StrEnum):
 
 
 class NumberName(NamedTuple):
-    """The name of a number. `person`: the person whose contact it is; empty if the name is shown to everybody."""
+    """The name of a number. `person`: the person owner contact it is; empty if the name is shown to everybody."""
 
     name: str
     source: NameSource
@@ -42,6 +42,6 @@ def names_of_numbers(
     """Return the known names by number. With `person`, contacts of other people are left out."""
     names: dict[str, NumberName] = {}
     asked = {"numbers": json.dumps(list(numbers)), "now": now, "person": person}
-    for number, name, source, whose in db.execute(NAMES, asked):
-        names.setdefault(number, NumberName(name, NameSource(source), whose))
+    for number, name, source, owner in db.execute(NAMES, asked):
+        names.setdefault(number, NumberName(name, NameSource(source), owner))
     return names

@@ -145,7 +145,7 @@ def numbers_of_site(db: sqlite3.Connection, site: str) -> set[str]:
 
 
 def figures_of(db: sqlite3.Connection, site: str) -> SiteFigures:
-    """Return the figures of one site."""
+    """Return how much evidence a site contributes, and how well it agrees with ours."""
     marks, signals, answered, people, numbers, *later = db.execute(COUNTS, {"site": site}).fetchone()
     retracted, wrong, last_at = later
     agreed, disagreed, marked = db.execute(AGREEMENT, {"site": site}).fetchone()
@@ -202,13 +202,13 @@ def refresh_site(db: sqlite3.Connection, site: str) -> int:
 
 
 def names_of(db: sqlite3.Connection, person: str) -> list[str]:
-    """Return all names of the human with this name, including the name itself."""
+    """Return all names of the person with this name, including the name itself."""
     row = db.execute(HUMAN_OF, (person,)).fetchone()
     return [person] if row is None else [name for (name,) in db.execute(NAMES_OF, row)]
 
 
 def all_same(db: sqlite3.Connection) -> list[tuple[str, ...]]:
-    """Return the names of each human who has more than one name."""
+    """Return the names of each person who has more than one name."""
     humans: dict[str, list[str]] = {}
     for human, name in db.execute(ALL_NAMES):
         humans.setdefault(human, []).append(name)
@@ -216,14 +216,14 @@ def all_same(db: sqlite3.Connection) -> list[tuple[str, ...]]:
 
 
 def declare_same(db: sqlite3.Connection, name: str, other: str) -> tuple[str, ...]:
-    """Declare that both names belong to the same human. Return all names of this human."""
+    """Declare that both names belong to the same person. Return all names of this person."""
     names = sorted({*names_of(db, name), *names_of(db, other)})
     set_names(db, tuple(names))
     return tuple(names)
 
 
 def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
-    """Store that these names belong to the same human. A single name is removed from its group."""
+    """Store that these names belong to the same person. A single name is removed from its group."""
     human = min(names, key=lambda name: (site_of(name), name))
     if len(names) == 1:
         db.execute(FORGET, names)

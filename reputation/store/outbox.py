@@ -159,16 +159,16 @@ def emit_change(
 
 
 def emit_bad(
-    db: sqlite3.Connection, prefix: str, kind: EventKind, found: Mapping[str, tuple[str, EventData] | None], at: float
+    db: sqlite3.Connection, prefix: str, kind: EventKind, states: Mapping[str, tuple[str, EventData] | None], at: float
 ) -> None:
-    """Emit an event for each name whose state in `found` has become bad (None: good). Call it in a transaction."""
-    for name, bad in found.items():
+    """Emit an event for each name whose state in `states` has become bad (None: good). Call it in a transaction."""
+    for name, bad in states.items():
         if bad is None:
             set_state(db, prefix + name, "ok", at)
         else:
             emit_change(db, prefix + name, bad[0], kind, prefix + name, at, bad[1])
     for key in states_of(db, prefix):
-        if key.removeprefix(prefix) not in found:
+        if key.removeprefix(prefix) not in states:
             forget_state(db, key)
 
 
@@ -191,7 +191,7 @@ def noted_at(db: sqlite3.Connection, key: str) -> float | None:
 
 
 def state_of(db: sqlite3.Connection, key: str) -> str | None:
-    """Return the stored value of a state."""
+    """Return the stored value of a state; None if it was never stored."""
     return next((value for (value,) in db.execute(STATE, (key,))), None)
 
 
@@ -201,7 +201,7 @@ def states_of(db: sqlite3.Connection, prefix: str) -> list[str]:
 
 
 def forget_state(db: sqlite3.Connection, key: str) -> None:
-    """Delete a state."""
+    """Delete a stored state."""
     db.execute(FORGET_STATE, (key,))
 
 

@@ -137,7 +137,7 @@ def record_outcomes(
 
 
 def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> list[Signal]:
-    """Join waiting outcomes with their decisions, if there are any, and record the evidence. Call it every minute."""
+    """Complete waiting outcomes with their decisions, if any, and record the evidence. Call it every minute."""
     rows = db.execute(WAITING, (now - SETTLE_SECONDS, limit)).fetchall()
     if not rows:
         return []

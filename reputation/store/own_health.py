@@ -68,14 +68,14 @@ def find_suspicions(
     )
 
 
-def record_suspicions(db: sqlite3.Connection, number: str, found: Sequence[Suspicion], now: float) -> None:
+def record_suspicions(db: sqlite3.Connection, number: str, suspicions: Sequence[Suspicion], now: float) -> None:
     """Replace the suspicions about a number, and emit events for new ones. Call it in a transaction."""
     known = {
         (suspicion.suspicion.network, suspicion.suspicion.by): suspicion.since
         for suspicion in suspicions_about(db, number)
     }
     db.execute(CLEAR, (number,))
-    for suspicion in found:
+    for suspicion in suspicions:
         since = known.get((suspicion.network, suspicion.by), now)
         shares = (
             suspicion.before,
@@ -124,9 +124,9 @@ def checks_for_suspicions(db: sqlite3.Connection) -> list[Due]:
 def _suspected(row: tuple[str, str, str, str, float, float, float, float, int, int, float]) -> Suspected:
     number, country, network, by, since, at, *shares = row
     before, lately, calls_before, calls_lately, confidence = shares
-    network_there = Network(country, network)
+    place = Network(country, network)
     counts = (before, lately, int(calls_before), int(calls_lately), confidence)
-    return Suspected(number, since, at, Suspicion(network_there, by, *counts))
+    return Suspected(number, since, at, Suspicion(place, by, *counts))
 
 
 # On the right of SET the columns are those of the grade before.
@@ -281,7 +281,7 @@ def recent_grade(db: sqlite3.Connection, number: str, now: float, weights: Weigh
 
 
 def _graded(health: NumberHealth, now: float) -> Graded:
-    return Graded(now, health.grade, tuple(found_reason.reason for found_reason in health.reasons))
+    return Graded(now, health.grade, tuple(judged.reason for judged in health.reasons))
 
 
 def main(arguments: list[str]) -> int:

@@ -146,7 +146,7 @@ def changed_labels(db: sqlite3.Connection, since: float, until: float) -> list[L
     return [change for check in checks if (change := _change(label_check_before(db, check), check)) is not None]
 
 
-def lists_about_ours(db: sqlite3.Connection) -> list[tuple[str, str, bool, str]]:
+def spam_lists_and_own_numbers(db: sqlite3.Connection) -> list[tuple[str, str, bool, str]]:
     """Return a tuple (list, own number, whether it is listed, category) for every imported spam list and own number."""
     return [(name, number, bool(listed), category) for name, number, listed, category in db.execute(LISTS)]
 
@@ -184,7 +184,7 @@ class NewScreenshot(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """The SHA-256, in hex."""
+        """The SHA-256 of the content, in hex."""
         return hashlib.sha256(self.content).hexdigest()
 
 

@@ -75,7 +75,7 @@ COUNT = "SELECT count(*) FROM peer_number WHERE peer = ? AND auth_class <> ''"
 UNNAMED = "SELECT id FROM peer WHERE in_settings = 0 AND numbers + cleared > 0"
 EMPTIED = "UPDATE peer SET numbers = 0, cleared = 0 WHERE id = ? AND in_settings = 0"
 # As in FACTS (reputation/store/facts.py), and as a PeerWord. For IN, SQLite makes a table each time.
-SAID = """
+PUBLISHED = """
 peer.name, weight, auth_class = '', level, witnesses, answered, first_week, last_week, nullif(category, '')
 """
 OF_PEERS = """
@@ -239,7 +239,7 @@ def record_taken(db: sqlite3.Connection, name: str, index: TakenIndex, at: float
 
 
 def record_skill(db: sqlite3.Connection, name: str, right: int, known: int) -> None:
-    """Record that the company was right about `right` of `known` callers. Call it in a transaction."""
+    """Record that the company was right about `right` of `known` callers whom we know. Call it in a transaction."""
     db.execute(JUDGED, (right, known, name))
 
 
@@ -358,7 +358,7 @@ REMOVE = "DELETE FROM subscription WHERE name = ?"
 
 
 class Subscription(NamedTuple):
-    """A company whose evidence is fetched from a URL. `key`: its public key, base64. `weight`: up to 1 (a tag).
+    """A company whose evidence is fetched from a URL. `key`: its public key, base64. `weight`: of its rows, 0 to 1.
 
     `private`: 1 if its server may be in a private network.
     """

@@ -6,9 +6,9 @@ their settings, register entries and daily counts stay. The table definitions (r
 and columns are erased. If a list with the number is imported later, the number is stored again.
 
 In notes people write a number with or without its country code. Between its digits there may be spaces, brackets, dots,
-hyphens, slashes, commas, underscores or stars. Digits may be full-width (Chinese keyboards), Arabic or Persian. `+44 20
-7183 8750`, `+44 (0)20-7183.8750`, `020 7183 8750` and `442071838750` are the same number. `+49 201 5550143` is not the
-same number as the American 201 555 0143, and neither is 312-201-555-0143.
+hyphens, slashes, commas, underscores or stars. Digits may be full-width (Chinese keyboards), Arabic or Persian.
+`+44 20 7183 8750`, `+44 (0)20-7183.8750`, `020 7183 8750` and `442071838750` are the same number. `+49 201 5550143` is
+not the same number as the American 201 555 0143, and neither is 312-201-555-0143.
 """
 
 import json
@@ -176,9 +176,9 @@ def _mentions_in(db: sqlite3.Connection, table: Table) -> Mentions | None:
     keys = [(place, name) for _, name, *_, place in db.execute(f"PRAGMA table_info({table.name})") if place]
     key = tuple(name for _, name in sorted(keys)) or ("rowid",)
     texts = " || char(31) || ".join(f"coalesce({column}, '')" for column in columns)
-    is_there = " OR ".join(f"{column} <> ''" for column in columns)
+    is_filled = " OR ".join(f"{column} <> ''" for column in columns)
     rows = db.execute(
-        f"SELECT {', '.join(key)} FROM {table.name} WHERE ({is_there}) AND has_digits({texts})"
+        f"SELECT {', '.join(key)} FROM {table.name} WHERE ({is_filled}) AND has_digits({texts})"
     ).fetchall()
     return Mentions(table.name, key, columns, rows) if rows else None
 

@@ -95,7 +95,7 @@ class AccusedBy(NamedTuple):
 
 
 def accused_numbers(db: sqlite3.Connection, now: float, cleared_since: float) -> Iterator[Accused]:
-    """Yield the accused numbers by number and class. No read transaction stays open between two items."""
+    """Yield numbers with evidence against them, by number and class. No read transaction stays open between two."""
     number = auth_class = ""
     about = {"now": now, "cleared_since": cleared_since}
     while rows := db.execute(AGAINST, about | {"number": number, "auth_class": auth_class}).fetchall():

@@ -34,7 +34,7 @@ class NamedSource(NamedTuple):
 class From:
     """A person or a DID, and the import or settings that it came from."""
 
-    one: Person | Did
+    entry: Person | Did
     source: str
 
 

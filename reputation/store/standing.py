@@ -94,9 +94,9 @@ def refresh_all(db: sqlite3.Connection, numbers: Iterable[str], *, emit: bool = 
     """Recompute the standings of these numbers, as `refresh` does."""
     in_order = sorted(set(numbers))
     if in_order:
-        weights, is_told = weights_of(db), emit and bool(wanted_of(db, EventKind.LEVEL_CHANGED))
+        weights, emits = weights_of(db), emit and bool(wanted_of(db, EventKind.LEVEL_CHANGED))
         for number in in_order:
-            _refresh(db, number, weights, is_told)
+            _refresh(db, number, weights, emits)
 
 
 def _refresh(db: sqlite3.Connection, number: str, weights: Weights, is_emitted: bool) -> None:
@@ -260,7 +260,7 @@ class Burst(NamedTuple):
 
 
 def numbers_to_review(db: sqlite3.Connection, number: str | None = None) -> list[Burst]:
-    """Return bursts of marks that wait for a review, newest first. With `number`, return only bursts of this number."""
+    """Return bursts of marks that wait for a review, newest first. With `number`, return only its bursts."""
     weights = weights_of(db)
     standings = [(row, standing_from(row[2:])) for row in db.execute(TO_REVIEW, {"number": number})]
     return [

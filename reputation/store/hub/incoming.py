@@ -35,9 +35,9 @@ from reputation.store.hub.rows import (
     is_of_another,
     key_at,
     lacks_new_columns,
+    missing_columns,
     stored_row,
     to_json,
-    unsaid_columns,
     values_of,
     write_row,
 )
@@ -61,7 +61,7 @@ SET version = excluded.version, at_us = excluded.at_us, deleted = excluded.delet
 """
 DATE = "SELECT at_us FROM hub_row WHERE number = ? AND kind = ? AND origin = ? AND key = ?"
 WAITS_NO_MORE = "DELETE FROM hub_outbox WHERE number = ? AND kind = ? AND key = ?"
-TELL = "INSERT INTO hub_outbox (kind, number, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+QUEUE = "INSERT INTO hub_outbox (kind, number, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 WAITS = "SELECT 1 FROM hub_outbox WHERE number = ? AND kind = ? AND key = ?"
 OF_SITE = "SELECT number, kind, key FROM hub_row WHERE origin = ? AND number > ? ORDER BY number LIMIT ?"
 SITES = "SELECT DISTINCT origin FROM hub_row WHERE origin <> ?"
@@ -139,10 +139,10 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
         # What is told of it from here would lack them: it is told only when it changes.
         payload = getattr(stored_row(db, kind, row.number, row.key), "payload", payload)
     digest = digest_of(row.kind, row.origin, row.number, row.key, payload, row.at_us)
-    said = row.payload if is_statement else None
+    statement = row.payload if is_statement else None
     db.execute(
         KNOW,
-        (row.number, row.kind, row.origin, row.key, row.version, row.at_us, row.deleted, digest, said),
+        (row.number, row.kind, row.origin, row.key, row.version, row.at_us, row.deleted, digest, statement),
     )
     if is_statement:
         settle(db, kind, row.number, row.key, site, follow)
@@ -195,13 +195,13 @@ def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checke
         take_out(db, kind, site, row.origin, row.number, row.key)
         return
     values = values_of(kind, row, checked, site, tombstones_cover_all=is_followed)
-    if unsaid := unsaid_columns(kind, row):  # an older CallSieve wrote it: these stay as they are here
+    if missing := missing_columns(kind, row):  # an older CallSieve wrote it: these stay as they are here
         stored = stored_row(db, kind, row.number, to_json(key_at(kind, values)))
-        kept = {column: json.loads(stored.payload)[column] for column in unsaid} if stored else {}
+        kept = {column: json.loads(stored.payload)[column] for column in missing} if stored else {}
         values |= kept
         is_more = any(value != kind.defaults[column] for column, value in kept.items())
         if row.origin == site and is_more and not has_unknown_columns(kind, row):
-            db.execute(TELL, (row.kind, row.number, row.key))
+            db.execute(QUEUE, (row.kind, row.number, row.key))
     write_row(db, kind, values)
 
 
@@ -296,7 +296,7 @@ def waiting_erasures(db: sqlite3.Connection) -> list[ErasureRequest]:
     return [ErasureRequest(*row) for row in db.execute(WAITING)]
 
 
-def waits_for_yes(db: sqlite3.Connection, number: str) -> bool:
+def awaits_confirmation(db: sqlite3.Connection, number: str) -> bool:
     """Return whether an erasure of the number waits for an administrator's confirmation."""
     sql = "SELECT 1 FROM erasure_request WHERE number = ? AND kept_at IS NULL"
     return db.execute(sql, (number,)).fetchone() is not None

@@ -164,8 +164,8 @@ def note_refused(db: sqlite3.Connection, refused: Mapping[tuple[str, Unfit], int
 
 def refused_rows(db: sqlite3.Connection) -> list[RefusedRows]:
     """Return the counts of unusable rows since the last full pull."""
-    rows_found = db.execute("SELECT site, unfit, rows FROM hub_refused ORDER BY site, unfit").fetchall()
-    return [RefusedRows(site, Unfit(unfit), rows) for site, unfit, rows in rows_found]
+    counts = db.execute("SELECT site, unfit, rows FROM hub_refused ORDER BY site, unfit").fetchall()
+    return [RefusedRows(site, Unfit(unfit), rows) for site, unfit, rows in counts]
 
 
 @contextmanager

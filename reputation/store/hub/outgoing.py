@@ -183,12 +183,12 @@ HAS = """
 SELECT EXISTS (SELECT 1 FROM hub_outbox) OR EXISTS (SELECT 1 FROM hub_fill) OR EXISTS (SELECT 1 FROM hub_erasure)
 """
 # In the order of the key of hub_row, of which this site is one part: a row is read once.
-TOLD = """
+SENT_AFTER = """
 SELECT number, kind, key FROM hub_row
  WHERE origin = ? AND version > ? AND (number, kind, key) > (?, ?, ?) ORDER BY number, kind, key LIMIT ?
 """
 # As if something else had been sent: so also a deletion is sent again.
-TELL_AGAIN = """
+SEND_AGAIN = """
 UPDATE hub_row SET digest = -1, deleted = 0 WHERE number = ? AND kind = ? AND origin = ? AND key = ?
 """
 FILL = "INSERT INTO hub_fill (kind, after) VALUES (?, '') ON CONFLICT (kind) DO UPDATE SET after = ''"
@@ -241,14 +241,14 @@ def send_all_again(db: sqlite3.Connection, *, private: bool = False) -> None:
 
 def rows_sent_after(db: sqlite3.Connection, site: str, version: int, after: Sequence[str], limit: int) -> list[Key]:
     """Return the keys of the next of our rows that were sent with a version above `version`, ordered by key."""
-    return db.execute(TOLD, (site, version, *after, limit)).fetchall()
+    return db.execute(SENT_AFTER, (site, version, *after, limit)).fetchall()
 
 
 def send_rows_again(db: sqlite3.Connection, site: str, keys: Sequence[Key], *, private: bool) -> None:
     """Queue these rows, or their deletions, because the hub may have lost them. Call it in a transaction."""
     kinds = {kind.name for kind in captured_kinds(private=private)}
     wanted = [(number, kind, site, key) for number, kind, key in keys if kind in kinds]
-    db.executemany(TELL_AGAIN, wanted)
+    db.executemany(SEND_AGAIN, wanted)
     db.executemany(
         "INSERT INTO hub_outbox (number, kind, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         [(number, kind, key) for number, kind, _, key in wanted],

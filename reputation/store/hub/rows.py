@@ -65,7 +65,7 @@ class Unfit(StrEnum):
 
 
 class Unusable(ValueError):
-    """A row of another site that cannot be used."""
+    """The error that a row of another site cannot be used."""
 
     def __init__(self, what: str, unfit: Unfit = Unfit.ODD) -> None:
         super().__init__(what)
@@ -152,8 +152,8 @@ def values_of(kind: Kind, row: SharedRow, checked: Checked, site: str, *, tombst
     key, content = checked
     own: dict[str, Any] = {column: _filled(text, row.origin) for column, text in kind.own.items()}
     if row.own:  # this is a standby or central console: take only texts from others
-        said_own = json.loads(row.own)
-        own |= {c: said_own[c] for c in kind.own.keys() & said_own.keys() if row.origin == site or not kind.own[c]}
+        sent_own = json.loads(row.own)
+        own |= {c: sent_own[c] for c in kind.own.keys() & sent_own.keys() if row.origin == site or not kind.own[c]}
     values: dict[str, Any] = {**key, **content, **own}
     if kind.number:
         values[kind.number] = None if row.number == NO_NUMBER else row.number
@@ -179,8 +179,8 @@ def number_column(kind: Kind, row: str) -> str:
     """Return SQL for the number of a row. `row`: `NEW.` or `OLD.` in triggers, otherwise empty."""
     if not kind.number:
         return f"'{NO_NUMBER}'"
-    is_always_there = kind.number in ("number", "first")
-    return f"{row}{kind.number}" if is_always_there else f"coalesce({row}{kind.number}, '{NO_NUMBER}')"
+    is_never_null = kind.number in ("number", "first")
+    return f"{row}{kind.number}" if is_never_null else f"coalesce({row}{kind.number}, '{NO_NUMBER}')"
 
 
 def key_columns(kind: Kind, row: str) -> list[str]:
@@ -215,18 +215,18 @@ def check_row(kind: Kind, row: SharedRow) -> Checked:
     if not row.deleted and content.keys() <= shared and shared - kind.defaults.keys() - content.keys():
         raise Unusable("columns", Unfit.OLDER)
     columns = dict(zip(kind.key, key, strict=True))
-    content = columns_said(kind, content)
+    content = shared_columns(kind, content)
     for column, value in (columns | ({} if row.deleted else content)).items():
         _check_value(kind, column, value)
     return columns, content
 
 
-def columns_said(kind: Kind, payload: Mapping[str, Any]) -> dict[str, Any]:
+def shared_columns(kind: Kind, payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return the value of each shared column in a payload. A column that the payload lacks gets its default."""
     return {column: payload.get(column, kind.defaults.get(column)) for column in kind.shared}
 
 
-def unsaid_columns(kind: Kind, row: SharedRow) -> list[str]:
+def missing_columns(kind: Kind, row: SharedRow) -> list[str]:
     """Return the columns with a default that the payload lacks."""
     payload = json.loads(row.payload) if row.payload else {}
     return [column for column in kind.shared if column in kind.defaults and column not in payload]

@@ -48,7 +48,7 @@ def is_in_force_from(db: sqlite3.Connection, kind: rows.Kind, number: str, key: 
 
 
 def statements_about(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str) -> list[SiteStatement]:
-    """Return the statements of other sites about a row, one per site."""
+    """Return the statements of other sites about a row, at most one per site."""
     return _statements(db, kind, number, key, "")
 
 
@@ -157,4 +157,4 @@ def equals_statement(kind: rows.Kind, statement: SiteStatement, stored: rows.Sto
 
 
 def _columns(kind: rows.Kind, payload: str) -> dict[str, Any]:
-    return rows.columns_said(kind, json.loads(payload) if payload else {})
+    return rows.shared_columns(kind, json.loads(payload) if payload else {})
